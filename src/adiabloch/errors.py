@@ -1,0 +1,93 @@
+"""The one family of errors that adiabloch raises.
+
+Catch :class:`AdiablochError` to catch them all. Each message says what happened, where, and what was
+expected; where a number helps (a gap, a best estimate), the error carries it as an attribute too.
+"""
+
+from __future__ import annotations
+
+
+class AdiablochError(Exception):
+    """Anything that adiabloch refuses to do, with the reason."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the message and the attributes, so that errors come home whole from other processes."""
+        return _restored, (type(self), self.args, self.__dict__.copy())
+
+
+def _restored(kind: type[AdiablochError], args: tuple[object, ...], attributes: dict[str, object]) -> AdiablochError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
+
+
+class InvalidModelError(AdiablochError, ValueError):
+    """A lattice, model or cycle that contradicts itself."""
+
+
+class InvalidArgumentError(AdiablochError, ValueError):
+    """An argument outside what the function can serve."""
+
+
+class CoarseCycleError(AdiablochError, ValueError):
+    """A cycle whose snapshots are too few to be interpolated.
+
+    Attributes
+    ----------
+    tail : float
+        Size of the last harmonics relative to the largest.
+    """
+
+    def __init__(self, message: str, *, tail: float) -> None:
+        super().__init__(message)
+        self.tail = tail
+
+
+class GapClosedError(AdiablochError):
+    """The gap above the occupied bands closes.
+
+    Attributes
+    ----------
+    gap : float
+        Smallest gap found, in the energy unit of the model.
+    k : tuple of float
+        Where, in reduced coordinates.
+    theta : float or None
+        At which phase of the cycle.
+    """
+
+    def __init__(self, message: str, *, gap: float, k: tuple[float, ...], theta: float | None) -> None:
+        super().__init__(message)
+        self.gap = gap
+        self.k = k
+        self.theta = theta
+
+
+class DegenerateBandsError(AdiablochError):
+    """A single band was asked for where it touches another one."""
+
+
+class ToleranceNotReachedError(AdiablochError):
+    """An integral did not reach the accuracy asked for.
+
+    Attributes
+    ----------
+    estimate : float or array
+        Best estimate, in the unit of the result.
+    error : float
+        Its estimated error (largest over the components).
+    """
+
+    def __init__(self, message: str, *, estimate: object, error: float) -> None:
+        super().__init__(message)
+        self.estimate = estimate
+        self.error = error
+
+
+class MissingExtraError(AdiablochError, ImportError):
+    """An optional library is needed; the message says what to install."""
+
+
+class FileFormatError(AdiablochError, ValueError):
+    """A file that cannot be read as what it should be."""

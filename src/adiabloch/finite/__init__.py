@@ -1,0 +1,11 @@
+"""Open samples, by brute force: a check of any bulk number that shares no formula with it.
+
+Flakes and ribbons are cut out of the crystal in real space. Their levels, first-order adiabatic states and moments need
+neither wave vectors nor Berry connections, and perturbative and Chern-Simons parts come together. They converge slower
+than the bulk, as 1/L, or need a gap on their edges too: they are for checking, not for production.
+"""
+
+from adiabloch.finite.flake import pumped_magnetization
+from adiabloch.finite.ribbon import ribbon_magnetization
+
+__all__ = ["pumped_magnetization", "ribbon_magnetization"]

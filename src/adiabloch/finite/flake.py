@@ -1,0 +1,308 @@
+"""The pumped magnetization of open flakes, extrapolated in their size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from adiabloch.arrays import Float, Integer
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.finite.piece import Piece, Weights
+from adiabloch.finite.sampling import (
+    CLOSED,
+    checked_arguments,
+    closed_edges,
+    lowest_gap,
+    mean_error,
+    suspicious,
+    theta_count,
+)
+from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.running import run, workers
+from adiabloch.lattice import Lattice
+from adiabloch.models.cycle import Cycle
+from adiabloch.responses.results import labelled
+
+if TYPE_CHECKING:
+    import xarray
+
+UNIT = "e*omega"
+PLANES = {2: {"z": (0, 1)}, 3: {"x": (1, 2), "y": (2, 0), "z": (0, 1)}}
+"""Components of the moment by dimension, and the two axes of their cross product."""
+Shape = Literal["parallelogram", "hexagon"]
+
+
+def pumped_magnetization(
+    cycle: Cycle,
+    occupied: int,
+    cells: int | Sequence[int],
+    *,
+    shape: Shape = "parallelogram",
+    theta_samples: int | None = None,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    r"""Pumped orbital magnetization from open flakes, by brute force.
+
+    The moment of a flake, averaged over the period, divided by its area (2D) or volume (3D) V:
+
+    .. math:: \bar M = \frac{1}{V} \overline{\, 2 \mathrm{Re} \sum_v \langle v | \hat m | \psi_v^{(1)} \rangle },
+              \qquad \hat m = \frac{e}{2}\, r \times v, \quad v = i [H, r],
+
+    with the first-order adiabatic states :math:`|\psi_v^{(1)}\rangle = \sum_c |c\rangle\, i\langle c|\partial_t v
+    \rangle/(E_c - E_v)`.
+
+    Parameters
+    ----------
+    cycle : Cycle
+        In two or three dimensions; insulating, as are the edges of the flakes.
+    occupied : int
+        Number of occupied bands of the crystal; as many levels a cell of the flake.
+    cells : int or sequence of int
+        Size L of the flake, or several to extrapolate from.
+    shape : {"parallelogram", "hexagon"}
+        "parallelogram": L cells along each lattice vector. "hexagon" (hexagonal lattices only): a hexagon with edges
+        along the lattice vectors, which for a honeycomb is the zigzag flake of 3 L^2 cells and converges best. It is
+        the Wigner-Seitz cell of the superlattice L (a1 + a2), L (2 a2 - a1), centred on the largest hole between the
+        sites: any such cell holds each orbital exactly 3 L^2 times, so that the number of electrons is never in
+        doubt.
+    theta_samples : int, optional
+        Number of phases, even; by default four for the highest harmonic of the cycle, at least twelve. A flake that
+        keeps a threefold symmetry, as the hexagon does, needs only four.
+    executor, progress
+        As in `adiabloch.pumped_magnetization`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `component` ("z" in 2D; x, y, z in 3D), in e*omega, and over `cells` what each size
+        gave: `by_size` and the smallest `gap`. Perturbative and Chern-Simons part come together. With a single size
+        nothing is extrapolated, `total` is off by a term of order 1/L and `error` is NaN.
+
+    Raises
+    ------
+    InvalidArgumentError
+        An argument out of range, a shape that does not suit the lattice.
+    GapClosedError
+        The flake's own gap closes: states on its edges cross the gap.
+
+    Notes
+    -----
+    The moment of a flake is a polynomial in L, bulk + edges (+ faces) + corners, up to terms that are exponentially
+    small. So M is extrapolated by a polynomial in 1/L of degree d through the largest d + 1 sizes (of lower degree if
+    there are fewer); the error is the distance to the one through the sizes before the largest, or to the one of
+    lower degree without the smallest.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> from adiabloch import finite
+    >>> cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=1.0, t1=0.1), amplitude=0.1)
+    >>> flakes = finite.pumped_magnetization(cycle, occupied=1, cells=[3, 4, 5, 6], shape="hexagon", theta_samples=4)
+    >>> bulk = ab.pumped_magnetization(cycle, occupied=1)
+    >>> bool(abs(flakes.total - bulk.total) < flakes.error)
+    True
+    """
+    started = time.perf_counter()
+    occupied = checked_arguments(cycle, occupied, (2, 3))
+    sizes = _sizes(cells)
+    theta = 2 * np.pi * np.arange(theta_count(cycle, theta_samples)) / theta_count(cycle, theta_samples)
+    flakes = [_flake(cycle, occupied, size, shape) for size in sizes]
+    densities, gaps = _evaluated(flakes, theta, executor, progress)
+    by_size = densities.mean(axis=1)
+    total, spread = extrapolated(np.array(sizes), by_size, cycle.lattice.dimension)
+    error = np.sqrt(spread**2 + mean_error(densities[-1]) ** 2 + (cycle.tail * np.abs(total).max()) ** 2)
+    per = "area" if cycle.lattice.dimension == 2 else "volume"
+    return labelled(
+        {
+            "total": (["component"], total, UNIT, f"pumped moment per {per}"),
+            "error": (["component"], error, UNIT, "error bar"),
+            "by_size": (["cells", "component"], by_size, UNIT, f"pumped moment per {per} of each flake"),
+            "gap": (["cells"], gaps, "energy", "smallest gap of each flake"),
+        },
+        {"component": list(PLANES[cycle.lattice.dimension]), "cells": sizes},
+        note="perturbative and Chern-Simons part together",
+        model=cycle.digest,
+        occupied=occupied,
+        shape=shape,
+        theta_samples=len(theta),
+        cycle_tail=cycle.tail,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def extrapolated(sizes: Integer, values: Float, dimension: int) -> tuple[Float, Float]:
+    """Limit of values over sizes L for L to infinity, and its error; values have shape (sizes, components)."""
+    degree = min(len(sizes) - 1, dimension)
+    limit = _limit(sizes[-degree - 1 :], values[-degree - 1 :])
+    if degree == 0:
+        return limit, np.full_like(limit, np.nan)
+    if len(sizes) > degree + 1:
+        other = _limit(sizes[-degree - 2 : -1], values[-degree - 2 : -1])
+    else:
+        other = _limit(sizes[1:], values[1:])
+    return limit, np.abs(limit - other)
+
+
+def _limit(sizes: Integer, values: Float) -> Float:
+    """Polynomial in 1/L through all points, at 1/L = 0 (Lagrange)."""
+    x = 1.0 / sizes
+    apart = x[None, :] - x[:, None]
+    np.fill_diagonal(apart, 1.0)
+    factors = np.broadcast_to(x, apart.shape) / apart
+    np.fill_diagonal(factors, 1.0)
+    result: Float = factors.prod(axis=1) @ values
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Flake:
+    """One flake and what is measured on it."""
+
+    piece: Piece
+    name: str
+    levels: int
+    """Number of occupied levels."""
+    measure: float
+    """Its area or volume."""
+
+    @property
+    def moments(self) -> list[Weights]:
+        """The components of r x v / 2, per area or volume."""
+        planes = PLANES[self.piece.cycle.lattice.dimension].values()
+        return [partial(_cross, a=a, b=b, measure=self.measure) for a, b in planes]
+
+    def __call__(self, theta: float) -> Float:
+        """Components of the moment, the gap and the width of the spectrum at one phase."""
+        phase = np.array([theta])
+        values, energies = self.piece.pumped(phase, phase, self.levels, self.moments)
+        E = energies[0]
+        return np.concatenate([values[0], [E[self.levels] - E[self.levels - 1], np.ptp(E)]])
+
+    def gap(self, points: Float) -> Float:
+        """Gap at phases, shape (P, 1) -> (P,)."""
+        gaps = []
+        for phase in points:  # one by one: these are large matrices
+            E = self.piece.energies(phase, phase)[0]
+            gaps.append(E[self.levels] - E[self.levels - 1])
+        return np.array(gaps)
+
+
+def _cross(place: Float, step: Float, *, a: int, b: int, measure: float) -> Float:
+    result: Float = (place[..., a] * step[..., b] - place[..., b] * step[..., a]) / (2 * measure)
+    return result
+
+
+def _sizes(cells: int | Sequence[int]) -> list[int]:
+    given = [cells] if isinstance(cells, (int, np.integer)) else list(cells)
+    whole = all(isinstance(size, (int, np.integer)) and size >= 1 for size in given)
+    if not given or not whole or any(b <= a for a, b in pairwise(given)):
+        raise InvalidArgumentError(f"cells: {cells!r}, expected a size of at least 1, or several in ascending order")
+    return [int(size) for size in given]
+
+
+def _flake(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
+    if shape == "parallelogram":
+        cells, orbitals = _parallelogram(cycle, size)
+    elif shape == "hexagon":
+        cells, orbitals = _hexagon(cycle, size)
+    else:
+        raise InvalidArgumentError(f"shape: {shape!r}, expected 'parallelogram' or 'hexagon'")
+    copies = len(orbitals) // cycle.size
+    name = f"flake ({shape}, L = {size})"
+    return Flake(Piece(cycle, cells, orbitals), name, occupied * copies, copies * cycle.lattice.measure)
+
+
+def _parallelogram(cycle: Cycle, size: int) -> tuple[Integer, Integer]:
+    cells = _block(np.arange(size), cycle.lattice.dimension)
+    return np.repeat(cells, cycle.size, axis=0), np.tile(np.arange(cycle.size), len(cells))
+
+
+def _block(numbers: Integer, d: int) -> Integer:
+    return np.stack(np.meshgrid(*[numbers] * d, indexing="ij"), axis=-1).reshape(-1, d)
+
+
+def _hexagon(cycle: Cycle, size: int) -> tuple[Integer, Integer]:
+    """Sites inside the Wigner-Seitz cell of the superlattice L (a + b), L (2 b - a), with a and b at 60 degrees."""
+    a, b = _sixty_degrees(cycle.lattice)
+    positions = cycle.shifts[len(cycle.shifts) // 2].real
+    centre = _hole(cycle.lattice, positions, (a + b) / 3)
+    cells = _block(np.arange(-3 * size - 3, 3 * size + 4), 2)
+    places = (cells @ cycle.lattice.vectors)[:, None, :] + positions - centre
+    edges = size * np.array([a + b, 2 * b - a, b - 2 * a])
+    # 1 on the border: halfway to the next point of the superlattice
+    depth = np.abs(2 * places @ edges.T / (edges**2).sum(axis=1)).max(axis=-1)
+    cell, orbital = np.nonzero(depth < 1)
+    if np.abs(depth - 1).min() < 1e-9 or len(cell) != 3 * size**2 * cycle.size:
+        raise InvalidArgumentError(
+            f"shape: the border of a hexagon with L = {size} runs through sites of this crystal, so that the number of "
+            "its electrons is not clear; expected the sites of a honeycomb, or use shape='parallelogram'"
+        )
+    return cells[cell], orbital
+
+
+def _sixty_degrees(lattice: Lattice) -> tuple[Float, Float]:
+    """Two lattice vectors at 60 degrees."""
+    if lattice.dimension == 2:
+        a, b = lattice.vectors
+        b = b if a @ b > 0 else a + b
+        if np.isclose(a @ a, b @ b, rtol=1e-9) and np.isclose(2 * (a @ b), a @ a, rtol=1e-9):
+            return a, b
+    raise InvalidArgumentError(
+        f"shape: lattice vectors {lattice.vectors.tolist()} do not span a hexagonal lattice; expected two of equal length "
+        "at 60 or 120 degrees, or use shape='parallelogram'"
+    )
+
+
+def _hole(lattice: Lattice, positions: Float, third: Float) -> Float:
+    """The point farthest from all sites, among the threefold axes that go with each site."""
+    candidates = (positions[:, None, :] + np.arange(3)[None, :, None] * third).reshape(-1, 2)
+    around = _block(np.arange(-2, 3), 2)
+    apart = lattice.reduced_positions(candidates[:, None, :] - positions[None, :, :])
+    apart -= np.rint(apart)
+    images = (apart[:, :, None, :] + around) @ lattice.vectors
+    distance = np.sqrt((images**2).sum(axis=-1)).min(axis=(1, 2))
+    # the first of equals, whatever rounding says
+    centre: Float = candidates[np.argmax(distance > distance.max() * (1 - 1e-9))]
+    return centre
+
+
+def _evaluated(
+    flakes: list[Flake], theta: Float, executor: Executor | None, progress: bool | None
+) -> tuple[Float, Float]:
+    """Densities of the moment (sizes, phases, components) and the smallest gap of each flake."""
+    tasks = [(flake, float(phase)) for flake in flakes for phase in theta]
+    outcomes = []
+    with ProgressBar("flakes", progress) as bar, workers(executor) as pool:
+        bar.stage(f"{len(flakes)} sizes", len(tasks))
+        for outcome in run(pool, _measured, tasks):
+            outcomes.append(outcome)
+            bar.advance(1)
+        results = np.array(outcomes).reshape(len(flakes), len(theta), -1)
+        gaps = [_checked_gap(flake, theta, *result[:, -2:].T) for flake, result in zip(flakes, results, strict=True)]
+    return results[..., :-2], np.array(gaps)
+
+
+def _measured(task: tuple[Flake, float]) -> Float:
+    flake, theta = task
+    return flake(theta)
+
+
+def _checked_gap(flake: Flake, theta: Float, gaps: Float, spectra: Float) -> float:
+    """Smallest gap of a flake, having looked between the samples where it may close."""
+    closed = CLOSED * float(spectra.max())
+    lowest = int(np.argmin(gaps))
+    gap, at = float(gaps[lowest]), float(theta[lowest])
+    if closed < gap and suspicious(gaps):
+        gap, where = lowest_gap(flake.gap, [at], [np.pi / len(theta)])
+        at = float(where[0])
+    if gap <= closed:
+        raise closed_edges(flake.name, gap, (), at)
+    return gap

@@ -1,0 +1,313 @@
+"""The pumped magnetization from the edge currents of ribbons."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
+from adiabloch.finite.piece import Piece
+from adiabloch.finite.sampling import (
+    CLOSED,
+    checked_arguments,
+    closed_edges,
+    lowest_gap,
+    mean_error,
+    suspicious,
+    theta_count,
+)
+from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.running import run, workers
+from adiabloch.models.cycle import Cycle
+from adiabloch.responses.results import labelled
+
+if TYPE_CHECKING:
+    import xarray
+
+UNIT = "e*omega"
+WIDTHS = 4
+"""Widths computed: the asked one, one row more, and two rows fewer for the error."""
+BLOCK = 2**25
+"""Bytes that the matrices of one block of points may take."""
+
+
+def ribbon_magnetization(
+    cycle: Cycle,
+    occupied: int,
+    rows: int,
+    *,
+    tolerance: float = 1e-9,
+    theta_samples: int | None = None,
+    limit: int = 2**14,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    r"""Pumped magnetization of a 2D crystal from the edge currents of ribbons, by brute force.
+
+    A ribbon of W rows is periodic along the first lattice vector (x) and open along the second. With y perpendicular
+    to it and j_x,i the current induced at site i, per length,
+
+    .. math:: D(W) = - \sum_i \overline{y_i\, j_{x,i}}, \qquad \bar M = \frac{D(W + 1) - D(W)}{h},
+
+    h being the height of a row: what the edges add to D drops out, and M converges exponentially with W. The current
+    is that of the first-order adiabatic states of the ribbon, j = i [H, x], averaged over the period.
+
+    Parameters
+    ----------
+    cycle : Cycle
+        In two dimensions; insulating, as are the ribbon's edges.
+    occupied : int
+        Number of occupied bands of the crystal; `occupied * rows` of the ribbon.
+    rows : int
+        Width W, at least 4.
+    tolerance : float
+        Relative accuracy of the sums over wave numbers and phases, whose mesh is doubled until it is reached. It says
+        nothing of the width.
+    theta_samples : int, optional
+        Keep this number of phases, even, in place of doubling it.
+    limit : int
+        Largest number of points (wave numbers x phases).
+    executor, progress
+        As in `adiabloch.pumped_magnetization`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `component` ("z"), in e*omega: moment per area. Perturbative and Chern-Simons part
+        come together. The error counts the mesh, and the width by how M changes from W - 2 to W.
+
+    Raises
+    ------
+    InvalidArgumentError
+        An argument out of range; or a cycle that pumps charge along the ribbon, so that D depends on the origin.
+    GapClosedError
+        The ribbon's own gap closes: states on its edges cross the gap.
+    ToleranceNotReachedError
+        The limit was reached first; the error carries the best estimate.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> from adiabloch import finite
+    >>> cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=0.5, t1=0.1), amplitude=0.1)
+    >>> ribbon = finite.ribbon_magnetization(cycle, occupied=1, rows=16)
+    >>> bulk = ab.pumped_magnetization(cycle, occupied=1)
+    >>> bool(abs(ribbon.total - bulk.total) < ribbon.error + bulk.error)
+    True
+    """
+    started = time.perf_counter()
+    occupied = checked_arguments(cycle, occupied, (2,))
+    if not (isinstance(rows, (int, np.integer)) and rows >= WIDTHS):
+        raise InvalidArgumentError(f"rows: {rows!r}, expected an integer, at least {WIDTHS}")
+    if not 0 < tolerance < 1:
+        raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a relative accuracy between 0 and 1")
+    strips = [_strip(cycle, occupied, width) for width in range(int(rows) - WIDTHS + 2, int(rows) + 2)]
+    with ProgressBar("ribbons", progress) as bar, workers(executor) as pool:
+        mesh = _converged(strips, tolerance, theta_samples, limit, pool, bar)
+    values = mesh.magnetization.mean(axis=(1, 2))
+    error = float(np.hypot(_width_error(values), mesh.errors.max()))
+    return labelled(
+        {
+            "total": (["component"], values[-1:], UNIT, "pumped moment per area"),
+            "error": (["component"], np.array([np.hypot(error, cycle.tail * values[-1])]), UNIT, "error bar"),
+        },
+        {"component": ["z"]},
+        note="perturbative and Chern-Simons part together",
+        model=cycle.digest,
+        occupied=occupied,
+        rows=int(rows),
+        tolerance=float(tolerance),
+        mesh=[len(mesh.k), len(mesh.theta)],
+        gap=float(mesh.gaps.min()),
+        cycle_tail=cycle.tail,
+        seconds=time.perf_counter() - started,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Strip:
+    """One ribbon and what is measured on it."""
+
+    piece: Piece
+    along: Float
+    """Unit vector of the periodic direction."""
+    length: float
+    """Its period."""
+    height: float
+    """Height of a row."""
+    levels: int
+    """Number of occupied levels."""
+
+    def moment(self, place: Float, step: Float) -> Float:
+        """- y times the step along x, per length."""
+        y = place[..., 1] * self.along[0] - place[..., 0] * self.along[1]
+        return -y * (step @ self.along) / self.length
+
+    def current(self, place: Float, step: Float) -> Float:
+        """The step along x, per length of the ribbon."""
+        del place
+        along: Float = step @ self.along / self.length
+        return along
+
+    def __call__(self, points: Float) -> Float:
+        """D, total current, gap and width of the spectrum at points (k, theta); shape (P, 4)."""
+        values, energies = self.piece.pumped(points[:, 0], points[:, 1], self.levels, [self.moment, self.current])
+        gaps = energies[:, self.levels] - energies[:, self.levels - 1]
+        return np.column_stack([values, gaps, np.ptp(energies, axis=1)])
+
+    def gap(self, points: Float) -> Float:
+        """Gap at points (k, theta)."""
+        energies = self.piece.energies(points[:, 0], points[:, 1])
+        result: Float = energies[:, self.levels] - energies[:, self.levels - 1]
+        return result
+
+    @property
+    def block(self) -> int:
+        """Points a call."""
+        return max(1, BLOCK // (16 * 6 * self.piece.size**2))
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """What the ribbons gave on a mesh of wave numbers and phases."""
+
+    k: Float
+    theta: Float
+    results: Float
+    """(widths, k, theta, 4): see `Strip.__call__`."""
+    height: float
+
+    @property
+    def magnetization(self) -> Float:
+        """(widths - 1, k, theta): its mean is M."""
+        return np.diff(self.results[..., 0], axis=0) / self.height
+
+    @property
+    def gaps(self) -> Float:
+        """(widths, k, theta)"""
+        return self.results[..., 2]
+
+    @property
+    def errors(self) -> Float:
+        """Error of the mean of M from each axis, k and theta."""
+        M = self.magnetization[-1]
+        return np.array([mean_error(M.mean(axis=1 - axis)) for axis in (0, 1)])
+
+    @property
+    def rounding(self) -> float:
+        """What rounding leaves uncertain in the mean of M."""
+        eps = float(np.finfo(float).eps)
+        return 16 * eps * float(np.abs(self.results[-1, ..., 0]).max()) / self.height
+
+
+def _strip(cycle: Cycle, occupied: int, width: int) -> Strip:
+    first, second = cycle.lattice.vectors
+    cells = np.zeros((width * cycle.size, 2), dtype=np.int64)
+    cells[:, 1] = np.repeat(np.arange(width), cycle.size)
+    length = float(np.hypot(*first))
+    piece = Piece(cycle, cells, np.tile(np.arange(cycle.size), width), periodic=True)
+    return Strip(piece, first / length, length, cycle.lattice.measure / length, occupied * width)
+
+
+def _converged(
+    strips: list[Strip], tolerance: float, samples: int | None, limit: int, pool: Executor, bar: ProgressBar
+) -> Mesh:
+    """Double the mesh along its worse axis until the mean of M stands still."""
+    cycle = strips[0].piece.cycle
+    reach = int(np.abs(cycle.frequencies[:, 0]).max())
+    k, theta = _circle(max(8, 2 * reach + 2)) / (2 * np.pi), _circle(theta_count(cycle, samples))
+    mesh = Mesh(k, theta, _evaluated(strips, k, theta, pool, bar), strips[0].height)
+    _check_gap(strips, mesh)
+    while True:
+        errors = mesh.errors if samples is None else mesh.errors * [1, 0]
+        value = float(mesh.magnetization[-1].mean())
+        if errors.max() <= max(tolerance * abs(value), mesh.rounding):
+            break
+        if 2 * len(mesh.k) * len(mesh.theta) > limit:
+            raise ToleranceNotReachedError(
+                f"ribbon: tolerance {tolerance:.0e} not reached within {limit} points: best estimate {value:.6g} "
+                f"e*omega, error {errors.max():.1e}, on a mesh of {len(mesh.k)} x {len(mesh.theta)}, smallest gap "
+                f"{mesh.gaps.min():.2e}; allow more points (limit) or ask for less",
+                estimate=value,
+                error=float(errors.max()),
+            )
+        mesh = _doubled(mesh, int(np.argmax(errors)), strips, pool, bar)
+        _check_gap(strips, mesh)
+    _check_pump(mesh, strips[-1])
+    return mesh
+
+
+def _circle(count: int) -> Float:
+    result: Float = 2 * np.pi * np.arange(count) / count
+    return result
+
+
+def _doubled(mesh: Mesh, axis: int, strips: list[Strip], pool: Executor, bar: ProgressBar) -> Mesh:
+    """The mesh with new points halfway between the old ones, which are kept."""
+    old = (mesh.k, mesh.theta)[axis]
+    between = old + 0.5 * (old[1] - old[0])
+    axes = (between, mesh.theta) if axis == 0 else (mesh.k, between)
+    fresh = _evaluated(strips, *axes, pool, bar)
+    shape = list(fresh.shape)
+    shape[axis + 1] *= 2
+    results = np.stack([mesh.results, fresh], axis=axis + 2).reshape(shape)
+    both = np.column_stack([old, between]).ravel()
+    return replace(mesh, results=results, **{("k", "theta")[axis]: both})
+
+
+def _evaluated(strips: list[Strip], k: Float, theta: Float, pool: Executor, bar: ProgressBar) -> Float:
+    """All strips on the mesh of k and theta; shape (widths, k, theta, 4)."""
+    points = np.stack(np.meshgrid(k, theta, indexing="ij"), axis=-1).reshape(-1, 2)
+    bar.stage(f"{len(k)} x {len(theta)} points", len(points) * len(strips))
+
+    def tasks() -> Iterator[tuple[Strip, Float]]:
+        for strip in strips:
+            for first in range(0, len(points), strip.block):
+                yield strip, points[first : first + strip.block]
+
+    outcomes = []
+    for outcome in run(pool, _measured, tasks()):
+        outcomes.append(outcome)
+        bar.advance(len(outcome))
+    return np.concatenate(outcomes).reshape(len(strips), len(k), len(theta), -1)
+
+
+def _measured(task: tuple[Strip, Float]) -> Float:
+    strip, points = task
+    return strip(points)
+
+
+def _check_gap(strips: list[Strip], mesh: Mesh) -> None:
+    """Find out whether the gap of a ribbon closes on the mesh or between its points."""
+    for strip, gaps, spectra in zip(strips, mesh.gaps, mesh.results[..., 3], strict=True):
+        closed = CLOSED * float(spectra.max())
+        i, j = np.unravel_index(int(np.argmin(gaps)), gaps.shape)
+        gap, at = float(gaps[i, j]), np.array([mesh.k[i], mesh.theta[j]])
+        if closed < gap and suspicious(gaps):
+            gap, at = lowest_gap(strip.gap, at, (0.5 / len(mesh.k), np.pi / len(mesh.theta)))
+        if gap <= closed:
+            rows = strip.piece.size // strip.piece.cycle.size
+            raise closed_edges(f"ribbon of {rows} rows", gap, (float(at[0] % 1),), float(at[1]))
+
+
+def _check_pump(mesh: Mesh, strip: Strip) -> None:
+    """A ribbon that carries charge along itself has a moment that depends on the origin."""
+    charge = 2 * np.pi * float(mesh.results[-1, ..., 1].mean()) * strip.length
+    if abs(charge) > 0.5:
+        raise InvalidArgumentError(
+            f"cycle: it pumps {charge:.3f} electrons along the ribbon in a period, so that the moment depends on the "
+            "origin; expected a cycle that pumps none"
+        )
+
+
+def _width_error(values: Float) -> float:
+    """How far M is from its value at infinite width, from three successive widths (a geometric series)."""
+    before, last = np.abs(np.diff(values))
+    ratio = min(last / max(before, 1e-300), 0.9)
+    return float(max(before, last) / (1 - ratio))

@@ -1,0 +1,97 @@
+"""Periodic samples: how far their mean can be trusted, and how close the gap comes between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.errors import GapClosedError, InvalidArgumentError
+from adiabloch.models.cycle import Cycle
+
+CLOSED = 1e-6
+"""A gap below this fraction of the spectrum's width counts as closed."""
+
+
+def checked_arguments(cycle: Cycle, occupied: int, dimensions: tuple[int, ...]) -> int:
+    """The number of occupied bands, after a look at both arguments."""
+    if not isinstance(cycle, Cycle):
+        raise InvalidArgumentError(f"cycle: expected an adiabloch.Cycle, got {type(cycle).__name__}")
+    if cycle.lattice.dimension not in dimensions:
+        expected = " or ".join(f"{d}D" for d in dimensions)
+        raise InvalidArgumentError(f"cycle: a {cycle.lattice.dimension}D crystal, expected {expected}")
+    if not (isinstance(occupied, (int, np.integer)) and 1 <= occupied < cycle.size):
+        raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {cycle.size - 1}")
+    return int(occupied)
+
+
+def theta_count(cycle: Cycle, samples: int | None) -> int:
+    """Number of phases: the one asked for, or four for each harmonic and at least twelve.
+
+    Twelve because an open piece of a threefold crystal has lost its symmetry: its moment varies as cos(theta) and
+    cos(2 theta) too.
+    """
+    if samples is None:
+        moving = np.abs(cycle.shifts).max(axis=(1, 2)) > 1e-14 * np.abs(cycle.lattice.vectors).max()
+        shifted = np.abs(np.flatnonzero(moving) - len(cycle.shifts) // 2).max(initial=0)
+        return int(max(12, 4 * np.abs(cycle.frequencies[:, -1]).max(), 4 * shifted))
+    if not (isinstance(samples, (int, np.integer)) and samples >= 4 and samples % 2 == 0):
+        raise InvalidArgumentError(f"theta_samples: {samples!r}, expected an even number, at least 4")
+    return int(samples)
+
+
+def mean_error(values: Float, axis: int = 0) -> Float:
+    """Error of the mean of N periodic samples along an axis, seen from what every second sample gives.
+
+    The mean of an analytic periodic function converges as rho^N. With half the samples it is off by d ~ A rho^(N/2),
+    A the size of the variation, so that the whole mean is off by d^2/A: ten times that, to be on the safe side of
+    prefactors, and never more than d.
+    """
+    values = np.moveaxis(values, axis, 0)
+    mean = values.mean(axis=0)
+    half = np.abs(values[::2].mean(axis=0) - mean)
+    variation = np.abs(values - mean).max(axis=0)
+    estimate: Float = np.minimum(half, 10 * half**2 / np.maximum(variation, 1e-300))
+    return estimate
+
+
+def suspicious(gaps: Float) -> bool:
+    """Whether a gap sampled on a periodic mesh changes between neighbours by more than its smallest value."""
+    steps = [np.abs(np.diff(gaps, axis=axis, append=gaps.take([0], axis))).max() for axis in range(gaps.ndim)]
+    return bool(max(steps) > gaps.min())
+
+
+def lowest_gap(gap_at: Callable[[Float], Float], start: Sequence[float], reach: Sequence[float]) -> tuple[float, Float]:
+    """Follow a gap downhill from a point: the smallest gap and where it is.
+
+    A grid of 3^D points around the best one so far, moved while it finds better ones and halved while it does not,
+    until the gap hardly changes over the grid (a smooth minimum) or the grid has shrunk to nothing (a crossing).
+    """
+    offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * len(start), indexing="ij"), -1).reshape(-1, len(start))
+    offsets = offsets * np.asarray(reach, float)
+    best, smallest, scale = np.asarray(start, float), np.inf, 1.0
+    while scale > 1e-10:
+        points = best + scale * offsets
+        gaps = gap_at(points)
+        lowest = int(np.argmin(gaps))
+        if gaps[lowest] < smallest:
+            smallest, best = float(gaps[lowest]), points[lowest]
+            continue
+        if np.ptp(gaps) < 0.1 * smallest:
+            break
+        scale *= 0.5
+    return smallest, best
+
+
+def closed_edges(what: str, gap: float, k: tuple[float, ...], theta: float) -> GapClosedError:
+    """The error for a piece whose own gap closes."""
+    place = "".join(f"k = {x:.6g} (reduced), " for x in k)
+    return GapClosedError(
+        f"{what}: its gap closes, {gap:.1e} at {place}theta = {theta:.6g}. Where the crystal itself has a gap, states on "
+        "the edges cross it, and such a piece is no reference for the bulk; cut it along other directions (another cell, "
+        "another shape)",
+        gap=gap,
+        k=k,
+        theta=theta % (2 * np.pi),
+    )

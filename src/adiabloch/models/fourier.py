@@ -1,0 +1,93 @@
+"""Matrix-valued Fourier series over the Brillouin zone (and the cycle), evaluated fast.
+
+Every crystal model ends up here: its Hamiltonian and the derivatives asked for are series
+sum_f C_f exp(2 pi i f.x) over integer frequencies f (lattice vectors, and the harmonic of the cycle), with x the
+reduced coordinates on the unit torus. On a tensor grid the sum is done one axis at a time, so that inner points
+share the partial sums of outer ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adiabloch.arrays import Complex, Float, Integer
+
+
+@dataclass(frozen=True, eq=False)
+class FourierSeries:
+    """Several N x N matrix series with common frequencies.
+
+    Parameters
+    ----------
+    frequencies : int array, shape (F, D)
+    coefficients : complex array, shape (F, K, N, N)
+        K series side by side: the Hamiltonian first, then its derivatives.
+    """
+
+    frequencies: Integer
+    coefficients: Complex
+
+    def __post_init__(self) -> None:
+        lowest = self.frequencies.min(axis=0)
+        extent = self.frequencies.max(axis=0) - lowest + 1
+        box = np.zeros((*extent, *self.coefficients.shape[1:]), dtype=np.complex128)
+        box[tuple((self.frequencies - lowest).T)] = self.coefficients
+        object.__setattr__(self, "_box", box)
+        object.__setattr__(self, "_lowest", lowest)
+
+    def at(self, points: Float) -> Complex:
+        """Values at arbitrary points.
+
+        Parameters
+        ----------
+        points : float array, shape (P, D)
+            Reduced coordinates.
+
+        Returns
+        -------
+        complex array, shape (P, K, N, N)
+        """
+        phases = np.exp(2j * np.pi * (points @ self.frequencies.T))
+        flat = phases @ self.coefficients.reshape(len(self.frequencies), -1)
+        values: Complex = flat.reshape(len(points), *self.coefficients.shape[1:])
+        return values
+
+    def on_grid(self, axes: Sequence[Float]) -> Complex:
+        """Values on the tensor product of `axes`, the last axis running fastest.
+
+        Parameters
+        ----------
+        axes : sequence of D float arrays
+            Reduced coordinates along each axis.
+
+        Returns
+        -------
+        complex array, shape (P, K, N, N), P = product of the axes' lengths
+        """
+        box: Complex = self._box  # type: ignore[attr-defined]
+        lowest: Integer = self._lowest  # type: ignore[attr-defined]
+        values, points = box, 1
+        steps = [
+            (np.exp(2j * np.pi * np.multiply.outer(axis, np.arange(first, first + extent))))
+            for axis, first, extent in zip(axes, lowest, box.shape, strict=False)
+        ]
+        for phases in _merged(steps):
+            values = phases @ values.reshape(points, phases.shape[1], -1)
+            points *= len(phases)
+        result: Complex = values.reshape(points, *box.shape[-3:])
+        return result
+
+
+def _merged(steps: list[Complex], enough: int = 32) -> list[Complex]:
+    """Join neighbouring axes while they have few frequencies: one larger product beats several tiny ones."""
+    merged = steps[:1]
+    for phases in steps[1:]:
+        if merged[-1].shape[1] * phases.shape[1] <= enough:
+            joined = merged[-1][:, None, :, None] * phases[None, :, None, :]
+            merged[-1] = joined.reshape(joined.shape[0] * joined.shape[1], -1)
+        else:
+            merged.append(phases)
+    return merged

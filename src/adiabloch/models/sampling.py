@@ -1,0 +1,86 @@
+"""Hoppings of a Hamiltonian given as a plain function of k."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Complex, Float, checked
+from adiabloch.errors import InvalidModelError
+from adiabloch.lattice import Lattice
+from adiabloch.models.hoppings import Translation, hermitian
+
+Sampler = Callable[[Float], Complex]
+
+
+def sampled_hoppings(
+    lattice: Lattice,
+    positions: Float,
+    hamiltonian: Callable[[Float], ArrayLike],
+    *,
+    tolerance: float,
+    samples: int,
+    limit: int,
+) -> dict[Translation, Complex]:
+    """Fourier transform samples of H(k) to hoppings (see `TightBinding.from_function`)."""
+    n, d = positions.shape
+
+    def sample(reduced: Float) -> Complex:
+        matrices = [
+            checked(_called(hamiltonian, k), f"H(k) at k = {k}", (n, n), complex) for k in lattice.cartesian(reduced)
+        ]
+        return hermitian(np.array(matrices), "H(k), sample")
+
+    knows_positions = _knows_positions(sample, lattice, positions)
+    while True:
+        steps = np.rint(np.fft.fftfreq(samples, 1 / samples)).astype(int)
+        translations = np.stack(np.meshgrid(*[steps] * d, indexing="ij"), -1).reshape(-1, d)
+        grid = translations / samples
+        values = sample(grid)
+        if knows_positions:
+            phase = lattice.cartesian(grid) @ positions.T
+            values = values * np.exp(1j * (phase[:, :, None] - phase[:, None, :]))
+        series = np.fft.fftn(values.reshape(*[samples] * d, n, n), axes=range(d)).reshape(-1, n, n) / samples**d
+        strength = np.abs(series).max(axis=(1, 2))
+        rim = np.abs(translations).max(axis=1) >= samples // 2 - 1
+        if strength[rim].max() <= tolerance * strength.max():
+            kept = np.flatnonzero((strength > tolerance * strength.max()) & ~rim)
+            return {tuple(map(int, translations[i])): series[i] for i in kept}
+        if 2 * samples > limit:
+            raise InvalidModelError(
+                f"H(k): with {samples} samples an axis its hoppings still reach {strength[rim].max():.1e} at the rim, "
+                f"expected below {tolerance:.0e} of {strength.max():.1e}; is H(k) smooth? (a larger limit allows more)"
+            )
+        samples *= 2
+
+
+def _knows_positions(sample: Sampler, lattice: Lattice, positions: Float) -> bool:
+    """Whether H(k + G) = H(k) twisted by exp(i G.(tau_j - tau_i)); an error if it is not plainly periodic either."""
+    probe = np.random.default_rng(0).random((3, lattice.dimension))
+    here = sample(probe)
+    there = np.array([sample(probe + step) for step in np.eye(lattice.dimension)])
+    phase = lattice.reciprocal @ positions.T
+    twist = np.exp(1j * (phase[:, None, :] - phase[:, :, None]))[:, None]
+    off_twisted, off_periodic = (
+        np.abs(there - expected).max(axis=(1, 2, 3)) / max(np.abs(here).max(), 1e-300) for expected in (here * twist, here)
+    )
+    if off_twisted.max() < 1e-9:
+        return True
+    if off_periodic.max() < 1e-9:
+        return False
+    axis = int(np.argmax(np.minimum(off_twisted, off_periodic)))
+    raise InvalidModelError(
+        f"H(k): not periodic along reciprocal vector {axis + 1} (off by {off_periodic[axis]:.1e}): expected H(k + G) = H(k), "
+        "or H(k + G)_ij = H(k)_ij exp(i G.(tau_j - tau_i)) with the given positions"
+    )
+
+
+def _called(function: Callable[[Float], ArrayLike], k: Float) -> ArrayLike:
+    """Call the user's function; an exception inside it stays theirs, with a note on where it came from."""
+    try:
+        return function(k)
+    except Exception as error:
+        error.add_note(f"raised inside the H(k) given to TightBinding.from_function, at k = {k}")
+        raise

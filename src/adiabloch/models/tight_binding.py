@@ -1,0 +1,352 @@
+"""Tight-binding models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Complex, Float, Integer, checked, frozen
+from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.lattice import AXES, Lattice
+from adiabloch.linalg import eigh_batch
+from adiabloch.models.crystal import Derivative, directions_of
+from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.hoppings import (
+    Translation,
+    checked_hoppings,
+    exact_translation,
+    fingerprint,
+    hermitian,
+    with_partners,
+)
+from adiabloch.models.sampling import sampled_hoppings
+
+HoppingLaw = Callable[[Float, Float], ArrayLike]
+"""Bond vectors before and after a displacement, (..., d) each -> factors on the hoppings (...)."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TightBinding:
+    r"""Orbitals at positions tau_i and the hoppings between them.
+
+    .. math:: H_{ij}(k) = \sum_R h_{ij}(R)\, e^{i k \cdot (R + \tau_j - \tau_i)}, \qquad
+              h_{ij}(R) = \langle 0 i | H | R j \rangle
+
+    Parameters
+    ----------
+    lattice : Lattice
+        1D, 2D or 3D; vectors may be given instead.
+    positions : array_like, shape (n, d)
+        Cartesian positions of the orbitals, in the length unit of the lattice.
+    hoppings : mapping {R: (n, n) array_like}
+        R is a tuple of d integers. R = 0 holds the on-site energies and must be Hermitian. For every other R its
+        partner -R may be given too, or is filled in as the conjugate.
+    spin : array_like, shape (3, n, n), optional
+        Spin operators S_x, S_y, S_z in the orbital basis, in units of hbar.
+
+    Raises
+    ------
+    InvalidModelError
+        Wrong shapes, NaN, a translation that is not d integers, or h(R) and h(-R) that contradict each other:
+        the message names the R.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> chain = ab.TightBinding([[1.0]], [[0.0], [0.5]], {(0,): [[0, -1], [-1, 0]], (-1,): [[0, -0.5], [0, 0]]})
+    >>> chain
+    TightBinding(1D, 2 orbitals, 3 translations)
+    >>> chain.energies([[0.0]]).tolist()
+    [[-1.5, 1.5]]
+    """
+
+    lattice: Lattice
+    positions: Float
+    hoppings: Mapping[Translation, Complex]
+    spin: Complex | None
+    translations: Integer
+    amplitudes: Complex
+
+    def __init__(
+        self,
+        lattice: Lattice | ArrayLike,
+        positions: ArrayLike,
+        hoppings: Mapping[Translation, ArrayLike],
+        spin: ArrayLike | None = None,
+    ) -> None:
+        lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
+        positions = checked(positions, "positions", (None, lattice.dimension))
+        n = len(positions)
+        complete = with_partners(checked_hoppings(hoppings, lattice.dimension, n))
+        operators = None if spin is None else hermitian(checked(spin, "spin", (3, n, n), complex), "spin")
+        translations = np.array(sorted(complete), dtype=np.int64).reshape(-1, lattice.dimension)
+        amplitudes = np.array([complete[tuple(map(int, R))] for R in translations], dtype=np.complex128)
+        set_field = object.__setattr__
+        set_field(self, "lattice", lattice)
+        set_field(self, "positions", positions)
+        set_field(self, "spin", operators)
+        set_field(self, "translations", frozen(translations))
+        set_field(self, "amplitudes", frozen(amplitudes.reshape(-1, n, n)))
+        set_field(self, "hoppings", {tuple(map(int, R)): h for R, h in zip(translations, self.amplitudes, strict=True)})
+
+    @classmethod
+    def from_bonds(
+        cls,
+        lattice: Lattice | ArrayLike,
+        sites: ArrayLike,
+        onsite: ArrayLike,
+        bonds: Iterable[tuple[ArrayLike, int, int, Sequence[int]]],
+        spin: ArrayLike | None = None,
+    ) -> TightBinding:
+        """Build a model bond by bond, as one writes it on paper.
+
+        Parameters
+        ----------
+        lattice : Lattice or array_like
+        sites : array_like, shape (s, d)
+            Cartesian positions of the sites.
+        onsite : array_like, shape (s,) or (s, m, m)
+            On-site energies; m x m blocks where a site carries m states (spin).
+        bonds : iterable of (amplitude, i, j, R)
+            The hopping <0 i|H|R j>, a number or an m x m block; a number multiplies the unit block. Its Hermitian
+            partner is added; several bonds between the same sites add up.
+        spin : array_like, shape (3, m, m), optional
+            Spin operators of one site.
+
+        Returns
+        -------
+        TightBinding
+            Orbitals in the order site by site, the m states of a site together.
+        """
+        lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
+        places = checked(sites, "sites", (None, lattice.dimension))
+        s = len(places)
+        energies = np.array(onsite, dtype=complex)
+        blocks = energies.reshape(s, 1, 1) if energies.ndim == 1 and len(energies) == s else energies
+        if blocks.ndim != 3 or blocks.shape[0] != s or blocks.shape[1] != blocks.shape[2]:
+            raise InvalidModelError(f"onsite: expected shape ({s},) or ({s}, m, m), got {energies.shape}")
+        m = blocks.shape[1]
+        hoppings: dict[Translation, Complex] = {}
+
+        def matrix(R: Translation) -> Complex:
+            return hoppings.setdefault(R, np.zeros((s, m, s, m), dtype=np.complex128))
+
+        home = (0,) * lattice.dimension
+        for i in range(s):
+            matrix(home)[i, :, i, :] += blocks[i]
+        for number, (amplitude, i, j, R) in enumerate(bonds):
+            if not (0 <= i < s and 0 <= j < s):
+                raise InvalidModelError(f"bond {number}: sites {i} and {j}, expected 0 <= site < {s}")
+            to = exact_translation(R, lattice.dimension)
+            if i == j and to == home:
+                raise InvalidModelError(f"bond {number}: joins site {i} to itself; use onsite for its energy")
+            try:
+                block = np.asarray(amplitude, dtype=complex) * np.ones((m, m)) if np.ndim(amplitude) else (
+                    complex(amplitude) * np.eye(m)  # type: ignore[arg-type]
+                )
+            except (TypeError, ValueError):
+                raise InvalidModelError(
+                    f"bond {number}: amplitude {amplitude!r}, expected a number or a {m} x {m} block"
+                ) from None
+            matrix(to)[i, :, j, :] += block
+            matrix(tuple(-r for r in to))[j, :, i, :] += block.conj().T
+        return cls(
+            lattice,
+            np.repeat(places, m, axis=0),
+            {R: h.reshape(s * m, s * m) for R, h in hoppings.items()},
+            None if spin is None else [np.kron(np.eye(s), S) for S in checked(spin, "spin", (3, m, m), complex)],
+        )
+
+    @classmethod
+    def from_function(
+        cls,
+        lattice: Lattice | ArrayLike,
+        positions: ArrayLike,
+        hamiltonian: Callable[[Float], ArrayLike],
+        *,
+        tolerance: float = 1e-12,
+        samples: int = 8,
+        limit: int = 128,
+    ) -> TightBinding:
+        """Build a model from a plain function H(k), by Fourier transform of its samples.
+
+        The function may use either gauge: the one that knows the positions,
+        H(k + G)_ij = H(k)_ij exp(i G.(tau_j - tau_i)), or the periodic one, H(k + G) = H(k).
+
+        Parameters
+        ----------
+        lattice : Lattice or array_like
+        positions : array_like, shape (n, d)
+        hamiltonian : callable
+            Takes one Cartesian wave vector, shape (d,), returns the (n, n) Hermitian matrix.
+        tolerance : float
+            Hoppings at the rim of the sampled box must be smaller than this, relative to the largest one; smaller
+            ones are dropped.
+        samples, limit : int
+            First and largest number of samples along an axis; doubled in between.
+
+        Raises
+        ------
+        InvalidModelError
+            If H(k) is not Hermitian, not periodic in either gauge, or its hoppings do not decay.
+        """
+        lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
+        positions = checked(positions, "positions", (None, lattice.dimension))
+        hoppings = sampled_hoppings(lattice, positions, hamiltonian, tolerance=tolerance, samples=samples, limit=limit)
+        return cls(lattice, positions, hoppings)
+
+    def __repr__(self) -> str:
+        spin = ", spin" if self.spin is not None else ""
+        return (
+            f"TightBinding({self.lattice.dimension}D, {self.size} orbitals, {len(self.translations)} translations{spin})"
+        )
+
+    @property
+    def size(self) -> int:
+        """Number of orbitals in the cell, N."""
+        return len(self.positions)
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Names of the coordinates: "kx", "ky", "kz" as far as the lattice goes."""
+        return self.lattice.directions
+
+    @property
+    def observables(self) -> dict[str, Complex]:
+        """Spin operators by name, "sx", "sy", "sz"; empty for a spinless model."""
+        if self.spin is None:
+            return {}
+        return {f"s{axis}": S for axis, S in zip(AXES, self.spin, strict=True)}
+
+    @property
+    def digest(self) -> str:
+        """Short fingerprint of everything that defines the model."""
+        return fingerprint(self.lattice.vectors, self.positions, self.translations, self.amplitudes, self.spin)
+
+    def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
+        """H and its derivatives as one Fourier series (see `Crystal`)."""
+        return FourierSeries(self.translations, self.slots(self.amplitudes, along))
+
+    def slots(self, amplitudes: Complex, along: Sequence[Derivative]) -> Complex:
+        """Stack hoppings (R, N, N) with those of their k derivatives, (R, 1 + derivatives, N, N).
+
+        d/dk multiplies h_ij(R) by i (R + tau_j - tau_i). The phases exp(i k.(tau_j - tau_i)) themselves are left out:
+        they are a change of basis that no eigenframe notices.
+        """
+        stack = [amplitudes]
+        for derivative in along:
+            matrices = amplitudes
+            for direction in directions_of(derivative):
+                if direction not in self.directions:
+                    raise InvalidArgumentError(f"derivative along {direction!r}: expected one of {self.directions}")
+                matrices = 1j * self.bonds[..., self.directions.index(direction)] * matrices
+            stack.append(matrices)
+        return np.stack(stack, axis=1)
+
+    @property
+    def bonds(self) -> Float:
+        """Cartesian bond vectors R + tau_j - tau_i, shape (R, N, N, d)."""
+        cells = self.translations @ self.lattice.vectors
+        between = self.positions[None, :, :] - self.positions[:, None, :]
+        vectors: Float = cells[:, None, None, :] + between
+        return vectors
+
+    def hamiltonian(self, k: ArrayLike) -> Complex:
+        """Bloch Hamiltonian in the gauge that knows the positions.
+
+        Parameters
+        ----------
+        k : array_like, shape (..., d)
+            Cartesian wave vectors.
+
+        Returns
+        -------
+        complex array, shape (..., N, N)
+        """
+        k = np.asarray(k, float)
+        points = k.reshape(-1, self.lattice.dimension)
+        periodic = self.matrices().at(self.lattice.reduced(points))[:, 0]
+        phase = np.exp(1j * points @ self.positions.T)
+        twisted = phase.conj()[:, :, None] * periodic * phase[:, None, :]
+        return twisted.reshape(*k.shape[:-1], self.size, self.size)
+
+    def energies(self, k: ArrayLike) -> Float:
+        """Band energies at Cartesian wave vectors, shape (..., d) -> (..., N)."""
+        return eigh_batch(self.hamiltonian(k))[0]
+
+    def displaced(self, pattern: ArrayLike, law: HoppingLaw, *, move_orbitals: bool = False) -> TightBinding:
+        """The model after its atoms have moved: each hopping follows the change of its bond.
+
+        Parameters
+        ----------
+        pattern : array_like, shape (n, d)
+            Cartesian displacement of every orbital (those of one atom share it).
+        law : callable
+            Takes the bond vectors before and after, both (..., d), returns the factors (...) on the hoppings; for
+            example `models.linear(beta)`, `models.exponential(beta)` or `models.distance_law(t)`.
+        move_orbitals : bool
+            Whether the orbital positions move along. By default they stay, as in the paper's Eq. (24): only the
+            hoppings change.
+
+        Returns
+        -------
+        TightBinding
+        """
+        shifts = checked(pattern, "displacement pattern", self.positions.shape)
+        before = self.bonds
+        after = before + shifts[None, None, :, :] - shifts[None, :, None, :]
+        stretched = (np.abs(before).max(axis=-1) > 0) & (np.abs(after - before).max(axis=-1) > 0)
+        factors = np.ones(before.shape[:-1])
+        factors[stretched] = law(before[stretched], after[stretched])
+        if not np.isfinite(factors).all():
+            R, i, j = (int(x) for x in np.argwhere(~np.isfinite(factors))[0])
+            raise InvalidModelError(
+                f"hopping law: gave {factors[R, i, j]} for the bond {before[R, i, j]} -> {after[R, i, j]}, "
+                "expected a finite factor"
+            )
+        hoppings = {tuple(map(int, R)): h for R, h in zip(self.translations, factors * self.amplitudes, strict=True)}
+        positions = self.positions + shifts if move_orbitals else self.positions
+        return TightBinding(self.lattice, positions, hoppings, self.spin)
+
+    def supercell(self, matrix: ArrayLike) -> TightBinding:
+        """The same crystal in a larger cell.
+
+        Parameters
+        ----------
+        matrix : array_like, shape (d, d), integers
+            Rows are the new lattice vectors in terms of the old ones.
+
+        Returns
+        -------
+        TightBinding
+            With |det matrix| copies of the orbitals, copy by copy.
+        """
+        d = self.lattice.dimension
+        wide = checked(matrix, "supercell matrix", (d, d))
+        copies = round(abs(float(np.linalg.det(wide))))
+        if copies == 0 or (wide != np.rint(wide)).any():
+            raise InvalidArgumentError(f"supercell matrix: expected independent integer rows, got {wide.tolist()}")
+        into = np.linalg.inv(wide)
+        reach = int(np.abs(wide).sum())
+        cells = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * d, indexing="ij"), -1).reshape(-1, d)
+        inside = np.floor(cells @ into + 1e-9)
+        cells = cells[(inside == 0).all(axis=1)]
+        number = {tuple(cell): index for index, cell in enumerate(cells.tolist())}
+        n = self.size
+        hoppings: dict[Translation, Complex] = {}
+        for index, cell in enumerate(cells):
+            targets = cell + self.translations
+            outer = np.floor(targets @ into + 1e-9)
+            inner = np.rint(targets - outer @ wide).astype(int)
+            for R, home, h in zip(outer.astype(int).tolist(), inner.tolist(), self.amplitudes, strict=True):
+                block = hoppings.setdefault(tuple(R), np.zeros((copies, n, copies, n), dtype=np.complex128))
+                block[index, :, number[tuple(home)], :] += h
+        return TightBinding(
+            wide @ self.lattice.vectors,
+            ((cells @ self.lattice.vectors)[:, None, :] + self.positions).reshape(-1, d),
+            {R: block.reshape(copies * n, copies * n) for R, block in hoppings.items()},
+            None if self.spin is None else [np.kron(np.eye(copies), S) for S in self.spin],
+        )
