@@ -1,8 +1,17 @@
-"""Adiabatic responses of Bloch electrons."""
+"""Adiabatic responses of Bloch electrons.
 
-from adiabloch import errors, models
+>>> import adiabloch as ab
+>>> model = ab.models.gapped_honeycomb(delta=0.2, t1=0.1)
+>>> cycle = ab.models.rotating_bonds(model, amplitude=0.1)
+>>> pumped = ab.pumped_magnetization(cycle, occupied=1)
+"""
+
+from adiabloch import errors, finite, io, models, units
+from adiabloch.errors import AdiablochError
+from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding
+from adiabloch.plotting import plot
 from adiabloch.responses.pumped_magnetization import (
     instantaneous_magnetization,
     magnetization_map,
@@ -11,12 +20,20 @@ from adiabloch.responses.pumped_magnetization import (
 from adiabloch.version import __version__
 
 __all__ = [
+    "AdiablochError",
     "Cycle",
+    "Eigenframe",
     "Lattice",
     "TightBinding",
     "__version__",
+    "eigenframe",
+    "errors",
+    "finite",
     "instantaneous_magnetization",
+    "io",
     "magnetization_map",
     "models",
+    "plot",
     "pumped_magnetization",
+    "units",
 ]

@@ -29,7 +29,7 @@ Levels = tuple[int, ...]
 Block = tuple[tuple[float, float, int], ...]
 """First coordinate, step and number of points along each axis."""
 
-SAFETY = 1.5
+SAFETY = 1.0
 """Points along an axis for each width of the narrowest feature seen."""
 
 

@@ -1,1 +1,5 @@
+"""Pictures of results. They know results, not models."""
 
+from adiabloch.plotting.results import plot
+
+__all__ = ["plot"]

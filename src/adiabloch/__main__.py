@@ -1,0 +1,21 @@
+"""The `adiabloch` command: what runs before its own libraries are known to be there."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; errors of the library are one line on the error stream and exit status 2."""
+    try:
+        from adiabloch.cli import app
+    except ModuleNotFoundError as missing:
+        if missing.name not in {"typer", "click", "matplotlib", "h5netcdf"}:
+            raise
+        print(f"adiabloch: the commands need {missing.name}: pip install 'adiabloch[cli]'", file=sys.stderr)
+        sys.exit(2)
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""The `adiabloch` command."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from adiabloch.errors import AdiablochError
+from adiabloch.version import __version__
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from adiabloch.models import Cycle
+    from adiabloch.paper.figure1 import Row
+
+out = Console()
+err = Console(stderr=True)
+
+
+class _Commands(typer.core.TyperGroup):
+    """Errors of the library end a command with one line and exit status 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (AdiablochError, OSError) as error:
+            err.print(f"adiabloch: {' '.join(str(error).split())}", style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="adiabloch",
+    help="Adiabatic responses of Bloch electrons.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+CycleFile = Annotated[Path | None, typer.Argument(help="A cycle written by adiabloch.io.save_cycle (NetCDF).")]
+Occupied = Annotated[int, typer.Option(help="Number of occupied bands.")]
+Tolerance = Annotated[float, typer.Option(help="Relative accuracy of the bulk.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"adiabloch {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Adiabatic responses of Bloch electrons."""
+
+
+@app.command()
+def figure1(
+    output: Annotated[Path, typer.Option(help="Folder for the figure, the numbers and the table.")] = Path("figures"),
+    fast: Annotated[bool, typer.Option("--fast", help="Fewer points, for a quick look.")] = False,
+) -> None:
+    """Reproduce Fig. 1 of the paper: orbital magnetization pumped by turning atoms."""
+    from adiabloch.io import save
+    from adiabloch.paper import figure1 as study
+    from adiabloch.plotting.figure1 import draw
+
+    output.mkdir(parents=True, exist_ok=True)
+    with err.status("computing") as status:
+        numbers = study.compute(fast=fast, report=lambda stage: status.update(f"computing {stage}"))
+        status.update("drawing")
+        picture = draw(numbers)
+        written = [_save_figure(picture, output / f"figure1.{kind}") for kind in ("pdf", "png")]
+    rows = study.table(numbers)
+    written += [save(numbers, output / "figure1.nc"), _write(output / "figure1.md", _markdown(rows))]
+    out.print(_table(rows))
+    out.print(f"wrote {', '.join(str(path) for path in written)} in {numbers.attrs['seconds']:.0f} s", highlight=False)
+
+
+@app.command()
+def pump(
+    cycle: CycleFile = None,
+    occupied: Occupied = 1,
+    tolerance: Tolerance = 1e-6,
+    output: Annotated[Path | None, typer.Option(help="Write the result to this NetCDF file.")] = None,
+) -> None:
+    """Pumped magnetization of a cycle; of the paper's model if no file is given."""
+    from adiabloch.io import save
+    from adiabloch.responses.pumped_magnetization import pumped_magnetization
+
+    result = pumped_magnetization(_cycle(cycle), occupied, tolerance)
+    grid = Table("component", "perturbative", "Chern-Simons", "total", "error", title="pumped magnetization (eω)")
+    for name in result.component.values:
+        here = result.sel(component=name)
+        values = (here.perturbative, here.chern_simons, here.total)
+        grid.add_row(str(name), *(f"{float(value):.10g}" for value in values), f"{float(here.error):.1e}")
+    out.print(grid)
+    out.print(result.attrs["note"], highlight=False)
+    if output is not None:
+        out.print(f"wrote {save(result, output)}", highlight=False)
+
+
+def _cycle(path: Path | None) -> Cycle:
+    from adiabloch.io import load_cycle
+    from adiabloch.paper import figure1 as study
+
+    return study.cycle() if path is None else load_cycle(path)
+
+
+def _table(rows: list[Row]) -> Table:
+    grid = Table("quantity", "paper", "here", "error", "remark", title="Fig. 1 against the paper's text", show_lines=True)
+    for row in rows:
+        grid.add_row(row.quantity, row.paper, row.here, row.error, row.remark)
+    return grid
+
+
+def _markdown(rows: list[Row]) -> str:
+    lines = ["| quantity | paper | here | error | remark |", "| --- | --- | --- | --- | --- |"]
+    lines += [
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in (r.quantity, r.paper, r.here, r.error, r.remark))} |"
+        for r in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _save_figure(figure: Figure, path: Path) -> Path:
+    handle, name = tempfile.mkstemp(suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    figure.savefig(name)
+    os.chmod(name, 0o644)
+    os.replace(name, path)
+    return path
+
+
+def _write(path: Path, text: str) -> Path:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+    return path

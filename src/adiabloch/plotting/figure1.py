@@ -1,0 +1,92 @@
+"""The paper's Fig. 1 from its numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adiabloch.plotting.style import BLUE, DIVERGING, GREY, INK, RED, look
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 7.0
+"""Inches: two columns of a journal."""
+
+
+def draw(numbers: xarray.Dataset) -> Figure:
+    """Four panels: bands, M over a period with its inset, map of d_B a^t, mean against gap."""
+    with look() as plt:
+        figure: Figure = plt.figure(figsize=(WIDTH, 5.6), layout="constrained")
+        panels = figure.subplots(2, 2)
+        for label, axes, panel in zip(
+            "abcd", panels.flat, (bands, magnetization, zone_map, against_gap), strict=True
+        ):
+            panel(axes, numbers)
+            axes.set_title(f"({label})", loc="left", fontsize=10, pad=5)
+        return figure
+
+
+def bands(ax: Axes, numbers: xarray.Dataset) -> None:
+    """(a) Energies along high-symmetry lines."""
+    ax.plot(numbers.distance, numbers.bands[:, 0], color=BLUE)
+    ax.plot(numbers.distance, numbers.bands[:, 1], color=RED)
+    ticks = numbers.corner_at.values
+    ax.set_xticks(ticks, [str(name).split()[1] for name in numbers.corner.values])
+    ax.tick_params(axis="x", length=0)
+    for tick in ticks[1:-1]:
+        ax.axvline(tick, color=GREY, lw=0.5)
+    ax.set(xlim=(ticks[0], ticks[-1]), ylabel=r"$\varepsilon/t_0$")
+
+
+def magnetization(ax: Axes, numbers: xarray.Dataset) -> None:
+    """(b) M over a period, and its mean against t1."""
+    scale = float(numbers.attrs["bohr_magnetons"]) * 1e3
+    mean = scale * float(numbers["mean"])
+    ax.plot(numbers.theta / (2 * np.pi), scale * numbers.magnetization, color=BLUE)
+    ax.axhline(mean, color=GREY, lw=0.8, ls=(0, (4, 3)))
+    ax.text(0.985, mean + 0.05, "mean", ha="right", va="bottom", color=GREY, fontsize=8)
+    ax.set(xlim=(0, 1), ylim=(1.45 * mean, 0.0), xlabel=r"$t/T$")
+    ax.set_ylabel(r"$M$  ($10^{-3}\,\mu_B\,\hbar\omega/t_0$ upon $a^2$)")
+    inset = ax.inset_axes((0.30, 0.52, 0.42, 0.40))
+    inset.plot(numbers.t1, scale * numbers.mean_t1, "o-", ms=2.6, lw=0.8, color=RED)
+    inset.set(xlabel=r"$t_1/t_0$", ylabel=r"$\bar M$", xlim=(0, float(numbers.t1[-1])))
+    inset.xaxis.labelpad = inset.yaxis.labelpad = 1.0
+    inset.tick_params(labelsize=7)
+
+
+def zone_map(ax: Axes, numbers: xarray.Dataset) -> None:
+    """(c) d_B a^t of the valence band over the Brillouin zone, at t = 0."""
+    values = numbers["shift"].values
+    # the peaks at the corners would hide everything else: colour by the bulk of the values
+    limit = float(np.quantile(np.abs(values), 0.995))
+    image = ax.pcolormesh(
+        numbers.kx, numbers.ky, values, cmap=DIVERGING, vmin=-limit, vmax=limit, shading="gouraud", rasterized=True
+    )
+    corner = 4 * np.pi / (3 * np.sqrt(3.0))
+    angles = np.arange(7) * np.pi / 3
+    ax.plot(corner * np.cos(angles), corner * np.sin(angles), color=INK, lw=0.8)
+    for n, angle in enumerate(angles[:6]):
+        label = r"$K$" if n % 2 else r"$K'$"
+        ax.text(1.1 * corner * np.cos(angle), 1.1 * corner * np.sin(angle), label, ha="center", va="center", fontsize=8)
+    ax.set(xlabel=r"$k_x a_0$", ylabel=r"$k_y a_0$", aspect="equal")
+    ax.figure.colorbar(image, ax=ax, label=r"$\partial_B a^t$  ($e\omega a_0^2$)", extend="both", shrink=0.9)
+
+
+def against_gap(ax: Axes, numbers: xarray.Dataset) -> None:
+    """(d) Mean of M against the gap."""
+    scale = float(numbers.attrs["bohr_magnetons"]) * 1e3
+    ax.errorbar(
+        2 * numbers.delta,
+        scale * numbers.mean_gap,
+        yerr=abs(scale) * numbers.mean_gap_error,
+        fmt="o-",
+        ms=3.2,
+        color=BLUE,
+    )
+    ax.axhline(0.0, color=GREY, lw=0.5)
+    ax.set(xlabel=r"gap $2\Delta/t_0$", xlim=(0, None))
+    ax.set_ylabel(r"$\bar M$  ($10^{-3}\,\mu_B\,\hbar\omega/t_0$ upon $a^2$)")
