@@ -1,43 +1,31 @@
 r"""Pieces cut out of a crystal: flakes and ribbons, with every hopping between their sites.
 
 Everything here lives in real space. With positions r and hoppings H_ij, the velocity v = i [H, r] makes both the
-orbital moment and the edge current simple multiples of the hoppings, so that no formula of the bulk is needed.
+orbital moment and the current along an edge simple multiples of the hoppings, so that no formula of the bulk is needed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.linalg import dagger, eigh_batch
 from adiabloch.models.cycle import Cycle
 
 Weights = Callable[[Float, Float], Float]
-"""Midpoints and vectors of bonds, (..., d) each -> weights (...): the operator of which the bond carries i w H_ij."""
+"""w(place, step), linear in the step: (..., d) each -> (...). The operator whose element ij is i w(midpoint, bond) H_ij.
+
+The hermitised product of a function f(r) with the velocity v = i [H, r] has the elements i (f(r_i) + f(r_j))/2 times
+(r_j - r_i) H_ij, so that f v_x has w = f(place) step_x (if f is linear), and r x v/2 has w = place x step/2.
+"""
 
 
 @dataclass(frozen=True, eq=False)
-class Links:
-    """All hoppings inside a piece, ordered by the matrix element they add to."""
-
-    rows: Integer
-    columns: Integer
-    """(E,) sites that a link joins."""
-    wraps: Integer
-    """(E,) how often a link goes round the periodic direction."""
-    harmonics: Integer
-    """(E,) its harmonic of theta."""
-    amplitudes: Complex
-    """(E,)"""
-    starts: Integer
-    """First link of each matrix element."""
-    elements: Integer
-    """Flat index of each matrix element."""
-
-
 class Piece:
     """Sites of a cycle's crystal and the hoppings between them; all other hoppings are cut.
 
@@ -52,33 +40,19 @@ class Piece:
         Whether the piece repeats along the first lattice vector; all its cells then have 0 there.
     """
 
-    def __init__(self, cycle: Cycle, cells: Integer, orbitals: Integer, *, periodic: bool = False) -> None:
-        self.cycle = cycle
-        self.cells = cells
-        self.orbitals = orbitals
-        self.periodic = periodic
-        self.links = _links(cycle, cells, orbitals, periodic)
-        places = cells @ cycle.lattice.vectors
-        rest = cycle.shifts[len(cycle.shifts) // 2].real
-        # sums over open pieces keep their figures best when positions are counted from the middle
-        self._places = places - (places + rest[orbitals]).mean(axis=0)
+    cycle: Cycle
+    cells: Integer
+    orbitals: Integer
+    periodic: bool = False
 
     @property
     def size(self) -> int:
         """Number of sites, S."""
         return len(self.orbitals)
 
-    def positions(self, theta: Float, order: int = 0) -> Float:
-        """Positions (or their derivatives in theta), counted from the middle; shape (P, S, d)."""
-        top = len(self.cycle.shifts) // 2
-        m = np.arange(-top, top + 1)
-        turn = (1j * m) ** order * np.exp(1j * np.multiply.outer(theta, m))
-        within: Float = np.tensordot(turn, self.cycle.shifts, axes=1).real[:, self.orbitals]
-        return within if order else within + self._places
-
     def energies(self, k: Float, theta: Float) -> Float:
         """Levels at reduced wave numbers k along the periodic direction and phases theta; shape (P, S)."""
-        return eigh_batch(self._matrix(self._hoppings(k, theta)))[0]
+        return eigh_batch(self._matrix(self._elements(k, theta)[0]))[0]
 
     def pumped(self, k: Float, theta: Float, occupied: int, operators: list[Weights]) -> tuple[Float, Float]:
         r"""What the slow change adds to the expectation values of operators at each point.
@@ -89,85 +63,110 @@ class Piece:
                   \qquad \langle c|\partial_\theta v\rangle = \frac{\langle c|\partial_\theta H|v\rangle}{E_v - E_c},
 
         (c empty) gives an operator O the value 2 Re sum_v <v|O|psi1_v>. Orbitals that move carry their charge along:
-        sum_i n_i O(r_i, dr_i/dtheta) is added, n_i being the occupation of site i.
+        sum_i n_i w(r_i, dr_i/dtheta) is added, n_i being the occupation of site i.
 
         Parameters
         ----------
         k, theta : float arrays, shape (P,)
-            k is not used by a flake.
+            A flake does not look at k.
         occupied : int
             Number of occupied levels.
         operators : list of callable
-            Weights w(midpoint, bond vector): a bond contributes i w H_ij, a moving orbital w(r_i, dr_i/dtheta).
+            As their `Weights`.
 
         Returns
         -------
         values : float array, shape (P, operators)
-            In units of e omega.
+            In units of omega.
         energies : float array, shape (P, S)
         """
-        hoppings = self._hoppings(k, theta)
-        energies, states = eigh_batch(self._matrix(hoppings))
+        H, dH, wound = self._elements(k, theta)
+        energies, states = eigh_batch(self._matrix(H))
         o, c = states[..., :occupied], states[..., occupied:]
-        drive = dagger(o) @ (self._matrix(1j * self.links.harmonics * hoppings) @ c)
         E = energies[:, :occupied, None] - energies[:, None, occupied:]
-        change = drive.conj() / E**2
-        r, moved = self.positions(theta), self.positions(theta, order=1)
-        midpoints, bonds = self._bonds(r)
+        change = (dagger(o) @ (self._matrix(dH) @ c)).conj() / E**2
         density = (np.abs(o) ** 2).sum(axis=-1)
+        r, moved = self._positions(theta), self._positions(theta, order=1)
+        rows, columns = np.divmod(self._series[0], self.size)
+        midpoints, bonds = 0.5 * (r[:, rows] + r[:, columns]), r[:, columns] - r[:, rows]
+        once_round = np.broadcast_to(self.cycle.lattice.vectors[0], midpoints.shape)
         values = []
-        for weights in operators:
-            operator = dagger(o) @ (self._matrix(1j * weights(midpoints, bonds) * hoppings) @ c)
+        for w in operators:
+            O = self._matrix(1j * (w(midpoints, bonds) * H + w(midpoints, once_round) * wound))
             # <v|O|psi1_v> = -i sum_c O_vc (dH)_cv/(E_v - E_c)^2
-            electrons = 2.0 * (operator * change).imag.sum(axis=(1, 2))
-            values.append(electrons + (density * weights(r, moved)).sum(axis=1))
+            electrons = 2.0 * (dagger(o) @ (O @ c) * change).imag.sum(axis=(1, 2))
+            values.append(electrons + (density * w(r, moved)).sum(axis=1))
         return np.stack(values, axis=-1), energies
 
-    def _hoppings(self, k: Float, theta: Float) -> Complex:
-        """Hoppings link by link with their phases, shape (P, E)."""
-        phases = np.multiply.outer(theta, self.links.harmonics)
-        if self.periodic:
-            phases = phases + 2 * np.pi * np.multiply.outer(k, self.links.wraps)
-        result: Complex = self.links.amplitudes * np.exp(1j * phases)
+    @cached_property
+    def _series(self) -> tuple[Integer, csr_array, Integer]:
+        """Flat indices of the matrix elements; their series in H, dH/dtheta and the wound H; its frequencies.
+
+        The wound H counts each hopping as often as it goes round the ribbon: the part of the bond that the positions
+        of its ends do not tell.
+        """
+        rows, columns, terms = self._links()
+        frequencies, number = np.unique(self._phases[terms], axis=0, return_inverse=True)
+        elements, element = np.unique(rows * self.size + columns, return_inverse=True)
+        h = self.cycle.amplitudes[terms, self.orbitals[rows], self.orbitals[columns]]
+        around, harmonic = self._phases[terms].T
+        amplitudes = np.concatenate([h, 1j * harmonic * h, around * h])
+        places = np.concatenate([element + kind * len(elements) for kind in range(3)])
+        shape = (3 * len(elements), len(frequencies))
+        return elements, csr_array((amplitudes, (places, np.tile(number.ravel(), 3))), shape=shape), frequencies
+
+    @property
+    def _phases(self) -> Integer:
+        """(F, 2): how often each term of the cycle goes round the ribbon, and its harmonic of theta."""
+        around = self.cycle.frequencies[:, 0] * int(self.periodic)
+        return np.column_stack([around, self.cycle.frequencies[:, -1]])
+
+    def _links(self) -> tuple[Integer, Integer, Integer]:
+        """Both sites of every hopping inside the piece, and the term of the cycle that it comes from."""
+        d = self.cycle.lattice.dimension
+        lowest, highest = self.cells.min(axis=0), self.cells.max(axis=0)
+        number = np.full((*(highest - lowest + 1), self.cycle.size), -1)
+        number[(*(self.cells - lowest).T, self.orbitals)] = np.arange(self.size)
+        # what a Fourier transform leaves of an exact zero is no hopping
+        present = np.abs(self.cycle.amplitudes) > 1e-16 * np.abs(self.cycle.amplitudes).max(initial=0.0)
+        found: list[tuple[Integer, Integer, Integer]] = []
+        for term, R in enumerate(self.cycle.frequencies[:, :d]):
+            ends = self.cells + R
+            if self.periodic:
+                ends[:, 0] = 0
+            start = np.flatnonzero(((ends >= lowest) & (ends <= highest)).all(axis=1))
+            partners = number[tuple((ends[start] - lowest).T)]
+            one, orbital = np.nonzero((partners >= 0) & present[term, self.orbitals[start]])
+            found.append((start[one], partners[one, orbital], np.full(len(one), term)))
+        rows, columns, terms = (np.concatenate(column) for column in zip(*found, strict=True))
+        return rows, columns, terms
+
+    def _elements(self, k: Float, theta: Float) -> Complex:
+        """Elements of H, dH/dtheta and the wound H, shape (3, P, elements)."""
+        elements, series, frequencies = self._series
+        angles = np.stack([2 * np.pi * k, theta], axis=-1)
+        values = series @ np.exp(1j * frequencies @ angles.T)
+        result: Complex = values.reshape(3, len(elements), len(theta)).swapaxes(1, 2)
         return result
 
-    def _matrix(self, values: Complex) -> Complex:
-        """Add up links into matrices, (P, E) -> (P, S, S)."""
-        matrices = np.zeros((len(values), self.size**2), dtype=np.complex128)
-        matrices[:, self.links.elements] = np.add.reduceat(values, self.links.starts, axis=1)
+    def _matrix(self, elements: Complex) -> Complex:
+        """(P, elements) -> (P, S, S)."""
+        matrices = np.zeros((len(elements), self.size**2), dtype=np.complex128)
+        matrices[:, self._series[0]] = elements
         return matrices.reshape(-1, self.size, self.size)
 
-    def _bonds(self, r: Float) -> tuple[Float, Float]:
-        """Midpoints and vectors of the links, (P, E, d) each; the midpoint forgets the wraps along the ribbon."""
-        before, after = r[:, self.links.rows], r[:, self.links.columns]
-        wraps = np.multiply.outer(self.links.wraps, self.cycle.lattice.vectors[0])
-        return 0.5 * (before + after), after - before + wraps
+    @cached_property
+    def _places(self) -> Float:
+        """Origins of the sites' cells, from the middle of the piece: there, sums keep their figures best."""
+        places = self.cells @ self.cycle.lattice.vectors
+        at_rest = self.cycle.shifts[len(self.cycle.shifts) // 2].real
+        centred: Float = places - (places + at_rest[self.orbitals]).mean(axis=0)
+        return centred
 
-
-def _links(cycle: Cycle, cells: Integer, orbitals: Integer, periodic: bool) -> Links:
-    d = cycle.lattice.dimension
-    lowest, highest = cells.min(axis=0), cells.max(axis=0)
-    number = np.full((*(highest - lowest + 1), cycle.size), -1)
-    number[(*(cells - lowest).T, orbitals)] = np.arange(len(cells))
-    negligible = 1e-16 * np.abs(cycle.amplitudes).max(initial=0.0)
-    found: list[tuple[Integer, ...]] = []
-    for term, (R, h) in enumerate(zip(cycle.frequencies[:, :d], cycle.amplitudes, strict=True)):
-        ends = cells + R
-        wrap = 0
-        if periodic:
-            wrap, ends[:, 0] = int(R[0]), 0
-        start = np.flatnonzero(((ends >= lowest) & (ends <= highest)).all(axis=1))
-        partners = number[tuple((ends[start] - lowest).T)]
-        one, orbital = np.nonzero((partners >= 0) & (np.abs(h)[orbitals[start]] > negligible))
-        rows, columns = start[one], partners[one, orbital]
-        found.append((rows, columns, np.full(len(rows), wrap), np.full(len(rows), term)))
-    # the diagonal is always there, so that no matrix is empty
-    home = np.arange(len(cells))
-    origin = int(np.flatnonzero((cycle.frequencies == 0).all(axis=1))[0])
-    found.append((home, home, np.zeros_like(home), np.full_like(home, -1)))
-    rows, columns, wraps, terms = (np.concatenate(column) for column in zip(*found, strict=True))
-    amplitudes = np.where(terms < 0, 0.0, cycle.amplitudes[terms, orbitals[rows], orbitals[columns]])
-    harmonics = cycle.frequencies[np.where(terms < 0, origin, terms), d]
-    order = np.argsort(rows * len(cells) + columns, kind="stable")
-    elements, starts = np.unique((rows * len(cells) + columns)[order], return_index=True)
-    return Links(rows[order], columns[order], wraps[order], harmonics[order], amplitudes[order], starts, elements)
+    def _positions(self, theta: Float, order: int = 0) -> Float:
+        """Positions or their derivatives in theta, shape (P, S, d)."""
+        top = len(self.cycle.shifts) // 2
+        m = np.arange(-top, top + 1)
+        turn = (1j * m) ** order * np.exp(1j * np.multiply.outer(theta, m))
+        within: Float = np.tensordot(turn, self.cycle.shifts, axes=1).real[:, self.orbitals]
+        return within if order else within + self._places

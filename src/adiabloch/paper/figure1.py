@@ -29,6 +29,9 @@ DELTA, T1, AMPLITUDE = 0.2, 0.1, 0.1
 """The paper's parameters, in t0."""
 HOPPING, CONSTANT = 3.0, 2.46
 """Graphene's t0 in eV and lattice constant in Angstrom, as in the paper."""
+FEW_GAPS = (0.1, 0.2, 0.3, 0.5, 1.0)
+GAPS = (0.05, 0.06, 0.07, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""Delta in t0 for panel (d)."""
 CORNERS = {"Γ": (0.0, 0.0), "K": (1 / 3, 2 / 3), "M": (0.5, 0.5), "K′": (2 / 3, 1 / 3)}
 
 
@@ -83,7 +86,7 @@ def compute(*, fast: bool = False, report: Callable[[str], None] = lambda stage:
     bands = model().energies(path.k)
 
     report("(b) magnetization over a period")
-    theta = np.linspace(0.0, 2 * np.pi, 25 if fast else 73)
+    theta = np.linspace(0.0, 2 * np.pi, 25 if fast else 49)
     curve = instantaneous_magnetization(cycle(), 1, theta[:-1], tolerance)
     magnetization = np.append(curve.perturbative.values[:, 0], curve.perturbative.values[0, 0])
     mean = pumped_magnetization(cycle(), 1, tolerance if fast else 1e-8)
@@ -93,14 +96,12 @@ def compute(*, fast: bool = False, report: Callable[[str], None] = lambda stage:
     against_t1 = [pumped_magnetization(cycle(t1=float(t)), 1, tolerance) for t in t1]
 
     report("(c) map over the Brillouin zone")
-    k = np.linspace(-1.0, 1.0, 120 if fast else 301) * 4 * np.pi / (3 * np.sqrt(3.0)) * 1.15
+    k = np.linspace(-1.0, 1.0, 120 if fast else 301) * 4 * np.pi / (3 * np.sqrt(3.0)) * 1.3
     shift = magnetization_map(cycle(), k, k, theta=0.0)
 
     report("(d) mean against gap")
-    delta = np.array([0.1, 0.2, 0.3, 0.5, 1.0]) if fast else np.array(
-        [0.05, 0.06, 0.07, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
-    )
-    against_gap = [pumped_magnetization(cycle(delta=float(d)), 1, 100 * tolerance) for d in delta]
+    delta = np.array(FEW_GAPS if fast else GAPS)
+    against_gap = [pumped_magnetization(cycle(delta=float(d)), 1, 1e-3) for d in delta]
 
     def series(results: list[xarray.Dataset], name: str) -> Float:
         return np.array([float(result[name].values[0]) for result in results])

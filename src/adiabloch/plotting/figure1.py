@@ -48,7 +48,7 @@ def magnetization(ax: Axes, numbers: xarray.Dataset) -> None:
     mean = scale * float(numbers["mean"])
     ax.plot(numbers.theta / (2 * np.pi), scale * numbers.magnetization, color=BLUE)
     ax.axhline(mean, color=GREY, lw=0.8, ls=(0, (4, 3)))
-    ax.text(0.985, mean + 0.05, "mean", ha="right", va="bottom", color=GREY, fontsize=8)
+    ax.text(0.985, 1.1 * mean, "dashed: mean", ha="right", va="top", color=GREY, fontsize=8)
     ax.set(xlim=(0, 1), ylim=(1.45 * mean, 0.0), xlabel=r"$t/T$")
     ax.set_ylabel(r"$M$  ($10^{-3}\,\mu_B\,\hbar\omega/t_0$ upon $a^2$)")
     inset = ax.inset_axes((0.30, 0.52, 0.42, 0.40))
@@ -71,7 +71,7 @@ def zone_map(ax: Axes, numbers: xarray.Dataset) -> None:
     ax.plot(corner * np.cos(angles), corner * np.sin(angles), color=INK, lw=0.8)
     for n, angle in enumerate(angles[:6]):
         label = r"$K$" if n % 2 else r"$K'$"
-        ax.text(1.1 * corner * np.cos(angle), 1.1 * corner * np.sin(angle), label, ha="center", va="center", fontsize=8)
+        ax.text(1.16 * corner * np.cos(angle), 1.16 * corner * np.sin(angle), label, ha="center", va="center", fontsize=8)
     ax.set(xlabel=r"$k_x a_0$", ylabel=r"$k_y a_0$", aspect="equal")
     ax.figure.colorbar(image, ax=ax, label=r"$\partial_B a^t$  ($e\omega a_0^2$)", extend="both", shrink=0.9)
 

@@ -15,8 +15,7 @@ GREY = "#8a949e"
 DIVERGING = "RdBu_r"
 
 _LOOK: dict[str, Any] = {
-    "font.family": "serif",
-    "font.serif": ["STIXGeneral", "DejaVu Serif"],
+    "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 9.0,
     "axes.labelsize": 10.0,
