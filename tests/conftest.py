@@ -1,0 +1,22 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+os.environ["MPLBACKEND"] = "Agg"
+# the makers of random models are shared by all tests
+sys.path.insert(0, str(Path(__file__).parent))
+
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=25)
+settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """First-principles data beside the checkout; tests that need them are skipped without."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the first-principles data in ../shared/data, which are not part of the project")
+    return folder
