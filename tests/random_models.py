@@ -6,9 +6,10 @@ Why the gap is safe: H = S + V, where S is diagonal on the sites, with occupied 
 .. math:: V(\theta) = \sum_{R,m} T_R \otimes A_{R,m} e^{i m \theta} + h.c., \qquad
           \|V\| = v = \max_{k,\theta} \|V(k, \theta)\|.
 
-By Weyl's inequality the gap is at least 1 - 2 v at every k and theta. An open piece has P V P in place of V, P being the
-projection onto its sites, and \|P V P\| <= \|V\|: the bound holds for ribbons and flakes of any size too. v < 1/2 is made by
-scaling. A constant unitary that mixes orbitals at one place changes no norm and no position, so the bound stays.
+By Weyl's inequality the gap is at least 1 - 2 v at every k and theta. An open piece has P V P in place of V, P being
+the projection onto its sites, and its norm is no larger than that of V: the bound holds for ribbons and flakes of any
+size too. v < 1/2 is made by scaling. A constant unitary that mixes orbitals at one place changes no norm and no
+position, so the bound stays.
 
 The maximum over the continuum follows from one over a mesh: a real trigonometric polynomial of degree n (here <x|V|x>
 for any vector x) exceeds its largest modulus on N > 2 n equidistant points by at most 1/cos(pi n/N) for each axis.
@@ -181,7 +182,7 @@ def _cycle(
     mixing: Complex | None = None,
     circles: Complex | None = None,
 ) -> ab.Cycle:
-    """The cycle of S + V(theta) + h.c., in the basis turned by `mixing`, the orbitals moving by Re circles e^(-i theta)."""
+    """The cycle of S + V(theta) + h.c., in a basis turned by `mixing`; orbitals move by Re circles e^(-i theta)."""
     d = len(vectors)
     turn = np.eye(len(energies)) if mixing is None else mixing
 

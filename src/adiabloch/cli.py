@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from adiabloch.errors import AdiablochError
+from adiabloch.errors import AdiablochError, InvalidArgumentError
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from adiabloch.models import Cycle
-    from adiabloch.paper.figure1 import Row
+    from adiabloch.studies.figure1 import Row
 
 out = Console()
 err = Console(stderr=True)
@@ -71,7 +71,7 @@ def figure1(
 ) -> None:
     """Reproduce Fig. 1 of the paper: orbital magnetization pumped by turning atoms."""
     from adiabloch.io import save
-    from adiabloch.paper import figure1 as study
+    from adiabloch.studies import figure1 as study
     from adiabloch.plotting.figure1 import draw
 
     output.mkdir(parents=True, exist_ok=True)
@@ -109,9 +109,52 @@ def pump(
         out.print(f"wrote {save(result, output)}", highlight=False)
 
 
+@app.command()
+def verify(
+    cycle: CycleFile = None,
+    occupied: Occupied = 1,
+    tolerance: Tolerance = 1e-8,
+    rows: Annotated[int, typer.Option(help="Width of the ribbon (2D).")] = 24,
+    cells: Annotated[str, typer.Option(help="Sizes of the flakes, to extrapolate from.")] = "6,8,10,12",
+    shape: Annotated[str, typer.Option(help="Flakes: parallelogram, or hexagon for hexagonal lattices.")] = "",
+) -> None:
+    """Compare the bulk with open samples of the same cycle, by brute force; exit status 1 if they disagree.
+
+    Without a file, the paper's model is used.
+    """
+    from adiabloch.studies.verification import verify as compare
+
+    subject = _cycle(cycle)
+    sizes = [_number(size) for size in cells.split(",")]
+    with err.status("computing") as status:
+        report = compare(
+            subject,
+            occupied,
+            tolerance=tolerance,
+            rows=rows,
+            cells=sizes,
+            shape=shape or ("hexagon" if cycle is None else "parallelogram"),
+            report=lambda stage: status.update(f"computing {stage}"),
+        )
+    grid = Table("", "", Column("M (eω)", no_wrap=True), "error", "off by", "verdict", title=str(subject))
+    for line in report.lines:
+        grid.add_row(*line.cells())
+    out.print(grid)
+    out.print(report.conclusion, highlight=False)
+    if not report.agrees:
+        raise typer.Exit(1)
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidArgumentError(f"cells: {text!r}, expected whole numbers separated by commas") from None
+
+
 def _cycle(path: Path | None) -> Cycle:
     from adiabloch.io import load_cycle
-    from adiabloch.paper import figure1 as study
+    from adiabloch.studies import figure1 as study
 
     return study.cycle() if path is None else load_cycle(path)
 

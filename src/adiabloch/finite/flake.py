@@ -18,6 +18,7 @@ from adiabloch.finite.piece import Piece, Weights
 from adiabloch.finite.sampling import (
     CLOSED,
     checked_arguments,
+    circle,
     closed_edges,
     lowest_gap,
     mean_error,
@@ -113,7 +114,7 @@ def pumped_magnetization(
     started = time.perf_counter()
     occupied = checked_arguments(cycle, occupied, (2, 3))
     sizes = _sizes(cells)
-    theta = 2 * np.pi * np.arange(theta_count(cycle, theta_samples)) / theta_count(cycle, theta_samples)
+    theta = circle(theta_count(cycle, theta_samples))
     flakes = [_flake(cycle, occupied, size, shape) for size in sizes]
     densities, gaps = _evaluated(flakes, theta, executor, progress)
     by_size = densities.mean(axis=1)
@@ -182,9 +183,9 @@ class Flake:
     def __call__(self, theta: float) -> Float:
         """Components of the moment, the gap and the width of the spectrum at one phase."""
         phase = np.array([theta])
-        values, energies = self.piece.pumped(phase, phase, self.levels, self.moments)
-        E = energies[0]
-        return np.concatenate([values[0], [E[self.levels] - E[self.levels - 1], np.ptp(E)]])
+        pumped = self.piece.pumped(phase, phase, self.levels, self.moments)
+        E = pumped.energies[0]
+        return np.concatenate([pumped.values[0], [E[self.levels] - E[self.levels - 1], np.ptp(E)]])
 
     def gap(self, points: Float) -> Float:
         """Gap at phases, shape (P, 1) -> (P,)."""
@@ -201,7 +202,7 @@ def _cross(place: Float, step: Float, *, a: int, b: int, measure: float) -> Floa
 
 
 def _sizes(cells: int | Sequence[int]) -> list[int]:
-    given = [cells] if isinstance(cells, (int, np.integer)) else list(cells)
+    given = list(cells) if np.iterable(cells) else [cells]
     whole = all(isinstance(size, (int, np.integer)) and size >= 1 for size in given)
     if not given or not whole or any(b <= a for a, b in pairwise(given)):
         raise InvalidArgumentError(f"cells: {cells!r}, expected a size of at least 1, or several in ascending order")
@@ -256,13 +257,13 @@ def _sixty_degrees(lattice: Lattice) -> tuple[Float, Float]:
         if np.isclose(a @ a, b @ b, rtol=1e-9) and np.isclose(2 * (a @ b), a @ a, rtol=1e-9):
             return a, b
     raise InvalidArgumentError(
-        f"shape: lattice vectors {lattice.vectors.tolist()} do not span a hexagonal lattice; expected two of equal length "
-        "at 60 or 120 degrees, or use shape='parallelogram'"
+        f"shape: lattice vectors {lattice.vectors.tolist()} do not span a hexagonal lattice; expected two of "
+        "equal length at 60 or 120 degrees, or use shape='parallelogram'"
     )
 
 
 def _hole(lattice: Lattice, positions: Float, third: Float) -> Float:
-    """The point farthest from all sites, among the threefold axes that go with each site."""
+    """Find the point farthest from all sites, among the threefold axes that go with each site."""
     candidates = (positions[:, None, :] + np.arange(3)[None, :, None] * third).reshape(-1, 2)
     around = _block(np.arange(-2, 3), 2)
     apart = lattice.reduced_positions(candidates[:, None, :] - positions[None, :, :])
@@ -301,7 +302,7 @@ def _checked_gap(flake: Flake, theta: Float, gaps: Float, spectra: Float) -> flo
     lowest = int(np.argmin(gaps))
     gap, at = float(gaps[lowest]), float(theta[lowest])
     if closed < gap and suspicious(gaps):
-        gap, where = lowest_gap(flake.gap, [at], [np.pi / len(theta)])
+        gap, where = lowest_gap(flake.gap, np.array([at]), np.array([np.pi / len(theta)]))
         at = float(where[0])
     if gap <= closed:
         raise closed_edges(flake.name, gap, (), at)

@@ -9,20 +9,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.linalg import dagger, eigh_batch
 from adiabloch.models.cycle import Cycle
 
 Weights = Callable[[Float, Float], Float]
-"""w(place, step), linear in the step: (..., d) each -> (...). The operator whose element ij is i w(midpoint, bond) H_ij.
+"""w(place, step), linear in the step, (..., d) each -> (...): the operator with the elements i w(midpoint, bond) H_ij.
 
 The hermitised product of a function f(r) with the velocity v = i [H, r] has the elements i (f(r_i) + f(r_j))/2 times
 (r_j - r_i) H_ij, so that f v_x has w = f(place) step_x (if f is linear), and r x v/2 has w = place x step/2.
 """
+
+
+class Pumped(NamedTuple):
+    """What a slow change adds to expectation values."""
+
+    values: Float
+    """(P, operators), in units of omega."""
+    magnitudes: Float
+    """(P, operators): how large they could be (Cauchy and Schwarz), which tells how much rounding to expect."""
+    energies: Float
+    """(P, S)"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +65,8 @@ class Piece:
         """Levels at reduced wave numbers k along the periodic direction and phases theta; shape (P, S)."""
         return eigh_batch(self._matrix(self._elements(k, theta)[0]))[0]
 
-    def pumped(self, k: Float, theta: Float, occupied: int, operators: list[Weights]) -> tuple[Float, Float]:
-        r"""What the slow change adds to the expectation values of operators at each point.
+    def pumped(self, k: Float, theta: Float, occupied: int, operators: list[Weights]) -> Pumped:
+        r"""Return what the slow change adds to the expectation values of operators at each point.
 
         The first-order adiabatic state of an occupied level v,
 
@@ -76,9 +87,7 @@ class Piece:
 
         Returns
         -------
-        values : float array, shape (P, operators)
-            In units of omega.
-        energies : float array, shape (P, S)
+        Pumped
         """
         H, dH, wound = self._elements(k, theta)
         energies, states = eigh_batch(self._matrix(H))
@@ -90,16 +99,17 @@ class Piece:
         rows, columns = np.divmod(self._series[0], self.size)
         midpoints, bonds = 0.5 * (r[:, rows] + r[:, columns]), r[:, columns] - r[:, rows]
         once_round = np.broadcast_to(self.cycle.lattice.vectors[0], midpoints.shape)
-        values = []
+        values, magnitudes = [], []
         for w in operators:
-            O = self._matrix(1j * (w(midpoints, bonds) * H + w(midpoints, once_round) * wound))
+            operator = self._matrix(1j * (w(midpoints, bonds) * H + w(midpoints, once_round) * wound))
             # <v|O|psi1_v> = -i sum_c O_vc (dH)_cv/(E_v - E_c)^2
-            electrons = 2.0 * (dagger(o) @ (O @ c) * change).imag.sum(axis=(1, 2))
+            electrons = 2.0 * (dagger(o) @ (operator @ c) * change).imag.sum(axis=(1, 2))
             values.append(electrons + (density * w(r, moved)).sum(axis=1))
-        return np.stack(values, axis=-1), energies
+            magnitudes.append(2.0 * _norm(operator) * _norm(change))
+        return Pumped(np.stack(values, axis=-1), np.stack(magnitudes, axis=-1), energies)
 
     @cached_property
-    def _series(self) -> tuple[Integer, csr_array, Integer]:
+    def _series(self) -> tuple[Integer, Complex, Integer]:
         """Flat indices of the matrix elements; their series in H, dH/dtheta and the wound H; its frequencies.
 
         The wound H counts each hopping as often as it goes round the ribbon: the part of the bond that the positions
@@ -110,10 +120,10 @@ class Piece:
         elements, element = np.unique(rows * self.size + columns, return_inverse=True)
         h = self.cycle.amplitudes[terms, self.orbitals[rows], self.orbitals[columns]]
         around, harmonic = self._phases[terms].T
-        amplitudes = np.concatenate([h, 1j * harmonic * h, around * h])
-        places = np.concatenate([element + kind * len(elements) for kind in range(3)])
-        shape = (3 * len(elements), len(frequencies))
-        return elements, csr_array((amplitudes, (places, np.tile(number.ravel(), 3))), shape=shape), frequencies
+        series = np.zeros((3, len(elements), len(frequencies)), dtype=np.complex128)
+        for kind, amplitudes in enumerate((h, 1j * harmonic * h, around * h)):
+            np.add.at(series[kind], (element.ravel(), number.ravel()), amplitudes)
+        return elements, series, frequencies
 
     @property
     def _phases(self) -> Integer:
@@ -143,11 +153,10 @@ class Piece:
 
     def _elements(self, k: Float, theta: Float) -> Complex:
         """Elements of H, dH/dtheta and the wound H, shape (3, P, elements)."""
-        elements, series, frequencies = self._series
+        _, series, frequencies = self._series
         angles = np.stack([2 * np.pi * k, theta], axis=-1)
-        values = series @ np.exp(1j * frequencies @ angles.T)
-        result: Complex = values.reshape(3, len(elements), len(theta)).swapaxes(1, 2)
-        return result
+        values: Complex = np.exp(1j * angles @ frequencies.T) @ series.swapaxes(1, 2)
+        return values
 
     def _matrix(self, elements: Complex) -> Complex:
         """(P, elements) -> (P, S, S)."""
@@ -170,3 +179,9 @@ class Piece:
         turn = (1j * m) ** order * np.exp(1j * np.multiply.outer(theta, m))
         within: Float = np.tensordot(turn, self.cycle.shifts, axes=1).real[:, self.orbitals]
         return within if order else within + self._places
+
+
+def _norm(matrices: Complex) -> Float:
+    """Frobenius norms, (P, N, M) -> (P,)."""
+    norms: Float = np.sqrt((np.abs(matrices) ** 2).sum(axis=(1, 2)))
+    return norms

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from adiabloch.finite.piece import Piece
 from adiabloch.finite.sampling import (
     CLOSED,
     checked_arguments,
+    circle,
     closed_edges,
     lowest_gap,
     mean_error,
@@ -147,19 +148,21 @@ class Strip:
     def moment(self, place: Float, step: Float) -> Float:
         """- y times the step along x, per length."""
         y = place[..., 1] * self.along[0] - place[..., 0] * self.along[1]
-        return -y * (step @ self.along) / self.length
+        moment: Float = -y * (step @ self.along) / self.length
+        return moment
 
     def current(self, place: Float, step: Float) -> Float:
-        """The step along x, per length of the ribbon."""
+        """Take the step along x, per length of the ribbon."""
         del place
         along: Float = step @ self.along / self.length
         return along
 
     def __call__(self, points: Float) -> Float:
-        """D, total current, gap and width of the spectrum at points (k, theta); shape (P, 4)."""
-        values, energies = self.piece.pumped(points[:, 0], points[:, 1], self.levels, [self.moment, self.current])
-        gaps = energies[:, self.levels] - energies[:, self.levels - 1]
-        return np.column_stack([values, gaps, np.ptp(energies, axis=1)])
+        """D, total current, gap, width of the spectrum and magnitude of D at points (k, theta); shape (P, 5)."""
+        pumped = self.piece.pumped(points[:, 0], points[:, 1], self.levels, [self.moment, self.current])
+        E = pumped.energies
+        gaps = E[:, self.levels] - E[:, self.levels - 1]
+        return np.column_stack([pumped.values, gaps, np.ptp(E, axis=1), pumped.magnitudes[:, 0]])
 
     def gap(self, points: Float) -> Float:
         """Gap at points (k, theta)."""
@@ -180,17 +183,17 @@ class Mesh:
     k: Float
     theta: Float
     results: Float
-    """(widths, k, theta, 4): see `Strip.__call__`."""
+    """(widths, k, theta, 5): see `Strip.__call__`."""
     height: float
 
     @property
     def magnetization(self) -> Float:
-        """(widths - 1, k, theta): its mean is M."""
+        """Shape (widths - 1, k, theta): its mean is M."""
         return np.diff(self.results[..., 0], axis=0) / self.height
 
     @property
     def gaps(self) -> Float:
-        """(widths, k, theta)"""
+        """Gaps, shape (widths, k, theta)."""
         return self.results[..., 2]
 
     @property
@@ -201,13 +204,13 @@ class Mesh:
 
     @property
     def rounding(self) -> float:
-        """What rounding leaves uncertain in the mean of M."""
-        eps = float(np.finfo(float).eps)
-        return 16 * eps * float(np.abs(self.results[-1, ..., 0]).max()) / self.height
+        """What rounding leaves uncertain in the mean of M, independent from point to point."""
+        magnitudes = self.results[-1, ..., 4]
+        return float(np.finfo(float).eps * magnitudes.mean() / (np.sqrt(magnitudes.size) * self.height))
 
 
 def _strip(cycle: Cycle, occupied: int, width: int) -> Strip:
-    first, second = cycle.lattice.vectors
+    first = cycle.lattice.vectors[0]
     cells = np.zeros((width * cycle.size, 2), dtype=np.int64)
     cells[:, 1] = np.repeat(np.arange(width), cycle.size)
     length = float(np.hypot(*first))
@@ -221,7 +224,7 @@ def _converged(
     """Double the mesh along its worse axis until the mean of M stands still."""
     cycle = strips[0].piece.cycle
     reach = int(np.abs(cycle.frequencies[:, 0]).max())
-    k, theta = _circle(max(8, 2 * reach + 2)) / (2 * np.pi), _circle(theta_count(cycle, samples))
+    k, theta = circle(max(8, 2 * reach + 2)) / (2 * np.pi), circle(theta_count(cycle, samples))
     mesh = Mesh(k, theta, _evaluated(strips, k, theta, pool, bar), strips[0].height)
     _check_gap(strips, mesh)
     while True:
@@ -243,26 +246,22 @@ def _converged(
     return mesh
 
 
-def _circle(count: int) -> Float:
-    result: Float = 2 * np.pi * np.arange(count) / count
-    return result
-
-
 def _doubled(mesh: Mesh, axis: int, strips: list[Strip], pool: Executor, bar: ProgressBar) -> Mesh:
-    """The mesh with new points halfway between the old ones, which are kept."""
+    """Add points halfway between the old ones along an axis."""
     old = (mesh.k, mesh.theta)[axis]
     between = old + 0.5 * (old[1] - old[0])
-    axes = (between, mesh.theta) if axis == 0 else (mesh.k, between)
-    fresh = _evaluated(strips, *axes, pool, bar)
+    k, theta = (between, mesh.theta) if axis == 0 else (mesh.k, between)
+    fresh = _evaluated(strips, k, theta, pool, bar)
     shape = list(fresh.shape)
     shape[axis + 1] *= 2
     results = np.stack([mesh.results, fresh], axis=axis + 2).reshape(shape)
     both = np.column_stack([old, between]).ravel()
-    return replace(mesh, results=results, **{("k", "theta")[axis]: both})
+    k, theta = (both, mesh.theta) if axis == 0 else (mesh.k, both)
+    return Mesh(k, theta, results, mesh.height)
 
 
 def _evaluated(strips: list[Strip], k: Float, theta: Float, pool: Executor, bar: ProgressBar) -> Float:
-    """All strips on the mesh of k and theta; shape (widths, k, theta, 4)."""
+    """All strips on the mesh of k and theta; shape (widths, k, theta, 5)."""
     points = np.stack(np.meshgrid(k, theta, indexing="ij"), axis=-1).reshape(-1, 2)
     bar.stage(f"{len(k)} x {len(theta)} points", len(points) * len(strips))
 
@@ -290,19 +289,20 @@ def _check_gap(strips: list[Strip], mesh: Mesh) -> None:
         i, j = np.unravel_index(int(np.argmin(gaps)), gaps.shape)
         gap, at = float(gaps[i, j]), np.array([mesh.k[i], mesh.theta[j]])
         if closed < gap and suspicious(gaps):
-            gap, at = lowest_gap(strip.gap, at, (0.5 / len(mesh.k), np.pi / len(mesh.theta)))
+            gap, at = lowest_gap(strip.gap, at, np.array([0.5 / len(mesh.k), np.pi / len(mesh.theta)]))
         if gap <= closed:
             rows = strip.piece.size // strip.piece.cycle.size
             raise closed_edges(f"ribbon of {rows} rows", gap, (float(at[0] % 1),), float(at[1]))
 
 
 def _check_pump(mesh: Mesh, strip: Strip) -> None:
-    """A ribbon that carries charge along itself has a moment that depends on the origin."""
+    """Refuse a ribbon that carries charge along itself: its moment depends on the origin."""
     charge = 2 * np.pi * float(mesh.results[-1, ..., 1].mean()) * strip.length
+    rows = strip.piece.size // strip.piece.cycle.size
     if abs(charge) > 0.5:
         raise InvalidArgumentError(
-            f"cycle: it pumps {charge:.3f} electrons along the ribbon in a period, so that the moment depends on the "
-            "origin; expected a cycle that pumps none"
+            f"cycle: it pumps {charge:.3f} electrons along a ribbon of {rows} rows in a period, so that the moment depends "
+            "on the origin; expected a cycle that pumps none"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,7 +15,7 @@ CLOSED = 1e-6
 
 
 def checked_arguments(cycle: Cycle, occupied: int, dimensions: tuple[int, ...]) -> int:
-    """The number of occupied bands, after a look at both arguments."""
+    """Look at both arguments and return the number of occupied bands."""
     if not isinstance(cycle, Cycle):
         raise InvalidArgumentError(f"cycle: expected an adiabloch.Cycle, got {type(cycle).__name__}")
     if cycle.lattice.dimension not in dimensions:
@@ -27,7 +27,7 @@ def checked_arguments(cycle: Cycle, occupied: int, dimensions: tuple[int, ...]) 
 
 
 def theta_count(cycle: Cycle, samples: int | None) -> int:
-    """Number of phases: the one asked for, or four for each harmonic and at least twelve.
+    """Choose the number of phases: the one asked for, or four for each harmonic and at least twelve.
 
     Twelve because an open piece of a threefold crystal has lost its symmetry: its moment varies as cos(theta) and
     cos(2 theta) too.
@@ -39,6 +39,12 @@ def theta_count(cycle: Cycle, samples: int | None) -> int:
     if not (isinstance(samples, (int, np.integer)) and samples >= 4 and samples % 2 == 0):
         raise InvalidArgumentError(f"theta_samples: {samples!r}, expected an even number, at least 4")
     return int(samples)
+
+
+def circle(count: int) -> Float:
+    """Equidistant phases from 0 to 2 pi."""
+    phases: Float = 2 * np.pi * np.arange(count) / count
+    return phases
 
 
 def mean_error(values: Float, axis: int = 0) -> Float:
@@ -62,15 +68,15 @@ def suspicious(gaps: Float) -> bool:
     return bool(max(steps) > gaps.min())
 
 
-def lowest_gap(gap_at: Callable[[Float], Float], start: Sequence[float], reach: Sequence[float]) -> tuple[float, Float]:
+def lowest_gap(gap_at: Callable[[Float], Float], start: Float, reach: Float) -> tuple[float, Float]:
     """Follow a gap downhill from a point: the smallest gap and where it is.
 
     A grid of 3^D points around the best one so far, moved while it finds better ones and halved while it does not,
     until the gap hardly changes over the grid (a smooth minimum) or the grid has shrunk to nothing (a crossing).
     """
     offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * len(start), indexing="ij"), -1).reshape(-1, len(start))
-    offsets = offsets * np.asarray(reach, float)
-    best, smallest, scale = np.asarray(start, float), np.inf, 1.0
+    offsets = offsets * reach
+    best, smallest, scale = start, np.inf, 1.0
     while scale > 1e-10:
         points = best + scale * offsets
         gaps = gap_at(points)
@@ -85,12 +91,12 @@ def lowest_gap(gap_at: Callable[[Float], Float], start: Sequence[float], reach: 
 
 
 def closed_edges(what: str, gap: float, k: tuple[float, ...], theta: float) -> GapClosedError:
-    """The error for a piece whose own gap closes."""
+    """Return the error for a piece whose own gap closes."""
     place = "".join(f"k = {x:.6g} (reduced), " for x in k)
     return GapClosedError(
-        f"{what}: its gap closes, {gap:.1e} at {place}theta = {theta:.6g}. Where the crystal itself has a gap, states on "
-        "the edges cross it, and such a piece is no reference for the bulk; cut it along other directions (another cell, "
-        "another shape)",
+        f"{what}: its gap closes, {gap:.1e} at {place}theta = {theta:.6g}. Where the crystal itself has a gap, states "
+        "on the edges cross it, and such a piece is no reference for the bulk; cut it along other directions (another "
+        "cell, another shape)",
         gap=gap,
         k=k,
         theta=theta % (2 * np.pi),

@@ -62,7 +62,8 @@ class Eigenframe:
         n = np.arange(gaps.shape[-1])
         gaps[:, n, n] = np.inf
         closest = np.abs(gaps).min(initial=np.inf)
-        scale = float(np.ptp(self.energies)) if self.energies.size else 0.0
+        # where all bands meet at zero energy only their slopes tell what is small
+        scale = max(float(np.abs(array).max(initial=0.0)) for array in (self.energies, *self.derivatives.values()))
         if closest <= 1e-10 * scale:
             point, lower, upper = (int(i) for i in np.argwhere(np.abs(gaps) == closest)[0])
             raise DegenerateBandsError(

@@ -40,7 +40,7 @@ def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
     return slopes
 
 
-def closest_approach(crystal: Crystal, occupied: int, start: Float, reach: float) -> tuple[float, Float]:
+def closest_approach(crystal: Crystal, occupied: int, start: Float, reach: float = 0.02) -> tuple[float, Float]:
     """Follow the gap downhill from a point: the smallest gap and its reduced coordinates.
 
     A grid of 3^D points around the best point so far, moved while it finds better ones and halved while it does not.
@@ -59,6 +59,12 @@ def closest_approach(crystal: Crystal, occupied: int, start: Float, reach: float
         else:
             size *= 0.5
     return smallest, best % 1.0
+
+
+def bandwidth(crystal: Crystal) -> float:
+    """Spread of the energies over a coarse mesh: what gaps are measured against."""
+    mesh = crystal.matrices().on_grid([np.arange(4) / 4] * len(crystal.directions))
+    return float(np.ptp(eigh_batch(mesh[:, 0])[0]))
 
 
 def closed_gap(crystal: Crystal, gap: float, at: Float, occupied: int) -> GapClosedError:

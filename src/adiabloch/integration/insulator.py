@@ -10,7 +10,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.geometry.frame import Eigenframe, frame_of
-from adiabloch.geometry.gaps import CLOSED, axis_slopes, closed_gap, closest_approach, gaps
+from adiabloch.geometry.gaps import CLOSED, axis_slopes, bandwidth, closed_gap, closest_approach, gaps
 from adiabloch.integration.sample import Sample
 from adiabloch.models.crystal import Crystal, Matrices
 
@@ -62,6 +62,10 @@ class Insulator:
     def _matrices(self) -> Matrices:
         return self.crystal.matrices(self.along)
 
+    @cached_property
+    def _closed(self) -> float:
+        return CLOSED * bandwidth(self.crystal)
+
     def __getstate__(self) -> dict[str, object]:
         """Travel light: the Fourier series is rebuilt where it is needed."""
         return {key: value for key, value in self.__dict__.items() if key != "_matrices"}
@@ -73,7 +77,7 @@ class Insulator:
         gap = gaps(frame, self.occupied)
         narrowest = int(np.argmin(gap))
         at = _grid_point(whole, narrowest)
-        if gap[narrowest] <= CLOSED * np.ptp(frame.energies):
+        if gap[narrowest] <= self._closed:
             raise closed_gap(self.crystal, float(gap[narrowest]), at, self.occupied)
         values = self.formula(frame)
         noise = np.finfo(float).eps * np.prod([self._strength(frame, group) / gap for group in self.factors], axis=0)
@@ -93,9 +97,8 @@ class Insulator:
         """
         if resolved or at is None:
             return
-        smallest, where = closest_approach(self.crystal, self.occupied, at, reach=0.02)
-        energies = frame_of(self.crystal.matrices().at(where[None]), ()).energies
-        if smallest <= CLOSED * float(np.ptp(energies)):
+        smallest, where = closest_approach(self.crystal, self.occupied, at)
+        if smallest <= self._closed:
             raise closed_gap(self.crystal, smallest, where, self.occupied)
 
     @staticmethod

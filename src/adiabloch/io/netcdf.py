@@ -57,6 +57,8 @@ def load(path: str | os.PathLike[str]) -> xarray.Dataset:
     import xarray
 
     engine = _engine()
+    if not Path(path).is_file():
+        raise FileFormatError(f"{path}: no such file")
     try:
         with xarray.open_dataset(path, engine=engine) as stored:
             return stored.load()

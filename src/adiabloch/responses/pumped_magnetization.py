@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.geometry.bands import components
+from adiabloch.geometry.chern import chern_numbers
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.induced import (
     band_shift_derivatives,
@@ -95,8 +96,10 @@ def pumped_magnetization(
     names = components(cycle.lattice.dimension)
     density = 1.0 / cycle.lattice.measure
     perturbative = integral.value * density
-    two_bands = cycle.size == 2
-    chern_simons = np.zeros_like(perturbative) if two_bands else np.full_like(perturbative, np.nan)
+    windings = chern_numbers(cycle, int(occupied))
+    note = _completeness(cycle, windings)
+    complete = note == TWO_BANDS
+    chern_simons = np.zeros_like(perturbative) if complete else np.full_like(perturbative, np.nan)
     per = "area" if len(names) == 1 else "volume"
     return labelled(
         {
@@ -106,7 +109,8 @@ def pumped_magnetization(
             "error": (["component"], np.full_like(perturbative, _error(integral, cycle) * density), UNIT, "error bar"),
         },
         {"component": list(names)},
-        note=TWO_BANDS if two_bands else MISSING,
+        note=note,
+        chern_numbers=", ".join(f"C({a}, {b}) = {C}" for (a, b), C in windings.items()),
         **_facts(integral, cycle, occupied, tolerance, started),
     )
 
@@ -200,6 +204,14 @@ def magnetization_map(
         component=component,
         model=cycle.digest,
     )
+
+
+def _completeness(cycle: Cycle, windings: dict[tuple[str, str], int]) -> str:
+    """What the result says about its Chern-Simons part."""
+    wound = [f"C({a}, {b}) = {C}" for (a, b), C in windings.items() if C]
+    if wound:
+        return f"chern_simons and total are not defined: {', '.join(wound)}; perturbative is"
+    return TWO_BANDS if cycle.size == 2 else MISSING
 
 
 def _shifts(frame: Eigenframe, occupied: int, names: tuple[str, ...]) -> Float:

@@ -1,0 +1,68 @@
+# One target a habit. Each builds the environment it needs first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+FIGURES ?= figures
+# threads of the linear algebra would fight with those of the program and of the test runner
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help figure1 verify test lint format types imports examples docs wheel check clean
+
+help:  ## this list
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "adiabloch needs Python 3.11 or newer; say which with: make PYTHON=python3.12 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# what a user needs; satisfied by the developers' environment as well
+$(VENV)/.user: $(BIN)/python pyproject.toml
+	@test -e $(VENV)/.dev || $(BIN)/pip install --quiet --editable '.[cli]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.user
+
+figure1: $(VENV)/.user  ## reproduce Fig. 1 of the paper in figures/
+	$(BIN)/adiabloch figure1 --output $(FIGURES)
+
+verify: $(VENV)/.user  ## compare the bulk with open samples of the paper's model
+	$(BIN)/adiabloch verify
+
+test: $(VENV)/.dev  ## run the tests
+	$(BIN)/pytest --numprocesses auto
+
+lint: $(VENV)/.dev  ## style, formatting, spelling
+	$(BIN)/ruff check src tests docs examples
+	$(BIN)/ruff format --check src tests docs examples
+	$(BIN)/codespell src tests docs examples *.md
+
+format: $(VENV)/.dev  ## mend what a program can mend
+	$(BIN)/ruff check --fix src tests docs examples
+	$(BIN)/ruff format src tests docs examples
+
+types: $(VENV)/.dev  ## strict types
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev  ## who may import whom
+	$(BIN)/lint-imports
+
+examples: $(VENV)/.dev  ## run the examples of docstrings, README and docs
+	$(BIN)/pytest --quiet --doctest-modules src/adiabloch
+	$(BIN)/pytest --quiet --markdown-docs README.md CONTRIBUTING.md docs
+	cd examples && for script in *.py; do MPLBACKEND=Agg ../$(BIN)/python $$script --fast || exit 1; done
+
+docs: $(VENV)/.dev  ## build the documentation in docs/_build
+	$(BIN)/sphinx-build --quiet -W --keep-going docs docs/_build
+
+wheel: $(BIN)/python  ## build the wheel and try it in empty environments
+	PYTHON=$(PYTHON) BIN=$(abspath $(BIN)) sh tools/try_wheel.sh
+
+check: test lint types imports examples docs wheel  ## all of it, as CI does
+
+clean:  ## remove environment and everything built
+	rm -rf $(VENV) build dist docs/_build docs/generated $(FIGURES) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Worked studies: the figures of the paper, and bulk against open samples."""

@@ -1,0 +1,150 @@
+"""The integrator: exact where it must be, honest about its error, the same wherever it runs."""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from random_models import general, two_bands
+
+import adiabloch as ab
+from adiabloch.errors import GapClosedError, ToleranceNotReachedError
+from adiabloch.integration.mesh import _blocks, _parts, integrate
+from adiabloch.integration.sample import Sample
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A function of the reduced coordinates, nothing known of its sharpness."""
+
+    function: object
+    dimension: int
+    batch: int = 50
+
+    def __call__(self, axes):
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, self.dimension)
+        values = np.asarray(self.function(points), float).reshape(len(points), -1)
+        return Sample(values, 1e-16 * np.abs(values).max(axis=1))
+
+
+def peak(points):
+    """Product of 1/(1 - 2 r cos + r^2): mean 1/(1 - r^2) each."""
+    r = np.array([0.7, 0.3])
+    return (1 / (1 - 2 * r * np.cos(2 * np.pi * points) + r**2)).prod(axis=1)
+
+
+def test_one_integrates_to_one():
+    result = integrate(Plain(lambda x: np.ones(len(x)), 3), tolerance=1e-8, start=(2, 3, 4))
+    assert result.value[0] == pytest.approx(1.0, abs=1e-15)
+    assert result.converged
+
+
+def test_peaks_and_their_error():
+    exact = 1 / (1 - 0.7**2) / (1 - 0.3**2)
+    points = []
+    for tolerance in (1e-3, 1e-6, 1e-12):
+        result = integrate(Plain(peak, 2), tolerance=tolerance, start=(4, 4))
+        assert abs(result.value[0] - exact) <= result.error <= tolerance * exact
+        points.append(result.points)
+    # the sharp axis gets more points, and each is evaluated once
+    assert result.mesh[0] > result.mesh[1]
+    assert result.points == np.prod(result.mesh)
+    assert points[0] < points[2]
+
+
+def test_harmonics_hidden_from_single_axes():
+    """A function of x - y alone looks converged along either axis from the start; the two together tell."""
+
+    def ridge(points):
+        return 1 / (1 - 1.6 * np.cos(2 * np.pi * (points[:, 0] - points[:, 1])) + 0.64)
+
+    exact = 1 / (1 - 0.64)
+    result = integrate(Plain(ridge, 2), tolerance=1e-8, start=(4, 4))
+    assert abs(result.value[0] - exact) <= result.error <= 1e-8 * exact
+
+
+def test_blocks_cover_each_point_once():
+    first, levels = (3, 4, 5), (2, 0, 1)
+    seen = []
+    for part in _parts(levels):
+        for block in _blocks(first, part, 7):
+            axes = [begin + step * np.arange(count) for begin, step, count in block]
+            assert np.prod([len(axis) for axis in axes]) <= 7
+            seen.append(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3))
+    mesh = np.array([12, 4, 10])
+    numbers = np.concatenate(seen) * mesh
+    assert np.abs(numbers - np.rint(numbers)).max() < 1e-9
+    assert len(np.unique(np.rint(numbers), axis=0)) == len(numbers) == mesh.prod()
+
+
+def test_an_executor_of_ones_own():
+    cycle = two_bands(np.random.default_rng(0)).cycle
+    here = ab.pumped_magnetization(cycle, 1, 1e-6)
+    with ProcessPoolExecutor(2) as processes:
+        there = ab.pumped_magnetization(cycle, 1, 1e-6, executor=processes)
+        assert float(there.perturbative[0]) == float(here.perturbative[0])
+        # errors come home whole from the other side
+        with pytest.raises(GapClosedError) as caught:
+            ab.pumped_magnetization(closing(), 1, executor=processes)
+    assert caught.value.gap < 1e-6
+
+
+def closing():
+    """Touches at K as the staggered potential passes zero, theta = pi/2."""
+    return ab.Cycle.from_function(
+        lambda theta: ab.models.gapped_honeycomb(0.2 * (1 - np.sin(theta)), 0.1), samples=8
+    )
+
+
+def test_closing_gap_is_found():
+    with pytest.raises(GapClosedError, match=r"closes: .* at k = .* theta = ") as caught:
+        ab.pumped_magnetization(closing(), 1)
+    assert caught.value.gap < 1e-6
+    assert caught.value.theta == pytest.approx(np.pi / 2, abs=0.02)
+    reduced = np.sort(np.array(caught.value.k) % 1)
+    np.testing.assert_allclose(reduced, [1 / 3, 2 / 3], atol=0.01)
+
+
+def test_closing_gap_between_the_nodes_is_found():
+    """Touching at a generic point, where no mesh has a node."""
+    cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.0, 0.1), 0.1)
+    with pytest.raises(GapClosedError):
+        ab.pumped_magnetization(cycle, 1)
+
+
+def test_limit_is_respected_and_reported():
+    cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.02, 0.1), 0.002)
+    with pytest.raises(ToleranceNotReachedError, match="not resolved") as caught:
+        ab.pumped_magnetization(cycle, 1, 1e-9, limit=20000)
+    assert caught.value.error > 0
+    assert np.isfinite(caught.value.estimate).all()
+
+
+def test_narrow_peaks_are_not_missed():
+    """A gap of 0.01 at K: a mesh that steps over it must not call itself converged."""
+    cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.05, 0.1), 0.01)
+    result = ab.pumped_magnetization(cycle, 1, 0.05)
+    limit = 3 / (4 * np.pi) * (0.1 / 0.05) * 0.01**2
+    assert float(result.total[0]) / limit == pytest.approx(0.882, rel=0.06)
+
+
+def test_result_does_not_depend_on_timing():
+    cycle = general(np.random.default_rng(2), 3, 1).cycle
+    values = {float(ab.pumped_magnetization(cycle, 1, 1e-6).perturbative[0]) for _ in range(3)}
+    assert len(values) == 1
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6])
+def test_error_bars_hold(tolerance):
+    """Over a hundred random models at three tolerances: the true error is within the bar at least 95 times in 100."""
+    held = total = 0
+    for seed in range(34):
+        rng = np.random.default_rng(seed)
+        driven = general(rng, int(rng.integers(2, 4)), 1, reach=int(rng.integers(1, 3)))
+        exact = ab.pumped_magnetization(driven.cycle, 1, 1e-11)
+        quick = ab.pumped_magnetization(driven.cycle, 1, tolerance)
+        off = abs(float(quick.perturbative[0]) - float(exact.perturbative[0]))
+        held += off <= float(quick.error[0]) + float(exact.error[0])
+        assert float(quick.error[0]) <= 1.01 * tolerance * abs(float(quick.perturbative[0]))
+        total += 1
+    assert held >= 0.95 * total

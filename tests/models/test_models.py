@@ -1,0 +1,244 @@
+"""Lattices, models, cycles: what is built is what was meant."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from random_models import general, oblique_vectors, two_bands
+
+import adiabloch as ab
+from adiabloch.linalg import eigh_batch, rotated
+from adiabloch.models import distance_law, exponential, gapped_honeycomb, linear, phonon_cycle, rotating_bonds
+
+seeds = st.integers(0, 10**6)
+
+
+def bloch_sum(model, k):
+    """H(k) term by term, as the definition has it."""
+    H = np.zeros((model.size, model.size), complex)
+    for R, h in model.hoppings.items():
+        for i, j in np.ndindex(model.size, model.size):
+            step = np.array(R) @ model.lattice.vectors + model.positions[j] - model.positions[i]
+            H[i, j] += h[i, j] * np.exp(1j * np.dot(k, step))
+    return H
+
+
+@given(seeds, st.integers(1, 3))
+def test_hamiltonian_and_its_gauge(seed, d):
+    rng = np.random.default_rng(seed)
+    model = general(rng, 3, 1, dimension=d).cycle.at(0.4)
+    k = rng.normal(size=d)
+    H = model.hamiltonian(k)
+    np.testing.assert_allclose(H, bloch_sum(model, k), atol=1e-13)
+    np.testing.assert_allclose(H, H.conj().T, atol=1e-15)
+    G = model.lattice.reciprocal[0]
+    twist = np.exp(1j * model.positions @ G)
+    np.testing.assert_allclose(model.hamiltonian(k + G), twist.conj()[:, None] * H * twist, atol=1e-12)
+
+
+@given(seeds, st.integers(1, 3))
+def test_grid_and_points_agree(seed, d):
+    rng = np.random.default_rng(seed)
+    cycle = general(rng, 2, 1, dimension=d, reach=2 if d < 3 else 1, harmonics=2).cycle
+    axes = [rng.random(int(n)) for n in rng.integers(1, 5, d + 1)]
+    series = cycle.matrices([*cycle.directions, ("kx", "theta"), ("kx", "kx")])
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d + 1)
+    np.testing.assert_allclose(series.on_grid(axes), series.at(points), atol=1e-12)
+
+
+@given(seeds)
+def test_moving_orbitals_have_covariant_velocities(seed):
+    """With tau(theta), dH/dk must be that of the model frozen at theta."""
+    rng = np.random.default_rng(seed)
+    cycle = two_bands(rng, moving=True).cycle
+    k, theta = rng.normal(size=(1, 2)), rng.uniform(0, 6)
+    frame = ab.eigenframe(cycle, ("kx", "ky", ("kx", "ky")), k=k, theta=theta)
+    frozen = ab.eigenframe(cycle.at(theta), ("kx", "ky", ("kx", "ky")), k=k)
+    for direction in (("kx",), ("ky",), ("kx", "ky")):
+        here, there = (np.abs(f.derivative(*direction)) for f in (frame, frozen))
+        np.testing.assert_allclose(here, there, atol=1e-12)
+
+
+def test_cycle_passes_through_its_snapshots():
+    cycle = general(np.random.default_rng(3), 3, 1, harmonics=2, moving=True).cycle
+    for j, model in enumerate(cycle.snapshots):
+        there = cycle.at(2 * np.pi * j / len(cycle.snapshots))
+        np.testing.assert_allclose(there.positions, model.positions, atol=1e-14)
+        for R, h in model.hoppings.items():
+            np.testing.assert_allclose(there.hoppings[R], h, atol=1e-14)
+
+
+def test_interpolation_is_spectral():
+    """A smooth cycle: twice the snapshots, the square of the error."""
+    model = gapped_honeycomb(0.5, 0.1)
+
+    def turned(theta):
+        u = 0.3 * np.array([[np.cos(theta), np.sin(theta)], [-np.cos(theta), -np.sin(theta)]])
+        return model.displaced(u, exponential(3.0))
+
+    off = []
+    for samples in (8, 16, 32):
+        cycle = ab.Cycle.from_function(turned, samples, tolerance=1.0)
+        there, exact = (m.hamiltonian([0.3, 0.2]) for m in (cycle.at(1.0), turned(1.0)))
+        off.append(np.abs(there - exact).max())
+    print(off)
+    assert off[0] > 1e-8
+    assert off[1] < 1e-1 * off[0] ** 1.5
+    assert off[2] < 1e-10
+    assert ab.Cycle.from_function(turned).tail < 1e-13
+
+
+@given(seeds, st.booleans())
+def test_plain_function_of_k(seed, knows_positions):
+    rng = np.random.default_rng(seed)
+    model = general(rng, 3, 1, reach=2).cycle.at(0.0)
+    periodic = ab.TightBinding(model.lattice, np.zeros((3, 2)), model.hoppings)
+    source = model if knows_positions else periodic
+    again = ab.TightBinding.from_function(model.lattice, model.positions, source.hamiltonian)
+    assert set(again.hoppings) <= set(model.hoppings)
+    for R, h in again.hoppings.items():
+        np.testing.assert_allclose(h, model.hoppings[R], atol=1e-13)
+
+
+@given(seeds, st.integers(1, 3))
+def test_supercell_folds_the_bands(seed, d):
+    rng = np.random.default_rng(seed)
+    model = general(rng, 2, 1, dimension=d).cycle.at(0.0)
+    matrix = rng.integers(-2, 3, (d, d))
+    if round(abs(np.linalg.det(matrix))) == 0:
+        matrix = np.eye(d, dtype=int) * 2
+    larger = model.supercell(matrix)
+    copies = round(abs(np.linalg.det(matrix)))
+    assert larger.size == 2 * copies
+    assert larger.lattice.measure == pytest.approx(copies * model.lattice.measure)
+    k = rng.normal(size=d)
+    # k vectors of the primitive zone that fold onto k
+    reach = range(-6, 7)
+    shifts = np.stack(np.meshgrid(*[list(reach)] * d, indexing="ij"), -1).reshape(-1, d) @ larger.lattice.reciprocal
+    cells = shifts @ model.lattice.vectors.T / (2 * np.pi)
+    _, first = np.unique(np.round(cells - np.floor(cells + 1e-9), 6) % 1.0, axis=0, return_index=True)
+    assert len(first) == copies
+    unfolded = np.sort(model.energies(k + shifts[first]).ravel())
+    np.testing.assert_allclose(larger.energies(k), unfolded, atol=1e-12)
+
+
+def test_displacement_laws():
+    """To first order all laws with one beta agree; Eq. (24) is the linear one."""
+    model = gapped_honeycomb(0.2, 0.1)
+    u = 1e-4 * np.array([[0.3, -0.8], [-0.5, 0.2]])
+    beta = 3.0
+    laws = {
+        "linear": linear(beta),
+        "exponential": exponential(beta),
+        "given": distance_law(lambda d: d**-beta),
+    }
+    reference = model.displaced(u, laws["linear"])
+    for law in laws.values():
+        moved = model.displaced(u, law)
+        for R, h in moved.hoppings.items():
+            np.testing.assert_allclose(h, reference.hoppings[R], atol=1e-7)
+    change = max(np.abs(reference.hoppings[R] - h).max() for R, h in model.hoppings.items())
+    assert change > 1e-5
+    # by hand: the bond (0, -1) from A to B stretches by (u_B - u_A).(0, -1)
+    stretch = (u[1] - u[0]) @ [0, -1]
+    assert reference.hoppings[(0, -1)][0, 1] == pytest.approx(1 - beta * stretch, abs=1e-14)
+
+
+def test_rotating_bonds_are_displaced_atoms():
+    """Turning A by u and B by -u with delta t0 = 2 beta u is the paper's cycle."""
+    model, u, beta = gapped_honeycomb(0.2, 0.1), 0.02, 2.5
+    cycle = rotating_bonds(model, 2 * beta * u)
+    for theta in (0.3, 2.0):
+        turn = u * np.array([np.cos(theta), np.sin(theta)])
+        moved = model.displaced([turn, -turn], linear(beta))
+        for R, h in moved.hoppings.items():
+            np.testing.assert_allclose(cycle.at(theta).hoppings[R], h, atol=1e-14)
+
+
+def test_displaced_orbitals_stay_or_go():
+    model = gapped_honeycomb(0.2)
+    u = [[0.1, 0.0], [0.0, 0.0]]
+    assert (model.displaced(u, linear(3.0)).positions == model.positions).all()
+    moved = model.displaced(u, linear(3.0), move_orbitals=True)
+    np.testing.assert_allclose(moved.positions - model.positions, u)
+
+
+def test_phonon_at_gamma_is_the_rotation():
+    model, u, beta = gapped_honeycomb(0.2, 0.1), 0.02, 2.5
+    phonon = phonon_cycle(model, [[u, 1j * u], [-u, -1j * u]], linear(beta))
+    turning = rotating_bonds(model, 2 * beta * u)
+    for theta in (0.0, 1.0, 4.0):
+        for R, h in turning.at(theta).hoppings.items():
+            np.testing.assert_allclose(phonon.at(theta).hoppings[R], h, atol=1e-14)
+
+
+def test_valley_phonon():
+    """At K in the sqrt3 x sqrt3 cell: the valleys turn oppositely and pump oppositely, a real mode nothing."""
+    model = gapped_honeycomb(0.5, 0.1)
+    cell = [[1, 1], [-1, 2]]
+    law = linear(3.0)
+
+    def moment(q, turn):
+        cycle = phonon_cycle(model, [[0.02, 0.02j * turn], [0, 0]], law, q=q, supercell=cell)
+        return float(ab.pumped_magnetization(cycle, 3, 1e-5).perturbative[0])
+
+    at_k, at_minus_k = moment([1 / 3, 2 / 3], 1), moment([2 / 3, 1 / 3], -1)
+    assert abs(at_k) > 1e-7
+    # time reversal takes one into the other
+    assert at_minus_k == pytest.approx(-at_k, rel=1e-5)
+
+
+def test_bonds_add_up_and_blocks_fill():
+    spin = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]]) / 2
+    model = ab.TightBinding.from_bonds(
+        np.eye(2),
+        [[0, 0], [0.5, 0.5]],
+        [np.diag([1.0, -1.0]), np.zeros((2, 2))],
+        [(0.5, 0, 1, (0, 0)), (0.25, 0, 1, (0, 0)), (1j * spin[1], 0, 0, (1, 0))],
+        spin=spin,
+    )
+    np.testing.assert_allclose(model.hoppings[(0, 0)][:2, 2:], 0.75 * np.eye(2))
+    np.testing.assert_allclose(model.hoppings[(1, 0)][:2, :2], 1j * spin[1])
+    np.testing.assert_allclose(model.hoppings[(-1, 0)][:2, :2], (1j * spin[1]).conj().T)
+    np.testing.assert_allclose(model.observables["sz"], np.diag([0.5, -0.5, 0.5, -0.5]))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_one_door_to_the_eigensolver(n):
+    rng = np.random.default_rng(n)
+    H = rng.normal(size=(200, n, n)) + 1j * rng.normal(size=(200, n, n))
+    H = H + H.conj().swapaxes(1, 2)
+    H[0] = 0.0
+    H[1] = np.eye(n)
+    H[2] = np.diag(np.arange(n)[::-1])
+    H[3] *= 1e-150
+    H[4] *= 1e140
+    energies, states = eigh_batch(H)
+    scale = np.abs(H).max(axis=(1, 2))[:, None, None] + 1e-300
+    assert (np.abs(energies - np.linalg.eigvalsh(H)) <= 1e-13 * scale[:, :, 0]).all()
+    diagonal = energies[:, :, None] * np.eye(n)
+    np.testing.assert_allclose(rotated(H, states) / scale, diagonal / scale, atol=1e-13)
+    np.testing.assert_allclose(states.conj().swapaxes(1, 2) @ states, np.broadcast_to(np.eye(n), H.shape), atol=1e-14)
+
+
+def test_lattice_and_paths():
+    rng = np.random.default_rng(0)
+    for d in (1, 2, 3):
+        lattice = ab.Lattice(oblique_vectors(rng, d) if d > 1 else [[1.7]])
+        np.testing.assert_allclose(lattice.vectors @ lattice.reciprocal.T, 2 * np.pi * np.eye(d), atol=1e-14)
+        k = rng.normal(size=(5, d))
+        np.testing.assert_allclose(lattice.cartesian(lattice.reduced(k)), k)
+    path = ab.models.gapped_honeycomb(0.2).lattice.path({"G": (0, 0), "K": (1 / 3, 2 / 3), "M": (0.5, 0.5)}, points=50)
+    assert path.labels == ("G", "K", "M")
+    steps = np.sqrt((np.diff(path.k, axis=0) ** 2).sum(axis=1))
+    np.testing.assert_allclose(steps, np.diff(path.distance), atol=1e-12)
+    assert path.ticks[1] == pytest.approx(4 * np.pi / (3 * np.sqrt(3)))
+
+
+def test_models_are_frozen():
+    model = gapped_honeycomb(0.2)
+    with pytest.raises(ValueError, match="read-only"):
+        model.amplitudes[0] = 0
+    with pytest.raises(AttributeError):
+        model.positions = None
+    assert model.digest == gapped_honeycomb(0.2).digest != gapped_honeycomb(0.3).digest
