@@ -22,9 +22,7 @@ def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
     return array
 
 
-def checked(
-    value: ArrayLike, name: str, shape: Sequence[int | None], dtype: type[Any] = float
-) -> NDArray[Any]:
+def checked(value: ArrayLike, name: str, shape: Sequence[int | None], dtype: type[Any] = float) -> NDArray[Any]:
     """Copy `value` into a read-only array of finite numbers with the given shape.
 
     Parameters

@@ -71,8 +71,8 @@ def figure1(
 ) -> None:
     """Reproduce Fig. 1 of the paper: orbital magnetization pumped by turning atoms."""
     from adiabloch.io import save
-    from adiabloch.studies import figure1 as study
     from adiabloch.plotting.figure1 import draw
+    from adiabloch.studies import figure1 as study
 
     output.mkdir(parents=True, exist_ok=True)
     with err.status("computing") as status:
@@ -116,7 +116,7 @@ def verify(
     tolerance: Tolerance = 1e-8,
     rows: Annotated[int, typer.Option(help="Width of the ribbon (2D).")] = 24,
     cells: Annotated[str, typer.Option(help="Sizes of the flakes, to extrapolate from.")] = "6,8,10,12",
-    shape: Annotated[str, typer.Option(help="Flakes: parallelogram, or hexagon for hexagonal lattices.")] = "",
+    hexagon: Annotated[bool, typer.Option("--hexagon", help="Hexagonal flakes (hexagonal lattices only).")] = False,
 ) -> None:
     """Compare the bulk with open samples of the same cycle, by brute force; exit status 1 if they disagree.
 
@@ -133,7 +133,7 @@ def verify(
             tolerance=tolerance,
             rows=rows,
             cells=sizes,
-            shape=shape or ("hexagon" if cycle is None else "parallelogram"),
+            shape="hexagon" if hexagon or cycle is None else "parallelogram",
             report=lambda stage: status.update(f"computing {stage}"),
         )
     grid = Table("", "", Column("M (eω)", no_wrap=True), "error", "off by", "verdict", title=str(subject))
@@ -160,7 +160,9 @@ def _cycle(path: Path | None) -> Cycle:
 
 
 def _table(rows: list[Row]) -> Table:
-    grid = Table("quantity", "paper", "here", "error", "remark", title="Fig. 1 against the paper's text", show_lines=True)
+    grid = Table(
+        "quantity", "paper", "here", "error", "remark", title="Fig. 1 against the paper's text", show_lines=True
+    )
     for row in rows:
         grid.add_row(row.quantity, row.paper, row.here, row.error, row.remark)
     return grid
@@ -168,10 +170,9 @@ def _table(rows: list[Row]) -> Table:
 
 def _markdown(rows: list[Row]) -> str:
     lines = ["| quantity | paper | here | error | remark |", "| --- | --- | --- | --- | --- |"]
-    lines += [
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in (r.quantity, r.paper, r.here, r.error, r.remark))} |"
-        for r in rows
-    ]
+    for row in rows:
+        cells = (row.quantity, row.paper, row.here, row.error, row.remark)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -66,7 +66,7 @@ class Lattice:
     @property
     def reciprocal(self) -> Float:
         """Reciprocal vectors as rows, shape (d, d): vectors[i] . reciprocal[j] = 2 pi delta_ij."""
-        return frozen(2 * np.pi * np.linalg.inv(self.vectors).T)
+        return frozen(np.asarray(2 * np.pi * np.linalg.inv(self.vectors).T, dtype=np.float64))
 
     @property
     def directions(self) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from random_models import general, two_bands
 
 import adiabloch as ab
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
@@ -10,6 +9,7 @@ from adiabloch.geometry import bands
 from adiabloch.geometry.chern import chern_number, chern_numbers
 from adiabloch.geometry.frame import eigenframe
 from adiabloch.geometry.induced import band_shift_derivatives, interband_part, metric_curl_part, occupied_shift
+from random_models import general, two_bands
 
 DIRECTIONS = ("kx", "ky", "theta")
 
@@ -59,8 +59,12 @@ def test_curvature_and_metric(cycle, place, a, b):
     frame = eigenframe(cycle, DIRECTIONS, k=k[None], theta=theta)
     for n in range(3):
         if a != b:
-            assert bands.curvature(frame, a, b)[0, n] == pytest.approx(plaquette(cycle, x, a, b, n, 1e-3), rel=1e-4, abs=1e-6)
-        assert bands.metric(frame, a, b)[0, n] == pytest.approx(distance_metric(cycle, x, a, b, n, 1e-3), rel=1e-4, abs=1e-6)
+            assert bands.curvature(frame, a, b)[0, n] == pytest.approx(
+                plaquette(cycle, x, a, b, n, 1e-3), rel=1e-4, abs=1e-6
+            )
+        assert bands.metric(frame, a, b)[0, n] == pytest.approx(
+            distance_metric(cycle, x, a, b, n, 1e-3), rel=1e-4, abs=1e-6
+        )
 
 
 def test_energies_and_velocities(cycle, place):

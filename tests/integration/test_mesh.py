@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from random_models import general, two_bands
 
 import adiabloch as ab
 from adiabloch.errors import GapClosedError, ToleranceNotReachedError
 from adiabloch.integration.mesh import _blocks, _parts, integrate
 from adiabloch.integration.sample import Sample
+from random_models import general, two_bands
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,7 @@ def test_an_executor_of_ones_own():
 
 def closing():
     """Touches at K as the staggered potential passes zero, theta = pi/2."""
-    return ab.Cycle.from_function(
-        lambda theta: ab.models.gapped_honeycomb(0.2 * (1 - np.sin(theta)), 0.1), samples=8
-    )
+    return ab.Cycle.from_function(lambda theta: ab.models.gapped_honeycomb(0.2 * (1 - np.sin(theta)), 0.1), samples=8)
 
 
 def test_closing_gap_is_found():

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from random_models import general, oblique_vectors, two_bands
 
 import adiabloch as ab
 from adiabloch.geometry.bands import curvature, metric, orbital_moment
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.induced import band_shift, band_shift_derivatives, occupied_shift
+from random_models import general, oblique_vectors, two_bands
 
 seeds = st.integers(0, 10**6)
 TOLERANCE = 1e-9

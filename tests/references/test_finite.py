@@ -184,8 +184,8 @@ def test_reversed_cycle() -> None:
 
 def test_metallic_edges() -> None:
     with pytest.raises(GapClosedError, match=r"ribbon of \d+ rows.*edges") as caught:
-        finite.ribbon_magnetization(chern_cycle(), 1, 20)
-    assert caught.value.gap < 1e-5
+        finite.ribbon_magnetization(chern_cycle(), 1, 10)
+    assert caught.value.gap < 0.05
     assert len(caught.value.k) == 1
 
 

@@ -20,6 +20,7 @@ from adiabloch.finite.sampling import (
     checked_arguments,
     circle,
     closed_edges,
+    crystal_gap,
     lowest_gap,
     mean_error,
     suspicious,
@@ -92,7 +93,8 @@ def pumped_magnetization(
     InvalidArgumentError
         An argument out of range, a shape that does not suit the lattice.
     GapClosedError
-        The flake's own gap closes: states on its edges cross the gap.
+        The flake's own gap closes: states on its edges cross the gap. (The edges of a Chern insulator leave small
+        flakes a gap, which falls as 1/L: look at `gap`.)
 
     Notes
     -----
@@ -116,7 +118,7 @@ def pumped_magnetization(
     sizes = _sizes(cells)
     theta = circle(theta_count(cycle, theta_samples))
     flakes = [_flake(cycle, occupied, size, shape) for size in sizes]
-    densities, gaps = _evaluated(flakes, theta, executor, progress)
+    densities, gaps = _evaluated(flakes, theta, crystal_gap(cycle, occupied), executor, progress)
     by_size = densities.mean(axis=1)
     total, spread = extrapolated(np.array(sizes), by_size, cycle.lattice.dimension)
     error = np.sqrt(spread**2 + mean_error(densities[-1]) ** 2 + (cycle.tail * np.abs(total).max()) ** 2)
@@ -181,11 +183,11 @@ class Flake:
         return [partial(_cross, a=a, b=b, measure=self.measure) for a, b in planes]
 
     def __call__(self, theta: float) -> Float:
-        """Components of the moment, the gap and the width of the spectrum at one phase."""
+        """Components of the moment, and the gap, at one phase."""
         phase = np.array([theta])
         pumped = self.piece.pumped(phase, phase, self.levels, self.moments)
         E = pumped.energies[0]
-        return np.concatenate([pumped.values[0], [E[self.levels] - E[self.levels - 1], np.ptp(E)]])
+        return np.concatenate([pumped.values[0], [E[self.levels] - E[self.levels - 1]]])
 
     def gap(self, points: Float) -> Float:
         """Gap at phases, shape (P, 1) -> (P,)."""
@@ -276,7 +278,7 @@ def _hole(lattice: Lattice, positions: Float, third: Float) -> Float:
 
 
 def _evaluated(
-    flakes: list[Flake], theta: Float, executor: Executor | None, progress: bool | None
+    flakes: list[Flake], theta: Float, crystal: float, executor: Executor | None, progress: bool | None
 ) -> tuple[Float, Float]:
     """Densities of the moment (sizes, phases, components) and the smallest gap of each flake."""
     tasks = [(flake, float(phase)) for flake in flakes for phase in theta]
@@ -287,8 +289,10 @@ def _evaluated(
             outcomes.append(outcome)
             bar.advance(1)
         results = np.array(outcomes).reshape(len(flakes), len(theta), -1)
-        gaps = [_checked_gap(flake, theta, *result[:, -2:].T) for flake, result in zip(flakes, results, strict=True)]
-    return results[..., :-2], np.array(gaps)
+        gaps = [
+            _checked_gap(flake, theta, result[:, -1], crystal) for flake, result in zip(flakes, results, strict=True)
+        ]
+    return results[..., :-1], np.array(gaps)
 
 
 def _measured(task: tuple[Flake, float]) -> Float:
@@ -296,14 +300,13 @@ def _measured(task: tuple[Flake, float]) -> Float:
     return flake(theta)
 
 
-def _checked_gap(flake: Flake, theta: Float, gaps: Float, spectra: Float) -> float:
+def _checked_gap(flake: Flake, theta: Float, gaps: Float, crystal: float) -> float:
     """Smallest gap of a flake, having looked between the samples where it may close."""
-    closed = CLOSED * float(spectra.max())
     lowest = int(np.argmin(gaps))
     gap, at = float(gaps[lowest]), float(theta[lowest])
-    if closed < gap and suspicious(gaps):
+    if gap > CLOSED * crystal and suspicious(gaps):
         gap, where = lowest_gap(flake.gap, np.array([at]), np.array([np.pi / len(theta)]))
         at = float(where[0])
-    if gap <= closed:
-        raise closed_edges(flake.name, gap, (), at)
+    if gap <= CLOSED * crystal:
+        raise closed_edges(flake.name, gap, crystal, (), at)
     return gap

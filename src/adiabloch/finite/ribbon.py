@@ -18,6 +18,7 @@ from adiabloch.finite.sampling import (
     checked_arguments,
     circle,
     closed_edges,
+    crystal_gap,
     lowest_gap,
     mean_error,
     suspicious,
@@ -110,7 +111,7 @@ def ribbon_magnetization(
         raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a relative accuracy between 0 and 1")
     strips = [_strip(cycle, occupied, width) for width in range(int(rows) - WIDTHS + 2, int(rows) + 2)]
     with ProgressBar("ribbons", progress) as bar, workers(executor) as pool:
-        mesh = _converged(strips, tolerance, theta_samples, limit, pool, bar)
+        mesh, gap = _converged(strips, tolerance, theta_samples, limit, pool, bar)
     values = mesh.magnetization.mean(axis=(1, 2))
     error = float(np.hypot(_width_error(values), mesh.errors.max()))
     return labelled(
@@ -125,7 +126,7 @@ def ribbon_magnetization(
         rows=int(rows),
         tolerance=float(tolerance),
         mesh=[len(mesh.k), len(mesh.theta)],
-        gap=float(mesh.gaps.min()),
+        gap=gap,
         cycle_tail=cycle.tail,
         seconds=time.perf_counter() - started,
     )
@@ -158,17 +159,22 @@ class Strip:
         return along
 
     def __call__(self, points: Float) -> Float:
-        """D, total current, gap, width of the spectrum and magnitude of D at points (k, theta); shape (P, 5)."""
+        """D, total current, gap and magnitude of D at points (k, theta); shape (P, 4)."""
         pumped = self.piece.pumped(points[:, 0], points[:, 1], self.levels, [self.moment, self.current])
         E = pumped.energies
         gaps = E[:, self.levels] - E[:, self.levels - 1]
-        return np.column_stack([pumped.values, gaps, np.ptp(E, axis=1), pumped.magnitudes[:, 0]])
+        return np.column_stack([pumped.values, gaps, pumped.magnitudes[:, 0]])
 
     def gap(self, points: Float) -> Float:
         """Gap at points (k, theta)."""
         energies = self.piece.energies(points[:, 0], points[:, 1])
         result: Float = energies[:, self.levels] - energies[:, self.levels - 1]
         return result
+
+    @property
+    def rows(self) -> int:
+        """Width in cells."""
+        return self.piece.size // self.piece.cycle.size
 
     @property
     def block(self) -> int:
@@ -183,7 +189,7 @@ class Mesh:
     k: Float
     theta: Float
     results: Float
-    """(widths, k, theta, 5): see `Strip.__call__`."""
+    """(widths, k, theta, 4): see `Strip.__call__`."""
     height: float
 
     @property
@@ -205,7 +211,7 @@ class Mesh:
     @property
     def rounding(self) -> float:
         """What rounding leaves uncertain in the mean of M, independent from point to point."""
-        magnitudes = self.results[-1, ..., 4]
+        magnitudes = self.results[-1, ..., 3]
         return float(np.finfo(float).eps * magnitudes.mean() / (np.sqrt(magnitudes.size) * self.height))
 
 
@@ -220,13 +226,14 @@ def _strip(cycle: Cycle, occupied: int, width: int) -> Strip:
 
 def _converged(
     strips: list[Strip], tolerance: float, samples: int | None, limit: int, pool: Executor, bar: ProgressBar
-) -> Mesh:
-    """Double the mesh along its worse axis until the mean of M stands still."""
+) -> tuple[Mesh, float]:
+    """Double the mesh along its worse axis until the mean of M stands still; with it, the smallest gap."""
     cycle = strips[0].piece.cycle
     reach = int(np.abs(cycle.frequencies[:, 0]).max())
     k, theta = circle(max(8, 2 * reach + 2)) / (2 * np.pi), circle(theta_count(cycle, samples))
     mesh = Mesh(k, theta, _evaluated(strips, k, theta, pool, bar), strips[0].height)
-    _check_gap(strips, mesh)
+    crystal = crystal_gap(cycle, strips[0].levels * cycle.size // strips[0].piece.size)
+    gap = _checked_gap(strips, mesh, crystal)
     while True:
         errors = mesh.errors if samples is None else mesh.errors * [1, 0]
         value = float(mesh.magnetization[-1].mean())
@@ -241,9 +248,9 @@ def _converged(
                 error=float(errors.max()),
             )
         mesh = _doubled(mesh, int(np.argmax(errors)), strips, pool, bar)
-        _check_gap(strips, mesh)
+        gap = _checked_gap(strips, mesh, crystal)
     _check_pump(mesh, strips[-1])
-    return mesh
+    return mesh, gap
 
 
 def _doubled(mesh: Mesh, axis: int, strips: list[Strip], pool: Executor, bar: ProgressBar) -> Mesh:
@@ -261,7 +268,7 @@ def _doubled(mesh: Mesh, axis: int, strips: list[Strip], pool: Executor, bar: Pr
 
 
 def _evaluated(strips: list[Strip], k: Float, theta: Float, pool: Executor, bar: ProgressBar) -> Float:
-    """All strips on the mesh of k and theta; shape (widths, k, theta, 5)."""
+    """All strips on the mesh of k and theta; shape (widths, k, theta, 4)."""
     points = np.stack(np.meshgrid(k, theta, indexing="ij"), axis=-1).reshape(-1, 2)
     bar.stage(f"{len(k)} x {len(theta)} points", len(points) * len(strips))
 
@@ -282,27 +289,27 @@ def _measured(task: tuple[Strip, Float]) -> Float:
     return strip(points)
 
 
-def _check_gap(strips: list[Strip], mesh: Mesh) -> None:
-    """Find out whether the gap of a ribbon closes on the mesh or between its points."""
-    for strip, gaps, spectra in zip(strips, mesh.gaps, mesh.results[..., 3], strict=True):
-        closed = CLOSED * float(spectra.max())
+def _checked_gap(strips: list[Strip], mesh: Mesh, crystal: float) -> float:
+    """Smallest gap of all ribbons, having looked between the points of the mesh where it may close."""
+    smallest = np.inf
+    for strip, gaps in zip(strips, mesh.gaps, strict=True):
         i, j = np.unravel_index(int(np.argmin(gaps)), gaps.shape)
         gap, at = float(gaps[i, j]), np.array([mesh.k[i], mesh.theta[j]])
-        if closed < gap and suspicious(gaps):
+        if gap > CLOSED * crystal and suspicious(gaps):
             gap, at = lowest_gap(strip.gap, at, np.array([0.5 / len(mesh.k), np.pi / len(mesh.theta)]))
-        if gap <= closed:
-            rows = strip.piece.size // strip.piece.cycle.size
-            raise closed_edges(f"ribbon of {rows} rows", gap, (float(at[0] % 1),), float(at[1]))
+        if gap <= CLOSED * crystal:
+            raise closed_edges(f"ribbon of {strip.rows} rows", gap, crystal, (float(at[0] % 1),), float(at[1]))
+        smallest = min(smallest, gap)
+    return smallest
 
 
 def _check_pump(mesh: Mesh, strip: Strip) -> None:
     """Refuse a ribbon that carries charge along itself: its moment depends on the origin."""
     charge = 2 * np.pi * float(mesh.results[-1, ..., 1].mean()) * strip.length
-    rows = strip.piece.size // strip.piece.cycle.size
     if abs(charge) > 0.5:
         raise InvalidArgumentError(
-            f"cycle: it pumps {charge:.3f} electrons along a ribbon of {rows} rows in a period, so that the moment depends "
-            "on the origin; expected a cycle that pumps none"
+            f"cycle: it pumps {charge:.3f} electrons along a ribbon of {strip.rows} rows in a period, so that the "
+            "moment depends on the origin; expected a cycle that pumps none"
         )
 
 

@@ -8,10 +8,14 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import GapClosedError, InvalidArgumentError
+from adiabloch.linalg import eigh_batch
 from adiabloch.models.cycle import Cycle
 
-CLOSED = 1e-6
-"""A gap below this fraction of the spectrum's width counts as closed."""
+CLOSED = 0.02
+"""A piece whose gap is below this fraction of the crystal's counts as closed by states on its edges.
+
+Edge states that cross leave a small gap, for those of opposite edges still feel each other.
+"""
 
 
 def checked_arguments(cycle: Cycle, occupied: int, dimensions: tuple[int, ...]) -> int:
@@ -62,6 +66,17 @@ def mean_error(values: Float, axis: int = 0) -> Float:
     return estimate
 
 
+def crystal_gap(cycle: Cycle, occupied: int, samples: int = 12) -> float:
+    """Smallest gap of the crystal itself on a coarse mesh."""
+    series = cycle.matrices()
+    axes = [np.arange(samples) / samples] * cycle.lattice.dimension
+    gaps = []
+    for theta in circle(samples):
+        energies = eigh_batch(series.on_grid([*axes, np.array([theta / (2 * np.pi)])])[:, 0])[0]
+        gaps.append((energies[:, occupied] - energies[:, occupied - 1]).min())
+    return float(min(gaps))
+
+
 def suspicious(gaps: Float) -> bool:
     """Whether a gap sampled on a periodic mesh changes between neighbours by more than its smallest value."""
     steps = [np.abs(np.diff(gaps, axis=axis, append=gaps.take([0], axis))).max() for axis in range(gaps.ndim)]
@@ -90,14 +105,15 @@ def lowest_gap(gap_at: Callable[[Float], Float], start: Float, reach: Float) -> 
     return smallest, best
 
 
-def closed_edges(what: str, gap: float, k: tuple[float, ...], theta: float) -> GapClosedError:
+def closed_edges(what: str, gap: float, crystal: float, k: tuple[float, ...], theta: float) -> GapClosedError:
     """Return the error for a piece whose own gap closes."""
+    theta %= 2 * np.pi
     place = "".join(f"k = {x:.6g} (reduced), " for x in k)
     return GapClosedError(
-        f"{what}: its gap closes, {gap:.1e} at {place}theta = {theta:.6g}. Where the crystal itself has a gap, states "
-        "on the edges cross it, and such a piece is no reference for the bulk; cut it along other directions (another "
-        "cell, another shape)",
+        f"{what}: its gap closes, {gap:.1e} at {place}theta = {theta:.6g}, while that of the crystal is {crystal:.2g}. "
+        "States on the edges cross it, and such a piece is no reference for the bulk; cut it along other directions "
+        "(another cell, another shape)",
         gap=gap,
         k=k,
-        theta=theta % (2 * np.pi),
+        theta=theta,
     )

@@ -1,1 +1,1 @@
-
+"""What the bands of a crystal look like: eigenframes, connections, curvatures, metrics, moments, shifts."""

@@ -11,9 +11,7 @@ from adiabloch.linalg import dagger, eigh_batch
 from adiabloch.models.crystal import Crystal
 
 
-def chern_number(
-    crystal: Crystal, occupied: int, plane: tuple[str, str], *, points: int = 16, limit: int = 512
-) -> int:
+def chern_number(crystal: Crystal, occupied: int, plane: tuple[str, str], *, points: int = 16, limit: int = 512) -> int:
     """Chern number of the occupied bands on a plane of the torus, the other coordinates at zero.
 
     Parameters
@@ -52,13 +50,12 @@ def chern_number(
             return round(float(flux.sum() / (2 * np.pi)))
         points *= 2
     raise InvalidArgumentError(
-        f"Chern number on {plane}: the flux through a plaquette still reaches {np.abs(flux).max():.2f} with {points // 2} "
+        f"Chern number on {plane}: the flux through a plaquette still reaches "
+        f"{np.abs(flux).max():.2f} with {points // 2} "
         "points a side; is the gap open?"
     )
 
 
 def chern_numbers(crystal: Crystal, occupied: int) -> dict[tuple[str, str], int]:
     """Chern numbers of the occupied bands on every coordinate plane of the torus."""
-    return {
-        (a, b): chern_number(crystal, occupied, (a, b)) for a, b in itertools.combinations(crystal.directions, 2)
-    }
+    return {(a, b): chern_number(crystal, occupied, (a, b)) for a, b in itertools.combinations(crystal.directions, 2)}

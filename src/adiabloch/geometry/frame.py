@@ -34,7 +34,9 @@ class Eigenframe:
             if order in self.derivatives:
                 return self.derivatives[order]
         known = ", ".join("".join(key) for key in self.derivatives)
-        raise InvalidArgumentError(f"frame: carries no derivative along {directions}; it was made with {known or 'none'}")
+        raise InvalidArgumentError(
+            f"frame: carries no derivative along {directions}; it was made with {known or 'none'}"
+        )
 
     def velocity(self, direction: str) -> Float:
         """Band velocities (slopes of the energies) along a direction, shape (P, N)."""
@@ -73,7 +75,9 @@ class Eigenframe:
         return gaps
 
 
-def eigenframe(crystal: Crystal, along: Sequence[Derivative], *, k: Float, theta: Float | float | None = None) -> Eigenframe:
+def eigenframe(
+    crystal: Crystal, along: Sequence[Derivative], *, k: Float, theta: Float | float | None = None
+) -> Eigenframe:
     """Eigenframe at given wave vectors, and phases if the crystal is a cycle.
 
     Parameters

@@ -110,5 +110,3 @@ class Insulator:
 def _grid_point(axes: Sequence[Float], index: int) -> Float:
     position = np.unravel_index(index, tuple(len(axis) for axis in axes))
     return np.array([axis[i] for axis, i in zip(axes, position, strict=True)])
-
-

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 
 import numpy as np
 
@@ -104,13 +105,11 @@ def integrate(
             coarse = sums.unresolved(levels)
             share = allowed / (2 * integrand.dimension)
             grow = coarse or {axis for axis in range(integrand.dimension) if single[axis] > share}
-            grow = grow or set(max(errors, key=lambda axes: errors[axes]))
+            grow = grow or set(max(errors.items(), key=itemgetter(1))[0])
             finer = tuple(level + (axis in grow) for axis, level in enumerate(levels))
             done = error <= allowed and resolved
             if done or math.prod(sums.mesh(finer)) > limit:
-                return Integral(
-                    value, error, sums.mesh(levels), sums.points, done, resolved, sums.gap, sums.gap_at
-                )
+                return Integral(value, error, sums.mesh(levels), sums.points, done, resolved, sums.gap, sums.gap_at)
             levels = finer
 
 
@@ -144,7 +143,7 @@ class _Sums:
 
     integrand: Integrand
     first: Mesh
-    totals: dict[Levels, Float] = field(default_factory=dict)
+    totals: dict[Levels, Float | float] = field(default_factory=dict)
     points: int = 0
     noise: float = 0.0
     gap: float = np.inf
@@ -218,7 +217,8 @@ def _blocks(first: Mesh, part: Levels, batch: int) -> Iterator[Block]:
 
 
 def _summed(integrand: Integrand, block: Block) -> _Outcome:
-    sample = integrand([begin + step * np.arange(count) for begin, step, count in block])
+    axes: list[Float] = [begin + step * np.arange(count, dtype=np.float64) for begin, step, count in block]
+    sample = integrand(axes)
     return _Outcome(
         sample.values.sum(axis=0),
         len(sample.values),

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
 PATIENCE = 2.0
 """Seconds before the bar appears."""
@@ -30,7 +30,7 @@ class ProgressBar:
         self.visible = _watched() if visible is None else visible
         self._started = time.monotonic()
         self._bar: Progress | None = None
-        self._task = None
+        self._task: TaskID | None = None
         self._done = self._total = 0
         self._stage = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -125,7 +125,7 @@ def load_cycle(path: str | os.PathLike[str]) -> Cycle:
         raise FileFormatError(f"{path}: {reason}") from None
 
 
-def _engine() -> str:
+def _engine() -> Literal["h5netcdf"]:
     try:
         import h5netcdf  # noqa: F401
     except ImportError:

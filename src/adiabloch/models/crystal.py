@@ -59,6 +59,6 @@ class Crystal(Protocol):
         """Bounded observables by name, each (N, N): the derivative of H along its conjugate field."""
         ...
 
-    def matrices(self, along: Sequence[Derivative]) -> Matrices:
+    def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
         """H and its derivatives along the given directions."""
         ...

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float, Integer, frozen
+from adiabloch.arrays import Complex, Integer, frozen
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import Lattice
 from adiabloch.models.crystal import Derivative, directions_of
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.tight_binding import TightBinding, fingerprint
+from adiabloch.models.hoppings import fingerprint
+from adiabloch.models.tight_binding import TightBinding
 
 THETA = "theta"
 
@@ -70,7 +71,9 @@ class Cycle:
             )
         harmonics, spectrum = _harmonics(hoppings)
         _, shifts = _harmonics(positions)
-        frequencies = np.concatenate([np.column_stack([translations, np.full(len(translations), m)]) for m in harmonics])
+        frequencies = np.concatenate(
+            [np.column_stack([translations, np.full(len(translations), m)]) for m in harmonics]
+        )
         amplitudes = spectrum.reshape(-1, *hoppings.shape[2:])
         # exact zeros of the spectrum come out of the transform as rounding noise: drop them with the empty harmonics
         used = np.abs(amplitudes).max(axis=(1, 2)) > 1e-15 * np.abs(amplitudes).max(initial=1e-300)

@@ -126,7 +126,9 @@ def phonon_cycle(
             f"{wide[row].tolist()}, expected an integer"
         )
     crystal = model.supercell(wide)
-    cells = model.lattice.reduced_positions(crystal.positions - np.tile(model.positions, (crystal.size // model.size, 1)))
+    cells = model.lattice.reduced_positions(
+        crystal.positions - np.tile(model.positions, (crystal.size // model.size, 1))
+    )
     phase = np.exp(2j * np.pi * cells @ wave)[:, None] * np.tile(amplitude, (crystal.size // model.size, 1))
 
     def snapshot(theta: float) -> TightBinding:

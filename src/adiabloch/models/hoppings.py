@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,9 +26,10 @@ def fingerprint(*arrays: Float | Complex | Integer | None) -> str:
     return digest.hexdigest()[:16]
 
 
-def exact_translation(R: object, d: int) -> Translation:
+def exact_translation(R: Any, d: int) -> Translation:
+    """The tuple of d integers that R stands for, or an error."""
     try:
-        entries = tuple(R)  # type: ignore[call-overload]
+        entries = tuple(R)
         exact = tuple(int(r) for r in entries)
     except (TypeError, ValueError):
         raise InvalidModelError(f"translation {R!r}: expected a tuple of {d} integers") from None
@@ -36,7 +38,20 @@ def exact_translation(R: object, d: int) -> Translation:
     return exact
 
 
+def checked_block(amplitude: ArrayLike, m: int, name: str) -> Complex:
+    """An m x m block, or a number times the unit block."""
+    expected = " ".join(f"{name}: amplitude {amplitude!r}, expected a number or a {m} x {m} block".split())
+    try:
+        block = np.asarray(amplitude, dtype=np.complex128)
+    except (TypeError, ValueError):
+        raise InvalidModelError(expected) from None
+    if block.shape not in ((), (m, m)):
+        raise InvalidModelError(expected)
+    return block * np.eye(m) if block.ndim == 0 else block
+
+
 def hermitian(matrices: Complex, name: str) -> Complex:
+    """The Hermitian part of matrices that must be Hermitian, or an error that says which is not."""
     defect = np.abs(matrices - dagger(matrices)).max(axis=(-1, -2))
     scale = np.abs(matrices).max(initial=1e-300)
     if (defect > 1e-8 * scale).any():
@@ -46,6 +61,7 @@ def hermitian(matrices: Complex, name: str) -> Complex:
 
 
 def checked_hoppings(hoppings: Mapping[Translation, ArrayLike], d: int, n: int) -> dict[Translation, Complex]:
+    """Every R an exact tuple of integers, every h(R) a finite matrix; the on-site block added if it is missing."""
     if not isinstance(hoppings, Mapping):
         raise InvalidModelError(f"hoppings: expected a mapping {{R: ({n}, {n}) array}}, got {type(hoppings).__name__}")
     result = {}

@@ -64,7 +64,8 @@ def _knows_positions(sample: Sampler, lattice: Lattice, positions: Float) -> boo
     phase = lattice.reciprocal @ positions.T
     twist = np.exp(1j * (phase[:, None, :] - phase[:, :, None]))[:, None]
     off_twisted, off_periodic = (
-        np.abs(there - expected).max(axis=(1, 2, 3)) / max(np.abs(here).max(), 1e-300) for expected in (here * twist, here)
+        np.abs(there - expected).max(axis=(1, 2, 3)) / max(np.abs(here).max(), 1e-300)
+        for expected in (here * twist, here)
     )
     if off_twisted.max() < 1e-9:
         return True
@@ -72,7 +73,8 @@ def _knows_positions(sample: Sampler, lattice: Lattice, positions: Float) -> boo
         return False
     axis = int(np.argmax(np.minimum(off_twisted, off_periodic)))
     raise InvalidModelError(
-        f"H(k): not periodic along reciprocal vector {axis + 1} (off by {off_periodic[axis]:.1e}): expected H(k + G) = H(k), "
+        f"H(k): not periodic along reciprocal vector {axis + 1} (off by {off_periodic[axis]:.1e}): "
+        "expected H(k + G) = H(k), "
         "or H(k + G)_ij = H(k)_ij exp(i G.(tau_j - tau_i)) with the given positions"
     )
 

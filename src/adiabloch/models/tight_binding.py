@@ -16,6 +16,7 @@ from adiabloch.models.crystal import Derivative, directions_of
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
     Translation,
+    checked_block,
     checked_hoppings,
     exact_translation,
     fingerprint,
@@ -143,14 +144,7 @@ class TightBinding:
             to = exact_translation(R, lattice.dimension)
             if i == j and to == home:
                 raise InvalidModelError(f"bond {number}: joins site {i} to itself; use onsite for its energy")
-            try:
-                block = np.asarray(amplitude, dtype=complex) * np.ones((m, m)) if np.ndim(amplitude) else (
-                    complex(amplitude) * np.eye(m)  # type: ignore[arg-type]
-                )
-            except (TypeError, ValueError):
-                raise InvalidModelError(
-                    f"bond {number}: amplitude {amplitude!r}, expected a number or a {m} x {m} block"
-                ) from None
+            block = checked_block(amplitude, m, f"bond {number}")
             matrix(to)[i, :, j, :] += block
             matrix(tuple(-r for r in to))[j, :, i, :] += block.conj().T
         return cls(
@@ -200,9 +194,8 @@ class TightBinding:
 
     def __repr__(self) -> str:
         spin = ", spin" if self.spin is not None else ""
-        return (
-            f"TightBinding({self.lattice.dimension}D, {self.size} orbitals, {len(self.translations)} translations{spin})"
-        )
+        cells = len(self.translations)
+        return f"TightBinding({self.lattice.dimension}D, {self.size} orbitals, {cells} translations{spin})"
 
     @property
     def size(self) -> int:

@@ -22,9 +22,7 @@ def draw(numbers: xarray.Dataset) -> Figure:
     with look() as plt:
         figure: Figure = plt.figure(figsize=(WIDTH, 5.6), layout="constrained")
         panels = figure.subplots(2, 2)
-        for label, axes, panel in zip(
-            "abcd", panels.flat, (bands, magnetization, zone_map, against_gap), strict=True
-        ):
+        for label, axes, panel in zip("abcd", panels.flat, (bands, magnetization, zone_map, against_gap), strict=True):
             panel(axes, numbers)
             axes.set_title(f"({label})", loc="left", fontsize=10, pad=5)
         return figure
@@ -71,7 +69,9 @@ def zone_map(ax: Axes, numbers: xarray.Dataset) -> None:
     ax.plot(corner * np.cos(angles), corner * np.sin(angles), color=INK, lw=0.8)
     for n, angle in enumerate(angles[:6]):
         label = r"$K$" if n % 2 else r"$K'$"
-        ax.text(1.16 * corner * np.cos(angle), 1.16 * corner * np.sin(angle), label, ha="center", va="center", fontsize=8)
+        ax.text(
+            1.16 * corner * np.cos(angle), 1.16 * corner * np.sin(angle), label, ha="center", va="center", fontsize=8
+        )
     ax.set(xlabel=r"$k_x a_0$", ylabel=r"$k_y a_0$", aspect="equal")
     ax.figure.colorbar(image, ax=ax, label=r"$\partial_B a^t$  ($e\omega a_0^2$)", extend="both", shrink=0.9)
 

@@ -14,7 +14,7 @@ RED = "#b8372f"
 GREY = "#8a949e"
 DIVERGING = "RdBu_r"
 
-_LOOK: dict[str, Any] = {
+_LOOK: Any = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 9.0,

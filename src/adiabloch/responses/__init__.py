@@ -1,1 +1,1 @@
-
+"""What is measured: one module a response."""

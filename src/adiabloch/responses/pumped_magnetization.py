@@ -257,7 +257,8 @@ def _integral(
         reason = "" if integral.resolved else f"; the smallest gap, {integral.gap:.2e}, is not resolved"
         raise ToleranceNotReachedError(
             f"pumped magnetization: tolerance {tolerance:.0e} not reached within {limit} points: best estimate "
-            f"{np.array2string(integral.value * density, precision=6)} e*omega, error {integral.error * density:.1e}, on "
+            f"{np.array2string(integral.value * density, precision=6)} e*omega, "
+            f"error {integral.error * density:.1e}, on "
             f"a mesh of {' x '.join(map(str, integral.mesh))}{reason}; allow more points (limit) or ask for less",
             estimate=integral.value * density,
             error=integral.error * density,

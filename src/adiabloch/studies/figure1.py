@@ -81,7 +81,13 @@ def compute(*, fast: bool = False, report: Callable[[str], None] = lambda stage:
     started = time.perf_counter()
     tolerance = 1e-4 if fast else 1e-6
     report("(a) bands")
-    corners = [("K′", CORNERS["K′"]), ("Γ", CORNERS["Γ"]), ("K", CORNERS["K"]), ("M", CORNERS["M"]), ("Γ", CORNERS["Γ"])]
+    corners = [
+        ("K′", CORNERS["K′"]),
+        ("Γ", CORNERS["Γ"]),
+        ("K", CORNERS["K"]),
+        ("M", CORNERS["M"]),
+        ("Γ", CORNERS["Γ"]),
+    ]
     path = model().lattice.path(corners, points=150 if fast else 400)
     bands = model().energies(path.k)
 
@@ -150,7 +156,9 @@ def table(numbers: xarray.Dataset) -> list[Row]:
     swing = float(np.ptp(curve)) / abs(mean)
     swing_error = 2 * float(numbers.magnetization_error) / abs(mean)
     half, full = numbers.mean_t1.values[len(numbers.t1) // 2], numbers.mean_t1.values[-1]
-    ratio_error = 2 * float(numbers.mean_t1_error.values[-1] / abs(full) + numbers.mean_t1_error.values[len(numbers.t1) // 2] / abs(half))
+    ratio_error = 2 * float(
+        numbers.mean_t1_error.values[-1] / abs(full) + numbers.mean_t1_error.values[len(numbers.t1) // 2] / abs(half)
+    )
     smallest = float(numbers.mean_gap.values[0] / mean)
     gap_error = smallest * float(numbers.mean_gap_error.values[0] / abs(numbers.mean_gap.values[0]) + error / abs(mean))
     near = _share_near_corners(numbers)
@@ -162,15 +170,45 @@ def table(numbers: xarray.Dataset) -> list[Row]:
             "about −3.5e-3 μB ħω/t0",
             f"{net:.5e} μB ħω/t0",
             f"{net_error:.0e}",
-            "upon an area a². 6% below the paper's rounded value: its second-neighbour factor, as printed, takes a0 for "
-            "the lattice constant and is not periodic in k; the lattice's own is used here",
+            "upon an area a². 6% below the paper's rounded value: its second-neighbour factor, as printed, takes a0 "
+            "for the lattice constant and is not periodic in k; the lattice's own is used here",
         ),
         Row("the same", "", f"{mean:.8e} eω", f"{error:.0e}", "moment per area"),
-        Row("oscillation over a period", "weak", f"{100 * swing:.2f}% of the mean", f"{100 * swing_error:.0e}%", "agrees: mean × (1 + 0.038 sin 3ωt)"),
-        Row("M at t1 = 0", "0", f"{numbers.mean_t1.values[0]:.0e} eω", f"{numbers.mean_t1_error.values[0]:.0e}", "agrees: particle-hole symmetric"),
-        Row("M(t1)/M(t1/2), t1 = 0.1 t0", "2 (proportional)", f"{full / half * (numbers.t1.values[len(numbers.t1) // 2] / T1) * 2:.6f}", f"{ratio_error:.0e}", "agrees"),
-        Row("where ∂B a^t lives", "K and K′", f"{100 * near:.0f}% of |∂B a^t|", "map", "within a quarter of |ΓK| around the corners"),
-        Row(f"M(Δ = {first:g} t0)/M(Δ = {DELTA:g} t0)", "increases rapidly", f"{smallest:.4f}", f"{gap_error:.0e}", "agrees; M ∝ 1/Δ for small gaps"),
+        Row(
+            "oscillation over a period",
+            "weak",
+            f"{100 * swing:.2f}% of the mean",
+            f"{100 * swing_error:.0e}%",
+            "agrees: mean × (1 + 0.038 sin 3ωt)",
+        ),
+        Row(
+            "M at t1 = 0",
+            "0",
+            f"{numbers.mean_t1.values[0]:.0e} eω",
+            f"{numbers.mean_t1_error.values[0]:.0e}",
+            "agrees: particle-hole symmetric",
+        ),
+        Row(
+            "M(t1)/M(t1/2), t1 = 0.1 t0",
+            "2 (proportional)",
+            f"{full / half * (numbers.t1.values[len(numbers.t1) // 2] / T1) * 2:.6f}",
+            f"{ratio_error:.0e}",
+            "agrees",
+        ),
+        Row(
+            "where ∂B a^t lives",
+            "K and K′",
+            f"{100 * near:.0f}% of |∂B a^t|",
+            "map",
+            "within a quarter of |ΓK| around the corners",
+        ),
+        Row(
+            f"M(Δ = {first:g} t0)/M(Δ = {DELTA:g} t0)",
+            "increases rapidly",
+            f"{smallest:.4f}",
+            f"{gap_error:.0e}",
+            "agrees; M ∝ 1/Δ for small gaps",
+        ),
         Row(
             "moment at ħω = 0.1 t0",
             "of the order of μN",

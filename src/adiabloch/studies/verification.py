@@ -66,7 +66,8 @@ class Report:
         """One sentence, and the samples left out."""
         if not self.complete:
             verdict = (
-                f"The bulk line is the perturbative part alone, and open samples hold the Chern-Simons part too: {self.note}."
+                "The bulk line is the perturbative part alone, while open samples hold the Chern-Simons part too: "
+                f"{self.note}."
             )
         elif not any(line.difference is not None for line in self.lines):
             verdict = "No open sample could serve as a reference."

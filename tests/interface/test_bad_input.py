@@ -1,0 +1,163 @@
+"""Whatever is wrong, the error is of the one family and says where and what was expected."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import adiabloch as ab
+from adiabloch import errors
+from adiabloch.models import gapped_honeycomb, linear, phonon_cycle, rotating_bonds
+
+SQUARE = np.eye(2)
+ONE = {(0, 0): [[0.0, 0.1], [0.1, 1.0]], (1, 0): 0.1 * np.ones((2, 2))}
+TWO = [[0, 0], [0.5, 0]]
+
+
+def cycle():
+    return rotating_bonds(gapped_honeycomb(0.5, 0.1), 0.1)
+
+
+def broken_h(k):
+    raise RuntimeError("mine")
+
+
+CASES = {
+    "coplanar vectors": (lambda: ab.Lattice([[1, 0], [2, 0]]), "linearly dependent"),
+    "four dimensions": (lambda: ab.Lattice(np.eye(4)), "d = 1, 2 or 3"),
+    "vectors of a wrong shape": (lambda: ab.Lattice([[1, 0, 0], [0, 1, 0]]), "got shape"),
+    "no numbers": (lambda: ab.Lattice("square"), "expected an array of numbers"),
+    "NaN in a vector": (lambda: ab.Lattice([[1, np.nan], [0, 1]]), r"entry \(0, 1\) is nan"),
+    "positions of a wrong dimension": (lambda: ab.TightBinding(SQUARE, [[0.0], [1.0]], ONE), "positions: expected"),
+    "NaN hopping": (
+        lambda: ab.TightBinding(SQUARE, TWO, {(0, 0): [[0, np.nan], [0, 1]]}),
+        r"R = \(0, 0\): entry \(0, 1\) is",
+    ),
+    "infinite hopping": (lambda: ab.TightBinding(SQUARE, TWO, {(1, 0): np.full((2, 2), np.inf)}), r"R = \(1, 0\)"),
+    "matrix of a wrong size": (
+        lambda: ab.TightBinding(SQUARE, TWO, {(0, 0): np.eye(3)}),
+        r"R = \(0, 0\): expected shape \(2, 2\), got \(3, 3\)",
+    ),
+    "translation of a wrong length": (lambda: ab.TightBinding(SQUARE, TWO, {(0,): np.eye(2)}), "tuple of 2 integers"),
+    "fractional translation": (lambda: ab.TightBinding(SQUARE, TWO, {(0.5, 0): np.eye(2)}), "tuple of 2 integers"),
+    "hoppings as a list": (lambda: ab.TightBinding(SQUARE, TWO, [np.eye(2)]), "expected a mapping"),
+    "contradictory hoppings": (
+        lambda: ab.TightBinding(SQUARE, TWO, {(1, 0): np.eye(2), (-1, 0): 2 * np.eye(2)}),
+        r"R = \(1, 0\) and \(-1, 0\) contradict",
+    ),
+    "on-site block not Hermitian": (
+        lambda: ab.TightBinding(SQUARE, TWO, {(0, 0): [[0, 1], [2, 0]]}),
+        r"R = \(0, 0\) and \(0, 0\) contradict",
+    ),
+    "spin not Hermitian": (lambda: ab.TightBinding(SQUARE, TWO, ONE, spin=1j * np.ones((3, 2, 2))), "not Hermitian"),
+    "bond to nowhere": (
+        lambda: ab.TightBinding.from_bonds(SQUARE, TWO, [0, 0], [(1.0, 0, 2, (0, 0))]),
+        "bond 0: sites 0 and 2",
+    ),
+    "bond to itself": (
+        lambda: ab.TightBinding.from_bonds(SQUARE, TWO, [0, 0], [(1.0, 0, 0, (0, 0))]),
+        "use onsite",
+    ),
+    "bond with a wrong block": (
+        lambda: ab.TightBinding.from_bonds(SQUARE, TWO, [0, 0], [(np.ones((2, 2)), 0, 1, (0, 0))]),
+        "1 x 1 block",
+    ),
+    "H(k) without a period": (
+        lambda: ab.TightBinding.from_function(SQUARE, TWO, lambda k: k[0] * np.eye(2)),
+        "not periodic along reciprocal vector 1",
+    ),
+    "H(k) not Hermitian": (
+        lambda: ab.TightBinding.from_function(SQUARE, TWO, lambda k: np.array([[0, 1], [0, 0]])),
+        "not Hermitian",
+    ),
+    "H(k) with a kink": (
+        lambda: ab.TightBinding.from_function(SQUARE, [[0, 0]], lambda k: [[abs(np.sin(k[0] / 2))]], limit=32),
+        "is H\\(k\\) smooth",
+    ),
+    "supercell that is none": (lambda: gapped_honeycomb(0.2).supercell([[1, 1], [2, 2]]), "independent integer rows"),
+    "fractional supercell": (lambda: gapped_honeycomb(0.2).supercell([[1.5, 0], [0, 2]]), "independent integer rows"),
+    "pattern of a wrong shape": (
+        lambda: gapped_honeycomb(0.2).displaced([[0, 0]], linear(3.0)),
+        "displacement pattern: expected shape",
+    ),
+    "law that diverges": (
+        lambda: gapped_honeycomb(0.2).displaced([[0.1, 0], [0, 0]], lambda b, a: np.full(len(b), np.inf)),
+        "hopping law: gave inf",
+    ),
+    "phonon that does not fit": (
+        lambda: phonon_cycle(gapped_honeycomb(0.2), [[0.1, 0], [0, 0]], linear(1.0), q=[0.5, 0]),
+        "does not fit the supercell",
+    ),
+    "rotating something else": (
+        lambda: rotating_bonds(ab.TightBinding(SQUARE, TWO, ONE), 0.1),
+        "three equal bonds",
+    ),
+    "two snapshots": (lambda: ab.Cycle([gapped_honeycomb(0.2)] * 2), "at least 4"),
+    "snapshots of different sizes": (
+        lambda: ab.Cycle([gapped_honeycomb(0.2)] * 3 + [gapped_honeycomb(0.2).supercell(2 * np.eye(2))]),
+        "snapshot 3 has 8 orbitals",
+    ),
+    "snapshots on different lattices": (
+        lambda: ab.Cycle([gapped_honeycomb(0.2)] * 3 + [gapped_honeycomb(0.2, bond=1.1)]),
+        "snapshot 3 has lattice vectors",
+    ),
+    "snapshots that are none": (lambda: ab.Cycle([1, 2, 3, 4]), "snapshot 0 is int"),
+    "coarse cycle": (
+        lambda: ab.Cycle.from_function(lambda t: gapped_honeycomb(0.5 + 0.1 * np.cos(4 * t)), samples=8),
+        r"last harmonics reach 1\.0e\+00",
+    ),
+    "no cycle": (lambda: ab.pumped_magnetization(gapped_honeycomb(0.2), 1), "expected an adiabloch.Cycle"),
+    "nothing occupied": (lambda: ab.pumped_magnetization(cycle(), 0), "1 <= occupied <= 1"),
+    "everything occupied": (lambda: ab.pumped_magnetization(cycle(), 2), "1 <= occupied <= 1"),
+    "half an electron": (lambda: ab.pumped_magnetization(cycle(), 0.5), "1 <= occupied <= 1"),
+    "no tolerance": (lambda: ab.pumped_magnetization(cycle(), 1, 0.0), "between 0 and 1"),
+    "one dimension": (
+        lambda: ab.pumped_magnetization(
+            ab.Cycle([ab.TightBinding([[1.0]], [[0], [0.5]], {(0,): [[0, 1], [1, 1]]})] * 4), 1
+        ),
+        "one-dimensional",
+    ),
+    "no such component": (lambda: ab.magnetization_map(cycle(), [0.1], [0.1], component="x"), "expected one of"),
+    "frame of a cycle without theta": (lambda: ab.eigenframe(cycle(), ["kx"], k=[[0, 0]]), "needs theta"),
+    "unknown direction": (lambda: ab.eigenframe(gapped_honeycomb(0.2), ["kz"], k=[[0, 0]]), "expected one of"),
+    "closed gap": (
+        lambda: ab.pumped_magnetization(rotating_bonds(gapped_honeycomb(0.0), 0.1), 1),
+        "gap above the 1 occupied bands closes",
+    ),
+    "too few points allowed": (
+        lambda: ab.pumped_magnetization(rotating_bonds(gapped_honeycomb(0.1, 0.1), 0.1), 1, 1e-8, limit=10**4),
+        "best estimate",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_error(case):
+    wrong, message = CASES[case]
+    with pytest.raises(errors.AdiablochError, match=message) as caught:
+        wrong()
+    # one line, and whole after a journey to another process
+    assert "\n" not in str(caught.value)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert type(again) is type(caught.value)
+    assert str(again) == str(caught.value)
+    assert set(again.__dict__) == {key for key in caught.value.__dict__ if not key.startswith("__")}
+
+
+def test_errors_carry_numbers():
+    with pytest.raises(errors.CoarseCycleError) as caught:
+        CASES["coarse cycle"][0]()
+    assert caught.value.tail == pytest.approx(1.0)
+    with pytest.raises(errors.ToleranceNotReachedError) as caught:
+        CASES["too few points allowed"][0]()
+    true = 1.8310799e-3
+    assert abs(float(caught.value.estimate[0]) - true) <= caught.value.error
+
+
+def test_mistakes_in_the_users_function_stay_theirs():
+    with pytest.raises(RuntimeError, match="mine") as caught:
+        ab.TightBinding.from_function(SQUARE, TWO, broken_h)
+    assert "given to TightBinding.from_function" in caught.value.__notes__[0]
+    with pytest.raises(RuntimeError, match="mine") as caught:
+        ab.Cycle.from_function(broken_h)
+    assert "theta = 0" in caught.value.__notes__[0]

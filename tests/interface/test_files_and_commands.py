@@ -1,0 +1,166 @@
+"""Files that come back whole, commands that say one line when they fail."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray
+from random_models import general
+from typer.testing import CliRunner
+
+import adiabloch as ab
+from adiabloch import units
+from adiabloch.cli import app
+from adiabloch.errors import FileFormatError, InvalidArgumentError
+
+run = CliRunner().invoke
+
+
+@pytest.fixture
+def cycle():
+    return general(np.random.default_rng(1), 3, 1, harmonics=2, moving=True).cycle
+
+
+def test_results_come_back(tmp_path):
+    result = ab.pumped_magnetization(ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5, 0.1), 0.1), 1, 1e-4)
+    for variable in result.variables.values():
+        assert variable.dims == () or variable.dtype.kind == "U" or "units" in variable.attrs
+    back = ab.io.load(ab.io.save(result, tmp_path / "deep" / "result.nc"))
+    xarray.testing.assert_allclose(back, result)
+    for name in ("model", "occupied", "tolerance", "mesh", "points", "gap", "seconds", "adiabloch", "note"):
+        np.testing.assert_array_equal(back.attrs[name], result.attrs[name])
+    assert back.perturbative.attrs["units"] == "e*omega"
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["result.nc"]
+
+
+def test_cycles_come_back(tmp_path, cycle):
+    back = ab.io.load_cycle(ab.io.save_cycle(cycle, tmp_path / "cycle.nc"))
+    assert back.digest == cycle.digest
+
+
+def test_interrupted_writing_leaves_the_old_file(tmp_path, cycle, monkeypatch):
+    path = ab.io.save_cycle(cycle, tmp_path / "cycle.nc")
+    before = path.read_bytes()
+
+    def fail(*args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(xarray.Dataset, "to_netcdf", fail)
+    with pytest.raises(OSError, match="disk full"):
+        ab.io.save_cycle(cycle, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_damaged_files_are_refused(tmp_path, cycle):
+    path = ab.io.save_cycle(cycle, tmp_path / "cycle.nc")
+    whole = path.read_bytes()
+    for length in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(FileFormatError, match="cycle.nc"):
+            ab.io.load_cycle(path)
+    (tmp_path / "text.nc").write_text("not NetCDF")
+    with pytest.raises(FileFormatError, match="text.nc"):
+        ab.io.load(tmp_path / "text.nc")
+    with pytest.raises(FileFormatError, match="no such file"):
+        ab.io.load(tmp_path / "nothing.nc")
+
+
+def test_files_with_nonsense_are_refused(tmp_path, cycle):
+    path = ab.io.save_cycle(cycle, tmp_path / "cycle.nc")
+    good = ab.io.load(path)
+    bad = good.copy(deep=True)
+    bad.hoppings[0, 0, 0, 0, 0] = np.nan
+    for stored, message in (
+        (good.drop_vars("positions"), "lacks positions"),
+        (good.assign_attrs(kind="other"), "not a cycle"),
+        (bad, "nan"),
+    ):
+        with pytest.raises(FileFormatError, match=message):
+            ab.io.load_cycle(ab.io.save(stored, tmp_path / "bad.nc"))
+
+
+def test_figure1(tmp_path):
+    done = run(app, ["figure1", "--fast", "--output", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in tmp_path.iterdir()} == {"figure1.pdf", "figure1.png", "figure1.nc", "figure1.md"}
+    numbers = ab.io.load(tmp_path / "figure1.nc")
+    assert float(numbers["mean"]) == pytest.approx(6.89008e-4, rel=1e-4)
+    assert "net M over one period" in (tmp_path / "figure1.md").read_text(encoding="utf-8")
+
+
+def test_pump_and_verify_read_files(tmp_path):
+    model = ab.models.rotating_bonds(ab.models.gapped_honeycomb(1.0, 0.1), 0.1)
+    path = ab.io.save_cycle(model, tmp_path / "cycle.nc")
+    done = run(app, ["pump", str(path), "--output", str(tmp_path / "pumped.nc")])
+    assert done.exit_code == 0, done.output
+    assert float(ab.io.load(tmp_path / "pumped.nc").total[0]) == pytest.approx(-7.1253e-06, rel=1e-4)
+    done = run(app, ["verify", str(path), "--rows", "14", "--cells", "3,4,5,6", "--hexagon"])
+    assert done.exit_code == 0, done.output
+    assert "Bulk and open samples agree." in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["pump", "nothing.nc"], "no such file"),
+        (["pump", "--occupied", "2"], "1 <= occupied <= 1"),
+        (["pump", "--tolerance", "3"], "between 0 and 1"),
+        (["verify", "--cells", "4,x"], "whole numbers"),
+        (["figure1", "--output", "/dev/null/here"], "/dev/null"),
+    ],
+)
+def test_errors_are_one_line_and_status_two(arguments, said):
+    done = subprocess.run([sys.executable, "-m", "adiabloch", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_import_is_quick_and_light():
+    code = (
+        "import sys, time; t = time.perf_counter(); import adiabloch; t = time.perf_counter() - t; "
+        "assert not {'xarray', 'matplotlib', 'typer', 'pandas'} & set(sys.modules), 'heavy'; print(t)"
+    )
+    seconds = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(3)
+    ]
+    # half a second on an idle machine; the tests may run beside others
+    assert min(seconds) < 1.0
+
+
+def test_plots():
+    cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5, 0.1), 0.1)
+    bars = ab.plot(ab.pumped_magnetization(cycle, 1, 1e-3))
+    assert len(bars.patches) == 3
+    curve = ab.plot(ab.instantaneous_magnetization(cycle, 1, np.linspace(0, 6, 7), 1e-3))
+    assert len(curve.lines[0].get_xdata()) == 7
+    picture = ab.plot(ab.magnetization_map(cycle, np.linspace(-1, 1, 5), np.linspace(-1, 1, 6)))
+    assert picture.collections[0].get_array().size == 30
+    with pytest.raises(InvalidArgumentError, match="do not know how to draw"):
+        ab.plot(xarray.Dataset({"x": 1}))
+
+
+def test_units_by_hand():
+    # |e| x 3 eV x (2.46 Angstrom)^2/hbar = 4.4191e-23 A m^2; over 9.2740e-24 J/T: 4.7651
+    assert units.energy_area_in_bohr_magnetons(3.0, 2.46**2) == pytest.approx(4.7651, abs=5e-5)
+    assert float(units.moment_in_bohr_magnetons(1.0, 3.0, 2.46**2)) == pytest.approx(-4.7651, abs=5e-5)
+    # mu_B/mu_N is the ratio of the proton's mass to the electron's
+    assert float(units.nuclear_magnetons(1.0)) == pytest.approx(1836.15, abs=0.01)
+
+
+def test_quick_enough():
+    """The mean to 1e-6 in 0.3 s on two idle cores; a generous factor for machines that do other things."""
+    cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.2, 0.1), 0.1)
+    ab.pumped_magnetization(cycle, 1, 1e-2)
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        ab.pumped_magnetization(cycle, 1, 1e-6)
+        seconds.append(time.perf_counter() - began)
+    assert min(seconds) < 1.5
