@@ -3,18 +3,17 @@
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray
-from random_models import general
 from typer.testing import CliRunner
 
 import adiabloch as ab
 from adiabloch import units
 from adiabloch.cli import app
 from adiabloch.errors import FileFormatError, InvalidArgumentError
+from random_models import general
 
 run = CliRunner().invoke
 
@@ -60,10 +59,10 @@ def test_damaged_files_are_refused(tmp_path, cycle):
     whole = path.read_bytes()
     for length in (0, 1, 100, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(FileFormatError, match="cycle.nc"):
+        with pytest.raises(FileFormatError, match=r"cycle\.nc"):
             ab.io.load_cycle(path)
     (tmp_path / "text.nc").write_text("not NetCDF")
-    with pytest.raises(FileFormatError, match="text.nc"):
+    with pytest.raises(FileFormatError, match=r"text\.nc"):
         ab.io.load(tmp_path / "text.nc")
     with pytest.raises(FileFormatError, match="no such file"):
         ab.io.load(tmp_path / "nothing.nc")
