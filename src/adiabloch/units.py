@@ -53,7 +53,7 @@ def moment_in_bohr_magnetons(magnetization: ArrayLike, quantum: float, area: flo
 
 
 def energy_area_in_bohr_magnetons(energy: float, area: float) -> float:
-    """|e| x energy x area/hbar in Bohr magnetons, for an energy in eV and an area in square Angstrom."""
+    """Magnitude of e x energy x area/hbar in Bohr magnetons, for an energy in eV and an area in square Angstrom."""
     return float(abs(moment_in_bohr_magnetons(1.0, energy, area)))
 
 

@@ -43,7 +43,7 @@ class Eigenframe:
         return np.diagonal(self.derivative(direction), axis1=1, axis2=2).real
 
     def rotated(self, unitary: Complex) -> Eigenframe:
-        """The frame with its states mixed, |n'> = sum_m |m> U_mn: a change of gauge if U only mixes equal energies.
+        """The frame with its states multiplied by U: a change of gauge if U only mixes equal energies.
 
         Parameters
         ----------

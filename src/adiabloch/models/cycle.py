@@ -181,21 +181,20 @@ class Cycle:
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H(k, theta) and its derivatives as one Fourier series (see `Crystal`)."""
         frequencies, amplitudes = self.frequencies, self.amplitudes
-        moving = len(self.shifts) > 1 and float(np.abs(self.shifts).max(initial=0.0)) > 0 and self._orbitals_move
+        moving = self.orbitals_move
         if moving:
             frequencies, amplitudes = self._with_room_for(_highest_order(along, THETA))
-        d = self.lattice.dimension
         stack = [amplitudes]
         for derivative in along:
             matrices = amplitudes
             for direction in directions_of(derivative):
                 matrices = self._differentiated(matrices, frequencies, direction, moving)
             stack.append(matrices)
-        assert frequencies.shape[1] == d + 1
         return FourierSeries(frequencies, np.stack(stack, axis=1))
 
     @property
-    def _orbitals_move(self) -> bool:
+    def orbitals_move(self) -> bool:
+        """Whether the positions of the orbitals change along the cycle."""
         top = len(self.shifts) // 2
         moving = np.delete(self.shifts, top, axis=0)
         return bool(np.abs(moving).max(initial=0.0) > 1e-14 * np.abs(self.lattice.vectors).max())

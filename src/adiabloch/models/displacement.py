@@ -52,7 +52,7 @@ def exponential(beta: float) -> HoppingLaw:
 
 
 def distance_law(hopping: Callable[[Float], ArrayLike]) -> HoppingLaw:
-    """Hopping law t -> t f(|d'|)/f(|d|) for a given function f of the bond length.
+    """Hopping law t -> t f(d')/f(d) for a given function f of the bond length.
 
     Parameters
     ----------

@@ -36,6 +36,10 @@ MISSING = (
     "chern_simons and total are not known for more than two bands (they come with the Chern-Simons forms); "
     "perturbative is complete in itself"
 )
+MOVING = (
+    "the orbitals move: what their own motion carries is not counted yet, chern_simons and total are not known; "
+    "perturbative neglects it"
+)
 TWO_BANDS = "two bands: the Chern-Simons part can only be a multiple of the quantum e/T, and is 0 at weak modulation"
 
 
@@ -211,6 +215,8 @@ def _completeness(cycle: Cycle, windings: dict[tuple[str, str], int]) -> str:
     wound = [f"C({a}, {b}) = {C}" for (a, b), C in windings.items() if C]
     if wound:
         return f"chern_simons and total are not defined: {', '.join(wound)}; perturbative is"
+    if cycle.orbitals_move:
+        return MOVING
     return TWO_BANDS if cycle.size == 2 else MISSING
 
 
