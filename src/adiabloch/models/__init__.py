@@ -1,10 +1,13 @@
 """What a crystal is: tight-binding models, closed cycles of them, displaced atoms, models of the literature."""
 
+from adiabloch.models.chains import rice_mele, thouless_pump
 from adiabloch.models.crystal import Crystal, Derivative, Matrices
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.displacement import distance_law, exponential, linear, phonon_cycle
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
+from adiabloch.models.spinful import kane_mele, rashba_honeycomb
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.models.topological import fu_kane_mele, haldane, qi_wu_zhang, tilted_dirac
 
 __all__ = [
     "Crystal",
@@ -14,8 +17,16 @@ __all__ = [
     "TightBinding",
     "distance_law",
     "exponential",
+    "fu_kane_mele",
     "gapped_honeycomb",
+    "haldane",
+    "kane_mele",
     "linear",
     "phonon_cycle",
+    "qi_wu_zhang",
+    "rashba_honeycomb",
+    "rice_mele",
     "rotating_bonds",
+    "thouless_pump",
+    "tilted_dirac",
 ]

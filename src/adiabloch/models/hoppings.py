@@ -60,7 +60,7 @@ def hermitian(matrices: Complex, name: str) -> Complex:
     return frozen(0.5 * (matrices + dagger(matrices)))
 
 
-def checked_hoppings(hoppings: Mapping[Translation, ArrayLike], d: int, n: int) -> dict[Translation, Complex]:
+def checked_hoppings(hoppings: Mapping[Any, ArrayLike], d: int, n: int) -> dict[Translation, Complex]:
     """Every R an exact tuple of integers, every h(R) a finite matrix; the on-site block added if it is missing."""
     if not isinstance(hoppings, Mapping):
         raise InvalidModelError(f"hoppings: expected a mapping {{R: ({n}, {n}) array}}, got {type(hoppings).__name__}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -75,7 +76,7 @@ class TightBinding:
         self,
         lattice: Lattice | ArrayLike,
         positions: ArrayLike,
-        hoppings: Mapping[Translation, ArrayLike],
+        hoppings: Mapping[Any, ArrayLike],
         spin: ArrayLike | None = None,
     ) -> None:
         lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)

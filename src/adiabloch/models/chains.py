@@ -1,0 +1,58 @@
+"""Chains that pump charge."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adiabloch.models.cycle import Cycle
+from adiabloch.models.tight_binding import TightBinding
+
+
+def rice_mele(delta: float, dimerization: float, t: float = 1.0) -> TightBinding:
+    r"""Rice and Mele's chain: alternating energies +-delta and bonds t +- dimerization, lattice constant one.
+
+    Parameters
+    ----------
+    delta : float
+        Staggered potential, +delta on A.
+    dimerization : float
+        The bond inside the cell is t + dimerization, that to the next cell t - dimerization.
+    t : float
+        Mean hopping.
+
+    Returns
+    -------
+    TightBinding
+        Orbitals A at 0 and B at 1/2.
+
+    References
+    ----------
+    M. J. Rice, E. J. Mele, Phys. Rev. Lett. 49, 1455 (1982).
+    """
+    bonds = [(t + dimerization, 0, 1, (0,)), (t - dimerization, 1, 0, (1,))]
+    return TightBinding.from_bonds([[1.0]], [[0.0], [0.5]], [delta, -delta], bonds)
+
+
+def thouless_pump(delta: float, dimerization: float, t: float = 1.0) -> Cycle:
+    """Rice and Mele's chain once round its metallic point: pumps one electron a period.
+
+    Parameters
+    ----------
+    delta : float
+        Amplitude of the staggered potential, delta sin(theta).
+    dimerization : float
+        Amplitude of the dimerization, dimerization cos(theta).
+    t : float
+        Mean hopping.
+
+    Returns
+    -------
+    Cycle
+
+    References
+    ----------
+    D. J. Thouless, Phys. Rev. B 27, 6083 (1983).
+    """
+    return Cycle.from_function(
+        lambda theta: rice_mele(delta * np.sin(theta), dimerization * np.cos(theta), t), samples=4
+    )

@@ -1,0 +1,159 @@
+"""Models with Chern numbers and axion angles."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.lattice import Lattice
+from adiabloch.models.honeycomb import CELLS, honeycomb_sites
+from adiabloch.models.spin import PAULI, SPIN
+from adiabloch.models.tight_binding import TightBinding
+
+
+def haldane(delta: float, t2: float, phi: float, t1: float = 1.0, bond: float = 1.0) -> TightBinding:
+    r"""Haldane's model of a Chern insulator.
+
+    Nearest neighbours hop with t1; second neighbours of A along (sqrt3, 0) and (-sqrt3/2, +-3/2) bond lengths with
+    t2 exp(i phi), those of B with t2 exp(-i phi). The gap closes at \|delta\| = 3 sqrt(3) \|t2 sin(phi)\|.
+
+    Parameters
+    ----------
+    delta : float
+        Staggered potential, +delta on A, -delta on B.
+    t2, phi : float
+        Second-neighbour hopping and its phase.
+    t1 : float
+        Nearest-neighbour hopping.
+    bond : float
+        Bond length.
+
+    Returns
+    -------
+    TightBinding
+        Orbitals A, B.
+
+    References
+    ----------
+    F. D. M. Haldane, Phys. Rev. Lett. 61, 2015 (1988).
+    """
+    lattice, sites = honeycomb_sites(bond)
+    around = ((1, 0), (-1, 1), (0, -1))
+    first = [(t1, 0, 1, cell) for cell in CELLS]
+    second = [(t2 * np.exp(1j * phi * sign), site, site, cell) for cell in around for site, sign in ((0, 1), (1, -1))]
+    return TightBinding.from_bonds(lattice, sites, [delta, -delta], [*first, *second])
+
+
+def qi_wu_zhang(mass: float, t: float = 1.0) -> TightBinding:
+    r"""Qi, Wu and Zhang's Chern insulator on the square lattice, lattice constant one.
+
+    .. math:: H = t\, [\sin k_x \sigma_x + \sin k_y \sigma_y + (m + \cos k_x + \cos k_y) \sigma_z]
+
+    Chern number of the lower band: 1 for -2 < m < 0, -1 for 0 < m < 2, else 0.
+
+    Parameters
+    ----------
+    mass : float
+        m.
+    t : float
+        Unit of energy.
+
+    Returns
+    -------
+    TightBinding
+        Two orbitals in one place.
+
+    References
+    ----------
+    X.-L. Qi, Y.-S. Wu, S.-C. Zhang, Phys. Rev. B 74, 085308 (2006).
+    """
+    return _wilson_dirac(0.0, t, t * mass, t)
+
+
+def tilted_dirac(tilt: float, mass: float, velocity: float = 1.0, wilson: float = 1.0) -> TightBinding:
+    r"""A tilted massive Dirac cone, made periodic on a square lattice with lattice constant one.
+
+    .. math:: H = w \sin k_x + v (\sin k_x \sigma_x + \sin k_y \sigma_y) + [m + b (2 - \cos k_x - \cos k_y)] \sigma_z
+
+    Close to k = 0 it is w k_x + v k.sigma + m sigma_z; the Wilson term b lifts the other cones.
+
+    Parameters
+    ----------
+    tilt : float
+        w; smaller than v for a type-I cone.
+    mass : float
+        m, half the gap.
+    velocity : float
+        v.
+    wilson : float
+        b.
+
+    Returns
+    -------
+    TightBinding
+        Two orbitals in one place.
+    """
+    return _wilson_dirac(tilt, velocity, mass + 2 * wilson, -wilson)
+
+
+def _wilson_dirac(tilt: float, velocity: float, centre: float, cosine: float) -> TightBinding:
+    """W sin kx + v (sin kx sigma_x + sin ky sigma_y) + [centre + cosine (cos kx + cos ky)] sigma_z."""
+    hoppings = {
+        (0, 0): centre * PAULI[2],
+        # sin k = (e^ik - e^-ik)/2i
+        (1, 0): -0.5j * (tilt * np.eye(2) + velocity * PAULI[0]) + 0.5 * cosine * PAULI[2],
+        (0, 1): -0.5j * velocity * PAULI[1] + 0.5 * cosine * PAULI[2],
+    }
+    return TightBinding(Lattice(np.eye(2)), np.zeros((2, 2)), hoppings)
+
+
+def fu_kane_mele(beta: float, m: float = 0.5, soc: float = 0.25, t: float = 1.0) -> TightBinding:
+    r"""Diamond lattice with spin-orbit coupling, one strong bond and a staggered Zeeman field: a tunable axion angle.
+
+    .. math:: H = \sum_{\langle ij\rangle} t_{ij} c_i^\dagger c_j
+              + 2 i \lambda \sum_{\langle\langle ij\rangle\rangle}
+              c_i^\dagger \sigma \cdot (d^1_{ij} \times d^2_{ij}) c_j
+              + m \sin\beta \sum_i \xi_i c_i^\dagger (\sigma_x + \sigma_y + \sigma_z) c_i
+
+    with t_ij = t but 3 t + m cos(beta) along [111], d1 and d2 the bonds on the way from j to i, lattice constant 2.
+    At beta = 0 and pi time reversal holds and the axion angle is 0 (ordinary) and pi (topological) insulator;
+    in between it turns, and the gap stays open.
+
+    Parameters
+    ----------
+    beta : float
+        Angle between dimerization and Zeeman field.
+    m : float
+        Their common strength.
+    soc : float
+        Spin-orbit coupling lambda.
+    t : float
+        Nearest-neighbour hopping.
+
+    Returns
+    -------
+    TightBinding
+        Orbitals A up, A down, B up, B down; with spin operators.
+
+    References
+    ----------
+    L. Fu, C. L. Kane, E. J. Mele, Phys. Rev. Lett. 98, 106803 (2007);
+    A. M. Essin, J. E. Moore, D. Vanderbilt, Phys. Rev. Lett. 102, 146805 (2009).
+    """
+    lattice = Lattice([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
+    sites = np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
+    cells = ((0, 0, 0), (-1, 0, 0), (0, -1, 0), (0, 0, -1))
+    strengths = (3 * t + m * np.cos(beta), t, t, t)
+    bonds: list[tuple[ArrayLike, int, int, tuple[int, ...]]] = [
+        (strength, 0, 1, cell) for strength, cell in zip(strengths, cells, strict=True)
+    ]
+    steps = np.array([sites[1] + np.array(cell) @ lattice.vectors for cell in cells])
+    for one in range(4):
+        for other in range(one):
+            # from A of cell R by way of B to A at home: d1 = steps[one], d2 = -steps[other]; from B the other way round
+            cross = np.cross(steps[one], -steps[other])
+            cell = tuple(int(x) for x in np.array(cells[other]) - np.array(cells[one]))
+            block = 2j * soc * np.tensordot(cross, PAULI, axes=1)
+            bonds += [(block, 0, 0, cell), (-block, 1, 1, cell)]
+    zeeman = m * np.sin(beta) * PAULI.sum(axis=0)
+    return TightBinding.from_bonds(lattice, sites, np.array([zeeman, -zeeman]), bonds, spin=SPIN)
