@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
@@ -22,13 +23,19 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
+@cache
+def _libraries() -> ThreadpoolController:
+    """The thread pools of the loaded libraries; looking for them takes longer than many an integral."""
+    return ThreadpoolController()
+
+
 @contextmanager
 def workers(executor: Executor | None) -> Iterator[Executor]:
     """The user's executor, or threads with BLAS at one thread each (they would otherwise fight for the cores)."""
     if executor is not None:
         yield executor
         return
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(processors()) as threads:
+    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(processors()) as threads:
         yield threads
 
 
