@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
@@ -82,6 +83,7 @@ def convergence() -> None:
 
 
 def plain_mean(cycle: ab.Cycle, n: int) -> float:
+    """Mean over n x n wave vectors and 16 phases, without any integrator."""
     from adiabloch.geometry.frame import frame_of
     from adiabloch.geometry.induced import occupied_shift
 
