@@ -54,7 +54,8 @@ imports: $(VENV)/.dev  ## who may import whom
 examples: $(VENV)/.dev  ## run the examples of docstrings, README and docs
 	$(BIN)/pytest --quiet --doctest-modules src/adiabloch
 	$(BIN)/pytest --quiet --markdown-docs README.md CONTRIBUTING.md docs
-	cd examples && for script in *.py; do MPLBACKEND=Agg ../$(BIN)/python $$script --fast || exit 1; done
+	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && cd $$place && for script in $(CURDIR)/examples/*.py; do \
+		MPLBACKEND=Agg $(abspath $(BIN))/python $$script --fast || exit 1; done
 
 docs: $(VENV)/.dev  ## build the documentation in docs/_build
 	$(BIN)/sphinx-build --quiet -W --keep-going docs docs/_build
@@ -65,4 +66,5 @@ wheel: $(BIN)/python  ## build the wheel and try it in empty environments
 check: test lint types imports examples docs wheel  ## all of it, as CI does
 
 clean:  ## remove environment and everything built
-	rm -rf $(VENV) build dist docs/_build docs/generated $(FIGURES) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/generated $(FIGURES) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		.import_linter_cache

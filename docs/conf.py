@@ -20,4 +20,4 @@ numpydoc_show_class_members = False
 html_theme = "furo"
 html_static_path = ["_static"]
 html_title = "adiabloch"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "accuracy_tables.md"]

@@ -5,13 +5,13 @@ import sys
 import tracemalloc
 
 import numpy as np
-from random_models import two_bands
 
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.integration import progress
 from adiabloch.integration.insulator import Insulator
 from adiabloch.integration.mesh import integrate
 from adiabloch.integration.progress import ProgressBar
+from random_models import two_bands
 
 
 def shift(frame):

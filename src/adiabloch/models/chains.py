@@ -36,6 +36,8 @@ def rice_mele(delta: float, dimerization: float, t: float = 1.0) -> TightBinding
 def thouless_pump(delta: float, dimerization: float, t: float = 1.0) -> Cycle:
     """Rice and Mele's chain once round its metallic point: pumps one electron a period.
 
+    For positive amplitudes the electrons move by one cell along +x.
+
     Parameters
     ----------
     delta : float
