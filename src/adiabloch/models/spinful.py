@@ -57,8 +57,8 @@ def kane_mele(
               + i \lambda_R \sum_{\langle ij\rangle} c_i^\dagger (\sigma \times \hat d_{ij})_z c_j
               + \Delta \sum_i \xi_i c_i^\dagger c_i + t_1 (\ldots)
 
-    with the t1 term of `gapped_honeycomb` and nu_ij = +1 if the electron turns left on its way from j to i and -1 if it turns right. Without Rashba coupling
-    the gap closes at Delta = 3 sqrt(3) lambda_SO.
+    with the t1 term of `gapped_honeycomb`, and nu_ij = +1 if the electron turns left on its way from j to i and -1 if
+    it turns right. Without Rashba coupling the gap closes at Delta = 3 sqrt(3) lambda_SO.
 
     Parameters
     ----------

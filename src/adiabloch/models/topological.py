@@ -116,8 +116,8 @@ def fu_kane_mele(beta: float, m: float = 0.5, soc: float = 0.25, t: float = 1.0)
               + m \sin\beta \sum_i \xi_i c_i^\dagger (\sigma_x + \sigma_y + \sigma_z) c_i
 
     with t_ij = t but 3 t + m cos(beta) along [111], d1 and d2 the bonds on the way from j to i, lattice constant 2.
-    The field has the length sqrt(3) m sin(beta). At beta = 0 and pi time reversal holds and the axion angle is 0 (ordinary) and pi (topological) insulator;
-    in between it turns, and the gap stays open.
+    The field has the length sqrt(3) m sin(beta). At beta = 0 and pi time reversal holds and the axion angle is 0
+    (ordinary) and pi (topological insulator); in between it turns, and the gap stays open.
 
     Parameters
     ----------
