@@ -58,7 +58,7 @@ class Cycle:
     shifts: Complex
     """(harmonics, N, d): positions by harmonic, -M..M."""
 
-    def __init__(self, snapshots: Sequence[TightBinding], *, tolerance: float = 1e-3) -> None:
+    def __init__(self, snapshots: Sequence[TightBinding], *, tolerance: float = 1e-2) -> None:
         snapshots = tuple(snapshots)
         _check_kinship(snapshots)
         hoppings, positions, translations = _stacked(snapshots)
@@ -87,7 +87,7 @@ class Cycle:
 
     @classmethod
     def from_function(
-        cls, function: Callable[[float], TightBinding], samples: int | None = None, *, tolerance: float = 1e-3
+        cls, function: Callable[[float], TightBinding], samples: int | None = None, *, tolerance: float = 1e-2
     ) -> Cycle:
         """Sample a function of theta.
 
