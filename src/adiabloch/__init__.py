@@ -6,9 +6,9 @@
 >>> pumped = ab.pumped_magnetization(cycle, occupied=1)
 """
 
-from adiabloch import errors, finite, io, models, units
+from adiabloch import errors, finite, geometry, io, models, units
 from adiabloch.errors import AdiablochError
-from adiabloch.geometry.frame import Eigenframe, eigenframe
+from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding
 from adiabloch.plotting import plot
@@ -29,6 +29,7 @@ __all__ = [
     "eigenframe",
     "errors",
     "finite",
+    "geometry",
     "instantaneous_magnetization",
     "io",
     "magnetization_map",
