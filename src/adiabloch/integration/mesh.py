@@ -103,7 +103,8 @@ def integrate(
             allowed = max(tolerance * float(np.abs(value).max()), 4 * noise)
             resolved = sums.resolves(levels)
             coarse = sums.unresolved(levels)
-            share = allowed / (2 * integrand.dimension)
+            # what a small error along one axis shows is often the shadow of a large one along another
+            share = max(allowed / (2 * integrand.dimension), 0.5 * max(single))
             grow = coarse or {axis for axis in range(integrand.dimension) if single[axis] > share}
             grow = grow or set(max(errors.items(), key=itemgetter(1))[0])
             finer = tuple(level + (axis in grow) for axis, level in enumerate(levels))
@@ -125,16 +126,23 @@ def _error(sums: _Sums, levels: Levels, axes: tuple[int, ...], noise: float) -> 
     for, as some integrands converge unevenly. Without a history the change itself is the estimate.
     """
 
-    def mean(less: int) -> Float:
-        return sums.mean(tuple(max(level - less * (axis in axes), 0) for axis, level in enumerate(levels)))
+    def change(step: int, others: int) -> float:
+        """How much doubling `axes` for the last (0) or last but one time changed the mean, all else `others` coarser."""
 
-    half = mean(1)
-    change = float(np.abs(mean(0) - half).max())
-    if change <= noise:
+        def mean(less: int) -> Float:
+            drop = (less if axis in axes else others for axis in range(len(levels)))
+            return sums.mean(tuple(max(level - by, 0) for level, by in zip(levels, drop, strict=True)))
+
+        return float(np.abs(mean(step) - mean(step + 1)).max())
+
+    last = change(0, 0)
+    if last <= noise:
         return 0.0
     if max(levels[axis] for axis in axes) < 2:
-        return change
-    return change * min(1.0, change / max(float(np.abs(half - mean(2)).max()), noise))
+        return last
+    # a change may be small by accident: it is also looked at on the coarser mesh of the other axes
+    now, before = (max(change(step, 0), change(step, 1)) for step in (0, 1))
+    return last * min(1.0, now / max(before, noise))
 
 
 @dataclass
