@@ -56,7 +56,7 @@ class Insulator:
     def batch(self) -> int:
         """Points a call: the working arrays (about a dozen matrices a point) stay near the cache."""
         points = 2**21 // (16 * self.crystal.size**2 * (3 + len(self.along)))
-        return max(min(points, 2048) // (1 if self.theta is None else len(self.theta)), 16)
+        return max(min(points, 8192) // (1 if self.theta is None else len(self.theta)), 16)
 
     @cached_property
     def _matrices(self) -> Matrices:

@@ -127,7 +127,7 @@ def _error(sums: _Sums, levels: Levels, axes: tuple[int, ...], noise: float) -> 
     """
 
     def change(step: int, others: int) -> float:
-        """How much doubling `axes` for the last (0) or last but one time changed the mean, all else `others` coarser."""
+        """How much the last (0) or last but one doubling of `axes` changed the mean, all else `others` coarser."""
 
         def mean(less: int) -> Float:
             drop = (less if axis in axes else others for axis in range(len(levels)))
