@@ -94,8 +94,16 @@ def plain_mean(cycle: ab.Cycle, n: int) -> float:
     return total / cycle.lattice.measure
 
 
+def picture() -> None:
+    """The paper's figure, as README and the first page show it."""
+    from adiabloch.plotting.figure1 import draw
+
+    draw(figure1.compute()).savefig(HERE / "_static" / "figure1.png", dpi=160)
+
+
 def main() -> None:
     """All of it."""
+    picture()
     first, _ = against_tolerance()
     convergence()
     text = (
