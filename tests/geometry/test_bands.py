@@ -124,6 +124,22 @@ def test_band_by_band_equals_occupied_empty_for_one_band():
         np.testing.assert_allclose(interband_part(frame, "theta", "z")[:, 0], whole, rtol=1e-10, atol=1e-14)
 
 
+def test_curl_of_the_metric(cycle, place):
+    """(1/2)(d_x G^yt - d_y G^xt), the metric from overlaps of neighbouring states."""
+    k, theta = place
+    frame = eigenframe(cycle, band_shift_derivatives("theta", "z"), k=k[None], theta=theta)
+    x, step = np.append(k, theta), 2e-2
+    for n in range(3):
+        slopes = []
+        for along, a in ((0, "ky"), (1, "kx")):
+            e = step * np.eye(3)[along]
+            there, here = (distance_metric(cycle, x + s, a, "theta", n, 1e-3) for s in (e, -e))
+            slopes.append((there - here) / (2 * step))
+        curl = 0.5 * (slopes[0] - slopes[1])
+        assert abs(curl) > 1e-4
+        assert metric_curl_part(frame, "theta", "z")[0, n] == pytest.approx(curl, rel=0.01)
+
+
 def test_curl_of_the_metric_integrates_to_zero():
     cycle = two_bands(np.random.default_rng(6)).cycle
     along = band_shift_derivatives("theta", "z")

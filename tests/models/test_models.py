@@ -68,6 +68,18 @@ def test_cycle_passes_through_its_snapshots():
             np.testing.assert_allclose(there.hoppings[R], h, atol=1e-14)
 
 
+@pytest.mark.parametrize("count", [7, 8])
+def test_interpolation_goes_through_rough_snapshots(count):
+    """Whatever the snapshots, the Nyquist harmonic of an even number of them included."""
+    rng = np.random.default_rng(count)
+    models = [gapped_honeycomb(delta, t1) for delta, t1 in rng.uniform(0.1, 1, (count, 2))]
+    cycle = ab.Cycle(models, tolerance=np.inf)
+    for j, model in enumerate(models):
+        there = cycle.at(2 * np.pi * j / count)
+        for R, h in model.hoppings.items():
+            np.testing.assert_allclose(there.hoppings[R], h, atol=1e-14)
+
+
 def test_interpolation_is_spectral():
     """A smooth cycle: twice the snapshots, the square of the error."""
     model = gapped_honeycomb(0.5, 0.1)
