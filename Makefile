@@ -20,7 +20,7 @@ $(BIN)/python:
 
 # what a user needs; satisfied by the developers' environment as well
 $(VENV)/.user: $(BIN)/python pyproject.toml
-	@test -e $(VENV)/.dev || $(BIN)/pip install --quiet --editable '.[cli]'
+	@test $(VENV)/.dev -nt pyproject.toml || $(BIN)/pip install --quiet --editable '.[cli]'
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml

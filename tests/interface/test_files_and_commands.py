@@ -121,16 +121,18 @@ def test_errors_are_one_line_and_status_two(arguments, said):
 
 
 def test_import_is_quick_and_light():
+    """Half a second at most on an idle machine; as machines are not idle, twice what NumPy takes and a little more."""
     code = (
-        "import sys, time; t = time.perf_counter(); import adiabloch; t = time.perf_counter() - t; "
-        "assert not {'xarray', 'matplotlib', 'typer', 'pandas'} & set(sys.modules), 'heavy'; print(t)"
+        "import sys, time; t = [time.perf_counter()]; import numpy; t.append(time.perf_counter()); import adiabloch; "
+        "t.append(time.perf_counter()); "
+        "assert not {'xarray', 'matplotlib', 'typer', 'pandas'} & set(sys.modules), 'heavy'; "
+        "print((t[2] - t[0]) / (t[1] - t[0]))"
     )
-    seconds = [
+    ratios = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-        for _ in range(3)
+        for _ in range(5)
     ]
-    # half a second on an idle machine; the tests may run beside others
-    assert min(seconds) < 1.0
+    assert min(ratios) < 3
 
 
 def test_plots():
@@ -154,12 +156,17 @@ def test_units_by_hand():
 
 
 def test_quick_enough():
-    """The mean to 1e-6 in 0.3 s on two idle cores; a generous factor for machines that do other things."""
+    """The mean to 1e-6 takes 0.3 s at most on two idle cores; anywhere, a few times the diagonalisation alone."""
     cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.2, 0.1), 0.1)
-    ab.pumped_magnetization(cycle, 1, 1e-2)
-    seconds = []
-    for _ in range(3):
+    points = ab.pumped_magnetization(cycle, 1, 1e-6).attrs["points"]
+    rng = np.random.default_rng(0)
+    matrices = rng.normal(size=(2048, 2, 2)) + 0j
+    ratios = []
+    for _ in range(5):
+        began = time.perf_counter()
+        np.linalg.eigh(matrices)
+        floor = (time.perf_counter() - began) * points / len(matrices)
         began = time.perf_counter()
         ab.pumped_magnetization(cycle, 1, 1e-6)
-        seconds.append(time.perf_counter() - began)
-    assert min(seconds) < 1.5
+        ratios.append((time.perf_counter() - began) / floor)
+    assert min(ratios) < 4
