@@ -74,8 +74,23 @@ class Lattice:
         return tuple(f"k{axis}" for axis in AXES[: self.dimension])
 
     def reduced(self, k: ArrayLike) -> Float:
-        """Reduced coordinates of Cartesian wave vectors, both of shape (..., d)."""
-        return np.asarray(k, float) @ self.vectors.T / (2 * np.pi)
+        """Reduced coordinates of Cartesian wave vectors, both of shape (..., d).
+
+        Raises
+        ------
+        InvalidArgumentError
+            If they have another number of components, or are not finite numbers.
+        """
+        try:
+            waves = np.asarray(k, float)
+        except (TypeError, ValueError):
+            raise InvalidArgumentError(f"k: expected Cartesian wave vectors, got {k!r}") from None
+        if waves.ndim == 0 or waves.shape[-1] != self.dimension or not np.isfinite(waves).all():
+            raise InvalidArgumentError(
+                f"k: expected finite wave vectors of {self.dimension} components, shape (..., {self.dimension}); got "
+                f"shape {waves.shape}" + ("" if np.isfinite(waves).all() else " with NaN or infinity")
+            )
+        return waves @ self.vectors.T / (2 * np.pi)
 
     def cartesian(self, reduced: ArrayLike) -> Float:
         """Cartesian wave vectors of reduced coordinates, both of shape (..., d)."""

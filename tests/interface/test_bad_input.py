@@ -120,6 +120,23 @@ CASES = {
     "no such component": (lambda: ab.magnetization_map(cycle(), [0.1], [0.1], component="x"), "expected one of"),
     "frame of a cycle without theta": (lambda: ab.eigenframe(cycle(), ["kx"], k=[[0, 0]]), "needs theta"),
     "unknown direction": (lambda: ab.eigenframe(gapped_honeycomb(0.2), ["kz"], k=[[0, 0]]), "expected one of"),
+    "wave vectors of a wrong dimension": (
+        lambda: ab.eigenframe(gapped_honeycomb(0.2), ["kx"], k=[[0, 0, 0]]),
+        r"shape \(..., 2\); got shape \(1, 3\)",
+    ),
+    "NaN in a wave vector": (lambda: gapped_honeycomb(0.2).energies([[np.nan, 0]]), "with NaN"),
+    "wave vectors that are none": (lambda: gapped_honeycomb(0.2).hamiltonian("G"), "expected Cartesian wave vectors"),
+    "law with too few factors": (
+        lambda: gapped_honeycomb(0.2).displaced([[0.1, 0], [0, 0]], lambda b, a: np.ones(2)),
+        "one factor a bond",
+    ),
+    "no orbitals": (lambda: ab.TightBinding(SQUARE, np.zeros((0, 2)), {}), "at least one orbital"),
+    "cycle of nothing": (lambda: ab.Cycle(3), "expected a sequence of models"),
+    "no phases": (lambda: ab.instantaneous_magnetization(cycle(), 1, []), "at least one phase"),
+    "tolerance in words": (lambda: ab.pumped_magnetization(cycle(), 1, "good"), "between 0 and 1"),
+    "limit in words": (lambda: ab.pumped_magnetization(cycle(), 1, limit="many"), "expected a number of points"),
+    "saving a number": (lambda: ab.io.save(3, "nowhere.nc"), "expected a result"),
+    "drawing a number": (lambda: ab.plot(3), "expected a result"),
     "closed gap": (
         lambda: ab.pumped_magnetization(rotating_bonds(gapped_honeycomb(0.0), 0.1), 1),
         "gap above the 1 occupied bands closes",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from adiabloch.errors import AdiablochError, FileFormatError, MissingExtraError
+from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding
 
@@ -33,6 +33,8 @@ def save(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     -------
     pathlib.Path
     """
+    if not hasattr(result, "to_netcdf"):
+        raise InvalidArgumentError(f"save: expected a result (an xarray.Dataset), got {type(result).__name__}")
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(suffix=".nc", prefix=f".{target.stem}-", dir=target.parent)

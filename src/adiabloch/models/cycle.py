@@ -59,7 +59,10 @@ class Cycle:
     """(harmonics, N, d): positions by harmonic, -M..M."""
 
     def __init__(self, snapshots: Sequence[TightBinding], *, tolerance: float = 1e-2) -> None:
-        snapshots = tuple(snapshots)
+        try:
+            snapshots = tuple(snapshots)
+        except TypeError:
+            raise InvalidModelError(f"cycle: expected a sequence of models, got {snapshots!r}") from None
         _check_kinship(snapshots)
         hoppings, positions, translations = _stacked(snapshots)
         tail = max(_tail(hoppings), _tail(positions))

@@ -82,6 +82,8 @@ class TightBinding:
         lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
         positions = checked(positions, "positions", (None, lattice.dimension))
         n = len(positions)
+        if n == 0:
+            raise InvalidModelError("positions: expected at least one orbital, got none")
         complete = with_partners(checked_hoppings(hoppings, lattice.dimension, n))
         operators = None if spin is None else hermitian(checked(spin, "spin", (3, n, n), complex), "spin")
         translations = np.array(sorted(complete), dtype=np.int64).reshape(-1, lattice.dimension)
@@ -260,9 +262,10 @@ class TightBinding:
         -------
         complex array, shape (..., N, N)
         """
+        reduced = self.lattice.reduced(k)
         k = np.asarray(k, float)
         points = k.reshape(-1, self.lattice.dimension)
-        periodic = self.matrices().at(self.lattice.reduced(points))[:, 0]
+        periodic = self.matrices().at(reduced.reshape(points.shape))[:, 0]
         phase = np.exp(1j * points @ self.positions.T)
         twisted = phase.conj()[:, :, None] * periodic * phase[:, None, :]
         return twisted.reshape(*k.shape[:-1], self.size, self.size)
@@ -294,7 +297,12 @@ class TightBinding:
         after = before + shifts[None, None, :, :] - shifts[None, :, None, :]
         stretched = (np.abs(before).max(axis=-1) > 0) & (np.abs(after - before).max(axis=-1) > 0)
         factors = np.ones(before.shape[:-1])
-        factors[stretched] = law(before[stretched], after[stretched])
+        changed = np.asarray(law(before[stretched], after[stretched]))
+        if changed.shape not in ((), (int(stretched.sum()),)):
+            raise InvalidArgumentError(
+                f"hopping law: gave shape {changed.shape} for {int(stretched.sum())} bonds, expected one factor a bond"
+            )
+        factors[stretched] = changed
         if not np.isfinite(factors).all():
             R, i, j = (int(x) for x in np.argwhere(~np.isfinite(factors))[0])
             raise InvalidModelError(

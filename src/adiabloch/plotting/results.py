@@ -36,6 +36,8 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
     MissingExtraError
         If matplotlib is not installed.
     """
+    if not hasattr(result, "variables"):
+        raise InvalidArgumentError(f"plot: expected a result (an xarray.Dataset), got {type(result).__name__}")
     for names, draw in ((("shift",), _map), (("perturbative", "theta"), _curve), (("total", "error"), _bars)):
         if all(name in result.variables for name in names):
             with look() as plt:

@@ -6,6 +6,7 @@ import math
 import time
 from concurrent.futures import Executor
 from functools import partial
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -240,8 +241,12 @@ def _integral(
         raise InvalidArgumentError("cycle: a one-dimensional crystal has no orbital magnetization; expected 2D or 3D")
     if not (isinstance(occupied, (int, np.integer)) and 1 <= occupied < cycle.size):
         raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {cycle.size - 1}")
-    if not 0 < tolerance < 1:
+    if not (isinstance(tolerance, Real) and 0 < tolerance < 1):
         raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a relative accuracy between 0 and 1")
+    if not (isinstance(limit, int | np.integer) and limit > 0):
+        raise InvalidArgumentError(f"limit: {limit!r}, expected a number of points")
+    if theta is not None and not len(theta):
+        raise InvalidArgumentError("theta: expected at least one phase, got none")
     k = cycle.lattice.directions
     integrand = Insulator(
         cycle, int(occupied), partial(_shifts, occupied=int(occupied), names=names), ((THETA,), k, k), theta
