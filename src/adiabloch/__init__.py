@@ -12,6 +12,7 @@ from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding
 from adiabloch.plotting import plot
+from adiabloch.responses.magnetoelectric import axion_angle, magnetoelectric
 from adiabloch.responses.pumped_magnetization import (
     instantaneous_magnetization,
     magnetization_map,
@@ -26,6 +27,7 @@ __all__ = [
     "Lattice",
     "TightBinding",
     "__version__",
+    "axion_angle",
     "eigenframe",
     "errors",
     "finite",
@@ -33,6 +35,7 @@ __all__ = [
     "instantaneous_magnetization",
     "io",
     "magnetization_map",
+    "magnetoelectric",
     "models",
     "plot",
     "pumped_magnetization",

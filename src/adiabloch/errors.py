@@ -64,6 +64,37 @@ class GapClosedError(AdiablochError):
         self.theta = theta
 
 
+class ObstructedError(AdiablochError):
+    """No smooth gauge exists: Chern numbers of the occupied bands do not vanish.
+
+    Attributes
+    ----------
+    chern_numbers : dict {(str, ...): int}
+        Those that do not vanish, by directions.
+    """
+
+    def __init__(self, message: str, *, chern_numbers: dict[tuple[str, ...], int]) -> None:
+        super().__init__(message)
+        self.chern_numbers = chern_numbers
+
+
+class BrokenGaugeError(AdiablochError):
+    """The trial orbitals are orthogonal to an occupied state somewhere.
+
+    Attributes
+    ----------
+    overlap : float
+        Smallest overlap found.
+    at : tuple of float
+        Where, in reduced coordinates.
+    """
+
+    def __init__(self, message: str, *, overlap: float, at: tuple[float, ...]) -> None:
+        super().__init__(message)
+        self.overlap = overlap
+        self.at = at
+
+
 class DegenerateBandsError(AdiablochError):
     """A single band was asked for where it touches another one."""
 

@@ -31,6 +31,30 @@ def eigh_batch(matrices: Complex) -> tuple[Float, Complex]:
     return energies, states
 
 
+def svd_batch(matrices: Complex) -> tuple[Complex, Float, Complex]:
+    """Singular value decomposition M = Z sigma V^dagger of a batch of square matrices.
+
+    Parameters
+    ----------
+    matrices : complex array, shape (..., J, J)
+
+    Returns
+    -------
+    left : complex array, shape (..., J, J)
+        Z.
+    singular : float array, shape (..., J)
+        Descending.
+    right : complex array, shape (..., J, J)
+        V^dagger.
+    """
+    if matrices.shape[-1] == 1:
+        singular = np.abs(matrices[..., 0])
+        phase = np.divide(matrices[..., 0], singular, out=np.ones_like(matrices[..., 0]), where=singular > 0)
+        return phase[..., None], singular, np.ones_like(matrices)
+    left, singular, right = np.linalg.svd(matrices)
+    return left, singular, right
+
+
 def dagger(matrices: Complex) -> Complex:
     """Hermitian conjugate of the last two axes."""
     return np.conj(np.swapaxes(matrices, -1, -2))

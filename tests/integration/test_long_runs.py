@@ -20,7 +20,7 @@ def shift(frame):
 
 def test_memory_does_not_grow_with_the_mesh():
     cycle = two_bands(np.random.default_rng(0)).cycle
-    integrand = Insulator(cycle, 1, shift, (("theta",), ("kx", "ky"), ("kx", "ky")))
+    integrand = Insulator(cycle, (1,), shift, (("theta",), ("kx", "ky"), ("kx", "ky")))
     peaks, points = [], []
     for start in ((32, 32, 8), (128, 128, 16)):
         tracemalloc.start()

@@ -7,18 +7,23 @@ import itertools
 import numpy as np
 
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.frame import frame_of
+from adiabloch.geometry.gauge import second_chern_form
+from adiabloch.geometry.occupied import Group, inside_outside
 from adiabloch.linalg import dagger, eigh_batch
 from adiabloch.models.crystal import Crystal
 
 
-def chern_number(crystal: Crystal, occupied: int, plane: tuple[str, str], *, points: int = 16, limit: int = 512) -> int:
+def chern_number(
+    crystal: Crystal, occupied: Group, plane: tuple[str, str], *, points: int = 16, limit: int = 512
+) -> int:
     """Chern number of the occupied bands on a plane of the torus, the other coordinates at zero.
 
     Parameters
     ----------
     crystal : Crystal
-    occupied : int
-        Number of occupied bands.
+    occupied : int or (int, int)
+        Number of occupied bands; or first and last + 1 of a group of bands.
     plane : tuple of str
         Two of the crystal's directions; "kx" stands for the first reciprocal vector and so on.
     points : int
@@ -37,11 +42,12 @@ def chern_number(crystal: Crystal, occupied: int, plane: tuple[str, str], *, poi
     """
     axes = [crystal.directions.index(direction) for direction in plane]
     series = crystal.matrices()
+    bands, _ = inside_outside(occupied, crystal.size)
     while points <= limit:
         grid = np.zeros((points, points, len(crystal.directions)))
         grid[..., axes[0]], grid[..., axes[1]] = np.meshgrid(*2 * [np.arange(points) / points], indexing="ij")
         H = series.at(grid.reshape(-1, grid.shape[-1]))[:, 0]
-        u = eigh_batch(H)[1][:, :, :occupied].reshape(points, points, crystal.size, occupied)
+        u = eigh_batch(H)[1][:, :, bands].reshape(points, points, crystal.size, -1)
         along = [np.linalg.det(dagger(u) @ np.roll(u, -1, axis=axis)) for axis in (0, 1)]
         # <u|u'> = exp(-i A.dx): the flux through a plaquette is minus the phase once round it
         loop = along[0] * np.roll(along[1], -1, axis=0) / (np.roll(along[0], -1, axis=1) * along[1])
@@ -56,6 +62,44 @@ def chern_number(crystal: Crystal, occupied: int, plane: tuple[str, str], *, poi
     )
 
 
-def chern_numbers(crystal: Crystal, occupied: int) -> dict[tuple[str, str], int]:
+def chern_numbers(crystal: Crystal, occupied: Group) -> dict[tuple[str, ...], int]:
     """Chern numbers of the occupied bands on every coordinate plane of the torus."""
     return {(a, b): chern_number(crystal, occupied, (a, b)) for a, b in itertools.combinations(crystal.directions, 2)}
+
+
+def second_chern_number(crystal: Crystal, occupied: Group, *, points: int = 8, limit: int = 64) -> int:
+    r"""Second Chern number of the occupied bands on a four-dimensional torus, three wave numbers and theta.
+
+    .. math:: C_2 = \frac{1}{4 \pi^2} \int \mathrm{tr} (F_{ab} F_{cd} + F_{bc} F_{ad} + F_{ca} F_{bd})\, d^4 x
+
+    Parameters
+    ----------
+    crystal : Crystal
+        With four directions.
+    occupied : int or (int, int)
+        Number of occupied bands; or first and last + 1 of a group of bands.
+    points : int
+        First number of points along each axis, doubled until the integral is near the same integer twice.
+    limit : int
+        Largest number.
+    """
+    directions = crystal.directions
+    if len(directions) != 4:
+        raise InvalidArgumentError(
+            f"second Chern number: a torus of {len(directions)} dimensions, {directions}; expected four (a 3D cycle)"
+        )
+    series = crystal.matrices(directions)
+    # d^4 k d theta = (2 pi)^4/V d^4(reduced)
+    factor = (2 * np.pi) ** 4 / crystal.lattice.measure / (4 * np.pi**2)
+    before: float = np.nan
+    while points <= limit:
+        axis = np.arange(points) / points
+        total = 0.0
+        for first, second in itertools.product(axis, axis):
+            frame = frame_of(series.on_grid([np.array([first]), np.array([second]), axis, axis]), directions)
+            total += float(second_chern_form(frame, occupied, directions).sum())
+        number = factor * total / points**4
+        if abs(number - round(number)) < 0.1 and abs(number - before) < 0.1:
+            return round(number)
+        before, points = number, 2 * points
+    raise InvalidArgumentError(f"second Chern number: still {before:.3f} with {limit} points a side; is the gap open?")

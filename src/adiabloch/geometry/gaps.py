@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 
 from adiabloch.arrays import Float
@@ -27,11 +30,7 @@ def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
     sqrt((v_c - v_v)^2 + 4 |D_cv|^2) per unit of the coordinate.
     """
     o, c = slice(None, occupied), slice(occupied, None)
-    names = [*lattice.directions] + (["theta"] if ("theta",) in frame.derivatives else [])
-    to_axes = np.zeros((len(names), len(names)))
-    d = lattice.dimension
-    to_axes[:d, :d] = lattice.reciprocal
-    to_axes[d:, d:] = 2 * np.pi
+    names, to_axes = axes_of(frame, lattice)
     matrices = [frame.derivative(name) for name in names]
     apart = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
     blocks = np.array([D[:, c, o].reshape(len(D), -1) for D in matrices])
@@ -40,25 +39,70 @@ def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
     return slopes
 
 
-def closest_approach(crystal: Crystal, occupied: int, start: Float, reach: float = 0.02) -> tuple[float, Float]:
-    """Follow the gap downhill from a point: the smallest gap and its reduced coordinates.
+def axes_of(frame: Eigenframe, lattice: Lattice) -> tuple[list[str], Float]:
+    """Directions of a frame, and the matrix that turns derivatives along them into those along the torus' axes."""
+    names = [*lattice.directions] + (["theta"] if ("theta",) in frame.derivatives else [])
+    to_axes = np.zeros((len(names), len(names)))
+    d = lattice.dimension
+    to_axes[:d, :d] = lattice.reciprocal
+    to_axes[d:, d:] = 2 * np.pi
+    return names, to_axes
+
+
+def closest_approach(
+    values_at: Callable[[Float], Float], start: Float, reach: float = 0.02, finest: float = 1e-12
+) -> tuple[float, Float]:
+    """Follow something downhill from a point: its smallest value and the reduced coordinates.
 
     A grid of 3^D points around the best point so far, moved while it finds better ones and halved while it does not.
+
+    Parameters
+    ----------
+    values_at : callable
+        Points (P, D) -> (P,); `gap_at` or the smallest overlap of a gauge.
+    start : float array, shape (D,)
+    reach, finest : float
+        First and last step.
     """
-    series = crystal.matrices()
     best, size = np.asarray(start, float), reach
     offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * len(best), indexing="ij"), -1).reshape(-1, len(best))
     smallest = np.inf
-    while size > 1e-12:
+    while size > finest:
         points = best + size * offsets
-        energies = eigh_batch(series.at(points)[:, 0])[0]
-        gap = energies[:, occupied] - energies[:, occupied - 1]
-        lowest = int(np.argmin(gap))
-        if gap[lowest] < smallest:
-            smallest, best = float(gap[lowest]), points[lowest]
+        values = values_at(points)
+        lowest = int(np.argmin(values))
+        if values[lowest] < smallest:
+            smallest, best = float(values[lowest]), points[lowest]
         else:
             size *= 0.5
     return smallest, best % 1.0
+
+
+def gap_at(crystal: Crystal, occupied: int) -> Callable[[Float], Float]:
+    """The direct gap as a function of reduced points."""
+    series = crystal.matrices()
+
+    def gap(points: Float) -> Float:
+        energies = eigh_batch(series.at(points)[:, 0])[0]
+        return energies[:, occupied] - energies[:, occupied - 1]
+
+    return gap
+
+
+def check_gap(crystal: Crystal, edge: int, points: int = 1500) -> None:
+    """Look for a closing gap beneath band `edge`: from the narrowest place of a coarse mesh downhill.
+
+    Raises
+    ------
+    GapClosedError
+    """
+    D = len(crystal.directions)
+    n = max(4, math.floor(points ** (1 / D)))
+    mesh = np.stack(np.meshgrid(*[np.arange(n) / n] * D, indexing="ij"), axis=-1).reshape(-1, D)
+    gap = gap_at(crystal, edge)
+    smallest, where = closest_approach(gap, mesh[int(np.argmin(gap(mesh)))], reach=0.5 / n)
+    if smallest <= CLOSED * bandwidth(crystal):
+        raise closed_gap(crystal, smallest, where, edge)
 
 
 def bandwidth(crystal: Crystal) -> float:
@@ -67,16 +111,21 @@ def bandwidth(crystal: Crystal) -> float:
     return float(np.ptp(eigh_batch(mesh[:, 0])[0]))
 
 
+def place(crystal: Crystal, at: Float) -> str:
+    """A point of the torus in words."""
+    d = crystal.lattice.dimension
+    k = f"k = ({', '.join(f'{x:.6g}' for x in at[:d])}) (reduced)"
+    return k if len(at) == d else f"{k}, theta = {2 * np.pi * at[d]:.6g}"
+
+
 def closed_gap(crystal: Crystal, gap: float, at: Float, occupied: int) -> GapClosedError:
     """The error for a gap that closes, saying where and how small it is."""
     d = crystal.lattice.dimension
     k = tuple(float(x) for x in at[:d])
     theta = float(2 * np.pi * at[d]) if len(at) > d else None
-    place = f"k = ({', '.join(f'{x:.6g}' for x in k)}) (reduced)"
-    phase = "" if theta is None else f", theta = {theta:.6g}"
     return GapClosedError(
-        f"the gap above the {occupied} occupied bands closes: {gap:.1e} at {place}{phase}; expected an insulator "
-        "at every k and theta",
+        f"the gap above the {occupied} occupied bands closes: {gap:.1e} at {place(crystal, at)}; expected an "
+        "insulator at every k and theta",
         gap=gap,
         k=k,
         theta=theta,

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import PLANES, connection, interband_moment, metric_gradient
 from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.occupied import Group, Selection, inside_outside
+from adiabloch.models.crystal import positions_of
 
 
-def occupied_shift(frame: Eigenframe, occupied: int, drive: str, component: str) -> Float:
+def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
     r"""d_B a^drive summed over the occupied bands, in units of e; shape (P,).
 
     With n, v occupied and c, c' empty,
@@ -23,16 +25,32 @@ def occupied_shift(frame: Eigenframe, occupied: int, drive: str, component: str)
               m_{cn} = -\frac{e}{2} \Big[ \sum_{c'} v_{cc'} \times A_{c'n} + \sum_v v_{vn} \times A_{cv} \Big]
 
     the first term of Eq. (8) in the form that holds for any number of degenerate bands: denominators are between
-    occupied and empty states only. For one occupied band it is the paper's.
+    occupied and empty states only. For one occupied band it is the paper's. The same for any group of bands that has
+    a gap to all others. Where the frame carries the velocity of moving orbitals ("rx", drive), what they take
+    along is counted.
     """
-    o, c = slice(None, occupied), slice(occupied, None)
+    o, c = inside_outside(group, frame.energies.shape[1])
     a, b = PLANES[component]
     inverse = 1.0 / (frame.energies[:, None, o] - frame.energies[:, c, None])
     va, vb = frame.derivative(a), frame.derivative(b)
     Aa, Ab = 1j * va[:, c, o] * inverse, 1j * vb[:, c, o] * inverse
-    cross = va[:, c, c] @ Ab - vb[:, c, c] @ Aa + Ab @ va[:, o, o] - Aa @ vb[:, o, o]
+    cross = va[:, c][..., c] @ Ab - vb[:, c][..., c] @ Aa + Ab @ va[:, o, o] - Aa @ vb[:, o, o]
     At = 1j * frame.derivative(drive)[:, c, o] * inverse
-    return (At.conj() * cross * inverse).real.sum(axis=(1, 2))
+    shift = (At.conj() * cross * inverse).real.sum(axis=(1, 2))
+    if any((position, drive) in frame.derivatives for position in positions_of([a, b])):
+        shift += _carried(frame, o, c, Aa, Ab, drive, component)
+    return shift
+
+
+def _carried(frame: Eigenframe, o: slice, c: Selection, Aa: Complex, Ab: Complex, drive: str, component: str) -> Float:
+    r"""What orbitals that move with velocity u = d_drive r carry: (e/2) Re sum_nc A_nc x u_cn; shape (P,).
+
+    It is the part of the moment (e/2) r x u between occupied and empty states. That among the occupied ones belongs to
+    the Chern-Simons form, by way of the curvature of the moving basis.
+    """
+    a, b = positions_of(PLANES[component])
+    ua, ub = frame.derivative(a, drive)[:, c, o], frame.derivative(b, drive)[:, c, o]
+    return 0.5 * (Aa.conj() * ub - Ab.conj() * ua).real.sum(axis=(1, 2))
 
 
 def band_shift(frame: Eigenframe, drive: str, component: str) -> Float:

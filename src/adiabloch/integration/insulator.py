@@ -1,21 +1,39 @@
-"""Integrands of insulators: a formula over eigenframes that keeps an eye on the gap."""
+"""Integrands of insulators: formulas over eigenframes that keep an eye on the gap and on the gauge."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Complex, Float
+from adiabloch.errors import BrokenGaugeError
 from adiabloch.geometry.frame import Eigenframe, frame_of
-from adiabloch.geometry.gaps import CLOSED, axis_slopes, bandwidth, closed_gap, closest_approach, gaps
-from adiabloch.integration.sample import Sample
-from adiabloch.models.crystal import Crystal, Matrices
+from adiabloch.geometry.gaps import (
+    CLOSED,
+    axes_of,
+    axis_slopes,
+    bandwidth,
+    closed_gap,
+    closest_approach,
+    gap_at,
+    gaps,
+    place,
+)
+from adiabloch.geometry.gauge import SmoothGauge, gauge_directions, smooth_gauge
+from adiabloch.geometry.occupied import Group, inside_outside
+from adiabloch.geometry.trials import overlap_at
+from adiabloch.integration.sample import Low, Sample
+from adiabloch.models.crystal import Crystal, Derivative, Matrices, directions_of
 
 Formula = Callable[[Eigenframe], Float]
 """Eigenframe -> (P, outputs)."""
+Form = Callable[[Sequence[SmoothGauge]], Float]
+"""A smooth gauge for each group of bands -> (P, outputs)."""
+BROKEN = 1e-5
+"""A gauge whose smallest overlap falls below this is broken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,21 +43,30 @@ class Insulator:
     Parameters
     ----------
     crystal : Crystal
-    occupied : int
-        Number of occupied bands.
-    formula : callable
+    groups : sequence of int or (int, int)
+        Groups of occupied bands, each with a gap to everything else; mostly one, the number of occupied bands.
+    formula : callable, optional
         Eigenframe -> values (P, outputs); picklable.
     factors : sequence of sequence of str
         The formula is a sum of products D^a D^b .../(energy differences)^order: one group of directions for each
         factor. This fixes which derivatives the frame carries and how much rounding to expect.
+    form : callable, optional
+        What needs a smooth gauge: gauges of the groups -> values (P, outputs), added to those of the formula.
+    trials : sequence of complex array (N, J), optional
+        Trial orbitals of each group, for the form.
+    operators : mapping {name: (N, N)}, optional
+        Bounded observables that the frame shall carry.
     theta : float array, optional
         For a cycle: keep these phases apart as outputs in place of integrating over theta.
     """
 
     crystal: Crystal
-    occupied: int
-    formula: Formula
-    factors: tuple[tuple[str, ...], ...]
+    groups: tuple[Group, ...]
+    formula: Formula | None = None
+    factors: tuple[tuple[Derivative, ...], ...] = ()
+    form: Form | None = None
+    trials: tuple[Complex, ...] = ()
+    operators: Mapping[str, Complex] = field(default_factory=dict)
     theta: Float | None = None
 
     @property
@@ -48,9 +75,12 @@ class Insulator:
         return len(self.crystal.directions) - (self.theta is not None)
 
     @property
-    def along(self) -> tuple[str, ...]:
-        """Directions that the frame carries: those of the formula and all axes, for the slopes of the gap."""
-        return tuple(dict.fromkeys([*self.crystal.directions, *(x for group in self.factors for x in group)]))
+    def along(self) -> tuple[Derivative, ...]:
+        """Derivatives that the frame carries: the formula's, those along all axes for the slopes, and the gauge's."""
+        wanted: list[Derivative] = [*self.crystal.directions, *(x for group in self.factors for x in group)]
+        if self.form is not None:
+            wanted += gauge_directions(self.crystal.directions, moving=self.crystal.orbitals_move)
+        return tuple(x for x in dict.fromkeys(wanted) if x not in self.operators)
 
     @property
     def batch(self) -> int:
@@ -66,6 +96,12 @@ class Insulator:
     def _closed(self) -> float:
         return CLOSED * bandwidth(self.crystal)
 
+    @property
+    def _edges(self) -> list[int]:
+        """Bands with a gap right beneath them."""
+        bounds = (inside_outside(group, self.crystal.size)[0] for group in self.groups)
+        return sorted({edge for inside in bounds for edge in (inside.start, inside.stop) if edge})
+
     def __getstate__(self) -> dict[str, object]:
         """Travel light: the Fourier series is rebuilt where it is needed."""
         return {key: value for key, value in self.__dict__.items() if key != "_matrices"}
@@ -73,40 +109,91 @@ class Insulator:
     def __call__(self, axes: Sequence[Float]) -> Sample:
         """Values, rounding, gap and slopes on a tensor grid."""
         whole = [*axes] if self.theta is None else [*axes, self.theta / (2 * np.pi)]
-        frame = frame_of(self._matrices.on_grid(whole), self.along)
-        gap = gaps(frame, self.occupied)
-        narrowest = int(np.argmin(gap))
-        at = _grid_point(whole, narrowest)
-        if gap[narrowest] <= self._closed:
-            raise closed_gap(self.crystal, float(gap[narrowest]), at, self.occupied)
-        values = self.formula(frame)
-        noise = np.finfo(float).eps * np.prod([self._strength(frame, group) / gap for group in self.factors], axis=0)
-        sharpness = (axis_slopes(frame, self.occupied, self.crystal.lattice) / gap[:, None]).max(axis=0)
+        frame = frame_of(self._matrices.on_grid(whole), self.along, self.operators)
+        gap, slopes = self._watch_gaps(frame, whole)
+        values, noise = np.zeros((len(gap), 1)), np.zeros(len(gap))
+        if self.formula is not None:
+            values = self.formula(frame)
+            noise = np.prod([self._strength(frame, group) / gap for group in self.factors], axis=0)
+        lows = {"gap": _low(gap, whole)}
+        sharpness = (slopes / gap[:, None]).max(axis=0)
+        if self.form is not None:
+            gauges = [smooth_gauge(frame, *pair) for pair in zip(self.groups, self.trials, strict=True)]
+            overlap, change = self._watch_gauges(gauges)
+            lows["overlap"] = _low(overlap, whole)
+            sharpness = np.maximum(sharpness, (change / overlap[:, None]).max(axis=0))
+            values = values + self.form(gauges)
+            noise = noise + self._form_noise(frame, gap, overlap)
+        noise = np.finfo(float).eps * noise
         if self.theta is not None:
             values = values.reshape(-1, len(self.theta) * values.shape[1])
             noise = noise.reshape(-1, len(self.theta)).max(axis=1)
-        return Sample(values, noise, float(gap[narrowest]), at, sharpness[: self.dimension])
+        return Sample(values, noise, lows, sharpness[: self.dimension])
 
-    def check_gap(self, gap: float, at: Float | None, resolved: bool) -> None:
-        """Where the mesh cannot tell a small gap from a closed one, look closely.
+    def inspect(self, lows: Mapping[str, Low], resolved: bool) -> None:
+        """Where the mesh cannot tell a small gap or overlap from none, look closely.
 
         Raises
         ------
         GapClosedError
             If the gap closes near the smallest one seen.
+        BrokenGaugeError
+            If an overlap vanishes near the smallest one seen.
         """
-        if resolved or at is None:
+        if resolved:
             return
-        smallest, where = closest_approach(self.crystal, self.occupied, at)
-        if smallest <= self._closed:
-            raise closed_gap(self.crystal, smallest, where, self.occupied)
+        for edge in self._edges:
+            smallest, where = closest_approach(gap_at(self.crystal, edge), lows["gap"].at)
+            if smallest <= self._closed:
+                raise closed_gap(self.crystal, smallest, where, edge)
+        for group, trials in zip(self.groups, self.trials, strict=False):
+            smallest, where = closest_approach(overlap_at(self.crystal, group, trials), lows["overlap"].at)
+            if smallest < BROKEN:
+                raise BrokenGaugeError(
+                    f"the trial orbitals do not span the occupied states: their smallest overlap falls to "
+                    f"{smallest:.1e} at {place(self.crystal, where)}. No Chern number forbids a smooth gauge, so "
+                    "other trial orbitals will do; give them as trials=",
+                    overlap=smallest,
+                    at=tuple(float(x) for x in where),
+                )
+
+    def _watch_gaps(self, frame: Eigenframe, axes: Sequence[Float]) -> tuple[Float, Float]:
+        """Smallest gap at each point, and how fast it changes along the axes."""
+        gap, slopes = np.full(len(frame.energies), np.inf), np.zeros((len(frame.energies), len(axes)))
+        for edge in self._edges:
+            here = gaps(frame, edge)
+            narrowest = _low(here, axes)
+            if narrowest.value <= self._closed:
+                raise closed_gap(self.crystal, narrowest.value, narrowest.at, edge)
+            closer = here < gap
+            gap = np.where(closer, here, gap)
+            slopes = np.where(closer[:, None], axis_slopes(frame, edge, self.crystal.lattice), slopes)
+        return gap, slopes
+
+    def _watch_gauges(self, gauges: Sequence[SmoothGauge]) -> tuple[Float, Float]:
+        """Smallest overlap at each point, and how fast the overlaps change along the axes."""
+        names, to_axes = axes_of(gauges[0].frame, self.crystal.lattice)
+        overlap = np.min([gauge.overlaps[:, -1] for gauge in gauges], axis=0)
+        change = [
+            np.abs(np.tensordot(to_axes, [gauge.drift(a)[:, -1, -1] for a in names], axes=1)).T for gauge in gauges
+        ]
+        return overlap, np.max(change, axis=0)
+
+    def _form_noise(self, frame: Eigenframe, gap: Float, overlap: Float) -> Float:
+        """Size of A_a F_bc, three factors of which each is at most this, without the rounding."""
+        turning = np.max([self._strength(frame, (a,)) for a in self.crystal.directions], axis=0) / gap
+        return (turning / overlap) ** 3
 
     @staticmethod
-    def _strength(frame: Eigenframe, group: tuple[str, ...]) -> Float:
-        flat = [frame.derivative(direction).view(float).reshape(len(frame.energies), -1) for direction in group]
+    def _strength(frame: Eigenframe, group: Sequence[Derivative]) -> Float:
+        flat = [
+            frame.derivative(*directions_of(direction)).view(float).reshape(len(frame.energies), -1)
+            for direction in group
+        ]
         return np.sqrt(np.max([np.einsum("pi,pi->p", D, D) for D in flat], axis=0))
 
 
-def _grid_point(axes: Sequence[Float], index: int) -> Float:
+def _low(values: Float, axes: Sequence[Float]) -> Low:
+    index = int(np.argmin(values))
     position = np.unravel_index(index, tuple(len(axis) for axis in axes))
-    return np.array([axis[i] for axis, i in zip(axes, position, strict=True)])
+    return Low(float(values[index]), np.array([axis[i] for axis, i in zip(axes, position, strict=True)]))

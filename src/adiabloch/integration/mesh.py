@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import itemgetter
 
@@ -22,7 +22,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
-from adiabloch.integration.sample import Integrand
+from adiabloch.integration.sample import Integrand, Low
 
 Mesh = tuple[int, ...]
 Levels = tuple[int, ...]
@@ -47,13 +47,15 @@ class Integral:
     points: int
     """Number of evaluations."""
     converged: bool
-    """Whether the error is below the tolerance and the mesh resolves the gaps that it saw."""
+    """Whether the error is below the tolerance and the mesh resolves the narrowest feature that it saw."""
     resolved: bool
-    """Whether the mesh resolves the gaps that it saw."""
-    gap: float
-    """Smallest gap seen."""
-    gap_at: Float | None
-    """Where, in reduced coordinates."""
+    """Whether the mesh resolves the narrowest feature that it saw."""
+    lows: Mapping[str, Low]
+    """Lowest values seen of what must not vanish: "gap", "overlap"."""
+
+    def times(self, factor: float) -> Integral:
+        """The same integral in another unit."""
+        return replace(self, value=self.value * factor, error=self.error * abs(factor))
 
 
 def integrate(
@@ -62,9 +64,11 @@ def integrate(
     tolerance: float,
     start: Mesh,
     limit: int = 2**27,
+    scale: float = 0.0,
+    leading: int | None = None,
     executor: Executor | None = None,
     progress: ProgressBar | None = None,
-    inspect: Callable[[float, Float | None, bool], None] | None = None,
+    inspect: Callable[[Mapping[str, Low], bool], None] | None = None,
 ) -> Integral:
     """Mean of `integrand` over the unit torus.
 
@@ -77,11 +81,16 @@ def integrate(
         Coarsest mesh worth looking at, points along each axis.
     limit : int
         Largest number of evaluations.
+    scale : float
+        A natural size of the outputs: the tolerance is relative to the largest output or to this.
+    leading : int, optional
+        How many outputs, from the first, the tolerance is relative to; all by default.
     executor : concurrent.futures.Executor, optional
         Where blocks run; threads by default.
     progress : ProgressBar, optional
     inspect : callable, optional
-        Called after each refinement with the smallest gap, its place, and whether the mesh resolves it; may raise.
+        Called after each refinement with the lowest values of what must not vanish, and whether the mesh resolves
+        how they change; may raise.
 
     Returns
     -------
@@ -95,12 +104,12 @@ def integrate(
         while True:
             sums.refine(levels, pool, bar)
             if inspect is not None:
-                inspect(sums.gap, sums.gap_at, sums.resolves(levels))
+                inspect(sums.lows, sums.resolves(levels))
             value, noise = sums.mean(levels), sums.noise / sums.points
             errors = {axes: _error(sums, levels, axes, noise) for axes in _subsets(integrand.dimension)}
             single = [errors[(axis,)] for axis in range(integrand.dimension)]
             error = max(math.fsum(single), *errors.values()) + noise
-            allowed = max(tolerance * float(np.abs(value).max()), 4 * noise)
+            allowed = max(tolerance * max(float(np.abs(value[:leading]).max()), scale), 4 * noise)
             resolved = sums.resolves(levels)
             coarse = sums.unresolved(levels)
             # what a small error along one axis shows is often the shadow of a large one along another
@@ -110,7 +119,7 @@ def integrate(
             finer = tuple(level + (axis in grow) for axis, level in enumerate(levels))
             done = error <= allowed and resolved
             if done or math.prod(sums.mesh(finer)) > limit:
-                return Integral(value, error, sums.mesh(levels), sums.points, done, resolved, sums.gap, sums.gap_at)
+                return Integral(value, error, sums.mesh(levels), sums.points, done, resolved, sums.lows)
             levels = finer
 
 
@@ -154,8 +163,7 @@ class _Sums:
     totals: dict[Levels, Float | float] = field(default_factory=dict)
     points: int = 0
     noise: float = 0.0
-    gap: float = np.inf
-    gap_at: Float | None = None
+    lows: dict[str, Low] = field(default_factory=dict)
     sharpness: Float | float = 0.0
 
     def mesh(self, levels: Levels) -> Mesh:
@@ -188,8 +196,8 @@ class _Sums:
             self.points += outcome.points
             self.noise += outcome.noise
             self.sharpness = np.maximum(self.sharpness, outcome.sharpness)
-            if outcome.gap < self.gap:
-                self.gap, self.gap_at = outcome.gap, outcome.gap_at
+            for name, low in outcome.lows.items():
+                self.lows[name] = min(self.lows.get(name, low), low, key=itemgetter(0))
             bar.advance(outcome.points)
 
 
@@ -200,8 +208,7 @@ class _Outcome:
     total: Float
     points: int
     noise: float
-    gap: float
-    gap_at: Float | None
+    lows: Mapping[str, Low]
     sharpness: Float | float
 
 
@@ -231,7 +238,6 @@ def _summed(integrand: Integrand, block: Block) -> _Outcome:
         sample.values.sum(axis=0),
         len(sample.values),
         float(sample.noise.sum()),
-        sample.gap,
-        sample.gap_at,
+        sample.lows,
         0.0 if sample.sharpness is None else sample.sharpness,
     )

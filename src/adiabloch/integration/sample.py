@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from adiabloch.arrays import Float
+
+
+class Low(NamedTuple):
+    """The lowest value of something that must not vanish, and where it is."""
+
+    value: float
+    at: Float
+    """Reduced coordinates."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,12 +25,10 @@ class Sample:
     """(P, outputs)."""
     noise: Float
     """(P,): rounding error to expect in the values, for instance machine precision x sum of absolute terms."""
-    gap: float = np.inf
-    """Smallest gap on the block."""
-    gap_at: Float | None = None
-    """Reduced coordinates of the point where it is."""
+    lows: Mapping[str, Low] = field(default_factory=dict)
+    """What must not vanish, at its lowest on the block: "gap", "overlap"."""
     sharpness: Float | None = None
-    """Largest |d gap/dx_a| / gap on the block for each axis a: one over the width of the narrowest feature seen."""
+    """Largest |d low/dx_a| / low on the block for each axis a: one over the width of the narrowest feature seen."""
 
 
 class Integrand(Protocol):

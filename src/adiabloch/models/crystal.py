@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from adiabloch.arrays import Complex, Float
+from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.lattice import Lattice
 
 Derivative = str | tuple[str, ...]
-"""A direction ("kx", "theta") or several for a higher derivative, ("kx", "theta")."""
+"""A direction ("kx", "theta") or several for a higher derivative, ("kx", "theta").
+
+"rx", "ry", "rz" stand for the position of the basis in place of H: the matrix A_W,a = i <W|d_a W> of the basis states,
+which for orbitals at fixed places is diagonal, tau_a; ("rx", "theta") is how it changes along a cycle.
+"""
+
+
+def positions_of(directions: Sequence[str]) -> tuple[str, ...]:
+    """Names of the position matrices that belong to the k directions among `directions`: "kx" -> "rx"."""
+    return tuple(f"r{direction[1]}" for direction in directions if direction.startswith("k"))
 
 
 def directions_of(derivative: Derivative) -> tuple[str, ...]:
@@ -35,8 +44,8 @@ class Crystal(Protocol):
     Laws
     ----
     `matrices(along)` gives H in slot 0 and, in slot j, its derivative along `along[j - 1]`: covariant in k (it knows
-    where the orbitals sit) and all in one and the same basis, smooth and periodic on the unit torus whose axes
-    are the reduced wave vector and, for a cycle, theta / 2 pi.
+    where the orbitals sit; for the places themselves see `Derivative`) and all in one and the same basis, smooth and
+    periodic on the unit torus whose axes are the reduced wave vector and, for a cycle, theta / 2 pi.
     """
 
     @property
@@ -57,6 +66,16 @@ class Crystal(Protocol):
     @property
     def observables(self) -> dict[str, Complex]:
         """Bounded observables by name, each (N, N): the derivative of H along its conjugate field."""
+        ...
+
+    @property
+    def frequencies(self) -> Integer:
+        """Frequencies of H as a Fourier series on the unit torus, (F, D)."""
+        ...
+
+    @property
+    def orbitals_move(self) -> bool:
+        """Whether the places of the orbitals change along the cycle."""
         ...
 
     def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:

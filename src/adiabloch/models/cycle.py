@@ -10,7 +10,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Integer, frozen
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import Lattice
-from adiabloch.models.crystal import Derivative, directions_of
+from adiabloch.models.crystal import Derivative, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import fingerprint
 from adiabloch.models.tight_binding import TightBinding
@@ -189,11 +189,24 @@ class Cycle:
             frequencies, amplitudes = self._with_room_for(_highest_order(along, THETA))
         stack = [amplitudes]
         for derivative in along:
+            directions = directions_of(derivative)
             matrices = amplitudes
-            for direction in directions_of(derivative):
+            if directions[0] in positions_of(self.directions):
+                matrices, directions = self._places(frequencies, directions[0]), directions[1:]
+            for direction in directions:
                 matrices = self._differentiated(matrices, frequencies, direction, moving)
             stack.append(matrices)
         return FourierSeries(frequencies, np.stack(stack, axis=1))
+
+    def _places(self, frequencies: Integer, name: str) -> Complex:
+        """Positions of the orbitals as a series: diagonal, in the home cell, with the harmonics of their motion."""
+        d, top = self.lattice.dimension, len(self.shifts) // 2
+        matrices = np.zeros((len(frequencies), self.size, self.size), dtype=np.complex128)
+        home = np.flatnonzero((frequencies[:, :d] == 0).all(axis=1) & (np.abs(frequencies[:, d]) <= top))
+        axis = positions_of(self.directions).index(name)
+        n = np.arange(self.size)
+        matrices[home[:, None], n, n] = self.shifts[frequencies[home, d] + top, :, axis]
+        return matrices
 
     @property
     def orbitals_move(self) -> bool:
@@ -205,7 +218,7 @@ class Cycle:
     def _with_room_for(self, orders: int) -> tuple[Integer, Complex]:
         """Dense harmonics, padded so that `orders` products with the moving positions do not wrap around."""
         d, top = self.lattice.dimension, len(self.shifts) // 2
-        highest = int(np.abs(self.frequencies[:, d]).max()) + orders * top
+        highest = max(int(np.abs(self.frequencies[:, d]).max()) + orders * top, top)
         cells, cell = np.unique(self.frequencies[:, :d], axis=0, return_inverse=True)
         count = 2 * highest + 1
         dense = np.zeros((count, len(cells), self.size, self.size), dtype=np.complex128)

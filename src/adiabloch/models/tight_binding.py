@@ -13,7 +13,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import eigh_batch
-from adiabloch.models.crystal import Derivative, directions_of
+from adiabloch.models.crystal import Derivative, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
     Translation,
@@ -85,6 +85,7 @@ class TightBinding:
         if n == 0:
             raise InvalidModelError("positions: expected at least one orbital, got none")
         complete = with_partners(checked_hoppings(hoppings, lattice.dimension, n))
+        complete.setdefault((0,) * lattice.dimension, np.zeros((n, n), dtype=np.complex128))
         operators = None if spin is None else hermitian(checked(spin, "spin", (3, n, n), complex), "spin")
         translations = np.array(sorted(complete), dtype=np.int64).reshape(-1, lattice.dimension)
         amplitudes = np.array([complete[tuple(map(int, R))] for R in translations], dtype=np.complex128)
@@ -218,6 +219,16 @@ class TightBinding:
         return {f"s{axis}": S for axis, S in zip(AXES, self.spin, strict=True)}
 
     @property
+    def frequencies(self) -> Integer:
+        """Frequencies of the Fourier series on the unit torus: the lattice translations, (R, d)."""
+        return self.translations
+
+    @property
+    def orbitals_move(self) -> bool:
+        """The orbitals of a model stand still; those of a cycle may not."""
+        return False
+
+    @property
     def digest(self) -> str:
         """Short fingerprint of everything that defines the model."""
         return fingerprint(self.lattice.vectors, self.positions, self.translations, self.amplitudes, self.spin)
@@ -234,13 +245,26 @@ class TightBinding:
         """
         stack = [amplitudes]
         for derivative in along:
+            directions = directions_of(derivative)
+            if directions[0] in positions_of(self.directions):
+                if len(directions) > 1:
+                    raise InvalidArgumentError(f"derivative {derivative!r}: the orbitals of a model stand still")
+                stack.append(self._places(directions[0]))
+                continue
             matrices = amplitudes
-            for direction in directions_of(derivative):
+            for direction in directions:
                 if direction not in self.directions:
                     raise InvalidArgumentError(f"derivative along {direction!r}: expected one of {self.directions}")
                 matrices = 1j * self.bonds[..., self.directions.index(direction)] * matrices
             stack.append(matrices)
         return np.stack(stack, axis=1)
+
+    def _places(self, name: str) -> Complex:
+        """Positions of the orbitals as a series: diagonal, and only in the home cell."""
+        matrices = np.zeros_like(self.amplitudes)
+        home = (self.translations == 0).all(axis=1)
+        matrices[home] = np.diag(self.positions[:, positions_of(self.directions).index(name)])
+        return matrices
 
     @property
     def bonds(self) -> Float:

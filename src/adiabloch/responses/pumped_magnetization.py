@@ -1,47 +1,56 @@
-"""The orbital magnetization pumped by a cycle: perturbative part (Eqs. 8, 20, 21)."""
+"""The orbital magnetization pumped by a cycle (Eqs. 8, 17, 20, 21)."""
 
 from __future__ import annotations
 
-import math
-import time
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
-from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
-from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
-from adiabloch.geometry.bands import components
-from adiabloch.geometry.chern import chern_numbers
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.bands import PLANES, components
 from adiabloch.geometry.frame import Eigenframe, eigenframe
+from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import (
     band_shift_derivatives,
     interband_part,
     metric_curl_part,
     occupied_shift,
 )
+from adiabloch.geometry.occupied import Group
+from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import Insulator
-from adiabloch.integration.mesh import Integral, integrate
-from adiabloch.integration.progress import ProgressBar
+from adiabloch.models.crystal import Derivative, positions_of
 from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.responses.evaluation import (
+    LIMIT,
+    Effort,
+    checked_cycle,
+    checked_groups,
+    checked_occupied,
+    described,
+    error_bar,
+    evaluated,
+    facts,
+    smooth_trials,
+    unobstructed,
+    windings_of,
+)
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
     import xarray
 
 UNIT = "e*omega"
-MISSING = (
-    "chern_simons and total are not known for more than two bands (they come with the Chern-Simons forms); "
-    "perturbative is complete in itself"
-)
-MOVING = (
-    "the orbitals move: what their own motion carries is not counted yet, chern_simons and total are not known; "
-    "perturbative neglects it"
-)
-TWO_BANDS = "two bands: the Chern-Simons part can only be a multiple of the quantum e/T, and is 0 at weak modulation"
+TITLE = "pumped magnetization"
+WHY = "a one-dimensional crystal has no orbital magnetization"
+LEFT_OUT = "chern_simons and total were not asked for"
+TWO_BANDS = "two bands: the Chern-Simons part can only be a multiple of the quantum, and counts as zero"
+COMPLETE = "total and chern_simons are defined modulo the quantum"
 
 
 def pumped_magnetization(
@@ -49,13 +58,17 @@ def pumped_magnetization(
     occupied: int,
     tolerance: float = 1e-6,
     *,
-    limit: int = 2**27,
+    groups: Sequence[int] | None = None,
+    chern_simons: bool = True,
+    trials: Choice = None,
+    limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Orbital magnetization pumped by a cycle, averaged over its period.
 
-    .. math:: \bar M = \int_0^T \frac{dt}{T} \int \frac{dk}{(2\pi)^d} \sum_{n \in occ} \partial_B a^t_n
+    .. math:: \bar M = \int_0^T \frac{dt}{T} \int \frac{dk}{(2\pi)^d} \Big[ \sum_{n \in occ} \partial_B a^t_n
+              - \frac{e}{2} \mathrm{CS}_{t k k} \Big]
 
     Parameters
     ----------
@@ -65,6 +78,15 @@ def pumped_magnetization(
         Number of occupied bands.
     tolerance : float
         Relative accuracy of the largest component.
+    groups : sequence of int, optional
+        Sizes of groups of occupied bands with gaps between them, lowest first; [1, 1, ...] for the band-by-band form
+        of the paper. By default all occupied bands are one group. How `total` splits into its two parts
+        depends on it; `total` does not.
+    chern_simons : bool
+        Whether to compute the Chern-Simons part; without it `total` is NaN, and Chern numbers do not matter.
+    trials : sequence of int or array_like of shape (N, occupied), optional
+        Trial orbitals for the smooth gauge of the Chern-Simons part: numbers of orbitals, or columns in the basis of
+        the model. By default they are chosen by what overlaps best with the occupied states.
     limit : int
         Largest number of points to evaluate.
     executor : concurrent.futures.Executor, optional
@@ -76,8 +98,9 @@ def pumped_magnetization(
     -------
     xarray.Dataset
         `perturbative`, `chern_simons`, `total` and `error` over `component` ("z" in 2D; x, y, z in 3D), in units of
-        e*omega: moment per area in 2D, per volume in 3D. The instantaneous magnetization of the bands (Eq. 7) is not
-        included.
+        e*omega: moment per area in 2D, per volume in 3D. `quantum`: the rows by multiples of which `total` is
+        undetermined, e/T in 2D and e/T times b/(2 pi) for the reciprocal vectors b in 3D. Orbitals that move take
+        their charge along, which is counted. The instantaneous magnetization of the bands (Eq. 7) is not included.
 
     Raises
     ------
@@ -85,6 +108,10 @@ def pumped_magnetization(
         An argument out of range.
     GapClosedError
         The gap closes somewhere along the cycle.
+    ObstructedError
+        A Chern number does not vanish, so that the Chern-Simons part is not defined.
+    BrokenGaugeError
+        The trial orbitals do not span the occupied states somewhere.
     ToleranceNotReachedError
         The limit was reached first; the error carries the best estimate.
 
@@ -96,27 +123,37 @@ def pumped_magnetization(
     >>> f"{float(pumped.total.sel(component='z')):.5e}"
     '6.89008e-04'
     """
-    started = time.perf_counter()
-    integral = _integral(cycle, occupied, tolerance, None, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress)
+    cycle = checked_cycle(cycle, (2, 3), WHY)
+    occupied = checked_occupied(cycle, occupied)
+    parts = checked_groups(cycle, occupied, groups)
     names = components(cycle.lattice.dimension)
-    density = 1.0 / cycle.lattice.measure
-    perturbative = integral.value * density
-    windings = chern_numbers(cycle, int(occupied))
-    note = _completeness(cycle, windings)
-    complete = note == TWO_BANDS
-    chern_simons = np.zeros_like(perturbative) if complete else np.full_like(perturbative, np.nan)
+    # one band and two orbitals: tr(A dA) can only wind (Hopf), and what winds is undetermined anyway
+    winds_only = cycle.size == 2 and not cycle.orbitals_move
+    if chern_simons:
+        windings = unobstructed(cycle, parts, f"{TITLE}: the Chern-Simons part")
+        note = TWO_BANDS if winds_only else COMPLETE
+    else:
+        windings, note = windings_of(cycle, occupied), LEFT_OUT
+    form: dict[str, Any] = {}
+    if chern_simons and not winds_only:
+        form = {"form": partial(_forms, names=names), "trials": smooth_trials(cycle, parts, trials)}
+    integrand = Insulator(cycle, parts, partial(_shifts, groups=parts, names=names), _factors(cycle), **form)
+    integral = evaluated(integrand, effort, title=TITLE, unit=UNIT, leading=len(names))
+    total, perturbative = integral.value.reshape(2, len(names))
+    if not chern_simons:
+        total = np.full_like(total, np.nan)
     per = "area" if len(names) == 1 else "volume"
     return labelled(
         {
             "perturbative": (["component"], perturbative, UNIT, f"perturbative pumped moment per {per}"),
-            "chern_simons": (["component"], chern_simons, UNIT, f"Chern-Simons pumped moment per {per}"),
-            "total": (["component"], perturbative + chern_simons, UNIT, f"pumped moment per {per}"),
-            "error": (["component"], np.full_like(perturbative, _error(integral, cycle) * density), UNIT, "error bar"),
+            "chern_simons": (["component"], total - perturbative, UNIT, f"Chern-Simons pumped moment per {per}"),
+            "total": (["component"], total, UNIT, f"pumped moment per {per}"),
+            "error": (["component"], np.full_like(total, error_bar(integral, cycle)), UNIT, "error bar"),
+            "quantum": (["generator", "component"], _quantum(cycle), UNIT, "what total is defined modulo"),
         },
         {"component": list(names)},
-        note=note,
-        chern_numbers=", ".join(f"C({a}, {b}) = {C}" for (a, b), C in windings.items()),
-        **_facts(integral, cycle, occupied, tolerance, started),
+        **facts(integral, cycle, occupied, effort, note=note, chern_numbers=described(windings)),
     )
 
 
@@ -126,7 +163,7 @@ def instantaneous_magnetization(
     theta: ArrayLike,
     tolerance: float = 1e-6,
     *,
-    limit: int = 2**27,
+    limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
@@ -142,21 +179,27 @@ def instantaneous_magnetization(
     Returns
     -------
     xarray.Dataset
-        `perturbative` over `theta` and `component`, `error`, in e*omega.
+        `perturbative` over `theta` and `component`, `error`, in e*omega. The Chern-Simons part has a meaning only on
+        average.
     """
-    started = time.perf_counter()
+    effort = Effort(tolerance, limit, executor, progress)
+    cycle = checked_cycle(cycle, (2, 3), WHY)
+    occupied = checked_occupied(cycle, occupied)
     phases = checked(theta, "theta", (None,))
-    integral = _integral(cycle, occupied, tolerance, phases, limit, executor, progress)
+    if not len(phases):
+        raise InvalidArgumentError("theta: expected at least one phase, got none")
     names = components(cycle.lattice.dimension)
-    density = 1.0 / cycle.lattice.measure
-    values = integral.value.reshape(len(phases), len(names)) * density
+    formula = partial(_instant, occupied=occupied, names=names)
+    integrand = Insulator(cycle, (occupied,), formula, _factors(cycle), theta=phases)
+    integral = evaluated(integrand, effort, title=TITLE, unit=UNIT)
+    values = integral.value.reshape(len(phases), len(names))
     return labelled(
         {
             "perturbative": (["theta", "component"], values, UNIT, "perturbative pumped moment density"),
-            "error": ([], np.asarray(_error(integral, cycle) * density), UNIT, "error bar"),
+            "error": ([], np.asarray(error_bar(integral, cycle)), UNIT, "error bar"),
         },
         {"theta": ("theta", phases, {"units": "rad"}), "component": list(names)},
-        **_facts(integral, cycle, occupied, tolerance, started),
+        **facts(integral, cycle, occupied, effort),
     )
 
 
@@ -211,85 +254,33 @@ def magnetization_map(
     )
 
 
-def _completeness(cycle: Cycle, windings: dict[tuple[str, str], int]) -> str:
-    """What the result says about its Chern-Simons part."""
-    wound = [f"C({a}, {b}) = {C}" for (a, b), C in windings.items() if C]
-    if wound:
-        return f"chern_simons and total are not defined: {', '.join(wound)}; perturbative is"
-    if cycle.orbitals_move:
-        return MOVING
-    return TWO_BANDS if cycle.size == 2 else MISSING
+def _factors(cycle: Cycle) -> tuple[tuple[Derivative, ...], ...]:
+    """Directions of the three factors of the perturbative part; with moving orbitals, the frame carries them too."""
+    k = cycle.lattice.directions
+    moving = tuple((position, THETA) for position in positions_of(k)) if cycle.orbitals_move else ()
+    return ((THETA, *moving), k, k)
 
 
-def _shifts(frame: Eigenframe, occupied: int, names: tuple[str, ...]) -> Float:
+def _instant(frame: Eigenframe, occupied: int, names: tuple[str, ...]) -> Float:
     return np.stack([occupied_shift(frame, occupied, THETA, name) for name in names], axis=-1)
 
 
-def _integral(
-    cycle: Cycle,
-    occupied: int,
-    tolerance: float,
-    theta: Float | None,
-    limit: int,
-    executor: Executor | None,
-    progress: bool | None,
-) -> Integral:
-    if not isinstance(cycle, Cycle):
-        raise InvalidArgumentError(f"cycle: expected an adiabloch.Cycle, got {type(cycle).__name__}")
-    names = components(cycle.lattice.dimension)
-    if not names:
-        raise InvalidArgumentError("cycle: a one-dimensional crystal has no orbital magnetization; expected 2D or 3D")
-    if not (isinstance(occupied, (int, np.integer)) and 1 <= occupied < cycle.size):
-        raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {cycle.size - 1}")
-    if not (isinstance(tolerance, Real) and 0 < tolerance < 1):
-        raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a relative accuracy between 0 and 1")
-    if not (isinstance(limit, int | np.integer) and limit > 0):
-        raise InvalidArgumentError(f"limit: {limit!r}, expected a number of points")
-    if theta is not None and not len(theta):
-        raise InvalidArgumentError("theta: expected at least one phase, got none")
-    k = cycle.lattice.directions
-    integrand = Insulator(
-        cycle, int(occupied), partial(_shifts, occupied=int(occupied), names=names), ((THETA,), k, k), theta
+def _shifts(frame: Eigenframe, groups: tuple[Group, ...], names: tuple[str, ...]) -> Float:
+    """Perturbative part, twice: once for the total."""
+    perturbative = np.sum([[occupied_shift(frame, group, THETA, name) for name in names] for group in groups], axis=0)
+    return np.concatenate([perturbative, perturbative]).T
+
+
+def _forms(gauges: Sequence[SmoothGauge], names: tuple[str, ...]) -> Float:
+    """Chern-Simons part (Eq. 17) to be added to the total: -(e/2) CS of theta and two of k."""
+    forms = np.sum(
+        [[-0.5 * chern_simons_form(gauge, THETA, *PLANES[name]) for name in names] for gauge in gauges], axis=0
     )
-    highest = np.abs(cycle.frequencies).max(axis=0)[: integrand.dimension]
-    start = tuple(max(4 if d == THETA else 6, 2 * int(m) + 2) for d, m in zip(cycle.directions, highest, strict=False))
-    with ProgressBar("pumped magnetization", progress) as bar:
-        integral = integrate(
-            integrand,
-            tolerance=tolerance,
-            start=start,
-            limit=limit,
-            executor=executor,
-            progress=bar,
-            inspect=integrand.check_gap,
-        )
-    if not integral.converged:
-        density = 1.0 / cycle.lattice.measure
-        reason = "" if integral.resolved else f"; the smallest gap, {integral.gap:.2e}, is not resolved"
-        raise ToleranceNotReachedError(
-            f"pumped magnetization: tolerance {tolerance:.0e} not reached within {limit} points: best estimate "
-            f"{np.array2string(integral.value * density, precision=6)} e*omega, "
-            f"error {integral.error * density:.1e}, on "
-            f"a mesh of {' x '.join(map(str, integral.mesh))}{reason}; allow more points (limit) or ask for less",
-            estimate=integral.value * density,
-            error=integral.error * density,
-        )
-    return integral
+    return np.concatenate([forms, np.zeros_like(forms)]).T
 
 
-def _error(integral: Integral, cycle: Cycle) -> float:
-    """Quadrature error, and what the interpolation between snapshots leaves uncertain."""
-    return math.hypot(integral.error, cycle.tail * float(np.abs(integral.value).max()))
-
-
-def _facts(integral: Integral, cycle: Cycle, occupied: int, tolerance: float, started: float) -> dict[str, object]:
-    return {
-        "model": cycle.digest,
-        "occupied": int(occupied),
-        "tolerance": float(tolerance),
-        "mesh": list(integral.mesh),
-        "points": integral.points,
-        "gap": integral.gap,
-        "cycle_tail": cycle.tail,
-        "seconds": time.perf_counter() - started,
-    }
+def _quantum(cycle: Cycle) -> Float:
+    """What a change of gauge can add: e/T, in 3D times reciprocal vectors over 2 pi; shape (generators, components)."""
+    if cycle.lattice.dimension == 2:
+        return np.array([[1 / (2 * np.pi)]])
+    return cycle.lattice.reciprocal / (2 * np.pi) ** 2

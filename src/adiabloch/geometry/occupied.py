@@ -1,0 +1,51 @@
+r"""The occupied states as one space: how it turns, and the curvature of that.
+
+A group of bands is given by the number of lowest bands, or by (first, last) for a group further up. Denominators are
+between states inside and outside the group only, so degeneracies within either do no harm.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adiabloch.arrays import Complex
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.linalg import dagger
+from adiabloch.models.crystal import positions_of
+
+Group = int | tuple[int, int]
+"""The lowest bands, or bands first <= n < last."""
+Selection = slice | list[int]
+
+
+def inside_outside(group: Group, size: int) -> tuple[slice, Selection]:
+    """Band indices inside and outside a group."""
+    first, last = (0, group) if isinstance(group, int) else group
+    if first == 0:
+        return slice(0, last), slice(last, size)
+    return slice(first, last), [*range(first), *range(last, size)]
+
+
+def tilt(frame: Eigenframe, group: Group, a: str) -> Complex:
+    """How the group turns out of itself, X_cn = <c|d_a n> = D^a_cn/(E_n - E_c), n inside, c outside; (P, C, J)."""
+    o, c = inside_outside(group, frame.energies.shape[1])
+    return frame.derivative(a)[:, c, o] / (frame.energies[:, None, o] - frame.energies[:, c, None])
+
+
+def group_curvature(frame: Eigenframe, group: Group, a: str, b: str) -> Complex:
+    r"""Non-abelian Berry curvature of a group of bands, shape (P, J, J).
+
+    .. math:: F_{ab} = i (D_a F^\dagger Q D_b F - D_b F^\dagger Q D_a F) + F^\dagger \Omega_{W,ab} F
+
+    for the states F inside and Q = 1 - F F^dagger. The last term, the curvature of the basis itself, is there for
+    orbitals that move along theta: Omega_W,k theta = -d_theta r.
+    """
+    Xa, Xb = tilt(frame, group, a), tilt(frame, group, b)
+    half = 1j * (dagger(Xa) @ Xb)
+    F = half + dagger(half)
+    for one, other, sign in ((a, b, -1.0), (b, a, 1.0)):
+        for position in positions_of([one]):
+            if (position, other) in frame.derivatives:
+                o, _ = inside_outside(group, frame.energies.shape[1])
+                F = F + sign * frame.derivatives[(position, other)][:, o, o]
+    return np.asarray(F)

@@ -1,0 +1,218 @@
+"""From an integrand to numbers with an error bar: what all responses of insulators share."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import TypeVar
+
+import numpy as np
+
+from adiabloch.arrays import Complex, checked
+from adiabloch.errors import InvalidArgumentError, ObstructedError, ToleranceNotReachedError
+from adiabloch.geometry.chern import chern_numbers, second_chern_number
+from adiabloch.geometry.gaps import check_gap
+from adiabloch.geometry.occupied import Group, inside_outside
+from adiabloch.geometry.trials import Choice, trial_orbitals
+from adiabloch.integration.insulator import Insulator
+from adiabloch.integration.mesh import Integral, integrate
+from adiabloch.integration.progress import ProgressBar
+from adiabloch.models.crystal import Crystal
+from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.tight_binding import TightBinding
+
+Model = TightBinding | Cycle
+LIMIT = 2**27
+"""Points after which an integral gives up."""
+M = TypeVar("M", TightBinding, Cycle)
+Windings = Mapping[tuple[str, ...], int]
+"""Chern numbers by directions."""
+
+
+@dataclass(frozen=True, eq=False)
+class Effort:
+    """How accurate, at most how many points, where, and whether somebody watches."""
+
+    tolerance: float
+    limit: int = LIMIT
+    executor: Executor | None = None
+    progress: bool | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.tolerance, Real) and 0 < self.tolerance < 1):
+            raise InvalidArgumentError(f"tolerance: {self.tolerance!r}, expected a relative accuracy between 0 and 1")
+        if not (isinstance(self.limit, int | np.integer) and self.limit > 0):
+            raise InvalidArgumentError(f"limit: {self.limit!r}, expected a number of points")
+
+
+def evaluated(
+    integrand: Insulator, effort: Effort, *, title: str, unit: str, scale: float = 0.0, leading: int | None = None
+) -> Integral:
+    """Mean of an integrand over the torus, divided by the measure of the cell.
+
+    Parameters
+    ----------
+    integrand : Insulator
+    effort : Effort
+    title : str
+        What is computed, for the progress bar and errors.
+    unit : str
+    scale : float
+        A natural size of the result: the tolerance is relative to the result or to this, whichever is larger.
+    leading : int, optional
+        How many outputs, from the first, are the result; the others are parts of it.
+
+    Raises
+    ------
+    GapClosedError, BrokenGaugeError
+    ToleranceNotReachedError
+        The limit was reached first.
+    """
+    crystal = integrand.crystal
+    density = 1.0 / crystal.lattice.measure
+    highest = np.abs(crystal.frequencies).max(axis=0)[: integrand.dimension]
+    start = tuple(
+        max(4 if d == THETA else 6, 2 * int(m) + 2) for d, m in zip(crystal.directions, highest, strict=False)
+    )
+    with ProgressBar(title, effort.progress) as bar:
+        integral = integrate(
+            integrand,
+            tolerance=effort.tolerance,
+            start=start,
+            limit=effort.limit,
+            scale=scale / density,
+            leading=leading,
+            executor=effort.executor,
+            progress=bar,
+            inspect=integrand.inspect,
+        ).times(density)
+    if not integral.converged:
+        narrow = " and ".join(f"the smallest {name}, {low.value:.2e}," for name, low in integral.lows.items())
+        reason = "" if integral.resolved else f"; {narrow} not resolved"
+        raise ToleranceNotReachedError(
+            f"{title}: tolerance {effort.tolerance:.0e} not reached within {effort.limit} points: best estimate "
+            f"{np.array2string(integral.value, precision=6)} {unit}, error {integral.error:.1e}, on "
+            f"a mesh of {' x '.join(map(str, integral.mesh))}{reason}; allow more points (limit) or ask for less",
+            estimate=integral.value,
+            error=integral.error,
+        )
+    return integral
+
+
+def error_bar(integral: Integral, crystal: Crystal) -> float:
+    """Quadrature error, and what the interpolation between the snapshots of a cycle leaves uncertain."""
+    tail = crystal.tail if isinstance(crystal, Cycle) else 0.0
+    return math.hypot(integral.error, tail * float(np.abs(integral.value).max()))
+
+
+def facts(integral: Integral, crystal: Model, occupied: int, effort: Effort, **more: object) -> dict[str, object]:
+    """Attributes that tell how a result was made."""
+    lows = {name: low.value for name, low in integral.lows.items()}
+    tail = {"cycle_tail": crystal.tail} if isinstance(crystal, Cycle) else {}
+    return {
+        "model": crystal.digest,
+        "occupied": occupied,
+        "tolerance": float(effort.tolerance),
+        "mesh": list(integral.mesh),
+        "points": integral.points,
+        **lows,
+        **tail,
+        **more,
+        "seconds": time.perf_counter() - effort.started,
+    }
+
+
+def checked_occupied(crystal: Model, occupied: object) -> int:
+    """Return the number of occupied bands, at least one and fewer than there are."""
+    if not (isinstance(occupied, int | np.integer) and 1 <= occupied < crystal.size):
+        raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {crystal.size - 1}")
+    return int(occupied)
+
+
+def checked_cycle(cycle: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> Cycle:
+    """Return a cycle of the right dimension."""
+    if not isinstance(cycle, Cycle):
+        raise InvalidArgumentError(f"cycle: expected an adiabloch.Cycle, got {type(cycle).__name__}")
+    return _of_dimension(cycle, "cycle", dimensions, why)
+
+
+def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> TightBinding:
+    """Return a model of the right dimension."""
+    if not isinstance(model, TightBinding):
+        raise InvalidArgumentError(f"model: expected an adiabloch.TightBinding, got {type(model).__name__}")
+    return _of_dimension(model, "model", dimensions, why)
+
+
+def _of_dimension(crystal: M, name: str, dimensions: tuple[int, ...], why: str) -> M:
+    if crystal.lattice.dimension not in dimensions:
+        wanted = " or ".join(f"{d}D" for d in dimensions)
+        reason = f": {why}" if why else ""
+        raise InvalidArgumentError(f"{name}: a {crystal.lattice.dimension}D crystal, expected {wanted}{reason}")
+    return crystal
+
+
+def checked_groups(crystal: Model, occupied: int, groups: Sequence[int] | None) -> tuple[Group, ...]:
+    """Groups of occupied bands from their sizes, lowest first; by default all in one."""
+    if groups is None:
+        return (occupied,)
+    sizes = checked(groups, "groups", (None,), int).tolist()
+    if min(sizes, default=0) < 1 or sum(sizes) != occupied:
+        raise InvalidArgumentError(f"groups: sizes {sizes}, expected positive numbers that add up to {occupied}")
+    edges = [0, *itertools.accumulate(sizes)]
+    return tuple(itertools.pairwise(edges))
+
+
+def unobstructed(crystal: Model, groups: tuple[Group, ...], what: str) -> Windings:
+    """Chern numbers of the first group, all of them zero, as they are for the other groups.
+
+    Raises
+    ------
+    ObstructedError
+        Some Chern number does not vanish: the message says which.
+    """
+    windings = [windings_of(crystal, group) for group in groups]
+    for group, numbers in zip(groups, windings, strict=True):
+        wound = {directions: number for directions, number in numbers.items() if number}
+        if wound:
+            inside, _ = inside_outside(group, crystal.size)
+            bands = "the occupied bands" if len(groups) == 1 else f"bands {inside.start} to {inside.stop - 1}"
+            raise ObstructedError(
+                f"{what} is not defined: {bands} have {described(wound)}, which allows no smooth gauge",
+                chern_numbers=wound,
+            )
+    return windings[0]
+
+
+def windings_of(crystal: Model, group: Group) -> dict[tuple[str, ...], int]:
+    """First Chern numbers on all planes of the torus, and the second one if it has four dimensions."""
+    inside, _ = inside_outside(group, crystal.size)
+    for edge in {inside.start, inside.stop} - {0}:
+        check_gap(crystal, edge)
+    numbers = chern_numbers(crystal, group)
+    several = min(inside.stop - inside.start, crystal.size - inside.stop + inside.start) > 1
+    # a single band, or all but one, has no second Chern number beside its first ones
+    if len(crystal.directions) == 4 and several and not any(numbers.values()):
+        numbers[crystal.directions] = second_chern_number(crystal, group)
+    return numbers
+
+
+def described(windings: Windings) -> str:
+    """Chern numbers in words."""
+    return ", ".join(f"C({', '.join(directions)}) = {number}" for directions, number in windings.items())
+
+
+def smooth_trials(crystal: Model, groups: tuple[Group, ...], trials: Choice) -> tuple[Complex, ...]:
+    """Trial orbitals for each group: the user's, shared out, or the program's."""
+    if trials is None or len(groups) == 1:
+        return tuple(trial_orbitals(crystal, group, trials) for group in groups)
+    together = np.asarray(trials)
+    edges = [inside_outside(group, crystal.size)[0] for group in groups]
+    return tuple(
+        trial_orbitals(crystal, group, together[..., inside]) for group, inside in zip(groups, edges, strict=True)
+    )

@@ -1,0 +1,223 @@
+"""The orbital magnetoelectric response of insulators: magnetization from an electric field (Eq. 19)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.geometry.bands import components
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
+from adiabloch.geometry.induced import occupied_shift
+from adiabloch.geometry.trials import Choice
+from adiabloch.integration.insulator import Insulator
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.responses.evaluation import (
+    LIMIT,
+    Effort,
+    checked_model,
+    checked_occupied,
+    described,
+    error_bar,
+    evaluated,
+    facts,
+    smooth_trials,
+    unobstructed,
+)
+from adiabloch.responses.results import labelled
+
+if TYPE_CHECKING:
+    import xarray
+
+UNIT = "e^2"
+
+
+def magnetoelectric(
+    model: TightBinding,
+    occupied: int,
+    tolerance: float = 1e-6,
+    *,
+    trials: Choice = None,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    r"""Orbital magnetization that an electric field induces in an insulator. Implements Eq. (19).
+
+    .. math:: \frac{\partial M_i}{\partial E_j} = \int \frac{dk}{(2\pi)^d} \sum_{n \in occ} e\, \partial_{B_i} a^{k_j}_n
+              + \frac{e^2}{4 \pi^2} \theta\, \delta_{ij}
+
+    with the axion angle theta in three dimensions only.
+
+    Parameters
+    ----------
+    model : TightBinding
+        In two or three dimensions, with a gap; degenerate bands are allowed.
+    occupied : int
+        Number of occupied bands.
+    tolerance : float
+        Relative accuracy of the largest component.
+    trials, limit, executor, progress
+        As in `adiabloch.pumped_magnetization`.
+
+    Returns
+    -------
+    xarray.Dataset
+        In 2D: `total` (dM_z/dE_i) and `error` over `field` ("x", "y"). In 3D, over `component` and `field`: `total`,
+        `perturbative`, `chern_simons`, `error`; and `axion_angle`, theta modulo 2 pi, so that the diagonal of `total`
+        is defined modulo `quantum` = e^2/(2 pi hbar). Units e^2 (over hbar).
+
+    Raises
+    ------
+    InvalidArgumentError
+        An argument out of range.
+    GapClosedError
+        The gap closes.
+    ObstructedError
+        In 3D: a Chern number does not vanish.
+    BrokenGaugeError
+        In 3D: the trial orbitals do not span the occupied states somewhere.
+    ToleranceNotReachedError
+        The limit was reached first.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> model = ab.models.gapped_honeycomb(delta=0.5, t1=0.1)
+    >>> response = ab.magnetoelectric(model, occupied=1)
+    >>> float(abs(response.total).max()) < 1e-12  # a threefold axis and mirrors leave nothing
+    True
+    """
+    effort = Effort(tolerance, limit, executor, progress)
+    model = checked_model(model, (2, 3), "a one-dimensional crystal has no orbital magnetization")
+    occupied = checked_occupied(model, occupied)
+    k = model.lattice.directions
+    names, fields = components(len(k)), [direction[1] for direction in k]
+    three = len(k) == 3
+    windings = unobstructed(model, (occupied,), "magnetoelectric response") if three else {}
+    integrand = Insulator(
+        model,
+        (occupied,),
+        partial(_shifts, occupied=occupied, names=names, k=k),
+        (k, k, k),
+        form=_forms if three else None,
+        trials=smooth_trials(model, (occupied,), trials) if three else (),
+    )
+    integral = evaluated(integrand, effort, title="magnetoelectric response", unit=UNIT, leading=len(names) * len(k))
+    total, perturbative = integral.value.reshape(2, len(names), len(k))
+    error = np.full_like(total, error_bar(integral, model))
+    if not three:
+        return labelled(
+            {
+                "total": (["field"], total[0], UNIT, "orbital moment per area and electric field, dM_z/dE"),
+                "error": (["field"], error[0], UNIT, "error bar"),
+            },
+            {"field": fields},
+            **facts(integral, model, occupied, effort),
+        )
+    chern_simons = total - perturbative
+    dims = ["component", "field"]
+    theta, quantum = 4 * np.pi**2 * chern_simons[0, 0], 1 / (2 * np.pi)
+    return labelled(
+        {
+            "total": (dims, total, UNIT, "orbital moment per volume and electric field, dM_i/dE_j"),
+            "perturbative": (dims, perturbative, UNIT, "perturbative part of dM_i/dE_j"),
+            "chern_simons": (dims, chern_simons, UNIT, "Chern-Simons part of dM_i/dE_j"),
+            "error": (dims, error, UNIT, "error bar"),
+            "axion_angle": ([], np.asarray(principal(theta)), "rad", "axion angle, modulo 2 pi"),
+            "quantum": ([], np.asarray(quantum), UNIT, "what the diagonal of total is defined modulo"),
+        },
+        {"component": list(names), "field": fields},
+        **facts(integral, model, occupied, effort, chern_numbers=described(windings)),
+    )
+
+
+def axion_angle(
+    model: TightBinding,
+    occupied: int,
+    tolerance: float = 1e-6,
+    *,
+    trials: Choice = None,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    r"""Axion angle of a three-dimensional insulator, the Chern-Simons integral over its Brillouin zone.
+
+    .. math:: \theta = -\frac{1}{4\pi} \int d^3k\, \mathrm{tr} \Big[ A\, dA - \frac{2i}{3} A^3 \Big]
+
+    (below Eq. 18, for any number of degenerate bands).
+
+    Parameters
+    ----------
+    model : TightBinding
+        In three dimensions, with a gap.
+    occupied : int
+        Number of occupied bands.
+    tolerance : float
+        Accuracy in units of pi.
+    trials, limit, executor, progress
+        As in `adiabloch.pumped_magnetization`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `axion_angle` in (-pi, pi], defined modulo 2 pi, and `error`, in radians. The overlap of the trial orbitals
+        with the occupied states at its smallest stands in the attributes.
+
+    Raises
+    ------
+    InvalidArgumentError, GapClosedError, ObstructedError, BrokenGaugeError, ToleranceNotReachedError
+        As for `magnetoelectric`.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> insulator = ab.models.fu_kane_mele(beta=3.141592653589793)  # time reversal holds: topological
+    >>> f"{float(ab.axion_angle(insulator, occupied=2).axion_angle):.6f}"
+    '3.141593'
+    """
+    effort = Effort(tolerance, limit, executor, progress)
+    model = checked_model(model, (3,))
+    occupied = checked_occupied(model, occupied)
+    windings = unobstructed(model, (occupied,), "axion angle")
+    integrand = Insulator(model, (occupied,), form=_angle, trials=smooth_trials(model, (occupied,), trials))
+    integral = evaluated(integrand, effort, title="axion angle", unit="rad", scale=np.pi)
+    return labelled(
+        {
+            "axion_angle": ([], np.asarray(principal(float(integral.value[0]), integral.error)), "rad", "axion angle"),
+            "error": ([], np.asarray(error_bar(integral, model)), "rad", "error bar"),
+        },
+        {},
+        **facts(integral, model, occupied, effort, chern_numbers=described(windings)),
+    )
+
+
+def principal(angle: float, slack: float = 1e-9) -> float:
+    """The angle modulo 2 pi in (-pi, pi]; what rounding has put just above -pi counts as pi."""
+    wrapped = np.pi - (np.pi - angle) % (2 * np.pi)
+    return wrapped + 2 * np.pi if wrapped <= -np.pi + slack else float(wrapped)
+
+
+def _shifts(frame: Eigenframe, occupied: int, names: tuple[str, ...], k: tuple[str, ...]) -> Float:
+    """Perturbative tensor, flattened, twice: once for the total."""
+    tensor = np.array([occupied_shift(frame, occupied, drive, name) for name in names for drive in k])
+    return np.concatenate([tensor, tensor]).T
+
+
+def _forms(gauges: Sequence[SmoothGauge]) -> Float:
+    """Isotropic Chern-Simons part, to be added to the total: -(e^2/2) CS on the diagonal."""
+    (gauge,) = gauges
+    diagonal = np.concatenate([np.eye(3).ravel(), np.zeros(9)])
+    return -0.5 * chern_simons_form(gauge, "kx", "ky", "kz")[:, None] * diagonal
+
+
+def _angle(gauges: Sequence[SmoothGauge]) -> Float:
+    """Axion angle times the volume of the cell: -(1/4 pi) (2 pi)^3 CS."""
+    (gauge,) = gauges
+    return -2 * np.pi**2 * chern_simons_form(gauge, "kx", "ky", "kz")[:, None]
