@@ -12,7 +12,8 @@ from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding
 from adiabloch.plotting import plot
-from adiabloch.responses.magnetoelectric import axion_angle, magnetoelectric
+from adiabloch.responses.magnetoelectric import axion_angle, magnetic_polarization, magnetoelectric
+from adiabloch.responses.polarization import polarization, pumped_charge
 from adiabloch.responses.pumped_magnetization import (
     instantaneous_magnetization,
     magnetization_map,
@@ -34,10 +35,13 @@ __all__ = [
     "geometry",
     "instantaneous_magnetization",
     "io",
+    "magnetic_polarization",
     "magnetization_map",
     "magnetoelectric",
     "models",
     "plot",
+    "polarization",
+    "pumped_charge",
     "pumped_magnetization",
     "units",
 ]

@@ -50,9 +50,9 @@ def axes_of(frame: Eigenframe, lattice: Lattice) -> tuple[list[str], Float]:
 
 
 def closest_approach(
-    values_at: Callable[[Float], Float], start: Float, reach: float = 0.02, finest: float = 1e-12
+    values_at: Callable[[Float], Float], starts: Float, reach: float = 0.02, finest: float = 1e-12
 ) -> tuple[float, Float]:
-    """Follow something downhill from a point: its smallest value and the reduced coordinates.
+    """Follow something downhill from one or several points: its smallest value and the reduced coordinates.
 
     A grid of 3^D points around the best point so far, moved while it finds better ones and halved while it does not.
 
@@ -60,22 +60,25 @@ def closest_approach(
     ----------
     values_at : callable
         Points (P, D) -> (P,); `gap_at` or the smallest overlap of a gauge.
-    start : float array, shape (D,)
+    starts : float array, shape (D,) or (S, D)
     reach, finest : float
         First and last step.
     """
-    best, size = np.asarray(start, float), reach
-    offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * len(best), indexing="ij"), -1).reshape(-1, len(best))
-    smallest = np.inf
-    while size > finest:
-        points = best + size * offsets
-        values = values_at(points)
-        lowest = int(np.argmin(values))
-        if values[lowest] < smallest:
-            smallest, best = float(values[lowest]), points[lowest]
-        else:
-            size *= 0.5
-    return smallest, best % 1.0
+    best = np.array(starts, dtype=float, ndmin=2)
+    smallest, size = np.full(len(best), np.inf), np.full(len(best), reach)
+    offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * best.shape[1], indexing="ij"), -1).reshape(-1, best.shape[1])
+    while len(walking := np.flatnonzero(size > finest)):
+        points = best[walking, None] + size[walking, None, None] * offsets
+        values = values_at(points.reshape(-1, best.shape[1])).reshape(len(walking), -1)
+        lowest = values.argmin(axis=1)
+        each = np.arange(len(walking))
+        found, places = values[each, lowest], points[each, lowest]
+        # a step that gains next to nothing was too long
+        size[walking[found > 0.99 * smallest[walking]]] *= 0.5
+        better = found < smallest[walking]
+        smallest[walking[better]], best[walking[better]] = found[better], places[better]
+    winner = int(smallest.argmin())
+    return float(smallest[winner]), best[winner] % 1.0
 
 
 def gap_at(crystal: Crystal, occupied: int) -> Callable[[Float], Float]:

@@ -17,6 +17,7 @@ singular value vanishes the gauge breaks: the smallest one is its health.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.occupied import Group, group_curvature, inside_outside, tilt
-from adiabloch.linalg import dagger, svd_batch
+from adiabloch.linalg import dagger, rotated, svd_batch
 from adiabloch.models.crystal import positions_of
 
 
@@ -38,49 +39,47 @@ class SmoothGauge:
 
     frame: Eigenframe
     group: Group
-    trials: Complex
-    """G = U^dagger g in the eigenframe, (P, N, J)."""
     left: Complex
     """Z, (P, J, J)."""
     overlaps: Float
     """Singular values sigma of the overlap between trial orbitals and group, descending, (P, J)."""
-    right: Complex
-    """V^dagger, (P, J, J)."""
+    drifts: Mapping[str, Complex]
+    """B_a = Z^dagger U_o^dagger D_a (P g) V, how the projected trial orbitals change, by direction; (P, J, J) each."""
 
     def connection(self, a: str) -> Complex:
         """Non-abelian Berry connection A_a = i F^dagger D_a F, shape (P, J, J)."""
-        B = self.drift(a)
+        B = self.drifts[a]
         return 1j * (B - dagger(B)) / (self.overlaps[:, :, None] + self.overlaps[:, None, :])
 
     def curvature(self, a: str, b: str) -> Complex:
         """Non-abelian Berry curvature F_ab, shape (P, J, J)."""
-        return dagger(self.left) @ group_curvature(self.frame, self.group, a, b) @ self.left
-
-    def drift(self, a: str) -> Complex:
-        """B_a = Z^dagger U_o^dagger D_a (P g) V: how the projected trial orbitals change, shape (P, J, J)."""
-        o, c = inside_outside(self.group, self.frame.energies.shape[1])
-        drift = dagger(tilt(self.frame, self.group, a)) @ self.trials[:, c]
-        for position in positions_of([a]):
-            drift = drift - 1j * (self.frame.derivative(position)[:, o] @ self.trials)
-        return dagger(self.left) @ drift @ dagger(self.right)
+        return rotated(group_curvature(self.frame, self.group, a, b), self.left)
 
 
-def smooth_gauge(frame: Eigenframe, group: Group, trials: Complex) -> SmoothGauge:
+def smooth_gauge(frame: Eigenframe, group: Group, trials: Complex, directions: Sequence[str]) -> SmoothGauge:
     """Gauge of a group of bands from trial orbitals.
 
     Parameters
     ----------
     frame : Eigenframe
-        With the derivatives, and the position matrices "rx", ..., of the directions that will be asked for.
+        With what `gauge_directions` lists.
     group : int or (int, int)
         Number of lowest bands, or first and last + 1.
     trials : complex array, shape (N, J)
         One column for each band of the group, in the basis of the model.
+    directions : sequence of str
+        Where the connection will be asked for.
     """
-    o, _ = inside_outside(group, frame.energies.shape[1])
+    o, c = inside_outside(group, frame.energies.shape[1])
     G = dagger(frame.states) @ trials
     left, overlaps, right = svd_batch(G[:, o])
-    return SmoothGauge(frame, group, G, left, overlaps, right)
+    drifts = {}
+    for a in directions:
+        drift = dagger(tilt(frame, group, a)) @ G[:, c]
+        for position in positions_of([a]):
+            drift -= 1j * (frame.derivative(position)[:, o] @ G)
+        drifts[a] = dagger(left) @ (drift @ dagger(right))
+    return SmoothGauge(frame, group, left, overlaps, drifts)
 
 
 def gauge_directions(directions: tuple[str, ...], *, moving: bool = False) -> list[str | tuple[str, str]]:

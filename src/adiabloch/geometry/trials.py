@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,7 +30,16 @@ GOOD = 0.6
 """Smallest overlap with which the search is content."""
 
 
-def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Complex:
+class Trials(NamedTuple):
+    """Trial orbitals of a group of bands."""
+
+    orbitals: Complex
+    """(N, J), orthonormal columns in the basis of the model."""
+    overlap: float
+    """Smallest singular value of their overlap with the group that a coarse search finds."""
+
+
+def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Trials:
     """Trial orbitals whose projection onto a group of bands stays far from zero all over the torus.
 
     Parameters
@@ -41,8 +52,7 @@ def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Com
 
     Returns
     -------
-    complex array, shape (N, J)
-        Orthonormal columns.
+    Trials
 
     Notes
     -----
@@ -52,25 +62,25 @@ def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Com
     """
     inside, _ = inside_outside(group, crystal.size)
     bands = inside.stop - inside.start
-    if choice is not None:
-        return _orthonormal(_checked_choice(choice, crystal.size, bands))
     mesh = _mesh(crystal)
+    if choice is not None:
+        chosen = _orthonormal(_checked_choice(choice, crystal.size, bands))
+        return Trials(chosen, _health(overlap_at(crystal, group, chosen), mesh))
     states = eigh_batch(crystal.matrices().at(mesh)[:, 0])[1][:, :, inside]
-    best, health = np.eye(crystal.size, bands, dtype=np.complex128), -1.0
+    best = Trials(np.eye(crystal.size, bands, dtype=np.complex128), -1.0)
     for candidate in _candidates(states):
-        for trials in _downhill(states, candidate):
-            lowest = _health(overlap_at(crystal, group, trials), mesh)
-            if lowest > health:
-                best, health = trials, lowest
-        if health > GOOD:
-            break
+        for orbitals in _downhill(states, candidate):
+            found = Trials(orbitals, _health(overlap_at(crystal, group, orbitals), mesh))
+            best = max(best, found, key=attrgetter("overlap"))
+            if best.overlap > GOOD:
+                return best
     return best
 
 
 def _health(overlap: Callable[[Float], Float], mesh: Float) -> float:
     """Smallest overlap, also between the points of the mesh: where it vanishes it does so along thin lines."""
     lowest = np.argsort(overlap(mesh))[:STARTS]
-    return min(closest_approach(overlap, mesh[i], reach=0.05, finest=1e-3)[0] for i in lowest)
+    return closest_approach(overlap, mesh[lowest], reach=0.05, finest=1e-3)[0]
 
 
 def _mesh(crystal: Crystal) -> Float:
@@ -81,24 +91,24 @@ def _mesh(crystal: Crystal) -> Float:
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, D)
 
 
-def _candidates(states: Complex) -> list[Complex]:
-    """Columns (N, J) worth refining, best first: the states most present, then the best pivots.
+def _candidates(states: Complex) -> Iterator[Complex]:
+    """Columns (N, J) worth refining: the states most present, the same a little turned, then the best pivots.
 
-    The former are turned a little at random: symmetric trial orbitals of a topological insulator vanish somewhere, and
-    the way downhill keeps a symmetry.
+    They are turned at random because symmetric trial orbitals of a topological insulator vanish somewhere, and the way
+    downhill keeps a symmetry.
     """
+    N, J = states.shape[1:]
+    present = eigh_batch((states @ dagger(states)).mean(axis=0))[1][:, N - J :]
+    yield present
+    rng = np.random.default_rng(0)
+    yield _orthonormal(present + 0.1 * (rng.normal(size=(N, J)) + 1j * rng.normal(size=(N, J))))
+
     from scipy.linalg import qr  # imported late: it is slow to load, and only this needs it
 
-    N, J = states.shape[1:]
-    mean = (states @ dagger(states)).mean(axis=0)
-    present = eigh_batch(mean)[1][:, N - J :]
     some = [present, *states[:: 1 + len(states) // 200]]
     pivots = {tuple(sorted(qr(dagger(u), mode="r", pivoting=True)[1][:J].tolist())) for u in some}
-    identity = np.eye(N, dtype=np.complex128)
-    orbitals = sorted((identity[:, list(chosen)] for chosen in sorted(pivots)), key=lambda g: _cost(states, g)[0])
-    rng = np.random.default_rng(0)
-    turned = _orthonormal(present + 0.1 * (rng.normal(size=(N, J)) + 1j * rng.normal(size=(N, J))))
-    return [turned, *orbitals[:3]]
+    orbitals = [np.eye(N, dtype=np.complex128)[:, list(chosen)] for chosen in sorted(pivots)]
+    yield from sorted(orbitals, key=lambda g: _cost(states, g)[0])[:3]
 
 
 def _downhill(states: Complex, g: Complex) -> Iterator[Complex]:

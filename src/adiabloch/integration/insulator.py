@@ -24,7 +24,7 @@ from adiabloch.geometry.gaps import (
 )
 from adiabloch.geometry.gauge import SmoothGauge, gauge_directions, smooth_gauge
 from adiabloch.geometry.occupied import Group, inside_outside
-from adiabloch.geometry.trials import overlap_at
+from adiabloch.geometry.trials import Trials, overlap_at
 from adiabloch.integration.sample import Low, Sample
 from adiabloch.models.crystal import Crystal, Derivative, Matrices, directions_of
 
@@ -52,7 +52,7 @@ class Insulator:
         factor. This fixes which derivatives the frame carries and how much rounding to expect.
     form : callable, optional
         What needs a smooth gauge: gauges of the groups -> values (P, outputs), added to those of the formula.
-    trials : sequence of complex array (N, J), optional
+    trials : sequence of Trials, optional
         Trial orbitals of each group, for the form.
     operators : mapping {name: (N, N)}, optional
         Bounded observables that the frame shall carry.
@@ -65,7 +65,7 @@ class Insulator:
     formula: Formula | None = None
     factors: tuple[tuple[Derivative, ...], ...] = ()
     form: Form | None = None
-    trials: tuple[Complex, ...] = ()
+    trials: tuple[Trials, ...] = ()
     operators: Mapping[str, Complex] = field(default_factory=dict)
     theta: Float | None = None
 
@@ -118,7 +118,8 @@ class Insulator:
         lows = {"gap": _low(gap, whole)}
         sharpness = (slopes / gap[:, None]).max(axis=0)
         if self.form is not None:
-            gauges = [smooth_gauge(frame, *pair) for pair in zip(self.groups, self.trials, strict=True)]
+            pairs = zip(self.groups, self.trials, strict=True)
+            gauges = [smooth_gauge(frame, group, g.orbitals, self.crystal.directions) for group, g in pairs]
             overlap, change = self._watch_gauges(gauges)
             lows["overlap"] = _low(overlap, whole)
             sharpness = np.maximum(sharpness, (change / overlap[:, None]).max(axis=0))
@@ -147,7 +148,7 @@ class Insulator:
             if smallest <= self._closed:
                 raise closed_gap(self.crystal, smallest, where, edge)
         for group, trials in zip(self.groups, self.trials, strict=False):
-            smallest, where = closest_approach(overlap_at(self.crystal, group, trials), lows["overlap"].at)
+            smallest, where = closest_approach(overlap_at(self.crystal, group, trials.orbitals), lows["overlap"].at)
             if smallest < BROKEN:
                 raise BrokenGaugeError(
                     f"the trial orbitals do not span the occupied states: their smallest overlap falls to "
@@ -175,7 +176,7 @@ class Insulator:
         names, to_axes = axes_of(gauges[0].frame, self.crystal.lattice)
         overlap = np.min([gauge.overlaps[:, -1] for gauge in gauges], axis=0)
         change = [
-            np.abs(np.tensordot(to_axes, [gauge.drift(a)[:, -1, -1] for a in names], axes=1)).T for gauge in gauges
+            np.abs(np.tensordot(to_axes, [gauge.drifts[a][:, -1, -1] for a in names], axes=1)).T for gauge in gauges
         ]
         return overlap, np.max(change, axis=0)
 

@@ -13,12 +13,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from adiabloch.arrays import Complex, checked
+from adiabloch.arrays import checked
 from adiabloch.errors import InvalidArgumentError, ObstructedError, ToleranceNotReachedError
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
 from adiabloch.geometry.gaps import check_gap
 from adiabloch.geometry.occupied import Group, inside_outside
-from adiabloch.geometry.trials import Choice, trial_orbitals
+from adiabloch.geometry.trials import Choice, Trials, trial_orbitals
 from adiabloch.integration.insulator import Insulator
 from adiabloch.integration.mesh import Integral, integrate
 from adiabloch.integration.progress import ProgressBar
@@ -207,7 +207,7 @@ def described(windings: Windings) -> str:
     return ", ".join(f"C({', '.join(directions)}) = {number}" for directions, number in windings.items())
 
 
-def smooth_trials(crystal: Model, groups: tuple[Group, ...], trials: Choice) -> tuple[Complex, ...]:
+def smooth_trials(crystal: Model, groups: tuple[Group, ...], trials: Choice) -> tuple[Trials, ...]:
     """Trial orbitals for each group: the user's, shared out, or the program's."""
     if trials is None or len(groups) == 1:
         return tuple(trial_orbitals(crystal, group, trials) for group in groups)

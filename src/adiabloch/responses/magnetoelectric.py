@@ -1,8 +1,8 @@
-"""The orbital magnetoelectric response of insulators: magnetization from an electric field (Eq. 19)."""
+"""The orbital magnetoelectric response of insulators, along both routes: M from E (Eq. 19) and P from B (Eq. 18)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from adiabloch.geometry.bands import components
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
+from adiabloch.geometry.inhomogeneous import gradient_matrix, magnetic_slopes, positional_shift
 from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import Insulator
 from adiabloch.models.tight_binding import TightBinding
@@ -93,48 +94,55 @@ def magnetoelectric(
     >>> float(abs(response.total).max()) < 1e-12  # a threefold axis and mirrors leave nothing
     True
     """
-    effort = Effort(tolerance, limit, executor, progress)
-    model = checked_model(model, (2, 3), "a one-dimensional crystal has no orbital magnetization")
-    occupied = checked_occupied(model, occupied)
-    k = model.lattice.directions
-    names, fields = components(len(k)), [direction[1] for direction in k]
-    three = len(k) == 3
-    windings = unobstructed(model, (occupied,), "magnetoelectric response") if three else {}
-    integrand = Insulator(
+    return _response(
+        model, occupied, _moments, "magnetoelectric response", Effort(tolerance, limit, executor, progress), trials
+    )
+
+
+def magnetic_polarization(
+    model: TightBinding,
+    occupied: int,
+    tolerance: float = 1e-6,
+    *,
+    trials: Choice = None,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    r"""Electric polarization that a magnetic field induces in an insulator: the second route, Eq. (18).
+
+    .. math:: \frac{\partial P_j}{\partial B_i} = \int \frac{dk}{(2\pi)^d} \sum_{n \in occ}
+              e\, \partial_{B_i} (a^{k_j}_n)^B + \frac{e^2}{4 \pi^2} \theta\, \delta_{ij}
+
+    with the positional shift a^k of Eqs. (2) and (4) in the inhomogeneity of the vector potential. It equals dM_i/dE_j,
+    computed by `magnetoelectric` from the other side.
+
+    Parameters
+    ----------
+    model, occupied, tolerance, trials, limit, executor, progress
+        As in `magnetoelectric`.
+
+    Returns
+    -------
+    xarray.Dataset
+        In 2D: `total` (dP_j/dB_z) and `error` over `component` ("x", "y"). In 3D, over `component` (of P) and
+        `field` (of B): `total`, `perturbative`, `chern_simons`, `error`, and `axion_angle` and `quantum` as in
+        `magnetoelectric`. Units e^2 (over hbar).
+
+    Raises
+    ------
+    InvalidArgumentError, GapClosedError, ObstructedError, BrokenGaugeError, ToleranceNotReachedError
+        As for `magnetoelectric`.
+    """
+    response = _response(
         model,
-        (occupied,),
-        partial(_shifts, occupied=occupied, names=names, k=k),
-        (k, k, k),
-        form=_forms if three else None,
-        trials=smooth_trials(model, (occupied,), trials) if three else (),
+        occupied,
+        _positional_shifts,
+        "magnetic polarization",
+        Effort(tolerance, limit, executor, progress),
+        trials,
     )
-    integral = evaluated(integrand, effort, title="magnetoelectric response", unit=UNIT, leading=len(names) * len(k))
-    total, perturbative = integral.value.reshape(2, len(names), len(k))
-    error = np.full_like(total, error_bar(integral, model))
-    if not three:
-        return labelled(
-            {
-                "total": (["field"], total[0], UNIT, "orbital moment per area and electric field, dM_z/dE"),
-                "error": (["field"], error[0], UNIT, "error bar"),
-            },
-            {"field": fields},
-            **facts(integral, model, occupied, effort),
-        )
-    chern_simons = total - perturbative
-    dims = ["component", "field"]
-    theta, quantum = 4 * np.pi**2 * chern_simons[0, 0], 1 / (2 * np.pi)
-    return labelled(
-        {
-            "total": (dims, total, UNIT, "orbital moment per volume and electric field, dM_i/dE_j"),
-            "perturbative": (dims, perturbative, UNIT, "perturbative part of dM_i/dE_j"),
-            "chern_simons": (dims, chern_simons, UNIT, "Chern-Simons part of dM_i/dE_j"),
-            "error": (dims, error, UNIT, "error bar"),
-            "axion_angle": ([], np.asarray(principal(theta)), "rad", "axion angle, modulo 2 pi"),
-            "quantum": ([], np.asarray(quantum), UNIT, "what the diagonal of total is defined modulo"),
-        },
-        {"component": list(names), "field": fields},
-        **facts(integral, model, occupied, effort, chern_numbers=described(windings)),
-    )
+    return response.rename(field="component") if "component" not in response.dims else response
 
 
 def axion_angle(
@@ -204,9 +212,63 @@ def principal(angle: float, slack: float = 1e-9) -> float:
     return wrapped + 2 * np.pi if wrapped <= -np.pi + slack else float(wrapped)
 
 
-def _shifts(frame: Eigenframe, occupied: int, names: tuple[str, ...], k: tuple[str, ...]) -> Float:
-    """Perturbative tensor, flattened, twice: once for the total."""
+def _response(
+    model: TightBinding, occupied: int, tensor: Callable[..., Float], title: str, effort: Effort, trials: Choice
+) -> xarray.Dataset:
+    """Integrate a magnetoelectric tensor and add its Chern-Simons part, which both routes share."""
+    model = checked_model(model, (2, 3), "a one-dimensional crystal has no orbital magnetization")
+    occupied = checked_occupied(model, occupied)
+    k = model.lattice.directions
+    names, fields = components(len(k)), [direction[1] for direction in k]
+    three = len(k) == 3
+    windings = unobstructed(model, (occupied,), title) if three else {}
+    integrand = Insulator(
+        model,
+        (occupied,),
+        partial(tensor, occupied=occupied, names=names, k=k),
+        (k, k, k),
+        form=_forms if three else None,
+        trials=smooth_trials(model, (occupied,), trials) if three else (),
+    )
+    integral = evaluated(integrand, effort, title=title, unit=UNIT, leading=len(names) * len(k))
+    total, perturbative = integral.value.reshape(2, len(names), len(k))
+    error = np.full_like(total, error_bar(integral, model))
+    if not three:
+        return labelled(
+            {
+                "total": (["field"], total[0], UNIT, "orbital moment per area and electric field, dM_z/dE"),
+                "error": (["field"], error[0], UNIT, "error bar"),
+            },
+            {"field": fields},
+            **facts(integral, model, occupied, effort),
+        )
+    chern_simons = total - perturbative
+    dims = ["component", "field"]
+    theta, quantum = 4 * np.pi**2 * chern_simons[0, 0], 1 / (2 * np.pi)
+    return labelled(
+        {
+            "total": (dims, total, UNIT, "orbital moment per volume and electric field, dM_i/dE_j"),
+            "perturbative": (dims, perturbative, UNIT, "perturbative part of dM_i/dE_j"),
+            "chern_simons": (dims, chern_simons, UNIT, "Chern-Simons part of dM_i/dE_j"),
+            "error": (dims, error, UNIT, "error bar"),
+            "axion_angle": ([], np.asarray(principal(theta)), "rad", "axion angle, modulo 2 pi"),
+            "quantum": ([], np.asarray(quantum), UNIT, "what the diagonal of total is defined modulo"),
+        },
+        {"component": list(names), "field": fields},
+        **facts(integral, model, occupied, effort, chern_numbers=described(windings)),
+    )
+
+
+def _moments(frame: Eigenframe, occupied: int, names: tuple[str, ...], k: tuple[str, ...]) -> Float:
+    """Perturbative dM_i/dE_j, flattened, twice: once for the total."""
     tensor = np.array([occupied_shift(frame, occupied, drive, name) for name in names for drive in k])
+    return np.concatenate([tensor, tensor]).T
+
+
+def _positional_shifts(frame: Eigenframe, occupied: int, names: tuple[str, ...], k: tuple[str, ...]) -> Float:
+    """Perturbative dP_j/dB_i, flattened over j and i, twice: once for the total."""
+    gradients = [gradient_matrix(frame, occupied, magnetic_slopes(frame, name)) for name in names]
+    tensor = np.array([positional_shift(frame, occupied, drive, gradient) for drive in k for gradient in gradients])
     return np.concatenate([tensor, tensor]).T
 
 

@@ -23,7 +23,7 @@ from adiabloch.geometry.induced import (
 )
 from adiabloch.geometry.occupied import Group
 from adiabloch.geometry.trials import Choice
-from adiabloch.integration.insulator import Insulator
+from adiabloch.integration.insulator import BROKEN, Insulator
 from adiabloch.models.crystal import Derivative, positions_of
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.responses.evaluation import (
@@ -49,7 +49,7 @@ UNIT = "e*omega"
 TITLE = "pumped magnetization"
 WHY = "a one-dimensional crystal has no orbital magnetization"
 LEFT_OUT = "chern_simons and total were not asked for"
-TWO_BANDS = "two bands: the Chern-Simons part can only be a multiple of the quantum, and counts as zero"
+TWO_BANDS = "two bands that do not wind: the Chern-Simons part is exactly zero"
 COMPLETE = "total and chern_simons are defined modulo the quantum"
 
 
@@ -128,16 +128,17 @@ def pumped_magnetization(
     occupied = checked_occupied(cycle, occupied)
     parts = checked_groups(cycle, occupied, groups)
     names = components(cycle.lattice.dimension)
-    # one band and two orbitals: tr(A dA) can only wind (Hopf), and what winds is undetermined anyway
-    winds_only = cycle.size == 2 and not cycle.orbitals_move
+    form: dict[str, Any] = {}
     if chern_simons:
         windings = unobstructed(cycle, parts, f"{TITLE}: the Chern-Simons part")
-        note = TWO_BANDS if winds_only else COMPLETE
+        orbitals, note = smooth_trials(cycle, parts, trials), COMPLETE
+        # with two orbitals tr(A dA) can only wind (Hopf), and it does not if some state is met nowhere on the way
+        if cycle.size == 2 and not cycle.orbitals_move and orbitals[0].overlap > BROKEN:
+            note = TWO_BANDS
+        else:
+            form = {"form": partial(_forms, names=names), "trials": orbitals}
     else:
         windings, note = windings_of(cycle, occupied), LEFT_OUT
-    form: dict[str, Any] = {}
-    if chern_simons and not winds_only:
-        form = {"form": partial(_forms, names=names), "trials": smooth_trials(cycle, parts, trials)}
     integrand = Insulator(cycle, parts, partial(_shifts, groups=parts, names=names), _factors(cycle), **form)
     integral = evaluated(integrand, effort, title=TITLE, unit=UNIT, leading=len(names))
     total, perturbative = integral.value.reshape(2, len(names))

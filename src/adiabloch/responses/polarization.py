@@ -1,0 +1,180 @@
+"""Electric polarization of insulators, and the charge that a cycle pumps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.geometry.chern import chern_number
+from adiabloch.geometry.gauge import SmoothGauge
+from adiabloch.geometry.trials import Choice
+from adiabloch.integration.insulator import Insulator
+from adiabloch.lattice import AXES
+from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.responses.evaluation import (
+    LIMIT,
+    Effort,
+    checked_cycle,
+    checked_model,
+    checked_occupied,
+    described,
+    error_bar,
+    evaluated,
+    facts,
+    smooth_trials,
+    unobstructed,
+    windings_of,
+)
+from adiabloch.responses.results import labelled
+
+if TYPE_CHECKING:
+    import xarray
+
+UNIT = "e"
+
+
+def polarization(
+    model: TightBinding,
+    occupied: int,
+    tolerance: float = 1e-6,
+    *,
+    trials: Choice = None,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    r"""Electric polarization of the electrons of an insulator, modulo its quantum.
+
+    .. math:: P = e \int \frac{dk}{(2\pi)^d}\, \mathrm{tr} A, \qquad A = i \langle u | \partial_k u \rangle
+
+    Parameters
+    ----------
+    model : TightBinding
+        In one, two or three dimensions, with a gap.
+    occupied : int
+        Number of occupied bands.
+    tolerance : float
+        Accuracy relative to the quantum.
+    trials, limit, executor, progress
+        As in `adiabloch.pumped_magnetization`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `polarization` and `error` over `component`: dipole moment per length, area or volume, in units of e and the
+        length unit of the model; and `quantum` over `generator` and `component`, the lattice vectors over the measure
+        of the cell, by multiples of which it is undetermined. In terms of these, it lies between -1/2 and 1/2. Without
+        the ions.
+
+    Raises
+    ------
+    GapClosedError
+        The gap closes.
+    ObstructedError
+        A Chern number does not vanish.
+    BrokenGaugeError
+        The trial orbitals do not span the occupied states somewhere.
+    ToleranceNotReachedError
+        The limit was reached first.
+
+    References
+    ----------
+    R. D. King-Smith, D. Vanderbilt, Phys. Rev. B 47, 1651 (1993).
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> chain = ab.models.rice_mele(delta=0.0, dimerization=0.3)  # a charge in the middle of each strong bond
+    >>> float(ab.polarization(chain, occupied=1).polarization[0].round(6))
+    0.25
+    """
+    effort = Effort(tolerance, limit, executor, progress)
+    model = checked_model(model)
+    occupied = checked_occupied(model, occupied)
+    lattice = model.lattice
+    windings = unobstructed(model, (occupied,), "polarization")
+    integrand = Insulator(
+        model,
+        (occupied,),
+        form=partial(_traces, directions=lattice.directions),
+        trials=smooth_trials(model, (occupied,), trials),
+    )
+    quantum = lattice.vectors / lattice.measure
+    scale = float(np.sqrt((quantum**2).sum(axis=1)).min())
+    integral = evaluated(integrand, effort, title="polarization", unit="e x length^(1-d)", scale=scale)
+    reduced = integral.value @ np.linalg.inv(quantum)
+    # in (-1/2, 1/2]; what rounding has put just above -1/2 counts as 1/2
+    wrapped = 0.5 - (0.5 - reduced) % 1.0
+    wrapped = np.where(wrapped < -0.5 + 1e-9, wrapped + 1.0, wrapped)
+    d = lattice.dimension
+    unit = {1: "e", 2: "e/length", 3: "e/length^2"}[d]
+    return labelled(
+        {
+            "polarization": (["component"], wrapped @ quantum, unit, "electronic polarization"),
+            "error": (["component"], np.full(d, error_bar(integral, model)), unit, "error bar"),
+            "quantum": (["generator", "component"], quantum, unit, "what the polarization is defined modulo"),
+        },
+        {"component": list(AXES[:d])},
+        **facts(integral, model, occupied, effort, chern_numbers=described(windings)),
+    )
+
+
+def pumped_charge(cycle: Cycle, occupied: int) -> xarray.Dataset:
+    r"""Charge that a cycle pumps along each lattice vector, an integer.
+
+    .. math:: C_i = \frac{1}{2\pi} \oint d\theta \int d\kappa_i\, \mathrm{tr} F_{\theta \kappa_i}
+
+    with kappa_i = k.a_i: in a period, C_i electrons pass each cell along a_i.
+
+    Parameters
+    ----------
+    cycle : Cycle
+        In one, two or three dimensions, insulating all along.
+    occupied : int
+        Number of occupied bands.
+
+    Returns
+    -------
+    xarray.Dataset
+        `charge` over `vector` (0 for a1, ...), integers in units of e; `dipole` over `component`, sum_i C_i a_i: the
+        change of the dipole moment of a cell in a period, in e times length.
+
+    Raises
+    ------
+    GapClosedError
+        The gap closes somewhere along the cycle.
+
+    References
+    ----------
+    D. J. Thouless, Phys. Rev. B 27, 6083 (1983).
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> int(ab.pumped_charge(ab.models.thouless_pump(0.5, 0.3), occupied=1).charge[0])
+    1
+    """
+    cycle = checked_cycle(cycle)
+    occupied = checked_occupied(cycle, occupied)
+    windings_of(cycle, occupied)
+    charges = np.array([chern_number(cycle, occupied, (THETA, k)) for k in cycle.lattice.directions])
+    return labelled(
+        {
+            "charge": (["vector"], charges, UNIT, "charge pumped along each lattice vector in a period"),
+            "dipole": (["component"], charges @ cycle.lattice.vectors, "e length", "dipole moment pumped in a period"),
+        },
+        {"vector": np.arange(len(charges)), "component": list(AXES[: len(charges)])},
+        model=cycle.digest,
+        occupied=occupied,
+    )
+
+
+def _traces(gauges: Sequence[SmoothGauge], directions: tuple[str, ...]) -> Float:
+    (gauge,) = gauges
+    return np.stack([gauge.connection(a).trace(axis1=1, axis2=2).real for a in directions], axis=-1)
