@@ -138,9 +138,11 @@ def test_error_bars_hold(tolerance):
     held = total = 0
     for seed in range(34):
         rng = np.random.default_rng(seed)
-        driven = general(rng, int(rng.integers(2, 4)), 1, reach=int(rng.integers(1, 3)))
-        exact = ab.pumped_magnetization(driven.cycle, 1, 1e-11)
-        quick = ab.pumped_magnetization(driven.cycle, 1, tolerance)
+        orbitals = int(rng.integers(2, 5))
+        occupied = int(rng.integers(1, orbitals))
+        driven = general(rng, orbitals, occupied, reach=int(rng.integers(1, 3)))
+        exact = ab.pumped_magnetization(driven.cycle, occupied, 1e-11)
+        quick = ab.pumped_magnetization(driven.cycle, occupied, tolerance)
         off = abs(float(quick.total[0]) - float(exact.total[0]))
         held += off <= float(quick.error[0]) + float(exact.error[0])
         assert float(quick.error[0]) <= 1.01 * tolerance * abs(float(quick.total[0]))

@@ -16,7 +16,8 @@ TOLERANCE = 1e-9
 
 
 def pumped(cycle: ab.Cycle, occupied: int) -> np.ndarray:
-    return ab.pumped_magnetization(cycle, occupied, TOLERANCE).perturbative.values
+    result = ab.pumped_magnetization(cycle, occupied, TOLERANCE)
+    return np.concatenate([result.perturbative, result.total])
 
 
 def remade(cycle: ab.Cycle, change) -> ab.Cycle:
