@@ -4,7 +4,7 @@ Trial orbitals g are projected onto the group and made orthonormal: with G = U^d
 G_o = Z sigma V^dagger (singular values), the states are F = U_o Z V^dagger. They are as smooth and periodic as the
 projector, and their derivative is known: since
 
-.. math:: U_o^\dagger D_a (P g) = X_a^\dagger G_c - i (r_a g)_o
+.. math:: U_o^\dagger D_a (P g) = X_a^\dagger G_c + U_o^\dagger (\partial_a - i r_a) g
 
 (X from perturbation theory, r_a the position matrix of the basis), that of the polar factor gives the connection
 
@@ -56,7 +56,9 @@ class SmoothGauge:
         return rotated(group_curvature(self.frame, self.group, a, b), self.left)
 
 
-def smooth_gauge(frame: Eigenframe, group: Group, trials: Complex, directions: Sequence[str]) -> SmoothGauge:
+def smooth_gauge(
+    frame: Eigenframe, group: Group, trials: Complex, directions: Sequence[str], slopes: Sequence[Complex] = ()
+) -> SmoothGauge:
     """Gauge of a group of bands from trial orbitals.
 
     Parameters
@@ -65,19 +67,23 @@ def smooth_gauge(frame: Eigenframe, group: Group, trials: Complex, directions: S
         With what `gauge_directions` lists.
     group : int or (int, int)
         Number of lowest bands, or first and last + 1.
-    trials : complex array, shape (N, J)
+    trials : complex array, shape (N, J) or (P, N, J)
         One column for each band of the group, in the basis of the model.
     directions : sequence of str
         Where the connection will be asked for.
+    slopes : sequence of complex array (P, N, J), optional
+        Derivatives of the trial orbitals along the directions, if they are not the same at all points.
     """
     o, c = inside_outside(group, frame.energies.shape[1])
     G = dagger(frame.states) @ trials
     left, overlaps, right = svd_batch(G[:, o])
     drifts = {}
-    for a in directions:
+    for number, a in enumerate(directions):
         drift = dagger(tilt(frame, group, a)) @ G[:, c]
         for position in positions_of([a]):
             drift -= 1j * (frame.derivative(position)[:, o] @ G)
+        if len(slopes):
+            drift += dagger(frame.states[:, :, o]) @ slopes[number]
         drifts[a] = dagger(left) @ (drift @ dagger(right))
     return SmoothGauge(frame, group, left, overlaps, drifts)
 

@@ -1,42 +1,75 @@
-"""Trial orbitals for a smooth gauge: chosen by the program, or checked if the user chose them."""
+"""Trial orbitals for a smooth gauge: found by the program, or checked if the user chose them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, checked
+from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.gaps import closest_approach
 from adiabloch.geometry.occupied import Group, inside_outside
 from adiabloch.linalg import dagger, eigh_batch, svd_batch
 from adiabloch.models.crystal import Crystal
+from adiabloch.models.fourier import FourierSeries
 
 Choice = ArrayLike | None
 """None, the numbers of J orbitals, or the J columns of an (N, J) matrix."""
 
 POINTS = 1500
 """Points of the mesh on which trial orbitals are compared."""
-STEPS = 40
-"""Steps of their refinement."""
 STARTS = 4
 """Points from which a vanishing overlap is looked for."""
 GOOD = 0.6
 """Smallest overlap with which the search is content."""
+ATTEMPTS = ((1, 0), (1, 1), (1, 2), (1, 3), (2, 4), (2, 5))
+"""Reach, in lattice translations, and seed of the searches for trial orbitals that spread over several cells."""
 
 
-class Trials(NamedTuple):
-    """Trial orbitals of a group of bands."""
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """Trial orbitals of a group of bands: g = sum_T c_T exp(2 pi i T.x), smooth and periodic on the torus.
 
-    orbitals: Complex
-    """(N, J), orthonormal columns in the basis of the model."""
-    overlap: float
-    """Smallest singular value of their overlap with the group that a coarse search finds."""
+    Parameters
+    ----------
+    translations : int array, shape (T, D)
+        Of the cells (and harmonics of theta) that they reach; mostly one, the origin.
+    coefficients : complex array, shape (T, N, J)
+        In the basis of the model; about orthonormal all over the torus.
+    overlap : float
+        Smallest singular value of their overlap with the group, as far as a coarse search sees.
+    """
+
+    translations: Integer
+    coefficients: Complex
+    overlap: float = math.nan
+
+    @property
+    def constant(self) -> bool:
+        """Whether they sit in one cell."""
+        return not self.translations.any()
+
+    def series(self, vectors: Float) -> FourierSeries:
+        """The orbitals and their derivatives along the Cartesian directions of k, and theta, as Fourier series."""
+        steps = self.translations.astype(float)
+        d = len(vectors)
+        steps[:, :d] = steps[:, :d] @ vectors
+        slopes = 1j * steps[:, :, None, None] * self.coefficients[:, None]
+        return FourierSeries(self.translations, np.concatenate([self.coefficients[:, None], slopes], axis=1))
+
+    @cached_property
+    def _values(self) -> FourierSeries:
+        return FourierSeries(self.translations, self.coefficients[:, None])
+
+    def at(self, points: Float) -> Complex:
+        """Columns at reduced points, (P, D) -> (P, N, J)."""
+        return self._values.at(points)[:, 0]
 
 
 def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Trials:
@@ -56,31 +89,45 @@ def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Tri
 
     Notes
     -----
-    Candidates are the states most present in the mean projector, and the orbitals that QR with pivoting picks from it
-    at the points of a coarse mesh. Each goes downhill in the mean of tr (g^dagger P g)^-1, which grows without bound
-    where an overlap vanishes; of all those met on the way the one whose smallest overlap is largest is taken.
+    First the states most present in the mean projector are tried, and the orbitals that QR with pivoting picks from
+    it at the points of a coarse mesh. Where these are not good enough, orbitals that spread over neighbouring cells
+    go downhill in the mean of tr (g^dagger g)(g^dagger P g)^-1, which grows without bound where an overlap
+    vanishes. That finds smooth gauges where none made of fixed orbitals exists, as for a Hopf insulator.
     """
     inside, _ = inside_outside(group, crystal.size)
     bands = inside.stop - inside.start
     mesh = _mesh(crystal)
+    home = np.zeros((1, mesh.shape[1]), dtype=np.int64)
+
+    def judged(translations: Integer, coefficients: Complex) -> Trials:
+        orbitals = Trials(translations, coefficients)
+        return Trials(translations, coefficients, _health(overlap_at(crystal, group, orbitals), mesh))
+
     if choice is not None:
-        chosen = _orthonormal(_checked_choice(choice, crystal.size, bands))
-        return Trials(chosen, _health(overlap_at(crystal, group, chosen), mesh))
+        return judged(home, _orthonormal(_checked_choice(choice, crystal.size, bands))[None])
     states = eigh_batch(crystal.matrices().at(mesh)[:, 0])[1][:, :, inside]
-    best = Trials(np.eye(crystal.size, bands, dtype=np.complex128), -1.0)
-    for candidate in _candidates(states):
-        for orbitals in _downhill(states, candidate):
-            found = Trials(orbitals, _health(overlap_at(crystal, group, orbitals), mesh))
-            best = max(best, found, key=attrgetter("overlap"))
-            if best.overlap > GOOD:
-                return best
+    best = Trials(home, np.eye(crystal.size, bands, dtype=np.complex128)[None], -1.0)
+    for columns in _fixed(states):
+        best = max(best, judged(home, columns[None]), key=attrgetter("overlap"))
+        if best.overlap > GOOD:
+            return best
+    for reach, seed in ATTEMPTS:
+        best = max(best, judged(*_spread(mesh, states, reach, seed)), key=attrgetter("overlap"))
+        if best.overlap > GOOD:
+            return best
     return best
 
 
-def _health(overlap: Callable[[Float], Float], mesh: Float) -> float:
-    """Smallest overlap, also between the points of the mesh: where it vanishes it does so along thin lines."""
-    lowest = np.argsort(overlap(mesh))[:STARTS]
-    return closest_approach(overlap, mesh[lowest], reach=0.05, finest=1e-3)[0]
+def overlap_at(crystal: Crystal, group: Group, trials: Trials) -> Callable[[Float], Float]:
+    """The smallest overlap between trial orbitals and a group of bands as a function of reduced points."""
+    series = crystal.matrices()
+    inside, _ = inside_outside(group, crystal.size)
+
+    def overlap(points: Float) -> Float:
+        states = eigh_batch(series.at(points)[:, 0])[1][:, :, inside]
+        return svd_batch(dagger(states) @ trials.at(points))[1][:, -1]
+
+    return overlap
 
 
 def _mesh(crystal: Crystal) -> Float:
@@ -91,52 +138,71 @@ def _mesh(crystal: Crystal) -> Float:
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, D)
 
 
-def _candidates(states: Complex) -> Iterator[Complex]:
-    """Columns (N, J) worth refining: the states most present, the same a little turned, then the best pivots.
+def _health(overlap: Callable[[Float], Float], mesh: Float) -> float:
+    """Smallest overlap, also between the points of the mesh: where it vanishes it does so along thin lines."""
+    lowest = np.argsort(overlap(mesh))[:STARTS]
+    return closest_approach(overlap, mesh[lowest], reach=0.05, finest=1e-3)[0]
 
-    They are turned at random because symmetric trial orbitals of a topological insulator vanish somewhere, and the way
-    downhill keeps a symmetry.
-    """
+
+def _fixed(states: Complex) -> Iterator[Complex]:
+    """Columns (N, J) worth trying: the states most present, then the best pivots."""
     N, J = states.shape[1:]
     present = eigh_batch((states @ dagger(states)).mean(axis=0))[1][:, N - J :]
     yield present
-    rng = np.random.default_rng(0)
-    yield _orthonormal(present + 0.1 * (rng.normal(size=(N, J)) + 1j * rng.normal(size=(N, J))))
 
     from scipy.linalg import qr  # imported late: it is slow to load, and only this needs it
 
     some = [present, *states[:: 1 + len(states) // 200]]
     pivots = {tuple(sorted(qr(dagger(u), mode="r", pivoting=True)[1][:J].tolist())) for u in some}
     orbitals = [np.eye(N, dtype=np.complex128)[:, list(chosen)] for chosen in sorted(pivots)]
-    yield from sorted(orbitals, key=lambda g: _cost(states, g)[0])[:3]
+    yield from sorted(orbitals, key=lambda g: _cost(states, g[None])[0])[:3]
 
 
-def _downhill(states: Complex, g: Complex) -> Iterator[Complex]:
-    """Orthonormal g on the way downhill in the mean of tr (g^dagger P g)^-1, first as they are given."""
-    yield g
-    step = 0.3
-    value, slope = _cost(states, g)
-    for number in range(1, STEPS + 1):
-        tangent = slope - g @ (dagger(g) @ slope)
-        if np.abs(tangent).max() < 1e-3:
-            break
-        trial = _orthonormal(g - step * tangent)
-        lower, next_slope = _cost(states, trial)
-        if lower < value:
-            g, value, slope, step = trial, lower, next_slope, 1.5 * step
-        else:
-            step *= 0.3
-        if number % (STEPS // 4) == 0:
-            yield g
-    yield g
+def _spread(mesh: Float, states: Complex, reach: int, seed: int) -> tuple[Integer, Complex]:
+    """Orbitals that reach over some cells, from a random start downhill: translations (T, D), columns (T, N, J)."""
+    from scipy.optimize import minimize
+
+    D, (N, J) = mesh.shape[1], states.shape[1:]
+    box = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * D, indexing="ij"), axis=-1).reshape(-1, D)
+    translations = box[np.abs(box).sum(axis=1) <= reach]
+    phases = np.exp(2j * np.pi * mesh @ translations.T)
+    shape = (len(translations), N, J)
+
+    def downhill(start: Complex, measure: Callable[[Complex, Complex], tuple[float, Complex]]) -> Complex:
+        def cost(x: Float) -> tuple[float, Float]:
+            g = (phases @ x.view(np.complex128).reshape(len(translations), -1)).reshape(-1, N, J)
+            value, slope = measure(states, g)
+            gradient = 2 * phases.conj().T @ slope.reshape(len(mesh), -1) / len(mesh)
+            return value, gradient.view(np.float64).ravel()
+
+        found = minimize(cost, start.view(np.float64).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 150})
+        return found.x.view(np.complex128).reshape(-1, J)
+
+    start = np.random.default_rng(seed).normal(size=(*shape[:2], 2 * J)).view(np.complex128)
+    # the directions first, whatever the lengths: with both at once the way is barred by vanishing overlaps
+    columns = downhill(_orthonormal(downhill(start, _misalignment)), _cost)
+    return translations, columns.reshape(shape)
+
+
+def _misalignment(states: Complex, g: Complex) -> tuple[float, Complex]:
+    """Mean of tr (g^dagger g)(g^dagger P g)^-1 over the points, whatever the lengths of g, and its slope at each."""
+    overlap, norm = dagger(states) @ g, dagger(g) @ g
+    inverse = np.linalg.inv(dagger(overlap) @ overlap)
+    slope = g @ inverse - states @ (overlap @ inverse @ norm @ inverse)
+    return float((norm @ inverse).trace(axis1=1, axis2=2).real.mean()), slope
 
 
 def _cost(states: Complex, g: Complex) -> tuple[float, Complex]:
-    """Mean of tr (g^dagger P g)^-1 and its slope, (N, J)."""
+    """Mean of tr g^dagger g + tr (g^dagger P g)^-1 over the points, and its slope at each, (P, N, J).
+
+    The smallest it can be is 2 J, for orthonormal g within the group; it grows without bound where an overlap, or g
+    itself, vanishes.
+    """
     overlap = dagger(states) @ g
     inverse = np.linalg.inv(dagger(overlap) @ overlap)
-    slope = -(states @ (overlap @ inverse @ inverse)).mean(axis=0)
-    return float(inverse.trace(axis1=1, axis2=2).real.mean()), slope
+    slope = g - states @ (overlap @ inverse @ inverse)
+    value = np.linalg.norm(g) ** 2 + inverse.trace(axis1=1, axis2=2).real.sum()
+    return float(value / len(states)), slope
 
 
 def _orthonormal(columns: Complex) -> Complex:
@@ -157,15 +223,3 @@ def _checked_choice(choice: ArrayLike, size: int, bands: int) -> Complex:
     if np.linalg.svd(columns, compute_uv=False).min() < 1e-8 * np.abs(columns).max():
         raise InvalidArgumentError(f"trials: the {bands} columns are linearly dependent; expected independent ones")
     return columns
-
-
-def overlap_at(crystal: Crystal, group: Group, trials: Complex) -> Callable[[Float], Float]:
-    """The smallest overlap between trial orbitals and a group of bands as a function of reduced points."""
-    series = crystal.matrices()
-    inside, _ = inside_outside(group, crystal.size)
-
-    def overlap(points: Float) -> Float:
-        states = eigh_batch(series.at(points)[:, 0])[1][:, :, inside]
-        return svd_batch(dagger(states) @ trials)[1][:, -1]
-
-    return overlap

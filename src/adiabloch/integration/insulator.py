@@ -118,8 +118,7 @@ class Insulator:
         lows = {"gap": _low(gap, whole)}
         sharpness = (slopes / gap[:, None]).max(axis=0)
         if self.form is not None:
-            pairs = zip(self.groups, self.trials, strict=True)
-            gauges = [smooth_gauge(frame, group, g.orbitals, self.crystal.directions) for group, g in pairs]
+            gauges = self._gauges(frame, whole)
             overlap, change = self._watch_gauges(gauges)
             lows["overlap"] = _low(overlap, whole)
             sharpness = np.maximum(sharpness, (change / overlap[:, None]).max(axis=0))
@@ -148,7 +147,7 @@ class Insulator:
             if smallest <= self._closed:
                 raise closed_gap(self.crystal, smallest, where, edge)
         for group, trials in zip(self.groups, self.trials, strict=False):
-            smallest, where = closest_approach(overlap_at(self.crystal, group, trials.orbitals), lows["overlap"].at)
+            smallest, where = closest_approach(overlap_at(self.crystal, group, trials), lows["overlap"].at)
             if smallest < BROKEN:
                 raise BrokenGaugeError(
                     f"the trial orbitals do not span the occupied states: their smallest overlap falls to "
@@ -157,6 +156,15 @@ class Insulator:
                     overlap=smallest,
                     at=tuple(float(x) for x in where),
                 )
+
+    def _gauges(self, frame: Eigenframe, axes: Sequence[Float]) -> list[SmoothGauge]:
+        gauges = []
+        for group, trials in zip(self.groups, self.trials, strict=True):
+            orbitals = trials.coefficients
+            if not trials.constant:
+                orbitals = trials.series(self.crystal.lattice.vectors).on_grid(axes).swapaxes(0, 1)
+            gauges.append(smooth_gauge(frame, group, orbitals[0], self.crystal.directions, [*orbitals[1:]]))
+        return gauges
 
     def _watch_gaps(self, frame: Eigenframe, axes: Sequence[Float]) -> tuple[Float, Float]:
         """Smallest gap at each point, and how fast it changes along the axes."""
