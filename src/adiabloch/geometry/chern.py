@@ -79,7 +79,7 @@ def second_chern_number(crystal: Crystal, occupied: Group, *, points: int = 8, l
     occupied : int or (int, int)
         Number of occupied bands; or first and last + 1 of a group of bands.
     points : int
-        First number of points along each axis, doubled until the integral is near the same integer twice.
+        First number of points along each axis, doubled until the integral stands near an integer.
     limit : int
         Largest number.
     """
@@ -99,7 +99,8 @@ def second_chern_number(crystal: Crystal, occupied: Group, *, points: int = 8, l
             frame = frame_of(series.on_grid([np.array([first]), np.array([second]), axis, axis]), directions)
             total += float(second_chern_form(frame, occupied, directions).sum())
         number = factor * total / points**4
-        if abs(number - round(number)) < 0.1 and abs(number - before) < 0.1:
+        # exponential convergence: what changed by a fraction last time is now right to its square
+        if abs(number - round(number)) < 0.1 and abs(number - before) < 0.5:
             return round(number)
         before, points = number, 2 * points
     raise InvalidArgumentError(f"second Chern number: still {before:.3f} with {limit} points a side; is the gap open?")
