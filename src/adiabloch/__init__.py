@@ -12,7 +12,15 @@ from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding
 from adiabloch.plotting import plot
+from adiabloch.responses.inplane import inplane_magnetization, layer_magnetoelectric, pumped_inplane_magnetization
 from adiabloch.responses.magnetoelectric import axion_angle, magnetic_polarization, magnetoelectric
+from adiabloch.responses.observables import (
+    observable_density,
+    observable_response,
+    pumped_observable,
+    pumped_spin,
+    spin_magnetoelectric,
+)
 from adiabloch.responses.polarization import polarization, pumped_charge
 from adiabloch.responses.pumped_magnetization import (
     instantaneous_magnetization,
@@ -33,15 +41,23 @@ __all__ = [
     "errors",
     "finite",
     "geometry",
+    "inplane_magnetization",
     "instantaneous_magnetization",
     "io",
+    "layer_magnetoelectric",
     "magnetic_polarization",
     "magnetization_map",
     "magnetoelectric",
     "models",
+    "observable_density",
+    "observable_response",
     "plot",
     "polarization",
     "pumped_charge",
+    "pumped_inplane_magnetization",
     "pumped_magnetization",
+    "pumped_observable",
+    "pumped_spin",
+    "spin_magnetoelectric",
     "units",
 ]

@@ -45,11 +45,12 @@ class SmoothGauge:
     """Singular values sigma of the overlap between trial orbitals and group, descending, (P, J)."""
     drifts: Mapping[str, Complex]
     """B_a = Z^dagger U_o^dagger D_a (P g) V, how the projected trial orbitals change, by direction; (P, J, J) each."""
+    connections: Mapping[str, Complex]
+    """A_a by direction, (P, J, J) each."""
 
     def connection(self, a: str) -> Complex:
         """Non-abelian Berry connection A_a = i F^dagger D_a F, shape (P, J, J)."""
-        B = self.drifts[a]
-        return 1j * (B - dagger(B)) / (self.overlaps[:, :, None] + self.overlaps[:, None, :])
+        return self.connections[a]
 
     def curvature(self, a: str, b: str) -> Complex:
         """Non-abelian Berry curvature F_ab, shape (P, J, J)."""
@@ -77,15 +78,17 @@ def smooth_gauge(
     o, c = inside_outside(group, frame.energies.shape[1])
     G = dagger(frame.states) @ trials
     left, overlaps, right = svd_batch(G[:, o])
-    drifts = {}
+    sums = overlaps[:, :, None] + overlaps[:, None, :]
+    drifts, connections = {}, {}
     for number, a in enumerate(directions):
         drift = dagger(tilt(frame, group, a)) @ G[:, c]
         for position in positions_of([a]):
             drift -= 1j * (frame.derivative(position)[:, o] @ G)
         if len(slopes):
             drift += dagger(frame.states[:, :, o]) @ slopes[number]
-        drifts[a] = dagger(left) @ (drift @ dagger(right))
-    return SmoothGauge(frame, group, left, overlaps, drifts)
+        B = dagger(left) @ (drift @ dagger(right))
+        drifts[a], connections[a] = B, 1j * (B - dagger(B)) / sums
+    return SmoothGauge(frame, group, left, overlaps, drifts, connections)
 
 
 def gauge_directions(directions: tuple[str, ...], *, moving: bool = False) -> list[str | tuple[str, str]]:

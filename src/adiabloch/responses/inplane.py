@@ -1,0 +1,236 @@
+r"""Orbital magnetization of layers in their plane, bounded since the layer is finite along z: m = e z x v."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Complex, Float, checked
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
+from adiabloch.geometry.induced import occupied_shift
+from adiabloch.geometry.observables import (
+    expectation,
+    gauge_with_height,
+    inplane_moment,
+    observable_shift,
+    with_height,
+)
+from adiabloch.geometry.trials import Choice
+from adiabloch.integration.insulator import Insulator
+from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.responses.evaluation import (
+    LIMIT,
+    Effort,
+    Model,
+    checked_cycle,
+    checked_model,
+    checked_occupied,
+    described,
+    error_bar,
+    evaluated,
+    facts,
+    smooth_trials,
+    unobstructed,
+)
+from adiabloch.responses.results import labelled
+
+if TYPE_CHECKING:
+    import xarray
+
+Z = "z"
+"""Name under which the frame carries the heights."""
+K = ("kx", "ky")
+WHY = "a layer, with the heights of its orbitals given apart"
+
+
+def inplane_magnetization(
+    model: TightBinding,
+    occupied: int,
+    heights: ArrayLike,
+    tolerance: float = 1e-6,
+    *,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    r"""Orbital magnetization of a layer in its plane, in equilibrium.
+
+    .. math:: M_x = \int \frac{dk}{(2\pi)^2} \sum_{n \in occ} \langle n | -\frac{e}{2} \{z, v_y\} | n \rangle, \qquad
+              M_y = \int \frac{dk}{(2\pi)^2} \sum_{n \in occ} \langle n | \frac{e}{2} \{z, v_x\} | n \rangle
+
+    Parameters
+    ----------
+    model : TightBinding
+        In two dimensions, with a gap.
+    occupied : int
+        Number of occupied bands.
+    heights : array_like, shape (N,)
+        z of each orbital, in the length unit of the lattice. Their origin does not matter.
+    tolerance, limit, executor, progress
+        As in `adiabloch.pumped_magnetization`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `component` ("x", "y"): moment per area, in units of e times energy (over hbar).
+
+    Raises
+    ------
+    InvalidArgumentError, GapClosedError, ToleranceNotReachedError
+        As for `adiabloch.pumped_magnetization`.
+    """
+    effort = Effort(tolerance, limit, executor, progress)
+    model = checked_model(model, (2,), WHY)
+    integrand = _integrand(model, occupied, heights, _equilibrium, ((Z,), K))
+    return _labelled(integrand, effort, "in-plane magnetization", "e*energy", ["x", "y"], [])
+
+
+def pumped_inplane_magnetization(
+    cycle: Cycle,
+    occupied: int,
+    heights: ArrayLike,
+    tolerance: float = 1e-6,
+    *,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    """Orbital magnetization in the plane that a cycle pumps in a layer, averaged over its period (Eq. B6).
+
+    Parameters
+    ----------
+    cycle : Cycle
+        In two dimensions, insulating at every k and theta. The orbitals stay at their heights; a layer whose atoms
+        move along z is a crystal in three dimensions without hopping along the third vector.
+    occupied, heights, tolerance, limit, executor, progress
+        As in `inplane_magnetization`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `component` ("x", "y"): moment per area, in units of e*omega.
+    """
+    effort = Effort(tolerance, limit, executor, progress)
+    cycle = checked_cycle(cycle, (2,), WHY)
+    if cycle.orbitals_move:
+        raise InvalidArgumentError(
+            "cycle: its orbitals move; expected fixed ones, or a 3D crystal that holds the layer"
+        )
+    integrand = _integrand(cycle, occupied, heights, _pumped, ((Z,), K, (THETA,)))
+    return _labelled(integrand, effort, "pumped in-plane magnetization", "e*omega", ["x", "y"], [])
+
+
+def layer_magnetoelectric(
+    model: TightBinding,
+    occupied: int,
+    heights: ArrayLike,
+    tolerance: float = 1e-6,
+    *,
+    trials: Choice = None,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    """Orbital magnetization that an electric field induces in a layer: all directions of both, also across the layer.
+
+    Parameters
+    ----------
+    model, occupied, heights, tolerance, limit, executor, progress
+        As in `inplane_magnetization`.
+    trials : sequence of int or array_like of shape (N, occupied), optional
+        Trial orbitals for the smooth gauge that dM_z/dE_z needs, as in `adiabloch.pumped_magnetization`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `component` and `field` ("x", "y", "z" each): dM_i/dE_j per area, in units of e^2 times
+        length (over hbar); row z in fields x and y is what `adiabloch.magnetoelectric` gives, in e^2.
+    """
+    effort = Effort(tolerance, limit, executor, progress)
+    model = checked_model(model, (2,), WHY)
+    occupied = checked_occupied(model, occupied)
+    windings = unobstructed(model, (occupied,), "layer magnetoelectric response")
+    integrand = replace(
+        _integrand(model, occupied, heights, _induced, ((Z, *K), K, K)),
+        form=_axion,
+        trials=smooth_trials(model, (occupied,), trials),
+    )
+    axes = ["x", "y", "z"]
+    return _labelled(
+        integrand, effort, "layer magnetoelectric response", "e^2", axes, axes, chern_numbers=described(windings)
+    )
+
+
+def _integrand(
+    crystal: Model,
+    occupied: int,
+    heights: ArrayLike,
+    formula: Callable[..., Float],
+    factors: tuple[tuple[str, ...], ...],
+) -> Insulator:
+    z: Complex = np.diag(checked(heights, "heights", (crystal.size,))).astype(np.complex128)
+    bands = checked_occupied(crystal, occupied)
+    return Insulator(crystal, (bands,), partial(formula, occupied=bands), factors, operators={Z: z})
+
+
+def _labelled(
+    integrand: Insulator,
+    effort: Effort,
+    title: str,
+    unit: str,
+    components: Sequence[str],
+    fields: Sequence[str],
+    **more: object,
+) -> xarray.Dataset:
+    crystal = integrand.crystal
+    assert isinstance(crystal, TightBinding | Cycle)
+    integral = evaluated(integrand, effort, title=title, unit=unit)
+    shape = (len(components), len(fields)) if fields else (len(components),)
+    dims = ["component", "field"] if fields else ["component"]
+    (bands,) = integrand.groups
+    assert isinstance(bands, int)
+    return labelled(
+        {
+            "total": (dims, integral.value.reshape(shape), unit, f"{title} per area"),
+            "error": (dims, np.full(shape, error_bar(integral, crystal)), unit, "error bar"),
+        },
+        {"component": list(components)} | ({"field": list(fields)} if fields else {}),
+        **facts(integral, crystal, bands, effort, **more),
+    )
+
+
+def _equilibrium(frame: Eigenframe, occupied: int) -> Float:
+    moments = inplane_moment(frame, frame.derivative(Z))
+    return np.stack([expectation(frame, occupied, moment) for moment in moments], axis=-1)
+
+
+def _pumped(frame: Eigenframe, occupied: int) -> Float:
+    moments = inplane_moment(frame, frame.derivative(Z))
+    return np.stack([observable_shift(frame, occupied, THETA, moment) for moment in moments], axis=-1)
+
+
+def _induced(frame: Eigenframe, occupied: int) -> Float:
+    """Rows x and y as bounded observables, row z as for any crystal; the field along z by the direction "kz"."""
+    frame = with_height(frame, frame.derivative(Z))
+    fields = (*K, "kz")
+    moments = inplane_moment(frame, frame.derivative(Z))
+    rows = [observable_shift(frame, occupied, field, moment) for moment in moments for field in fields]
+    rows += [occupied_shift(frame, occupied, field, "z") for field in fields]
+    return np.stack(rows, axis=-1)
+
+
+def _axion(gauges: Sequence[SmoothGauge]) -> Float:
+    """Chern-Simons part of dM_z/dE_z; the other diagonal elements, of bounded observables, contain theirs."""
+    (gauge,) = gauges
+    layered = gauge_with_height(gauge, gauge.frame.derivative(Z))
+    only_zz = np.eye(9)[-1]
+    return -0.5 * chern_simons_form(layered, "kx", "ky", "kz")[:, None] * only_zz

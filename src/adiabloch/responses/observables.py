@@ -1,0 +1,302 @@
+"""Bounded observables, spin first of all: in equilibrium, pumped by a cycle, induced by an electric field (App. B)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Complex, Float, checked
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.observables import expectation, observable_shift
+from adiabloch.integration.insulator import Insulator
+from adiabloch.lattice import AXES
+from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.hoppings import hermitian
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.responses.evaluation import (
+    LIMIT,
+    Effort,
+    Model,
+    checked_cycle,
+    checked_model,
+    checked_occupied,
+    error_bar,
+    evaluated,
+    facts,
+)
+from adiabloch.responses.results import labelled
+
+if TYPE_CHECKING:
+    import xarray
+
+SPIN = ("sx", "sy", "sz")
+PER = {1: "length", 2: "area", 3: "volume"}
+
+
+def pumped_spin(
+    cycle: Cycle,
+    occupied: int,
+    spin_operators: ArrayLike | None = None,
+    tolerance: float = 1e-6,
+    *,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    r"""Spin pumped by a cycle, averaged over its period. Implements Eq. (B6).
+
+    .. math:: \bar S = \int_0^T \frac{dt}{T} \int \frac{dk}{(2\pi)^d} \sum_{n \in occ} \sum_{c}
+              2 \mathrm{Re} \frac{S_{nc} A^t_{cn}}{E_c - E_n}
+
+    Parameters
+    ----------
+    cycle : Cycle
+        In one, two or three dimensions, insulating at every k and theta.
+    occupied : int
+        Number of occupied bands; they may be degenerate.
+    spin_operators : array_like, shape (3, N, N), optional
+        S_x, S_y, S_z in the basis of the model, in units of hbar; those of the model by default.
+    tolerance, limit, executor, progress
+        As in `adiabloch.pumped_magnetization`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `component` ("x", "y", "z"): spin per length, area or volume, in units of hbar*omega
+        (hbar of spin, times omega over the energy unit of the model over hbar). The magnetic moment is
+        -g mu_B times it. The spin of the bands in equilibrium is not included.
+
+    Raises
+    ------
+    InvalidArgumentError
+        An argument out of range, or a model without spin.
+    GapClosedError
+        The gap closes somewhere along the cycle.
+    ToleranceNotReachedError
+        The limit was reached first.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> model = ab.models.rashba_honeycomb(delta=1.0, rashba=0.4)
+    >>> pumped = ab.pumped_spin(ab.models.rotating_bonds(model, amplitude=0.1), occupied=2)
+    >>> f"{float(pumped.total.sel(component='z')):.4e}"
+    '4.4028e-05'
+    """
+    operators = _spins(checked_cycle(cycle), spin_operators)
+    result = pumped_observable(cycle, occupied, operators, tolerance, limit=limit, executor=executor, progress=progress)
+    return _of_spin(result)
+
+
+def pumped_observable(
+    cycle: Cycle,
+    occupied: int,
+    operators: Mapping[str, ArrayLike],
+    tolerance: float = 1e-6,
+    *,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    """Any bounded observable pumped by a cycle, averaged over its period. Implements Eq. (B6).
+
+    Parameters
+    ----------
+    cycle, occupied, tolerance, limit, executor, progress
+        As in `pumped_spin`.
+    operators : mapping {name: array_like (N, N)}
+        Hermitian matrices in the basis of the model.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `observable`: per length, area or volume, in the operator's unit times omega.
+    """
+    effort = Effort(tolerance, limit, executor, progress)
+    cycle = checked_cycle(cycle)
+    formula = partial(_shifts, drives=(THETA,))
+    integrand = _integrand(cycle, checked_occupied(cycle, occupied), operators, formula, ((THETA,), ()))
+    return _labelled(integrand, effort, "pumped observable", "omega", [])
+
+
+def spin_magnetoelectric(
+    model: TightBinding,
+    occupied: int,
+    spin_operators: ArrayLike | None = None,
+    tolerance: float = 1e-6,
+    *,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    r"""Spin that an electric field induces in an insulator. Implements Eq. (B7).
+
+    .. math:: \frac{\partial S_i}{\partial E_j} = e \int \frac{dk}{(2\pi)^d} \sum_{n \in occ} \sum_c
+              2 \mathrm{Re} \frac{(S_i)_{nc} (A_j)_{cn}}{E_c - E_n}
+
+    Parameters
+    ----------
+    model : TightBinding
+    occupied, spin_operators, tolerance, limit, executor, progress
+        As in `pumped_spin`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `component` (of the spin) and `field`: spin per length, area or volume and electric
+        field, in units of e (times hbar of spin).
+    """
+    operators = _spins(checked_model(model), spin_operators)
+    result = observable_response(
+        model, occupied, operators, tolerance, limit=limit, executor=executor, progress=progress
+    )
+    return _of_spin(result)
+
+
+def observable_response(
+    model: TightBinding,
+    occupied: int,
+    operators: Mapping[str, ArrayLike],
+    tolerance: float = 1e-6,
+    *,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    """Any bounded observable that an electric field induces in an insulator. Implements Eq. (B7).
+
+    Parameters
+    ----------
+    model, occupied, tolerance, limit, executor, progress
+        As in `spin_magnetoelectric`.
+    operators : mapping {name: array_like (N, N)}
+        Hermitian matrices in the basis of the model.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `observable` and `field`, in the operator's unit times e.
+    """
+    effort = Effort(tolerance, limit, executor, progress)
+    model = checked_model(model)
+    k = model.lattice.directions
+    formula = partial(_shifts, drives=k)
+    integrand = _integrand(model, checked_occupied(model, occupied), operators, formula, (k, ()))
+    return _labelled(integrand, effort, "observable response", "e", [direction[1] for direction in k])
+
+
+def observable_density(
+    model: TightBinding,
+    occupied: int,
+    operators: Mapping[str, ArrayLike],
+    tolerance: float = 1e-6,
+    *,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    """Expectation values of bounded observables in the ground state of an insulator, per length, area or volume.
+
+    Parameters
+    ----------
+    model, occupied, operators, tolerance, limit, executor, progress
+        As in `observable_response`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `observable`, in the operator's unit.
+    """
+    effort = Effort(tolerance, limit, executor, progress)
+    model = checked_model(model)
+    integrand = _integrand(model, checked_occupied(model, occupied), operators, _values, ((),))
+    return _labelled(integrand, effort, "observable density", "1", [])
+
+
+def checked_operators(crystal: Model, operators: Mapping[str, ArrayLike]) -> dict[str, Complex]:
+    """Hermitian matrices by name, in the basis of the model."""
+    if not isinstance(operators, Mapping) or not operators:
+        raise InvalidArgumentError(f"operators: expected a mapping of names to matrices, got {operators!r}")
+    n = crystal.size
+    taken = {*crystal.directions, "rx", "ry", "rz"}
+    for name in operators:
+        if not isinstance(name, str) or name in taken:
+            raise InvalidArgumentError(f"operators: {name!r} is no name for one; expected a string not in {taken}")
+    matrices = {name: checked(matrix, f"operator {name!r}", (n, n), complex) for name, matrix in operators.items()}
+    return {name: hermitian(matrix[None], f"operator {name!r}")[0] for name, matrix in matrices.items()}
+
+
+def _spins(crystal: Model, spin_operators: ArrayLike | None) -> dict[str, Complex]:
+    if spin_operators is None:
+        if not crystal.observables:
+            raise InvalidArgumentError(
+                "spin_operators: the model has no spin; expected S_x, S_y, S_z of shape (3, N, N) here, or as `spin` "
+                "of the TightBinding"
+            )
+        return {name: crystal.observables[name] for name in SPIN}
+    n = crystal.size
+    given = checked(spin_operators, "spin_operators", (3, n, n), complex)
+    return dict(zip(SPIN, given, strict=True))
+
+
+def _integrand(
+    crystal: Model,
+    occupied: int,
+    operators: Mapping[str, ArrayLike],
+    formula: Callable[..., Float],
+    factors: tuple[tuple[str, ...], ...],
+) -> Insulator:
+    matrices = checked_operators(crystal, operators)
+    names = tuple(matrices)
+    whole = tuple(group or names for group in factors)
+    return Insulator(
+        crystal,
+        (occupied,),
+        partial(formula, occupied=occupied, names=names),
+        whole,
+        operators=matrices,
+    )
+
+
+def _labelled(integrand: Insulator, effort: Effort, title: str, unit: str, fields: list[str]) -> xarray.Dataset:
+    """Integrate and label: over the observables, and the fields if there are any."""
+    crystal, names = integrand.crystal, list(integrand.operators)
+    assert isinstance(crystal, TightBinding | Cycle)
+    integral = evaluated(integrand, effort, title=title, unit=unit)
+    shape = (len(names), len(fields)) if fields else (len(names),)
+    values = integral.value.reshape(shape)
+    dims = ["observable", "field"] if fields else ["observable"]
+    (group,) = integrand.groups
+    assert isinstance(group, int)
+    return labelled(
+        {
+            "total": (dims, values, unit, f"{title} per {PER[crystal.lattice.dimension]}"),
+            "error": (dims, np.full(shape, error_bar(integral, crystal)), unit, "error bar"),
+        },
+        {"observable": names} | ({"field": fields} if fields else {}),
+        **facts(integral, crystal, group, effort),
+    )
+
+
+def _of_spin(result: xarray.Dataset) -> xarray.Dataset:
+    """The same result with the components of the spin as a dimension."""
+    renamed = result.rename(observable="component").assign_coords(component=list(AXES))
+    for name in renamed:
+        renamed[name].attrs["units"] = f"hbar*{result[name].attrs['units']}"
+        renamed[name].attrs["long_name"] = result[name].attrs["long_name"].replace("observable", "spin")
+    return renamed
+
+
+def _shifts(frame: Eigenframe, occupied: int, names: tuple[str, ...], drives: tuple[str, ...]) -> Float:
+    operators = [frame.derivative(name) for name in names]
+    return np.stack([observable_shift(frame, occupied, drive, op) for op in operators for drive in drives], axis=-1)
+
+
+def _values(frame: Eigenframe, occupied: int, names: tuple[str, ...]) -> Float:
+    return np.stack([expectation(frame, occupied, frame.derivative(name)) for name in names], axis=-1)
