@@ -1,4 +1,4 @@
-"""Measure what accuracy.md states; writes accuracy_tables.md and the figures in _static. Takes some minutes."""
+"""Measure what accuracy.md and rashba.md state; writes their tables and the figures in _static. Takes some minutes."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import numpy as np
 
 import adiabloch as ab
 from adiabloch.plotting.style import BLUE, GREY, RED, look
-from adiabloch.studies import figure1
+from adiabloch.studies import figure1, rashba
 
 HERE = Path(__file__).parent
 
@@ -101,9 +101,20 @@ def picture() -> None:
     draw(figure1.compute()).savefig(HERE / "_static" / "figure1.png", dpi=160)
 
 
+def orbital_beside_spin() -> None:
+    """Figure and table of rashba.md."""
+    from adiabloch.plotting.rashba import draw
+
+    numbers = rashba.compute()
+    draw(numbers).savefig(HERE / "_static" / "rashba.png", dpi=160)
+    text = rashba.markdown([row.cells() for row in rashba.table(numbers)])
+    (HERE / "_static" / "rashba_table.md").write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     """All of it."""
     picture()
+    orbital_beside_spin()
     first, _ = against_tolerance()
     convergence()
     text = (
