@@ -26,7 +26,7 @@ POINTS = 1500
 """Points of the mesh on which trial orbitals are compared."""
 STARTS = 4
 """Points from which a vanishing overlap is looked for."""
-GOOD = 0.6
+GOOD = 0.4
 """Smallest overlap with which the search is content."""
 ATTEMPTS = ((1, 0), (1, 1), (1, 2), (1, 3), (2, 4), (2, 5))
 """Reach, in lattice translations, and seed of the searches for trial orbitals that spread over several cells."""

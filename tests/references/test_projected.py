@@ -1,0 +1,83 @@
+"""Forty random cycles, a dozen in three dimensions, and field responses against open flakes with a certain gap."""
+
+import numpy as np
+import pytest
+
+import adiabloch as ab
+from adiabloch.geometry.frame import frame_of
+from adiabloch.geometry.gauge import chern_simons_form, gauge_directions, smooth_gauge
+from adiabloch.geometry.induced import occupied_shift
+from projected_models import extrapolated, projected
+
+KINDS = [
+    *[(J, K, {}) for J in (1, 2, 3) for K in (1, 2, 3)],
+    (2, 2, {"degenerate": True}),
+    (1, 2, {"split": True}),
+    (2, 2, {"split": True}),
+    (2, 1, {"split": True}),
+]
+
+
+def flake_and_bulk(seed):
+    J, K, options = KINDS[seed % len(KINDS)]
+    subject = projected(np.random.default_rng(seed), J, K, strength=0.4, **options)
+    sizes = (4, 5, 6) if options.get("split") else (6, 7, 8)
+    flakes = extrapolated(sizes, [subject.pumped(L, 24) for L in sizes], 2)
+    return flakes, ab.pumped_magnetization(subject.cycle(), J, 3e-3)
+
+
+@pytest.mark.parametrize("first", range(0, 40, 4))
+def test_forty_cycles(first):
+    """To 1 percent, with every combination of J = 1..3 occupied and K = 1..3 empty bands, degenerate and split."""
+    for seed in range(first, first + 4):
+        flakes, bulk = flake_and_bulk(seed)
+        assert abs(flakes[0]) > 1e-5
+        assert float(bulk.total[0]) == pytest.approx(flakes[0], rel=0.01), seed
+
+
+def test_chern_simons_is_often_the_larger_part():
+    larger = 0
+    for seed in range(40):
+        J, K, options = KINDS[seed % len(KINDS)]
+        cycle = projected(np.random.default_rng(seed), J, K, strength=0.4, **options).cycle()
+        along = gauge_directions(cycle.directions)
+        frame = frame_of(cycle.matrices(along).on_grid([np.arange(12) / 12] * 2 + [np.arange(24) / 24]), along)
+        form = chern_simons_form(smooth_gauge(frame, J, np.eye(J + K)[:, :J] + 0j, cycle.directions), *cycle.directions)
+        larger += abs(form.mean() / 2) > abs(occupied_shift(frame, J, "theta", "z").mean())
+    assert larger >= 10
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_dozen_in_three_dimensions(seed):
+    """Open blocks of up to 216 cells: 5 percent of the vector."""
+    J, K = [(1, 1), (1, 2), (2, 1)][seed % 3]
+    subject = projected(np.random.default_rng(seed), J, K, dimension=3, strength=0.3)
+    sizes = (3, 4, 5, 6)
+    blocks = extrapolated(sizes, [subject.pumped(L, 8) for L in sizes], 3)
+    bulk = ab.pumped_magnetization(subject.cycle(), J, 1e-2).total.values
+    np.testing.assert_allclose(bulk, blocks, rtol=0, atol=0.05 * np.abs(blocks).max())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_twenty_in_an_electric_field(seed):
+    """dM_z/dE to 1e-4."""
+    J, K, options = KINDS[seed % 10]
+    strength = 0.25 if options else 0.4  # quaternions reach further
+    subject = projected(np.random.default_rng(100 + seed), J, K, strength=strength, **options)
+    sizes = (9, 10, 11, 12)
+    flakes = extrapolated(sizes, [subject.magnetoelectric(L) for L in sizes], 2)[0]
+    bulk = ab.magnetoelectric(subject.model(), J, 1e-7).total.values
+    np.testing.assert_allclose(bulk, flakes, rtol=0, atol=1e-4 * np.abs(flakes).max())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tensors_of_open_blocks(seed):
+    """All nine elements in 3D, of which the Chern-Simons part is a good share."""
+    J, K = [(2, 1), (1, 2), (1, 3)][seed]
+    subject = projected(np.random.default_rng(2 + seed), J, K, dimension=3, strength=0.3)
+    sizes = (4, 5, 6, 7)
+    blocks = extrapolated(sizes, [subject.magnetoelectric(L) for L in sizes], 3)
+    bulk = ab.magnetoelectric(subject.model(), J, 1e-5)
+    scale = np.abs(blocks).max()
+    np.testing.assert_allclose(bulk.total.values, blocks, rtol=0, atol=3e-3 * scale)
+    assert np.abs(bulk.chern_simons).max() > 0.01 * scale
