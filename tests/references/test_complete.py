@@ -141,3 +141,25 @@ def test_inversion_forbids_magnetoelectricity():
     model = ab.TightBinding(general_model.lattice, np.zeros((4, 3)), even)
     response = ab.magnetoelectric(model, 2, 1e-6)
     assert np.abs(response.total).max() < 1e-14
+
+
+@pytest.mark.parametrize(
+    ("dimension", "occupied", "cells"), [(2, 1, [6, 7, 8, 9]), (2, 2, [6, 7, 8, 9]), (3, 1, [2, 3, 4, 5])]
+)
+def test_flakes_in_an_electric_field(dimension, occupied, cells):
+    model = general(np.random.default_rng(dimension), 3, occupied, dimension=dimension).cycle.at(0.3)
+    flakes = ab.finite.magnetoelectric(model, occupied, cells)
+    bulk = ab.magnetoelectric(model, occupied, 1e-8)
+    scale = np.abs(bulk.total).max()
+    assert flakes.error.max() < (1e-8 if dimension == 2 else 0.05) * scale
+    off = np.abs(flakes.total - bulk.total)
+    assert (off < 5 * flakes.error + 1e-9 * scale).all()
+
+
+def test_flakes_in_a_field_and_their_origin():
+    model = general(np.random.default_rng(0), 3, 1).cycle.at(0.3)
+    moved = ab.TightBinding(model.lattice, model.positions + 5.0, model.hoppings)
+    here, there = (ab.finite.magnetoelectric(m, 1, 6).total.values for m in (model, moved))
+    np.testing.assert_allclose(there, here, rtol=0, atol=1e-12 * np.abs(here).max())
+    with pytest.raises(ab.AdiablochError, match="expected 2D or 3D"):
+        ab.finite.magnetoelectric(ab.models.rice_mele(0.1, 0.3), 1, 4)

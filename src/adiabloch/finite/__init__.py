@@ -6,6 +6,7 @@ than the bulk, as 1/L, or need a gap on their edges too: they are for checking, 
 """
 
 from adiabloch.finite.flake import pumped_magnetization
+from adiabloch.finite.magnetoelectric import magnetoelectric
 from adiabloch.finite.ribbon import ribbon_magnetization
 
-__all__ = ["pumped_magnetization", "ribbon_magnetization"]
+__all__ = ["magnetoelectric", "pumped_magnetization", "ribbon_magnetization"]

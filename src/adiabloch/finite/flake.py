@@ -115,9 +115,9 @@ def pumped_magnetization(
     """
     started = time.perf_counter()
     occupied = checked_arguments(cycle, occupied, (2, 3))
-    sizes = _sizes(cells)
+    sizes = flake_sizes(cells)
     theta = circle(theta_count(cycle, theta_samples))
-    flakes = [_flake(cycle, occupied, size, shape) for size in sizes]
+    flakes = [cut(cycle, occupied, size, shape) for size in sizes]
     densities, gaps = _evaluated(flakes, theta, crystal_gap(cycle, occupied), executor, progress)
     by_size = densities.mean(axis=1)
     total, spread = extrapolated(np.array(sizes), by_size, cycle.lattice.dimension)
@@ -203,7 +203,8 @@ def _cross(place: Float, step: Float, *, a: int, b: int, measure: float) -> Floa
     return result
 
 
-def _sizes(cells: int | Sequence[int]) -> list[int]:
+def flake_sizes(cells: int | Sequence[int]) -> list[int]:
+    """Sizes of flakes, one or several in ascending order."""
     given = list(cells) if np.iterable(cells) else [cells]
     whole = all(isinstance(size, (int, np.integer)) and size >= 1 for size in given)
     if not given or not whole or any(b <= a for a, b in pairwise(given)):
@@ -211,7 +212,8 @@ def _sizes(cells: int | Sequence[int]) -> list[int]:
     return [int(size) for size in given]
 
 
-def _flake(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
+def cut(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
+    """Cut a flake out of a crystal."""
     if shape == "parallelogram":
         cells, orbitals = _parallelogram(cycle, size)
     elif shape == "hexagon":

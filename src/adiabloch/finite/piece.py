@@ -108,6 +108,41 @@ class Piece:
             magnitudes.append(2.0 * _norm(operator) * _norm(change))
         return Pumped(np.stack(values, axis=-1), np.stack(magnitudes, axis=-1), energies)
 
+    def polarized(self, theta: float, occupied: int, operators: list[Weights]) -> tuple[Float, Float]:
+        r"""Return what an electric field adds to the expectation values of operators on an open piece.
+
+        To first order in H - e E.r an occupied level v becomes
+        :math:`|v\rangle + \sum_c |c\rangle \langle c | e E \cdot r | v \rangle / (E_c - E_v)`, c empty.
+
+        Parameters
+        ----------
+        theta : float
+        occupied : int
+            Number of occupied levels.
+        operators : list of callable
+            As their `Weights`.
+
+        Returns
+        -------
+        values : float array, shape (operators, d)
+            By component of the field, in units of e.
+        energies : float array, shape (S,)
+        """
+        phase = np.array([theta])
+        H, _, _ = self._elements(phase, phase)
+        (energies,), (states,) = eigh_batch(self._matrix(H))
+        o, c = states[:, :occupied], states[:, occupied:]
+        r = self._positions(phase)[0]
+        gaps = energies[occupied:, None] - energies[:occupied]
+        changes = [(dagger(c) @ (x[:, None] * o)) / gaps for x in r.T]
+        rows, columns = np.divmod(self._series[0], self.size)
+        midpoints, bonds = 0.5 * (r[rows] + r[columns]), r[columns] - r[rows]
+        values = []
+        for w in operators:
+            between = dagger(o) @ (self._matrix(1j * w(midpoints, bonds) * H)[0] @ c)
+            values.append([2.0 * (between * change.T).real.sum() for change in changes])
+        return np.array(values), energies
+
     @cached_property
     def _series(self) -> tuple[Integer, Complex, Integer]:
         """Flat indices of the matrix elements; their series in H, dH/dtheta and the wound H; its frequencies.

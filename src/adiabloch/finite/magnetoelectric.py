@@ -1,0 +1,123 @@
+"""The orbital magnetoelectric response of open flakes, extrapolated in their size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.finite.flake import PLANES, Flake, Shape, cut, extrapolated, flake_sizes
+from adiabloch.finite.sampling import CLOSED, closed_edges, crystal_gap
+from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.running import run, workers
+from adiabloch.models.cycle import Cycle
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.responses.evaluation import checked_model, checked_occupied
+from adiabloch.responses.results import labelled
+
+if TYPE_CHECKING:
+    import xarray
+
+UNIT = "e^2"
+
+
+def magnetoelectric(
+    model: TightBinding,
+    occupied: int,
+    cells: int | Sequence[int],
+    *,
+    shape: Shape = "parallelogram",
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    r"""Orbital magnetization of open flakes in an electric field, by brute force.
+
+    .. math:: \frac{\partial M_i}{\partial E_j} = \frac{1}{V}\, 2 \mathrm{Re} \sum_{vc}
+              \frac{\langle v | \hat m_i | c \rangle \langle c | e r_j | v \rangle}{E_c - E_v},
+              \qquad \hat m = \frac{e}{2}\, r \times v, \quad v = i [H, r]
+
+    with v occupied and c empty levels of the flake, V its area or volume.
+
+    Parameters
+    ----------
+    model : TightBinding
+        In two or three dimensions; insulating, as are the edges of the flakes.
+    occupied : int
+        Number of occupied bands of the crystal; as many levels a cell of the flake.
+    cells : int or sequence of int
+        Size L of the flake, or several to extrapolate from.
+    shape, executor, progress
+        As in `adiabloch.finite.pumped_magnetization`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `field` ("x", "y") in 2D, where the moment is that along z; in 3D over `component` and
+        `field`. In units of e^2 (over hbar), moment per area or volume and field. `by_size` and `gap` over `cells`:
+        what each size gave, and its gap. With a single size nothing is extrapolated and `error` is NaN.
+
+    Raises
+    ------
+    InvalidArgumentError
+        An argument out of range, a shape that does not suit the lattice.
+    GapClosedError
+        States on the edges cross the gap.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> import numpy as np
+    >>> model = ab.TightBinding(np.eye(2), [[0, 0], [0.3, 0.1]], {(0, 0): [[1, 0.1j], [-0.1j, -1]],
+    ...     (1, 0): [[0.1, 0.2], [0.05j, 0.1]], (0, 1): [[0, 0.1j], [0.2, 0.3]]})
+    >>> flakes = ab.finite.magnetoelectric(model, occupied=1, cells=[5, 6, 7, 8])
+    >>> bulk = ab.magnetoelectric(model, occupied=1)
+    >>> bool((abs(flakes.total - bulk.total) < flakes.error + bulk.error).all())
+    True
+    """
+    started = time.perf_counter()
+    model = checked_model(model, (2, 3), "a one-dimensional crystal has no orbital magnetization")
+    occupied = checked_occupied(model, occupied)
+    sizes = flake_sizes(cells)
+    # a model at rest is a cycle too
+    still = Cycle([model] * 4)
+    flakes = [cut(still, occupied, size, shape) for size in sizes]
+    crystal, d = crystal_gap(still, occupied), model.lattice.dimension
+    with ProgressBar("flakes", progress) as bar, workers(executor) as pool:
+        bar.stage(f"{len(flakes)} sizes", len(flakes))
+        values, gaps = [], []
+        for flake, (tensor, gap) in zip(flakes, run(pool, _measured, flakes), strict=True):
+            if gap <= CLOSED * crystal:
+                raise closed_edges(flake.name, gap, crystal, (), 0.0)
+            values.append(tensor)
+            gaps.append(gap)
+            bar.advance(1)
+    # in 2D the one row of the tensor is the result
+    by_size = np.array(values) if d == 3 else np.array(values)[:, 0]
+    total, error = extrapolated(np.array(sizes), by_size.reshape(len(sizes), -1), d)
+    dims = ["component", "field"] if d == 3 else ["field"]
+    per = "area" if d == 2 else "volume"
+    axes = ["x", "y", "z"][:d]
+    return labelled(
+        {
+            "total": (dims, total.reshape(by_size.shape[1:]), UNIT, f"orbital moment per {per} and electric field"),
+            "error": (dims, error.reshape(by_size.shape[1:]), UNIT, "error bar"),
+            "by_size": (["cells", *dims], by_size, UNIT, f"orbital moment per {per} and field of each flake"),
+            "gap": (["cells"], np.array(gaps), "energy", "smallest gap of each flake"),
+        },
+        {"field": axes, "cells": sizes} | ({"component": axes} if d == 3 else {}),
+        model=model.digest,
+        occupied=occupied,
+        shape=shape,
+        components="".join(PLANES[d]),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _measured(flake: Flake) -> tuple[Float, float]:
+    """Tensor and gap of one flake."""
+    tensor, E = flake.piece.polarized(0.0, flake.levels, flake.moments)
+    return tensor, float(E[flake.levels] - E[flake.levels - 1])
