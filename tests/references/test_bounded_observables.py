@@ -131,6 +131,134 @@ def test_stacked_layers_have_the_magnetoelectric_tensor_of_one(layer):
     np.testing.assert_allclose(flat[2, :2], ab.magnetoelectric(model, 2, 1e-9).total, rtol=1e-7)
 
 
+class Flake:
+    """A piece of L x L cells of a layer, open on all sides, as one big matrix."""
+
+    def __init__(self, model, heights, L):
+        n = model.size
+        cells = np.array([(a, b) for a in range(L) for b in range(L)])
+        flat = (cells @ model.lattice.vectors)[:, None, :] + model.positions
+        self.r = np.concatenate([flat, np.broadcast_to(heights[None, :, None], (L * L, n, 1))], -1).reshape(-1, 3)
+        H = np.zeros((L, L, n, L, L, n), complex)
+        for a, b in cells:
+            for (Ra, Rb), h in model.hoppings.items():
+                if 0 <= a + Ra < L and 0 <= b + Rb < L:
+                    H[a, b, :, a + Ra, b + Rb, :] += h
+        self.H = H.reshape(L * L * n, L * L * n)
+
+    def moments(self):
+        """The whole r x v/2 made Hermitian, v = i [H, r]: y v_z as well as z v_y."""
+        v = [1j * self.H * (x[None, :] - x[:, None]) for x in self.r.T]
+        mean = [0.5 * (x[None, :] + x[:, None]) for x in self.r.T]
+        return [0.5 * (mean[a] * v[b] - mean[b] * v[a]) for a, b in ((1, 2), (2, 0), (0, 1))]
+
+    def added(self, occupied, change):
+        """2 Re sum <v|m|psi1_v> for psi1 = sum_c |c> change(E_v, E_c, states v, states c)."""
+        E, u = np.linalg.eigh(self.H)
+        o, c = u[:, :occupied], u[:, occupied:]
+        psi = c @ change(E[None, :occupied], E[occupied:, None], o, c)
+        return [2 * (o.conj() * (m @ psi)).sum().real for m in self.moments()]
+
+
+def bulk_of(sizes, values):
+    """Leading coefficient of values that are quadratic in L: bulk, edges, corners."""
+    return np.linalg.solve(np.vander(sizes, 3).astype(float), np.reshape(values, (3, -1)))[0]
+
+
+def test_flakes_know_the_pumped_moments(layer):
+    """The moment r x v of open flakes, all of its terms, as in the definition."""
+    cycle, z = layer
+    sizes, thetas, step = [4, 5, 6], 2 * np.pi * np.arange(16) / 16, 1e-3
+
+    def moments(L):
+        total = np.zeros(3)
+        for theta in thetas:
+            H = {n: Flake(cycle.at(theta + n * step), z, L).H for n in (-2, -1, 1, 2)}
+            dH = (8 * (H[1] - H[-1]) - (H[2] - H[-2])) / (12 * step)
+
+            def moved(Ev, Ec, o, c, dH=dH):
+                return -1j * (c.conj().T @ dH @ o) / (Ec - Ev) ** 2
+
+            total += Flake(cycle.at(theta), z, L).added(2 * L * L, moved)
+        return total / len(thetas) / cycle.lattice.measure
+
+    flat = ab.pumped_inplane_magnetization(cycle, 2, z, 1e-9).total.values
+    upright = ab.pumped_magnetization(cycle, 2, 1e-9).total.values
+    found = bulk_of(sizes, [moments(L) for L in sizes])
+    assert np.abs(flat).max() > 1e-5
+    np.testing.assert_allclose(found, [*flat, *upright], rtol=0, atol=1e-7 * np.abs(flat).max())
+
+
+def test_flakes_know_the_magnetoelectric_tensor(layer):
+    """Moments of open flakes in a field, H - e E.r to first order: nine elements, the axion's share among them."""
+    cycle, z = layer
+    model, sizes = cycle.at(0.4), [5, 6, 7]
+
+    def tensor(L):
+        flake = Flake(model, z, L)
+
+        def tilted(x):
+            return lambda Ev, Ec, o, c: (c.conj().T @ (x[:, None] * o)) / (Ec - Ev)
+
+        return np.array([flake.added(2 * L * L, tilted(x)) for x in flake.r.T]).T / model.lattice.measure
+
+    found = bulk_of(sizes, [tensor(L) for L in sizes]).reshape(3, 3)
+    expected = ab.layer_magnetoelectric(model, 2, z, 1e-9).total.values
+    assert np.abs(expected).min() > 1e-7
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+
+
+def test_a_pump_along_the_layer_has_no_moment():
+    """A Thouless pump: its current has a moment that moves with the origin of the heights, so it is refused."""
+
+    def snapshot(theta):
+        bond = 1 + 0.5 * np.cos(theta)
+        home = np.array([[0.6 * np.sin(theta), bond], [bond, -0.6 * np.sin(theta)]])
+        away = np.array([[0, 0], [2 - bond, 0]])
+        return ab.TightBinding(np.eye(2), [[0, 0], [0.5, 0]], {(0, 0): home, (1, 0): away, (0, 1): 0.05 * np.eye(2)})
+
+    with pytest.raises(ab.errors.ObstructedError, match="origin of the heights") as caught:
+        ab.pumped_inplane_magnetization(ab.Cycle.from_function(snapshot, 8), 1, [0.0, 0.3])
+    assert caught.value.chern_numbers == {("kx", "theta"): -1}
+
+
+def test_a_hall_current_has_no_moment():
+    """A Chern insulator in a field, likewise; without a field it has one."""
+    model = ab.models.haldane(delta=0.5, t2=0.2, phi=0.35 * np.pi)
+    with pytest.raises(ab.errors.ObstructedError, match="kx, ky"):
+        ab.layer_magnetoelectric(model, 1, [0.0, 1.0])
+    assert np.isfinite(ab.inplane_magnetization(model, 1, [0.0, 1.0]).total).all()
+
+
+@pytest.mark.parametrize("dimension", [1, 3])
+def test_wires_and_solids(dimension):
+    """In any dimension: dO/dE_j = dP_j/dh for H - h O, and the first-order state of a slow change."""
+    rng = np.random.default_rng(dimension)
+    cycle = general(rng, 3, 1, dimension=dimension).cycle
+    operator = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+    operator, model, h = operator + operator.conj().T, cycle.at(0.2), 5e-4
+    found = ab.observable_response(model, 1, {"o": operator}, 1e-9).total.values[0]
+    home = (0,) * dimension
+    P = {}
+    for n in (-2, -1, 1, 2):
+        hoppings = {**model.hoppings, home: model.hoppings[home] - n * h * operator}
+        P[n] = ab.polarization(ab.TightBinding(model.lattice, model.positions, hoppings), 1, 1e-12).polarization.values
+    slope = (8 * (P[1] - P[-1]) - (P[2] - P[-2])) / (12 * h)
+    np.testing.assert_allclose(found, slope, rtol=0, atol=1e-6 * np.abs(slope).max())
+    # the first-order state by resolvents, at random points
+    points = rng.random((4, dimension + 1))
+    matrices = cycle.matrices(["theta"]).at(points)
+    frame = frame_of(matrices, ["theta"], {"o": operator})
+    for H, dH, shift in zip(
+        matrices[:, 0], matrices[:, 1], observable_shift(frame, 1, "theta", frame.derivative("o")), strict=True
+    ):
+        E, u = np.linalg.eigh(H)
+        G = np.linalg.pinv(E[0] * np.eye(3) - H)
+        state = u[:, 0]
+        first = -1j * (G @ G @ dH @ state)
+        assert 2 * (state.conj() @ operator @ first).real == pytest.approx(shift, rel=1e-9)
+
+
 def test_heights_have_no_origin(layer):
     cycle, z = layer
     model = cycle.at(0.4)
@@ -206,3 +334,17 @@ def test_pumped_observable_reverses_and_adds_up():
 def test_bad_operators(call, message):
     with pytest.raises(ab.AdiablochError, match=message):
         call(general(np.random.default_rng(0), 4, 2).cycle)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e4])
+def test_the_unit_of_energy_does_not_matter(unit):
+    """Expectation values know no energy denominators: neither does the rounding that is expected of them."""
+    rng = np.random.default_rng(9)
+    model = general(rng, 3, 1).cycle.at(0.1)
+    z = rng.normal(size=3)
+    other = ab.TightBinding(model.lattice, model.positions, {R: unit * h for R, h in model.hoppings.items()})
+    here, there = (ab.inplane_magnetization(m, 1, z, 1e-8) for m in (model, other))
+    np.testing.assert_allclose(there.total, unit * here.total, rtol=1e-7)
+    assert float(there.error[0]) < 1e-7 * np.abs(there.total).max()
+    density = ab.observable_density(other, 1, {"z": np.diag(z)}, 1e-8).total
+    np.testing.assert_allclose(density, ab.observable_density(model, 1, {"z": np.diag(z)}, 1e-8).total, rtol=1e-7)

@@ -57,7 +57,7 @@ def magnetoelectric(
     -------
     xarray.Dataset
         `total` and `error` over `field` ("x", "y") in 2D, where the moment is that along z; in 3D over `component` and
-        `field`. In units of e^2 (over hbar), moment per area or volume and field. `by_size` and `gap` over `cells`:
+        `field`. In units of e^2 (over hbar; in 2D times a length), moment per area or volume and field. `by_size` and `gap` over `cells`:
         what each size gave, and its gap. With a single size nothing is extrapolated and `error` is NaN.
 
     Raises
@@ -99,13 +99,13 @@ def magnetoelectric(
     by_size = np.array(values) if d == 3 else np.array(values)[:, 0]
     total, error = extrapolated(np.array(sizes), by_size.reshape(len(sizes), -1), d)
     dims = ["component", "field"] if d == 3 else ["field"]
-    per = "area" if d == 2 else "volume"
+    per, unit = ("area", f"{UNIT} length") if d == 2 else ("volume", UNIT)
     axes = ["x", "y", "z"][:d]
     return labelled(
         {
-            "total": (dims, total.reshape(by_size.shape[1:]), UNIT, f"orbital moment per {per} and electric field"),
-            "error": (dims, error.reshape(by_size.shape[1:]), UNIT, "error bar"),
-            "by_size": (["cells", *dims], by_size, UNIT, f"orbital moment per {per} and field of each flake"),
+            "total": (dims, total.reshape(by_size.shape[1:]), unit, f"orbital moment per {per} and electric field"),
+            "error": (dims, error.reshape(by_size.shape[1:]), unit, "error bar"),
+            "by_size": (["cells", *dims], by_size, unit, f"orbital moment per {per} and field of each flake"),
             "gap": (["cells"], np.array(gaps), "energy", "smallest gap of each flake"),
         },
         {"field": axes, "cells": sizes} | ({"component": axes} if d == 3 else {}),

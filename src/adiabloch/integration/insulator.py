@@ -50,6 +50,8 @@ class Insulator:
     factors : sequence of sequence of str
         The formula is a sum of products D^a D^b .../(energy differences)^order: one group of directions for each
         factor. This fixes which derivatives the frame carries and how much rounding to expect.
+    denominators : int, optional
+        How many energy differences each term is divided by; one for each factor by default.
     form : callable, optional
         What needs a smooth gauge: gauges of the groups -> values (P, outputs), added to those of the formula.
     trials : sequence of Trials, optional
@@ -64,6 +66,7 @@ class Insulator:
     groups: tuple[Group, ...]
     formula: Formula | None = None
     factors: tuple[tuple[Derivative, ...], ...] = ()
+    denominators: int | None = None
     form: Form | None = None
     trials: tuple[Trials, ...] = ()
     operators: Mapping[str, Complex] = field(default_factory=dict)
@@ -114,7 +117,8 @@ class Insulator:
         values, noise = np.zeros((len(gap), 1)), np.zeros(len(gap))
         if self.formula is not None:
             values = self.formula(frame)
-            noise = np.prod([self._strength(frame, group) / gap for group in self.factors], axis=0)
+            order = len(self.factors) if self.denominators is None else self.denominators
+            noise = np.prod([self._strength(frame, group) for group in self.factors], axis=0) / gap**order
         lows = {"gap": _low(gap, whole)}
         sharpness = (slopes / gap[:, None]).max(axis=0)
         if self.form is not None:

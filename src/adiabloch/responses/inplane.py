@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, checked
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import InvalidArgumentError, ObstructedError
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
@@ -40,6 +40,7 @@ from adiabloch.responses.evaluation import (
     facts,
     smooth_trials,
     unobstructed,
+    windings_of,
 )
 from adiabloch.responses.results import labelled
 
@@ -90,7 +91,7 @@ def inplane_magnetization(
     """
     effort = Effort(tolerance, limit, executor, progress)
     model = checked_model(model, (2,), WHY)
-    integrand = _integrand(model, occupied, heights, _equilibrium, ((Z,), K))
+    integrand = replace(_integrand(model, occupied, heights, _equilibrium, ((Z,), K)), denominators=0)
     return _labelled(integrand, effort, "in-plane magnetization", "e*energy", ["x", "y"], [])
 
 
@@ -118,6 +119,14 @@ def pumped_inplane_magnetization(
     -------
     xarray.Dataset
         `total` and `error` over `component` ("x", "y"): moment per area, in units of e*omega.
+
+    Raises
+    ------
+    ObstructedError
+        The cycle pumps charge along the layer (a Chern number of k and theta): the moment of a net current depends
+        on where z = 0 is.
+    InvalidArgumentError, GapClosedError, ToleranceNotReachedError
+        As for `adiabloch.pumped_magnetization`.
     """
     effort = Effort(tolerance, limit, executor, progress)
     cycle = checked_cycle(cycle, (2,), WHY)
@@ -125,8 +134,17 @@ def pumped_inplane_magnetization(
         raise InvalidArgumentError(
             "cycle: its orbitals move; expected fixed ones, or a 3D crystal that holds the layer"
         )
+    windings = windings_of(cycle, checked_occupied(cycle, occupied))
+    pumps = {directions: number for directions, number in windings.items() if number and THETA in directions}
+    if pumps:
+        raise ObstructedError(
+            f"pumped in-plane magnetization is not defined: the cycle pumps charge along the layer "
+            f"({described(pumps)}), and the moment of a net current depends on the origin of the heights",
+            chern_numbers=pumps,
+        )
     integrand = _integrand(cycle, occupied, heights, _pumped, ((Z,), K, (THETA,)))
-    return _labelled(integrand, effort, "pumped in-plane magnetization", "e*omega", ["x", "y"], [])
+    title = "pumped in-plane magnetization"
+    return _labelled(integrand, effort, title, "e*omega", ["x", "y"], [], chern_numbers=described(windings))
 
 
 def layer_magnetoelectric(
@@ -153,7 +171,14 @@ def layer_magnetoelectric(
     -------
     xarray.Dataset
         `total` and `error` over `component` and `field` ("x", "y", "z" each): dM_i/dE_j per area, in units of e^2 times
-        length (over hbar); row z in fields x and y is what `adiabloch.magnetoelectric` gives, in e^2.
+        length (over hbar). Row z in fields x and y is what `adiabloch.magnetoelectric` gives for the same model.
+
+    Raises
+    ------
+    ObstructedError
+        The bands have a Chern number: their Hall current makes the moment depend on where z = 0 is.
+    InvalidArgumentError, GapClosedError, BrokenGaugeError, ToleranceNotReachedError
+        As for `adiabloch.magnetoelectric`.
     """
     effort = Effort(tolerance, limit, executor, progress)
     model = checked_model(model, (2,), WHY)

@@ -71,7 +71,7 @@ def magnetoelectric(
     xarray.Dataset
         In 2D: `total` (dM_z/dE_i) and `error` over `field` ("x", "y"). In 3D, over `component` and `field`: `total`,
         `perturbative`, `chern_simons`, `error`; and `axion_angle`, theta modulo 2 pi, so that the diagonal of `total`
-        is defined modulo `quantum` = e^2/(2 pi hbar). Units e^2 (over hbar).
+        is defined modulo `quantum` = e^2/(2 pi hbar). Units e^2 (over hbar), in 2D times a length.
 
     Raises
     ------
@@ -234,10 +234,11 @@ def _response(
     total, perturbative = integral.value.reshape(2, len(names), len(k))
     error = np.full_like(total, error_bar(integral, model))
     if not three:
+        unit = f"{UNIT} length"
         return labelled(
             {
-                "total": (["field"], total[0], UNIT, "orbital moment per area and electric field, dM_z/dE"),
-                "error": (["field"], error[0], UNIT, "error bar"),
+                "total": (["field"], total[0], unit, f"{title}, per area"),
+                "error": (["field"], error[0], unit, "error bar"),
             },
             {"field": fields},
             **facts(integral, model, occupied, effort),
@@ -247,9 +248,9 @@ def _response(
     theta, quantum = 4 * np.pi**2 * chern_simons[0, 0], 1 / (2 * np.pi)
     return labelled(
         {
-            "total": (dims, total, UNIT, "orbital moment per volume and electric field, dM_i/dE_j"),
-            "perturbative": (dims, perturbative, UNIT, "perturbative part of dM_i/dE_j"),
-            "chern_simons": (dims, chern_simons, UNIT, "Chern-Simons part of dM_i/dE_j"),
+            "total": (dims, total, UNIT, title),
+            "perturbative": (dims, perturbative, UNIT, f"{title}, perturbative part"),
+            "chern_simons": (dims, chern_simons, UNIT, f"{title}, Chern-Simons part"),
             "error": (dims, error, UNIT, "error bar"),
             "axion_angle": ([], np.asarray(principal(theta)), "rad", "axion angle, modulo 2 pi"),
             "quantum": ([], np.asarray(quantum), UNIT, "what the diagonal of total is defined modulo"),

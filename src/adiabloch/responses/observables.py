@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -215,7 +216,7 @@ def observable_density(
     """
     effort = Effort(tolerance, limit, executor, progress)
     model = checked_model(model)
-    integrand = _integrand(model, checked_occupied(model, occupied), operators, _values, ((),))
+    integrand = replace(_integrand(model, checked_occupied(model, occupied), operators, _values, ((),)), denominators=0)
     return _labelled(integrand, effort, "observable density", "1", [])
 
 
@@ -224,12 +225,13 @@ def checked_operators(crystal: Model, operators: Mapping[str, ArrayLike]) -> dic
     if not isinstance(operators, Mapping) or not operators:
         raise InvalidArgumentError(f"operators: expected a mapping of names to matrices, got {operators!r}")
     n = crystal.size
-    taken = {*crystal.directions, "rx", "ry", "rz"}
+    taken = sorted({*crystal.directions, "rx", "ry", "rz"})
     for name in operators:
         if not isinstance(name, str) or name in taken:
-            raise InvalidArgumentError(f"operators: {name!r} is no name for one; expected a string not in {taken}")
+            wanted = f"a string other than {', '.join(taken)}"
+            raise InvalidArgumentError(f"operators: {name!r} is no name for one; expected {wanted}")
     matrices = {name: checked(matrix, f"operator {name!r}", (n, n), complex) for name, matrix in operators.items()}
-    return {name: hermitian(matrix[None], f"operator {name!r}")[0] for name, matrix in matrices.items()}
+    return {name: hermitian(matrix[None], f"operator {name!r}, matrix")[0] for name, matrix in matrices.items()}
 
 
 def _spins(crystal: Model, spin_operators: ArrayLike | None) -> dict[str, Complex]:
