@@ -37,13 +37,13 @@ test: $(VENV)/.dev  ## run the tests
 	$(BIN)/pytest --numprocesses auto
 
 lint: $(VENV)/.dev  ## style, formatting, spelling
-	$(BIN)/ruff check src tests docs examples
-	$(BIN)/ruff format --check src tests docs examples
-	$(BIN)/codespell src tests docs examples *.md
+	$(BIN)/ruff check src tests docs examples benchmarks
+	$(BIN)/ruff format --check src tests docs examples benchmarks
+	$(BIN)/codespell src tests docs examples benchmarks *.md
 
 format: $(VENV)/.dev  ## mend what a program can mend
-	$(BIN)/ruff check --fix src tests docs examples
-	$(BIN)/ruff format src tests docs examples
+	$(BIN)/ruff check --fix src tests docs examples benchmarks
+	$(BIN)/ruff format src tests docs examples benchmarks
 
 types: $(VENV)/.dev  ## strict types
 	$(BIN)/mypy

@@ -57,7 +57,8 @@ def magnetoelectric(
     -------
     xarray.Dataset
         `total` and `error` over `field` ("x", "y") in 2D, where the moment is that along z; in 3D over `component` and
-        `field`. In units of e^2 (over hbar; in 2D times a length), moment per area or volume and field. `by_size` and `gap` over `cells`:
+        `field`: moment per area or volume and field, in units of e^2 (over hbar; in 2D times a length). `by_size` and
+        `gap` over `cells`:
         what each size gave, and its gap. With a single size nothing is extrapolated and `error` is NaN.
 
     Raises

@@ -17,22 +17,39 @@ from adiabloch.geometry.bands import (
     metric_gradient,
     orbital_moment,
 )
-from adiabloch.geometry.chern import chern_number, chern_numbers
+from adiabloch.geometry.chern import chern_number, chern_numbers, second_chern_number
 from adiabloch.geometry.frame import Eigenframe, eigenframe
+from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form, smooth_gauge
 from adiabloch.geometry.induced import band_shift, band_shift_derivatives, occupied_shift
+from adiabloch.geometry.inhomogeneous import gradient_matrix, positional_shift
+from adiabloch.geometry.observables import expectation, observable_shift
+from adiabloch.geometry.occupied import group_curvature
+from adiabloch.geometry.trials import Trials, trial_orbitals
 
 __all__ = [
     "Eigenframe",
+    "SmoothGauge",
+    "Trials",
     "band_shift",
     "band_shift_derivatives",
     "chern_number",
     "chern_numbers",
+    "chern_simons_form",
     "connection",
     "curvature",
     "eigenframe",
+    "expectation",
+    "gradient_matrix",
+    "group_curvature",
     "interband_moment",
     "metric",
     "metric_gradient",
+    "observable_shift",
     "occupied_shift",
     "orbital_moment",
+    "positional_shift",
+    "second_chern_form",
+    "second_chern_number",
+    "smooth_gauge",
+    "trial_orbitals",
 ]
