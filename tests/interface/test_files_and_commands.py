@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -133,6 +134,49 @@ def test_import_is_quick_and_light():
         for _ in range(5)
     ]
     assert min(ratios) < 3
+
+
+def results():
+    """One of each kind of result."""
+    rng = np.random.default_rng(0)
+    solid, layer = (general(rng, 3, 1, dimension=d).cycle for d in (3, 2))
+    spin = np.array([np.diag(rng.normal(size=3)) for _ in range(3)])
+    yield ab.pumped_magnetization(layer, 1, 1e-2)
+    yield ab.pumped_magnetization(layer, 1, 1e-2, chern_simons=False)
+    yield ab.pumped_spin(layer, 1, spin, 1e-2)
+    yield ab.spin_magnetoelectric(layer.at(0.1), 1, spin, 1e-2)
+    yield ab.observable_density(layer.at(0.1), 1, {"a": spin[0]}, 1e-2)
+    yield ab.magnetoelectric(layer.at(0.1), 1, 1e-2)
+    yield ab.magnetoelectric(solid.at(0.1), 1, 1e-2)
+    yield ab.magnetic_polarization(solid.at(0.1), 1, 1e-2)
+    yield ab.axion_angle(solid.at(0.1), 1, 1e-2)
+    yield ab.polarization(solid.at(0.1), 1, 1e-2)
+    yield ab.pumped_charge(layer, 1)
+    yield ab.layer_magnetoelectric(layer.at(0.1), 1, [0.0, 0.1, 0.2], 1e-2)
+    yield ab.pumped_inplane_magnetization(layer, 1, [0.0, 0.1, 0.2], 1e-2)
+    yield ab.finite.magnetoelectric(layer.at(0.1), 1, [3, 4])
+
+
+def test_every_result_is_drawn_and_kept(tmp_path):
+    """A picture of each, and the same numbers and attributes out of a file."""
+    for number, result in enumerate(results()):
+        ax = ab.plot(result)
+        assert ax.has_data()
+        ax.figure.canvas.draw()
+        ab.io.save(result, tmp_path / f"{number}.nc")
+        again = ab.io.load(tmp_path / f"{number}.nc")
+        assert again.equals(result)
+        assert again.attrs["adiabloch"] == ab.__version__
+
+
+@pytest.mark.parametrize("call", [ab.pumped_magnetization, ab.pumped_spin], ids=["form", "operators"])
+def test_other_processes(call):
+    """Integrands with gauges and operators travel."""
+    cycle = ab.models.rotating_bonds(ab.models.rashba_honeycomb(delta=1.0, rashba=0.4, t1=0.1), 0.1)
+    with ProcessPoolExecutor(2) as pool:
+        there = call(cycle, 2, tolerance=1e-3, executor=pool)
+    here = call(cycle, 2, tolerance=1e-3)
+    np.testing.assert_array_equal(there.total, here.total)
 
 
 def test_plots():

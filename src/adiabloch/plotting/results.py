@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +21,8 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     result : xarray.Dataset
-        From `pumped_magnetization` (bars with error bars), `instantaneous_magnetization` (curves over the phase) or
-        `magnetization_map` (the lowest band's map).
+        A response with one dimension (bars with error bars) or two (a matrix with numbers), an axion angle (a dial),
+        `instantaneous_magnetization` (curves over the phase) or `magnetization_map` (the lowest band's map).
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
 
@@ -38,29 +39,81 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
     """
     if not hasattr(result, "variables"):
         raise InvalidArgumentError(f"plot: expected a result (an xarray.Dataset), got {type(result).__name__}")
-    for names, draw in ((("shift",), _map), (("perturbative", "theta"), _curve), (("total", "error"), _bars)):
-        if all(name in result.variables for name in names):
+    for fits, draw in DRAWINGS:
+        if fits(result):
             with look() as plt:
                 return draw(result, ax or plt.figure(figsize=(4.2, 3.2), layout="constrained").add_subplot())
     raise InvalidArgumentError(
         f"plot: do not know how to draw a dataset with {', '.join(map(str, result.variables))}; expected a result of "
-        "pumped_magnetization, instantaneous_magnetization or magnetization_map"
+        "a response, such as pumped_magnetization or magnetoelectric"
     )
 
 
+def _main(result: xarray.Dataset) -> str | None:
+    """The variable that a result is about."""
+    return next((name for name in ("total", "polarization", "charge") if name in result.data_vars), None)
+
+
+def _has_dimensions(result: xarray.Dataset, count: int) -> bool:
+    name = _main(result)
+    return name is not None and len(result[name].dims) == count
+
+
+def _label(variable: xarray.DataArray) -> str:
+    """What a variable is, and its unit as one reads it."""
+    unit = (
+        str(variable.attrs.get("units", "")).replace("omega", r"\omega").replace("hbar", r"\hbar").replace("*", r"\,")
+    )
+    words = unit.replace("length", r"\mathrm{length}").replace("energy", r"\mathrm{energy}").replace(" ", r"\,")
+    return f"{variable.attrs.get('long_name', variable.name)} (${words}$)"
+
+
 def _bars(result: xarray.Dataset, ax: Axes) -> Axes:
-    parts = [("perturbative", BLUE), ("chern_simons", GREY), ("total", RED)]
+    main = str(_main(result))
+    (dim,) = result[main].dims
+    parts = [("perturbative", BLUE), ("chern_simons", GREY), (main, RED)]
     parts = [(name, colour) for name, colour in parts if name in result and np.isfinite(result[name].values).any()]
-    place = np.arange(result.sizes["component"])
+    place = np.arange(result.sizes[dim])
     width = 0.8 / len(parts)
+    error = result.error.values if "error" in result else None
     for number, (name, colour) in enumerate(parts):
         at = place + (number - 0.5 * (len(parts) - 1)) * width
         label = name.replace("chern_simons", "Chern-Simons")
-        ax.bar(at, result[name].values, 0.9 * width, color=colour, label=label, yerr=result.error.values, ecolor=INK)
-    ax.set_xticks(place, [f"$M_{name}$" for name in result.component.values])
+        ax.bar(at, result[name].values, 0.9 * width, color=colour, label=label, yerr=error, ecolor=INK)
+    ax.set_xticks(place, [str(name) for name in result[dim].values])
     ax.axhline(0.0, color=INK, lw=0.7)
-    ax.set_ylabel(r"pumped magnetization ($e\omega$)")
-    ax.legend()
+    ax.set(xlabel=str(dim), ylabel=_label(result[main]))
+    if len(parts) > 1:
+        ax.legend()
+    return ax
+
+
+def _matrix(result: xarray.Dataset, ax: Axes) -> Axes:
+    tensor = result[str(_main(result))]
+    rows, columns = tensor.dims
+    largest = float(np.abs(tensor).max()) or 1.0
+    image = ax.imshow(tensor.values, cmap=DIVERGING, vmin=-largest, vmax=largest)
+    for (row, column), value in np.ndenumerate(tensor.values):
+        colour = "white" if abs(value) > 0.6 * largest else INK
+        ax.text(column, row, f"{value:.2g}", ha="center", va="center", color=colour)
+    ax.set_xticks(range(tensor.shape[1]), [str(name) for name in tensor[columns].values])
+    ax.set_yticks(range(tensor.shape[0]), [str(name) for name in tensor[rows].values])
+    ax.tick_params(length=0)
+    ax.set(xlabel=str(columns), ylabel=str(rows))
+    ax.figure.colorbar(image, ax=ax, label=_label(tensor))
+    return ax
+
+
+def _dial(result: xarray.Dataset, ax: Axes) -> Axes:
+    angle, turn = float(result.axion_angle), np.linspace(0, 2 * np.pi, 200)
+    ax.plot(np.cos(turn), np.sin(turn), color=GREY)
+    ax.plot([0, np.cos(angle)], [0, np.sin(angle)], "o-", color=RED, markevery=[1])
+    for place, label in ((0.0, "0"), (np.pi, r"$\pi$")):
+        ax.text(1.15 * np.cos(place), 1.15 * np.sin(place), label, ha="center", va="center")
+    ax.set(
+        aspect="equal", xlim=(-1.4, 1.4), ylim=(-1.2, 1.2), title=rf"axion angle $\theta = {angle / np.pi:.4g}\,\pi$"
+    )
+    ax.axis("off")
     return ax
 
 
@@ -82,3 +135,13 @@ def _map(result: xarray.Dataset, ax: Axes) -> Axes:
     ax.set(xlabel="$k_x$", ylabel="$k_y$", aspect="equal")
     ax.figure.colorbar(image, ax=ax, label=r"$\partial_B a^t$, lowest band")
     return ax
+
+
+DRAWINGS: tuple[tuple[Callable[[xarray.Dataset], bool], Callable[[xarray.Dataset, Axes], Axes]], ...] = (
+    (lambda result: "shift" in result.variables, _map),
+    (lambda result: {"perturbative", "theta"} <= set(result.variables), _curve),
+    (lambda result: _has_dimensions(result, 1), _bars),
+    (lambda result: _has_dimensions(result, 2), _matrix),
+    (lambda result: "axion_angle" in result.variables, _dial),
+)
+"""What a result must look like for each picture; the first that fits is drawn."""

@@ -166,7 +166,7 @@ def pumped_charge(cycle: Cycle, occupied: int) -> xarray.Dataset:
     charges = np.array([chern_number(cycle, occupied, (THETA, k)) for k in cycle.lattice.directions])
     return labelled(
         {
-            "charge": (["vector"], charges, UNIT, "charge pumped along each lattice vector in a period"),
+            "charge": (["vector"], charges, UNIT, "charge pumped in a period"),
             "dipole": (["component"], charges @ cycle.lattice.vectors, "e length", "dipole moment pumped in a period"),
         },
         {"vector": np.arange(len(charges)), "component": list(AXES[: len(charges)])},
