@@ -279,3 +279,20 @@ def test_gauge_of_orbitals_that_spread_over_cells():
         dF = (8 * (F[1] - F[-1]) - (F[2] - F[-2])) / (12 * h)
         expected = (1j * F[0].conj().swapaxes(1, 2) @ dF).real
         np.testing.assert_allclose(gauge.connection(direction).real, expected, atol=1e-7)
+
+
+def test_parameters_are_directions_too():
+    """A frame along parameters of a texture, whatever their names: the forms only know directions."""
+    cycle = general(np.random.default_rng(6), 4, 2).cycle
+    along = gauge_directions(cycle.directions)
+    frame = frame_of(cycle.matrices(along).at(np.random.default_rng(7).random((5, 3))), along)
+    renamed = Eigenframe(frame.energies, frame.states, {**frame.derivatives, ("w",): frame.derivatives[("theta",)]})
+    trials = np.eye(4)[:, :2] + 0j
+    forms = [
+        chern_simons_form(smooth_gauge(renamed, 2, trials, ("kx", "ky", name)), name, "kx", "ky")
+        for name in ("theta", "w")
+    ]
+    np.testing.assert_array_equal(forms[0], forms[1])
+    # odd under exchange of two directions
+    gauge = smooth_gauge(renamed, 2, trials, ("kx", "ky", "w"))
+    np.testing.assert_allclose(chern_simons_form(gauge, "kx", "w", "ky"), -forms[1], atol=1e-12)
