@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -25,8 +25,13 @@ from adiabloch.integration.progress import ProgressBar
 from adiabloch.models.crystal import Crystal
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.responses.results import labelled
+
+if TYPE_CHECKING:
+    import xarray
 
 Model = TightBinding | Cycle
+PER = {1: "length", 2: "area", 3: "volume"}
 LIMIT = 2**27
 """Points after which an integral gives up."""
 M = TypeVar("M", TightBinding, Cycle)
@@ -126,6 +131,33 @@ def facts(integral: Integral, crystal: Model, occupied: int, effort: Effort, **m
         **more,
         "seconds": time.perf_counter() - effort.started,
     }
+
+
+def measured(
+    integrand: Insulator,
+    effort: Effort,
+    *,
+    title: str,
+    unit: str,
+    coordinates: Mapping[str, Sequence[str]],
+    **more: object,
+) -> xarray.Dataset:
+    """Integrate and label: `total` and `error`, the outputs in the order of the coordinates, the last one fastest."""
+    crystal = integrand.crystal
+    assert isinstance(crystal, TightBinding | Cycle)
+    (occupied,) = integrand.groups
+    assert isinstance(occupied, int)
+    integral = evaluated(integrand, effort, title=title, unit=unit)
+    shape = tuple(len(labels) for labels in coordinates.values())
+    per = PER[crystal.lattice.dimension]
+    return labelled(
+        {
+            "total": ([*coordinates], integral.value.reshape(shape), unit, f"{title} per {per}"),
+            "error": ([*coordinates], np.full(shape, error_bar(integral, crystal)), unit, "error bar"),
+        },
+        {name: list(labels) for name, labels in coordinates.items()},
+        **facts(integral, crystal, occupied, effort, **more),
+    )
 
 
 def checked_occupied(crystal: Model, occupied: object) -> int:

@@ -35,14 +35,11 @@ from adiabloch.responses.evaluation import (
     checked_model,
     checked_occupied,
     described,
-    error_bar,
-    evaluated,
-    facts,
+    measured,
     smooth_trials,
     unobstructed,
     windings_of,
 )
-from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
     import xarray
@@ -50,6 +47,7 @@ if TYPE_CHECKING:
 Z = "z"
 """Name under which the frame carries the heights."""
 K = ("kx", "ky")
+PLANE = {"component": ["x", "y"]}
 WHY = "a layer, with the heights of its orbitals given apart"
 
 
@@ -92,7 +90,7 @@ def inplane_magnetization(
     effort = Effort(tolerance, limit, executor, progress)
     model = checked_model(model, (2,), WHY)
     integrand = replace(_integrand(model, occupied, heights, _equilibrium, ((Z,), K)), denominators=0)
-    return _labelled(integrand, effort, "in-plane magnetization", "e*energy", ["x", "y"], [])
+    return measured(integrand, effort, title="in-plane magnetization", unit="e*energy", coordinates=PLANE)
 
 
 def pumped_inplane_magnetization(
@@ -143,8 +141,8 @@ def pumped_inplane_magnetization(
             chern_numbers=pumps,
         )
     integrand = _integrand(cycle, occupied, heights, _pumped, ((Z,), K, (THETA,)))
-    title = "pumped in-plane magnetization"
-    return _labelled(integrand, effort, title, "e*omega", ["x", "y"], [], chern_numbers=described(windings))
+    title, numbers = "pumped in-plane magnetization", described(windings)
+    return measured(integrand, effort, title=title, unit="e*omega", coordinates=PLANE, chern_numbers=numbers)
 
 
 def layer_magnetoelectric(
@@ -189,10 +187,9 @@ def layer_magnetoelectric(
         form=_axion,
         trials=smooth_trials(model, (occupied,), trials),
     )
-    axes = ["x", "y", "z"]
-    return _labelled(
-        integrand, effort, "layer magnetoelectric response", "e^2", axes, axes, chern_numbers=described(windings)
-    )
+    axes, numbers = ["x", "y", "z"], described(windings)
+    title, coordinates = "layer magnetoelectric response", {"component": axes, "field": axes}
+    return measured(integrand, effort, title=title, unit="e^2 length", coordinates=coordinates, chern_numbers=numbers)
 
 
 def _integrand(
@@ -205,32 +202,6 @@ def _integrand(
     z: Complex = np.diag(checked(heights, "heights", (crystal.size,))).astype(np.complex128)
     bands = checked_occupied(crystal, occupied)
     return Insulator(crystal, (bands,), partial(formula, occupied=bands), factors, operators={Z: z})
-
-
-def _labelled(
-    integrand: Insulator,
-    effort: Effort,
-    title: str,
-    unit: str,
-    components: Sequence[str],
-    fields: Sequence[str],
-    **more: object,
-) -> xarray.Dataset:
-    crystal = integrand.crystal
-    assert isinstance(crystal, TightBinding | Cycle)
-    integral = evaluated(integrand, effort, title=title, unit=unit)
-    shape = (len(components), len(fields)) if fields else (len(components),)
-    dims = ["component", "field"] if fields else ["component"]
-    (bands,) = integrand.groups
-    assert isinstance(bands, int)
-    return labelled(
-        {
-            "total": (dims, integral.value.reshape(shape), unit, f"{title} per area"),
-            "error": (dims, np.full(shape, error_bar(integral, crystal)), unit, "error bar"),
-        },
-        {"component": list(components)} | ({"field": list(fields)} if fields else {}),
-        **facts(integral, crystal, bands, effort, **more),
-    )
 
 
 def _equilibrium(frame: Eigenframe, occupied: int) -> Float:

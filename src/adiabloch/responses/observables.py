@@ -27,17 +27,13 @@ from adiabloch.responses.evaluation import (
     checked_cycle,
     checked_model,
     checked_occupied,
-    error_bar,
-    evaluated,
-    facts,
+    measured,
 )
-from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
     import xarray
 
 SPIN = ("sx", "sy", "sz")
-PER = {1: "length", 2: "area", 3: "volume"}
 
 
 def pumped_spin(
@@ -123,7 +119,8 @@ def pumped_observable(
     cycle = checked_cycle(cycle)
     formula = partial(_shifts, drives=(THETA,))
     integrand = _integrand(cycle, checked_occupied(cycle, occupied), operators, formula, ((THETA,), ()))
-    return _labelled(integrand, effort, "pumped observable", "omega", [])
+    coordinates = {"observable": [*integrand.operators]}
+    return measured(integrand, effort, title="pumped observable", unit="omega", coordinates=coordinates)
 
 
 def spin_magnetoelectric(
@@ -189,7 +186,8 @@ def observable_response(
     k = model.lattice.directions
     formula = partial(_shifts, drives=k)
     integrand = _integrand(model, checked_occupied(model, occupied), operators, formula, (k, ()))
-    return _labelled(integrand, effort, "observable response", "e", [direction[1] for direction in k])
+    coordinates = {"observable": [*integrand.operators], "field": [direction[1] for direction in k]}
+    return measured(integrand, effort, title="observable response", unit="e", coordinates=coordinates)
 
 
 def observable_density(
@@ -217,7 +215,8 @@ def observable_density(
     effort = Effort(tolerance, limit, executor, progress)
     model = checked_model(model)
     integrand = replace(_integrand(model, checked_occupied(model, occupied), operators, _values, ((),)), denominators=0)
-    return _labelled(integrand, effort, "observable density", "1", [])
+    coordinates = {"observable": [*integrand.operators]}
+    return measured(integrand, effort, title="observable density", unit="1", coordinates=coordinates)
 
 
 def checked_operators(crystal: Model, operators: Mapping[str, ArrayLike]) -> dict[str, Complex]:
@@ -263,26 +262,6 @@ def _integrand(
         partial(formula, occupied=occupied, names=names),
         whole,
         operators=matrices,
-    )
-
-
-def _labelled(integrand: Insulator, effort: Effort, title: str, unit: str, fields: list[str]) -> xarray.Dataset:
-    """Integrate and label: over the observables, and the fields if there are any."""
-    crystal, names = integrand.crystal, list(integrand.operators)
-    assert isinstance(crystal, TightBinding | Cycle)
-    integral = evaluated(integrand, effort, title=title, unit=unit)
-    shape = (len(names), len(fields)) if fields else (len(names),)
-    values = integral.value.reshape(shape)
-    dims = ["observable", "field"] if fields else ["observable"]
-    (group,) = integrand.groups
-    assert isinstance(group, int)
-    return labelled(
-        {
-            "total": (dims, values, unit, f"{title} per {PER[crystal.lattice.dimension]}"),
-            "error": (dims, np.full(shape, error_bar(integral, crystal)), unit, "error bar"),
-        },
-        {"observable": names} | ({"field": fields} if fields else {}),
-        **facts(integral, crystal, group, effort),
     )
 
 
