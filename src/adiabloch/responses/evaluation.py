@@ -200,7 +200,7 @@ def checked_groups(crystal: Model, occupied: int, groups: Sequence[int] | None) 
     return tuple(itertools.pairwise(edges))
 
 
-def unobstructed(crystal: Model, groups: tuple[Group, ...], what: str) -> Windings:
+def unobstructed(crystal: Model, groups: tuple[Group, ...], what: str, remedy: str = "") -> Windings:
     """Chern numbers of the first group, all of them zero, as they are for the other groups.
 
     Raises
@@ -215,7 +215,7 @@ def unobstructed(crystal: Model, groups: tuple[Group, ...], what: str) -> Windin
             inside, _ = inside_outside(group, crystal.size)
             bands = "the occupied bands" if len(groups) == 1 else f"bands {inside.start} to {inside.stop - 1}"
             raise ObstructedError(
-                f"{what} is not defined: {bands} have {described(wound)}, which allows no smooth gauge",
+                f"{what} is not defined: {bands} have {described(wound)}, which allows no smooth gauge{remedy}",
                 chern_numbers=wound,
             )
     return windings[0]

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 UNIT = "e*omega"
 TITLE = "pumped magnetization"
 WHY = "a one-dimensional crystal has no orbital magnetization"
+REMEDY = "; chern_simons=False gives the perturbative part, which is defined"
 LEFT_OUT = "chern_simons and total were not asked for"
 TWO_BANDS = "two bands that do not wind: the Chern-Simons part is exactly zero"
 COMPLETE = "total and chern_simons are defined modulo the quantum"
@@ -130,7 +131,7 @@ def pumped_magnetization(
     names = components(cycle.lattice.dimension)
     form: dict[str, Any] = {}
     if chern_simons:
-        windings = unobstructed(cycle, parts, f"{TITLE}: the Chern-Simons part")
+        windings = unobstructed(cycle, parts, f"{TITLE}: the Chern-Simons part", REMEDY)
         orbitals, note = smooth_trials(cycle, parts, trials), COMPLETE
         # with two orbitals tr(A dA) can only wind (Hopf), and it does not if some state is met nowhere on the way
         if cycle.size == 2 and not cycle.orbitals_move and orbitals[0].overlap > BROKEN:
