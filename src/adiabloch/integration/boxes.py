@@ -1,0 +1,412 @@
+"""Adaptive boxes for metals: one pass over the zone serves all chemical potentials and temperatures.
+
+In each box the bands and what they contribute are interpolated by Chebyshev polynomials. The interpolant costs no
+further diagonalisation, so it can be looked at as finely as one likes: on small simplices with a sharp step at T = 0
+(extrapolated in their size), on Gauss points with the exact Fermi weights at T > 0. A box is halved until its error,
+the difference between two orders of interpolation and between two finenesses, is small for every wanted energy; and
+while a gap at the Fermi level is narrower than its nodes are apart, for there something may hide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from adiabloch.arrays import Float, Integer
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.integration import chebyshev
+from adiabloch.integration.fermi import REACH, Scan, Weight
+from adiabloch.integration.fermi_sea import FermiSea
+from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.running import run, workers
+from adiabloch.integration.simplices import on_simplices, steps_and_levels, volume
+from adiabloch.integration.thermal import ThermalGrid
+
+DEPTH = 14
+"""How often a box is halved at most."""
+CELLS = {1: 256, 2: 32, 3: 8}
+"""Simplices along each side of a box, by dimension."""
+GAUSS = {1: 256, 2: 48, 3: 16}
+"""Most Gauss points along each side; where the temperature needs more, the step is averaged instead."""
+
+@dataclass(frozen=True)
+class Rule:
+    """How a box is looked at."""
+
+    order: int
+    cells: int
+    gauss: int
+
+    @classmethod
+    def of(cls, dimension: int, tolerance: float) -> Rule:
+        """Higher orders where more is asked for."""
+        order = {1: 12, 2: 8, 3: 6}[dimension] if tolerance > 1e-8 else {1: 24, 2: 16, 3: 10}[dimension]
+        return cls(order, CELLS[dimension], GAUSS[dimension])
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """Integrals over the zone of all columns, for all temperatures and chemical potentials."""
+
+    value: Float
+    """(columns, S, M), means over the zone."""
+    error: Float
+    """(columns, S, M)."""
+    converged: np.ndarray
+    """(S, M): whether all columns are within the tolerance."""
+    points: int
+    boxes: int
+    exhausted: bool
+    """Whether the limit of points stopped it."""
+
+    def times(self, factor: float) -> Filled:
+        """The same integrals in another unit."""
+        return Filled(
+            self.value * factor, self.error * abs(factor), self.converged, self.points, self.boxes, self.exhausted
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Boxes of one size."""
+
+    corners: Float
+    """Lowest corners, (B, d)."""
+    side: float
+    depth: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    value: Float
+    """(B, columns, S, M)."""
+    error: np.ndarray
+    """(B, columns, S, M), single precision."""
+    hidden: np.ndarray
+    """(B,): whether something narrow may hide in the box."""
+    points: int
+
+
+def fill(
+    integrand: FermiSea,
+    scan: Scan,
+    *,
+    tolerance: float,
+    groups: Sequence[Sequence[int]],
+    limit: int = 2**27,
+    start: int = 4,
+    scale: float = 0.0,
+    executor: Executor | None = None,
+    progress: ProgressBar | None = None,
+) -> Filled:
+    """Integrate over the unit torus for all chemical potentials and temperatures.
+
+    Parameters
+    ----------
+    integrand : FermiSea
+    scan : Scan
+    tolerance : float
+        Relative accuracy, of the largest value of each group of columns anywhere in the scan.
+    groups : sequence of sequences of int
+        Columns of one kind, whose accuracy is measured against the largest of them.
+    limit : int
+        Largest number of points diagonalised.
+    start : int
+        Boxes along each axis to begin with.
+    scale : float
+        A natural size: values smaller than this need not be known to better than the tolerance times this.
+    executor : concurrent.futures.Executor, optional
+    progress : ProgressBar, optional
+
+    Returns
+    -------
+    Filled
+    """
+    bar = progress or ProgressBar("", visible=False)
+    d = integrand.dimension
+    rule = Rule.of(d, tolerance)
+    axis = np.arange(start) / start
+    corners = np.stack(np.meshgrid(*[axis] * d, indexing="ij"), -1).reshape(-1, d)
+    fresh = [_Batch(corners, 1.0 / start, 0)]
+    leaves = _Leaves(len(integrand.columns), scan.shape, d)
+    points = 0
+    with workers(executor) as pool:
+        while True:
+            tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
+            bar.stage(f"{len(leaves.side) + sum(len(t.corners) for t in tasks)} boxes", len(tasks))
+            for task, outcome in zip(tasks, run(pool, partial(_look, integrand, scan, rule), tasks), strict=True):
+                leaves.add(task, outcome)
+                points += outcome.points
+                bar.advance(1)
+            value, error = leaves.value.sum(axis=0), leaves.error.sum(axis=0, dtype=float)
+            largest = np.zeros(len(value))
+            for group in groups:
+                largest[[*group]] = np.abs(value[[*group]]).max()
+            noise = np.finfo(float).eps * np.abs(leaves.value).sum(axis=0).max(axis=(1, 2)) * 16
+            allowed = np.maximum(tolerance * np.maximum(largest, scale), noise)[:, None, None]
+            converged = (error <= allowed).all(axis=0)
+            doubtful = leaves.doubtful(allowed)
+            exhausted = points + doubtful.sum() * (2 * rule.order) ** d > limit
+            if not doubtful.any() or exhausted:
+                error = error + np.finfo(float).eps * np.abs(leaves.value).sum(axis=0)
+                return Filled(value, error, converged, points, len(leaves.side), bool(exhausted))
+            fresh = leaves.halve(doubtful)
+
+
+class _Leaves:
+    """The boxes that cover the zone, each with its share of the integrals and of the error."""
+
+    def __init__(self, columns: int, shape: tuple[int, int], dimension: int) -> None:
+        self.corners = np.zeros((0, dimension))
+        self.side, self.depth = np.zeros(0), np.zeros(0, dtype=int)
+        self.value = np.zeros((0, columns, *shape))
+        self.error = np.zeros((0, columns, *shape), dtype=np.float32)
+        self.hidden = np.zeros(0, dtype=bool)
+
+    def add(self, batch: _Batch, outcome: _Outcome) -> None:
+        count = len(batch.corners)
+        self.corners = np.concatenate([self.corners, batch.corners])
+        self.side = np.concatenate([self.side, np.full(count, batch.side)])
+        self.depth = np.concatenate([self.depth, np.full(count, batch.depth)])
+        self.value = np.concatenate([self.value, outcome.value])
+        self.error = np.concatenate([self.error, outcome.error])
+        self.hidden = np.concatenate([self.hidden, outcome.hidden])
+
+    def doubtful(self, allowed: Float) -> np.ndarray:
+        """Boxes to halve: those that hide something, and the worst until the rest is good enough."""
+        relative = self.error / np.maximum(allowed, np.finfo(float).tiny)
+        wrong = relative.sum(axis=0) > 1
+        # half of what is allowed is left for the boxes that stay
+        worst = np.where(wrong, relative, 0).reshape(len(relative), -1).max(axis=1)
+        order = np.argsort(worst)
+        rest = np.cumsum(relative[order].reshape(len(order), -1)[:, wrong.ravel()], axis=0)
+        keep = np.ones(len(order), dtype=bool)
+        if rest.shape[1]:
+            keep = np.empty(len(order), dtype=bool)
+            keep[order] = (rest <= 0.5).all(axis=1)
+        return (~keep | self.hidden) & (self.depth < DEPTH)
+
+    def halve(self, which: np.ndarray) -> list[_Batch]:
+        """Take these boxes out and return their halves, box sizes apart."""
+        d = self.corners.shape[1]
+        offsets = np.stack(np.meshgrid(*[[0.0, 0.5]] * d, indexing="ij"), -1).reshape(-1, d)
+        batches = []
+        for depth in np.unique(self.depth[which]):
+            here = which & (self.depth == depth)
+            side = float(self.side[here][0])
+            halves = (self.corners[here][:, None] + side * offsets).reshape(-1, d)
+            batches.append(_Batch(halves, side / 2, int(depth) + 1))
+        for name in ("corners", "side", "depth", "value", "error", "hidden"):
+            setattr(self, name, getattr(self, name)[~which])
+        return batches
+
+
+def _parts(batch: _Batch, points: int, nodes: int) -> Iterator[_Batch]:
+    """Cut a batch into tasks."""
+    size = max(points // nodes, 1)
+    for first in range(0, len(batch.corners), size):
+        yield _Batch(batch.corners[first : first + size], batch.side, batch.depth)
+
+
+def _look(integrand: FermiSea, scan: Scan, rule: Rule, batch: _Batch) -> _Outcome:
+    """Evaluate boxes: shares of all integrals, their errors, and whether something may hide."""
+    d, order, boxes = integrand.dimension, rule.order, len(batch.corners)
+    node = 0.5 * (chebyshev.nodes(order) + 1)
+    grid = np.stack(np.meshgrid(*[node] * d, indexing="ij"), -1).reshape(-1, d)
+    points = (batch.corners[:, None] + batch.side * grid).reshape(-1, d)
+    frame = integrand.frame(points)
+    size = frame.energies.shape[1]
+    energies = frame.energies.reshape(boxes, -1, size)
+    # how much an energy may differ between a node and its surroundings
+    margin = 2.0 * np.ptp(energies, axis=1) / order
+    seen = _edges_seen(energies, margin, scan)
+    edges = [int(c) + 1 for c in np.flatnonzero(seen.any(axis=0))]
+    sea, surface = integrand.band_values(frame, edges)
+    sea = _without(sea.reshape(boxes, order**d, size, sea.shape[-1]), seen)
+    hidden = _hidden(integrand, frame, energies, seen, scan, batch.side * _spacing(order))
+    functions = np.concatenate(
+        [energies[..., None], sea, surface.reshape(boxes, order**d, size, surface.shape[-1])], axis=3
+    ).transpose(0, 2, 3, 1)
+    coefficients = chebyshev.along_each(
+        chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d
+    )
+    shares = _Shares(integrand, scan, rule, coefficients, energies.min(axis=1) - margin, energies.max(axis=1) + margin)
+    value, error = shares.all()
+    part = batch.side**d
+    return _Outcome(part * value, (part * error).astype(np.float32), hidden, len(points))
+
+
+def _spacing(order: int) -> float:
+    """Largest distance between neighbouring nodes, in units of the side."""
+    return float(np.abs(np.diff(chebyshev.nodes(order))).max() / 2)
+
+
+def _edges_seen(energies: Float, margin: Float, scan: Scan) -> np.ndarray:
+    """Which numbers c of filled bands, 1 to N, some wanted (mu, T) makes out somewhere in the box; (B, N)."""
+    low = energies - margin[:, None]
+    high = np.full_like(energies, np.inf)
+    high[..., :-1] = energies[..., 1:] + margin[:, None, 1:]
+    return scan.touched(low, high).any(axis=1)
+
+
+def _without(sea: Float, seen: np.ndarray) -> Float:
+    """Leave out edges that are not seen in a box, though they are elsewhere in the batch."""
+    if seen.all() or not sea.shape[-1]:
+        return sea
+    filled = np.cumsum(sea, axis=2)
+    filled *= seen[:, None, :, None]
+    filled[:, :, 1:] -= filled[:, :, :-1].copy()
+    return filled
+
+
+def _hidden(
+    integrand: FermiSea, frame: Eigenframe, energies: Float, seen: np.ndarray, scan: Scan, spacing: float
+) -> np.ndarray:
+    """Whether a gap at the Fermi level, in a box, is narrower than what it may change between two nodes."""
+    boxes, nodes, size = energies.shape
+    if size == 1 or not seen[:, :-1].any():
+        return np.zeros(boxes, dtype=bool)
+    slopes = integrand.edge_slopes(frame).reshape(boxes, nodes, size - 1, -1).sum(axis=3)
+    gaps = np.diff(energies, axis=2)
+    # a temperature blurs what is narrower
+    blurred = np.maximum(gaps, 0.5 * scan.temperatures.min())
+    return ((spacing * slopes > blurred).any(axis=1) & seen[:, :-1]).any(axis=1)
+
+
+@dataclass(eq=False)
+class _Shares:
+    """Integrals of interpolated bands over unit boxes.
+
+    A band whose energies stay clear of all that is wanted counts as a whole; others are cut at the Fermi level.
+    """
+
+    integrand: FermiSea
+    scan: Scan
+    rule: Rule
+    coefficients: Float
+    """(B, N, 1 + J + K, order, ..., order): energies, sea, surface."""
+    lower: Float
+    upper: Float
+    """What the energies stay within, (B, N)."""
+
+    def all(self) -> tuple[Float, Float]:
+        """Values and errors, (B, columns, S, M)."""
+        shape = (len(self.lower), len(self.integrand.columns), *self.scan.shape)
+        value, error = np.zeros(shape), np.zeros(shape)
+        for s, kT in enumerate(self.scan.temperatures):
+            first = np.searchsorted(self.scan.potentials, self.lower - REACH * kT, side="left")
+            last = np.searchsorted(self.scan.potentials, self.upper + REACH * kT, side="right")
+            cut = last > first
+            whole, off = self._whole(first, ~cut)
+            value[:, :, s] += whole
+            error[:, :, s] += np.abs(off)
+            if cut.any():
+                box, band = np.nonzero(cut)
+                part, off = self._cut(self.coefficients[box, band], box, kT, self.upper[cut] - self.lower[cut])
+                value[:, :, s] += part
+                error[:, :, s] += off
+        return value, error
+
+    @property
+    def _dimension(self) -> int:
+        return self.integrand.dimension
+
+    @property
+    def _seas(self) -> int:
+        """Number of outputs of the sea."""
+        return 1 + max((c.output for c in self.integrand.columns if not c.at_surface), default=-1)
+
+    def _truncated(self, coefficients: Float) -> Float:
+        """The interpolant of lower order."""
+        less = (slice(None),) * (coefficients.ndim - self._dimension)
+        return coefficients[less + (slice(0, self.rule.order - 2),) * self._dimension]
+
+    def _whole(self, first: Integer, which: np.ndarray) -> tuple[Float, Float]:
+        """Bands below all wanted energies from number `first` on; their share, and its change with the order."""
+        boxes, count = len(first), len(self.scan.potentials)
+        column = np.where(which, first, count) + (count + 1) * np.arange(boxes)[:, None]
+        result = np.zeros((2, boxes, len(self.integrand.columns), count))
+        for version, here in enumerate((self.coefficients, self._truncated(self.coefficients))):
+            mean = here
+            for _ in range(self._dimension):
+                mean = mean @ chebyshev.means(here.shape[-1])
+            for c, kind in enumerate(self.integrand.columns):
+                if kind.weight == "filled":
+                    sums = np.bincount(column.ravel(), mean[:, :, 1 + kind.output].ravel(), boxes * (count + 1))
+                    result[version, :, c] = np.cumsum(sums.reshape(boxes, -1), axis=1)[:, :count]
+        return result[0], result[0] - result[1]
+
+    def _cut(self, coefficients: Float, owner: Integer, kT: float, span: Float) -> tuple[Float, Float]:
+        """Bands cut at the Fermi level, smoothly if Gauss points resolve the temperature; value and error."""
+        if kT > 0:
+            points = max(self.rule.order, math.ceil(1.5 * float(span.max()) / kT) + 4)
+            if points <= self.rule.gauss:
+                fine = self._smooth(coefficients, owner, kT, points)
+                coarse = self._smooth(self._truncated(coefficients), owner, kT, max(3 * points // 4, 3))
+                return fine, np.abs(fine - coarse)
+        finest = self.rule.cells
+        fine, middle, coarse = (self._sharp(coefficients, owner, kT, finest // n) for n in (1, 2, 4))
+        rough = self._sharp(self._truncated(coefficients), owner, kT, finest // 2)
+        # the error of linear interpolation goes with the square of the size
+        value, before = fine[0] + (fine[0] - middle[0]) / 3, middle[0] + (middle[0] - coarse[0]) / 3
+        return value, np.abs(value - before) + np.abs(middle[0] - rough[0]) + np.abs(fine[1])
+
+    def _smooth(self, coefficients: Float, owner: Integer, kT: float, points: int) -> Float:
+        """Exact Fermi weights on Gauss points, (B, columns, M)."""
+        boxes, count, d = len(self.lower), len(self.scan.potentials), self._dimension
+        to_points, weight = chebyshev.gauss(coefficients.shape[-1], points)
+        values = chebyshev.along_each(to_points, coefficients, d).reshape(*coefficients.shape[:2], -1)
+        measure = weight
+        for _ in range(d - 1):
+            measure = np.multiply.outer(measure, weight)
+        masses = (values[:, 1:] * measure.ravel()).swapaxes(0, 1).reshape(coefficients.shape[1] - 1, -1)
+        grid = ThermalGrid(self.scan.potentials, kT)
+        table, below = grid.shared(values[:, 0].ravel(), masses, np.repeat(owner, values.shape[-1]), boxes)
+        result = np.zeros((boxes, len(self.integrand.columns), count))
+        for source, members in self._by_source():
+            for c, sums in zip(members, grid.summed(table[source], [self._kind(c) for c in members]), strict=True):
+                result[:, c] = sums + (below[source] if self._kind(c) == "filled" else 0.0)
+        return result
+
+    def _sharp(self, coefficients: Float, owner: Integer, kT: float, cells: int) -> tuple[Float, Float]:
+        """Steps on simplices, averaged over the thermal window if T > 0; (B, columns, M), and error of the average."""
+        boxes, count, d = len(self.lower), len(self.scan.potentials), self._dimension
+        grid = ThermalGrid(self.scan.potentials, kT) if kT else None
+        levels = grid.energies if grid else self.scan.potentials
+        tables = np.zeros((coefficients.shape[1] - 1, boxes, len(levels)))
+        share = volume(d) / cells**d
+        for first in range(0, len(coefficients), 64):
+            here = chebyshev.along_each(
+                chebyshev.uniform(coefficients.shape[-1], cells), coefficients[first : first + 64], d
+            )
+            corners = [on_simplices(here[:, number]) for number in range(here.shape[1])]
+            inside = np.repeat(owner[first : first + 64], corners[0].shape[2])
+            flat = np.stack(corners).reshape(len(corners), d + 1, -1)
+            tables += share * steps_and_levels(
+                flat[0], flat[1 : 1 + self._seas], flat[1 + self._seas :], inside, boxes, levels
+            )
+        result, error = np.zeros((2, boxes, len(self.integrand.columns), count))
+        for source, members in self._by_source():
+            for c in members:
+                heat = self._kind(c) in ("entropy", "heat")
+                if grid:
+                    result[:, c], error[:, c] = grid.averaged(tables[source], heat=heat)
+                elif not heat:
+                    result[:, c] = tables[source]
+        return result, error
+
+    def _kind(self, column: int) -> Weight:
+        return self.integrand.columns[column].weight
+
+    def _by_source(self) -> Iterator[tuple[int, list[int]]]:
+        """Columns that weigh one and the same function, with its number."""
+        for at_surface in (False, True):
+            outputs = sorted({c.output for c in self.integrand.columns if c.at_surface is at_surface})
+            for output in outputs:
+                members = [c for c, k in enumerate(self.integrand.columns) if (k.at_surface, k.output) == (at_surface, output)]
+                yield output + (self._seas if at_surface else 0), members

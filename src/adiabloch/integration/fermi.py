@@ -1,0 +1,90 @@
+r"""What a temperature makes of the levels: four weights, all averages of steps and levels over -f'.
+
+With the Fermi function f and x = (E - mu)/kT,
+
+.. math:: \int (-f'(\eta))\, \{\theta, \delta\}(\eta - E)\, d\eta = \{f, -f'\}, \qquad
+          \int (-f'(\eta))\, (\eta - \mu)\, \{\theta, \delta\}(\eta - E)\, d\eta = \{T s, -(E - \mu) f'\},
+
+so whatever is known of the ground state at every Fermi level is known at every temperature, with or without the heat
+eta - mu that each level carries. T s = (E - mu) f - g is the entropy of a level times the temperature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Float, checked
+from adiabloch.errors import InvalidArgumentError
+
+Weight = Literal["filled", "entropy", "level", "heat"]
+"""f, T s for what counts in the whole sea; -f', -(E - mu) f' for what counts at the Fermi surface."""
+
+REACH = 37.0
+"""f and 1 - f are below machine precision this many kT away."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """Chemical potentials and temperatures wanted, all of them from one pass over the zone."""
+
+    potentials: Float
+    """(M,), ascending."""
+    temperatures: Float
+    """(S,), kT in the energy unit of the model."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Temperatures, chemical potentials."""
+        return len(self.temperatures), len(self.potentials)
+
+    def touched(self, lowest: Float, highest: Float) -> np.ndarray:
+        """Whether any wanted (mu, T) tells levels at `lowest` from levels at `highest` (arrays of equal shape)."""
+        found = np.zeros(np.shape(lowest), dtype=bool)
+        for kT in self.temperatures:
+            first = np.searchsorted(self.potentials, lowest - REACH * kT, side="left")
+            last = np.searchsorted(self.potentials, highest + REACH * kT, side="right")
+            found |= last > first
+        return found
+
+
+def checked_scan(chemical_potential: ArrayLike, temperature: ArrayLike) -> Scan:
+    """Return the scan over all pairs; the chemical potentials in ascending order."""
+    potentials = checked(np.atleast_1d(np.asarray(chemical_potential)), "chemical_potential", (None,))
+    temperatures = checked(np.atleast_1d(np.asarray(temperature)), "temperature", (None,))
+    if len(potentials) == 0 or len(temperatures) == 0:
+        raise InvalidArgumentError("chemical_potential, temperature: expected at least one number each")
+    if temperatures.min() < 0:
+        raise InvalidArgumentError(f"temperature: {temperatures.min()}, expected kT >= 0 in the energy unit of the model")
+    return Scan(np.sort(potentials), temperatures)
+
+
+def occupation(x: Float) -> Float:
+    """Fermi function of x = (E - mu)/kT."""
+    return 0.5 * (1.0 - np.tanh(0.5 * x))
+
+
+def sharpness(x: Float) -> Float:
+    """-df/dx, the thermally broadened level."""
+    return 0.25 / np.cosh(np.clip(0.5 * x, -350, 350)) ** 2
+
+
+def entropy(x: Float) -> Float:
+    """s/k_B = x f + log(1 + exp(-x)), a positive even function."""
+    y = np.abs(x)
+    return y * occupation(y) + np.log1p(np.exp(-y))
+
+
+def weights(kinds: Sequence[Weight], x: Float, kT: float) -> list[Float]:
+    """The weights of the given kinds at x = (E - mu)/kT, kT > 0."""
+    made = {
+        "filled": lambda: occupation(x),
+        "entropy": lambda: kT * entropy(x),
+        "level": lambda: sharpness(x) / kT,
+        "heat": lambda: x * sharpness(x),
+    }
+    return [made[kind]() for kind in kinds]

@@ -1,0 +1,128 @@
+r"""Integrands of metals: what each filling of the bands, and each level, contributes at a point.
+
+A response of the Fermi sea is a sum over occupied states in which pairs of occupied states cancel. So it is given by
+edges, not by bands: F_c is its value when the c lowest bands are filled, with denominators between those and the
+empty ones only, and at any temperature it is sum_c (f_c - f_{c+1}) F_c. Two bands that touch, with the same
+occupation, then do no harm. What counts at the Fermi surface alone, s_n, comes with the level n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from adiabloch.arrays import Complex, Float
+from adiabloch.geometry.frame import Eigenframe, frame_of
+from adiabloch.geometry.gaps import axes_of
+from adiabloch.integration.fermi import Weight
+from adiabloch.models.crystal import Crystal, Derivative, Matrices
+
+SeaFormula = Callable[[Eigenframe, Sequence[int]], Float]
+"""Eigenframe and edges c -> F_c, (P, edges, J)."""
+SurfaceFormula = Callable[[Eigenframe], Float]
+"""Eigenframe -> s_n, (P, N, K)."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number of the result: which weight goes with which formula's output."""
+
+    weight: Weight
+    output: int
+
+    @property
+    def at_surface(self) -> bool:
+        """Whether it belongs to the surface formula."""
+        return self.weight in ("level", "heat")
+
+
+@dataclass(frozen=True, eq=False)
+class FermiSea:
+    """Integrand over the zone of a crystal whose bands are filled up to some energy.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    columns : sequence of Column
+        What is integrated.
+    sea, surface : callable, optional
+        Formulas over eigenframes; picklable.
+    along : sequence
+        Derivatives that the formulas need.
+    operators : mapping {name: (N, N)}, optional
+        Bounded observables that the frame shall carry.
+    """
+
+    crystal: Crystal
+    columns: tuple[Column, ...]
+    sea: SeaFormula | None = None
+    surface: SurfaceFormula | None = None
+    along: tuple[Derivative, ...] = ()
+    operators: Mapping[str, Complex] = field(default_factory=dict)
+
+    @property
+    def dimension(self) -> int:
+        """Number of axes integrated over."""
+        return len(self.crystal.directions)
+
+    @property
+    def carried(self) -> tuple[Derivative, ...]:
+        """Derivatives that the frame carries: those of the formulas, and along all axes for the slopes."""
+        return tuple(x for x in dict.fromkeys([*self.crystal.directions, *self.along]) if x not in self.operators)
+
+    @property
+    def batch(self) -> int:
+        """Points a call: the working arrays stay near the cache."""
+        points = 2**22 // (16 * self.crystal.size**2 * (3 + len(self.carried)))
+        return max(min(points, 8192), 256)
+
+    @cached_property
+    def _matrices(self) -> Matrices:
+        return self.crystal.matrices(self.carried)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Travel light: the Fourier series is rebuilt where it is needed."""
+        return {key: value for key, value in self.__dict__.items() if key != "_matrices"}
+
+    def frame(self, points: Float) -> Eigenframe:
+        """Eigenframe at reduced points (P, d)."""
+        return frame_of(self._matrices.at(points), self.carried, self.operators)
+
+    def frame_on_grid(self, axes: Sequence[Float]) -> Eigenframe:
+        """Eigenframe on a tensor grid."""
+        return frame_of(self._matrices.on_grid(axes), self.carried, self.operators)
+
+    def band_values(self, frame: Eigenframe, edges: Sequence[int]) -> tuple[Float, Float]:
+        """What filling each band adds to the sea, (P, N, J), and its surface values, (P, N, K).
+
+        Edges that are not asked for count as zero: they separate states that are never told apart.
+        """
+        points, size = frame.energies.shape
+        sea, surface = np.zeros((points, size, 0)), np.zeros((points, size, 0))
+        if self.sea is not None:
+            values = self.sea(frame, edges)
+            sea = np.zeros((points, size, values.shape[2]))
+            for edge, value in zip(edges, values.swapaxes(0, 1), strict=True):
+                sea[:, edge - 1] += value
+                if edge < size:
+                    sea[:, edge] -= value
+        if self.surface is not None:
+            surface = self.surface(frame)
+        return sea, surface
+
+    def edge_slopes(self, frame: Eigenframe) -> Float:
+        """How fast each gap between neighbouring bands can change along the axes of the torus, (P, N - 1, axes).
+
+        The two bands at a gap are a two-level system whose splitting changes by at most
+        sqrt((v_c - v_v)^2 + 4 |D_cv|^2) per unit of the coordinate.
+        """
+        names, to_axes = axes_of(frame, self.crystal.lattice)
+        n = np.arange(frame.energies.shape[1])
+        v = np.stack([np.diagonal(frame.derivative(name), axis1=1, axis2=2).real for name in names], axis=-1)
+        D = np.stack([frame.derivative(name)[:, n[1:], n[:-1]] for name in names], axis=-1)
+        apart = (v[:, 1:] - v[:, :-1]) @ to_axes.T
+        coupled = D @ to_axes.T
+        return np.sqrt(apart**2 + 4 * np.abs(coupled) ** 2)

@@ -1,0 +1,199 @@
+r"""Steps and levels in linear interpolation, exactly: segments, triangles, tetrahedra.
+
+Inside a simplex the energy and what is summed are linear. The states below eta fill a corner of it, or all but a
+corner, or (in a tetrahedron) a wedge; the level surface E = eta is the face where they end.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from functools import cache
+
+import numpy as np
+
+from adiabloch.arrays import Float, Integer
+
+
+@cache
+def corners(dimension: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Simplices that make up a unit cube, each by its corners: along every order of the axes."""
+    simplices = []
+    for order in itertools.permutations(range(dimension)):
+        corner = [0] * dimension
+        path = [tuple(corner)]
+        for axis in order:
+            corner[axis] = 1
+            path.append(tuple(corner))
+        simplices.append(tuple(path))
+    return tuple(simplices)
+
+
+def on_simplices(values: Float) -> Float:
+    """Values on a grid of (m + 1)^d points (first axes: anything) at the corners of its simplices.
+
+    Parameters
+    ----------
+    values : float array, shape (B, m + 1, ..., m + 1)
+
+    Returns
+    -------
+    float array, shape (d + 1, B, simplices)
+    """
+    d = values.ndim - 1
+    m = values.shape[-1] - 1
+    pieces = [
+        [values[(slice(None), *(slice(x, x + m) for x in corner))].reshape(len(values), -1) for corner in simplex]
+        for simplex in corners(d)
+    ]
+    return np.concatenate([np.stack(piece) for piece in pieces], axis=-1)
+
+
+def ragged(first: Integer, last: Integer) -> tuple[Integer, Integer]:
+    """All pairs (item, column) with first[item] <= column < last[item]."""
+    counts = last - first
+    items = np.repeat(np.arange(len(counts)), counts)
+    columns = np.arange(len(items)) - np.repeat(np.cumsum(counts) - counts - first, counts)
+    return items, columns
+
+
+def steps_and_levels(energies: Float, sea: Float, surface: Float, owner: Integer, owners: int, levels: Float) -> Float:
+    r"""Mean over simplices of theta(eta - E) a and delta(eta - E) s, for all levels eta, summed by owner.
+
+    Parameters
+    ----------
+    energies : float array, shape (d + 1, S)
+        At the corners of S simplices.
+    sea, surface : float arrays, shape (J, d + 1, S), (K, d + 1, S)
+        a and s.
+    owner : int array, shape (S,)
+    owners : int
+    levels : float array, shape (L,)
+        eta, ascending.
+
+    Returns
+    -------
+    float array, shape (J + K, owners, L)
+    """
+    count = len(levels)
+    lowest, highest = energies.min(axis=0), energies.max(axis=0)
+    first = np.searchsorted(levels, lowest, side="right")
+    last = np.searchsorted(levels, highest, side="left")
+    size = owners * (count + 1)
+    # simplices wholly below eta
+    below = owner * (count + 1) + np.maximum(last, first)
+    result = np.zeros((len(sea) + len(surface), owners, count))
+    for j, values in enumerate(sea):
+        full = np.bincount(below, values.mean(axis=0), minlength=size).reshape(owners, count + 1)
+        result[j] = np.cumsum(full, axis=1)[:, :count]
+    cut = np.flatnonzero(last > first)
+    if len(cut) == 0:
+        return result
+    order = np.argsort(energies[:, cut], axis=0)
+    sorted_energies = np.take_along_axis(energies[:, cut], order, axis=0)
+    columns = [np.take_along_axis(values[:, cut], order, axis=0) for values in (*sea, *surface)]
+    items, column = ragged(first[cut], last[cut])
+    where = owner[cut][items] * count + column
+    parts = _PARTS[len(energies) - 1](sorted_energies[:, items], levels[column])
+    for number, values in enumerate(columns):
+        here = values[:, items]
+        weights = parts[0] if number < len(sea) else parts[1]
+        inside = sum(w * here[corner] for corner, w in enumerate(weights))
+        result[number] += np.bincount(where, inside, minlength=owners * count).reshape(owners, count)
+    return result
+
+
+Parts = tuple[list[Float], list[Float]]
+"""Weights of the corner values in the filled part, and in the level surface."""
+
+
+def _segment(e: Float, eta: Float) -> Parts:
+    width = e[1] - e[0]
+    x = (eta - e[0]) / width
+    return [x * (1 - 0.5 * x), 0.5 * x * x], [(1 - x) / width, x / width]
+
+
+def _triangle(e: Float, eta: Float) -> Parts:
+    lower = eta <= e[1]
+    # the corner that is cut off: at the bottom, or at the top
+    tip = np.where(lower, e[0], e[2])
+    far = np.where(lower, e[2], e[0])
+    near = e[1] - tip
+    # where two corners coincide the other case is never met, save for equality
+    near = np.where(near == 0, np.where(lower, 1.0, -1.0) * np.finfo(float).tiny, near)
+    x, y = (eta - tip) / near, (eta - tip) / (far - tip)
+    area = x * y
+    filled = [area * (1 - (x + y) / 3), area * x / 3, area * y / 3]
+    # d area/d eta = 2 area/(eta - tip), written without dividing by what may vanish
+    length = 2 * np.abs(y / near)
+    level = [length * (1 - (x + y) / 2), length * x / 2, length * y / 2]
+    third = 1 / 3
+
+    def corner(w: list[Float], *, complement: bool) -> list[Float]:
+        top = [third - v for v in (w[2], w[1], w[0])] if complement else [w[2], w[1], w[0]]
+        return [np.where(lower, low, high) for low, high in zip(w, top, strict=True)]
+
+    return corner(filled, complement=True), corner(level, complement=False)
+
+
+def _tetrahedron(e: Float, eta: Float) -> Parts:
+    tiny = np.finfo(float).tiny
+
+    def along(i: int, j: int) -> Float:
+        """Where the edge from corner i to corner j is cut."""
+        return (eta - e[i]) / np.where(e[j] == e[i], tiny, e[j] - e[i])
+
+    low, high = eta <= e[1], eta >= e[2]
+    zero = np.zeros_like(eta)
+    filled, level = [zero.copy() for _ in range(4)], [zero.copy() for _ in range(4)]
+    # a corner cut off at the bottom, or (the rest of it) at the top
+    for tip, rest, chosen, complement in ((0, (1, 2, 3), low, False), (3, (0, 1, 2), high & ~low, True)):
+        cuts = [np.where(chosen, along(tip, other), 0.0) for other in rest]
+        volume = cuts[0] * cuts[1] * cuts[2]
+        steep = np.where(chosen, e[rest[0]] - e[tip], 1.0)
+        steep = np.where(steep == 0, tiny, steep)
+        area = 3 * cuts[1] * cuts[2] / np.abs(steep)
+        shares = {tip: 4 - sum(cuts), **dict(zip(rest, cuts, strict=True))}
+        faces = {tip: 3 - sum(cuts), **dict(zip(rest, cuts, strict=True))}
+        for corner in range(4):
+            part = volume * shares[corner] / 4
+            filled[corner] += np.where(chosen, 0.25 - part if complement else part, 0.0)
+            level[corner] += np.where(chosen, area * faces[corner] / 3, 0.0)
+    # a wedge: three tetrahedra with corners 0, 1 and the four cuts
+    middle = ~(low | high)
+    cut = {(i, j): np.where(middle, along(i, j), 0.0) for i in (0, 1) for j in (2, 3)}
+    between = {(i, j): np.where(middle, e[j] - e[i], 1.0) for i in (0, 1) for j in (2, 3)}
+    V = [
+        cut[0, 2] * cut[0, 3],
+        cut[0, 3] * cut[1, 2] * (1 - cut[0, 2]),
+        cut[1, 3] * cut[1, 2] * (1 - cut[0, 3]),
+    ]
+    D = [3 * cut[0, 3] * (1 - cut[0, 2]) / between[1, 2], 3 * cut[1, 2] * (1 - cut[0, 3]) / between[1, 3]]
+    pieces: list[tuple[Float, list[tuple[int, ...]]]] = [
+        (V[0] / 4, [(0,), (1,), (0, 2), (0, 3)]),
+        (V[1] / 4, [(1,), (0, 2), (0, 3), (1, 2)]),
+        (V[2] / 4, [(1,), (0, 3), (1, 2), (1, 3)]),
+    ]
+    faces_of: list[tuple[Float, list[tuple[int, ...]]]] = [
+        (D[0] / 3, [(0, 2), (0, 3), (1, 2)]),
+        (D[1] / 3, [(0, 3), (1, 2), (1, 3)]),
+    ]
+    for target, polyhedra in ((filled, pieces), (level, faces_of)):
+        for size, vertices in polyhedra:
+            share = np.where(middle, size, 0.0)
+            for vertex in vertices:
+                if len(vertex) == 1:
+                    target[vertex[0]] += share
+                else:
+                    i, j = vertex
+                    target[i] += share * (1 - cut[i, j])
+                    target[j] += share * cut[i, j]
+    return filled, level
+
+
+_PARTS = {1: _segment, 2: _triangle, 3: _tetrahedron}
+
+
+def volume(dimension: int) -> float:
+    """Volume of one simplex in units of the cube it is part of."""
+    return 1.0 / math.factorial(dimension)

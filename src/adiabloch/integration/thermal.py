@@ -1,0 +1,134 @@
+"""Energies around the chemical potentials, fine enough for a temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from adiabloch.arrays import Float, Integer
+from adiabloch.integration.fermi import REACH, Weight, weights
+
+FINENESS = 8
+"""Points per kT."""
+POINTS = 8
+"""Points that a mass is shared out to: with those per kT, Fermi weights are interpolated to 2e-10."""
+
+
+@dataclass(frozen=True, eq=False)
+class ThermalGrid:
+    """Equidistant energies within the reach of a temperature from any of the chemical potentials.
+
+    Masses are shared out to them such that polynomials of degree 7 keep their values, which Fermi weights are on this
+    scale. What happened to the masses of a million points is then known for all chemical potentials at once.
+    """
+
+    potentials: Float
+    """(M,), ascending."""
+    kT: float
+
+    @property
+    def step(self) -> float:
+        """Distance between neighbours."""
+        return self.kT / FINENESS
+
+    @cached_property
+    def _number(self) -> Integer:
+        """Which multiples of the step are in the grid, ascending."""
+        around = np.arange(-self._half - POINTS, self._half + POINTS + 1)
+        return np.unique(self._nearest[:, None] + around)
+
+    @cached_property
+    def _nearest(self) -> Integer:
+        return np.rint(self.potentials / self.step).astype(np.int64)
+
+    @property
+    def _half(self) -> int:
+        return int(REACH * FINENESS)
+
+    @property
+    def energies(self) -> Float:
+        """(G,), ascending."""
+        return self._number * self.step
+
+    def shared(self, energies: Float, masses: Float, owner: Integer, owners: int) -> tuple[Float, Float]:
+        """Share masses (J, L) at energies (L,) out to the grid, by owner.
+
+        Returns
+        -------
+        table : float array, shape (J, owners, G)
+        below : float array, shape (J, owners, M)
+            Masses out of reach and below, for each chemical potential.
+        """
+        size = len(self._number)
+        place = energies / self.step
+        lowest = np.floor(place).astype(np.int64) - (POINTS // 2 - 1)
+        first = np.searchsorted(self._number, lowest)
+        last = np.minimum(first + POINTS - 1, size - 1)
+        near = (self._number[np.minimum(first, size - 1)] == lowest) & (self._number[last] == lowest + POINTS - 1)
+        table = np.zeros((len(masses), owners, size))
+        inside = np.flatnonzero(near)
+        where, u = owner[inside] * size + first[inside], place[inside] - lowest[inside]
+        shares = _lagrange(u)
+        for j, mass in enumerate(masses[:, inside]):
+            total = np.zeros(owners * size)
+            for offset, share in enumerate(shares):
+                total += np.bincount(where + offset, share * mass, owners * size)
+            table[j] = total.reshape(owners, size)
+        count = len(self.potentials)
+        far = np.flatnonzero(~near)
+        place_in_scan = owner[far] * (count + 1) + np.searchsorted(self.potentials, energies[far])
+        below = np.zeros((len(masses), owners, count))
+        for j, mass in enumerate(masses[:, far]):
+            steps = np.bincount(place_in_scan, mass, owners * (count + 1)).reshape(owners, count + 1)
+            below[j] = np.cumsum(steps, axis=1)[:, :count]
+        return table, below
+
+    @cached_property
+    def _window(self) -> Integer:
+        """For each chemical potential, positions in the grid within its reach, (M, W)."""
+        middle = np.searchsorted(self._number, self._nearest)
+        return middle[:, None] + np.arange(-self._half, self._half + 1)
+
+    @cached_property
+    def _x(self) -> Float:
+        """(E - mu)/kT in those windows."""
+        return (self.energies[self._window] - self.potentials[:, None]) / self.kT
+
+    def summed(self, table: Float, kinds: Sequence[Weight]) -> list[Float]:
+        """Sum a table of masses (owners, G) with Fermi weights of the given kinds, each (owners, M)."""
+        gathered = table[:, self._window]
+        sums = [np.einsum("omw,mw->om", gathered, weight) for weight in weights(kinds, self._x, self.kT)]
+        if "filled" in kinds:
+            cumulative = np.concatenate([np.zeros((len(table), 1)), np.cumsum(table, axis=1)], axis=1)
+            sums[kinds.index("filled")] += cumulative[:, self._window[:, 0]]
+        return sums
+
+    def averaged(self, table: Float, *, heat: bool) -> tuple[Float, Float]:
+        """Average a table of functions of energy (owners, G) over -f', or with eta - mu over it.
+
+        Returns
+        -------
+        value, error : float arrays, shape (owners, M)
+            By the trapezoidal rule, and how it changes when every other energy is left out, over four.
+        """
+        gathered = table[:, self._window]
+        level, carried = weights(("level", "heat"), self._x, self.kT)
+        # heat is x times the level times kT, so that the energy carried is eta - mu
+        weight = self.step * (carried if heat else level)
+        value = np.einsum("omw,mw->om", gathered, weight)
+        return value, np.abs(value - 2 * np.einsum("omw,mw->om", gathered[..., ::2], weight[:, ::2])) / 4
+
+
+def _lagrange(u: Float) -> list[Float]:
+    """Lagrange polynomials of the points 0, 1, ..., POINTS - 1 at u."""
+    polynomials = []
+    for i in range(POINTS):
+        value = np.ones_like(u)
+        for j in range(POINTS):
+            if j != i:
+                value *= (u - j) / (i - j)
+        polynomials.append(value)
+    return polynomials
