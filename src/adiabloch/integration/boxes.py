@@ -25,7 +25,7 @@ from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.integration.simplices import on_simplices, steps_and_levels, volume
-from adiabloch.integration.thermal import ThermalGrid
+from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
 
 DEPTH = 14
 """How often a box is halved at most."""
@@ -33,6 +33,9 @@ CELLS = {1: 256, 2: 32, 3: 8}
 """Simplices along each side of a box, by dimension."""
 GAUSS = {1: 256, 2: 48, 3: 16}
 """Most Gauss points along each side; where the temperature needs more, the step is averaged instead."""
+TOGETHER = 32
+"""Bands in boxes whose simplices are made at once."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -354,7 +357,8 @@ class _Shares:
         rough = self._sharp(self._truncated(coefficients), owner, kT, finest // 2)
         # the error of linear interpolation goes with the square of the size
         value, before = fine[0] + (fine[0] - middle[0]) / 3, middle[0] + (middle[0] - coarse[0]) / 3
-        return value, np.abs(value - before) + np.abs(middle[0] - rough[0]) + np.abs(fine[1])
+        # and what is left, extrapolated, falls at least fourfold with each halving
+        return value, np.abs(value - before) / 3 + np.abs(middle[0] - rough[0]) + fine[1]
 
     def _smooth(self, coefficients: Float, owner: Integer, kT: float, points: int) -> Float:
         """Exact Fermi weights on Gauss points, (B, columns, M)."""
@@ -375,29 +379,38 @@ class _Shares:
 
     def _sharp(self, coefficients: Float, owner: Integer, kT: float, cells: int) -> tuple[Float, Float]:
         """Steps on simplices, averaged over the thermal window if T > 0; (B, columns, M), and error of the average."""
-        boxes, count, d = len(self.lower), len(self.scan.potentials), self._dimension
-        grid = ThermalGrid(self.scan.potentials, kT) if kT else None
-        levels = grid.energies if grid else self.scan.potentials
-        tables = np.zeros((coefficients.shape[1] - 1, boxes, len(levels)))
+        result, error = np.zeros((2, len(self.lower), len(self.integrand.columns), len(self.scan.potentials)))
+        average = ThermalAverage(self.scan.potentials, kT) if kT else None
+        levels = average.energies if average else self.scan.potentials
+        d = self._dimension
         share = volume(d) / cells**d
-        for first in range(0, len(coefficients), 64):
+        for first in range(0, len(coefficients), TOGETHER):
             here = chebyshev.along_each(
-                chebyshev.uniform(coefficients.shape[-1], cells), coefficients[first : first + 64], d
+                chebyshev.uniform(coefficients.shape[-1], cells), coefficients[first : first + TOGETHER], d
             )
-            corners = [on_simplices(here[:, number]) for number in range(here.shape[1])]
-            inside = np.repeat(owner[first : first + 64], corners[0].shape[2])
-            flat = np.stack(corners).reshape(len(corners), d + 1, -1)
-            tables += share * steps_and_levels(
-                flat[0], flat[1 : 1 + self._seas], flat[1 + self._seas :], inside, boxes, levels
-            )
-        result, error = np.zeros((2, boxes, len(self.integrand.columns), count))
-        for source, members in self._by_source():
-            for c in members:
-                heat = self._kind(c) in ("entropy", "heat")
-                if grid:
-                    result[:, c], error[:, c] = grid.averaged(tables[source], heat=heat)
-                elif not heat:
-                    result[:, c] = tables[source]
+            count = len(here)
+            corners = np.stack([on_simplices(here[:, number]) for number in range(here.shape[1])])
+            inside = np.repeat(np.arange(count), corners.shape[3])
+            flat = corners.reshape(len(corners), d + 1, -1)
+            low, high = np.searchsorted(levels, [flat[0].min(), flat[0].max()])
+            high = min(high + 1, len(levels))
+            sea, surface = flat[1 : 1 + self._seas], flat[1 + self._seas :]
+            tables = share * steps_and_levels(flat[0], sea, surface, inside, count, levels[low:high])
+            beyond = corners[1:].mean(axis=(1, 3))
+            beyond[self._seas :] = 0.0
+            boxes = owner[first : first + TOGETHER]
+            for source, members in self._by_source():
+                for c in members:
+                    heat = self._kind(c) in ("entropy", "heat")
+                    if average:
+                        value, off = average.averaged(tables[source], int(low), beyond[source], heat=heat)
+                        np.add.at(result[:, c], boxes, value)
+                        np.add.at(error[:, c], boxes, off)
+                    elif not heat:
+                        whole = np.zeros((count, len(levels)))
+                        whole[:, low:high] = tables[source]
+                        whole[:, high:] = beyond[source][:, None]
+                        np.add.at(result[:, c], boxes, whole)
         return result, error
 
     def _kind(self, column: int) -> Weight:

@@ -106,21 +106,6 @@ class ThermalGrid:
             sums[kinds.index("filled")] += cumulative[:, self._window[:, 0]]
         return sums
 
-    def averaged(self, table: Float, *, heat: bool) -> tuple[Float, Float]:
-        """Average a table of functions of energy (owners, G) over -f', or with eta - mu over it.
-
-        Returns
-        -------
-        value, error : float arrays, shape (owners, M)
-            By the trapezoidal rule, and how it changes when every other energy is left out, over four.
-        """
-        gathered = table[:, self._window]
-        level, carried = weights(("level", "heat"), self._x, self.kT)
-        # heat is x times the level times kT, so that the energy carried is eta - mu
-        weight = self.step * (carried if heat else level)
-        value = np.einsum("omw,mw->om", gathered, weight)
-        return value, np.abs(value - 2 * np.einsum("omw,mw->om", gathered[..., ::2], weight[:, ::2])) / 4
-
 
 def _lagrange(u: Float) -> list[Float]:
     """Lagrange polynomials of the points 0, 1, ..., POINTS - 1 at u."""
@@ -132,3 +117,87 @@ def _lagrange(u: Float) -> list[Float]:
                 value *= (u - j) / (i - j)
         polynomials.append(value)
     return polynomials
+
+
+AVERAGE = 2
+"""Energies per kT where functions of energy are averaged: the trapezoidal rule then errs by 1e-16 for smooth ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class ThermalAverage:
+    """Averages of functions of energy over -f', for all chemical potentials at one temperature."""
+
+    potentials: Float
+    """(M,), ascending."""
+    kT: float
+
+    @property
+    def step(self) -> float:
+        """Distance between neighbouring energies."""
+        return self.kT / AVERAGE
+
+    @cached_property
+    def _half(self) -> int:
+        return int(REACH * AVERAGE)
+
+    @cached_property
+    def _number(self) -> Integer:
+        """Which multiples of the step are in use, ascending."""
+        around = np.arange(-self._half, self._half + 1)
+        return np.unique(np.rint(self.potentials / self.step).astype(np.int64)[:, None] + around)
+
+    @cached_property
+    def energies(self) -> Float:
+        """(G,), ascending."""
+        return self._number * self.step
+
+    @cached_property
+    def _windows(self) -> tuple[Integer, Float]:
+        """For each chemical potential the energies in its reach: position of the first, and (E - mu)/kT, (M, W)."""
+        middle = np.rint(self.potentials / self.step).astype(np.int64)
+        first = np.searchsorted(self._number, middle - self._half)
+        x = (middle[:, None] + np.arange(-self._half, self._half + 1)) / AVERAGE - self.potentials[:, None] / self.kT
+        return first, x
+
+    def within(self, low: float, high: float) -> tuple[int, int]:
+        """Positions first, last of the energies that lie between two, one more at the top if there is one."""
+        first, last = np.searchsorted(self.energies, [low, high], side="left")
+        return int(first), int(min(last + 1, len(self.energies)))
+
+    def averaged(self, table: Float, first: int, beyond: Float | None, *, heat: bool) -> tuple[Float, Float]:
+        """Average functions of energy, or these times eta - mu, over -f'.
+
+        Parameters
+        ----------
+        table : float array, shape (owners, L)
+            Values at the energies from number `first` on; below they are zero.
+        first : int
+        beyond : float array, shape (owners,), optional
+            Value at the energies above those of the table; zero by default.
+        heat : bool
+
+        Returns
+        -------
+        value, error : float arrays, shape (owners, M)
+            By the trapezoidal rule, and how it changes when every other energy is left out, over four.
+        """
+        from scipy import sparse  # imported late: it takes longer than most of what does without
+
+        start, x = self._windows
+        level, carried = weights(("level", "heat"), x, self.kT)
+        # heat is x times the level times kT, so that the energy carried is eta - mu
+        weight = self.step * (carried if heat else level)
+        count, width = weight.shape
+        column = (start[:, None] + np.arange(width) - first).ravel()
+        rows = np.repeat(np.arange(count), width)
+        inside = (column >= 0) & (column < table.shape[1])
+        # twice the weight on every other energy: the same rule with double the step
+        coarse = np.where(np.arange(width) % 2 == 0, 2 * weight, 0.0)
+        results = []
+        for w in (weight, coarse):
+            matrix = sparse.csr_array((w.ravel()[inside], (rows[inside], column[inside])), (count, table.shape[1]))
+            total = (matrix @ table.T).T
+            if beyond is not None:
+                total = total + np.multiply.outer(beyond, np.where(column >= table.shape[1], w.ravel(), 0.0).reshape(w.shape).sum(axis=1))
+            results.append(total)
+        return results[0], np.abs(results[0] - results[1]) / 4
