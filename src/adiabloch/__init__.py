@@ -12,8 +12,18 @@ from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding
 from adiabloch.plotting import plot
+from adiabloch.responses.equilibrium import (
+    anomalous_hall,
+    anomalous_nernst,
+    chemical_potential,
+    density_of_states,
+    filling,
+    orbital_magnetization,
+    spin_magnetization,
+)
 from adiabloch.responses.inplane import inplane_magnetization, layer_magnetoelectric, pumped_inplane_magnetization
 from adiabloch.responses.magnetoelectric import axion_angle, magnetic_polarization, magnetoelectric
+from adiabloch.responses.nonlinear import magneto_nonlinear_hall, nonlinear_ettingshausen, nonlinear_hall
 from adiabloch.responses.observables import (
     observable_density,
     observable_response,
@@ -27,6 +37,7 @@ from adiabloch.responses.pumped_magnetization import (
     magnetization_map,
     pumped_magnetization,
 )
+from adiabloch.responses.results import in_si
 from adiabloch.version import __version__
 
 __all__ = [
@@ -36,21 +47,31 @@ __all__ = [
     "Lattice",
     "TightBinding",
     "__version__",
+    "anomalous_hall",
+    "anomalous_nernst",
     "axion_angle",
+    "chemical_potential",
+    "density_of_states",
     "eigenframe",
     "errors",
+    "filling",
     "finite",
     "geometry",
+    "in_si",
     "inplane_magnetization",
     "instantaneous_magnetization",
     "io",
     "layer_magnetoelectric",
     "magnetic_polarization",
     "magnetization_map",
+    "magneto_nonlinear_hall",
     "magnetoelectric",
     "models",
+    "nonlinear_ettingshausen",
+    "nonlinear_hall",
     "observable_density",
     "observable_response",
+    "orbital_magnetization",
     "plot",
     "polarization",
     "pumped_charge",
@@ -58,6 +79,7 @@ __all__ = [
     "pumped_magnetization",
     "pumped_observable",
     "pumped_spin",
+    "spin_magnetization",
     "spin_magnetoelectric",
     "units",
 ]

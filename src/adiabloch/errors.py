@@ -78,6 +78,10 @@ class ObstructedError(AdiablochError):
         self.chern_numbers = chern_numbers
 
 
+class NoBulkDefinitionError(AdiablochError):
+    """A quantity that is not known to be a property of the bulk."""
+
+
 class BrokenGaugeError(AdiablochError):
     """The trial orbitals are orthogonal to an occupied state somewhere.
 
@@ -122,3 +126,7 @@ class MissingExtraError(AdiablochError, ImportError):
 
 class FileFormatError(AdiablochError, ValueError):
     """A file that cannot be read as what it should be."""
+
+
+class AccuracyWarning(UserWarning):
+    """A result is less accurate than was asked for; its error bar tells how much."""

@@ -6,10 +6,13 @@ model. Electrons have e = -|e|; that sign enters here and nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
+from adiabloch.errors import InvalidArgumentError
 
 ELECTRON_CHARGE = -1.602176634e-19
 """Charge of the carrier, C (exact in the SI)."""
@@ -23,6 +26,120 @@ ELECTRONVOLT = 1.602176634e-19
 """J (exact in the SI)."""
 ANGSTROM = 1e-10
 """m."""
+BOLTZMANN = 1.380649e-23
+"""J/K (exact in the SI)."""
+
+
+def thermal_energy(kelvin: ArrayLike) -> Float:
+    """k_B T in eV, the `temperature` of a model whose energies are in eV.
+
+    Examples
+    --------
+    >>> round(float(thermal_energy(300.0)), 6)
+    0.025852
+    """
+    result: Float = np.asarray(kelvin, float) * (BOLTZMANN / ELECTRONVOLT)
+    return result
+
+
+def unit(*, charge: int = 0, boltzmann: int = 0, hbar: int = 0, energy: int = 0, length: int = 0) -> str:
+    """Label of a raw result, a product of powers: unit(charge=2, hbar=-1, length=-1) is "e^2/(hbar length)"."""
+    powers = {"e": charge, "k_B": boltzmann, "hbar": hbar, "energy": energy}
+    if abs(length) in _EXTENTS:
+        powers[_EXTENTS[abs(length)]] = 1 if length > 0 else -1
+    else:
+        powers["length"] = length
+    return _product(powers)
+
+
+def _product(powers: Mapping[str, int]) -> str:
+    above, below = (
+        [name if abs(n) == 1 else f"{name}^{abs(n)}" for name, n in powers.items() if n * sign > 0] for sign in (1, -1)
+    )
+    product = " ".join(above) or "1"
+    if not below:
+        return product
+    return f"{product}/{below[0]}" if len(below) == 1 else f"{product}/({' '.join(below)})"
+
+
+_EXTENTS = {1: "length", 2: "area", 3: "volume"}
+
+
+def _factors(label: str) -> dict[str, int]:
+    """Powers in a label such as "e^2 length/(hbar energy)"."""
+    above, _, below = label.partition("/")
+    powers: dict[str, int] = {}
+    for product, sign in ((above, 1), (below.strip("()"), -1)):
+        for factor in product.replace("*", " ").split():
+            name, _, power = factor.partition("^")
+            powers[name] = powers.get(name, 0) + sign * int(power or 1)
+    return powers
+
+
+def si_size(label: str, *, energy: float = 1.0, length: float = 1.0, frequency: float | None = None) -> float:
+    """SI value of a raw unit, for a model with energies in `energy` eV and lengths in `length` Angstrom.
+
+    Parameters
+    ----------
+    label : str
+        Such as `unit` makes; "omega" stands for the angular frequency of a cycle.
+    energy, length : float
+    frequency : float, optional
+        omega in rad/s.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A label that is none, or omega in it and no frequency.
+    """
+    metre = length * ANGSTROM
+    sizes = {
+        "1": 1.0,
+        "rad": 1.0,
+        "e": ELECTRON_CHARGE,
+        "hbar": HBAR,
+        "k_B": BOLTZMANN,
+        "energy": energy * ELECTRONVOLT,
+        "length": metre,
+        "area": metre**2,
+        "volume": metre**3,
+        "omega": frequency,
+    }
+    size = 1.0
+    for name, power in _factors(label).items():
+        if name not in sizes:
+            raise InvalidArgumentError(f"unit {label!r}: {name!r} is none of {', '.join(sizes)}")
+        factor = sizes[name]
+        if factor is None:
+            raise InvalidArgumentError(f"unit {label!r}: expected the frequency of the cycle, in rad/s")
+        size *= factor**power
+    return size
+
+
+def si_label(label: str) -> str:
+    """The SI unit of a raw label, written as one would: volts for energies over charges."""
+    base = np.zeros(5, dtype=int)  # A, V, s, m, K
+    for name, power in _factors(label).items():
+        base += power * np.array(_BASES[name])
+    if (special := _NAMED.get(tuple(base.tolist()))) is not None:
+        return special
+    return _product(dict(zip("AVsmK", base.tolist(), strict=True)))
+
+
+_BASES = {
+    "1": (0, 0, 0, 0, 0),
+    "rad": (0, 0, 0, 0, 0),
+    "omega": (0, 0, -1, 0, 0),
+    "e": (1, 0, 1, 0, 0),
+    "hbar": (1, 1, 2, 0, 0),
+    "k_B": (1, 1, 1, 0, -1),
+    "energy": (1, 1, 1, 0, 0),
+    "length": (0, 0, 0, 1, 0),
+    "area": (0, 0, 0, 2, 0),
+    "volume": (0, 0, 0, 3, 0),
+}
+"""Powers of A, V, s, m, K."""
+_NAMED = {(1, -1, 0, 0, 0): "S", (1, -1, 0, -1, 0): "S/m", (1, 1, 1, 0, 0): "J", (1, 0, 1, 0, 0): "C"}
 
 
 def moment_in_bohr_magnetons(magnetization: ArrayLike, quantum: float, area: float) -> Float:

@@ -22,7 +22,7 @@ from adiabloch.responses.results import labelled
 if TYPE_CHECKING:
     import xarray
 
-UNIT = "e^2"
+UNIT = "e^2/hbar"
 
 
 def magnetoelectric(
@@ -100,7 +100,7 @@ def magnetoelectric(
     by_size = np.array(values) if d == 3 else np.array(values)[:, 0]
     total, error = extrapolated(np.array(sizes), by_size.reshape(len(sizes), -1), d)
     dims = ["component", "field"] if d == 3 else ["field"]
-    per, unit = ("area", f"{UNIT} length") if d == 2 else ("volume", UNIT)
+    per, unit = ("area", "e^2 length/hbar") if d == 2 else ("volume", UNIT)
     axes = ["x", "y", "z"][:d]
     return labelled(
         {

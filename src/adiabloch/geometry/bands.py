@@ -42,24 +42,30 @@ def metric(frame: Eigenframe, a: str, b: str) -> Float:
 def metric_gradient(frame: Eigenframe, a: str, b: str, along: str) -> Float:
     """Derivative of the quantum metric, d_along G^ab_n, shape (P, N).
 
-    The frame must carry the second derivatives (along, a) and (along, b). In the gauge of parallel transport
-    d(U^dagger X U) = U^dagger dX U + i [A, X], which the gauge-invariant metric may use.
+    The frame must carry the second derivatives (along, a) and (along, b).
     """
-    gaps = frame.gaps()
-    A = connection(frame, along)
-    slope = frame.velocity(along)
-    slopes = slope[:, None, :] - slope[:, :, None]
-    # the diagonal of D moves with the off-diagonal of A, so the full matrices enter the commutator
-
-    def transported(x: str) -> tuple[Complex, Complex]:
-        D = frame.derivative(x)
-        dD = frame.derivative(along, x) + 1j * (A @ D - D @ A)
-        value = 1j * D / gaps
-        return value, (1j * dD - value * slopes) / gaps
-
-    Aa, dAa = transported(a)
-    Ab, dAb = transported(b)
+    Aa, dAa = transported_connection(frame, a, along)
+    Ab, dAb = transported_connection(frame, b, along)
     return (dAa * Ab.swapaxes(1, 2) + Aa * dAb.swapaxes(1, 2)).sum(axis=2).real
+
+
+def transported_connection(frame: Eigenframe, a: str, along: str) -> tuple[Complex, Complex]:
+    """Interband connection A^a_nm and its derivative in the gauge of parallel transport, both (P, N, N).
+
+    There d(U^dagger X U) = U^dagger dX U + i [A, X], which whatever is gauge invariant may use. The frame must carry
+    the second derivative (along, a).
+    """
+    gaps, A, D = frame.gaps(), connection(frame, along), frame.derivative(a)
+    # the diagonal of D moves with the off-diagonal of A, so the full matrices enter the commutator
+    dD = frame.derivative(along, a) + 1j * (A @ D - D @ A)
+    value = 1j * D / gaps
+    return value, (1j * dD - value * gap_slopes(frame, along)) / gaps
+
+
+def gap_slopes(frame: Eigenframe, along: str) -> Float:
+    """Derivative of E_m - E_n, shape (P, N, N) over n, m."""
+    slope = frame.velocity(along)
+    return slope[:, None, :] - slope[:, :, None]
 
 
 def interband_moment(frame: Eigenframe, component: str) -> Complex:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -11,6 +13,10 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
 from adiabloch.linalg import eigh_batch, rotated
 from adiabloch.models.crystal import Crystal, Derivative, directions_of
+
+Touching = Literal["refused", "joined"]
+JOINED = 1e-9
+"""Bands closer than this fraction of the largest energy or slope touch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +33,8 @@ class Eigenframe:
     """(P, N, N), eigenvectors as columns."""
     derivatives: Mapping[tuple[str, ...], Complex]
     """D^a = U^dagger (d_a H) U by direction, each (P, N, N)."""
+    touching: Touching = "refused"
+    """Whether formulas of single bands refuse bands that touch, or join them: then nothing happens between those."""
 
     def derivative(self, *directions: str) -> Complex:
         """D along a direction, or along several for a higher derivative; shape (P, N, N)."""
@@ -50,22 +58,29 @@ class Eigenframe:
         unitary : complex array, shape (P, N, N) or (N, N)
         """
         turned = {key: rotated(D, unitary) for key, D in self.derivatives.items()}
-        return Eigenframe(self.energies, self.states @ unitary, turned)
+        return replace(self, states=self.states @ unitary, derivatives=turned)
 
     def gaps(self) -> Float:
-        """E_m - E_n with infinity on the diagonal, shape (P, N, N) over n, m.
+        """E_m - E_n, (P, N, N) over n, m; infinity on the diagonal, and between bands that touch if those are joined.
 
         Raises
         ------
         DegenerateBandsError
-            If two bands touch: single-band quantities do not exist there.
+            If two bands touch and that is refused: single-band quantities do not exist there.
         """
+        return self._gaps
+
+    @cached_property
+    def _gaps(self) -> Float:
         gaps = self.energies[:, None, :] - self.energies[:, :, None]
         n = np.arange(gaps.shape[-1])
         gaps[:, n, n] = np.inf
-        closest = np.abs(gaps).min(initial=np.inf)
         # where all bands meet at zero energy only their slopes tell what is small
         scale = max(float(np.abs(array).max(initial=0.0)) for array in (self.energies, *self.derivatives.values()))
+        if self.touching == "joined":
+            gaps[np.abs(gaps) <= JOINED * scale] = np.inf
+            return gaps
+        closest = np.abs(gaps).min(initial=np.inf)
         if closest <= 1e-10 * scale:
             point, lower, upper = (int(i) for i in np.argwhere(np.abs(gaps) == closest)[0])
             raise DegenerateBandsError(
@@ -106,7 +121,10 @@ def eigenframe(
 
 
 def frame_of(
-    matrices: Complex, along: Sequence[Derivative], observables: Mapping[str, Complex] | None = None
+    matrices: Complex,
+    along: Sequence[Derivative],
+    observables: Mapping[str, Complex] | None = None,
+    touching: Touching = "refused",
 ) -> Eigenframe:
     """Diagonalise H and rotate its derivatives.
 
@@ -118,6 +136,8 @@ def frame_of(
         Their directions.
     observables : mapping {name: (N, N)}, optional
         Derivatives along fields, the same at every point.
+    touching : "refused" or "joined"
+        See `Eigenframe`.
     """
     energies, states = eigh_batch(matrices[:, 0])
     derivatives = {
@@ -125,4 +145,4 @@ def frame_of(
     }
     for name, operator in (observables or {}).items():
         derivatives[(name,)] = rotated(operator, states)
-    return Eigenframe(energies, states, derivatives)
+    return Eigenframe(energies, states, derivatives, touching)

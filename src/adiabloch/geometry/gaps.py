@@ -108,6 +108,36 @@ def check_gap(crystal: Crystal, edge: int, points: int = 1500) -> None:
         raise closed_gap(crystal, smallest, where, edge)
 
 
+def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | None:
+    """How many bands lie below an energy inside a gap; None if some band crosses it.
+
+    The bands are followed downhill to the energy from where a coarse mesh sees them closest.
+    """
+    D = len(crystal.directions)
+    n = max(4, math.floor(points ** (1 / D)))
+    mesh = np.stack(np.meshgrid(*[np.arange(n) / n] * D, indexing="ij"), axis=-1).reshape(-1, D)
+    series = crystal.matrices()
+
+    def above(points: Float) -> Float:
+        return eigh_batch(series.at(points)[:, 0])[0] - energy
+
+    levels = above(mesh)
+    counts = (levels < 0).sum(axis=1)
+    if np.ptp(counts):
+        return None
+    below = int(counts[0])
+    for band, sign in ((below - 1, -1.0), (below, 1.0)):
+        if 0 <= band < levels.shape[1]:
+
+            def distance(points: Float, band: int = band, sign: float = sign) -> Float:
+                return sign * above(points)[:, band]
+
+            start = mesh[int(np.argmin(sign * levels[:, band]))]
+            if closest_approach(distance, start, reach=0.5 / n)[0] <= 0:
+                return None
+    return below
+
+
 def bandwidth(crystal: Crystal) -> float:
     """Spread of the energies over a coarse mesh: what gaps are measured against."""
     mesh = crystal.matrices().on_grid([np.arange(4) / 4] * len(crystal.directions))

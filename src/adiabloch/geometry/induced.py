@@ -12,7 +12,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import PLANES, connection, interband_moment, metric_gradient
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.occupied import Group, Selection, inside_outside
+from adiabloch.geometry.occupied import Group, Selection, inside_outside, splittings
 from adiabloch.models.crystal import positions_of
 
 
@@ -31,7 +31,7 @@ def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) 
     """
     o, c = inside_outside(group, frame.energies.shape[1])
     a, b = PLANES[component]
-    inverse = 1.0 / (frame.energies[:, None, o] - frame.energies[:, c, None])
+    inverse = 1.0 / splittings(frame, group)
     va, vb = frame.derivative(a), frame.derivative(b)
     Aa, Ab = 1j * va[:, c, o] * inverse, 1j * vb[:, c, o] * inverse
     cross = va[:, c][..., c] @ Ab - vb[:, c][..., c] @ Aa + Ab @ va[:, o, o] - Aa @ vb[:, o, o]

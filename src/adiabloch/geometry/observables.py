@@ -13,7 +13,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge
-from adiabloch.geometry.occupied import Group, inside_outside, tilt
+from adiabloch.geometry.occupied import Group, inside_outside, splittings, tilt
 from adiabloch.linalg import rotated
 
 
@@ -41,9 +41,8 @@ def observable_shift(frame: Eigenframe, group: Group, drive: str, operator: Comp
         In the eigenframe.
     """
     o, c = inside_outside(group, frame.energies.shape[1])
-    gaps = frame.energies[:, c, None] - frame.energies[:, None, o]
     A = 1j * tilt(frame, group, drive)
-    return 2.0 * (operator[:, c, o].conj() * A / gaps).real.sum(axis=(1, 2))
+    return -2.0 * (operator[:, c, o].conj() * A / splittings(frame, group)).real.sum(axis=(1, 2))
 
 
 def inplane_moment(frame: Eigenframe, heights: Complex) -> tuple[Complex, Complex]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adiabloch.arrays import Complex
+from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger
 from adiabloch.models.crystal import positions_of
@@ -26,10 +26,18 @@ def inside_outside(group: Group, size: int) -> tuple[slice, Selection]:
     return slice(first, last), [*range(first), *range(last, size)]
 
 
+def splittings(frame: Eigenframe, group: Group) -> Float:
+    """E_n - E_c between states inside and outside the group, (P, C, J); infinite where joined bands touch."""
+    o, c = inside_outside(group, frame.energies.shape[1])
+    if frame.touching == "joined":
+        return frame.gaps()[:, c, o]
+    return frame.energies[:, None, o] - frame.energies[:, c, None]
+
+
 def tilt(frame: Eigenframe, group: Group, a: str) -> Complex:
     """How the group turns out of itself, X_cn = <c|d_a n> = D^a_cn/(E_n - E_c), n inside, c outside; (P, C, J)."""
     o, c = inside_outside(group, frame.energies.shape[1])
-    return frame.derivative(a)[:, c, o] / (frame.energies[:, None, o] - frame.energies[:, c, None])
+    return frame.derivative(a)[:, c, o] / splittings(frame, group)
 
 
 def group_curvature(frame: Eigenframe, group: Group, a: str, b: str) -> Complex:

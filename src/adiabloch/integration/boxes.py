@@ -54,24 +54,18 @@ class Rule:
 
 @dataclass(frozen=True, eq=False)
 class Filled:
-    """Integrals over the zone of all columns, for all temperatures and chemical potentials."""
+    """Integrals over the zone, for all temperatures and chemical potentials."""
 
     value: Float
-    """(columns, S, M), means over the zone."""
+    """(outputs, S, M), means over the zone."""
     error: Float
-    """(columns, S, M)."""
+    """(outputs, S, M)."""
     converged: np.ndarray
-    """(S, M): whether all columns are within the tolerance."""
+    """(S, M): whether all outputs are within the tolerance."""
     points: int
     boxes: int
     exhausted: bool
     """Whether the limit of points stopped it."""
-
-    def times(self, factor: float) -> Filled:
-        """The same integrals in another unit."""
-        return Filled(
-            self.value * factor, self.error * abs(factor), self.converged, self.points, self.boxes, self.exhausted
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +81,9 @@ class _Batch:
 @dataclass(frozen=True, eq=False)
 class _Outcome:
     value: Float
-    """(B, columns, S, M)."""
+    """(B, outputs, S, M)."""
     error: np.ndarray
-    """(B, columns, S, M), single precision."""
+    """(B, outputs, S, M), single precision."""
     hidden: np.ndarray
     """(B,): whether something narrow may hide in the box."""
     points: int
@@ -103,7 +97,6 @@ def fill(
     groups: Sequence[Sequence[int]],
     limit: int = 2**27,
     start: int = 4,
-    scale: float = 0.0,
     executor: Executor | None = None,
     progress: ProgressBar | None = None,
 ) -> Filled:
@@ -114,15 +107,14 @@ def fill(
     integrand : FermiSea
     scan : Scan
     tolerance : float
-        Relative accuracy, of the largest value of each group of columns anywhere in the scan.
+        Relative accuracy, of the largest value in each group of outputs anywhere in the scan; where the parts of the
+        zone cancel, of a hundredth of what they come to without their signs.
     groups : sequence of sequences of int
-        Columns of one kind, whose accuracy is measured against the largest of them.
+        Outputs of one kind, whose accuracy is measured against the largest of them.
     limit : int
         Largest number of points diagonalised.
     start : int
         Boxes along each axis to begin with.
-    scale : float
-        A natural size: values smaller than this need not be known to better than the tolerance times this.
     executor : concurrent.futures.Executor, optional
     progress : ProgressBar, optional
 
@@ -133,42 +125,45 @@ def fill(
     bar = progress or ProgressBar("", visible=False)
     d = integrand.dimension
     rule = Rule.of(d, tolerance)
+    mixing = integrand.mixing(scan)
     axis = np.arange(start) / start
     corners = np.stack(np.meshgrid(*[axis] * d, indexing="ij"), -1).reshape(-1, d)
     fresh = [_Batch(corners, 1.0 / start, 0)]
-    leaves = _Leaves(len(integrand.columns), scan.shape, d)
+    leaves = _Leaves(len(mixing), scan.shape, d)
     points = 0
     with workers(executor) as pool:
         while True:
             tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
             bar.stage(f"{len(leaves.side) + sum(len(t.corners) for t in tasks)} boxes", len(tasks))
-            for task, outcome in zip(tasks, run(pool, partial(_look, integrand, scan, rule), tasks), strict=True):
+            look = partial(_look, integrand, scan, rule, mixing)
+            for task, outcome in zip(tasks, run(pool, look, tasks), strict=True):
                 leaves.add(task, outcome)
                 points += outcome.points
                 bar.advance(1)
             value, error = leaves.value.sum(axis=0), leaves.error.sum(axis=0, dtype=float)
-            largest = np.zeros(len(value))
+            unsigned = np.abs(leaves.value).sum(axis=0)
+            allowed = np.zeros(len(value))
             for group in groups:
-                largest[[*group]] = np.abs(value[[*group]]).max()
-            noise = np.finfo(float).eps * np.abs(leaves.value).sum(axis=0).max(axis=(1, 2)) * 16
-            allowed = np.maximum(tolerance * np.maximum(largest, scale), noise)[:, None, None]
+                of = [*group]
+                allowed[of] = tolerance * max(np.abs(value[of]).max(), 0.01 * unsigned[of].max())
+            noise = 16 * np.finfo(float).eps * unsigned
+            allowed = np.maximum(allowed[:, None, None], noise)
             converged = (error <= allowed).all(axis=0)
             doubtful = leaves.doubtful(allowed)
             exhausted = points + doubtful.sum() * (2 * rule.order) ** d > limit
             if not doubtful.any() or exhausted:
-                error = error + np.finfo(float).eps * np.abs(leaves.value).sum(axis=0)
-                return Filled(value, error, converged, points, len(leaves.side), bool(exhausted))
+                return Filled(value, error + noise, converged, points, len(leaves.side), bool(exhausted))
             fresh = leaves.halve(doubtful)
 
 
 class _Leaves:
     """The boxes that cover the zone, each with its share of the integrals and of the error."""
 
-    def __init__(self, columns: int, shape: tuple[int, int], dimension: int) -> None:
+    def __init__(self, outputs: int, shape: tuple[int, int], dimension: int) -> None:
         self.corners = np.zeros((0, dimension))
         self.side, self.depth = np.zeros(0), np.zeros(0, dtype=int)
-        self.value = np.zeros((0, columns, *shape))
-        self.error = np.zeros((0, columns, *shape), dtype=np.float32)
+        self.value = np.zeros((0, outputs, *shape))
+        self.error = np.zeros((0, outputs, *shape), dtype=np.float32)
         self.hidden = np.zeros(0, dtype=bool)
 
     def add(self, batch: _Batch, outcome: _Outcome) -> None:
@@ -216,7 +211,7 @@ def _parts(batch: _Batch, points: int, nodes: int) -> Iterator[_Batch]:
         yield _Batch(batch.corners[first : first + size], batch.side, batch.depth)
 
 
-def _look(integrand: FermiSea, scan: Scan, rule: Rule, batch: _Batch) -> _Outcome:
+def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Batch) -> _Outcome:
     """Evaluate boxes: shares of all integrals, their errors, and whether something may hide."""
     d, order, boxes = integrand.dimension, rule.order, len(batch.corners)
     node = 0.5 * (chebyshev.nodes(order) + 1)
@@ -235,13 +230,13 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, batch: _Batch) -> _Outcom
     functions = np.concatenate(
         [energies[..., None], sea, surface.reshape(boxes, order**d, size, surface.shape[-1])], axis=3
     ).transpose(0, 2, 3, 1)
-    coefficients = chebyshev.along_each(
-        chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d
-    )
+    coefficients = chebyshev.along_each(chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d)
     shares = _Shares(integrand, scan, rule, coefficients, energies.min(axis=1) - margin, energies.max(axis=1) + margin)
     value, error = shares.all()
     part = batch.side**d
-    return _Outcome(part * value, (part * error).astype(np.float32), hidden, len(points))
+    value = part * np.einsum("ocsm,bcsm->bosm", mixing, value)
+    error = part * np.einsum("ocsm,bcsm->bosm", np.abs(mixing), error)
+    return _Outcome(value, error.astype(np.float32), hidden, len(points))
 
 
 def _spacing(order: int) -> float:
@@ -254,7 +249,7 @@ def _edges_seen(energies: Float, margin: Float, scan: Scan) -> np.ndarray:
     low = energies - margin[:, None]
     high = np.full_like(energies, np.inf)
     high[..., :-1] = energies[..., 1:] + margin[:, None, 1:]
-    return scan.touched(low, high).any(axis=1)
+    return np.asarray(scan.touched(low, high).any(axis=1))
 
 
 def _without(sea: Float, seen: np.ndarray) -> Float:
@@ -278,7 +273,8 @@ def _hidden(
     gaps = np.diff(energies, axis=2)
     # a temperature blurs what is narrower
     blurred = np.maximum(gaps, 0.5 * scan.temperatures.min())
-    return ((spacing * slopes > blurred).any(axis=1) & seen[:, :-1]).any(axis=1)
+    narrow: np.ndarray = (spacing * slopes > blurred).any(axis=1) & seen[:, :-1]
+    return np.asarray(narrow.any(axis=1))
 
 
 @dataclass(eq=False)
@@ -353,12 +349,12 @@ class _Shares:
                 coarse = self._smooth(self._truncated(coefficients), owner, kT, max(3 * points // 4, 3))
                 return fine, np.abs(fine - coarse)
         finest = self.rule.cells
-        fine, middle, coarse = (self._sharp(coefficients, owner, kT, finest // n) for n in (1, 2, 4))
-        rough = self._sharp(self._truncated(coefficients), owner, kT, finest // 2)
+        (fine, off), (middle, _), (coarse, _) = (self._sharp(coefficients, owner, kT, finest // n) for n in (1, 2, 4))
+        rough, _ = self._sharp(self._truncated(coefficients), owner, kT, finest // 2)
         # the error of linear interpolation goes with the square of the size
-        value, before = fine[0] + (fine[0] - middle[0]) / 3, middle[0] + (middle[0] - coarse[0]) / 3
+        value, before = fine + (fine - middle) / 3, middle + (middle - coarse) / 3
         # and what is left, extrapolated, falls at least fourfold with each halving
-        return value, np.abs(value - before) / 3 + np.abs(middle[0] - rough[0]) + fine[1]
+        return value, np.abs(value - before) / 3 + np.abs(middle - rough) + off
 
     def _smooth(self, coefficients: Float, owner: Integer, kT: float, points: int) -> Float:
         """Exact Fermi weights on Gauss points, (B, columns, M)."""
@@ -421,5 +417,7 @@ class _Shares:
         for at_surface in (False, True):
             outputs = sorted({c.output for c in self.integrand.columns if c.at_surface is at_surface})
             for output in outputs:
-                members = [c for c, k in enumerate(self.integrand.columns) if (k.at_surface, k.output) == (at_surface, output)]
+                members = [
+                    c for c, k in enumerate(self.integrand.columns) if (k.at_surface, k.output) == (at_surface, output)
+                ]
                 yield output + (self._seas if at_surface else 0), members

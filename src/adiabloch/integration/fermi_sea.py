@@ -17,7 +17,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gaps import axes_of
-from adiabloch.integration.fermi import Weight
+from adiabloch.integration.fermi import Scan, Weight
 from adiabloch.models.crystal import Crystal, Derivative, Matrices
 
 SeaFormula = Callable[[Eigenframe, Sequence[int]], Float]
@@ -54,6 +54,9 @@ class FermiSea:
         Derivatives that the formulas need.
     operators : mapping {name: (N, N)}, optional
         Bounded observables that the frame shall carry.
+    outputs : callable, optional
+        Scan -> (outputs, columns, S, M), broadcastable: how the results are made up of the columns; by default they
+        are the columns.
     """
 
     crystal: Crystal
@@ -62,6 +65,12 @@ class FermiSea:
     surface: SurfaceFormula | None = None
     along: tuple[Derivative, ...] = ()
     operators: Mapping[str, Complex] = field(default_factory=dict)
+    outputs: Callable[[Scan], Float] | None = None
+
+    def mixing(self, scan: Scan) -> Float:
+        """How the results are made up of the columns, (outputs, columns, S, M)."""
+        mixing = np.eye(len(self.columns))[:, :, None, None] if self.outputs is None else self.outputs(scan)
+        return np.broadcast_to(mixing, (*mixing.shape[:2], *scan.shape))
 
     @property
     def dimension(self) -> int:
@@ -89,11 +98,11 @@ class FermiSea:
 
     def frame(self, points: Float) -> Eigenframe:
         """Eigenframe at reduced points (P, d)."""
-        return frame_of(self._matrices.at(points), self.carried, self.operators)
+        return frame_of(self._matrices.at(points), self.carried, self.operators, touching="joined")
 
     def frame_on_grid(self, axes: Sequence[Float]) -> Eigenframe:
         """Eigenframe on a tensor grid."""
-        return frame_of(self._matrices.on_grid(axes), self.carried, self.operators)
+        return frame_of(self._matrices.on_grid(axes), self.carried, self.operators, touching="joined")
 
     def band_values(self, frame: Eigenframe, edges: Sequence[int]) -> tuple[Float, Float]:
         """What filling each band adds to the sea, (P, N, J), and its surface values, (P, N, K).

@@ -32,7 +32,7 @@ class ThermalGrid:
     @property
     def step(self) -> float:
         """Distance between neighbours."""
-        return self.kT / FINENESS
+        return float(self.kT) / FINENESS
 
     @cached_property
     def _number(self) -> Integer:
@@ -51,7 +51,7 @@ class ThermalGrid:
     @property
     def energies(self) -> Float:
         """(G,), ascending."""
-        return self._number * self.step
+        return np.asarray(self._number * self.step, dtype=np.float64)
 
     def shared(self, energies: Float, masses: Float, owner: Integer, owners: int) -> tuple[Float, Float]:
         """Share masses (J, L) at energies (L,) out to the grid, by owner.
@@ -134,7 +134,7 @@ class ThermalAverage:
     @property
     def step(self) -> float:
         """Distance between neighbouring energies."""
-        return self.kT / AVERAGE
+        return float(self.kT) / AVERAGE
 
     @cached_property
     def _half(self) -> int:
@@ -149,7 +149,7 @@ class ThermalAverage:
     @cached_property
     def energies(self) -> Float:
         """(G,), ascending."""
-        return self._number * self.step
+        return np.asarray(self._number * self.step, dtype=np.float64)
 
     @cached_property
     def _windows(self) -> tuple[Integer, Float]:
@@ -198,6 +198,8 @@ class ThermalAverage:
             matrix = sparse.csr_array((w.ravel()[inside], (rows[inside], column[inside])), (count, table.shape[1]))
             total = (matrix @ table.T).T
             if beyond is not None:
-                total = total + np.multiply.outer(beyond, np.where(column >= table.shape[1], w.ravel(), 0.0).reshape(w.shape).sum(axis=1))
+                total = total + np.multiply.outer(
+                    beyond, np.where(column >= table.shape[1], w.ravel(), 0.0).reshape(w.shape).sum(axis=1)
+                )
             results.append(total)
         return results[0], np.abs(results[0] - results[1]) / 4

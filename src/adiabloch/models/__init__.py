@@ -8,6 +8,7 @@ from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
 from adiabloch.models.spinful import kane_mele, rashba_honeycomb
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.topological import fu_kane_mele, haldane, qi_wu_zhang, tilted_dirac
+from adiabloch.models.wannier import WannierModel
 
 __all__ = [
     "Crystal",
@@ -15,6 +16,7 @@ __all__ = [
     "Derivative",
     "Matrices",
     "TightBinding",
+    "WannierModel",
     "distance_law",
     "exponential",
     "fu_kane_mele",

@@ -55,6 +55,11 @@ class Effort:
         if not (isinstance(self.limit, int | np.integer) and self.limit > 0):
             raise InvalidArgumentError(f"limit: {self.limit!r}, expected a number of points")
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.perf_counter() - self.started
+
 
 def evaluated(
     integrand: Insulator, effort: Effort, *, title: str, unit: str, scale: float = 0.0, leading: int | None = None
@@ -129,7 +134,7 @@ def facts(integral: Integral, crystal: Model, occupied: int, effort: Effort, **m
         **lows,
         **tail,
         **more,
-        "seconds": time.perf_counter() - effort.started,
+        "seconds": effort.elapsed,
     }
 
 

@@ -90,7 +90,7 @@ def inplane_magnetization(
     effort = Effort(tolerance, limit, executor, progress)
     model = checked_model(model, (2,), WHY)
     integrand = replace(_integrand(model, occupied, heights, _equilibrium, ((Z,), K)), denominators=0)
-    return measured(integrand, effort, title="in-plane magnetization", unit="e*energy", coordinates=PLANE)
+    return measured(integrand, effort, title="in-plane magnetization", unit="e energy/hbar", coordinates=PLANE)
 
 
 def pumped_inplane_magnetization(
@@ -189,7 +189,9 @@ def layer_magnetoelectric(
     )
     axes, numbers = ["x", "y", "z"], described(windings)
     title, coordinates = "layer magnetoelectric response", {"component": axes, "field": axes}
-    return measured(integrand, effort, title=title, unit="e^2 length", coordinates=coordinates, chern_numbers=numbers)
+    return measured(
+        integrand, effort, title=title, unit="e^2 length/hbar", coordinates=coordinates, chern_numbers=numbers
+    )
 
 
 def _integrand(

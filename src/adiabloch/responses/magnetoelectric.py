@@ -8,8 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.bands import components
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
@@ -30,53 +32,75 @@ from adiabloch.responses.evaluation import (
     smooth_trials,
     unobstructed,
 )
+from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation
+from adiabloch.responses.metals import insulating_bands, sea_magnetoelectric
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
     import xarray
 
-UNIT = "e^2"
+UNIT = "e^2/hbar"
+FLAT = "a one-dimensional crystal has no orbital magnetization"
 
 
 def magnetoelectric(
     model: TightBinding,
-    occupied: int,
-    tolerance: float = 1e-6,
+    occupied: int | None = None,
+    tolerance: float | None = None,
     *,
+    chemical_potential: ArrayLike | None = None,
+    temperature: ArrayLike = 0.0,
+    mesh: Mesh = None,
     trials: Choice = None,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
-    r"""Orbital magnetization that an electric field induces in an insulator. Implements Eq. (19).
+    r"""Orbital magnetization that an electric field induces. Implements Eqs. (13), (14) and (19).
+
+    In an insulator, given the number of occupied bands, in two or three dimensions:
 
     .. math:: \frac{\partial M_i}{\partial E_j} = \int \frac{dk}{(2\pi)^d} \sum_{n \in occ} e\, \partial_{B_i} a^{k_j}_n
               + \frac{e^2}{4 \pi^2} \theta\, \delta_{ij}
 
-    with the axion angle theta in three dimensions only.
+    with the axion angle theta in three dimensions only. In a metal or a Chern insulator, given chemical potential and
+    temperature, in two dimensions:
+
+    .. math:: \frac{\partial M_z}{\partial E_i} = \int \frac{dk}{(2\pi)^2} \sum_n f_n
+              \Big[ -2e\, \mathrm{Re} \sum_{m \ne n} \frac{A^i_{nm} m_{mn}}{E_n - E_m}
+              + \frac{e^2}{2} (\partial_x G^{yi}_n - \partial_y G^{xi}_n) \Big]
 
     Parameters
     ----------
     model : TightBinding
-        In two or three dimensions, with a gap; degenerate bands are allowed.
-    occupied : int
-        Number of occupied bands.
-    tolerance : float
-        Relative accuracy of the largest component.
+        In two or three dimensions; degenerate bands are allowed.
+    occupied : int, optional
+        Number of occupied bands of an insulator.
+    tolerance : float, optional
+        Relative accuracy of the largest component; 1e-6 for an insulator, 1e-4 for a scan.
+    chemical_potential : float or array_like, optional
+        In place of `occupied`, in the energy unit of the model. In three dimensions it must lie in a gap.
+    temperature : float or array_like
+        k_B T in the energy unit of the model.
+    mesh : int or sequence of int, optional
+        For a scan: a fixed uniform mesh in place of adaptive boxes.
     trials, limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
 
     Returns
     -------
     xarray.Dataset
-        In 2D: `total` (dM_z/dE_i) and `error` over `field` ("x", "y"). In 3D, over `component` and `field`: `total`,
-        `perturbative`, `chern_simons`, `error`; and `axion_angle`, theta modulo 2 pi, so that the diagonal of `total`
-        is defined modulo `quantum` = e^2/(2 pi hbar). Units e^2 (over hbar), in 2D times a length.
+        In 2D: `total` (dM_z/dE_i) and `error` over `field` ("x", "y"), in units of e^2 length/hbar; for a scan with its
+        parts `interband` (first term) and `metric_dipole` (second term). In 3D, over `component` and `field`: `total`,
+        `perturbative`, `chern_simons`, `error`, in units of e^2/hbar; and `axion_angle`, theta modulo 2 pi, so that
+        the diagonal of `total` is defined modulo `quantum` = e^2/(2 pi hbar).
 
     Raises
     ------
     InvalidArgumentError
         An argument out of range.
+    NoBulkDefinitionError
+        In 3D: the chemical potential is not in a gap, or the temperature not zero.
     GapClosedError
         The gap closes.
     ObstructedError
@@ -94,9 +118,16 @@ def magnetoelectric(
     >>> float(abs(response.total).max()) < 1e-12  # a threefold axis and mirrors leave nothing
     True
     """
-    return _response(
-        model, occupied, _moments, "magnetoelectric response", Effort(tolerance, limit, executor, progress), trials
-    )
+    if (occupied is None) == (chemical_potential is None):
+        raise InvalidArgumentError("occupied, chemical_potential: expected one of the two")
+    model = checked_model(model, (2, 3), FLAT)
+    if chemical_potential is not None:
+        if model.lattice.dimension == 2:
+            effort = Effort(TOLERANCE if tolerance is None else tolerance, limit, executor, progress)
+            return sea_magnetoelectric(model, Occupation.of(chemical_potential, temperature), effort, mesh)
+        occupied = insulating_bands(model, chemical_potential, temperature)
+    effort = Effort(1e-6 if tolerance is None else tolerance, limit, executor, progress)
+    return _response(model, occupied, _moments, "magnetoelectric response", effort, trials)
 
 
 def magnetic_polarization(
@@ -213,10 +244,10 @@ def principal(angle: float, slack: float = 1e-9) -> float:
 
 
 def _response(
-    model: TightBinding, occupied: int, tensor: Callable[..., Float], title: str, effort: Effort, trials: Choice
+    model: TightBinding, occupied: object, tensor: Callable[..., Float], title: str, effort: Effort, trials: Choice
 ) -> xarray.Dataset:
     """Integrate a magnetoelectric tensor and add its Chern-Simons part, which both routes share."""
-    model = checked_model(model, (2, 3), "a one-dimensional crystal has no orbital magnetization")
+    model = checked_model(model, (2, 3), FLAT)
     occupied = checked_occupied(model, occupied)
     k = model.lattice.directions
     names, fields = components(len(k)), [direction[1] for direction in k]
@@ -234,7 +265,7 @@ def _response(
     total, perturbative = integral.value.reshape(2, len(names), len(k))
     error = np.full_like(total, error_bar(integral, model))
     if not three:
-        unit = f"{UNIT} length"
+        unit = "e^2 length/hbar"
         return labelled(
             {
                 "total": (["field"], total[0], unit, f"{title}, per area"),

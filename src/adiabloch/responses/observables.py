@@ -29,6 +29,9 @@ from adiabloch.responses.evaluation import (
     checked_occupied,
     measured,
 )
+from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation
+from adiabloch.responses.metals import sea_observable_response
+from adiabloch.units import unit
 
 if TYPE_CHECKING:
     import xarray
@@ -86,7 +89,7 @@ def pumped_spin(
     >>> f"{float(pumped.total.sel(component='z')):.4e}"
     '4.4028e-05'
     """
-    operators = _spins(checked_cycle(cycle), spin_operators)
+    operators = checked_spins(checked_cycle(cycle), spin_operators)
     result = pumped_observable(cycle, occupied, operators, tolerance, limit=limit, executor=executor, progress=progress)
     return _of_spin(result)
 
@@ -120,74 +123,112 @@ def pumped_observable(
     formula = partial(_shifts, drives=(THETA,))
     integrand = _integrand(cycle, checked_occupied(cycle, occupied), operators, formula, ((THETA,), ()))
     coordinates = {"observable": [*integrand.operators]}
-    return measured(integrand, effort, title="pumped observable", unit="omega", coordinates=coordinates)
+    label = unit(hbar=1, energy=-1, length=-cycle.lattice.dimension)
+    return measured(integrand, effort, title="pumped observable", unit=f"omega {label}", coordinates=coordinates)
 
 
 def spin_magnetoelectric(
     model: TightBinding,
-    occupied: int,
+    occupied: int | None = None,
     spin_operators: ArrayLike | None = None,
-    tolerance: float = 1e-6,
+    tolerance: float | None = None,
     *,
+    chemical_potential: ArrayLike | None = None,
+    temperature: ArrayLike = 0.0,
+    mesh: Mesh = None,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
-    r"""Spin that an electric field induces in an insulator. Implements Eq. (B7).
+    r"""Spin that an electric field induces, in insulators and metals. Implements Eq. (B7).
 
-    .. math:: \frac{\partial S_i}{\partial E_j} = e \int \frac{dk}{(2\pi)^d} \sum_{n \in occ} \sum_c
-              2 \mathrm{Re} \frac{(S_i)_{nc} (A_j)_{cn}}{E_c - E_n}
+    .. math:: \frac{\partial S_i}{\partial E_j} = e \int \frac{dk}{(2\pi)^d} \sum_n f_n \sum_{m \ne n}
+              2 \mathrm{Re} \frac{(S_i)_{nm} (A_j)_{mn}}{E_m - E_n}
 
     Parameters
     ----------
     model : TightBinding
-    occupied, spin_operators, tolerance, limit, executor, progress
+    occupied : int, optional
+        Number of occupied bands of an insulator.
+    spin_operators : array_like, shape (3, N, N), optional
+        S_x, S_y, S_z in the basis of the model, in units of hbar; those of the model by default.
+    tolerance : float, optional
+        Relative accuracy of the largest component; 1e-6 for an insulator, 1e-4 for a scan.
+    chemical_potential : float or array_like, optional
+        In place of `occupied`, for metals and insulators alike.
+    temperature : float or array_like
+        k_B T in the energy unit of the model.
+    mesh : int or sequence of int, optional
+        For a scan: a fixed uniform mesh in place of adaptive boxes.
+    limit, executor, progress
         As in `pumped_spin`.
 
     Returns
     -------
     xarray.Dataset
         `total` and `error` over `component` (of the spin) and `field`: spin per length, area or volume and electric
-        field, in units of e (times hbar of spin).
+        field, in units of e hbar over the energy unit (times length^(1-d)).
     """
-    operators = _spins(checked_model(model), spin_operators)
+    operators = checked_spins(checked_model(model), spin_operators)
     result = observable_response(
-        model, occupied, operators, tolerance, limit=limit, executor=executor, progress=progress
+        model,
+        occupied,
+        operators,
+        tolerance,
+        chemical_potential=chemical_potential,
+        temperature=temperature,
+        mesh=mesh,
+        limit=limit,
+        executor=executor,
+        progress=progress,
     )
     return _of_spin(result)
 
 
 def observable_response(
     model: TightBinding,
-    occupied: int,
+    occupied: int | None,
     operators: Mapping[str, ArrayLike],
-    tolerance: float = 1e-6,
+    tolerance: float | None = None,
     *,
+    chemical_potential: ArrayLike | None = None,
+    temperature: ArrayLike = 0.0,
+    mesh: Mesh = None,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
-    """Any bounded observable that an electric field induces in an insulator. Implements Eq. (B7).
+    """Any bounded observable that an electric field induces, in insulators and metals. Implements Eq. (B7).
 
     Parameters
     ----------
-    model, occupied, tolerance, limit, executor, progress
+    model, tolerance, chemical_potential, temperature, mesh, limit, executor, progress
         As in `spin_magnetoelectric`.
+    occupied : int or None
+        Number of occupied bands of an insulator; None where the chemical potential is given.
     operators : mapping {name: array_like (N, N)}
         Hermitian matrices in the basis of the model.
 
     Returns
     -------
     xarray.Dataset
-        `total` and `error` over `observable` and `field`, in the operator's unit times e.
+        `total` and `error` over `observable` and `field`, in the operator's unit times e over the energy unit (times
+        length^(1-d)).
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    if (occupied is None) == (chemical_potential is None):
+        raise InvalidArgumentError("occupied, chemical_potential: expected one of the two")
     model = checked_model(model)
+    if chemical_potential is not None:
+        effort = Effort(TOLERANCE if tolerance is None else tolerance, limit, executor, progress)
+        occupation = Occupation.of(chemical_potential, temperature)
+        return sea_observable_response(model, checked_operators(model, operators), occupation, effort, mesh)
+    effort = Effort(1e-6 if tolerance is None else tolerance, limit, executor, progress)
     k = model.lattice.directions
     formula = partial(_shifts, drives=k)
     integrand = _integrand(model, checked_occupied(model, occupied), operators, formula, (k, ()))
     coordinates = {"observable": [*integrand.operators], "field": [direction[1] for direction in k]}
-    return measured(integrand, effort, title="observable response", unit="e", coordinates=coordinates)
+    label = unit(charge=1, energy=-1, length=1 - len(k))
+    return measured(integrand, effort, title="observable response", unit=label, coordinates=coordinates)
 
 
 def observable_density(
@@ -216,7 +257,8 @@ def observable_density(
     model = checked_model(model)
     integrand = replace(_integrand(model, checked_occupied(model, occupied), operators, _values, ((),)), denominators=0)
     coordinates = {"observable": [*integrand.operators]}
-    return measured(integrand, effort, title="observable density", unit="1", coordinates=coordinates)
+    label = unit(length=-model.lattice.dimension)
+    return measured(integrand, effort, title="observable density", unit=label, coordinates=coordinates)
 
 
 def checked_operators(crystal: Model, operators: Mapping[str, ArrayLike]) -> dict[str, Complex]:
@@ -233,7 +275,8 @@ def checked_operators(crystal: Model, operators: Mapping[str, ArrayLike]) -> dic
     return {name: hermitian(matrix[None], f"operator {name!r}, matrix")[0] for name, matrix in matrices.items()}
 
 
-def _spins(crystal: Model, spin_operators: ArrayLike | None) -> dict[str, Complex]:
+def checked_spins(crystal: Model, spin_operators: ArrayLike | None) -> dict[str, Complex]:
+    """S_x, S_y, S_z by name, "sx", "sy", "sz": those given, or those of the model."""
     if spin_operators is None:
         if not crystal.observables:
             raise InvalidArgumentError(
@@ -269,7 +312,7 @@ def _of_spin(result: xarray.Dataset) -> xarray.Dataset:
     """The same result with the components of the spin as a dimension."""
     renamed = result.rename(observable="component").assign_coords(component=list(AXES))
     for name in renamed:
-        renamed[name].attrs["units"] = f"hbar*{result[name].attrs['units']}"
+        renamed[name].attrs["units"] = f"hbar*{result[name].attrs['units']}".replace("*1/", "/")
         renamed[name].attrs["long_name"] = result[name].attrs["long_name"].replace("observable", "spin")
     return renamed
 

@@ -32,6 +32,7 @@ from adiabloch.responses.evaluation import (
     windings_of,
 )
 from adiabloch.responses.results import labelled
+from adiabloch.units import unit
 
 if TYPE_CHECKING:
     import xarray
@@ -107,18 +108,18 @@ def polarization(
     )
     quantum = lattice.vectors / lattice.measure
     scale = float(np.sqrt((quantum**2).sum(axis=1)).min())
-    integral = evaluated(integrand, effort, title="polarization", unit="e x length^(1-d)", scale=scale)
+    d = lattice.dimension
+    label = unit(charge=1, length=1 - d)
+    integral = evaluated(integrand, effort, title="polarization", unit=label, scale=scale)
     reduced = integral.value @ np.linalg.inv(quantum)
     # in (-1/2, 1/2]; what rounding has put just above -1/2 counts as 1/2
     wrapped = 0.5 - (0.5 - reduced) % 1.0
     wrapped = np.where(wrapped < -0.5 + 1e-9, wrapped + 1.0, wrapped)
-    d = lattice.dimension
-    unit = {1: "e", 2: "e/length", 3: "e/length^2"}[d]
     return labelled(
         {
-            "polarization": (["component"], wrapped @ quantum, unit, "electronic polarization"),
-            "error": (["component"], np.full(d, error_bar(integral, model)), unit, "error bar"),
-            "quantum": (["generator", "component"], quantum, unit, "what the polarization is defined modulo"),
+            "polarization": (["component"], wrapped @ quantum, label, "electronic polarization"),
+            "error": (["component"], np.full(d, error_bar(integral, model)), label, "error bar"),
+            "quantum": (["generator", "component"], quantum, label, "what the polarization is defined modulo"),
         },
         {"component": list(AXES[:d])},
         **facts(integral, model, occupied, effort, chern_numbers=described(windings)),

@@ -45,7 +45,8 @@ from adiabloch.responses.results import labelled
 if TYPE_CHECKING:
     import xarray
 
-UNIT = "e*omega"
+UNITS = {2: "e*omega", 3: "e*omega/length"}
+"""By dimension."""
 TITLE = "pumped magnetization"
 WHY = "a one-dimensional crystal has no orbital magnetization"
 REMEDY = "; chern_simons=False gives the perturbative part, which is defined"
@@ -140,19 +141,20 @@ def pumped_magnetization(
             form = {"form": partial(_forms, names=names), "trials": orbitals}
     else:
         windings, note = windings_of(cycle, occupied), LEFT_OUT
+    unit = UNITS[cycle.lattice.dimension]
     integrand = Insulator(cycle, parts, partial(_shifts, groups=parts, names=names), _factors(cycle), **form)
-    integral = evaluated(integrand, effort, title=TITLE, unit=UNIT, leading=len(names))
+    integral = evaluated(integrand, effort, title=TITLE, unit=unit, leading=len(names))
     total, perturbative = integral.value.reshape(2, len(names))
     if not chern_simons:
         total = np.full_like(total, np.nan)
     per = "area" if len(names) == 1 else "volume"
     return labelled(
         {
-            "perturbative": (["component"], perturbative, UNIT, f"perturbative pumped moment per {per}"),
-            "chern_simons": (["component"], total - perturbative, UNIT, f"Chern-Simons pumped moment per {per}"),
-            "total": (["component"], total, UNIT, f"pumped moment per {per}"),
-            "error": (["component"], np.full_like(total, error_bar(integral, cycle)), UNIT, "error bar"),
-            "quantum": (["generator", "component"], _quantum(cycle), UNIT, "what total is defined modulo"),
+            "perturbative": (["component"], perturbative, unit, f"perturbative pumped moment per {per}"),
+            "chern_simons": (["component"], total - perturbative, unit, f"Chern-Simons pumped moment per {per}"),
+            "total": (["component"], total, unit, f"pumped moment per {per}"),
+            "error": (["component"], np.full_like(total, error_bar(integral, cycle)), unit, "error bar"),
+            "quantum": (["generator", "component"], _quantum(cycle), unit, "what total is defined modulo"),
         },
         {"component": list(names)},
         **facts(integral, cycle, occupied, effort, note=note, chern_numbers=described(windings)),
@@ -193,12 +195,13 @@ def instantaneous_magnetization(
     names = components(cycle.lattice.dimension)
     formula = partial(_instant, occupied=occupied, names=names)
     integrand = Insulator(cycle, (occupied,), formula, _factors(cycle), theta=phases)
-    integral = evaluated(integrand, effort, title=TITLE, unit=UNIT)
+    unit = UNITS[cycle.lattice.dimension]
+    integral = evaluated(integrand, effort, title=TITLE, unit=unit)
     values = integral.value.reshape(len(phases), len(names))
     return labelled(
         {
-            "perturbative": (["theta", "component"], values, UNIT, "perturbative pumped moment density"),
-            "error": ([], np.asarray(error_bar(integral, cycle)), UNIT, "error bar"),
+            "perturbative": (["theta", "component"], values, unit, "perturbative pumped moment density"),
+            "error": ([], np.asarray(error_bar(integral, cycle)), unit, "error bar"),
         },
         {"theta": ("theta", phases, {"units": "rad"}), "component": list(names)},
         **facts(integral, cycle, occupied, effort),
@@ -242,7 +245,7 @@ def magnetization_map(
     frame = eigenframe(cycle, band_shift_derivatives(THETA, component), k=k, theta=theta)
     shape = (len(y), len(x), cycle.size)
     parts = [part(frame, THETA, component).reshape(shape) for part in (interband_part, metric_curl_part)]
-    unit = f"{UNIT} x length^2"
+    unit = "e*omega area"
     return labelled(
         {
             "interband": (["ky", "kx", "band"], parts[0], unit, "interband part of d_B a^t"),

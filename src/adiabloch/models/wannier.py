@@ -1,0 +1,338 @@
+"""Wannier functions with their position matrix: tight binding that knows where its orbitals really are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Complex, Float, checked, frozen
+from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.lattice import AXES, Lattice
+from adiabloch.linalg import dagger
+from adiabloch.linalg import rotated as in_basis
+from adiabloch.models.crystal import Derivative, directions_of, positions_of
+from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.hoppings import Translation, checked_hoppings, exact_translation, fingerprint
+from adiabloch.models.tight_binding import HoppingLaw, TightBinding
+
+Slot = tuple[str, ...]
+"""What one series holds: ("H", ...) or ("rx", ...), then the k directions it is differentiated along."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WannierModel(TightBinding):
+    r"""Wannier functions, the hoppings between them and the full matrix of the position operator.
+
+    .. math:: r_{a,ij}(R) = \langle 0 i | r_a | R j \rangle, \qquad
+              A_{a,ij}(k) = \sum_R [r_{a,ij}(R) - \delta_{R0} \delta_{ij} \tau_{ia}] e^{i k (R + \tau_j - \tau_i)}
+
+    Derivatives of H are covariant: the basis u_i(k) turns with k, A_a = i <u_i|d_a u_j>, so that
+
+    .. math:: D_a F = \partial_a F - i [A_a, F], \qquad
+              \Omega_{ab} = \partial_a A_b - \partial_b A_a - i [A_a, A_b], \qquad [D_a, D_b] F = -i [\Omega_{ab}, F].
+
+    D_a H is the whole velocity, and i (D_a H)_nm/(E_m - E_n) the whole interband connection. Omega, the curvature of
+    the space that the Wannier functions span, vanishes only if they span all there is.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        1D, 2D or 3D; vectors may be given instead.
+    positions : array_like, shape (n, d), or None
+        Centres tau of the Wannier functions; None takes them from the diagonal of r(0).
+    hoppings : mapping {R: (n, n) array_like}
+        As for `TightBinding`.
+    position_matrix : mapping {R: (n, n, d) array_like}
+        <0 i|r_a|R j>, with the centres on the diagonal of R = 0. The partner r(-R) = r(R)^dagger (in i and j) may be
+        given too, or is filled in.
+    spin : array_like, shape (3, n, n), optional
+        Spin operators S_x, S_y, S_z in the basis of the Wannier functions, in units of hbar.
+
+    Raises
+    ------
+    InvalidModelError
+        What `TightBinding` refuses, and the same for the position matrix; the message names the R.
+    """
+
+    position_matrix: Mapping[Translation, Complex]
+    connections: Complex
+    """(R, d, n, n): the position matrix less the centres, by translation."""
+
+    def __init__(
+        self,
+        lattice: Lattice | ArrayLike,
+        positions: ArrayLike | None,
+        hoppings: Mapping[Any, ArrayLike],
+        position_matrix: Mapping[Any, ArrayLike],
+        spin: ArrayLike | None = None,
+    ) -> None:
+        lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
+        d, home = lattice.dimension, (0,) * lattice.dimension
+        matrix = _checked_positions(position_matrix, d)
+        n = len(matrix[home])
+        positions = _diagonal(matrix[home]) if positions is None else checked(positions, "positions", (n, d))
+        bonds = checked_hoppings(hoppings, d, n)
+        absent = {R for R in matrix if not {R, tuple(-x for x in R)} & set(bonds)}
+        super().__init__(lattice, positions, {**bonds, **dict.fromkeys(absent, np.zeros((n, n)))}, spin)
+        stacked = np.zeros((len(self.translations), n, n, d), dtype=np.complex128)
+        for index, R in enumerate(self.hoppings):
+            stacked[index] = matrix.get(R, 0.0)
+        rest = stacked.copy()
+        rest[list(self.hoppings).index(home)] -= _diagonal_matrices(self.positions)
+        object.__setattr__(self, "position_matrix", dict(zip(self.hoppings, frozen(stacked), strict=True)))
+        object.__setattr__(self, "connections", frozen(np.ascontiguousarray(np.moveaxis(rest, 3, 1))))
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace("TightBinding", "WannierModel")
+
+    @property
+    def curved(self) -> bool:
+        """The Wannier functions span a space that turns with k: ("rx", "ry") gives its curvature."""
+        return True
+
+    @property
+    def digest(self) -> str:
+        """Short fingerprint of everything that defines the model."""
+        matrices = (self.amplitudes, self.connections, self.spin)
+        return fingerprint(self.lattice.vectors, self.positions, self.translations, *matrices)
+
+    def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
+        """H and its covariant derivatives (see `Crystal`).
+
+        Parameters
+        ----------
+        along : sequence of str or tuple of str
+            "kx" for D_x H; ("kx", "ky") for D_x D_y H, the order counts; "rx" for the position matrix
+            diag(tau_x) + A_x; ("rx", "ry") for the curvature Omega_xy of the Wannier functions' space.
+        """
+        slots = list(dict.fromkeys([("H",), *(slot for derivative in along for slot in self._needed(derivative))]))
+        coefficients = np.stack([self._coefficients(slot) for slot in slots], axis=1)
+        return CovariantSeries(
+            self.translations,
+            coefficients,
+            slots={slot: index for index, slot in enumerate(slots)},
+            along=tuple(map(directions_of, along)),
+            centres={name: np.diag(tau) for name, tau in zip(self._position_names, self.positions.T, strict=True)},
+        )
+
+    @property
+    def _position_names(self) -> tuple[str, ...]:
+        return positions_of(self.directions)
+
+    def _needed(self, derivative: Derivative) -> list[Slot]:
+        """The plain series that a covariant derivative is made of."""
+        match directions_of(derivative):
+            case (a,) if a in self._position_names:
+                return [(a,)]
+            case (a, b) if {a, b} <= set(self._position_names):
+                return [(a,), (b,), (a, _wave(b)), (b, _wave(a))]
+            case (a,) if a in self.directions:
+                return [("H", a), (_place(a),)]
+            case (a, b) if {a, b} <= set(self.directions):
+                second = [("H", *sorted((a, b))), (_place(b), a)]
+                return [*self._needed(a), *self._needed(b), *second]
+        raise InvalidArgumentError(
+            f"derivative {derivative!r} of a Wannier model: expected one or two of {self.directions}, or of "
+            f"{self._position_names}"
+        )
+
+    def _coefficients(self, slot: Slot) -> Complex:
+        name, *waves = slot
+        matrices = self.amplitudes if name == "H" else self.connections[:, self._position_names.index(name)]
+        for wave in waves:
+            matrices = 1j * self.bonds[..., self.directions.index(wave)] * matrices
+        return matrices
+
+    def displaced(self, pattern: ArrayLike, law: HoppingLaw, *, move_orbitals: bool = False) -> TightBinding:
+        """Not for Wannier functions: a law for the hoppings says nothing of the position matrix.
+
+        Raises
+        ------
+        InvalidArgumentError
+            Always. Read the displaced crystal from its own file instead.
+        """
+        raise InvalidArgumentError(
+            "displaced: a hopping law does not say how the position matrix of Wannier functions changes; read every "
+            "snapshot of the displaced crystal from a file of its own"
+        )
+
+    def supercell(self, matrix: ArrayLike) -> WannierModel:
+        """The same crystal in a larger cell (see `TightBinding.supercell`)."""
+        larger = super().supercell(matrix)
+        home = (0,) * self.lattice.dimension
+        # what is left of the position matrix without the centres knows no origin: it folds as the hoppings do
+        folded = [
+            TightBinding(self.lattice, self.positions, dict(zip(self.hoppings, rest, strict=True))).supercell(matrix)
+            for rest in self.connections.swapaxes(0, 1)
+        ]
+        positions = {R: np.stack([part.hoppings[R] for part in folded], axis=-1) for R in folded[0].hoppings}
+        positions[home] = positions[home] + _diagonal_matrices(larger.positions)
+        return WannierModel(larger.lattice, larger.positions, larger.hoppings, positions, larger.spin)
+
+    def rotated(self, unitary: ArrayLike) -> WannierModel:
+        """The same crystal in Wannier functions |j>' = sum_i |i> U_ij of the same cell.
+
+        Parameters
+        ----------
+        unitary : array_like, shape (n, n)
+
+        Returns
+        -------
+        WannierModel
+            Its positions are the new centres.
+        """
+        U = checked(unitary, "unitary", (self.size, self.size), complex)
+        defect = float(np.abs(dagger(U) @ U - np.eye(self.size)).max())
+        if defect > 1e-8:
+            raise InvalidArgumentError(f"rotated: expected a unitary matrix, U^dagger U is off by {defect:.1e}")
+        return WannierModel(
+            self.lattice,
+            None,
+            {R: in_basis(h, U) for R, h in self.hoppings.items()},
+            {R: np.moveaxis(in_basis(np.moveaxis(r, 2, 0), U), 0, 2) for R, r in self.position_matrix.items()},
+            None if self.spin is None else in_basis(self.spin, U),
+        )
+
+    def moved(self, orbital: int, R: Sequence[int]) -> WannierModel:
+        """The same crystal, one Wannier function counted to another cell.
+
+        Parameters
+        ----------
+        orbital : int
+        R : sequence of d int
+            The copy of it that the home cell takes in its place.
+
+        Returns
+        -------
+        WannierModel
+        """
+        if not 0 <= orbital < self.size:
+            raise InvalidArgumentError(f"moved: orbital {orbital}, expected 0 <= orbital < {self.size}")
+        others = np.arange(self.size) != orbital
+        if self.spin is not None and self.spin[:, orbital, others].any():
+            raise InvalidArgumentError(f"moved: spin couples orbital {orbital} to others of its cell")
+        d = self.lattice.dimension
+        cells = np.zeros((self.size, d), dtype=np.int64)
+        cells[orbital] = exact_translation(R, d)
+        # <0 i'|X|S j'> = <0 i|X|S + cell_j - cell_i, j>
+        into = self.translations[:, None, None] + cells[:, None] - cells
+        steps, where = np.unique(into.reshape(-1, d), axis=0, return_inverse=True)
+        orbitals = np.broadcast_to(np.indices((self.size, self.size))[:, None], (2, *into.shape[:3]))
+        index = (where.reshape(into.shape[:3]), *orbitals)
+        hoppings = np.zeros((len(steps), self.size, self.size), dtype=np.complex128)
+        hoppings[index] = self.amplitudes
+        rest = np.zeros((len(steps), self.size, self.size, d), dtype=np.complex128)
+        rest[index] = np.moveaxis(self.connections, 1, 3)
+        places = self.positions + cells @ self.lattice.vectors
+        rest[(steps == 0).all(axis=1)] += _diagonal_matrices(places)
+        translations = [tuple(map(int, step)) for step in steps]
+        h, r = (dict(zip(translations, array, strict=True)) for array in (hoppings, rest))
+        return WannierModel(self.lattice, places, h, r, self.spin)
+
+
+@dataclass(frozen=True, eq=False)
+class CovariantSeries(FourierSeries):
+    """Covariant derivatives, put together at each point from plain Fourier series.
+
+    Parameters
+    ----------
+    slots : mapping {Slot: int}
+        Which series holds what.
+    along : sequence of tuple of str
+        The derivatives to give after H.
+    centres : mapping {str: (N, N) array}
+        Positions of the orbitals by name, "rx", ...
+    """
+
+    slots: Mapping[Slot, int]
+    along: Sequence[tuple[str, ...]]
+    centres: Mapping[str, Complex]
+
+    def at(self, points: Float) -> Complex:
+        """Shape (P, D) -> (P, 1 + derivatives, N, N)."""
+        return self._covariant(super().at(points))
+
+    def on_grid(self, axes: Sequence[Float]) -> Complex:
+        """Tensor product of D axes -> (P, 1 + derivatives, N, N), last axis fastest."""
+        return self._covariant(super().on_grid(axes))
+
+    def _covariant(self, values: Complex) -> Complex:
+        def series(*slot: str) -> Complex:
+            return values[:, self.slots[slot]]
+
+        result = np.empty((len(values), 1 + len(self.along), *values.shape[2:]), dtype=np.complex128)
+        result[:, 0] = H = series("H")
+        for index, directions in enumerate(self.along, start=1):
+            match directions:
+                case (a,) if a in self.centres:
+                    result[:, index] = self.centres[a] + series(a)
+                case (a, b) if a in self.centres:
+                    slope = series(b, _wave(a)) - series(a, _wave(b))
+                    result[:, index] = slope + _turning(series(a), series(b))
+                case (a,):
+                    result[:, index] = series("H", a) + _turning(series(_place(a)), H)
+                case (a, b):
+                    along_b = series("H", b) + _turning(series(_place(b)), H)
+                    # d_a of D_b H, term by term
+                    slope = series("H", *sorted((a, b)))
+                    slope = slope + _turning(series(_place(b), a), H) + _turning(series(_place(b)), series("H", a))
+                    result[:, index] = slope + _turning(series(_place(a)), along_b)
+        return result
+
+
+def _turning(A: Complex, F: Complex) -> Complex:
+    """-i [A, F] of Hermitian matrices."""
+    product = -1j * (A @ F)
+    return product + dagger(product)
+
+
+def _place(wave: str) -> str:
+    return f"r{wave[1]}"
+
+
+def _wave(place: str) -> str:
+    return f"k{place[1]}"
+
+
+def _diagonal(home: Complex) -> Float:
+    return np.diagonal(home).real.T
+
+
+def _diagonal_matrices(positions: Float) -> Float:
+    """Positions (n, d) as diagonal matrices (n, n, d)."""
+    matrices: Float = np.eye(len(positions))[:, :, None] * positions
+    return matrices
+
+
+def _checked_positions(position_matrix: Mapping[Any, ArrayLike], d: int) -> dict[Translation, Complex]:
+    """Every r(R) a finite (n, n, d) array, partners filled in and Hermitian; r(0) must be there."""
+    home = (0,) * d
+    if not isinstance(position_matrix, Mapping):
+        raise InvalidModelError(
+            f"position matrix: expected a mapping {{R: (n, n, {d}) array}}, got {type(position_matrix).__name__}"
+        )
+    given = {exact_translation(R, d): r for R, r in position_matrix.items()}
+    if home not in given:
+        raise InvalidModelError(f"position matrix: lacks R = {home}, whose diagonal holds the centres")
+    n = len(checked(given[home], f"position matrix at R = {home}", (None, None, d), complex))
+    exact = {R: checked(r, f"position matrix at R = {R}", (n, n, d), complex) for R, r in given.items()}
+    scale = max(float(np.abs(r).max(initial=0.0)) for r in exact.values())
+    complete: dict[Translation, Complex] = {}
+    for R, r in exact.items():
+        opposite = tuple(-x for x in R)
+        adjoint = exact[opposite].conj().swapaxes(0, 1) if opposite in exact else r
+        difference = np.abs(r - adjoint)
+        if difference.max(initial=0.0) > 1e-8 * scale:
+            i, j, a = (int(x) for x in np.unravel_index(int(np.argmax(difference)), difference.shape))
+            raise InvalidModelError(
+                f"position matrix at R = {R} and {opposite} contradict each other: r_{AXES[a]}({R})[{i}, {j}] = "
+                f"{r[i, j, a]:.6g} but r_{AXES[a]}({opposite})[{j}, {i}]* = {adjoint[i, j, a]:.6g}; expected "
+                "r(-R) = r(R)^dagger"
+            )
+        complete[R] = 0.5 * (r + adjoint)
+        complete[opposite] = complete[R].conj().swapaxes(0, 1)
+    return complete

@@ -1,0 +1,421 @@
+"""Wannier functions with a position matrix: covariant derivatives, freedom of basis, files."""
+
+import gzip
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.linalg import expm
+
+import adiabloch as ab
+from adiabloch.errors import FileFormatError, InvalidArgumentError, InvalidModelError
+from adiabloch.geometry import bands
+from adiabloch.io import read_tb, write_tb
+from adiabloch.models import WannierModel
+from projected_models import projected
+from random_models import oblique_vectors
+
+seeds = st.integers(0, 10**6)
+dimensions = st.sampled_from([2, 3])
+
+
+def random_wannier(rng, d, n=3, *, centres=None):
+    """Hoppings and positions to the nearest cells without any symmetry."""
+
+    def matrices(scale, *extra):
+        found = {}
+        for R in [(0,) * d, *map(tuple, np.eye(d, dtype=int).tolist()), (1, -1, 0)[:d]]:
+            X = scale * (rng.normal(size=(n, n, *extra)) + 1j * rng.normal(size=(n, n, *extra)))
+            found[R] = X if any(R) else X + X.conj().swapaxes(0, 1)
+        return found
+
+    return WannierModel(oblique_vectors(rng, d), centres, matrices(1.0), matrices(0.2, d))
+
+
+def frame_of(model, k):
+    a, b = model.directions[:2]
+    return ab.eigenframe(model, (a, b, ("rx", "ry")), k=np.atleast_2d(k))
+
+
+def whole_curvature(model, k):
+    """Berry curvature of every band, with what the Wannier functions leave out."""
+    frame = frame_of(model, k)
+    return bands.curvature(frame, "kx", "ky") + np.diagonal(frame.derivative("rx", "ry"), axis1=1, axis2=2).real
+
+
+def values(model, k, *along):
+    """What `matrices` gives after H, at one Cartesian k."""
+    return model.matrices(along).at(model.lattice.reduced(k)[None])[0, 1:]
+
+
+def transported(model, k, step, F):
+    """Covariant difference of F(k) along a small step, by parallel transport with the whole position matrix."""
+    axis = int(np.argmax(step))
+    forth, back = (expm(-1j * s * values(model, k + s * step / 2, f"r{'xyz'[axis]}")[0] * step[axis]) for s in (1, -1))
+    F_forth, F_back = forth @ F(k + step) @ forth.conj().T, back @ F(k - step) @ back.conj().T
+    return (F_forth - F_back) / (2 * step[axis])
+
+
+@given(seeds, dimensions, st.booleans())
+def test_derivatives_are_covariant(seed, d, elsewhere):
+    """Transported with exp(-i r dk), whatever positions the phases refer to."""
+    rng = np.random.default_rng(seed)
+    model = random_wannier(rng, d, centres=rng.normal(size=(3, d)) if elsewhere else None)
+    k = rng.normal(size=d)
+    a, b = (int(i) for i in rng.integers(d, size=2))
+    da, db = model.directions[a], model.directions[b]
+    step = 1e-4 * np.eye(d)[a]
+    first, second = values(model, k, da, (da, db))
+    by_hand = transported(model, k, step, lambda q: model.matrices().at(model.lattice.reduced(q)[None])[0, 0])
+    np.testing.assert_allclose(first, by_hand, atol=1e-5)
+    by_hand = transported(model, k, step, lambda q: values(model, q, db)[0])
+    np.testing.assert_allclose(second, by_hand, atol=1e-4)
+    for matrix in (first, second):
+        np.testing.assert_allclose(matrix, matrix.conj().T, atol=1e-13)
+
+
+@given(seeds, dimensions)
+def test_curvature_of_the_space(seed, d):
+    rng = np.random.default_rng(seed)
+    model = random_wannier(rng, d)
+    k = rng.normal(size=d)
+    a, b = rng.permutation(d)[:2]
+    (ka, kb), (ra, rb) = ([f"{letter}{'xyz'[i]}" for i in (a, b)] for letter in "kr")
+    xy, yx, Omega, opposite, Ra, Rb = values(model, k, (ka, kb), (kb, ka), (ra, rb), (rb, ra), ra, rb)
+    H = model.matrices().at(model.lattice.reduced(k)[None])[0, 0]
+    np.testing.assert_allclose(xy - yx, -1j * (Omega @ H - H @ Omega), atol=1e-12)
+    np.testing.assert_allclose(opposite, -Omega, atol=1e-13)
+    # phases aside, positions enter as a part of r like any other
+    step = 1e-5
+    along_a, along_b = (
+        (values(model, k + step * np.eye(d)[i], r)[0] - values(model, k - step * np.eye(d)[i], r)[0]) / (2 * step)
+        for i, r in ((a, rb), (b, ra))
+    )
+    np.testing.assert_allclose(Omega, along_a - along_b - 1j * (Ra @ Rb - Rb @ Ra), atol=1e-7)
+
+
+@given(seeds, dimensions)
+def test_grid_and_points_agree(seed, d):
+    rng = np.random.default_rng(seed)
+    axes = [rng.random(int(n)) for n in rng.integers(1, 4, d)]
+    series = random_wannier(rng, d).matrices(["kx", "ry", ("kx", "ky"), ("rx", "ry")])
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
+    np.testing.assert_allclose(series.on_grid(axes), series.at(points), atol=1e-12)
+
+
+@given(seeds, dimensions)
+def test_any_wannier_functions_of_the_same_space(seed, d):
+    rng = np.random.default_rng(seed)
+    model = random_wannier(rng, d)
+    k = rng.normal(size=(4, d))
+    frame, curvature = frame_of(model, k), whole_curvature(model, k)
+    assert np.abs(curvature - bands.curvature(frame, "kx", "ky")).max() > 1e-3
+    U = np.linalg.qr(rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)))[0]
+    R = [int(x) for x in rng.integers(-2, 3, d)]
+    for other in (model.rotated(U), model.moved(1, R), model.moved(2, R).rotated(U).moved(0, R)):
+        there = frame_of(other, k)
+        np.testing.assert_allclose(there.energies, frame.energies, atol=1e-12)
+        closest = np.diff(frame.energies).min()
+        np.testing.assert_allclose(whole_curvature(other, k), curvature, atol=1e-9 / min(closest, 1) ** 2)
+        for a in model.directions[:2]:
+            A, B = (np.abs(bands.connection(f, a)) for f in (frame, there))
+            np.testing.assert_allclose(A, B, atol=1e-9 / min(closest, 1) ** 2)
+    back = model.moved(1, R).moved(1, [-x for x in R])
+    np.testing.assert_allclose(back.positions, model.positions, atol=1e-12)
+
+
+def test_no_more_than_the_centres_is_tight_binding():
+    rng = np.random.default_rng(5)
+    model = random_wannier(rng, 3)
+    plain = ab.TightBinding(model.lattice, model.positions, model.hoppings)
+    bare = WannierModel(model.lattice, None, model.hoppings, {(0, 0, 0): np.eye(3)[:, :, None] * model.positions})
+    k = rng.normal(size=3)
+    along = ["kx", ("ky", "kz"), "rz"]
+    np.testing.assert_allclose(values(bare, k, *along), values(plain, k, *along), atol=1e-14)
+    assert np.abs(values(bare, k, ("rx", "rz"))).max() == 0
+    assert len({model.digest, plain.digest, bare.digest}) == 3
+
+
+@given(seeds)
+def test_bands_cut_out_of_more_bands(seed):
+    """Wannier functions of the two lowest bands of four: each band keeps the curvature it has among all four."""
+    rng = np.random.default_rng(seed)
+    family = projected(rng, 2, 2, strength=0.3, split=True)
+    whole = family.model()
+    count = 25
+    mesh = np.stack(np.meshgrid(*[np.arange(count) / count] * 2, indexing="ij"), -1).reshape(-1, 2)
+    A = sum(np.exp(2j * np.pi * mesh @ R)[:, None, None] * a for R, a in family.blocks(0.0).items())
+    W = np.concatenate([np.broadcast_to(np.eye(2), A.shape), A], axis=1)
+    overlap, turn = np.linalg.eigh(W.conj().swapaxes(1, 2) @ W)
+    F = W @ (turn / np.sqrt(overlap)[:, None, :]) @ turn.conj().swapaxes(1, 2)
+    cells = np.rint(np.fft.fftfreq(count) * count).astype(int)
+    cells = np.stack(np.meshgrid(cells, cells, indexing="ij"), -1).reshape(-1, 2)
+
+    def transformed(matrices):
+        grid = matrices.reshape(count, count, *matrices.shape[1:])
+        return np.fft.fft2(grid, axes=(0, 1)).reshape(matrices.shape) / count**2
+
+    waves = np.exp(2j * np.pi * mesh @ cells.T)
+    slopes = [
+        np.tensordot(waves, 1j * (cells @ whole.lattice.vectors)[:, x, None, None] * transformed(F), 1) for x in (0, 1)
+    ]
+    left = F.conj().swapaxes(1, 2)
+    positions = [left @ (whole.positions[:, x, None] * F + 1j * slopes[x]) for x in (0, 1)]
+    H = whole.matrices().at(mesh)[:, 0]
+    h, x, y = (transformed(0.5 * (X + X.conj().swapaxes(1, 2))) for X in (left @ H @ F, *positions))
+    names = [tuple(R) for R in cells.tolist()]
+    matrix = dict(zip(names, np.stack([x, y], axis=-1), strict=True))
+    low = WannierModel(whole.lattice, None, dict(zip(names, h, strict=True)), matrix)
+    k = rng.normal(size=(5, 2))
+    frame = ab.eigenframe(whole, ("kx", "ky"), k=k)
+    np.testing.assert_allclose(low.energies(k), frame.energies[:, :2], atol=1e-7)
+    curvature = bands.curvature(frame, "kx", "ky")[:, :2]
+    np.testing.assert_allclose(whole_curvature(low, k), curvature, rtol=1e-4, atol=1e-5)
+    A, B = (np.abs(bands.connection(f, "kx")[:, 0, 1]) for f in (frame, frame_of(low, k)))
+    np.testing.assert_allclose(A, B, rtol=1e-4)
+
+
+@given(seeds, dimensions)
+def test_supercell_folds_the_curvature(seed, d):
+    rng = np.random.default_rng(seed)
+    model = random_wannier(rng, d, 2)
+    matrix = np.eye(d, dtype=int)
+    matrix[0, 0], matrix[1, 0] = 3, 1
+    larger = model.supercell(matrix)
+    k = rng.normal(size=d)
+    folding = k + np.arange(3)[:, None] * larger.lattice.reciprocal[0]
+
+    def total(crystal, points, mu=0.3):
+        frame = frame_of(crystal, points)
+        return (whole_curvature(crystal, points) * (frame.energies < mu)).sum(), np.sort(frame.energies.ravel())
+
+    (small, energies), (large, there) = total(model, folding), total(larger, k)
+    np.testing.assert_allclose(there, energies, atol=1e-12)
+    assert large == pytest.approx(small, rel=1e-7, abs=1e-9)
+
+
+def test_spin_turns_along():
+    rng = np.random.default_rng(2)
+    model = random_wannier(rng, 2, 4)
+    spin = np.kron(np.eye(2), ab.models.spin.PAULI / 2)
+    model = WannierModel(model.lattice, None, model.hoppings, model.position_matrix, spin)
+    U = np.linalg.qr(rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4)))[0]
+    frames = [ab.eigenframe(crystal, ("sx",), k=[[0.3, 0.2]]) for crystal in (model, model.rotated(U))]
+    np.testing.assert_allclose(*(np.abs(f.derivative("sx")) for f in frames), atol=1e-12)
+    assert model.supercell(2 * np.eye(2)).spin.shape == (3, 16, 16)
+    with pytest.raises(InvalidArgumentError, match="spin couples orbital 1"):
+        model.moved(1, (1, 0))
+
+
+def test_what_is_refused():
+    model = random_wannier(np.random.default_rng(1), 2)
+    lattice, h, r = model.lattice, model.hoppings, model.position_matrix
+    with pytest.raises(InvalidModelError, match=r"position matrix at R = .* contradict each other: r_[xy]"):
+        WannierModel(lattice, None, h, {**r, (1, 0): r[0, 1]})
+    with pytest.raises(InvalidModelError, match=r"lacks R = \(0, 0\)"):
+        WannierModel(lattice, None, h, {(1, 0): r[1, 0]})
+    with pytest.raises(InvalidModelError, match="expected a mapping"):
+        WannierModel(lattice, None, h, [r])
+    with pytest.raises(InvalidModelError, match=r"expected shape \(3, 3, 2\)"):
+        WannierModel(lattice, None, h, {**r, (1, 0): r[1, 0][..., 0]})
+    with pytest.raises(InvalidModelError, match=r"positions: expected shape \(3, 2\), got \(2, 2\)"):
+        WannierModel(lattice, model.positions[:2], {}, r)
+    with pytest.raises(InvalidArgumentError, match="file of its own"):
+        model.displaced(np.zeros((3, 2)), ab.models.linear(1.0))
+    with pytest.raises(InvalidArgumentError, match="unitary"):
+        model.rotated(2 * np.eye(3))
+    for wrong in ("kz", "theta", ("kx", "ky", "kx"), ("rx", "kx"), ("rx", "ry", "rx")):
+        with pytest.raises(InvalidArgumentError, match="derivative"):
+            model.matrices([wrong])
+
+
+def test_what_only_one_of_the_two_matrices_reaches():
+    """Hoppings and positions need not go equally far."""
+    home, far = (0, 0), {(2, 1): np.full((1, 1, 2), 0.1j)}
+    model = WannierModel(np.eye(2), [[0.5, 0.5]], {(1, 0): [[1.0]]}, {home: np.full((1, 1, 2), 0.25), **far})
+    assert set(model.hoppings) == set(model.position_matrix) == {home, (1, 0), (-1, 0), (2, 1), (-2, -1)}
+    # r(k) = 1/4 + 0.1 i (e^ikR - e^-ikR), not tau = 1/2
+    np.testing.assert_allclose(values(model, [0.3, 0.4], "rx")[0], 0.25 - 0.2 * np.sin(0.6 + 0.4))
+
+
+@given(seeds, dimensions, st.sampled_from(["", ".gz"]))
+def test_files(tmp_path_factory, seed, d, suffix):
+    model = random_wannier(np.random.default_rng(seed), d)
+    path = write_tb(model, tmp_path_factory.mktemp("tb") / f"random_tb.dat{suffix}")
+    again = read_tb(path, dimension=d)
+    assert again.digest == model.digest
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+def test_any_model_can_be_written(tmp_path):
+    model = ab.models.haldane(0.5, 0.1, 0.2)
+    again = read_tb(write_tb(model, tmp_path / "haldane_tb.dat"), dimension=2)
+    np.testing.assert_allclose(again.positions, model.positions, atol=1e-15)
+    np.testing.assert_allclose(again.amplitudes, model.amplitudes, atol=1e-15)
+    assert np.abs(again.connections).max() == 0
+    with pytest.raises(InvalidArgumentError, match="expected a model"):
+        write_tb(3, tmp_path / "number_tb.dat")
+
+
+HANDMADE = """a chain by hand
+  2.0 0.0 0.0
+  0.0 3.0D0 0.0
+  0.0 0.0 4.0
+ 1
+ 3
+ 2 1
+ 2
+
+ -1 0 0
+ 1 1  2.0 -3.00000004
+
+ 0 0 0
+ 1 1  5.0 1.0-100
+
+ 1 0 0
+ 1 1  2.0  3.0
+
+ -1 0 0
+ 1 1  0.2 0.0  0.0 0.0  0.0 0.0
+
+ 0 0 0
+ 1 1  0.7 0.0  0.0 0.0  0.3 0.0
+
+ 1 0 0
+ 1 1  0.2 0.0  0.0 0.0  0.0 0.0
+
+"""
+
+
+def test_a_file_by_hand(tmp_path):
+    """Weights are divided out, numbers read as Fortran writes them, partners averaged."""
+    path = tmp_path / "chain_tb.dat"
+    path.write_text(HANDMADE)
+    model = read_tb(path, dimension=1)
+    assert model.lattice.vectors.tolist() == [[2.0]]
+    assert model.positions.tolist() == [[0.7]]
+    np.testing.assert_allclose(model.hoppings[1,], [[1 + 1.50000001j]], atol=1e-12)
+    np.testing.assert_allclose(model.position_matrix[1,], [[[0.1]]])
+    assert read_tb(path).positions.tolist() == [[0.7, 0.0, 0.3]]
+    path.write_text(HANDMADE.replace("\n", "\r\n"))
+    assert read_tb(path, dimension=1).digest == model.digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  2.0 0.0 0.0", "  2.0 0.0", "line 2: '2.0 0.0', expected a lattice vector"),
+        ("  2.0 0.0 0.0", "  0.0 0.0 0.0", "line 2: .*linearly dependent"),
+        ("\n 1\n 3", "\n 0\n 3", "line 5: 0, expected the number of Wannier functions"),
+        ("\n 1\n 3", "\n 1\n 3.5", "line 6: '3.5', expected the number of lattice vectors R"),
+        ("\n 1\n 3", "\n 400\n 3", r"lines left, expected 3 matrices of 400 x 400"),
+        (" 2 1\n", " 2 0\n", "line 7: .*expected 3 degeneracies"),
+        (" 2 1\n 2", " 2 1\n 2 2", "line 8: 4 numbers.*expected 3 degeneracies"),
+        ("2.0 -3.00000004", "2.0 NaN", "line 11: '1 1 2.0 NaN', expected i, j and 2 numbers"),
+        ("2.0 -3.00000004", "2.0 -3.1", r"line 10: h\(R\) and h\(-R\)\^dagger differ"),
+        ("2.0 -3.00000004", "2.0 x", "line 11: '1 1 2.0 x', expected i, j"),
+        (" 1 1  5.0", " 1 2  5.0", "line 14: indices"),
+        ("\n 0 0 0\n 1 1  5.0", "\n -1 0 0\n 1 1  5.0", r"line 13: R = \(-1, 0, 0\) once more"),
+        ("\n 1 0 0\n 1 1  2.0  3.0", "\n 2 0 0\n 1 1  2.0  3.0", r"line 10: R = \(-1, 0, 0\) comes without -R"),
+        ("\n 0 0 0\n 1 1  0.7", "\n 0 1 0\n 1 1  0.7", r"line 22: .*expected \(0, 0, 0\) as for the hoppings"),
+        ("0.3 0.0\n\n 1 0 0\n 1 1  0.2", "0.3 0.0\n\n 1 0 0\n 1 1  0.9", r"r\(R\) and r\(-R\)\^dagger differ"),
+        ("0.0 0.0\n\n", "0.0 0.0\n\nthe end", "expected"),
+    ],
+)
+def test_files_that_are_refused(tmp_path, old, new, message):
+    path = tmp_path / "chain_tb.dat"
+    at = HANDMADE.rindex(old) if new.endswith("the end") else HANDMADE.index(old)
+    path.write_text(HANDMADE[:at] + new + HANDMADE[at + len(old) :])
+    with pytest.raises(FileFormatError, match=message) as caught:
+        read_tb(path)
+    assert re.match(rf"{re.escape(str(path))}, line \d+: ", str(caught.value))
+
+
+def test_slabs_that_are_none(tmp_path):
+    model = random_wannier(np.random.default_rng(4), 3)
+    path = write_tb(model, tmp_path / "solid_tb.dat")
+    with pytest.raises(FileFormatError, match="perpendicular for dimension = 2"):
+        read_tb(path, dimension=2)
+    straight = WannierModel(np.diag([1.0, 2.0, 3.0]), None, model.hoppings, model.position_matrix)
+    with pytest.raises(FileFormatError, match=r"hoppings up to .* leave the 2 dimensions"):
+        read_tb(write_tb(straight, path), dimension=2)
+    faint = {R: h * (1e-9 if R[2] else 1) for R, h in model.hoppings.items()}
+    near = {R: r * (1e-9 if R[2] else 1) for R, r in model.position_matrix.items()}
+    slab = read_tb(write_tb(WannierModel(np.diag([1.0, 2.0, 3.0]), None, faint, near), path), dimension=2)
+    assert slab.lattice.dimension == 2
+    np.testing.assert_array_equal(slab.hoppings[1, -1], model.hoppings[1, -1, 0])
+    with pytest.raises(InvalidArgumentError, match="dimension: 4"):
+        read_tb(path, dimension=4)
+
+
+def test_files_that_are_none(tmp_path):
+    with pytest.raises(FileFormatError, match="cannot be read"):
+        read_tb(tmp_path / "nowhere_tb.dat")
+    with pytest.raises(FileFormatError, match="cannot be read"):
+        read_tb(tmp_path)
+    whole = write_tb(random_wannier(np.random.default_rng(0), 2), tmp_path / "whole_tb.dat.gz").read_bytes()
+    broken = tmp_path / "broken_tb.dat.gz"
+    for content in (whole[:-100], whole[:50] + b"\0" + whole[51:], gzip.compress(b"\xff\xfe" * 50), b"plain", b""):
+        broken.write_bytes(content)
+        with pytest.raises(FileFormatError, match="broken_tb"):
+            read_tb(broken)
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_mutated_files(tmp_path, seed):
+    """Whatever happens to a file: a model, or an error that says where it went wrong."""
+    rng = np.random.default_rng(seed)
+    path = write_tb(random_wannier(rng, 2, 2), tmp_path / "mutated_tb.dat")
+    text = path.read_text()
+    words = list(re.finditer(r"\S+", text.partition("\n")[2]))
+    first = text.index("\n") + 1
+
+    def word():
+        found = words[int(rng.integers(len(words)))]
+        return first + found.start(), first + found.end()
+
+    def replaced(span, by):
+        return text[: span[0]] + by + text[span[1] :]
+
+    one, other = sorted([word(), word()])
+    lines = text.splitlines(keepends=True)
+    line = int(rng.integers(1, len(lines)))
+    mutated = [
+        lambda: text[: rng.integers(len(text))],
+        lambda: replaced(one, "NaN"),
+        lambda: replaced(one, str(rng.choice(["inf", "-1", "1e300", "9" * 30, "***", "0", "1.5", "\u00e9", "-"]))),
+        lambda: (
+            replaced((one[0], other[1]), text[slice(*other)] + text[one[1] : other[0]] + text[slice(*one)])
+            if one != other
+            else text
+        ),
+        lambda: "".join(lines[:line] + lines[line + 1 :]),
+        lambda: "".join(lines[:line] + lines[line - 1 :]),
+        lambda: text + str(rng.choice(["\n 1 1 0.0 0.0\n", "x", "\n\n\n", "\n0 0 0"])),
+        lambda: replaced((one[0], one[0]), chr(int(rng.integers(1, 128)))),
+    ][seed % 8]()
+    path.write_text(mutated, encoding="utf-8")
+    try:
+        outcome = repr(read_tb(path, dimension=2))
+    except FileFormatError as reason:
+        outcome = str(reason)
+    assert re.match(rf"WannierModel\(2D|{re.escape(str(path))}, line \d+: .*expected", outcome)
+
+
+def test_gallium_arsenide(shared):
+    """A real file, and nothing that depends on the choice of Wannier functions."""
+    model = read_tb(shared / "GaAs_tb.dat")
+    assert (model.size, model.lattice.dimension) == (16, 3)
+    # the k points that the file was made from; between them so coarse a mesh makes bands overlap
+    mesh = np.stack(np.meshgrid(*[np.arange(2) / 2] * 3, indexing="ij"), -1).reshape(-1, 3)
+    energies = model.energies(model.lattice.cartesian(mesh))
+    assert energies[:, 8].min() - energies[:, 7].max() > 0.1
+    rng = np.random.default_rng(0)
+    U = np.linalg.qr(rng.normal(size=(16, 16)) + 1j * rng.normal(size=(16, 16)))[0]
+    k = rng.normal(size=(3, 3))
+    curvature = whole_curvature(model, k)[:, :8].sum(axis=1)
+    assert np.abs(curvature).min() > 1e-3
+    for other in (model.rotated(U), model.moved(3, (1, 0, -1))):
+        np.testing.assert_allclose(whole_curvature(other, k)[:, :8].sum(axis=1), curvature, rtol=1e-6)
