@@ -1,12 +1,15 @@
 """Reference numbers from WannierBerri: anomalous Hall effect and orbital magnetization of two crystals.
 
     pip install wannierberri==26.10 numba
-    python benchmarks/wannierberri.py ../shared/data/GaAs_tb.dat
+    python benchmarks/wannierberri.py ../shared/data
 
-writes `tests/references/wannierberri.json`. Nothing here comes from adiabloch. The two crystals:
+writes `tests/references/wannierberri.json`. Nothing here comes from adiabloch. The crystals:
 
 - Haldane's model in its Chern phase, whose hoppings the file records;
-- GaAs from first principles, with a Hermitian matrix added on site that breaks time reversal.
+- GaAs from first principles, with a Hermitian matrix added on site and one hopping to a neighbouring cell. The file
+  comes from 2 x 2 x 2 k points, where R and -R are the same: H(-k) = H(k), and what the position matrix does to the
+  Hall effect cancels between k and -k, whatever is added on site. The hopping breaks that;
+- bcc Fe from first principles, as it is.
 
 Sums run over the mesh k = (i1/n1, i2/n2, i3/n3) of reduced wave vectors, without symmetry, refinement, tetrahedra or
 smearing. Units: eV and Angstrom (or those of the model), hbar = 1, [dk] = d^dk/(2 pi)^d:
@@ -28,6 +31,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
 import contextlib
+import gzip
 import json
 import sys
 import tempfile
@@ -68,7 +72,8 @@ def read_tb(path: Path) -> tuple[Any, dict[tuple[int, ...], Any], dict[tuple[int
     Position matrices that Wannier90 takes by finite differences are Hermitian up to a few percent only; WannierBerri
     would leave them so.
     """
-    lines = iter(path.read_text().splitlines()[1:])
+    text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text()
+    lines = iter(text.splitlines()[1:])
     vectors = np.array([next(lines).split() for _ in range(3)], float)
     n, count = int(next(lines)), int(next(lines))
     weights: list[int] = []
@@ -105,10 +110,17 @@ def haldane(delta: float, t2: float, phi: float) -> tuple[Any, Any, dict[tuple[i
     return vectors, positions, hoppings
 
 
-def breaking(n: int) -> Any:
-    """0.3 eV times [cos(1.7 i) on the diagonal, 0.1 i sign(j - i) sin(i j) off it], i, j = 1..n."""
-    i = np.arange(1, n + 1)
-    return 0.3 * (np.diag(np.cos(1.7 * i)) + 0.1j * np.sign(i - i[:, None]) * np.sin(i * i[:, None]))
+def added(n: int) -> dict[tuple[int, ...], Any]:
+    """What is added to the hoppings of GaAs, in eV; i, j = 1..n.
+
+    On site 0.3 [cos(1.7 i) on the diagonal, 0.1 i sign(j - i) sin(i j) off it]; at R = (1, 0, 0)
+    0.05 [cos(i + 2 j) + i sin(3 i - j)], and its partner.
+    """
+    i = np.arange(1, n + 1)[:, None]
+    j = i.T
+    home = 0.3 * (np.diag(np.cos(1.7 * i[:, 0])) + 0.1j * np.sign(j - i) * np.sin(i * j))
+    hop = 0.05 * (np.cos(i + 2 * j) + 1j * np.sin(3 * i - j))
+    return {(0, 0, 0): home, (1, 0, 0): hop, (-1, 0, 0): hop.conj().T}
 
 
 def computed(tb: Path, mesh: list[int], fermi: Any, temperatures: list[float]) -> tuple[dict[str, Any], float]:
@@ -201,7 +213,7 @@ def complex_pairs(matrix: Any) -> Any:
 def main() -> None:
     """Check signs and factors, then write the reference file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("gallium_arsenide", type=Path, help="GaAs_tb.dat")
+    parser.add_argument("data", type=Path, help="folder of GaAs_tb.dat and Fe_tb.dat.gz")
     parser.add_argument("--target", type=Path, default=TARGET)
     options = parser.parse_args()
     import wannierberri
@@ -231,10 +243,14 @@ def main() -> None:
             for name in ("hall", "moment"):
                 result[name] = [row[2] for row in result[name]]
 
-        lattice, h, r = read_tb(options.gallium_arsenide)
-        h[0, 0, 0] = h[0, 0, 0] + breaking(len(h[0, 0, 0]))
+        lattice, h, r = read_tb(options.data / "GaAs_tb.dat")
+        for R, matrix in added(16).items():
+            h[R] = h[R] + matrix
         write_tb(tb, lattice, h, r)
         gaas_result, timing["GaAs"] = computed(tb, [6, 6, 6], np.linspace(-0.49, 11.03, 7), [0.05, 0.3])
+
+        write_tb(tb, *read_tb(options.data / "Fe_tb.dat.gz"))
+        iron_result, timing["Fe"] = computed(tb, [6, 6, 6], np.linspace(17.095, 17.995, 7), [0.02, 0.1])
 
     reference = {
         "program": f"WannierBerri {wannierberri.__version__}",
@@ -251,9 +267,13 @@ def main() -> None:
         },
         "GaAs": {
             "file": "GaAs_tb.dat, h(R) and r(R) averaged with their Hermitian partners at -R",
-            "added_on_site": "V_ij = 0.3 (cos(1.7 i) delta_ij + 0.1 i sign(j - i) sin(i j)) eV, i, j = 1..16",
+            "added": {
+                "on_site": "0.3 (cos(1.7 i) delta_ij + 0.1 i sign(j - i) sin(i j)) eV, i, j = 1..16",
+                "at_1_0_0": "0.05 (cos(i + 2 j) + i sin(3 i - j)) eV, and its Hermitian partner at (-1, 0, 0)",
+            },
             **gaas_result,
         },
+        "Fe": {"file": "Fe_tb.dat.gz, averaged likewise", **iron_result},
     }
     options.target.write_text(json.dumps(reference, indent=1) + "\n")
     print(f"{options.target.name}: {options.target.stat().st_size / 1000:.0f} kB")

@@ -83,7 +83,7 @@ class _Outcome:
     value: Float
     """(B, outputs, S, M)."""
     error: np.ndarray
-    """(B, outputs, S, M), single precision."""
+    """What two finenesses differ by, with its sign, (B, outputs, S, M), single precision."""
     hidden: np.ndarray
     """(B,): whether something narrow may hide in the box."""
     points: int
@@ -140,7 +140,7 @@ def fill(
                 leaves.add(task, outcome)
                 points += outcome.points
                 bar.advance(1)
-            value, error = leaves.value.sum(axis=0), leaves.error.sum(axis=0, dtype=float)
+            value, error = leaves.value.sum(axis=0), leaves.total_error()
             unsigned = np.abs(leaves.value).sum(axis=0)
             allowed = np.zeros(len(value))
             for group in groups:
@@ -175,18 +175,21 @@ class _Leaves:
         self.error = np.concatenate([self.error, outcome.error])
         self.hidden = np.concatenate([self.hidden, outcome.hidden])
 
+    def total_error(self) -> Float:
+        """What two finenesses differ by altogether, and what the boxes are uncertain by, independent of each other."""
+        together = np.abs(self.error.sum(axis=0, dtype=float))
+        apart = np.sqrt(np.einsum("bosm,bosm->osm", self.error, self.error, dtype=float))
+        return together + 2 * apart
+
     def doubtful(self, allowed: Float) -> np.ndarray:
         """Boxes to halve: those that hide something, and the worst until the rest is good enough."""
-        relative = self.error / np.maximum(allowed, np.finfo(float).tiny)
-        wrong = relative.sum(axis=0) > 1
-        # half of what is allowed is left for the boxes that stay
-        worst = np.where(wrong, relative, 0).reshape(len(relative), -1).max(axis=1)
-        order = np.argsort(worst)
-        rest = np.cumsum(relative[order].reshape(len(order), -1)[:, wrong.ravel()], axis=0)
-        keep = np.ones(len(order), dtype=bool)
-        if rest.shape[1]:
-            keep = np.empty(len(order), dtype=bool)
-            keep[order] = (rest <= 0.5).all(axis=1)
+        wrong = self.total_error() > allowed
+        relative = (self.error / np.maximum(allowed, np.finfo(float).tiny))[:, wrong] ** 2
+        keep = np.ones(len(relative), dtype=bool)
+        if relative.size:
+            # what is left to the boxes that stay is a quarter of what is allowed
+            order = np.argsort(relative.max(axis=1))
+            keep[order] = (np.cumsum(relative[order], axis=0) <= 1 / 16).all(axis=1)
         return (~keep | self.hidden) & (self.depth < DEPTH)
 
     def halve(self, which: np.ndarray) -> list[_Batch]:
@@ -235,7 +238,7 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
     value, error = shares.all()
     part = batch.side**d
     value = part * np.einsum("ocsm,bcsm->bosm", mixing, value)
-    error = part * np.einsum("ocsm,bcsm->bosm", np.abs(mixing), error)
+    error = part * np.einsum("ocsm,bcsm->bosm", mixing, error)
     return _Outcome(value, error.astype(np.float32), hidden, len(points))
 
 
@@ -303,7 +306,7 @@ class _Shares:
             cut = last > first
             whole, off = self._whole(first, ~cut)
             value[:, :, s] += whole
-            error[:, :, s] += np.abs(off)
+            error[:, :, s] += off
             if cut.any():
                 box, band = np.nonzero(cut)
                 part, off = self._cut(self.coefficients[box, band], box, kT, self.upper[cut] - self.lower[cut])
@@ -347,14 +350,14 @@ class _Shares:
             if points <= self.rule.gauss:
                 fine = self._smooth(coefficients, owner, kT, points)
                 coarse = self._smooth(self._truncated(coefficients), owner, kT, max(3 * points // 4, 3))
-                return fine, np.abs(fine - coarse)
+                return fine, fine - coarse
         finest = self.rule.cells
         (fine, off), (middle, _), (coarse, _) = (self._sharp(coefficients, owner, kT, finest // n) for n in (1, 2, 4))
         rough, _ = self._sharp(self._truncated(coefficients), owner, kT, finest // 2)
         # the error of linear interpolation goes with the square of the size
         value, before = fine + (fine - middle) / 3, middle + (middle - coarse) / 3
         # and what is left, extrapolated, falls at least fourfold with each halving
-        return value, np.abs(value - before) / 3 + np.abs(middle - rough) + off
+        return value, (value - before) / 3 + (middle - rough) + off
 
     def _smooth(self, coefficients: Float, owner: Integer, kT: float, points: int) -> Float:
         """Exact Fermi weights on Gauss points, (B, columns, M)."""

@@ -202,4 +202,4 @@ class ThermalAverage:
                     beyond, np.where(column >= table.shape[1], w.ravel(), 0.0).reshape(w.shape).sum(axis=1)
                 )
             results.append(total)
-        return results[0], np.abs(results[0] - results[1]) / 4
+        return results[0], (results[0] - results[1]) / 4
