@@ -108,7 +108,7 @@ def fill(
     scan : Scan
     tolerance : float
         Relative accuracy, of the largest value in each group of outputs anywhere in the scan; where the parts of the
-        zone cancel, of a hundredth of what they come to without their signs.
+        zone cancel, of a tenth of what they come to without their signs.
     groups : sequence of sequences of int
         Outputs of one kind, whose accuracy is measured against the largest of them.
     limit : int
@@ -145,7 +145,7 @@ def fill(
             allowed = np.zeros(len(value))
             for group in groups:
                 of = [*group]
-                allowed[of] = tolerance * max(np.abs(value[of]).max(), 0.01 * unsigned[of].max())
+                allowed[of] = tolerance * max(np.abs(value[of]).max(), 0.1 * unsigned[of].max())
             noise = 16 * np.finfo(float).eps * unsigned
             allowed = np.maximum(allowed[:, None, None], noise)
             converged = (error <= allowed).all(axis=0)
@@ -179,18 +179,25 @@ class _Leaves:
         """What two finenesses differ by altogether, and what the boxes are uncertain by, independent of each other."""
         together = np.abs(self.error.sum(axis=0, dtype=float))
         apart = np.sqrt(np.einsum("bosm,bosm->osm", self.error, self.error, dtype=float))
-        return together + 2 * apart
+        return together + 3 * apart
 
     def doubtful(self, allowed: Float) -> np.ndarray:
         """Boxes to halve: those that hide something, and the worst until the rest is good enough."""
         wrong = self.total_error() > allowed
         relative = (self.error / np.maximum(allowed, np.finfo(float).tiny))[:, wrong] ** 2
-        keep = np.ones(len(relative), dtype=bool)
-        if relative.size:
-            # what is left to the boxes that stay is a quarter of what is allowed
-            order = np.argsort(relative.max(axis=1))
-            keep[order] = (np.cumsum(relative[order], axis=0) <= 1 / 16).all(axis=1)
-        return (~keep | self.hidden) & (self.depth < DEPTH)
+        can = self.depth < DEPTH
+        doubtful = self.hidden & can
+        if not relative.size:
+            return doubtful
+        order = np.argsort(relative.max(axis=1))
+        left = np.empty(len(relative))
+        left[order] = np.cumsum(relative[order], axis=0).max(axis=1)
+        # what is left to the boxes that stay is a quarter of what is allowed, less if they conspire
+        share = 1 / 4
+        while not doubtful.any() and (can & (left > 0)).any():
+            doubtful = (left > share**2) & can
+            share /= 2
+        return doubtful | self.hidden & can
 
     def halve(self, which: np.ndarray) -> list[_Batch]:
         """Take these boxes out and return their halves, box sizes apart."""
@@ -393,23 +400,24 @@ class _Shares:
             flat = corners.reshape(len(corners), d + 1, -1)
             low, high = np.searchsorted(levels, [flat[0].min(), flat[0].max()])
             high = min(high + 1, len(levels))
-            sea, surface = flat[1 : 1 + self._seas], flat[1 + self._seas :]
+            # a temperature smears the states below a level, whichever they count for
+            steps = len(flat) - 1 if average else self._seas
+            sea, surface = flat[1 : 1 + steps], flat[1 + steps :]
             tables = share * steps_and_levels(flat[0], sea, surface, inside, count, levels[low:high])
             beyond = corners[1:].mean(axis=(1, 3))
-            beyond[self._seas :] = 0.0
             boxes = owner[first : first + TOGETHER]
             for source, members in self._by_source():
                 for c in members:
-                    heat = self._kind(c) in ("entropy", "heat")
                     if average:
-                        value, off = average.averaged(tables[source], int(low), beyond[source], heat=heat)
-                        np.add.at(result[:, c], boxes, value)
+                        value, off = average.averaged(tables[source], int(low), beyond[source], self._kind(c))
                         np.add.at(error[:, c], boxes, off)
-                    elif not heat:
-                        whole = np.zeros((count, len(levels)))
-                        whole[:, low:high] = tables[source]
-                        whole[:, high:] = beyond[source][:, None]
-                        np.add.at(result[:, c], boxes, whole)
+                    elif self._kind(c) in ("filled", "level"):
+                        value = np.zeros((count, len(levels)))
+                        value[:, low:high] = tables[source]
+                        value[:, high:] = beyond[source][:, None] if source < self._seas else 0.0
+                    else:
+                        continue
+                    np.add.at(result[:, c], boxes, value)
         return result, error
 
     def _kind(self, column: int) -> Weight:

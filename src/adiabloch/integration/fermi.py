@@ -90,3 +90,20 @@ def weights(kinds: Sequence[Weight], x: Float, kT: float) -> list[Float]:
         "heat": lambda: x * sharpness(x),
     }
     return [made[kind]() for kind in kinds]
+
+
+def smearing(kind: Weight, x: Float, kT: float) -> Float:
+    r"""What the integral of the states below eta is averaged with, at x = (eta - mu)/kT, kT > 0.
+
+    Levels are the derivative of that integral, which by parts is taken from the weight instead:
+    :math:`\int w\, \delta = -\int w'\, \theta`.
+    """
+    level = sharpness(x) / kT
+    slope = np.tanh(0.5 * x)
+    made = {
+        "filled": lambda: level,
+        "entropy": lambda: kT * x * level,
+        "level": lambda: level * slope / kT,
+        "heat": lambda: level * (x * slope - 1.0),
+    }
+    return made[kind]()

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Float, Integer
-from adiabloch.integration.fermi import REACH, Weight, weights
+from adiabloch.integration.fermi import REACH, Weight, smearing, weights
 
 FINENESS = 8
 """Points per kT."""
@@ -107,18 +107,6 @@ class ThermalGrid:
         return sums
 
 
-def _lagrange(u: Float) -> list[Float]:
-    """Lagrange polynomials of the points 0, 1, ..., POINTS - 1 at u."""
-    polynomials = []
-    for i in range(POINTS):
-        value = np.ones_like(u)
-        for j in range(POINTS):
-            if j != i:
-                value *= (u - j) / (i - j)
-        polynomials.append(value)
-    return polynomials
-
-
 AVERAGE = 2
 """Energies per kT where functions of energy are averaged: the trapezoidal rule then errs by 1e-16 for smooth ones."""
 
@@ -159,47 +147,48 @@ class ThermalAverage:
         x = (middle[:, None] + np.arange(-self._half, self._half + 1)) / AVERAGE - self.potentials[:, None] / self.kT
         return first, x
 
-    def within(self, low: float, high: float) -> tuple[int, int]:
-        """Positions first, last of the energies that lie between two, one more at the top if there is one."""
-        first, last = np.searchsorted(self.energies, [low, high], side="left")
-        return int(first), int(min(last + 1, len(self.energies)))
-
-    def averaged(self, table: Float, first: int, beyond: Float | None, *, heat: bool) -> tuple[Float, Float]:
-        """Average functions of energy, or these times eta - mu, over -f'.
+    def averaged(self, table: Float, first: int, beyond: Float, kind: Weight) -> tuple[Float, Float]:
+        """Average over the temperature of what is known of the ground state at each Fermi level.
 
         Parameters
         ----------
         table : float array, shape (owners, L)
-            Values at the energies from number `first` on; below they are zero.
+            Integrals of the states below each energy, from number `first` on; below they are zero.
         first : int
-        beyond : float array, shape (owners,), optional
-            Value at the energies above those of the table; zero by default.
-        heat : bool
+        beyond : float array, shape (owners,)
+            The integral at the energies above those of the table.
+        kind : "filled", "entropy", "level" or "heat"
 
         Returns
         -------
         value, error : float arrays, shape (owners, M)
-            By the trapezoidal rule, and how it changes when every other energy is left out, over four.
+            By the trapezoidal rule, and how it changes when every other energy is left out, with its sign, over three:
+            the rule is of second order where the function has kinks.
         """
         from scipy import sparse  # imported late: it takes longer than most of what does without
 
         start, x = self._windows
-        level, carried = weights(("level", "heat"), x, self.kT)
-        # heat is x times the level times kT, so that the energy carried is eta - mu
-        weight = self.step * (carried if heat else level)
+        weight = self.step * smearing(kind, x, self.kT)
         count, width = weight.shape
         column = (start[:, None] + np.arange(width) - first).ravel()
         rows = np.repeat(np.arange(count), width)
         inside = (column >= 0) & (column < table.shape[1])
-        # twice the weight on every other energy: the same rule with double the step
-        coarse = np.where(np.arange(width) % 2 == 0, 2 * weight, 0.0)
+        above = (column >= table.shape[1]).reshape(weight.shape)
         results = []
-        for w in (weight, coarse):
+        # twice the weight on every other energy: the same rule with double the step
+        for w in (weight, np.where(np.arange(width) % 2 == 0, 2 * weight, 0.0)):
             matrix = sparse.csr_array((w.ravel()[inside], (rows[inside], column[inside])), (count, table.shape[1]))
-            total = (matrix @ table.T).T
-            if beyond is not None:
-                total = total + np.multiply.outer(
-                    beyond, np.where(column >= table.shape[1], w.ravel(), 0.0).reshape(w.shape).sum(axis=1)
-                )
-            results.append(total)
-        return results[0], (results[0] - results[1]) / 4
+            results.append((matrix @ table.T).T + np.multiply.outer(beyond, np.where(above, w, 0.0).sum(axis=1)))
+        return results[0], (results[0] - results[1]) / 3
+
+
+def _lagrange(u: Float) -> list[Float]:
+    """Lagrange polynomials of the points 0, 1, ..., POINTS - 1 at u."""
+    polynomials = []
+    for i in range(POINTS):
+        value = np.ones_like(u)
+        for j in range(POINTS):
+            if j != i:
+                value *= (u - j) / (i - j)
+        polynomials.append(value)
+    return polynomials
