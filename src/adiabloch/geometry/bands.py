@@ -11,6 +11,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
+from adiabloch.models.crystal import positions_of
 
 PLANES = {"x": ("ky", "kz"), "y": ("kz", "kx"), "z": ("kx", "ky")}
 """The two k directions whose cross product gives a component."""
@@ -27,10 +28,16 @@ def connection(frame: Eigenframe, a: str) -> Complex:
 
 
 def curvature(frame: Eigenframe, a: str, b: str) -> Float:
-    """Berry curvature Omega^ab_n = d_a A^b - d_b A^a of every band, shape (P, N)."""
+    """Berry curvature Omega^ab_n = d_a A^b - d_b A^a of every band, shape (P, N).
+
+    Where the frame carries the curvature of the space that its basis spans ("rx", "ry"), that is part of it.
+    """
     A, B = connection(frame, a), connection(frame, b)
     # d_a A^b - d_b A^a = i <d_a n|d_b n> - (a <-> b) = -2 Im sum_m A^a_nm A^b_mn
-    return -2.0 * (A * B.swapaxes(1, 2)).sum(axis=2).imag
+    curved = -2.0 * (A * B.swapaxes(1, 2)).sum(axis=2).imag
+    if (places := positions_of([a, b])) in frame.derivatives:
+        curved += np.diagonal(frame.derivatives[places], axis1=1, axis2=2).real
+    return curved
 
 
 def metric(frame: Eigenframe, a: str, b: str) -> Float:

@@ -38,12 +38,15 @@ def filled_magnetization(frame: Eigenframe, edges: Edges, component: str, origin
     .. math:: M_0 = \sum_{n \in occ} m_n + e (E_n - \mu) \Omega_n
               = -e \sum_{n \in occ} \sum_{m \in emp} \mathrm{Im} (A^a_{nm} A^b_{mn}) (E_n + E_m - 2 \mu)
 
-    Eq. (7) at zero temperature: what pairs of occupied states contribute cancels between its two terms.
+    Eq. (7) at zero temperature: what pairs of occupied states contribute cancels between its two terms. Wannier
+    functions add the curvature of their space, with the energies of the bands; the moment that comes with it lies in
+    the states that were left out, and is not known.
     """
     pairs = _pairs(frame, component)
     E = frame.energies - origin
     constant = _between(0.5 * pairs * (E[:, :, None] + E[:, None, :]), edges)
-    return constant, -_between(pairs, edges)
+    slope = -_between(pairs, edges)
+    return constant + _of_basis(frame, edges, component, E), slope - _of_basis(frame, edges, component)
 
 
 def filled_shift(frame: Eigenframe, edges: Edges, drive: str, component: str) -> Float:
@@ -77,13 +80,13 @@ def _between(pairs: Float, edges: Edges) -> Float:
     return np.stack(columns, axis=1) if columns else np.zeros((len(pairs), 0))
 
 
-def _of_basis(frame: Eigenframe, edges: Edges, component: str) -> Float | float:
+def _of_basis(frame: Eigenframe, edges: Edges, component: str, weight: Float | float = 1.0) -> Float | float:
     """Curvature of the space that the basis spans, where the frame carries it: Wannier functions cut out of more."""
     first, second = positions_of(PLANES[component])
     if (first, second) not in frame.derivatives:
         return 0.0
     own = np.diagonal(frame.derivatives[(first, second)], axis1=1, axis2=2).real
-    return np.cumsum(own, axis=1)[:, [c - 1 for c in edges]]
+    return np.cumsum(weight * own, axis=1)[:, [c - 1 for c in edges]]
 
 
 def _each(frame: Eigenframe, edges: Edges, formula: Callable[[int], Float]) -> Float:

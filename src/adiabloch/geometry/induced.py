@@ -79,4 +79,4 @@ def metric_curl_part(frame: Eigenframe, drive: str, component: str) -> Float:
 def band_shift_derivatives(drive: str, component: str) -> list[str | tuple[str, str]]:
     """Derivatives that a frame must carry for `band_shift`."""
     a, b = PLANES[component]
-    return [a, b, drive, (a, b), (a, drive), (b, drive)]
+    return [a, b, drive, (a, b), (b, a), (a, drive), (b, drive)]

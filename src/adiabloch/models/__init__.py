@@ -7,7 +7,7 @@ from adiabloch.models.displacement import distance_law, exponential, linear, pho
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
 from adiabloch.models.spinful import kane_mele, rashba_honeycomb
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.models.topological import fu_kane_mele, haldane, qi_wu_zhang, tilted_dirac
+from adiabloch.models.topological import fu_kane_mele, haldane, qi_wu_zhang, strained_haldane, tilted_dirac
 from adiabloch.models.wannier import WannierModel
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "rashba_honeycomb",
     "rice_mele",
     "rotating_bonds",
+    "strained_haldane",
     "thouless_pump",
     "tilted_dirac",
 ]

@@ -14,6 +14,7 @@ from adiabloch.models.crystal import Derivative, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import fingerprint
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.models.wannier import WannierModel
 
 THETA = "theta"
 
@@ -266,6 +267,11 @@ def _check_kinship(snapshots: tuple[TightBinding, ...]) -> None:
     for number, model in enumerate(snapshots):
         if not isinstance(model, TightBinding):
             raise InvalidModelError(f"cycle: snapshot {number} is {type(model).__name__}, expected a TightBinding")
+        if isinstance(model, WannierModel):
+            raise InvalidModelError(
+                f"cycle: snapshot {number} has a position matrix, which cycles do not follow yet; expected "
+                "TightBinding(model.lattice, model.positions, model.hoppings), which leaves it out"
+            )
         if model.size != first.size:
             raise InvalidModelError(
                 f"cycle: snapshot {number} has {model.size} orbitals, snapshot 0 has {first.size}; expected the same"

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.lattice import Lattice
+from adiabloch.models.displacement import exponential
 from adiabloch.models.honeycomb import CELLS, honeycomb_sites
 from adiabloch.models.spin import PAULI, SPIN
 from adiabloch.models.tight_binding import TightBinding
@@ -42,6 +43,56 @@ def haldane(delta: float, t2: float, phi: float, t1: float = 1.0, bond: float = 
     first = [(t1, 0, 1, cell) for cell in CELLS]
     second = [(t2 * np.exp(1j * phi * sign), site, site, cell) for cell in around for site, sign in ((0, 1), (1, -1))]
     return TightBinding.from_bonds(lattice, sites, [delta, -delta], [*first, *second])
+
+
+def strained_haldane(
+    delta: float,
+    t2: float,
+    phi: float,
+    strain: float,
+    angle: float = 0.0,
+    beta: float = 3.37,
+    poisson: float = 0.165,
+    t1: float = 1.0,
+    bond: float = 1.0,
+) -> TightBinding:
+    r"""Haldane's model under uniaxial strain: no time reversal, no inversion, no threefold axis.
+
+    The lattice is stretched along one direction and shrinks across it, and all hoppings follow their bonds,
+    t exp(-beta (\|d'\|/\|d\| - 1)). Strain along x (angle 0) or y keeps the mirror x -> -x together with time reversal.
+
+    Parameters
+    ----------
+    delta, t2, phi, t1, bond : float
+        As in `haldane`, at rest.
+    strain : float
+        Relative elongation; negative for pressure.
+    angle : float
+        From x, a direction across a bond, to the direction of the strain, in radians.
+    beta : float
+        -d ln t/d ln \|d\| at rest.
+    poisson : float
+        Contraction across over elongation along.
+
+    Returns
+    -------
+    TightBinding
+        Orbitals A, B.
+
+    References
+    ----------
+    V. M. Pereira, A. H. Castro Neto, N. M. R. Peres, Phys. Rev. B 80, 045401 (2009), for graphene's beta and Poisson
+    ratio.
+    """
+    rest = haldane(delta, t2, phi, t1, bond)
+    along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    stretch = np.eye(2) + strain * (np.outer(along, along) - poisson * np.outer(across, across))
+    bonds = rest.bonds
+    joins = np.abs(bonds).max(axis=-1) > 0
+    factors = np.ones(joins.shape)
+    factors[joins] = exponential(beta)(bonds[joins], bonds[joins] @ stretch)
+    hoppings = {tuple(map(int, R)): h for R, h in zip(rest.translations, factors * rest.amplitudes, strict=True)}
+    return TightBinding(rest.lattice.vectors @ stretch, rest.positions @ stretch, hoppings)
 
 
 def qi_wu_zhang(mass: float, t: float = 1.0) -> TightBinding:

@@ -19,7 +19,7 @@ from adiabloch.geometry.fields import (
     metric_dipole,
     nonlinear_hall_tensor,
 )
-from adiabloch.geometry.filled import filled_shift
+from adiabloch.geometry.filled import curvatures_of_basis, filled_shift
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
@@ -145,7 +145,7 @@ def magneto_nonlinear_hall(
         model,
         tuple(Column("level", number) for number in range(len(pairs))),
         surface=partial(_magneto_vectors, pairs=pairs),
-        along=tuple(derivative for pair in pairs for derivative in magneto_derivatives(*pair)),
+        along=(*curvatures_of_basis(model), *(x for pair in pairs for x in magneto_derivatives(*pair))),
     )
     sea = filled_sea(
         integrand, occupation, effort, groups=[range(len(pairs))], title="magneto-nonlinear Hall effect", mesh=mesh

@@ -1,0 +1,182 @@
+"""Electric fields on a metal: orbital magnetization, nonlinear Hall and Ettingshausen currents at any filling.
+
+The paper has no figure of them. Here they are for the smallest model that allows all: Haldane's, under strain. Time
+reversal, inversion and a threefold axis would each forbid them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adiabloch.models import TightBinding, strained_haldane
+from adiabloch.responses.equilibrium import anomalous_hall, density_of_states, orbital_magnetization
+from adiabloch.responses.magnetoelectric import magnetoelectric
+from adiabloch.responses.nonlinear import nonlinear_ettingshausen, nonlinear_hall
+from adiabloch.studies.figure1 import CORNERS
+from adiabloch.version import __version__
+
+if TYPE_CHECKING:
+    import xarray
+
+DELTA, T2, PHI, STRAIN = 0.3, 0.12, 1.2, 0.1
+"""Staggered potential and second neighbours in t0, their phase, and the strain along x."""
+TEMPERATURES = (0.01, 0.02, 0.05, 0.1)
+"""k_B T in t0."""
+POTENTIALS, FEW_POTENTIALS = 161, 41
+STEP = 0.25
+"""Of the chemical potential, for the slope in Mott's relation: in units of the lowest k_B T."""
+PATH = ("Γ", "K", "M", "K′", "Γ")
+HEAD = ("quantity", "value", "error", "unit", "remark")
+"""Columns of the table."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    quantity: str
+    value: str
+    error: str
+    unit: str
+    remark: str
+
+    def cells(self) -> tuple[str, ...]:
+        """The line as text, in the order of `HEAD`."""
+        return self.quantity, self.value, self.error, self.unit, self.remark
+
+
+def model(strain: float = STRAIN, phi: float = PHI) -> TightBinding:
+    """Haldane's model, strained along x."""
+    return strained_haldane(DELTA, T2, phi, strain)
+
+
+def compute(*, fast: bool = False, report: Callable[[str], None] = lambda stage: None) -> xarray.Dataset:
+    """All numbers of the figure and of the table.
+
+    Parameters
+    ----------
+    fast : bool
+        Fewer chemical potentials and a looser tolerance, for a quick look.
+    report : callable
+        Told what is being computed.
+
+    Returns
+    -------
+    xarray.Dataset
+        The bands, and against the chemical potential, each with its `..._error`: `dos`, `hall`, `magnetization`, `alpha`
+        with `alpha_interband` and `alpha_metric_dipole`, `chi`; at all temperatures `heat` with its parts; and `mott`,
+        what Mott's relation makes of `chi` at the lowest temperature.
+    """
+    import xarray
+
+    started = time.perf_counter()
+    tolerance = 1e-2 if fast else 1e-4
+    subject = model()
+    report("bands")
+    path = subject.lattice.path([(f"{n} {name}", CORNERS[name]) for n, name in enumerate(PATH)], 300)
+    bands, energies = subject.energies(path.k), _energies(subject)
+    low, high = energies.min(), energies.max()
+    margin = 0.02 * (high - low)
+    potentials = np.linspace(low - margin, high + margin, FEW_POTENTIALS if fast else POTENTIALS)
+    coldest = min(TEMPERATURES)
+    step = STEP * coldest
+
+    report("density of states, Hall effect and magnetization")
+    results = {
+        "dos": density_of_states(subject, potentials, tolerance=tolerance),
+        "hall": anomalous_hall(subject, potentials, tolerance=tolerance).sel(component="z", drop=True),
+        "magnetization": orbital_magnetization(subject, potentials, tolerance=tolerance).sel(component="z", drop=True),
+    }
+    report("magnetoelectric response")
+    results["alpha"] = magnetoelectric(subject, tolerance=tolerance, chemical_potential=potentials)
+    report("nonlinear Hall effect")
+    around = (potentials[:, None] + step * np.array([-1, 0, 1])).ravel()
+    chi = nonlinear_hall(subject, around, tolerance=tolerance)
+    below, results["chi"], above = (chi.isel(chemical_potential=slice(n, None, 3)) for n in range(3))
+    report("nonlinear Ettingshausen effect")
+    results["heat"] = nonlinear_ettingshausen(subject, potentials, TEMPERATURES, tolerance)
+    slope = (above.total.values - below.total.values) / (2 * step)
+    heat = results["heat"].total
+
+    numbers = xarray.Dataset(
+        {
+            "bands": (("distance", "band"), bands, {"units": "t0", "long_name": "energy"}),
+            "corner_at": ("corner", path.ticks, {"long_name": "corners of the path"}),
+            "edges": ("edge", [energies[:, 0].max(), energies[:, 1].min()], {"units": "t0", "long_name": "gap"}),
+            "mott": (heat.dims[1:], (np.pi * coldest) ** 2 / 3 * slope, {**heat.attrs, "temperature": coldest}),
+        },
+        coords={
+            "distance": ("distance", path.distance, {"units": "1/a0"}),
+            "corner": ("corner", list(path.labels)),
+            "edge": ["valence", "conduction"],
+        },
+        attrs={
+            "title": "Responses of a strained Haldane model to electric fields",
+            "parameters": f"Delta = {DELTA} t0, t2 = {T2} t0, phi = {PHI}, strain {STRAIN} along x",
+            "model": subject.digest,
+            "tolerance": tolerance,
+            "adiabloch": __version__,
+        },
+    )
+    for name, result in results.items():
+        numbers = numbers.assign(
+            {name if part == "total" else f"{name}_{part}": values for part, values in result.data_vars.items()}
+        )
+    return numbers.assign_attrs(seconds=time.perf_counter() - started)
+
+
+def table(numbers: xarray.Dataset) -> list[Row]:
+    """What the figure shows, in numbers; every remark follows from them."""
+    valence, conduction = numbers.edges.values
+    middle = numbers.sel(chemical_potential=0.5 * (valence + conduction), method="nearest")
+    quanta, quanta_error = (2 * np.pi * float(middle[name]) for name in ("hall", "hall_error"))
+    rows = [
+        Row("gap", f"{conduction - valence:.4f}", "", "t0", f"from {valence:.4f} to {conduction:.4f} t0"),
+        Row("Hall conductivity in the gap", f"{quanta:.5f}", f"{quanta_error:.0e}", "e²/h", "a Chern number"),
+        Row(
+            "dMz/dEy in the gap",
+            f"{float(middle.alpha.sel(field='y')):.4e}",
+            f"{float(middle.alpha_error.sel(field='y')):.0e}",
+            "e² a0/ħ",
+            "",
+        ),
+    ]
+    allowed = {"component": "x", "field": "y", "other_field": "y"}
+    forbidden = {"component": "y", "field": "x", "other_field": "x"}
+    units = {"alpha": "e² a0/ħ", "chi": "e³ a0/(ħ t0)", "heat": "e² a0/ħ"}
+    names = {"alpha": "dMz/dE", "chi": "chi_", "heat": "heat current "}
+    for name in ("alpha", "chi"):
+        for labels in (allowed, forbidden):
+            here = {dim: label for dim, label in labels.items() if dim in numbers[name].dims}
+            rows.append(_largest(numbers, name, here, names[name] + "".join(here.values()), units[name]))
+    for kT in numbers.temperature.values:
+        here = {**allowed, "temperature": kT}
+        rows.append(_largest(numbers, "heat", here, f"heat current xyy, kT = {kT:g} t0", units["heat"]))
+    coldest = numbers.mott.attrs["temperature"]
+    off = np.abs(numbers.heat.sel(temperature=coldest) - numbers.mott) / float(np.abs(numbers.mott).max())
+    rows[-len(numbers.temperature)] = _remarked(
+        rows[-len(numbers.temperature)],
+        f"Mott's relation off by {100 * float(off.median()):.1g}% of the largest, at most {100 * float(off.max()):.1g}%",
+    )
+    return rows
+
+
+def _largest(numbers: xarray.Dataset, name: str, here: dict[str, object], title: str, unit: str) -> Row:
+    """The largest value of a curve."""
+    curve, error = numbers[name].sel(here), numbers[f"{name}_error"].sel(here)
+    at = int(np.abs(curve).argmax())
+    value, bar = float(curve[at]), float(error[at])
+    zero = bool((np.abs(curve) <= error).all())
+    remark = "zero by symmetry" if zero else f"largest, at {float(curve.chemical_potential[at]):.2f} t0"
+    return Row(title, f"{value:.4e}", f"{bar:.0e}", unit, remark)
+
+
+def _energies(subject: TightBinding, points: int = 300) -> np.ndarray:
+    """Energies over the zone."""
+    k = np.stack(np.meshgrid(*[np.arange(points) / points] * 2), axis=-1).reshape(-1, 2)
+    return subject.energies(subject.lattice.cartesian(k))

@@ -1,0 +1,85 @@
+"""Anomalous Hall effect and orbital magnetization of three crystals, on the meshes of another program.
+
+The numbers in wannierberri.json were made by benchmarks/wannierberri.py.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import adiabloch as ab
+
+REFERENCES = json.loads((Path(__file__).parent / "wannierberri.json").read_text())
+
+
+def haldane(shared):
+    given = REFERENCES["haldane"]
+    hoppings = {tuple(block["R"]): np.array(block["matrix"]) @ [1, 1j] for block in given["hoppings"]}
+    return ab.TightBinding(given["lattice"], given["positions"], hoppings)
+
+
+def gallium_arsenide(shared):
+    """With a matrix on site and a hopping along a1 that break time reversal, as the reference records them."""
+    model = ab.io.read_tb(shared / "GaAs_tb.dat")
+    i, j = np.meshgrid(np.arange(1, 17), np.arange(1, 17), indexing="ij")
+    on_site = 0.3 * (np.diag(np.cos(1.7 * np.arange(1, 17))) + 0.1j * np.sign(j - i) * np.sin(i * j))
+    along = 0.05 * (np.cos(i + 2 * j) + 1j * np.sin(3 * i - j))
+    hoppings = dict(model.hoppings)
+    for R, added in (((0, 0, 0), on_site), ((1, 0, 0), along), ((-1, 0, 0), along.conj().T)):
+        hoppings[R] = hoppings[R] + added
+    return ab.models.WannierModel(model.lattice, model.positions, hoppings, model.position_matrix)
+
+
+def iron(shared):
+    return ab.io.read_tb(shared / "Fe_tb.dat.gz")
+
+
+CRYSTALS = {"haldane": haldane, "GaAs": gallium_arsenide, "Fe": iron}
+
+
+@pytest.fixture(params=CRYSTALS, scope="module")
+def crystal(request):
+    # files from first principles are not part of the project
+    data = request.getfixturevalue("shared") if request.param != "haldane" else None
+    return CRYSTALS[request.param](data), REFERENCES[request.param]
+
+
+def scan(function, model, reference):
+    temperatures = [result["kT"] for result in reference["results"]]
+    return function(model, reference["fermi_energies"], temperatures, mesh=reference["mesh"])
+
+
+def expected(reference, name):
+    return np.array([result[name] for result in reference["results"]]).reshape(len(reference["results"]), 7, -1)
+
+
+def agree(found, wanted, accuracy=1e-6):
+    assert found.shape == wanted.shape
+    assert np.abs(found - wanted).max() < accuracy * np.abs(wanted).max()
+    assert np.allclose(found, wanted, rtol=1e-6, atol=1e-9 * np.abs(wanted).max())
+
+
+def test_hall_conductivity(crystal):
+    model, reference = crystal
+    agree(-scan(ab.anomalous_hall, model, reference).total.values, expected(reference, "hall"))
+
+
+def test_orbital_magnetization(crystal):
+    model, reference = crystal
+    # the reference has internal terms only: those of H and the centres of the Wannier functions
+    plain = ab.TightBinding(model.lattice, model.positions, model.hoppings)
+    agree(scan(ab.orbital_magnetization, plain, reference).total.values, expected(reference, "moment"))
+
+
+def test_filling(crystal):
+    model, reference = crystal
+    agree(scan(ab.filling, model, reference).total.values[..., None], expected(reference, "electrons"))
+
+
+def test_position_matrix_matters(shared):
+    model, reference = iron(shared), REFERENCES["Fe"]
+    plain = ab.TightBinding(model.lattice, model.positions, model.hoppings)
+    left_out = -scan(ab.anomalous_hall, plain, reference).total.values
+    assert np.abs(left_out - expected(reference, "hall")).max() > 1e-3 * np.abs(left_out).max()
