@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,23 +93,22 @@ def rashba(
     fast: Annotated[bool, typer.Option("--fast", help="Fewer points, for a quick look.")] = False,
 ) -> None:
     """Orbital beside spin: what turning atoms pump with Rashba coupling, which the paper mentions and does not show."""
-    from adiabloch.io import save
     from adiabloch.plotting.rashba import draw
     from adiabloch.studies import rashba as study
 
-    output.mkdir(parents=True, exist_ok=True)
-    with err.status("computing") as status:
-        numbers = study.compute(fast=fast, report=lambda stage: status.update(f"computing {stage}"))
-        status.update("drawing")
-        picture = draw(numbers)
-        written = [_save_figure(picture, output / f"rashba.{kind}") for kind in ("pdf", "png")]
-    rows = [row.cells() for row in study.table(numbers)]
-    written += [save(numbers, output / "rashba.nc"), _write(output / "rashba.md", study.markdown(rows))]
-    grid = Table(*study.HEAD, title="pumped moments, 10⁻³ μB ħω/t0 upon a²", show_lines=True)
-    for row in rows:
-        grid.add_row(*row)
-    out.print(grid)
-    out.print(f"wrote {', '.join(str(path) for path in written)} in {numbers.attrs['seconds']:.0f} s", highlight=False)
+    _show(study, draw, "pumped moments, 10⁻³ μB ħω/t0 upon a²", output, fast)
+
+
+@app.command()
+def metals(
+    output: Annotated[Path, typer.Option(help="Folder for the figure, the numbers and the table.")] = Path("figures"),
+    fast: Annotated[bool, typer.Option("--fast", help="Fewer points, for a quick look.")] = False,
+) -> None:
+    """Electric fields on a metal: induced magnetization, nonlinear Hall and Ettingshausen currents at any filling."""
+    from adiabloch.plotting.metals import draw
+    from adiabloch.studies import metals as study
+
+    _show(study, draw, "a strained Haldane model in an electric field", output, fast)
 
 
 @app.command()
@@ -168,6 +168,26 @@ def verify(
     out.print(report.conclusion, highlight=False)
     if not report.agrees:
         raise typer.Exit(1)
+
+
+def _show(study: Any, draw: Callable[[Any], Figure], title: str, output: Path, fast: bool) -> None:
+    """Compute a study, draw it, write it and print its table."""
+    from adiabloch.io import save
+
+    name = study.__name__.rpartition(".")[2]
+    output.mkdir(parents=True, exist_ok=True)
+    with err.status("computing") as status:
+        numbers = study.compute(fast=fast, report=lambda stage: status.update(f"computing {stage}"))
+        status.update("drawing")
+        picture = draw(numbers)
+        written = [_save_figure(picture, output / f"{name}.{kind}") for kind in ("pdf", "png")]
+    rows = [row.cells() for row in study.table(numbers)]
+    written += [save(numbers, output / f"{name}.nc"), _write(output / f"{name}.md", study.markdown(rows))]
+    grid = Table(*study.HEAD, title=title, show_lines=True)
+    for row in rows:
+        grid.add_row(*row)
+    out.print(grid)
+    out.print(f"wrote {', '.join(str(path) for path in written)} in {numbers.attrs['seconds']:.0f} s", highlight=False)
 
 
 def _number(text: str) -> int:

@@ -177,15 +177,21 @@ class _Leaves:
 
     def total_error(self) -> Float:
         """What two finenesses differ by altogether, and what the boxes are uncertain by, independent of each other."""
-        together = np.abs(self.error.sum(axis=0, dtype=float))
-        apart = np.sqrt(np.einsum("bosm,bosm->osm", self.error, self.error, dtype=float))
+        return self._uncertain(self.error)
+
+    @staticmethod
+    def _uncertain(error: np.ndarray) -> Float:
+        together = np.abs(error.sum(axis=0, dtype=float))
+        apart = np.sqrt(np.einsum("bosm,bosm->osm", error, error, dtype=float))
         return together + 3 * apart
 
     def doubtful(self, allowed: Float) -> np.ndarray:
         """Boxes to halve: those that hide something, and the worst until the rest is good enough."""
+        can = self.depth < DEPTH
+        # what boxes that cannot be halved are uncertain by, the others need not be better than
+        allowed = np.maximum(allowed, 2 * self._uncertain(self.error[~can]))
         wrong = self.total_error() > allowed
         relative = (self.error / np.maximum(allowed, np.finfo(float).tiny))[:, wrong] ** 2
-        can = self.depth < DEPTH
         doubtful = self.hidden & can
         if not relative.size:
             return doubtful

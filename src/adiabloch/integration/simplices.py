@@ -15,6 +15,10 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 
 
+PAIRS = 2**17
+"""Simplices and levels that cut them, weighed at once."""
+
+
 @cache
 def corners(dimension: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
     """Simplices that make up a unit cube, each by its corners: along every order of the axes."""
@@ -87,33 +91,36 @@ def steps_and_levels(energies: Float, sea: Float, surface: Float, owner: Integer
         full = np.bincount(below, values.mean(axis=0), minlength=size).reshape(owners, count + 1)
         result[j] = np.cumsum(full, axis=1)[:, :count]
     cut = np.flatnonzero(last > first)
-    if len(cut) == 0:
-        return result
-    order = np.argsort(energies[:, cut], axis=0)
-    sorted_energies = np.take_along_axis(energies[:, cut], order, axis=0)
-    columns = [np.take_along_axis(values[:, cut], order, axis=0) for values in (*sea, *surface)]
-    items, column = ragged(first[cut], last[cut])
-    where = owner[cut][items] * count + column
-    parts = _PARTS[len(energies) - 1](sorted_energies[:, items], levels[column])
-    for number, values in enumerate(columns):
-        here = values[:, items]
-        weights = parts[0] if number < len(sea) else parts[1]
-        inside = sum(w * here[corner] for corner, w in enumerate(weights))
-        result[number] += np.bincount(where, inside, minlength=owners * count).reshape(owners, count)
+    # all pairs of simplex and level at once would be many times the size of the result
+    share = np.cumsum(last[cut] - first[cut]) // max(PAIRS, owners * count)
+    for some in np.split(cut, np.flatnonzero(np.diff(share)) + 1):
+        order = np.argsort(energies[:, some], axis=0)
+        sorted_energies = np.take_along_axis(energies[:, some], order, axis=0)
+        items, column = ragged(first[some], last[some])
+        where = owner[some][items] * count + column
+        parts = _PARTS[len(energies) - 1](
+            sorted_energies[:, items], levels[column], sea=len(sea) > 0, surface=len(surface) > 0
+        )
+        for number, values in enumerate((*sea, *surface)):
+            here = np.take_along_axis(values[:, some], order, axis=0)[:, items]
+            weights = parts[0] if number < len(sea) else parts[1]
+            inside = sum(w * here[corner] for corner, w in enumerate(weights))
+            result[number] += np.bincount(where, inside, minlength=owners * count).reshape(owners, count)
     return result
 
 
 Parts = tuple[list[Float], list[Float]]
-"""Weights of the corner values in the filled part, and in the level surface."""
+"""Weights of the corner values in the filled part, and in the level surface; as far as wanted."""
 
 
-def _segment(e: Float, eta: Float) -> Parts:
+def _segment(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
     width = e[1] - e[0]
     x = (eta - e[0]) / width
-    return [x * (1 - 0.5 * x), 0.5 * x * x], [(1 - x) / width, x / width]
+    filled = [x * (1 - 0.5 * x), 0.5 * x * x] if sea else []
+    return filled, [(1 - x) / width, x / width] if surface else []
 
 
-def _triangle(e: Float, eta: Float) -> Parts:
+def _triangle(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
     lower = eta <= e[1]
     # the corner that is cut off: at the bottom, or at the top
     tip = np.where(lower, e[0], e[2])
@@ -122,21 +129,22 @@ def _triangle(e: Float, eta: Float) -> Parts:
     # where two corners coincide the other case is never met, save for equality
     near = np.where(near == 0, np.where(lower, 1.0, -1.0) * np.finfo(float).tiny, near)
     x, y = (eta - tip) / near, (eta - tip) / (far - tip)
-    area = x * y
-    filled = [area * (1 - (x + y) / 3), area * x / 3, area * y / 3]
-    # d area/d eta = 2 area/(eta - tip), written without dividing by what may vanish
-    length = 2 * np.abs(y / near)
-    level = [length * (1 - (x + y) / 2), length * x / 2, length * y / 2]
-    third = 1 / 3
+    filled, level = [], []
+    if sea:
+        area, third = x * y, 1 / 3
+        tip_side = [area * (1 - (x + y) / 3), area * x / 3, area * y / 3]
+        filled = [
+            np.where(lower, low, third - high) for low, high in zip(tip_side, reversed(tip_side), strict=True)
+        ]
+    if surface:
+        # d area/d eta = 2 area/(eta - tip), written without dividing by what may vanish
+        length = 2 * np.abs(y / near)
+        tip_side = [length * (1 - (x + y) / 2), length * x / 2, length * y / 2]
+        level = [np.where(lower, low, high) for low, high in zip(tip_side, reversed(tip_side), strict=True)]
+    return filled, level
 
-    def corner(w: list[Float], *, complement: bool) -> list[Float]:
-        top = [third - v for v in (w[2], w[1], w[0])] if complement else [w[2], w[1], w[0]]
-        return [np.where(lower, low, high) for low, high in zip(w, top, strict=True)]
 
-    return corner(filled, complement=True), corner(level, complement=False)
-
-
-def _tetrahedron(e: Float, eta: Float) -> Parts:
+def _tetrahedron(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
     tiny = np.finfo(float).tiny
 
     def along(i: int, j: int) -> Float:
@@ -154,11 +162,12 @@ def _tetrahedron(e: Float, eta: Float) -> Parts:
         steep = np.where(steep == 0, tiny, steep)
         area = 3 * cuts[1] * cuts[2] / np.abs(steep)
         shares = {tip: 4 - sum(cuts), **dict(zip(rest, cuts, strict=True))}
-        faces = {tip: 3 - sum(cuts), **dict(zip(rest, cuts, strict=True))}
-        for corner in range(4):
-            part = volume * shares[corner] / 4
-            filled[corner] += np.where(chosen, 0.25 - part if complement else part, 0.0)
-            level[corner] += np.where(chosen, area * faces[corner] / 3, 0.0)
+        for corner, share in shares.items():
+            if sea:
+                part = volume * share / 4
+                filled[corner] += np.where(chosen, 0.25 - part if complement else part, 0.0)
+            if surface:
+                level[corner] += np.where(chosen, area * (share - (corner == tip)) / 3, 0.0)
     # a wedge: three tetrahedra with corners 0, 1 and the four cuts
     middle = ~(low | high)
     cut = {(i, j): np.where(middle, along(i, j), 0.0) for i in (0, 1) for j in (2, 3)}
@@ -178,7 +187,7 @@ def _tetrahedron(e: Float, eta: Float) -> Parts:
         (D[0] / 3, [(0, 2), (0, 3), (1, 2)]),
         (D[1] / 3, [(0, 3), (1, 2), (1, 3)]),
     ]
-    for target, polyhedra in ((filled, pieces), (level, faces_of)):
+    for target, polyhedra in [(filled, pieces)] * sea + [(level, faces_of)] * surface:
         for size, vertices in polyhedra:
             share = np.where(middle, size, 0.0)
             for vertex in vertices:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,8 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
     ----------
     result : xarray.Dataset
         A response with one dimension (bars with error bars) or two (a matrix with numbers), an axion angle (a dial),
-        `instantaneous_magnetization` (curves over the phase) or `magnetization_map` (the lowest band's map).
+        `instantaneous_magnetization` (curves over the phase), `magnetization_map` (the lowest band's map) or a scan of
+        chemical potentials (curves within their error bars, components by colour, temperatures from dark to pale).
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
 
@@ -137,9 +139,46 @@ def _map(result: xarray.Dataset, ax: Axes) -> Axes:
     return ax
 
 
+def _is_scan(result: xarray.Dataset) -> bool:
+    return "total" in result and not set(SCANNED).isdisjoint(result.total.dims)
+
+
+def _scan(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Components that stand out of their error bars; of those that are the same by symmetry, one."""
+    x, shade = SCANNED if SCANNED[0] in result.total.dims else SCANNED[::-1]
+    labels = {str(dim): result[dim].values for dim in result.total.dims if dim not in SCANNED}
+    shades = result[shade].values
+    least, colours = 1e-3 * np.abs(result.total.values).max(), cycle(COLOURS)
+    for names in product(*labels.values()):
+        curves = result[["total", "error"]].sel(dict(zip(labels, names, strict=True)))
+        again = "other_field" in labels and names[-2] > names[-1]
+        if again or not (np.abs(curves.total) > np.maximum(curves.error, least)).any():
+            continue
+        colour = next(colours)
+        for number in range(shades.size):
+            curve = curves.isel({shade: number}) if shade in curves.dims else curves
+            label = "".join(names) if names and number == 0 else None
+            ax.plot(curve[x], curve.total, color=colour, alpha=0.75**number, label=label)
+            ax.fill_between(
+                curve[x], curve.total - curve.error, curve.total + curve.error, color=colour, alpha=0.2, lw=0
+            )
+    if shades.ndim:
+        for number, value in enumerate(shades):
+            ax.plot([], [], color=INK, alpha=0.75**number, label=f"{SYMBOLS[shade]} = {value:g}")
+    ax.axhline(0.0, color=INK, lw=0.7)
+    ax.set(xlabel=f"{SYMBOLS[x]} (energy)", ylabel=_label(result.total))
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(fontsize=7)
+    return ax
+
+
+SCANNED = ("chemical_potential", "temperature")
+SYMBOLS = {"chemical_potential": r"$\mu$", "temperature": r"$k_BT$"}
+COLOURS = (BLUE, RED, "#c98a1b", "#3f7f5f", GREY, INK)
 DRAWINGS: tuple[tuple[Callable[[xarray.Dataset], bool], Callable[[xarray.Dataset, Axes], Axes]], ...] = (
     (lambda result: "shift" in result.variables, _map),
     (lambda result: {"perturbative", "theta"} <= set(result.variables), _curve),
+    (_is_scan, _scan),
     (lambda result: _has_dimensions(result, 1), _bars),
     (lambda result: _has_dimensions(result, 2), _matrix),
     (lambda result: "axion_angle" in result.variables, _dial),
