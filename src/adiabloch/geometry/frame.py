@@ -145,4 +145,22 @@ def frame_of(
     }
     for name, operator in (observables or {}).items():
         derivatives[(name,)] = rotated(operator, states)
+    if touching == "joined":
+        for key, D in derivatives.items():
+            if len(key) == 1:
+                _drop_rounding(D, energies)
     return Eigenframe(energies, states, derivatives, touching)
+
+
+def _drop_rounding(D: Complex, energies: Float) -> None:
+    """Set couplings to zero that are none: rounding mixes states by eps |H|/gap, and D between them by eps |H| |D|/gap.
+
+    Where bands cross without coupling (a folded zone, a mirror plane), inverse powers of the gap would make it large.
+    """
+    square = D.real**2 + D.imag**2
+    gaps = energies[:, None, :] - energies[:, :, None]
+    rounding = 64 * np.finfo(float).eps * np.abs(energies).max() * np.sqrt(square.max(initial=0.0))
+    n = np.arange(D.shape[1])
+    small = square * gaps**2 < rounding**2
+    small[:, n, n] = False
+    D[small] = 0.0

@@ -27,7 +27,7 @@ from adiabloch.integration.running import run, workers
 from adiabloch.integration.simplices import on_simplices, steps_and_levels, volume
 from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
 
-DEPTH = 14
+DEPTH = 18
 """How often a box is halved at most."""
 CELLS = {1: 256, 2: 32, 3: 8}
 """Simplices along each side of a box, by dimension."""
@@ -370,7 +370,12 @@ class _Shares:
         # the error of linear interpolation goes with the square of the size
         value, before = fine + (fine - middle) / 3, middle + (middle - coarse) / 3
         # and what is left, extrapolated, falls at least fourfold with each halving
-        return value, (value - before) / 3 + (middle - rough) + off
+        left = (value - before) / 3
+        if kT == 0:
+            # the slope of a level is that of the middle of a simplex: its error changes sign from one to the next
+            levels = [c for c, column in enumerate(self.integrand.columns) if column.at_surface]
+            left[:, levels] = np.copysign(np.hypot(left, value - fine), left)[:, levels]
+        return value, left + (middle - rough) + off
 
     def _smooth(self, coefficients: Float, owner: Integer, kT: float, points: int) -> Float:
         """Exact Fermi weights on Gauss points, (B, columns, M)."""

@@ -134,4 +134,6 @@ class FermiSea:
         D = np.stack([frame.derivative(name)[:, n[1:], n[:-1]] for name in names], axis=-1)
         apart = (v[:, 1:] - v[:, :-1]) @ to_axes.T
         coupled = D @ to_axes.T
-        return np.sqrt(apart**2 + 4 * np.abs(coupled) ** 2)
+        squares = np.abs(coupled) ** 2
+        # bands that cross without coupling hide nothing
+        return np.where(squares.any(axis=2, keepdims=True), np.sqrt(apart**2 + 4 * squares), 0.0)

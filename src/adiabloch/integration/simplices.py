@@ -14,7 +14,6 @@ import numpy as np
 
 from adiabloch.arrays import Float, Integer
 
-
 PAIRS = 2**17
 """Simplices and levels that cut them, weighed at once."""
 
@@ -133,9 +132,7 @@ def _triangle(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
     if sea:
         area, third = x * y, 1 / 3
         tip_side = [area * (1 - (x + y) / 3), area * x / 3, area * y / 3]
-        filled = [
-            np.where(lower, low, third - high) for low, high in zip(tip_side, reversed(tip_side), strict=True)
-        ]
+        filled = [np.where(lower, low, third - high) for low, high in zip(tip_side, reversed(tip_side), strict=True)]
     if surface:
         # d area/d eta = 2 area/(eta - tip), written without dividing by what may vanish
         length = 2 * np.abs(y / near)
