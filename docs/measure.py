@@ -1,4 +1,4 @@
-"""Measure what accuracy.md and rashba.md state; writes their tables and the figures in _static. Takes some minutes."""
+"""Measure what accuracy.md, metals.md and rashba.md state; writes tables and figures in _static. Takes minutes."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import numpy as np
 
 import adiabloch as ab
 from adiabloch.plotting.style import BLUE, GREY, RED, look
-from adiabloch.studies import figure1, rashba
+from adiabloch.studies import figure1, metals, rashba
 
 HERE = Path(__file__).parent
 
@@ -124,6 +124,84 @@ def gauge_convergence() -> None:
         figure.savefig(HERE / "_static" / "gauge_convergence.png", dpi=200)
 
 
+def mott() -> str:
+    """The heat current of second order against the Mott relation, exact and at low temperature."""
+    model = ab.models.tilted_dirac(tilt=0.3, mass=0.3)
+    pick = {"component": "x", "field": "y", "other_field": "y"}
+    eta = np.linspace(-3.2, 3.2, 1281) + 1e-4
+    chi = ab.nonlinear_hall(model, eta, tolerance=1e-4).total.sel(pick).values
+    temperatures, mu = np.array([0.02, 0.05, 0.1]), np.linspace(0.0, 1.4, 141)
+    heat = ab.nonlinear_ettingshausen(model, mu, temperatures, tolerance=1e-4).total.sel(pick).values
+
+    def averaged(kT: float, at: np.ndarray) -> np.ndarray:
+        """Eq. (30): the curve at zero temperature, averaged."""
+        x = (eta - at[:, None]) / kT
+        weight = 0.25 * x / np.cosh(np.clip(x / 2, -300, 300)) ** 2
+        return np.trapezoid(weight * chi, eta, axis=1)
+
+    dots = mu[::7]
+    roads = [averaged(float(kT), dots) for kT in temperatures]
+    off = max(np.abs(road - row[::7]).max() / np.abs(row).max() for road, row in zip(roads, heat, strict=True))
+    level, step = 0.5, 1e-3
+    cold = np.geomspace(0.004, 0.04, 9)
+    ahead = ab.nonlinear_hall(model, level + step * np.array([-1, 1]), 0.001, tolerance=1e-6).total.sel(pick).values
+    slope = (ahead[1] - ahead[0]) / (2 * step)
+    current = ab.nonlinear_ettingshausen(model, level, cold, tolerance=1e-6).total.sel(pick).values
+    deviation = np.abs(current / ((np.pi * cold) ** 2 / 3 * slope) - 1)
+    with look() as plt:
+        figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="constrained")
+        for kT, row, road, colour in zip(temperatures, heat, roads, (BLUE, GREY, RED), strict=True):
+            left.plot(mu, 1e3 * row, color=colour, label=f"$k_BT = {kT}$")
+            left.plot(dots, 1e3 * road, "o", ms=2.5, color=colour)
+        left.set(xlabel=r"chemical potential $\mu$", ylabel=r"heat current $\chi^h_{xyy}$ ($10^{-3}\,e^2 a/\hbar$)")
+        left.legend()
+        right.loglog(cold, deviation, "o", color=RED, ms=3, label=f"$\\mu = {level}$")
+        right.loglog(cold, deviation[0] * (cold / cold[0]) ** 2, color=GREY, label="$T^2$")
+        right.set(xlabel="$k_BT$", ylabel="deviation from Eq. (31)")
+        right.set_xticks([], minor=True)
+        right.legend()
+        figure.savefig(HERE / "_static" / "mott.png", dpi=200)
+    power = np.log(deviation[4] / deviation[0]) / np.log(cold[4] / cold[0])
+    return f"largest deviation from Eq. (30): {off:.1e}; from Eq. (31): as T^{power:.2f}"
+
+
+def against_fermi_level() -> str:
+    """Metals at several tolerances and temperatures: stated and true errors, points and time."""
+    model = ab.models.tilted_dirac(tilt=0.3, mass=0.3)
+    mu = np.linspace(-2.5, 2.5, 101) + 1e-3
+    rows = []
+    for name, response in (
+        ("Hall conductivity", ab.anomalous_hall),
+        ("magnetization", ab.orbital_magnetization),
+        ("nonlinear Hall", ab.nonlinear_hall),
+    ):
+        for kT in (0.0, 0.02, 0.1):
+            exact = response(model, mu, kT, tolerance=1e-6)
+            scale = float(np.abs(exact.total).max())
+            for tolerance in (1e-2, 1e-4):
+                began = time.perf_counter()
+                result = response(model, mu, kT, tolerance=tolerance)
+                seconds = time.perf_counter() - began
+                off, error = float(np.abs(result.total - exact.total).max()) / scale, float(result.error.max()) / scale
+                points = f"{result.attrs['points']}"
+                rows.append(
+                    [name, f"{kT}", f"{tolerance:.0e}", f"{error:.1e}", f"{off:.1e}", points, f"{seconds:.2f} s"]
+                )
+    head = ["response", "kT", "tolerance", "stated error", "true error", "points", "time (two cores)"]
+    return table(head, rows)
+
+
+def metal() -> None:
+    """Figure and table of `adiabloch metals`."""
+    from adiabloch.plotting.metals import draw
+
+    numbers = metals.compute()
+    (HERE / "_static" / "metals_table.md").write_text(
+        metals.markdown([row.cells() for row in metals.table(numbers)]), encoding="utf-8"
+    )
+    draw(numbers).savefig(HERE / "_static" / "metals.png", dpi=200)
+
+
 def picture() -> None:
     """The paper's figure, as README and the first page show it."""
     from adiabloch.plotting.figure1 import draw
@@ -148,6 +226,9 @@ def main() -> None:
     first, _ = against_tolerance()
     convergence()
     gauge_convergence()
+    metal()
+    print(mott())
+    (HERE / "_static" / "fermi_table.md").write_text(against_fermi_level(), encoding="utf-8")
     text = (
         "## Asked, stated and true\n\nThe paper's model, Delta = 0.2 t0.\n\n"
         + first

@@ -18,6 +18,14 @@ from adiabloch.geometry.bands import (
     orbital_moment,
 )
 from adiabloch.geometry.chern import chern_number, chern_numbers, second_chern_number
+from adiabloch.geometry.fields import (
+    curvature_in_field,
+    metric_dipole,
+    moment_in_field,
+    nonlinear_hall_tensor,
+    shift_tensor,
+)
+from adiabloch.geometry.filled import filled_curvature, filled_magnetization, filled_shift
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form, smooth_gauge
 from adiabloch.geometry.induced import band_shift, band_shift_derivatives, occupied_shift
@@ -37,19 +45,27 @@ __all__ = [
     "chern_simons_form",
     "connection",
     "curvature",
+    "curvature_in_field",
     "eigenframe",
     "expectation",
+    "filled_curvature",
+    "filled_magnetization",
+    "filled_shift",
     "gradient_matrix",
     "group_curvature",
     "interband_moment",
     "metric",
+    "metric_dipole",
     "metric_gradient",
+    "moment_in_field",
+    "nonlinear_hall_tensor",
     "observable_shift",
     "occupied_shift",
     "orbital_moment",
     "positional_shift",
     "second_chern_form",
     "second_chern_number",
+    "shift_tensor",
     "smooth_gauge",
     "trial_orbitals",
 ]

@@ -29,10 +29,15 @@ from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
 
 DEPTH = 18
 """How often a box is halved at most."""
-CELLS = {1: 256, 2: 32, 3: 8}
+CELLS = {1: 1024, 2: 32, 3: 8}
 """Simplices along each side of a box, by dimension."""
+LEVELS = {1: 4, 2: 4, 3: 2}
+"""Energies per kT where steps are averaged: kinks of the density of states are weaker in more dimensions."""
 GAUSS = {1: 256, 2: 48, 3: 16}
 """Most Gauss points along each side; where the temperature needs more, the step is averaged instead."""
+OFFSETS = (0.3820, 0.7549, 0.5698)
+"""Where the first box begins, in units of its side: at a symmetric point its faces could run along a level surface,
+which then counted for both of its sides or for none."""
 TOGETHER = 32
 """Bands in boxes whose simplices are made at once."""
 
@@ -126,8 +131,8 @@ def fill(
     d = integrand.dimension
     rule = Rule.of(d, tolerance)
     mixing = integrand.mixing(scan)
-    axis = np.arange(start) / start
-    corners = np.stack(np.meshgrid(*[axis] * d, indexing="ij"), -1).reshape(-1, d)
+    axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
+    corners = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
     fresh = [_Batch(corners, 1.0 / start, 0)]
     leaves = _Leaves(len(mixing), scan.shape, d)
     points = 0
@@ -247,7 +252,9 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
         [energies[..., None], sea, surface.reshape(boxes, order**d, size, surface.shape[-1])], axis=3
     ).transpose(0, 2, 3, 1)
     coefficients = chebyshev.along_each(chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d)
-    shares = _Shares(integrand, scan, rule, coefficients, energies.min(axis=1) - margin, energies.max(axis=1) + margin)
+    lower, upper = energies.min(axis=1) - margin, energies.max(axis=1) + margin
+    hidden |= _pockets(coefficients[:, :, 0], lower, upper, scan, rule)
+    shares = _Shares(integrand, scan, rule, coefficients, lower, upper)
     value, error = shares.all()
     part = batch.side**d
     value = part * np.einsum("ocsm,bcsm->bosm", mixing, value)
@@ -291,6 +298,42 @@ def _hidden(
     blurred = np.maximum(gaps, 0.5 * scan.temperatures.min())
     narrow: np.ndarray = (spacing * slopes > blurred).any(axis=1) & seen[:, :-1]
     return np.asarray(narrow.any(axis=1))
+
+
+def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: Rule) -> np.ndarray:
+    """Whether a level, in a box, is closer to the bottom or top of a band than these are known: a pocket may hide."""
+    boxes, d = len(lower), coefficients.ndim - 2
+    found = np.zeros(boxes, dtype=bool)
+    potentials = scan.potentials
+    box, band = np.nonzero(np.searchsorted(potentials, upper, side="right") > np.searchsorted(potentials, lower))
+    if len(box) == 0:
+        return found
+    fewer = (slice(None), *[slice(0, rule.order - 2)] * d)
+    full = coefficients[box, band]
+    energies = chebyshev.along_each(chebyshev.uniform(rule.order, rule.cells), full, d)
+    rough = chebyshev.along_each(chebyshev.uniform(rule.order - 2, rule.cells), full[fewer], d)
+    inside = tuple(range(1, d + 1))
+    unsure = 2 * np.abs(energies - rough).max(axis=inside)
+    # how far a parabola reaches beyond points of the grid
+    unsure += sum(np.abs(np.diff(energies, 2, axis=axis)).max(axis=inside) / 8 for axis in inside)
+    for extreme in (np.min, np.max):
+        edge = extreme(energies, axis=inside)
+        first = np.searchsorted(potentials, edge - unsure, side="right")
+        last = np.searchsorted(potentials, edge + unsure, side="left")
+        # a temperature blurs what is smaller
+        found[box[(last > first) & (unsure > 0.5 * scan.temperatures.min())]] = True
+    return found
+
+
+def _slopes_corrected(energies: Float) -> Float:
+    """In one dimension, slope of each segment over that of the band at its ends, (2, B, segments).
+
+    Level surfaces have an area to average over; in one dimension they are single points.
+    """
+    slopes = on_simplices(np.gradient(energies, axis=1, edge_order=2))
+    segments = np.diff(energies, axis=1)
+    ratio = np.divide(segments, slopes, out=np.ones_like(slopes), where=slopes * segments > 0)
+    return np.asarray(np.clip(ratio, 0.5, 2.0))
 
 
 @dataclass(eq=False)
@@ -397,7 +440,7 @@ class _Shares:
     def _sharp(self, coefficients: Float, owner: Integer, kT: float, cells: int) -> tuple[Float, Float]:
         """Steps on simplices, averaged over the thermal window if T > 0; (B, columns, M), and error of the average."""
         result, error = np.zeros((2, len(self.lower), len(self.integrand.columns), len(self.scan.potentials)))
-        average = ThermalAverage(self.scan.potentials, kT) if kT else None
+        average = ThermalAverage(self.scan.potentials, kT, LEVELS[self._dimension]) if kT else None
         levels = average.energies if average else self.scan.potentials
         d = self._dimension
         share = volume(d) / cells**d
@@ -407,6 +450,8 @@ class _Shares:
             )
             count = len(here)
             corners = np.stack([on_simplices(here[:, number]) for number in range(here.shape[1])])
+            if d == 1 and not average:
+                corners[1 + self._seas :] *= _slopes_corrected(here[:, 0])
             inside = np.repeat(np.arange(count), corners.shape[3])
             flat = corners.reshape(len(corners), d + 1, -1)
             low, high = np.searchsorted(levels, [flat[0].min(), flat[0].max()])

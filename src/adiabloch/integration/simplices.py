@@ -80,11 +80,12 @@ def steps_and_levels(energies: Float, sea: Float, surface: Float, owner: Integer
     """
     count = len(levels)
     lowest, highest = energies.min(axis=0), energies.max(axis=0)
-    first = np.searchsorted(levels, lowest, side="right")
+    # a level at a corner belongs to the simplices above it: it counts once
+    first = np.searchsorted(levels, lowest, side="left")
     last = np.searchsorted(levels, highest, side="left")
     size = owners * (count + 1)
     # simplices wholly below eta
-    below = owner * (count + 1) + np.maximum(last, first)
+    below = owner * (count + 1) + last
     result = np.zeros((len(sea) + len(surface), owners, count))
     for j, values in enumerate(sea):
         full = np.bincount(below, values.mean(axis=0), minlength=size).reshape(owners, count + 1)
@@ -120,13 +121,11 @@ def _segment(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
 
 
 def _triangle(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
-    lower = eta <= e[1]
-    # the corner that is cut off: at the bottom, or at the top
+    lower = eta < e[1]
+    # the corner that is cut off: at the bottom, or at the top; as e[0] <= eta < e[2], the others are elsewhere
     tip = np.where(lower, e[0], e[2])
     far = np.where(lower, e[2], e[0])
     near = e[1] - tip
-    # where two corners coincide the other case is never met, save for equality
-    near = np.where(near == 0, np.where(lower, 1.0, -1.0) * np.finfo(float).tiny, near)
     x, y = (eta - tip) / near, (eta - tip) / (far - tip)
     filled, level = [], []
     if sea:
@@ -142,21 +141,20 @@ def _triangle(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
 
 
 def _tetrahedron(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
-    tiny = np.finfo(float).tiny
 
-    def along(i: int, j: int) -> Float:
+    def along(i: int, j: int, chosen: np.ndarray) -> Float:
         """Where the edge from corner i to corner j is cut."""
-        return (eta - e[i]) / np.where(e[j] == e[i], tiny, e[j] - e[i])
+        return np.where(chosen, eta - e[i], 0.0) / np.where(chosen, e[j] - e[i], 1.0)
 
-    low, high = eta <= e[1], eta >= e[2]
+    # as e[0] <= eta < e[3], no edge that is cut joins corners of one energy
+    low, high = eta < e[1], eta >= e[2]
     zero = np.zeros_like(eta)
     filled, level = [zero.copy() for _ in range(4)], [zero.copy() for _ in range(4)]
     # a corner cut off at the bottom, or (the rest of it) at the top
     for tip, rest, chosen, complement in ((0, (1, 2, 3), low, False), (3, (0, 1, 2), high & ~low, True)):
-        cuts = [np.where(chosen, along(tip, other), 0.0) for other in rest]
+        cuts = [along(tip, other, chosen) for other in rest]
         volume = cuts[0] * cuts[1] * cuts[2]
         steep = np.where(chosen, e[rest[0]] - e[tip], 1.0)
-        steep = np.where(steep == 0, tiny, steep)
         area = 3 * cuts[1] * cuts[2] / np.abs(steep)
         shares = {tip: 4 - sum(cuts), **dict(zip(rest, cuts, strict=True))}
         for corner, share in shares.items():
@@ -167,7 +165,7 @@ def _tetrahedron(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
                 level[corner] += np.where(chosen, area * (share - (corner == tip)) / 3, 0.0)
     # a wedge: three tetrahedra with corners 0, 1 and the four cuts
     middle = ~(low | high)
-    cut = {(i, j): np.where(middle, along(i, j), 0.0) for i in (0, 1) for j in (2, 3)}
+    cut = {(i, j): along(i, j, middle) for i in (0, 1) for j in (2, 3)}
     between = {(i, j): np.where(middle, e[j] - e[i], 1.0) for i in (0, 1) for j in (2, 3)}
     V = [
         cut[0, 2] * cut[0, 3],

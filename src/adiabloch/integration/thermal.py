@@ -113,11 +113,6 @@ class ThermalGrid:
         return sums
 
 
-AVERAGE = 4
-"""Energies per kT where functions of energy are averaged: for smooth ones the trapezoidal rule then errs by 1e-16, even
-on every other. The energy of a box of the zone is not smooth; what neighbours err by may not cancel."""
-
-
 @dataclass(frozen=True, eq=False)
 class ThermalAverage:
     """Averages of functions of energy over -f', for all chemical potentials at one temperature."""
@@ -125,15 +120,18 @@ class ThermalAverage:
     potentials: Float
     """(M,), ascending."""
     kT: float
+    fineness: int = 4
+    """Energies per kT. With two the trapezoidal rule errs by 1e-16 for smooth functions; but what is summed over a box
+    of the zone is not smooth."""
 
     @property
     def step(self) -> float:
         """Distance between neighbouring energies."""
-        return float(self.kT) / AVERAGE
+        return float(self.kT) / self.fineness
 
     @cached_property
     def _half(self) -> int:
-        return int(REACH * AVERAGE)
+        return int(REACH * self.fineness)
 
     @cached_property
     def _number(self) -> Integer:
@@ -151,7 +149,9 @@ class ThermalAverage:
         """For each chemical potential the energies in its reach: position of the first, and (E - mu)/kT, (M, W)."""
         middle = np.rint(self.potentials / self.step).astype(np.int64)
         first = np.searchsorted(self._number, middle - self._half)
-        x = (middle[:, None] + np.arange(-self._half, self._half + 1)) / AVERAGE - self.potentials[:, None] / self.kT
+        x = (middle[:, None] + np.arange(-self._half, self._half + 1)) / self.fineness - self.potentials[
+            :, None
+        ] / self.kT
         return first, x
 
     def averaged(self, table: Float, first: int, beyond: Float, kind: Weight) -> tuple[Float, Float]:

@@ -174,7 +174,7 @@ class WannierModel(TightBinding):
         return WannierModel(larger.lattice, larger.positions, larger.hoppings, positions, larger.spin)
 
     def rotated(self, unitary: ArrayLike) -> WannierModel:
-        """The same crystal in Wannier functions |j>' = sum_i |i> U_ij of the same cell.
+        """The same crystal in other Wannier functions of the same cell, w'_j = sum_i w_i U_ij.
 
         Parameters
         ----------

@@ -89,8 +89,8 @@ def density_of_states(
     >>> import adiabloch as ab
     >>> graphene = ab.models.gapped_honeycomb(delta=0.0)
     >>> levels = ab.density_of_states(graphene, chemical_potential=[0.1, 0.2])
-    >>> [f"{x:.3f}" for x in levels.total.values]  # mu/(pi v^2) at each of two cones, v = 3/2
-    ['0.028', '0.057']
+    >>> [f"{x:.3f}" for x in levels.total.values]  # mu/(pi v^2) for two cones, v = 3/2
+    ['0.014', '0.029']
     """
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
@@ -393,7 +393,7 @@ def chemical_potential(
     >>> import adiabloch as ab
     >>> model = ab.models.haldane(delta=2.0, t2=0.1, phi=1.1)
     >>> f"{float(ab.chemical_potential(model, filling=0.5).total):.3f}"
-    '-2.251'
+    '-2.611'
     """
     effort = Effort(tolerance, limit, executor, progress)
     model = checked_model(model)

@@ -86,8 +86,8 @@ def nonlinear_hall(
     >>> import adiabloch as ab
     >>> cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
     >>> response = ab.nonlinear_hall(cone, chemical_potential=0.15)
-    >>> f"{float(response.total.sel(component='x', field='y', other_field='y')):.3f}"
-    '0.250'
+    >>> f"{float(response.total.sel(component='x', field='y', other_field='y')):.2f}"
+    '0.25'
     """
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
