@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import os
 
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ[name] = "1"
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"))
 
 import contextlib
 import io
@@ -30,7 +29,7 @@ FERMI = np.linspace(17.0, 18.0, 101)
 
 
 def theirs(tb: Path, n: int) -> tuple[np.ndarray, float]:
-    """sum int f Omega and seconds."""
+    """Integrals of f Omega, (Fermi energies, 3), and seconds."""
     sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
     from wannierberri import Grid, System_R, run
     from wannierberri.calculators import static

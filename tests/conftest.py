@@ -20,3 +20,11 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the first-principles data in ../shared/data, which are not part of the project")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_stays_open():
+    """Pictures of one test are none of the next one's business."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
