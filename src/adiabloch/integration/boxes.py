@@ -91,6 +91,8 @@ class _Outcome:
     """What two finenesses differ by, with its sign, (B, outputs, S, M), single precision."""
     hidden: np.ndarray
     """(B,): whether something narrow may hide in the box."""
+    size: Float
+    """(outputs,): what is summed, without signs, for all boxes together."""
     points: int
 
 
@@ -135,7 +137,7 @@ def fill(
     corners = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
     fresh = [_Batch(corners, 1.0 / start, 0)]
     leaves = _Leaves(len(mixing), scan.shape, d)
-    points = 0
+    points, size = 0, np.zeros(len(mixing))
     with workers(executor) as pool:
         while True:
             tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
@@ -143,6 +145,7 @@ def fill(
             look = partial(_look, integrand, scan, rule, mixing)
             for task, outcome in zip(tasks, run(pool, look, tasks), strict=True):
                 leaves.add(task, outcome)
+                size = np.maximum(size, outcome.size)
                 points += outcome.points
                 bar.advance(1)
             value, error = leaves.value.sum(axis=0), leaves.total_error()
@@ -151,7 +154,8 @@ def fill(
             for group in groups:
                 of = [*group]
                 allowed[of] = tolerance * max(np.abs(value[of]).max(), 0.1 * unsigned[of].max())
-            noise = 16 * np.finfo(float).eps * unsigned
+            # of sums, and of what cancels at every point
+            noise = np.finfo(float).eps * (16 * unsigned + 256 * size[:, None, None])
             allowed = np.maximum(allowed[:, None, None], noise)
             converged = (error <= allowed).all(axis=0)
             doubtful = leaves.doubtful(allowed)
@@ -245,7 +249,7 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
     margin = 2.0 * np.ptp(energies, axis=1) / order
     seen = _edges_seen(energies, margin, scan)
     edges = [int(c) + 1 for c in np.flatnonzero(seen.any(axis=0))]
-    sea, surface = integrand.band_values(frame, edges)
+    sea, surface, sizes = integrand.band_values(frame, edges)
     sea = _without(sea.reshape(boxes, order**d, size, sea.shape[-1]), seen)
     hidden = _hidden(integrand, frame, energies, seen, scan, batch.side * _spacing(order))
     functions = np.concatenate(
@@ -259,7 +263,10 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
     part = batch.side**d
     value = part * np.einsum("ocsm,bcsm->bosm", mixing, value)
     error = part * np.einsum("ocsm,bcsm->bosm", mixing, error)
-    return _Outcome(value, error.astype(np.float32), hidden, len(points))
+    seas = sea.shape[-1]
+    sources = [column.output + (seas if column.at_surface else 0) for column in integrand.columns]
+    size_of = boxes * part * np.abs(mixing).max(axis=(2, 3)) @ sizes[sources]
+    return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points))
 
 
 def _spacing(order: int) -> float:

@@ -104,23 +104,31 @@ class FermiSea:
         """Eigenframe on a tensor grid."""
         return frame_of(self._matrices.on_grid(axes), self.carried, self.operators, touching="joined")
 
-    def band_values(self, frame: Eigenframe, edges: Sequence[int]) -> tuple[Float, Float]:
-        """What filling each band adds to the sea, (P, N, J), and its surface values, (P, N, K).
+    def band_values(self, frame: Eigenframe, edges: Sequence[int]) -> tuple[Float, Float, Float]:
+        """What filling each band adds to the sea, (P, N, J), and its surface values, (P, N, K); how large both are.
 
-        Edges that are not asked for count as zero: they separate states that are never told apart.
+        Edges that are not asked for count as zero: they separate states that are never told apart. The sizes, (J + K,),
+        are means over the points without signs, and tell how much rounding to expect where all cancels.
         """
         points, size = frame.energies.shape
         sea, surface = np.zeros((points, size, 0)), np.zeros((points, size, 0))
+        sizes = []
         if self.sea is not None:
             values = self.sea(frame, edges)
             sea = np.zeros((points, size, values.shape[2]))
+            sizes.append(np.abs(values).sum(axis=1).mean(axis=0))
+            gaps = frame.gaps()
             for edge, value in zip(edges, values.swapaxes(0, 1), strict=True):
+                if edge < size:
+                    # half of a degenerate pair is never filled alone, and what it held would be anything
+                    value = np.where(np.isinf(gaps[:, edge - 1, edge])[:, None], 0.0, value)
                 sea[:, edge - 1] += value
                 if edge < size:
                     sea[:, edge] -= value
         if self.surface is not None:
             surface = self.surface(frame)
-        return sea, surface
+            sizes.append(np.abs(surface).sum(axis=1).mean(axis=0))
+        return sea, surface, np.concatenate(sizes)
 
     def edge_slopes(self, frame: Eigenframe) -> Float:
         """How fast each gap between neighbouring bands can change along the axes of the torus, (P, N - 1, axes).

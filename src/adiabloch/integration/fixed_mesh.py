@@ -40,7 +40,7 @@ def sum_over_mesh(integrand: FermiSea, scan: Scan, mesh: Sequence[int], progress
         numbers = [rows_here, *(np.arange(n) for n in mesh[1:])]
         frame = integrand.frame_on_grid([number / n for number, n in zip(numbers, mesh, strict=True)])
         even = np.array([all(x % 2 == 0 for x in place) for place in itertools.product(*numbers)])
-        sea, surface = integrand.band_values(frame, edges)
+        sea, surface, _ = integrand.band_values(frame, edges)
         for c, column in enumerate(integrand.columns):
             values = (surface if column.at_surface else sea)[..., column.output]
             for s, kT in enumerate(scan.temperatures):
