@@ -1,15 +1,13 @@
 """Adaptive boxes for metals: one pass over the zone serves all chemical potentials and temperatures.
 
-In each box the bands and what they contribute are interpolated by Chebyshev polynomials. The interpolant costs no
-further diagonalisation, so it can be looked at as finely as one likes: on small simplices with a sharp step at T = 0
-(extrapolated in their size), on Gauss points with the exact Fermi weights at T > 0. A box is halved until its error,
-the difference between two orders of interpolation and between two finenesses, is small for every wanted energy; and
-while a gap at the Fermi level is narrower than its nodes are apart, for there something may hide.
+In each box the bands and what they contribute are interpolated (`adiabloch.integration.interpolant`). A box is halved
+until its error, the difference between two orders of interpolation and between two finenesses, is small for every
+wanted energy; and while something may hide in it: a gap at the Fermi level narrower than its nodes are apart, a pocket
+of the Fermi surface smaller than the interpolant is accurate.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -17,44 +15,20 @@ from functools import partial
 
 import numpy as np
 
-from adiabloch.arrays import Float, Integer
+from adiabloch.arrays import Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration import chebyshev
-from adiabloch.integration.fermi import REACH, Scan, Weight
+from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import FermiSea
+from adiabloch.integration.interpolant import Rule, Shares
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
-from adiabloch.integration.simplices import on_simplices, steps_and_levels, volume
-from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
 
 DEPTH = 18
 """How often a box is halved at most."""
-CELLS = {1: 1024, 2: 32, 3: 8}
-"""Simplices along each side of a box, by dimension."""
-LEVELS = {1: 4, 2: 4, 3: 2}
-"""Energies per kT where steps are averaged: kinks of the density of states are weaker in more dimensions."""
-GAUSS = {1: 256, 2: 48, 3: 16}
-"""Most Gauss points along each side; where the temperature needs more, the step is averaged instead."""
 OFFSETS = (0.3820, 0.7549, 0.5698)
 """Where the first box begins, in units of its side: at a symmetric point its faces could run along a level surface,
 which then counted for both of its sides or for none."""
-TOGETHER = 32
-"""Bands in boxes whose simplices are made at once."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How a box is looked at."""
-
-    order: int
-    cells: int
-    gauss: int
-
-    @classmethod
-    def of(cls, dimension: int, tolerance: float) -> Rule:
-        """Higher orders where more is asked for."""
-        order = {1: 12, 2: 8, 3: 6}[dimension] if tolerance > 1e-8 else {1: 24, 2: 16, 3: 10}[dimension]
-        return cls(order, CELLS[dimension], GAUSS[dimension])
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +232,7 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
     coefficients = chebyshev.along_each(chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d)
     lower, upper = energies.min(axis=1) - margin, energies.max(axis=1) + margin
     hidden |= _pockets(coefficients[:, :, 0], lower, upper, scan, rule)
-    shares = _Shares(integrand, scan, rule, coefficients, lower, upper)
+    shares = Shares(integrand, scan, rule, coefficients, lower, upper)
     value, error = shares.all()
     part = batch.side**d
     value = part * np.einsum("ocsm,bcsm->bosm", mixing, value)
@@ -330,168 +304,3 @@ def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: 
         # a temperature blurs what is smaller
         found[box[(last > first) & (unsure > 0.5 * scan.temperatures.min())]] = True
     return found
-
-
-def _slopes_corrected(energies: Float) -> Float:
-    """In one dimension, slope of each segment over that of the band at its ends, (2, B, segments).
-
-    Level surfaces have an area to average over; in one dimension they are single points.
-    """
-    slopes = on_simplices(np.gradient(energies, axis=1, edge_order=2))
-    segments = np.diff(energies, axis=1)
-    ratio = np.divide(segments, slopes, out=np.ones_like(slopes), where=slopes * segments > 0)
-    return np.asarray(np.clip(ratio, 0.5, 2.0))
-
-
-@dataclass(eq=False)
-class _Shares:
-    """Integrals of interpolated bands over unit boxes.
-
-    A band whose energies stay clear of all that is wanted counts as a whole; others are cut at the Fermi level.
-    """
-
-    integrand: FermiSea
-    scan: Scan
-    rule: Rule
-    coefficients: Float
-    """(B, N, 1 + J + K, order, ..., order): energies, sea, surface."""
-    lower: Float
-    upper: Float
-    """What the energies stay within, (B, N)."""
-
-    def all(self) -> tuple[Float, Float]:
-        """Values and errors, (B, columns, S, M)."""
-        shape = (len(self.lower), len(self.integrand.columns), *self.scan.shape)
-        value, error = np.zeros(shape), np.zeros(shape)
-        for s, kT in enumerate(self.scan.temperatures):
-            first = np.searchsorted(self.scan.potentials, self.lower - REACH * kT, side="left")
-            last = np.searchsorted(self.scan.potentials, self.upper + REACH * kT, side="right")
-            cut = last > first
-            whole, off = self._whole(first, ~cut)
-            value[:, :, s] += whole
-            error[:, :, s] += off
-            if cut.any():
-                box, band = np.nonzero(cut)
-                part, off = self._cut(self.coefficients[box, band], box, kT, self.upper[cut] - self.lower[cut])
-                value[:, :, s] += part
-                error[:, :, s] += off
-        return value, error
-
-    @property
-    def _dimension(self) -> int:
-        return self.integrand.dimension
-
-    @property
-    def _seas(self) -> int:
-        """Number of outputs of the sea."""
-        return 1 + max((c.output for c in self.integrand.columns if not c.at_surface), default=-1)
-
-    def _truncated(self, coefficients: Float) -> Float:
-        """The interpolant of lower order."""
-        less = (slice(None),) * (coefficients.ndim - self._dimension)
-        return coefficients[less + (slice(0, self.rule.order - 2),) * self._dimension]
-
-    def _whole(self, first: Integer, which: np.ndarray) -> tuple[Float, Float]:
-        """Bands below all wanted energies from number `first` on; their share, and its change with the order."""
-        boxes, count = len(first), len(self.scan.potentials)
-        column = np.where(which, first, count) + (count + 1) * np.arange(boxes)[:, None]
-        result = np.zeros((2, boxes, len(self.integrand.columns), count))
-        for version, here in enumerate((self.coefficients, self._truncated(self.coefficients))):
-            mean = here
-            for _ in range(self._dimension):
-                mean = mean @ chebyshev.means(here.shape[-1])
-            for c, kind in enumerate(self.integrand.columns):
-                if kind.weight == "filled":
-                    sums = np.bincount(column.ravel(), mean[:, :, 1 + kind.output].ravel(), boxes * (count + 1))
-                    result[version, :, c] = np.cumsum(sums.reshape(boxes, -1), axis=1)[:, :count]
-        return result[0], result[0] - result[1]
-
-    def _cut(self, coefficients: Float, owner: Integer, kT: float, span: Float) -> tuple[Float, Float]:
-        """Bands cut at the Fermi level, smoothly if Gauss points resolve the temperature; value and error."""
-        if kT > 0:
-            points = max(self.rule.order, math.ceil(1.5 * float(span.max()) / kT) + 4)
-            if points <= self.rule.gauss:
-                fine = self._smooth(coefficients, owner, kT, points)
-                coarse = self._smooth(self._truncated(coefficients), owner, kT, max(3 * points // 4, 3))
-                return fine, fine - coarse
-        finest = self.rule.cells
-        (fine, off), (middle, _), (coarse, _) = (self._sharp(coefficients, owner, kT, finest // n) for n in (1, 2, 4))
-        rough, _ = self._sharp(self._truncated(coefficients), owner, kT, finest // 2)
-        # the error of linear interpolation goes with the square of the size
-        value, before = fine + (fine - middle) / 3, middle + (middle - coarse) / 3
-        # and what is left, extrapolated, falls at least fourfold with each halving
-        left = (value - before) / 3
-        if kT == 0:
-            # the slope of a level is that of the middle of a simplex: its error changes sign from one to the next
-            levels = [c for c, column in enumerate(self.integrand.columns) if column.at_surface]
-            left[:, levels] = np.copysign(np.hypot(left, value - fine), left)[:, levels]
-        return value, left + (middle - rough) + off
-
-    def _smooth(self, coefficients: Float, owner: Integer, kT: float, points: int) -> Float:
-        """Exact Fermi weights on Gauss points, (B, columns, M)."""
-        boxes, count, d = len(self.lower), len(self.scan.potentials), self._dimension
-        to_points, weight = chebyshev.gauss(coefficients.shape[-1], points)
-        values = chebyshev.along_each(to_points, coefficients, d).reshape(*coefficients.shape[:2], -1)
-        measure = weight
-        for _ in range(d - 1):
-            measure = np.multiply.outer(measure, weight)
-        masses = (values[:, 1:] * measure.ravel()).swapaxes(0, 1).reshape(coefficients.shape[1] - 1, -1)
-        grid = ThermalGrid(self.scan.potentials, kT)
-        table, below = grid.shared(values[:, 0].ravel(), masses, np.repeat(owner, values.shape[-1]), boxes)
-        result = np.zeros((boxes, len(self.integrand.columns), count))
-        for source, members in self._by_source():
-            for c, sums in zip(members, grid.summed(table[source], [self._kind(c) for c in members]), strict=True):
-                result[:, c] = sums + (below[source] if self._kind(c) == "filled" else 0.0)
-        return result
-
-    def _sharp(self, coefficients: Float, owner: Integer, kT: float, cells: int) -> tuple[Float, Float]:
-        """Steps on simplices, averaged over the thermal window if T > 0; (B, columns, M), and error of the average."""
-        result, error = np.zeros((2, len(self.lower), len(self.integrand.columns), len(self.scan.potentials)))
-        average = ThermalAverage(self.scan.potentials, kT, LEVELS[self._dimension]) if kT else None
-        levels = average.energies if average else self.scan.potentials
-        d = self._dimension
-        share = volume(d) / cells**d
-        for first in range(0, len(coefficients), TOGETHER):
-            here = chebyshev.along_each(
-                chebyshev.uniform(coefficients.shape[-1], cells), coefficients[first : first + TOGETHER], d
-            )
-            count = len(here)
-            corners = np.stack([on_simplices(here[:, number]) for number in range(here.shape[1])])
-            if d == 1 and not average:
-                corners[1 + self._seas :] *= _slopes_corrected(here[:, 0])
-            inside = np.repeat(np.arange(count), corners.shape[3])
-            flat = corners.reshape(len(corners), d + 1, -1)
-            low, high = np.searchsorted(levels, [flat[0].min(), flat[0].max()])
-            high = min(high + 1, len(levels))
-            # a temperature smears the states below a level, whichever they count for
-            steps = len(flat) - 1 if average else self._seas
-            sea, surface = flat[1 : 1 + steps], flat[1 + steps :]
-            tables = share * steps_and_levels(flat[0], sea, surface, inside, count, levels[low:high])
-            beyond = corners[1:].mean(axis=(1, 3))
-            boxes = owner[first : first + TOGETHER]
-            for source, members in self._by_source():
-                for c in members:
-                    if average:
-                        value, off = average.averaged(tables[source], int(low), beyond[source], self._kind(c))
-                        np.add.at(error[:, c], boxes, off)
-                    elif self._kind(c) in ("filled", "level"):
-                        value = np.zeros((count, len(levels)))
-                        value[:, low:high] = tables[source]
-                        value[:, high:] = beyond[source][:, None] if source < self._seas else 0.0
-                    else:
-                        continue
-                    np.add.at(result[:, c], boxes, value)
-        return result, error
-
-    def _kind(self, column: int) -> Weight:
-        return self.integrand.columns[column].weight
-
-    def _by_source(self) -> Iterator[tuple[int, list[int]]]:
-        """Columns that weigh one and the same function, with its number."""
-        for at_surface in (False, True):
-            outputs = sorted({c.output for c in self.integrand.columns if c.at_surface is at_surface})
-            for output in outputs:
-                members = [
-                    c for c, k in enumerate(self.integrand.columns) if (k.at_surface, k.output) == (at_surface, output)
-                ]
-                yield output + (self._seas if at_surface else 0), members
