@@ -159,6 +159,7 @@ def mott() -> str:
         right.loglog(cold, deviation[0] * (cold / cold[0]) ** 2, color=GREY, label="$T^2$")
         right.set(xlabel="$k_BT$", ylabel="deviation from Eq. (31)")
         right.set_xticks([], minor=True)
+        right.set_xticks([0.005, 0.01, 0.02, 0.04], ["0.005", "0.01", "0.02", "0.04"])
         right.legend()
         figure.savefig(HERE / "_static" / "mott.png", dpi=200)
     power = np.log(deviation[4] / deviation[0]) / np.log(cold[4] / cold[0])

@@ -117,11 +117,13 @@ def fill(
             tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
             bar.stage(f"{len(leaves.side) + sum(len(t.corners) for t in tasks)} boxes", len(tasks))
             look = partial(_look, integrand, scan, rule, mixing)
-            for task, outcome in zip(tasks, run(pool, look, tasks), strict=True):
-                leaves.add(task, outcome)
+            outcomes = []
+            for outcome in run(pool, look, tasks):
+                outcomes.append(outcome)
                 size = np.maximum(size, outcome.size)
                 points += outcome.points
                 bar.advance(1)
+            leaves.add(tasks, outcomes)
             value, error = leaves.value.sum(axis=0), leaves.total_error()
             unsigned = np.abs(leaves.value).sum(axis=0)
             allowed = np.zeros(len(value))
@@ -149,14 +151,19 @@ class _Leaves:
         self.error = np.zeros((0, outputs, *shape), dtype=np.float32)
         self.hidden = np.zeros(0, dtype=bool)
 
-    def add(self, batch: _Batch, outcome: _Outcome) -> None:
-        count = len(batch.corners)
-        self.corners = np.concatenate([self.corners, batch.corners])
-        self.side = np.concatenate([self.side, np.full(count, batch.side)])
-        self.depth = np.concatenate([self.depth, np.full(count, batch.depth)])
-        self.value = np.concatenate([self.value, outcome.value])
-        self.error = np.concatenate([self.error, outcome.error])
-        self.hidden = np.concatenate([self.hidden, outcome.hidden])
+    def add(self, batches: Sequence[_Batch], outcomes: Sequence[_Outcome]) -> None:
+        """Put in boxes and what was found in them."""
+        counts = [len(batch.corners) for batch in batches]
+        new = {
+            "corners": [batch.corners for batch in batches],
+            "side": [np.repeat([batch.side for batch in batches], counts)],
+            "depth": [np.repeat([batch.depth for batch in batches], counts)],
+            "value": [outcome.value for outcome in outcomes],
+            "error": [outcome.error for outcome in outcomes],
+            "hidden": [outcome.hidden for outcome in outcomes],
+        }
+        for name, arrays in new.items():
+            setattr(self, name, np.concatenate([getattr(self, name), *arrays]))
 
     def total_error(self) -> Float:
         """What two finenesses differ by altogether, and what the boxes are uncertain by, independent of each other."""
