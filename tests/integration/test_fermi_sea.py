@@ -291,3 +291,10 @@ def test_fixed_mesh_at_zero_temperature():
             response(model, 0.1, [0.1, 0.0], mesh=8)
     assert float(ab.filling(model, 0.0, mesh=8).total) == 1.0
     assert float(ab.filling(model, 0.6, mesh=60).total) == pytest.approx(float(ab.filling(model, 0.6).total), abs=0.02)
+
+
+@pytest.mark.parametrize("kT", [1e-300, 1e-30, 1e-15])
+def test_temperatures_below_rounding_are_none(kT):
+    model = ab.models.tilted_dirac(tilt=0.3, mass=0.3)
+    cold, frozen = (ab.anomalous_hall(model, [0.5, 0.7], t, tolerance=1e-3).total for t in (kT, 0.0))
+    np.testing.assert_array_equal(cold.values, frozen.values)

@@ -149,8 +149,9 @@ def test_chemical_potential_in_a_gap():
     found = ab.chemical_potential(model, 1.0)
     assert float(found.total) == pytest.approx(0.0, abs=1e-3)
     assert float(found.error) == pytest.approx(0.7, abs=1e-3)
-    with pytest.raises(InvalidArgumentError, match="filling"):
-        ab.chemical_potential(model, 2.0)
+    for wrong in (2.0, 0, "half", np.nan):
+        with pytest.raises(InvalidArgumentError, match="filling"):
+            ab.chemical_potential(model, wrong)
 
 
 # ---- what an electric field induces

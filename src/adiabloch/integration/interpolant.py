@@ -26,6 +26,8 @@ LEVELS = {1: 4, 2: 4, 3: 2}
 """Energies per kT where steps are averaged: kinks of the density of states are weaker in more dimensions."""
 GAUSS = {1: 256, 2: 48, 3: 16}
 """Most Gauss points along each side; where the temperature needs more, the step is averaged instead."""
+FROZEN = 1e-13
+"""A temperature below this fraction of the energies is none."""
 TOGETHER = 32
 """Bands in boxes whose simplices are made at once."""
 
@@ -65,7 +67,9 @@ class Shares:
         """Values and errors, (B, columns, S, M)."""
         shape = (len(self.lower), len(self.integrand.columns), *self.scan.shape)
         value, error = np.zeros(shape), np.zeros(shape)
-        for s, kT in enumerate(self.scan.temperatures):
+        largest = max(np.abs(array).max() for array in (self.lower, self.upper, self.scan.potentials))
+        # less than the rounding of energies is no temperature
+        for s, kT in enumerate(np.where(self.scan.temperatures < FROZEN * largest, 0.0, self.scan.temperatures)):
             first = np.searchsorted(self.scan.potentials, self.lower - REACH * kT, side="left")
             last = np.searchsorted(self.scan.potentials, self.upper + REACH * kT, side="right")
             cut = last > first

@@ -147,7 +147,7 @@ def _scan(result: xarray.Dataset, ax: Axes) -> Axes:
     """Components that stand out of their error bars; of those that are the same by symmetry, one."""
     x, shade = SCANNED if SCANNED[0] in result.total.dims else SCANNED[::-1]
     labels = {str(dim): result[dim].values for dim in result.total.dims if dim not in SCANNED}
-    shades = result[shade].values
+    shades = result[shade].values if shade in result.coords else np.zeros(())
     least, colours = 1e-3 * np.abs(result.total.values).max(), cycle(COLOURS)
     for names in product(*labels.values()):
         curves = result[["total", "error"]].sel(dict(zip(labels, names, strict=True)))

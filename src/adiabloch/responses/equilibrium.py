@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -397,7 +398,7 @@ def chemical_potential(
     """
     effort = Effort(tolerance, limit, executor, progress)
     model = checked_model(model)
-    if not 0 < filling < model.size:
+    if not (isinstance(filling, Real) and 0 < filling < model.size):
         raise InvalidArgumentError(f"filling: {filling!r}, expected electrons per cell, 0 < filling < {model.size}")
     occupation = Occupation.of(0.0, temperature)
     integrand = _counting(model)
