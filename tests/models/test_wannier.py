@@ -418,3 +418,13 @@ def test_gallium_arsenide(shared):
     assert np.abs(curvature).min() > 1e-3
     for other in (model.rotated(U), model.moved(3, (1, 0, -1))):
         np.testing.assert_allclose(whole_curvature(other, k)[:, :8].sum(axis=1), curvature, rtol=1e-6)
+
+
+def test_what_leaves_the_position_matrix_out_is_refused():
+    model = random_wannier(np.random.default_rng(4), 2)
+    with pytest.raises(InvalidModelError, match="position matrix"):
+        ab.Cycle([model] * 4)
+    with pytest.raises(InvalidModelError, match="position matrix"):
+        ab.finite.magnetoelectric(model, 1, 3)
+    with pytest.raises(InvalidArgumentError, match="position matrix"):
+        ab.polarization(model, 1)
