@@ -9,14 +9,9 @@ import numpy as np
 import adiabloch as ab
 from adiabloch.plotting.style import BLUE, GREY, RED, look
 from adiabloch.studies import figure1, metals, rashba
+from adiabloch.studies.tables import markdown
 
 HERE = Path(__file__).parent
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """A table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def against_tolerance() -> tuple[str, list[tuple[float, float, float, int]]]:
@@ -34,7 +29,7 @@ def against_tolerance() -> tuple[str, list[tuple[float, float, float, int]]]:
         mesh = " x ".join(map(str, result.attrs["mesh"]))
         rows.append([f"{tolerance:.0e}", mesh, f"{error:.1e}", f"{off:.1e}", f"{np.median(seconds):.2f} s"])
         data.append((tolerance, error, off, result.attrs["points"]))
-    return table(["tolerance", "mesh (k, k, theta)", "stated error", "true error", "time (two cores)"], rows), data
+    return markdown(["tolerance", "mesh (k, k, theta)", "stated error", "true error", "time (two cores)"], rows), data
 
 
 def brute_force() -> str:
@@ -64,7 +59,7 @@ def brute_force() -> str:
         sample = run()
         value, error = float(sample.total[0]), float(sample.error[0])
         rows.append([name, f"{delta}", f"{bulk:.9e}", f"{value:.9e}", f"{error:.0e}", f"{value - bulk:+.0e}"])
-    return table(["open sample", "Delta/t0", "bulk", "sample", "its error", "difference"], rows)
+    return markdown(["open sample", "Delta/t0", "bulk", "sample", "its error", "difference"], rows)
 
 
 def convergence() -> None:
@@ -189,7 +184,7 @@ def against_fermi_level() -> str:
                     [name, f"{kT}", f"{tolerance:.0e}", f"{error:.1e}", f"{off:.1e}", points, f"{seconds:.2f} s"]
                 )
     head = ["response", "kT", "tolerance", "stated error", "true error", "points", "time (two cores)"]
-    return table(head, rows)
+    return markdown(head, rows)
 
 
 def metal() -> None:
@@ -198,7 +193,7 @@ def metal() -> None:
 
     numbers = metals.compute()
     (HERE / "_static" / "metals_table.md").write_text(
-        metals.markdown([row.cells() for row in metals.table(numbers)]), encoding="utf-8"
+        markdown(metals.HEAD, [row.cells() for row in metals.table(numbers)]), encoding="utf-8"
     )
     draw(numbers).savefig(HERE / "_static" / "metals.png", dpi=200)
 
@@ -216,7 +211,7 @@ def orbital_beside_spin() -> None:
 
     numbers = rashba.compute()
     draw(numbers).savefig(HERE / "_static" / "rashba.png", dpi=160)
-    text = rashba.markdown([row.cells() for row in rashba.table(numbers)])
+    text = markdown(rashba.HEAD, [row.cells() for row in rashba.table(numbers)])
     (HERE / "_static" / "rashba_table.md").write_text(text, encoding="utf-8")
 
 

@@ -173,6 +173,7 @@ def verify(
 def _show(study: Any, draw: Callable[[Any], Figure], title: str, output: Path, fast: bool) -> None:
     """Compute a study, draw it, write it and print its table."""
     from adiabloch.io import save
+    from adiabloch.studies.tables import markdown
 
     name = study.__name__.rpartition(".")[2]
     output.mkdir(parents=True, exist_ok=True)
@@ -182,7 +183,7 @@ def _show(study: Any, draw: Callable[[Any], Figure], title: str, output: Path, f
         picture = draw(numbers)
         written = [_save_figure(picture, output / f"{name}.{kind}") for kind in ("pdf", "png")]
     rows = [row.cells() for row in study.table(numbers)]
-    written += [save(numbers, output / f"{name}.nc"), _write(output / f"{name}.md", study.markdown(rows))]
+    written += [save(numbers, output / f"{name}.nc"), _write(output / f"{name}.md", markdown(study.HEAD, rows))]
     grid = Table(*study.HEAD, title=title, show_lines=True)
     for row in rows:
         grid.add_row(*row)

@@ -16,7 +16,7 @@ from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import checked_model, checked_occupied
+from adiabloch.responses.evaluation import FLAT, checked_model, checked_occupied
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def magnetoelectric(
     True
     """
     started = time.perf_counter()
-    model = checked_model(model, (2, 3), "a one-dimensional crystal has no orbital magnetization")
+    model = checked_model(model, (2, 3), FLAT)
     occupied = checked_occupied(model, occupied)
     sizes = flake_sizes(cells)
     # a model at rest is a cycle too

@@ -99,13 +99,18 @@ def check_gap(crystal: Crystal, edge: int, points: int = 1500) -> None:
     ------
     GapClosedError
     """
-    D = len(crystal.directions)
-    n = max(4, math.floor(points ** (1 / D)))
-    mesh = np.stack(np.meshgrid(*[np.arange(n) / n] * D, indexing="ij"), axis=-1).reshape(-1, D)
+    mesh, n = _coarse_mesh(crystal, points)
     gap = gap_at(crystal, edge)
     smallest, where = closest_approach(gap, mesh[int(np.argmin(gap(mesh)))], reach=0.5 / n)
     if smallest <= CLOSED * bandwidth(crystal):
         raise closed_gap(crystal, smallest, where, edge)
+
+
+def _coarse_mesh(crystal: Crystal, points: int) -> tuple[Float, int]:
+    """Reduced points of a mesh of about so many, and how many there are along each axis."""
+    D = len(crystal.directions)
+    n = max(4, math.floor(points ** (1 / D)))
+    return np.stack(np.meshgrid(*[np.arange(n) / n] * D, indexing="ij"), axis=-1).reshape(-1, D), n
 
 
 def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | None:
@@ -113,9 +118,7 @@ def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | No
 
     The bands are followed downhill to the energy from where a coarse mesh sees them closest.
     """
-    D = len(crystal.directions)
-    n = max(4, math.floor(points ** (1 / D)))
-    mesh = np.stack(np.meshgrid(*[np.arange(n) / n] * D, indexing="ij"), axis=-1).reshape(-1, D)
+    mesh, n = _coarse_mesh(crystal, points)
     series = crystal.matrices()
 
     def above(points: Float) -> Float:

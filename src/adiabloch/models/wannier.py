@@ -90,11 +90,6 @@ class WannierModel(TightBinding):
         return super().__repr__().replace("TightBinding", "WannierModel")
 
     @property
-    def curved(self) -> bool:
-        """The Wannier functions span a space that turns with k: ("rx", "ry") gives its curvature."""
-        return True
-
-    @property
     def digest(self) -> str:
         """Short fingerprint of everything that defines the model."""
         matrices = (self.amplitudes, self.connections, self.spin)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import LIMIT, PER, Effort, checked_model
+from adiabloch.responses.evaluation import ACROSS, FLAT, LIMIT, PER, Effort, checked_model
 from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
 from adiabloch.responses.observables import checked_spins
 from adiabloch.responses.results import labelled
@@ -134,14 +135,11 @@ def filling(
     1.0
     """
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
-    sea = filled_sea(_counting(checked_model(model)), occupation, effort, groups=[[0]], title="filling", mesh=mesh)
+    model = checked_model(model)
+    sea = filled_sea(_counting(model), occupation, effort, groups=[[0]], title="filling", mesh=mesh)
     cell = model.lattice.measure
-    value, error = cell * sea.value, cell * sea.error
-    variables = {
-        "total": (occupation.dims, value[..., 0], "1", "electrons per cell"),
-        "error": (occupation.dims, error[..., 0], "1", "error bar"),
-    }
-    return labelled(variables, occupation.coordinates, **sea.facts)
+    sea = replace(sea, value=cell * sea.value, error=cell * sea.error)
+    return sea.labelled({"total": (0, 1, "1", "electrons per cell")}, {})
 
 
 def anomalous_hall(
@@ -188,7 +186,7 @@ def anomalous_hall(
     '1.0000'
     """
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
-    model = checked_model(model, (2, 3), "in one dimension nothing flows across")
+    model = checked_model(model, (2, 3), ACROSS)
     names = components(model.lattice.dimension)
     columns = tuple(Column("filled", number) for number in range(len(names)))
     integrand = FermiSea(model, columns, sea=partial(_hall, names=names), along=curvatures_of_basis(model))
@@ -235,7 +233,7 @@ def anomalous_nernst(
     D. Xiao, Y. Yao, Z. Fang, Q. Niu, Phys. Rev. Lett. 97, 026603 (2006).
     """
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
-    model = checked_model(model, (2, 3), "in one dimension nothing flows across")
+    model = checked_model(model, (2, 3), ACROSS)
     names = components(model.lattice.dimension)
     columns = tuple(Column("entropy", number) for number in range(len(names)))
     integrand = FermiSea(
@@ -301,7 +299,7 @@ def orbital_magnetization(
     '-4.525454e-03'
     """
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
-    model = checked_model(model, (2, 3), "a one-dimensional crystal has no orbital magnetization")
+    model = checked_model(model, (2, 3), FLAT)
     names = components(model.lattice.dimension)
     n = len(names)
     # energies are counted from the middle of the scan: far from zero the terms would nearly cancel

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 Model = TightBinding | Cycle
 PER = {1: "length", 2: "area", 3: "volume"}
+ACROSS = "in one dimension nothing flows across"
+FLAT = "a one-dimensional crystal has no orbital magnetization"
+"""Why a response needs more than one dimension."""
 LIMIT = 2**27
 """Points after which an integral gives up."""
 M = TypeVar("M", TightBinding, Cycle)

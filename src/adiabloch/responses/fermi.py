@@ -145,7 +145,7 @@ def filled_sea(
     sides = _checked_mesh(mesh, integrand.dimension)
     with ProgressBar(title, effort.progress) as bar:
         if sides is not None:
-            filled = sum_over_mesh(integrand, scan, sides, bar)
+            filled = sum_over_mesh(integrand, scan, sides, effort.executor, bar)
         else:
             filled = fill(
                 integrand,

@@ -21,6 +21,7 @@ from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import Insulator
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import (
+    FLAT,
     LIMIT,
     Effort,
     checked_model,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     import xarray
 
 UNIT = "e^2/hbar"
-FLAT = "a one-dimensional crystal has no orbital magnetization"
 
 
 def magnetoelectric(

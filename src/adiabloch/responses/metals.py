@@ -36,8 +36,8 @@ def sea_magnetoelectric(
     integrand = FermiSea(
         model,
         (*(Column("filled", i) for i in range(2)), *(Column("level", i) for i in range(2))),
-        sea=_interband_parts,
-        surface=_metric_dipoles,
+        sea=interband_parts,
+        surface=metric_dipoles,
         outputs=_total_and_parts,
     )
     sea = filled_sea(integrand, occupation, effort, groups=[range(6)], title="magnetoelectric response", mesh=mesh)
@@ -91,11 +91,13 @@ def insulating_bands(model: TightBinding, chemical_potential: ArrayLike, tempera
     )
 
 
-def _interband_parts(frame: Eigenframe, edges: Sequence[int]) -> Float:
+def interband_parts(frame: Eigenframe, edges: Sequence[int]) -> Float:
+    """What filled bands hold of dM_z/dE_x, dM_z/dE_y, (P, edges, 2)."""
     return np.stack([filled_shift(frame, edges, drive, "z") for drive in K], axis=-1)
 
 
-def _metric_dipoles(frame: Eigenframe) -> Float:
+def metric_dipoles(frame: Eigenframe) -> Float:
+    """What levels add to it, (P, N, 2)."""
     return np.stack([metric_dipole(frame, drive, "z") for drive in K], axis=-1)
 
 

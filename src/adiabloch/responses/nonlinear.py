@@ -16,22 +16,20 @@ from adiabloch.geometry.bands import components
 from adiabloch.geometry.fields import (
     magneto_derivatives,
     magneto_nonlinear_hall_vector,
-    metric_dipole,
     nonlinear_hall_tensor,
 )
-from adiabloch.geometry.filled import curvatures_of_basis, filled_shift
+from adiabloch.geometry.filled import curvatures_of_basis
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import LIMIT, Effort, checked_model
+from adiabloch.responses.evaluation import ACROSS, LIMIT, Effort, checked_model
 from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
+from adiabloch.responses.metals import K, interband_parts, metric_dipoles
 from adiabloch.units import unit
 
 if TYPE_CHECKING:
     import xarray
-
-ACROSS = "in one dimension nothing flows across"
 
 
 def nonlinear_hall(
@@ -211,7 +209,7 @@ def nonlinear_ettingshausen(
         *(Column("filled", number) for number in range(2)),
         *(Column("level", number) for number in range(8, 10)),
     ]
-    integrand = FermiSea(model, tuple(columns), sea=_magnetizations, surface=_heat_and_dipoles, outputs=_heat_and_parts)
+    integrand = FermiSea(model, tuple(columns), sea=interband_parts, surface=_heat_and_dipoles, outputs=_heat_and_parts)
     sea = filled_sea(
         integrand,
         occupation,
@@ -243,14 +241,9 @@ def _magneto_vectors(frame: Eigenframe, pairs: Sequence[tuple[str, str]]) -> Flo
     return np.stack([magneto_nonlinear_hall_vector(frame, *pair) for pair in pairs], axis=-1)
 
 
-def _magnetizations(frame: Eigenframe, edges: Sequence[int]) -> Float:
-    return np.stack([filled_shift(frame, edges, drive, "z") for drive in ("kx", "ky")], axis=-1)
-
-
 def _heat_and_dipoles(frame: Eigenframe) -> Float:
     """What flows at a level, then what the level adds to the magnetization."""
-    dipoles = np.stack([metric_dipole(frame, drive, "z") for drive in ("kx", "ky")], axis=-1)
-    return np.concatenate([_nonlinear_tensor(frame, ("kx", "ky")), dipoles], axis=-1)
+    return np.concatenate([_nonlinear_tensor(frame, K), metric_dipoles(frame)], axis=-1)
 
 
 def _heat_and_parts(scan: Scan) -> Float:

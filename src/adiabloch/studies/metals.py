@@ -7,7 +7,7 @@ reversal, inversion and a threefold axis would each forbid them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -158,11 +158,6 @@ def table(numbers: xarray.Dataset) -> list[Row]:
             row = replace(row, remark=f"{row.remark}; Mott's relation off by {100 * share:.1g}% of it (median)")
         rows.append(row)
     return rows
-
-
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """The table as text."""
-    return "\n".join("| " + " | ".join(line) + " |" for line in (HEAD, ["---"] * len(HEAD), *rows)) + "\n"
 
 
 def _largest(numbers: xarray.Dataset, name: str, title: str, **here: object) -> Row:

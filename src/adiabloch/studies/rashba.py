@@ -453,11 +453,6 @@ def table(numbers: xarray.Dataset) -> list[Row]:
     return rows
 
 
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """The table as text."""
-    return "\n".join("| " + " | ".join(line) + " |" for line in (HEAD, ["---"] * len(HEAD), *rows)) + "\n"
-
-
 def _stated(value: float, error: float) -> str:
     return f"{_signed(value)} ± {error:.0e}"
 
