@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -223,16 +221,16 @@ def _markdown(rows: list[Row]) -> str:
 
 
 def _save_figure(figure: Figure, path: Path) -> Path:
-    handle, name = tempfile.mkstemp(suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    figure.savefig(name)
-    os.chmod(name, 0o644)
-    os.replace(name, path)
+    from adiabloch.io.files import whole
+
+    with whole(path) as name:
+        figure.savefig(name)
     return path
 
 
 def _write(path: Path, text: str) -> Path:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    from adiabloch.io.files import whole
+
+    with whole(path) as name:
+        Path(name).write_text(text, encoding="utf-8")
     return path

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError
+from adiabloch.io.files import whole
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding
 
@@ -35,17 +35,9 @@ def save(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     """
     if not hasattr(result, "to_netcdf"):
         raise InvalidArgumentError(f"save: expected a result (an xarray.Dataset), got {type(result).__name__}")
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(suffix=".nc", prefix=f".{target.stem}-", dir=target.parent)
-    os.close(handle)
-    try:
+    with whole(path) as name:
         result.to_netcdf(name, engine=_engine())
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return target
+    return Path(path)
 
 
 def load(path: str | os.PathLike[str]) -> xarray.Dataset:

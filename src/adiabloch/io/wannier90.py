@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import re
-import tempfile
 import zlib
 from collections.abc import Callable
 from itertools import islice
@@ -16,6 +15,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError
+from adiabloch.io.files import whole
 from adiabloch.lattice import AXES
 from adiabloch.models import TightBinding, WannierModel
 
@@ -118,22 +118,14 @@ def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
     else:
         positions[(cells == 0).all(axis=1), ..., :d] = np.eye(n)[:, :, None] * model.positions
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(suffix=target.suffix, prefix=f".{target.stem}-", dir=target.parent)
-    os.close(handle)
-    try:
-        with _opener(target)(name, "wt", encoding="ascii") as file:
-            file.write(" written by adiabloch\n")
-            np.savetxt(file, vectors, fmt="%24.16e")
-            file.write(f"{n:12d}\n{len(cells):12d}\n")
-            for first in range(0, len(cells), 15):
-                file.write("    1" * len(cells[first : first + 15]) + "\n")
-            for array in (model.amplitudes[..., None], positions):
-                _write_matrices(file, cells, array)
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with whole(target) as name, _opener(target)(name, "wt", encoding="ascii") as file:
+        file.write(" written by adiabloch\n")
+        np.savetxt(file, vectors, fmt="%24.16e")
+        file.write(f"{n:12d}\n{len(cells):12d}\n")
+        for first in range(0, len(cells), 15):
+            file.write("    1" * len(cells[first : first + 15]) + "\n")
+        for array in (model.amplitudes[..., None], positions):
+            _write_matrices(file, cells, array)
     return target
 
 
