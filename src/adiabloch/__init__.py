@@ -10,7 +10,7 @@ from adiabloch import errors, finite, geometry, io, models, units
 from adiabloch.errors import AdiablochError
 from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
-from adiabloch.models import Cycle, TightBinding
+from adiabloch.models import Cycle, Texture, TightBinding
 from adiabloch.plotting import plot
 from adiabloch.responses.equilibrium import (
     anomalous_hall,
@@ -45,6 +45,7 @@ __all__ = [
     "Cycle",
     "Eigenframe",
     "Lattice",
+    "Texture",
     "TightBinding",
     "__version__",
     "anomalous_hall",
