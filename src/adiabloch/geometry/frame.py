@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import permutations
 from typing import Literal
 
 import numpy as np
@@ -37,8 +38,8 @@ class Eigenframe:
     """Whether formulas of single bands refuse bands that touch, or join them: then nothing happens between those."""
 
     def derivative(self, *directions: str) -> Complex:
-        """D along a direction, or along several for a higher derivative; shape (P, N, N)."""
-        for order in (directions, directions[::-1]):
+        """D along a direction, or along several, in any order, for a higher derivative; shape (P, N, N)."""
+        for order in permutations(directions):
             if order in self.derivatives:
                 return self.derivatives[order]
         known = ", ".join("".join(key) for key in self.derivatives)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float
+from adiabloch.arrays import Float
 from adiabloch.geometry.bands import PLANES, connection, interband_moment, metric_gradient
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.occupied import Group, Selection, inside_outside, splittings
+from adiabloch.geometry.jets import Blocks, Jet
+from adiabloch.geometry.occupied import Group
 from adiabloch.models.crystal import positions_of
 
 
@@ -29,28 +30,30 @@ def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) 
     a gap to all others. Where the frame carries the velocity of moving orbitals ("rx", drive), what they take
     along is counted.
     """
-    o, c = inside_outside(group, frame.energies.shape[1])
     a, b = PLANES[component]
-    inverse = 1.0 / splittings(frame, group)
-    va, vb = frame.derivative(a), frame.derivative(b)
-    Aa, Ab = 1j * va[:, c, o] * inverse, 1j * vb[:, c, o] * inverse
-    cross = va[:, c][..., c] @ Ab - vb[:, c][..., c] @ Aa + Ab @ va[:, o, o] - Aa @ vb[:, o, o]
-    At = 1j * frame.derivative(drive)[:, c, o] * inverse
-    shift = (At.conj() * cross * inverse).real.sum(axis=(1, 2))
+    blocks = Blocks(frame, group)
+    shift = induced_moment(blocks, drive, a, b).real()[0]
     if any((position, drive) in frame.derivatives for position in positions_of([a, b])):
-        shift += _carried(frame, o, c, Aa, Ab, drive, component)
+        shift = shift + _carried(blocks, drive, component)
     return shift
 
 
-def _carried(frame: Eigenframe, o: slice, c: Selection, Aa: Complex, Ab: Complex, drive: str, component: str) -> Float:
+def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet:
+    """The same along any two directions a, b, antisymmetric, with its derivatives; complex, to be taken the real part."""
+    Aa, Ab = blocks.connection(a), blocks.connection(b)
+    cross = blocks.outside(a) @ Ab - blocks.outside(b) @ Aa + Ab @ blocks.inside(a) - Aa @ blocks.inside(b)
+    return blocks.connection(drive).overlap(blocks.solved(cross))
+
+
+def _carried(blocks: Blocks, drive: str, component: str) -> Float:
     r"""What orbitals that move with velocity u = d_drive r carry: (e/2) Re sum_nc A_nc x u_cn; shape (P,).
 
     It is the part of the moment (e/2) r x u between occupied and empty states. That among the occupied ones belongs to
     the Chern-Simons form, by way of the curvature of the moving basis.
     """
-    a, b = positions_of(PLANES[component])
-    ua, ub = frame.derivative(a, drive)[:, c, o], frame.derivative(b, drive)[:, c, o]
-    return 0.5 * (Aa.conj() * ub - Ab.conj() * ua).real.sum(axis=(1, 2))
+    Aa, Ab = (blocks.connection(k) for k in PLANES[component])
+    ua, ub = (blocks.across(position, drive) for position in positions_of(PLANES[component]))
+    return 0.5 * (Aa.overlap(ub) - Ab.overlap(ua)).real()[0]
 
 
 def band_shift(frame: Eigenframe, drive: str, component: str) -> Float:

@@ -1,24 +1,24 @@
-r"""Wave packets where the crystal changes slowly from place to place: Eqs. (2) to (4).
+r"""Wave packets where the crystal changes slowly from place to place: Eqs. (2) to (4), and what comes with them.
 
-The Hamiltonian depends on the place through anything, so that d_r H is a matrix like the velocity; a vector potential
-is the case d_{r_i} H = -e (d_i A_j) v_j. Groups of bands stay together, so that degeneracies do no harm.
+The Hamiltonian depends on the place through anything, so that d_r H is a matrix like the velocity: the derivative of a
+frame along "x", "y", "z". A vector potential is the case d_{r_i} H = -e (d_i A_j) v_j. Groups of bands stay together, so
+that degeneracies do no harm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.geometry.bands import PLANES
+from adiabloch.geometry.bands import PLANES, connection, curvature
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.occupied import Group, inside_outside, tilt
+from adiabloch.geometry.jets import Blocks, Jet, total
 
 
-def gradient_matrix(
-    frame: Eigenframe, group: Group, slopes: Mapping[str, Complex], mixed: Complex | None = None
-) -> Complex:
+def gradient_matrix(blocks: Blocks, pairs: Sequence[tuple[str, str]], *, mixed: bool = True) -> Jet:
     r"""Mixing Delta_cn of a wave packet with empty states c by the gradient of H, shape (P, C, J). Eq. (4).
 
     .. math:: \Delta_{cn} = \frac{i}{2} (\partial_k \cdot \partial_r H)_{cn}
@@ -28,37 +28,75 @@ def gradient_matrix(
 
     Parameters
     ----------
-    frame : Eigenframe
-    group : int or (int, int)
-    slopes : mapping {"kx": (P, N, N), ...}
-        d_{r_i} H in the eigenframe, filed under the k direction of the same axis.
-    mixed : complex array, shape (P, N, N), optional
-        sum_i d_{k_i} d_{r_i} H in the eigenframe; nothing for a magnetic field.
+    blocks : Blocks
+        Of a frame with derivatives along both members of each pair, and along the pair.
+    pairs : sequence of (str, str)
+        ("kx", "x"), ... for all axes along which H changes; ("kx", h) alone for what the gradient d_x h of a field adds.
+    mixed : bool
+        Whether d_k . d_r H is there; in a magnetic field it vanishes.
     """
-    o, c = inside_outside(group, frame.energies.shape[1])
-    inverse = 1.0 / (frame.energies[:, None, o] - frame.energies[:, c, None])
-    delta = np.zeros(inverse.shape, dtype=np.complex128) if mixed is None else 0.5j * mixed[:, c, o]
-    for k, slope in slopes.items():
-        v = frame.derivative(k)
-        delta = delta + slope[:, c][..., c] @ (1j * v[:, c, o] * inverse) - (1j * slope[:, c, o] * inverse) @ v[:, o, o]
-    return delta
+    terms = []
+    for k, r in pairs:
+        if mixed:
+            terms.append(0.5j * blocks.across(k, r))
+        terms.append(blocks.outside(r) @ blocks.connection(k))
+        terms.append(-1 * (blocks.connection(r) @ blocks.inside(k)))
+    return total(terms)
 
 
-def positional_shift(frame: Eigenframe, group: Group, drive: str, delta: Complex) -> Float:
+def positional_shift(blocks: Blocks, drive: str, delta: Jet) -> Jet:
     r"""Shift of position (drive "kx", ...) or energy ("theta"), summed over the group; (P,). Eqs. (2), (3).
 
     .. math:: a = \sum_{nc} 2 \mathrm{Re} \frac{A_{nc} \Delta_{cn}}{E_n - E_c}
 
-    without the divergence of the metric, which integrates to zero in an insulator.
+    without the divergence of the metric, which integrates to zero in an insulator. Complex, to be taken the real part.
     """
-    o, c = inside_outside(group, frame.energies.shape[1])
-    gaps = frame.energies[:, None, o] - frame.energies[:, c, None]
-    A = 1j * tilt(frame, group, drive)
-    return 2.0 * (A.conj() * delta / gaps).real.sum(axis=(1, 2))
+    return 2 * blocks.connection(drive).overlap(blocks.solved(delta))
 
 
-def magnetic_slopes(frame: Eigenframe, component: str) -> dict[str, Complex]:
-    """d_{r_i} H in a magnetic field along `component`, in units of e B: -(e/2) d_i (B x r)_j v_j, symmetric gauge."""
+def equilibrium_form(blocks: Blocks, a: str, b: str) -> Jet:
+    r"""Two-form of the energy of occupied states, summed over the group; (P,). Eqs. (7), (B4).
+
+    .. math:: M_{ab} = \sum_{nc} -\mathrm{Im} (A^a_{nc} A^b_{cn}) (E_n + E_c)
+
+    Along two directions of k it is the equilibrium magnetization (e M_z for kx, ky); along "kx" and "x", ... minus the
+    gradient correction of the energy of the ground state; along k and a field its dipole of the conjugate observable. Its
+    dependence on the chemical potential is a Chern number. Complex, to be taken the real part.
+    """
+    inside, outside = blocks.energies()
+    Xb = blocks.tilt(b)
+    return 1j * blocks.tilt(a).overlap(Xb @ inside + outside @ Xb)
+
+
+def curvature_form(blocks: Blocks, a: str, b: str) -> Jet:
+    """Berry curvature of a group, -2 sum_nc Im A^a_nc A^b_cn; (P,). Complex, to be taken the real part."""
+    return 2j * blocks.tilt(a).overlap(blocks.tilt(b))
+
+
+def group_metric(blocks: Blocks, a: str, b: str) -> Jet:
+    """Quantum metric of a group, Re sum_nc A^a_nc A^b_cn; (P,). Complex, to be taken the real part."""
+    return blocks.tilt(a).overlap(blocks.tilt(b))
+
+
+def gradient_energy(frame: Eigenframe, axes: Sequence[str]) -> Float:
+    """Energy that the gradient adds to a wave packet, delta E_n = Re sum_m A^k_nm . (d_r H)_mn; (P, N)."""
+    products = [connection(frame, f"k{axis}") * frame.derivative(axis).swapaxes(1, 2) for axis in axes]
+    return np.asarray(np.sum(products, axis=0).sum(axis=2).real)
+
+
+def phase_space_measure(frame: Eigenframe, axes: Sequence[str]) -> Float:
+    """Density of states in phase space times (2 pi)^d, D = 1 + sum_i Omega^{k_i r_i}; (P, N)."""
+    return 1.0 + np.sum([curvature(frame, f"k{axis}", axis) for axis in axes], axis=0)
+
+
+def observable_dipole(frame: Eigenframe, k: str, name: str) -> Float:
+    """Dipole of an observable in a wave packet, d_i = d (delta E_n)/d (d_i h) = Re sum_m A^k_nm O_mn; (P, N)."""
+    return (connection(frame, k) * frame.derivative(name).swapaxes(1, 2)).sum(axis=2).real
+
+
+def in_magnetic_field(frame: Eigenframe, component: str) -> Eigenframe:
+    """The frame with the inhomogeneity of a magnetic field, in units of e B: d_{r_i} H = -(e/2) d_i (B x r)_j v_j."""
     a, b = PLANES[component]
     # A = B x r/2: with B along the third axis A_a = -B r_b/2 and A_b = B r_a/2
-    return {a: -0.5 * frame.derivative(b), b: 0.5 * frame.derivative(a)}
+    slopes: dict[tuple[str, ...], Complex] = {(a[1],): -0.5 * frame.derivative(b), (b[1],): 0.5 * frame.derivative(a)}
+    return replace(frame, derivatives={**frame.derivatives, **slopes})

@@ -6,8 +6,8 @@ from adiabloch.models.cycle import Cycle
 from adiabloch.models.displacement import distance_law, exponential, linear, phonon_cycle
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
 from adiabloch.models.spinful import kane_mele, rashba_honeycomb
-from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.texture import Texture
+from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.topological import fu_kane_mele, haldane, qi_wu_zhang, strained_haldane, tilted_dirac
 from adiabloch.models.wannier import WannierModel
 

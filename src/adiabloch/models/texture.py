@@ -67,14 +67,7 @@ class Texture:
         if not callable(local):
             raise InvalidModelError(f"texture: expected a function of the place, got {type(local).__name__}")
         object.__setattr__(self, "local", local)
-        try:
-            home = _called(local, np.zeros(3))
-        except Exception:
-            # a function may look at the number of coordinates; it is known only when the first crystal is
-            home = next((found for d in (1, 2) if (found := _tried(local, np.zeros(d)))), None)
-            if home is None:
-                raise
-        home = _called(local, np.zeros(home.lattice.dimension))
+        home = _first(local)
         object.__setattr__(self, "home", home)
         shortest = float(np.sqrt((home.lattice.vectors**2).sum(axis=1)).min())
         if step is not None and not (np.isfinite(step) and step > 0):
@@ -128,9 +121,9 @@ class Texture:
         gradients: dict[tuple[str, ...], Complex] = {(): here}
         odd, even = lines[:, :, 0] - lines[:, :, 1], lines[:, :, 0] + lines[:, :, 1] - 2 * here
         for i in range(d):
-            gradients[(AXES[i],)] = np.tensordot([*FIRST.values()], odd[i], axes=1) / h
+            gradients[(AXES[i],)] = _weighted(FIRST, odd[i]) / h
         if curved:
-            along = [np.tensordot([*SECOND.values()], line, axes=1) / h**2 for line in even]
+            along = [_weighted(SECOND, line) / h**2 for line in even]
             diagonals = iter(along[d:])
             for i in range(d):
                 gradients[(AXES[i], AXES[i])] = along[i]
@@ -141,7 +134,8 @@ class Texture:
         scale = float(np.abs(here).max())
         # what differs by rounding only is the same
         kept = {key: g for key, g in gradients.items() if np.abs(g).max() > 1e-13 * scale / h ** len(key) or not key}
-        return Place(self.lattice, positions, crystal.directions, crystal.observables, frequencies, kept)
+        tail = crystal.tail if isinstance(crystal, Cycle) else 0.0
+        return Place(self.lattice, positions, crystal.directions, crystal.observables, frequencies, kept, tail)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,9 +150,12 @@ class Place:
     positions: Float
     directions: tuple[str, ...]
     observables: dict[str, Complex]
+    """Directions too: fields conjugate to them, along which the derivative of H is the observable."""
     frequencies: Integer
     gradients: Mapping[tuple[str, ...], Complex]
     """Amplitudes (F, N, N) of H, under (), and of its derivatives along ("x",), ...; zero where they are missing."""
+    tail: float = 0.0
+    """That of the cycle: how far the interpolation between its snapshots can be trusted."""
     rates: Mapping[str, float] = field(default_factory=dict)
     """What "t" is made of."""
     magnetic_field: Float | None = None
@@ -186,6 +183,10 @@ class Place:
         """The same place with something going on."""
         return replace(self, rates=dict(rates), magnetic_field=magnetic_field)
 
+    def observed(self, operators: Mapping[str, Complex]) -> Place:
+        """The same place with other observables."""
+        return replace(self, observables=dict(operators))
+
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H and its derivatives (see `Crystal`), also along "x", "y", "z" and "t"."""
         stack = [self._amplitudes((), ()), *(self._derivative(directions_of(derivative)) for derivative in along)]
@@ -199,12 +200,16 @@ class Place:
     def _amplitudes(self, directions: tuple[str, ...], known: tuple[str, ...]) -> Complex:
         """Amplitudes of a derivative: directions that are sums are taken apart, one after the other."""
         if not directions:
+            fields = [x for x in known if x in self.observables]
             texture = tuple(sorted(x for x in known if x in AXES))
-            amplitudes = self.gradients.get(texture)
-            if amplitudes is None:
+            if not fields and texture in self.gradients:
+                amplitudes = self.gradients[texture]
+            elif len(fields) == 1 and not texture:
+                amplitudes = self._at_home(self.observables[fields[0]])
+            else:
                 return np.zeros_like(self.gradients[()])
             for direction in known:
-                if direction not in AXES:
+                if direction in self.directions:
                     amplitudes = self._factor(direction) * amplitudes
             return amplitudes
         first, rest = directions[0], directions[1:]
@@ -216,10 +221,10 @@ class Place:
             for k, strength in parts.items():
                 total = total + strength * self._amplitudes(rest, (*known, k))
             return total
-        elif first in self.directions:
+        elif first in self.directions or first in self.observables:
             return self._amplitudes(rest, (*known, first))
         else:
-            expected = (*self.directions, *AXES[: self.lattice.dimension], TIME)
+            expected = (*self.directions, *AXES[: self.lattice.dimension], TIME, *self.observables)
             raise InvalidArgumentError(f"derivative along {first!r}: expected one of {expected}")
         nothing = np.zeros_like(self.gradients[()])
         return sum((rate * self._amplitudes((*rest, x), known) for x, rate in parts.items()), nothing)
@@ -246,13 +251,19 @@ class Place:
 
     def _places(self, directions: tuple[str, ...]) -> Complex:
         """Positions of the orbitals, which stay where they are."""
+        if len(directions) > 1:
+            return np.zeros_like(self.gradients[()])
+        return self._at_home(np.diag(self.positions[:, AXES.index(directions[0][1])]))
+
+    def _at_home(self, matrix: Complex | Float) -> Complex:
+        """A matrix that depends on neither k nor theta, as a series."""
         matrices = np.zeros_like(self.gradients[()])
-        home = np.flatnonzero((self.frequencies == 0).all(axis=1))
-        if len(directions) == 1:
-            axis = AXES.index(directions[0][1])
-            n = np.arange(self.size)
-            matrices[home[:, None], n, n] = self.positions[:, axis]
+        matrices[(self.frequencies == 0).all(axis=1)] = matrix
         return matrices
+
+
+def _weighted(weights: Mapping[int, float], samples: Complex) -> Complex:
+    return np.asarray(np.tensordot(np.array([*weights.values()]), samples, axes=1), dtype=np.complex128)
 
 
 def _called(local: Callable[[Float], TightBinding | Cycle], place: Float) -> TightBinding | Cycle:
@@ -280,11 +291,20 @@ def _called(local: Callable[[Float], TightBinding | Cycle], place: Float) -> Tig
     return crystal
 
 
-def _tried(local: Callable[[Float], TightBinding | Cycle], place: Float) -> TightBinding | Cycle | None:
-    try:
-        return _called(local, place)
-    except Exception:
-        return None
+def _first(local: Callable[[Float], TightBinding | Cycle]) -> TightBinding | Cycle:
+    """The crystal at the origin; only when it is there the number of coordinates is known."""
+    failures = []
+    for dimension in (2, 1, 3):
+        try:
+            crystal = _called(local, np.zeros(dimension))
+        except Exception as error:
+            failures.append(error)
+            continue
+        if crystal.lattice.dimension == dimension:
+            return crystal
+    if failures:
+        raise failures[0]
+    raise InvalidModelError("texture: the function's crystals have another dimension than the place it is given")
 
 
 def _check_kinship(crystal: TightBinding | Cycle, home: TightBinding | Cycle, place: Float) -> None:
@@ -293,9 +313,7 @@ def _check_kinship(crystal: TightBinding | Cycle, home: TightBinding | Cycle, pl
         raise InvalidModelError(
             f"{where} is a {type(crystal).__name__}, at the origin a {type(home).__name__}; expected the same everywhere"
         )
-    (here, first) = (
-        crystal.snapshots[0] if isinstance(crystal, Cycle) else crystal for crystal in (crystal, home)
-    )
+    (here, first) = (crystal.snapshots[0] if isinstance(crystal, Cycle) else crystal for crystal in (crystal, home))
     if here.lattice.vectors.shape != first.lattice.vectors.shape or not np.allclose(
         here.lattice.vectors, first.lattice.vectors, rtol=1e-10, atol=0
     ):

@@ -12,11 +12,13 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry.bands import components
+
+from adiabloch.geometry.bands import PLANES, components
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
-from adiabloch.geometry.inhomogeneous import gradient_matrix, magnetic_slopes, positional_shift
+from adiabloch.geometry.inhomogeneous import gradient_matrix, in_magnetic_field, positional_shift
+from adiabloch.geometry.jets import Blocks
 from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import Insulator
 from adiabloch.models.tight_binding import TightBinding
@@ -299,8 +301,14 @@ def _moments(frame: Eigenframe, occupied: int, names: tuple[str, ...], k: tuple[
 
 def _positional_shifts(frame: Eigenframe, occupied: int, names: tuple[str, ...], k: tuple[str, ...]) -> Float:
     """Perturbative dP_j/dB_i, flattened over j and i, twice: once for the total."""
-    gradients = [gradient_matrix(frame, occupied, magnetic_slopes(frame, name)) for name in names]
-    tensor = np.array([positional_shift(frame, occupied, drive, gradient) for drive in k for gradient in gradients])
+    fields = [Blocks(in_magnetic_field(frame, name), occupied) for name in names]
+    gradients = [
+        gradient_matrix(B, [(a, a[1]) for a in PLANES[name]], mixed=False)
+        for B, name in zip(fields, names, strict=True)
+    ]
+    tensor = np.array(
+        [positional_shift(B, drive, delta).real()[0] for drive in k for B, delta in zip(fields, gradients, strict=True)]
+    )
     return np.concatenate([tensor, tensor]).T
 
 

@@ -1,0 +1,221 @@
+r"""Matrices between occupied and empty states, with their derivatives along one or two directions.
+
+A response of first order at one place is differentiated once more, in space or time, to give a current. What is
+differentiated is gauge invariant: a trace of products of blocks and of solutions X of X E_o - E_c X = Z. So each block
+goes with its covariant derivative, that in the gauge of parallel transport, where the states of the group turn into the
+others only, :math:`\partial_b U = U K_b`, and
+
+.. math:: \nabla_b O = U^\dagger (\partial_b O) U + [U^\dagger O U, K_b], \qquad
+          K_b = \begin{pmatrix} 0 & -X_b^\dagger \\ X_b & 0 \end{pmatrix} .
+
+Products obey Leibniz' rule, energies become the blocks of D^b, and degeneracies within either group do no harm. A formula
+written for jets gives its derivatives with its value.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from adiabloch.arrays import Complex, Float
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.occupied import Group, inside_outside, splittings, tilt
+from adiabloch.linalg import dagger
+
+_SPLITS = {0: (), 1: ((0, 1),), 2: ((0, 2),), 3: ((0, 3), (1, 2), (2, 1))}
+"""Ways to share out the directions of a derivative between the two factors of a product, all to the first aside."""
+
+
+@dataclass(frozen=True, eq=False)
+class Jet:
+    """Matrices (P, ...) and their derivatives: none, along the first direction, the second, both."""
+
+    parts: tuple[Complex, ...]
+
+    def __add__(self, other: Jet) -> Jet:
+        return Jet(tuple(a + b for a, b in zip(self.parts, other.parts, strict=True)))
+
+    def __sub__(self, other: Jet) -> Jet:
+        return Jet(tuple(a - b for a, b in zip(self.parts, other.parts, strict=True)))
+
+    def __rmul__(self, factor: complex) -> Jet:
+        return Jet(tuple(factor * a for a in self.parts))
+
+    def __matmul__(self, other: Jet) -> Jet:
+        return self.product(other, np.matmul)
+
+    def product(self, other: Jet, times: Callable[[Complex, Complex], Complex]) -> Jet:
+        """A product of any kind by Leibniz' rule."""
+        products = []
+        for mask, first in enumerate(self.parts):
+            total = times(first, other.parts[0])
+            for left, right in _SPLITS[mask]:
+                total = total + times(self.parts[left], other.parts[right])
+            products.append(total)
+        return Jet(tuple(products))
+
+    def times(self, other: Jet) -> Jet:
+        """Product of numbers, one at each point."""
+        return self.product(other, np.multiply)
+
+    def composed(self, derivatives: Sequence[Float]) -> Jet:
+        """A function of this number, given its value and derivatives here."""
+        value, *slopes = derivatives
+        parts: list[Complex] = [np.asarray(value, dtype=np.complex128)]
+        if len(self.parts) > 1:
+            parts += [slopes[0] * part for part in self.parts[1:]]
+        if len(self.parts) == 4:
+            parts[3] = parts[3] + slopes[1] * self.parts[1] * self.parts[2]
+        return Jet(tuple(parts))
+
+    def trace(self) -> Jet:
+        """Tr A, (P,)."""
+        return Jet(tuple(a.trace(axis1=1, axis2=2) for a in self.parts))
+
+    def overlap(self, other: Jet) -> Jet:
+        """Tr A^dagger B, (P,)."""
+        return self.product(other, _overlap)
+
+    def real(self) -> tuple[Float, ...]:
+        """Real parts of all derivatives."""
+        return tuple(np.asarray(a.real) for a in self.parts)
+
+
+class Blocks:
+    """Operators of a frame, cut into blocks inside a group of bands and outside, as jets.
+
+    Parameters
+    ----------
+    frame : Eigenframe
+        With the mixed derivatives that the formula needs.
+    group : int or (int, int)
+        Number of lowest bands, or first and last + 1.
+    along : sequence of at most two str
+        Directions to differentiate along.
+    """
+
+    def __init__(self, frame: Eigenframe, group: Group, along: Sequence[str] = ()) -> None:
+        self.frame, self.along = frame, tuple(along)
+        self._group = group
+        self._inside, self._outside = inside_outside(group, frame.energies.shape[1])
+        self._splittings = splittings(frame, group)
+        self._whole: dict[tuple[str, ...], Jet] = {}
+        self._tilts: dict[str, Jet] = {}
+        self._turns = tuple(self._turn(tilt(frame, group, a)) for a in self.along)
+        self._energies: tuple[Jet, Jet] | None = None
+
+    def tilt(self, a: str) -> Jet:
+        """How the group turns out of itself, X_cn = <c|d_a n>, (P, C, J)."""
+        if a not in self._tilts:
+            self._tilts[a] = self.solved(self.across(a))
+        return self._tilts[a]
+
+    def connection(self, a: str) -> Jet:
+        """A^a_cn = i X_cn, (P, C, J)."""
+        return 1j * self.tilt(a)
+
+    def across(self, *directions: str) -> Jet:
+        """Block of a derivative of H from inside to outside, (P, C, J)."""
+        return self._cut(self._operator(directions), self._outside, self._inside)
+
+    def inside(self, *directions: str) -> Jet:
+        """Block inside the group, (P, J, J)."""
+        return self._cut(self._operator(directions), self._inside, self._inside)
+
+    def outside(self, *directions: str) -> Jet:
+        """Block outside, (P, C, C)."""
+        return self._cut(self._operator(directions), self._outside, self._outside)
+
+    def solved(self, Z: Jet) -> Jet:
+        """Solution of X E_o - E_c X = Z: Z_cn/(E_n - E_c), and its derivatives."""
+        inside, outside = self.energies()
+        parts: list[Complex] = []
+        for mask, part in enumerate(Z.parts):
+            rest = part
+            for left, right in _SPLITS[mask]:
+                # X with fewer derivatives is known by now
+                rest = rest - parts[left] @ inside.parts[right] + outside.parts[right] @ parts[left]
+            parts.append(rest / self._splittings)
+        return Jet(tuple(parts))
+
+    def energies(self) -> tuple[Jet, Jet]:
+        """H inside the group and outside, as matrices: diagonal here, not so around."""
+        if self._energies is None:
+            self._energies = self._level(self._inside), self._level(self._outside)
+        return self._energies
+
+    def energy(self) -> Jet:
+        """Sum of the energies of the group, (P,): that of a single band."""
+        return self.energies()[0].trace()
+
+    def _level(self, bands: slice | list[int]) -> Jet:
+        energies = self.frame.energies[:, bands]
+        parts = [np.asarray(energies[:, :, None] * np.eye(energies.shape[1]), dtype=np.complex128)]
+        for a in self.along:
+            parts.append(_square(self.frame.derivative(a), bands))
+        if len(self.along) == 2:
+            parts.append(_square(self._transported((self.along[0],), 1), bands))
+        return Jet(tuple(parts))
+
+    def _operator(self, directions: tuple[str, ...]) -> Jet:
+        """U^dagger (d H) U with its covariant derivatives; (P, N, N)."""
+        if directions not in self._whole:
+            D = self.frame.derivative(*directions)
+            parts = [D, *(self._transported(directions, number) for number in range(len(self.along)))]
+            if len(self.along) == 2:
+                a, (Ka, Kb) = self.along[0], self._turns
+                slope = parts[2]
+                bend = self._transported((*directions, a), 1)
+                parts.append(bend + _commutator(slope, Ka) + _commutator(D, self._bend))
+            self._whole[directions] = Jet(tuple(parts))
+        return self._whole[directions]
+
+    def _transported(self, directions: tuple[str, ...], number: int) -> Complex:
+        """Covariant derivative of an operator along one of the directions."""
+        changed = self.frame.derivative(*directions, self.along[number])
+        return changed + _commutator(self.frame.derivative(*directions), self._turns[number])
+
+    @property
+    def _bend(self) -> Complex:
+        """How the turning along the first direction changes along the second."""
+        a, b = self.along
+        if not hasattr(self, "_bent"):
+            o, c = self._inside, self._outside
+            X, slope = tilt(self.frame, self._group, a), self._transported((a,), 1)[:, c][:, :, o]
+            Db = self.frame.derivative(b)
+            dX = (slope - X @ _square(Db, o) + _square(Db, c) @ X) / self._splittings
+            self._bent = self._turn(dX)
+        return self._bent
+
+    def _turn(self, X: Complex) -> Complex:
+        """K from X."""
+        size = self.frame.energies.shape[1]
+        K = np.zeros((len(X), size, size), dtype=np.complex128)
+        K[:, self._outside, self._inside] = X
+        K[:, self._inside, self._outside] = -dagger(X)
+        return K
+
+    @staticmethod
+    def _cut(jet: Jet, rows: slice | list[int], columns: slice | list[int]) -> Jet:
+        return Jet(tuple(part[:, rows][:, :, columns] for part in jet.parts))
+
+
+def total(terms: Iterable[Jet]) -> Jet:
+    """Sum of jets, at least one."""
+    return reduce(operator.add, terms)
+
+
+def _square(matrices: Complex, bands: slice | list[int]) -> Complex:
+    return matrices[:, bands][:, :, bands]
+
+
+def _commutator(A: Complex, B: Complex) -> Complex:
+    return A @ B - B @ A
+
+
+def _overlap(A: Complex, B: Complex) -> Complex:
+    return np.asarray((A.conj() * B).sum(axis=(1, 2)))

@@ -1,0 +1,243 @@
+r"""Densities and currents of filled bands in a slowly non-uniform crystal: the terms of Eqs. (6) and (B4).
+
+One function for each term: its sum over the states at each point of k, in units of e for currents. Frames have the
+directions of k, the axes along which the crystal changes ("x", "y", "z"), what goes on ("t"), and for an observable its
+name, along the field conjugate to it. Filled groups of bands may be degenerate; at a temperature all bands are apart, as
+in the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.geometry.fermi_level import FermiLevel
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.gauge import second_chern_form
+from adiabloch.geometry.induced import induced_moment
+from adiabloch.geometry.inhomogeneous import (
+    curvature_form,
+    equilibrium_form,
+    gradient_matrix,
+    group_metric,
+    positional_shift,
+)
+from adiabloch.geometry.jets import Blocks, Jet, total
+from adiabloch.geometry.occupied import Group
+from adiabloch.models.crystal import Derivative
+
+TIME = "t"
+Pairs = Sequence[tuple[str, str]]
+
+
+class LocalBands:
+    """A group of bands where the crystal changes along some axes and something goes on.
+
+    Parameters
+    ----------
+    frame : Eigenframe
+        With what `local_derivatives` lists.
+    group : int or (int, int)
+        All filled; a single band at a temperature.
+    k : sequence of str
+        All directions of k.
+    axes : sequence of str
+        Axes along which the crystal changes: "x", "y", "z".
+    level : FermiLevel, optional
+        Where the band is filled, at a temperature.
+    """
+
+    def __init__(
+        self, frame: Eigenframe, group: Group, k: Sequence[str], axes: Sequence[str], level: FermiLevel | None = None
+    ) -> None:
+        self.frame, self.group, self.k, self.axes, self.level = frame, group, tuple(k), tuple(axes), level
+        self._blocks: dict[tuple[str, ...], Blocks] = {}
+
+    @property
+    def pairs(self) -> Pairs:
+        """Axes with the k directions that belong to them: ("kx", "x"), ... ."""
+        return [(f"k{axis}", axis) for axis in self.axes]
+
+    def along(self, *directions: str) -> Blocks:
+        """Blocks with derivatives along some directions."""
+        if directions not in self._blocks:
+            self._blocks[directions] = Blocks(self.frame, self.group, directions)
+        return self._blocks[directions]
+
+    def nothing(self) -> Float:
+        """Zeros, (P,)."""
+        return np.zeros(len(self.frame.energies))
+
+    def filled(self, blocks: Blocks, form: Jet) -> Jet:
+        """F times a form."""
+        return form if self.level is None else self.level.filled(blocks.energy()).times(form)
+
+    def surface(self, blocks: Blocks, form: Jet) -> Jet:
+        """F' times a form; only at a temperature."""
+        assert self.level is not None
+        return self.level.slope(blocks.energy()).times(form)
+
+
+# Integrals over k, as jets: what the terms below are derivatives of.
+
+
+def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
+    """F m + g Omega along two directions: along two of k the equilibrium magnetization, Eq. (7)."""
+    form = equilibrium_form(blocks, a, b)
+    if bands.level is None:
+        return form
+    # for a single band the form is m + E Omega
+    energy, curvature = blocks.energy(), curvature_form(blocks, a, b)
+    moment = form - energy.times(curvature)
+    return bands.filled(blocks, moment) + bands.level.grand_potential(energy).times(curvature)
+
+
+def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
+    """F d_B a^t along two directions of k, Eq. (8), the curl of the metric integrated by parts."""
+    form = bands.filled(blocks, induced_moment(blocks, TIME, a, b))
+    if bands.level is None:
+        return form
+    va, vb = blocks.inside(a).trace(), blocks.inside(b).trace()
+    dipole = va.times(group_metric(blocks, b, TIME)) - vb.times(group_metric(blocks, a, TIME))
+    return form - 0.5 * bands.surface(blocks, dipole)
+
+
+def shift_integral(bands: LocalBands, blocks: Blocks, drive: str, pairs: Pairs) -> Jet:
+    """F a^drive, Eqs. (2), (3), the divergence of the metric integrated by parts."""
+    form = bands.filled(blocks, positional_shift(blocks, drive, gradient_matrix(blocks, pairs)))
+    if bands.level is None:
+        return form
+    flows = total(blocks.inside(k).trace().times(group_metric(blocks, r, drive)) for k, r in pairs)
+    return form + bands.surface(blocks, flows)
+
+
+# Terms of the current and of the density of an observable alike: `h` is a direction of k, or the name of the observable.
+
+
+def chern_term(bands: LocalBands, h: str) -> Float:
+    """First Chern form, -int f Omega^{ht}: what a uniform crystal has."""
+    return -bands.filled(bands.along(), curvature_form(bands.along(), h, TIME)).real()[0]
+
+
+def second_chern_term(bands: LocalBands, h: str) -> Float:
+    """Second Chern form, -int f Omega_h^{[kr]t}."""
+    current = bands.nothing()
+    for k, r in bands.pairs:
+        if k != h:
+            current -= second_chern_form(bands.frame, bands.group, (h, k, r, TIME))
+    return current if bands.level is None else current * bands.level.filled(bands.along().energy()).real()[0]
+
+
+def shift_term(bands: LocalBands, h: str) -> Float:
+    """Rate of the shift, d_t int f a^h: of a polarization for a current."""
+    if not bands.axes:
+        return bands.nothing()
+    return shift_integral(bands, bands.along(TIME), h, bands.pairs).real()[1]
+
+
+def energy_term(bands: LocalBands, h: str) -> Float:
+    """At the Fermi surface, by the energy of the gradient: -int f' (delta E) Omega^{ht}."""
+    if bands.level is None or not bands.axes:
+        return bands.nothing()
+    blocks = bands.along()
+    energy = total(blocks.connection(k).overlap(blocks.across(r)) for k, r in bands.pairs).real()[0]
+    return -bands.surface(blocks, curvature_form(blocks, h, TIME)).real()[0] * energy
+
+
+def surface_term(bands: LocalBands, h: str) -> Float:
+    """At the Fermi surface, by the shifts: int (d_h f a^t - d_t f a^h)."""
+    if bands.level is None or not bands.axes:
+        return bands.nothing()
+    blocks = bands.along()
+    slope = bands.level.slope(blocks.energy()).real()[0]
+    velocity, rate = (blocks.inside(x).trace().real()[0] for x in (h, TIME))
+    return slope * (velocity * _shift(bands, TIME) - rate * _shift(bands, h))
+
+
+# Terms of the current.
+
+
+def equilibrium_current(bands: LocalBands, s: str) -> Float:
+    """Curl of the equilibrium magnetization, (curl M)_s = sum_i d_i M_si."""
+    return _divergence(bands, s, energy_integral)
+
+
+def magnetization_current(bands: LocalBands, s: str) -> Float:
+    """Curl of the induced magnetization, int f d_B a^t."""
+    return _divergence(bands, s, moment_integral)
+
+
+def quadrupole_current(bands: LocalBands, s: str) -> Float:
+    """Current of the electric quadrupoles of the wave packets, -(1/2) d_t d_i int f G_is.
+
+    It is not in Eq. (6), but it is in Eq. (B4) that this follows from: that part of the derivative of a^t along d_i A_s
+    which is symmetric in i and s, and no derivative along B.
+    """
+    current = bands.nothing()
+    for k, r in bands.pairs:
+        blocks = bands.along(r, TIME)
+        current -= 0.5 * bands.filled(blocks, group_metric(blocks, k, s)).real()[3]
+    return current
+
+
+# Terms of the density of an observable.
+
+
+def static_density(bands: LocalBands, h: str) -> Float:
+    """Expectation value in the local crystal, int f <h>."""
+    blocks = bands.along()
+    return bands.filled(blocks, blocks.inside(h).trace()).real()[0]
+
+
+def static_gradient(bands: LocalBands, h: str) -> Float:
+    """What the gradient adds in equilibrium: d_h int (f delta E + g Omega^{kr}) - d_i D_i, D the dipole density."""
+    density = bands.nothing()
+    for k, r in bands.pairs:
+        density += energy_integral(bands, bands.along(h), k, r).real()[1]
+        density -= energy_integral(bands, bands.along(r), k, h).real()[1]
+    return density
+
+
+def energy_shift(bands: LocalBands, h: str) -> Float:
+    """-d_h int f a^t: how the field would change the energy that the drive adds."""
+    if not bands.axes:
+        return bands.nothing()
+    return -shift_integral(bands, bands.along(h), TIME, bands.pairs).real()[1]
+
+
+def dipole_divergence(bands: LocalBands, h: str) -> Float:
+    """d_i int f da^t/d(d_i h): minus the divergence of the dipoles that the drive induces."""
+    density = bands.nothing()
+    for k, r in bands.pairs:
+        density += shift_integral(bands, bands.along(r), TIME, [(k, h)]).real()[1]
+    return density
+
+
+def local_derivatives(k: Sequence[str], axes: Sequence[str], *, level: bool = False) -> list[Derivative]:
+    """Derivatives that a frame must carry for the current; at a temperature, for what counts at a Fermi surface too."""
+    first: list[Derivative] = [*k, *axes, TIME]
+    second: list[Derivative] = [(a, b) for a in k for b in (*axes, TIME)]
+    if level:
+        second += [(a, b) for number, a in enumerate(k) for b in k[number:]]
+    mixed: list[Derivative] = [(axis, TIME) for axis in axes]
+    return [*first, *second, *mixed, *((a, axis, TIME) for a in k for axis in axes)]
+
+
+def _divergence(bands: LocalBands, s: str, form: Callable[[LocalBands, Blocks, str, str], Jet]) -> Float:
+    """sum_i d_i M_si."""
+    current = bands.nothing()
+    for k, r in bands.pairs:
+        if k != s:
+            current += form(bands, bands.along(r), s, k).real()[1]
+    return current
+
+
+def _shift(bands: LocalBands, drive: str) -> Float:
+    """a^drive of a band, with the divergence of the metric."""
+    blocks = bands.along()
+    shift = positional_shift(blocks, drive, gradient_matrix(blocks, bands.pairs)).real()[0]
+    for k, r in bands.pairs:
+        shift = shift - group_metric(bands.along(k), r, drive).real()[1]
+    return shift

@@ -1,0 +1,91 @@
+"""Integrands of metals at a temperature, where the Fermi function is smooth and the plain mesh does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.geometry.fermi_level import FermiLevel
+from adiabloch.geometry.frame import Eigenframe, frame_of
+from adiabloch.geometry.gaps import axes_of
+from adiabloch.integration.sample import Sample
+from adiabloch.models.crystal import Crystal, Derivative, Matrices
+
+REACH = 20.0
+"""Levels count this many kT from the chemical potential."""
+
+
+@dataclass(frozen=True, eq=False)
+class ThermalBands:
+    """Integrand over the zone (and the cycle) of a crystal with levels filled at a temperature.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    formula : callable
+        Eigenframe -> what each band contributes, its occupation included, (P, N, outputs); picklable.
+    along : sequence of str or tuple of str
+        Derivatives that the frame carries.
+    level : FermiLevel
+    theta : float array, optional
+        For a cycle: keep these phases apart as outputs in place of integrating over theta.
+    """
+
+    crystal: Crystal
+    formula: Callable[[Eigenframe], Float]
+    along: tuple[Derivative, ...]
+    level: FermiLevel
+    theta: Float | None = None
+
+    @property
+    def dimension(self) -> int:
+        """Number of axes integrated over."""
+        return len(self.crystal.directions) - (self.theta is not None)
+
+    @property
+    def batch(self) -> int:
+        """Points a call."""
+        points = 2**21 // (16 * self.crystal.size**2 * (3 + len(self.along)))
+        return max(min(points, 8192) // (1 if self.theta is None else len(self.theta)), 16)
+
+    @cached_property
+    def _matrices(self) -> Matrices:
+        return self.crystal.matrices(self.along)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Travel light: the Fourier series is rebuilt where it is needed."""
+        return {key: value for key, value in self.__dict__.items() if key != "_matrices"}
+
+    def __call__(self, axes: Sequence[Float]) -> Sample:
+        """Values, rounding and the width of the Fermi surface on a tensor grid.
+
+        Raises
+        ------
+        DegenerateBandsError
+            Where bands touch.
+        """
+        whole = [*axes] if self.theta is None else [*axes, self.theta / (2 * np.pi)]
+        frame = frame_of(self._matrices.on_grid(whole), self.along)
+        frame.gaps()  # bands that touch are refused there
+        each = self.formula(frame)
+        values = each.sum(axis=1)
+        noise = 64 * np.finfo(float).eps * np.abs(each).sum(axis=1).max(axis=1)
+        if self.theta is not None:
+            values = values.reshape(-1, len(self.theta) * values.shape[1])
+            noise = noise.reshape(-1, len(self.theta)).max(axis=1)
+        return Sample(values, noise, {}, self._sharpness(frame)[: self.dimension])
+
+    def inspect(self, lows: object, resolved: bool) -> None:
+        """Nothing here must not vanish."""
+
+    def _sharpness(self, frame: Eigenframe) -> Float:
+        """Slopes of the energies at the Fermi level over pi kT, the distance of the poles of the Fermi function."""
+        names, to_axes = axes_of(frame, self.crystal.lattice)
+        slopes = np.abs(np.tensordot(to_axes, [frame.velocity(name) for name in names], axes=1))
+        near = np.abs(frame.energies - self.level.chemical_potential) < REACH * self.level.kT
+        widest: Float = np.where(near, slopes, 0.0).max(axis=(1, 2)) / (np.pi * self.level.kT)
+        return widest
