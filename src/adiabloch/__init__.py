@@ -22,6 +22,7 @@ from adiabloch.responses.equilibrium import (
     spin_magnetization,
 )
 from adiabloch.responses.inplane import inplane_magnetization, layer_magnetoelectric, pumped_inplane_magnetization
+from adiabloch.responses.local import local_current, local_observable
 from adiabloch.responses.magnetoelectric import axion_angle, magnetic_polarization, magnetoelectric
 from adiabloch.responses.nonlinear import magneto_nonlinear_hall, nonlinear_ettingshausen, nonlinear_hall
 from adiabloch.responses.observables import (
@@ -63,6 +64,8 @@ __all__ = [
     "instantaneous_magnetization",
     "io",
     "layer_magnetoelectric",
+    "local_current",
+    "local_observable",
     "magnetic_polarization",
     "magnetization_map",
     "magneto_nonlinear_hall",

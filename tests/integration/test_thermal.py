@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from adiabloch.integration.fermi import REACH, entropy, occupation, sharpness, smearing, weights
+from adiabloch.geometry.fermi_level import occupation, sharpness
+from adiabloch.integration.fermi import REACH, entropy, smearing, weights
 from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
 
 KINDS = ("filled", "entropy", "level", "heat")

@@ -39,7 +39,7 @@ def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) 
 
 
 def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet:
-    """The same along any two directions a, b, antisymmetric, with its derivatives; complex, to be taken the real part."""
+    """The same along any two directions, with its derivatives; complex, to be taken the real part."""
     Aa, Ab = blocks.connection(a), blocks.connection(b)
     cross = blocks.outside(a) @ Ab - blocks.outside(b) @ Aa + Ab @ blocks.inside(a) - Aa @ blocks.inside(b)
     return blocks.connection(drive).overlap(blocks.solved(cross))

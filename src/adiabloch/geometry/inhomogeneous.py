@@ -1,8 +1,8 @@
 r"""Wave packets where the crystal changes slowly from place to place: Eqs. (2) to (4), and what comes with them.
 
 The Hamiltonian depends on the place through anything, so that d_r H is a matrix like the velocity: the derivative of a
-frame along "x", "y", "z". A vector potential is the case d_{r_i} H = -e (d_i A_j) v_j. Groups of bands stay together, so
-that degeneracies do no harm.
+frame along "x", "y", "z". A vector potential is the case d_{r_i} H = -e (d_i A_j) v_j. Groups of bands stay together,
+so that degeneracies do no harm.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def gradient_matrix(blocks: Blocks, pairs: Sequence[tuple[str, str]], *, mixed: 
     blocks : Blocks
         Of a frame with derivatives along both members of each pair, and along the pair.
     pairs : sequence of (str, str)
-        ("kx", "x"), ... for all axes along which H changes; ("kx", h) alone for what the gradient d_x h of a field adds.
+        ("kx", "x"), ... for all axes along which H changes; ("kx", h) alone for what a gradient d_x h of a field adds.
     mixed : bool
         Whether d_k . d_r H is there; in a magnetic field it vanishes.
     """
@@ -59,11 +59,11 @@ def equilibrium_form(blocks: Blocks, a: str, b: str) -> Jet:
 
     .. math:: M_{ab} = \sum_{nc} -\mathrm{Im} (A^a_{nc} A^b_{cn}) (E_n + E_c)
 
-    Along two directions of k it is the equilibrium magnetization (e M_z for kx, ky); along "kx" and "x", ... minus the
-    gradient correction of the energy of the ground state; along k and a field its dipole of the conjugate observable. Its
+    Along two directions of k it is the equilibrium magnetization; summed over the pairs ("kx", "x"), ... what the
+    gradient adds to the energy of the ground state; along "kx" and a field the dipole of the conjugate observable. Its
     dependence on the chemical potential is a Chern number. Complex, to be taken the real part.
     """
-    inside, outside = blocks.energies()
+    inside, outside = blocks.energies
     Xb = blocks.tilt(b)
     return 1j * blocks.tilt(a).overlap(Xb @ inside + outside @ Xb)
 

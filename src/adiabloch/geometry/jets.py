@@ -8,8 +8,8 @@ others only, :math:`\partial_b U = U K_b`, and
 .. math:: \nabla_b O = U^\dagger (\partial_b O) U + [U^\dagger O U, K_b], \qquad
           K_b = \begin{pmatrix} 0 & -X_b^\dagger \\ X_b & 0 \end{pmatrix} .
 
-Products obey Leibniz' rule, energies become the blocks of D^b, and degeneracies within either group do no harm. A formula
-written for jets gives its derivatives with its value.
+Products obey Leibniz' rule, energies become the blocks of D^b, and degeneracies within either group do no harm. A
+formula written for jets gives its derivatives with its value.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 
@@ -106,7 +106,6 @@ class Blocks:
         self._whole: dict[tuple[str, ...], Jet] = {}
         self._tilts: dict[str, Jet] = {}
         self._turns = tuple(self._turn(tilt(frame, group, a)) for a in self.along)
-        self._energies: tuple[Jet, Jet] | None = None
 
     def tilt(self, a: str) -> Jet:
         """How the group turns out of itself, X_cn = <c|d_a n>, (P, C, J)."""
@@ -132,7 +131,7 @@ class Blocks:
 
     def solved(self, Z: Jet) -> Jet:
         """Solution of X E_o - E_c X = Z: Z_cn/(E_n - E_c), and its derivatives."""
-        inside, outside = self.energies()
+        inside, outside = self.energies
         parts: list[Complex] = []
         for mask, part in enumerate(Z.parts):
             rest = part
@@ -142,21 +141,20 @@ class Blocks:
             parts.append(rest / self._splittings)
         return Jet(tuple(parts))
 
+    @cached_property
     def energies(self) -> tuple[Jet, Jet]:
         """H inside the group and outside, as matrices: diagonal here, not so around."""
-        if self._energies is None:
-            self._energies = self._level(self._inside), self._level(self._outside)
-        return self._energies
+        return self._level(self._inside), self._level(self._outside)
 
+    @cached_property
     def energy(self) -> Jet:
         """Sum of the energies of the group, (P,): that of a single band."""
-        return self.energies()[0].trace()
+        return self.energies[0].trace()
 
     def _level(self, bands: slice | list[int]) -> Jet:
         energies = self.frame.energies[:, bands]
         parts = [np.asarray(energies[:, :, None] * np.eye(energies.shape[1]), dtype=np.complex128)]
-        for a in self.along:
-            parts.append(_square(self.frame.derivative(a), bands))
+        parts += [_square(self.frame.derivative(a), bands) for a in self.along]
         if len(self.along) == 2:
             parts.append(_square(self._transported((self.along[0],), 1), bands))
         return Jet(tuple(parts))
@@ -167,10 +165,8 @@ class Blocks:
             D = self.frame.derivative(*directions)
             parts = [D, *(self._transported(directions, number) for number in range(len(self.along)))]
             if len(self.along) == 2:
-                a, (Ka, Kb) = self.along[0], self._turns
-                slope = parts[2]
-                bend = self._transported((*directions, a), 1)
-                parts.append(bend + _commutator(slope, Ka) + _commutator(D, self._bend))
+                bend = self._transported((*directions, self.along[0]), 1)
+                parts.append(bend + _commutator(parts[2], self._turns[0]) + _commutator(D, self._bend))
             self._whole[directions] = Jet(tuple(parts))
         return self._whole[directions]
 
@@ -179,17 +175,14 @@ class Blocks:
         changed = self.frame.derivative(*directions, self.along[number])
         return changed + _commutator(self.frame.derivative(*directions), self._turns[number])
 
-    @property
+    @cached_property
     def _bend(self) -> Complex:
         """How the turning along the first direction changes along the second."""
         a, b = self.along
-        if not hasattr(self, "_bent"):
-            o, c = self._inside, self._outside
-            X, slope = tilt(self.frame, self._group, a), self._transported((a,), 1)[:, c][:, :, o]
-            Db = self.frame.derivative(b)
-            dX = (slope - X @ _square(Db, o) + _square(Db, c) @ X) / self._splittings
-            self._bent = self._turn(dX)
-        return self._bent
+        X, Db = tilt(self.frame, self._group, a), self.frame.derivative(b)
+        slope = self._transported((a,), 1)[:, self._outside][:, :, self._inside]
+        slope = slope - X @ _square(Db, self._inside) + _square(Db, self._outside) @ X
+        return self._turn(slope / self._splittings)
 
     def _turn(self, X: Complex) -> Complex:
         """K from X."""

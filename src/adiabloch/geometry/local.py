@@ -1,9 +1,9 @@
 r"""Densities and currents of filled bands in a slowly non-uniform crystal: the terms of Eqs. (6) and (B4).
 
 One function for each term: its sum over the states at each point of k, in units of e for currents. Frames have the
-directions of k, the axes along which the crystal changes ("x", "y", "z"), what goes on ("t"), and for an observable its
-name, along the field conjugate to it. Filled groups of bands may be degenerate; at a temperature all bands are apart, as
-in the paper.
+directions of k, the axes along which the crystal changes ("x", "y", "z"), what goes on ("t"), and for an observable
+its name, along the field conjugate to it. Filled groups of bands may be degenerate; at a temperature all bands are
+apart, as in the paper.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.geometry.bands import PLANES, components
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.gauge import second_chern_form
+from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form
 from adiabloch.geometry.induced import induced_moment
 from adiabloch.geometry.inhomogeneous import (
     curvature_form,
@@ -72,12 +73,12 @@ class LocalBands:
 
     def filled(self, blocks: Blocks, form: Jet) -> Jet:
         """F times a form."""
-        return form if self.level is None else self.level.filled(blocks.energy()).times(form)
+        return form if self.level is None else self.level.filled(blocks.energy).times(form)
 
     def surface(self, blocks: Blocks, form: Jet) -> Jet:
         """F' times a form; only at a temperature."""
         assert self.level is not None
-        return self.level.slope(blocks.energy()).times(form)
+        return self.level.slope(blocks.energy).times(form)
 
 
 # Integrals over k, as jets: what the terms below are derivatives of.
@@ -89,7 +90,7 @@ def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
     if bands.level is None:
         return form
     # for a single band the form is m + E Omega
-    energy, curvature = blocks.energy(), curvature_form(blocks, a, b)
+    energy, curvature = blocks.energy, curvature_form(blocks, a, b)
     moment = form - energy.times(curvature)
     return bands.filled(blocks, moment) + bands.level.grand_potential(energy).times(curvature)
 
@@ -113,7 +114,7 @@ def shift_integral(bands: LocalBands, blocks: Blocks, drive: str, pairs: Pairs) 
     return form + bands.surface(blocks, flows)
 
 
-# Terms of the current and of the density of an observable alike: `h` is a direction of k, or the name of the observable.
+# Terms of the current and of the density of an observable alike: `h` is a direction of k, or the observable's name.
 
 
 def chern_term(bands: LocalBands, h: str) -> Float:
@@ -127,7 +128,7 @@ def second_chern_term(bands: LocalBands, h: str) -> Float:
     for k, r in bands.pairs:
         if k != h:
             current -= second_chern_form(bands.frame, bands.group, (h, k, r, TIME))
-    return current if bands.level is None else current * bands.level.filled(bands.along().energy()).real()[0]
+    return current if bands.level is None else current * bands.level.filled(bands.along().energy).real()[0]
 
 
 def shift_term(bands: LocalBands, h: str) -> Float:
@@ -151,7 +152,7 @@ def surface_term(bands: LocalBands, h: str) -> Float:
     if bands.level is None or not bands.axes:
         return bands.nothing()
     blocks = bands.along()
-    slope = bands.level.slope(blocks.energy()).real()[0]
+    slope = bands.level.slope(blocks.energy).real()[0]
     velocity, rate = (blocks.inside(x).trace().real()[0] for x in (h, TIME))
     return slope * (velocity * _shift(bands, TIME) - rate * _shift(bands, h))
 
@@ -215,14 +216,68 @@ def dipole_divergence(bands: LocalBands, h: str) -> Float:
     return density
 
 
-def local_derivatives(k: Sequence[str], axes: Sequence[str], *, level: bool = False) -> list[Derivative]:
-    """Derivatives that a frame must carry for the current; at a temperature, for what counts at a Fermi surface too."""
-    first: list[Derivative] = [*k, *axes, TIME]
-    second: list[Derivative] = [(a, b) for a in k for b in (*axes, TIME)]
+# Magnetization and polarization of an insulator, Eqs. (16) to (18).
+
+
+def moments(bands: LocalBands) -> list[Float]:
+    """M0, int d_B a^t, nothing; nothing, int a^k, nothing, -(1/2) d_i int G_is: each over its components.
+
+    The places of what needs a smooth gauge (`gauge_moments`) are left empty.
+    """
+    blocks, nothing = bands.along(), bands.nothing()
+    planes = [PLANES[component] for component in components(len(bands.k))]
+    equilibrium = [equilibrium_form(blocks, a, b).real()[0] for a, b in planes]
+    induced = [induced_moment(blocks, TIME, a, b).real()[0] for a, b in planes]
+    shifts = [shift_integral(bands, blocks, s, bands.pairs).real()[0] if bands.axes else nothing for s in bands.k]
+    quadrupoles = []
+    for s in bands.k:
+        gradients = [group_metric(bands.along(r), k, s).real()[1] for k, r in bands.pairs]
+        quadrupoles.append(nothing - 0.5 * np.sum(gradients, axis=0))
+    nowhere = [nothing] * len(bands.k)
+    return [*equilibrium, *induced, *[nothing] * len(planes), *nowhere, *shifts, *nowhere, *quadrupoles]
+
+
+def gauge_moments(gauge: SmoothGauge, k: Sequence[str], axes: Sequence[str]) -> list[Float]:
+    """What the smooth gauge adds to `moments`, in their order: Chern-Simons forms and the connection.
+
+    Along "t" the gauge has its connection too.
+    """
+    nothing = np.zeros(len(gauge.overlaps))
+    planes = [PLANES[component] for component in components(len(k))]
+    magnetic = [-0.5 * chern_simons_form(gauge, TIME, a, b) for a, b in planes]
+    connections = [gauge.connection(s).trace(axis1=1, axis2=2).real for s in k]
+    electric = []
+    for s in k:
+        forms = [0.5 * chern_simons_form(gauge, s, f"k{axis}", axis) for axis in axes if s[1] != axis]
+        electric.append(nothing + np.sum(forms, axis=0))
+    nowhere = [nothing] * len(k)
+    return [*[nothing] * 2 * len(planes), *magnetic, *connections, *nowhere, *electric, *nowhere]
+
+
+def local_derivatives(
+    k: Sequence[str], axes: Sequence[str], *, observables: Sequence[str] = (), level: bool = False
+) -> list[Derivative]:
+    """Derivatives that a frame must carry.
+
+    Parameters
+    ----------
+    k, axes : sequence of str
+        As in `LocalBands`.
+    observables : sequence of str
+        For their densities; for the current by default.
+    level : bool
+        Whether there is a Fermi surface.
+    """
+    wanted: list[Derivative] = [*k, *axes, TIME]
+    wanted += [(a, b) for a in k for b in (*axes, TIME)]
+    wanted += [(r, TIME) for r in axes]
+    wanted += [(a, r, TIME) for a in k for r in axes]
     if level:
-        second += [(a, b) for number, a in enumerate(k) for b in k[number:]]
-    mixed: list[Derivative] = [(axis, TIME) for axis in axes]
-    return [*first, *second, *mixed, *((a, axis, TIME) for a in k for axis in axes)]
+        wanted += [(a, b) for number, a in enumerate(k) for b in k[number:]]
+    for h in observables:
+        wanted += [h, (TIME, h), *((r, h) for r in axes), *((a, h) for a in k)]
+        wanted += [(a, r, h) for a in k for r in axes]
+    return wanted
 
 
 def _divergence(bands: LocalBands, s: str, form: Callable[[LocalBands, Blocks, str, str], Jet]) -> Float:

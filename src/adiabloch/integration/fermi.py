@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.fermi_level import occupation, sharpness
 
 Weight = Literal["filled", "entropy", "level", "heat"]
 """f, T s for what counts in the whole sea; -f', -(E - mu) f' for what counts at the Fermi surface."""
@@ -63,16 +64,6 @@ def checked_scan(chemical_potential: ArrayLike, temperature: ArrayLike) -> Scan:
             f"temperature: {temperatures.min()}, expected kT >= 0 in the energy unit of the model"
         )
     return Scan(np.sort(potentials), temperatures)
-
-
-def occupation(x: Float) -> Float:
-    """Fermi function of x = (E - mu)/kT."""
-    return 0.5 * (1.0 - np.tanh(0.5 * x))
-
-
-def sharpness(x: Float) -> Float:
-    """-df/dx, the thermally broadened level."""
-    return 0.25 / np.cosh(np.clip(0.5 * x, -350, 350)) ** 2
 
 
 def entropy(x: Float) -> Float:

@@ -71,6 +71,8 @@ class Insulator:
     trials: tuple[Trials, ...] = ()
     operators: Mapping[str, Complex] = field(default_factory=dict)
     theta: Float | None = None
+    beyond: tuple[str, ...] = ()
+    """Directions beyond those of the torus along which gauges are wanted; the trial orbitals do not change there."""
 
     @property
     def dimension(self) -> int:
@@ -82,7 +84,7 @@ class Insulator:
         """Derivatives that the frame carries: the formula's, those along all axes for the slopes, and the gauge's."""
         wanted: list[Derivative] = [*self.crystal.directions, *(x for group in self.factors for x in group)]
         if self.form is not None:
-            wanted += gauge_directions(self.crystal.directions, moving=self.crystal.orbitals_move)
+            wanted += gauge_directions((*self.crystal.directions, *self.beyond), moving=self.crystal.orbitals_move)
         return tuple(x for x in dict.fromkeys(wanted) if x not in self.operators)
 
     @property
@@ -130,8 +132,7 @@ class Insulator:
             noise = noise + self._form_noise(frame, gap, overlap)
         noise = np.finfo(float).eps * noise
         if self.theta is not None:
-            values = values.reshape(-1, len(self.theta) * values.shape[1])
-            noise = noise.reshape(-1, len(self.theta)).max(axis=1)
+            values, noise = phases_as_outputs(values, noise, len(self.theta))
         return Sample(values, noise, lows, sharpness[: self.dimension])
 
     def inspect(self, lows: Mapping[str, Low], resolved: bool) -> None:
@@ -164,10 +165,12 @@ class Insulator:
     def _gauges(self, frame: Eigenframe, axes: Sequence[Float]) -> list[SmoothGauge]:
         gauges = []
         for group, trials in zip(self.groups, self.trials, strict=True):
-            orbitals = trials.coefficients
+            orbitals, slopes = trials.coefficients, []
             if not trials.constant:
                 orbitals = trials.series(self.crystal.lattice.vectors).on_grid(axes).swapaxes(0, 1)
-            gauges.append(smooth_gauge(frame, group, orbitals[0], self.crystal.directions, [*orbitals[1:]]))
+                slopes = [*orbitals[1:], *[np.zeros_like(orbitals[0])] * len(self.beyond)]
+            directions = (*self.crystal.directions, *self.beyond)
+            gauges.append(smooth_gauge(frame, group, orbitals[0], directions, slopes))
         return gauges
 
     def _watch_gaps(self, frame: Eigenframe, axes: Sequence[Float]) -> tuple[Float, Float]:
@@ -204,6 +207,12 @@ class Insulator:
             for direction in group
         ]
         return np.sqrt(np.max([np.einsum("pi,pi->p", D, D) for D in flat], axis=0))
+
+
+def phases_as_outputs(values: Float, noise: Float, phases: int) -> tuple[Float, Float]:
+    """Points with the phase running fastest to (P, outputs x phases), the phases of an output side by side."""
+    apart = values.reshape(-1, phases, values.shape[1]).swapaxes(1, 2)
+    return apart.reshape(len(apart), -1), noise.reshape(-1, phases).max(axis=1)
 
 
 def _low(values: Float, axes: Sequence[Float]) -> Low:

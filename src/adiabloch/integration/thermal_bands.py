@@ -12,6 +12,7 @@ from adiabloch.arrays import Float
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gaps import axes_of
+from adiabloch.integration.insulator import phases_as_outputs
 from adiabloch.integration.sample import Sample
 from adiabloch.models.crystal import Crystal, Derivative, Matrices
 
@@ -75,8 +76,7 @@ class ThermalBands:
         values = each.sum(axis=1)
         noise = 64 * np.finfo(float).eps * np.abs(each).sum(axis=1).max(axis=1)
         if self.theta is not None:
-            values = values.reshape(-1, len(self.theta) * values.shape[1])
-            noise = noise.reshape(-1, len(self.theta)).max(axis=1)
+            values, noise = phases_as_outputs(values, noise, len(self.theta))
         return Sample(values, noise, {}, self._sharpness(frame)[: self.dimension])
 
     def inspect(self, lows: object, resolved: bool) -> None:

@@ -311,7 +311,7 @@ def _check_kinship(crystal: TightBinding | Cycle, home: TightBinding | Cycle, pl
     where = f"texture: the crystal at r = {place.tolist()}"
     if isinstance(crystal, Cycle) is not isinstance(home, Cycle):
         raise InvalidModelError(
-            f"{where} is a {type(crystal).__name__}, at the origin a {type(home).__name__}; expected the same everywhere"
+            f"{where} is a {type(crystal).__name__}, at the origin a {type(home).__name__}; expected one or the other"
         )
     (here, first) = (crystal.snapshots[0] if isinstance(crystal, Cycle) else crystal for crystal in (crystal, home))
     if here.lattice.vectors.shape != first.lattice.vectors.shape or not np.allclose(

@@ -22,6 +22,7 @@ from adiabloch.geometry.trials import Choice, Trials, trial_orbitals
 from adiabloch.integration.insulator import Insulator
 from adiabloch.integration.mesh import Integral, integrate
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.models.crystal import Crystal
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.tight_binding import TightBinding
@@ -66,13 +67,19 @@ class Effort:
 
 
 def evaluated(
-    integrand: Insulator, effort: Effort, *, title: str, unit: str, scale: float = 0.0, leading: int | None = None
+    integrand: Insulator | ThermalBands,
+    effort: Effort,
+    *,
+    title: str,
+    unit: str,
+    scale: float = 0.0,
+    leading: int | None = None,
 ) -> Integral:
     """Mean of an integrand over the torus, divided by the measure of the cell.
 
     Parameters
     ----------
-    integrand : Insulator
+    integrand : Insulator or ThermalBands
     effort : Effort
     title : str
         What is computed, for the progress bar and errors.

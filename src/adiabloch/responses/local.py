@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,10 +18,8 @@ from adiabloch.geometry import local
 from adiabloch.geometry.bands import components
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.gaps import bands_below
-from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
-from adiabloch.geometry.induced import induced_moment
-from adiabloch.geometry.local import TIME, LocalBands
+from adiabloch.geometry.gauge import SmoothGauge
+from adiabloch.geometry.local import TIME, LocalBands, local_derivatives
 from adiabloch.geometry.trials import Choice, Trials
 from adiabloch.integration.insulator import Insulator
 from adiabloch.integration.progress import ProgressBar
@@ -40,7 +37,7 @@ from adiabloch.responses.evaluation import (
     smooth_trials,
     unobstructed,
 )
-from adiabloch.responses.observables import checked_operators
+from adiabloch.responses.observables import checked_operators, checked_spins
 from adiabloch.responses.results import labelled
 from adiabloch.units import unit
 
@@ -71,8 +68,11 @@ DENSITIES: dict[str, tuple[Term, str]] = {
     "uniform": (local.static_density, "equilibrium of the local crystal"),
 }
 """Terms of the density of an observable, in the same order."""
-SURFACE = ("fermi_energy", "fermi_shift")
 TITLE = "local current"
+NOTHING_TURNS = "nothing turns in this texture; expected one whose crystals are cycles"
+LENGTH, RADIAN = {"units": "length"}, {"units": "rad"}
+Positions = ArrayLike | Mapping[str, ArrayLike] | None
+"""(d,), (P, d), a grid by axis, or the origin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,15 +99,14 @@ class Drive:
         if isinstance(texture.home, Cycle):
             rates[THETA] = 1.0 if frequency is None else float(checked(frequency, "frequency", ()))
         elif frequency is not None:
-            raise InvalidArgumentError("frequency: nothing turns in this texture; expected one whose crystals are cycles")
+            raise InvalidArgumentError(f"frequency: {NOTHING_TURNS}")
         for name, vector, label, sign in (
             ("electric_field", electric_field, "k", 1.0),
             # w(r - v t)
             ("velocity", velocity, "", -1.0),
         ):
             if vector is not None:
-                each = checked(vector, name, (d,))
-                rates |= {f"{label}{axis}": sign * float(value) for axis, value in zip(AXES, each, strict=False) if value}
+                rates |= {f"{label}{AXES[i]}": sign * float(x) for i, x in enumerate(checked(vector, name, (d,)))}
         B = None
         if magnetic_field is not None:
             if d == 1:
@@ -136,7 +135,7 @@ class Sites:
     coordinates: Mapping[str, Any]
 
     @classmethod
-    def of(cls, texture: Texture, positions: ArrayLike | Mapping[str, ArrayLike] | None, theta: ArrayLike | None) -> Sites:
+    def of(cls, texture: Texture, positions: Positions, theta: ArrayLike | None) -> Sites:
         """Look at the user's arguments."""
         d = texture.lattice.dimension
         axes = AXES[:d]
@@ -144,23 +143,25 @@ class Sites:
         dims: list[str] = []
         if isinstance(positions, Mapping):
             if unknown := set(positions) - set(axes):
-                raise InvalidArgumentError(f"positions: {sorted(unknown)}, expected coordinates along {', '.join(axes)}")
-            lines = {axis: checked(positions.get(axis, 0.0), f"positions {axis!r}", (None,) * np.ndim(positions.get(axis, 0.0))) for axis in axes}
+                raise InvalidArgumentError(f"positions: along {sorted(unknown)}, expected {', '.join(axes)}")
+            given = {axis: np.asarray(positions.get(axis, 0.0)) for axis in axes}
+            lines = {axis: checked(x, f"positions {axis!r}", (None,) * min(x.ndim, 1)) for axis, x in given.items()}
             dims = [axis for axis in axes if np.ndim(lines[axis])]
             grid = np.stack(np.meshgrid(*[np.atleast_1d(lines[axis]) for axis in axes], indexing="ij"), axis=-1)
             coordinates |= {axis: ((axis,) if axis in dims else (), lines[axis], LENGTH) for axis in axes}
             places = grid.reshape(-1, d)
             shape = [len(lines[axis]) for axis in dims]
         else:
-            given = np.zeros(d) if positions is None else np.asarray(positions)
-            places = checked(np.atleast_2d(given), "positions", (None, d))
-            dims = ["point"] if given.ndim > 1 else []
+            array = np.zeros(d) if positions is None else np.asarray(positions)
+            places = checked(np.atleast_2d(array), "positions", (None, d))
+            dims = ["point"] if array.ndim > 1 else []
             shape = [len(places)] if dims else []
-            coordinates |= {axis: (tuple(dims), places[:, i] if dims else places[0, i], LENGTH) for i, axis in enumerate(axes)}
+            for i, axis in enumerate(axes):
+                coordinates[axis] = (tuple(dims), places[:, i] if dims else places[0, i], LENGTH)
         phases = None
         if theta is not None:
             if not isinstance(texture.home, Cycle):
-                raise InvalidArgumentError("theta: nothing turns in this texture; expected one whose crystals are cycles")
+                raise InvalidArgumentError(f"theta: {NOTHING_TURNS}")
             phases = checked(np.atleast_1d(np.asarray(theta)), "theta", (None,))
             if np.ndim(theta):
                 dims.append(THETA)
@@ -171,13 +172,10 @@ class Sites:
         return cls(places, phases, tuple(shape), tuple(dims), coordinates)
 
 
-LENGTH, RADIAN = {"units": "length"}, {"units": "rad"}
-
-
 def local_current(
     texture: Texture | Cycle | TightBinding,
     occupied: int | None,
-    positions: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    positions: Positions = None,
     theta: ArrayLike | None = None,
     tolerance: float = 1e-6,
     *,
@@ -269,21 +267,303 @@ def local_current(
     """
     effort = Effort(tolerance, limit, executor, progress)
     texture = _checked_texture(texture)
-    sites = Sites.of(texture, positions, theta)
     drive = Drive.of(texture, frequency, electric_field, velocity, magnetic_field)
-    bands = _checked_filling(texture, occupied, chemical_potential, temperature)
+    filling = _checked_filling(texture, occupied, chemical_potential, temperature)
+    sites = Sites.of(texture, positions, theta)
     k = texture.lattice.directions
-    if split:
-        if isinstance(bands, FermiLevel):
-            raise InvalidArgumentError("split: only the current of an insulator is a curl and a rate; expected occupied")
-        if drive.magnetic_field is not None:
-            raise InvalidArgumentError("split: expected no magnetic_field; see magnetic_polarization")
-    work = Work(drive, bands, k, tuple(CURRENTS), k, split)
-    values, error = work.evaluated(texture, sites, effort, trials)
+    if split and isinstance(filling, FermiLevel):
+        raise InvalidArgumentError("split: only the current of an insulator is a curl and a rate; expected occupied")
+    if split and drive.magnetic_field is not None:
+        raise InvalidArgumentError("split: expected no magnetic_field; see magnetic_polarization")
+    request = Request(drive, filling, k, CURRENTS, k, split=split)
+    values, facts = request.evaluated(texture, sites, effort, trials)
     d = len(k)
     energy = unit(charge=1, hbar=-1, energy=1, length=1 - d)
-    rate = ("e*omega" + {1: "", 2: "/length", 3: "/area"}[d]) if drive.per_omega else energy
-    variables = work.labelled(CURRENTS, values, error, sites, rate, "component", per=energy, title=TITLE)
+    driven = "e*omega" + {1: "", 2: "/length", 3: "/area"}[d] if drive.per_omega else energy
+    variables = _variables(request, values, sites, "component", driven, {"curl_equilibrium": energy}, TITLE)
     if split:
-        variables |= work.moments(values, sites, drive.per_omega)
-    return labelled(variables, {**sites.coordinates, "component": list(AXES[:d])}, **work.facts(texture, effort))
+        variables |= _moments(request, values, sites)
+    return labelled(variables, {**sites.coordinates, "component": list(AXES[:d])}, **facts)
+
+
+def local_observable(
+    texture: Texture | Cycle | TightBinding,
+    occupied: int | None,
+    operators: Mapping[str, ArrayLike] | None = None,
+    positions: Positions = None,
+    theta: ArrayLike | None = None,
+    tolerance: float = 1e-6,
+    *,
+    frequency: float | None = None,
+    electric_field: ArrayLike | None = None,
+    velocity: ArrayLike | None = None,
+    magnetic_field: ArrayLike | None = None,
+    chemical_potential: float | None = None,
+    temperature: float | None = None,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    r"""Density of bounded observables in a slowly non-uniform crystal in which something goes on. Implements Eq. (B4).
+
+    Parameters
+    ----------
+    texture, positions, theta, tolerance, frequency, electric_field, velocity, magnetic_field, chemical_potential
+        As in `local_current`.
+    occupied, temperature, limit, executor, progress
+        As in `local_current`.
+    operators : mapping {name: array_like (N, N)}, optional
+        Hermitian matrices in the basis of the model; its spin, "sx", "sy", "sz", by default. An element between two
+        orbitals counts half-way between them.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over the places, `theta` and `observable`: `energy_shift`, `dipole_divergence`, `shift_rate`, `second_chern`,
+        `fermi_energy`, `fermi_shift`, `first_chern` (what a uniform crystal has) and their sum `total`, per length,
+        area or volume in the operator's unit times hbar omega/energy, or times one where rates are given; in
+        equilibrium `uniform` and `gradient`, in the operator's unit; `error`.
+
+    Raises
+    ------
+    InvalidModelError, InvalidArgumentError, GapClosedError, DegenerateBandsError, ToleranceNotReachedError
+        As for `local_current`.
+    """
+    effort = Effort(tolerance, limit, executor, progress)
+    texture = _checked_texture(texture)
+    drive = Drive.of(texture, frequency, electric_field, velocity, magnetic_field)
+    filling = _checked_filling(texture, occupied, chemical_potential, temperature)
+    sites = Sites.of(texture, positions, theta)
+    matrices = checked_spins(texture.home, None) if operators is None else checked_operators(texture.home, operators)
+    request = Request(drive, filling, texture.lattice.directions, DENSITIES, tuple(matrices), operators=matrices)
+    values, facts = request.evaluated(texture, sites, effort)
+    d = texture.lattice.dimension
+    still = unit(length=-d)
+    driven = f"omega {unit(hbar=1, energy=-1, length=-d)}" if drive.per_omega else still
+    others = {"uniform": still, "gradient": still}
+    variables = _variables(request, values, sites, "observable", driven, others, "local density")
+    return labelled(variables, {**sites.coordinates, "observable": list(matrices)}, **facts)
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What is wanted at each place."""
+
+    drive: Drive
+    filling: int | FermiLevel
+    """Number of occupied bands, or where levels are filled up to."""
+    k: tuple[str, ...]
+    terms: Mapping[str, tuple[Term, str]]
+    directions: tuple[str, ...]
+    """Of the current, or names of observables."""
+    operators: Mapping[str, Complex] = field(default_factory=dict)
+    split: bool = False
+
+    def evaluated(
+        self, texture: Texture, sites: Sites, effort: Effort, trials: Choice = None
+    ) -> tuple[Float, dict[str, object]]:
+        """Outputs at all places, (P, phases, outputs), with the error as the last one; and how they were made."""
+        orbitals: tuple[Trials, ...] = ()
+        results, points, lowest = [], 0, math.inf
+        with ProgressBar(TITLE, effort.progress) as bar:
+            bar.stage("place by place", len(sites.places))
+            for where in sites.places:
+                place = texture.around(where, curved=self.drive.moving)
+                place = place.driven(self.drive.rates, self.drive.magnetic_field).observed(
+                    {**texture.home.observables, **self.operators}
+                )
+                if self.split and not orbitals:
+                    assert isinstance(self.filling, int)
+                    crystal = texture.at(where)
+                    unobstructed(crystal, (self.filling,), f"{TITLE}: its split")
+                    orbitals = smooth_trials(crystal, (self.filling,), trials)
+                integrand = self._integrand(place, sites.theta, orbitals)
+                first = len(self.directions) * (FIRST_ORDER if place.axes else len(self.terms))
+                integral = evaluated(
+                    integrand,
+                    replace(effort, progress=False),
+                    title=f"{TITLE} at r = {where.tolist()}",
+                    unit="",
+                    leading=first * (1 if sites.theta is None else len(sites.theta)),
+                )
+                phases = 1 if sites.theta is None else len(sites.theta)
+                values = integral.value.reshape(-1, phases).T
+                bar_length = math.hypot(integral.error, place.tail * float(np.abs(values[:, :first]).max()))
+                results.append(np.column_stack([values, np.full(phases, bar_length)]))
+                points += integral.points
+                lowest = min([lowest, *(low.value for name, low in integral.lows.items() if name == "gap")])
+                bar.advance(1)
+        facts: dict[str, object] = {
+            "model": texture.home.digest,
+            "tolerance": float(effort.tolerance),
+            "points": points,
+            **({"occupied": self.filling, "gap": lowest} if isinstance(self.filling, int) else asdict(self.filling)),
+            **{f"rate_{name}": rate for name, rate in self.drive.rates.items()},
+            "seconds": effort.elapsed,
+        }
+        return np.array(results), facts
+
+    def _integrand(self, place: Place, theta: Float | None, trials: tuple[Trials, ...]) -> Insulator | ThermalBands:
+        axes, names = place.axes, tuple(self.operators)
+        at_surface = isinstance(self.filling, FermiLevel)
+        along = local_derivatives(self.k, axes, observables=names, level=at_surface)
+        terms = tuple(term for term, _ in self.terms.values())
+        if isinstance(self.filling, FermiLevel):
+            formula = partial(
+                _of_bands, k=self.k, axes=axes, level=self.filling, terms=terms, directions=self.directions
+            )
+            everything = tuple(dict.fromkeys([*place.directions, *along]))
+            return ThermalBands(place, formula, everything, self.filling, theta)
+        group = partial(
+            _of_group,
+            k=self.k,
+            axes=axes,
+            occupied=self.filling,
+            terms=terms,
+            directions=self.directions,
+            split=self.split,
+        )
+        first: tuple[Derivative, ...] = (*self.k, *names)
+        slopes = [x for x in along if not isinstance(x, str)]
+        factors: tuple[tuple[Derivative, ...], ...] = (first, (TIME, *slopes), *([first, axes] if axes else []))
+        form = partial(_split_forms, k=self.k, axes=axes, rates=self.drive.rates, terms=len(terms))
+        return Insulator(
+            place,
+            (self.filling,),
+            group,
+            factors,
+            form=form if self.split else None,
+            trials=trials,
+            beyond=(*axes,) if self.split else (),
+            theta=theta,
+        )
+
+
+FIRST_ORDER = 6
+"""How many terms, the first ones, are of first order in the gradient."""
+
+
+def _of_group(
+    frame: Eigenframe,
+    occupied: int,
+    k: tuple[str, ...],
+    axes: tuple[str, ...],
+    terms: tuple[Term, ...],
+    directions: tuple[str, ...],
+    split: bool,
+) -> Float:
+    """All terms of the occupied bands, and what the split needs, (P, outputs)."""
+    bands = LocalBands(frame, occupied, k, axes)
+    columns = [term(bands, h) for term in terms for h in directions]
+    if split:
+        columns += local.moments(bands)
+    return np.stack(columns, axis=-1)
+
+
+def _of_bands(
+    frame: Eigenframe,
+    k: tuple[str, ...],
+    axes: tuple[str, ...],
+    level: FermiLevel,
+    terms: tuple[Term, ...],
+    directions: tuple[str, ...],
+) -> Float:
+    """All terms of each band, (P, N, outputs)."""
+    each = []
+    for n in range(frame.energies.shape[1]):
+        bands = LocalBands(frame, (n, n + 1), k, axes, level)
+        each.append(np.stack([term(bands, h) for term in terms for h in directions], axis=-1))
+    return np.stack(each, axis=1)
+
+
+def _split_forms(
+    gauges: Sequence[SmoothGauge], k: tuple[str, ...], axes: tuple[str, ...], rates: Mapping[str, float], terms: int
+) -> Float:
+    """What the smooth gauge adds to the moments: Chern-Simons forms, and the connection itself."""
+    (gauge,) = gauges
+    going_on = np.sum([rate * gauge.connection(x) for x, rate in rates.items()], axis=0)
+    gauge = replace(gauge, connections={**gauge.connections, TIME: going_on})
+    forms = local.gauge_moments(gauge, k, axes)
+    before = len(k) * terms
+    return np.column_stack([np.zeros((len(going_on), before)), *forms])
+
+
+def _variables(
+    request: Request,
+    values: Float,
+    sites: Sites,
+    last: str,
+    driven: str,
+    others: Mapping[str, str],
+    title: str,
+) -> dict[str, Any]:
+    """Variables of a result: the terms, the total of what the drive does, the error bar."""
+    count = len(request.directions)
+    shape, dims = (*sites.shape, count), [*sites.dims, last]
+    terms = {name: values[..., n * count : (n + 1) * count].reshape(shape) for n, name in enumerate(request.terms)}
+    sums = np.sum([value for name, value in terms.items() if name not in others], axis=0)
+    variables: dict[str, Any] = {"total": (dims, sums, driven, title)}
+    for name, (_, description) in request.terms.items():
+        variables[name] = (dims, terms[name], others.get(name, driven), f"{title}: {description}")
+    variables["error"] = ([*sites.dims], values[..., -1].reshape(sites.shape), driven, "error bar of each component")
+    return variables
+
+
+def _moments(request: Request, values: Float, sites: Sites) -> dict[str, Any]:
+    """Magnetization and polarization of Eqs. (16) to (18)."""
+    d = len(request.k)
+    names = components(d)
+    omega = "e*omega" + {1: "*length", 2: "", 3: "/length"}[d]
+    energy = unit(charge=1, hbar=-1, energy=1, length=2 - d)
+    dipole = unit(charge=1, length=1 - d)
+    M = "orbital magnetization"
+    P = "polarization"
+    table = [
+        ("M_equilibrium", names, energy, f"{M} in equilibrium"),
+        ("M_induced", names, omega if request.drive.per_omega else energy, f"{M}, induced"),
+        ("M_chern_simons", names, omega if request.drive.per_omega else energy, f"{M}, Chern-Simons part"),
+        ("P_uniform", AXES[:d], dipole, f"{P} of the uniform crystal"),
+        ("P_shift", AXES[:d], dipole, f"{P} by the positional shift"),
+        ("P_chern_simons", AXES[:d], dipole, f"{P}, Chern-Simons part"),
+        ("P_quadrupole", AXES[:d], dipole, f"{P} by the divergence of the quadrupoles"),
+    ]
+    variables: dict[str, Any] = {}
+    first = len(request.terms) * len(request.directions)
+    for name, labels, units, description in table:
+        part = values[..., first : first + len(labels)]
+        first += len(labels)
+        # in two dimensions M has one component, which the current has not
+        if len(labels) == 1 and d == 2:
+            variables[name] = ([*sites.dims], part.reshape(sites.shape), units, f"{description}, z")
+        elif len(labels):
+            variables[name] = ([*sites.dims, "component"], part.reshape(*sites.shape, d), units, description)
+    return variables
+
+
+def _checked_texture(texture: object) -> Texture:
+    if isinstance(texture, TightBinding | Cycle):
+        return Texture.uniform(texture)
+    if not isinstance(texture, Texture):
+        raise InvalidArgumentError(
+            f"texture: expected an adiabloch.Texture, Cycle or TightBinding, got {type(texture).__name__}"
+        )
+    return texture
+
+
+def _checked_filling(
+    texture: Texture, occupied: object, chemical_potential: object, temperature: object
+) -> int | FermiLevel:
+    if (occupied is None) == (chemical_potential is None):
+        raise InvalidArgumentError("occupied, chemical_potential: expected one of the two")
+    if chemical_potential is None:
+        if temperature is not None:
+            raise InvalidArgumentError("temperature: expected chemical_potential with it")
+        return checked_occupied(texture.home, occupied)
+    mu = float(checked(chemical_potential, "chemical_potential", ()))  # type: ignore[arg-type]
+    kT = 0.0 if temperature is None else float(checked(temperature, "temperature", ()))  # type: ignore[arg-type]
+    if not kT > 0:
+        raise InvalidArgumentError(
+            f"temperature: {kT}, expected k_B T > 0: derivatives of what a Fermi surface holds need it smooth (for an "
+            "insulator give occupied)"
+        )
+    return FermiLevel(mu, kT)

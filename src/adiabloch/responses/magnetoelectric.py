@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
-
 from adiabloch.geometry.bands import PLANES, components
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form

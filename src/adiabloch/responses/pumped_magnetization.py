@@ -197,7 +197,7 @@ def instantaneous_magnetization(
     integrand = Insulator(cycle, (occupied,), formula, _factors(cycle), theta=phases)
     unit = UNITS[cycle.lattice.dimension]
     integral = evaluated(integrand, effort, title=TITLE, unit=unit)
-    values = integral.value.reshape(len(phases), len(names))
+    values = integral.value.reshape(len(names), len(phases)).T
     return labelled(
         {
             "perturbative": (["theta", "component"], values, unit, "perturbative pumped moment density"),
