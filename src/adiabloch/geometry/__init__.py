@@ -29,13 +29,23 @@ from adiabloch.geometry.filled import filled_curvature, filled_magnetization, fi
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form, smooth_gauge
 from adiabloch.geometry.induced import band_shift, band_shift_derivatives, occupied_shift
-from adiabloch.geometry.inhomogeneous import gradient_matrix, positional_shift
+from adiabloch.geometry.inhomogeneous import (
+    gradient_energy,
+    gradient_matrix,
+    gradient_shift,
+    observable_dipole,
+    phase_space_measure,
+    positional_shift,
+)
+from adiabloch.geometry.jets import Blocks, Jet
 from adiabloch.geometry.observables import expectation, observable_shift
 from adiabloch.geometry.occupied import group_curvature
 from adiabloch.geometry.trials import Trials, trial_orbitals
 
 __all__ = [
+    "Blocks",
     "Eigenframe",
+    "Jet",
     "SmoothGauge",
     "Trials",
     "band_shift",
@@ -51,7 +61,9 @@ __all__ = [
     "filled_curvature",
     "filled_magnetization",
     "filled_shift",
+    "gradient_energy",
     "gradient_matrix",
+    "gradient_shift",
     "group_curvature",
     "interband_moment",
     "metric",
@@ -59,9 +71,11 @@ __all__ = [
     "metric_gradient",
     "moment_in_field",
     "nonlinear_hall_tensor",
+    "observable_dipole",
     "observable_shift",
     "occupied_shift",
     "orbital_moment",
+    "phase_space_measure",
     "positional_shift",
     "second_chern_form",
     "second_chern_number",

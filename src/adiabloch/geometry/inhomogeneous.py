@@ -7,8 +7,9 @@ so that degeneracies do no harm.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -52,6 +53,46 @@ def positional_shift(blocks: Blocks, drive: str, delta: Jet) -> Jet:
     without the divergence of the metric, which integrates to zero in an insulator. Complex, to be taken the real part.
     """
     return 2 * blocks.connection(drive).overlap(blocks.solved(delta))
+
+
+def complete_shift(along: Callable[..., Blocks], drive: str, pairs: Sequence[tuple[str, str]]) -> Float:
+    """The same with the divergence of the metric, of a single band: both terms of Eq. (2) or (3); (P,).
+
+    Parameters
+    ----------
+    along : callable
+        Gives the blocks of the band with derivatives along any directions.
+    drive : str
+    pairs : sequence of (str, str)
+    """
+    blocks = along()
+    shift = positional_shift(blocks, drive, gradient_matrix(blocks, pairs)).real()[0]
+    for k, r in pairs:
+        shift = shift - group_metric(along(k), r, drive).real()[1]
+    return shift
+
+
+def gradient_shift(frame: Eigenframe, drive: str, axes: Sequence[str]) -> Float:
+    r"""Shift of position (drive "kx", ...) or energy ("t") of every band; (P, N). Implements Eqs. (2), (3).
+
+    .. math:: a_n = 2 \mathrm{Re} \sum_{m \ne n} \frac{A_{nm} \Delta_{mn}}{E_n - E_m} - \partial_k \cdot G^{r}_n
+
+    The frame must carry derivatives along k, the axes and the drive, the pairs ("kx", "x"), ..., and second ones along
+    each such k and all of these.
+
+    Raises
+    ------
+    DegenerateBandsError
+        Where bands touch.
+    """
+    frame.gaps()
+    pairs = [(f"k{axis}", axis) for axis in axes]
+    bands = range(frame.energies.shape[1])
+    return np.stack([complete_shift(partial(_blocks, frame, n), drive, pairs) for n in bands], axis=-1)
+
+
+def _blocks(frame: Eigenframe, band: int, *along: str) -> Blocks:
+    return Blocks(frame, (band, band + 1), along)
 
 
 def equilibrium_form(blocks: Blocks, a: str, b: str) -> Jet:

@@ -96,11 +96,20 @@ class Blocks:
         Number of lowest bands, or first and last + 1.
     along : sequence of at most two str
         Directions to differentiate along.
+    known : dict, optional
+        Where derivatives are kept, for several of one frame and group to share.
     """
 
-    def __init__(self, frame: Eigenframe, group: Group, along: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        frame: Eigenframe,
+        group: Group,
+        along: Sequence[str] = (),
+        known: dict[tuple[tuple[str, ...], str], Complex] | None = None,
+    ) -> None:
         self.frame, self.along = frame, tuple(along)
         self._group = group
+        self._known = {} if known is None else known
         self._inside, self._outside = inside_outside(group, frame.energies.shape[1])
         self._splittings = splittings(frame, group)
         self._whole: dict[tuple[str, ...], Jet] = {}
@@ -172,8 +181,11 @@ class Blocks:
 
     def _transported(self, directions: tuple[str, ...], number: int) -> Complex:
         """Covariant derivative of an operator along one of the directions."""
-        changed = self.frame.derivative(*directions, self.along[number])
-        return changed + _commutator(self.frame.derivative(*directions), self._turns[number])
+        key = (directions, self.along[number])
+        if key not in self._known:
+            changed = self.frame.derivative(*directions, self.along[number])
+            self._known[key] = changed + _commutator(self.frame.derivative(*directions), self._turns[number])
+        return self._known[key]
 
     @cached_property
     def _bend(self) -> Complex:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import PLANES, components
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form
 from adiabloch.geometry.induced import induced_moment
 from adiabloch.geometry.inhomogeneous import (
+    complete_shift,
     curvature_form,
     equilibrium_form,
     gradient_matrix,
@@ -55,6 +56,7 @@ class LocalBands:
     ) -> None:
         self.frame, self.group, self.k, self.axes, self.level = frame, group, tuple(k), tuple(axes), level
         self._blocks: dict[tuple[str, ...], Blocks] = {}
+        self._known: dict[tuple[tuple[str, ...], str], Complex] = {}
 
     @property
     def pairs(self) -> Pairs:
@@ -64,7 +66,7 @@ class LocalBands:
     def along(self, *directions: str) -> Blocks:
         """Blocks with derivatives along some directions."""
         if directions not in self._blocks:
-            self._blocks[directions] = Blocks(self.frame, self.group, directions)
+            self._blocks[directions] = Blocks(self.frame, self.group, directions, self._known)
         return self._blocks[directions]
 
     def nothing(self) -> Float:
@@ -154,7 +156,8 @@ def surface_term(bands: LocalBands, h: str) -> Float:
     blocks = bands.along()
     slope = bands.level.slope(blocks.energy).real()[0]
     velocity, rate = (blocks.inside(x).trace().real()[0] for x in (h, TIME))
-    return slope * (velocity * _shift(bands, TIME) - rate * _shift(bands, h))
+    along = bands.along
+    return slope * (velocity * complete_shift(along, TIME, bands.pairs) - rate * complete_shift(along, h, bands.pairs))
 
 
 # Terms of the current.
@@ -287,12 +290,3 @@ def _divergence(bands: LocalBands, s: str, form: Callable[[LocalBands, Blocks, s
         if k != s:
             current += form(bands, bands.along(r), s, k).real()[1]
     return current
-
-
-def _shift(bands: LocalBands, drive: str) -> Float:
-    """a^drive of a band, with the divergence of the metric."""
-    blocks = bands.along()
-    shift = positional_shift(blocks, drive, gradient_matrix(blocks, bands.pairs)).real()[0]
-    for k, r in bands.pairs:
-        shift = shift - group_metric(bands.along(k), r, drive).real()[1]
-    return shift

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -27,6 +27,16 @@ def processors() -> int:
 def _libraries() -> ThreadpoolController:
     """The thread pools of the loaded libraries; looking for them takes longer than many an integral."""
     return ThreadpoolController()
+
+
+class Here(Executor):
+    """An executor that does each task at once, for work that is a task itself."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call the function and return its outcome as a future."""
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
 
 
 @contextmanager

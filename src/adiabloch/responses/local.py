@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, checked
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import AdiablochError, InvalidArgumentError
 from adiabloch.geometry import local
 from adiabloch.geometry.bands import components
 from adiabloch.geometry.fermi_level import FermiLevel
@@ -22,7 +23,9 @@ from adiabloch.geometry.gauge import SmoothGauge
 from adiabloch.geometry.local import TIME, LocalBands, local_derivatives
 from adiabloch.geometry.trials import Choice, Trials
 from adiabloch.integration.insulator import Insulator
+from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.running import Here, run, workers
 from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.lattice import AXES
 from adiabloch.models.crystal import Derivative
@@ -68,6 +71,8 @@ DENSITIES: dict[str, tuple[Term, str]] = {
     "uniform": (local.static_density, "equilibrium of the local crystal"),
 }
 """Terms of the density of an observable, in the same order."""
+FIRST_ORDER, DRIVEN = 6, 7
+"""How many terms, the first ones, are of first order in the gradient, and how many the drive makes."""
 TITLE = "local current"
 NOTHING_TURNS = "nothing turns in this texture; expected one whose crystals are cycles"
 LENGTH, RADIAN = {"units": "length"}, {"units": "rad"}
@@ -177,7 +182,7 @@ def local_current(
     occupied: int | None,
     positions: Positions = None,
     theta: ArrayLike | None = None,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-4,
     *,
     frequency: float | None = None,
     electric_field: ArrayLike | None = None,
@@ -292,7 +297,7 @@ def local_observable(
     operators: Mapping[str, ArrayLike] | None = None,
     positions: Positions = None,
     theta: ArrayLike | None = None,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-4,
     *,
     frequency: float | None = None,
     electric_field: ArrayLike | None = None,
@@ -335,7 +340,10 @@ def local_observable(
     filling = _checked_filling(texture, occupied, chemical_potential, temperature)
     sites = Sites.of(texture, positions, theta)
     matrices = checked_spins(texture.home, None) if operators is None else checked_operators(texture.home, operators)
-    request = Request(drive, filling, texture.lattice.directions, DENSITIES, tuple(matrices), operators=matrices)
+    if taken := {*AXES, TIME}.intersection(matrices):
+        raise InvalidArgumentError(f"operators: {sorted(taken)}, expected names other than x, y, z and t")
+    k = texture.lattice.directions
+    request = Request(drive, filling, k, DENSITIES, tuple(matrices), operators=matrices)
     values, facts = request.evaluated(texture, sites, effort)
     d = texture.lattice.dimension
     still = unit(length=-d)
@@ -363,35 +371,24 @@ class Request:
         self, texture: Texture, sites: Sites, effort: Effort, trials: Choice = None
     ) -> tuple[Float, dict[str, object]]:
         """Outputs at all places, (P, phases, outputs), with the error as the last one; and how they were made."""
-        orbitals: tuple[Trials, ...] = ()
-        results, points, lowest = [], 0, math.inf
-        with ProgressBar(TITLE, effort.progress) as bar:
-            bar.stage("place by place", len(sites.places))
+        orbitals = self._orbitals(texture, sites.places[0], trials) if self.split else ()
+
+        def tasks() -> Iterator[tuple[Float, Insulator | ThermalBands]]:
             for where in sites.places:
                 place = texture.around(where, curved=self.drive.moving)
-                place = place.driven(self.drive.rates, self.drive.magnetic_field).observed(
-                    {**texture.home.observables, **self.operators}
-                )
-                if self.split and not orbitals:
-                    assert isinstance(self.filling, int)
-                    crystal = texture.at(where)
-                    unobstructed(crystal, (self.filling,), f"{TITLE}: its split")
-                    orbitals = smooth_trials(crystal, (self.filling,), trials)
-                integrand = self._integrand(place, sites.theta, orbitals)
-                first = len(self.directions) * (FIRST_ORDER if place.axes else len(self.terms))
-                integral = evaluated(
-                    integrand,
-                    replace(effort, progress=False),
-                    title=f"{TITLE} at r = {where.tolist()}",
-                    unit="",
-                    leading=first * (1 if sites.theta is None else len(sites.theta)),
-                )
-                phases = 1 if sites.theta is None else len(sites.theta)
-                values = integral.value.reshape(-1, phases).T
-                bar_length = math.hypot(integral.error, place.tail * float(np.abs(values[:, :first]).max()))
-                results.append(np.column_stack([values, np.full(phases, bar_length)]))
+                place = place.driven(self.drive.rates, self.drive.magnetic_field)
+                yield where, self._integrand(place.observed(self.operators), sites.theta, orbitals)
+
+        count = len(sites.places)
+        results, points, lowest = [], 0, math.inf
+        with ProgressBar(TITLE, effort.progress) as bar, workers(effort.executor) as pool:
+            bar.stage("place by place", count)
+            # a single place is shared out itself
+            inner = replace(effort, executor=pool if count == 1 else Here(), progress=False)
+            for values, integral in run(Here() if count == 1 else pool, partial(self._at_place, inner), tasks()):
+                results.append(values)
                 points += integral.points
-                lowest = min([lowest, *(low.value for name, low in integral.lows.items() if name == "gap")])
+                lowest = min(lowest, *(low.value for name, low in integral.lows.items() if name == "gap"), math.inf)
                 bar.advance(1)
         facts: dict[str, object] = {
             "model": texture.home.digest,
@@ -402,6 +399,29 @@ class Request:
             "seconds": effort.elapsed,
         }
         return np.array(results), facts
+
+    def _at_place(self, effort: Effort, task: tuple[Float, Insulator | ThermalBands]) -> tuple[Float, Integral]:
+        """Outputs at a place, (phases, outputs), the error as the last one."""
+        where, integrand = task
+        place = integrand.crystal
+        assert isinstance(place, Place)
+        phases = 1 if integrand.theta is None else len(integrand.theta)
+        first = len(self.directions) * (FIRST_ORDER if place.axes else len(self.terms))
+        try:
+            integral = evaluated(integrand, effort, title=TITLE, unit="", leading=first * phases)
+        except AdiablochError as error:
+            error.args = (f"{error} (at r = {where.tolist()})", *error.args[1:])
+            raise
+        values = integral.value.reshape(-1, phases).T
+        uncertain = math.hypot(integral.error, place.tail * float(np.abs(values[:, :first]).max()))
+        return np.column_stack([values, np.full(phases, uncertain)]), integral
+
+    def _orbitals(self, texture: Texture, where: Float, trials: Choice) -> tuple[Trials, ...]:
+        """Trial orbitals of a smooth gauge, the same everywhere."""
+        assert isinstance(self.filling, int)
+        crystal = texture.at(where)
+        unobstructed(crystal, (self.filling,), f"{TITLE}: its split")
+        return smooth_trials(crystal, (self.filling,), trials)
 
     def _integrand(self, place: Place, theta: Float | None, trials: tuple[Trials, ...]) -> Insulator | ThermalBands:
         axes, names = place.axes, tuple(self.operators)
@@ -439,10 +459,6 @@ class Request:
         )
 
 
-FIRST_ORDER = 6
-"""How many terms, the first ones, are of first order in the gradient."""
-
-
 def _of_group(
     frame: Eigenframe,
     occupied: int,
@@ -454,7 +470,7 @@ def _of_group(
 ) -> Float:
     """All terms of the occupied bands, and what the split needs, (P, outputs)."""
     bands = LocalBands(frame, occupied, k, axes)
-    columns = [term(bands, h) for term in terms for h in directions]
+    columns = _columns(bands, terms, directions)
     if split:
         columns += local.moments(bands)
     return np.stack(columns, axis=-1)
@@ -472,8 +488,15 @@ def _of_bands(
     each = []
     for n in range(frame.energies.shape[1]):
         bands = LocalBands(frame, (n, n + 1), k, axes, level)
-        each.append(np.stack([term(bands, h) for term in terms for h in directions], axis=-1))
+        each.append(np.stack(_columns(bands, terms, directions), axis=-1))
     return np.stack(each, axis=1)
+
+
+def _columns(bands: LocalBands, terms: tuple[Term, ...], directions: tuple[str, ...]) -> list[Float]:
+    """All terms for all directions, and the totals of what the drive does."""
+    columns = [[term(bands, h) for h in directions] for term in terms]
+    totals = [np.sum(each, axis=0) for each in zip(*columns[:DRIVEN], strict=True)]
+    return [*chain.from_iterable(columns), *totals]
 
 
 def _split_forms(
@@ -484,7 +507,7 @@ def _split_forms(
     going_on = np.sum([rate * gauge.connection(x) for x, rate in rates.items()], axis=0)
     gauge = replace(gauge, connections={**gauge.connections, TIME: going_on})
     forms = local.gauge_moments(gauge, k, axes)
-    before = len(k) * terms
+    before = len(k) * (terms + 1)
     return np.column_stack([np.zeros((len(going_on), before)), *forms])
 
 
@@ -500,11 +523,11 @@ def _variables(
     """Variables of a result: the terms, the total of what the drive does, the error bar."""
     count = len(request.directions)
     shape, dims = (*sites.shape, count), [*sites.dims, last]
-    terms = {name: values[..., n * count : (n + 1) * count].reshape(shape) for n, name in enumerate(request.terms)}
-    sums = np.sum([value for name, value in terms.items() if name not in others], axis=0)
-    variables: dict[str, Any] = {"total": (dims, sums, driven, title)}
+    names = [*request.terms, "total"]
+    parts = {name: values[..., n * count : (n + 1) * count].reshape(shape) for n, name in enumerate(names)}
+    variables: dict[str, Any] = {"total": (dims, parts["total"], driven, title)}
     for name, (_, description) in request.terms.items():
-        variables[name] = (dims, terms[name], others.get(name, driven), f"{title}: {description}")
+        variables[name] = (dims, parts[name], others.get(name, driven), f"{title}: {description}")
     variables["error"] = ([*sites.dims], values[..., -1].reshape(sites.shape), driven, "error bar of each component")
     return variables
 
@@ -528,7 +551,7 @@ def _moments(request: Request, values: Float, sites: Sites) -> dict[str, Any]:
         ("P_quadrupole", AXES[:d], dipole, f"{P} by the divergence of the quadrupoles"),
     ]
     variables: dict[str, Any] = {}
-    first = len(request.terms) * len(request.directions)
+    first = (len(request.terms) + 1) * len(request.directions)
     for name, labels, units, description in table:
         part = values[..., first : first + len(labels)]
         first += len(labels)
