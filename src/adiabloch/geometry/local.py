@@ -174,7 +174,7 @@ def magnetization_current(bands: LocalBands, s: str) -> Float:
 
 
 def quadrupole_current(bands: LocalBands, s: str) -> Float:
-    """Current of the electric quadrupoles of the wave packets, -(1/2) d_t d_i int f G_is.
+    """Current of the electric quadrupoles of the wave packets, -(1/2) d_i int f d_t G_is.
 
     It is not in Eq. (6), but it is in Eq. (B4) that this follows from: that part of the derivative of a^t along d_i A_s
     which is symmetric in i and s, and no derivative along B.
@@ -182,7 +182,11 @@ def quadrupole_current(bands: LocalBands, s: str) -> Float:
     current = bands.nothing()
     for k, r in bands.pairs:
         blocks = bands.along(r, TIME)
-        current -= 0.5 * bands.filled(blocks, group_metric(blocks, k, s)).real()[3]
+        _, _, rate, slope = group_metric(blocks, k, s).real()
+        if bands.level is not None:
+            f = bands.level.filled(blocks.energy).real()
+            slope = f[0] * slope + f[1] * rate
+        current -= 0.5 * slope
     return current
 
 

@@ -135,6 +135,12 @@ class Insulator:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
         return Sample(values, noise, lows, sharpness[: self.dimension])
 
+    @property
+    def size(self) -> float:
+        """How large the terms of the formula are, whatever cancels among them: mean over a coarse mesh."""
+        axes = [np.arange(4) / 4 + 0.05] * self.dimension
+        return float(self(axes).noise.mean() / np.finfo(float).eps)
+
     def inspect(self, lows: Mapping[str, Low], resolved: bool) -> None:
         """Where the mesh cannot tell a small gap or overlap from none, look closely.
 

@@ -79,6 +79,12 @@ class ThermalBands:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
         return Sample(values, noise, {}, self._sharpness(frame)[: self.dimension])
 
+    @property
+    def size(self) -> float:
+        """How large the contributions of the bands are, whatever cancels among them: mean over a coarse mesh."""
+        axes = [np.arange(4) / 4 + 0.05] * self.dimension
+        return float(self(axes).noise.mean() / (64 * np.finfo(float).eps))
+
     def inspect(self, lows: object, resolved: bool) -> None:
         """Nothing here must not vanish."""
 

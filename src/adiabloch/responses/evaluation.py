@@ -74,6 +74,7 @@ def evaluated(
     unit: str,
     scale: float = 0.0,
     leading: int | None = None,
+    density: int = 2,
 ) -> Integral:
     """Mean of an integrand over the torus, divided by the measure of the cell.
 
@@ -88,6 +89,8 @@ def evaluated(
         A natural size of the result: the tolerance is relative to the result or to this, whichever is larger.
     leading : int, optional
         How many outputs, from the first, are the result; the others are parts of it.
+    density : int
+        Points of the first mesh for each harmonic of H.
 
     Raises
     ------
@@ -96,10 +99,10 @@ def evaluated(
         The limit was reached first.
     """
     crystal = integrand.crystal
-    density = 1.0 / crystal.lattice.measure
+    per_cell = 1.0 / crystal.lattice.measure
     highest = np.abs(crystal.frequencies).max(axis=0)[: integrand.dimension]
     start = tuple(
-        max(4 if d == THETA else 6, 2 * int(m) + 2) for d, m in zip(crystal.directions, highest, strict=False)
+        max(4 if d == THETA else 6, density * int(m) + 2) for d, m in zip(crystal.directions, highest, strict=False)
     )
     with ProgressBar(title, effort.progress) as bar:
         integral = integrate(
@@ -107,12 +110,12 @@ def evaluated(
             tolerance=effort.tolerance,
             start=start,
             limit=effort.limit,
-            scale=scale / density,
+            scale=scale / per_cell,
             leading=leading,
             executor=effort.executor,
             progress=bar,
             inspect=integrand.inspect,
-        ).times(density)
+        ).times(per_cell)
     if not integral.converged:
         narrow = " and ".join(f"the smallest {name}, {low.value:.2e}," for name, low in integral.lows.items())
         reason = "" if integral.resolved else f"; {narrow} not resolved"

@@ -71,6 +71,8 @@ DENSITIES: dict[str, tuple[Term, str]] = {
     "uniform": (local.static_density, "equilibrium of the local crystal"),
 }
 """Terms of the density of an observable, in the same order."""
+CANCELLING = 1e-3
+"""Of the size of its terms: what cancels further than this is known to this accuracy only."""
 FIRST_ORDER, DRIVEN = 6, 7
 """How many terms, the first ones, are of first order in the gradient, and how many the drive makes."""
 TITLE = "local current"
@@ -371,7 +373,7 @@ class Request:
         self, texture: Texture, sites: Sites, effort: Effort, trials: Choice = None
     ) -> tuple[Float, dict[str, object]]:
         """Outputs at all places, (P, phases, outputs), with the error as the last one; and how they were made."""
-        orbitals = self._orbitals(texture, sites.places[0], trials) if self.split else ()
+        orbitals = self._orbitals(texture, trials) if self.split else ()
 
         def tasks() -> Iterator[tuple[Float, Insulator | ThermalBands]]:
             for where in sites.places:
@@ -408,7 +410,10 @@ class Request:
         phases = 1 if integrand.theta is None else len(integrand.theta)
         first = len(self.directions) * (FIRST_ORDER if place.axes else len(self.terms))
         try:
-            integral = evaluated(integrand, effort, title=TITLE, unit="", leading=first * phases)
+            scale = CANCELLING * integrand.size / place.lattice.measure
+            integral = evaluated(
+                integrand, effort, title=TITLE, unit="", scale=scale, leading=first * phases, density=1
+            )
         except AdiablochError as error:
             error.args = (f"{error} (at r = {where.tolist()})", *error.args[1:])
             raise
@@ -416,12 +421,11 @@ class Request:
         uncertain = math.hypot(integral.error, place.tail * float(np.abs(values[:, :first]).max()))
         return np.column_stack([values, np.full(phases, uncertain)]), integral
 
-    def _orbitals(self, texture: Texture, where: Float, trials: Choice) -> tuple[Trials, ...]:
-        """Trial orbitals of a smooth gauge, the same everywhere."""
+    def _orbitals(self, texture: Texture, trials: Choice) -> tuple[Trials, ...]:
+        """Trial orbitals of a smooth gauge, the same everywhere: chosen for the crystal at the origin."""
         assert isinstance(self.filling, int)
-        crystal = texture.at(where)
-        unobstructed(crystal, (self.filling,), f"{TITLE}: its split")
-        return smooth_trials(crystal, (self.filling,), trials)
+        unobstructed(texture.home, (self.filling,), f"{TITLE}: its split")
+        return smooth_trials(texture.home, (self.filling,), trials)
 
     def _integrand(self, place: Place, theta: Float | None, trials: tuple[Trials, ...]) -> Insulator | ThermalBands:
         axes, names = place.axes, tuple(self.operators)
