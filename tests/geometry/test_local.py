@@ -113,9 +113,9 @@ def test_jets_with_degenerate_bands():
 def ring(model, gradient, rate, band, centre, width, cells=2000):
     """How the gradient of H shifts a wave packet and its energy a^t, on a ring in real space.
 
-    First-order perturbation theory in H' = {x - x_c, dH/dx}/2, whose denominators are E_n(p') - E_m(p) from p' to p: as x
-    takes one derivative, 1/(E_n(p') - E_m(p)) may be expanded to first order in E_n(p') - E_n(p). Returns also the
-    wave vectors and their weights.
+    First-order perturbation theory in H' = {x - x_c, dH/dx}/2, whose denominators are E_n(p1) - E_m(p) from p1 to p.
+    As x takes one derivative, their inverse may be expanded to first order in E_n(p1) - E_n(p). Returns also the wave
+    vectors and their weights.
     """
     kappa = np.arange(cells) / cells
     H, dH, rate = (m.matrices().at(kappa[:, None])[:, 0] for m in (model, gradient, rate))

@@ -119,8 +119,7 @@ class Insulator:
         values, noise = np.zeros((len(gap), 1)), np.zeros(len(gap))
         if self.formula is not None:
             values = self.formula(frame)
-            order = len(self.factors) if self.denominators is None else self.denominators
-            noise = np.prod([self._strength(frame, group) for group in self.factors], axis=0) / gap**order
+            noise = np.maximum(self._sizes(frame, gap), np.abs(values).max(axis=1))
         lows = {"gap": _low(gap, whole)}
         sharpness = (slopes / gap[:, None]).max(axis=0)
         if self.form is not None:
@@ -135,11 +134,12 @@ class Insulator:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
         return Sample(values, noise, lows, sharpness[: self.dimension])
 
-    @property
     def size(self) -> float:
         """How large the terms of the formula are, whatever cancels among them: mean over a coarse mesh."""
         axes = [np.arange(4) / 4 + 0.05] * self.dimension
-        return float(self(axes).noise.mean() / np.finfo(float).eps)
+        whole = axes if self.theta is None else [*axes, self.theta / (2 * np.pi)]
+        frame = frame_of(self._matrices.on_grid(whole), self.along, self.operators)
+        return float(self._sizes(frame, self._watch_gaps(frame, whole)[0]).mean())
 
     def inspect(self, lows: Mapping[str, Low], resolved: bool) -> None:
         """Where the mesh cannot tell a small gap or overlap from none, look closely.
@@ -200,6 +200,12 @@ class Insulator:
             np.abs(np.tensordot(to_axes, [gauge.drifts[a][:, -1, -1] for a in names], axes=1)).T for gauge in gauges
         ]
         return overlap, np.max(change, axis=0)
+
+    def _sizes(self, frame: Eigenframe, gap: Float) -> Float:
+        """Product of the factors over powers of the gap, (P,): what a term of the formula cannot exceed by much."""
+        order = len(self.factors) if self.denominators is None else self.denominators
+        sizes: Float = np.prod([self._strength(frame, group) for group in self.factors], axis=0) / gap**order
+        return sizes
 
     def _form_noise(self, frame: Eigenframe, gap: Float, overlap: Float) -> Float:
         """Size of A_a F_bc, three factors of which each is at most this, without the rounding."""

@@ -16,6 +16,8 @@ from adiabloch.integration.insulator import phases_as_outputs
 from adiabloch.integration.sample import Sample
 from adiabloch.models.crystal import Crystal, Derivative, Matrices
 
+ROUNDING = 64 * np.finfo(float).eps
+"""Of what each band contributes."""
 REACH = 20.0
 """Levels count this many kT from the chemical potential."""
 
@@ -74,16 +76,15 @@ class ThermalBands:
         frame.gaps()  # bands that touch are refused there
         each = self.formula(frame)
         values = each.sum(axis=1)
-        noise = 64 * np.finfo(float).eps * np.abs(each).sum(axis=1).max(axis=1)
+        noise = ROUNDING * np.abs(each).sum(axis=1).max(axis=1)
         if self.theta is not None:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
         return Sample(values, noise, {}, self._sharpness(frame)[: self.dimension])
 
-    @property
     def size(self) -> float:
         """How large the contributions of the bands are, whatever cancels among them: mean over a coarse mesh."""
         axes = [np.arange(4) / 4 + 0.05] * self.dimension
-        return float(self(axes).noise.mean() / (64 * np.finfo(float).eps))
+        return float(self(axes).noise.mean() / ROUNDING)
 
     def inspect(self, lows: object, resolved: bool) -> None:
         """Nothing here must not vanish."""

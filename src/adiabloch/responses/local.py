@@ -410,7 +410,7 @@ class Request:
         phases = 1 if integrand.theta is None else len(integrand.theta)
         first = len(self.directions) * (FIRST_ORDER if place.axes else len(self.terms))
         try:
-            scale = CANCELLING * integrand.size / place.lattice.measure
+            scale = CANCELLING * integrand.size() / place.lattice.measure
             integral = evaluated(
                 integrand, effort, title=TITLE, unit="", scale=scale, leading=first * phases, density=1
             )
