@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 metals verify test lint format types imports examples docs wheel check clean
+.PHONY: help figure1 metals textures verify test lint format types imports examples docs wheel check clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ figure1: $(VENV)/.user  ## reproduce Fig. 1 of the paper in figures/
 
 metals: $(VENV)/.user  ## responses of a strained Chern insulator and metal to electric fields in figures/
 	$(BIN)/adiabloch metals --output $(FIGURES)
+
+textures: $(VENV)/.user  ## local currents in crystals that change from place to place in figures/
+	$(BIN)/adiabloch textures --output $(FIGURES)
 
 verify: $(VENV)/.user  ## compare the bulk with open samples of the paper's model
 	$(BIN)/adiabloch verify

@@ -6,12 +6,16 @@
 >>> pumped = ab.pumped_magnetization(cycle, occupied=1)
 """
 
-from adiabloch import errors, finite, geometry, io, models, units
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from adiabloch import errors, geometry, io, models, units
 from adiabloch.errors import AdiablochError
 from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, Texture, TightBinding
-from adiabloch.plotting import plot
+from adiabloch.plotting import animate, plot
 from adiabloch.responses.equilibrium import (
     anomalous_hall,
     anomalous_nernst,
@@ -41,6 +45,9 @@ from adiabloch.responses.pumped_magnetization import (
 from adiabloch.responses.results import in_si
 from adiabloch.version import __version__
 
+if TYPE_CHECKING:
+    from adiabloch import finite
+
 __all__ = [
     "AdiablochError",
     "Cycle",
@@ -49,6 +56,7 @@ __all__ = [
     "Texture",
     "TightBinding",
     "__version__",
+    "animate",
     "anomalous_hall",
     "anomalous_nernst",
     "axion_angle",
@@ -87,3 +95,10 @@ __all__ = [
     "spin_magnetoelectric",
     "units",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Open samples, when they are asked for: not everybody wants to wait for them."""
+    if name == "finite":
+        return importlib.import_module("adiabloch.finite")
+    raise AttributeError(f"module 'adiabloch' has no attribute {name!r}")

@@ -110,6 +110,18 @@ def metals(
 
 
 @app.command()
+def textures(
+    output: Annotated[Path, typer.Option(help="Folder for the figure, the numbers and the table.")] = Path("figures"),
+    fast: Annotated[bool, typer.Option("--fast", help="Fewer places and phases, for a quick look.")] = False,
+) -> None:
+    """Local currents where the gap changes from place to place: around a disk, and along a wave beside supercells."""
+    from adiabloch.plotting.textures import draw
+    from adiabloch.studies import textures as study
+
+    _show(study, draw, "local currents in gapped graphene whose atoms turn", output, fast)
+
+
+@app.command()
 def pump(
     cycle: CycleFile = None,
     occupied: Occupied = 1,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.plotting.style import BLUE, DIVERGING, GREY, INK, RED, look
+from adiabloch.plotting.style import BLUE, COLOURS, DIVERGING, GREY, INK, RED, look, unit
 
 if TYPE_CHECKING:
     import xarray
@@ -23,8 +23,11 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
     ----------
     result : xarray.Dataset
         A response with one dimension (bars with error bars) or two (a matrix with numbers), an axion angle (a dial),
-        `instantaneous_magnetization` (curves over the phase), `magnetization_map` (the lowest band's map) or a scan of
-        chemical potentials (curves within their error bars, components by colour, temperatures from dark to pale).
+        `instantaneous_magnetization` (curves over the phase), `magnetization_map` (the lowest band's map), a scan of
+        chemical potentials (curves within their error bars, components by colour, temperatures from dark to pale), or
+        a `local_current` or `local_observable`: along a line curves of what does not vanish, terms thin, or a map if
+        there are phases too; over a plane the current as arrows on the magnetization (if it was split; else on its own
+        strength), of observables the largest, in the mean over the cycle if the phases make one, else at the first.
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
 
@@ -63,11 +66,7 @@ def _has_dimensions(result: xarray.Dataset, count: int) -> bool:
 
 def _label(variable: xarray.DataArray) -> str:
     """What a variable is, and its unit as one reads it."""
-    unit = (
-        str(variable.attrs.get("units", "")).replace("omega", r"\omega").replace("hbar", r"\hbar").replace("*", r"\,")
-    )
-    words = unit.replace("length", r"\mathrm{length}").replace("energy", r"\mathrm{energy}").replace(" ", r"\,")
-    return f"{variable.attrs.get('long_name', variable.name)} (${words}$)"
+    return f"{variable.attrs.get('long_name', variable.name)} ({unit(variable)})"
 
 
 def _bars(result: xarray.Dataset, ax: Axes) -> Axes:
@@ -172,10 +171,21 @@ def _scan(result: xarray.Dataset, ax: Axes) -> Axes:
     return ax
 
 
+def is_local(result: xarray.Dataset) -> bool:
+    """Whether it is a local current or density at several places or phases."""
+    return {"total", "first_chern"} <= set(result.variables) and len(result.total.dims) > 1
+
+
+def _local(result: xarray.Dataset, ax: Axes) -> Axes:
+    from adiabloch.plotting.local import draw  # imported late: most have no use for it
+
+    return draw(result, ax)
+
+
 SCANNED = ("chemical_potential", "temperature")
 SYMBOLS = {"chemical_potential": r"$\mu$", "temperature": r"$k_BT$"}
-COLOURS = (BLUE, RED, "#c98a1b", "#3f7f5f", GREY, INK)
 DRAWINGS: tuple[tuple[Callable[[xarray.Dataset], bool], Callable[[xarray.Dataset, Axes], Axes]], ...] = (
+    (is_local, _local),
     (lambda result: "shift" in result.variables, _map),
     (lambda result: {"perturbative", "theta"} <= set(result.variables), _curve),
     (_is_scan, _scan),
