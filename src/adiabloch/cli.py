@@ -233,7 +233,7 @@ def _markdown(rows: list[Row]) -> str:
 
 
 def _save_figure(figure: Figure, path: Path) -> Path:
-    from adiabloch.io.files import whole
+    from adiabloch.files import whole
 
     with whole(path) as name:
         figure.savefig(name)
@@ -241,7 +241,7 @@ def _save_figure(figure: Figure, path: Path) -> Path:
 
 
 def _write(path: Path, text: str) -> Path:
-    from adiabloch.io.files import whole
+    from adiabloch.files import whole
 
     with whole(path) as name:
         Path(name).write_text(text, encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError
-from adiabloch.io.files import whole
+from adiabloch.files import whole
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding
 

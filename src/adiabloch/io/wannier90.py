@@ -15,7 +15,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError
-from adiabloch.io.files import whole
+from adiabloch.files import whole
 from adiabloch.lattice import AXES
 from adiabloch.models import TightBinding, WannierModel
 

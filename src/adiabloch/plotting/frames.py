@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.files import whole
 from adiabloch.plotting.results import is_local
 from adiabloch.plotting.style import look
 
@@ -56,8 +57,6 @@ def animate(
     if path is not None and Path(path).suffix.lower() != ".gif":
         raise InvalidArgumentError(f"path: {os.fspath(path)!r}, expected a name that ends with .gif")
     with look() as plt:
-        import tempfile
-
         from matplotlib.animation import FuncAnimation, PillowWriter
 
         figure = plt.figure(figsize=(4.2, 3.2), layout="constrained")
@@ -81,9 +80,6 @@ def animate(
             figure, frame, frames=len(times), interval=1e3 / frames_per_second, cache_frame_data=False
         )
         if path is not None:
-            target = Path(path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}-") as folder:
-                animation.save(Path(folder) / target.name, PillowWriter(fps=frames_per_second), dpi=100)
-                os.replace(Path(folder) / target.name, target)
+            with whole(path) as name:
+                animation.save(name, PillowWriter(fps=frames_per_second), dpi=100)
     return animation

@@ -219,7 +219,7 @@ def local_current(
     theta : float or array_like, optional
         Phases of the cycle; by default the mean over it.
     tolerance : float
-        Accuracy relative to the largest term of first order in the gradient (or to a thousandth of what these terms may
+        Accuracy relative to the largest term of first order in the gradient (or to a thousandth of what such terms may
         be, where they cancel).
     frequency : float, optional
         That of the cycle (hbar omega, in the energy unit); without it, and without other drives, results are in units
@@ -246,8 +246,9 @@ def local_current(
         Over the places (`point`, or `x`, `y`, `z`), `theta` and `component`: `curl_induced`, `polarization_rate`,
         `second_chern`, `fermi_energy`, `fermi_shift`, `quadrupole`, `first_chern`, and their sum `total`, in
         e omega/length^(d-1), or e energy/(hbar length^(d-1)) where rates are given; `curl_equilibrium` in the
-        latter unit; `error`, the bar of each of these numbers. With `split`, `M_equilibrium`, `M_induced`, `M_chern_simons` (M_z in 2D, over
-        `component` in 3D) and `P_uniform` (modulo its quantum), `P_shift`, `P_chern_simons`, `P_quadrupole`.
+        latter unit; `error`, the bar of each number of the result. With `split`, `M_equilibrium`, `M_induced`,
+        `M_chern_simons` (M_z in 2D, over `component` in 3D) and `P_uniform` (modulo its quantum), `P_shift`,
+        `P_chern_simons`, `P_quadrupole`.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,10 +18,13 @@ from adiabloch.models import TightBinding, strained_haldane
 from adiabloch.responses.equilibrium import anomalous_hall, density_of_states, orbital_magnetization
 from adiabloch.responses.magnetoelectric import magnetoelectric
 from adiabloch.responses.nonlinear import nonlinear_ettingshausen, nonlinear_hall
+from adiabloch.studies.tables import HEAD, Row, stated
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:
     import xarray
+
+__all__ = ["HEAD", "Row", "compute", "model", "table"]
 
 DELTA, T2, PHI, STRAIN = 0.3, 0.12, 1.2, 0.1
 """Staggered potential and second neighbours in t0, their phase, and the strain along y."""
@@ -36,23 +39,6 @@ ALLOWED: dict[str, object] = {"component": "x", "field": "y", "other_field": "y"
 FORBIDDEN: dict[str, object] = {"component": "y", "field": "x", "other_field": "x"}
 """Nonlinear currents that the mirror x -> -x, together with time reversal, allows and forbids."""
 UNITS = {"alpha": "e² a0/ħ", "chi": "e³ a0/(ħ t0)", "heat": "e² a0/ħ"}
-HEAD = ("quantity", "value", "error", "unit", "remark")
-"""Columns of the table."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    quantity: str
-    value: str
-    error: str
-    unit: str
-    remark: str
-
-    def cells(self) -> tuple[str, ...]:
-        """The line as text, in the order of `HEAD`."""
-        return self.quantity, self.value, self.error, self.unit, self.remark
 
 
 def model(strain: float = STRAIN, phi: float = PHI) -> TightBinding:
@@ -143,8 +129,8 @@ def table(numbers: xarray.Dataset) -> list[Row]:
     plateau = (float(middle[name]) for name in ("alpha", "alpha_error"))
     rows = [
         Row("gap", f"{conduction - valence:.4f}", "", "t0", f"from {valence:.4f} to {conduction:.4f} t0"),
-        Row("σxy in the gap", *_stated(*quanta), "e²/h", "the Chern number"),
-        Row("∂Mz/∂Ey in the gap", *_stated(*plateau), UNITS["alpha"], "of the insulator"),
+        Row("σxy in the gap", *stated(*quanta), "e²/h", "the Chern number"),
+        Row("∂Mz/∂Ey in the gap", *stated(*plateau), UNITS["alpha"], "of the insulator"),
         _largest(numbers, "alpha", "∂Mz/∂Ey", field="y"),
         _largest(numbers, "alpha", "∂Mz/∂Ex", field="x"),
         _largest(numbers, "chi", "χ_xyy", **ALLOWED),
@@ -167,11 +153,7 @@ def _largest(numbers: xarray.Dataset, name: str, title: str, **here: object) -> 
     remark = f"largest, at μ = {float(curve.chemical_potential[at]):.2f} t0"
     if (np.abs(curve) <= error).all():
         remark = "zero within its error"
-    return Row(title, *_stated(float(curve[at]), float(error[at])), UNITS[name], remark)
-
-
-def _stated(value: float, error: float) -> tuple[str, str]:
-    return f"{value:.5g}", f"{error:.0e}"
+    return Row(title, *stated(float(curve[at]), float(error[at])), UNITS[name], remark)
 
 
 def _energies(subject: TightBinding, points: int = 300) -> Float:

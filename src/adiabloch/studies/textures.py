@@ -18,7 +18,7 @@ from adiabloch.arrays import Float
 from adiabloch.models import Cycle, Texture, gapped_honeycomb, rotating_bonds
 from adiabloch.responses.local import local_current
 from adiabloch.responses.pumped_magnetization import pumped_magnetization
-from adiabloch.studies.metals import HEAD, Row
+from adiabloch.studies.tables import HEAD, Row, stated
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:
@@ -195,12 +195,12 @@ def _uniform_rows(numbers: xarray.Dataset) -> list[Row]:
     rows = []
     for number, place in enumerate(numbers.place.values):
         here = numbers.sel(place=place)
-        stated = _stated(float(here.uniform_magnetization), float(here.uniform_error))
+        numbers_here = stated(float(here.uniform_magnetization), float(here.uniform_error))
         remark = f"of a crystal with the gap {2 * float(here.uniform_delta):.2g} t0"
         if number == 0:
             middle = float(numbers.disk_magnetization.sel(x=0.0, y=0.0))
             remark += f"; the texture's is off by {_percent(middle / float(here.uniform_magnetization) - 1)}"
-        rows.append(Row(f"M pumped, {place}", *stated, "eω", remark))
+        rows.append(Row(f"M pumped, {place}", *numbers_here, "eω", remark))
     return rows
 
 
@@ -217,10 +217,10 @@ def _disk_rows(numbers: xarray.Dataset) -> list[Row]:
     angle = np.radians(TURN)
     turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ first
     return [
-        Row("j around the disk", *_stated(j[largest], error[largest]), "eω/a0", f"largest, at r = {r[largest]:.3g} a0"),
+        Row("j around the disk", *stated(j[largest], error[largest]), "eω/a0", f"largest, at r = {r[largest]:.3g} a0"),
         Row(
             "current around the disk",
-            *_stated(in_all, error[1:].mean() * r[-1]),
+            *stated(in_all, error[1:].mean() * r[-1]),
             "eω",
             f"∫ j dr to r = {r[-1]:.3g} a0; M in the middle less M there is {M[0] - M[-1]:.5g}",
         ),
@@ -248,13 +248,13 @@ def _wave_rows(numbers: xarray.Dataset) -> list[Row]:
     return [
         Row(
             "L j across the wave",
-            *_stated(float(peak), error),
+            *stated(float(peak), error),
             "eω/a0",
             f"largest, at s = {float(peak.s) / np.pi:.2g} π, θ = {float(peak.theta) / np.pi:.2g} π",
         ),
         Row(
             "L j across, mean over the cycle",
-            *_stated(float(mean[where]), error),
+            *stated(float(mean[where]), error),
             "eω/a0",
             f"largest, at s = {float(mean.s[where]) / np.pi:.2g} π",
         ),
@@ -335,10 +335,6 @@ def _slope(values: Float) -> Float:
     n = np.fft.fftfreq(len(values), 1 / len(values))
     n[len(values) // 2] = 0.0
     return np.asarray(np.fft.ifft(1j * n * np.fft.fft(values)).real)
-
-
-def _stated(value: float, error: float) -> tuple[str, str]:
-    return f"{value:.5g}", f"{error:.0e}"
 
 
 def _percent(share: float | xarray.DataArray) -> str:
