@@ -208,6 +208,11 @@ def static_gradient(bands: LocalBands, h: str) -> Float:
     return density
 
 
+def static_dipoles(bands: LocalBands, h: str) -> list[Float]:
+    """Density of the dipoles of the observable in equilibrium, D_i = int (f d_i + g Omega^{k_i h}), along all axes."""
+    return [energy_integral(bands, bands.along(), k, h).real()[0] for k in bands.k]
+
+
 def energy_shift(bands: LocalBands, h: str) -> Float:
     """-d_h int f a^t: how the field would change the energy that the drive adds."""
     if not bands.axes:

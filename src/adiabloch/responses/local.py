@@ -331,7 +331,8 @@ def local_observable(
         Over the places, `theta` and `observable`: `energy_shift`, `dipole_divergence`, `shift_rate`, `second_chern`,
         `fermi_energy`, `fermi_shift`, `first_chern` (what a uniform crystal has) and their sum `total`, per length,
         area or volume in the operator's unit times hbar omega/energy, or times one where rates are given; in
-        equilibrium `uniform` and `gradient`, in the operator's unit; `error`.
+        equilibrium `uniform` and `gradient`, in the operator's unit; `dipole_density` over `axis` too, in equilibrium
+        (of an insulator: at chemical potential zero), in the operator's unit times length; `error`.
 
     Raises
     ------
@@ -354,7 +355,15 @@ def local_observable(
     driven = f"omega {unit(hbar=1, energy=-1, length=-d)}" if drive.per_omega else still
     others = {"uniform": still, "gradient": still}
     variables = _variables(request, values, sites, "observable", driven, others, "local density")
-    return labelled(variables, {**sites.coordinates, "observable": list(matrices)}, **facts)
+    dipoles = values[..., (len(DENSITIES) + 1) * len(matrices) : -1].reshape(*sites.shape, len(matrices), d)
+    variables["dipole_density"] = (
+        [*sites.dims, "observable", "axis"],
+        dipoles,
+        unit(length=1 - d),
+        "density of dipoles in equilibrium",
+    )
+    coordinates = {**sites.coordinates, "observable": list(matrices), "axis": list(AXES[:d])}
+    return labelled(variables, coordinates, **facts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -502,7 +511,8 @@ def _columns(bands: LocalBands, terms: tuple[Term, ...], directions: tuple[str, 
     """All terms for all directions, and the totals of what the drive does."""
     columns = [[term(bands, h) for h in directions] for term in terms]
     totals = [np.sum(each, axis=0) for each in zip(*columns[:DRIVEN], strict=True)]
-    return [*chain.from_iterable(columns), *totals]
+    dipoles = [local.static_dipoles(bands, h) for h in directions if h not in bands.k]
+    return [*chain.from_iterable(columns), *totals, *chain.from_iterable(dipoles)]
 
 
 def _split_forms(
