@@ -38,6 +38,7 @@ from adiabloch.geometry.inhomogeneous import (
     positional_shift,
 )
 from adiabloch.geometry.jets import Blocks, Jet
+from adiabloch.geometry.local import local_derivatives
 from adiabloch.geometry.observables import expectation, observable_shift
 from adiabloch.geometry.occupied import group_curvature
 from adiabloch.geometry.trials import Trials, trial_orbitals
@@ -66,6 +67,7 @@ __all__ = [
     "gradient_shift",
     "group_curvature",
     "interband_moment",
+    "local_derivatives",
     "metric",
     "metric_dipole",
     "metric_gradient",

@@ -29,8 +29,8 @@ from adiabloch.geometry.inhomogeneous import (
 from adiabloch.geometry.jets import Blocks, Jet, total
 from adiabloch.geometry.occupied import Group
 from adiabloch.models.crystal import Derivative
+from adiabloch.models.texture import TIME
 
-TIME = "t"
 Pairs = Sequence[tuple[str, str]]
 
 

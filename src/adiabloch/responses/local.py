@@ -13,11 +13,10 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry import local
 from adiabloch.geometry.bands import components
 from adiabloch.geometry.fermi_level import FermiLevel
-from adiabloch.geometry.local import TIME
 from adiabloch.geometry.trials import Choice
 from adiabloch.lattice import AXES
 from adiabloch.models.cycle import Cycle
-from adiabloch.models.texture import Texture
+from adiabloch.models.texture import TIME, Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import LIMIT, Effort
 from adiabloch.responses.observables import checked_operators, checked_spins

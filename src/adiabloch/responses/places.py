@@ -18,7 +18,7 @@ from adiabloch.geometry import local
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge
-from adiabloch.geometry.local import TIME, LocalBands, local_derivatives
+from adiabloch.geometry.local import LocalBands, local_derivatives
 from adiabloch.geometry.trials import Choice, Trials
 from adiabloch.integration.insulator import Insulator
 from adiabloch.integration.mesh import Integral
@@ -28,7 +28,7 @@ from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.lattice import AXES
 from adiabloch.models.crystal import Derivative
 from adiabloch.models.cycle import THETA, Cycle
-from adiabloch.models.texture import Place, Texture
+from adiabloch.models.texture import TIME, Place, Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import (
     Effort,
