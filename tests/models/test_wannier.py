@@ -420,11 +420,131 @@ def test_gallium_arsenide(shared):
         np.testing.assert_allclose(whole_curvature(other, k)[:, :8].sum(axis=1), curvature, rtol=1e-6)
 
 
+def as_wannier(model):
+    """The same tight-binding model with its places as a position matrix."""
+    home = (0,) * model.lattice.dimension
+    places = np.eye(model.size)[:, :, None] * model.positions
+    return WannierModel(model.lattice, None, dict(model.hoppings), {home: places})
+
+
+def in_other_functions(model, rng, steps=2):
+    """Wannier functions that spread over cells, of the same space: rotated and moved by turns."""
+    n, d = model.size, model.lattice.dimension
+    for _ in range(steps):
+        U = np.linalg.qr(rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))[0]
+        model = model.rotated(U).moved(int(rng.integers(n)), rng.integers(-1, 2, size=d))
+    return model
+
+
+def modulo(difference, quantum):
+    turns = difference / quantum
+    return np.abs(turns - np.rint(turns)).max()
+
+
+def test_chern_simons_forms_do_not_know_the_basis():
+    """Polarization, axion angle and magnetoelectric tensor of one crystal in many Wannier functions."""
+    rng = np.random.default_rng(3)
+    flat = projected(rng, 1, 2, dimension=2, strength=0.4).model(0.3)
+    plain = ab.polarization(flat, 1, 1e-9)
+    other = in_other_functions(as_wannier(flat), rng)
+    assert np.abs(other.connections).max() > 0.1
+    found = ab.polarization(other, 1, 1e-9)
+    turns = np.linalg.solve(plain["quantum"].values.T, (found.polarization - plain.polarization).values)
+    assert np.abs(turns - np.rint(turns)).max() < 1e-8
+    assert ab.magnetoelectric(other, 1, 1e-9).total.values == pytest.approx(
+        ab.magnetoelectric(flat, 1, 1e-9).total.values, abs=1e-9
+    )
+    # occupied states of which there are two, and a curvature of a space that the functions do not span
+    tall = projected(rng, 1, 2, dimension=3, strength=0.3).model(0.3)
+    first, second = (ab.magnetoelectric(m, 1, 1e-5) for m in (tall, in_other_functions(as_wannier(tall), rng, 1)))
+    assert np.abs(first.chern_simons).max() > 1e-4
+    off = (second.total - first.total).values
+    assert np.abs(off - np.diag(np.diag(off))).max() < 1e-6
+    assert modulo(np.diag(off), float(first["quantum"])) < 1e-5
+
+
+def test_axion_angle_of_a_space_cut_out_of_a_larger_one():
+    """Two bands of three as a model of their own, with the position matrix that this leaves: the same angle."""
+    rng = np.random.default_rng(8)
+    model = random_wannier(rng, 3, 2)
+    model = WannierModel(
+        model.lattice,
+        None,
+        {R: h + (np.diag([-12.0, 12.0]) if not any(R) else 0) for R, h in model.hoppings.items()},
+        dict(model.position_matrix),
+    )
+    first = ab.axion_angle(model, 1, 1e-5).axion_angle
+    second = ab.axion_angle(in_other_functions(model, rng, 1), 1, 1e-5).axion_angle
+    assert abs(float(first)) > 1e-4
+    assert modulo(np.array([float(second - first)]), 2 * np.pi) < 1e-6
+
+
+def wannier_cycle(rng, d=2, steps=8):
+    """A cycle of Wannier models: all of it turns."""
+    base = random_wannier(rng, d)
+    other, third = ({R: 0.1 * h for R, h in random_wannier(rng, d).hoppings.items()} for _ in range(2))
+    swing = {R: 0.3 * r for R, r in random_wannier(rng, d).position_matrix.items()}
+
+    def at(theta):
+        hoppings = {R: h + np.cos(theta) * other[R] + np.sin(theta) * third[R] for R, h in base.hoppings.items()}
+        hoppings[(0,) * d] = hoppings[(0,) * d] + np.diag([-14.0, 7.0, 14.0])
+        places = {R: r + np.sin(theta + 0.4) * swing[R] for R, r in base.position_matrix.items()}
+        return WannierModel(base.lattice, None, hoppings, places)
+
+    return ab.Cycle([at(theta) for theta in 2 * np.pi * np.arange(steps) / steps]), at
+
+
+@given(seeds)
+def test_cycles_follow_the_position_matrix(seed):
+    """Every snapshot, what is between them, and derivatives along k and theta."""
+    rng = np.random.default_rng(seed)
+    cycle, at = wannier_cycle(rng)
+    theta, k = float(rng.uniform(0, 6)), rng.normal(size=2)
+    here = at(theta)
+    between = cycle.at(theta)
+    assert isinstance(between, WannierModel)
+    for R, h in here.hoppings.items():
+        np.testing.assert_allclose(between.hoppings[R], h, atol=1e-12)
+        np.testing.assert_allclose(between.position_matrix[R], here.position_matrix[R], atol=1e-12)
+    frame, expected = (
+        ab.eigenframe(c, ["kx", "ky", ("rx", "ry")], k=k, **phase)
+        for c, phase in ((cycle, {"theta": theta}), (here, {}))
+    )
+    np.testing.assert_allclose(
+        bands.curvature(frame, "kx", "ky"), bands.curvature(expected, "kx", "ky"), rtol=1e-8, atol=1e-8
+    )
+    step = 1e-4
+    point = np.append(cycle.lattice.reduced(k), theta / (2 * np.pi))[None]
+    shift = np.array([[0, 0, step / (2 * np.pi)]])
+    values = cycle.matrices(["theta", ("theta", "kx"), ("rx", "theta")]).at(point)[0, 1:]
+    plain = cycle.matrices(["kx", "rx"])
+    slopes = (plain.at(point + shift) - plain.at(point - shift))[0] / (2 * step)
+    for value, slope in zip(values, slopes, strict=True):
+        np.testing.assert_allclose(value, slope, atol=1e-6)
+
+
+def test_pumped_magnetization_of_wannier_functions():
+    """Perturbative part: in other functions of the same space, and with orbitals that only sit there."""
+    rng = np.random.default_rng(5)
+    cycle, _ = wannier_cycle(rng)
+    U = np.linalg.qr(rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)))[0]
+    first = ab.pumped_magnetization(cycle, 1, 1e-6, chern_simons=False)
+    other = ab.Cycle([model.rotated(U).moved(1, (1, 0)).moved(2, (0, -1)) for model in cycle.snapshots])
+    second = ab.pumped_magnetization(other, 1, 1e-6, chern_simons=False)
+    assert abs(float(first.perturbative[0])) > 1e-6
+    assert second.perturbative.values == pytest.approx(first.perturbative.values, rel=1e-6)
+    assert np.isnan(first.total).all()
+    bare = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=0.5, t1=0.1), amplitude=0.1)
+    dressed = ab.Cycle([as_wannier(model) for model in bare.snapshots])
+    plain, same = (ab.pumped_magnetization(c, 1, 1e-8, chern_simons=False) for c in (bare, dressed))
+    assert same.perturbative.values == pytest.approx(plain.perturbative.values, rel=1e-8)
+    with pytest.raises(InvalidArgumentError, match="chern_simons=False"):
+        ab.pumped_magnetization(cycle, 1)
+
+
 def test_what_leaves_the_position_matrix_out_is_refused():
     model = random_wannier(np.random.default_rng(4), 2)
     with pytest.raises(InvalidModelError, match="position matrix"):
-        ab.Cycle([model] * 4)
+        ab.Cycle([model, model, model, ab.TightBinding(model.lattice, model.positions, model.hoppings)])
     with pytest.raises(InvalidModelError, match="position matrix"):
         ab.finite.magnetoelectric(model, 1, 3)
-    with pytest.raises(InvalidArgumentError, match="position matrix"):
-        ab.polarization(model, 1)

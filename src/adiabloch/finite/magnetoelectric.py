@@ -11,7 +11,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.finite.flake import PLANES, Flake, Shape, cut, extrapolated, flake_sizes
-from adiabloch.finite.sampling import CLOSED, closed_edges, crystal_gap
+from adiabloch.finite.sampling import CLOSED, closed_edges, crystal_gap, refuse_wannier_functions
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.models.cycle import Cycle
@@ -81,6 +81,7 @@ def magnetoelectric(
     """
     started = time.perf_counter()
     model = checked_model(model, (2, 3), FLAT)
+    refuse_wannier_functions(model)
     occupied = checked_occupied(model, occupied)
     sizes = flake_sizes(cells)
     # a model at rest is a cycle too

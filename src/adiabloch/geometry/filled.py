@@ -16,7 +16,6 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
 from adiabloch.models.crystal import Crystal, Derivative, positions_of
-from adiabloch.models.wannier import WannierModel
 
 Edges = Sequence[int]
 
@@ -97,6 +96,6 @@ def _each(frame: Eigenframe, edges: Edges, formula: Callable[[int], Float]) -> F
 
 def curvatures_of_basis(crystal: Crystal) -> tuple[Derivative, ...]:
     """Derivatives that a frame must carry for the curvature of a Wannier model to be complete."""
-    if not isinstance(crystal, WannierModel):
+    if not crystal.basis_turns:
         return ()
     return tuple(positions_of(PLANES[component]) for component in components(crystal.lattice.dimension))

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -91,10 +92,22 @@ def smooth_gauge(
     return SmoothGauge(frame, group, left, overlaps, drifts, connections)
 
 
-def gauge_directions(directions: tuple[str, ...], *, moving: bool = False) -> list[str | tuple[str, str]]:
-    """Derivatives that a frame must carry for connections and curvatures along `directions`."""
+def gauge_directions(
+    directions: tuple[str, ...], *, moving: bool = False, turning: bool = False
+) -> list[str | tuple[str, str]]:
+    """Derivatives that a frame must carry for connections and curvatures along `directions`.
+
+    Parameters
+    ----------
+    directions : tuple of str
+    moving : bool
+        Whether orbitals move along theta.
+    turning : bool
+        Whether the basis has a position matrix, and with it a curvature.
+    """
     places = positions_of(directions)
-    return [*directions, *places, *((place, "theta") for place in places if moving)]
+    curvatures = combinations(places, 2) if turning else ()
+    return [*directions, *places, *((place, "theta") for place in places if moving), *curvatures]
 
 
 def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:

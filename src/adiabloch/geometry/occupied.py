@@ -46,14 +46,15 @@ def group_curvature(frame: Eigenframe, group: Group, a: str, b: str) -> Complex:
     .. math:: F_{ab} = i (D_a F^\dagger Q D_b F - D_b F^\dagger Q D_a F) + F^\dagger \Omega_{W,ab} F
 
     for the states F inside and Q = 1 - F F^dagger. The last term, the curvature of the basis itself, is there for
-    orbitals that move along theta: Omega_W,k theta = -d_theta r.
+    Wannier functions cut out of a larger space, and for orbitals that move along theta: Omega_W,k theta = -d_theta r.
     """
     Xa, Xb = tilt(frame, group, a), tilt(frame, group, b)
     half = 1j * (dagger(Xa) @ Xb)
     F = half + dagger(half)
-    for one, other, sign in ((a, b, -1.0), (b, a, 1.0)):
+    o, _ = inside_outside(group, frame.energies.shape[1])
+    for one, other, sign in ((a, b, 1.0), (b, a, -1.0)):
         for position in positions_of([one]):
-            if (position, other) in frame.derivatives:
-                o, _ = inside_outside(group, frame.energies.shape[1])
-                F = F + sign * frame.derivatives[(position, other)][:, o, o]
+            for key, way in (((position, *positions_of([other])), sign), ((position, other), -sign)):
+                if len(key) == 2 and key in frame.derivatives:
+                    F = F + way * frame.derivatives[key][:, o, o]
     return np.asarray(F)

@@ -84,7 +84,11 @@ class Insulator:
         """Derivatives that the frame carries: the formula's, those along all axes for the slopes, and the gauge's."""
         wanted: list[Derivative] = [*self.crystal.directions, *(x for group in self.factors for x in group)]
         if self.form is not None:
-            wanted += gauge_directions((*self.crystal.directions, *self.beyond), moving=self.crystal.orbitals_move)
+            wanted += gauge_directions(
+                (*self.crystal.directions, *self.beyond),
+                moving=self.crystal.orbitals_move,
+                turning=self.crystal.basis_turns,
+            )
         return tuple(x for x in dict.fromkeys(wanted) if x not in self.operators)
 
     @property

@@ -78,6 +78,11 @@ class Crystal(Protocol):
         """Whether the places of the orbitals change along the cycle."""
         ...
 
+    @property
+    def basis_turns(self) -> bool:
+        """Whether the basis has a position matrix beyond the places of its orbitals, as Wannier functions do."""
+        ...
+
     def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
         """H and its derivatives along the given directions."""
         ...

@@ -10,6 +10,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Integer, frozen
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import Lattice
+from adiabloch.models.covariant import covariant_series
 from adiabloch.models.crystal import Derivative, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import fingerprint
@@ -56,6 +57,8 @@ class Cycle:
     """(F, d + 1): lattice translation and harmonic of theta."""
     amplitudes: Complex
     """(F, N, N): hoppings by translation and harmonic."""
+    connections: Complex
+    """(F, d, N, N): position matrix of the basis less the mean places of the orbitals; zero for orbitals at rest."""
     shifts: Complex
     """(harmonics, N, d): positions by harmonic, -M..M."""
 
@@ -65,8 +68,8 @@ class Cycle:
         except TypeError:
             raise InvalidModelError(f"cycle: expected a sequence of models, got {snapshots!r}") from None
         _check_kinship(snapshots)
-        hoppings, positions, translations = _stacked(snapshots)
-        tail = max(_tail(hoppings), _tail(positions))
+        hoppings, positions, places, translations = _stacked(snapshots)
+        tail = max(_tail(hoppings), _tail(positions), _tail(places))
         if tail > tolerance:
             raise CoarseCycleError(
                 f"cycle: sampled too coarsely: with {len(snapshots)} snapshots its last harmonics reach {tail:.1e} of "
@@ -79,14 +82,19 @@ class Cycle:
             [np.column_stack([translations, np.full(len(translations), m)]) for m in harmonics]
         )
         amplitudes = spectrum.reshape(-1, *hoppings.shape[2:])
+        _, spectrum = _harmonics(places)
+        connections = spectrum.reshape(-1, *places.shape[2:])
         # exact zeros of the spectrum come out of the transform as rounding noise: drop them with the empty harmonics
-        used = np.abs(amplitudes).max(axis=(1, 2)) > 1e-15 * np.abs(amplitudes).max(initial=1e-300)
-        used |= (frequencies == 0).all(axis=1)
+        used = (frequencies == 0).all(axis=1)
+        for series in (amplitudes, connections):
+            sizes = np.abs(series).reshape(len(series), -1).max(axis=1, initial=0.0)
+            used |= sizes > 1e-15 * sizes.max(initial=1e-300)
         set_field = object.__setattr__
         set_field(self, "snapshots", snapshots)
         set_field(self, "tail", tail)
         set_field(self, "frequencies", frozen(frequencies[used]))
         set_field(self, "amplitudes", frozen(amplitudes[used]))
+        set_field(self, "connections", frozen(connections[used]))
         set_field(self, "shifts", frozen(shifts))
 
     @classmethod
@@ -159,20 +167,30 @@ class Cycle:
     @property
     def digest(self) -> str:
         """Short fingerprint of everything that defines the cycle."""
-        return fingerprint(self.lattice.vectors, self.frequencies, self.amplitudes, self.shifts)
+        return fingerprint(self.lattice.vectors, self.frequencies, self.amplitudes, self.shifts, self.connections)
 
     def at(self, theta: float) -> TightBinding:
         """The interpolated model at phase theta."""
-        d = self.lattice.dimension
+        d, top = self.lattice.dimension, len(self.shifts) // 2
         phases = np.exp(1j * theta * self.frequencies[:, d])
-        hoppings: dict[tuple[int, ...], Complex] = {}
-        for R, h in zip(self.frequencies[:, :d], self.amplitudes * phases[:, None, None], strict=True):
-            key = tuple(map(int, R))
-            hoppings[key] = hoppings.get(key, 0) + h
-        top = len(self.shifts) // 2
+        cells, where = np.unique(self.frequencies[:, :d], axis=0, return_inverse=True)
+        keys = [tuple(map(int, R)) for R in cells]
+
+        def gathered(series: Complex) -> Complex:
+            total = np.zeros((len(cells), *series.shape[1:]), dtype=np.complex128)
+            np.add.at(total, where.ravel(), series * phases.reshape(-1, *[1] * (series.ndim - 1)))
+            return total
+
+        hoppings = dict(zip(keys, gathered(self.amplitudes), strict=True))
+        spin = self.snapshots[0].spin
         turn = np.exp(1j * theta * np.arange(-top, top + 1))
         positions = np.tensordot(turn, self.shifts, axes=1).real
-        return TightBinding(self.lattice, positions, hoppings, self.snapshots[0].spin)
+        if not self.basis_turns:
+            return TightBinding(self.lattice, positions, hoppings, spin)
+        places = dict(zip(keys, np.moveaxis(gathered(self.connections), 1, 3), strict=True))
+        home, n = (0,) * d, np.arange(self.size)
+        places[home][n, n] += self.shifts[top].real
+        return WannierModel(self.lattice, positions, hoppings, places, spin)
 
     def reversed(self) -> Cycle:
         """The same cycle run backwards."""
@@ -183,79 +201,54 @@ class Cycle:
         return Cycle([model.supercell(matrix) for model in self.snapshots], tolerance=np.inf)
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
-        """H(k, theta) and its derivatives as one Fourier series (see `Crystal`)."""
-        frequencies, amplitudes = self.frequencies, self.amplitudes
-        moving = self.orbitals_move
-        if moving:
-            frequencies, amplitudes = self._with_room_for(_highest_order(along, THETA))
-        stack = [amplitudes]
+        """H(k, theta) and its derivatives as Fourier series (see `Crystal`)."""
+        if self.connections.any():
+            factors = {name: self._factor(name) for name in self.directions}
+            centres = self.shifts[len(self.shifts) // 2].real
+            return covariant_series(self.frequencies, self.amplitudes, self.connections, factors, centres, along)
+        stack = [self.amplitudes]
         for derivative in along:
             directions = directions_of(derivative)
-            matrices = amplitudes
+            matrices = self.amplitudes
             if directions[0] in positions_of(self.directions):
-                matrices, directions = self._places(frequencies, directions[0]), directions[1:]
+                matrices, directions = self._places(directions[0]), directions[1:]
             for direction in directions:
-                matrices = self._differentiated(matrices, frequencies, direction, moving)
+                matrices = self._factor(direction) * matrices
             stack.append(matrices)
-        return FourierSeries(frequencies, np.stack(stack, axis=1))
+        return FourierSeries(self.frequencies, np.stack(stack, axis=1))
 
-    def _places(self, frequencies: Integer, name: str) -> Complex:
-        """Positions of the orbitals as a series: diagonal, in the home cell, with the harmonics of their motion."""
-        d, top = self.lattice.dimension, len(self.shifts) // 2
-        matrices = np.zeros((len(frequencies), self.size, self.size), dtype=np.complex128)
-        home = np.flatnonzero((frequencies[:, :d] == 0).all(axis=1) & (np.abs(frequencies[:, d]) <= top))
+    def _places(self, name: str) -> Complex:
+        """Places of orbitals that stay where they are, as a series."""
+        matrices = np.zeros_like(self.amplitudes)
+        home = (self.frequencies == 0).all(axis=1)
         axis = positions_of(self.directions).index(name)
-        n = np.arange(self.size)
-        matrices[home[:, None], n, n] = self.shifts[frequencies[home, d] + top, :, axis]
+        matrices[home] = np.diag(self.shifts[len(self.shifts) // 2, :, axis])
         return matrices
 
-    @property
-    def orbitals_move(self) -> bool:
-        """Whether the positions of the orbitals change along the cycle."""
-        top = len(self.shifts) // 2
-        moving = np.delete(self.shifts, top, axis=0)
-        return bool(np.abs(moving).max(initial=0.0) > 1e-14 * np.abs(self.lattice.vectors).max())
-
-    def _with_room_for(self, orders: int) -> tuple[Integer, Complex]:
-        """Dense harmonics, padded so that `orders` products with the moving positions do not wrap around."""
-        d, top = self.lattice.dimension, len(self.shifts) // 2
-        highest = max(int(np.abs(self.frequencies[:, d]).max()) + orders * top, top)
-        cells, cell = np.unique(self.frequencies[:, :d], axis=0, return_inverse=True)
-        count = 2 * highest + 1
-        dense = np.zeros((count, len(cells), self.size, self.size), dtype=np.complex128)
-        dense[self.frequencies[:, d] + highest, cell.ravel()] = self.amplitudes
-        frequencies = np.concatenate(
-            [np.column_stack([cells, np.full(len(cells), m)]) for m in range(-highest, highest + 1)]
-        )
-        return frequencies, dense.reshape(-1, self.size, self.size)
-
-    def _differentiated(self, matrices: Complex, frequencies: Integer, direction: str, moving: bool) -> Complex:
-        """Series of the covariant derivative: i (R + tau_j - tau_i) h along k, i m h along theta."""
+    def _factor(self, direction: str) -> Complex:
+        """What a plain derivative multiplies amplitudes with: i (R + tau_j - tau_i) along k, i m along theta."""
         d = self.lattice.dimension
         if direction == THETA:
-            return 1j * frequencies[:, d, None, None] * matrices
+            return np.asarray(1j * self.frequencies[:, d, None, None])
         if direction not in self.directions:
             raise InvalidArgumentError(f"derivative along {direction!r}: expected one of {self.directions}")
         axis = self.directions.index(direction)
-        cells = (frequencies[:, :d] @ self.lattice.vectors)[:, axis, None, None]
+        cells = (self.frequencies[:, :d] @ self.lattice.vectors)[:, axis, None, None]
+        centre = self.shifts[len(self.shifts) // 2, :, axis].real
+        return np.asarray(1j * (cells + centre[None, :] - centre[:, None]))
+
+    @property
+    def basis_turns(self) -> bool:
+        """Whether its snapshots are Wannier models, with a position matrix."""
+        return isinstance(self.snapshots[0], WannierModel)
+
+    @property
+    def orbitals_move(self) -> bool:
+        """Whether the orbitals of a tight-binding model move along the cycle, with the charge on them."""
         top = len(self.shifts) // 2
-        centre = self.shifts[top, :, axis].real
-        result: Complex = 1j * (cells + centre[None, :] - centre[:, None]) * matrices
-        if moving:
-            count = len(np.unique(frequencies[:, d]))
-            by_harmonic = matrices.reshape(count, -1, self.size, self.size)
-            moved = np.zeros_like(by_harmonic)
-            for m in range(-top, top + 1):
-                if m:
-                    between = self.shifts[top + m, None, :, axis] - self.shifts[top + m, :, None, axis]
-                    moved += 1j * between * np.roll(by_harmonic, m, axis=0)
-            result = result + moved.reshape(matrices.shape)
-        return result
-
-
-def _highest_order(along: Sequence[Derivative], passive: str) -> int:
-    """Largest number of k derivatives among `along`."""
-    return max((sum(x != passive for x in directions_of(derivative)) for derivative in along), default=0)
+        moving = np.delete(self.shifts, top, axis=0)
+        far = np.abs(moving).max(initial=0.0) > 1e-14 * np.abs(self.lattice.vectors).max()
+        return bool(far) and not self.basis_turns
 
 
 def _check_kinship(snapshots: tuple[TightBinding, ...]) -> None:
@@ -267,10 +260,10 @@ def _check_kinship(snapshots: tuple[TightBinding, ...]) -> None:
     for number, model in enumerate(snapshots):
         if not isinstance(model, TightBinding):
             raise InvalidModelError(f"cycle: snapshot {number} is {type(model).__name__}, expected a TightBinding")
-        if isinstance(model, WannierModel):
+        if isinstance(model, WannierModel) is not isinstance(first, WannierModel):
             raise InvalidModelError(
-                f"cycle: snapshot {number} has a position matrix, which cycles do not follow yet; expected "
-                "TightBinding(model.lattice, model.positions, model.hoppings), which leaves it out"
+                f"cycle: snapshot {number} is a {type(model).__name__}, snapshot 0 a {type(first).__name__}; expected "
+                "a position matrix for all or none"
             )
         if model.size != first.size:
             raise InvalidModelError(
@@ -286,16 +279,28 @@ def _check_kinship(snapshots: tuple[TightBinding, ...]) -> None:
             )
 
 
-def _stacked(snapshots: tuple[TightBinding, ...]) -> tuple[Complex, Complex, Integer]:
-    """Hoppings (snapshots, R, N, N) on the union of all translations, positions (snapshots, N, d)."""
+def _stacked(snapshots: tuple[TightBinding, ...]) -> tuple[Complex, Complex, Complex, Integer]:
+    """On the union of all translations: hoppings (snapshots, R, N, N), places of the orbitals (snapshots, N, d).
+
+    Then the position matrix less the mean places, (snapshots, R, d, N, N).
+    """
     translations = np.unique(np.concatenate([model.translations for model in snapshots]), axis=0)
-    n = snapshots[0].size
-    nothing = np.zeros((n, n), dtype=np.complex128)
-    hoppings = np.array(
-        [[model.hoppings.get(tuple(map(int, R)), nothing) for R in translations] for model in snapshots]
-    )
+    n, d = snapshots[0].size, snapshots[0].lattice.dimension
+    hoppings = np.zeros((len(snapshots), len(translations), n, n), dtype=np.complex128)
+    places = np.zeros((len(snapshots), len(translations), d, n, n), dtype=np.complex128)
     positions = np.array([model.positions for model in snapshots], dtype=np.complex128)
-    return hoppings, positions, translations
+    index = {tuple(R): number for number, R in enumerate(translations.tolist())}
+    home, i = index[(0,) * d], np.arange(n)
+    for number, model in enumerate(snapshots):
+        own = [index[R] for R in model.hoppings]
+        hoppings[number, own] = model.amplitudes
+        if isinstance(model, WannierModel):
+            places[number, own] = model.connections
+        places[number, home, :, i, i] += positions[number] - positions.mean(axis=0)
+    # orbitals at rest leave rounding
+    if np.abs(places).max() <= 1e-14 * np.abs(snapshots[0].lattice.vectors).max():
+        places[:] = 0.0
+    return hoppings, positions, places, translations
 
 
 def _harmonics(samples: Complex) -> tuple[Integer, Complex]:

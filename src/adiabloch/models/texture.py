@@ -162,6 +162,7 @@ class Place:
     """e B: one component in 2D, three in 3D."""
 
     orbitals_move = False
+    basis_turns = False
 
     @property
     def size(self) -> int:

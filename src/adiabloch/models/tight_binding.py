@@ -224,6 +224,11 @@ class TightBinding:
         return self.translations
 
     @property
+    def basis_turns(self) -> bool:
+        """Whether there is a position matrix beyond the positions: not here."""
+        return False
+
+    @property
     def orbitals_move(self) -> bool:
         """The orbitals of a model stand still; those of a cycle may not."""
         return False

@@ -14,13 +14,11 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import dagger
 from adiabloch.linalg import rotated as in_basis
-from adiabloch.models.crystal import Derivative, directions_of, positions_of
+from adiabloch.models.covariant import covariant_series
+from adiabloch.models.crystal import Derivative
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import Translation, checked_hoppings, exact_translation, fingerprint
 from adiabloch.models.tight_binding import HoppingLaw, TightBinding
-
-Slot = tuple[str, ...]
-"""What one series holds: ("H", ...) or ("rx", ...), then the k directions it is differentiated along."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,6 +88,11 @@ class WannierModel(TightBinding):
         return super().__repr__().replace("TightBinding", "WannierModel")
 
     @property
+    def basis_turns(self) -> bool:
+        """Whether there is a position matrix beyond the positions: so it is."""
+        return True
+
+    @property
     def digest(self) -> str:
         """Short fingerprint of everything that defines the model."""
         matrices = (self.amplitudes, self.connections, self.spin)
@@ -104,43 +107,10 @@ class WannierModel(TightBinding):
             "kx" for D_x H; ("kx", "ky") for D_x D_y H, the order counts; "rx" for the position matrix
             diag(tau_x) + A_x; ("rx", "ry") for the curvature Omega_xy of the Wannier functions' space.
         """
-        slots = list(dict.fromkeys([("H",), *(slot for derivative in along for slot in self._needed(derivative))]))
-        coefficients = np.stack([self._coefficients(slot) for slot in slots], axis=1)
-        return CovariantSeries(
-            self.translations,
-            coefficients,
-            slots={slot: index for index, slot in enumerate(slots)},
-            along=tuple(map(directions_of, along)),
-            centres={name: np.diag(tau) for name, tau in zip(self._position_names, self.positions.T, strict=True)},
-        )
-
-    @property
-    def _position_names(self) -> tuple[str, ...]:
-        return positions_of(self.directions)
-
-    def _needed(self, derivative: Derivative) -> list[Slot]:
-        """The plain series that a covariant derivative is made of."""
-        match directions_of(derivative):
-            case (a,) if a in self._position_names:
-                return [(a,)]
-            case (a, b) if {a, b} <= set(self._position_names):
-                return [(a,), (b,), (a, _wave(b)), (b, _wave(a))]
-            case (a,) if a in self.directions:
-                return [("H", a), (_place(a),)]
-            case (a, b) if {a, b} <= set(self.directions):
-                second = [("H", *sorted((a, b))), (_place(b), a)]
-                return [*self._needed(a), *self._needed(b), *second]
-        raise InvalidArgumentError(
-            f"derivative {derivative!r} of a Wannier model: expected one or two of {self.directions}, or of "
-            f"{self._position_names}"
-        )
-
-    def _coefficients(self, slot: Slot) -> Complex:
-        name, *waves = slot
-        matrices = self.amplitudes if name == "H" else self.connections[:, self._position_names.index(name)]
-        for wave in waves:
-            matrices = 1j * self.bonds[..., self.directions.index(wave)] * matrices
-        return matrices
+        factors: dict[str, Complex] = {
+            name: np.asarray(1j * self.bonds[..., axis]) for axis, name in enumerate(self.directions)
+        }
+        return covariant_series(self.translations, self.amplitudes, self.connections, factors, self.positions, along)
 
     def displaced(self, pattern: ArrayLike, law: HoppingLaw, *, move_orbitals: bool = False) -> TightBinding:
         """Not for Wannier functions: a law for the hoppings says nothing of the position matrix.
@@ -227,70 +197,6 @@ class WannierModel(TightBinding):
         translations = [tuple(map(int, step)) for step in steps]
         h, r = (dict(zip(translations, array, strict=True)) for array in (hoppings, rest))
         return WannierModel(self.lattice, places, h, r, self.spin)
-
-
-@dataclass(frozen=True, eq=False)
-class CovariantSeries(FourierSeries):
-    """Covariant derivatives, put together at each point from plain Fourier series.
-
-    Parameters
-    ----------
-    slots : mapping {Slot: int}
-        Which series holds what.
-    along : sequence of tuple of str
-        The derivatives to give after H.
-    centres : mapping {str: (N, N) array}
-        Positions of the orbitals by name, "rx", ...
-    """
-
-    slots: Mapping[Slot, int]
-    along: Sequence[tuple[str, ...]]
-    centres: Mapping[str, Complex]
-
-    def at(self, points: Float) -> Complex:
-        """Shape (P, D) -> (P, 1 + derivatives, N, N)."""
-        return self._covariant(super().at(points))
-
-    def on_grid(self, axes: Sequence[Float]) -> Complex:
-        """Tensor product of D axes -> (P, 1 + derivatives, N, N), last axis fastest."""
-        return self._covariant(super().on_grid(axes))
-
-    def _covariant(self, values: Complex) -> Complex:
-        def series(*slot: str) -> Complex:
-            return values[:, self.slots[slot]]
-
-        result = np.empty((len(values), 1 + len(self.along), *values.shape[2:]), dtype=np.complex128)
-        result[:, 0] = H = series("H")
-        for index, directions in enumerate(self.along, start=1):
-            match directions:
-                case (a,) if a in self.centres:
-                    result[:, index] = self.centres[a] + series(a)
-                case (a, b) if a in self.centres:
-                    slope = series(b, _wave(a)) - series(a, _wave(b))
-                    result[:, index] = slope + _turning(series(a), series(b))
-                case (a,):
-                    result[:, index] = series("H", a) + _turning(series(_place(a)), H)
-                case (a, b):
-                    along_b = series("H", b) + _turning(series(_place(b)), H)
-                    # d_a of D_b H, term by term
-                    slope = series("H", *sorted((a, b)))
-                    slope = slope + _turning(series(_place(b), a), H) + _turning(series(_place(b)), series("H", a))
-                    result[:, index] = slope + _turning(series(_place(a)), along_b)
-        return result
-
-
-def _turning(A: Complex, F: Complex) -> Complex:
-    """-i [A, F] of Hermitian matrices."""
-    product = -1j * (A @ F)
-    return product + dagger(product)
-
-
-def _place(wave: str) -> str:
-    return f"r{wave[1]}"
-
-
-def _wave(place: str) -> str:
-    return f"k{place[1]}"
 
 
 def _diagonal(home: Complex) -> Float:

@@ -26,7 +26,6 @@ from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.models.crystal import Crystal
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.models.wannier import WannierModel
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
@@ -242,11 +241,6 @@ def unobstructed(crystal: Model, groups: tuple[Group, ...], what: str, remedy: s
 
 def windings_of(crystal: Model, group: Group) -> dict[tuple[str, ...], int]:
     """First Chern numbers on all planes of the torus, and the second one if it has four dimensions."""
-    if isinstance(crystal, WannierModel):
-        raise InvalidArgumentError(
-            "model: Chern numbers and Chern-Simons forms of Wannier functions with a position matrix are not there "
-            "yet; expected TightBinding(model.lattice, model.positions, model.hoppings), which leaves it out"
-        )
     inside, _ = inside_outside(group, crystal.size)
     for edge in {inside.start, inside.stop} - {0}:
         check_gap(crystal, edge)

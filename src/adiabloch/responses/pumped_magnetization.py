@@ -131,6 +131,11 @@ def pumped_magnetization(
     parts = checked_groups(cycle, occupied, groups)
     names = components(cycle.lattice.dimension)
     form: dict[str, Any] = {}
+    if chern_simons and cycle.basis_turns:
+        raise InvalidArgumentError(
+            "chern_simons: how Wannier functions move along a cycle is not known here yet, and the Chern-Simons part "
+            "depends on it; expected chern_simons=False, which leaves it out"
+        )
     if chern_simons:
         windings = unobstructed(cycle, parts, f"{TITLE}: the Chern-Simons part", REMEDY)
         orbitals, note = smooth_trials(cycle, parts, trials), COMPLETE
