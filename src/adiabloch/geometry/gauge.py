@@ -27,7 +27,7 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.occupied import Group, group_curvature, inside_outside, tilt
 from adiabloch.linalg import dagger, rotated, svd_batch
-from adiabloch.models.crystal import positions_of
+from adiabloch.models.crystal import connections_of, positions_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +83,10 @@ def smooth_gauge(
     drifts, connections = {}, {}
     for number, a in enumerate(directions):
         drift = dagger(tilt(frame, group, a)) @ G[:, c]
-        for position in positions_of([a]):
-            drift -= 1j * (frame.derivative(position)[:, o] @ G)
+        for name in connections_of(a):
+            # along theta only Wannier functions have one
+            if name != "rtheta" or (name,) in frame.derivatives:
+                drift -= 1j * (frame.derivative(name)[:, o] @ G)
         if len(slopes):
             drift += dagger(frame.states[:, :, o]) @ slopes[number]
         B = dagger(left) @ (drift @ dagger(right))
@@ -106,8 +108,12 @@ def gauge_directions(
         Whether the basis has a position matrix, and with it a curvature.
     """
     places = positions_of(directions)
-    curvatures = combinations(places, 2) if turning else ()
-    return [*directions, *places, *((place, "theta") for place in places if moving), *curvatures]
+    wanted: list[str | tuple[str, str]] = [*directions, *places]
+    if moving:
+        wanted += [(place, "theta") for place in places]
+    if turning:
+        wanted += combinations(places, 2)
+    return [*wanted, "rtheta"] if moving and turning and "theta" in directions else wanted
 
 
 def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:

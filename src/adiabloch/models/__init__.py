@@ -1,10 +1,12 @@
 """What a crystal is: tight-binding models, closed cycles of them, displaced atoms, models of the literature."""
 
+from adiabloch.models.alignment import aligned
 from adiabloch.models.chains import rice_mele, thouless_pump
 from adiabloch.models.crystal import Crystal, Derivative, Matrices
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.displacement import distance_law, exponential, linear, phonon_cycle
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
+from adiabloch.models.riding import riding
 from adiabloch.models.spinful import kane_mele, rashba_honeycomb
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
@@ -19,6 +21,7 @@ __all__ = [
     "Texture",
     "TightBinding",
     "WannierModel",
+    "aligned",
     "distance_law",
     "exponential",
     "fu_kane_mele",
@@ -30,6 +33,7 @@ __all__ = [
     "qi_wu_zhang",
     "rashba_honeycomb",
     "rice_mele",
+    "riding",
     "rotating_bonds",
     "strained_haldane",
     "thouless_pump",

@@ -15,7 +15,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.linalg import dagger
-from adiabloch.models.crystal import Derivative, directions_of, positions_of
+from adiabloch.models.crystal import Derivative, connections_of, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
 
 Slot = tuple[str, ...]
@@ -29,6 +29,7 @@ def covariant_series(
     factors: Mapping[str, Complex],
     centres: Float,
     along: Sequence[Derivative],
+    motion: Complex | None = None,
 ) -> CovariantSeries:
     """H and its covariant derivatives.
 
@@ -45,6 +46,8 @@ def covariant_series(
     along : sequence of str or tuple of str
         "kx", "theta", pairs of them, the order counts; "rx" for the position matrix diag(tau_x) + A_x, ("rx", "theta")
         for its change along the cycle, ("rx", "ry") for the curvature of the space that the basis spans.
+    motion : complex array, shape (F, N, N), optional
+        The connection along theta, "rtheta"; nothing by default.
 
     Raises
     ------
@@ -52,19 +55,25 @@ def covariant_series(
         A derivative that is none of these.
     """
     places = positions_of([*factors])
+    by_name = {place: connections[:, axis] for axis, place in enumerate(places)}
+    if motion is not None:
+        by_name["rtheta"] = motion
+
+    def turns(direction: str) -> list[str]:
+        return [name for name in connections_of(direction) if name in by_name]
 
     def needed(derivative: Derivative) -> list[Slot]:
         match directions_of(derivative):
-            case (a,) if a in places:
+            case (a,) if a in by_name:
                 return [(a,)]
             case (a, b) if {a, b} <= set(places):
                 return [(a,), (b,), (a, _wave(b)), (b, _wave(a))]
-            case (a, b) if a in places and b in factors and not positions_of([b]):
-                return [(a, b)]
+            case (a, "theta") if a in places and "theta" in factors:
+                return [(a, "theta"), *([("rtheta", _wave(a)), (a,), ("rtheta",)] if motion is not None else [])]
             case (a,) if a in factors:
-                return [("H", a), *((place,) for place in positions_of([a]))]
+                return [("H", a), *((name,) for name in turns(a))]
             case (a, b) if {a, b} <= set(factors):
-                second = [("H", *sorted((a, b))), *((place, a) for place in positions_of([b]))]
+                second = [("H", *sorted((a, b))), *((name, a) for name in turns(b))]
                 return [*needed(a), *needed(b), *second]
         raise InvalidArgumentError(
             f"derivative {derivative!r} of a basis with a position matrix: expected one or two of {tuple(factors)}, or "
@@ -73,7 +82,7 @@ def covariant_series(
 
     def coefficients(slot: Slot) -> Complex:
         name, *waves = slot
-        matrices = amplitudes if name == "H" else connections[:, places.index(name)]
+        matrices = amplitudes if name == "H" else by_name[name]
         for wave in waves:
             matrices = factors[wave] * matrices
         return matrices
@@ -85,6 +94,7 @@ def covariant_series(
         slots={slot: index for index, slot in enumerate(slots)},
         along=tuple(map(directions_of, along)),
         centres={name: np.diag(tau) for name, tau in zip(places, centres.T, strict=True)},
+        moving=motion is not None,
     )
 
 
@@ -105,6 +115,8 @@ class CovariantSeries(FourierSeries):
     slots: Mapping[Slot, int]
     along: Sequence[tuple[str, ...]]
     centres: Mapping[str, Complex]
+    moving: bool
+    """Whether the basis has a connection along theta."""
 
     def at(self, points: Float) -> Complex:
         """Shape (P, D) -> (P, 1 + derivatives, N, N)."""
@@ -127,23 +139,30 @@ class CovariantSeries(FourierSeries):
                 case (a, b) if {a, b} <= set(self.centres):
                     slope = series(b, _wave(a)) - series(a, _wave(b))
                     result[:, index] = slope + _turning(series(a), series(b))
+                case ("rtheta",):
+                    result[:, index] = series("rtheta")
                 case (a, b) if a in self.centres:
                     result[:, index] = series(a, b)
+                    if self.moving:
+                        change = series("rtheta", _wave(a)) + _turning(series(a), series("rtheta"))
+                        result[:, index] -= change
                 case (a,):
                     result[:, index] = self._turned(series, a, series("H", a), H)
                 case (a, b):
                     # d_a of D_b H, term by term
                     slope = self._turned(series, b, series("H", *sorted((a, b))), series("H", a))
-                    for place in positions_of([b]):
+                    for place in self._turns(b):
                         slope = slope + _turning(series(place, a), H)
                     along_b = self._turned(series, b, series("H", b), H)
                     result[:, index] = self._turned(series, a, slope, along_b)
         return result
 
-    @staticmethod
-    def _turned(series: Callable[..., Complex], direction: str, slope: Complex, matrices: Complex) -> Complex:
-        """What the turning of the basis along a direction of k adds to a slope; along theta it is taken to rest."""
-        for place in positions_of([direction]):
+    def _turns(self, direction: str) -> list[str]:
+        return [name for name in connections_of(direction) if name != "rtheta" or self.moving]
+
+    def _turned(self, series: Callable[..., Complex], direction: str, slope: Complex, matrices: Complex) -> Complex:
+        """What the turning of the basis along a direction adds to a slope; nothing along theta if it is at rest."""
+        for place in self._turns(direction):
             slope = slope + _turning(series(place), matrices)
         return slope
 

@@ -12,13 +12,19 @@ Derivative = str | tuple[str, ...]
 """A direction ("kx", "theta") or several for a higher derivative, ("kx", "theta").
 
 "rx", "ry", "rz" stand for the position of the basis in place of H: the matrix A_W,a = i <W|d_a W> of the basis states,
-which for orbitals at fixed places is diagonal, tau_a; ("rx", "theta") is how it changes along a cycle.
+which for orbitals at fixed places is diagonal, tau_a; ("rx", "theta") is how it changes along a cycle, minus the
+curvature of the basis, and "rtheta" the connection i <W|d_theta W> of Wannier functions that move.
 """
 
 
 def positions_of(directions: Sequence[str]) -> tuple[str, ...]:
     """Names of the position matrices that belong to the k directions among `directions`: "kx" -> "rx"."""
     return tuple(f"r{direction[1]}" for direction in directions if direction.startswith("k"))
+
+
+def connections_of(direction: str) -> tuple[str, ...]:
+    """Names of the connections of the basis along a direction: "rx" along "kx", "rtheta" along "theta"."""
+    return ("rtheta",) if direction == "theta" else positions_of([direction])
 
 
 def directions_of(derivative: Derivative) -> tuple[str, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Integer, frozen
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
@@ -13,7 +15,7 @@ from adiabloch.lattice import Lattice
 from adiabloch.models.covariant import covariant_series
 from adiabloch.models.crystal import Derivative, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.hoppings import fingerprint
+from adiabloch.models.hoppings import Translation, checked_hoppings, fingerprint, with_partners
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
 
@@ -34,6 +36,9 @@ class Cycle:
     tolerance : float
         How large the last harmonics may be, relative to the largest one, before the cycle counts as too coarsely
         sampled.
+    motion : sequence of mapping {R: (n, n) array_like}, optional
+        For Wannier models: how the functions move, i <0 i|d_theta|R j> for each snapshot, Hermitian; {} if they
+        only change their places. Without it what depends on it is refused.
 
     Raises
     ------
@@ -62,13 +67,23 @@ class Cycle:
     shifts: Complex
     """(harmonics, N, d): positions by harmonic, -M..M."""
 
-    def __init__(self, snapshots: Sequence[TightBinding], *, tolerance: float = 1e-2) -> None:
+    motion: Complex | None
+    """(F, N, N): connection of the Wannier functions along theta, if it is known."""
+
+    def __init__(
+        self,
+        snapshots: Sequence[TightBinding],
+        *,
+        tolerance: float = 1e-2,
+        motion: Sequence[Mapping[Any, ArrayLike]] | None = None,
+    ) -> None:
         try:
             snapshots = tuple(snapshots)
         except TypeError:
             raise InvalidModelError(f"cycle: expected a sequence of models, got {snapshots!r}") from None
         _check_kinship(snapshots)
-        hoppings, positions, places, translations = _stacked(snapshots)
+        moves = None if motion is None else _checked_motion(motion, snapshots)
+        hoppings, positions, places, moving, translations = _stacked(snapshots, moves)
         tail = max(_tail(hoppings), _tail(positions), _tail(places))
         if tail > tolerance:
             raise CoarseCycleError(
@@ -84,9 +99,11 @@ class Cycle:
         amplitudes = spectrum.reshape(-1, *hoppings.shape[2:])
         _, spectrum = _harmonics(places)
         connections = spectrum.reshape(-1, *places.shape[2:])
+        _, spectrum = _harmonics(moving)
+        rates = spectrum.reshape(-1, *moving.shape[2:])
         # exact zeros of the spectrum come out of the transform as rounding noise: drop them with the empty harmonics
         used = (frequencies == 0).all(axis=1)
-        for series in (amplitudes, connections):
+        for series in (amplitudes, connections, rates):
             sizes = np.abs(series).reshape(len(series), -1).max(axis=1, initial=0.0)
             used |= sizes > 1e-15 * sizes.max(initial=1e-300)
         set_field = object.__setattr__
@@ -96,6 +113,7 @@ class Cycle:
         set_field(self, "amplitudes", frozen(amplitudes[used]))
         set_field(self, "connections", frozen(connections[used]))
         set_field(self, "shifts", frozen(shifts))
+        set_field(self, "motion", None if motion is None else frozen(rates[used]))
 
     @classmethod
     def from_function(
@@ -167,7 +185,9 @@ class Cycle:
     @property
     def digest(self) -> str:
         """Short fingerprint of everything that defines the cycle."""
-        return fingerprint(self.lattice.vectors, self.frequencies, self.amplitudes, self.shifts, self.connections)
+        return fingerprint(
+            self.lattice.vectors, self.frequencies, self.amplitudes, self.shifts, self.connections, self.motion
+        )
 
     def at(self, theta: float) -> TightBinding:
         """The interpolated model at phase theta."""
@@ -194,18 +214,26 @@ class Cycle:
 
     def reversed(self) -> Cycle:
         """The same cycle run backwards."""
+        self._refuse_motion("reversed")
         return Cycle((self.snapshots[0], *self.snapshots[:0:-1]), tolerance=np.inf)
 
     def supercell(self, matrix: Sequence[Sequence[int]]) -> Cycle:
         """The same cycle described in a larger cell (see `TightBinding.supercell`)."""
+        self._refuse_motion("supercell")
         return Cycle([model.supercell(matrix) for model in self.snapshots], tolerance=np.inf)
+
+    def _refuse_motion(self, what: str) -> None:
+        if self.motion is not None:
+            raise InvalidArgumentError(f"{what}: not there for Wannier functions whose motion is given")
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H(k, theta) and its derivatives as Fourier series (see `Crystal`)."""
-        if self.connections.any():
+        if self.connections.any() or self.motion is not None:
             factors = {name: self._factor(name) for name in self.directions}
             centres = self.shifts[len(self.shifts) // 2].real
-            return covariant_series(self.frequencies, self.amplitudes, self.connections, factors, centres, along)
+            return covariant_series(
+                self.frequencies, self.amplitudes, self.connections, factors, centres, along, self.motion
+            )
         stack = [self.amplitudes]
         for derivative in along:
             directions = directions_of(derivative)
@@ -244,11 +272,12 @@ class Cycle:
 
     @property
     def orbitals_move(self) -> bool:
-        """Whether the orbitals of a tight-binding model move along the cycle, with the charge on them."""
+        """Whether the basis moves along the cycle, with the charge on it, in a way that is known."""
+        if self.basis_turns:
+            return self.motion is not None
         top = len(self.shifts) // 2
         moving = np.delete(self.shifts, top, axis=0)
-        far = np.abs(moving).max(initial=0.0) > 1e-14 * np.abs(self.lattice.vectors).max()
-        return bool(far) and not self.basis_turns
+        return bool(np.abs(moving).max(initial=0.0) > 1e-14 * np.abs(self.lattice.vectors).max())
 
 
 def _check_kinship(snapshots: tuple[TightBinding, ...]) -> None:
@@ -279,19 +308,38 @@ def _check_kinship(snapshots: tuple[TightBinding, ...]) -> None:
             )
 
 
-def _stacked(snapshots: tuple[TightBinding, ...]) -> tuple[Complex, Complex, Complex, Integer]:
+def _checked_motion(
+    motion: Sequence[Mapping[Any, ArrayLike]], snapshots: tuple[TightBinding, ...]
+) -> list[dict[Translation, Complex]]:
+    """How Wannier functions move, with the partners at -R."""
+    if not isinstance(snapshots[0], WannierModel):
+        raise InvalidModelError("motion: only Wannier models have one beside their positions")
+    if len(motion) != len(snapshots):
+        raise InvalidModelError(f"motion: {len(motion)} of them, expected one for each of {len(snapshots)} snapshots")
+    size, d = snapshots[0].size, snapshots[0].lattice.dimension
+    return [with_partners(checked_hoppings(moves, d, size)) for moves in motion]
+
+
+def _stacked(
+    snapshots: tuple[TightBinding, ...], motion: Sequence[Mapping[Translation, Complex]] | None
+) -> tuple[Complex, Complex, Complex, Complex, Integer]:
     """On the union of all translations: hoppings (snapshots, R, N, N), places of the orbitals (snapshots, N, d).
 
-    Then the position matrix less the mean places, (snapshots, R, d, N, N).
+    Then the position matrix less the mean places, (snapshots, R, d, N, N), and the motion, (snapshots, R, N, N).
     """
-    translations = np.unique(np.concatenate([model.translations for model in snapshots]), axis=0)
+    moves = [{}] * len(snapshots) if motion is None else motion
+    extra = [np.array([*move], dtype=np.int64).reshape(len(move), -1) for move in moves if move]
+    translations = np.unique(np.concatenate([*(model.translations for model in snapshots), *extra]), axis=0)
     n, d = snapshots[0].size, snapshots[0].lattice.dimension
     hoppings = np.zeros((len(snapshots), len(translations), n, n), dtype=np.complex128)
     places = np.zeros((len(snapshots), len(translations), d, n, n), dtype=np.complex128)
     positions = np.array([model.positions for model in snapshots], dtype=np.complex128)
     index = {tuple(R): number for number, R in enumerate(translations.tolist())}
+    moving = np.zeros_like(hoppings)
     home, i = index[(0,) * d], np.arange(n)
-    for number, model in enumerate(snapshots):
+    for number, (model, move) in enumerate(zip(snapshots, moves, strict=True)):
+        for R, block in move.items():
+            moving[number, index[R]] = block
         own = [index[R] for R in model.hoppings]
         hoppings[number, own] = model.amplitudes
         if isinstance(model, WannierModel):
@@ -300,7 +348,7 @@ def _stacked(snapshots: tuple[TightBinding, ...]) -> tuple[Complex, Complex, Com
     # orbitals at rest leave rounding
     if np.abs(places).max() <= 1e-14 * np.abs(snapshots[0].lattice.vectors).max():
         places[:] = 0.0
-    return hoppings, positions, places, translations
+    return hoppings, positions, places, moving, translations
 
 
 def _harmonics(samples: Complex) -> tuple[Integer, Complex]:

@@ -131,10 +131,10 @@ def pumped_magnetization(
     parts = checked_groups(cycle, occupied, groups)
     names = components(cycle.lattice.dimension)
     form: dict[str, Any] = {}
-    if chern_simons and cycle.basis_turns:
+    if chern_simons and cycle.basis_turns and not cycle.orbitals_move:
         raise InvalidArgumentError(
-            "chern_simons: how Wannier functions move along a cycle is not known here yet, and the Chern-Simons part "
-            "depends on it; expected chern_simons=False, which leaves it out"
+            "chern_simons: it depends on how the Wannier functions move along the cycle; expected a Cycle that is told "
+            "(motion=), or chern_simons=False, which leaves it out"
         )
     if chern_simons:
         windings = unobstructed(cycle, parts, f"{TITLE}: the Chern-Simons part", REMEDY)
