@@ -113,8 +113,8 @@ def test_rotation():
     here, there = density(waving()), density(turned, place=turn @ PLACE)
     same(here, there, tolerance=1e-8, but=("dipole_density",))
     assert there.dipole_density.values == pytest.approx(here.dipole_density.values @ turn.T, abs=1e-9)
-    fields = current(waving(), electric_field=[0.3, 0.1], velocity=[0.2, -0.5])
-    others = current(turned, turn @ PLACE, electric_field=turn @ [0.3, 0.1], velocity=turn @ [0.2, -0.5])
+    fields = current(waving(), frequency=0.7, electric_field=[0.3, 0.1], velocity=[0.2, -0.5])
+    others = current(turned, turn @ PLACE, frequency=0.7, electric_field=turn @ [0.3, 0.1], velocity=turn @ [0.2, -0.5])
     assert others.total.values == pytest.approx(turn @ fields.total.values, abs=1e-9)
 
 

@@ -95,8 +95,8 @@ def local_current(
         Accuracy relative to the largest term of first order in the gradient (or to a thousandth of what such terms may
         be, where they cancel).
     frequency : float, optional
-        That of the cycle (hbar omega, in the energy unit); without it, and without other drives, results are in units
-        of omega.
+        That of the cycle (hbar omega, in the energy unit), 0 if it stands still; without it results are in units of
+        omega. Beside other drives it must be given.
     electric_field : array_like, shape (d,), optional
         e E, energy per length.
     velocity : array_like, shape (d,), optional

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,9 +37,6 @@ from adiabloch.responses.evaluation import (
     smooth_trials,
     unobstructed,
 )
-
-if TYPE_CHECKING:
-    pass
 
 Term = Callable[[LocalBands, str], Float]
 CANCELLING = 1e-3
@@ -74,7 +71,12 @@ class Drive:
         """Look at the user's arguments."""
         d = texture.lattice.dimension
         rates: dict[str, float] = {}
+        alone = electric_field is None and velocity is None
         if isinstance(texture.home, Cycle):
+            if frequency is None and not alone:
+                raise InvalidArgumentError(
+                    "frequency: expected that of the cycle beside electric_field or velocity; 0 if it stands still"
+                )
             rates[THETA] = 1.0 if frequency is None else float(checked(frequency, "frequency", ()))
         elif frequency is not None:
             raise InvalidArgumentError(f"frequency: {NOTHING_TURNS}")
@@ -90,7 +92,7 @@ class Drive:
             if d == 1:
                 raise InvalidArgumentError("magnetic_field: a one-dimensional crystal encloses no flux")
             B = checked(np.atleast_1d(np.asarray(magnetic_field)), "magnetic_field", (1 if d == 2 else 3,))
-        per_omega = frequency is None and electric_field is None and velocity is None and THETA in rates
+        per_omega = frequency is None and alone and THETA in rates
         return cls({name: rate for name, rate in rates.items() if rate}, B, per_omega)
 
     @property
