@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 metals textures verify test lint format types imports examples docs wheel check clean
+.PHONY: help figure1 metals textures hbn verify test lint format types imports examples docs wheel check clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -35,6 +35,10 @@ metals: $(VENV)/.user  ## responses of a strained Chern insulator and metal to e
 
 textures: $(VENV)/.user  ## local currents in crystals that change from place to place in figures/
 	$(BIN)/adiabloch textures --output $(FIGURES)
+
+hbn: $(VENV)/.user  ## Wannier functions of turning hBN anew: make hbn PSEUDO=folder (see examples/hbn; minutes)
+	@test -n "$(PSEUDO)" || { echo "say where the pseudopotentials are: make hbn PSEUDO=folder"; exit 2; }
+	$(BIN)/python examples/hbn/run_dft.py --pseudo '$(PSEUDO)' --output '$(FIGURES)/hbn'
 
 verify: $(VENV)/.user  ## compare the bulk with open samples of the paper's model
 	$(BIN)/adiabloch verify

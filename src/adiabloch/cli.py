@@ -180,6 +180,30 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="SEED_tb.dat or SEED_hr.dat of Wannier90 (also .gz), or a saved cycle.")],
+    occupied: Annotated[int | None, typer.Option(help="Number of occupied bands, for the gap.")] = None,
+    dimension: Annotated[int, typer.Option(help="2 for a slab in the xy plane, 1 for a wire along x.")] = 3,
+) -> None:
+    """Show what is in a file: cell, orbitals, gap, how hoppings decay, how Hermitian it is."""
+    from adiabloch.studies.inspection import inspect as look
+
+    found = look(file, occupied=occupied, dimension=dimension)
+    # the end of a long path is what tells files apart
+    facts = Table("quantity", Column("value", overflow="fold"), title=found.title)
+    orbitals = Table(*found.head)
+    decay = Table("distance", "largest |h|", "largest |r| off the centres")
+    for grid, rows in (
+        (facts, found.facts),
+        (orbitals, found.orbitals()),
+        (decay, [shell.cells() for shell in found.shells]),
+    ):
+        for row in rows:
+            grid.add_row(*row)
+        out.print(grid, highlight=False, markup=False)
+
+
 def _show(study: Any, draw: Callable[[Any], Figure], title: str, output: Path, fast: bool) -> None:
     """Compute a study, draw it, write it and print its table."""
     from adiabloch.io import save

@@ -28,6 +28,8 @@ ANGSTROM = 1e-10
 """m."""
 BOLTZMANN = 1.380649e-23
 """J/K (exact in the SI)."""
+BOHR = 0.529177210544
+"""Angstrom (CODATA 2022)."""
 ELECTRON_MASS = 9.1093837139e-31 * ELECTRONVOLT * ANGSTROM**2 / HBAR**2
 """m/hbar^2 in 1/(eV Angstrom^2) (CODATA 2022)."""
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 
 import adiabloch as ab
-from adiabloch.errors import InvalidModelError
+from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.models import WannierModel, aligned, riding
 
 seeds = st.integers(0, 10**6)
@@ -143,6 +143,18 @@ def test_alignment_of_order_cells_and_phases(seed):
     for one, other in zip(found.models, untouched.models, strict=True):
         assert one.positions == pytest.approx(other.positions, abs=1e-9)
     assert "now by up to" in str(found)
+
+
+def test_cycles_on_disk(tmp_path):
+    """The position matrix goes with the hoppings; the motion does not yet, and says so."""
+    snapshots, _ = rigid(as_wannier(moving_orbitals(1)[0]))
+    cycle = ab.Cycle(snapshots)
+    again = ab.io.load_cycle(ab.io.save_cycle(cycle, tmp_path / "cycle.nc"))
+    assert again.digest == cycle.digest
+    assert isinstance(again.snapshots[3], WannierModel)
+    with pytest.raises(InvalidArgumentError, match="motion"):
+        ab.io.save_cycle(ab.Cycle(snapshots, motion=[{}] * 8), tmp_path / "moving.nc")
+    assert not (tmp_path / "moving.nc").exists()
 
 
 def test_what_does_not_fit_is_refused():

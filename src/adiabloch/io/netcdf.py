@@ -11,7 +11,7 @@ import numpy as np
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError
 from adiabloch.files import whole
 from adiabloch.lattice import Lattice
-from adiabloch.models import Cycle, TightBinding
+from adiabloch.models import Cycle, TightBinding, WannierModel
 
 if TYPE_CHECKING:
     import xarray
@@ -74,17 +74,33 @@ def save_cycle(cycle: Cycle, path: str | os.PathLike[str]) -> Path:
     """
     import xarray
 
+    if cycle.motion is not None:
+        raise InvalidArgumentError(
+            "save_cycle: there is no room yet for the motion of Wannier functions; save the cycle without it and give "
+            "it again, Cycle(load_cycle(path).snapshots, motion=...)"
+        )
     translations = np.unique(np.concatenate([model.translations for model in cycle.snapshots]), axis=0)
-    zero = np.zeros((cycle.size, cycle.size), dtype=complex)
-    hoppings = np.array(
-        [[model.hoppings.get(tuple(map(int, R)), zero) for R in translations] for model in cycle.snapshots]
-    )
+    cells = [tuple(map(int, R)) for R in translations]
+    n, d = cycle.size, cycle.lattice.dimension
+    zero = np.zeros((n, n), dtype=complex)
+    hoppings = np.array([[model.hoppings.get(R, zero) for R in cells] for model in cycle.snapshots])
     variables = {
         "lattice_vectors": (("vector", "axis"), cycle.lattice.vectors),
         "translations": (("R", "axis"), translations),
         "positions": (("snapshot", "orbital", "axis"), np.array([model.positions for model in cycle.snapshots])),
         "hoppings": (("snapshot", "R", "orbital", "to", "part"), np.stack([hoppings.real, hoppings.imag], axis=-1)),
     }
+    if cycle.basis_turns:
+        nowhere = np.zeros((n, n, d), dtype=complex)
+        places = np.array(
+            [
+                [model.position_matrix.get(R, nowhere) for R in cells]
+                for model in cycle.snapshots
+                if isinstance(model, WannierModel)
+            ]
+        )
+        dims = ("snapshot", "R", "orbital", "to", "axis", "part")
+        variables["position_matrix"] = (dims, np.stack([places.real, places.imag], axis=-1))
     spin = cycle.snapshots[0].spin
     if spin is not None:
         variables["spin"] = (("direction", "orbital", "to", "part"), np.stack([spin.real, spin.imag], axis=-1))
@@ -110,11 +126,17 @@ def load_cycle(path: str | os.PathLike[str]) -> Cycle:
         hoppings = stored.hoppings.values[..., 0] + 1j * stored.hoppings.values[..., 1]
         spin = None if "spin" not in stored else stored.spin.values[..., 0] + 1j * stored.spin.values[..., 1]
         cells = [tuple(map(int, R)) for R in stored.translations.values]
-        snapshots = [
-            TightBinding(lattice, positions, dict(zip(cells, matrices, strict=True)), spin)
-            for positions, matrices in zip(stored.positions.values, hoppings, strict=True)
-        ]
-        return Cycle(snapshots)
+        blocks = [dict(zip(cells, matrices, strict=True)) for matrices in hoppings]
+        each = zip(stored.positions.values, blocks, strict=True)
+        if "position_matrix" not in stored:
+            return Cycle([TightBinding(lattice, positions, h, spin) for positions, h in each])
+        places = stored.position_matrix.values[..., 0] + 1j * stored.position_matrix.values[..., 1]
+        return Cycle(
+            [
+                WannierModel(lattice, positions, h, dict(zip(cells, r, strict=True)), spin)
+                for (positions, h), r in zip(each, places, strict=True)
+            ]
+        )
     except (AdiablochError, IndexError, ValueError, TypeError) as reason:
         raise FileFormatError(f"{path}: {reason}") from None
 

@@ -1,0 +1,136 @@
+"""Models of PythTB, version 1 or 2, as they are in memory; PythTB itself is not needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adiabloch.arrays import Float, checked
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.models import TightBinding
+from adiabloch.models.spin import SPIN
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """What a model of either version says of itself."""
+
+    vectors: Float
+    """All lattice vectors, (dim_r, dim_r)."""
+    orbitals: Float
+    """Reduced coordinates, (n, dim_r)."""
+    periodic: list[int]
+    spin_components: int
+    onsite: Any
+    hoppings: Sequence[tuple[Any, int, int, Sequence[int]]]
+
+
+def from_pythtb(model: Any) -> TightBinding:
+    """Take over a model of PythTB: a `tb_model` of version 1 or a `TBModel` of version 2.
+
+    Parameters
+    ----------
+    model : pythtb.tb_model or pythtb.TBModel
+        Periodic in one, two or three directions. Where it has further directions (dim_r > dim_k), the periodic vectors
+        must lie along x or in the xy plane (a single one may point anywhere and becomes x); the orbitals' coordinates
+        perpendicular to them are dropped.
+
+    Returns
+    -------
+    TightBinding
+        With spin operators if the model has explicit spin (nspin = 2); states in PythTB's order, spin up and down of
+        the first orbital first. A model that PythTB made from Wannier90 files is taken as PythTB takes it, without the
+        position matrix: read the `_tb.dat` file with `read_tb` to have it.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no such model, has no periodic direction, or has parameters without values.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> import pythtb  # doctest: +SKIP
+    >>> ab.io.from_pythtb(pythtb.models.haldane(0.2, 1.0, 0.1))  # doctest: +SKIP
+    TightBinding(2D, 2 orbitals, 7 translations)
+    """
+    stated = _version_one(model) if hasattr(model, "_orb") and hasattr(model, "_per") else _version_two(model)
+    dim_r = len(stated.vectors)
+    if not 1 <= len(stated.periodic) <= 3:
+        raise InvalidArgumentError(
+            f"from_pythtb: {len(stated.periodic)} periodic directions, expected 1, 2 or 3; for open samples there is "
+            "adiabloch.finite"
+        )
+    frame = _frame(stated.vectors[stated.periodic])
+    bonds = []
+    for number, (amplitude, i, j, R) in enumerate(stated.hoppings):
+        across = [int(x) for at, x in enumerate(R) if at not in stated.periodic]
+        if any(across):
+            raise InvalidArgumentError(
+                f"from_pythtb: hopping {number} leads to R = {tuple(R)}, expected no step along the open directions"
+            )
+        bonds.append((amplitude, i, j, [int(R[at]) for at in stated.periodic]))
+    spinful = stated.spin_components == 2
+    return TightBinding.from_bonds(
+        stated.vectors[stated.periodic] @ frame,
+        checked(stated.orbitals, "from_pythtb: orbitals", (None, dim_r)) @ stated.vectors @ frame,
+        stated.onsite,
+        bonds,
+        SPIN if spinful else None,
+    )
+
+
+def _version_one(model: Any) -> _Stated:
+    return _Stated(
+        np.asarray(model._lat, float),
+        np.asarray(model._orb, float),
+        [int(at) for at in model._per],
+        int(model._nspin),
+        model._site_energies,
+        # without periodic directions there is no R
+        [(amplitude, i, j, rest[0] if rest else ()) for amplitude, i, j, *rest in model._hoppings],
+    )
+
+
+def _version_two(model: Any) -> _Stated:
+    wanted = ("lat_vecs", "get_orb_vecs", "periodic_dirs", "nspin", "onsite", "hoppings")
+    missing = [name for name in wanted if not hasattr(model, name)]
+    if missing:
+        raise InvalidArgumentError(
+            f"from_pythtb: expected a model of PythTB 1 or 2, got {type(model).__name__} without {', '.join(missing)}"
+        )
+    parameters = getattr(model, "parameters", None)
+    if parameters:
+        raise InvalidArgumentError(
+            f"from_pythtb: the model has parameters without values, {parameters!r}; expected numbers: fix them first "
+            "with its with_parameters"
+        )
+    vectors = np.asarray(model.lat_vecs, float)
+    home = [0] * len(vectors)
+    return _Stated(
+        vectors,
+        np.asarray(model.get_orb_vecs(cartesian=False), float),
+        [int(at) for at in model.periodic_dirs],
+        int(model.nspin),
+        model.onsite,
+        [
+            (hop["amplitude"], hop["from_orbital"], hop["to_orbital"], hop.get("lattice_vector", home))
+            for hop in model.hoppings
+        ],
+    )
+
+
+def _frame(periodic: Float) -> Float:
+    """Axes in which the periodic vectors (d, dim_r) have d components, as columns (dim_r, d)."""
+    d, dim_r = periodic.shape
+    if np.abs(periodic[:, d:]).max(initial=0.0) <= 1e-10 * np.abs(periodic).max():
+        return np.eye(dim_r)[:, :d]
+    if d == 1:
+        return (periodic[0] / np.sqrt(periodic[0] @ periodic[0]))[:, None]
+    raise InvalidArgumentError(
+        f"from_pythtb: periodic vectors {periodic.tolist()}, expected them in the xy plane: what has components x and "
+        "y could not be told otherwise; turn the model first"
+    )

@@ -1,0 +1,114 @@
+"""Systems of WannierBerri as they are in memory; WannierBerri itself is not needed."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Complex, Integer
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.io.contents import HOPPING_DEFECT, POSITION_DEFECT, Contents, averaged
+from adiabloch.models import TightBinding
+
+OFF_SITE = 1e-6
+"""Relative size of spin matrices that may be neglected away from R = 0."""
+
+
+def from_wannierberri(system: Any, *, dimension: int | None = None, spin: bool | ArrayLike = True) -> TightBinding:
+    """Take over a System_R of WannierBerri, its position matrix and its spin if it has them.
+
+    Parameters
+    ----------
+    system : wannierberri.System_R
+        Hermitian up to what `read_tb` allows; h(R) is averaged with h(-R)^dagger, and the position matrix likewise.
+    dimension : int, optional
+        As for `read_tb`; by default the directions that the system calls periodic, if these are the first ones.
+    spin : bool or array_like of shape (3, n, n)
+        True takes the spin matrices if the system has them and they are on site (R = 0), as for models and projections
+        without localisation; what Wannier functions share with other cells has no place in a TightBinding. False
+        leaves them out; an array in units of hbar takes their place.
+
+    Returns
+    -------
+    WannierModel or TightBinding
+        The latter if the system has no position matrix ("AA").
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no such system, or its spin matrices reach beyond R = 0.
+    """
+    wanted = ("real_lattice", "num_wann", "wannier_centers_cart")
+    missing = [name for name in wanted if not hasattr(system, name)]
+    if missing or not (hasattr(system, "rvec") or hasattr(system, "iRvec")):
+        _refuse(f"expected a System_R of WannierBerri, got {type(system).__name__} without {missing or 'iRvec'}")
+    n, translations = int(system.num_wann), _translations(system)
+    hoppings = _matrices(system, "Ham", (len(translations), n, n))
+    if hoppings is None:
+        _refuse("the system has no Hamiltonian ('Ham'), expected one")
+    centres = np.asarray(system.wannier_centers_cart, float).reshape(n, 3)
+    positions = _matrices(system, "AA", (len(translations), n, n, 3))
+    # WannierBerri counts from the centres, unless told otherwise in versions before 1.0
+    if positions is not None and getattr(system, "use_wcc_phase", True):
+        positions = positions.copy()
+        positions[(translations == 0).all(axis=1)] += np.eye(n)[:, :, None] * centres
+    hoppings, h_defect = averaged(translations, hoppings[..., None], HOPPING_DEFECT, "Ham", _refuse_at)
+    defects = {"h": h_defect}
+    if positions is not None:
+        positions, defects["r"] = averaged(translations, positions, POSITION_DEFECT, "AA", _refuse_at)
+    vectors = np.asarray(system.real_lattice, float)
+    contents = Contents(vectors, centres, translations, hoppings, positions, defects, (), _refuse, _refuse)
+    operators = _spin(system, translations, n) if spin is True else None if spin is False else spin
+    return contents.model(_dimension(system) if dimension is None else dimension, operators)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise InvalidArgumentError(f"from_wannierberri: {message}")
+
+
+def _translations(system: Any) -> Integer:
+    given = system.rvec.iRvec if hasattr(system, "rvec") else system.iRvec
+    translations = np.asarray(given)
+    if translations.ndim != 2 or translations.shape[1] != 3 or (translations != np.rint(translations)).any():
+        _refuse(f"iRvec of shape {translations.shape}, expected integers of shape (R, 3)")
+    if not (translations == 0).all(axis=1).any():
+        _refuse("iRvec lacks R = (0, 0, 0), expected it")
+    return translations.astype(np.int64)
+
+
+def _matrices(system: Any, name: str, shape: tuple[int, ...]) -> Complex | None:
+    if not system.has_R_mat(name):
+        return None
+    matrices = np.asarray(system.get_R_mat(name), dtype=np.complex128)
+    if matrices.shape != shape or not np.isfinite(matrices).all():
+        _refuse(f"{name!r} of shape {matrices.shape}, expected finite numbers of shape {shape}")
+    return matrices
+
+
+def _refuse_at(message: str, number: int) -> NoReturn:
+    _refuse(message)
+
+
+def _dimension(system: Any) -> int:
+    periodic = [bool(x) for x in getattr(system, "periodic", (True, True, True))]
+    d = sum(periodic)
+    if d == 0 or not all(periodic[:d]):
+        _refuse(f"periodic = {periodic}, expected the first directions, or dimension = 1, 2 or 3")
+    return d
+
+
+def _spin(system: Any, translations: Integer, n: int) -> Complex | None:
+    """Spin operators (3, n, n) in units of hbar; WannierBerri has Pauli matrices, (R, n, n, 3)."""
+    matrices = _matrices(system, "SS", (len(translations), n, n, 3))
+    if matrices is None:
+        return None
+    home = (translations == 0).all(axis=1)
+    beyond, largest = (float(np.abs(part).max(initial=0.0)) for part in (matrices[~home], matrices))
+    if beyond > OFF_SITE * largest:
+        _refuse(
+            f"spin matrices ('SS') up to {beyond:.1e} lead to other cells, expected them on site (R = 0) as a "
+            "TightBinding has them; spin = False leaves them out, spin = an array takes their place"
+        )
+    return 0.5 * np.moveaxis(matrices[home][0], 2, 0)

@@ -1,0 +1,227 @@
+"""What is in a file of Wannier functions or in a saved cycle, before anything is computed with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.gaps import gap_at, place
+from adiabloch.io import load_cycle
+from adiabloch.io.contents import Contents
+from adiabloch.io.seeds import beside, read_spreads
+from adiabloch.io.wannier90 import hr_contents, tb_contents
+from adiabloch.lattice import AXES
+from adiabloch.linalg import eigh_batch
+from adiabloch.models import Cycle, TightBinding, WannierModel
+from adiabloch.models.crystal import Crystal
+
+POINTS = 4000
+"""Points of the mesh on which band edges are looked for before they are followed downhill."""
+STARTS, STEPS = 4, 200
+"""Points of the mesh that are followed, and how far at most: two dozen halvings and the walks between them."""
+SHELLS = 8
+"""Rows in the table of how hoppings decay."""
+MEASURE = {1: "length", 2: "area", 3: "volume"}
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Pairs of orbitals at about the same distance."""
+
+    nearest: float
+    farthest: float
+    hopping: float
+    """Largest |h_ij(R)| among them."""
+    position: float | None
+    """Largest |r_ij(R)| among them, centres aside; None without a position matrix."""
+
+    def cells(self) -> tuple[str, ...]:
+        """The line as text."""
+        position = "" if self.position is None else f"{self.position:.2e}"
+        return f"{self.nearest:.3f} - {self.farthest:.3f}", f"{self.hopping:.2e}", position
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What was found."""
+
+    title: str
+    crystal: TightBinding | Cycle
+    facts: list[tuple[str, str]]
+    """Quantity and value as text."""
+    centres: Float
+    """Of the orbitals, (n, d); for a cycle, those of its first snapshot."""
+    spreads: Float | None
+    """Of the Wannier functions, in square Angstrom, if a `.wout` file beside says so."""
+    shells: list[Shell]
+    """From the nearest to the farthest."""
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """Columns of the table of orbitals."""
+        return "orbital", *AXES[: self.centres.shape[1]], "spread"
+
+    def orbitals(self) -> list[tuple[str, ...]]:
+        """Number, centre and spread of each orbital as text."""
+        spreads = [""] * len(self.centres) if self.spreads is None else [f"{x:.4f}" for x in self.spreads]
+        return [
+            (str(number), *(f"{x:.5f}" for x in centre), spread)
+            for number, (centre, spread) in enumerate(zip(self.centres, spreads, strict=True))
+        ]
+
+
+def inspect(path: str | os.PathLike[str], *, occupied: int | None = None, dimension: int = 3) -> Inspection:
+    """Look into a `_tb.dat` or `_hr.dat` file, or a cycle written by `io.save_cycle`.
+
+    Parameters
+    ----------
+    path : path-like
+        A name in _hr.dat, .nc or else taken for a `_tb.dat` file; the text files may be compressed (.gz).
+    occupied : int, optional
+        Number of occupied bands, to find the gap above them.
+    dimension : int
+        Of the crystal in a file of Wannier90, which is always in three.
+
+    Returns
+    -------
+    Inspection
+    """
+    if dimension not in (1, 2, 3):
+        raise InvalidArgumentError(f"dimension: {dimension!r}, expected 1, 2 or 3")
+    name = Path(path).name.removesuffix(".gz")
+    if name.endswith(".nc"):
+        crystal: TightBinding | Cycle = load_cycle(path)
+        spreads, stated = None, [("hoppings and cell", str(path))]
+    else:
+        contents = hr_contents(path) if name.endswith("_hr.dat") else tb_contents(path)
+        crystal = contents.model(dimension)
+        spreads, stated = _spreads(path, crystal.size), _from_files(contents)
+    snapshots = list(crystal.snapshots) if isinstance(crystal, Cycle) else [crystal]
+    facts = [*stated, *_cell(crystal), *_size(crystal, snapshots), *_bands(crystal, occupied)]
+    return Inspection(str(crystal), crystal, facts, snapshots[0].positions, spreads, _shells(snapshots))
+
+
+def _from_files(contents: Contents) -> list[tuple[str, str]]:
+    """Where it came from, and how Hermitian it was there."""
+    facts = [("read from", ", ".join(str(path) for path in contents.sources))]
+    facts += [
+        (f"Hermiticity defect of {name}", f"{defect:.1e} of the largest {name}")
+        for name, defect in contents.defects.items()
+    ]
+    return facts
+
+
+def _spreads(path: str | os.PathLike[str], size: int) -> Float | None:
+    found = [beside(path, ending, ".wout") for ending in ("_tb.dat", "_hr.dat")]
+    return next((read_spreads(file, size) for file in found if file is not None), None)
+
+
+def _cell(crystal: Crystal) -> list[tuple[str, str]]:
+    lattice = crystal.lattice
+    rows = "\n".join("  ".join(f"{x:10.6f}" for x in vector) for vector in lattice.vectors)
+    return [("cell", rows), (MEASURE[lattice.dimension], f"{lattice.measure:.6g}")]
+
+
+def _size(crystal: Crystal, snapshots: Sequence[TightBinding]) -> list[tuple[str, str]]:
+    facts = [("orbitals", str(crystal.size)), ("lattice vectors R", str(len(snapshots[0].translations)))]
+    if isinstance(crystal, Cycle):
+        facts += [("snapshots", str(len(snapshots))), ("last harmonic of theta", f"{crystal.tail:.1e}")]
+    models = [model for model in snapshots if isinstance(model, WannierModel)]
+    for where, wanted in (("at R = 0", True), ("at other R", False)) if models else ():
+        largest = max(
+            float(np.abs(model.connections[(model.translations == 0).all(axis=1) == wanted]).max(initial=0.0))
+            for model in models
+        )
+        facts.append((f"position matrix off the centres, {where}", f"up to {largest:.4g}"))
+    spin = snapshots[0].spin
+    return [*facts, ("spin operators", "none" if spin is None else "yes")]
+
+
+def _bands(crystal: Crystal, occupied: int | None) -> list[tuple[str, str]]:
+    """Bandwidth, and the gap above the occupied bands."""
+    if occupied is not None and not 1 <= occupied < crystal.size:
+        raise InvalidArgumentError(f"occupied: {occupied}, expected 1 <= occupied <= {crystal.size - 1}")
+    D = len(crystal.directions)
+    n = max(4, int(POINTS ** (1 / D) + 1e-9))
+    mesh = np.stack(np.meshgrid(*[np.arange(n) / n] * D, indexing="ij"), axis=-1).reshape(-1, D)
+    series = crystal.matrices()
+
+    def energies(points: Float) -> Float:
+        return eigh_batch(series.at(points)[:, 0])[0]
+
+    levels = energies(mesh)
+    bottom, top = float(levels.min()), float(levels.max())
+    facts = [("energies", f"{bottom:.5g} to {top:.5g} (bandwidth {top - bottom:.5g}) on a mesh of {n} an axis")]
+    if occupied is None:
+        return facts
+
+    def valence(points: Float) -> Float:
+        return -energies(points)[:, occupied - 1]
+
+    def conduction(points: Float) -> Float:
+        return energies(points)[:, occupied]
+
+    reach = 0.5 / n
+    direct, at = _lowest(gap_at(crystal, occupied), levels[:, occupied] - levels[:, occupied - 1], mesh, reach)
+    highest, below = _lowest(valence, -levels[:, occupied - 1], mesh, reach)
+    lowest, above = _lowest(conduction, levels[:, occupied], mesh, reach)
+    indirect = lowest + highest
+    overlap = "" if indirect > 0 else ": the bands overlap, a metal"
+    return [
+        *facts,
+        (f"direct gap above {occupied} bands", f"{direct:.6g} at {place(crystal, at)}"),
+        (
+            "indirect gap",
+            f"{indirect:.6g}{overlap}\nfrom {-highest:.6g} at {place(crystal, below)}\n"
+            f"to {lowest:.6g} at {place(crystal, above)}",
+        ),
+    ]
+
+
+def _lowest(values_at: Callable[[Float], Float], values: Float, mesh: Float, reach: float) -> tuple[float, Float]:
+    """Smallest value and its place: downhill from the lowest points of the mesh, of either sign (unlike gaps)."""
+    best = mesh[np.argsort(values, kind="stable")[:STARTS]].copy()
+    smallest, size = np.sort(values)[: len(best)], np.full(len(best), reach)
+    offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * mesh.shape[1], indexing="ij"), -1).reshape(-1, mesh.shape[1])
+    each = np.arange(len(best))
+    for _ in range(STEPS):
+        points = best[:, None] + size[:, None, None] * offsets
+        found = values_at(points.reshape(-1, mesh.shape[1])).reshape(len(best), -1)
+        lowest = found.argmin(axis=1)
+        better = found[each, lowest] < smallest
+        smallest[better], best[better] = found[each, lowest][better], points[each, lowest][better]
+        size[~better] *= 0.5
+        if size.max() < 1e-8:
+            break
+    winner = int(smallest.argmin())
+    return float(smallest[winner]), best[winner] % 1.0
+
+
+def _shells(snapshots: Sequence[TightBinding]) -> list[Shell]:
+    """Largest hopping by distance, in shells of equal width; distances without any hopping are left out."""
+    distances, hoppings, positions = [], [], []
+    for model in snapshots:
+        distances.append(np.sqrt((model.bonds**2).sum(axis=-1)).ravel())
+        hoppings.append(np.abs(model.amplitudes).ravel())
+        if isinstance(model, WannierModel):
+            positions.append(np.abs(model.connections).max(axis=1).ravel())
+    distance, hopping = np.concatenate(distances), np.concatenate(hoppings)
+    position = np.concatenate(positions) if positions else None
+    used = (hopping > 0) if position is None else (hopping > 0) | (position > 0)
+    farthest = float(distance[used].max(initial=0.0))
+    shell = np.minimum((distance / max(farthest, 1e-300) * SHELLS).astype(int), SHELLS - 1)
+    found = []
+    for number in range(SHELLS):
+        here = used & (shell == number)
+        if here.any():
+            largest = None if position is None else float(position[here].max())
+            found.append(
+                Shell(float(distance[here].min()), float(distance[here].max()), float(hopping[here].max()), largest)
+            )
+    return found

@@ -1,0 +1,137 @@
+"""`adiabloch inspect`: what it says is what is in the file."""
+
+import re
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import adiabloch as ab
+from adiabloch.cli import app
+from adiabloch.errors import FileFormatError, InvalidArgumentError
+from adiabloch.io import write_tb
+from adiabloch.models import WannierModel
+from adiabloch.studies.inspection import inspect
+from random_models import general
+
+
+@pytest.fixture
+def slab(tmp_path):
+    """A gap known by hand: sqrt(delta^2 + |f|^2) at the corners of the zone."""
+    model = ab.models.gapped_honeycomb(delta=0.4, t1=0.0)
+    return model, write_tb(model, tmp_path / "slab_tb.dat.gz")
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, ["inspect", *map(str, arguments)], env={"COLUMNS": "200"})
+
+
+def test_a_file_with_a_gap(slab):
+    model, path = slab
+    found = inspect(path, occupied=1, dimension=2)
+    facts = dict(found.facts)
+    gap = re.match(r"(\S+) at k = \((\S+), (\S+)\)", facts["direct gap above 1 bands"])
+    energies = model.energies(model.lattice.cartesian([[1 / 3, 2 / 3], [2 / 3, 1 / 3], [1 / 3, 1 / 3]]))
+    assert float(gap[1]) == pytest.approx(np.diff(energies).min(), rel=1e-5)
+    there = model.energies(model.lattice.cartesian([float(gap[2]), float(gap[3])]))
+    assert float(np.diff(there)[0]) == pytest.approx(float(gap[1]), rel=1e-4)
+    assert float(facts["indirect gap"].split()[0]) == pytest.approx(float(gap[1]), rel=1e-5)
+    assert facts["area"] == f"{model.lattice.measure:.6g}"
+    assert facts["orbitals"] == "2"
+    assert facts["Hermiticity defect of h"].startswith("0.0e+00")
+    np.testing.assert_allclose(found.centres, model.positions, atol=1e-12)
+    nearest, farthest = found.shells[0], found.shells[-1]
+    assert nearest.hopping == pytest.approx(np.abs(model.hoppings[0, 0].diagonal()).max())
+    assert farthest.hopping == pytest.approx(1.0)
+    done = invoke(path, "--occupied", 1, "--dimension", 2)
+    assert done.exit_code == 0, done.output
+    for text in ("WannierModel(2D, 2 orbitals", "direct gap above 1 bands", gap[1], "largest |h|", "0.00000"):
+        assert text in done.output
+
+
+def test_hermiticity_and_positions_as_they_are(tmp_path):
+    rng = np.random.default_rng(4)
+    h = rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2))
+    far = np.zeros((2, 2, 2), complex)
+    far[0, 1] = [0.0, 0.25]
+    places = {(0, 0): np.eye(2)[:, :, None] * [[0.1, 0.0], [0.6, 0.7]], (1, 0): far}
+    model = WannierModel(np.eye(2), None, {(0, 0): np.diag([1.0, 20.0]), (1, 0): h}, places)
+    path = write_tb(model, tmp_path / "two_tb.dat")
+    lines = path.read_text().splitlines()
+    at = next(number for number, line in enumerate(lines) if line.split() == ["-1", "0", "0"]) + 1
+    i, j, real, imaginary = lines[at].split()
+    lines[at] = f"{i} {j} {float(real) + 1e-4:.12f} {imaginary}"
+    path.write_text("\n".join(lines) + "\n")
+    facts = dict(inspect(path, dimension=2).facts)
+    assert facts["Hermiticity defect of h"].startswith("5.0e-06")
+    assert facts["position matrix off the centres, at R = 0"] == "up to 0"
+    assert facts["position matrix off the centres, at other R"] == "up to 0.25"
+    assert "direct gap" not in " ".join(facts)
+
+
+def test_bands_that_overlap(tmp_path):
+    model = ab.TightBinding([[1.0]], [[0.0], [0.0]], {(0,): np.diag([0.0, 1.0]), (1,): np.diag([1.0, 1.0])})
+    found = dict(inspect(write_tb(model, tmp_path / "metal_tb.dat"), occupied=1, dimension=1).facts)
+    # E = 2 cos k and 1 + 2 cos k
+    assert found["indirect gap"].startswith("-3: the bands overlap, a metal\nfrom 2 at")
+    assert found["direct gap above 1 bands"].startswith("1 at")
+
+
+def test_hoppings_with_files_beside(tmp_path):
+    (tmp_path / "chain_hr.dat").write_text("by hand\n1\n3\n1 1 1\n-1 0 0 1 1 1 0\n0 0 0 1 1 0 0\n1 0 0 1 1 1 0\n")
+    (tmp_path / "chain_centres.xyz").write_text("1\nby hand\nX 0.5 0 0\n")
+    (tmp_path / "chain.win").write_text("begin unit_cell_cart\n2 0 0\n0 9 0\n0 0 9\nend unit_cell_cart\n")
+    (tmp_path / "chain.wout").write_text(
+        " Final State\n  WF centre and spread    1  (  0.500000,  0.000000,  0.000000 )     1.25000000\n"
+    )
+    done = invoke(tmp_path / "chain_hr.dat", "--dimension", 1)
+    assert done.exit_code == 0, done.output
+    # long paths are broken
+    printed = re.sub(r"[\s│]", "", done.output)
+    for text in ("TightBinding(1D,1orbitals", "chain_centres.xyz", "chain.win", "1.2500", "bandwidth4"):
+        assert text in printed
+    found = inspect(tmp_path / "chain_hr.dat", dimension=1)
+    assert found.spreads.tolist() == [1.25]
+    assert [(s.nearest, s.farthest, s.hopping, s.position) for s in found.shells] == [(2.0, 2.0, 1.0, None)]
+
+
+def test_cycles(tmp_path):
+    driven = general(np.random.default_rng(1), 3, 1, harmonics=2, moving=True)
+    path = ab.io.save_cycle(driven.cycle, tmp_path / "cycle.nc")
+    facts = dict(inspect(path, occupied=1).facts)
+    gap = re.match(r"(\S+) at k = .*theta = \S+", facts["direct gap above 1 bands"])
+    assert float(gap[1]) > driven.gap
+    assert facts["snapshots"] == str(len(driven.cycle.snapshots))
+    assert invoke(path).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("nothing_tb.dat", [], "cannot be read"),
+        ("nothing_hr.dat.gz", [], "cannot be read"),
+        ("nothing.nc", [], "no such file"),
+        ("text_tb.dat", [], "line 2: .*expected a lattice vector"),
+        ("slab_tb.dat.gz", ["--occupied", "2"], "expected 1 <= occupied <= 1"),
+        ("slab_tb.dat.gz", ["--dimension", "4"], "dimension: 4"),
+    ],
+)
+def test_bad_files_are_one_line_and_status_two(tmp_path, slab, name, arguments, said):
+    (tmp_path / "text_tb.dat").write_text("a text\nof lines\n")
+    done = CliRunner().invoke(app, ["inspect", str(tmp_path / name), *arguments])
+    assert done.exit_code == 2
+    assert re.search(said, done.stderr)
+    assert done.stderr.startswith("adiabloch: ")
+    assert done.stderr.count("\n") == 1
+    with pytest.raises((FileFormatError, InvalidArgumentError)):
+        inspect(
+            tmp_path / name,
+            occupied=2 if "--occupied" in arguments else None,
+            dimension=4 if "--dimension" in arguments else 2,
+        )
+
+
+def test_first_principles(shared):
+    done = invoke(shared / "GaAs_tb.dat", "--occupied", 8)
+    assert done.exit_code == 0, done.output
+    assert "WannierModel(3D, 16 orbitals, 19 translations)" in done.output
