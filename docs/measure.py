@@ -9,7 +9,7 @@ import numpy as np
 
 import adiabloch as ab
 from adiabloch.plotting.style import BLUE, GREY, RED, look
-from adiabloch.studies import figure1, metals, rashba
+from adiabloch.studies import figure1, metals, rashba, textures
 from adiabloch.studies.tables import markdown
 
 HERE = Path(__file__).parent
@@ -199,6 +199,16 @@ def metal() -> None:
     draw(numbers).savefig(HERE / "_static" / "metals.png", dpi=200)
 
 
+def textured() -> None:
+    """Figure and table of `adiabloch textures`."""
+    from adiabloch.plotting.textures import draw
+
+    numbers = textures.compute()
+    rows = [row.cells() for row in textures.table(numbers)]
+    (HERE / "_static" / "textures_table.md").write_text(markdown(textures.HEAD, rows), encoding="utf-8")
+    draw(numbers).savefig(HERE / "_static" / "textures.png", dpi=200)
+
+
 def picture() -> None:
     """The paper's figure, as README and the first page show it."""
     from adiabloch.plotting.figure1 import draw
@@ -282,6 +292,7 @@ def main() -> None:
     gauge_convergence()
     metal()
     print(mott())
+    textured()
     (HERE / "_static" / "textures_accuracy.md").write_text(against_supercells(), encoding="utf-8")
     (HERE / "_static" / "fermi_table.md").write_text(against_fermi_level(), encoding="utf-8")
     text = (

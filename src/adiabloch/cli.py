@@ -258,8 +258,9 @@ def _markdown(rows: list[Row]) -> str:
 
 def _save_figure(figure: Figure, path: Path) -> Path:
     from adiabloch.files import whole
+    from adiabloch.plotting.style import look
 
-    with whole(path) as name:
+    with whole(path) as name, look():
         figure.savefig(name)
     return path
 
