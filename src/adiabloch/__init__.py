@@ -10,7 +10,7 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from adiabloch import errors, geometry, io, models, units
+from adiabloch import errors, geometry, models, units
 from adiabloch.errors import AdiablochError
 from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
@@ -46,7 +46,7 @@ from adiabloch.responses.results import in_si
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:
-    from adiabloch import finite
+    from adiabloch import finite, io
 
 __all__ = [
     "AdiablochError",
@@ -98,7 +98,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Open samples, when they are asked for: not everybody wants to wait for them."""
-    if name == "finite":
-        return importlib.import_module("adiabloch.finite")
+    """Open samples and files, when they are asked for: not everybody wants to wait for them."""
+    if name in ("finite", "io"):
+        return importlib.import_module(f"adiabloch.{name}")
     raise AttributeError(f"module 'adiabloch' has no attribute {name!r}")
