@@ -160,6 +160,18 @@ def test_the_split_needs_a_smooth_gauge(texture):
         ab.local_current(texture, 1, [1.0, 0.0], 0.0, split=True, trials=[0])
 
 
+def test_the_split_where_nothing_goes_on(texture):
+    """What is there in equilibrium stays, what is induced vanishes."""
+    for found in (
+        ab.local_current(ab.Texture(still), 1, [1.0, 0.0], split=True),
+        ab.local_current(texture, 1, [1.0, 0.0], 0.3, frequency=0.0, split=True),
+    ):
+        for name in ("M_induced", "M_chern_simons", "total"):
+            assert not np.abs(found[name]).max() > 1e-15
+        assert np.abs(found.P_shift).max() > 1e-6
+    assert abs(float(ab.local_current(ab.Texture(still), 1, split=True).M_equilibrium)) > 1e-4
+
+
 def test_a_limit_that_is_too_low(texture):
     with pytest.raises(ToleranceNotReachedError, match="limit"):
         ab.local_current(texture, 1, [1.0, 0.0], 0.0, 1e-12, limit=200)

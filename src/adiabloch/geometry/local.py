@@ -74,11 +74,11 @@ class LocalBands:
         return np.zeros(len(self.frame.energies))
 
     def filled(self, blocks: Blocks, form: Jet) -> Jet:
-        """F times a form."""
+        """Fill a form: f(E) times it."""
         return form if self.level is None else self.level.filled(blocks.energy).times(form)
 
     def surface(self, blocks: Blocks, form: Jet) -> Jet:
-        """F' times a form; only at a temperature."""
+        """Take a form at the Fermi surface: f'(E) times it; only at a temperature."""
         assert self.level is not None
         return self.level.slope(blocks.energy).times(form)
 
@@ -87,7 +87,7 @@ class LocalBands:
 
 
 def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
-    """F m + g Omega along two directions: along two of k the equilibrium magnetization, Eq. (7)."""
+    """Integrand f m + g Omega along two directions: along two of k the equilibrium magnetization, Eq. (7)."""
     form = equilibrium_form(blocks, a, b)
     if bands.level is None:
         return form
@@ -98,7 +98,7 @@ def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
 
 
 def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
-    """F d_B a^t along two directions of k, Eq. (8), the curl of the metric integrated by parts."""
+    """Integrand f d_B a^t along two directions of k, Eq. (8), the curl of the metric integrated by parts."""
     form = bands.filled(blocks, induced_moment(blocks, TIME, a, b))
     if bands.level is None:
         return form
@@ -108,7 +108,7 @@ def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
 
 
 def shift_integral(bands: LocalBands, blocks: Blocks, drive: str, pairs: Pairs) -> Jet:
-    """F a^drive, Eqs. (2), (3), the divergence of the metric integrated by parts."""
+    """Integrand f a^drive, Eqs. (2), (3), the divergence of the metric integrated by parts."""
     form = bands.filled(blocks, positional_shift(blocks, drive, gradient_matrix(blocks, pairs)))
     if bands.level is None:
         return form

@@ -12,7 +12,7 @@ from adiabloch.arrays import Float
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gaps import axes_of
-from adiabloch.integration.insulator import phases_as_outputs
+from adiabloch.integration.insulator import phases_as_outputs, points_a_call
 from adiabloch.integration.sample import Sample
 from adiabloch.models.crystal import Crystal, Derivative, Matrices
 
@@ -52,8 +52,7 @@ class ThermalBands:
     @property
     def batch(self) -> int:
         """Points a call."""
-        points = 2**21 // (16 * self.crystal.size**2 * (3 + len(self.along)))
-        return max(min(points, 8192) // (1 if self.theta is None else len(self.theta)), 16)
+        return points_a_call(self.crystal.size, len(self.along), self.theta)
 
     @cached_property
     def _matrices(self) -> Matrices:

@@ -14,7 +14,6 @@ from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.crystal import Derivative, directions_of, positions_of
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.hoppings import fingerprint
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
 
@@ -168,11 +167,6 @@ class Place:
     def size(self) -> int:
         """Number of orbitals in the cell."""
         return len(self.positions)
-
-    @property
-    def digest(self) -> str:
-        """Short fingerprint of the crystal at this place, without its surroundings."""
-        return fingerprint(self.lattice.vectors, self.frequencies, self.gradients[()])
 
     @property
     def axes(self) -> tuple[str, ...]:

@@ -307,7 +307,9 @@ def _split_forms(
 ) -> Float:
     """What the smooth gauge adds to the moments: Chern-Simons forms, and the connection itself."""
     (gauge,) = gauges
-    going_on = np.sum([rate * gauge.connection(x) for x, rate in rates.items()], axis=0)
+    going_on = np.zeros_like(gauge.connection(k[0]))
+    for x, rate in rates.items():
+        going_on = going_on + rate * gauge.connection(x)
     gauge = replace(gauge, connections={**gauge.connections, TIME: going_on})
     forms = local.gauge_moments(gauge, k, axes)
     before = len(k) * (terms + 1)

@@ -15,6 +15,7 @@ import numpy as np
 
 from adiabloch import finite
 from adiabloch.arrays import Float
+from adiabloch.finite.sampling import circle
 from adiabloch.models import Cycle, Texture, gapped_honeycomb, rotating_bonds
 from adiabloch.responses.local import local_current
 from adiabloch.responses.pumped_magnetization import pumped_magnetization
@@ -115,7 +116,7 @@ def _disk(count: int) -> xarray.Dataset:
     """
     import xarray
 
-    texture, half, theta = Texture(disk), np.linspace(0.0, REACH, count), _circle(MEANS)
+    texture, half, theta = Texture(disk), np.linspace(0.0, REACH, count), circle(MEANS)
     quadrant = local_current(texture, 1, {"x": half, "y": half}, theta, 1e-3, split=True)
     quadrant = quadrant.mean("theta", keep_attrs=True)
     angle = np.radians(TURN)
@@ -162,7 +163,7 @@ def _wave(places: int, phases: int, tolerance: float) -> xarray.Dataset:
     import xarray
 
     # between the crests, where there is a gradient for the tolerance to refer to
-    b, s, theta = _along(), _circle(places) + np.pi / places, _circle(phases)
+    b, s, theta = _along(), circle(places) + np.pi / places, circle(phases)
     texture = Texture(lambda place: wave(float(b @ place) / CELLS))
     found = local_current(texture, 1, np.outer(s, b) * CELLS / (b @ b), theta, tolerance, split=True)
     found = found.drop_vars(["x", "y"]).rename(point="s").assign_coords(s=s)
@@ -285,10 +286,6 @@ def _wave_rows(numbers: xarray.Dataset) -> list[Row]:
 def _along() -> Float:
     """The reciprocal vector along which the wave goes."""
     return wave(0.0).lattice.reciprocal[0]
-
-
-def _circle(count: int) -> Float:
-    return np.asarray(2 * np.pi * np.arange(count) / count)
 
 
 def _projected(vectors: xarray.DataArray) -> xarray.DataArray:
