@@ -1,4 +1,4 @@
-"""Reference numbers from WannierBerri: anomalous Hall effect and orbital magnetization of two crystals.
+"""Reference numbers from WannierBerri: bands, curvature, anomalous Hall effect and orbital magnetization of crystals.
 
     pip install wannierberri==26.10 numba
     python benchmarks/wannierberri.py ../shared/data
@@ -21,6 +21,10 @@ smearing. Units: eV and Angstrom (or those of the model), hbar = 1, [dk] = d^dk/
 At kT = 0 they come from WannierBerri's own Fermi-sea integrals, at kT > 0 from the energies, curvatures and moments
 that it tabulates band by band. `hall` knows the position matrix; `moment` is made of internal terms only, that is of H
 and the centres of the Wannier functions.
+
+`points` is a small mesh that misses the points of symmetry: the energies of all bands at each k, and the curvature of
+all bands below a Fermi energy, Omega = curl A with A = i <u|d_k u>, internal and external terms together, as vectors
+(x, y, z) = (yz, zx, xy) in squared Angstrom.
 """
 
 from __future__ import annotations
@@ -46,6 +50,8 @@ sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(
 
 TARGET = Path(__file__).parents[1] / "tests" / "references" / "wannierberri.json"
 INTERNAL = {"external_terms": False}
+SIDE, OFFSET = 4, (0.37, 0.23, 0.11)
+"""Points k = (i + offset)/side in reduced coordinates: none is its own mirror image, nor that of another."""
 
 
 def write_tb(path: Path, vectors: Any, hoppings: dict[tuple[int, ...], Any], positions: dict[Any, Any]) -> None:
@@ -205,6 +211,43 @@ def computed(tb: Path, mesh: list[int], fermi: Any, temperatures: list[float]) -
     }, seconds
 
 
+def tabulated(tb: Path, fermi: float) -> dict[str, Any]:
+    """Energies of all bands at each point of a small mesh, and the curvature of those below the Fermi energy."""
+    import wannierberri
+    from wannierberri.calculators import tabulate
+
+    system = wannierberri.System_R.from_tb_dat(str(tb), berry=True, silent=True)
+    k = (np.stack(np.meshgrid(*[np.arange(SIDE)] * 3, indexing="ij"), axis=-1).reshape(-1, 3) + OFFSET) / SIDE
+    band: dict[str, Any] = {"degen_thresh": -1}
+    result = wannierberri.run(
+        system,
+        wannierberri.Path(system, k_list=k),
+        {
+            "bands": tabulate.TabulatorAll(
+                {"Energy": tabulate.Energy(**band), "curvature": tabulate.BerryCurvature(**band)}, mode="path"
+            )
+        },
+        use_irred_kpt=False,
+        symmetrize=False,
+        parallel=False,
+        fout_name=str(tb.with_suffix("")),
+    )
+    table = result.results["bands"]
+    assert np.abs(table.kpoints - k).max() < 1e-12
+    E, curvature = (np.asarray(table.results[name].data) for name in ("Energy", "curvature"))
+    distance = float(np.abs(E - fermi).min())
+    assert distance > 1e-3, f"a level {distance:.1e} from the Fermi energy"
+    total = np.einsum("kn,knc->kc", (fermi > E).astype(float), curvature)
+    return {
+        "mesh": [SIDE] * 3,
+        "offset": list(OFFSET),
+        "fermi_energy": fermi,
+        # the rounding of these is far below what they are for
+        "energies": [" ".join(f"{x:.8f}" for x in row) for row in E],
+        "curvature": [" ".join(f"{x:.9g}" for x in row) for row in total],
+    }
+
+
 def complex_pairs(matrix: Any) -> Any:
     """Real and imaginary parts as nested lists."""
     return np.stack([np.real(matrix), np.imag(matrix)], axis=-1).tolist()
@@ -247,9 +290,11 @@ def main() -> None:
         for R, matrix in added(16).items():
             h[R] = h[R] + matrix
         write_tb(tb, lattice, h, r)
+        gaas_points = tabulated(tb, 5.27)
         gaas_result, timing["GaAs"] = computed(tb, [6, 6, 6], np.linspace(-0.49, 11.03, 7), [0.05, 0.3])
 
         write_tb(tb, *read_tb(options.data / "Fe_tb.dat.gz"))
+        iron_points = tabulated(tb, 17.545)
         iron_result, timing["Fe"] = computed(tb, [6, 6, 6], np.linspace(17.095, 17.995, 7), [0.02, 0.1])
 
     reference = {
@@ -258,6 +303,8 @@ def main() -> None:
         "units": "hall = sum_n int d^dk/(2 pi)^d f Omega_n; moment = sum_n int d^dk/(2 pi)^d (f m_n + g Omega_n) in "
         "units of e/hbar, internal terms only; eV and Angstrom; electrons per cell; components z in 2D, x y z in 3D",
         "mesh_rule": "k = (i_1/n_1, ..., i_d/n_d) in reduced coordinates, i_a = 0..n_a - 1, equal weights",
+        "points_rule": "k = (i + offset)/n, the last index fastest; a row of energies of all bands for each k, and "
+        "curl A, A = i <u|d_k u>, summed over the bands below the Fermi energy: x y z, internal and external terms",
         "haldane": {
             "lattice": vectors[:2, :2].tolist(),
             "positions": positions[:, :2].tolist(),
@@ -272,8 +319,9 @@ def main() -> None:
                 "at_1_0_0": "0.05 (cos(i + 2 j) + i sin(3 i - j)) eV, and its Hermitian partner at (-1, 0, 0)",
             },
             **gaas_result,
+            "points": gaas_points,
         },
-        "Fe": {"file": "Fe_tb.dat.gz, averaged likewise", **iron_result},
+        "Fe": {"file": "Fe_tb.dat.gz, averaged likewise", **iron_result, "points": iron_points},
     }
     options.target.write_text(json.dumps(reference, indent=1) + "\n")
     print(f"{options.target.name}: {options.target.stat().st_size / 1000:.0f} kB")

@@ -36,6 +36,7 @@ from adiabloch.responses.observables import (
     pumped_spin,
     spin_magnetoelectric,
 )
+from adiabloch.responses.phonon_moment import phonon_moment
 from adiabloch.responses.polarization import polarization, pumped_charge
 from adiabloch.responses.pumped_magnetization import (
     instantaneous_magnetization,
@@ -84,6 +85,7 @@ __all__ = [
     "observable_density",
     "observable_response",
     "orbital_magnetization",
+    "phonon_moment",
     "plot",
     "polarization",
     "pumped_charge",

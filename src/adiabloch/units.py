@@ -32,6 +32,12 @@ BOHR = 0.529177210544
 """Angstrom (CODATA 2022)."""
 ELECTRON_MASS = 9.1093837139e-31 * ELECTRONVOLT * ANGSTROM**2 / HBAR**2
 """m/hbar^2 in 1/(eV Angstrom^2) (CODATA 2022)."""
+ELECTRON_G = 2.00231930436092
+"""Magnitude of the electron's g factor (CODATA 2022)."""
+DALTON = 1.66053906892e-27
+"""kg (CODATA 2022)."""
+HBAR_SQUARED_PER_DALTON = HBAR**2 / (DALTON * ELECTRONVOLT * ANGSTROM**2)
+"""hbar^2 over a dalton, in eV Angstrom^2."""
 
 
 def thermal_energy(kelvin: ArrayLike) -> Float:

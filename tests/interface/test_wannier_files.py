@@ -576,7 +576,8 @@ class System:
             self.matrices["AA"] = places
         if model.spin is not None:
             spin = np.zeros((*model.amplitudes.shape, 3), complex)
-            spin[(R == 0).all(axis=1)] = 2 * np.moveaxis(model.spin, 0, 2)
+            for cell, S in model.spin_by_cell.items():
+                spin[(model.translations == cell).all(axis=1)] = 2 * np.moveaxis(S, 0, 2)
             self.matrices["SS"] = spin
 
     def has_R_mat(self, name):
@@ -603,12 +604,37 @@ def test_systems_of_wannierberri(old, d):
     assert from_wannierberri(System(model, old), dimension=3).lattice.dimension == 3
 
 
+def test_systems_of_wannierberri_whose_spin_reaches_other_cells():
+    centres = np.random.default_rng(1).normal(size=(2, 2))
+    R, spin = (1, 0), 0.1 * np.ones((3, 2, 2)) * [[1, 2j], [3, 4]]
+    home = np.array([np.diag([0.5, -0.5])] * 3)
+    places = {(0, 0): np.eye(2)[:, :, None] * centres}
+    for model in (
+        WannierModel(np.eye(2), None, {(1, 0): np.ones((2, 2))}, places, {(0, 0): home, R: spin}),
+        ab.TightBinding(np.eye(2), centres, {(1, 0): np.ones((2, 2))}, {(0, 0): home, R: spin}),
+    ):
+        system = System(model)
+        for again in (from_wannierberri(system), from_wannierberri(system, spin=model.spin)):
+            assert set(again.spin) == set(model.spin)
+            for cell, S in model.spin.items():
+                np.testing.assert_allclose(again.spin[cell], S, atol=1e-15)
+        assert from_wannierberri(system, spin=False).spin is None
+        # what is negligible away from R = 0 is left out
+        system.matrices["SS"] = (
+            np.where((model.translations == 0).all(1)[:, None, None, None], 1, 1e-9) * system.matrices["SS"]
+        )
+        assert isinstance(from_wannierberri(system).spin, np.ndarray)
+        system.matrices["SS"][0, 0, 0] = 0.5
+        with pytest.raises(InvalidArgumentError, match=r"SS\(R\) and SS\(-R\)\^dagger differ"):
+            from_wannierberri(system)
+
+
 def test_systems_of_wannierberri_that_are_refused():
     rng = np.random.default_rng(1)
     spin = 0.5 * np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
     model = ab.TightBinding(oblique_vectors(rng, 2), rng.normal(size=(2, 2)), {(1, 0): rng.normal(size=(2, 2))}, spin)
     for change, message in (
-        (lambda s: s.matrices["SS"].__setitem__((0, 0, 0, 0), 0.01), r"spin matrices \('SS'\) up to 1.0e-02 lead"),
+        (lambda s: s.matrices["SS"].__setitem__((0, 0, 0, 0), 0.01), r"SS\(R\) and SS\(-R\)\^dagger differ"),
         (lambda s: s.matrices["Ham"].__setitem__((0, 0, 1), 9.0), r"Ham\(R\) and Ham\(-R\)\^dagger differ"),
         (lambda s: s.matrices["Ham"].__setitem__((0, 0, 1), np.nan), "expected finite numbers"),
         (lambda s: s.matrices.pop("Ham"), "no Hamiltonian"),

@@ -204,8 +204,8 @@ def test_spin_turns_along():
     frames = [ab.eigenframe(crystal, ("sx",), k=[[0.3, 0.2]]) for crystal in (model, model.rotated(U))]
     np.testing.assert_allclose(*(np.abs(f.derivative("sx")) for f in frames), atol=1e-12)
     assert model.supercell(2 * np.eye(2)).spin.shape == (3, 16, 16)
-    with pytest.raises(InvalidArgumentError, match="spin couples orbital 1"):
-        model.moved(1, (1, 0))
+    # counted to another cell, a function takes its coupling along
+    assert sorted(model.moved(1, (1, 0)).spin) == [(-1, 0), (0, 0), (1, 0)]
 
 
 def test_what_is_refused():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 
 import adiabloch as ab
-from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.errors import InvalidModelError
 from adiabloch.models import WannierModel, aligned, riding
 
 seeds = st.integers(0, 10**6)
@@ -20,7 +20,7 @@ def as_wannier(model):
     return WannierModel(model.lattice, None, dict(model.hoppings), {(0, 0): places})
 
 
-def moving_orbitals(seed, n=3, samples=16):
+def moving_orbitals(seed, n=3, samples=16, size=1.0):
     """Snapshots of a tight-binding model whose orbitals move and whose hoppings change, two empty bands."""
     rng = np.random.default_rng(seed)
 
@@ -28,13 +28,13 @@ def moving_orbitals(seed, n=3, samples=16):
         return scale * (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))
 
     places, swing = rng.uniform(-0.3, 0.3, (n, 2)), 0.1 * (rng.normal(size=(n, 2)) + 1j * rng.normal(size=(n, 2)))
-    still, turning = ({R: block(s) for R in ((1, 0), (0, 1), (1, 1))} for s in (0.2, 0.08))
-    home = block(0.25)
+    still, turning = ({R: block(s) for R in ((1, 0), (0, 1), (1, 1))} for s in (0.2, 0.08 * size))
+    home = block(0.25 * size)
 
     def at(theta):
         hoppings = {R: h + np.cos(theta) * turning[R] + np.sin(theta) * turning[R].T for R, h in still.items()}
         hoppings[0, 0] = np.diag([-4.0, 1.0, 2.5][:n]) + np.cos(theta + 0.3) * (home + home.conj().T)
-        return ab.TightBinding([[1, 0], [0.2, 1.1]], places + (swing * np.exp(-1j * theta)).real, hoppings)
+        return ab.TightBinding([[1, 0], [0.2, 1.1]], places + size * (swing * np.exp(-1j * theta)).real, hoppings)
 
     return [at(theta) for theta in 2 * np.pi * np.arange(samples) / samples]
 
@@ -67,11 +67,11 @@ def test_magnetization_does_not_know_the_basis_even_where_it_turns():
         motion=[{(0, 0): A(t)} for t in theta],
     )
     assert turned.tail < 1e-6
-    for cycle, accuracy in ((dressed, 1e-9), (turned, 1e-6)):
+    for cycle, sign, accuracy in ((dressed, 1, 1e-9), (turned, 1, 1e-6), (turned.reversed(), -1, 1e-6)):
         found = ab.pumped_magnetization(cycle, 1, 1e-8)
         for name in ("perturbative", "chern_simons", "total"):
             assert abs(plain[name][0]) > 1e-4
-            assert float(found[name][0]) == pytest.approx(float(plain[name][0]), rel=accuracy)
+            assert float(found[name][0]) == pytest.approx(sign * float(plain[name][0]), rel=accuracy)
     # the motion counts
     ignored = ab.pumped_magnetization(ab.Cycle(turned.snapshots, motion=[{}] * len(snapshots)), 1, 1e-8)
     assert abs(float(ignored.total[0] / plain.total[0]) - 1) > 1e-3
@@ -124,7 +124,7 @@ def test_the_momentum_of_riding_functions():
 @given(seeds)
 def test_alignment_of_order_cells_and_phases(seed):
     rng = np.random.default_rng(seed)
-    snapshots = [as_wannier(model) for model in moving_orbitals(seed % 7, samples=4)]
+    snapshots = [as_wannier(model) for model in moving_orbitals(seed % 7, samples=8, size=0.02)]
     mixed = []
     for number, model in enumerate(snapshots):
         n = model.size
@@ -143,18 +143,46 @@ def test_alignment_of_order_cells_and_phases(seed):
     for one, other in zip(found.models, untouched.models, strict=True):
         assert one.positions == pytest.approx(other.positions, abs=1e-9)
     assert "now by up to" in str(found)
+    assert f"last harmonics reach {found.tail:.1e}" in str(found)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_alignment_of_functions_that_were_turned_into_each_other(seed):
+    """Localized anew for each snapshot, say: without rotations a warning with the number, with them as smooth."""
+    rng = np.random.default_rng(seed)
+    snapshots = [as_wannier(model) for model in moving_orbitals(seed, samples=8, size=0.1)]
+    mixed = [snapshots[0]]
+    for model in snapshots[1:]:
+        K = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+        mixed.append(model.rotated(expm(0.2j * (K + K.conj().T))))
+    with pytest.warns(ab.errors.AccuracyWarning, match=r"harmonics of its 8 snapshots reach \d\.\de.* rotations=True"):
+        aligned(mixed)
+    found, untouched = aligned(mixed, rotations=True), aligned(snapshots, rotations=True)
+    assert found.tail < 1e-2
+    assert found.after == pytest.approx(untouched.after, abs=1e-8)
+    moments = [
+        float(ab.pumped_magnetization(ab.Cycle(some.models), 1, 1e-6, chern_simons=False).perturbative[0])
+        for some in (found, untouched)
+    ]
+    assert moments[0] == pytest.approx(moments[1], rel=1e-6)
+
+
+def test_a_smooth_cycle_stays_as_it_is():
+    snapshots = [as_wannier(model) for model in moving_orbitals(0, samples=8, size=0.1)]
+    found = aligned(snapshots)
+    assert found.tail < 1e-4
+    assert (found.after <= found.before + 1e-12).all()
 
 
 def test_cycles_on_disk(tmp_path):
-    """The position matrix goes with the hoppings; the motion does not yet, and says so."""
-    snapshots, _ = rigid(as_wannier(moving_orbitals(1)[0]))
-    cycle = ab.Cycle(snapshots)
-    again = ab.io.load_cycle(ab.io.save_cycle(cycle, tmp_path / "cycle.nc"))
-    assert again.digest == cycle.digest
-    assert isinstance(again.snapshots[3], WannierModel)
-    with pytest.raises(InvalidArgumentError, match="motion"):
-        ab.io.save_cycle(ab.Cycle(snapshots, motion=[{}] * 8), tmp_path / "moving.nc")
-    assert not (tmp_path / "moving.nc").exists()
+    """The position matrix and the motion go with the hoppings."""
+    snapshots, places = rigid(as_wannier(moving_orbitals(1)[0]))
+    for motion in (None, [{}] * 8, riding(snapshots, places)):
+        cycle = ab.Cycle(snapshots, motion=motion)
+        again = ab.io.load_cycle(ab.io.save_cycle(cycle, tmp_path / "cycle.nc"))
+        assert again.digest == cycle.digest
+        assert isinstance(again.snapshots[3], WannierModel)
+        assert again.orbitals_move == (motion is not None)
 
 
 def test_what_does_not_fit_is_refused():

@@ -1,4 +1,4 @@
-"""Anomalous Hall effect and orbital magnetization of three crystals, on the meshes of another program.
+"""Bands, curvature, anomalous Hall effect and orbital magnetization of crystals, on the meshes of another program.
 
 The numbers in wannierberri.json were made by benchmarks/wannierberri.py.
 """
@@ -76,6 +76,39 @@ def test_orbital_magnetization(crystal):
 def test_filling(crystal):
     model, reference = crystal
     agree(scan(ab.filling, model, reference).total.values[..., None], expected(reference, "electrons"))
+
+
+def frame_and_reference(name, shared):
+    """Eigenframe at each point of the small mesh, with the curvature of the Wannier functions' space; the reference."""
+    model, reference = CRYSTALS[name](shared), REFERENCES[name]["points"]
+    mesh = np.stack(np.meshgrid(*map(np.arange, reference["mesh"]), indexing="ij"), axis=-1).reshape(-1, 3)
+    k = (mesh + reference["offset"]) / reference["mesh"] @ model.lattice.reciprocal
+    along = ["kx", "ky", "kz", ("rx", "ry"), ("ry", "rz"), ("rz", "rx")]
+    return ab.eigenframe(model, along, k=k), reference
+
+
+def table(rows):
+    return np.array([row.split() for row in rows], float)
+
+
+def filled_curvature(frame, mu):
+    """Of all bands below mu at each point, x y z."""
+    filled = (frame.energies < mu).sum(axis=1)
+    bands = range(1, frame.energies.shape[1] + 1)
+    sums = np.stack([ab.geometry.filled_curvature(frame, bands, axis) for axis in "xyz"], axis=-1)
+    return sums[np.arange(len(sums)), filled - 1]
+
+
+@pytest.mark.parametrize("name", ["GaAs", "Fe"])
+def test_bands_and_curvature_at_each_point(name, shared):
+    frame, reference = frame_and_reference(name, shared)
+    agree(frame.energies, table(reference["energies"]))
+    expected = table(reference["curvature"])
+    mu = reference["fermi_energy"]
+    agree(filled_curvature(frame, mu), expected)
+    # the two groupings of the same sum: band by band, and filled with empty ones
+    curvatures = [ab.geometry.curvature(frame, *plane) for plane in (("ky", "kz"), ("kz", "kx"), ("kx", "ky"))]
+    agree((np.stack(curvatures, axis=-1) * (frame.energies < mu)[..., None]).sum(axis=1), expected)
 
 
 def test_position_matrix_matters(shared):

@@ -26,6 +26,7 @@ from adiabloch.finite.sampling import (
     suspicious,
     theta_count,
 )
+from adiabloch.finite.wannier import WannierPiece
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.lattice import Lattice
@@ -64,7 +65,8 @@ def pumped_magnetization(
     Parameters
     ----------
     cycle : Cycle
-        In two or three dimensions; insulating, as are the edges of the flakes.
+        In two or three dimensions; insulating, as are the edges of the flakes. Of Wannier models it must know the
+        motion; their flakes are closed systems of these functions, with their position matrix in place of r.
     occupied : int
         Number of occupied bands of the crystal; as many levels a cell of the flake.
     cells : int or sequence of int
@@ -115,6 +117,10 @@ def pumped_magnetization(
     """
     started = time.perf_counter()
     occupied = checked_arguments(cycle, occupied, (2, 3))
+    if cycle.basis_turns and not cycle.orbitals_move:
+        raise InvalidArgumentError(
+            "cycle: what it pumps depends on how its Wannier functions move; expected a Cycle that is told (motion=)"
+        )
     sizes = flake_sizes(cells)
     theta = circle(theta_count(cycle, theta_samples))
     flakes = [cut(cycle, occupied, size, shape) for size in sizes]
@@ -222,7 +228,8 @@ def cut(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
         raise InvalidArgumentError(f"shape: {shape!r}, expected 'parallelogram' or 'hexagon'")
     copies = len(orbitals) // cycle.size
     name = f"flake ({shape}, L = {size})"
-    return Flake(Piece(cycle, cells, orbitals), name, occupied * copies, copies * cycle.lattice.measure)
+    piece = (WannierPiece if cycle.basis_turns else Piece)(cycle, cells, orbitals)
+    return Flake(piece, name, occupied * copies, copies * cycle.lattice.measure)
 
 
 def _parallelogram(cycle: Cycle, size: int) -> tuple[Integer, Integer]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.finite.flake import PLANES, Flake, Shape, cut, extrapolated, flake_sizes
-from adiabloch.finite.sampling import CLOSED, closed_edges, crystal_gap, refuse_wannier_functions
+from adiabloch.finite.sampling import CLOSED, closed_edges, crystal_gap
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.models.cycle import Cycle
@@ -40,7 +40,8 @@ def magnetoelectric(
               \frac{\langle v | \hat m_i | c \rangle \langle c | e r_j | v \rangle}{E_c - E_v},
               \qquad \hat m = \frac{e}{2}\, r \times v, \quad v = i [H, r]
 
-    with v occupied and c empty levels of the flake, V its area or volume.
+    with v occupied and c empty levels of the flake, V its area or volume. Wannier functions have their position matrix
+    in place of r, and where its components do not commute, the anomalous velocity -i e E_b [r_b, r_a] beside v_a.
 
     Parameters
     ----------
@@ -81,7 +82,6 @@ def magnetoelectric(
     """
     started = time.perf_counter()
     model = checked_model(model, (2, 3), FLAT)
-    refuse_wannier_functions(model)
     occupied = checked_occupied(model, occupied)
     sizes = flake_sizes(cells)
     # a model at rest is a cycle too

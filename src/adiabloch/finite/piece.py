@@ -105,7 +105,7 @@ class Piece:
             # <v|O|psi1_v> = -i sum_c O_vc (dH)_cv/(E_v - E_c)^2
             electrons = 2.0 * (dagger(o) @ (operator @ c) * change).imag.sum(axis=(1, 2))
             values.append(electrons + (density * w(r, moved)).sum(axis=1))
-            magnitudes.append(2.0 * _norm(operator) * _norm(change))
+            magnitudes.append(2.0 * norm(operator) * norm(change))
         return Pumped(np.stack(values, axis=-1), np.stack(magnitudes, axis=-1), energies)
 
     def polarized(self, theta: float, occupied: int, operators: list[Weights]) -> tuple[Float, Float]:
@@ -150,7 +150,7 @@ class Piece:
         The wound H counts each hopping as often as it goes round the ribbon: the part of the bond that the positions
         of its ends do not tell.
         """
-        rows, columns, terms = self._links()
+        rows, columns, terms = self._joined
         frequencies, number = np.unique(self._phases[terms], axis=0, return_inverse=True)
         elements, element = np.unique(rows * self.size + columns, return_inverse=True)
         h = self.cycle.amplitudes[terms, self.orbitals[rows], self.orbitals[columns]]
@@ -166,14 +166,21 @@ class Piece:
         around = self.cycle.frequencies[:, 0] * int(self.periodic)
         return np.column_stack([around, self.cycle.frequencies[:, -1]])
 
-    def _links(self) -> tuple[Integer, Integer, Integer]:
+    @property
+    def _present(self) -> Float:
+        """How large what joins two orbitals is, by term of the cycle, relative to the largest: (F, N, N)."""
+        sizes = np.abs(self.cycle.amplitudes)
+        return np.asarray(sizes / max(sizes.max(initial=0.0), 1e-300))
+
+    @cached_property
+    def _joined(self) -> tuple[Integer, Integer, Integer]:
         """Both sites of every hopping inside the piece, and the term of the cycle that it comes from."""
         d = self.cycle.lattice.dimension
         lowest, highest = self.cells.min(axis=0), self.cells.max(axis=0)
         number = np.full((*(highest - lowest + 1), self.cycle.size), -1)
         number[(*(self.cells - lowest).T, self.orbitals)] = np.arange(self.size)
         # what a Fourier transform leaves of an exact zero is no hopping
-        present = np.abs(self.cycle.amplitudes) > 1e-16 * np.abs(self.cycle.amplitudes).max(initial=0.0)
+        present = self._present > 1e-16
         found: list[tuple[Integer, Integer, Integer]] = []
         for term, R in enumerate(self.cycle.frequencies[:, :d]):
             ends = self.cells + R
@@ -216,7 +223,7 @@ class Piece:
         return within if order else within + self._places
 
 
-def _norm(matrices: Complex) -> Float:
+def norm(matrices: Complex) -> Float:
     """Frobenius norms, (P, N, M) -> (P,)."""
     norms: Float = np.sqrt((np.abs(matrices) ** 2).sum(axis=(1, 2)))
     return norms

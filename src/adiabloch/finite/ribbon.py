@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
+from adiabloch.errors import InvalidArgumentError, InvalidModelError, ToleranceNotReachedError
 from adiabloch.finite.piece import Piece
 from adiabloch.finite.sampling import (
     CLOSED,
@@ -63,7 +63,7 @@ def ribbon_magnetization(
     Parameters
     ----------
     cycle : Cycle
-        In two dimensions; insulating, as are the ribbon's edges.
+        In two dimensions, without a position matrix; insulating, as are the ribbon's edges.
     occupied : int
         Number of occupied bands of the crystal; `occupied * rows` of the ribbon.
     rows : int
@@ -86,6 +86,8 @@ def ribbon_magnetization(
 
     Raises
     ------
+    InvalidModelError
+        A cycle of Wannier models.
     InvalidArgumentError
         An argument out of range; or a cycle that pumps charge along the ribbon, so that D depends on the origin.
     GapClosedError
@@ -105,6 +107,12 @@ def ribbon_magnetization(
     """
     started = time.perf_counter()
     occupied = checked_arguments(cycle, occupied, (2,))
+    if cycle.basis_turns:
+        raise InvalidModelError(
+            "ribbons take positions as numbers, and those of Wannier functions are a position matrix; expected "
+            "finite.pumped_magnetization, whose flakes know it, or a cycle of TightBinding(model.lattice, "
+            "model.positions, model.hoppings), which leaves it out"
+        )
     if not (isinstance(rows, (int, np.integer)) and rows >= WIDTHS):
         raise InvalidArgumentError(f"rows: {rows!r}, expected an integer, at least {WIDTHS}")
     if not 0 < tolerance < 1:

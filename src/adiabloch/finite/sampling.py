@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.errors import GapClosedError, InvalidArgumentError, InvalidModelError
+from adiabloch.errors import GapClosedError, InvalidArgumentError
 from adiabloch.linalg import eigh_batch
-from adiabloch.models.crystal import Crystal
 from adiabloch.models.cycle import Cycle
 
 CLOSED = 0.02
@@ -23,22 +22,12 @@ def checked_arguments(cycle: Cycle, occupied: int, dimensions: tuple[int, ...]) 
     """Look at both arguments and return the number of occupied bands."""
     if not isinstance(cycle, Cycle):
         raise InvalidArgumentError(f"cycle: expected an adiabloch.Cycle, got {type(cycle).__name__}")
-    refuse_wannier_functions(cycle)
     if cycle.lattice.dimension not in dimensions:
         expected = " or ".join(f"{d}D" for d in dimensions)
         raise InvalidArgumentError(f"cycle: a {cycle.lattice.dimension}D crystal, expected {expected}")
     if not (isinstance(occupied, (int, np.integer)) and 1 <= occupied < cycle.size):
         raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {cycle.size - 1}")
     return int(occupied)
-
-
-def refuse_wannier_functions(crystal: Crystal) -> None:
-    """Open samples have no place for a position matrix."""
-    if crystal.basis_turns:
-        raise InvalidModelError(
-            "open samples of Wannier functions with a position matrix are not there yet; expected "
-            "TightBinding(model.lattice, model.positions, model.hoppings), which leaves it out"
-        )
 
 
 def theta_count(cycle: Cycle, samples: int | None) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
 from adiabloch.linalg import eigh_batch, rotated
-from adiabloch.models.crystal import Crystal, Derivative, directions_of
+from adiabloch.models.crystal import Crystal, Derivative, Operator, directions_of
 
 Touching = Literal["refused", "joined"]
 JOINED = 1e-9
@@ -116,9 +116,20 @@ def eigenframe(
         if theta is None:
             raise InvalidArgumentError("eigenframe: a cycle needs theta beside k")
         points = np.column_stack([points, np.broadcast_to(np.asarray(theta, float) / (2 * np.pi), len(points))])
-    spatial = [x for x in along if x not in crystal.observables]
-    fields = {x: crystal.observables[x] for x in along if isinstance(x, str) and x in crystal.observables}
-    return frame_of(crystal.matrices(spatial).at(points), spatial, fields)
+    observables = crystal.observables
+    spatial = [x for x in along if x not in observables]
+    fields = {x: observables[x] for x in along if isinstance(x, str) and x in observables}
+    return frame_of(crystal.matrices(spatial).at(points), spatial, at_points(fields, points))
+
+
+def at_points(operators: Mapping[str, Operator], points: Float) -> dict[str, Complex]:
+    """Observables at reduced points: (N, N) if they are the same everywhere, else (P, N, N)."""
+    return {name: X if isinstance(X, np.ndarray) else X.at(points)[:, 0] for name, X in operators.items()}
+
+
+def on_grid(operators: Mapping[str, Operator], axes: Sequence[Float]) -> dict[str, Complex]:
+    """The same on a tensor grid."""
+    return {name: X if isinstance(X, np.ndarray) else X.on_grid(axes)[:, 0] for name, X in operators.items()}
 
 
 def frame_of(
@@ -135,8 +146,8 @@ def frame_of(
         H, then its derivatives.
     along : sequence
         Their directions.
-    observables : mapping {name: (N, N)}, optional
-        Derivatives along fields, the same at every point.
+    observables : mapping {name: (N, N) or (P, N, N)}, optional
+        Derivatives along fields, the same at every point or not.
     touching : "refused" or "joined"
         See `Eigenframe`.
     """

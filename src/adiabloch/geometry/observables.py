@@ -1,6 +1,7 @@
 r"""Expectation values of bounded observables, and what a slow change or a field adds to them (App. B).
 
-An observable is a matrix in the basis of the model, carried by the frame under its name. It is the derivative of -H
+An observable is a matrix in the basis of the model (at each k, if it reaches other cells), carried by the frame under
+its name. It is the derivative of -H
 along the field conjugate to it, and its response is a Berry curvature between that field and what drives the change.
 """
 

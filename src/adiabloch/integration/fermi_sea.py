@@ -14,11 +14,11 @@ from functools import cached_property
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float
-from adiabloch.geometry.frame import Eigenframe, frame_of
+from adiabloch.arrays import Float
+from adiabloch.geometry.frame import Eigenframe, at_points, frame_of, on_grid
 from adiabloch.geometry.gaps import axes_of
 from adiabloch.integration.fermi import Scan, Weight
-from adiabloch.models.crystal import Crystal, Derivative, Matrices
+from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator
 
 SeaFormula = Callable[[Eigenframe, Sequence[int]], Float]
 """Eigenframe and edges c -> F_c, (P, edges, J)."""
@@ -52,7 +52,7 @@ class FermiSea:
         Formulas over eigenframes; picklable.
     along : sequence
         Derivatives that the formulas need.
-    operators : mapping {name: (N, N)}, optional
+    operators : mapping {name: Operator}, optional
         Bounded observables that the frame shall carry.
     outputs : callable, optional
         Scan -> (outputs, columns, S, M), broadcastable: how the results are made up of the columns; by default they
@@ -64,7 +64,7 @@ class FermiSea:
     sea: SeaFormula | None = None
     surface: SurfaceFormula | None = None
     along: tuple[Derivative, ...] = ()
-    operators: Mapping[str, Complex] = field(default_factory=dict)
+    operators: Mapping[str, Operator] = field(default_factory=dict)
     outputs: Callable[[Scan], Float] | None = None
 
     def mixing(self, scan: Scan) -> Float:
@@ -98,11 +98,13 @@ class FermiSea:
 
     def frame(self, points: Float) -> Eigenframe:
         """Eigenframe at reduced points (P, d)."""
-        return frame_of(self._matrices.at(points), self.carried, self.operators, touching="joined")
+        operators = at_points(self.operators, points)
+        return frame_of(self._matrices.at(points), self.carried, operators, touching="joined")
 
     def frame_on_grid(self, axes: Sequence[Float]) -> Eigenframe:
         """Eigenframe on a tensor grid."""
-        return frame_of(self._matrices.on_grid(axes), self.carried, self.operators, touching="joined")
+        operators = on_grid(self.operators, axes)
+        return frame_of(self._matrices.on_grid(axes), self.carried, operators, touching="joined")
 
     def band_values(self, frame: Eigenframe, edges: Sequence[int]) -> tuple[Float, Float, Float]:
         """What filling each band adds to the sea, (P, N, J), and its surface values, (P, N, K); how large both are.

@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float
+from adiabloch.arrays import Float
 from adiabloch.errors import BrokenGaugeError
-from adiabloch.geometry.frame import Eigenframe, frame_of
+from adiabloch.geometry.frame import Eigenframe, frame_of, on_grid
 from adiabloch.geometry.gaps import (
     CLOSED,
     axes_of,
@@ -26,7 +26,7 @@ from adiabloch.geometry.gauge import SmoothGauge, gauge_directions, smooth_gauge
 from adiabloch.geometry.occupied import Group, inside_outside
 from adiabloch.geometry.trials import Trials, overlap_at
 from adiabloch.integration.sample import Low, Sample
-from adiabloch.models.crystal import Crystal, Derivative, Matrices, directions_of
+from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator, directions_of
 
 Formula = Callable[[Eigenframe], Float]
 """Eigenframe -> (P, outputs)."""
@@ -56,7 +56,7 @@ class Insulator:
         What needs a smooth gauge: gauges of the groups -> values (P, outputs), added to those of the formula.
     trials : sequence of Trials, optional
         Trial orbitals of each group, for the form.
-    operators : mapping {name: (N, N)}, optional
+    operators : mapping {name: Operator}, optional
         Bounded observables that the frame shall carry.
     theta : float array, optional
         For a cycle: keep these phases apart as outputs in place of integrating over theta.
@@ -69,7 +69,7 @@ class Insulator:
     denominators: int | None = None
     form: Form | None = None
     trials: tuple[Trials, ...] = ()
-    operators: Mapping[str, Complex] = field(default_factory=dict)
+    operators: Mapping[str, Operator] = field(default_factory=dict)
     theta: Float | None = None
     beyond: tuple[str, ...] = ()
     """Directions beyond those of the torus along which gauges are wanted; the trial orbitals do not change there."""
@@ -117,7 +117,7 @@ class Insulator:
     def __call__(self, axes: Sequence[Float]) -> Sample:
         """Values, rounding, gap and slopes on a tensor grid."""
         whole = [*axes] if self.theta is None else [*axes, self.theta / (2 * np.pi)]
-        frame = frame_of(self._matrices.on_grid(whole), self.along, self.operators)
+        frame = frame_of(self._matrices.on_grid(whole), self.along, on_grid(self.operators, whole))
         gap, slopes = self._watch_gaps(frame, whole)
         values, noise = np.zeros((len(gap), 1)), np.zeros(len(gap))
         if self.formula is not None:
@@ -141,7 +141,7 @@ class Insulator:
         """How large the terms of the formula are, whatever cancels among them: mean over a coarse mesh."""
         axes = [np.arange(4) / 4 + 0.05] * self.dimension
         whole = axes if self.theta is None else [*axes, self.theta / (2 * np.pi)]
-        frame = frame_of(self._matrices.on_grid(whole), self.along, self.operators)
+        frame = frame_of(self._matrices.on_grid(whole), self.along, on_grid(self.operators, whole))
         return float(self._sizes(frame, self._watch_gaps(frame, whole)[0]).mean())
 
     def inspect(self, lows: Mapping[str, Low], resolved: bool) -> None:

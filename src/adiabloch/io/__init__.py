@@ -1,18 +1,27 @@
-"""Files: results and cycles as NetCDF, Wannier functions as Wannier90 writes them; models of other programs."""
+"""Files: results and cycles, Wannier functions, structures and phonon modes; models of other programs."""
 
+from adiabloch.io.modes import from_phonopy, read_modes
 from adiabloch.io.netcdf import load, load_cycle, save, save_cycle
 from adiabloch.io.pythtb import from_pythtb
+from adiabloch.io.spins import read_spin
+from adiabloch.io.structures import from_ase, read_structure, write_structure
 from adiabloch.io.wannier90 import read_hr, read_tb, write_tb
 from adiabloch.io.wannierberri import from_wannierberri
 
 __all__ = [
+    "from_ase",
+    "from_phonopy",
     "from_pythtb",
     "from_wannierberri",
     "load",
     "load_cycle",
     "read_hr",
+    "read_modes",
+    "read_spin",
+    "read_structure",
     "read_tb",
     "save",
     "save_cycle",
+    "write_structure",
     "write_tb",
 ]

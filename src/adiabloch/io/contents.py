@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import AdiablochError
 from adiabloch.lattice import AXES
 from adiabloch.models import TightBinding, WannierModel
+from adiabloch.models.hoppings import checked_spin
 
 HOPPING_DEFECT = 1e-5
 """How far h(R) and h(-R)^dagger may be apart, relative to the largest: files have finite digits."""
@@ -45,12 +46,21 @@ class Contents:
     """What raises the error about the hoppings' file."""
     refuse_cell: Callable[[str], NoReturn]
     """The same for the lattice vectors, wherever they came from."""
+    spins: Complex | None = None
+    """Spin operators (R, n, n, 3) in units of hbar, if the files hold them."""
 
-    def model(self, dimension: int, spin: ArrayLike | None = None) -> TightBinding:
-        """As a model in the first dimensions: a WannierModel if there is a position matrix."""
+    def model(self, dimension: int, spin: ArrayLike | Mapping[Any, ArrayLike] | None = None) -> TightBinding:
+        """As a model in the first dimensions: a WannierModel if there is a position matrix.
+
+        Spin operators that are given take the place of those in the files.
+        """
         _check_slab(self.vectors, dimension, self.refuse_cell)
         inside = (self.translations[:, dimension:] == 0).all(axis=1)
-        for matrices, name in ((self.hoppings, "hoppings"), (self.positions, "position matrix")):
+        for matrices, name in (
+            (self.hoppings, "hoppings"),
+            (self.positions, "position matrix"),
+            (self.spins, "spin matrices"),
+        ):
             if matrices is None:
                 continue
             beyond, largest = (float(np.abs(part).max(initial=0.0)) for part in (matrices[~inside], matrices))
@@ -59,7 +69,10 @@ class Contents:
         keys = [tuple(map(int, R)) for R in self.translations[inside, :dimension]]
         hoppings = dict(zip(keys, self.hoppings[inside][..., 0], strict=True))
         vectors, centres = self.vectors[:dimension, :dimension], self.centres[:, :dimension]
-        operators = None if spin is None else checked(spin, "spin", (3, len(centres), len(centres)), complex)
+        # what the caller gave is not to be blamed on the file
+        operators = None if spin is None else checked_spin(spin, dimension, len(centres))
+        if spin is None and self.spins is not None:
+            operators = dict(zip(keys, np.moveaxis(self.spins[inside], 3, 1), strict=True))
         try:
             if self.positions is None:
                 return TightBinding(vectors, centres, hoppings, operators)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError
 from adiabloch.files import whole
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding, WannierModel
+from adiabloch.models.hoppings import Translation
 
 if TYPE_CHECKING:
     import xarray
 
 KIND = "adiabloch cycle"
+COMPRESSION = {"zlib": True, "complevel": 4}
+"""Of what is large in a cycle. Without shuffling the bytes: h(R) and h(-R), and all zeros, repeat themselves whole."""
+LARGE = 1000
+"""Numbers from which on this saves more than its bookkeeping takes."""
 
 
 def save(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
@@ -74,37 +81,35 @@ def save_cycle(cycle: Cycle, path: str | os.PathLike[str]) -> Path:
     """
     import xarray
 
-    if cycle.motion is not None:
-        raise InvalidArgumentError(
-            "save_cycle: there is no room yet for the motion of Wannier functions; save the cycle without it and give "
-            "it again, Cycle(load_cycle(path).snapshots, motion=...)"
-        )
-    translations = np.unique(np.concatenate([model.translations for model in cycle.snapshots]), axis=0)
-    cells = [tuple(map(int, R)) for R in translations]
-    n, d = cycle.size, cycle.lattice.dimension
-    zero = np.zeros((n, n), dtype=complex)
-    hoppings = np.array([[model.hoppings.get(R, zero) for R in cells] for model in cycle.snapshots])
+    snapshots = cycle.snapshots
+    cells, hoppings = _stacked([model.hoppings for model in snapshots])
     variables = {
         "lattice_vectors": (("vector", "axis"), cycle.lattice.vectors),
-        "translations": (("R", "axis"), translations),
-        "positions": (("snapshot", "orbital", "axis"), np.array([model.positions for model in cycle.snapshots])),
-        "hoppings": (("snapshot", "R", "orbital", "to", "part"), np.stack([hoppings.real, hoppings.imag], axis=-1)),
+        "translations": (("R", "axis"), cells),
+        "positions": (("snapshot", "orbital", "axis"), np.array([model.positions for model in snapshots])),
+        "hoppings": (("snapshot", "R", "orbital", "to", "part"), _in_parts(hoppings)),
     }
     if cycle.basis_turns:
-        nowhere = np.zeros((n, n, d), dtype=complex)
-        places = np.array(
-            [
-                [model.position_matrix.get(R, nowhere) for R in cells]
-                for model in cycle.snapshots
-                if isinstance(model, WannierModel)
-            ]
-        )
+        _, places = _stacked([model.position_matrix for model in snapshots if isinstance(model, WannierModel)])
         dims = ("snapshot", "R", "orbital", "to", "axis", "part")
-        variables["position_matrix"] = (dims, np.stack([places.real, places.imag], axis=-1))
-    spin = cycle.snapshots[0].spin
-    if spin is not None:
-        variables["spin"] = (("direction", "orbital", "to", "part"), np.stack([spin.real, spin.imag], axis=-1))
-    return save(xarray.Dataset(variables, attrs={"kind": KIND, "model": cycle.digest}), path)
+        variables["position_matrix"] = (dims, _in_parts(places))
+    if cycle.moves is not None:
+        cells, motion = _stacked(cycle.moves)
+        variables["motion_translations"] = (("R_motion", "axis"), cells)
+        variables["motion"] = (("snapshot", "R_motion", "orbital", "to", "part"), _in_parts(motion))
+    spin = snapshots[0].spin
+    if cycle.spins is not None:
+        cells, spins = _stacked([model.spin_by_cell for model in snapshots])
+        dims = ("snapshot", "R_spin", "direction", "orbital", "to", "part")
+        variables["spin_translations"] = (("R_spin", "axis"), cells)
+        variables["spin_by_cell"] = (dims, _in_parts(spins))
+    elif isinstance(spin, np.ndarray):
+        variables["spin"] = (("direction", "orbital", "to", "part"), _in_parts(spin))
+    stored = xarray.Dataset(variables, attrs={"kind": KIND, "model": cycle.digest})
+    with whole(path) as name:
+        large = [key for key, variable in stored.variables.items() if variable.size >= LARGE]
+        stored.to_netcdf(name, engine=_engine(), encoding=dict.fromkeys(large, COMPRESSION))
+    return Path(path)
 
 
 def load_cycle(path: str | os.PathLike[str]) -> Cycle:
@@ -123,22 +128,44 @@ def load_cycle(path: str | os.PathLike[str]) -> Cycle:
         raise FileFormatError(f"{path}: lacks {', '.join(sorted(missing))}")
     try:
         lattice = Lattice(stored.lattice_vectors.values)
-        hoppings = stored.hoppings.values[..., 0] + 1j * stored.hoppings.values[..., 1]
-        spin = None if "spin" not in stored else stored.spin.values[..., 0] + 1j * stored.spin.values[..., 1]
-        cells = [tuple(map(int, R)) for R in stored.translations.values]
-        blocks = [dict(zip(cells, matrices, strict=True)) for matrices in hoppings]
-        each = zip(stored.positions.values, blocks, strict=True)
+        count = len(stored.positions)
+        spins: Sequence[Any] = [None] * count
+        if "spin" in stored:
+            spins = [_from_parts(stored.spin)] * count
+        elif "spin_by_cell" in stored:
+            spins = _by_cell(stored, "spin_by_cell", "spin_translations")
+        hoppings = _by_cell(stored, "hoppings", "translations")
+        each = list(zip(stored.positions.values, hoppings, spins, strict=True))
         if "position_matrix" not in stored:
-            return Cycle([TightBinding(lattice, positions, h, spin) for positions, h in each])
-        places = stored.position_matrix.values[..., 0] + 1j * stored.position_matrix.values[..., 1]
+            return Cycle([TightBinding(lattice, positions, h, spin) for positions, h, spin in each])
+        places = _by_cell(stored, "position_matrix", "translations")
         return Cycle(
-            [
-                WannierModel(lattice, positions, h, dict(zip(cells, r, strict=True)), spin)
-                for (positions, h), r in zip(each, places, strict=True)
-            ]
+            [WannierModel(lattice, at, h, r, spin) for (at, h, spin), r in zip(each, places, strict=True)],
+            motion=_by_cell(stored, "motion", "motion_translations") if "motion" in stored else None,
         )
-    except (AdiablochError, IndexError, ValueError, TypeError) as reason:
+    except (AdiablochError, AttributeError, KeyError, IndexError, ValueError, TypeError) as reason:
         raise FileFormatError(f"{path}: {reason}") from None
+
+
+def _stacked(each: Sequence[Mapping[Translation, Complex]]) -> tuple[Integer, Complex]:
+    """Matrices by translation on all translations that occur, (R, d) and (snapshots, R, ...)."""
+    cells = sorted({R for blocks in each for R in blocks})
+    zero = np.zeros_like(next(iter(each[0].values())))
+    return np.array(cells), np.array([[blocks.get(R, zero) for R in cells] for blocks in each])
+
+
+def _by_cell(stored: xarray.Dataset, name: str, cells: str) -> list[dict[Translation, Complex]]:
+    keys = [tuple(map(int, R)) for R in stored[cells].values]
+    return [dict(zip(keys, matrices, strict=True)) for matrices in _from_parts(stored[name])]
+
+
+def _in_parts(array: Complex) -> Float:
+    return np.stack([array.real, array.imag], axis=-1)
+
+
+def _from_parts(stored: xarray.DataArray) -> Complex:
+    # bit by bit, the signs of zeros with it
+    return np.ascontiguousarray(stored.values, dtype=np.float64).view(np.complex128)[..., 0]
 
 
 def _engine() -> Literal["h5netcdf"]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,14 +17,19 @@ from adiabloch.files import whole
 from adiabloch.io.contents import HOPPING_DEFECT, POSITION_DEFECT, Contents, averaged
 from adiabloch.io.lines import Lines, opener
 from adiabloch.io.seeds import PathLike, Shifts, beside, moved_home, read_cell, read_centres
+from adiabloch.io.spins import spin_beside
 from adiabloch.models import TightBinding, WannierModel
 
 ROUNDING = 2e-6
 """How far h(R) and h(-R)^dagger of `_hr.dat` may be apart besides, in eV: it has six decimals."""
 
 
+Spin = ArrayLike | Mapping[Any, ArrayLike] | bool
+"""Spin operators that are given, (3, n, n) or by translation; True for those in files of the same seed."""
+
+
 def read_tb(
-    path: PathLike, *, dimension: int = 3, wsvec: PathLike | bool | None = None, spin: ArrayLike | None = None
+    path: PathLike, *, dimension: int = 3, wsvec: PathLike | bool | None = None, spin: Spin | None = None
 ) -> WannierModel:
     """Read a `_tb.dat` file of Wannier90, or of another program that writes them.
 
@@ -42,8 +47,9 @@ def read_tb(
     wsvec : path-like or False, optional
         The `_wsvec.dat` file that says to which images of a Wannier function its hoppings go; by default the one
         beside SEED_tb.dat if there is one. False leaves it out.
-    spin : array_like, shape (3, n, n), optional
-        Spin operators in units of hbar, which the format does not hold.
+    spin : array_like of shape (3, n, n), mapping {R: (3, n, n) array_like}, or True, optional
+        Spin operators in units of hbar, which the format does not hold; True takes them from SEED.chk (or SEED.chk.fmt)
+        and SEED.spn beside the file, as `read_spin` does, on its own R.
 
     Returns
     -------
@@ -55,7 +61,7 @@ def read_tb(
         If the file is not what it should be; the message names the file, the line, and what was expected.
     """
     _check_dimension(dimension)
-    model = tb_contents(path, wsvec).model(dimension, spin)
+    model = tb_contents(path, wsvec, spin is True).model(dimension, None if isinstance(spin, bool) else spin)
     assert isinstance(model, WannierModel)
     return model
 
@@ -67,7 +73,7 @@ def read_hr(
     cell: PathLike | ArrayLike | None = None,
     dimension: int = 3,
     wsvec: PathLike | bool | None = None,
-    spin: ArrayLike | None = None,
+    spin: Spin | None = None,
 ) -> TightBinding:
     """Read a `_hr.dat` file of Wannier90, with centres, cell and Wigner-Seitz vectors from the files beside it.
 
@@ -86,8 +92,9 @@ def read_hr(
         As for `read_tb`.
     wsvec : path-like or False, optional
         As for `read_tb`.
-    spin : array_like, shape (3, n, n), optional
-        Spin operators in units of hbar, which the format does not hold.
+    spin : array_like of shape (3, n, n), mapping {R: (3, n, n) array_like}, or True, optional
+        Spin operators in units of hbar, which the format does not hold; True takes them from SEED.chk (or SEED.chk.fmt)
+        and SEED.spn beside the file, as `read_spin` does, on its own R.
 
     Returns
     -------
@@ -100,7 +107,8 @@ def read_hr(
         message names the file, the line, and what was expected.
     """
     _check_dimension(dimension)
-    return hr_contents(path, centres, cell, wsvec).model(dimension, spin)
+    contents = hr_contents(path, centres, cell, wsvec, spin is True)
+    return contents.model(dimension, None if isinstance(spin, bool) else spin)
 
 
 def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
@@ -153,8 +161,8 @@ def _write_matrices(file: IO[str], cells: Integer, matrices: Complex) -> None:
         np.savetxt(file, np.column_stack([i, j, numbers]), fmt=["%5d", "%5d", *["%24.16e"] * (2 * components)])
 
 
-def tb_contents(path: PathLike, wsvec: PathLike | bool | None = None) -> Contents:
-    """What is in a `_tb.dat` file (see `read_tb`)."""
+def tb_contents(path: PathLike, wsvec: PathLike | bool | None = None, spin: bool = False) -> Contents:
+    """What is in a `_tb.dat` file (see `read_tb`), with `spin` in those beside it too."""
     file = Lines(path)
     vectors = file.block(3, 3, "a lattice vector, three numbers")
     size = file.count("the number of Wannier functions")
@@ -169,11 +177,12 @@ def tb_contents(path: PathLike, wsvec: PathLike | bool | None = None) -> Content
     if not len(home):
         file.refuse("R = (0, 0, 0) is missing, expected it among the lattice vectors", line=6)
     centres = np.diagonal(positions[home[0]]).real.T
+    spins = spin_beside(file, "_tb.dat", translations, vectors, centres) if spin else None
     shifts = _shifts(file, "_tb.dat", wsvec, translations, size)
     sources = [file.path]
     if shifts is not None:
         shifts.check_lengths(vectors, centres, file.path)
-        translations, (shared, positions_) = shifts.shared(hoppings, positions)
+        translations, (shared, positions_, spins) = shifts.shared(hoppings, positions, spins)
         sources.append(shifts.file.path)
         assert shared is not None
         assert positions_ is not None
@@ -188,6 +197,7 @@ def tb_contents(path: PathLike, wsvec: PathLike | bool | None = None) -> Content
         tuple(sources),
         file.refuse,
         partial(file.refuse, line=2),
+        spins,
     )
 
 
@@ -196,8 +206,9 @@ def hr_contents(
     centres: PathLike | ArrayLike | None = None,
     cell: PathLike | ArrayLike | None = None,
     wsvec: PathLike | bool | None = None,
+    spin: bool = False,
 ) -> Contents:
-    """What is in a `_hr.dat` file and those beside it (see `read_hr`)."""
+    """What is in a `_hr.dat` file and those beside it (see `read_hr`), with `spin` in those of the spin too."""
     file = Lines(path)
     size = file.count("the number of Wannier functions")
     cells = file.count("the number of lattice vectors R")
@@ -208,11 +219,12 @@ def hr_contents(
     sources = [file.path]
     vectors, refuse_cell = _cell(file, cell, size, sources)
     places, stated = _centres(file, centres, size, sources)
+    spins = spin_beside(file, "_hr.dat", translations, vectors, places) if spin else None
     shifts = _shifts(file, "_hr.dat", wsvec, translations, size)
     if shifts is not None:
         if stated is not None:
             shifts.check_lengths(vectors, places, stated)
-        translations, (shared,) = shifts.shared(hoppings)
+        translations, (shared, spins) = shifts.shared(hoppings, spins)
         assert shared is not None
         hoppings = shared
         sources.append(shifts.file.path)
@@ -226,6 +238,7 @@ def hr_contents(
         tuple(sources),
         file.refuse,
         refuse_cell,
+        spins,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,7 +17,9 @@ OFF_SITE = 1e-6
 """Relative size of spin matrices that may be neglected away from R = 0."""
 
 
-def from_wannierberri(system: Any, *, dimension: int | None = None, spin: bool | ArrayLike = True) -> TightBinding:
+def from_wannierberri(
+    system: Any, *, dimension: int | None = None, spin: bool | ArrayLike | Mapping[Any, ArrayLike] = True
+) -> TightBinding:
     """Take over a System_R of WannierBerri, its position matrix and its spin if it has them.
 
     Parameters
@@ -25,10 +28,9 @@ def from_wannierberri(system: Any, *, dimension: int | None = None, spin: bool |
         Hermitian up to what `read_tb` allows; h(R) is averaged with h(-R)^dagger, and the position matrix likewise.
     dimension : int, optional
         As for `read_tb`; by default the directions that the system calls periodic, if these are the first ones.
-    spin : bool or array_like of shape (3, n, n)
-        True takes the spin matrices if the system has them and they are on site (R = 0), as for models and projections
-        without localisation; what Wannier functions share with other cells has no place in a TightBinding. False
-        leaves them out; an array in units of hbar takes their place.
+    spin : bool, array_like of shape (3, n, n), or mapping {R: (3, n, n) array_like}
+        True takes the spin matrices ("SS") if the system has them. False leaves them out; others, in units of hbar,
+        take their place.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def from_wannierberri(system: Any, *, dimension: int | None = None, spin: bool |
     Raises
     ------
     InvalidArgumentError
-        If it is no such system, or its spin matrices reach beyond R = 0.
+        If it is no such system.
     """
     wanted = ("real_lattice", "num_wann", "wannier_centers_cart")
     missing = [name for name in wanted if not hasattr(system, name)]
@@ -59,9 +61,10 @@ def from_wannierberri(system: Any, *, dimension: int | None = None, spin: bool |
     if positions is not None:
         positions, defects["r"] = averaged(translations, positions, POSITION_DEFECT, "AA", _refuse_at)
     vectors = np.asarray(system.real_lattice, float)
-    contents = Contents(vectors, centres, translations, hoppings, positions, defects, (), _refuse, _refuse)
-    operators = _spin(system, translations, n) if spin is True else None if spin is False else spin
-    return contents.model(_dimension(system) if dimension is None else dimension, operators)
+    spins = _spin(system, translations, n) if spin is True else None
+    contents = Contents(vectors, centres, translations, hoppings, positions, defects, (), _refuse, _refuse, spins)
+    given = None if isinstance(spin, bool) else spin
+    return contents.model(_dimension(system) if dimension is None else dimension, given)
 
 
 def _refuse(message: str) -> NoReturn:
@@ -100,15 +103,12 @@ def _dimension(system: Any) -> int:
 
 
 def _spin(system: Any, translations: Integer, n: int) -> Complex | None:
-    """Spin operators (3, n, n) in units of hbar; WannierBerri has Pauli matrices, (R, n, n, 3)."""
+    """Spin operators (R, n, n, 3) in units of hbar; WannierBerri has Pauli matrices."""
     matrices = _matrices(system, "SS", (len(translations), n, n, 3))
     if matrices is None:
         return None
-    home = (translations == 0).all(axis=1)
-    beyond, largest = (float(np.abs(part).max(initial=0.0)) for part in (matrices[~home], matrices))
-    if beyond > OFF_SITE * largest:
-        _refuse(
-            f"spin matrices ('SS') up to {beyond:.1e} lead to other cells, expected them on site (R = 0) as a "
-            "TightBinding has them; spin = False leaves them out, spin = an array takes their place"
-        )
-    return 0.5 * np.moveaxis(matrices[home][0], 2, 0)
+    spins, _ = averaged(translations, 0.5 * matrices, HOPPING_DEFECT, "SS", _refuse_at)
+    beyond = ~(translations == 0).all(axis=1)
+    if np.abs(spins[beyond]).max(initial=0.0) <= OFF_SITE * np.abs(spins).max():
+        spins[beyond] = 0.0
+    return spins

@@ -6,7 +6,8 @@ from adiabloch.models.crystal import Crystal, Derivative, Matrices
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.displacement import distance_law, exponential, linear, phonon_cycle
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
-from adiabloch.models.riding import riding
+from adiabloch.models.motion import followed, riding
+from adiabloch.models.phonons import Modes, Phonon, Structure
 from adiabloch.models.spinful import kane_mele, rashba_honeycomb
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
@@ -18,12 +19,16 @@ __all__ = [
     "Cycle",
     "Derivative",
     "Matrices",
+    "Modes",
+    "Phonon",
+    "Structure",
     "Texture",
     "TightBinding",
     "WannierModel",
     "aligned",
     "distance_law",
     "exponential",
+    "followed",
     "fu_kane_mele",
     "gapped_honeycomb",
     "haldane",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from adiabloch.arrays import Complex, Float, Integer
@@ -44,6 +44,10 @@ class Matrices(Protocol):
         ...
 
 
+Operator = Complex | Matrices
+"""A bounded observable in the basis of a crystal: one matrix (N, N), or its values on the torus in the first slot."""
+
+
 class Crystal(Protocol):
     """Anything with Bloch bands: a model, or a closed cycle of models.
 
@@ -70,8 +74,8 @@ class Crystal(Protocol):
         ...
 
     @property
-    def observables(self) -> dict[str, Complex]:
-        """Bounded observables by name, each (N, N): the derivative of H along its conjugate field."""
+    def observables(self) -> Mapping[str, Operator]:
+        """Bounded observables by name: the derivative of H along its conjugate field."""
         ...
 
     @property

@@ -11,11 +11,18 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Integer, frozen
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
-from adiabloch.lattice import Lattice
+from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.covariant import covariant_series
-from adiabloch.models.crystal import Derivative, directions_of, positions_of
+from adiabloch.models.crystal import Derivative, Operator, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.hoppings import Translation, checked_hoppings, fingerprint, with_partners
+from adiabloch.models.hoppings import (
+    Translation,
+    cells_inside,
+    checked_hoppings,
+    fingerprint,
+    folded,
+    with_partners,
+)
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
 
@@ -26,8 +33,8 @@ THETA = "theta"
 class Cycle:
     r"""A closed cycle of models, H(k, theta) with theta = omega t from 0 to 2 pi.
 
-    Between the snapshots hoppings and positions are interpolated by trigonometric polynomials, so that derivatives
-    in theta are exact for what is interpolated.
+    Between the snapshots hoppings, positions and spin operators are interpolated by trigonometric polynomials, so that
+    derivatives in theta are exact for what is interpolated.
 
     Parameters
     ----------
@@ -66,9 +73,12 @@ class Cycle:
     """(F, d, N, N): position matrix of the basis less the mean places of the orbitals; zero for orbitals at rest."""
     shifts: Complex
     """(harmonics, N, d): positions by harmonic, -M..M."""
-
+    spins: Complex | None
+    """(F, 3, N, N): spin operators where they reach other cells or change along the cycle."""
     motion: Complex | None
     """(F, N, N): connection of the Wannier functions along theta, if it is known."""
+    moves: tuple[Mapping[Translation, Complex], ...] | None
+    """The same for each snapshot, as it was given, with its partners at -R."""
 
     def __init__(
         self,
@@ -83,37 +93,48 @@ class Cycle:
             raise InvalidModelError(f"cycle: expected a sequence of models, got {snapshots!r}") from None
         _check_kinship(snapshots)
         moves = None if motion is None else _checked_motion(motion, snapshots)
-        hoppings, positions, places, moving, translations = _stacked(snapshots, moves)
+        spin = None if _spin_stays(snapshots) else [model.spin_by_cell for model in snapshots]
+        translations, n = _union(snapshots, moves or (), spin or ()), snapshots[0].size
+        hoppings, positions, places = _stacked(snapshots, translations)
+        moving = None if moves is None else _on_cells(moves, translations, (n, n))
+        spins = None if spin is None else _on_cells(spin, translations, (3, n, n))
         tail = max(_tail(hoppings), _tail(positions), _tail(places))
+        if spins is not None:
+            # the spin enters as it is, not by its slope: what it lacks counts beside the whole of it
+            tail = max(tail, _tail(spins, whole=True))
         if tail > tolerance:
             raise CoarseCycleError(
                 f"cycle: sampled too coarsely: with {len(snapshots)} snapshots its last harmonics reach {tail:.1e} of "
                 f"the largest one, expected below {tolerance:.0e}; give more snapshots (theta_j = 2 pi j/N)",
                 tail=tail,
             )
-        harmonics, spectrum = _harmonics(hoppings)
-        _, shifts = _harmonics(positions)
+        harmonics, shifts = _harmonics(positions)
         frequencies = np.concatenate(
             [np.column_stack([translations, np.full(len(translations), m)]) for m in harmonics]
         )
-        amplitudes = spectrum.reshape(-1, *hoppings.shape[2:])
-        _, spectrum = _harmonics(places)
-        connections = spectrum.reshape(-1, *places.shape[2:])
-        _, spectrum = _harmonics(moving)
-        rates = spectrum.reshape(-1, *moving.shape[2:])
+        amplitudes, connections, rates, operators = (
+            None if samples is None else _harmonics(samples)[1].reshape(-1, *samples.shape[2:])
+            for samples in (hoppings, places, moving, spins)
+        )
         # exact zeros of the spectrum come out of the transform as rounding noise: drop them with the empty harmonics
         used = (frequencies == 0).all(axis=1)
-        for series in (amplitudes, connections, rates):
-            sizes = np.abs(series).reshape(len(series), -1).max(axis=1, initial=0.0)
-            used |= sizes > 1e-15 * sizes.max(initial=1e-300)
+        for series in (amplitudes, connections, rates, operators):
+            if series is not None:
+                sizes = np.abs(series).reshape(len(series), -1).max(axis=1, initial=0.0)
+                used |= sizes > 1e-15 * sizes.max(initial=1e-300)
         set_field = object.__setattr__
         set_field(self, "snapshots", snapshots)
         set_field(self, "tail", tail)
         set_field(self, "frequencies", frozen(frequencies[used]))
-        set_field(self, "amplitudes", frozen(amplitudes[used]))
-        set_field(self, "connections", frozen(connections[used]))
         set_field(self, "shifts", frozen(shifts))
-        set_field(self, "motion", None if motion is None else frozen(rates[used]))
+        for name, series in (
+            ("amplitudes", amplitudes),
+            ("connections", connections),
+            ("spins", operators),
+            ("motion", rates),
+        ):
+            set_field(self, name, None if series is None else frozen(series[used]))
+        set_field(self, "moves", moves)
 
     @classmethod
     def from_function(
@@ -178,16 +199,19 @@ class Cycle:
         return (*self.lattice.directions, THETA)
 
     @property
-    def observables(self) -> dict[str, Complex]:
+    def observables(self) -> dict[str, Operator]:
         """Spin operators by name."""
-        return self.snapshots[0].observables
+        if self.spins is None:
+            return self.snapshots[0].observables
+        return {f"s{axis}": FourierSeries(self.frequencies, self.spins[:, [i]]) for i, axis in enumerate(AXES)}
 
     @property
     def digest(self) -> str:
         """Short fingerprint of everything that defines the cycle."""
-        return fingerprint(
-            self.lattice.vectors, self.frequencies, self.amplitudes, self.shifts, self.connections, self.motion
-        )
+        spin = self.snapshots[0].spin if self.spins is None else self.spins
+        assert not isinstance(spin, Mapping)
+        matrices = (self.amplitudes, self.shifts, self.connections, self.motion, spin)
+        return fingerprint(self.lattice.vectors, self.frequencies, *matrices)
 
     def at(self, theta: float) -> TightBinding:
         """The interpolated model at phase theta."""
@@ -202,7 +226,9 @@ class Cycle:
             return total
 
         hoppings = dict(zip(keys, gathered(self.amplitudes), strict=True))
-        spin = self.snapshots[0].spin
+        spin: Any = self.snapshots[0].spin
+        if self.spins is not None:
+            spin = dict(zip(keys, gathered(self.spins), strict=True))
         turn = np.exp(1j * theta * np.arange(-top, top + 1))
         positions = np.tensordot(turn, self.shifts, axes=1).real
         if not self.basis_turns:
@@ -214,17 +240,20 @@ class Cycle:
 
     def reversed(self) -> Cycle:
         """The same cycle run backwards."""
-        self._refuse_motion("reversed")
-        return Cycle((self.snapshots[0], *self.snapshots[:0:-1]), tolerance=np.inf)
+        moves = None
+        if self.moves is not None:
+            backwards = (self.moves[0], *self.moves[:0:-1])
+            moves = [{R: -A for R, A in move.items()} for move in backwards]
+        return Cycle((self.snapshots[0], *self.snapshots[:0:-1]), tolerance=np.inf, motion=moves)
 
     def supercell(self, matrix: Sequence[Sequence[int]]) -> Cycle:
         """The same cycle described in a larger cell (see `TightBinding.supercell`)."""
-        self._refuse_motion("supercell")
-        return Cycle([model.supercell(matrix) for model in self.snapshots], tolerance=np.inf)
-
-    def _refuse_motion(self, what: str) -> None:
-        if self.motion is not None:
-            raise InvalidArgumentError(f"{what}: not there for Wannier functions whose motion is given")
+        larger = [model.supercell(matrix) for model in self.snapshots]
+        moves = None
+        if self.moves is not None:
+            wide = np.asarray(matrix, float)
+            moves = [folded(move, cells_inside(wide), wide) for move in self.moves]
+        return Cycle(larger, tolerance=np.inf, motion=moves)
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H(k, theta) and its derivatives as Fourier series (see `Crystal`)."""
@@ -310,45 +339,67 @@ def _check_kinship(snapshots: tuple[TightBinding, ...]) -> None:
 
 def _checked_motion(
     motion: Sequence[Mapping[Any, ArrayLike]], snapshots: tuple[TightBinding, ...]
-) -> list[dict[Translation, Complex]]:
+) -> tuple[dict[Translation, Complex], ...]:
     """How Wannier functions move, with the partners at -R."""
     if not isinstance(snapshots[0], WannierModel):
         raise InvalidModelError("motion: only Wannier models have one beside their positions")
     if len(motion) != len(snapshots):
         raise InvalidModelError(f"motion: {len(motion)} of them, expected one for each of {len(snapshots)} snapshots")
     size, d = snapshots[0].size, snapshots[0].lattice.dimension
-    return [with_partners(checked_hoppings(moves, d, size)) for moves in motion]
+    return tuple(with_partners(checked_hoppings(moves, d, size, "motion"), "motion", "A") for moves in motion)
 
 
-def _stacked(
-    snapshots: tuple[TightBinding, ...], motion: Sequence[Mapping[Translation, Complex]] | None
-) -> tuple[Complex, Complex, Complex, Complex, Integer]:
-    """On the union of all translations: hoppings (snapshots, R, N, N), places of the orbitals (snapshots, N, d).
+def _spin_stays(snapshots: tuple[TightBinding, ...]) -> bool:
+    """Whether spin operators are on site, and the same in all snapshots."""
+    first = snapshots[0].spin
+    for number, model in enumerate(snapshots):
+        if (model.spin is None) is not (first is None):
+            has, lacks = (number, 0) if first is None else (0, number)
+            raise InvalidModelError(
+                f"cycle: snapshot {has} has spin operators, snapshot {lacks} none; expected them for all or none"
+            )
+    if first is None:
+        return True
+    arrays = [model.spin for model in snapshots if isinstance(model.spin, np.ndarray)]
+    return len(arrays) == len(snapshots) and all(np.array_equal(spin, arrays[0]) for spin in arrays)
 
-    Then the position matrix less the mean places, (snapshots, R, d, N, N), and the motion, (snapshots, R, N, N).
-    """
-    moves = [{}] * len(snapshots) if motion is None else motion
-    extra = [np.array([*move], dtype=np.int64).reshape(len(move), -1) for move in moves if move]
-    translations = np.unique(np.concatenate([*(model.translations for model in snapshots), *extra]), axis=0)
-    n, d = snapshots[0].size, snapshots[0].lattice.dimension
-    hoppings = np.zeros((len(snapshots), len(translations), n, n), dtype=np.complex128)
-    places = np.zeros((len(snapshots), len(translations), d, n, n), dtype=np.complex128)
-    positions = np.array([model.positions for model in snapshots], dtype=np.complex128)
+
+def _union(snapshots: tuple[TightBinding, ...], *others: Sequence[Mapping[Translation, Complex]]) -> Integer:
+    """All translations that occur, (R, d)."""
+    extra = [np.array([*blocks], dtype=np.int64) for each in others for blocks in each if blocks]
+    return np.unique(np.concatenate([*(model.translations for model in snapshots), *extra]), axis=0)
+
+
+def _on_cells(each: Sequence[Mapping[Translation, Complex]], translations: Integer, shape: tuple[int, ...]) -> Complex:
+    """Matrices by translation for each snapshot as an array (snapshots, R, ...)."""
     index = {tuple(R): number for number, R in enumerate(translations.tolist())}
-    moving = np.zeros_like(hoppings)
-    home, i = index[(0,) * d], np.arange(n)
-    for number, (model, move) in enumerate(zip(snapshots, moves, strict=True)):
-        for R, block in move.items():
-            moving[number, index[R]] = block
-        own = [index[R] for R in model.hoppings]
-        hoppings[number, own] = model.amplitudes
-        if isinstance(model, WannierModel):
-            places[number, own] = model.connections
-        places[number, home, :, i, i] += positions[number] - positions.mean(axis=0)
+    stacked = np.zeros((len(each), len(translations), *shape), dtype=np.complex128)
+    for number, blocks in enumerate(each):
+        for R, block in blocks.items():
+            stacked[number, index[R]] = block
+    return stacked
+
+
+def _stacked(snapshots: tuple[TightBinding, ...], translations: Integer) -> tuple[Complex, Complex, Complex]:
+    """Hoppings (snapshots, R, N, N), places of the orbitals (snapshots, N, d).
+
+    Then the position matrix less the mean places, (snapshots, R, d, N, N).
+    """
+    n, d = snapshots[0].size, snapshots[0].lattice.dimension
+    hoppings = _on_cells([model.hoppings for model in snapshots], translations, (n, n))
+    matrices = [
+        dict(zip(model.hoppings, model.connections, strict=True)) if isinstance(model, WannierModel) else {}
+        for model in snapshots
+    ]
+    places = _on_cells(matrices, translations, (d, n, n))
+    positions = np.array([model.positions for model in snapshots], dtype=np.complex128)
+    home, i = int(np.flatnonzero((translations == 0).all(axis=1))[0]), np.arange(n)
+    for number, offsets in enumerate(positions - positions.mean(axis=0)):
+        places[number, home, :, i, i] += offsets
     # orbitals at rest leave rounding
     if np.abs(places).max() <= 1e-14 * np.abs(snapshots[0].lattice.vectors).max():
         places[:] = 0.0
-    return hoppings, positions, places, moving, translations
+    return hoppings, positions, places
 
 
 def _harmonics(samples: Complex) -> tuple[Integer, Complex]:
@@ -367,8 +418,8 @@ def _harmonics(samples: Complex) -> tuple[Integer, Complex]:
     return m, amplitudes
 
 
-def _tail(samples: Complex) -> float:
-    """Last harmonics relative to the largest (constant part aside); 0 for something that does not vary.
+def _tail(samples: Complex, *, whole: bool = False) -> float:
+    """Last harmonics relative to the largest (constant part aside, or `whole`); 0 for something that does not vary.
 
     The last harmonic alone misses cycles with only odd (or only even) harmonics, so with six samples or more the last
     two are looked at.
@@ -379,6 +430,6 @@ def _tail(samples: Complex) -> float:
     if varying.max() <= 1e-14 * spectrum[0]:
         return 0.0
     last = varying[-2:] if len(samples) >= 6 else varying[-1:]
-    tail = float(last.max() / varying.max())
+    tail = float(last.max() / (spectrum if whole else varying).max())
     # below rounding there is nothing to converge
     return 0.0 if last.max() <= 1e-15 * spectrum[0] else tail

@@ -60,32 +60,103 @@ def hermitian(matrices: Complex, name: str) -> Complex:
     return frozen(0.5 * (matrices + dagger(matrices)))
 
 
-def checked_hoppings(hoppings: Mapping[Any, ArrayLike], d: int, n: int) -> dict[Translation, Complex]:
+def checked_hoppings(
+    hoppings: Mapping[Any, ArrayLike], d: int, n: int, name: str = "hopping"
+) -> dict[Translation, Complex]:
     """Every R an exact tuple of integers, every h(R) a finite matrix; the on-site block added if it is missing."""
     if not isinstance(hoppings, Mapping):
         raise InvalidModelError(f"hoppings: expected a mapping {{R: ({n}, {n}) array}}, got {type(hoppings).__name__}")
     result = {}
     for R, h in hoppings.items():
         exact = exact_translation(R, d)
-        result[exact] = checked(h, f"hopping at R = {exact}", (n, n), complex)
+        result[exact] = checked(h, f"{name} at R = {exact}", (n, n), complex)
     result.setdefault((0,) * d, np.zeros((n, n), dtype=np.complex128))
     return result
 
 
-def with_partners(hoppings: dict[Translation, Complex]) -> dict[Translation, Complex]:
-    """Add h(-R) = h(R)^dagger where it is missing; where both are given they must agree."""
+def with_partners(
+    hoppings: Mapping[Translation, Complex], name: str = "hoppings", symbol: str = "h"
+) -> dict[Translation, Complex]:
+    """Add h(-R) = h(R)^dagger where it is missing; where both are given they must agree.
+
+    Parameters
+    ----------
+    hoppings : mapping {R: (..., n, n) array}
+    name, symbol : str
+        What to call them in errors.
+    """
     scale = max(float(np.abs(h).max(initial=0.0)) for h in hoppings.values())
     complete: dict[Translation, Complex] = {}
     for R, h in hoppings.items():
         opposite = tuple(-r for r in R)
-        partner = hoppings.get(opposite, h.conj().T)
-        difference = np.abs(h - partner.conj().T)
+        partner = hoppings.get(opposite, dagger(h))
+        difference = np.abs(h - dagger(partner))
         if difference.max(initial=0.0) > 1e-8 * scale:
-            i, j = (int(x) for x in np.unravel_index(int(np.argmax(difference)), difference.shape))
+            *which, i, j = (int(x) for x in np.unravel_index(int(np.argmax(difference)), difference.shape))
+            there, back = (", ".join(map(str, (*which, *ij))) for ij in ((i, j), (j, i)))
             raise InvalidModelError(
-                f"hoppings at R = {R} and {opposite} contradict each other: h({R})[{i}, {j}] = {h[i, j]:.6g} but "
-                f"h({opposite})[{j}, {i}]* = {partner[j, i].conjugate():.6g}; expected h(-R) = h(R)^dagger"
+                f"{name} at R = {R} and {opposite} contradict each other: {symbol}({R})[{there}] = "
+                f"{h[*which, i, j]:.6g} but {symbol}({opposite})[{back}]* = {partner[*which, j, i].conjugate():.6g}; "
+                f"expected {symbol}(-R) = {symbol}(R)^dagger"
             )
-        complete[R] = 0.5 * (h + partner.conj().T)
-        complete[opposite] = complete[R].conj().T
+        complete[R] = 0.5 * (h + dagger(partner))
+        complete[opposite] = dagger(complete[R])
     return complete
+
+
+def checked_spin(spin: object, d: int, n: int, name: str = "spin") -> Complex | dict[Translation, Complex]:
+    """Spin operators: (3, n, n) on site, or (3, n, n) by translation where they reach other cells.
+
+    Parameters
+    ----------
+    spin : array_like or mapping {R: array_like}
+    d, n : int
+        Dimension and number of orbitals.
+    name : str
+        What to call them in errors.
+    """
+    if not isinstance(spin, Mapping):
+        return hermitian(checked(spin, name, (3, n, n), complex), name)  # type: ignore[arg-type]
+    home = (0,) * d
+    given = {exact_translation(R, d): S for R, S in spin.items()}
+    blocks = {R: checked(S, f"{name} at R = {R}", (3, n, n), complex) for R, S in given.items()}
+    complete = with_partners({home: np.zeros((3, n, n), dtype=np.complex128), **blocks}, name, "S")
+    reaching = sorted(R for R, S in complete.items() if S.any() or home == R)
+    if reaching == [home]:
+        return hermitian(complete[home], name)
+    # zeros of either sign are the same, but not to a fingerprint
+    return {R: frozen(complete[R] + 0.0) for R in reaching}
+
+
+def folded(blocks: Mapping[Translation, Complex], cells: Integer, wide: Float) -> dict[Translation, Complex]:
+    """Matrices (..., n, n) by translation as those of a larger cell, copy by copy.
+
+    Parameters
+    ----------
+    blocks : mapping {R: (..., n, n) array}
+    cells : int array, shape (copies, d)
+        Those that the larger cell holds.
+    wide : float array, shape (d, d)
+        Its lattice vectors in terms of the old ones, as rows.
+    """
+    copies, into = len(cells), np.linalg.inv(wide)
+    number = {tuple(cell): index for index, cell in enumerate(cells.tolist())}
+    translations = np.array([*blocks], dtype=np.int64)
+    result: dict[Translation, Complex] = {}
+    for index, cell in enumerate(cells):
+        targets = cell + translations
+        outer = np.floor(targets @ into + 1e-9)
+        inner = np.rint(targets - outer @ wide).astype(int)
+        for R, home, block in zip(outer.astype(int).tolist(), inner.tolist(), blocks.values(), strict=True):
+            *extra, n, _ = block.shape
+            whole = result.setdefault(tuple(R), np.zeros((*extra, copies, n, copies, n), dtype=np.complex128))
+            whole[..., index, :, number[tuple(home)], :] += block
+    return {R: b.reshape(*b.shape[:-4], b.shape[-4] * b.shape[-3], -1) for R, b in result.items()}
+
+
+def cells_inside(wide: Float) -> Integer:
+    """Cells that a larger one holds, (|det|, d), given its lattice vectors in terms of the old ones."""
+    d, reach = len(wide), int(np.abs(wide).sum())
+    cells = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * d, indexing="ij"), -1).reshape(-1, d)
+    inside = np.floor(cells @ np.linalg.inv(wide) + 1e-9)
+    return cells[(inside == 0).all(axis=1)]

@@ -15,7 +15,6 @@ from adiabloch.models.crystal import Derivative, directions_of, positions_of
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.models.wannier import WannierModel
 
 TIME = "t"
 """The direction of a `Place` along which everything goes on at once: cycle, fields, motion of the texture."""
@@ -134,7 +133,8 @@ class Texture:
         # what differs by rounding only is the same
         kept = {key: g for key, g in gradients.items() if np.abs(g).max() > 1e-13 * scale / h ** len(key) or not key}
         tail = crystal.tail if isinstance(crystal, Cycle) else 0.0
-        return Place(self.lattice, positions, crystal.directions, crystal.observables, frequencies, kept, tail)
+        on_site = {name: S for name, S in crystal.observables.items() if isinstance(S, np.ndarray)}
+        return Place(self.lattice, positions, crystal.directions, on_site, frequencies, kept, tail)
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,7 +273,7 @@ def _called(local: Callable[[Float], TightBinding | Cycle], place: Float) -> Tig
             f"texture: the function returned {type(crystal).__name__} at r = {place.tolist()}, "
             "expected a TightBinding or a Cycle"
         )
-    if isinstance(crystal, WannierModel):
+    if crystal.basis_turns:
         raise InvalidModelError(
             "texture: models with a position matrix cannot change from place to place yet; expected "
             "TightBinding(model.lattice, model.positions, model.hoppings), which leaves it out"

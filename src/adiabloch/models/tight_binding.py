@@ -13,15 +13,17 @@ from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import eigh_batch
-from adiabloch.models.crystal import Derivative, directions_of, positions_of
+from adiabloch.models.crystal import Derivative, Operator, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
     Translation,
+    cells_inside,
     checked_block,
     checked_hoppings,
+    checked_spin,
     exact_translation,
     fingerprint,
-    hermitian,
+    folded,
     with_partners,
 )
 from adiabloch.models.sampling import sampled_hoppings
@@ -46,14 +48,15 @@ class TightBinding:
     hoppings : mapping {R: (n, n) array_like}
         R is a tuple of d integers. R = 0 holds the on-site energies and must be Hermitian. For every other R its
         partner -R may be given too, or is filled in as the conjugate.
-    spin : array_like, shape (3, n, n), optional
-        Spin operators S_x, S_y, S_z in the orbital basis, in units of hbar.
+    spin : array_like, shape (3, n, n), or mapping {R: (3, n, n) array_like}, optional
+        Spin operators S_x, S_y, S_z in the orbital basis, in units of hbar; <0 i|S|R j> by R where they reach other
+        cells, as for Wannier functions, with partners at -R as for the hoppings.
 
     Raises
     ------
     InvalidModelError
-        Wrong shapes, NaN, a translation that is not d integers, or h(R) and h(-R) that contradict each other:
-        the message names the R.
+        Wrong shapes, NaN, a translation that is not d integers, or h(R) and h(-R) that contradict each other (or S(R)
+        and S(-R)): the message names the R.
 
     Examples
     --------
@@ -68,7 +71,8 @@ class TightBinding:
     lattice: Lattice
     positions: Float
     hoppings: Mapping[Translation, Complex]
-    spin: Complex | None
+    spin: Complex | Mapping[Translation, Complex] | None
+    """(3, n, n) if it stays on site."""
     translations: Integer
     amplitudes: Complex
 
@@ -77,7 +81,7 @@ class TightBinding:
         lattice: Lattice | ArrayLike,
         positions: ArrayLike,
         hoppings: Mapping[Any, ArrayLike],
-        spin: ArrayLike | None = None,
+        spin: ArrayLike | Mapping[Any, ArrayLike] | None = None,
     ) -> None:
         lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
         positions = checked(positions, "positions", (None, lattice.dimension))
@@ -86,7 +90,7 @@ class TightBinding:
             raise InvalidModelError("positions: expected at least one orbital, got none")
         complete = with_partners(checked_hoppings(hoppings, lattice.dimension, n))
         complete.setdefault((0,) * lattice.dimension, np.zeros((n, n), dtype=np.complex128))
-        operators = None if spin is None else hermitian(checked(spin, "spin", (3, n, n), complex), "spin")
+        operators = None if spin is None else checked_spin(spin, lattice.dimension, n)
         translations = np.array(sorted(complete), dtype=np.int64).reshape(-1, lattice.dimension)
         amplitudes = np.array([complete[tuple(map(int, R))] for R in translations], dtype=np.complex128)
         set_field = object.__setattr__
@@ -212,11 +216,21 @@ class TightBinding:
         return self.lattice.directions
 
     @property
-    def observables(self) -> dict[str, Complex]:
+    def observables(self) -> dict[str, Operator]:
         """Spin operators by name, "sx", "sy", "sz"; empty for a spinless model."""
         if self.spin is None:
             return {}
-        return {f"s{axis}": S for axis, S in zip(AXES, self.spin, strict=True)}
+        if not isinstance(self.spin, Mapping):
+            return {f"s{axis}": S for axis, S in zip(AXES, self.spin, strict=True)}
+        cells, blocks = np.array([*self.spin]), np.array([*self.spin.values()])
+        return {f"s{axis}": FourierSeries(cells, blocks[:, [number]]) for number, axis in enumerate(AXES)}
+
+    @property
+    def spin_by_cell(self) -> Mapping[Translation, Complex]:
+        """<0 i|S|R j> by R, (3, n, n) each, in the home cell only if it stays on site; empty for a spinless model."""
+        if self.spin is None:
+            return {}
+        return self.spin if isinstance(self.spin, Mapping) else {(0,) * self.lattice.dimension: self.spin}
 
     @property
     def frequencies(self) -> Integer:
@@ -236,7 +250,14 @@ class TightBinding:
     @property
     def digest(self) -> str:
         """Short fingerprint of everything that defines the model."""
-        return fingerprint(self.lattice.vectors, self.positions, self.translations, self.amplitudes, self.spin)
+        matrices = (self.amplitudes, *self._spin_arrays())
+        return fingerprint(self.lattice.vectors, self.positions, self.translations, *matrices)
+
+    def _spin_arrays(self) -> tuple[Complex | Integer, ...]:
+        """What a fingerprint takes of the spin."""
+        if isinstance(self.spin, Mapping):
+            return np.array([*self.spin]), np.array([*self.spin.values()])
+        return () if self.spin is None else (self.spin,)
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H and its derivatives as one Fourier series (see `Crystal`)."""
@@ -360,24 +381,10 @@ class TightBinding:
         copies = round(abs(float(np.linalg.det(wide))))
         if copies == 0 or (wide != np.rint(wide)).any():
             raise InvalidArgumentError(f"supercell matrix: expected independent integer rows, got {wide.tolist()}")
-        into = np.linalg.inv(wide)
-        reach = int(np.abs(wide).sum())
-        cells = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * d, indexing="ij"), -1).reshape(-1, d)
-        inside = np.floor(cells @ into + 1e-9)
-        cells = cells[(inside == 0).all(axis=1)]
-        number = {tuple(cell): index for index, cell in enumerate(cells.tolist())}
-        n = self.size
-        hoppings: dict[Translation, Complex] = {}
-        for index, cell in enumerate(cells):
-            targets = cell + self.translations
-            outer = np.floor(targets @ into + 1e-9)
-            inner = np.rint(targets - outer @ wide).astype(int)
-            for R, home, h in zip(outer.astype(int).tolist(), inner.tolist(), self.amplitudes, strict=True):
-                block = hoppings.setdefault(tuple(R), np.zeros((copies, n, copies, n), dtype=np.complex128))
-                block[index, :, number[tuple(home)], :] += h
+        cells = cells_inside(wide)
         return TightBinding(
             wide @ self.lattice.vectors,
             ((cells @ self.lattice.vectors)[:, None, :] + self.positions).reshape(-1, d),
-            {R: block.reshape(copies * n, copies * n) for R, block in hoppings.items()},
-            None if self.spin is None else [np.kron(np.eye(copies), S) for S in self.spin],
+            folded(self.hoppings, cells, wide),
+            None if self.spin is None else folded(self.spin_by_cell, cells, wide),
         )

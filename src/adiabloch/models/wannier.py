@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, checked, frozen
+from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import dagger
@@ -17,7 +17,14 @@ from adiabloch.linalg import rotated as in_basis
 from adiabloch.models.covariant import covariant_series
 from adiabloch.models.crystal import Derivative
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.hoppings import Translation, checked_hoppings, exact_translation, fingerprint
+from adiabloch.models.hoppings import (
+    Translation,
+    cells_inside,
+    checked_hoppings,
+    exact_translation,
+    fingerprint,
+    folded,
+)
 from adiabloch.models.tight_binding import HoppingLaw, TightBinding
 
 
@@ -47,8 +54,8 @@ class WannierModel(TightBinding):
     position_matrix : mapping {R: (n, n, d) array_like}
         <0 i|r_a|R j>, with the centres on the diagonal of R = 0. The partner r(-R) = r(R)^dagger (in i and j) may be
         given too, or is filled in.
-    spin : array_like, shape (3, n, n), optional
-        Spin operators S_x, S_y, S_z in the basis of the Wannier functions, in units of hbar.
+    spin : array_like, shape (3, n, n), or mapping {R: (3, n, n) array_like}, optional
+        Spin operators S_x, S_y, S_z in the basis of the Wannier functions, in units of hbar: as for `TightBinding`.
 
     Raises
     ------
@@ -66,7 +73,7 @@ class WannierModel(TightBinding):
         positions: ArrayLike | None,
         hoppings: Mapping[Any, ArrayLike],
         position_matrix: Mapping[Any, ArrayLike],
-        spin: ArrayLike | None = None,
+        spin: ArrayLike | Mapping[Any, ArrayLike] | None = None,
     ) -> None:
         lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
         d, home = lattice.dimension, (0,) * lattice.dimension
@@ -95,7 +102,7 @@ class WannierModel(TightBinding):
     @property
     def digest(self) -> str:
         """Short fingerprint of everything that defines the model."""
-        matrices = (self.amplitudes, self.connections, self.spin)
+        matrices = (self.amplitudes, self.connections, *self._spin_arrays())
         return fingerprint(self.lattice.vectors, self.positions, self.translations, *matrices)
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
@@ -129,12 +136,10 @@ class WannierModel(TightBinding):
         """The same crystal in a larger cell (see `TightBinding.supercell`)."""
         larger = super().supercell(matrix)
         home = (0,) * self.lattice.dimension
+        wide = np.asarray(matrix, float)
         # what is left of the position matrix without the centres knows no origin: it folds as the hoppings do
-        folded = [
-            TightBinding(self.lattice, self.positions, dict(zip(self.hoppings, rest, strict=True))).supercell(matrix)
-            for rest in self.connections.swapaxes(0, 1)
-        ]
-        positions = {R: np.stack([part.hoppings[R] for part in folded], axis=-1) for R in folded[0].hoppings}
+        rest = folded(dict(zip(self.hoppings, self.connections, strict=True)), cells_inside(wide), wide)
+        positions = {R: np.moveaxis(block, 0, 2) for R, block in rest.items()}
         positions[home] = positions[home] + _diagonal_matrices(larger.positions)
         return WannierModel(larger.lattice, larger.positions, larger.hoppings, positions, larger.spin)
 
@@ -159,7 +164,7 @@ class WannierModel(TightBinding):
             None,
             {R: in_basis(h, U) for R, h in self.hoppings.items()},
             {R: np.moveaxis(in_basis(np.moveaxis(r, 2, 0), U), 0, 2) for R, r in self.position_matrix.items()},
-            None if self.spin is None else in_basis(self.spin, U),
+            None if self.spin is None else {R: in_basis(S, U) for R, S in self.spin_by_cell.items()},
         )
 
     def moved(self, orbital: int, R: Sequence[int]) -> WannierModel:
@@ -177,26 +182,28 @@ class WannierModel(TightBinding):
         """
         if not 0 <= orbital < self.size:
             raise InvalidArgumentError(f"moved: orbital {orbital}, expected 0 <= orbital < {self.size}")
-        others = np.arange(self.size) != orbital
-        if self.spin is not None and self.spin[:, orbital, others].any():
-            raise InvalidArgumentError(f"moved: spin couples orbital {orbital} to others of its cell")
         d = self.lattice.dimension
         cells = np.zeros((self.size, d), dtype=np.int64)
         cells[orbital] = exact_translation(R, d)
-        # <0 i'|X|S j'> = <0 i|X|S + cell_j - cell_i, j>
-        into = self.translations[:, None, None] + cells[:, None] - cells
-        steps, where = np.unique(into.reshape(-1, d), axis=0, return_inverse=True)
-        orbitals = np.broadcast_to(np.indices((self.size, self.size))[:, None], (2, *into.shape[:3]))
-        index = (where.reshape(into.shape[:3]), *orbitals)
-        hoppings = np.zeros((len(steps), self.size, self.size), dtype=np.complex128)
-        hoppings[index] = self.amplitudes
-        rest = np.zeros((len(steps), self.size, self.size, d), dtype=np.complex128)
-        rest[index] = np.moveaxis(self.connections, 1, 3)
         places = self.positions + cells @ self.lattice.vectors
-        rest[(steps == 0).all(axis=1)] += _diagonal_matrices(places)
-        translations = [tuple(map(int, step)) for step in steps]
-        h, r = (dict(zip(translations, array, strict=True)) for array in (hoppings, rest))
-        return WannierModel(self.lattice, places, h, r, self.spin)
+        rest = _recounted(dict(zip(self.hoppings, self.connections, strict=True)), cells)
+        positions = {R: np.moveaxis(block, 0, 2) for R, block in rest.items()}
+        home = (0,) * d
+        positions[home] = positions[home] + _diagonal_matrices(places)
+        spin = None if self.spin is None else _recounted(self.spin_by_cell, cells)
+        return WannierModel(self.lattice, places, _recounted(self.hoppings, cells), positions, spin)
+
+
+def _recounted(blocks: Mapping[Translation, Complex], cells: Integer) -> dict[Translation, Complex]:
+    """Matrices (..., n, n) by translation for functions of which the home cell takes the copies in other cells."""
+    # <0 i'|X|S j'> = <0 i|X|S + cell_j - cell_i, j>
+    into = np.array([*blocks])[:, None, None] + cells[:, None] - cells
+    steps, where = np.unique(into.reshape(-1, into.shape[-1]), axis=0, return_inverse=True)
+    found = np.array([*blocks.values()])
+    result = np.zeros((len(steps), *found.shape[1:]), dtype=np.complex128)
+    i, j = np.indices(found.shape[-2:])
+    result[where.reshape(into.shape[:3]), ..., i, j] = np.moveaxis(found, (-2, -1), (1, 2))
+    return {tuple(map(int, R)): block for R, block in zip(steps, result, strict=True)}
 
 
 def _diagonal(home: Complex) -> Float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float
+from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.bands import components
 from adiabloch.geometry.filled import (
@@ -28,7 +28,7 @@ from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import ACROSS, FLAT, LIMIT, PER, Effort, checked_model
 from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
-from adiabloch.responses.observables import checked_spins
+from adiabloch.responses.observables import Spin, checked_spins
 from adiabloch.responses.results import labelled
 from adiabloch.units import unit
 
@@ -324,7 +324,7 @@ def spin_magnetization(
     model: TightBinding,
     chemical_potential: ArrayLike,
     temperature: ArrayLike = 0.0,
-    spin_operators: ArrayLike | None = None,
+    spin_operators: Spin | None = None,
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
@@ -337,7 +337,7 @@ def spin_magnetization(
     Parameters
     ----------
     model : TightBinding
-    spin_operators : array_like, shape (3, N, N), optional
+    spin_operators : array_like, shape (3, N, N), or mapping {R: (3, N, N) array_like}, optional
         S_x, S_y, S_z in the basis of the model, in units of hbar; those of the model by default.
     chemical_potential, temperature, tolerance, mesh, limit, executor, progress
         As in `density_of_states`.
@@ -349,7 +349,7 @@ def spin_magnetization(
     """
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
-    operators: dict[str, Complex] = checked_spins(model, spin_operators)
+    operators = checked_spins(model, spin_operators)
     columns = tuple(Column("filled", number) for number in range(3))
     integrand = FermiSea(model, columns, sea=partial(_expectations, names=tuple(operators)), operators=operators)
     sea = filled_sea(integrand, occupation, effort, groups=[range(3)], title="spin magnetization", mesh=mesh)

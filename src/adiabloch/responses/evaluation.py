@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import numpy as np
 
@@ -43,6 +43,14 @@ Windings = Mapping[tuple[str, ...], int]
 """Chern numbers by directions."""
 
 
+class Means(TypedDict):
+    """What the keyword arguments of a response say of how it runs."""
+
+    limit: int
+    executor: Executor | None
+    progress: bool | None
+
+
 @dataclass(frozen=True, eq=False)
 class Effort:
     """How accurate, at most how many points, where, and whether somebody watches."""
@@ -58,6 +66,11 @@ class Effort:
             raise InvalidArgumentError(f"tolerance: {self.tolerance!r}, expected a relative accuracy between 0 and 1")
         if not (isinstance(self.limit, int | np.integer) and self.limit > 0):
             raise InvalidArgumentError(f"limit: {self.limit!r}, expected a number of points")
+
+    @property
+    def means(self) -> Means:
+        """For another response that this one calls."""
+        return {"limit": self.limit, "executor": self.executor, "progress": self.progress}
 
     @property
     def elapsed(self) -> float:

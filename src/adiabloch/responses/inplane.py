@@ -1,12 +1,17 @@
-r"""Orbital magnetization of layers in their plane, bounded since the layer is finite along z: m = e z x v."""
+r"""Orbital magnetization of layers in their plane, bounded since the layer is finite along z: m = e z x v.
+
+The height z is a number for each orbital or, for Wannier functions, a matrix like their places in the plane. Where
+positions do not commute, [r_a, r_b] = i Omega_ab, a field makes an anomalous velocity, v_a = sum_b e E_b Omega_ba
+beside i [H, r_a]; with the height, Omega_az = D_a z.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,9 +28,13 @@ from adiabloch.geometry.observables import (
     observable_shift,
     with_height,
 )
+from adiabloch.geometry.occupied import inside_outside, tilt
 from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import Insulator
+from adiabloch.linalg import dagger
+from adiabloch.models.crystal import Derivative, Operator, positions_of
 from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import (
     LIMIT,
@@ -40,13 +49,17 @@ from adiabloch.responses.evaluation import (
     unobstructed,
     windings_of,
 )
+from adiabloch.responses.observables import checked_operators
 
 if TYPE_CHECKING:
     import xarray
 
 Z = "z"
 """Name under which the frame carries the heights."""
+SLOPES = ("zx", "zy")
+"""Their plain derivatives along kx and ky, where the heights are a matrix that depends on k or does not commute."""
 K = ("kx", "ky")
+Heights = ArrayLike | Mapping[Any, ArrayLike]
 PLANE = {"component": ["x", "y"]}
 WHY = "a layer, with the heights of its orbitals given apart"
 
@@ -54,7 +67,7 @@ WHY = "a layer, with the heights of its orbitals given apart"
 def inplane_magnetization(
     model: TightBinding,
     occupied: int,
-    heights: ArrayLike,
+    heights: Heights,
     tolerance: float = 1e-6,
     *,
     limit: int = LIMIT,
@@ -72,8 +85,10 @@ def inplane_magnetization(
         In two dimensions, with a gap.
     occupied : int
         Number of occupied bands.
-    heights : array_like, shape (N,)
-        z of each orbital, in the length unit of the lattice. Their origin does not matter.
+    heights : array_like, shape (N,), or mapping {R: (N, N) array_like}
+        z of each orbital, in the length unit of the lattice; or <0 i|z|R j> by R, for Wannier functions: what a layer
+        read as a crystal in three dimensions has in `{R[:2]: r[..., 2] for R, r in solid.position_matrix.items()}`.
+        Their origin does not matter.
     tolerance, limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
 
@@ -96,7 +111,7 @@ def inplane_magnetization(
 def pumped_inplane_magnetization(
     cycle: Cycle,
     occupied: int,
-    heights: ArrayLike,
+    heights: Heights,
     tolerance: float = 1e-6,
     *,
     limit: int = LIMIT,
@@ -108,8 +123,9 @@ def pumped_inplane_magnetization(
     Parameters
     ----------
     cycle : Cycle
-        In two dimensions, insulating at every k and theta. The orbitals stay at their heights; a layer whose atoms
-        move along z is a crystal in three dimensions without hopping along the third vector.
+        In two dimensions, insulating at every k and theta. The orbitals stay at their heights but may move in the
+        plane, Wannier functions as the cycle says (`motion`); a layer whose atoms move along z is a crystal in three
+        dimensions without hopping along the third vector.
     occupied, heights, tolerance, limit, executor, progress
         As in `inplane_magnetization`.
 
@@ -128,9 +144,9 @@ def pumped_inplane_magnetization(
     """
     effort = Effort(tolerance, limit, executor, progress)
     cycle = checked_cycle(cycle, (2,), WHY)
-    if cycle.orbitals_move:
+    if cycle.basis_turns and not cycle.orbitals_move:
         raise InvalidArgumentError(
-            "cycle: its orbitals move; expected fixed ones, or a 3D crystal that holds the layer"
+            "cycle: what it pumps depends on how its Wannier functions move; expected a Cycle that is told (motion=)"
         )
     windings = windings_of(cycle, checked_occupied(cycle, occupied))
     pumps = {directions: number for directions, number in windings.items() if number and THETA in directions}
@@ -140,7 +156,8 @@ def pumped_inplane_magnetization(
             f"({described(pumps)}), and the moment of a net current depends on the origin of the heights",
             chern_numbers=pumps,
         )
-    integrand = _integrand(cycle, occupied, heights, _pumped, ((Z,), K, (THETA,)))
+    moving = tuple((position, THETA) for position in positions_of(K)) if cycle.orbitals_move else ()
+    integrand = _integrand(cycle, occupied, heights, _pumped, ((Z,), K, (THETA, *moving)))
     title, numbers = "pumped in-plane magnetization", described(windings)
     return measured(integrand, effort, title=title, unit="e*omega", coordinates=PLANE, chern_numbers=numbers)
 
@@ -148,7 +165,7 @@ def pumped_inplane_magnetization(
 def layer_magnetoelectric(
     model: TightBinding,
     occupied: int,
-    heights: ArrayLike,
+    heights: Heights,
     tolerance: float = 1e-6,
     *,
     trials: Choice = None,
@@ -182,8 +199,11 @@ def layer_magnetoelectric(
     model = checked_model(model, (2,), WHY)
     occupied = checked_occupied(model, occupied)
     windings = unobstructed(model, (occupied,), "layer magnetoelectric response")
+    # what does not commute: the plane with itself, the plane with the heights
+    plane: tuple[Derivative, ...] = positions_of(K)
+    curved = (*plane, positions_of(K)) if model.basis_turns else plane if np.ndim(heights) != 1 else ()  # type: ignore[arg-type]
     integrand = replace(
-        _integrand(model, occupied, heights, _induced, ((Z, *K), K, K)),
+        _integrand(model, occupied, heights, _induced, ((Z, *K), (*K, *curved), K)),
         form=_axion,
         trials=smooth_trials(model, (occupied,), trials),
     )
@@ -197,13 +217,31 @@ def layer_magnetoelectric(
 def _integrand(
     crystal: Model,
     occupied: int,
-    heights: ArrayLike,
+    heights: Heights,
     formula: Callable[..., Float],
-    factors: tuple[tuple[str, ...], ...],
+    factors: tuple[tuple[Derivative, ...], ...],
 ) -> Insulator:
-    z: Complex = np.diag(checked(heights, "heights", (crystal.size,))).astype(np.complex128)
     bands = checked_occupied(crystal, occupied)
-    return Insulator(crystal, (bands,), partial(formula, occupied=bands), factors, operators={Z: z})
+    z = _height(crystal, heights)
+    operators = {Z: z}
+    if any(positions_of(K)[0] in group for group in factors):
+        operators |= {name: _slope(crystal, z, axis) for axis, name in enumerate(SLOPES)}
+    return Insulator(crystal, (bands,), partial(formula, occupied=bands), factors, operators=operators)
+
+
+def _height(crystal: Model, heights: Heights) -> Operator:
+    """The height as an operator in the basis of the crystal."""
+    if isinstance(heights, Mapping | FourierSeries) or np.ndim(heights) == 2:
+        return checked_operators(crystal, {Z: heights})[Z]
+    return np.diag(checked(heights, "heights", (crystal.size,))).astype(np.complex128)
+
+
+def _slope(crystal: Model, z: Operator, axis: int) -> Operator:
+    """Plain derivative of the height along k, of its series without the places: those come with the position matrix."""
+    if not isinstance(z, FourierSeries):
+        return np.zeros((crystal.size, crystal.size), dtype=np.complex128)
+    cells = z.frequencies[:, : crystal.lattice.dimension] @ crystal.lattice.vectors
+    return FourierSeries(z.frequencies, 1j * cells[:, axis, None, None, None] * z.coefficients)
 
 
 def _equilibrium(frame: Eigenframe, occupied: int) -> Float:
@@ -212,23 +250,74 @@ def _equilibrium(frame: Eigenframe, occupied: int) -> Float:
 
 
 def _pumped(frame: Eigenframe, occupied: int) -> Float:
-    moments = inplane_moment(frame, frame.derivative(Z))
-    return np.stack([observable_shift(frame, occupied, THETA, moment) for moment in moments], axis=-1)
+    z = frame.derivative(Z)
+    rows = [observable_shift(frame, occupied, THETA, moment) for moment in inplane_moment(frame, z)]
+    if (*positions_of(K)[:1], THETA) in frame.derivatives:
+        carried = inplane_moment(_at_velocity(frame, [(r, THETA) for r in positions_of(K)]), z)
+        rows = [row + expectation(frame, occupied, moment) for row, moment in zip(rows, carried, strict=True)]
+    return np.stack(rows, axis=-1)
 
 
 def _induced(frame: Eigenframe, occupied: int) -> Float:
     """Rows x and y as bounded observables, row z as for any crystal; the field along z by the direction "kz"."""
-    frame = with_height(frame, frame.derivative(Z))
-    fields = (*K, "kz")
-    moments = inplane_moment(frame, frame.derivative(Z))
-    rows = [observable_shift(frame, occupied, field, moment) for moment in moments for field in fields]
-    rows += [occupied_shift(frame, occupied, field, "z") for field in fields]
-    return np.stack(rows, axis=-1)
+    frame = with_height(_with_curvature(frame), frame.derivative(Z))
+    z, fields = frame.derivative(Z), (*K, "kz")
+    moments = inplane_moment(frame, z)
+    rows = np.array([[observable_shift(frame, occupied, field, moment) for field in fields] for moment in moments])
+    if SLOPES[:1] in frame.derivatives:
+        for number, field in enumerate(fields):
+            anomalous = inplane_moment(_at_velocity(frame, [positions_of([field, k]) for k in K]), z)
+            rows[:, number] += [expectation(frame, occupied, moment) for moment in anomalous]
+    upright = [occupied_shift(frame, occupied, field, "z") for field in fields]
+    if SLOPES[:1] in frame.derivatives:
+        upright[2] = upright[2] + _carried(frame, occupied)
+    return np.stack([*rows.reshape(6, -1), *upright], axis=-1)
+
+
+def _carried(frame: Eigenframe, occupied: int) -> Float:
+    r"""What positions that do not commute add to dM_z/dE_z, beside the Chern-Simons form; shape (P,).
+
+    .. math:: -\frac12 \sum_{cycl} \mathrm{Re} \sum_{nc} A^a_{nc} \Omega^{bc}_{cn}
+
+    Anomalous velocities among the occupied states and across the gap; in dM_x/dE_x and dM_y/dE_y it is among them.
+    """
+    o, c = inside_outside(occupied, frame.energies.shape[1])
+    total = np.zeros(len(frame.energies))
+    for a, b, other in (("kx", "ky", "kz"), ("ky", "kz", "kx"), ("kz", "kx", "ky")):
+        Omega = _either_way(frame, positions_of([b, other]))[:, c, o]
+        total -= 0.5 * ((1j * tilt(frame, occupied, a)).conj() * Omega).real.sum(axis=(1, 2))
+    return total
 
 
 def _axion(gauges: Sequence[SmoothGauge]) -> Float:
     """Chern-Simons part of dM_z/dE_z; the other diagonal elements, of bounded observables, contain theirs."""
     (gauge,) = gauges
+    gauge = replace(gauge, frame=_with_curvature(gauge.frame))
     layered = gauge_with_height(gauge, gauge.frame.derivative(Z))
     only_zz = np.eye(9)[-1]
     return -0.5 * chern_simons_form(layered, "kx", "ky", "kz")[:, None] * only_zz
+
+
+def _with_curvature(frame: Eigenframe) -> Eigenframe:
+    """The frame with Omega_az = D_a z between the plane and the height, where the slopes of the height are known."""
+    if SLOPES[:1] not in frame.derivatives:
+        return frame
+    z, known = frame.derivative(Z), dict(frame.derivatives)
+    for slope, r in zip(SLOPES, positions_of(K), strict=True):
+        turning = -1j * (frame.derivative(r) @ z)
+        known[r, "rz"] = frame.derivative(slope) + turning + dagger(turning)
+    return replace(frame, derivatives=known)
+
+
+def _at_velocity(frame: Eigenframe, velocities: Sequence[tuple[str, ...]]) -> Eigenframe:
+    """The frame with other velocities in the plane, derivatives that it carries."""
+    found: dict[tuple[str, ...], Complex] = {(k,): _either_way(frame, pair) for k, pair in zip(K, velocities, strict=True)}
+    return replace(frame, derivatives={**frame.derivatives, **found})
+
+
+def _either_way(frame: Eigenframe, pair: tuple[str, ...]) -> Complex:
+    """What the frame carries under an antisymmetric pair, or its reverse; zero if it carries none."""
+    known = frame.derivatives
+    if pair in known:
+        return known[pair]
+    return -known[pair[::-1]] if pair[::-1] in known else np.zeros_like(frame.states)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
@@ -218,7 +219,10 @@ def local_observable(
     drive = Drive.of(texture, frequency, electric_field, velocity, magnetic_field)
     filling = checked_filling(texture, occupied, chemical_potential, temperature)
     sites = Sites.of(texture, positions, theta)
-    matrices = checked_spins(texture.home, None) if operators is None else checked_operators(texture.home, operators)
+    found = checked_spins(texture.home, None) if operators is None else checked_operators(texture.home, operators)
+    matrices = {name: X for name, X in found.items() if isinstance(X, np.ndarray)}
+    if reaching := [name for name in found if name not in matrices]:
+        raise InvalidArgumentError(f"operators: {reaching} reach other cells, expected matrices within the cell")
     if taken := {*AXES, TIME}.intersection(matrices):
         raise InvalidArgumentError(f"operators: {sorted(taken)}, expected names other than x, y, z and t")
     k = texture.lattice.directions

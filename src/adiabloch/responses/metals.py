@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float
+from adiabloch.arrays import Float
 from adiabloch.errors import NoBulkDefinitionError
 from adiabloch.geometry.fields import metric_dipole
 from adiabloch.geometry.filled import filled_observable_shift, filled_shift
@@ -17,6 +17,7 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gaps import bands_below
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
+from adiabloch.models.crystal import Operator
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import Effort
 from adiabloch.responses.fermi import Mesh, Occupation, filled_sea
@@ -51,7 +52,7 @@ def sea_magnetoelectric(
 
 
 def sea_observable_response(
-    model: TightBinding, operators: Mapping[str, Complex], occupation: Occupation, effort: Effort, mesh: Mesh = None
+    model: TightBinding, operators: Mapping[str, Operator], occupation: Occupation, effort: Effort, mesh: Mesh = None
 ) -> xarray.Dataset:
     """What an electric field adds to bounded observables, at any filling (Eq. B7)."""
     k = model.lattice.directions

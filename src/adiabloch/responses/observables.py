@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,8 +17,10 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.observables import expectation, observable_shift
 from adiabloch.integration.insulator import Insulator
 from adiabloch.lattice import AXES
+from adiabloch.models.crystal import Operator
 from adiabloch.models.cycle import THETA, Cycle
-from adiabloch.models.hoppings import hermitian
+from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.hoppings import Translation, checked_hoppings, checked_spin, hermitian, with_partners
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import (
     LIMIT,
@@ -37,12 +39,16 @@ if TYPE_CHECKING:
     import xarray
 
 SPIN = ("sx", "sy", "sz")
+Given = ArrayLike | Mapping[Any, ArrayLike] | Operator
+"""An observable as users write it: a matrix, or matrices by translation; or one that a crystal has."""
+Spin = ArrayLike | Mapping[Any, ArrayLike]
+"""The same for three of them, (3, N, N)."""
 
 
 def pumped_spin(
     cycle: Cycle,
     occupied: int,
-    spin_operators: ArrayLike | None = None,
+    spin_operators: Spin | None = None,
     tolerance: float = 1e-6,
     *,
     limit: int = LIMIT,
@@ -60,7 +66,7 @@ def pumped_spin(
         In one, two or three dimensions, insulating at every k and theta.
     occupied : int
         Number of occupied bands; they may be degenerate.
-    spin_operators : array_like, shape (3, N, N), optional
+    spin_operators : array_like, shape (3, N, N), or mapping {R: (3, N, N) array_like}, optional
         S_x, S_y, S_z in the basis of the model, in units of hbar; those of the model by default.
     tolerance, limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
@@ -97,7 +103,7 @@ def pumped_spin(
 def pumped_observable(
     cycle: Cycle,
     occupied: int,
-    operators: Mapping[str, ArrayLike],
+    operators: Mapping[str, Given],
     tolerance: float = 1e-6,
     *,
     limit: int = LIMIT,
@@ -110,8 +116,8 @@ def pumped_observable(
     ----------
     cycle, occupied, tolerance, limit, executor, progress
         As in `pumped_spin`.
-    operators : mapping {name: array_like (N, N)}
-        Hermitian matrices in the basis of the model.
+    operators : mapping {name: array_like (N, N), or mapping {R: (N, N) array_like}}
+        Hermitian matrices in the basis of the model; <0 i|O|R j> by R where they reach other cells.
 
     Returns
     -------
@@ -130,7 +136,7 @@ def pumped_observable(
 def spin_magnetoelectric(
     model: TightBinding,
     occupied: int | None = None,
-    spin_operators: ArrayLike | None = None,
+    spin_operators: Spin | None = None,
     tolerance: float | None = None,
     *,
     chemical_potential: ArrayLike | None = None,
@@ -150,7 +156,7 @@ def spin_magnetoelectric(
     model : TightBinding
     occupied : int, optional
         Number of occupied bands of an insulator.
-    spin_operators : array_like, shape (3, N, N), optional
+    spin_operators : array_like, shape (3, N, N), or mapping {R: (3, N, N) array_like}, optional
         S_x, S_y, S_z in the basis of the model, in units of hbar; those of the model by default.
     tolerance : float, optional
         Relative accuracy of the largest component; 1e-6 for an insulator, 1e-4 for a scan.
@@ -188,7 +194,7 @@ def spin_magnetoelectric(
 def observable_response(
     model: TightBinding,
     occupied: int | None,
-    operators: Mapping[str, ArrayLike],
+    operators: Mapping[str, Given],
     tolerance: float | None = None,
     *,
     chemical_potential: ArrayLike | None = None,
@@ -206,8 +212,8 @@ def observable_response(
         As in `spin_magnetoelectric`.
     occupied : int or None
         Number of occupied bands of an insulator; None where the chemical potential is given.
-    operators : mapping {name: array_like (N, N)}
-        Hermitian matrices in the basis of the model.
+    operators : mapping {name: array_like (N, N), or mapping {R: (N, N) array_like}}
+        Hermitian matrices in the basis of the model; <0 i|O|R j> by R where they reach other cells.
 
     Returns
     -------
@@ -234,7 +240,7 @@ def observable_response(
 def observable_density(
     model: TightBinding,
     occupied: int,
-    operators: Mapping[str, ArrayLike],
+    operators: Mapping[str, Given],
     tolerance: float = 1e-6,
     *,
     limit: int = LIMIT,
@@ -261,38 +267,59 @@ def observable_density(
     return measured(integrand, effort, title="observable density", unit=label, coordinates=coordinates)
 
 
-def checked_operators(crystal: Model, operators: Mapping[str, ArrayLike]) -> dict[str, Complex]:
-    """Hermitian matrices by name, in the basis of the model."""
+def checked_operators(crystal: Model, operators: Mapping[str, Given]) -> dict[str, Operator]:
+    """Observables by name, in the basis of the model: Hermitian matrices, or series of them."""
     if not isinstance(operators, Mapping) or not operators:
         raise InvalidArgumentError(f"operators: expected a mapping of names to matrices, got {operators!r}")
-    n = crystal.size
     taken = sorted({*crystal.directions, "rx", "ry", "rz"})
     for name in operators:
         if not isinstance(name, str) or name in taken:
             wanted = f"a string other than {', '.join(taken)}"
             raise InvalidArgumentError(f"operators: {name!r} is no name for one; expected {wanted}")
-    matrices = {name: checked(matrix, f"operator {name!r}", (n, n), complex) for name, matrix in operators.items()}
-    return {name: hermitian(matrix[None], f"operator {name!r}, matrix")[0] for name, matrix in matrices.items()}
+    return {name: _checked_operator(crystal, operator, name) for name, operator in operators.items()}
 
 
-def checked_spins(crystal: Model, spin_operators: ArrayLike | None) -> dict[str, Complex]:
+def _checked_operator(crystal: Model, given: Given, name: str) -> Operator:
+    n, d = crystal.size, crystal.lattice.dimension
+    if isinstance(given, FourierSeries):
+        if given.frequencies.shape[1] != len(crystal.directions) or given.coefficients.shape[1:] != (1, n, n):
+            raise InvalidArgumentError(f"operator {name!r}: a series of another crystal, expected one of this")
+        return given
+    if not isinstance(given, Mapping):
+        matrix = checked(given, f"operator {name!r}", (n, n), complex)  # type: ignore[arg-type]
+        return hermitian(matrix[None], f"operator {name!r}, matrix")[0]
+    return _series(
+        crystal, with_partners(checked_hoppings(given, d, n, f"operator {name!r}"), f"operator {name!r}", "O")
+    )
+
+
+def _series(crystal: Model, blocks: Mapping[Translation, Complex]) -> FourierSeries:
+    """Matrices (n, n) by translation as a series over the zone, the same all along a cycle."""
+    cells = np.zeros((len(blocks), len(crystal.directions)), dtype=np.int64)
+    cells[:, : crystal.lattice.dimension] = list(blocks)
+    return FourierSeries(cells, np.array(list(blocks.values()))[:, None])
+
+
+def checked_spins(crystal: Model, spin_operators: Spin | None) -> dict[str, Operator]:
     """S_x, S_y, S_z by name, "sx", "sy", "sz": those given, or those of the model."""
     if spin_operators is None:
-        if not crystal.observables:
+        observables = crystal.observables
+        if not observables:
             raise InvalidArgumentError(
                 "spin_operators: the model has no spin; expected S_x, S_y, S_z of shape (3, N, N) here, or as `spin` "
                 "of the TightBinding"
             )
-        return {name: crystal.observables[name] for name in SPIN}
-    n = crystal.size
-    given = checked(spin_operators, "spin_operators", (3, n, n), complex)
-    return dict(zip(SPIN, given, strict=True))
+        return {name: observables[name] for name in SPIN}
+    given = checked_spin(spin_operators, crystal.lattice.dimension, crystal.size, "spin_operators")
+    if not isinstance(given, Mapping):
+        return dict(zip(SPIN, given, strict=True))
+    return {name: _series(crystal, {R: S[i] for R, S in given.items()}) for i, name in enumerate(SPIN)}
 
 
 def _integrand(
     crystal: Model,
     occupied: int,
-    operators: Mapping[str, ArrayLike],
+    operators: Mapping[str, Given],
     formula: Callable[..., Float],
     factors: tuple[tuple[str, ...], ...],
 ) -> Insulator:

@@ -126,6 +126,19 @@ def polarization(
     )
 
 
+def dipoles(cycle: Cycle, occupied: int, effort: Effort) -> Float:
+    """Dipole moments of a cell's electrons (one for each state) along a cycle, less the mean, in e length; (N, d).
+
+    The branch is the one nearest to the first snapshot's: for what moves less than half a lattice vector.
+    """
+    found = [polarization(model, occupied, effort.tolerance, **effort.means) for model in cycle.snapshots]
+    lattice = cycle.lattice
+    apart = np.array([one.polarization.values for one in found]) * lattice.measure
+    apart -= apart[0]
+    apart -= np.rint(lattice.reduced_positions(apart)) @ lattice.vectors
+    return apart - apart.mean(axis=0)
+
+
 def pumped_charge(cycle: Cycle, occupied: int) -> xarray.Dataset:
     r"""Charge that a cycle pumps along each lattice vector, an integer.
 

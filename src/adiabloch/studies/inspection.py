@@ -139,8 +139,15 @@ def _size(crystal: Crystal, snapshots: Sequence[TightBinding]) -> list[tuple[str
             for model in models
         )
         facts.append((f"position matrix off the centres, {where}", f"up to {largest:.4g}"))
-    spin = snapshots[0].spin
-    return [*facts, ("spin operators", "none" if spin is None else "yes")]
+    return [*facts, ("spin operators", _spin(snapshots))]
+
+
+def _spin(snapshots: Sequence[TightBinding]) -> str:
+    """Whether there are spin operators, and how far they reach."""
+    if snapshots[0].spin is None:
+        return "none"
+    beyond = [float(np.abs(S).max()) for model in snapshots for R, S in model.spin_by_cell.items() if any(R)]
+    return f"yes, up to {max(beyond):.4g} to other cells" if beyond else "yes"
 
 
 def _bands(crystal: Crystal, occupied: int | None) -> list[tuple[str, str]]:

@@ -1,0 +1,77 @@
+"""Binary files of Fortran programs, record by record, with errors that say which record and what was expected."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adiabloch.errors import FileFormatError
+
+
+class Records:
+    """The records of an unformatted sequential file, each between two copies of its length.
+
+    Parameters
+    ----------
+    path : path-like
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path, self.number = Path(path), 0
+        try:
+            self._file: BinaryIO = self.path.open("rb")
+            self._left = self.path.stat().st_size
+        except OSError as reason:
+            raise FileFormatError(f"{path}: cannot be read ({reason})") from None
+
+    def __enter__(self) -> Records:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._file.close()
+
+    def refuse(self, message: str) -> NoReturn:
+        """Raise the error that names file and record (counted from one)."""
+        raise FileFormatError(f"{self.path}, record {self.number}: {message}")
+
+    def raw(self, expected: str) -> bytes:
+        """The next record."""
+        self.number += 1
+        head = self._file.read(4)
+        size = struct.unpack("<i", head)[0] if len(head) == 4 else -1
+        if size < 0 or size + 8 > self._left:
+            self.refuse(f"the file ends or is no file of records, expected {expected}")
+        content, tail = self._file.read(size), self._file.read(4)
+        if len(content) < size or tail != head:
+            self.refuse(f"its two lengths differ, expected {expected}")
+        self._left -= size + 8
+        return content
+
+    def array(self, dtype: str, count: int, expected: str) -> NDArray[Any]:
+        """The next record as so many numbers of a type ("i4", "f8", "c16")."""
+        content = self.raw(expected)
+        if len(content) != count * np.dtype(dtype).itemsize:
+            self.refuse(f"{len(content)} bytes, expected {expected} ({count} of type {dtype})")
+        numbers = np.frombuffer(content, dtype="<" + dtype)
+        if numbers.dtype.kind in "fc" and not np.isfinite(numbers).all():
+            self.refuse(f"not a finite number, expected {expected}")
+        return numbers
+
+    def structure(self, layout: str, expected: str) -> tuple[Any, ...]:
+        """The next record as numbers of several types, in the notation of `struct`."""
+        content = self.raw(expected)
+        if len(content) != struct.calcsize(layout):
+            self.refuse(f"{len(content)} bytes, expected {expected} ({struct.calcsize(layout)})")
+        return struct.unpack(layout, content)
+
+    def count(self, expected: str, largest: int = 10**6) -> int:
+        """The next record as one positive integer."""
+        number = int(self.array("i4", 1, expected)[0])
+        if not 0 < number <= largest:
+            self.refuse(f"{number}, expected {expected}")
+        return number

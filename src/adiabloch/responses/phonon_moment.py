@@ -1,0 +1,365 @@
+"""The magnetic moment of a phonon whose atoms turn: what a quantum of it carries.
+
+A pumped magnetization goes with omega times the square of the displacements, and so does the action of the mode, of
+which a quantum has hbar. So the frequency drops out: a quantum has the moment e hbar (M V)/J with the magnetization M
+in units of e omega, the cell V, and J = sum_kappa m_kappa <u'.u'>; for atoms on circles J is their angular momentum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Float, checked
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.bands import components
+from adiabloch.lattice import AXES
+from adiabloch.models.cycle import Cycle
+from adiabloch.models.motion import rates
+from adiabloch.responses.evaluation import LIMIT, Effort, checked_cycle, checked_occupied
+from adiabloch.responses.observables import pumped_spin
+from adiabloch.responses.polarization import dipoles
+from adiabloch.responses.pumped_magnetization import WHY, pumped_magnetization
+from adiabloch.responses.results import labelled
+from adiabloch.units import ELECTRON_G, ELECTRON_MASS, HBAR_SQUARED_PER_DALTON, nuclear_magnetons
+
+if TYPE_CHECKING:
+    import xarray
+
+UNIT = "mu_B"
+PARTS = {
+    "perturbative": "electrons: perturbative part",
+    "chern_simons": "electrons: Chern-Simons part",
+    "spin": "electrons: spin",
+    "ions": "ions as point charges",
+}
+"""What adds up to the total, by name."""
+NOT_TOLD = (
+    "perturbative part alone: the cycle does not know how its Wannier functions move (motion=), on which this part and "
+    "what is missing depend"
+)
+COMPLETE = "the branch of the Chern-Simons part is the one nearest to no moment"
+BARE = "the charges of the ions were not given; total is that of the electrons"
+
+
+def phonon_moment(
+    cycle: Cycle | Sequence[Cycle],
+    masses: ArrayLike,
+    displacements: ArrayLike | Sequence[ArrayLike],
+    occupied: int,
+    tolerance: float = 1e-4,
+    *,
+    charges: ArrayLike | None = None,
+    degeneracy: int | None = None,
+    born_charges: ArrayLike | None = None,
+    limit: int = LIMIT,
+    executor: Executor | None = None,
+    progress: bool | None = None,
+) -> xarray.Dataset:
+    r"""Magnetic moment of one quantum of a phonon, in Bohr magnetons a cell.
+
+    .. math:: \mu = \frac{e \hbar}{J} \Big[ g\, V \bar M - \sum_\kappa Z_\kappa \langle \tfrac12 u \times u' \rangle
+              \Big] - g_s \mu_B S, \qquad J = \sum_\kappa m_\kappa \langle u' \cdot u' \rangle
+
+    with M the pumped orbital magnetization of the electrons (Eq. 8) in units of e omega, g states of equal spin,
+    Z_kappa the charges of the ion cores, S the pumped spin (Eq. B6) of a quantum.
+
+    Parameters
+    ----------
+    cycle : Cycle or sequence of Cycle
+        The crystal while the phonon turns; several cycles of the same mode with other amplitudes to extrapolate to
+        small ones. Orbitals must follow their atoms: a Cycle with `motion` for Wannier models.
+    masses : array_like, shape (n,)
+        Of the atoms, in dalton.
+    displacements : array_like, shape (N, n, d or 3), or a sequence of them
+        Of the atoms at the snapshots theta_j = 2 pi j/N, in Angstrom, for each cycle.
+    occupied : int
+        Number of occupied bands.
+    tolerance : float
+        Relative accuracy of the integrals.
+    charges : array_like, shape (n,), optional
+        Charges of the ion cores in units of the elementary charge, those that make the crystal neutral: what the
+        pseudopotentials leave to be screened. They say as well how many electrons a state holds. Without them the
+        ions are left out.
+    degeneracy : int, optional
+        How many electrons a state holds: 2 for a crystal without spin, 1 for spinors. Needed without `charges`.
+    born_charges : array_like, shape (n,) or (n, d, d), optional
+        Effective charges by which the atoms' displacements polarize the crystal, row component of the polarization;
+        for comparison only. For two atoms they follow from the polarization along the cycle.
+    limit, executor, progress
+        As in `adiabloch.pumped_magnetization`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over `amplitude` (the largest displacement of an atom in Angstrom; 0 is the limit of small ones, if there are
+        several cycles) and `component`, in Bohr magnetons a quantum: `perturbative` and `chern_simons` of the
+        electrons' orbital motion, `spin` (if the model has it), `ions`, `total` with its `error`;
+        `nuclear_magnetons`, the total in these; `born`, the moment of turning Born charges, which is not part of the
+        total. `angular_momentum` of a quantum, in hbar. A positive number turns anticlockwise about the axis: the
+        electrons have the charge -1, ions Z.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Shapes that do not fit, charges that are not neutral with the electrons, atoms that do not move.
+    GapClosedError, ObstructedError, BrokenGaugeError, ToleranceNotReachedError
+        As in `adiabloch.pumped_magnetization`.
+
+    Examples
+    --------
+    A crystal that goes round as a whole has no moment, whatever its electrons do:
+
+    >>> import numpy as np
+    >>> import adiabloch as ab
+    >>> model = ab.models.gapped_honeycomb(delta=0.5, t1=0.1)
+    >>> theta = 2 * np.pi * np.arange(8) / 8
+    >>> circle = 0.02 * np.stack([np.cos(theta), np.sin(theta)], axis=-1)
+    >>> cycle = ab.Cycle([ab.TightBinding(model.lattice, model.positions + u, model.hoppings) for u in circle])
+    >>> moment = ab.phonon_moment(cycle, [12.0, 12.0], np.stack([circle, circle], axis=1), 1, charges=[1, 1])
+    >>> abs(float(moment.total[0, 0])) < 1e-12
+    True
+    """
+    effort = Effort(tolerance, limit, executor, progress)
+    cycles, patterns = _checked_cycles(cycle, displacements)
+    occupied = checked_occupied(cycles[0], occupied)
+    weights = checked(masses, "masses", (None,))
+    if not (weights > 0).all():
+        raise InvalidArgumentError(f"masses: {weights.tolist()}, expected positive numbers")
+    phonons = [_Turning.of(one, pattern, weights) for one, pattern in zip(cycles, patterns, strict=True)]
+    cores = None if charges is None else checked(charges, "charges", (len(weights),))
+    states = _degeneracy(degeneracy, cores, occupied)
+    effective = None if born_charges is None else _tensors(born_charges, len(weights), cycles[0].lattice.dimension)
+    rows = [_of_one(phonon, occupied, states, cores, effective, effort) for phonon in phonons]
+    sizes = [phonon.amplitude for phonon in phonons]
+    if len(rows) > 1:
+        sizes, rows = [0.0, *sizes], [_small(sizes, rows), *rows]
+    return _labelled(cycles, sizes, rows, occupied, states, effort, bare=cores is None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Turning:
+    """A cycle with its atoms."""
+
+    cycle: Cycle
+    places: Float
+    """Displacements, (N, n, 3)."""
+    rates: Float
+    """Their derivatives along theta."""
+    masses: Float
+
+    @classmethod
+    def of(cls, cycle: Cycle, displacements: ArrayLike, masses: Float) -> _Turning:
+        d, count = cycle.lattice.dimension, len(cycle.snapshots)
+        given = checked(displacements, "displacements", (count, len(masses), None))
+        if given.shape[2] not in (d, 3):
+            raise InvalidArgumentError(
+                f"displacements: {given.shape[2]} components, expected {' or '.join(map(str, sorted({d, 3})))}"
+            )
+        places = np.zeros((*given.shape[:2], 3))
+        places[..., : given.shape[2]] = given
+        phonon = cls(cycle, places, rates(places), masses)
+        if phonon.action <= 1e-16 * np.abs(cycle.lattice.vectors).max() ** 2 * masses.max():
+            raise InvalidArgumentError("displacements: no atom moves, expected a turning phonon")
+        return phonon
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Components of the moment."""
+        return components(self.cycle.lattice.dimension)
+
+    @property
+    def amplitude(self) -> float:
+        """Largest displacement of an atom."""
+        return float(np.linalg.norm(self.places, axis=-1).max())
+
+    @property
+    def action(self) -> float:
+        """Sum over atoms of m <u'.u'>: what is hbar for a quantum, but for omega."""
+        return float(self.masses @ (self.rates**2).sum(axis=-1).mean(axis=0))
+
+    def areas(self, charges: Float) -> Float:
+        """Sum over atoms of <u x Z u'>/2 by component, for charges (n, 3, 3)."""
+        moved = np.einsum("kab,jkb->jka", charges, self.rates)
+        crossed = 0.5 * np.cross(self.places, moved).mean(axis=0).sum(axis=0)
+        return np.array([crossed[AXES.index(name)] for name in self.names])
+
+    @property
+    def angular_momentum(self) -> Float:
+        """Of a quantum, in units of hbar, by component."""
+        return 2.0 * self.areas(self.masses[:, None, None] * np.eye(3)) / self.action
+
+    @property
+    def magneton(self) -> float:
+        """Moment of a quantum in Bohr magnetons, for an elementary charge and a unit of area."""
+        return 2.0 * ELECTRON_MASS * HBAR_SQUARED_PER_DALTON / self.action
+
+
+def _of_one(
+    phonon: _Turning, occupied: int, states: int, charges: Float | None, born: Float | None, effort: Effort
+) -> dict[str, Float]:
+    """Moments of a quantum, by part and component, from one cycle."""
+    cycle, names = phonon.cycle, phonon.names
+    told = cycle.orbitals_move or not cycle.basis_turns
+    pumped = pumped_magnetization(cycle, occupied, effort.tolerance, chern_simons=told, **effort.means)
+    # electrons have the charge -1
+    per_unit = -phonon.magneton * states * cycle.lattice.measure
+    found = {"perturbative": per_unit * pumped.perturbative.values}
+    if told:
+        found["chern_simons"] = per_unit * _nearest(pumped) - found["perturbative"]
+    error = abs(per_unit) * pumped.error.values
+    if cycle.observables:
+        spin = pumped_spin(cycle, occupied, None, effort.tolerance, **effort.means)
+        each = -ELECTRON_G * cycle.lattice.measure * HBAR_SQUARED_PER_DALTON / phonon.action
+        found["spin"] = each * spin.total.sel(component=list(names)).values
+        error = np.hypot(error, abs(each) * spin.error.sel(component=list(names)).values)
+    if charges is not None:
+        found["ions"] = phonon.magneton * phonon.areas(charges[:, None, None] * np.eye(3))
+    if born is None and len(phonon.masses) == 2 and charges is not None:
+        born = _pair(phonon, occupied, states, charges, effort)
+    if born is not None:
+        found["born"] = phonon.magneton * phonon.areas(born)
+    total = sum(found[name] for name in PARTS if name in found) if told else np.full(len(names), np.nan)
+    return {**found, "total": np.asarray(total), "error": error, "angular_momentum": phonon.angular_momentum}
+
+
+def _nearest(pumped: xarray.Dataset) -> Float:
+    """The total on the branch nearest to zero."""
+    total, quantum = pumped.total.values, pumped.quantum.values
+    return total - np.rint(total @ np.linalg.inv(quantum)) @ quantum
+
+
+def _pair(phonon: _Turning, occupied: int, states: int, charges: Float, effort: Effort) -> Float | None:
+    """Born charges of two atoms, opposite to each other, by the dipole moment along the cycle; (2, 3, 3)."""
+    cycle, d = phonon.cycle, phonon.cycle.lattice.dimension
+    dipole = np.einsum("k,jka->ja", charges, phonon.places[..., :d]) - states * dipoles(cycle, occupied, effort)
+    relative = (phonon.places[:, 0] - phonon.places[:, 1])[:, :d]
+    response, _, rank, _ = np.linalg.lstsq(relative - relative.mean(axis=0), dipole - dipole.mean(axis=0), rcond=1e-6)
+    if rank == 0:
+        return None
+    tensor = np.zeros((3, 3))
+    tensor[:d, :d] = response.T
+    return np.stack([tensor, -tensor])
+
+
+def _small(sizes: Sequence[float], rows: Sequence[Mapping[str, Float]]) -> dict[str, Float]:
+    """Limit of small amplitudes: moments of a quantum are even in them, a polynomial through all.
+
+    Its error is how far the limit without the largest amplitude is from it, besides what the integrals leave.
+    """
+    squares = np.array(sizes) ** 2
+    order = np.argsort(squares)
+    weights, fewer = np.zeros(len(rows)), np.zeros(len(rows))
+    weights[order] = _lagrange(squares[order])
+    fewer[order[:-1]] = _lagrange(squares[order[:-1]])
+    limit = {name: np.tensordot(weights, [row[name] for row in rows], axes=1) for name in rows[0] if name != "error"}
+    steps = np.tensordot(weights - fewer, [row[_certain(rows[0])] for row in rows], axes=1)
+    integrals = np.sqrt(np.tensordot(weights**2, [row["error"] ** 2 for row in rows], axes=1))
+    return {**limit, "error": np.hypot(steps, integrals)}
+
+
+def _certain(row: Mapping[str, Float]) -> str:
+    """What the error is that of."""
+    return "total" if np.isfinite(row["total"]).all() else "perturbative"
+
+
+def _lagrange(x: Float) -> Float:
+    """Weights of the values at x in the polynomial through them, taken at 0."""
+    return np.array([np.prod([-b / (a - b) for j, b in enumerate(x) if j != i]) for i, a in enumerate(x)])
+
+
+def _checked_cycles(cycle: object, displacements: object) -> tuple[list[Cycle], list[ArrayLike]]:
+    """Cycles and the displacements of each, as many."""
+    if isinstance(cycle, Cycle):
+        return [checked_cycle(cycle, (2, 3), WHY)], [cast(ArrayLike, displacements)]
+    if not isinstance(cycle, Sequence) or not cycle:
+        raise InvalidArgumentError(f"cycle: expected a Cycle or several of them, got {type(cycle).__name__}")
+    cycles = [checked_cycle(one, (2, 3), WHY) for one in cycle]
+    patterns = list(cast(Sequence[ArrayLike], displacements))
+    if len(patterns) != len(cycles):
+        raise InvalidArgumentError(
+            f"displacements: {len(patterns)} sets, expected one for each of {len(cycles)} cycles"
+        )
+    if len({(one.lattice.dimension, one.size) for one in cycles}) > 1:
+        raise InvalidArgumentError("cycle: expected cycles of one crystal, got some of other dimension or size")
+    return cycles, patterns
+
+
+def _degeneracy(given: int | None, charges: Float | None, occupied: int) -> int:
+    """How many electrons a state holds."""
+    if given not in (None, 1, 2):
+        raise InvalidArgumentError(f"degeneracy: {given!r}, expected 2 (a crystal without spin) or 1 (spinors)")
+    if charges is None:
+        if given is None:
+            raise InvalidArgumentError(
+                "degeneracy: expected how many electrons a state holds, 2 (a crystal without spin) or 1 (spinors), or "
+                "the charges of the ions, which tell"
+            )
+        return given
+    electrons = float(charges.sum())
+    fitting = [states for states in (1, 2) if abs(electrons - states * occupied) < 1e-6 and given in (None, states)]
+    if not fitting:
+        held = f"{given or '1 or 2'} electrons"
+        raise InvalidArgumentError(
+            f"charges: {charges.tolist()} add up to {electrons:g}, expected what {occupied} occupied bands of {held} "
+            "each make neutral"
+        )
+    return fitting[0]
+
+
+def _tensors(charges: ArrayLike, count: int, d: int) -> Float:
+    """Born charges as tensors (n, 3, 3)."""
+    given = np.asarray(charges)
+    tensors = np.zeros((count, 3, 3))
+    if given.ndim == 1:
+        tensors += checked(charges, "born_charges", (count,))[:, None, None] * np.eye(3)
+        return tensors
+    side = given.shape[-1] if given.shape[-1:] in ((d,), (3,)) else d
+    tensors[:, :side, :side] = checked(charges, "born_charges", (count, side, side))
+    return tensors
+
+
+def _labelled(
+    cycles: Sequence[Cycle],
+    sizes: Sequence[float],
+    rows: Sequence[Mapping[str, Float]],
+    occupied: int,
+    states: int,
+    effort: Effort,
+    *,
+    bare: bool,
+) -> xarray.Dataset:
+    """All of it as a result."""
+    first, dims = cycles[0], ("amplitude", "component")
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    names = {
+        **PARTS,
+        "total": "magnetic moment of a quantum",
+        "error": "error bar",
+        "born": "Born charges alone, for comparison",
+    }
+    variables = {name: (dims, columns[name], UNIT, title) for name, title in names.items() if name in columns}
+    notes = [COMPLETE if np.isfinite(columns["total"]).all() else NOT_TOLD, *([BARE] if bare else [])]
+    return labelled(
+        {
+            **variables,
+            "nuclear_magnetons": (dims, nuclear_magnetons(columns["total"]), "mu_N", "magnetic moment of a quantum"),
+            "angular_momentum": (dims, columns["angular_momentum"], "hbar", "angular momentum of a quantum"),
+        },
+        {
+            "amplitude": ("amplitude", np.array(sizes), {"units": "angstrom", "long_name": "largest displacement"}),
+            "component": list(components(first.lattice.dimension)),
+        },
+        models=[one.digest for one in cycles],
+        cycle_tails=[one.tail for one in cycles],
+        occupied=occupied,
+        degeneracy=states,
+        tolerance=effort.tolerance,
+        note="; ".join(notes),
+        seconds=effort.elapsed,
+    )

@@ -1,0 +1,226 @@
+"""The magnetic moment of a phonon: limits that are known, units done over again, invariants, and what is refused."""
+
+import numpy as np
+import pytest
+
+import adiabloch as ab
+from adiabloch.errors import InvalidArgumentError
+
+MASSES = np.array([10.811, 14.007])
+THETA = 2 * np.pi * np.arange(8) / 8
+ELECTRON, DALTON = 9.1093837139e-31, 1.66053906892e-27
+CIRCLE = np.stack([np.cos(THETA), np.sin(THETA)], axis=-1)
+SHARES = np.array([MASSES[1], -MASSES[0]]) / MASSES.sum()
+
+
+def pattern(u, shares=SHARES, sense=1):
+    """Displacements of two atoms that go round against each other."""
+    return u * CIRCLE[::sense][:, None] * np.asarray(shares)[:, None]
+
+
+def ionic(displacements, hopping=1.3, delta=2.0):
+    """Boron nitride as one would sketch it: an orbital on each atom, that goes along; states of one spin."""
+    vectors = 2.5 * np.array([[1.0, 0.0], [0.5, np.sqrt(3) / 2]])
+    places = np.array([[1 / 3, 1 / 3], [2 / 3, 2 / 3]]) @ vectors
+    between = np.array([[0, 0], [hopping, 0]])
+    second = -0.1 * hopping * np.diag([1.0, 0.6])
+    hoppings = {(0, 0): np.diag([delta, -delta]) + between + between.T, (1, 0): between, (0, 1): between}
+    hoppings = {R: h + (second if any(R) else 0) for R, h in hoppings.items()} | {(1, -1): second}
+    still = ab.TightBinding(vectors, places, hoppings)
+    law = ab.models.exponential(3.0)
+    return ab.Cycle([still.displaced(u, law, move_orbitals=True) for u in displacements])
+
+
+def values(moment, name="total"):
+    return float(moment[name].sel(component="z")[-1])
+
+
+def test_electrons_that_stay_on_their_atoms():
+    """Without hopping there are ions and point charges on them: q m_e/m of each, in Bohr magnetons, as for Born."""
+    moving = pattern(0.03)
+    moment = ab.phonon_moment(ionic(moving, hopping=1e-7), MASSES, moving, 1, charges=[0.4, 1.6])
+    net = np.array([0.4, 1.6 - 2.0])
+    action = MASSES @ SHARES**2
+    expected = ELECTRON / DALTON * (net * SHARES**2).sum() / action
+    assert values(moment) == pytest.approx(expected, rel=1e-6)
+    assert values(moment, "born") == pytest.approx(expected, rel=1e-4)
+    assert values(moment, "nuclear_magnetons") == pytest.approx(1836.152673 * expected, rel=1e-6)
+    assert values(moment, "angular_momentum") == pytest.approx(1.0, rel=1e-12)
+    assert moment.attrs["degeneracy"] == 2
+    ions = values(moment, "ions")
+    assert ions == pytest.approx(ELECTRON / DALTON * (np.array([0.4, 1.6]) * SHARES**2).sum() / action, rel=1e-12)
+
+
+def test_the_quantum_drops_out():
+    """With hbar omega and the amplitude of a quantum put in by hand."""
+    u, quantum = 0.03, 0.168
+    moving = pattern(u)
+    cycle = ionic(moving)
+    moment = ab.phonon_moment(cycle, MASSES, moving, 1, 1e-6, degeneracy=2)
+    pumped = ab.pumped_magnetization(cycle, 1, 1e-6)
+    omega = quantum * 1.602176634e-19 / 1.054571817e-34
+    reduced = MASSES.prod() / MASSES.sum() * DALTON
+    of_a_quantum = np.sqrt(1.054571817e-34 / (reduced * omega)) * 1e10
+    in_tesla = 2 * pumped.total * (of_a_quantum / u) ** 2 * cycle.lattice.measure * 1e-20 * omega * -1.602176634e-19
+    assert values(moment) == pytest.approx(float(in_tesla[0]) / 9.2740100657e-24, rel=1e-8)
+    assert values(moment) == values(moment, "perturbative") + values(moment, "chern_simons")
+    assert abs(values(moment)) > 1e-5
+    assert 0 < values(moment, "error") < 1e-3 * abs(values(moment))
+
+
+def test_spin_of_a_quantum():
+    """With hbar omega put in by hand; a model with spin holds one electron a state."""
+    model = ab.models.rashba_honeycomb(delta=1.0, rashba=0.4)
+    cycle = ab.models.rotating_bonds(model, amplitude=0.1)
+    moving = np.stack([0.05 * CIRCLE, 0.0 * CIRCLE], axis=1)[: len(cycle.snapshots)]
+    count = len(cycle.snapshots)
+    theta = 2 * np.pi * np.arange(count) / count
+    moving = np.zeros((count, 2, 2))
+    moving[:, 0] = 0.05 * np.stack([np.cos(theta), np.sin(theta)], axis=-1)
+    moment = ab.phonon_moment(cycle, MASSES, moving, 2, 1e-6, charges=[1, 1])
+    spin = float(ab.pumped_spin(cycle, 2).total.sel(component="z"))  # hbar^2 omega/eV for each length^2
+    quantum = 0.1
+    omega = quantum * 1.602176634e-19 / 1.054571817e-34
+    square = 1.054571817e-34 / (MASSES[0] * DALTON * omega) * 1e20  # of the radius that holds hbar
+    of_a_quantum = spin * cycle.lattice.measure * quantum * square / 0.05**2
+    assert values(moment, "spin") == pytest.approx(-2.00231930436 * of_a_quantum, rel=1e-6)
+    assert values(moment) == pytest.approx(
+        sum(values(moment, part) for part in ("perturbative", "chern_simons", "spin", "ions"))
+    )
+
+
+def test_a_crystal_that_goes_round_as_a_whole_besides():
+    """What a common circle adds to a neutral crystal: its dipole is taken along, nothing else."""
+    moving = pattern(0.03)
+    common = 0.02 * CIRCLE[:, None] * np.ones((2, 1))
+    alone, together = (
+        ab.phonon_moment(ionic(places), MASSES, places, 1, 1e-7, charges=[0.5, 1.5])
+        for places in (moving, moving + common)
+    )
+    # moments, not those of a quantum
+    first, second = (
+        values(m) * float(MASSES @ (p**2).sum(axis=-1).mean(axis=0))
+        for m, p in ((alone, moving), (together, moving + common))
+    )
+    # the dipole of the crystal goes round, Z* (u_1 - u_2), and the common motion with it: Z* u x w' more
+    effective = values(alone, "born") / (ELECTRON / DALTON) * (MASSES @ SHARES**2) / (SHARES**2 @ [1, -1])
+    more = 2 * ELECTRON / DALTON * effective * 0.03 * 0.02
+    assert second - first == pytest.approx(more, rel=1e-3)
+
+
+def test_the_other_way_round():
+    one, other = (
+        ab.phonon_moment(ionic(p), MASSES, p, 1, charges=[0, 2]) for p in (pattern(0.03), pattern(0.03, sense=-1))
+    )
+    for part in ("perturbative", "chern_simons", "ions", "born", "total", "angular_momentum"):
+        assert values(other, part) == pytest.approx(-values(one, part), rel=1e-6, abs=1e-12)
+
+
+def test_small_amplitudes():
+    """From two amplitudes, in any order: the limit is that of a tiny one, within its error."""
+    sizes = (0.12, 0.06)
+    patterns = [pattern(u) for u in sizes]
+    moment = ab.phonon_moment([ionic(p) for p in patterns], MASSES, patterns, 1, 1e-6, charges=[0, 2])
+    largest = np.abs(SHARES).max()
+    assert moment.amplitude.values == pytest.approx([0.0, 0.12 * largest, 0.06 * largest])
+    tiny = pattern(0.005)
+    expected = values(ab.phonon_moment(ionic(tiny), MASSES, tiny, 1, 1e-7, charges=[0, 2]))
+    total, error = moment.total[:, 0].values, float(moment.error[0, 0])
+    assert abs(total[0] - expected) < error
+    assert abs(total[0] - expected) < 0.1 * abs(total[2] - expected)
+    assert error < 0.1 * abs(expected)
+    assert total[0] == pytest.approx(total[2] + (total[2] - total[1]) / 3, rel=1e-9)
+    for part in ("perturbative", "chern_simons", "ions"):
+        assert np.isfinite(moment[part]).all()
+
+
+def test_born_charges():
+    """Those of the polarization along the cycle, or given, as numbers and as tensors."""
+    moving = pattern(0.03)
+    cycle = ionic(moving)
+    found = ab.phonon_moment(cycle, MASSES, moving, 1, 1e-6, charges=[0, 2])
+    # by finite differences: the dipole of the cell when one atom moves along x
+    step = 0.01
+    dipoles = [
+        float(ab.polarization(ionic([[[x, 0], [0, 0]]] * 4).snapshots[0], 1, 1e-8).polarization[0])
+        * cycle.lattice.measure
+        for x in (-step, step)
+    ]
+    effective = 0 - 2 * (dipoles[1] - dipoles[0]) / (2 * step)
+    expected = ELECTRON / DALTON * effective * (SHARES**2 @ [1, -1]) / (MASSES @ SHARES**2)
+    assert values(found, "born") == pytest.approx(expected, rel=1e-3)
+    for given in ([effective, -effective], np.multiply.outer([effective, -effective], np.eye(2))):
+        again = ab.phonon_moment(cycle, MASSES, moving, 1, charges=[0, 2], born_charges=given)
+        assert values(again, "born") == pytest.approx(expected, rel=1e-9)
+
+
+def test_three_dimensions():
+    """A salt whose electrons stay on their atoms, turning about the diagonal."""
+    axes = np.linalg.qr(np.array([[1.0, 1, 1], [1, -1, 0], [1, 1, -2]]).T)[0].T
+    circle = 0.02 * (np.cos(THETA)[:, None] * axes[1] + np.sin(THETA)[:, None] * axes[2])
+    moving = circle[:, None] * SHARES[:, None]
+    model = ab.TightBinding(
+        3.0 * np.eye(3), [[0, 0, 0], [1.5, 1.5, 1.5]], {(0, 0, 0): np.diag([2.0, -2.0]), (1, 0, 0): np.diag([0.1, 0.1])}
+    )
+    law = ab.models.exponential(0.0)
+    cycle = ab.Cycle([model.displaced(u, law, move_orbitals=True) for u in moving])
+    moment = ab.phonon_moment(cycle, MASSES, moving, 1, charges=[1, 1])
+    normal = np.cross(axes[1], axes[2])
+    expected = ELECTRON / DALTON * (SHARES**2 @ [1, -1]) / (MASSES @ SHARES**2)
+    assert moment.total[0].values == pytest.approx(expected * normal, rel=1e-6, abs=1e-9)
+    assert moment.angular_momentum[0].values == pytest.approx(normal, abs=1e-12)
+    assert moment.born[0].values == pytest.approx(expected * normal, rel=1e-3, abs=1e-9)
+
+
+def test_atoms_that_only_swing():
+    moving = 0.03 * np.cos(THETA)[:, None, None] * np.stack([np.eye(2)[0], -np.eye(2)[0]])
+    moment = ab.phonon_moment(ionic(moving), MASSES, moving, 1, charges=[0, 2])
+    assert values(moment, "angular_momentum") == pytest.approx(0, abs=1e-12)
+    assert values(moment) == pytest.approx(0, abs=1e-9)
+
+
+def test_wannier_functions_whose_motion_is_not_known():
+    moving = pattern(0.03)
+    cycle = ionic(moving)
+    places = [np.eye(2)[:, :, None] * model.positions for model in cycle.snapshots]
+    models = [
+        ab.models.WannierModel(m.lattice, None, dict(m.hoppings), {(0, 0): r})
+        for m, r in zip(cycle.snapshots, places, strict=True)
+    ]
+    moment = ab.phonon_moment(ab.Cycle(models), MASSES, moving, 1, charges=[0, 2])
+    assert np.isnan(values(moment))
+    assert "chern_simons" not in moment
+    assert "how its Wannier functions move" in moment.attrs["note"]
+    told = ab.phonon_moment(ab.Cycle(models, motion=[{}] * 8), MASSES, moving, 1, charges=[0, 2])
+    assert values(told) == pytest.approx(values(ab.phonon_moment(cycle, MASSES, moving, 1, charges=[0, 2])), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"charges": [1, 2]}, r"charges: \[1.0, 2.0\] add up to 3, expected what 1 occupied bands of 1 or 2 electrons"),
+        ({"charges": [0, 2], "degeneracy": 1}, r"bands of 1 electrons each make neutral"),
+        ({}, r"degeneracy: expected how many electrons a state holds"),
+        ({"degeneracy": 3}, r"degeneracy: 3, expected 2 \(a crystal without spin\) or 1"),
+        ({"degeneracy": 2, "masses": [1, -1]}, r"masses: \[1.0, -1.0\], expected positive"),
+        ({"degeneracy": 2, "displacements": np.zeros((8, 2, 2))}, r"displacements: no atom moves"),
+        ({"degeneracy": 2, "displacements": np.zeros((8, 2, 4))}, r"displacements: 4 components, expected 2 or 3"),
+        ({"degeneracy": 2, "cycle": []}, r"cycle: expected a Cycle or several"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changed, message):
+    moving = pattern(0.03)
+    given = {"cycle": ionic(moving), "masses": MASSES, "displacements": moving, "occupied": 1} | changed
+    with pytest.raises(InvalidArgumentError, match=message):
+        ab.phonon_moment(**given)
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    moving = pattern(0.03)
+    cycle = ionic(moving)
+    with pytest.raises(ab.AdiablochError, match=r"displacements: expected shape \(8, 2, any\), got \(8, 3, 2\)"):
+        ab.phonon_moment(cycle, MASSES, np.zeros((8, 3, 2)), 1, degeneracy=2)
+    with pytest.raises(InvalidArgumentError, match=r"displacements: 1 sets, expected one for each of 2 cycles"):
+        ab.phonon_moment([cycle, cycle], MASSES, [moving], 1, degeneracy=2)
+    with pytest.raises(ab.AdiablochError, match=r"charges: expected shape \(2\)"):
+        ab.phonon_moment(cycle, MASSES, moving, 1, charges=[2])

@@ -1,0 +1,108 @@
+"""What Wannier functions leave out: a crystal in plane waves, with all its bands, knows the pumped magnetization."""
+
+import pytest
+
+import adiabloch as ab
+from adiabloch.models.motion import rates
+from adiabloch.responses.evaluation import Effort
+from adiabloch.responses.polarization import dipoles
+from plane_waves import AREA, OCCUPIED, PHASES, Turning
+
+SQUARE = 0.1**2
+RELATIVE, ONE = (0.5, -0.5), (1.0, 0.0)
+
+
+@pytest.fixture(scope="module")
+def turning():
+    return Turning(RELATIVE)
+
+
+@pytest.fixture(scope="module")
+def sets(turning):
+    return {count: turning.wannier(count) for count in (4, 6, 12)}
+
+
+def electrons(models):
+    """Mean displacement of the electrons."""
+    return dipoles(ab.Cycle(models, tolerance=1), OCCUPIED, Effort(1e-4)) / OCCUPIED
+
+
+def pumped(models, motion):
+    """Perturbative and Chern-Simons part of a cell, upon the square of the radius."""
+    found = ab.pumped_magnetization(ab.Cycle(models, motion=motion, tolerance=1), OCCUPIED, 1e-4)
+    return [float(part[0]) * AREA / SQUARE for part in (found.perturbative, found.chern_simons)]
+
+
+@pytest.fixture(scope="module")
+def exact(turning, sets):
+    """All bands, and a Chern-Simons part for which the occupied ones are enough."""
+    return turning.perturbative() / SQUARE + pumped(sets[4][0], ab.models.followed(*sets[4], mass=1.0))[1]
+
+
+def test_chern_simons_part_needs_only_the_occupied_bands(sets):
+    """One, three or nine empty functions: the part is the same if it is known how they move."""
+    parts = [pumped(models, ab.models.followed(models, waves, mass=1.0))[1] for models, waves in sets.values()]
+    assert parts == pytest.approx([0.4812] * 3, abs=5e-4)
+
+
+def test_wells_that_go_round_in_another_frame(exact):
+    """One well turns and the other rests, or both turn about each other: differ by a motion of the whole crystal.
+
+    For n electrons with dipole moment d, that go round with w in addition: <d x w'> + (n/2) <w x w'> more.
+    """
+    other = Turning(ONE)
+    models, waves = other.wannier(4)
+    resting = other.perturbative() / SQUARE + pumped(models, ab.models.followed(models, waves, mass=1.0))[1]
+    whole = (Turning(RELATIVE).displacements - other.displacements)[:, 0]
+    moment = OCCUPIED * electrons(models) + 0.5 * OCCUPIED * whole
+    assert abs(resting) < 0.05 * abs(exact)
+    speed = rates(whole[:, None])[:, 0]
+    carried = (moment[:, 0] * speed[:, 1] - moment[:, 1] * speed[:, 0]).mean() / SQUARE
+    assert resting + carried == pytest.approx(exact, abs=2e-3)
+
+
+def test_few_empty_functions_are_nearly_enough(sets, exact):
+    """Told how the functions move, and that most of it is shared by all electrons."""
+    assert exact == pytest.approx(0.5153, abs=1e-3)
+    errors = {}
+    for count, (models, waves) in sets.items():
+        common = electrons(models)
+        with_common, without = (
+            abs(sum(pumped(models, ab.models.followed(models, waves, common=w, mass=1.0))) / exact - 1)
+            for w in (common, None)
+        )
+        assert with_common < without
+        errors[count] = with_common
+    assert errors[12] < 0.02
+    assert errors[12] < errors[6] < 0.1
+    assert errors[6] < errors[4] < 0.3
+
+
+def test_a_guess_is_worse(turning, sets, exact):
+    """Functions that ride on their atoms, with the momentum of H: half the total with six functions."""
+    off = {}
+    for count in (6, 12):
+        models = sets[count][0]
+        off[count] = sum(pumped(models, ab.models.riding(models, turning.riders(count), mass=1.0))) / exact - 1
+    assert -0.6 < off[6] < -0.3
+    assert 0.05 < off[12] < 0.15
+
+
+def test_plane_waves_that_do_not_belong_are_refused(sets):
+    models, waves = sets[4]
+    with pytest.raises(ab.errors.InvalidModelError, match=r"7 sets of plane waves for 8 snapshots"):
+        ab.models.followed(models, waves[1:], mass=1.0)
+    moved = [model.moved(1, (1, 0)) for model in models]
+    with pytest.raises(ab.errors.InvalidModelError, match=r"centres of snapshot 0 are not those of its plane waves"):
+        ab.models.followed(moved, waves, mass=1.0)
+    mixed = [waves[(3 * phase) % PHASES] for phase in range(PHASES)]
+    with pytest.raises(ab.errors.InvalidModelError, match=r"centres of snapshot \d"):
+        ab.models.followed(models, mixed, mass=1.0)
+
+
+def test_functions_that_change_sign_are_refused(sets):
+    models, waves = sets[4]
+    broken = list(waves)
+    broken[3] = type(broken[3])(broken[3].grid, -broken[3].functions, broken[3].centres)
+    with pytest.raises(ab.errors.CoarseCycleError, match=r"not smooth along the cycle: .* reach \d"):
+        ab.models.followed(models, broken, mass=1.0)
