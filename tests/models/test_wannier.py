@@ -547,4 +547,4 @@ def test_what_leaves_the_position_matrix_out_is_refused():
     with pytest.raises(InvalidModelError, match="position matrix"):
         ab.Cycle([model, model, model, ab.TightBinding(model.lattice, model.positions, model.hoppings)])
     with pytest.raises(InvalidModelError, match="position matrix"):
-        ab.finite.magnetoelectric(model, 1, 3)
+        ab.finite.ribbon_magnetization(ab.Cycle([model] * 4), 1, 6)

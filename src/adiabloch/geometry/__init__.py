@@ -28,7 +28,7 @@ from adiabloch.geometry.fields import (
 from adiabloch.geometry.filled import filled_curvature, filled_magnetization, filled_shift
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form, smooth_gauge
-from adiabloch.geometry.induced import band_shift, band_shift_derivatives, occupied_shift
+from adiabloch.geometry.induced import band_shift, band_shift_derivatives, carried_shift, occupied_shift
 from adiabloch.geometry.inhomogeneous import (
     gradient_energy,
     gradient_matrix,
@@ -51,6 +51,7 @@ __all__ = [
     "Trials",
     "band_shift",
     "band_shift_derivatives",
+    "carried_shift",
     "chern_number",
     "chern_numbers",
     "chern_simons_form",

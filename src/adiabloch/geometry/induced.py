@@ -27,15 +27,11 @@ def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) 
 
     the first term of Eq. (8) in the form that holds for any number of degenerate bands: denominators are between
     occupied and empty states only. For one occupied band it is the paper's. The same for any group of bands that has
-    a gap to all others. Where the frame carries the velocity of moving orbitals ("rx", drive), what they take
-    along is counted.
+    a gap to all others. What the frame knows of places that move or do not commute is counted (`carried_shift`).
     """
     a, b = PLANES[component]
-    blocks = Blocks(frame, group)
-    shift = induced_moment(blocks, drive, a, b).real()[0]
-    if any((position, drive) in frame.derivatives for position in positions_of([a, b])):
-        shift = shift + _carried(blocks, drive, component)
-    return shift
+    shift = induced_moment(Blocks(frame, group), drive, a, b).real()[0]
+    return shift + carried_shift(frame, group, drive, component)
 
 
 def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet:
@@ -45,15 +41,28 @@ def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet:
     return blocks.connection(drive).overlap(blocks.solved(cross))
 
 
-def _carried(blocks: Blocks, drive: str, component: str) -> Float:
-    r"""What orbitals that move with velocity u = d_drive r carry: (e/2) Re sum_nc A_nc x u_cn; shape (P,).
+def carried_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
+    r"""What the curvature of the basis adds to the moment between occupied and empty states, in units of e; (P,).
 
-    It is the part of the moment (e/2) r x u between occupied and empty states. That among the occupied ones belongs to
-    the Chern-Simons form, by way of the curvature of the moving basis.
+    .. math:: -\frac12 \sum_{cycl} \mathrm{Re} \sum_{nc} A^a_{nc} \Omega^{bc}_{cn}
+
+    over the drive and the two directions of the component. Orbitals that move with velocity u = d_drive r have
+    Omega^{a drive} = -u_a: it is the part of the moment (e/2) r x u between occupied and empty states. In a field it is
+    that of the anomalous velocity of Wannier functions that do not span all there is, whose positions do not commute.
+    What belongs to the occupied states among themselves is in the Chern-Simons form, by way of the same curvature.
     """
-    Aa, Ab = (blocks.connection(k) for k in PLANES[component])
-    ua, ub = (blocks.across(position, drive) for position in positions_of(PLANES[component]))
-    return 0.5 * (Aa.overlap(ub) - Ab.overlap(ua)).real()[0]
+    a, b = PLANES[component]
+    total = np.zeros(len(frame.energies))
+    if drive in (a, b):
+        # two of the terms cancel, the third vanishes
+        return total
+    blocks = Blocks(frame, group)
+    for one, other, third in ((drive, a, b), (a, b, drive), (b, drive, a)):
+        for pair, sign in (((other, third), 1.0), ((third, other), -1.0)):
+            for key, way in ((positions_of(pair), sign), ((*positions_of(pair[:1]), pair[1]), -sign)):
+                if len(key) == 2 and key in frame.derivatives:
+                    total = total - 0.5 * way * blocks.connection(one).overlap(blocks.across(*key)).real()[0]
+    return total
 
 
 def band_shift(frame: Eigenframe, drive: str, component: str) -> Float:

@@ -2,6 +2,7 @@
 
 from adiabloch.io.modes import from_phonopy, read_modes
 from adiabloch.io.netcdf import load, load_cycle, save, save_cycle
+from adiabloch.io.plane_waves import read_motion, read_plane_waves
 from adiabloch.io.pythtb import from_pythtb
 from adiabloch.io.spins import read_spin
 from adiabloch.io.structures import from_ase, read_structure, write_structure
@@ -17,6 +18,8 @@ __all__ = [
     "load_cycle",
     "read_hr",
     "read_modes",
+    "read_motion",
+    "read_plane_waves",
     "read_spin",
     "read_structure",
     "read_tb",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 KIND = "adiabloch cycle"
 COMPRESSION = {"zlib": True, "complevel": 4}
-"""Of what is large in a cycle. Without shuffling the bytes: h(R) and h(-R), and all zeros, repeat themselves whole."""
+"""Of what is large in a cycle. Without shuffling the bytes: zeros repeat themselves whole."""
 LARGE = 1000
 """Numbers from which on this saves more than its bookkeeping takes."""
 
@@ -67,13 +68,16 @@ def load(path: str | os.PathLike[str]) -> xarray.Dataset:
         raise FileFormatError(f"{path}: expected a NetCDF file written by adiabloch ({_short(reason)})") from None
 
 
-def save_cycle(cycle: Cycle, path: str | os.PathLike[str]) -> Path:
+def save_cycle(cycle: Cycle, path: str | os.PathLike[str], *, resolution: float | None = None) -> Path:
     """Write a cycle to a NetCDF file.
 
     Parameters
     ----------
     cycle : Cycle
     path : path-like
+    resolution : float, optional
+        Round matrix elements (energies, positions, spin, motion, each in its unit) to multiples of the power of two
+        below this, which makes the file smaller; by default all is kept, bit by bit.
 
     Returns
     -------
@@ -81,30 +85,33 @@ def save_cycle(cycle: Cycle, path: str | os.PathLike[str]) -> Path:
     """
     import xarray
 
+    if resolution is not None and not (isinstance(resolution, Real) and 0 < resolution < 1):
+        raise InvalidArgumentError(f"resolution: {resolution!r}, expected a number between 0 and 1")
+    unit = None if resolution is None else 2.0 ** np.floor(np.log2(resolution))
     snapshots = cycle.snapshots
     cells, hoppings = _stacked([model.hoppings for model in snapshots])
     variables = {
         "lattice_vectors": (("vector", "axis"), cycle.lattice.vectors),
         "translations": (("R", "axis"), cells),
         "positions": (("snapshot", "orbital", "axis"), np.array([model.positions for model in snapshots])),
-        "hoppings": (("snapshot", "R", "orbital", "to", "part"), _in_parts(hoppings)),
+        "hoppings": (("snapshot", "R", "orbital", "to", "part"), _in_parts(hoppings, unit)),
     }
     if cycle.basis_turns:
         _, places = _stacked([model.position_matrix for model in snapshots if isinstance(model, WannierModel)])
         dims = ("snapshot", "R", "orbital", "to", "axis", "part")
-        variables["position_matrix"] = (dims, _in_parts(places))
+        variables["position_matrix"] = (dims, _in_parts(places, unit))
     if cycle.moves is not None:
         cells, motion = _stacked(cycle.moves)
         variables["motion_translations"] = (("R_motion", "axis"), cells)
-        variables["motion"] = (("snapshot", "R_motion", "orbital", "to", "part"), _in_parts(motion))
+        variables["motion"] = (("snapshot", "R_motion", "orbital", "to", "part"), _in_parts(motion, unit))
     spin = snapshots[0].spin
     if cycle.spins is not None:
-        cells, spins = _stacked([model.spin_by_cell for model in snapshots])
+        cells, spins = _stacked([model.spin_by_cell for model in snapshots], axis=1)
         dims = ("snapshot", "R_spin", "direction", "orbital", "to", "part")
         variables["spin_translations"] = (("R_spin", "axis"), cells)
-        variables["spin_by_cell"] = (dims, _in_parts(spins))
+        variables["spin_by_cell"] = (dims, _in_parts(spins, unit))
     elif isinstance(spin, np.ndarray):
-        variables["spin"] = (("direction", "orbital", "to", "part"), _in_parts(spin))
+        variables["spin"] = (("direction", "orbital", "to", "part"), _in_parts(spin, unit))
     stored = xarray.Dataset(variables, attrs={"kind": KIND, "model": cycle.digest})
     with whole(path) as name:
         large = [key for key, variable in stored.variables.items() if variable.size >= LARGE]
@@ -147,10 +154,19 @@ def load_cycle(path: str | os.PathLike[str]) -> Cycle:
         raise FileFormatError(f"{path}: {reason}") from None
 
 
-def _stacked(each: Sequence[Mapping[Translation, Complex]]) -> tuple[Integer, Complex]:
-    """Matrices by translation on all translations that occur, (R, d) and (snapshots, R, ...)."""
-    cells = sorted({R for blocks in each for R in blocks})
+def _stacked(each: Sequence[Mapping[Translation, Complex]], axis: int = 0) -> tuple[Integer, Complex]:
+    """Matrices by translation on all translations that occur, (R, d) and (snapshots, R, ...), rows along `axis`.
+
+    Of R and -R one is left out if it is the adjoint of the other, to the last bit: it is filled in when it is read.
+    """
     zero = np.zeros_like(next(iter(each[0].values())))
+
+    def adjoint(R: Translation, blocks: Mapping[Translation, Complex]) -> bool:
+        opposite = blocks.get(tuple(-x for x in R), zero)
+        return np.array_equal(blocks.get(R, zero), opposite.conj().swapaxes(axis, axis + 1))
+
+    everywhere = {R for blocks in each for R in blocks}
+    cells = sorted(R for R in everywhere if tuple(-x for x in R) <= R or not all(adjoint(R, blocks) for blocks in each))
     return np.array(cells), np.array([[blocks.get(R, zero) for R in cells] for blocks in each])
 
 
@@ -159,8 +175,9 @@ def _by_cell(stored: xarray.Dataset, name: str, cells: str) -> list[dict[Transla
     return [dict(zip(keys, matrices, strict=True)) for matrices in _from_parts(stored[name])]
 
 
-def _in_parts(array: Complex) -> Float:
-    return np.stack([array.real, array.imag], axis=-1)
+def _in_parts(array: Complex, unit: float | None) -> Float:
+    parts = np.stack([array.real, array.imag], axis=-1)
+    return parts if unit is None else np.rint(parts / unit) * unit
 
 
 def _from_parts(stored: xarray.DataArray) -> Complex:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adiabloch.errors import FileFormatError
+from adiabloch.io.lines import ABSURD
 
 
 class Records:
@@ -58,8 +59,11 @@ class Records:
         if len(content) != count * np.dtype(dtype).itemsize:
             self.refuse(f"{len(content)} bytes, expected {expected} ({count} of type {dtype})")
         numbers = np.frombuffer(content, dtype="<" + dtype)
-        if numbers.dtype.kind in "fc" and not np.isfinite(numbers).all():
-            self.refuse(f"not a finite number, expected {expected}")
+        if numbers.dtype.kind in "fc":
+            parts = numbers.view("<f8")
+            # comparisons with NaN are false
+            if not (np.abs(parts) < ABSURD).all():
+                self.refuse(f"a number that is infinite, absurdly large or none, expected {expected}")
         return numbers
 
     def structure(self, layout: str, expected: str) -> tuple[Any, ...]:

@@ -28,7 +28,6 @@ from adiabloch.geometry.observables import (
     observable_shift,
     with_height,
 )
-from adiabloch.geometry.occupied import inside_outside, tilt
 from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import Insulator
 from adiabloch.linalg import dagger
@@ -269,24 +268,7 @@ def _induced(frame: Eigenframe, occupied: int) -> Float:
             anomalous = inplane_moment(_at_velocity(frame, [positions_of([field, k]) for k in K]), z)
             rows[:, number] += [expectation(frame, occupied, moment) for moment in anomalous]
     upright = [occupied_shift(frame, occupied, field, "z") for field in fields]
-    if SLOPES[:1] in frame.derivatives:
-        upright[2] = upright[2] + _carried(frame, occupied)
     return np.stack([*rows.reshape(6, -1), *upright], axis=-1)
-
-
-def _carried(frame: Eigenframe, occupied: int) -> Float:
-    r"""What positions that do not commute add to dM_z/dE_z, beside the Chern-Simons form; shape (P,).
-
-    .. math:: -\frac12 \sum_{cycl} \mathrm{Re} \sum_{nc} A^a_{nc} \Omega^{bc}_{cn}
-
-    Anomalous velocities among the occupied states and across the gap; in dM_x/dE_x and dM_y/dE_y it is among them.
-    """
-    o, c = inside_outside(occupied, frame.energies.shape[1])
-    total = np.zeros(len(frame.energies))
-    for a, b, other in (("kx", "ky", "kz"), ("ky", "kz", "kx"), ("kz", "kx", "ky")):
-        Omega = _either_way(frame, positions_of([b, other]))[:, c, o]
-        total -= 0.5 * ((1j * tilt(frame, occupied, a)).conj() * Omega).real.sum(axis=(1, 2))
-    return total
 
 
 def _axion(gauges: Sequence[SmoothGauge]) -> Float:
@@ -311,7 +293,9 @@ def _with_curvature(frame: Eigenframe) -> Eigenframe:
 
 def _at_velocity(frame: Eigenframe, velocities: Sequence[tuple[str, ...]]) -> Eigenframe:
     """The frame with other velocities in the plane, derivatives that it carries."""
-    found: dict[tuple[str, ...], Complex] = {(k,): _either_way(frame, pair) for k, pair in zip(K, velocities, strict=True)}
+    found: dict[tuple[str, ...], Complex] = {
+        (k,): _either_way(frame, pair) for k, pair in zip(K, velocities, strict=True)
+    }
     return replace(frame, derivatives={**frame.derivatives, **found})
 
 

@@ -15,7 +15,7 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.bands import PLANES, components
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
-from adiabloch.geometry.induced import occupied_shift
+from adiabloch.geometry.induced import carried_shift, occupied_shift
 from adiabloch.geometry.inhomogeneous import gradient_matrix, in_magnetic_field, positional_shift
 from adiabloch.geometry.jets import Blocks
 from adiabloch.geometry.trials import Choice
@@ -306,7 +306,11 @@ def _positional_shifts(frame: Eigenframe, occupied: int, names: tuple[str, ...],
         for B, name in zip(fields, names, strict=True)
     ]
     tensor = np.array(
-        [positional_shift(B, drive, delta).real()[0] for drive in k for B, delta in zip(fields, gradients, strict=True)]
+        [
+            positional_shift(B, drive, delta).real()[0] + carried_shift(frame, occupied, drive, name)
+            for drive in k
+            for name, B, delta in zip(names, fields, gradients, strict=True)
+        ]
     )
     return np.concatenate([tensor, tensor]).T
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -265,10 +266,12 @@ def magnetization_map(
 
 
 def _factors(cycle: Cycle) -> tuple[tuple[Derivative, ...], ...]:
-    """Directions of the three factors of the perturbative part; with moving orbitals, the frame carries them too."""
+    """Directions of the three factors of the perturbative part; the frame carries the curvature of the basis too."""
     k = cycle.lattice.directions
-    moving = tuple((position, THETA) for position in positions_of(k)) if cycle.orbitals_move else ()
-    return ((THETA, *moving), k, k)
+    places = positions_of(k)
+    moving = tuple((place, THETA) for place in places) if cycle.orbitals_move else ()
+    turning = tuple(combinations(places, 2)) if cycle.basis_turns and moving else ()
+    return ((THETA, *moving), (*k, *turning), k)
 
 
 def _instant(frame: Eigenframe, occupied: int, names: tuple[str, ...]) -> Float:
