@@ -2,8 +2,8 @@
 
 For every amplitude and phase theta_j = 2 pi j/N, Al is displaced by u m_Sb/(m_Al + m_Sb) (cos, sin, 0)(theta_j) and Sb
 by -u m_Al/(m_Al + m_Sb) (cos, sin, 0)(theta_j): the transverse optical phonon at Gamma, circularly polarized about z.
-Each snapshot takes pw.x (twice), wannier90.x -pp, pw2wannier90.x, wannier90.x and w90chk2chk.x; ld1.x makes the two
-pseudopotentials first.
+Each snapshot takes pw.x (twice), wannier90.x -pp, pw2wannier90.x and wannier90.x; ld1.x makes the two pseudopotentials
+first.
 
 Run it: python run_dft.py. Snapshots that are there already are not computed again. README.md says where the programs
 come from, and what the files are.
@@ -28,7 +28,9 @@ ALSB = Material(
     lattice=SIDE / 2 * np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]),
     atoms={"Al": np.zeros(3), "Sb": np.full(3, SIDE / 4)},
     masses={"Al": 26.982, "Sb": 121.760},
+    charges={"Al": 3, "Sb": 5},
     pseudopotentials={"Al": "Al.UPF", "Sb": "Sb.UPF"},
+    occupied=8,
     generators=HOME / "pseudopotentials",
     settings="ecutwfc=25.0, noncolin=.true., lspinorb=.true.",
     # empty bands no less exact than the others
@@ -44,6 +46,7 @@ ALSB = Material(
     disentangled=False,
     spinors=True,
     amplitudes=(0.03, 0.06),
+    digits=6,
 )
 
 if __name__ == "__main__":

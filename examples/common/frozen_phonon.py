@@ -2,7 +2,9 @@
 
 What the scripts `run_dft.py` of the examples share. A script says what is particular to its crystal, a `Material`, and
 calls `main`: it writes the inputs of Quantum ESPRESSO and Wannier90, runs the programs snapshot by snapshot, shows the
-end of the output of one that fails, keeps what is there already, and writes the results whole or not at all.
+end of the output of one that fails, keeps what is there already, and writes the results whole or not at all. When the
+snapshots of an amplitude are there, it reads how the Wannier functions move out of the wave functions and writes a
+cycle, u{u}.nc.
 
 For every amplitude u and phase theta_j = 2 pi j/N, the first atom is displaced by u m_2/(m_1 + m_2) (cos, sin, 0) of
 theta_j and the second by -u m_1/(m_1 + m_2) (cos, sin, 0): an optical phonon at Gamma, circularly polarized, with
@@ -17,13 +19,14 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+import adiabloch as ab
 
 RYDBERG_PER_BOHR = 25.711043
 """In eV per Angstrom."""
@@ -94,7 +97,10 @@ class Material:
     lattice: np.ndarray
     atoms: Mapping[str, np.ndarray]
     masses: Mapping[str, float]
+    charges: Mapping[str, float]
+    """Of the ion cores, those of the pseudopotentials."""
     pseudopotentials: Mapping[str, str]
+    occupied: int
     settings: str
     density_mesh: tuple[int, int, int]
     mesh: tuple[int, int, int]
@@ -111,16 +117,20 @@ class Material:
     """Functions of two components; the programs then leave the spin matrices as well."""
     generators: Path | None = None
     """Folder with inputs of ld1.x, one for each element, that make the pseudopotentials."""
-    digits: int = 9
+    digits: int = 7
     """Digits behind the point, in eV and Angstrom, that are kept of what Wannier90 writes."""
 
     @property
     def programs(self) -> tuple[str, ...]:
         """Names of what must be installed."""
         named = ["pw.x", "pw2wannier90.x", "wannier90.x"]
-        named += ["w90chk2chk.x"] if self.spinors else []
         named += ["ld1.x"] if self.generators else []
         return tuple(named)
+
+    @property
+    def dimension(self) -> int:
+        """Of the crystal: 2 for a layer."""
+        return sum(side > 1 for side in self.mesh)
 
     @property
     def optical(self) -> list[float]:
@@ -198,9 +208,7 @@ def write_inputs(
     spin = ", write_spn=.true., spn_formatted=.true." if material.spinors else ""
     (folder / "pw2wan.in").write_text(PW2WAN.format(seed=material.seed, spin=spin))
     for file in material.pseudopotentials.values():
-        link = folder / file
-        link.unlink(missing_ok=True)
-        link.symlink_to((pseudo / file).resolve())
+        shutil.copyfile(pseudo / file, folder / file)
 
 
 def run(
@@ -240,7 +248,7 @@ def generate(material: Material, folder: Path) -> None:
 def compute(
     material: Material, folder: Path, displacements: Mapping[str, np.ndarray], pseudo: Path, mesh: tuple[int, int, int]
 ) -> dict:
-    """One snapshot: leaves SEED_tb.dat in the folder, returns what else is worth keeping."""
+    """One snapshot: leaves SEED_tb.dat, SEED.chk and the wave functions in the folder, returns what else is of use."""
     start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     write_inputs(material, folder, displacements, pseudo, mesh)
@@ -252,9 +260,6 @@ def compute(
     # how far the disentanglement gets must not depend on the phase, or the cycle is not smooth
     signs = ["Disentanglement convergence criteria satisfied"] if material.disentangled else []
     wout = run(folder, ["wannier90.x", seed], "wannier.out", [*signs, "All done"], f"{seed}.wout")
-    if material.spinors:
-        # together with SEED.spn: the spin matrices of the Wannier functions
-        run(folder, ["w90chk2chk.x", "-export", seed], "chk2chk.out", [])
     energy = re.search(r"^!\s+total energy\s+=\s+(\S+) Ry", scf, re.MULTILINE)
     forces = re.findall(r"atom\s+\d+ type\s+\d+\s+force =\s+(\S+)\s+(\S+)\s+(\S+)", scf)[: len(material.atoms)]
     versions = re.search(r"Program PWSCF v\.(\S+)", scf), re.search(r"Release: (\S+)", wout)
@@ -301,7 +306,9 @@ def arguments(material: Material, description: str, home: Path) -> argparse.Name
     if material.generators is None:
         parser.add_argument("--pseudo", type=Path, required=True, help="folder with the pseudopotentials")
     parser.add_argument("--output", type=Path, default=home / "wannier", help="where results go")
-    parser.add_argument("--scratch", type=Path, help="where the programs run (default: a temporary folder)")
+    parser.add_argument(
+        "--scratch", type=Path, help="where the programs run (default: OUTPUT/runs, in the end removed)"
+    )
     parser.add_argument("--amplitudes", type=float, nargs="+", default=list(material.amplitudes), help="u in Angstrom")
     parser.add_argument(
         "--mesh", type=int, default=max(material.mesh), help="points of the Wannier functions along each side"
@@ -318,6 +325,42 @@ def arguments(material: Material, description: str, home: Path) -> argparse.Name
     return parser.parse_args()
 
 
+def known(file: Path, displacements: Mapping[str, np.ndarray], mesh: int) -> dict | None:
+    """What was recorded of a snapshot, if it was the one that is asked for now."""
+    if not file.exists():
+        return None
+    found = json.loads(file.read_text())
+    places = found["displacements"]
+    same = all(np.allclose(places.get(atom, np.nan), u, atol=1e-10) for atom, u in displacements.items())
+    if not same or found["mesh"] != mesh:
+        sys.exit(
+            f"run_dft: {file.parent} is a run with other displacements or another mesh; remove it or give another "
+            "--output"
+        )
+    return found
+
+
+def collect(material: Material, folders: Sequence[Path], target: Path) -> None:
+    """From the files of a circle of snapshots to a cycle."""
+    seed = material.seed
+    snapshots = [
+        ab.io.read_tb(
+            folder / f"{seed}_tb.dat",
+            dimension=material.dimension,
+            wsvec=False,
+            spin=True if material.spinors else None,
+        )
+        for folder in folders
+    ]
+    motion = ab.io.read_motion(
+        [folder / "out" / f"{seed}.save" for folder in folders],
+        [folder / f"{seed}.chk" for folder in folders],
+        snapshots,
+        material.occupied,
+    )
+    ab.io.save_cycle(ab.Cycle(snapshots, motion=motion), target, resolution=10.0**-material.digits)
+
+
 def main(material: Material, description: str, home: Path) -> None:
     """Compute what is missing; `home` is the folder of the example."""
     given = arguments(material, description, home)
@@ -329,36 +372,33 @@ def main(material: Material, description: str, home: Path) -> None:
             if not (given.pseudo / file).is_file():
                 sys.exit(f"run_dft: no {file} in {given.pseudo}; README.md says where it comes from")
 
+    scratch = given.scratch or given.output / "runs"
+    pseudo = given.pseudo if material.generators is None else scratch / "pseudopotentials"
     record_path = given.output / "record.json"
     record = json.loads(record_path.read_text()) if record_path.exists() else {}
-    scratch = given.scratch or Path(tempfile.mkdtemp(prefix=f"{material.seed}-"))
-    pseudo = given.pseudo if material.generators is None else scratch / "pseudopotentials"
-    needed = [pseudo / file for file in material.pseudopotentials.values()]
     asked = material.snapshots(given.amplitudes, given.phases, given.pattern)
-    for number, (name, displacements) in enumerate(asked.items(), start=1):
-        target = given.output / f"{name}_tb.dat.gz"
-        print(f"{number:3d}/{len(asked)} {name:16}", end=" ", flush=True)
-        if target.exists():
-            known = record.get(name, {})
-            places = known.get("displacements", {})
-            same = all(np.allclose(places.get(atom, np.nan), u, atol=1e-10) for atom, u in displacements.items())
-            if not same or known.get("mesh") != given.mesh:
-                print()
-                sys.exit(
-                    f"run_dft: {target} is there with other displacements or another mesh; remove it or give another "
-                    "--output"
-                )
-            print("is there")
-            continue
-        if material.generators is not None and not all(map(os.path.exists, needed)):
-            generate(material, pseudo)
+    wanted = {u: given.output / f"u{u:g}.nc" for u in given.amplitudes}
+    missing = [name for name in asked if name == "equilibrium" or not wanted[float(name[1:].split("/")[0])].exists()]
+    for number, name in enumerate(missing, start=1):
+        print(f"{number:3d}/{len(missing)} {name:16}", end=" ", flush=True)
         folder = scratch / name
-        record[name] = compute(material, folder, displacements, pseudo, material.points(given.mesh))
-        replace(record_path, (json.dumps(record, indent=1) + "\n").encode())
-        text = (folder / f"{material.seed}_tb.dat").read_text()
-        text = shortened(text, f"{material.title}, {name}", material.digits)
-        replace(target, gzip.compress(text.encode(), 9, mtime=0))
-        shutil.rmtree(folder / "out")
-        print(f"{record[name]['seconds']:.0f} s")
+        found = known(folder / "result.json", asked[name], given.mesh)
+        if found is None:
+            if material.generators is not None and not pseudo.exists():
+                generate(material, pseudo)
+            found = compute(material, folder, asked[name], pseudo, material.points(given.mesh))
+            replace(folder / "result.json", json.dumps(found).encode())
+            print(f"{found['seconds']:.0f} s")
+        else:
+            print("is there")
+        record[name] = found
+    text = (scratch / "equilibrium" / f"{material.seed}_tb.dat").read_text()
+    text = shortened(text, f"{material.title}, equilibrium", material.digits)
+    replace(given.output / "equilibrium_tb.dat.gz", gzip.compress(text.encode(), 9, mtime=0))
+    for u, target in wanted.items():
+        if not target.exists():
+            collect(material, [scratch / f"u{u:g}" / f"phase{j}" for j in range(given.phases)], target)
+            print(f"{target}")
+    replace(record_path, (json.dumps(record, indent=1) + "\n").encode())
     if given.scratch is None:
         shutil.rmtree(scratch)

@@ -23,11 +23,12 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
     ----------
     result : xarray.Dataset
         A response with one dimension (bars with error bars) or two (a matrix with numbers), an axion angle (a dial),
-        `instantaneous_magnetization` (curves over the phase), `magnetization_map` (the lowest band's map), a scan of
-        chemical potentials (curves within their error bars, components by colour, temperatures from dark to pale), or
-        a `local_current` or `local_observable`: along a line curves of what does not vanish, terms thin, or a map if
-        there are phases too; over a plane the current as arrows on the magnetization (if it was split; else on its own
-        strength), of observables the largest, in the mean over the cycle if the phases make one, else at the first.
+        `phonon_moment` (bars for its parts), `instantaneous_magnetization` (curves over the phase),
+        `magnetization_map` (the lowest band's map), a scan of chemical potentials (curves within their error bars,
+        components by colour, temperatures from dark to pale), or a `local_current` or `local_observable`: along a line
+        curves of what does not vanish, terms thin, or a map if there are phases too; over a plane the current as arrows
+        on the magnetization (if it was split; else on its own strength), of observables the largest, in the mean over
+        the cycle if the phases make one, else at the first.
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
 
@@ -127,6 +128,38 @@ def _curve(result: xarray.Dataset, ax: Axes) -> Axes:
     return ax
 
 
+def _moment(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Parts of the moment of a phonon along its axis, in the limit of small amplitudes if that is there."""
+    if "component" in result.dims:
+        result = result.isel(component=int(np.abs(result.angular_momentum.values[0]).argmax()))
+    small = result.isel(amplitude=0)
+    names = {
+        "perturbative": ("perturbative", BLUE),
+        "chern_simons": ("Chern-Simons", BLUE),
+        "spin": ("spin", BLUE),
+        "ions": ("ions", GREY),
+        "total": ("total", RED),
+        "born": ("Born charges\nalone", "none"),
+    }
+    shown = [(name, *how) for name, how in names.items() if name in small and np.isfinite(small[name])]
+    sizes = np.array([float(small[name]) for name, *_ in shown])
+    power = int(np.floor(np.log10(np.abs(sizes).max()))) if sizes.any() else 0
+    for at, ((name, _, colour), size) in enumerate(zip(shown, sizes * 10.0**-power, strict=True)):
+        spread = float(small.error) * 10.0**-power if name == "total" else None
+        edge = INK if colour == "none" else colour
+        ax.bar(at, size, 0.7, color=colour, edgecolor=edge, lw=0.7, yerr=spread, ecolor=INK)
+        ax.annotate(
+            f"{size:.2f}", (at, size), (0, 3 if size >= 0 else -3), textcoords="offset points",
+            ha="center", va="bottom" if size >= 0 else "top", fontsize=8,
+        )  # fmt: skip
+    ax.set_xticks(range(len(shown)), [label for _, label, _ in shown], fontsize=8)
+    ax.tick_params(axis="x", length=0)
+    ax.axhline(0.0, color=INK, lw=0.7)
+    ax.margins(y=0.15)
+    ax.set_ylabel(rf"moment of a quantum ($10^{{{power}}}\,\mu_B$)")
+    return ax
+
+
 def _map(result: xarray.Dataset, ax: Axes) -> Axes:
     values = result["shift"].isel(band=0)
     largest = float(np.abs(values).max()) or 1.0
@@ -186,6 +219,7 @@ SCANNED = ("chemical_potential", "temperature")
 SYMBOLS = {"chemical_potential": r"$\mu$", "temperature": r"$k_BT$"}
 DRAWINGS: tuple[tuple[Callable[[xarray.Dataset], bool], Callable[[xarray.Dataset, Axes], Axes]], ...] = (
     (is_local, _local),
+    (lambda result: "nuclear_magnetons" in result.variables, _moment),
     (lambda result: "shift" in result.variables, _map),
     (lambda result: {"perturbative", "theta"} <= set(result.variables), _curve),
     (_is_scan, _scan),
