@@ -343,18 +343,11 @@ def known(file: Path, displacements: Mapping[str, np.ndarray], mesh: int) -> dic
 def collect(material: Material, folders: Sequence[Path], target: Path) -> None:
     """From the files of a circle of snapshots to a cycle."""
     seed = material.seed
-    snapshots = [
-        ab.io.read_tb(
-            folder / f"{seed}_tb.dat",
-            dimension=material.dimension,
-            wsvec=False,
-            spin=True if material.spinors else None,
-        )
-        for folder in folders
-    ]
+    checkpoints = [folder / f"{seed}.chk" for folder in folders]
+    snapshots = ab.io.read_snapshots(checkpoints, dimension=material.dimension, spin=material.spinors)
     motion = ab.io.read_motion(
         [folder / "out" / f"{seed}.save" for folder in folders],
-        [folder / f"{seed}.chk" for folder in folders],
+        checkpoints,
         snapshots,
         material.occupied,
     )

@@ -28,6 +28,12 @@ ANGSTROM = 1e-10
 """m."""
 BOLTZMANN = 1.380649e-23
 """J/K (exact in the SI)."""
+SPEED_OF_LIGHT = 299792458.0
+"""m/s (exact in the SI)."""
+THZ = 2e12 * np.pi * HBAR / ELECTRONVOLT
+"""Quantum of a terahertz, eV."""
+WAVENUMBER = THZ * SPEED_OF_LIGHT * 1e-10
+"""Quantum of an inverse centimetre, eV."""
 BOHR = 0.529177210544
 """Angstrom (CODATA 2022)."""
 ELECTRON_MASS = 9.1093837139e-31 * ELECTRONVOLT * ANGSTROM**2 / HBAR**2

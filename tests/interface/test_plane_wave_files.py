@@ -6,7 +6,7 @@ from scipy.io import FortranFile
 
 import adiabloch as ab
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError
-from adiabloch.io import read_plane_waves
+from adiabloch.io import read_chk, read_plane_waves, read_snapshots
 from plane_waves import PHASES, VECTORS, Mesh, Turning
 
 BOHR = 0.529177210544
@@ -19,7 +19,51 @@ def adjoint(X):
     return X.conj().swapaxes(-1, -2)
 
 
-def write_checkpoint(path, points, states, centres, excluded):
+def neighbours(side):
+    """Of each k of the mesh: number of the neighbour and the cell it is in, (K, 8, 4); six in the plane, two across."""
+    k = np.stack(np.meshgrid(*[np.arange(side)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+    steps = np.array([[1, 0], [0, 1], [1, 1], [-1, 0], [0, -1], [-1, -1]])
+    found = []
+    for number, here in enumerate(k):
+        there = here + np.roll(steps, number, axis=0)  # in another order at each k
+        where = there % side
+        rows = np.column_stack([where @ [side, 1], (there - where) // side, np.zeros(6, int)])
+        found.append([*rows.tolist(), [number, 0, 0, 1], [number, 0, 0, -1]])
+    return np.array(found)
+
+
+def overlaps(mesh, functions):
+    """M_ij(k, b) = <u_ik|u_j,k+b>, for layers without thickness; (K, 8, n, n)."""
+    n = mesh.waves
+    box = functions.reshape(-1, n, n, functions.shape[-1])
+    found = []
+    for here, rows in zip(box, neighbours(mesh.points), strict=True):
+        found.append([])
+        for number, *cell in rows:
+            # plane wave G at k' + cell is G + cell at k'
+            shifted = np.zeros_like(here)
+            to = [slice(max(0, -c), n - max(0, c)) for c in cell[:2]]
+            of = [slice(max(0, c), n - max(0, -c)) for c in cell[:2]]
+            shifted[to[0], to[1]] = box[number][of[0], of[1]]
+            found[-1].append(np.einsum("ghi,ghj->ij", here.conj(), shifted))
+    return np.array(found)
+
+
+def write_neighbours(path, side):
+    rows = [
+        f"{number + 1:6d}{there + 1:6d}{a:7d}{b:4d}{c:4d}"
+        for number, own in enumerate(neighbours(side))
+        for there, a, b, c in own
+    ]
+    path.write_text("File written\n\nbegin nnkpts\n   8\n" + "\n".join(rows) + "\nend nnkpts\n")
+
+
+def write_energies(path, energies):
+    rows = [f"{m + 1:5d}{k + 1:5d}{E:18.12f}" for k, own in enumerate(energies) for m, E in enumerate(own)]
+    path.write_text("\n".join(rows) + "\n")
+
+
+def write_checkpoint(path, points, states, centres, excluded, M=None):
     count, bands, n = states.shape
     side = round(np.sqrt(count))
     with FortranFile(path, "w") as file:
@@ -32,7 +76,7 @@ def write_checkpoint(path, points, states, centres, excluded):
         file.write_record(np.int32(count))
         file.write_record(np.array([side, side, 1], np.int32))
         file.write_record(points.ravel())
-        file.write_record(np.int32(2))
+        file.write_record(np.int32(8))
         file.write_record(np.int32(n))
         file.write_record(np.frombuffer(b"postwann".ljust(20), "S20"))
         file.write_record(np.int32(1))
@@ -41,7 +85,7 @@ def write_checkpoint(path, points, states, centres, excluded):
         file.write_record(np.full(count, bands, np.int32))
         file.write_record(np.ascontiguousarray(states.swapaxes(1, 2)).ravel())
         file.write_record(np.tile(np.eye(n, dtype=complex).ravel(), count))
-        file.write_record(np.zeros(count * 2 * n * n, complex))
+        file.write_record((np.zeros((count, 8, n, n), complex) if M is None else M).swapaxes(2, 3).ravel())
         file.write_record(np.column_stack([centres, np.zeros(n)]).ravel())
         file.write_record(np.ones(n))
 
@@ -80,7 +124,10 @@ class Calculations:
             left, _, right = np.linalg.svd(states, full_matrices=False)
             states = left @ right
             centres = self.models[phase].positions
-            write_checkpoint(place / "x.chk", self.points, states, centres, range(1, EXTRA + 1))
+            M = overlaps(self.mesh, bands @ states)
+            write_checkpoint(place / "x.chk", self.points, states, centres, range(1, EXTRA + 1), M)
+            write_neighbours(place / "x.nnkp", self.mesh.points)
+            write_energies(place / "x.eig", self.turning.energies[phase][:, : bands.shape[-1]])
             for number, (point, own) in enumerate(zip(self.points, bands, strict=True)):
                 below = np.zeros((len(own), EXTRA), complex)
                 path = place / "x.save" / f"wfc{number + 1}.dat"
@@ -122,11 +169,75 @@ def test_motion(calculations):
         ab.io.read_motion(calculations.folders[1:], calculations.checkpoints, models, 3)
 
 
-def changed(path, target, at, new):
-    content = bytearray(path.read_bytes())
-    content[at : at + len(new)] = new
-    target.write_bytes(content)
-    return target
+def test_models_from_checkpoints(calculations):
+    """Bands of the mesh, centres, and a position matrix that is the true one up to the finite difference."""
+    snapshots = read_snapshots(calculations.checkpoints, dimension=2)
+    assert ab.Cycle(snapshots).tail < 1e-2
+    for phase in (0, 5):
+        model, functions = snapshots[phase], calculations.waves[phase].functions
+        H = adjoint(functions) @ calculations.turning.matrices[phase] @ functions
+        k = calculations.mesh.k @ model.lattice.reciprocal
+        assert ab.eigenframe(model, (), k=k).energies == pytest.approx(np.linalg.eigvalsh(H), abs=1e-9)
+        assert model.positions == pytest.approx(calculations.waves[phase].centres)
+        exact = calculations.models[phase].position_matrix[0, 0]
+        apart = np.abs(model.position_matrix[0, 0] - exact)[~np.eye(COUNT, dtype=bool)]
+        assert 1e-6 < apart.max() < 0.2 * np.abs(exact[~np.eye(COUNT, dtype=bool)]).max()
+    one = read_chk(calculations.checkpoints[0], dimension=2)
+    assert one.positions == pytest.approx(snapshots[0].positions)
+
+
+def test_position_matrices_know_no_origin(calculations, tmp_path):
+    """The crystal moved as a whole: centres move, nothing else changes, to the last digits."""
+    shift = np.array([0.9, -1.7])
+    mesh, functions = calculations.mesh, calculations.waves[0].functions
+    moved = functions * np.exp(-1j * mesh.q @ shift)[:, :, None]
+    centres = calculations.waves[0].centres + shift
+    states = np.tile(np.eye(COUNT, dtype=complex), (len(mesh.k), 1, 1))
+    found = []
+    for name, some, where in (("old", functions, centres - shift), ("new", moved, centres)):
+        write_checkpoint(tmp_path / f"{name}.chk", calculations.points, states, where, (), overlaps(mesh, some))
+        write_neighbours(tmp_path / f"{name}.nnkp", mesh.points)
+        write_energies(tmp_path / f"{name}.eig", np.tile(np.arange(COUNT), (len(mesh.k), 1)))
+        found.append(read_chk(tmp_path / f"{name}.chk", dimension=2))
+    old, new = found
+    assert new.positions - old.positions == pytest.approx(np.tile(shift, (COUNT, 1)))
+    assert max(np.abs(new.connections - old.connections).max(axis=(1, 2, 3))) < 1e-10
+    assert new.hoppings.keys() == old.hoppings.keys()
+
+
+def test_checkpoints_that_lack_something_are_refused(calculations, tmp_path):
+    source = calculations.checkpoints[0]
+    target = tmp_path / "x.chk"
+    target.write_bytes(source.read_bytes())
+    with pytest.raises(FileFormatError, match=r"SEED.eig does not lie beside it"):
+        read_chk(target, dimension=2)
+    lines = source.with_suffix(".eig").read_text().splitlines()
+    (tmp_path / "x.eig").write_text("\n".join([*lines[:30], lines[31], *lines[31:]]) + "\n")
+    with pytest.raises(FileFormatError, match=r"x.eig, line 31: band and k point \[4, 2\], expected \[3, 2\]"):
+        read_chk(target, dimension=2)
+    (tmp_path / "x.eig").write_text("\n".join(lines) + "\n")
+    with pytest.raises(FileFormatError, match=r"SEED.nnkp does not lie beside it"):
+        read_chk(target, dimension=2)
+    text = source.with_suffix(".nnkp").read_text()
+    for old, new, message in (
+        ("nnkpts\n   8", "nnkpts\n   6", r"x.nnkp, line \d+: 6 neighbours, expected 8 as in"),
+        ("begin nnkpts", "begin", r"expected one block of neighbours"),
+        ("     1     1      0   0   1", "     1     2      0   0   1", r"steps to neighbours that differ"),
+        ("     1     1      0   0   1", "    17     1      0   0   1", r"k points that are not those of"),
+    ):
+        (tmp_path / "x.nnkp").write_text(text.replace(old, new, 1))
+        with pytest.raises(FileFormatError, match=message):
+            read_chk(target, dimension=2)
+    (tmp_path / "x.nnkp").write_text(text)
+    read_chk(target, dimension=2)
+    with pytest.raises(FileFormatError, match=r"a mesh of \(4, 4, 1\), expected one point across the 1D crystal"):
+        read_chk(target, dimension=1)
+    with pytest.raises(FileFormatError, match=r"SEED.spn does not lie beside it"):
+        read_chk(target, dimension=2, spin=True)
+    with pytest.raises(InvalidArgumentError, match=r"dimension: 4"):
+        read_chk(target, dimension=4)
+    with pytest.raises(InvalidArgumentError, match=r"expected at least one file"):
+        read_snapshots([], dimension=2)
 
 
 def test_files_that_are_refused(calculations, tmp_path):

@@ -174,6 +174,14 @@ def test_a_smooth_cycle_stays_as_it_is():
     assert (found.after <= found.before + 1e-12).all()
 
 
+def test_results_say_that_the_motion_was_not_told():
+    snapshots, places = rigid(as_wannier(moving_orbitals(1)[0]))
+    untold = ab.pumped_magnetization(ab.Cycle(snapshots), 1, 1e-3, chern_simons=False)
+    assert "i <W|d_theta W> counts as zero" in untold.attrs["motion"]
+    told = ab.pumped_magnetization(ab.Cycle(snapshots, motion=riding(snapshots, places)), 1, 1e-3)
+    assert "motion" not in told.attrs
+
+
 def test_cycles_on_disk(tmp_path):
     """The position matrix and the motion go with the hoppings."""
     snapshots, places = rigid(as_wannier(moving_orbitals(1)[0]))

@@ -7,6 +7,7 @@ from adiabloch.io.pythtb import from_pythtb
 from adiabloch.io.spins import read_spin
 from adiabloch.io.structures import from_ase, read_structure, write_structure
 from adiabloch.io.wannier90 import read_hr, read_tb, write_tb
+from adiabloch.io.wannier_functions import read_chk, read_snapshots
 from adiabloch.io.wannierberri import from_wannierberri
 
 __all__ = [
@@ -16,10 +17,12 @@ __all__ = [
     "from_wannierberri",
     "load",
     "load_cycle",
+    "read_chk",
     "read_hr",
     "read_modes",
     "read_motion",
     "read_plane_waves",
+    "read_snapshots",
     "read_spin",
     "read_structure",
     "read_tb",

@@ -32,6 +32,8 @@ class Checkpoint:
     """V, (K, M, n)."""
     centres: Float
     """(n, 3), Angstrom."""
+    overlaps: Complex
+    """Between the functions at k and its neighbours, (K, neighbours, n, n)."""
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
@@ -80,10 +82,11 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         defect = float(np.abs(dagger(states) @ states - np.eye(n)).max())
         if defect > 1e-6:
             file.refuse(f"the functions' states are not orthonormal by {defect:.1e}, expected that they are")
-        file.array("c16", count * neighbours * n * n, "the overlaps")
+        packed = file.array("c16", count * neighbours * n * n, "the overlaps")
+        overlaps = packed.reshape(count, neighbours, n, n).swapaxes(2, 3)
         centres = file.array("f8", 3 * n, "the centres").reshape(n, 3)
     kept = np.setdiff1d(np.arange(bands + excluded), left_out - 1)
     if len(kept) != bands:
         file.refuse(f"excluded bands {left_out.tolist()} of {bands + excluded}, expected each once")
     shape = (int(mesh[0]), int(mesh[1]), int(mesh[2]))
-    return Checkpoint(Path(path), vectors, shape, points, kept, np.ascontiguousarray(states), centres)
+    return Checkpoint(Path(path), vectors, shape, points, kept, np.ascontiguousarray(states), centres, overlaps)

@@ -23,8 +23,7 @@ from adiabloch.errors import (
 from adiabloch.io.lines import ABSURD, Lines
 from adiabloch.linalg import svd_batch
 from adiabloch.models import Modes, Structure
-from adiabloch.models.phonons import THZ, WAVENUMBER
-from adiabloch.units import BOHR, ELECTRON_MASS, HBAR_SQUARED_PER_DALTON
+from adiabloch.units import BOHR, ELECTRON_MASS, HBAR_SQUARED_PER_DALTON, THZ, WAVENUMBER
 
 DIGITS = 1e-3
 """How far modes may be from orthonormal: files have six digits, and masses of elements differ in the fourth."""

@@ -251,7 +251,7 @@ def _checkpoint_of_text(path: PathLike) -> Checkpoint:
     defect = float(np.abs(dagger(states) @ states - np.eye(n)).max())
     if defect > 1e-6:
         file.refuse(f"the functions' states are not orthonormal by {defect:.1e}, expected that they are", line=file.at)
-    _complex(file, "an overlap", count, neighbours, n, n)
+    overlaps = _complex(file, "an overlap", count, neighbours, n, n).swapaxes(2, 3)
     centres = file.block(n, 3, "a centre, three numbers")
     file.block(n, 1, "a spread")
     file.end()
@@ -259,7 +259,7 @@ def _checkpoint_of_text(path: PathLike) -> Checkpoint:
     if len(kept) != bands:
         file.refuse(f"excluded bands {left_out} of {bands + excluded}, expected each once", line=3)
     whole = (mesh[0], mesh[1], mesh[2])
-    return Checkpoint(file.path, vectors, whole, points, kept, np.ascontiguousarray(states), centres)
+    return Checkpoint(file.path, vectors, whole, points, kept, np.ascontiguousarray(states), centres, overlaps)
 
 
 def _complex(file: Lines, expected: str, *shape: int) -> Complex:

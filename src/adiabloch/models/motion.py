@@ -22,6 +22,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import CoarseCycleError, InvalidModelError
 from adiabloch.linalg import dagger
 from adiabloch.models.hoppings import Translation
+from adiabloch.models.images import Images
 from adiabloch.models.wannier import WannierModel
 from adiabloch.units import ELECTRON_MASS
 
@@ -156,7 +157,10 @@ def followed(
             "that correspond (projections without localisation, all of one order and one sign)",
             tail=tail,
         )
-    return [_by_cell(matrices, k, model, first.mesh[:d]) for matrices, model in zip(moved, snapshots, strict=True)]
+    centres = np.mean([model.positions for model in snapshots], axis=0)
+    images = Images(snapshots[0].lattice.vectors, first.mesh[:d], centres)
+    cells = [tuple(map(int, R)) for R in images.translations]
+    return [dict(zip(cells, images.by_cell(matrices, k), strict=True)) for matrices in moved]
 
 
 def _checked_snapshots(snapshots: Sequence[WannierModel]) -> list[WannierModel]:
@@ -194,15 +198,6 @@ def _at(waves: Sequence[Waves], point: int) -> tuple[Integer, Complex]:
                 "and one cutoff"
             )
     return first, np.array([amplitudes for _, amplitudes in found])
-
-
-def _by_cell(matrices: Complex, k: Float, model: WannierModel, mesh: Sequence[int]) -> dict[Translation, Complex]:
-    """From a mesh of k to the translations of a model, those that the mesh cannot tell apart sharing."""
-    R = model.translations
-    phases = np.exp(-2j * np.pi * R @ k.T)
-    same = ((R[:, None] - R) % np.array(mesh) == 0).all(axis=2).sum(axis=1)
-    blocks = np.tensordot(phases, matrices, axes=1) / (len(k) * same[:, None, None])
-    return {tuple(map(int, cell)): block for cell, block in zip(R, blocks, strict=True)}
 
 
 def _tail(powers: Float) -> float:

@@ -7,19 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.constants import speed_of_light
 
 from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.hoppings import cells_inside
-from adiabloch.units import ELECTRONVOLT, HBAR, HBAR_SQUARED_PER_DALTON
+from adiabloch.units import HBAR_SQUARED_PER_DALTON, THZ, WAVENUMBER
 
-THZ = 2e12 * np.pi * HBAR / ELECTRONVOLT
-"""Quantum of a terahertz in eV."""
-WAVENUMBER = THZ * speed_of_light * 1e-10
-"""Quantum of 1/cm in eV."""
 FAINT = 1e-4
 """Angular momenta below, in hbar, are none: files of modes have six digits."""
 

@@ -36,6 +36,7 @@ PER = {1: "length", 2: "area", 3: "volume"}
 ACROSS = "in one dimension nothing flows across"
 FLAT = "a one-dimensional crystal has no orbital magnetization"
 """Why a response needs more than one dimension."""
+UNTOLD = "how the Wannier functions move was not told (Cycle, motion=): i <W|d_theta W> counts as zero"
 LIMIT = 2**27
 """Points after which an integral gives up."""
 M = TypeVar("M", TightBinding, Cycle)
@@ -150,7 +151,9 @@ def error_bar(integral: Integral, crystal: Crystal) -> float:
 def facts(integral: Integral, crystal: Model, occupied: int, effort: Effort, **more: object) -> dict[str, object]:
     """Attributes that tell how a result was made."""
     lows = {name: low.value for name, low in integral.lows.items()}
-    tail = {"cycle_tail": crystal.tail} if isinstance(crystal, Cycle) else {}
+    tail: dict[str, object] = {"cycle_tail": crystal.tail} if isinstance(crystal, Cycle) else {}
+    if isinstance(crystal, Cycle) and crystal.basis_turns and not crystal.orbitals_move:
+        tail["motion"] = UNTOLD
     return {
         "model": crystal.digest,
         "occupied": occupied,
