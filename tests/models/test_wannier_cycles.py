@@ -191,6 +191,13 @@ def test_cycles_on_disk(tmp_path):
         assert again.digest == cycle.digest
         assert isinstance(again.snapshots[3], WannierModel)
         assert again.orbitals_move == (motion is not None)
+    rough = ab.io.load_cycle(ab.io.save_cycle(cycle, tmp_path / "rough.nc", resolution=1e-4))
+    assert rough.digest != cycle.digest
+    for one, other in zip(rough.snapshots, cycle.snapshots, strict=True):
+        assert all(one.hoppings[R] == pytest.approx(h, abs=1e-4) for R, h in other.hoppings.items())
+    assert (tmp_path / "rough.nc").stat().st_size < (tmp_path / "cycle.nc").stat().st_size
+    with pytest.raises(ab.errors.InvalidArgumentError, match=r"resolution: 2, expected a number between 0 and 1"):
+        ab.io.save_cycle(cycle, tmp_path / "no.nc", resolution=2)
 
 
 def test_what_does_not_fit_is_refused():

@@ -53,7 +53,7 @@ def test_what_turns_is_the_optical_mode():
             amplitude, phase = name.removeprefix("u").split("/phase")
             theta = 2 * np.pi * int(phase) / 8
             circle = np.array([np.cos(theta), np.sin(theta), 0.0])
-            assert B - N == pytest.approx(float(amplitude) * circle, abs=1e-10)
+            assert pytest.approx(float(amplitude) * circle, abs=1e-10) == B - N
         # no net force, and one that pulls back
         forces = {atom: np.array(force) for atom, force in known["forces"].items()}
         assert forces["B"] + forces["N"] == pytest.approx(np.zeros(3), abs=1e-2)

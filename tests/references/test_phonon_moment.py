@@ -1,5 +1,6 @@
 """The magnetic moment of a phonon: limits that are known, units done over again, invariants, and what is refused."""
 
+import matplotlib.pyplot
 import numpy as np
 import pytest
 
@@ -224,3 +225,22 @@ def test_shapes_that_do_not_fit_are_refused():
         ab.phonon_moment([cycle, cycle], MASSES, [moving], 1, degeneracy=2)
     with pytest.raises(ab.AdiablochError, match=r"charges: expected shape \(2\)"):
         ab.phonon_moment(cycle, MASSES, moving, 1, charges=[2])
+
+
+def test_picture():
+    """A bar for each part, in the limit of small amplitudes."""
+    patterns = [pattern(u) for u in (0.03, 0.06)]
+    moment = ab.phonon_moment([ionic(p) for p in patterns], MASSES, patterns, 1, charges=[0, 2])
+    axes = ab.plot(moment)
+    assert [label.get_text() for label in axes.get_xticklabels()] == [
+        "perturbative",
+        "Chern-Simons",
+        "ions",
+        "total",
+        "Born charges\nalone",
+    ]
+    power = 10.0 ** float(axes.get_ylabel().split("{")[1].split("}")[0])
+    heights = [bar.get_height() * power for bar in axes.patches]
+    parts = ("perturbative", "chern_simons", "ions", "total", "born")
+    assert heights == pytest.approx([float(moment[part][0, 0]) for part in parts])
+    matplotlib.pyplot.close(axes.figure)
