@@ -27,6 +27,10 @@ from pathlib import Path
 import numpy as np
 
 import adiabloch as ab
+from adiabloch.models.motion import rates
+from adiabloch.responses.evaluation import Effort
+from adiabloch.responses.polarization import dipoles
+from all_bands import perturbative
 
 RYDBERG_PER_BOHR = 25.711043
 """In eV per Angstrom."""
@@ -340,8 +344,8 @@ def known(file: Path, displacements: Mapping[str, np.ndarray], mesh: int) -> dic
     return found
 
 
-def collect(material: Material, folders: Sequence[Path], target: Path) -> None:
-    """From the files of a circle of snapshots to a cycle."""
+def collect(material: Material, folders: Sequence[Path], target: Path) -> dict[int, float]:
+    """From the files of a circle of snapshots to a cycle; returns what all bands give (see `all_bands`)."""
     seed = material.seed
     checkpoints = [folder / f"{seed}.chk" for folder in folders]
     snapshots = ab.io.read_snapshots(checkpoints, dimension=material.dimension, spin=material.spinors)
@@ -351,7 +355,11 @@ def collect(material: Material, folders: Sequence[Path], target: Path) -> None:
         snapshots,
         material.occupied,
     )
-    ab.io.save_cycle(ab.Cycle(snapshots, motion=motion), target, resolution=10.0**-material.digits)
+    cycle = ab.Cycle(snapshots, motion=motion)
+    electrons = dipoles(cycle, material.occupied, Effort(1e-4)) / material.occupied
+    of_bands = perturbative(folders, seed, material.occupied, rates(electrons[:, None])[:, 0])
+    ab.io.save_cycle(cycle, target, resolution=10.0**-material.digits)
+    return of_bands
 
 
 def main(material: Material, description: str, home: Path) -> None:
@@ -390,7 +398,8 @@ def main(material: Material, description: str, home: Path) -> None:
     replace(given.output / "equilibrium_tb.dat.gz", gzip.compress(text.encode(), 9, mtime=0))
     for u, target in wanted.items():
         if not target.exists():
-            collect(material, [scratch / f"u{u:g}" / f"phase{j}" for j in range(given.phases)], target)
+            folders = [scratch / f"u{u:g}" / f"phase{j}" for j in range(given.phases)]
+            record[f"u{u:g}"] = {"perturbative": collect(material, folders, target)}
             print(f"{target}")
     replace(record_path, (json.dumps(record, indent=1) + "\n").encode())
     if given.scratch is None:

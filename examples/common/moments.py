@@ -50,6 +50,26 @@ def circular_amplitude(material: Material, quantum: float) -> float:
     return float(np.sqrt(ab.units.HBAR_SQUARED_PER_DALTON * (one + other) / (one * other * quantum)))
 
 
+def spread(material: Material, record: dict, moment, sizes: list[float]) -> None:
+    """What the perturbative part is with all bands of the calculation, not only those that the functions span."""
+    known = [record.get(f"u{u:g}", {}).get("perturbative") for u in sizes]
+    if not all(known):
+        return
+    one, other = list(material.masses.values())[:2]
+    unit = -2 * ab.units.ELECTRON_MASS * ab.units.HBAR_SQUARED_PER_DALTON * (one + other) / (one * other)
+    several = [n for n in known[0] if n in known[-1]]
+    for bands in several[-4:]:
+        values = [
+            moment.attrs["degeneracy"] * unit * found[bands] / u**2 for found, u in zip(known, sizes, strict=True)
+        ]
+        squares = np.array(sizes) ** 2
+        limit = values[0] if len(sizes) == 1 else (values[0] * squares[1] - values[1] * squares[0]) / np.ptp(squares)
+        total = limit + float(moment.total[0] - moment.perturbative[0])
+        print(
+            f"with {bands} bands in place of the functions: perturbative {limit / TINY:.4f}, total {total / TINY:.4f}"
+        )
+
+
 def main(material: Material, description: str, home: Path) -> None:
     """Table, and the parts in a figure."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -85,6 +105,7 @@ def main(material: Material, description: str, home: Path) -> None:
     for row, u in enumerate(([] if len(sizes) == 1 else [0.0]) + sizes):
         numbers = [float(moment[name][row]) / (1.0 if name == "nuclear_magnetons" else TINY) for name, _ in shown]
         print(f"{f'{u:g}' if u else '-> 0':>8}" + "".join(f"{number:14.4f}" for number in numbers))
+    spread(material, record, moment, sizes)
     still = moments([ab.Cycle(cycle.snapshots, motion=[{}] * len(cycle.snapshots)) for cycle in cycles])
     told, untold = (float(some.total[0]) / TINY for some in (moment, still))
     print(f"i<W|d_t W> contributes {told - untold:.4f}: the total is {untold:.4f} if functions only change places")
