@@ -63,7 +63,7 @@ def test_what_turns_is_the_optical_mode():
 
 
 def test_equilibrium():
-    """Orbitals on their atoms; the empty states are averages of bands, so that the gap is wider than that of LDA, 4.6."""
+    """Orbitals on their atoms; empty states are averages of bands: a gap wider than that of LDA, 4.6 eV."""
     model = ab.io.read_tb(WANNIER / "equilibrium_tb.dat.gz", dimension=2)
     assert model.lattice.measure == pytest.approx(2.504**2 * np.sqrt(3) / 2, rel=1e-6)
     boron, nitrogen = [0.0, 1.445685], [1.252, 0.722843]
