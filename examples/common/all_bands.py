@@ -83,7 +83,7 @@ def perturbative(folders: Sequence[Path], seed: str, occupied: int, rates: np.nd
     v = np.array([velocities(f, seed, points, vectors, E) for f, E in zip(folders, energies, strict=True)])
     derivative, o = differentiation(count), slice(0, occupied)
     bands = energies.shape[2]
-    steps = [n for n in range(occupied + 2, bands + 1, 2) if n == bands or n % 4 == 0]
+    steps = sorted({*range(4 * (occupied // 4 + 1), bands, 4), bands})
     totals = dict.fromkeys(steps, 0.0)
     for k in range(len(points)):
         found = [bands_of(folder / "out" / f"{seed}.save" / f"wfc{k + 1}.dat") for folder in folders]

@@ -223,6 +223,8 @@ def test_shapes_that_do_not_fit_are_refused():
         ab.phonon_moment(cycle, MASSES, np.zeros((8, 3, 2)), 1, degeneracy=2)
     with pytest.raises(InvalidArgumentError, match=r"displacements: 1 sets, expected one for each of 2 cycles"):
         ab.phonon_moment([cycle, cycle], MASSES, [moving], 1, degeneracy=2)
+    with pytest.raises(InvalidArgumentError, match=r"two cycles of the same amplitude"):
+        ab.phonon_moment([cycle, cycle], MASSES, [moving, moving], 1, degeneracy=2)
     with pytest.raises(ab.AdiablochError, match=r"charges: expected shape \(2\)"):
         ab.phonon_moment(cycle, MASSES, moving, 1, charges=[2])
 
