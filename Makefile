@@ -36,7 +36,7 @@ metals: $(VENV)/.user  ## responses of a strained Chern insulator and metal to e
 textures: $(VENV)/.user  ## local currents in crystals that change from place to place in figures/
 	$(BIN)/adiabloch textures --output $(FIGURES)
 
-hbn: $(VENV)/.user  ## Wannier functions of turning hBN anew: make hbn PSEUDO=folder (see examples/hbn; minutes)
+hbn: $(VENV)/.user  ## Wannier functions of turning hBN anew: make hbn PSEUDO=folder (see examples/hbn; an hour)
 	@test -n "$(PSEUDO)" || { echo "say where the pseudopotentials are: make hbn PSEUDO=folder"; exit 2; }
 	$(BIN)/python examples/hbn/run_dft.py --pseudo '$(PSEUDO)' --output '$(FIGURES)/hbn'
 

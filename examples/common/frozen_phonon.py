@@ -357,7 +357,7 @@ def collect(material: Material, folders: Sequence[Path], target: Path) -> dict[i
     )
     cycle = ab.Cycle(snapshots, motion=motion)
     electrons = dipoles(cycle, material.occupied, Effort(1e-4)) / material.occupied
-    of_bands = perturbative(folders, seed, material.occupied, rates(electrons[:, None])[:, 0])
+    of_bands = perturbative(folders, seed, material.occupied, rates(electrons))
     ab.io.save_cycle(cycle, target, resolution=10.0**-material.digits)
     return of_bands
 

@@ -56,7 +56,7 @@ def test_wells_that_go_round_in_another_frame(exact):
     whole = (Turning(RELATIVE).displacements - other.displacements)[:, 0]
     moment = OCCUPIED * electrons(models) + 0.5 * OCCUPIED * whole
     assert abs(resting) < 0.05 * abs(exact)
-    speed = rates(whole[:, None])[:, 0]
+    speed = rates(whole)
     carried = (moment[:, 0] * speed[:, 1] - moment[:, 1] * speed[:, 0]).mean() / SQUARE
     assert resting + carried == pytest.approx(exact, abs=2e-3)
 

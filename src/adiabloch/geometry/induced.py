@@ -58,11 +58,17 @@ def carried_shift(frame: Eigenframe, group: Group, drive: str, component: str) -
         return total
     blocks = Blocks(frame, group)
     for one, other, third in ((drive, a, b), (a, b, drive), (b, drive, a)):
-        for pair, sign in (((other, third), 1.0), ((third, other), -1.0)):
-            for key, way in ((positions_of(pair), sign), ((*positions_of(pair[:1]), pair[1]), -sign)):
-                if len(key) == 2 and key in frame.derivatives:
-                    total = total - 0.5 * way * blocks.connection(one).overlap(blocks.across(*key)).real()[0]
+        known = [(key, sign) for key, sign in _names_of_curvature(other, third) if key in frame.derivatives]
+        for key, sign in known:
+            total = total - 0.5 * sign * blocks.connection(one).overlap(blocks.across(*key)).real()[0]
     return total
+
+
+def _names_of_curvature(a: str, b: str) -> list[tuple[tuple[str, ...], float]]:
+    """What a frame may know Omega_ab of the basis by, with its sign (see `adiabloch.models.crystal.Derivative`)."""
+    ra, rb = positions_of([a]), positions_of([b])
+    names = [((*ra, *rb), 1.0), ((*rb, *ra), -1.0), ((*ra, b), -1.0), ((*rb, a), 1.0)]
+    return [(key, sign) for key, sign in names if len(key) == 2]
 
 
 def band_shift(frame: Eigenframe, drive: str, component: str) -> Float:

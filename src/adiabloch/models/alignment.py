@@ -18,11 +18,9 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import AccuracyWarning, InvalidModelError
 from adiabloch.linalg import dagger, rotated
-from adiabloch.models.cycle import Cycle
+from adiabloch.models.cycle import SMOOTH, Cycle
 from adiabloch.models.wannier import WannierModel
 
-SMOOTH = 1e-2
-"""Last harmonics, relative to the largest, of a smooth cycle."""
 STEPS = 200
 """After which turning functions into each other gives up."""
 

@@ -27,6 +27,8 @@ from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
 
 THETA = "theta"
+SMOOTH = 1e-2
+"""How large the last harmonics of a cycle may be, relative to the largest."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,7 +86,7 @@ class Cycle:
         self,
         snapshots: Sequence[TightBinding],
         *,
-        tolerance: float = 1e-2,
+        tolerance: float = SMOOTH,
         motion: Sequence[Mapping[Any, ArrayLike]] | None = None,
     ) -> None:
         try:
@@ -138,7 +140,7 @@ class Cycle:
 
     @classmethod
     def from_function(
-        cls, function: Callable[[float], TightBinding], samples: int | None = None, *, tolerance: float = 1e-2
+        cls, function: Callable[[float], TightBinding], samples: int | None = None, *, tolerance: float = SMOOTH
     ) -> Cycle:
         """Sample a function of theta.
 

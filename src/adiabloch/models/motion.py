@@ -130,7 +130,7 @@ def followed(
     n, d, count = snapshots[0].size, snapshots[0].lattice.dimension, len(snapshots)
     _check_waves(waves, snapshots)
     first = waves[0]
-    shared = rates(np.zeros((count, 1, d)) if common is None else checked(common, "common", (count, d))[:, None])[:, 0]
+    shared = np.zeros((count, d)) if common is None else rates(checked(common, "common", (count, d)))
     k = first.points[:, :d]
     velocities = [model.matrices(model.directions).at(k)[:, 1:] for model in snapshots]
     moved = np.empty((count, len(k), n, n), dtype=np.complex128)
@@ -215,8 +215,9 @@ def _orders(count: int) -> Float:
 
 
 def rates(places: Float) -> Float:
-    """Derivatives along theta of places (N, n, d) at theta_j = 2 pi j/N."""
-    spectrum = np.fft.fft(places, axis=0) * (1j * _orders(len(places))[:, None, None])
+    """Derivatives along theta of places (N, ...) at theta_j = 2 pi j/N."""
+    slopes = 1j * _orders(len(places)).reshape(-1, *[1] * (places.ndim - 1))
+    spectrum = np.fft.fft(places, axis=0) * slopes
     return np.asarray(np.fft.ifft(spectrum, axis=0).real)
 
 

@@ -132,13 +132,13 @@ def phonon_moment(
     if not (weights > 0).all():
         raise InvalidArgumentError(f"masses: {weights.tolist()}, expected positive numbers")
     phonons = [_Turning.of(one, pattern, weights) for one, pattern in zip(cycles, patterns, strict=True)]
-    if np.diff(np.sort([phonon.amplitude for phonon in phonons])).min(initial=np.inf) < 1e-6 * phonons[0].amplitude:
+    sizes = [phonon.amplitude for phonon in phonons]
+    if np.diff(np.sort(sizes)).min(initial=np.inf) < 1e-6 * sizes[0]:
         raise InvalidArgumentError("displacements: two cycles of the same amplitude, expected different ones")
     cores = None if charges is None else checked(charges, "charges", (len(weights),))
     states = _degeneracy(degeneracy, cores, occupied)
     effective = None if born_charges is None else _tensors(born_charges, len(weights), cycles[0].lattice.dimension)
     rows = [_of_one(phonon, occupied, states, cores, effective, effort) for phonon in phonons]
-    sizes = [phonon.amplitude for phonon in phonons]
     if len(rows) > 1:
         sizes, rows = [0.0, *sizes], [_small(sizes, rows), *rows]
     return _labelled(cycles, sizes, rows, occupied, states, effort, bare=cores is None)
