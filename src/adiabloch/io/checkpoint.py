@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.io.records import Records
+from adiabloch.errors import FileFormatError
+from adiabloch.io.lines import ABSURD, Lines
+from adiabloch.io.records import Records, is_text
 from adiabloch.linalg import dagger
 
 ENDING = "postwann"
 """What a checkpoint says of itself when the functions are final."""
+ORTHONORMAL = 1e-6
+"""How far the states of the functions may be from it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +45,29 @@ class Checkpoint:
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
-    """Read a `SEED.chk` of Wannier90 (the binary one).
+    """Read a `SEED.chk` of Wannier90, or what w90chk2chk makes of it.
 
     Raises
     ------
     FileFormatError
-        A file that is none or is cut; the message names the record.
+        A file that is none or is cut, or not that of a mesh; the message says where.
     """
+    # what is beyond all bounds is refused below
+    with np.errstate(over="ignore", invalid="ignore"):
+        functions = _of_text(path) if is_text(path) else _of_records(path)
+        steps = functions.points * functions.mesh
+        distinct = len(np.unique(np.rint(steps) % functions.mesh, axis=0))
+        volume = abs(float(np.linalg.det(functions.vectors)))
+    if not np.abs(steps - np.rint(steps)).max() < 1e-5 or np.abs(steps).max() > ABSURD or distinct != len(steps):
+        raise FileFormatError(f"{path}: k points that are not those of a mesh of {functions.mesh}, expected each once")
+    if not 1e-6 < volume < ABSURD or np.abs(functions.vectors).max() > ABSURD:
+        raise FileFormatError(
+            f"{path}: lattice vectors {functions.vectors.tolist()}, expected three that are independent"
+        )
+    return functions
+
+
+def _of_records(path: str | os.PathLike[str]) -> Checkpoint:
     with Records(path) as file:
         file.raw("a title of 33 characters")
         bands = file.count("the number of bands")
@@ -64,29 +88,100 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         if stage != ENDING:
             file.refuse(f"stage {stage!r}, expected {ENDING!r}: Wannier90 did not finish")
         disentangled = bool(file.array("i4", 1, "whether bands were disentangled")[0])
-        optimal = None
+        window = packed = None
         if disentangled:
             file.array("f8", 1, "the invariant spread")
-            inside = file.array("i4", count * bands, "the bands in the window").reshape(count, bands) != 0
+            window = file.array("i4", count * bands, "the bands in the window").reshape(count, bands) != 0
             sizes = file.array("i4", count, "how many bands are in the window")
             packed = file.array("c16", count * n * bands, "the disentangled states").reshape(count, n, bands)
-            if (inside.sum(axis=1) != sizes).any() or (sizes < n).any():
-                file.refuse("bands in the window miscounted, expected as many as the window has, and n at least")
-            optimal = np.zeros((count, bands, n), dtype=np.complex128)
-            for at, (window, size) in enumerate(zip(inside, sizes, strict=True)):
-                optimal[at, window] = packed[at, :, :size].T
+            if (window.sum(axis=1) != sizes).any() or (sizes < n).any():
+                file.refuse(f"bands in the window miscounted, expected {n} at least, as many as it has")
         elif n != bands:
             file.refuse(f"{n} Wannier functions of {bands} bands, expected as many, or disentangled ones")
-        turns = file.array("c16", count * n * n, "the rotations").reshape(count, n, n).swapaxes(1, 2)
-        states = turns if optimal is None else optimal @ turns
-        defect = float(np.abs(dagger(states) @ states - np.eye(n)).max())
-        if defect > 1e-6:
-            file.refuse(f"the functions' states are not orthonormal by {defect:.1e}, expected that they are")
-        packed = file.array("c16", count * neighbours * n * n, "the overlaps")
-        overlaps = packed.reshape(count, neighbours, n, n).swapaxes(2, 3)
+        turns = file.array("c16", count * n * n, "the rotations").reshape(count, n, n)
+        states = _states(turns, window, packed)
+        _check_states(states, file.refuse)
+        elements = file.array("c16", count * neighbours * n * n, "the overlaps")
+        overlaps = elements.reshape(count, neighbours, n, n).swapaxes(2, 3)
         centres = file.array("f8", 3 * n, "the centres").reshape(n, 3)
-    kept = np.setdiff1d(np.arange(bands + excluded), left_out - 1)
-    if len(kept) != bands:
-        file.refuse(f"excluded bands {left_out.tolist()} of {bands + excluded}, expected each once")
+        kept = _kept(bands, excluded, left_out.tolist(), file.refuse)
     shape = (int(mesh[0]), int(mesh[1]), int(mesh[2]))
-    return Checkpoint(Path(path), vectors, shape, points, kept, np.ascontiguousarray(states), centres, overlaps)
+    return Checkpoint(Path(path), vectors, shape, points, kept, states, centres, overlaps)
+
+
+def _of_text(path: str | os.PathLike[str]) -> Checkpoint:
+    file = Lines(path)
+    bands = file.count("the number of bands")
+    (excluded,) = file.integers(1, "the number of excluded bands")
+    if excluded < 0:
+        file.refuse(f"{excluded}, expected the number of excluded bands", line=file.at)
+    file.enough(excluded, f"the excluded bands on {excluded}")
+    left_out = [file.count("an excluded band") for _ in range(excluded)]
+    # Fortran counts columns first
+    vectors = file.block(1, 9, "the lattice vectors, nine numbers").reshape(3, 3).T
+    file.block(1, 9, "the reciprocal vectors, nine numbers")
+    count = file.count("the number of k points")
+    mesh = file.integers(3, "the mesh of k points, three integers")
+    if min(mesh) < 1 or int(np.prod(mesh)) != count:
+        file.refuse(f"a mesh of {mesh}, expected one of {count} k points", line=file.at)
+    file.enough(count, f"the k points on {count}")
+    points = file.block(count, 3, "a k point, three numbers")
+    neighbours = file.count("the number of neighbours of a k point")
+    n = file.count("the number of Wannier functions")
+    stage = file.lines[file.at].strip() if file.at < len(file.lines) else ""
+    file.at += 1
+    if stage != ENDING:
+        file.refuse(f"stage {stage[:80]!r}, expected {ENDING!r}: Wannier90 did not finish", line=file.at)
+    (disentangled,) = file.integers(1, "1 or 0, whether bands were disentangled")
+    if n > bands or (not disentangled and n != bands) or disentangled not in (0, 1):
+        file.refuse(f"{n} functions of {bands} bands, expected as many, or disentangled ones", line=file.at)
+    rows = count * n * (n + (bands if disentangled else 0) + neighbours * n)
+    file.enough(rows, f"the states on {rows}")
+    window = packed = None
+    if disentangled:
+        file.block(1, 1, "the invariant spread")
+        inside = file.block(count * bands, 1, "1 or 0, whether a band is in the window")
+        sizes = file.block(count, 1, "how many bands are in the window")[:, 0]
+        window = inside.reshape(count, bands) == 1
+        if (window.sum(axis=1) != sizes).any() or (sizes < n).any():
+            file.refuse(f"bands in the window miscounted, expected {n} at least, as many as it has", line=file.at)
+        packed = _complex(file, "a disentangled state", count, n, bands)
+    states = _states(_complex(file, "a rotation", count, n, n), window, packed)
+    _check_states(states, partial(file.refuse, line=file.at))
+    overlaps = _complex(file, "an overlap", count, neighbours, n, n).swapaxes(2, 3)
+    centres = file.block(n, 3, "a centre, three numbers")
+    file.block(n, 1, "a spread")
+    file.end()
+    kept = _kept(bands, excluded, left_out, partial(file.refuse, line=3))
+    return Checkpoint(file.path, vectors, (mesh[0], mesh[1], mesh[2]), points, kept, states, centres, overlaps)
+
+
+def _states(turns: Complex, window: NDArray[np.bool_] | None, packed: Complex | None) -> Complex:
+    """V, (K, M, n), from rotations and disentangled states as they are on file: column by column, window only."""
+    if window is None or packed is None:
+        return np.ascontiguousarray(turns.swapaxes(1, 2))
+    count, n, bands = packed.shape
+    optimal = np.zeros((count, bands, n), dtype=np.complex128)
+    for own, states, found in zip(optimal, packed, window, strict=True):
+        own[found] = states[:, : found.sum()].T
+    return np.asarray(optimal @ turns.swapaxes(1, 2))
+
+
+def _check_states(states: Complex, refuse: Callable[[str], NoReturn]) -> None:
+    defect = float(np.abs(dagger(states) @ states - np.eye(states.shape[2])).max())
+    # comparisons with NaN are false
+    if not defect <= ORTHONORMAL:
+        refuse(f"the functions' states are not orthonormal by {defect:.1e}, expected that they are")
+
+
+def _kept(bands: int, excluded: int, left_out: list[int], refuse: Callable[[str], NoReturn]) -> Integer:
+    """Bands that are not left out, from 0."""
+    kept = np.setdiff1d(np.arange(bands + excluded), np.array(left_out, dtype=int) - 1)
+    if len(kept) != bands:
+        refuse(f"excluded bands {left_out} of {bands + excluded}, expected each once")
+    return kept
+
+
+def _complex(file: Lines, expected: str, *shape: int) -> Complex:
+    numbers = file.block(int(np.prod(shape)), 2, f"{expected}, two numbers")
+    return numbers.view(np.complex128).reshape(shape)

@@ -127,7 +127,7 @@ class Lines:
 
         Each R stands on a line of its own above its matrix.
         """
-        self._enough(n, cells, cells * (n * n + 1))
+        self.enough(cells * (n * n + 1), f"{cells} matrices of {n} x {n} lines")
         found = np.zeros((cells, 3), dtype=np.int64)
         values = np.empty((cells, n, n, components), dtype=np.complex128)
         self.heads = []
@@ -144,7 +144,7 @@ class Lines:
 
     def rows_of_matrices(self, n: int, cells: int) -> tuple[Integer, Complex]:
         """One n x n matrix of complex numbers for each R, R on every line -> (R, 3), (R, n, n, 1)."""
-        self._enough(n, cells, cells * n * n)
+        self.enough(cells * n * n, f"{cells} matrices of {n} x {n} lines")
         found = np.zeros((cells, 3), dtype=np.int64)
         values = np.empty((cells, n, n, 1), dtype=np.complex128)
         self.heads = []
@@ -165,10 +165,10 @@ class Lines:
             values[cell] = self._arranged(n, numbers[:, 3:])
         return found, values
 
-    def _enough(self, n: int, cells: int, lines: int) -> None:
+    def enough(self, lines: int, expected: str) -> None:
         """Before memory is taken: refuse where less is left to read."""
         if lines > len(self.lines) - self.at:
-            self.refuse(f"{len(self.lines) - self.at} lines left, expected {cells} matrices of {n} x {n} lines")
+            self.refuse(f"{len(self.lines) - self.at} lines left, expected {expected}")
 
     def _arranged(self, n: int, numbers: Float) -> Complex:
         """Rows of i, j and numbers, the last n x n lines that were read, as a matrix (n, n, components)."""

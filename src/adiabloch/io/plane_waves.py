@@ -105,7 +105,7 @@ def read_plane_waves(folder: str | os.PathLike[str], checkpoint: str | os.PathLi
         Where Quantum ESPRESSO left its wave functions: `PREFIX.save`, with `wfc1.dat`, ...; norm-conserving
         pseudopotentials; k points as Wannier90 lists them.
     checkpoint : path-like
-        `SEED.chk` of Wannier90.
+        `SEED.chk` of Wannier90, or `SEED.chk.fmt`.
 
     Returns
     -------

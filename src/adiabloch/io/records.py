@@ -79,3 +79,14 @@ class Records:
         if not 0 < number <= largest:
             self.refuse(f"{number}, expected {expected}")
         return number
+
+
+def is_text(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is formatted: records begin with their length, whose bytes are no letters."""
+    if Path(path).suffix == ".gz":
+        return True
+    try:
+        with Path(path).open("rb") as file:
+            return b"\0" not in file.read(4)
+    except OSError as reason:
+        raise FileFormatError(f"{path}: cannot be read ({reason})") from None

@@ -9,20 +9,19 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError, InvalidArgumentError
-from adiabloch.io.checkpoint import ENDING, Checkpoint, read_checkpoint
+from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.contents import NEGLIGIBLE
-from adiabloch.io.lines import ABSURD, Lines
-from adiabloch.io.records import Records
+from adiabloch.io.lines import Lines
+from adiabloch.io.records import Records, is_text
 from adiabloch.io.seeds import PathLike, beside
 from adiabloch.linalg import dagger
 from adiabloch.models.hoppings import Translation
+from adiabloch.models.images import Images, series
 
 LARGEST = 1.1
 """What an element of a Pauli matrix between bands cannot exceed: 1, up to what pseudopotentials leave out."""
 APART = 1e-3
 """Angstrom between centres, or lattice vectors, that are the same."""
-IMAGES = 2
-"""Supercells to either side in which the closest image of a cell is looked for."""
 
 
 def read_spin(checkpoint: PathLike, spn: PathLike, *, dimension: int = 3) -> dict[Translation, Complex]:
@@ -55,9 +54,9 @@ def read_spin(checkpoint: PathLike, spn: PathLike, *, dimension: int = 3) -> dic
     """
     if dimension not in (1, 2, 3):
         raise InvalidArgumentError(f"dimension: {dimension!r}, expected 1, 2 or 3")
-    functions = checkpoint_of(checkpoint)
-    cells = wigner_seitz(functions.vectors, functions.mesh)
-    spins = by_cell(functions, spin_of_states(functions, spn), cells)
+    functions = read_checkpoint(checkpoint)
+    images = Images(functions.vectors, functions.mesh, np.zeros((1, 3)), tie=1e-5)
+    cells, spins = images.translations, images.by_cell(spin_of_states(functions, spn), functions.points)
     inside = (cells[:, dimension:] == 0).all(axis=1)
     beyond = float(np.abs(spins[~inside]).max(initial=0.0))
     if beyond > NEGLIGIBLE * float(np.abs(spins).max()):
@@ -88,7 +87,7 @@ def spin_beside(file: Lines, ending: str, translations: Integer, vectors: Float,
             f"{file.path}: SEED.chk (or SEED.chk.fmt) and SEED.spn do not both lie beside it, expected them for "
             "spin = True"
         )
-    functions = checkpoint_of(chk)
+    functions = read_checkpoint(chk)
     n = functions.states.shape[2]
     if n != len(centres):
         _refuse(chk, f"{n} Wannier functions, expected {len(centres)} as in {file.path}: mixed seeds?")
@@ -114,7 +113,7 @@ def spin_beside(file: Lines, ending: str, translations: Integer, vectors: Float,
 def spin_of_states(functions: Checkpoint, spn: PathLike) -> Complex:
     """V^dagger S V at each point of the mesh, (K, n, n, 3), in units of hbar."""
     points, bands, _ = functions.states.shape
-    read = _spin_of_text if _is_text(spn) else _spin_of_records
+    read = _spin_of_text if is_text(spn) else _spin_of_records
     elements = np.moveaxis(read(spn, points, bands, functions.path), 2, 0)
     # column by column, down to the diagonal
     columns, rows = np.tril_indices(bands)
@@ -130,47 +129,9 @@ def spin_of_states(functions: Checkpoint, spn: PathLike) -> Complex:
 
 def by_cell(functions: Checkpoint, values: Complex, cells: Integer) -> Complex:
     """Matrices (K, ...) on the mesh as matrices (R, ...) by cell: those that differ by supercells share equally."""
-    waves = np.exp(-2j * np.pi * (cells @ functions.points.T)) / len(functions.points)
     _, same, count = np.unique(cells % functions.mesh, axis=0, return_inverse=True, return_counts=True)
-    return np.asarray(np.tensordot(waves / count[same.ravel(), None], values, axes=1))
-
-
-def wigner_seitz(vectors: Float, mesh: tuple[int, int, int]) -> Integer:
-    """Cells of the supercell around the origin that are nearest to it, (R, 3), all of those that are equally near."""
-    sides = np.array(mesh)
-    home = np.stack(np.meshgrid(*[np.arange(side) for side in mesh], indexing="ij"), axis=-1).reshape(-1, 1, 3)
-    steps = np.stack(np.meshgrid(*[np.arange(-IMAGES, IMAGES + 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    images = home + steps * sides
-    length = np.sqrt(((images @ vectors) ** 2).sum(axis=2))
-    return np.asarray(images[length < length.min(axis=1, keepdims=True) + 1e-5 * np.abs(vectors).max()])
-
-
-def checkpoint_of(path: PathLike) -> Checkpoint:
-    """Read a checkpoint, binary or formatted, of the functions of a mesh."""
-    # what is beyond all bounds is refused below
-    with np.errstate(over="ignore", invalid="ignore"):
-        functions = _checkpoint_of_text(path) if _is_text(path) else read_checkpoint(path)
-        steps = functions.points * functions.mesh
-        distinct = len(np.unique(np.rint(steps) % functions.mesh, axis=0))
-        volume = abs(float(np.linalg.det(functions.vectors)))
-    if not np.abs(steps - np.rint(steps)).max() < 1e-5 or np.abs(steps).max() > ABSURD or distinct != len(steps):
-        _refuse(path, f"k points that are not those of a mesh of {functions.mesh}, expected each once")
-    if not 1e-6 < volume < ABSURD or np.abs(functions.vectors).max() > ABSURD:
-        _refuse(path, f"lattice vectors {functions.vectors.tolist()}, expected three that are independent")
-    if not np.abs(functions.states).max() < LARGEST:
-        _refuse(path, "states of the functions beyond 1, expected orthonormal ones")
-    return functions
-
-
-def _is_text(path: PathLike) -> bool:
-    """Whether a file is formatted: records begin with their length, whose bytes are no letters."""
-    if Path(path).suffix == ".gz":
-        return True
-    try:
-        with Path(path).open("rb") as file:
-            return b"\0" not in file.read(4)
-    except OSError as reason:
-        raise FileFormatError(f"{path}: cannot be read ({reason})") from None
+    shares = 1.0 / count[same.ravel()].reshape(-1, *[1] * (values.ndim - 1))
+    return shares * series(values, functions.points, cells)
 
 
 def _spin_of_records(path: PathLike, points: int, bands: int, owner: Path) -> Complex:
@@ -196,82 +157,13 @@ def _spin_of_text(path: PathLike, points: int, bands: int, owner: Path) -> Compl
     if found != [bands, points]:
         file.refuse(_other_numbers(found, bands, points, owner), line=file.at)
     size, expected, first = bands * (bands + 1) // 2, "an element of a Pauli matrix, two numbers", file.at
-    _enough(file, 3 * size * points, expected)
+    file.enough(3 * size * points, f"{expected} on {3 * size * points}")
     numbers = file.block(3 * size * points, 2, expected)
     file.end()
     large = (np.abs(numbers) > LARGEST).any(axis=1)
     if large.any():
         file.refuse(f"expected {expected}, none above 1", line=first + int(np.argmax(large)) + 1)
     return numbers.view(np.complex128).reshape(points, size, 3)
-
-
-def _checkpoint_of_text(path: PathLike) -> Checkpoint:
-    file = Lines(path)
-    bands = file.count("the number of bands")
-    (excluded,) = file.integers(1, "the number of excluded bands")
-    if excluded < 0:
-        file.refuse(f"{excluded}, expected the number of excluded bands", line=file.at)
-    _enough(file, excluded, "the excluded bands")
-    left_out = [file.count("an excluded band") for _ in range(excluded)]
-    # Fortran counts columns first
-    vectors = file.block(1, 9, "the lattice vectors, nine numbers").reshape(3, 3).T
-    file.block(1, 9, "the reciprocal vectors, nine numbers")
-    count = file.count("the number of k points")
-    mesh = file.integers(3, "the mesh of k points, three integers")
-    if min(mesh) < 1 or int(np.prod(mesh)) != count:
-        file.refuse(f"a mesh of {mesh}, expected one of {count} k points", line=file.at)
-    _enough(file, count, "the k points")
-    points = file.block(count, 3, "a k point, three numbers")
-    neighbours = file.count("the number of neighbours of a k point")
-    n = file.count("the number of Wannier functions")
-    stage = file.lines[file.at].strip() if file.at < len(file.lines) else ""
-    file.at += 1
-    if stage != ENDING:
-        file.refuse(f"stage {stage[:80]!r}, expected {ENDING!r}: Wannier90 did not finish", line=file.at)
-    (disentangled,) = file.integers(1, "1 or 0, whether bands were disentangled")
-    if n > bands or (not disentangled and n != bands) or disentangled not in (0, 1):
-        file.refuse(f"{n} functions of {bands} bands, expected as many, or disentangled ones", line=file.at)
-    _enough(file, count * n * (n + (bands if disentangled else 0) + neighbours * n), "the states")
-    window, sizes = np.ones((count, bands), dtype=bool), np.full(count, bands)
-    if disentangled:
-        file.block(1, 1, "the invariant spread")
-        inside = file.block(count * bands, 1, "1 or 0, whether a band is in the window")
-        sizes = file.block(count, 1, "how many bands are in the window")[:, 0].astype(int)
-        window = inside.reshape(count, bands) == 1
-        if (window.sum(axis=1) != sizes).any() or (sizes < n).any():
-            file.refuse(f"bands in the window miscounted, expected {n} at least, as many as it has", line=file.at)
-        packed = _complex(file, "a disentangled state", count, n, bands)
-    turns = _complex(file, "a rotation", count, n, n).swapaxes(1, 2)
-    states = turns
-    if disentangled:
-        optimal = np.zeros((count, bands, n), dtype=np.complex128)
-        for point, (own, size) in enumerate(zip(window, sizes, strict=True)):
-            optimal[point, own] = packed[point, :, :size].T
-        states = optimal @ turns
-    defect = float(np.abs(dagger(states) @ states - np.eye(n)).max())
-    if defect > 1e-6:
-        file.refuse(f"the functions' states are not orthonormal by {defect:.1e}, expected that they are", line=file.at)
-    overlaps = _complex(file, "an overlap", count, neighbours, n, n).swapaxes(2, 3)
-    centres = file.block(n, 3, "a centre, three numbers")
-    file.block(n, 1, "a spread")
-    file.end()
-    kept = np.setdiff1d(np.arange(bands + excluded), np.array(left_out, dtype=int) - 1)
-    if len(kept) != bands:
-        file.refuse(f"excluded bands {left_out} of {bands + excluded}, expected each once", line=3)
-    whole = (mesh[0], mesh[1], mesh[2])
-    return Checkpoint(file.path, vectors, whole, points, kept, np.ascontiguousarray(states), centres, overlaps)
-
-
-def _complex(file: Lines, expected: str, *shape: int) -> Complex:
-    numbers = file.block(int(np.prod(shape)), 2, f"{expected}, two numbers")
-    return numbers.view(np.complex128).reshape(shape)
-
-
-def _enough(file: Lines, rows: int, expected: str) -> None:
-    """Before memory is taken: refuse where less is left to read."""
-    left = len(file.lines) - file.at
-    if rows > left:
-        file.refuse(f"{left} lines left, expected {expected} on {rows}")
 
 
 def _other_numbers(found: list[int], bands: int, points: int, owner: Path) -> str:

@@ -20,10 +20,10 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError, InvalidArgumentError
-from adiabloch.io.checkpoint import Checkpoint
+from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.lines import Lines
 from adiabloch.io.seeds import beside
-from adiabloch.io.spins import checkpoint_of, spin_of_states
+from adiabloch.io.spins import spin_of_states
 from adiabloch.linalg import dagger
 from adiabloch.models import WannierModel
 from adiabloch.models.images import Images
@@ -101,7 +101,7 @@ class _Functions:
     """What the files of a seed say."""
 
     def __init__(self, path: PathLike, dimension: int) -> None:
-        self.checkpoint: Checkpoint = checkpoint_of(path)
+        self.checkpoint: Checkpoint = read_checkpoint(path)
         mesh, vectors = self.checkpoint.mesh, self.checkpoint.vectors
         if any(side != 1 for side in mesh[dimension:]):
             raise FileFormatError(f"{path}: a mesh of {mesh}, expected one point across the {dimension}D crystal")
