@@ -50,24 +50,28 @@ def circular_amplitude(material: Material, quantum: float) -> float:
     return float(np.sqrt(ab.units.HBAR_SQUARED_PER_DALTON * (one + other) / (one * other * quantum)))
 
 
-def spread(material: Material, record: dict, moment, sizes: list[float]) -> None:
-    """What the perturbative part is with all bands of the calculation, not only those that the functions span."""
+def of_bands(material: Material, record: dict, moment, sizes: list[float]) -> dict[int, tuple[float, float]]:
+    """Perturbative part and total with bands of the calculation, not only what the functions span, by their number."""
     known = [record.get(f"u{u:g}", {}).get("perturbative") for u in sizes]
     if not all(known):
-        return
+        return {}
     one, other = list(material.masses.values())[:2]
     unit = -2 * ab.units.ELECTRON_MASS * ab.units.HBAR_SQUARED_PER_DALTON * (one + other) / (one * other)
-    several = [n for n in known[0] if n in known[-1]]
-    for bands in several[-4:]:
-        values = [
-            moment.attrs["degeneracy"] * unit * found[bands] / u**2 for found, u in zip(known, sizes, strict=True)
-        ]
-        squares = np.array(sizes) ** 2
-        limit = values[0] if len(sizes) == 1 else (values[0] * squares[1] - values[1] * squares[0]) / np.ptp(squares)
-        total = limit + float(moment.total[0] - moment.perturbative[0])
-        print(
-            f"with {bands} bands in place of the functions: perturbative {limit / TINY:.4f}, total {total / TINY:.4f}"
-        )
+    rest = float(moment.total[0] - moment.perturbative[0])
+    found = {}
+    for bands in [n for n in known[0] if n in known[-1]][-4:]:
+        parts = [moment.attrs["degeneracy"] * unit * some[bands] / u**2 for some, u in zip(known, sizes, strict=True)]
+        limit = to_zero(parts, sizes)
+        found[int(bands)] = limit, limit + rest
+    return found
+
+
+def to_zero(values: list[float], sizes: list[float]) -> float:
+    """Limit of small amplitudes of what is even in them, from two; from one itself."""
+    if len(sizes) == 1:
+        return float(values[0])
+    small, large = (u**2 for u in sizes)
+    return float((values[0] * large - values[1] * small) / (large - small))
 
 
 def main(material: Material, description: str, home: Path) -> None:
@@ -81,10 +85,7 @@ def main(material: Material, description: str, home: Path) -> None:
     record = json.loads((given.wannier / "record.json").read_text())
     sizes = [u for u in material.amplitudes if (given.wannier / f"u{u:g}.nc").exists()]
     cycles = [ab.io.load_cycle(given.wannier / f"u{u:g}.nc") for u in sizes]
-    # exact for small amplitudes, even in u
-    squares = np.array(sizes) ** 2
-    quanta = [frozen_quantum(material, record, u) for u in sizes]
-    quantum = quanta[0] if len(sizes) == 1 else (quanta[0] * squares[1] - quanta[1] * squares[0]) / np.ptp(squares)
+    quantum = to_zero([frozen_quantum(material, record, u) for u in sizes], sizes)
     one = circular_amplitude(material, quantum)
     print(f"{material.title}: hbar omega = {1e3 * quantum:.1f} meV; a quantum turns with u = {one:.4f} A")
 
@@ -105,12 +106,20 @@ def main(material: Material, description: str, home: Path) -> None:
     for row, u in enumerate(([] if len(sizes) == 1 else [0.0]) + sizes):
         numbers = [float(moment[name][row]) / (1.0 if name == "nuclear_magnetons" else TINY) for name, _ in shown]
         print(f"{f'{u:g}' if u else '-> 0':>8}" + "".join(f"{number:14.4f}" for number in numbers))
-    spread(material, record, moment, sizes)
+    better = of_bands(material, record, moment, sizes)
+    for bands, (part, total) in better.items():
+        print(f"with {bands} bands in place of the functions: perturbative {part / TINY:.4f}, total {total / TINY:.4f}")
     still = moments([ab.Cycle(cycle.snapshots, motion=[{}] * len(cycle.snapshots)) for cycle in cycles])
     told, untold = (float(some.total[0]) / TINY for some in (moment, still))
     print(f"i<W|d_t W> contributes {told - untold:.4f}: the total is {untold:.4f} if functions only change places")
 
     axes = ab.plot(moment)
     axes.set_title(f"{material.title}: moment of a circular phonon")
+    if better:
+        bands, values = max(better.items())
+        at = [label.get_text() for label in axes.get_xticklabels()].index("total")
+        scale = axes.patches[0].get_height() / float(moment.perturbative[0])
+        axes.plot([0, at], np.array(values) * scale, "D", color="black", mfc="white", label=f"with all {bands} bands")
+        axes.legend(frameon=False, loc="lower right", prop={"family": "STIXGeneral", "size": 9})
     given.output.mkdir(parents=True, exist_ok=True)
     axes.figure.savefig(given.output / "phonon_moment.png", dpi=200)
