@@ -39,6 +39,7 @@ ALSB = Material(
     mesh=(4, 4, 4),
     # at every point of the mesh there are 0.3 eV between bands 28 and 29: no multiplet is cut
     bands=28,
+    more_bands=52,
     functions=16,
     # in the gap, between 4.5 and 5.4 eV
     frozen=4.9,

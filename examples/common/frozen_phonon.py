@@ -56,7 +56,7 @@ ATOMIC_POSITIONS angstrom
 WIN = """\
 num_wann={functions}
 num_bands={bands}
-num_iter=0
+num_iter=0{excluded}
 {subspace}
 dis_froz_max={frozen}
 write_tb=.true.
@@ -80,7 +80,7 @@ end kpoints
 """
 PW2WAN = """\
 &inputpp
-outdir='./out', prefix='{seed}', seedname='{seed}', write_mmn=.true., write_amn=.true., write_unk=.false.{spin}
+outdir='./out', prefix='{seed}', seedname='{name}', write_mmn=.true., write_amn={functions}, write_unk=.false.{spin}
 /
 """
 
@@ -91,8 +91,8 @@ class Material:
 
     The vectors of `lattice` (rows), the places of the `atoms`, both Cartesian in Angstrom, and the `masses` in dalton:
     one atom of each element, those that turn being the first two. `settings` goes into &system of pw.x.
-    `density_mesh` and `mesh` are the points of the density and of the Wannier functions; `bands` are computed on the
-    latter, all up to `frozen` (eV, in the gap) are kept as they are, and `functions` Wannier functions come from the
+    `density_mesh` and `mesh` are the points of the density and of the Wannier functions; on the latter there are `bands`,
+    all up to `frozen` (eV, in the gap) are kept as they are, and `functions` Wannier functions come from the
     `projections`.
     """
 
@@ -109,10 +109,13 @@ class Material:
     density_mesh: tuple[int, int, int]
     mesh: tuple[int, int, int]
     bands: int
+    """Those that the functions are made of."""
     functions: int
     frozen: float
     projections: Sequence[str]
     amplitudes: Sequence[float]
+    more_bands: int = 0
+    """Bands above these, for the sum over all."""
     electrons: str = ""
     """More for &electrons of pw.x."""
     disentangled: bool = True
@@ -141,6 +144,11 @@ class Material:
         """Displacements of the two atoms in units of u, the centre of mass at rest."""
         first, second = list(self.masses.values())[:2]
         return [second / (first + second), -first / (first + second)]
+
+    @property
+    def all_bands(self) -> str:
+        """Seed of the files of all bands: that of the functions, or one beside it if these leave some out."""
+        return f"{self.seed}_all" if self.more_bands else self.seed
 
     def points(self, side: int) -> tuple[int, int, int]:
         """The mesh with another number of points along each side that has more than one."""
@@ -189,28 +197,33 @@ def write_inputs(
     own = {
         "scf": ("", "K_POINTS automatic\n" + " ".join(map(str, [*material.density_mesh, 0, 0, 0]))),
         "nscf": (
-            f", nosym=.true., noinv=.true., nbnd={material.bands}",
+            f", nosym=.true., noinv=.true., nbnd={material.bands + material.more_bands}",
             f"K_POINTS crystal\n{len(points)}\n{rows(weighted)}",
         ),
     }
     for name, (settings, listed) in own.items():
         text = PW.format(calculation=name, settings=material.settings + settings, points=listed, **crystal)
         (folder / f"{name}.in").write_text(text)
-    win = WIN.format(
-        functions=material.functions,
-        bands=material.bands,
-        subspace="dis_num_iter=2000\ndis_conv_tol=1e-12" if material.disentangled else "dis_num_iter=0",
-        frozen=material.frozen,
-        spinors="spinors=.true." if material.spinors else "",
-        lattice=crystal["lattice"],
-        atoms=crystal["atoms"],
-        projections="\n".join(material.projections),
-        mesh=" ".join(map(str, mesh)),
-        points=rows(points),
-    )
-    (folder / f"{material.seed}.win").write_text(win)
+    excluded = f"\nexclude_bands={material.bands + 1}-{material.bands + material.more_bands}"
     spin = ", write_spn=.true., spn_formatted=.true." if material.spinors else ""
-    (folder / "pw2wan.in").write_text(PW2WAN.format(seed=material.seed, spin=spin))
+    for name in dict.fromkeys([material.all_bands, material.seed]):
+        functions = name == material.seed
+        win = WIN.format(
+            functions=material.functions,
+            bands=material.bands if functions else material.bands + material.more_bands,
+            excluded=excluded if functions and material.more_bands else "",
+            subspace="dis_num_iter=2000\ndis_conv_tol=1e-12" if material.disentangled else "dis_num_iter=0",
+            frozen=material.frozen,
+            spinors="spinors=.true." if material.spinors else "",
+            lattice=crystal["lattice"],
+            atoms=crystal["atoms"],
+            projections="\n".join(material.projections),
+            mesh=" ".join(map(str, mesh)),
+            points=rows(points),
+        )
+        (folder / f"{name}.win").write_text(win)
+        wanted = {"functions": ".true.", "spin": spin} if functions else {"functions": ".false.", "spin": ""}
+        (folder / f"{name}.pw2wan").write_text(PW2WAN.format(seed=material.seed, name=name, **wanted))
     for file in material.pseudopotentials.values():
         shutil.copyfile(pseudo / file, folder / file)
 
@@ -259,8 +272,9 @@ def compute(
     seed = material.seed
     scf = run(folder, ["pw.x", "-in", "scf.in"], "scf.out", ["convergence has been achieved", "JOB DONE"])
     run(folder, ["pw.x", "-in", "nscf.in"], "nscf.out", ["JOB DONE"])
-    run(folder, ["wannier90.x", "-pp", seed], "pp.out", [f"{seed}.nnkp written"], f"{seed}.wout")
-    run(folder, ["pw2wannier90.x", "-in", "pw2wan.in"], "pw2wan.out", ["JOB DONE"])
+    for name in dict.fromkeys([material.all_bands, seed]):
+        run(folder, ["wannier90.x", "-pp", name], "pp.out", [f"{name}.nnkp written"], f"{name}.wout")
+        run(folder, ["pw2wannier90.x", "-in", f"{name}.pw2wan"], "pw2wan.out", ["JOB DONE"])
     # how far the disentanglement gets must not depend on the phase, or the cycle is not smooth
     signs = ["Disentanglement convergence criteria satisfied"] if material.disentangled else []
     wout = run(folder, ["wannier90.x", seed], "wannier.out", [*signs, "All done"], f"{seed}.wout")
