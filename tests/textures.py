@@ -36,3 +36,43 @@ def random_texture(rng, occupied, empty, dimension=2, *, strength=0.4, variation
         return known[s]
 
     return profile
+
+
+def wannier_texture(rng, occupied, empty, dimension=2, *, size=0.15, motion=True, mask=1.0, **options):
+    """The same with a position matrix and a motion of the functions, of `size`, that vary along texture and cycle."""
+    profile = random_texture(rng, occupied, empty, dimension, **options)
+    first = profile(0.0)
+    d, n = first.lattice.dimension, first.size
+    cells = [R for R in first.snapshots[0].hoppings if sorted([R, tuple(-x for x in R)])[1] == R]
+
+    def random(*shape):
+        return size * (rng.normal(size=shape) + 1j * rng.normal(size=shape))
+
+    # harmonics 0, +-1 of the cycle and of the texture
+    waves = {R: random(3, 3, d + 1, n, n) * 0.5 ** np.abs(R).sum() * mask for R in cells}
+
+    def blocks(s, theta):
+        """Position matrix and motion by cell, Hermitian."""
+        turn = np.multiply.outer([1, np.cos(s), np.sin(s)], [1, np.cos(theta), np.sin(theta)])
+        found = {}
+        for R, series in waves.items():
+            block = np.tensordot(turn, series, axes=2)
+            if any(R):
+                found[R], found[tuple(-x for x in R)] = block, block.conj().swapaxes(1, 2)
+            else:
+                found[R] = 0.5 * (block + block.conj().swapaxes(1, 2))
+        return found
+
+    def wannier(s):
+        cycle, models, moves = profile(s), [], []
+        for number, model in enumerate(cycle.snapshots):
+            both = blocks(s, 2 * np.pi * number / len(cycle.snapshots))
+            places = {R: np.moveaxis(block[:d], 0, 2) for R, block in both.items()}
+            home = (0,) * d
+            places[home] = places[home] + np.eye(n)[:, :, None] * model.positions
+            models.append(ab.models.WannierModel(model.lattice, model.positions, model.hoppings, places))
+            moves.append({R: block[d] for R, block in both.items()})
+        return ab.Cycle(models, motion=moves if motion else [{}] * len(models))
+
+    known: dict = {}
+    return lambda s: known.setdefault(s, None) or known.__setitem__(s, wannier(s)) or known[s]

@@ -1,12 +1,14 @@
 """The worked case with spin-orbit coupling, examples/alsb: its files are sound and have the symmetry of the crystal."""
 
 import json
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import adiabloch as ab
+from adiabloch.models.crystal import curl
 
 WANNIER = Path(__file__).parents[2] / "examples" / "alsb" / "wannier"
 RECORD = json.loads((WANNIER / "record.json").read_text())
@@ -79,7 +81,7 @@ def test_born_charges(cycle):
 
 def test_what_symmetry_forbids(cycle, mesh):
     """The perturbative part is along the axis of the motion, in the mean over a turn, and so is the spin."""
-    carried = [(place, "theta") for place in ("rx", "ry", "rz")] + [("rx", "ry"), ("rx", "rz"), ("ry", "rz")]
+    carried = [curl(a, b) for a, b in combinations(("kx", "ky", "kz", "theta"), 2)]
     moments = []
     for theta in 2 * np.pi * np.arange(8) / 8:
         frame = ab.eigenframe(cycle, ("theta", "kx", "ky", "kz", *carried), k=mesh, theta=float(theta))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
+from adiabloch.models.crystal import curl
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hbn"
 WANNIER = EXAMPLE / "wannier"
@@ -131,7 +132,7 @@ def test_a_mesh_of_24_is_enough(cycles):
     for side in (24, 48):
         reduced = np.stack(np.meshgrid(*[np.arange(side) / side] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
         k = reduced @ cycles[0.02].lattice.reciprocal
-        carried = (("rx", "theta"), ("ry", "theta"), ("rx", "ry"))
+        carried = (curl("kx", "theta"), curl("ky", "theta"), curl("kx", "ky"))
         along = ("theta", "kx", "ky", *carried)
         frames = [ab.eigenframe(cycles[0.02], along, k=k, theta=float(phase)) for phase in theta]
         per_cell = [ab.geometry.occupied_shift(frame, 4, "theta", "z").mean() for frame in frames]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
+from adiabloch.models.crystal import curl
 
 REFERENCES = json.loads((Path(__file__).parent / "wannierberri.json").read_text())
 
@@ -83,7 +84,7 @@ def frame_and_reference(name, shared):
     model, reference = CRYSTALS[name](shared), REFERENCES[name]["points"]
     mesh = np.stack(np.meshgrid(*map(np.arange, reference["mesh"]), indexing="ij"), axis=-1).reshape(-1, 3)
     k = (mesh + reference["offset"]) / reference["mesh"] @ model.lattice.reciprocal
-    along = ["kx", "ky", "kz", ("rx", "ry"), ("ry", "rz"), ("rz", "rx")]
+    along = ["kx", "ky", "kz", curl("kx", "ky"), curl("ky", "kz"), curl("kz", "kx")]
     return ab.eigenframe(model, along, k=k), reference
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,9 +26,10 @@ from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import dagger, eigh_batch
-from adiabloch.models.cycle import Cycle
+from adiabloch.models.covariant import HAMILTONIAN
+from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.texture import Texture
+from adiabloch.models.texture import Texture, reference_of, stacked
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.results import labelled
 from adiabloch.units import unit
@@ -232,6 +234,8 @@ class Crystals:
     """(M,): harmonics of the cycle."""
     amplitudes: Complex
     """(P, M, F, N, N)"""
+    connections: Mapping[str, Complex]
+    """The same of the position matrix less the positions, "kx", ..., and of the motion, "theta", if there are any."""
     driven: bool
     """Whether the local crystals are cycles."""
 
@@ -249,26 +253,30 @@ class Crystals:
             for s in [*mesh, *probes]:
                 if s not in at:
                     at[s] = texture.at(s * along)
-            cells, drives, (*samples, first, second, third) = _aligned([at[s] for s in [*mesh, *probes]])
-            series = np.fft.fft(samples, axis=0) / count
+            cells, drives, samples = _aligned([at[s] for s in [*mesh, *probes]])
             p = np.fft.fftfreq(count, 1 / count).astype(np.int64)
-            series[p == -(count // 2)] = 0.0
-            scale = np.abs(series).max()
-            used = np.abs(series).max(axis=(1, 2, 3, 4)) > 1e-15 * scale
-            p, series = p[used], series[used]
-            waves = np.exp(1j * np.multiply.outer(probes, p))
-            missing = np.abs(np.tensordot(waves, series, axes=1) - np.stack([first, second, third])).max()
-            if missing <= COMPLETE * scale:
+            series = {name: np.fft.fft(values[:count], axis=0) / count for name, values in samples.items()}
+            waves, missing = np.exp(1j * np.multiply.outer(probes, p)), 0.0
+            for name, amplitudes in series.items():
+                amplitudes[p == -(count // 2)] = 0.0
+                off = np.tensordot(waves, amplitudes, axes=1) - samples[name][count:]
+                missing = max(missing, float(np.abs(off).max() / np.abs(amplitudes).max()))
+            if missing <= COMPLETE:
                 break
             if count >= MOST_SAMPLES:
                 raise InvalidArgumentError(
                     f"profile: not smooth and periodic: its Fourier series through {count} crystals misses hoppings by "
-                    f"{missing / scale:.1e} of the largest, expected below {COMPLETE:.0e}"
+                    f"{missing:.1e} of the largest, expected below {COMPLETE:.0e}"
                 )
             count *= 2
+        used = np.any([_sizes(amplitudes) > 1e-15 * _sizes(amplitudes).max() for amplitudes in series.values()], axis=0)
+        hoppings, *others = (amplitudes[used] for amplitudes in series.values())
+        names = [name for name in series if name != HAMILTONIAN]
         home = texture.home
-        positions = home.snapshots[0].positions if isinstance(home, Cycle) else home.positions
-        return cls(texture.lattice, positions, cells, p, drives, series, isinstance(home, Cycle))
+        connections = dict(zip(names, others, strict=True))
+        return cls(
+            texture.lattice, reference_of(home), cells, p[used], drives, hoppings, connections, isinstance(home, Cycle)
+        )
 
     @property
     def size(self) -> int:
@@ -286,13 +294,16 @@ class Crystals:
         order, mirrored = np.argsort(self.textures), np.argsort(-self.textures)
         if not (self.textures[order] == -self.textures[mirrored]).all():
             return False
-        scale = np.abs(self.amplitudes).max()
-        return bool(np.abs(self.amplitudes[order] - self.amplitudes[mirrored]).max() <= 1e-14 * scale)
+        return all(
+            np.abs(series[order] - series[mirrored]).max() <= 1e-14 * np.abs(series).max()
+            for series in (self.amplitudes, *self.connections.values())
+        )
 
-    def at_phase(self, theta: float) -> tuple[Complex, Complex]:
-        """Texture harmonics of the hoppings at a phase of the cycle and of their derivatives; (P, F, N, N) each."""
+    def at_phase(self, theta: float, name: str = HAMILTONIAN) -> tuple[Complex, Complex]:
+        """Texture harmonics of hoppings or a connection at a phase, and derivatives along the cycle; (P, F, N, N)."""
         turns = np.exp(1j * self.drives * theta)
-        h, dh = np.tensordot(np.stack([turns, 1j * self.drives * turns]), self.amplitudes, axes=(1, 1))
+        series = self.amplitudes if name == HAMILTONIAN else self.connections[name]
+        h, dh = np.tensordot(np.stack([turns, 1j * self.drives * turns]), series, axes=(1, 1))
         return h, dh
 
     def gap(self, occupied: int, theta: Float, samples: int = 8) -> float:
@@ -344,6 +355,8 @@ class Measured(NamedTuple):
     sizes: Float
     """(2, F, L, N, N): the flows' largest possible moduli."""
     gap: float
+    held: Float | None = None
+    """What the positions of Wannier functions add to observables, (2, operators, L N)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -356,38 +369,31 @@ class Supercell:
 
     def hoppings(self, theta: float) -> tuple[Complex, Complex]:
         """Hoppings from each cell and their derivatives in theta; (F, L, N, N) each."""
-        c = self.crystals
-        cell = np.exp(2j * np.pi / self.length * np.multiply.outer(np.arange(self.length), c.textures))
-        inside = np.exp(2j * np.pi / self.length * np.multiply.outer(c.textures, self.middles))
-        h, dh = (np.tensordot(cell, series * inside, axes=1).swapaxes(0, 1) for series in c.at_phase(theta))
+        h, dh = map(self.laid_out, self.crystals.at_phase(theta))
         return h, dh
 
-    def measure(self, theta: float, mesh: Mesh, occupied: int, crystal_gap: float = 0.0) -> Measured:
+    def laid_out(self, series: Complex) -> Complex:
+        """Texture harmonics (P, F, N, N) at the middles of all bonds, (F, L, N, N)."""
+        textures = self.crystals.textures
+        cell = np.exp(2j * np.pi / self.length * np.multiply.outer(np.arange(self.length), textures))
+        inside = np.exp(2j * np.pi / self.length * np.multiply.outer(textures, self.middles))
+        return np.asarray(np.tensordot(cell, series * inside, axes=1).swapaxes(0, 1))
+
+    def measure(self, theta: float, mesh: Mesh, question: Question) -> Measured:
         """Mean over the Brillouin zone at one phase; refused where the gap is far below that of the crystals."""
-        c, n = self.crystals, np.arange(self.length)
         h, dh = self.hoppings(theta)
-        ends, rounds = (n + c.cells[:, :1]) % self.length, (n + c.cells[:, :1]) // self.length
         flows, sizes = np.zeros((2, *h.shape)), np.zeros((2, *h.shape))
         densities = np.zeros((2, *h.shape[1:]), dtype=np.complex128)
-        points = list(mesh.points(self.length, c.lattice.dimension))
+        points = list(mesh.points(self.length, self.crystals.lattice.dimension))
         smallest = np.inf
         for k in points:
-            turns = np.exp(2j * np.pi * (k[0] * rounds + (c.cells[:, 1:] @ np.array(k[1:]))[:, None]))[..., None, None]
-            H, dH = self._matrix(h * turns, ends), self._matrix(dh * turns, ends)
-            energies, states = eigh_batch(H)
-            levels = occupied * self.length
-            o, e = states[:, :levels], states[:, levels:]
-            apart = energies[levels:, None] - energies[None, :levels]
-            smallest = min(smallest, float(apart[0, -1]))
-            if not smallest > CLOSED * crystal_gap:
-                raise _closed(f"supercell (L = {self.length})", smallest, crystal_gap, k, theta)
-            # psi1 = sum_c |c> i <c|d_t v>/(E_c - E_v), with <c|d_t v> = <c|d_t H|v>/(E_v - E_c)
-            change = e @ (-1j * (dagger(e) @ (dH @ o)) / apart**2) @ dagger(o)
-            for kind, matrix in enumerate((o @ dagger(o), change + dagger(change))):
-                rho = matrix.reshape(self.length, c.size, self.length, c.size)
-                densities[kind] += rho[n, :, n, :]
-                for bond, end in enumerate(ends):
-                    terms = h[bond] * turns[bond] * rho[end, :, n, :].swapaxes(1, 2)
+            turns = self.turns(k)
+            matrices, gap = self.filled(self.matrix(h * turns), self.matrix(dh * turns), question, k, theta)
+            smallest = min(smallest, gap)
+            self.count(densities, matrices)
+            for kind, rho in enumerate(map(self.cells_of, matrices)):
+                for bond, end in enumerate(self.ends):
+                    terms = h[bond] * turns[bond] * rho[end, :, np.arange(self.length), :].swapaxes(1, 2)
                     # i h rho, whose imaginary part is undone by the bond the other way round
                     flows[kind, bond] -= terms.imag
                     sizes[kind, bond] += np.abs(terms)
@@ -395,31 +401,67 @@ class Supercell:
             total /= len(points)
         return Measured(flows, densities, sizes, smallest)
 
-    def currents(self, flows: Float, harmonics: int) -> Complex:
-        """Fourier coefficients of the current density, (2, F, L, N, N) -> (2, 2 M + 1, d)."""
+    def filled(
+        self, H: Complex, dH: Complex, question: Question, k: tuple[float, ...], theta: float
+    ) -> tuple[tuple[Complex, Complex], float]:
+        """Density matrix of the filled states and what the drive adds to it; the gap."""
+        energies, states = eigh_batch(H)
+        levels = question.occupied * self.length
+        o, e = states[:, :levels], states[:, levels:]
+        apart = energies[levels:, None] - energies[None, :levels]
+        gap = float(apart[0, -1])
+        if not gap > CLOSED * question.crystal_gap:
+            raise _closed(f"supercell (L = {self.length})", gap, question.crystal_gap, k, theta)
+        # psi1 = sum_c |c> i <c|d_t v>/(E_c - E_v), with <c|d_t v> = <c|d_t H|v>/(E_v - E_c)
+        change = e @ (-1j * (dagger(e) @ (dH @ o)) / apart**2) @ dagger(o)
+        return (o @ dagger(o), change + dagger(change)), gap
+
+    def count(self, densities: Complex, matrices: tuple[Complex, Complex]) -> None:
+        """Add what each cell holds."""
+        n = np.arange(self.length)
+        for total, rho in zip(densities, map(self.cells_of, matrices), strict=True):
+            total += rho[n, :, n, :]
+
+    def cells_of(self, matrix: Complex) -> Complex:
+        """(L N, L N) -> (L, N, L, N)."""
+        return matrix.reshape(self.length, self.crystals.size, self.length, self.crystals.size)
+
+    @cached_property
+    def ends(self) -> Integer:
+        """Cell where a hop from each cell ends, (F, L)."""
+        return np.asarray((np.arange(self.length) + self.crystals.cells[:, :1]) % self.length)
+
+    def turns(self, k: tuple[float, ...]) -> Complex:
+        """Phases of hops that leave the supercell, (F, L, 1, 1)."""
+        cells = self.crystals.cells
+        rounds = (np.arange(self.length) + cells[:, :1]) // self.length
+        return np.exp(2j * np.pi * (k[0] * rounds + (cells[:, 1:] @ np.array(k[1:]))[:, None]))[..., None, None]
+
+    def currents(self, measured: Measured, harmonics: int) -> Complex:
+        """Fourier coefficients of the current density, (2, 2 M + 1, d)."""
         m = np.arange(-harmonics, harmonics + 1)
         c = self.crystals
         steps = self.bonds @ np.linalg.inv(c.lattice.vectors)[:, 0]
         # the mean of exp(-i m q.r) along the bond
         place = np.exp(-2j * np.pi / self.length * np.multiply.outer(m, self.middles))
         place *= np.sinc(np.multiply.outer(m, steps) / self.length)
-        waves = np.tensordot(self._waves(m), flows, axes=(1, 2))
-        result: Complex = np.einsum("mkfij,mfij,fija->kma", waves, place, self.bonds) / self._measure
+        waves = np.tensordot(self._waves(m), measured.flows, axes=(1, 2))
+        result: Complex = np.einsum("mkfij,mfij,fija->kma", waves, place, self.bonds) / self.extent
         return result
 
-    def density(self, densities: Complex, operators: Complex, harmonics: int) -> Complex:
-        """Fourier coefficients of densities of observables, (2, L, N, N) -> (2, operators, 2 M + 1)."""
+    def density(self, measured: Measured, operators: Complex, harmonics: int) -> Complex:
+        """Fourier coefficients of densities of observables, (2, operators, 2 M + 1)."""
         m = np.arange(-harmonics, harmonics + 1)
         u = self.reduced
         between = np.exp(-1j * np.pi / self.length * np.multiply.outer(m, u[:, None] + u[None, :]))
-        waves = np.tensordot(self._waves(m), densities, axes=(1, 1))
-        result: Complex = np.einsum("mkji,mij,oij->kom", waves, between, operators) / self._measure
+        waves = np.tensordot(self._waves(m), measured.densities, axes=(1, 1))
+        result: Complex = np.einsum("mkji,mij,oij->kom", waves, between, operators) / self.extent
         return result
 
-    def current_scale(self, sizes: Float) -> Float:
+    def current_scale(self, measured: Measured) -> Float:
         """Sum of the moduli of all terms of the current, in equilibrium and by the drive."""
         lengths = np.sqrt((self.bonds**2).sum(axis=-1))
-        scale: Float = np.einsum("kfnij,fij->k", sizes, lengths) / self._measure
+        scale: Float = np.einsum("kfnij,fij->k", measured.sizes, lengths) / self.extent
         return scale
 
     @property
@@ -443,7 +485,8 @@ class Supercell:
         return bonds
 
     @property
-    def _measure(self) -> float:
+    def extent(self) -> float:
+        """Length, area or volume."""
         return self.length * self.crystals.lattice.measure
 
     def _waves(self, m: Integer) -> Complex:
@@ -451,13 +494,147 @@ class Supercell:
         waves: Complex = np.exp(-2j * np.pi / self.length * np.multiply.outer(m, np.arange(self.length)))
         return waves
 
-    def _matrix(self, hops: Complex, ends: Integer) -> Complex:
+    def matrix(self, hops: Complex) -> Complex:
         """(F, L, N, N) -> (L N, L N)."""
         n, size = np.arange(self.length), self.crystals.size
         matrix = np.zeros((self.length, size, self.length, size), dtype=np.complex128)
-        for hop, end in zip(hops, ends, strict=True):
+        for hop, end in zip(hops, self.ends, strict=True):
             matrix[n, :, end, :] += hop
         return matrix.reshape(self.length * size, -1)
+
+
+@dataclass(frozen=True, eq=False)
+class WannierSupercell(Supercell):
+    r"""The same of Wannier functions, whose positions are matrices, r = x + A, and which move.
+
+    What depends on the place depends on r, hermitised: F(r) = F(x) + {A_1, d_1 F}/2 with F taken at midpoints, so for
+    the position matrix itself. Densities are hermitised products with exp(-i m q.r), exp(-i m q.x) (1 - i m q.A). To
+    first order in q that is all.
+    """
+
+    def measure(self, theta: float, mesh: Mesh, question: Question) -> Measured:
+        """Mean over the Brillouin zone at one phase; flows (2, 2, d, L N): at x, and what A along the texture adds."""
+        d, size = self.crystals.lattice.dimension, self.length * self.crystals.size
+        elements = {name: self._elements(name, theta) for name in (HAMILTONIAN, *self.crystals.connections)}
+        operators = [np.kron(np.eye(self.length), operator) for operator in question.operators]
+        flows, sizes = np.zeros((2, 2, d, size)), np.zeros(2)
+        densities = np.zeros((2, self.length, *[self.crystals.size] * 2), dtype=np.complex128)
+        held = np.zeros((2, len(operators), size))
+        points = list(mesh.points(self.length, d))
+        smallest = np.inf
+        for k in points:
+            turns = self.turns(k)
+            H, positions, motion, along = self._placed(elements, turns)
+            turned = H.slope + _commutator(-1j, motion.value, H.value)
+            matrices, gap = self.filled(H.value, turned, question, k, theta)
+            smallest = min(smallest, gap)
+            self.count(densities, matrices)
+            for axis, r in enumerate(positions):
+                velocity = H.moved[axis] + _commutator(1j, H.value, r.value)
+                drift = r.slope - motion.moved[axis] + _commutator(-1j, motion.value, r.value)
+                for kind, v, rho in ((0, velocity, matrices[0]), (1, velocity, matrices[1]), (1, drift, matrices[0])):
+                    flows[kind, 0, axis] += _local(v, rho)
+                    flows[kind, 1, axis] += _local(_product(v, along), rho)
+                    sizes[kind] += np.abs(v * rho.T).sum()
+            for kind, rho in enumerate(matrices):
+                for number, operator in enumerate(operators):
+                    held[kind, number] += _local(_product(operator, along), rho)
+        for total in (flows, densities, sizes, held):
+            total /= len(points)
+        return Measured(flows, densities, sizes, smallest, held)
+
+    def currents(self, measured: Measured, harmonics: int) -> Complex:
+        """Fourier coefficients of the current density, (2, 2 M + 1, d)."""
+        whole, first = np.moveaxis(self._at_orbitals(measured.flows, harmonics), 1, 0)
+        return np.asarray((whole + self._waved(first, harmonics)).swapaxes(1, 2) / self.extent)
+
+    def density(self, measured: Measured, operators: Complex, harmonics: int) -> Complex:
+        """Fourier coefficients of densities of observables, (2, operators, 2 M + 1)."""
+        assert measured.held is not None
+        more = self._waved(self._at_orbitals(measured.held, harmonics), harmonics)
+        return super().density(measured, operators, harmonics) + more / self.extent
+
+    def current_scale(self, measured: Measured) -> Float:
+        """Sum of the moduli of all terms of the current, in equilibrium and by the drive."""
+        return measured.sizes / self.extent
+
+    def _at_orbitals(self, values: Float, harmonics: int) -> Complex:
+        """Fourier coefficients of what there is at each orbital, (..., L N) -> (..., 2 M + 1)."""
+        places = (np.arange(self.length)[:, None] + self.reduced).ravel()
+        m = np.arange(-harmonics, harmonics + 1)
+        return np.asarray(values @ np.exp(-2j * np.pi / self.length * np.multiply.outer(places, m)))
+
+    def _waved(self, coefficients: Complex, harmonics: int) -> Complex:
+        """-i m q times what A along the texture makes."""
+        return np.asarray(-2j * np.pi / self.length * np.arange(-harmonics, harmonics + 1) * coefficients)
+
+    def _elements(self, name: str, theta: float) -> tuple[Complex, ...]:
+        """Elements at midpoints, (F, L, N, N), and their derivatives along the cycle, the texture, both."""
+        p = 1j * self.crystals.textures[:, None, None, None]
+        value, slope = self.crystals.at_phase(theta, name)
+        return tuple(map(self.laid_out, (value, slope, p * value, p * slope)))
+
+    def _placed(
+        self, elements: Mapping[str, tuple[Complex, ...]], turns: Complex
+    ) -> tuple[Placed, list[Placed], Placed, Complex]:
+        """H, the positions less x, the motion, and the position along the texture in lattice vectors."""
+        names = self.crystals.lattice.directions
+        bonds = 1j * self.bonds[:, None] * turns[..., None]
+        nothing = (np.zeros_like(elements[HAMILTONIAN][0]),) * 4
+
+        def plain(name: str) -> list[tuple[Complex, list[Complex]]]:
+            """Value and derivatives as matrices, each with i [F, x]."""
+            return [
+                (self.matrix(F * turns), [self.matrix(F * bonds[..., axis]) for axis in range(len(names))])
+                for F in elements.get(name, nothing)
+            ]
+
+        known = {name: plain(name) for name in (HAMILTONIAN, *names, THETA)}
+        shares = np.linalg.inv(self.crystals.lattice.vectors)[:, 0]
+
+        def along(part: int) -> Complex:
+            return np.asarray(np.sum([x * known[name][part][0] for x, name in zip(shares, names, strict=True)], axis=0))
+
+        A, dA = along(0), along(1)
+        moved_A = np.sum([x * np.array(known[name][0][1]) for x, name in zip(shares, names, strict=True)], axis=0)
+        q = 2 * np.pi / self.length
+
+        def placed(name: str) -> Placed:
+            (F, moved), (dF, _), (Fs, moved_s), (dFs, _) = known[name]
+            return Placed(
+                F + q * _product(A, Fs),
+                dF + q * (_product(dA, Fs) + _product(A, dFs)),
+                [C + q * (_product(B, Fs) + _product(A, Cs)) for C, B, Cs in zip(moved, moved_A, moved_s, strict=True)],
+            )
+
+        return placed(HAMILTONIAN), [placed(name) for name in names], placed(THETA), A
+
+
+class Placed(NamedTuple):
+    """A Hermitian matrix of a supercell, (L N, L N), as it is at the true places."""
+
+    value: Complex
+    slope: Complex
+    """Its derivative along the cycle."""
+    moved: list[Complex]
+    """i [F, x] by direction."""
+
+
+def _local(X: Complex, rho: Complex) -> Float:
+    """What each orbital holds of an expectation value, Re (X rho)_ii."""
+    return np.asarray((X * rho.T).sum(axis=1).real)
+
+
+def _product(X: Complex, Y: Complex) -> Complex:
+    """{X, Y}/2 of Hermitian matrices."""
+    product = X @ Y
+    return np.asarray(0.5 * (product + dagger(product)))
+
+
+def _commutator(factor: complex, X: Complex, Y: Complex) -> Complex:
+    """Imaginary multiple of [X, Y], of Hermitian matrices."""
+    product = factor * (X @ Y)
+    return np.asarray(product + dagger(product))
 
 
 @dataclass(frozen=True, eq=False)
@@ -474,14 +651,14 @@ class Question:
     def answer(self, task: tuple[Supercell, Mesh, float]) -> Answer:
         """Fields of one supercell at one phase."""
         supercell, mesh, theta = task
-        measured = supercell.measure(theta, mesh, self.occupied, self.crystal_gap)
-        currents = supercell.currents(measured.flows, self.harmonics)
+        measured = supercell.measure(theta, mesh, self)
+        currents = supercell.currents(measured, self.harmonics)
         values = dict(zip(("static_current", "current"), currents, strict=True))
-        scales = dict(zip(values, supercell.current_scale(measured.sizes), strict=True))
+        scales = dict(zip(values, supercell.current_scale(measured), strict=True))
         # what symmetry forbids is rounding, and has no accuracy relative to itself
         scales["current"] = max(scales["current"], 1e-10 * scales["static_current"] / self.crystal_gap)
         if len(self.operators):
-            densities = supercell.density(measured.densities, self.operators, self.harmonics)
+            densities = supercell.density(measured, self.operators, self.harmonics)
             names = ("static_observable", "observable")
             values |= dict(zip(names, densities.swapaxes(1, 2), strict=True))
             electrons = self.occupied / supercell.crystals.lattice.measure * np.abs(self.operators).max()
@@ -519,9 +696,10 @@ class Setup:
     def fields(self, length: int, mesh: Mesh) -> Fields:
         """Even and odd part in 1/L for one length."""
         theta = self.question.theta
-        supercells = [Supercell(self.crystals, length)]
+        kind = WannierSupercell if self.crystals.connections else Supercell
+        supercells = [kind(self.crystals, length)]
         if not self.crystals.even:
-            supercells.append(Supercell(self.crystals.backwards, length))
+            supercells.append(kind(self.crystals.backwards, length))
         self.bar.stage(f"{length} cells, {mesh.across} wave numbers", len(theta) * len(supercells))
         answers: list[Answer] = []
         tasks = ((supercell, mesh, phase) for supercell in supercells for phase in theta.tolist())
@@ -611,18 +789,23 @@ def _texture_of(profile: Profile) -> Texture:
     return Texture(lambda place: profile(float(place[: len(along)] @ along)))
 
 
-def _aligned(crystals: Sequence[TightBinding | Cycle]) -> tuple[Integer, Integer, Complex]:
-    """Translations (F, d), harmonics of the cycle (M,) and hoppings (crystals, M, F, N, N)."""
+def _aligned(crystals: Sequence[TightBinding | Cycle]) -> tuple[Integer, Integer, dict[str, Complex]]:
+    """Translations (F, d), harmonics of the cycle (M,) and amplitudes (crystals, M, F, N, N) by name."""
+    frequencies, samples = stacked(crystals)
     d = crystals[0].lattice.dimension
-    frequencies = [c.frequencies if isinstance(c, Cycle) else np.pad(c.frequencies, [(0, 0), (0, 1)]) for c in crystals]
-    every = np.concatenate(frequencies)
-    cells, cell = np.unique(every[:, :d], axis=0, return_inverse=True)
-    drives, drive = np.unique(every[:, d], return_inverse=True)
-    n = crystals[0].size
-    hoppings = np.zeros((len(crystals), len(drives), len(cells), n, n), dtype=np.complex128)
-    number = np.repeat(np.arange(len(crystals)), [len(f) for f in frequencies])
-    hoppings[number, drive.ravel(), cell.ravel()] = np.concatenate([c.amplitudes for c in crystals])
-    return cells, drives, hoppings
+    if frequencies.shape[1] == d:
+        frequencies = np.pad(frequencies, [(0, 0), (0, 1)])
+    cells, cell = np.unique(frequencies[:, :d], axis=0, return_inverse=True)
+    drives, drive = np.unique(frequencies[:, d], return_inverse=True)
+    found = {}
+    for name, values in samples.items():
+        found[name] = np.zeros((len(crystals), len(drives), len(cells), *values.shape[2:]), dtype=np.complex128)
+        found[name][:, drive.ravel(), cell.ravel()] = values
+    return cells, drives, found
+
+
+def _sizes(series: Complex) -> Float:
+    return np.asarray(np.abs(series).max(axis=(1, 2, 3, 4)))
 
 
 def _phases(crystals: Crystals, phases: ArrayLike | None, samples: int | None) -> tuple[Float, bool]:

@@ -11,7 +11,6 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.models.crystal import positions_of
 
 PLANES = {"x": ("ky", "kz"), "y": ("kz", "kx"), "z": ("kx", "ky")}
 """The two k directions whose cross product gives a component."""
@@ -30,13 +29,13 @@ def connection(frame: Eigenframe, a: str) -> Complex:
 def curvature(frame: Eigenframe, a: str, b: str) -> Float:
     """Berry curvature Omega^ab_n = d_a A^b - d_b A^a of every band, shape (P, N).
 
-    Where the frame carries the curvature of the space that its basis spans ("rx", "ry"), that is part of it.
+    Where the frame carries the curvature of the space that its basis spans, that is part of it.
     """
     A, B = connection(frame, a), connection(frame, b)
     # d_a A^b - d_b A^a = i <d_a n|d_b n> - (a <-> b) = -2 Im sum_m A^a_nm A^b_mn
     curved = -2.0 * (A * B.swapaxes(1, 2)).sum(axis=2).imag
-    if (places := positions_of([a, b])) in frame.derivatives:
-        curved += np.diagonal(frame.derivatives[places], axis1=1, axis2=2).real
+    if (own := frame.curvature_of_basis(a, b)) is not None:
+        curved += np.diagonal(own, axis1=1, axis2=2).real
     return curved
 
 

@@ -15,7 +15,7 @@ from adiabloch.geometry.bands import PLANES, components
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
-from adiabloch.models.crystal import Crystal, Derivative, positions_of
+from adiabloch.models.crystal import Crystal, Derivative, curl
 
 Edges = Sequence[int]
 
@@ -81,10 +81,10 @@ def _between(pairs: Float, edges: Edges) -> Float:
 
 def _of_basis(frame: Eigenframe, edges: Edges, component: str, weight: Float | float = 1.0) -> Float | float:
     """Curvature of the space that the basis spans, where the frame carries it: Wannier functions cut out of more."""
-    first, second = positions_of(PLANES[component])
-    if (first, second) not in frame.derivatives:
+    curvature = frame.curvature_of_basis(*PLANES[component])
+    if curvature is None:
         return 0.0
-    own = np.diagonal(frame.derivatives[(first, second)], axis1=1, axis2=2).real
+    own = np.diagonal(curvature, axis1=1, axis2=2).real
     return np.cumsum(weight * own, axis=1)[:, [c - 1 for c in edges]]
 
 
@@ -98,4 +98,4 @@ def curvatures_of_basis(crystal: Crystal) -> tuple[Derivative, ...]:
     """Derivatives that a frame must carry for the curvature of a Wannier model to be complete."""
     if not crystal.basis_turns:
         return ()
-    return tuple(positions_of(PLANES[component]) for component in components(crystal.lattice.dimension))
+    return tuple(curl(*PLANES[component]) for component in components(crystal.lattice.dimension))

@@ -13,7 +13,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
 from adiabloch.linalg import eigh_batch, rotated
-from adiabloch.models.crystal import Crystal, Derivative, Operator, directions_of
+from adiabloch.models.crystal import CURVATURE, Crystal, Derivative, Operator, curl, directions_of
 
 Touching = Literal["refused", "joined"]
 JOINED = 1e-9
@@ -38,14 +38,23 @@ class Eigenframe:
     """Whether formulas of single bands refuse bands that touch, or join them: then nothing happens between those."""
 
     def derivative(self, *directions: str) -> Complex:
-        """D along a direction, or along several, in any order, for a higher derivative; shape (P, N, N)."""
-        for order in permutations(directions):
+        """D along a direction, or along several for a higher derivative; shape (P, N, N).
+
+        On a basis without curvature derivatives commute, and another order will do if the frame does not carry this.
+        """
+        for order in [directions] if self._curved else permutations(directions):
             if order in self.derivatives:
                 return self.derivatives[order]
         known = ", ".join("".join(key) for key in self.derivatives)
         raise InvalidArgumentError(
             f"frame: carries no derivative along {directions}; it was made with {known or 'none'}"
         )
+
+    def curvature_of_basis(self, a: str, b: str) -> Complex | None:
+        """Omega_ab of the basis itself, (P, N, N), where the frame carries it: see `adiabloch.models.crystal`."""
+        if (known := self.derivatives.get(curl(a, b))) is not None:
+            return known
+        return None if (known := self.derivatives.get(curl(b, a))) is None else -known
 
     def velocity(self, direction: str) -> Float:
         """Band velocities (slopes of the energies) along a direction, shape (P, N)."""
@@ -70,6 +79,10 @@ class Eigenframe:
             If two bands touch and that is refused: single-band quantities do not exist there.
         """
         return self._gaps
+
+    @cached_property
+    def _curved(self) -> bool:
+        return any(CURVATURE in name for name in self.derivatives)
 
     @cached_property
     def _gaps(self) -> Float:

@@ -27,7 +27,7 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.occupied import Group, group_curvature, inside_outside, tilt
 from adiabloch.linalg import dagger, rotated, svd_batch
-from adiabloch.models.crystal import connections_of, positions_of
+from adiabloch.models.crystal import Derivative, connections_of, curl, positions_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +94,7 @@ def smooth_gauge(
     return SmoothGauge(frame, group, left, overlaps, drifts, connections)
 
 
-def gauge_directions(
-    directions: tuple[str, ...], *, moving: bool = False, turning: bool = False
-) -> list[str | tuple[str, str]]:
+def gauge_directions(directions: tuple[str, ...], *, moving: bool = False, turning: bool = False) -> list[Derivative]:
     """Derivatives that a frame must carry for connections and curvatures along `directions`.
 
     Parameters
@@ -107,12 +105,8 @@ def gauge_directions(
     turning : bool
         Whether the basis has a position matrix, and with it a curvature.
     """
-    places = positions_of(directions)
-    wanted: list[str | tuple[str, str]] = [*directions, *places]
-    if moving:
-        wanted += [(place, "theta") for place in places]
-    if turning:
-        wanted += combinations(places, 2)
+    wanted: list[Derivative] = [*directions, *positions_of(directions)]
+    wanted += [curl(a, b) for a, b in combinations(directions, 2) if turning or (moving and "theta" in (a, b))]
     return [*wanted, "rtheta"] if moving and turning and "theta" in directions else wanted
 
 

@@ -14,7 +14,6 @@ from adiabloch.geometry.bands import PLANES, connection, interband_moment, metri
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.jets import Blocks, Jet
 from adiabloch.geometry.occupied import Group
-from adiabloch.models.crystal import positions_of
 
 
 def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
@@ -52,23 +51,18 @@ def carried_shift(frame: Eigenframe, group: Group, drive: str, component: str) -
     What belongs to the occupied states among themselves is in the Chern-Simons form, by way of the same curvature.
     """
     a, b = PLANES[component]
-    total = np.zeros(len(frame.energies))
     if drive in (a, b):
         # two of the terms cancel, the third vanishes
-        return total
+        return np.zeros(len(frame.energies))
     blocks = Blocks(frame, group)
-    for one, other, third in ((drive, a, b), (a, b, drive), (b, drive, a)):
-        known = [(key, sign) for key, sign in _names_of_curvature(other, third) if key in frame.derivatives]
-        for key, sign in known:
-            total = total - 0.5 * sign * blocks.connection(one).overlap(blocks.across(*key)).real()[0]
-    return total
+    terms = [carried(blocks, *order) for order in ((drive, a, b), (a, b, drive), (b, drive, a))]
+    return np.sum([term.real()[0] for term in terms if term is not None], axis=0) + np.zeros(len(frame.energies))
 
 
-def _names_of_curvature(a: str, b: str) -> list[tuple[tuple[str, ...], float]]:
-    """What a frame may know Omega_ab of the basis by, with its sign (see `adiabloch.models.crystal.Derivative`)."""
-    ra, rb = positions_of([a]), positions_of([b])
-    names = [((*ra, *rb), 1.0), ((*rb, *ra), -1.0), ((*ra, b), -1.0), ((*rb, a), 1.0)]
-    return [(key, sign) for key, sign in names if len(key) == 2]
+def carried(blocks: Blocks, a: str, b: str, c: str) -> Jet | None:
+    """-(1/2) sum_nc A^a_nc Omega^bc_cn and its derivatives, None if it has none; to be taken the real part."""
+    bent = blocks.bent(b, c)
+    return None if bent is None else -0.5 * blocks.connection(a).overlap(bent)
 
 
 def band_shift(frame: Eigenframe, drive: str, component: str) -> Float:

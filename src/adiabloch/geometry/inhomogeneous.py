@@ -55,6 +55,21 @@ def positional_shift(blocks: Blocks, drive: str, delta: Jet) -> Jet:
     return 2 * blocks.connection(drive).overlap(blocks.solved(delta))
 
 
+def gradient_form(blocks: Blocks, drive: str, pairs: Sequence[tuple[str, str]]) -> Jet:
+    r"""The same where H changes along all of some pairs, and the basis may have a curvature; (P,).
+
+    .. math:: \sum_{nc} 2 \mathrm{Re} \frac{A^t_{nc} \Delta_{cn}}{E_n - E_c}
+              - \mathrm{Re}\, A^k_{nc} \cdot \Omega^{tr}_{cn}
+
+    with d_k . d_r H in the mixing Delta read as D_k D_r H. Complex, to be taken the real part.
+    """
+    form = positional_shift(blocks, drive, gradient_matrix(blocks, pairs))
+    for k, r in pairs:
+        if (bent := blocks.bent(drive, r)) is not None:
+            form = form - blocks.connection(k).overlap(bent)
+    return form
+
+
 def complete_shift(along: Callable[..., Blocks], drive: str, pairs: Sequence[tuple[str, str]]) -> Float:
     """The same with the divergence of the metric, of a single band: both terms of Eq. (2) or (3); (P,).
 
@@ -66,7 +81,7 @@ def complete_shift(along: Callable[..., Blocks], drive: str, pairs: Sequence[tup
     pairs : sequence of (str, str)
     """
     blocks = along()
-    shift = positional_shift(blocks, drive, gradient_matrix(blocks, pairs)).real()[0]
+    shift = gradient_form(blocks, drive, pairs).real()[0]
     for k, r in pairs:
         shift = shift - group_metric(along(k), r, drive).real()[1]
     return shift
@@ -106,12 +121,16 @@ def equilibrium_form(blocks: Blocks, a: str, b: str) -> Jet:
     """
     inside, outside = blocks.energies
     Xb = blocks.tilt(b)
-    return 1j * blocks.tilt(a).overlap(Xb @ inside + outside @ Xb)
+    form = 1j * blocks.tilt(a).overlap(Xb @ inside + outside @ Xb)
+    own = blocks.bent_inside(a, b)
+    return form if own is None else form + (own @ inside).trace()
 
 
 def curvature_form(blocks: Blocks, a: str, b: str) -> Jet:
     """Berry curvature of a group, -2 sum_nc Im A^a_nc A^b_cn; (P,). Complex, to be taken the real part."""
-    return 2j * blocks.tilt(a).overlap(blocks.tilt(b))
+    form = 2j * blocks.tilt(a).overlap(blocks.tilt(b))
+    own = blocks.bent_inside(a, b)
+    return form if own is None else form + own.trace()
 
 
 def group_metric(blocks: Blocks, a: str, b: str) -> Jet:

@@ -25,6 +25,7 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.occupied import Group, inside_outside, splittings, tilt
 from adiabloch.linalg import dagger
+from adiabloch.models.crystal import curl
 
 _SPLITS = {0: (), 1: ((0, 1),), 2: ((0, 2),), 3: ((0, 3), (1, 2), (2, 1))}
 """Ways to share out the directions of a derivative between the two factors of a product, all to the first aside."""
@@ -138,6 +139,20 @@ class Blocks:
         """Block outside, (P, C, C)."""
         return self._cut(self._operator(directions), self._outside, self._outside)
 
+    def bent(self, a: str, b: str) -> Jet | None:
+        """Block of the curvature of the basis, Omega_ab, from inside to outside, (P, C, J); None if it has none."""
+        return self._curvature(a, b, self._outside)
+
+    def bent_inside(self, a: str, b: str) -> Jet | None:
+        """The same inside the group, (P, J, J)."""
+        return self._curvature(a, b, self._inside)
+
+    def _curvature(self, a: str, b: str, rows: slice | list[int]) -> Jet | None:
+        for sign, name in ((1, curl(a, b)), (-1, curl(b, a))):
+            if name in self.frame.derivatives:
+                return sign * self._cut(self._operator(name), rows, self._inside)
+        return None
+
     def solved(self, Z: Jet) -> Jet:
         """Solution of X E_o - E_c X = Z: Z_cn/(E_n - E_c), and its derivatives."""
         inside, outside = self.energies
@@ -174,7 +189,7 @@ class Blocks:
             D = self.frame.derivative(*directions)
             parts = [D, *(self._transported(directions, number) for number in range(len(self.along)))]
             if len(self.along) == 2:
-                bend = self._transported((*directions, self.along[0]), 1)
+                bend = self._transported((self.along[0], *directions), 1)
                 parts.append(bend + _commutator(parts[2], self._turns[0]) + _commutator(D, self._bend))
             self._whole[directions] = Jet(tuple(parts))
         return self._whole[directions]
@@ -183,7 +198,7 @@ class Blocks:
         """Covariant derivative of an operator along one of the directions."""
         key = (directions, self.along[number])
         if key not in self._known:
-            changed = self.frame.derivative(*directions, self.along[number])
+            changed = self.frame.derivative(self.along[number], *directions)
             self._known[key] = changed + _commutator(self.frame.derivative(*directions), self._turns[number])
         return self._known[key]
 

@@ -8,7 +8,8 @@ apart, as in the paper.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -17,18 +18,17 @@ from adiabloch.geometry.bands import PLANES, components
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form
-from adiabloch.geometry.induced import induced_moment
+from adiabloch.geometry.induced import carried, induced_moment
 from adiabloch.geometry.inhomogeneous import (
     complete_shift,
     curvature_form,
     equilibrium_form,
-    gradient_matrix,
+    gradient_form,
     group_metric,
-    positional_shift,
 )
 from adiabloch.geometry.jets import Blocks, Jet, total
 from adiabloch.geometry.occupied import Group
-from adiabloch.models.crystal import Derivative
+from adiabloch.models.crystal import Derivative, curl
 from adiabloch.models.texture import TIME
 
 Pairs = Sequence[tuple[str, str]]
@@ -99,7 +99,9 @@ def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
 
 def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
     """Integrand f d_B a^t along two directions of k, Eq. (8), the curl of the metric integrated by parts."""
-    form = bands.filled(blocks, induced_moment(blocks, TIME, a, b))
+    orders = ((TIME, a, b), (a, b, TIME), (b, TIME, a))
+    form = _with(induced_moment(blocks, TIME, a, b), (carried(blocks, *order) for order in orders))
+    form = bands.filled(blocks, form)
     if bands.level is None:
         return form
     va, vb = blocks.inside(a).trace(), blocks.inside(b).trace()
@@ -109,7 +111,7 @@ def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
 
 def shift_integral(bands: LocalBands, blocks: Blocks, drive: str, pairs: Pairs) -> Jet:
     """Integrand f a^drive, Eqs. (2), (3), the divergence of the metric integrated by parts."""
-    form = bands.filled(blocks, positional_shift(blocks, drive, gradient_matrix(blocks, pairs)))
+    form = bands.filled(blocks, gradient_form(blocks, drive, pairs))
     if bands.level is None:
         return form
     flows = total(blocks.inside(k).trace().times(group_metric(blocks, r, drive)) for k, r in pairs)
@@ -267,7 +269,12 @@ def gauge_moments(gauge: SmoothGauge, k: Sequence[str], axes: Sequence[str]) -> 
 
 
 def local_derivatives(
-    k: Sequence[str], axes: Sequence[str], *, observables: Sequence[str] = (), level: bool = False
+    k: Sequence[str],
+    axes: Sequence[str],
+    *,
+    observables: Sequence[str] = (),
+    level: bool = False,
+    curved: bool = False,
 ) -> list[Derivative]:
     """Derivatives that a frame must carry.
 
@@ -279,17 +286,32 @@ def local_derivatives(
         For their densities; for the current by default.
     level : bool
         Whether there is a Fermi surface.
+    curved : bool
+        Whether the basis has a curvature; then the order counts.
     """
-    wanted: list[Derivative] = [*k, *axes, TIME]
-    wanted += [(a, b) for a in k for b in (*axes, TIME)]
-    wanted += [(r, TIME) for r in axes]
-    wanted += [(a, r, TIME) for a in k for r in axes]
+    everything = [*k, *axes, TIME, *observables]
+    # along what the terms are differentiated, the fields of observables among it
+    along = [*axes, TIME, *observables]
+    wanted: list[tuple[str, ...]] = [(a,) for a in everything]
+    wanted += [(b, a) for b in along for a in (*k, TIME, *observables) if (b, a) != (TIME, TIME)]
+    wanted += [(b, r) for b in (TIME, *observables) for r in axes]
+    wanted += [(a, b) for a in k for b in (*axes, *observables)]
+    wanted += [(b, a, r) for b in (TIME, *observables) for a in k for r in axes]
+    wanted += [(r, a, h) for r in axes for a in k for h in observables]
+    wanted += [(TIME, r, a) for r in axes for a in k]
     if level:
-        wanted += [(a, b) for number, a in enumerate(k) for b in k[number:]]
-    for h in observables:
-        wanted += [h, (TIME, h), *((r, h) for r in axes), *((a, h) for a in k)]
-        wanted += [(a, r, h) for a in k for r in axes]
-    return wanted
+        wanted += [(a, b) for a in k for b in (*k, *axes, TIME, *observables)]
+    if curved:
+        pairs = list(combinations((*k, *axes, TIME), 2))
+        wanted += [curl(a, b) for a, b in pairs]
+        wanted += [(c, *curl(a, b)) for c in along for a, b in pairs]
+    # on a basis without curvature one order is as good as another
+    found = {name if curved else tuple(sorted(name)): name for name in wanted}
+    return [name if len(name) > 1 else name[0] for name in found.values()]
+
+
+def _with(form: Jet, more: Iterable[Jet | None]) -> Jet:
+    return total([form, *(term for term in more if term is not None)])
 
 
 def _divergence(bands: LocalBands, s: str, form: Callable[[LocalBands, Blocks, str, str], Jet]) -> Float:

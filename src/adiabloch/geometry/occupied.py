@@ -6,12 +6,9 @@ between states inside and outside the group only, so degeneracies within either 
 
 from __future__ import annotations
 
-import numpy as np
-
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger
-from adiabloch.models.crystal import positions_of
 
 Group = int | tuple[int, int]
 """The lowest bands, or bands first <= n < last."""
@@ -52,9 +49,5 @@ def group_curvature(frame: Eigenframe, group: Group, a: str, b: str) -> Complex:
     half = 1j * (dagger(Xa) @ Xb)
     F = half + dagger(half)
     o, _ = inside_outside(group, frame.energies.shape[1])
-    for one, other, sign in ((a, b, 1.0), (b, a, -1.0)):
-        for position in positions_of([one]):
-            for key, way in (((position, *positions_of([other])), sign), ((position, other), -sign)):
-                if len(key) == 2 and key in frame.derivatives:
-                    F = F + way * frame.derivatives[key][:, o, o]
-    return np.asarray(F)
+    own = frame.curvature_of_basis(a, b)
+    return F if own is None else F + own[:, o, o]

@@ -1,101 +1,96 @@
 """Covariant derivatives of a Hamiltonian whose basis has a position matrix, from plain Fourier series.
 
-The basis u_i(k) turns with k, A_a = i <u_i|d_a u_j>, so that a derivative along k is D_a F = d_a F - i [A_a, F].
-Products are taken at each point: H, the position matrix and their plain derivatives are series, over k alone or over a
-cycle too.
+The basis u_i turns with k, A_a = i <u_i|d_a u_j>, and perhaps along other directions, so that a derivative is
+D_a F = d_a F - i [A_a, F], and derivatives commute up to the curvature of the basis,
+Omega_ab = d_a A_b - d_b A_a - i [A_a, A_b]. Products are taken at each point: H, the connections and their plain
+derivatives are series, over k alone or over a cycle too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.linalg import dagger
-from adiabloch.models.crystal import Derivative, connections_of, directions_of, positions_of
+from adiabloch.models.crystal import CURVATURE, Derivative, connections_of, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
 
+HAMILTONIAN = "H"
 Slot = tuple[str, ...]
-"""What one series holds: ("H", ...) or ("rx", ...), then the directions it is differentiated along."""
+"""What one series holds: "H" or the direction of a connection, then what it is differentiated along."""
+Plain = Callable[[Slot], Complex | None]
+"""Gives the amplitudes (F, N, N) of a slot; None for zero."""
 
 
 def covariant_series(
     frequencies: Integer,
-    amplitudes: Complex,
-    connections: Complex,
-    factors: Mapping[str, Complex],
-    centres: Float,
+    plain: Plain,
+    centres: Mapping[str, Float],
+    directions: Sequence[str],
     along: Sequence[Derivative],
-    motion: Complex | None = None,
 ) -> CovariantSeries:
     """H and its covariant derivatives.
 
     Parameters
     ----------
     frequencies : int array, shape (F, D)
-    amplitudes : complex array, shape (F, N, N)
-        Of H.
-    connections : complex array, shape (F, d, N, N)
-        Of the position matrix less the centres.
-    factors : mapping {direction: array that broadcasts to (F, N, N)}
-        What a plain derivative multiplies amplitudes with: i (R + tau_j - tau_i) along k, i m along theta.
-    centres : float array, shape (N, d)
+    plain : callable
+        Amplitudes of H, ("H",), of the connection along a direction, ("kx",), and of their plain derivatives,
+        ("H", "kx", "theta"), ...; of the connections along k less the centres.
+    centres : mapping {"rx": float array (N,)}
+        Positions of the orbitals, by name.
+    directions : sequence of str
+        What can be differentiated along.
     along : sequence of str or tuple of str
-        "kx", "theta", pairs of them, the order counts; "rx" for the position matrix diag(tau_x) + A_x, ("rx", "theta")
-        for its change along the cycle, ("rx", "ry") for the curvature of the space that the basis spans.
-    motion : complex array, shape (F, N, N), optional
-        The connection along theta, "rtheta"; nothing by default.
+        See `adiabloch.models.crystal.Derivative`; the order counts, ("kx", "ky") is D_x D_y H.
 
     Raises
     ------
     InvalidArgumentError
         A derivative that is none of these.
     """
-    places = positions_of([*factors])
-    by_name = {place: connections[:, axis] for axis, place in enumerate(places)}
-    if motion is not None:
-        by_name["rtheta"] = motion
+    names = tuple(map(directions_of, along))
+    connections = {connection: a for a in directions for connection in connections_of(a)}
+    for name in names:
+        if not ((len(name) == 1 and name[0] in connections) or _sound(name, directions)):
+            raise InvalidArgumentError(
+                f"derivative along {name[0] if len(name) == 1 else name!r}: expected one or several of "
+                f"{tuple(directions)}, or one of {tuple(connections)}"
+            )
+    found: dict[Slot, Complex] = {}
 
-    def turns(direction: str) -> list[str]:
-        return [name for name in connections_of(direction) if name in by_name]
+    def noted(slot: Slot) -> Complex | None:
+        if slot not in found and (series := plain(slot)) is not None:
+            found[slot] = series
+        # what it is does not matter here, but whether it is
+        return np.zeros((1, 1, 1), complex) if slot in found else None
 
-    def needed(derivative: Derivative) -> list[Slot]:
-        match directions_of(derivative):
-            case (a,) if a in by_name:
-                return [(a,)]
-            case (a, b) if {a, b} <= set(places):
-                return [(a,), (b,), (a, _wave(b)), (b, _wave(a))]
-            case (a, "theta") if a in places and "theta" in factors:
-                return [(a, "theta"), *([("rtheta", _wave(a)), (a,), ("rtheta",)] if motion is not None else [])]
-            case (a,) if a in factors:
-                return [("H", a), *((name,) for name in turns(a))]
-            case (a, b) if {a, b} <= set(factors):
-                second = [("H", *sorted((a, b))), *((name, a) for name in turns(b))]
-                return [*needed(a), *needed(b), *second]
-        raise InvalidArgumentError(
-            f"derivative {derivative!r} of a basis with a position matrix: expected one or two of {tuple(factors)}, or "
-            f"of {places}"
-        )
-
-    def coefficients(slot: Slot) -> Complex:
-        name, *waves = slot
-        matrices = amplitudes if name == "H" else by_name[name]
-        for wave in waves:
-            matrices = factors[wave] * matrices
-        return matrices
-
-    slots = list(dict.fromkeys([("H",), *(slot for derivative in along for slot in needed(derivative))]))
+    if noted((HAMILTONIAN,)) is None:
+        raise InvalidArgumentError("a crystal without a Hamiltonian")
+    wanted = _Derivatives(noted, connections)
+    for name in names:
+        wanted(name)
     return CovariantSeries(
         frequencies,
-        np.stack([coefficients(slot) for slot in slots], axis=1),
-        slots={slot: index for index, slot in enumerate(slots)},
-        along=tuple(map(directions_of, along)),
-        centres={name: np.diag(tau) for name, tau in zip(places, centres.T, strict=True)},
-        moving=motion is not None,
+        np.stack([*found.values()], axis=1),
+        slots={slot: index for index, slot in enumerate(found)},
+        along=names,
+        connections=connections,
+        centres={name: np.diag(tau).astype(np.complex128) for name, tau in centres.items()},
     )
+
+
+def _sound(name: tuple[str, ...], directions: Sequence[str]) -> bool:
+    """Whether it is a derivative of H, or one of the curvature."""
+    if CURVATURE in name:
+        rest = name[name.index(CURVATURE) + 1 :]
+        return len(rest) == 2 and {*name} - {CURVATURE} <= set(directions)
+    return bool(name) and set(name) <= set(directions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,18 +100,19 @@ class CovariantSeries(FourierSeries):
     Parameters
     ----------
     slots : mapping {Slot: int}
-        Which series holds what.
+        Which series holds what; those that are missing are zero.
     along : sequence of tuple of str
         The derivatives to give after H.
+    connections : mapping {str: str}
+        Names of the connections, "rx", ..., and their directions.
     centres : mapping {str: (N, N) array}
-        Positions of the orbitals by name, "rx", ...
+        What is not in the series of a connection.
     """
 
     slots: Mapping[Slot, int]
     along: Sequence[tuple[str, ...]]
+    connections: Mapping[str, str]
     centres: Mapping[str, Complex]
-    moving: bool
-    """Whether the basis has a connection along theta."""
 
     def at(self, points: Float) -> Complex:
         """Shape (P, D) -> (P, 1 + derivatives, N, N)."""
@@ -127,44 +123,63 @@ class CovariantSeries(FourierSeries):
         return self._covariant(super().on_grid(axes))
 
     def _covariant(self, values: Complex) -> Complex:
-        def series(*slot: str) -> Complex:
-            return values[:, self.slots[slot]]
-
-        result = np.empty((len(values), 1 + len(self.along), *values.shape[2:]), dtype=np.complex128)
-        result[:, 0] = H = series("H")
-        for index, directions in enumerate(self.along, start=1):
-            match directions:
-                case (a,) if a in self.centres:
-                    result[:, index] = self.centres[a] + series(a)
-                case (a, b) if {a, b} <= set(self.centres):
-                    slope = series(b, _wave(a)) - series(a, _wave(b))
-                    result[:, index] = slope + _turning(series(a), series(b))
-                case ("rtheta",):
-                    result[:, index] = series("rtheta")
-                case (a, b) if a in self.centres:
-                    result[:, index] = series(a, b)
-                    if self.moving:
-                        change = series("rtheta", _wave(a)) + _turning(series(a), series("rtheta"))
-                        result[:, index] -= change
-                case (a,):
-                    result[:, index] = self._turned(series, a, series("H", a), H)
-                case (a, b):
-                    # d_a of D_b H, term by term
-                    slope = self._turned(series, b, series("H", *sorted((a, b))), series("H", a))
-                    for place in self._turns(b):
-                        slope = slope + _turning(series(place, a), H)
-                    along_b = self._turned(series, b, series("H", b), H)
-                    result[:, index] = self._turned(series, a, slope, along_b)
+        derivatives = _Derivatives(
+            lambda slot: values[:, self.slots[slot]] if slot in self.slots else None, self.connections
+        )
+        result = np.zeros((len(values), 1 + len(self.along), *values.shape[2:]), dtype=np.complex128)
+        result[:, 0] = values[:, self.slots[HAMILTONIAN,]]
+        for index, name in enumerate(self.along, start=1):
+            matrices = derivatives(name)
+            if matrices is not None:
+                result[:, index] = matrices
+            if len(name) == 1 and name[0] in self.centres:
+                result[:, index] += self.centres[name[0]]
         return result
 
-    def _turns(self, direction: str) -> list[str]:
-        return [name for name in connections_of(direction) if name != "rtheta" or self.moving]
 
-    def _turned(self, series: Callable[..., Complex], direction: str, slope: Complex, matrices: Complex) -> Complex:
-        """What the turning of the basis along a direction adds to a slope; nothing along theta if it is at rest."""
-        for place in self._turns(direction):
-            slope = slope + _turning(series(place), matrices)
-        return slope
+class _Derivatives:
+    """Covariant derivatives by name, from plain ones at the same points; None for what vanishes."""
+
+    def __init__(self, plain: Plain, connections: Mapping[str, str]) -> None:
+        self._plain, self._connections = plain, connections
+        self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Complex | None] = {}
+
+    def __call__(self, name: tuple[str, ...]) -> Complex | None:
+        if name[0] in self._connections:
+            return self._plain((self._connections[name[0]],))
+        return self._of(name, ())
+
+    def _of(self, name: tuple[str, ...], waves: tuple[str, ...]) -> Complex | None:
+        """Plain derivatives along `waves` of a covariant derivative."""
+        key = name, tuple(sorted(waves))
+        if key not in self._known:
+            self._known[key] = self._made(*key)
+        return self._known[key]
+
+    def _made(self, name: tuple[str, ...], waves: tuple[str, ...]) -> Complex | None:
+        if not name:
+            return self._plain((HAMILTONIAN, *waves))
+        a, *others = name
+        rest = tuple(others)
+        if a == CURVATURE:
+            one, other = rest
+            slopes = _sum(self._connection(other, (*waves, one)), _negative(self._connection(one, (*waves, other))))
+            parts = [(self._connection(one, left), self._connection(other, right)) for left, right in _shared(waves)]
+        else:
+            slopes = self._of(rest, (*waves, a))
+            parts = [(self._connection(a, left), self._of(rest, right)) for left, right in _shared(waves)]
+        return _sum(slopes, *(None if A is None or F is None else _turning(A, F) for A, F in parts))
+
+    def _connection(self, direction: str, waves: tuple[str, ...]) -> Complex | None:
+        return self._plain((direction, *sorted(waves)))
+
+
+def _shared(waves: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """All ways to share out derivatives between two factors."""
+    everything = range(len(waves))
+    for count in range(len(waves) + 1):
+        for chosen in combinations(everything, count):
+            yield tuple(waves[i] for i in chosen), tuple(waves[i] for i in everything if i not in chosen)
 
 
 def _turning(A: Complex, F: Complex) -> Complex:
@@ -173,5 +188,15 @@ def _turning(A: Complex, F: Complex) -> Complex:
     return product + dagger(product)
 
 
-def _wave(place: str) -> str:
-    return f"k{place[1]}"
+def _sum(*terms: Complex | None) -> Complex | None:
+    present = [term for term in terms if term is not None]
+    return sum(present[1:], present[0]) if present else None
+
+
+def _negative(term: Complex | None) -> Complex | None:
+    return None if term is None else -term
+
+
+def places_of(directions: Sequence[str], centres: Float) -> dict[str, Float]:
+    """Positions of the orbitals, (N, d), by name."""
+    return dict(zip(positions_of(directions), centres.T, strict=True))

@@ -12,9 +12,19 @@ Derivative = str | tuple[str, ...]
 """A direction ("kx", "theta") or several for a higher derivative, ("kx", "theta").
 
 "rx", "ry", "rz" stand for the position of the basis in place of H: the matrix A_W,a = i <W|d_a W> of the basis states,
-which for orbitals at fixed places is diagonal, tau_a; ("rx", "theta") is how it changes along a cycle, minus the
-curvature of the basis, and "rtheta" the connection i <W|d_theta W> of Wannier functions that move.
+which for orbitals at fixed places is diagonal, tau_a, and "rtheta" for the connection i <W|d_theta W> of Wannier
+functions that move. ("curl", "kx", "theta") is the curvature of the basis, Omega_ab = D_a A_b - D_b A_a: minus the
+velocity of orbitals that move, and for Wannier functions whatever the space that they span leaves out. Where it does
+not vanish the order of derivatives counts, ("kx", "theta") being D_x D_theta H; ("theta", "curl", "kx", "ky") is the
+derivative of a curvature.
 """
+
+CURVATURE = "curl"
+
+
+def curl(a: str, b: str) -> tuple[str, str, str]:
+    """Name of the curvature of the basis, Omega_ab."""
+    return (CURVATURE, a, b)
 
 
 def positions_of(directions: Sequence[str]) -> tuple[str, ...]:

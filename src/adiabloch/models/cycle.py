@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Integer, frozen
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
-from adiabloch.models.covariant import covariant_series
+from adiabloch.models.covariant import HAMILTONIAN, Slot, covariant_series, places_of
 from adiabloch.models.crystal import Derivative, Operator, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
@@ -260,11 +260,18 @@ class Cycle:
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H(k, theta) and its derivatives as Fourier series (see `Crystal`)."""
         if self.connections.any() or self.motion is not None:
-            factors = {name: self._factor(name) for name in self.directions}
-            centres = self.shifts[len(self.shifts) // 2].real
-            return covariant_series(
-                self.frequencies, self.amplitudes, self.connections, factors, centres, along, self.motion
-            )
+            series = dict(zip(self.lattice.directions, self.connections.swapaxes(0, 1), strict=True))
+            series |= {HAMILTONIAN: self.amplitudes, **({} if self.motion is None else {THETA: self.motion})}
+
+            def plain(slot: Slot) -> Complex | None:
+                matrices = series.get(slot[0])
+                for wave in slot[1:]:
+                    if matrices is not None:
+                        matrices = self._factor(wave) * matrices
+                return matrices
+
+            centres = places_of(self.lattice.directions, self.shifts[len(self.shifts) // 2].real)
+            return covariant_series(self.frequencies, plain, centres, self.directions, along)
         stack = [self.amplitudes]
         for derivative in along:
             directions = directions_of(derivative)

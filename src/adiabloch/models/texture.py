@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
-from adiabloch.models.crystal import Derivative, directions_of, positions_of
+from adiabloch.models.covariant import HAMILTONIAN, Slot, covariant_series, places_of
+from adiabloch.models.crystal import Derivative
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.models.wannier import WannierModel
 
 TIME = "t"
 """The direction of a `Place` along which everything goes on at once: cycle, fields, motion of the texture."""
@@ -113,11 +115,21 @@ class Texture:
         if curved:
             steps += [steps[i] + steps[j] for i in range(d) for j in range(i)]
         offsets = [np.zeros(d), *(n * step for step in steps for m in FIRST for n in (m, -m))]
-        frequencies, samples = _stacked([self.at(where + offset) for offset in offsets])
-        lines = samples[1:].reshape(len(steps), len(FIRST), 2, *samples.shape[1:])
-        here, h = samples[0], self.step
+        crystals = [self.at(where + offset) for offset in offsets]
+        frequencies, samples = stacked(crystals)
+        crystal = self.home
+        gradients = {name: self._gradients(values, len(steps), curved) for name, values in samples.items()}
+        tail = crystal.tail if isinstance(crystal, Cycle) else 0.0
+        positions = reference_of(crystal)
+        on_site = {name: S for name, S in crystal.observables.items() if isinstance(S, np.ndarray)}
+        return Place(self.lattice, positions, crystal.directions, on_site, frequencies, gradients, tail)
+
+    def _gradients(self, samples: Complex, lines: int, curved: bool) -> dict[tuple[str, ...], Complex]:
+        """Amplitudes here and their derivatives, from those here and in steps along lines; without what is zero."""
+        d, h, here = self.lattice.dimension, self.step, samples[0]
+        steps = samples[1:].reshape(lines, len(FIRST), 2, *samples.shape[1:])
         gradients: dict[tuple[str, ...], Complex] = {(): here}
-        odd, even = lines[:, :, 0] - lines[:, :, 1], lines[:, :, 0] + lines[:, :, 1] - 2 * here
+        odd, even = steps[:, :, 0] - steps[:, :, 1], steps[:, :, 0] + steps[:, :, 1] - 2 * here
         for i in range(d):
             gradients[(AXES[i],)] = _weighted(FIRST, odd[i]) / h
         if curved:
@@ -127,14 +139,9 @@ class Texture:
                 gradients[(AXES[i], AXES[i])] = along[i]
                 for j in range(i):
                     gradients[(AXES[j], AXES[i])] = 0.5 * (next(diagonals) - along[i] - along[j])
-        crystal = self.home
-        positions = crystal.snapshots[0].positions if isinstance(crystal, Cycle) else crystal.positions
-        scale = float(np.abs(here).max())
+        scale = float(np.abs(samples).max())
         # what differs by rounding only is the same
-        kept = {key: g for key, g in gradients.items() if np.abs(g).max() > 1e-13 * scale / h ** len(key) or not key}
-        tail = crystal.tail if isinstance(crystal, Cycle) else 0.0
-        on_site = {name: S for name, S in crystal.observables.items() if isinstance(S, np.ndarray)}
-        return Place(self.lattice, positions, crystal.directions, on_site, frequencies, kept, tail)
+        return {key: g for key, g in gradients.items() if np.abs(g).max() > 1e-13 * scale / h ** len(key) or not key}
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +158,11 @@ class Place:
     observables: dict[str, Complex]
     """Directions too: fields conjugate to them, along which the derivative of H is the observable."""
     frequencies: Integer
-    gradients: Mapping[tuple[str, ...], Complex]
-    """Amplitudes (F, N, N) of H, under (), and of its derivatives along ("x",), ...; zero where they are missing."""
+    gradients: Mapping[str, Mapping[tuple[str, ...], Complex]]
+    """Amplitudes (F, N, N) of H, under (), and of its derivatives along ("x",), ...; zero where they are missing.
+
+    Those of "H", and of the connections of the basis along "kx", ..., "theta" where there are any.
+    """
     tail: float = 0.0
     """That of the cycle: how far the interpolation between its snapshots can be trusted."""
     rates: Mapping[str, float] = field(default_factory=dict)
@@ -160,8 +170,15 @@ class Place:
     magnetic_field: Float | None = None
     """e B: one component in 2D, three in 3D."""
 
-    orbitals_move = False
-    basis_turns = False
+    @property
+    def orbitals_move(self) -> bool:
+        """Whether the basis changes along the cycle."""
+        return self.basis_turns and THETA in self.directions
+
+    @property
+    def basis_turns(self) -> bool:
+        """Whether the basis has connections, and with them a curvature."""
+        return len(self.gradients) > 1
 
     @property
     def size(self) -> int:
@@ -172,7 +189,8 @@ class Place:
     def axes(self) -> tuple[str, ...]:
         """Axes along which something changes."""
         spatial = AXES[: self.lattice.dimension]
-        return tuple(axis for axis in spatial if (axis,) in self.gradients or self._potential(axis))
+        changing = {axis for field in self.gradients.values() for axis in spatial if (axis,) in field}
+        return tuple(axis for axis in spatial if axis in changing or self._potential(axis))
 
     def driven(self, rates: Mapping[str, float], magnetic_field: Float | None = None) -> Place:
         """The same place with something going on."""
@@ -184,45 +202,44 @@ class Place:
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H and its derivatives (see `Crystal`), also along "x", "y", "z" and "t"."""
-        stack = [self._amplitudes((), ()), *(self._derivative(directions_of(derivative)) for derivative in along)]
-        return FourierSeries(self.frequencies, np.stack(stack, axis=1))
+        directions = (*self.directions, *AXES[: self.lattice.dimension], TIME, *self.observables)
+        centres = places_of(self.lattice.directions, self.positions)
+        return covariant_series(self.frequencies, self._plain, centres, directions, along)
 
-    def _derivative(self, directions: tuple[str, ...]) -> Complex:
-        if directions[0] in positions_of(self.directions):
-            return self._places(directions)
-        return self._amplitudes(directions, ())
+    def _plain(self, slot: Slot) -> Complex | None:
+        """Amplitudes of H or of a connection, differentiated."""
+        name, *waves = slot
+        if name == HAMILTONIAN or name in self.directions:
+            return self._amplitudes(name, tuple(waves), ())
+        # directions that are sums have the connections of their parts
+        rates = self.rates if name == TIME else self._potential(name) if name in AXES else {}
+        return _summed((rate, self._plain((x, *waves))) for x, rate in rates.items())
 
-    def _amplitudes(self, directions: tuple[str, ...], known: tuple[str, ...]) -> Complex:
+    def _amplitudes(self, name: str, directions: tuple[str, ...], known: tuple[str, ...]) -> Complex | None:
         """Amplitudes of a derivative: directions that are sums are taken apart, one after the other."""
         if not directions:
-            fields = [x for x in known if x in self.observables]
-            texture = tuple(sorted(x for x in known if x in AXES))
-            if not fields and texture in self.gradients:
-                amplitudes = self.gradients[texture]
-            elif len(fields) == 1 and not texture:
-                amplitudes = self._at_home(self.observables[fields[0]])
-            else:
-                return np.zeros_like(self.gradients[()])
-            for direction in known:
-                if direction in self.directions:
-                    amplitudes = self._factor(direction) * amplitudes
-            return amplitudes
+            return self._derived(name, known)
         first, rest = directions[0], directions[1:]
         if first == TIME:
-            parts = dict(self.rates)
-        elif first in AXES[: self.lattice.dimension]:
-            parts = self._potential(first)
-            total = self._amplitudes(rest, (*known, first))
-            for k, strength in parts.items():
-                total = total + strength * self._amplitudes(rest, (*known, k))
-            return total
-        elif first in self.directions or first in self.observables:
-            return self._amplitudes(rest, (*known, first))
-        else:
-            expected = (*self.directions, *AXES[: self.lattice.dimension], TIME, *self.observables)
-            raise InvalidArgumentError(f"derivative along {first!r}: expected one of {expected}")
-        nothing = np.zeros_like(self.gradients[()])
-        return sum((rate * self._amplitudes((*rest, x), known) for x, rate in parts.items()), nothing)
+            return _summed((rate, self._amplitudes(name, (*rest, x), known)) for x, rate in self.rates.items())
+        parts = [(1.0, self._amplitudes(name, rest, (*known, first)))]
+        if first in AXES:
+            parts += [(c, self._amplitudes(name, rest, (*known, k))) for k, c in self._potential(first).items()]
+        return _summed(parts)
+
+    def _derived(self, name: str, directions: tuple[str, ...]) -> Complex | None:
+        """Amplitudes of a derivative along directions that are none."""
+        fields = [x for x in directions if x in self.observables]
+        texture = tuple(sorted(x for x in directions if x in AXES))
+        amplitudes: Complex | None = None
+        if not fields:
+            amplitudes = self.gradients.get(name, {}).get(texture)
+        elif name == HAMILTONIAN and len(fields) == 1 and not texture:
+            amplitudes = self._at_home(self.observables[fields[0]])
+        for direction in directions:
+            if direction in self.directions and amplitudes is not None:
+                amplitudes = self._factor(direction) * amplitudes
+        return amplitudes
 
     def _factor(self, direction: str) -> Complex:
         """What a derivative along k or theta multiplies amplitudes with."""
@@ -244,17 +261,20 @@ class Place:
         curl = -0.5 * np.cross(B, np.eye(3)[AXES.index(axis)])
         return {f"k{AXES[j]}": float(curl[j]) for j in range(self.lattice.dimension) if curl[j]}
 
-    def _places(self, directions: tuple[str, ...]) -> Complex:
-        """Positions of the orbitals, which stay where they are."""
-        if len(directions) > 1:
-            return np.zeros_like(self.gradients[()])
-        return self._at_home(np.diag(self.positions[:, AXES.index(directions[0][1])]))
-
     def _at_home(self, matrix: Complex | Float) -> Complex:
         """A matrix that depends on neither k nor theta, as a series."""
-        matrices = np.zeros_like(self.gradients[()])
+        matrices = np.zeros_like(self.gradients[HAMILTONIAN][()])
         matrices[(self.frequencies == 0).all(axis=1)] = matrix
         return matrices
+
+
+def _summed(parts: Iterable[tuple[float, Complex | None]]) -> Complex | None:
+    """Sum of multiples; None for zero."""
+    total: Complex | None = None
+    for factor, series in parts:
+        if series is not None:
+            total = factor * series if total is None else total + factor * series
+    return total
 
 
 def _weighted(weights: Mapping[int, float], samples: Complex) -> Complex:
@@ -272,16 +292,6 @@ def _called(local: Callable[[Float], TightBinding | Cycle], place: Float) -> Tig
         raise InvalidModelError(
             f"texture: the function returned {type(crystal).__name__} at r = {place.tolist()}, "
             "expected a TightBinding or a Cycle"
-        )
-    if crystal.basis_turns:
-        raise InvalidModelError(
-            "texture: models with a position matrix cannot change from place to place yet; expected "
-            "TightBinding(model.lattice, model.positions, model.hoppings), which leaves it out"
-        )
-    if isinstance(crystal, Cycle) and crystal.orbitals_move:
-        raise InvalidModelError(
-            f"texture: orbitals move along the cycle at r = {place.tolist()}; expected orbitals that stay (the "
-            "default, move_orbitals=False)"
         )
     return crystal
 
@@ -308,31 +318,58 @@ def _check_kinship(crystal: TightBinding | Cycle, home: TightBinding | Cycle, pl
         raise InvalidModelError(
             f"{where} is a {type(crystal).__name__}, at the origin a {type(home).__name__}; expected one or the other"
         )
-    (here, first) = (crystal.snapshots[0] if isinstance(crystal, Cycle) else crystal for crystal in (crystal, home))
-    if here.lattice.vectors.shape != first.lattice.vectors.shape or not np.allclose(
-        here.lattice.vectors, first.lattice.vectors, rtol=1e-10, atol=0
-    ):
+    vectors, expected = crystal.lattice.vectors, home.lattice.vectors
+    if vectors.shape != expected.shape or not np.allclose(vectors, expected, rtol=1e-10, atol=0):
         raise InvalidModelError(f"{where} has another lattice than at the origin; expected the same everywhere")
-    if here.positions.shape != first.positions.shape or not np.allclose(
-        here.positions, first.positions, rtol=0, atol=1e-10 * np.abs(here.lattice.vectors).max()
-    ):
+    here, first = reference_of(crystal), reference_of(home)
+    if here.shape != first.shape or not np.allclose(here, first, rtol=0, atol=1e-10 * np.abs(vectors).max()):
         raise InvalidModelError(
             f"{where} has its orbitals elsewhere than at the origin; expected the same positions everywhere (hoppings "
-            "and energies may change)"
+            "and energies may change, and the position matrix of Wannier functions: give those the same positions, "
+            "WannierModel(lattice, positions, ...), to count from)"
+        )
+    if isinstance(crystal, WannierModel) is not isinstance(home, WannierModel) or _told(crystal) is not _told(home):
+        raise InvalidModelError(
+            f"{where} differs in kind from that at the origin; expected a position matrix, and the motion of Wannier "
+            "functions, everywhere or nowhere"
         )
 
 
-def _stacked(crystals: Sequence[TightBinding | Cycle]) -> tuple[Integer, Complex]:
-    """Amplitudes of several crystals on the union of their frequencies, (F, D) and (S, F, N, N)."""
-    amplitudes = [crystal.amplitudes for crystal in crystals]
+def _told(crystal: TightBinding | Cycle) -> bool:
+    """Whether it is known how Wannier functions move."""
+    return isinstance(crystal, Cycle) and crystal.motion is not None
+
+
+def reference_of(crystal: TightBinding | Cycle) -> Float:
+    """Places of the orbitals, at the mean over the cycle, (N, d): what the rest of the position matrix counts from."""
+    return crystal.shifts[len(crystal.shifts) // 2].real if isinstance(crystal, Cycle) else crystal.positions
+
+
+def stacked(crystals: Sequence[TightBinding | Cycle]) -> tuple[Integer, dict[str, Complex]]:
+    """Amplitudes of several crystals on the union of their frequencies, (F, D) and (S, F, N, N).
+
+    Of "H", and of the connections along "kx", ..., "theta", if any of the crystals has one.
+    """
     frequencies, inverse = np.unique(
         np.concatenate([crystal.frequencies for crystal in crystals]), axis=0, return_inverse=True
     )
-    inverse = inverse.ravel()
+    ends = np.cumsum([len(crystal.frequencies) for crystal in crystals])[:-1]
+    where = np.split(inverse.ravel(), ends)
     n = crystals[0].size
-    samples = np.zeros((len(crystals), len(frequencies), n, n), dtype=np.complex128)
-    begin = 0
-    for sample, own in zip(samples, amplitudes, strict=True):
-        sample[inverse[begin : begin + len(own)]] = own
-        begin += len(own)
+    samples: dict[str, Complex] = {}
+    for number, crystal in enumerate(crystals):
+        for name, own in _fields(crystal).items():
+            if name not in samples:
+                samples[name] = np.zeros((len(crystals), len(frequencies), n, n), dtype=np.complex128)
+            samples[name][number, where[number]] = own
     return frequencies, samples
+
+
+def _fields(crystal: TightBinding | Cycle) -> dict[str, Complex]:
+    """Amplitudes (F, N, N) of H and of the connections of a crystal, those that there are."""
+    fields = {HAMILTONIAN: crystal.amplitudes}
+    if isinstance(crystal, Cycle | WannierModel):
+        fields |= dict(zip(crystal.lattice.directions, crystal.connections.swapaxes(0, 1), strict=True))
+    if isinstance(crystal, Cycle) and crystal.motion is not None:
+        fields[THETA] = crystal.motion
+    return {name: field for name, field in fields.items() if name == HAMILTONIAN or field.any()}

@@ -14,7 +14,7 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import dagger
 from adiabloch.linalg import rotated as in_basis
-from adiabloch.models.covariant import covariant_series
+from adiabloch.models.covariant import HAMILTONIAN, Slot, covariant_series, places_of
 from adiabloch.models.crystal import Derivative
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
@@ -112,12 +112,20 @@ class WannierModel(TightBinding):
         ----------
         along : sequence of str or tuple of str
             "kx" for D_x H; ("kx", "ky") for D_x D_y H, the order counts; "rx" for the position matrix
-            diag(tau_x) + A_x; ("rx", "ry") for the curvature Omega_xy of the Wannier functions' space.
+            diag(tau_x) + A_x; ("curl", "kx", "ky") for the curvature Omega_xy of the Wannier functions' space.
         """
-        factors: dict[str, Complex] = {
-            name: np.asarray(1j * self.bonds[..., axis]) for axis, name in enumerate(self.directions)
-        }
-        return covariant_series(self.translations, self.amplitudes, self.connections, factors, self.positions, along)
+        series = dict(zip(self.directions, self.connections.swapaxes(0, 1), strict=True))
+        series[HAMILTONIAN] = self.amplitudes
+
+        def plain(slot: Slot) -> Complex | None:
+            matrices = series.get(slot[0])
+            for wave in slot[1:]:
+                if matrices is not None:
+                    matrices = 1j * self.bonds[..., self.directions.index(wave)] * matrices
+            return matrices
+
+        centres = places_of(self.directions, self.positions)
+        return covariant_series(self.translations, plain, centres, self.directions, along)
 
     def displaced(self, pattern: ArrayLike, law: HoppingLaw, *, move_orbitals: bool = False) -> TightBinding:
         """Not for Wannier functions: a law for the hoppings says nothing of the position matrix.

@@ -31,7 +31,7 @@ from adiabloch.geometry.observables import (
 from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import Insulator
 from adiabloch.linalg import dagger
-from adiabloch.models.crystal import Derivative, Operator, positions_of
+from adiabloch.models.crystal import Derivative, Operator, curl, positions_of
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.tight_binding import TightBinding
@@ -155,7 +155,7 @@ def pumped_inplane_magnetization(
             f"({described(pumps)}), and the moment of a net current depends on the origin of the heights",
             chern_numbers=pumps,
         )
-    moving = tuple((position, THETA) for position in positions_of(K)) if cycle.orbitals_move else ()
+    moving = tuple(curl(THETA, k) for k in K) if cycle.orbitals_move else ()
     integrand = _integrand(cycle, occupied, heights, _pumped, ((Z,), K, (THETA, *moving)))
     title, numbers = "pumped in-plane magnetization", described(windings)
     return measured(integrand, effort, title=title, unit="e*omega", coordinates=PLANE, chern_numbers=numbers)
@@ -200,7 +200,7 @@ def layer_magnetoelectric(
     windings = unobstructed(model, (occupied,), "layer magnetoelectric response")
     # what does not commute: the plane with itself, the plane with the heights
     plane: tuple[Derivative, ...] = positions_of(K)
-    curved = (*plane, positions_of(K)) if model.basis_turns else plane if np.ndim(heights) != 1 else ()  # type: ignore[arg-type]
+    curved = (*plane, curl(*K)) if model.basis_turns else plane if np.ndim(heights) != 1 else ()  # type: ignore[arg-type]
     integrand = replace(
         _integrand(model, occupied, heights, _induced, ((Z, *K), (*K, *curved), K)),
         form=_axion,
@@ -251,8 +251,8 @@ def _equilibrium(frame: Eigenframe, occupied: int) -> Float:
 def _pumped(frame: Eigenframe, occupied: int) -> Float:
     z = frame.derivative(Z)
     rows = [observable_shift(frame, occupied, THETA, moment) for moment in inplane_moment(frame, z)]
-    if (*positions_of(K)[:1], THETA) in frame.derivatives:
-        carried = inplane_moment(_at_velocity(frame, [(r, THETA) for r in positions_of(K)]), z)
+    if frame.curvature_of_basis(THETA, K[0]) is not None:
+        carried = inplane_moment(_carried(frame, THETA), z)
         rows = [row + expectation(frame, occupied, moment) for row, moment in zip(rows, carried, strict=True)]
     return np.stack(rows, axis=-1)
 
@@ -265,7 +265,7 @@ def _induced(frame: Eigenframe, occupied: int) -> Float:
     rows = np.array([[observable_shift(frame, occupied, field, moment) for field in fields] for moment in moments])
     if SLOPES[:1] in frame.derivatives:
         for number, field in enumerate(fields):
-            anomalous = inplane_moment(_at_velocity(frame, [positions_of([field, k]) for k in K]), z)
+            anomalous = inplane_moment(_carried(frame, field), z)
             rows[:, number] += [expectation(frame, occupied, moment) for moment in anomalous]
     upright = [occupied_shift(frame, occupied, field, "z") for field in fields]
     return np.stack([*rows.reshape(6, -1), *upright], axis=-1)
@@ -285,23 +285,16 @@ def _with_curvature(frame: Eigenframe) -> Eigenframe:
     if SLOPES[:1] not in frame.derivatives:
         return frame
     z, known = frame.derivative(Z), dict(frame.derivatives)
-    for slope, r in zip(SLOPES, positions_of(K), strict=True):
+    for slope, k, r in zip(SLOPES, K, positions_of(K), strict=True):
         turning = -1j * (frame.derivative(r) @ z)
-        known[r, "rz"] = frame.derivative(slope) + turning + dagger(turning)
+        known[curl(k, "kz")] = frame.derivative(slope) + turning + dagger(turning)
     return replace(frame, derivatives=known)
 
 
-def _at_velocity(frame: Eigenframe, velocities: Sequence[tuple[str, ...]]) -> Eigenframe:
-    """The frame with other velocities in the plane, derivatives that it carries."""
+def _carried(frame: Eigenframe, drive: str) -> Eigenframe:
+    """The frame with the velocities in the plane that a drive gives the basis, Omega_drive,k in place of D_k H."""
+    still = np.zeros_like(frame.states)
     found: dict[tuple[str, ...], Complex] = {
-        (k,): _either_way(frame, pair) for k, pair in zip(K, velocities, strict=True)
+        (k,): still if (own := frame.curvature_of_basis(drive, k)) is None else own for k in K
     }
     return replace(frame, derivatives={**frame.derivatives, **found})
-
-
-def _either_way(frame: Eigenframe, pair: tuple[str, ...]) -> Complex:
-    """What the frame carries under an antisymmetric pair, or its reverse; zero if it carries none."""
-    known = frame.derivatives
-    if pair in known:
-        return known[pair]
-    return -known[pair[::-1]] if pair[::-1] in known else np.zeros_like(frame.states)

@@ -228,7 +228,7 @@ class Request:
     def _integrand(self, place: Place, theta: Float | None, trials: tuple[Trials, ...]) -> Insulator | ThermalBands:
         axes, names = place.axes, tuple(self.operators)
         at_surface = isinstance(self.filling, FermiLevel)
-        along = local_derivatives(self.k, axes, observables=names, level=at_surface)
+        along = local_derivatives(self.k, axes, observables=names, level=at_surface, curved=place.basis_turns)
         terms = tuple(term for term, _ in self.terms.values())
         if isinstance(self.filling, FermiLevel):
             formula = partial(

@@ -25,7 +25,7 @@ from adiabloch.geometry.induced import (
 from adiabloch.geometry.occupied import Group
 from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import BROKEN, Insulator
-from adiabloch.models.crystal import Derivative, positions_of
+from adiabloch.models.crystal import Derivative, curl
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.responses.evaluation import (
     LIMIT,
@@ -268,9 +268,8 @@ def magnetization_map(
 def _factors(cycle: Cycle) -> tuple[tuple[Derivative, ...], ...]:
     """Directions of the three factors of the perturbative part; the frame carries the curvature of the basis too."""
     k = cycle.lattice.directions
-    places = positions_of(k)
-    moving = tuple((place, THETA) for place in places) if cycle.orbitals_move else ()
-    turning = tuple(combinations(places, 2)) if cycle.basis_turns and moving else ()
+    moving = tuple(curl(THETA, a) for a in k) if cycle.orbitals_move else ()
+    turning = tuple(curl(a, b) for a, b in combinations(k, 2)) if cycle.basis_turns and moving else ()
     return ((THETA, *moving), (*k, *turning), k)
 
 
