@@ -115,3 +115,15 @@ def _svd_2x2(m: Complex) -> tuple[Complex, Float, Complex]:
     singular = np.sqrt((left.real**2 + left.imag**2).sum(axis=-2))
     left /= np.maximum(singular, np.finfo(float).tiny)[..., None, :]
     return left, singular, dagger(right)
+
+
+def commutator(A: Complex, B: Complex) -> Complex:
+    """[A, B] of Hermitian matrices."""
+    product = A @ B
+    return np.asarray(product - dagger(product))
+
+
+def anticommutator(A: Complex, B: Complex) -> Complex:
+    """{A, B}/2 of Hermitian matrices."""
+    product = A @ B
+    return np.asarray(0.5 * (product + dagger(product)))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.finite.supercell import Crystals, Mesh, Supercell
+from adiabloch.finite.crystals import Crystals
+from adiabloch.finite.supercell import Mesh, Supercell
 from textures import random_texture
 
 KINDS = [(1, 1, 1), (1, 2, 2), (2, 1, 2), (1, 1, 3)]
@@ -34,8 +35,8 @@ def test_charge_is_conserved_harmonic_by_harmonic(kind):
     supercell, M, points = Supercell(crystals, 9), 4, 48 if d < 3 else 24
     mesh, theta = Mesh(4, 0.25), 2 * np.pi * np.arange(points) / points
     measured = [supercell.measure(phase, mesh, J) for phase in theta]
-    currents = np.array([supercell.currents(m.flows, M) for m in measured])
-    charge = np.array([supercell.density(m.densities, np.eye(J + K)[None] + 0j, M)[0, 0] for m in measured])
+    currents = np.array([supercell.currents(m, M) for m in measured])
+    charge = np.array([supercell.density(m, np.eye(J + K)[None] + 0j, M)[0, 0] for m in measured])
     divergence = 1j * np.arange(-M, M + 1) * (currents @ crystals.lattice.reciprocal[0]) / supercell.length
     turning = 1j * np.fft.fftfreq(points, 1 / points)
     change = np.fft.ifft(turning[:, None] * np.fft.fft(charge, axis=0), axis=0)

@@ -7,8 +7,8 @@ the same for crystals that vary slowly from place to place.
 """
 
 from adiabloch.finite.flake import pumped_magnetization
+from adiabloch.finite.local import local_current, local_values
 from adiabloch.finite.magnetoelectric import magnetoelectric
 from adiabloch.finite.ribbon import ribbon_magnetization
-from adiabloch.finite.supercell import local_current, local_values
 
 __all__ = ["local_current", "local_values", "magnetoelectric", "pumped_magnetization", "ribbon_magnetization"]

@@ -20,7 +20,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.finite.piece import Piece, Pumped, Weights, norm
-from adiabloch.linalg import dagger, eigh_batch
+from adiabloch.linalg import anticommutator, commutator, dagger, eigh_batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +39,10 @@ class WannierPiece(Piece):
             dH, dr, _ = self._operators(float(phase), order=1)
             levels, states = eigh_batch(H[None])
             E, o, c = levels[0], states[0, :, :occupied], states[0, :, occupied:]
-            moved = [dx - 1j * _commutator(A, x) for dx, x in zip(dr, r, strict=True)]
-            turned = dH - 1j * _commutator(A, H)
+            moved = [dx - 1j * commutator(A, x) for dx, x in zip(dr, r, strict=True)]
+            turned = dH - 1j * commutator(A, H)
             change = (dagger(c) @ turned @ o) / (E[:occupied] - E[occupied:, None]) ** 2
-            velocities = [1j * _commutator(H, x) for x in r]
+            velocities = [1j * commutator(H, x) for x in r]
             row, sizes = [], []
             for w in operators:
                 operator, carried = _hermitised(w, r, velocities), _hermitised(w, r, moved)
@@ -62,11 +62,11 @@ class WannierPiece(Piece):
         levels, states = eigh_batch(H[None])
         E, o, c = levels[0], states[0, :, :occupied], states[0, :, occupied:]
         gaps = E[occupied:, None] - E[:occupied]
-        velocities = [1j * _commutator(H, x) for x in r]
+        velocities = [1j * commutator(H, x) for x in r]
         values = np.zeros((len(operators), len(r)))
         for j, x in enumerate(r):
             change = (dagger(c) @ x @ o) / gaps
-            anomalous = [-1j * _commutator(x, y) for y in r]
+            anomalous = [-1j * commutator(x, y) for y in r]
             for i, w in enumerate(operators):
                 between = dagger(o) @ _hermitised(w, r, velocities) @ c
                 values[i, j] = 2.0 * (between * change.T).real.sum() + _expectation(o, _hermitised(w, r, anomalous))
@@ -108,16 +108,9 @@ def _hermitised(w: Weights, r: list[Complex], steps: list[Complex]) -> Complex:
     for place, x in zip(units, r, strict=True):
         for step, s in zip(units, steps, strict=True):
             if weight := float(w(place, step)):
-                product = x @ s
-                total += 0.5 * weight * (product + dagger(product))
+                total += weight * anticommutator(x, s)
     return total
 
 
 def _expectation(states: Complex, operator: Complex) -> float:
     return float((states.conj() * (operator @ states)).real.sum())
-
-
-def _commutator(A: Complex, B: Complex) -> Complex:
-    """[A, B] of Hermitian matrices."""
-    product = A @ B
-    return np.asarray(product - dagger(product))

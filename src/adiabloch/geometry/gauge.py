@@ -84,8 +84,8 @@ def smooth_gauge(
     for number, a in enumerate(directions):
         drift = dagger(tilt(frame, group, a)) @ G[:, c]
         for name in connections_of(a):
-            # along theta only Wannier functions have one
-            if name != "rtheta" or (name,) in frame.derivatives:
+            # other than along k only Wannier functions have one
+            if a.startswith("k") or (name,) in frame.derivatives:
                 drift -= 1j * (frame.derivative(name)[:, o] @ G)
         if len(slopes):
             drift += dagger(frame.states[:, :, o]) @ slopes[number]
@@ -107,7 +107,9 @@ def gauge_directions(directions: tuple[str, ...], *, moving: bool = False, turni
     """
     wanted: list[Derivative] = [*directions, *positions_of(directions)]
     wanted += [curl(a, b) for a, b in combinations(directions, 2) if turning or (moving and "theta" in (a, b))]
-    return [*wanted, "rtheta"] if moving and turning and "theta" in directions else wanted
+    if moving and turning:
+        wanted += [name for a in directions if not a.startswith("k") for name in connections_of(a)]
+    return wanted
 
 
 def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:

@@ -12,7 +12,7 @@ Derivative = str | tuple[str, ...]
 """A direction ("kx", "theta") or several for a higher derivative, ("kx", "theta").
 
 "rx", "ry", "rz" stand for the position of the basis in place of H: the matrix A_W,a = i <W|d_a W> of the basis states,
-which for orbitals at fixed places is diagonal, tau_a, and "rtheta" for the connection i <W|d_theta W> of Wannier
+which for orbitals at fixed places is diagonal, tau_a, and "r_theta" for the connection i <W|d_theta W> of Wannier
 functions that move. ("curl", "kx", "theta") is the curvature of the basis, Omega_ab = D_a A_b - D_b A_a: minus the
 velocity of orbitals that move, and for Wannier functions whatever the space that they span leaves out. Where it does
 not vanish the order of derivatives counts, ("kx", "theta") being D_x D_theta H; ("theta", "curl", "kx", "ky") is the
@@ -33,8 +33,8 @@ def positions_of(directions: Sequence[str]) -> tuple[str, ...]:
 
 
 def connections_of(direction: str) -> tuple[str, ...]:
-    """Names of the connections of the basis along a direction: "rx" along "kx", "rtheta" along "theta"."""
-    return ("rtheta",) if direction == "theta" else positions_of([direction])
+    """Names of the connections of the basis along a direction: "rx" along "kx", "r_theta" along "theta"."""
+    return positions_of([direction]) or (f"r_{direction}",)
 
 
 def directions_of(derivative: Derivative) -> tuple[str, ...]:

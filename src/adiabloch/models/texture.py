@@ -161,7 +161,7 @@ class Place:
     gradients: Mapping[str, Mapping[tuple[str, ...], Complex]]
     """Amplitudes (F, N, N) of H, under (), and of its derivatives along ("x",), ...; zero where they are missing.
 
-    Those of "H", and of the connections of the basis along "kx", ..., "theta" where there are any.
+    Those of "H", and of the connections of the basis along "kx", ..., "theta", "x", ... where there are any.
     """
     tail: float = 0.0
     """That of the cycle: how far the interpolation between its snapshots can be trusted."""
@@ -209,11 +209,10 @@ class Place:
     def _plain(self, slot: Slot) -> Complex | None:
         """Amplitudes of H or of a connection, differentiated."""
         name, *waves = slot
-        if name == HAMILTONIAN or name in self.directions:
-            return self._amplitudes(name, tuple(waves), ())
         # directions that are sums have the connections of their parts
-        rates = self.rates if name == TIME else self._potential(name) if name in AXES else {}
-        return _summed((rate, self._plain((x, *waves))) for x, rate in rates.items())
+        parts = self.rates if name == TIME else self._potential(name) if name in AXES else {}
+        own = self._amplitudes(name, tuple(waves), ())
+        return _summed([(1.0, own), *((rate, self._plain((x, *waves))) for x, rate in parts.items())])
 
     def _amplitudes(self, name: str, directions: tuple[str, ...], known: tuple[str, ...]) -> Complex | None:
         """Amplitudes of a derivative: directions that are sums are taken apart, one after the other."""
