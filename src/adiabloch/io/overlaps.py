@@ -88,7 +88,7 @@ class OverlapFile:
                 self.refuse(f"{_shown(title)}, expected a title in plain letters", line=1)
             expected = "numbers of bands, k points and neighbours, three positive integers"
             self.bands, self.points, self.neighbours = self._integers(3, expected)
-            if not 0 < min(self.bands, self.points, self.neighbours):
+            if min(self.bands, self.points, self.neighbours) < 1:
                 self.refuse(f"{[self.bands, self.points, self.neighbours]}, expected {expected}", line=2)
         except FileFormatError:
             self.close()
@@ -200,7 +200,9 @@ class _Links:
         line = self.file.at - self.file.bands**2
         key = (point, *map(int, row))
         if key in self._known:
-            self.file.refuse(f"a step that was there on line {self._known[key][2]} already, expected another", line=line)
+            self.file.refuse(
+                f"a step that was there on line {self._known[key][2]} already, expected another", line=line
+            )
         x, y = self._left, self._right
         self._known[key] = complex(x.conj() @ matrix @ y), complex(y.conj() @ matrix @ x), line
 
