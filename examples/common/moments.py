@@ -93,7 +93,7 @@ def main(material: Material, description: str, home: Path) -> None:
 
     sums = of_bands(record, cycles, sizes)
 
-    def moments(those: list[ab.Cycle]):
+    def moments(those: list[ab.Cycle], all_bands: list[xarray.Dataset] | None):
         return ab.phonon_moment(
             those,
             list(material.masses.values()),
@@ -101,29 +101,31 @@ def main(material: Material, description: str, home: Path) -> None:
             material.occupied,
             1e-3 if given.fast else 1e-5,
             charges=[material.charges[atom] for atom in material.atoms],
-            all_bands=sums,
+            all_bands=all_bands,
         ).sel(component="z")
 
-    moment = moments(cycles)
+    moment = moments(cycles, sums)
     print(f"magnetic moment of a quantum, {TINY:g} mu_B a cell (mu_N: of the total, in nuclear magnetons)")
     shown = [(name, head) for name, head in zip(SHOWN, HEADS, strict=True) if name in moment]
     print(f"{'u (A)':>8}" + "".join(f"{head:>14}" for _, head in shown))
     for row, u in enumerate(([] if len(sizes) == 1 else [0.0]) + sizes):
         numbers = [float(moment[name][row]) / (1.0 if name == "nuclear_magnetons" else TINY) for name, _ in shown]
         print(f"{f'{u:g}' if u else '-> 0':>8}" + "".join(f"{number:14.4f}" for number in numbers))
+    told = float(moment.total[0]) / TINY
     if sums is not None:
-        few, rest = (
-            float(x) / TINY for x in (moment.perturbative_functions[0], moment.total[0] - moment.perturbative[0])
-        )
+        rest = told - float(moment.perturbative[0]) / TINY
+        told = float(moment.perturbative_functions[0]) / TINY + rest
         print(f"perturbative part of {moment.bands.values[-1]} bands; by their number, and the total with it:")
         for bands, part in zip(
             moment.bands.values[-4:], moment.perturbative_by_bands[0].values[-4:] / TINY, strict=True
         ):
             print(f"{bands:8d}{part:14.4f}{part + rest:14.4f}")
-        print(f"of the Wannier functions alone {few:.4f}, and the total {few + rest:.4f}")
-    still = moments([ab.Cycle(cycle.snapshots, motion=[{}] * len(cycle.snapshots)) for cycle in cycles])
-    told, untold = (float(some.total[0]) / TINY for some in (moment, still))
-    print(f"i<W|d_t W> contributes {told - untold:.4f}: the total is {untold:.4f} if functions only change places")
+        print(f"of the Wannier functions alone {told - rest:.4f}, and the total {told:.4f}")
+    still = moments([ab.Cycle(cycle.snapshots, motion=[{}] * len(cycle.snapshots)) for cycle in cycles], None)
+    untold = float(still.total[0]) / TINY
+    print(
+        f"i<W|d_t W> contributes {told - untold:.4f}: the total of the functions alone is {untold:.4f} if they only change places"
+    )
 
     axes = ab.plot(moment)
     axes.set_title(f"{material.title}: moment of a circular phonon")

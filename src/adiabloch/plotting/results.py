@@ -160,7 +160,7 @@ def _moment(result: xarray.Dataset, ax: Axes) -> Axes:
         places = [place for place, (name, *_) in enumerate(shown) if name in ("perturbative", "total")]
         values = [sizes[place] * 10.0**-power + less for place in places]
         ax.plot(places, values, "D", color=INK, mfc="white", ms=5, label="Wannier functions alone")
-        ax.legend(frameon=False, fontsize=8)
+        ax.legend(frameon=False, fontsize=8, loc="lower right")
     ax.axhline(0.0, color=INK, lw=0.7)
     ax.margins(y=0.15)
     ax.set_ylabel(rf"moment of a quantum ($10^{{{power}}}\,\mu_B$)")
