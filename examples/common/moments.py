@@ -123,9 +123,7 @@ def main(material: Material, description: str, home: Path) -> None:
         print(f"of the Wannier functions alone {told - rest:.4f}, and the total {told:.4f}")
     still = moments([ab.Cycle(cycle.snapshots, motion=[{}] * len(cycle.snapshots)) for cycle in cycles], None)
     untold = float(still.total[0]) / TINY
-    print(
-        f"i<W|d_t W> contributes {told - untold:.4f}: the total of the functions alone is {untold:.4f} if they only change places"
-    )
+    print(f"i<W|d_t W> contributes {told - untold:.4f}: that total is {untold:.4f} if functions only change places")
 
     axes = ab.plot(moment)
     axes.set_title(f"{material.title}: moment of a circular phonon")

@@ -7,8 +7,8 @@ Between an empty state c and an occupied one n,
 .. math:: A^\theta_{cn} = i \langle c | (\partial_\theta P) | n \rangle
           - w' \cdot \Big( \langle c | p | n \rangle - \frac{m}{\hbar^2} v_{cn} \Big) .
 
-With all bands there are the second term is zero. With those that were computed it is what a motion w, common to all
-electrons, would ask of the others (see `adiabloch.models.followed`).
+The second term takes a motion w that is common to all electrons with the velocity of H in place of the momentum, as
+`adiabloch.models.followed` does. In a local potential, with all bands there are, it is zero.
 """
 
 from __future__ import annotations

@@ -69,9 +69,11 @@ def read_bands(
     dimension : int
         2 for a slab in the xy plane.
     common : Cycle, or array_like of shape (N, d), optional
-        A motion that all electrons share, which then asks nothing of the bands that were not computed: the mean
-        displacement of the electrons in each snapshot in Angstrom, or the cycle of the same snapshots in Wannier
-        functions, whose polarization knows it. With all bands there are it changes nothing. By default none.
+        A motion that all electrons share, taken with the velocity of H in place of the momentum (see
+        `adiabloch.models.followed`): the mean displacement of the electrons in each snapshot in Angstrom, or the cycle
+        of the same snapshots in Wannier functions, whose polarization knows it. By default none. In a local potential
+        it changes nothing but for the finite differences; in nonlocal pseudopotentials the two differ, and the change
+        that it makes tells how much that matters.
     tolerance : float
         Accuracy of that displacement, relative to a lattice vector.
 
