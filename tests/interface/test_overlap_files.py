@@ -242,6 +242,12 @@ def test_files_that_do_not_belong_together(turning, copies, tmp_path):
     refused(r"phase0/x.save: k points that are not those of a mesh, expected each of them once")
     write(0, 5, 5, turning.states[0, 5, :, :BANDS])
     read_all(folders, seeds)
+    # what is wrong at the end of a file is found, too
+    mmn = seeds[3].with_suffix(".mmn")
+    text = mmn.read_text()
+    mmn.write_text(text + "0.1 0.2\n")
+    refused(r"phase3/x.mmn, line \d+: '0.1 0.2', expected the end of the file")
+    mmn.write_text(text)
     smaller = write_all_bands(tmp_path / "smaller", turning, BANDS - 1)
     folders[3], seeds[3] = smaller[0][3], smaller[1][3]
     refused(r"phase3/x.mmn, line 2: 4 bands at 16 k points, expected 5 at 16 as in .*phase0/x.mmn")

@@ -160,13 +160,13 @@ def followed(
 
 
 def left_behind(
-    bras: Complex, kets: Complex, momenta: Float, rate: Float, velocities: Complex, mass: float = ELECTRON_MASS
+    left: Complex, right: Complex, momenta: Float, rate: Float, velocities: Complex, mass: float = ELECTRON_MASS
 ) -> Complex:
-    r"""w'.(<bra|p|ket> - (m/hbar^2) v): what of a common motion lies outside of the states that are known; (a, b).
+    r"""w'.(<l|p|r> - (m/hbar^2) v): what of a common motion lies outside of the states that are known; (a, b).
 
     Parameters
     ----------
-    bras, kets : complex array, shape (spinor, M, a) and (spinor, M, b)
+    left, right : complex array, shape (spinor, M, a) and (spinor, M, b)
         States in plane waves.
     momenta : float array, shape (M, d)
         k + G.
@@ -177,7 +177,7 @@ def left_behind(
     mass : float
         As for `riding`.
     """
-    along = dagger(bras) @ ((momenta @ rate)[:, None] * kets)
+    along = dagger(left) @ ((momenta @ rate)[:, None] * right)
     return np.asarray(along.sum(axis=0) - mass * np.tensordot(rate, velocities, axes=1))
 
 
