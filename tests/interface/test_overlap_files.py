@@ -47,7 +47,7 @@ def small(folder):
 
 
 def read_all(folders, seeds):
-    bands = read_bands(folders, seeds, OCCUPIED, dimension=2)
+    bands = read_bands(folders, seeds, OCCUPIED, dimension=2, common=None)
     return ab.perturbative_by_bands(bands, [BANDS])
 
 
@@ -193,13 +193,13 @@ def test_arguments_that_are_refused(whole, tmp_path):
         ((folders, seeds, 3), {"dimension": 1}, r"dimension: 1, expected 2 or 3"),
     ):
         with pytest.raises(InvalidArgumentError, match=message):
-            read_bands(*args, **{"dimension": 2, **options})
+            read_bands(*args, **{"dimension": 2, "common": None, **options})
     with pytest.raises(AdiablochError, match=r"common: expected shape \(8, 2\), got \(8, 3\)"):
         read_bands(folders, seeds, 3, dimension=2, common=np.zeros((8, 3)))
     with pytest.raises(FileFormatError, match=r"none: no such folder, expected PREFIX.save"):
-        read_bands([tmp_path / "none", *folders[1:]], seeds, 3, dimension=2)
+        read_bands([tmp_path / "none", *folders[1:]], seeds, 3, dimension=2, common=None)
     with pytest.raises(FileFormatError, match=r"none.mmn: no such file, expected the overlaps of all bands"):
-        read_bands(folders, [tmp_path / "none", *seeds[1:]], 3, dimension=2)
+        read_bands(folders, [tmp_path / "none", *seeds[1:]], 3, dimension=2, common=None)
 
 
 def test_files_that_do_not_belong_together(turning, copies, tmp_path):
@@ -212,7 +212,9 @@ def test_files_that_do_not_belong_together(turning, copies, tmp_path):
 
     def refused(message, **options):
         with pytest.raises(FileFormatError, match=message):
-            ab.perturbative_by_bands(read_bands(folders, seeds, OCCUPIED, **{"dimension": 2, **options}))
+            ab.perturbative_by_bands(
+                read_bands(folders, seeds, OCCUPIED, **{"dimension": 2, "common": None, **options})
+            )
 
     kept = [turning.states[2, 5, :, :BANDS], turning.energies[1, :, :BANDS] / ab.units.ELECTRON_MASS]
     # overlaps of another run: other phases of the states

@@ -27,7 +27,7 @@ def files(turning, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(files):
-    return ab.perturbative_by_bands(ab.io.read_bands(*files, OCCUPIED, dimension=2))
+    return ab.perturbative_by_bands(ab.io.read_bands(*files, OCCUPIED, dimension=2, common=None))
 
 
 def of_a_cell(result):
@@ -123,7 +123,7 @@ def test_phases_of_states_do_not_matter(turning, found, tmp_path):
     rng = np.random.default_rng(4)
     gauge = np.exp(2j * np.pi * rng.random((PHASES, len(MESH.k), BANDS)))
     turned = write_all_bands(tmp_path, turning, BANDS, gauge=gauge)
-    again = ab.perturbative_by_bands(ab.io.read_bands(*turned, OCCUPIED, dimension=2))
+    again = ab.perturbative_by_bands(ab.io.read_bands(*turned, OCCUPIED, dimension=2, common=None))
     assert again.perturbative.values == pytest.approx(found.perturbative.values, rel=1e-9, abs=1e-12)
 
 
@@ -178,7 +178,7 @@ def test_results_on_disk(found, tmp_path):
 
 @pytest.mark.parametrize("counts", [[3, 48], [8, 49], [8, 8], []])
 def test_numbers_of_bands_that_are_none(files, counts):
-    bands = ab.io.read_bands(*files, OCCUPIED, dimension=2)
+    bands = ab.io.read_bands(*files, OCCUPIED, dimension=2, common=None)
     with pytest.raises(InvalidArgumentError, match=r"counts: .*, expected different numbers of bands from 4 to 48"):
         ab.perturbative_by_bands(bands, counts)
 
@@ -186,7 +186,7 @@ def test_numbers_of_bands_that_are_none(files, counts):
 def test_metals_are_refused(turning, tmp_path):
     still = Turning(SHARES, mesh=MESH)
     still.energies[2, 5, OCCUPIED] = still.energies[2, 5, OCCUPIED - 1]
-    bands = ab.io.read_bands(*write_all_bands(tmp_path, still, 8), OCCUPIED, dimension=2)
+    bands = ab.io.read_bands(*write_all_bands(tmp_path, still, 8), OCCUPIED, dimension=2, common=None)
     with pytest.raises(
         GapClosedError, match=r"3 occupied bands closes: .* at k point 6, \(0.25, 0.25, 0.0\)"
     ) as caught:
@@ -197,7 +197,7 @@ def test_metals_are_refused(turning, tmp_path):
 def test_snapshots_out_of_order_are_refused(files):
     order = [0, 3, 6, 1, 4, 7, 2, 5]
     shuffled = [[some[at] for at in order] for some in files]
-    bands = ab.io.read_bands(*shuffled, OCCUPIED, dimension=2)
+    bands = ab.io.read_bands(*shuffled, OCCUPIED, dimension=2, common=None)
     with pytest.raises(CoarseCycleError, match=r"not smooth along the cycle: their last harmonics reach"):
         ab.perturbative_by_bands(bands)
 
@@ -205,7 +205,7 @@ def test_snapshots_out_of_order_are_refused(files):
 def test_crystals_at_rest(turning, tmp_path):
     """Nothing changes, and nothing comes of it; what rounding leaves does not count as rough."""
     still = Turning(SHARES, radius=0.0, mesh=MESH)
-    bands = ab.io.read_bands(*write_all_bands(tmp_path, still, 8), OCCUPIED, dimension=2)
+    bands = ab.io.read_bands(*write_all_bands(tmp_path, still, 8), OCCUPIED, dimension=2, common=None)
     assert np.abs(ab.perturbative_by_bands(bands).perturbative.values).max() < 1e-12
 
 

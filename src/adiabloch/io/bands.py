@@ -50,8 +50,8 @@ def read_bands(
     seeds: Sequence[PathLike],
     occupied: int,
     *,
+    common: Cycle | ArrayLike | None,
     dimension: int = 3,
-    common: Cycle | ArrayLike | None = None,
     tolerance: float = 1e-4,
 ) -> Bands:
     """All bands of the snapshots of a cycle, for `adiabloch.perturbative_by_bands`.
@@ -66,14 +66,15 @@ def read_bands(
         If some are excluded from the Wannier functions, that is another seed than theirs.
     occupied : int
         Number of occupied bands.
-    dimension : int
-        2 for a slab in the xy plane.
-    common : Cycle, or array_like of shape (N, d), optional
+    common : Cycle, or array_like of shape (N, d), or None
         A motion that all electrons share, taken with the velocity of H in place of the momentum (see
         `adiabloch.models.followed`): the mean displacement of the electrons in each snapshot in Angstrom, or the cycle
-        of the same snapshots in Wannier functions, whose polarization knows it. By default none. In a local potential
-        it changes nothing but for the finite differences; in nonlocal pseudopotentials the two differ, and the change
-        that it makes tells how much that matters.
+        of the same snapshots in Wannier functions, whose polarization knows it; or none. In a local potential it
+        changes nothing but for the finite differences. In nonlocal pseudopotentials it moves something from this part
+        to the Chern-Simons part or back, so it must be the one that the motion of the functions was found with:
+        `read_motion` takes out what the polarization of their cycle knows, and so that cycle stands here.
+    dimension : int
+        2 for a slab in the xy plane.
     tolerance : float
         Accuracy of that displacement, relative to a lattice vector.
 
