@@ -41,6 +41,8 @@ SMOOTH = 0.1
 """How large the last harmonics of the occupied states may be, relative to the largest one."""
 SAME = 1e-5
 """Between wave vectors, or reciprocal vectors, that are the same; 1/bohr."""
+LEVEL = 1e-6
+"""eV by which degenerate energies may be out of order."""
 LINKED = 1e-4
 """Between an overlap on file and that of the wave functions."""
 
@@ -212,8 +214,9 @@ class _Snapshot:
         with closing(OverlapFile(path)) as file:
             points, bands = file.points, file.bands
         energies = energies_beside(path.with_name(path.name.removesuffix(".gz")), ".mmn", points, bands)
-        if (np.diff(energies, axis=1) < 0).any():
-            point = int(np.argmax((np.diff(energies, axis=1) < 0).any(axis=1)))
+        falls = (np.diff(energies, axis=1) < -LEVEL).any(axis=1)
+        if falls.any():
+            point = int(np.argmax(falls))
             raise FileFormatError(f"{seed}.eig: energies at k point {point + 1} fall, expected them in ascending order")
         return cls(place, path, energies)
 
