@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.io import FortranFile
 
+from adiabloch.units import ELECTRON_MASS
 from plane_waves import VECTORS
 
 BOHR = 0.529177210544
@@ -109,3 +110,23 @@ def write_overlaps(path, M):
             lines.append(" ".join(map(str, [k + 1, there + 1, *cell])))
             lines += [f"{x.real:.12f} {x.imag:.12f}" for x in block.T.ravel()]
     path.write_text("\n".join(lines) + "\n")
+
+
+def write_all_bands(folder, turning, bands, *, gauge=None):
+    """The snapshots of a crystal of wells as files of so many bands, energies in eV; PREFIX.save and SEED of each.
+
+    The gauge, (phases, K, bands) of numbers of modulus 1, multiplies the states.
+    """
+    mesh, saves, seeds = turning.mesh, [], []
+    points = np.column_stack([mesh.k, np.zeros(len(mesh.k))])
+    for phase, (energies, states) in enumerate(zip(turning.energies, turning.states, strict=True)):
+        place = folder / f"phase{phase}"
+        (place / "x.save").mkdir(parents=True)
+        own = states[..., :bands] * (1.0 if gauge is None else gauge[phase][:, None, :])
+        write_energies(place / "x.eig", energies[:, :bands] / ELECTRON_MASS)
+        write_overlaps(place / "x.mmn", overlaps(mesh, own))
+        for number, (point, here) in enumerate(zip(points, own, strict=True)):
+            write_waves(place / "x.save" / f"wfc{number + 1}.dat", number + 1, point, mesh.G, here)
+        saves.append(place / "x.save")
+        seeds.append(place / "x")
+    return saves, seeds

@@ -27,10 +27,6 @@ from pathlib import Path
 import numpy as np
 
 import adiabloch as ab
-from adiabloch.models.motion import rates
-from adiabloch.responses.evaluation import Effort
-from adiabloch.responses.polarization import dipoles
-from all_bands import perturbative
 
 RYDBERG_PER_BOHR = 25.711043
 """In eV per Angstrom."""
@@ -91,8 +87,8 @@ class Material:
 
     The vectors of `lattice` (rows), the places of the `atoms`, both Cartesian in Angstrom, and the `masses` in dalton:
     one atom of each element, those that turn being the first two. `settings` goes into &system of pw.x.
-    `density_mesh` and `mesh` are the points of the density and of the Wannier functions; on the latter there are `bands`,
-    all up to `frozen` (eV, in the gap) are kept as they are, and `functions` Wannier functions come from the
+    `density_mesh` and `mesh` are the points of the density and of the Wannier functions; on the latter there are
+    `bands`, all up to `frozen` (eV, in the gap) are kept as they are, and `functions` Wannier functions come from the
     `projections`.
     """
 
@@ -359,21 +355,26 @@ def known(file: Path, displacements: Mapping[str, np.ndarray], mesh: int) -> dic
 
 
 def collect(material: Material, folders: Sequence[Path], target: Path) -> dict[int, float]:
-    """From the files of a circle of snapshots to a cycle; returns what all bands give (see `all_bands`)."""
+    """From the files of a circle of snapshots to a cycle.
+
+    Returns what all bands give by their number, the perturbative part about z in e omega Angstrom^2 a cell.
+    """
     seed = material.seed
+    waves = [folder / "out" / f"{seed}.save" for folder in folders]
     checkpoints = [folder / f"{seed}.chk" for folder in folders]
     snapshots = ab.io.read_snapshots(checkpoints, dimension=material.dimension, spin=material.spinors)
-    motion = ab.io.read_motion(
-        [folder / "out" / f"{seed}.save" for folder in folders],
-        checkpoints,
-        snapshots,
-        material.occupied,
-    )
+    motion = ab.io.read_motion(waves, checkpoints, snapshots, material.occupied)
     cycle = ab.Cycle(snapshots, motion=motion)
-    electrons = dipoles(cycle, material.occupied, Effort(1e-4)) / material.occupied
-    of_bands = perturbative(folders, seed, material.occupied, rates(electrons))
+    bands = ab.io.read_bands(
+        waves,
+        [folder / material.all_bands for folder in folders],
+        material.occupied,
+        dimension=material.dimension,
+        common=cycle,
+    )
+    part = ab.perturbative_by_bands(bands).perturbative.sel(component="z") * cycle.lattice.measure
     ab.io.save_cycle(cycle, target, resolution=10.0**-material.digits)
-    return of_bands
+    return {int(count): float(value) for count, value in zip(part.bands.values, part.values, strict=True)}
 
 
 def main(material: Material, description: str, home: Path) -> None:

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import xarray
 
 import adiabloch as ab
 from frozen_phonon import Material
@@ -50,19 +51,20 @@ def circular_amplitude(material: Material, quantum: float) -> float:
     return float(np.sqrt(ab.units.HBAR_SQUARED_PER_DALTON * (one + other) / (one * other * quantum)))
 
 
-def of_bands(material: Material, record: dict, moment, sizes: list[float]) -> dict[int, tuple[float, float]]:
-    """Perturbative part and total with bands of the calculation, not only what the functions span, by their number."""
+def of_bands(record: dict, cycles: list[ab.Cycle], sizes: list[float]) -> list[xarray.Dataset] | None:
+    """The perturbative part of all bands for each cycle, as `ab.perturbative_by_bands` gave it; None if it did not."""
     known = [record.get(f"u{u:g}", {}).get("perturbative") for u in sizes]
     if not all(known):
-        return {}
-    one, other = list(material.masses.values())[:2]
-    unit = -2 * ab.units.ELECTRON_MASS * ab.units.HBAR_SQUARED_PER_DALTON * (one + other) / (one * other)
-    rest = float(moment.total[0] - moment.perturbative[0])
-    found = {}
-    for bands in [n for n in known[0] if n in known[-1]][-4:]:
-        parts = [moment.attrs["degeneracy"] * unit * some[bands] / u**2 for some, u in zip(known, sizes, strict=True)]
-        limit = to_zero(parts, sizes)
-        found[int(bands)] = limit, limit + rest
+        return None
+    found = []
+    for cycle, by_bands in zip(cycles, known, strict=True):
+        names = ["x", "y", "z"] if cycle.lattice.dimension == 3 else ["z"]
+        # a number is the component z; the axis of the motion forbids the others
+        values = np.array([(np.eye(3)[2] * part)[-len(names) :] for part in by_bands.values()])
+        unit = {"units": "e*omega" if len(names) == 1 else "e*omega/length"}
+        part = xarray.DataArray(values / cycle.lattice.measure, dims=("bands", "component"), attrs=unit)
+        coordinates = {"bands": [int(bands) for bands in by_bands], "component": names}
+        found.append(xarray.Dataset({"perturbative": part}, coordinates))
     return found
 
 
@@ -89,7 +91,9 @@ def main(material: Material, description: str, home: Path) -> None:
     one = circular_amplitude(material, quantum)
     print(f"{material.title}: hbar omega = {1e3 * quantum:.1f} meV; a quantum turns with u = {one:.4f} A")
 
-    def moments(those: list[ab.Cycle]):
+    sums = of_bands(record, cycles, sizes)
+
+    def moments(those: list[ab.Cycle], all_bands: list[xarray.Dataset] | None):
         return ab.phonon_moment(
             those,
             list(material.masses.values()),
@@ -97,29 +101,31 @@ def main(material: Material, description: str, home: Path) -> None:
             material.occupied,
             1e-3 if given.fast else 1e-5,
             charges=[material.charges[atom] for atom in material.atoms],
+            all_bands=all_bands,
         ).sel(component="z")
 
-    moment = moments(cycles)
+    moment = moments(cycles, sums)
     print(f"magnetic moment of a quantum, {TINY:g} mu_B a cell (mu_N: of the total, in nuclear magnetons)")
     shown = [(name, head) for name, head in zip(SHOWN, HEADS, strict=True) if name in moment]
     print(f"{'u (A)':>8}" + "".join(f"{head:>14}" for _, head in shown))
     for row, u in enumerate(([] if len(sizes) == 1 else [0.0]) + sizes):
         numbers = [float(moment[name][row]) / (1.0 if name == "nuclear_magnetons" else TINY) for name, _ in shown]
         print(f"{f'{u:g}' if u else '-> 0':>8}" + "".join(f"{number:14.4f}" for number in numbers))
-    better = of_bands(material, record, moment, sizes)
-    for bands, (part, total) in better.items():
-        print(f"with {bands} bands in place of the functions: perturbative {part / TINY:.4f}, total {total / TINY:.4f}")
-    still = moments([ab.Cycle(cycle.snapshots, motion=[{}] * len(cycle.snapshots)) for cycle in cycles])
-    told, untold = (float(some.total[0]) / TINY for some in (moment, still))
-    print(f"i<W|d_t W> contributes {told - untold:.4f}: the total is {untold:.4f} if functions only change places")
+    told = float(moment.total[0]) / TINY
+    if sums is not None:
+        rest = told - float(moment.perturbative[0]) / TINY
+        told = float(moment.perturbative_functions[0]) / TINY + rest
+        print(f"perturbative part of {moment.bands.values[-1]} bands; by their number, and the total with it:")
+        for bands, part in zip(
+            moment.bands.values[-4:], moment.perturbative_by_bands[0].values[-4:] / TINY, strict=True
+        ):
+            print(f"{bands:8d}{part:14.4f}{part + rest:14.4f}")
+        print(f"of the Wannier functions alone {told - rest:.4f}, and the total {told:.4f}")
+    still = moments([ab.Cycle(cycle.snapshots, motion=[{}] * len(cycle.snapshots)) for cycle in cycles], None)
+    untold = float(still.total[0]) / TINY
+    print(f"i<W|d_t W> contributes {told - untold:.4f}: that total is {untold:.4f} if functions only change places")
 
     axes = ab.plot(moment)
     axes.set_title(f"{material.title}: moment of a circular phonon")
-    if better:
-        bands, values = max(better.items())
-        at = [label.get_text() for label in axes.get_xticklabels()].index("total")
-        scale = axes.patches[0].get_height() / float(moment.perturbative[0])
-        axes.plot([0, at], np.array(values) * scale, "D", color="black", mfc="white", label=f"with all {bands} bands")
-        axes.legend(frameon=False, loc="lower right", prop={"family": "STIXGeneral", "size": 9})
     given.output.mkdir(parents=True, exist_ok=True)
     axes.figure.savefig(given.output / "phonon_moment.png", dpi=200)

@@ -16,6 +16,7 @@ from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, Texture, TightBinding
 from adiabloch.plotting import animate, plot
+from adiabloch.responses.all_bands import perturbative_by_bands
 from adiabloch.responses.equilibrium import (
     anomalous_hall,
     anomalous_nernst,
@@ -85,6 +86,7 @@ __all__ = [
     "observable_density",
     "observable_response",
     "orbital_magnetization",
+    "perturbative_by_bands",
     "phonon_moment",
     "plot",
     "polarization",

@@ -1,47 +1,244 @@
-"""The sum over all bands of examples/common, on a crystal whose perturbative part is known exactly."""
-
-import sys
-from pathlib import Path
+"""The sum over all bands of a calculation, on a crystal whose perturbative part is known exactly."""
 
 import numpy as np
 import pytest
 
-from plane_wave_files import adjoint, overlaps, write_checkpoint, write_energies, write_overlaps, write_waves
-from plane_waves import OCCUPIED, PHASES, Mesh, Turning
+import adiabloch as ab
+from adiabloch.errors import CoarseCycleError, GapClosedError, InvalidArgumentError
+from adiabloch.geometry.snapshots import frame_of_snapshots
+from adiabloch.units import ELECTRON_MASS
+from plane_wave_files import adjoint, neighbours, overlaps, write_all_bands
+from plane_waves import AREA, OCCUPIED, PHASES, RECIPROCAL, Mesh, Turning, along_cycle
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "common"))
-
-from all_bands import differentiation, perturbative
-
-
-def test_differentiation_along_a_turn():
-    theta = 2 * np.pi * np.arange(8) / 8
-    samples = np.cos(3 * theta + 0.4)
-    assert differentiation(8) @ samples == pytest.approx(-3 * np.sin(3 * theta + 0.4), abs=1e-12)
+BANDS = 48
+MESH = Mesh(4, 9)
+SHARES = (0.5, -0.5)
 
 
-def test_all_bands_know_the_perturbative_part(tmp_path):
+@pytest.fixture(scope="module")
+def turning():
+    return Turning(SHARES, mesh=MESH)
+
+
+@pytest.fixture(scope="module")
+def files(turning, tmp_path_factory):
+    return write_all_bands(tmp_path_factory.mktemp("bands"), turning, BANDS)
+
+
+@pytest.fixture(scope="module")
+def found(files):
+    return ab.perturbative_by_bands(ab.io.read_bands(*files, OCCUPIED, dimension=2, common=None))
+
+
+def of_a_cell(result):
+    """By number of bands, e omega a cell."""
+    values = result.perturbative.sel(component="z").values * AREA
+    return dict(zip(result.bands.values.tolist(), values.tolist(), strict=True))
+
+
+def common_motion(turning):
+    """Of the deep well, where most electrons are."""
+    return turning.displacements[:, 1]
+
+
+def explicit_sum(A, E, v):
+    """Perturbative part at one point from A^theta_cn, written out."""
+    o, c = slice(0, OCCUPIED), slice(OCCUPIED, None)
+    gaps = E[o][None, :] - E[c][:, None]
+    x, y = (1j * of_axis[c, o] / gaps for of_axis in v)
+    cross = v[0][c, c] @ y - v[1][c, c] @ x + y @ v[0][o, o] - x @ v[1][o, o]
+    return float((A[c].conj() * cross / gaps).real.sum())
+
+
+def by_hand(turning, count, common):
+    """The same sum from what the files were made of; hbar = m = 1."""
+    mesh, total = turning.mesh, 0.0
+    states, energies = turning.states[..., :BANDS], turning.energies[..., :BANDS]
+    filled = turning.states[..., :OCCUPIED]
+    changes = along_cycle(filled @ adjoint(filled))
+    rates = along_cycle(common[..., None])[..., 0].real
+    for phase, (C, E) in enumerate(zip(states, energies, strict=True)):
+        M = overlaps(mesh, C)
+        for k, rows in enumerate(neighbours(mesh.points)):
+            v = np.zeros((2, BANDS, BANDS), complex)
+            for (there, a, b, c), own in zip(rows, M[k], strict=True):
+                if c == 0:
+                    step = (mesh.k[there] + [a, b] - mesh.k[k]) @ RECIPROCAL
+                    # six steps of one length: w = 1/(3 b^2)
+                    v += np.multiply.outer(step, own @ np.diag(E[there]) @ own.conj().T) / (3 * step @ step)
+            A = 1j * C[k].conj().T @ changes[phase, k] @ C[k][:, :OCCUPIED]
+            for axis in (0, 1):
+                p = C[k].conj().T @ (mesh.q[k][:, axis, None] * C[k][:, :OCCUPIED])
+                A = A - rates[phase, axis] * (p - v[axis][:, :OCCUPIED])
+            total += explicit_sum(A[:count], E[k, :count], v[:, :count, :count])
+    return total / (len(mesh.k) * PHASES)
+
+
+def test_all_bands_know_the_perturbative_part(turning, found):
     """More and more bands, from files: to the exact number, which few of them miss by half."""
-    turning = Turning((0.5, -0.5), mesh=Mesh(4, 9))
-    mesh, bands = turning.mesh, 48
-    points = np.column_stack([mesh.k, np.zeros(len(mesh.k))])
-    folders = []
-    for phase in range(PHASES):
-        folder = tmp_path / f"phase{phase}"
-        (folder / "out" / "x.save").mkdir(parents=True)
-        states = turning.states[phase][..., :bands]
-        functions = np.tile(np.eye(bands, 4, dtype=complex), (len(points), 1, 1))
-        write_checkpoint(folder / "x.chk", points, functions, np.zeros((4, 2)), ())
-        write_energies(folder / "x.eig", turning.energies[phase][:, :bands])
-        write_overlaps(folder / "x.mmn", overlaps(mesh, states))
-        for number, (point, own) in enumerate(zip(points, states, strict=True)):
-            write_waves(folder / "out" / "x.save" / f"wfc{number + 1}.dat", number + 1, point, mesh.G, own)
-        folders.append(folder)
-    assert np.allclose(adjoint(states) @ states, np.eye(bands))
-    found = perturbative(folders, "x", OCCUPIED, np.zeros((PHASES, 2)))
     exact = turning.perturbative()
-    errors = {count: abs(value / exact - 1) for count, value in found.items()}
+    errors = {count: abs(value / exact - 1) for count, value in of_a_cell(found).items()}
+    assert list(errors) == list(range(4, BANDS + 1, 4))
     assert errors[4] > 0.5
     assert errors[8] > 0.1
-    assert errors[bands] < 2e-3
+    assert errors[BANDS] < 2e-3
     assert max(errors[32], errors[40]) < 2e-3
+
+
+def test_another_code_has_the_same_numbers(turning, files, found):
+    for common in (np.zeros((PHASES, 2)), common_motion(turning)):
+        bands = ab.io.read_bands(*files, OCCUPIED, dimension=2, common=common)
+        some = of_a_cell(ab.perturbative_by_bands(bands, [8, 20, BANDS]))
+        for count, value in some.items():
+            assert value == pytest.approx(by_hand(turning, count, common), rel=1e-8)
+            assert common.any() or value == of_a_cell(found)[count]
+
+
+def test_a_common_motion_changes_nothing(turning, files, found):
+    """The potential is local: between the states that are there, momentum is mass times velocity, up to the mesh."""
+    bands = ab.io.read_bands(*files, OCCUPIED, dimension=2, common=common_motion(turning))
+    with_it, without = of_a_cell(ab.perturbative_by_bands(bands)), of_a_cell(found)
+    assert list(with_it.values()) == pytest.approx(list(without.values()), rel=2e-3)
+    assert with_it[BANDS] == pytest.approx(turning.perturbative(), rel=2e-3)
+    assert with_it[BANDS] != pytest.approx(without[BANDS], rel=5e-4)
+
+
+def test_a_cycle_knows_the_common_motion(turning, files):
+    """From the polarization of its Wannier functions."""
+    cycle = electronic(turning)[0]
+    moved = ab.responses.polarization.dipoles(cycle, OCCUPIED, ab.responses.evaluation.Effort(1e-4)) / OCCUPIED
+    bands = ab.io.read_bands(*files, OCCUPIED, dimension=2, common=cycle)
+    assert bands.rates == pytest.approx(ab.models.motion.rates(moved), abs=1e-12)
+    assert np.abs(bands.rates).max() > 0.01
+    for wrong, message in (
+        (ab.Cycle(cycle.snapshots[::2], motion=[{}] * 4, tolerance=1), "a cycle of 4 snapshots, expected 8"),
+        (ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5), 0.1), "a cycle with lattice vectors"),
+    ):
+        with pytest.raises(InvalidArgumentError, match=message):
+            ab.io.read_bands(*files, OCCUPIED, dimension=2, common=wrong)
+
+
+def test_phases_of_states_do_not_matter(turning, found, tmp_path):
+    """Each state of each snapshot and k point times a phase, in wave functions and overlaps."""
+    rng = np.random.default_rng(4)
+    gauge = np.exp(2j * np.pi * rng.random((PHASES, len(MESH.k), BANDS)))
+    turned = write_all_bands(tmp_path, turning, BANDS, gauge=gauge)
+    again = ab.perturbative_by_bands(ab.io.read_bands(*turned, OCCUPIED, dimension=2, common=None))
+    assert again.perturbative.values == pytest.approx(found.perturbative.values, rel=1e-9, abs=1e-12)
+
+
+def electronic(turning, count=4):
+    """The cycle in Wannier functions, energies in eV, and its motion."""
+    models, waves = turning.wannier(count)
+    scaled = [
+        ab.models.WannierModel(
+            model.lattice,
+            None,
+            {R: h / ELECTRON_MASS for R, h in model.hoppings.items()},
+            dict(model.position_matrix),
+        )
+        for model in models
+    ]
+    return ab.Cycle(scaled, motion=ab.models.followed(scaled, waves), tolerance=1), scaled
+
+
+def test_moment_of_a_phonon_with_all_bands(turning, found):
+    """The part of all bands in place of that of four functions, and all else as it is."""
+    masses = np.array([2.0, 2.0])
+    cycle, _ = electronic(turning)
+    given = (cycle, masses, turning.displacements, OCCUPIED, 1e-4)
+    few = ab.phonon_moment(*given, charges=[1, 5])
+    moment = ab.phonon_moment(*given, charges=[1, 5], all_bands=found)
+    action = masses @ (turning.displacements**2).sum(axis=-1).mean(axis=0)
+    magneton = 2 * ELECTRON_MASS * ab.units.HBAR_SQUARED_PER_DALTON / action
+    exact = -2 * magneton * turning.perturbative()
+    assert float(moment.perturbative[0, 0]) == pytest.approx(exact, rel=2e-3)
+    assert abs(float(few.perturbative[0, 0]) / exact - 1) > 0.1
+    assert moment.perturbative_functions.values == pytest.approx(few.perturbative.values, rel=1e-12)
+    for name in ("chern_simons", "ions", "born", "angular_momentum"):
+        assert moment[name].values == pytest.approx(few[name].values, rel=1e-9)
+    parts = sum(moment[name] for name in ("perturbative", "chern_simons", "ions"))
+    assert moment.total.values == pytest.approx(parts.values)
+    # 36 of 48 bands and more
+    by_bands = moment.perturbative_by_bands.sel(component="z")[0]
+    assert by_bands.values == pytest.approx(-2 * magneton * np.array([*of_a_cell(found).values()]), rel=1e-9)
+    spread = np.abs(by_bands - by_bands[-1]).sel(bands=[36, 40, 44]).max()
+    assert float(moment.error[0, 0]) == pytest.approx(float(np.hypot(spread, few.error[0, 0])))
+    assert abs(float(moment.perturbative[0, 0]) - exact) < float(moment.error[0, 0])
+
+
+def test_results_on_disk(found, tmp_path):
+    path = ab.io.save(found, tmp_path / "bands.nc")
+    again = ab.io.load(path)
+    assert again.identical(found)
+    assert found.perturbative.attrs["units"] == "e*omega"
+    assert (found.attrs["occupied"], found.attrs["points"], found.attrs["snapshots"]) == (OCCUPIED, 16, PHASES)
+    assert found.attrs["measure"] == pytest.approx(AREA)
+
+
+@pytest.mark.parametrize("counts", [[3, 48], [8, 49], [8, 8], []])
+def test_numbers_of_bands_that_are_none(files, counts):
+    bands = ab.io.read_bands(*files, OCCUPIED, dimension=2, common=None)
+    with pytest.raises(InvalidArgumentError, match=r"counts: .*, expected different numbers of bands from 4 to 48"):
+        ab.perturbative_by_bands(bands, counts)
+
+
+def test_metals_are_refused(turning, tmp_path):
+    still = Turning(SHARES, mesh=MESH)
+    still.energies[2, 5, OCCUPIED] = still.energies[2, 5, OCCUPIED - 1]
+    bands = ab.io.read_bands(*write_all_bands(tmp_path, still, 8), OCCUPIED, dimension=2, common=None)
+    with pytest.raises(
+        GapClosedError, match=r"3 occupied bands closes: .* at k point 6, \(0.25, 0.25, 0.0\)"
+    ) as caught:
+        ab.perturbative_by_bands(bands)
+    assert caught.value.theta == pytest.approx(np.pi / 2)
+
+
+def test_snapshots_out_of_order_are_refused(files):
+    order = [0, 3, 6, 1, 4, 7, 2, 5]
+    shuffled = [[some[at] for at in order] for some in files]
+    bands = ab.io.read_bands(*shuffled, OCCUPIED, dimension=2, common=None)
+    with pytest.raises(CoarseCycleError, match=r"not smooth along the cycle: their last harmonics reach"):
+        ab.perturbative_by_bands(bands)
+
+
+def test_crystals_at_rest(turning, tmp_path):
+    """Nothing changes, and nothing comes of it; what rounding leaves does not count as rough."""
+    still = Turning(SHARES, radius=0.0, mesh=MESH)
+    bands = ab.io.read_bands(*write_all_bands(tmp_path, still, 8), OCCUPIED, dimension=2, common=None)
+    assert np.abs(ab.perturbative_by_bands(bands).perturbative.values).max() < 1e-12
+
+
+def test_three_dimensions():
+    """Bands of a 3D crystal in a finite basis, all of them: the library's own derivatives of the same H, rotated."""
+    rng = np.random.default_rng(7)
+    size, occupied = 6, 2
+
+    def random_hermitian(scale):
+        X = rng.normal(size=(size, size)) + 1j * rng.normal(size=(size, size))
+        return scale * (X + X.conj().T)
+
+    still, turns = np.diag(np.arange(size) * 3.0) + random_hermitian(0.3), [random_hermitian(0.05) for _ in range(2)]
+    velocities = [random_hermitian(0.5) for _ in range(3)]
+    theta = 2 * np.pi * np.arange(32) / 32
+    H = np.array([still + np.cos(x) * turns[0] + np.sin(x) * turns[1] for x in theta])
+    change = np.array([np.cos(x) * turns[1] - np.sin(x) * turns[0] for x in theta])
+    names = ("kx", "ky", "kz", "theta")
+    matrices = np.stack([H, *(np.broadcast_to(v, H.shape) for v in velocities), change], axis=1)
+    exact = ab.geometry.frame.frame_of(matrices, names)
+    phases = np.exp(2j * np.pi * rng.random((32, 1, size)))
+    frame, powers = frame_of_snapshots(
+        exact.energies,
+        {name: exact.rotated(phases * np.eye(size)).derivative(name) for name in names[:3]},
+        (exact.states * phases)[:, None],
+        np.zeros((size, 3)),
+        occupied,
+        np.zeros((32, 3)),
+    )
+    for component in "xyz":
+        shift = ab.geometry.occupied_shift(frame, occupied, "theta", component)
+        expected = ab.geometry.occupied_shift(exact, occupied, "theta", component)
+        assert shift == pytest.approx(expected, rel=1e-7, abs=1e-12)
+    filled = exact.states[..., :occupied]
+    harmonics = np.fft.fft(filled @ adjoint(filled), axis=0) / 32
+    assert powers == pytest.approx((np.abs(harmonics) ** 2).sum(axis=(1, 2)), abs=1e-13)

@@ -1,6 +1,7 @@
 """The worked case with spin-orbit coupling, examples/alsb: its files are sound and have the symmetry of the crystal."""
 
 import json
+import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.models.crystal import curl
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "common"))
+
+from moments import of_bands
 
 WANNIER = Path(__file__).parents[2] / "examples" / "alsb" / "wannier"
 RECORD = json.loads((WANNIER / "record.json").read_text())
@@ -77,6 +82,16 @@ def test_born_charges(cycle):
     along_x, along_y = (total[0] - total[2]) / (2 * U), (total[1] - (total[0] + total[2]) / 2) / U
     assert along_x == pytest.approx([1.774, 0, 0], abs=0.005)
     assert along_y == pytest.approx([0, 1.774, 0], abs=0.005)
+
+
+def test_all_bands_of_the_record(cycle):
+    """Numbers a cell about z, as the program writes them, become what a volume has in three directions."""
+    (found,) = of_bands({f"u{U:g}": {"perturbative": {"28": 1.5, "80": 3.0}}}, [cycle], [U])
+    assert found.perturbative.dims == ("bands", "component")
+    assert found.bands.values.tolist() == [28, 80]
+    assert found.perturbative.attrs["units"] == "e*omega/length"
+    assert found.perturbative.sel(component="z").values * cycle.lattice.measure == pytest.approx([1.5, 3.0])
+    assert not found.perturbative.sel(component=["x", "y"]).values.any()
 
 
 def test_what_symmetry_forbids(cycle, mesh):

@@ -3,6 +3,7 @@
 import matplotlib.pyplot
 import numpy as np
 import pytest
+import xarray
 
 import adiabloch as ab
 from adiabloch.errors import InvalidArgumentError
@@ -192,6 +193,11 @@ def test_wannier_functions_whose_motion_is_not_known():
     assert np.isnan(values(moment))
     assert "chern_simons" not in moment
     assert "how its Wannier functions move" in moment.attrs["note"]
+    given = by_bands([1e-4, 2e-4], (30, 40))
+    some = ab.phonon_moment(ab.Cycle(models), MASSES, moving, 1, charges=[0, 2], all_bands=given)
+    assert np.isnan(values(some))
+    assert np.isfinite(values(some, "perturbative"))
+    assert "no Chern-Simons part and no total" in some.attrs["note"]
     told = ab.phonon_moment(ab.Cycle(models, motion=[{}] * 8), MASSES, moving, 1, charges=[0, 2])
     assert values(told) == pytest.approx(values(ab.phonon_moment(cycle, MASSES, moving, 1, charges=[0, 2])), rel=1e-6)
 
@@ -227,6 +233,113 @@ def test_shapes_that_do_not_fit_are_refused():
         ab.phonon_moment([cycle, cycle], MASSES, [moving, moving], 1, degeneracy=2)
     with pytest.raises(ab.AdiablochError, match=r"charges: expected shape \(2\)"):
         ab.phonon_moment(cycle, MASSES, moving, 1, charges=[2])
+
+
+def by_bands(parts, counts=(4, 20, 31, 40), names=("z",), units="e*omega", **facts):
+    """What all bands might give, (bands, component)."""
+    values = np.reshape(parts, (len(counts), len(names)))
+    coordinates = {"bands": list(counts), "component": list(names)}
+    part = xarray.DataArray(values, dims=("bands", "component"), attrs={"units": units})
+    return xarray.Dataset({"perturbative": part}, coordinates, facts)
+
+
+def test_all_bands_in_place_of_the_functions():
+    """The perturbative part is given, the rest is as it was; bands from three quarters on tell the error."""
+    moving = pattern(0.03)
+    cycle = ionic(moving)
+    alone = ab.phonon_moment(cycle, MASSES, moving, 1, charges=[0, 2])
+    per_unit = values(alone, "perturbative") / float(ab.pumped_magnetization(cycle, 1, 1e-4).perturbative[0])
+    parts = np.array([9.0, 5.0, 1.5, 2.0]) * 1e-4
+    given = by_bands(parts, occupied=1, measure=cycle.lattice.measure)
+    for sums in (given, [given], given.isel(bands=[3, 1, 0, 2]).transpose()):
+        moment = ab.phonon_moment(cycle, MASSES, moving, 1, charges=[0, 2], all_bands=sums)
+        assert values(moment, "perturbative") == pytest.approx(2e-4 * per_unit)
+        assert values(moment, "perturbative_functions") == pytest.approx(values(alone, "perturbative"))
+        assert moment.perturbative_by_bands[0, :, 0].values == pytest.approx(parts * per_unit)
+        assert moment.bands.values.tolist() == [4, 20, 31, 40]
+        for part in ("chern_simons", "ions", "born"):
+            assert values(moment, part) == pytest.approx(values(alone, part))
+        changed = values(moment, "perturbative") - values(alone, "perturbative")
+        assert values(moment) == pytest.approx(values(alone) + changed)
+        assert values(moment, "error") == pytest.approx(np.hypot(values(alone, "error"), 0.5e-4 * abs(per_unit)))
+    assert "all bands" in moment.perturbative.attrs["long_name"]
+    assert "functions alone" in moment.perturbative_functions.attrs["long_name"]
+    assert "with all bands of a calculation" in moment.attrs["note"]
+    # the next smaller number, however small it is
+    moment = ab.phonon_moment(cycle, MASSES, moving, 1, charges=[0, 2], all_bands=given.sel(bands=[4, 40]))
+    assert values(moment, "error") == pytest.approx(np.hypot(values(alone, "error"), 7e-4 * abs(per_unit)))
+
+
+def test_all_bands_for_small_amplitudes(tmp_path):
+    """The limit is taken for each number of bands, and then the error of that."""
+    sizes = np.array([0.06, 0.03])
+    patterns = [pattern(u) for u in sizes]
+    cycles = [ionic(p) for p in patterns]
+    alone = ab.phonon_moment(cycles, MASSES, patterns, 1, charges=[0, 2])
+    # quadratic, and something of fourth order
+    parts = [np.array([3.0, 2.2 + 9.0 * u**2, 2.0 + 4.0 * u**2]) * u**2 for u in sizes]
+    sums = [by_bands(part, counts=(4, 30, 40)) for part in parts]
+    moment = ab.phonon_moment(cycles, MASSES, patterns, 1, charges=[0, 2], all_bands=sums)
+    per_unit = [
+        float(moment.perturbative_functions[1 + at, 0] / ab.pumped_magnetization(cycle, 1, 1e-4).perturbative[0])
+        for at, cycle in enumerate(cycles)
+    ]
+    unit = per_unit[0] * sizes[0] ** 2
+    assert per_unit[1] * sizes[1] ** 2 == pytest.approx(unit)
+    assert moment.perturbative_by_bands[0, :, 0].values == pytest.approx(unit * np.array([3.0, 2.2, 2.0]))
+    assert moment.perturbative[:, 0].values == pytest.approx(unit * np.array([2.0, *(2.0 + 4.0 * sizes**2)]))
+    spread = np.abs(unit) * np.array([0.2, *np.abs(0.2 + 5.0 * sizes**2)])
+    assert moment.error[1:, 0].values == pytest.approx(np.hypot(alone.error[1:, 0].values, spread[1:]))
+    # besides, how far the limit is from that without the larger amplitude, and the integrals
+    limit, _, small = moment.total[:, 0].values
+    others = [limit - small, *(alone.error[1:, 0].values * [1 / 3, 4 / 3])]
+    assert float(moment.error[0, 0]) == pytest.approx(np.linalg.norm([spread[0], *others]))
+    assert ab.io.load(ab.io.save(moment, tmp_path / "moment.nc")).identical(moment)
+    for wrong, message in (
+        (sums[0], r"all_bands: 1 results, expected one for each of 2 cycles"),
+        ([sums[0], sums[1].isel(bands=[1, 2])], r"all_bands: \[30, 40\] and \[4, 30, 40\] bands, expected the same"),
+    ):
+        with pytest.raises(InvalidArgumentError, match=message):
+            ab.phonon_moment(cycles, MASSES, patterns, 1, charges=[0, 2], all_bands=wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (3, r"all_bands: expected what perturbative_by_bands gives, .* got int"),
+        ({"bands": 3}, r"expected what perturbative_by_bands gives, .* got dict"),
+        (by_bands([1, 2], (4, 8)).drop_vars("perturbative"), r"expected what perturbative_by_bands gives"),
+        (by_bands([1, 2], (4, 8)).isel(component=0), r"expected what perturbative_by_bands gives"),
+        (by_bands([1, 2], (4, 8), units="mu_B"), r"components \['z'\] in 'mu_B', expected \['z'\] in 'e\*omega'"),
+        (by_bands([1, 2], (4, 8), names=("x",)), r"components \['x'\] in 'e\*omega', expected \['z'\]"),
+        (by_bands([1], (8,)), r"\[8\] bands, expected at least two different numbers above 1"),
+        (by_bands([1, 2], (1, 8)), r"\[1, 8\] bands, expected at least two"),
+        (by_bands([1, 2], (8, 8)), r"\[8, 8\] bands, expected at least two"),
+        (by_bands([1, np.nan], (4, 8)), r"a number that is none or infinite"),
+        (by_bands([1, 2], (4, 8), occupied=2), r"all_bands: occupied 2, expected 1 as for the cycle"),
+        (by_bands([1, 2], (4, 8), measure=7.0), r"all_bands: measure 7, expected 5.41266 as for the cycle"),
+    ],
+)
+def test_sums_over_bands_that_do_not_fit_are_refused(given, message):
+    moving = pattern(0.03)
+    with pytest.raises(InvalidArgumentError, match=message):
+        ab.phonon_moment(ionic(moving), MASSES, moving, 1, charges=[0, 2], all_bands=given)
+
+
+def test_picture_with_all_bands():
+    """Bars for all bands, and marks where the functions alone are."""
+    moving = pattern(0.03)
+    given = by_bands([1e-4, 2e-4], (30, 40))
+    moment = ab.phonon_moment(ionic(moving), MASSES, moving, 1, charges=[0, 2], all_bands=given)
+    axes = ab.plot(moment)
+    power = 10.0 ** float(axes.get_ylabel().split("{")[1].split("}")[0])
+    (marks,) = [line for line in axes.lines if line.get_label() == "Wannier functions alone"]
+    less = values(moment, "perturbative_functions") - values(moment, "perturbative")
+    expected = [values(moment, "perturbative_functions"), values(moment) + less]
+    assert marks.get_ydata() * power == pytest.approx(expected)
+    assert axes.patches[0].get_height() * power == pytest.approx(values(moment, "perturbative"))
+    assert marks.get_xdata().tolist() == [0, 3]
+    matplotlib.pyplot.close(axes.figure)
 
 
 def test_picture():

@@ -31,7 +31,7 @@ class Eigenframe:
     energies: Float
     """(P, N), ascending."""
     states: Complex
-    """(P, N, N), eigenvectors as columns."""
+    """(P, N, N), eigenvectors as columns; of the lowest bands of more (P, M, N)."""
     derivatives: Mapping[tuple[str, ...], Complex]
     """D^a = U^dagger (d_a H) U by direction, each (P, N, N)."""
     touching: Touching = "refused"
@@ -69,6 +69,12 @@ class Eigenframe:
         """
         turned = {key: rotated(D, unitary) for key, D in self.derivatives.items()}
         return replace(self, states=self.states @ unitary, derivatives=turned)
+
+    def lowest(self, count: int) -> Eigenframe:
+        """The frame of so many of the lowest bands, as if there were no others."""
+        kept = slice(count)
+        cut = {key: D[:, kept, kept] for key, D in self.derivatives.items()}
+        return replace(self, energies=self.energies[:, kept], states=self.states[:, :, kept], derivatives=cut)
 
     def gaps(self) -> Float:
         """E_m - E_n, (P, N, N) over n, m; infinity on the diagonal, and between bands that touch if those are joined.

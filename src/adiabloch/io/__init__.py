@@ -1,7 +1,9 @@
 """Files: results and cycles, Wannier functions, structures and phonon modes; models of other programs."""
 
+from adiabloch.io.bands import read_bands
 from adiabloch.io.modes import from_phonopy, read_modes
 from adiabloch.io.netcdf import load, load_cycle, save, save_cycle
+from adiabloch.io.overlaps import read_overlaps
 from adiabloch.io.plane_waves import read_motion, read_plane_waves
 from adiabloch.io.pythtb import from_pythtb
 from adiabloch.io.spins import read_spin
@@ -17,10 +19,12 @@ __all__ = [
     "from_wannierberri",
     "load",
     "load_cycle",
+    "read_bands",
     "read_chk",
     "read_hr",
     "read_modes",
     "read_motion",
+    "read_overlaps",
     "read_plane_waves",
     "read_snapshots",
     "read_spin",

@@ -71,13 +71,7 @@ class Lines:
 
     def numbers(self, words: list[list[str]], rows: range | Integer, expected: str) -> Float:
         """Words of the given lines as numbers, none of them NaN or absurd."""
-        try:
-            numbers = np.array(words, dtype=np.float64)
-        except ValueError:
-            numbers = np.array([[_number(word) for word in row] for row in words])
-        if "_" in "".join("".join(row) for row in words):
-            # Python reads 1_000, nobody writes it
-            numbers[[any("_" in word for word in row) for row in words]] = np.nan
+        numbers = parsed(words)
         # NaN is not smaller than anything
         wrong = ~(np.abs(numbers) < ABSURD).all(axis=1)
         if wrong.any():
@@ -189,6 +183,18 @@ class Lines:
         self.skip_blank()
         if self.at < len(self.lines):
             self.refuse(f"{self.lines[self.at].strip()[:80]!r}, expected the end of the file")
+
+
+def parsed(words: list[list[str]]) -> Float:
+    """Rows of words as numbers, NaN where a word is none."""
+    try:
+        numbers = np.array(words, dtype=np.float64)
+    except ValueError:
+        numbers = np.array([[_number(word) for word in row] for row in words])
+    if "_" in "".join("".join(row) for row in words):
+        # Python reads 1_000, nobody writes it
+        numbers[[any("_" in word for word in row) for row in words]] = np.nan
+    return numbers
 
 
 def _number(word: str) -> float:

@@ -12,16 +12,13 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
-from adiabloch.io.records import Records
+from adiabloch.io.waves import NORM, read_amplitudes, read_head, wave_file
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle, WannierModel, followed
 from adiabloch.models.hoppings import Translation
 from adiabloch.responses.evaluation import Effort
 from adiabloch.responses.polarization import dipoles
 from adiabloch.units import BOHR
-
-NORM = 1e-5
-"""How far the plane waves of Wannier functions may be from orthonormal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,47 +50,29 @@ class PlaneWaves:
 
     def at(self, point: int) -> tuple[Integer, Complex]:
         """Reciprocal vectors G (M, 3) in ascending order, and the functions' amplitudes (spinor, M, n) there."""
-        path = self.folder / f"wfc{point + 1}.dat"
-        if not path.exists() and path.with_suffix(".hdf5").exists():
-            raise FileFormatError(f"{path}: only an .hdf5 file is there, expected Quantum ESPRESSO's own format")
-        with Records(path) as file:
-            wave = _wave_vector(file)
-            _, size, spinors, bands = file.array("i4", 4, "numbers of plane waves, spinors, bands").tolist()
-            if not (0 < size < 10**8 and spinors in (1, 2) and 0 < bands < 10**6):
-                file.refuse(f"{[size, spinors, bands]}, expected numbers of plane waves, spinors, bands")
-            reciprocal = file.array("f8", 9, "the reciprocal vectors").reshape(3, 3)
-            expected = self.points[point] @ reciprocal
-            if np.abs(wave - expected).max() > 1e-5:
+        with wave_file(self.folder, point) as file:
+            head = read_head(file)
+            expected = self.points[point] @ head.reciprocal
+            if np.abs(head.wave - expected).max() > 1e-5:
                 file.refuse(
-                    f"k = {(wave @ np.linalg.inv(reciprocal)).round(6).tolist()} (reduced), expected "
-                    f"{self.points[point].tolist()} as in {self.checkpoint.path}"
+                    f"k = {head.reduced.round(6).tolist()} (reduced), expected {self.points[point].tolist()} as in "
+                    f"{self.checkpoint.path}"
                 )
-            if np.abs(reciprocal @ self.checkpoint.vectors.T / BOHR - 2 * np.pi * np.eye(3)).max() > 1e-4:
+            if np.abs(head.reciprocal @ self.checkpoint.vectors.T / BOHR - 2 * np.pi * np.eye(3)).max() > 1e-4:
                 file.refuse(f"another lattice than in {self.checkpoint.path}, expected the same calculation")
-            G = file.array("i4", 3 * size, "the plane waves").reshape(size, 3)
-            if self.checkpoint.bands[-1] >= bands:
-                file.refuse(f"{bands} bands, expected at least {self.checkpoint.bands[-1] + 1}: {self.checkpoint.path}")
-            rows = np.array([file.array("c16", spinors * size, "amplitudes of a band") for _ in range(bands)])
-        states = rows[self.checkpoint.bands].T.reshape(spinors, size, -1) @ self.checkpoint.states[point]
-        flat = states.reshape(spinors * size, -1)
+            if self.checkpoint.bands[-1] >= head.bands:
+                expected_bands = self.checkpoint.bands[-1] + 1
+                file.refuse(f"{head.bands} bands, expected at least {expected_bands}: {self.checkpoint.path}")
+            G, amplitudes = read_amplitudes(file, head)
+        states = amplitudes[..., self.checkpoint.bands] @ self.checkpoint.states[point]
+        flat = states.reshape(head.spinors * head.size, -1)
         defect = float(np.abs(dagger(flat) @ flat - np.eye(flat.shape[1])).max())
         if defect > NORM:
             raise FileFormatError(
-                f"{path}: the Wannier functions' plane waves are not orthonormal by {defect:.1e}, expected "
+                f"{file.path}: the Wannier functions' plane waves are not orthonormal by {defect:.1e}, expected "
                 f"norm-conserving pseudopotentials, and the calculation that {self.checkpoint.path} belongs to"
             )
-        order = np.lexsort(G.T[::-1])
-        return G[order].astype(np.int64), states[:, order]
-
-
-def _wave_vector(file: Records) -> Float:
-    """Cartesian, in 1/bohr."""
-    number, *rest = file.structure("<i3diid", "number, wave vector, spin, symmetry and scale of a k point")
-    if rest[4]:
-        file.refuse("half of the plane waves (gamma_only), expected all: give k points as a list")
-    if number < 1 or not np.isfinite(rest[:3]).all():
-        file.refuse(f"{[number, *rest[:3]]}, expected number and wave vector of a k point")
-    return np.array(rest[:3])
+        return G, states
 
 
 def read_plane_waves(folder: str | os.PathLike[str], checkpoint: str | os.PathLike[str]) -> PlaneWaves:

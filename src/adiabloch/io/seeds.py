@@ -12,6 +12,7 @@ from typing import NoReturn
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.errors import FileFormatError
 from adiabloch.io.lines import Lines
 from adiabloch.units import BOHR
 
@@ -36,6 +37,24 @@ def beside(path: PathLike, ending: str, other: str) -> Path | None:
         return None
     found = Path(path).with_name(name.removesuffix(ending) + other)
     return next((file for file in (found, found.with_name(found.name + ".gz")) if file.is_file()), None)
+
+
+def energies_beside(path: PathLike, ending: str, points: int, bands: int) -> Float:
+    """Energies (K, M) in eV from the `SEED.eig` beside a file SEED + ending, point by point."""
+    found = beside(path, ending, ".eig")
+    if found is None:
+        raise FileFormatError(f"{path}: SEED.eig does not lie beside it, expected it")
+    file = Lines(found, comments=0)
+    file.enough(points * bands, f"{bands} energies at each of {points} k points")
+    rows = file.block(points * bands, 3, "band, k point and energy")
+    file.end()
+    wanted = np.array([(m + 1, k + 1) for k in range(points) for m in range(bands)])
+    if (rows[:, :2] != wanted).any():
+        at = int(np.flatnonzero((rows[:, :2] != wanted).any(axis=1))[0])
+        file.refuse(
+            f"band and k point {rows[at, :2].astype(int).tolist()}, expected {wanted[at].tolist()}", line=at + 1
+        )
+    return rows[:, 2].reshape(points, bands)
 
 
 def read_centres(path: PathLike, size: int, owner: Path) -> Float:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -22,7 +21,8 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.lines import Lines
-from adiabloch.io.seeds import beside
+from adiabloch.io.neighbours import matching, shell_weights
+from adiabloch.io.seeds import beside, energies_beside
 from adiabloch.io.spins import spin_of_states
 from adiabloch.linalg import dagger
 from adiabloch.models import WannierModel
@@ -109,7 +109,8 @@ class _Functions:
             raise FileFormatError(f"{path}: lattice vectors out of the first {dimension} axes, expected them within")
         self.dimension, self.vectors = dimension, vectors[:dimension, :dimension]
         self.centres = self.checkpoint.centres[:, :dimension]
-        self.energies = _energies(self.checkpoint)
+        points, bands = self.checkpoint.states.shape[:2]
+        self.energies = energies_beside(self.checkpoint.path, ".chk", points, bands)
         self.steps = _neighbours(self.checkpoint)
 
     def model(self, images: Images, spin: bool) -> WannierModel:
@@ -138,41 +139,23 @@ class _Functions:
 
     def _positions(self, images: Images, points: Float) -> Complex:
         """The position matrix but for the centres, (R, n, n, d)."""
-        overlaps, steps = self.checkpoint.overlaps, self.steps
-        weights = _weights(self.checkpoint.path, steps[0])
+        overlaps, steps = self.checkpoint.overlaps, self.steps[0]
+        weights = shell_weights(self.checkpoint.path, steps)
+        # neighbours come in another order at each k
+        order = matching(self.steps, steps)
         cells = images.translations @ self.vectors
         middles = 0.5 * (self.centres[:, None] + self.centres[None, :] - cells[:, None, None])
         total = np.zeros((len(cells), *overlaps.shape[2:], self.dimension), dtype=np.complex128)
-        for step, weight in zip(steps[0], weights, strict=True):
+        for step, weight, which in zip(steps, weights, order.T, strict=True):
             along = step[: self.dimension]
             if not np.abs(along).max() > 1e-8:
                 continue
-            # neighbours come in another order at each k
-            which = np.argmin(((steps - step) ** 2).sum(axis=2), axis=1)
             blocks = images.by_cell(overlaps[np.arange(len(points)), which], points)
             blocks = blocks * np.exp(1j * middles @ along)
             total += 1j * weight * blocks[..., None] * along
         opposite = {tuple(map(int, R)): number for number, R in enumerate(images.translations)}
         back = [opposite[tuple(map(int, -R))] for R in images.translations]
         return np.asarray(0.5 * (total + total[back].conj().swapaxes(1, 2)))
-
-
-def _energies(checkpoint: Checkpoint) -> Float:
-    """(K, M), eV, of the bands that the functions are made of."""
-    path = beside(checkpoint.path, ".chk", ".eig")
-    if path is None:
-        raise FileFormatError(f"{checkpoint.path}: SEED.eig does not lie beside it, expected it")
-    points, bands = checkpoint.states.shape[:2]
-    file = Lines(path, comments=0)
-    rows = file.block(points * bands, 3, "band, k point and energy")
-    file.end()
-    wanted = np.array([(m + 1, k + 1) for k in range(points) for m in range(bands)])
-    if (rows[:, :2] != wanted).any():
-        at = int(np.flatnonzero((rows[:, :2] != wanted).any(axis=1))[0])
-        file.refuse(
-            f"band and k point {rows[at, :2].astype(int).tolist()}, expected {wanted[at].tolist()}", line=at + 1
-        )
-    return rows[:, 2].reshape(points, bands)
 
 
 def _neighbours(checkpoint: Checkpoint) -> Float:
@@ -195,23 +178,8 @@ def _neighbours(checkpoint: Checkpoint) -> Float:
         file.refuse(f"neighbours of k points that are not those of {checkpoint.path}", line=heads[0] + 2)
     reduced = checkpoint.points[rows[..., 1] - 1] + rows[..., 2:] - checkpoint.points[:, None]
     steps: Float = reduced @ (2 * np.pi * np.linalg.inv(checkpoint.vectors).T)
-    scattered = max(float(np.abs(steps[0] - one).sum(axis=-1).min(axis=-1).max()) for one in steps[:, :, None])
-    if scattered > 1e-4:
+    if (matching(steps, steps[0]) < 0).any():
         file.refuse(
             "steps to neighbours that differ from k point to k point, expected a uniform mesh", line=heads[0] + 2
         )
     return steps
-
-
-def _weights(path: Path, steps: Float) -> Float:
-    """Of the steps, those of one length alike, so that sum w b b = 1."""
-    lengths = np.sqrt((steps**2).sum(axis=1))
-    _, shell = np.unique(np.rint(lengths / lengths.min() * 1e4), return_inverse=True)
-    products = steps[:, :, None] * steps[:, None, :]
-    shells = np.array([products[shell == number].sum(axis=0) for number in range(shell.max() + 1)])
-    upper = np.triu_indices(3)
-    found, *_ = np.linalg.lstsq(shells[:, upper[0], upper[1]].T, np.eye(3)[upper], rcond=1e-8)
-    defect = float(np.abs(np.tensordot(found, shells, axes=1) - np.eye(3)).max())
-    if defect > 1e-4:
-        raise FileFormatError(f"{path}: the steps to neighbours are not complete, off by {defect:.1e}")
-    return np.asarray(found[shell])

@@ -141,15 +141,11 @@ def followed(
         spectrum = np.fft.fft(functions, axis=0) / count
         harmonics += (np.abs(spectrum) ** 2).sum(axis=(1, 2, 3))
         changes = np.fft.ifft(spectrum * (1j * _orders(count))[:, None, None, None], axis=0) * count
-        spinors = functions.shape[1]
-        for number in range(count):
-            left = dagger(functions[number])
-            A = 1j * (left @ changes[number]).sum(axis=0)
-            for axis, rate in enumerate(shared[number]):
-                p = sum(left[s] @ (momenta[:, axis, None] * functions[number, s]) for s in range(spinors))
-                A = A - rate * (p - mass * velocities[number][point, axis])
+        for number, (own, rate) in enumerate(zip(functions, shared, strict=True)):
+            A = 1j * (dagger(own) @ changes[number]).sum(axis=0)
+            A = A - left_behind(own, own, momenta, rate, velocities[number][point], mass)
             moved[number, point] = 0.5 * (A + dagger(A))
-    tail = _tail(harmonics)
+    tail = harmonic_tail(harmonics)
     if tail > tolerance:
         raise CoarseCycleError(
             f"followed: the Wannier functions are not smooth along the cycle: the last harmonics of their plane waves "
@@ -161,6 +157,28 @@ def followed(
     images = Images(snapshots[0].lattice.vectors, first.mesh[:d], centres)
     cells = [tuple(map(int, R)) for R in images.translations]
     return [dict(zip(cells, images.by_cell(matrices, k), strict=True)) for matrices in moved]
+
+
+def left_behind(
+    left: Complex, right: Complex, momenta: Float, rate: Float, velocities: Complex, mass: float = ELECTRON_MASS
+) -> Complex:
+    r"""w'.(<l|p|r> - (m/hbar^2) v): what of a common motion lies outside of the states that are known; (a, b).
+
+    Parameters
+    ----------
+    left, right : complex array, shape (spinor, M, a) and (spinor, M, b)
+        States in plane waves.
+    momenta : float array, shape (M, d)
+        k + G.
+    rate : float array, shape (d,)
+        w', the velocity of the motion.
+    velocities : complex array, shape (d, a, b)
+        Between these states, from their H.
+    mass : float
+        As for `riding`.
+    """
+    along = dagger(left) @ ((momenta @ rate)[:, None] * right)
+    return np.asarray(along.sum(axis=0) - mass * np.tensordot(rate, velocities, axes=1))
 
 
 def _checked_snapshots(snapshots: Sequence[WannierModel]) -> list[WannierModel]:
@@ -200,7 +218,7 @@ def _at(waves: Sequence[Waves], point: int) -> tuple[Integer, Complex]:
     return first, np.array([amplitudes for _, amplitudes in found])
 
 
-def _tail(powers: Float) -> float:
+def harmonic_tail(powers: Float) -> float:
     """Size of the last two harmonics relative to the largest that varies, from the powers of all."""
     top = len(powers) // 2
     varying = np.sqrt([powers[m] + powers[-m] for m in range(1, top + 1)])

@@ -148,12 +148,19 @@ def _moment(result: xarray.Dataset, ax: Axes) -> Axes:
         spread = float(small.error) * 10.0**-power if name == "total" else None
         edge = INK if colour == "none" else colour
         ax.bar(at, size, 0.7, color=colour, edgecolor=edge, lw=0.7, yerr=spread, ecolor=INK)
+        top = size + (spread or 0.0) if size >= 0 else size - (spread or 0.0)
         ax.annotate(
-            f"{size:.2f}", (at, size), (0, 3 if size >= 0 else -3), textcoords="offset points",
+            f"{size:.2f}", (at, top), (0, 3 if size >= 0 else -3), textcoords="offset points",
             ha="center", va="bottom" if size >= 0 else "top", fontsize=8,
         )  # fmt: skip
     ax.set_xticks(range(len(shown)), [label for _, label, _ in shown], fontsize=8)
     ax.tick_params(axis="x", length=0)
+    if "perturbative_functions" in small:
+        less = float(small.perturbative_functions - small.perturbative) * 10.0**-power
+        places = [place for place, (name, *_) in enumerate(shown) if name in ("perturbative", "total")]
+        values = [sizes[place] * 10.0**-power + less for place in places]
+        ax.plot(places, values, "D", color=INK, mfc="white", ms=5, label="Wannier functions alone")
+        ax.legend(frameon=False, fontsize=8, loc="lower right")
     ax.axhline(0.0, color=INK, lw=0.7)
     ax.margins(y=0.15)
     ax.set_ylabel(rf"moment of a quantum ($10^{{{power}}}\,\mu_B$)")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float, checked
+from adiabloch.arrays import Float, Integer, checked
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.bands import components
 from adiabloch.lattice import AXES
@@ -24,8 +24,8 @@ from adiabloch.models.motion import rates
 from adiabloch.responses.evaluation import LIMIT, Effort, checked_cycle, checked_occupied
 from adiabloch.responses.observables import pumped_spin
 from adiabloch.responses.polarization import dipoles
-from adiabloch.responses.pumped_magnetization import WHY, pumped_magnetization
-from adiabloch.responses.results import labelled
+from adiabloch.responses.pumped_magnetization import UNITS, WHY, pumped_magnetization
+from adiabloch.responses.results import Variable, labelled
 from adiabloch.units import ELECTRON_G, ELECTRON_MASS, HBAR_SQUARED_PER_DALTON, nuclear_magnetons
 
 if TYPE_CHECKING:
@@ -39,10 +39,18 @@ PARTS = {
     "ions": "ions as point charges",
 }
 """What adds up to the total, by name."""
+BY_BANDS = ("bands", "component")
 NOT_TOLD = (
     "perturbative part alone: the cycle does not know how its Wannier functions move (motion=), on which this part and "
     "what is missing depend"
 )
+FROM_ALL = (
+    "perturbative part with all bands of a calculation on its own mesh (all_bands=), the other parts of the cycle; the "
+    "functions' own is perturbative_functions"
+)
+CONVERGED = 0.75
+"""Of the bands: what that many give, and more, is near what all give, or tells how far it is."""
+NO_MOTION = "no Chern-Simons part and no total: the cycle does not know how its Wannier functions move (motion=)"
 COMPLETE = "the branch of the Chern-Simons part is the one nearest to no moment"
 BARE = "the charges of the ions were not given; total is that of the electrons"
 
@@ -57,6 +65,7 @@ def phonon_moment(
     charges: ArrayLike | None = None,
     degeneracy: int | None = None,
     born_charges: ArrayLike | None = None,
+    all_bands: xarray.Dataset | Sequence[xarray.Dataset] | None = None,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -91,6 +100,10 @@ def phonon_moment(
     born_charges : array_like, shape (n,) or (n, d, d), optional
         Effective charges by which the atoms' displacements polarize the crystal, row component of the polarization;
         for comparison only. For two atoms they follow from the polarization along the cycle.
+    all_bands : xarray.Dataset, or a sequence of them, optional
+        For each cycle what all bands of the calculation give, by their number: `adiabloch.perturbative_by_bands`. It
+        takes the place of the perturbative part of the cycle, whose Wannier functions span few empty states; at least
+        two numbers of bands, the same ones for all cycles.
     limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
 
@@ -104,10 +117,17 @@ def phonon_moment(
         total. `angular_momentum` of a quantum, in hbar. A positive number turns anticlockwise about the axis: the
         electrons have the charge -1, ions Z.
 
+        With `all_bands`, `perturbative` and `total` are those of all bands, `perturbative_functions` is the part that
+        the cycle has by itself, and `perturbative_by_bands` the same part over `bands`, how many take part. The error
+        is then besides what it is without: how far from the result at most it is with fewer bands, down to three
+        quarters of them, or with the next smaller number that was given. Neither bands beyond those that were computed
+        nor a finer mesh of the calculation are in it.
+
     Raises
     ------
     InvalidArgumentError
-        Shapes that do not fit, charges that are not neutral with the electrons, atoms that do not move.
+        Shapes that do not fit, charges that are not neutral with the electrons, atoms that do not move, bands of
+        another crystal.
     GapClosedError, ObstructedError, BrokenGaugeError, ToleranceNotReachedError
         As in `adiabloch.pumped_magnetization`.
 
@@ -138,10 +158,18 @@ def phonon_moment(
     cores = None if charges is None else checked(charges, "charges", (len(weights),))
     states = _degeneracy(degeneracy, cores, occupied)
     effective = None if born_charges is None else _tensors(born_charges, len(weights), cycles[0].lattice.dimension)
-    rows = [_of_one(phonon, occupied, states, cores, effective, effort) for phonon in phonons]
+    sums = _checked_sums(all_bands, cycles, occupied)
+    rows = [
+        _of_one(phonon, occupied, states, cores, effective, sums[number] if sums else None, effort)
+        for number, phonon in enumerate(phonons)
+    ]
     if len(rows) > 1:
         sizes, rows = [0.0, *sizes], [_small(sizes, rows), *rows]
-    return _labelled(cycles, sizes, rows, occupied, states, effort, bare=cores is None)
+    counts = None
+    if sums:
+        counts = sums[0].bands.values
+        rows = [{**row, "error": np.hypot(row["error"], _spread(row["perturbative_by_bands"], counts))} for row in rows]
+    return _labelled(cycles, sizes, rows, occupied, states, effort, counts, bare=cores is None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +231,13 @@ class _Turning:
 
 
 def _of_one(
-    phonon: _Turning, occupied: int, states: int, charges: Float | None, born: Float | None, effort: Effort
+    phonon: _Turning,
+    occupied: int,
+    states: int,
+    charges: Float | None,
+    born: Float | None,
+    bands: xarray.Dataset | None,
+    effort: Effort,
 ) -> dict[str, Float]:
     """Moments of a quantum, by part and component, from one cycle."""
     cycle, names = phonon.cycle, phonon.names
@@ -211,9 +245,16 @@ def _of_one(
     pumped = pumped_magnetization(cycle, occupied, effort.tolerance, chern_simons=told, **effort.means)
     # electrons have the charge -1
     per_unit = -phonon.magneton * states * cycle.lattice.measure
-    found = {"perturbative": per_unit * pumped.perturbative.values}
+    perturbative, whole = pumped.perturbative.values, pumped.total.values
+    found = {}
+    if bands is not None:
+        found["perturbative_functions"] = per_unit * perturbative
+        found["perturbative_by_bands"] = per_unit * bands.perturbative.values
+        better = bands.perturbative.values[-1]
+        perturbative, whole = better, whole + (better - perturbative)
+    found["perturbative"] = per_unit * perturbative
     if told:
-        found["chern_simons"] = per_unit * _nearest(pumped) - found["perturbative"]
+        found["chern_simons"] = per_unit * _nearest(whole, pumped.quantum.values) - found["perturbative"]
     error = abs(per_unit) * pumped.error.values
     if cycle.observables:
         spin = pumped_spin(cycle, occupied, None, effort.tolerance, **effort.means)
@@ -230,10 +271,15 @@ def _of_one(
     return {**found, "total": np.asarray(total), "error": error, "angular_momentum": phonon.angular_momentum}
 
 
-def _nearest(pumped: xarray.Dataset) -> Float:
+def _nearest(total: Float, quantum: Float) -> Float:
     """The total on the branch nearest to zero."""
-    total, quantum = pumped.total.values, pumped.quantum.values
-    return total - np.rint(total @ np.linalg.inv(quantum)) @ quantum
+    return np.asarray(total - np.rint(total @ np.linalg.inv(quantum)) @ quantum)
+
+
+def _spread(by_bands: Float, counts: Integer) -> Float:
+    """How far from that of all bands (the last row) the part is with fewer, down to three quarters of them."""
+    fewest = min(int(np.searchsorted(counts, CONVERGED * counts[-1])), len(counts) - 2)
+    return np.asarray(np.abs(by_bands[fewest:] - by_bands[-1]).max(axis=0))
 
 
 def _pair(phonon: _Turning, occupied: int, states: int, charges: Float, effort: Effort) -> Float | None:
@@ -292,6 +338,54 @@ def _checked_cycles(cycle: object, displacements: object) -> tuple[list[Cycle], 
     return cycles, patterns
 
 
+def _checked_sums(given: object, cycles: Sequence[Cycle], occupied: int) -> list[xarray.Dataset]:
+    """What all bands give, one for each cycle, by the number of bands; none if it was not given."""
+    if given is None:
+        return []
+    # a Dataset is a mapping, no sequence
+    several = isinstance(given, Sequence)
+    sums = [_checked_sum(one, cycles[0], occupied) for one in (cast("Sequence[object]", given) if several else [given])]
+    if len(sums) != len(cycles):
+        raise InvalidArgumentError(f"all_bands: {len(sums)} results, expected one for each of {len(cycles)} cycles")
+    for one in sums:
+        if not np.array_equal(one.bands.values, sums[0].bands.values):
+            raise InvalidArgumentError(
+                f"all_bands: {one.bands.values.tolist()} and {sums[0].bands.values.tolist()} bands, expected the same "
+                "numbers for all cycles"
+            )
+    return sums
+
+
+def _checked_sum(given: object, cycle: Cycle, occupied: int) -> xarray.Dataset:
+    """One of them, in the order of the numbers of bands and of the components."""
+    import xarray
+
+    names, unit = components(cycle.lattice.dimension), UNITS[cycle.lattice.dimension]
+    if not isinstance(given, xarray.Dataset) or set(getattr(given.get("perturbative"), "dims", ())) != set(BY_BANDS):
+        raise InvalidArgumentError(
+            "all_bands: expected what perturbative_by_bands gives, a Dataset with `perturbative` over bands and "
+            f"component, got {type(given).__name__}"
+        )
+    found = given.transpose(*BY_BANDS, missing_dims="ignore").sortby("bands")
+    counts, there = found.bands.values, {str(name) for name in found.component.values}
+    if there != set(names) or found.perturbative.attrs.get("units") != unit:
+        raise InvalidArgumentError(
+            f"all_bands: components {sorted(there)} in {found.perturbative.attrs.get('units')!r}, expected "
+            f"{list(names)} in {unit!r} as the cycle has"
+        )
+    if len(counts) < 2 or counts[0] <= occupied or (np.diff(counts) < 1).any():
+        raise InvalidArgumentError(
+            f"all_bands: {counts.tolist()} bands, expected at least two different numbers above {occupied}: how far "
+            "they are apart tells the error"
+        )
+    for name, own, close in (("occupied", occupied, 0.0), ("measure", cycle.lattice.measure, 1e-4)):
+        if name in found.attrs and not abs(found.attrs[name] - own) <= close * own:
+            raise InvalidArgumentError(f"all_bands: {name} {found.attrs[name]:g}, expected {own:g} as for the cycle")
+    if not np.isfinite(found.perturbative.values).all():
+        raise InvalidArgumentError("all_bands: a number that is none or infinite, expected finite ones")
+    return found.sel(component=list(names))
+
+
 def _degeneracy(given: int | None, charges: Float | None, occupied: int) -> int:
     """How many electrons a state holds."""
     if given not in (None, 1, 2):
@@ -333,6 +427,7 @@ def _labelled(
     occupied: int,
     states: int,
     effort: Effort,
+    counts: Integer | None,
     *,
     bare: bool,
 ) -> xarray.Dataset:
@@ -345,8 +440,29 @@ def _labelled(
         "error": "error bar",
         "born": "Born charges alone, for comparison",
     }
-    variables = {name: (dims, columns[name], UNIT, title) for name, title in names.items() if name in columns}
-    notes = [COMPLETE if np.isfinite(columns["total"]).all() else NOT_TOLD, *([BARE] if bare else [])]
+    variables: dict[str, Variable] = {
+        name: (dims, columns[name], UNIT, title) for name, title in names.items() if name in columns
+    }
+    complete = bool(np.isfinite(columns["total"]).all())
+    notes = [COMPLETE if complete else NOT_TOLD if counts is None else NO_MOTION, *([BARE] if bare else [])]
+    more = {}
+    if counts is not None:
+        by_bands = columns["perturbative_by_bands"]
+        variables["perturbative"] = (dims, columns["perturbative"], UNIT, f"{PARTS['perturbative']}, all bands")
+        variables["perturbative_functions"] = (
+            dims,
+            columns["perturbative_functions"],
+            UNIT,
+            f"{PARTS['perturbative']}, Wannier functions alone",
+        )
+        variables["perturbative_by_bands"] = (
+            ("amplitude", "bands", "component"),
+            by_bands,
+            UNIT,
+            f"{PARTS['perturbative']}, by how many bands take part",
+        )
+        more["bands"] = ("bands", counts, {"long_name": "bands that take part"})
+        notes.insert(0, FROM_ALL)
     return labelled(
         {
             **variables,
@@ -356,6 +472,7 @@ def _labelled(
         {
             "amplitude": ("amplitude", np.array(sizes), {"units": "angstrom", "long_name": "largest displacement"}),
             "component": list(components(first.lattice.dimension)),
+            **more,
         },
         models=[one.digest for one in cycles],
         cycle_tails=[one.tail for one in cycles],

@@ -1,0 +1,89 @@
+r"""How the bands of a crystal change along a cycle, from their wave functions in snapshots of it.
+
+States of different snapshots know nothing of each other's phases, nor do those that are degenerate. But the projector P
+on the occupied ones is smooth in theta, and is differentiated as the trigonometric polynomial through the snapshots.
+Between an empty state c and an occupied one n,
+
+.. math:: A^\theta_{cn} = i \langle c | (\partial_\theta P) | n \rangle
+          - w' \cdot \Big( \langle c | p | n \rangle - \frac{m}{\hbar^2} v_{cn} \Big) .
+
+The second term takes a motion w that is common to all electrons with the velocity of H in place of the momentum, as
+`adiabloch.models.followed` does. In a local potential, with all bands there are, it is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from adiabloch.arrays import Complex, Float
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.linalg import dagger
+from adiabloch.models.motion import left_behind, rates
+
+NOISE = 1e-14
+"""Of the largest harmonic of a projector, squared, what rounding makes of nothing."""
+
+
+def frame_of_snapshots(
+    energies: Float,
+    velocities: Mapping[str, Complex],
+    states: Complex,
+    momenta: Float,
+    occupied: int,
+    common: Float,
+) -> tuple[Eigenframe, Float]:
+    """Eigenframe of the snapshots of a cycle at one wave vector, along k and theta.
+
+    Parameters
+    ----------
+    energies : float array, shape (N, n)
+        Of n bands at theta_j = 2 pi j/N, eV.
+    velocities : mapping {"kx": complex array of shape (N, n, n), ...}
+        D^k = <m|d_k H|n> between them, eV Angstrom.
+    states : complex array, shape (N, spinor, M, n)
+        Amplitudes of plane waves, the same ones in all snapshots; orthonormal.
+    momenta : float array, shape (M, d)
+        k + G, 1/Angstrom.
+    occupied : int
+        Number of occupied bands.
+    common : float array, shape (N, d)
+        w', the velocity of the common motion.
+
+    Returns
+    -------
+    Eigenframe
+        Over the snapshots. Of D^theta only what lies between occupied and empty bands is there, the rest is zero.
+    float array, shape (N,)
+        Squares of the harmonics of the projector, in the order of the transform: how smooth it is.
+    """
+    count, size = energies.shape
+    o, c = slice(0, occupied), slice(occupied, size)
+    flat = states.reshape(count, -1, size)
+    slopes = rates(np.eye(count))
+    shared = np.empty((count, count))
+    D = np.zeros((count, size, size), dtype=np.complex128)
+    along = np.stack([*velocities.values()], axis=1)
+    for number in range(count):
+        # <m|P_j|n> for the projectors of all snapshots
+        across = dagger(flat[number]) @ flat[:, :, o]
+        shared[number] = (np.abs(across[:, o]) ** 2).sum(axis=(1, 2))
+        A = 1j * np.tensordot(slopes[number], across @ dagger(across[:, o]), axes=1)
+        A = A - left_behind(states[number], states[number][..., o], momenta, common[number], along[number][:, :, o])
+        # A = i D/(E_n - E_c)
+        D[number, c, o] = -1j * A[c] * (energies[number, None, o] - energies[number, c, None])
+    D[:, o, c] = dagger(D[:, c, o])
+    basis = np.broadcast_to(np.eye(size, dtype=np.complex128), D.shape)
+    derivatives: dict[tuple[str, ...], Complex] = {(name,): v for name, v in velocities.items()}
+    derivatives["theta",] = D
+    return Eigenframe(energies, basis, derivatives), _harmonics(shared)
+
+
+def _harmonics(shared: Float) -> Float:
+    """Squares of the harmonics of P, from tr P_j P_l."""
+    count = len(shared)
+    waves = np.exp(2j * np.pi * np.outer(np.arange(count), np.arange(count)) / count)
+    powers: Float = np.einsum("mj,jl,ml->m", waves, shared, waves.conj()).real / count**2
+    powers[powers < NOISE * powers.max()] = 0.0
+    return powers
