@@ -38,7 +38,7 @@ def random_texture(rng, occupied, empty, dimension=2, *, strength=0.4, variation
     return profile
 
 
-def wannier_texture(rng, occupied, empty, dimension=2, *, size=0.15, motion=True, mask=1.0, **options):
+def wannier_texture(rng, occupied, empty, dimension=2, *, size=0.1, **options):
     """The same with a position matrix and a motion of the functions, of `size`, that vary along texture and cycle."""
     profile = random_texture(rng, occupied, empty, dimension, **options)
     first = profile(0.0)
@@ -49,7 +49,7 @@ def wannier_texture(rng, occupied, empty, dimension=2, *, size=0.15, motion=True
         return size * (rng.normal(size=shape) + 1j * rng.normal(size=shape))
 
     # harmonics 0, +-1 of the cycle and of the texture
-    waves = {R: random(3, 3, d + 1, n, n) * 0.5 ** np.abs(R).sum() * mask for R in cells}
+    waves = {R: random(3, 3, d + 1, n, n) * 0.5 ** np.abs(R).sum() for R in cells}
 
     def blocks(s, theta):
         """Position matrix and motion by cell, Hermitian."""
@@ -72,7 +72,13 @@ def wannier_texture(rng, occupied, empty, dimension=2, *, size=0.15, motion=True
             places[home] = places[home] + np.eye(n)[:, :, None] * model.positions
             models.append(ab.models.WannierModel(model.lattice, model.positions, model.hoppings, places))
             moves.append({R: block[d] for R, block in both.items()})
-        return ab.Cycle(models, motion=moves if motion else [{}] * len(models))
+        return ab.Cycle(models, motion=moves)
 
     known: dict = {}
-    return lambda s: known.setdefault(s, None) or known.__setitem__(s, wannier(s)) or known[s]
+
+    def remembered(s):
+        if s not in known:
+            known[s] = wannier(s)
+        return known[s]
+
+    return remembered

@@ -37,10 +37,10 @@ def textured(seed, dimension=2, occupied=1, empty=2, split=True):
 
 def frame_at(texture, r, theta, points, operator=None, level=True):
     """Frame at reduced points, with the axes and the k directions."""
-    place = texture.around(r).driven({"theta": 0.8})
+    place = texture.around(r, operators={}).driven({"theta": 0.8})
     names = ()
     if operator is not None:
-        place, names = place.observed({"o": operator}), ("o",)
+        place, names = texture.around(r, operators={"o": operator}).driven(place.rates), ("o",)
     k = texture.lattice.directions
     along = local_derivatives(k, place.axes, observables=names, level=level)
     at = np.column_stack([points, np.full(len(points), theta / (2 * np.pi))])

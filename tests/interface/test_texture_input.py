@@ -41,8 +41,8 @@ def texture():
             "another lattice than at the origin",
         ),
         (
-            lambda r: ab.TightBinding([[1.0, 0], [0, 1]], [[0.1 * r[0], 0]], {(0, 0): [[0]]}),
-            "its orbitals elsewhere than at the origin",
+            lambda r: ab.TightBinding(np.eye(2), np.zeros((1 + (r[0] > 1), 2)), {}),
+            "has 2 orbitals, 1 at the origin",
         ),
     ],
 )
@@ -67,25 +67,13 @@ def test_an_error_in_the_users_function_stays_theirs():
     assert "raised inside the function given to Texture" in caught.value.__notes__[0]
 
 
-def test_orbitals_that_move_are_refused():
-    def moving(r):
-        model = ab.models.gapped_honeycomb(delta=0.5)
-
-        def snapshot(theta):
-            circle = 0.05 * np.array([np.cos(theta), np.sin(theta)])
-            return model.displaced([circle, -circle], ab.models.linear(3.0), move_orbitals=True)
-
-        return ab.Cycle.from_function(snapshot)
-
-    with pytest.raises(InvalidModelError, match="orbitals move along the cycle at r = "):
-        ab.Texture(moving)
-
-
-def test_wannier_models_are_refused():
+def test_wannier_cycles_must_be_told_how_functions_move():
     model = ab.models.haldane(delta=0.5, t2=0.1, phi=1.0)
     wannier = ab.models.WannierModel(model.lattice, model.positions, model.hoppings, {(0, 0): np.zeros((2, 2, 2))})
-    with pytest.raises(InvalidModelError, match="position matrix cannot change from place to place yet"):
-        ab.Texture.uniform(wannier)
+    with pytest.raises(InvalidModelError, match=r"r = \[0.0, 0.0\] drives depends on how its Wannier functions move"):
+        ab.Texture.uniform(ab.Cycle([wannier] * 4))
+    with pytest.raises(InvalidModelError, match="differs in kind; expected a position matrix everywhere or nowhere"):
+        ab.Texture(lambda r: wannier if r[0] else model).at([1.0, 0.0])
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class Crystals:
             for s in [*mesh, *probes]:
                 if s not in at:
                     at[s] = texture.at(s * along)
-            cells, drives, samples = _aligned([at[s] for s in [*mesh, *probes]])
+            cells, drives, samples = _aligned([at[s] for s in [*mesh, *probes]], reference_of(texture.home))
             p = np.fft.fftfreq(count, 1 / count).astype(np.int64)
             series = {name: np.fft.fft(values[:count], axis=0) / count for name, values in samples.items()}
             waves, missing = np.exp(1j * np.multiply.outer(probes, p)), 0.0
@@ -159,9 +159,9 @@ def _texture_of(profile: Profile) -> Texture:
     return Texture(lambda place: profile(float(place[: len(along)] @ along)))
 
 
-def _aligned(crystals: Sequence[TightBinding | Cycle]) -> tuple[Integer, Integer, dict[str, Complex]]:
+def _aligned(crystals: Sequence[TightBinding | Cycle], reference: Float) -> tuple[Integer, Integer, dict[str, Complex]]:
     """Translations (F, d), harmonics of the cycle (M,) and amplitudes (crystals, M, F, N, N) by name."""
-    frequencies, samples = stacked(crystals)
+    frequencies, samples = stacked(crystals, reference)
     d = crystals[0].lattice.dimension
     if frequencies.shape[1] == d:
         frequencies = np.pad(frequencies, [(0, 0), (0, 1)])

@@ -241,7 +241,7 @@ def moments(bands: LocalBands) -> list[Float]:
     blocks, nothing = bands.along(), bands.nothing()
     planes = [PLANES[component] for component in components(len(bands.k))]
     equilibrium = [equilibrium_form(blocks, a, b).real()[0] for a, b in planes]
-    induced = [induced_moment(blocks, TIME, a, b).real()[0] for a, b in planes]
+    induced = [moment_integral(bands, blocks, a, b).real()[0] for a, b in planes]
     shifts = [shift_integral(bands, blocks, s, bands.pairs).real()[0] if bands.axes else nothing for s in bands.k]
     quadrupoles = []
     for s in bands.k:

@@ -12,7 +12,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.covariant import HAMILTONIAN, Slot, covariant_series, places_of
-from adiabloch.models.crystal import Derivative
+from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.tight_binding import TightBinding
@@ -30,13 +30,16 @@ class Texture:
     r"""A crystal that changes slowly from place to place.
 
     Near r it looks like a uniform crystal, H(k; r), or a cycle, H(k; r, theta). In a sample with this texture a hopping
-    between orbitals at r_i and r_j is that of the crystal at (r_i + r_j)/2.
+    between orbitals at r_i and r_j is that of the crystal at (r_i + r_j)/2. Positions of Wannier functions are
+    matrices, hoppings the hermitised functions of these: in all functions of a space the same sample. Functions of one
+    number at different places correspond to each other.
 
     Parameters
     ----------
     local : callable
         Takes a place, Cartesian coordinates of shape (d,), and returns the crystal there: a TightBinding, or a Cycle
-        if something turns. All of one lattice, with the same orbitals at the same positions; smooth.
+        if something turns. All of one lattice, with the same orbitals, wherever they sit; smooth. Wannier models too;
+        cycles of these with their motion.
     step : float, optional
         Distance of the places from which derivatives are taken (by differences of eighth order), in the length unit
         of the lattice; a quarter of the shortest lattice vector by default.
@@ -100,7 +103,9 @@ class Texture:
         _check_kinship(crystal, self.home, where)
         return crystal
 
-    def around(self, place: ArrayLike, *, curved: bool = False) -> Place:
+    def around(
+        self, place: ArrayLike, *, curved: bool = False, operators: Mapping[str, Operator] | None = None
+    ) -> Place:
         """The crystal at a place and how it changes around it.
 
         Parameters
@@ -108,6 +113,8 @@ class Texture:
         place : array_like, shape (d,)
         curved : bool
             Whether to take second derivatives too, which a moving texture needs.
+        operators : mapping {str: Operator}, optional
+            Observables, the same everywhere; those of the crystals themselves by default, their spin.
         """
         where = checked(place, "place", (self.lattice.dimension,))
         d = self.lattice.dimension
@@ -116,13 +123,14 @@ class Texture:
             steps += [steps[i] + steps[j] for i in range(d) for j in range(i)]
         offsets = [np.zeros(d), *(n * step for step in steps for m in FIRST for n in (m, -m))]
         crystals = [self.at(where + offset) for offset in offsets]
-        frequencies, samples = stacked(crystals)
+        observables = [crystal.observables if operators is None else operators for crystal in crystals]
         crystal = self.home
+        reference = reference_of(crystal)
+        frequencies, samples = stacked(crystals, reference, observables)
         gradients = {name: self._gradients(values, len(steps), curved) for name, values in samples.items()}
         tail = crystal.tail if isinstance(crystal, Cycle) else 0.0
-        positions = reference_of(crystal)
-        on_site = {name: S for name, S in crystal.observables.items() if isinstance(S, np.ndarray)}
-        return Place(self.lattice, positions, crystal.directions, on_site, frequencies, gradients, tail)
+        names = tuple(observables[0])
+        return Place(self.lattice, reference, crystal.directions, names, frequencies, gradients, tail)
 
     def _gradients(self, samples: Complex, lines: int, curved: bool) -> dict[tuple[str, ...], Complex]:
         """Amplitudes here and their derivatives, from those here and in steps along lines; without what is zero."""
@@ -155,13 +163,14 @@ class Place:
     lattice: Lattice
     positions: Float
     directions: tuple[str, ...]
-    observables: dict[str, Complex]
-    """Directions too: fields conjugate to them, along which the derivative of H is the observable."""
+    fields: tuple[str, ...]
+    """Names of observables. Directions too: the fields conjugate to them, along which the derivative of H is these."""
     frequencies: Integer
     gradients: Mapping[str, Mapping[tuple[str, ...], Complex]]
     """Amplitudes (F, N, N) of H, under (), and of its derivatives along ("x",), ...; zero where they are missing.
 
-    Those of "H", and of the connections of the basis along "kx", ..., "theta", "x", ... where there are any.
+    Those of "H", of observables, and of the connections of the basis along "kx", ..., "theta", "x", ... where there are
+    any.
     """
     tail: float = 0.0
     """That of the cycle: how far the interpolation between its snapshots can be trusted."""
@@ -178,7 +187,7 @@ class Place:
     @property
     def basis_turns(self) -> bool:
         """Whether the basis has connections, and with them a curvature."""
-        return len(self.gradients) > 1
+        return not {*self.directions, *AXES}.isdisjoint(self.gradients)
 
     @property
     def size(self) -> int:
@@ -196,13 +205,14 @@ class Place:
         """The same place with something going on."""
         return replace(self, rates=dict(rates), magnetic_field=magnetic_field)
 
-    def observed(self, operators: Mapping[str, Complex]) -> Place:
-        """The same place with other observables."""
-        return replace(self, observables=dict(operators))
+    @property
+    def observables(self) -> dict[str, Operator]:
+        """Observables by name."""
+        return {name: FourierSeries(self.frequencies, self.gradients[name][()][:, None]) for name in self.fields}
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H and its derivatives (see `Crystal`), also along "x", "y", "z" and "t"."""
-        directions = (*self.directions, *AXES[: self.lattice.dimension], TIME, *self.observables)
+        directions = (*self.directions, *AXES[: self.lattice.dimension], TIME, *self.fields)
         centres = places_of(self.lattice.directions, self.positions)
         return covariant_series(self.frequencies, self._plain, centres, directions, along)
 
@@ -211,7 +221,8 @@ class Place:
         name, *waves = slot
         # directions that are sums have the connections of their parts
         parts = self.rates if name == TIME else self._potential(name) if name in AXES else {}
-        own = self._amplitudes(name, tuple(waves), ())
+        # along the field of an observable nothing turns
+        own = None if name in self.fields else self._amplitudes(name, tuple(waves), ())
         return _summed([(1.0, own), *((rate, self._plain((x, *waves))) for x, rate in parts.items())])
 
     def _amplitudes(self, name: str, directions: tuple[str, ...], known: tuple[str, ...]) -> Complex | None:
@@ -228,13 +239,11 @@ class Place:
 
     def _derived(self, name: str, directions: tuple[str, ...]) -> Complex | None:
         """Amplitudes of a derivative along directions that are none."""
-        fields = [x for x in directions if x in self.observables]
+        fields = [x for x in directions if x in self.fields]
+        if fields and (name != HAMILTONIAN or len(fields) > 1):
+            return None
         texture = tuple(sorted(x for x in directions if x in AXES))
-        amplitudes: Complex | None = None
-        if not fields:
-            amplitudes = self.gradients.get(name, {}).get(texture)
-        elif name == HAMILTONIAN and len(fields) == 1 and not texture:
-            amplitudes = self._at_home(self.observables[fields[0]])
+        amplitudes = self.gradients.get(fields[0] if fields else name, {}).get(texture)
         for direction in directions:
             if direction in self.directions and amplitudes is not None:
                 amplitudes = self._factor(direction) * amplitudes
@@ -259,12 +268,6 @@ class Place:
         # A_j = eps_jli B_l r_i / 2
         curl = -0.5 * np.cross(B, np.eye(3)[AXES.index(axis)])
         return {f"k{AXES[j]}": float(curl[j]) for j in range(self.lattice.dimension) if curl[j]}
-
-    def _at_home(self, matrix: Complex | Float) -> Complex:
-        """A matrix that depends on neither k nor theta, as a series."""
-        matrices = np.zeros_like(self.gradients[HAMILTONIAN][()])
-        matrices[(self.frequencies == 0).all(axis=1)] = matrix
-        return matrices
 
 
 def _summed(parts: Iterable[tuple[float, Complex | None]]) -> Complex | None:
@@ -291,6 +294,11 @@ def _called(local: Callable[[Float], TightBinding | Cycle], place: Float) -> Tig
         raise InvalidModelError(
             f"texture: the function returned {type(crystal).__name__} at r = {place.tolist()}, "
             "expected a TightBinding or a Cycle"
+        )
+    if isinstance(crystal, Cycle) and crystal.basis_turns and not crystal.orbitals_move:
+        raise InvalidModelError(
+            f"texture: what the cycle at r = {place.tolist()} drives depends on how its Wannier functions move; "
+            "expected a Cycle that is told (motion=)"
         )
     return crystal
 
@@ -320,23 +328,10 @@ def _check_kinship(crystal: TightBinding | Cycle, home: TightBinding | Cycle, pl
     vectors, expected = crystal.lattice.vectors, home.lattice.vectors
     if vectors.shape != expected.shape or not np.allclose(vectors, expected, rtol=1e-10, atol=0):
         raise InvalidModelError(f"{where} has another lattice than at the origin; expected the same everywhere")
-    here, first = reference_of(crystal), reference_of(home)
-    if here.shape != first.shape or not np.allclose(here, first, rtol=0, atol=1e-10 * np.abs(vectors).max()):
-        raise InvalidModelError(
-            f"{where} has its orbitals elsewhere than at the origin; expected the same positions everywhere (hoppings "
-            "and energies may change, and the position matrix of Wannier functions: give those the same positions, "
-            "WannierModel(lattice, positions, ...), to count from)"
-        )
-    if isinstance(crystal, WannierModel) is not isinstance(home, WannierModel) or _told(crystal) is not _told(home):
-        raise InvalidModelError(
-            f"{where} differs in kind from that at the origin; expected a position matrix, and the motion of Wannier "
-            "functions, everywhere or nowhere"
-        )
-
-
-def _told(crystal: TightBinding | Cycle) -> bool:
-    """Whether it is known how Wannier functions move."""
-    return isinstance(crystal, Cycle) and crystal.motion is not None
+    if crystal.size != home.size:
+        raise InvalidModelError(f"{where} has {crystal.size} orbitals, {home.size} at the origin; expected the same")
+    if crystal.basis_turns is not home.basis_turns:
+        raise InvalidModelError(f"{where} differs in kind; expected a position matrix everywhere or nowhere")
 
 
 def reference_of(crystal: TightBinding | Cycle) -> Float:
@@ -344,31 +339,54 @@ def reference_of(crystal: TightBinding | Cycle) -> Float:
     return crystal.shifts[len(crystal.shifts) // 2].real if isinstance(crystal, Cycle) else crystal.positions
 
 
-def stacked(crystals: Sequence[TightBinding | Cycle]) -> tuple[Integer, dict[str, Complex]]:
+def stacked(
+    crystals: Sequence[TightBinding | Cycle], reference: Float, observables: Sequence[Mapping[str, Operator]] = ()
+) -> tuple[Integer, dict[str, Complex]]:
     """Amplitudes of several crystals on the union of their frequencies, (F, D) and (S, F, N, N).
 
-    Of "H", and of the connections along "kx", ..., "theta", if any of the crystals has one.
+    Of "H", of the connections along "kx", ..., "theta" if any of the crystals has one (along k beyond the reference,
+    places of the orbitals), and of observables by name.
     """
-    frequencies, inverse = np.unique(
-        np.concatenate([crystal.frequencies for crystal in crystals]), axis=0, return_inverse=True
-    )
-    ends = np.cumsum([len(crystal.frequencies) for crystal in crystals])[:-1]
-    where = np.split(inverse.ravel(), ends)
+    fields = [_fields(crystal, reference) for crystal in crystals]
+    for own, named in zip(fields, observables, strict=False):
+        own |= {name: _series(X, crystals[0].frequencies.shape[1]) for name, X in named.items()}
+    each = [(number, name, *field) for number, own in enumerate(fields) for name, field in own.items()]
+    frequencies, inverse = np.unique(np.concatenate([places for _, _, places, _ in each]), axis=0, return_inverse=True)
+    where = np.split(inverse.ravel(), np.cumsum([len(places) for _, _, places, _ in each])[:-1])
     n = crystals[0].size
     samples: dict[str, Complex] = {}
-    for number, crystal in enumerate(crystals):
-        for name, own in _fields(crystal).items():
-            if name not in samples:
-                samples[name] = np.zeros((len(crystals), len(frequencies), n, n), dtype=np.complex128)
-            samples[name][number, where[number]] = own
+    for (number, name, _, amplitudes), rows in zip(each, where, strict=True):
+        if name not in samples:
+            samples[name] = np.zeros((len(crystals), len(frequencies), n, n), dtype=np.complex128)
+        samples[name][number, rows] = amplitudes
     return frequencies, samples
 
 
-def _fields(crystal: TightBinding | Cycle) -> dict[str, Complex]:
-    """Amplitudes (F, N, N) of H and of the connections of a crystal, those that there are."""
-    fields = {HAMILTONIAN: crystal.amplitudes}
-    if isinstance(crystal, Cycle | WannierModel):
-        fields |= dict(zip(crystal.lattice.directions, crystal.connections.swapaxes(0, 1), strict=True))
+def _fields(crystal: TightBinding | Cycle, reference: Float) -> dict[str, tuple[Integer, Complex]]:
+    """Frequencies and amplitudes (F, N, N) of H and of the connections of a crystal, those that there are.
+
+    Connections along k are what the position matrix is beyond the reference, places of the orbitals (N, d).
+    """
+    fields = {HAMILTONIAN: (crystal.frequencies, crystal.amplitudes)}
+    offsets = reference_of(crystal) - reference
+    # what differs by rounding is the same
+    offsets[np.abs(offsets) < 1e-12 * np.abs(crystal.lattice.vectors).max()] = 0.0
+    home = (crystal.frequencies == 0).all(axis=1)
+    for axis, name in enumerate(crystal.lattice.directions):
+        connection = np.zeros_like(crystal.amplitudes)
+        if isinstance(crystal, Cycle | WannierModel):
+            connection += crystal.connections[:, axis]
+        connection[home] += np.diag(offsets[:, axis])
+        if connection.any():
+            fields[name] = (crystal.frequencies, connection)
     if isinstance(crystal, Cycle) and crystal.motion is not None:
-        fields[THETA] = crystal.motion
-    return {name: field for name, field in fields.items() if name == HAMILTONIAN or field.any()}
+        fields[THETA] = (crystal.frequencies, crystal.motion)
+    return fields
+
+
+def _series(X: Operator, directions: int) -> tuple[Integer, Complex]:
+    """Frequencies and amplitudes of an observable."""
+    if isinstance(X, FourierSeries):
+        return X.frequencies, X.coefficients[:, 0]
+    assert isinstance(X, np.ndarray)
+    return np.zeros((1, directions), dtype=np.int64), X[None]

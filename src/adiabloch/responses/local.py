@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
@@ -20,7 +19,7 @@ from adiabloch.models.cycle import Cycle
 from adiabloch.models.texture import TIME, Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import LIMIT, Effort
-from adiabloch.responses.observables import checked_operators, checked_spins
+from adiabloch.responses.observables import Given, checked_operators, checked_spins
 from adiabloch.responses.places import Drive, Positions, Request, Sites, Term, checked_filling, checked_texture
 from adiabloch.responses.results import labelled
 from adiabloch.units import unit
@@ -173,7 +172,7 @@ def local_current(
 def local_observable(
     texture: Texture | Cycle | TightBinding,
     occupied: int | None,
-    operators: Mapping[str, ArrayLike] | None = None,
+    operators: Mapping[str, Given] | None = None,
     positions: Positions = None,
     theta: ArrayLike | None = None,
     tolerance: float = 1e-4,
@@ -196,9 +195,10 @@ def local_observable(
         As in `local_current`.
     occupied, temperature, limit, executor, progress
         As in `local_current`.
-    operators : mapping {name: array_like (N, N)}, optional
-        Hermitian matrices in the basis of the model; its spin, "sx", "sy", "sz", by default. An element between two
-        orbitals counts half-way between them.
+    operators : mapping {name: array_like (N, N), or mapping {R: array_like (N, N)}}, optional
+        Hermitian matrices in the basis of the model, the same everywhere, as for `adiabloch.pumped_observable`; by
+        default the spin of the crystals, "sx", "sy", "sz". An element between two orbitals counts half-way between
+        them.
 
     Returns
     -------
@@ -220,27 +220,24 @@ def local_observable(
     filling = checked_filling(texture, occupied, chemical_potential, temperature)
     sites = Sites.of(texture, positions, theta)
     found = checked_spins(texture.home, None) if operators is None else checked_operators(texture.home, operators)
-    matrices = {name: X for name, X in found.items() if isinstance(X, np.ndarray)}
-    if reaching := [name for name in found if name not in matrices]:
-        raise InvalidArgumentError(f"operators: {reaching} reach other cells, expected matrices within the cell")
-    if taken := {*AXES, TIME}.intersection(matrices):
+    if taken := {*AXES, TIME}.intersection(found):
         raise InvalidArgumentError(f"operators: {sorted(taken)}, expected names other than x, y, z and t")
     k = texture.lattice.directions
-    request = Request(drive, filling, k, DENSITIES, tuple(matrices), operators=matrices)
+    request = Request(drive, filling, k, DENSITIES, tuple(found), operators=None if operators is None else found)
     values, facts = request.evaluated(texture, sites, effort)
     d = texture.lattice.dimension
     still = unit(length=-d)
     driven = f"omega {unit(hbar=1, energy=-1, length=-d)}" if drive.per_omega else still
     others = {"uniform": still, "gradient": still}
     variables = _variables(request, values, sites, "observable", driven, others, "local density")
-    dipoles = values[..., (len(DENSITIES) + 1) * len(matrices) : -1].reshape(*sites.shape, len(matrices), d)
+    dipoles = values[..., (len(DENSITIES) + 1) * len(found) : -1].reshape(*sites.shape, len(found), d)
     variables["dipole_density"] = (
         [*sites.dims, "observable", "axis"],
         dipoles,
         unit(length=1 - d),
         "density of dipoles in equilibrium",
     )
-    coordinates = {**sites.coordinates, "observable": list(matrices), "axis": list(AXES[:d])}
+    coordinates = {**sites.coordinates, "observable": list(found), "axis": list(AXES[:d])}
     return labelled(variables, coordinates, **facts)
 
 

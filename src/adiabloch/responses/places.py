@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, checked
+from adiabloch.arrays import Float, checked
 from adiabloch.errors import AdiablochError, InvalidArgumentError
 from adiabloch.geometry import local
 from adiabloch.geometry.fermi_level import FermiLevel
@@ -26,7 +26,7 @@ from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import Here, run, workers
 from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.lattice import AXES
-from adiabloch.models.crystal import Derivative
+from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.texture import TIME, Place, Texture
 from adiabloch.models.tight_binding import TightBinding
@@ -163,7 +163,8 @@ class Request:
     terms: Mapping[str, tuple[Term, str]]
     directions: tuple[str, ...]
     """Of the current, or names of observables."""
-    operators: Mapping[str, Complex] = field(default_factory=dict)
+    operators: Mapping[str, Operator] | None = field(default_factory=dict)
+    """Observables; None for the spin of the crystals themselves."""
     split: bool = False
 
     def evaluated(
@@ -174,9 +175,9 @@ class Request:
 
         def tasks() -> Iterator[tuple[Float, Insulator | ThermalBands]]:
             for where in sites.places:
-                place = texture.around(where, curved=self.drive.moving)
+                place = texture.around(where, curved=self.drive.moving, operators=self.operators)
                 place = place.driven(self.drive.rates, self.drive.magnetic_field)
-                yield where, self._integrand(place.observed(self.operators), sites.theta, orbitals)
+                yield where, self._integrand(place, sites.theta, orbitals)
 
         count = len(sites.places)
         results, points, lowest = [], 0, math.inf
@@ -226,7 +227,7 @@ class Request:
         return smooth_trials(texture.home, (self.filling,), trials)
 
     def _integrand(self, place: Place, theta: Float | None, trials: tuple[Trials, ...]) -> Insulator | ThermalBands:
-        axes, names = place.axes, tuple(self.operators)
+        axes, names = place.axes, place.fields
         at_surface = isinstance(self.filling, FermiLevel)
         along = local_derivatives(self.k, axes, observables=names, level=at_surface, curved=place.basis_turns)
         terms = tuple(term for term, _ in self.terms.values())
@@ -319,10 +320,15 @@ def _split_forms(
 def checked_texture(texture: object) -> Texture:
     """Return a texture, a uniform one where a model or a cycle is given."""
     if isinstance(texture, TightBinding | Cycle):
-        return Texture.uniform(texture)
+        texture = Texture.uniform(texture)
     if not isinstance(texture, Texture):
         raise InvalidArgumentError(
             f"texture: expected an adiabloch.Texture, Cycle or TightBinding, got {type(texture).__name__}"
+        )
+    if isinstance(texture.home, Cycle) and texture.home.basis_turns and not texture.home.orbitals_move:
+        raise InvalidArgumentError(
+            "texture: what its cycles drive depends on how their Wannier functions move; expected cycles that are told "
+            "(motion=)"
         )
     return texture
 

@@ -1,0 +1,155 @@
+"""Textures of Wannier functions, and of orbitals that move: against supercells, and against other responses."""
+
+import numpy as np
+import pytest
+from test_textures import along, compare, differences
+
+import adiabloch as ab
+from textures import wannier_texture
+
+RANDOM = [
+    # seed, occupied, empty, dimension, cells
+    (0, 1, 2, 2, (24, 32, 48)),
+    (2, 2, 2, 2, (20, 28, 40)),
+    (3, 1, 2, 1, (60, 80, 120)),
+    (5, 2, 1, 2, (24, 32, 48)),
+    (9, 1, 1, 3, (13, 16, 20)),
+]
+
+
+@pytest.mark.parametrize(("seed", "occupied", "empty", "dimension", "cells"), RANDOM)
+def test_random_textures_against_supercells(seed, occupied, empty, dimension, cells):
+    """Where positions are matrices that vary with place and phase and do not commute, and functions move."""
+    rng = np.random.default_rng(seed)
+    profile = wannier_texture(rng, occupied, empty, dimension, size=0.07, split=bool(seed % 2))
+    theta, samples = ([0.3, 1.4], 24) if dimension < 3 else ([0.3], 16)
+    off, static, local, largest = compare(profile, occupied, cells, theta=theta, samples=samples)
+    assert largest > 0.1
+    assert off[0] < 5e-4 * np.abs(local.first_chern).max()
+    assert off[1] < 2e-3 * largest
+    assert off[2] < 2e-3 * max(static, largest)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_densities_against_supercells(seed):
+    rng = np.random.default_rng(seed)
+    profile = wannier_texture(rng, 1, 2, 1 + (seed == 0), size=0.07, split=bool(seed % 2))
+    matrix = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+    operators = {"anything": matrix + matrix.conj().T, "first": np.diag([1.0, 0.0, 0.0])}
+    cells = (24, 32, 48) if seed == 0 else (60, 80, 120)
+    off, static, _, largest = compare(
+        profile, 1, cells, theta=[0.4], bulk=ab.local_observable, name="observable", operators=operators
+    )
+    assert largest > 0.1
+    assert off[1] < 2e-3 * largest
+    assert off[2] < 2e-3 * max(static, largest)
+
+
+def honeycomb(s):
+    """Atoms on circles of their own, which carry their orbitals with them and sit elsewhere at each place."""
+    model = ab.models.gapped_honeycomb(delta=0.6 + 0.15 * np.cos(s), t1=0.1)
+
+    def snapshot(theta):
+        circle = np.array([np.cos(theta), np.sin(theta)])
+        places = [0.12 * circle + [0.05 * np.sin(s), 0.0], -0.05 * circle]
+        return model.displaced(places, ab.models.linear(3.0), move_orbitals=True)
+
+    return ab.Cycle.from_function(snapshot, 16)
+
+
+def test_orbitals_that_move_and_places_that_differ():
+    off, _, _, largest = compare(honeycomb, 1, (32, 48, 60), theta=[0.0, 1.0])
+    assert largest > 5e-3
+    assert off[1] < 2e-3 * largest
+
+    positions = honeycomb(0.0).at(0.0).positions
+
+    def at_rest(s):
+        return ab.Cycle([ab.TightBinding(m.lattice, positions, m.hoppings) for m in honeycomb(s).snapshots])
+
+    texture, places = along(at_rest)
+    other = ab.local_current(texture, 1, places([0.5]), 0.0, 1e-6)
+    texture, places = along(honeycomb)
+    assert (
+        np.abs(other.total - ab.local_current(texture, 1, places([0.5]), 0.0, 1e-6).total).max()
+        > 0.1 * np.abs(other.total).max()
+    )
+
+
+@pytest.mark.parametrize(("seed", "occupied", "empty", "dimension"), [(0, 1, 2, 2), (2, 2, 2, 2), (3, 1, 2, 1)])
+def test_the_current_is_the_curl_of_m_and_the_rate_of_p(seed, occupied, empty, dimension):
+    """Eqs. (16) to (18): what comes of M and P by differences is what the local formula has."""
+    profile = wannier_texture(np.random.default_rng(seed), occupied, empty, dimension, size=0.05)
+    texture, _ = along(profile, 20)
+    r, theta, tolerance = np.array([1.3, 0.4])[:dimension], 0.7, 1e-8
+
+    def split(place, phase):
+        return ab.local_current(texture, occupied, place, phase, tolerance, split=True)
+
+    def magnetization(place):
+        result = split(place, theta)
+        return float(result.M_induced + result.M_chern_simons)
+
+    def polarization(phase):
+        result = split(r, phase)
+        return (result.P_uniform + result.P_shift + result.P_chern_simons + result.P_quadrupole).values
+
+    current = differences(polarization, theta, 0.05)
+    if dimension == 2:
+        slopes = [differences(lambda n, e=e: magnetization(r + 0.4 * n * e), 0, 1) / 0.4 for e in np.eye(2)]
+        current += [slopes[1], -slopes[0]]
+    here = split(r, theta).total.values
+    assert current == pytest.approx(here, abs=1e-5 * np.abs(here).max())
+
+
+def test_uniform_limit():
+    """What the other responses give, in a cycle and in a field."""
+    cycle = wannier_texture(np.random.default_rng(2), 2, 2, size=0.05)(0.3)
+    local = ab.local_current(cycle, 2, tolerance=1e-11, split=True)
+    pumped = ab.pumped_magnetization(cycle, 2, 1e-11)
+    assert float(local.M_induced) == pytest.approx(float(pumped.perturbative[0]), abs=1e-9)
+    turns = (float(local.M_chern_simons) - float(pumped.chern_simons[0])) / float(pumped.quantum[0, 0])
+    assert turns == pytest.approx(round(turns), abs=1e-8)
+    model, E = cycle.at(0.4), np.array([0.3, -0.2])
+    field = ab.local_current(model, 2, electric_field=E, tolerance=1e-11, split=True)
+    response = ab.magnetoelectric(model, 2, 1e-11)
+    assert float(field.M_induced + field.M_chern_simons) == pytest.approx(float(response.total.values @ E), abs=1e-9)
+    assert np.abs(response.total).max() > 1e-3
+    magnetization = ab.orbital_magnetization(model, float(model.energies([[0, 0]])[0, 1:3].mean()), tolerance=1e-8)
+    assert float(field.M_equilibrium) == pytest.approx(float(magnetization.total[0]), abs=1e-7)
+    for name in ("curl_induced", "polarization_rate", "second_chern", "quadrupole"):
+        assert np.abs(field[name]).max() < 1e-10
+    # observables that reach other cells
+    rng = np.random.default_rng(5)
+    one, other = (rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4)) for _ in range(2))
+    operators = {"o": {(0, 0): one + one.conj().T, (1, 0): other}}
+    found = ab.local_observable(cycle, 2, operators, tolerance=1e-11).total.values
+    assert found == pytest.approx(ab.pumped_observable(cycle, 2, operators, 1e-11).total.values, abs=1e-9)
+
+
+def test_in_a_magnetic_field():
+    """A cycle in a field: the rate of the polarization that the field makes, by differences of another response."""
+    cycle, theta = wannier_texture(np.random.default_rng(4), 1, 2, size=0.05)(0.3), 0.9
+    current = ab.local_current(cycle, 1, None, theta, 1e-8, magnetic_field=1.0)
+    none = ab.local_current(cycle, 1, None, theta, 1e-8)
+
+    def polarization(phase):
+        return ab.magnetic_polarization(cycle.at(phase), 1, 1e-9).total.values.ravel()
+
+    expected = differences(polarization, theta, 0.05)
+    assert np.abs(expected).max() > 1e-4
+    assert current.polarization_rate.values == pytest.approx(expected, abs=1e-5 * np.abs(expected).max())
+    assert none.polarization_rate.values == pytest.approx([0.0, 0.0], abs=1e-12)
+
+
+def test_a_cold_metal_in_its_gap_is_an_insulator():
+    profile = wannier_texture(np.random.default_rng(0), 1, 2, size=0.05, split=True)
+    texture, places = along(profile, 20)
+    place = places([0.9])[0]
+    insulator = ab.local_current(texture, 1, place, theta=0.3, tolerance=1e-7)
+    energies = profile(0.9).at(0.3).energies(np.zeros((1, 2)))[0]
+    cold = {"chemical_potential": float(energies[:2].mean()), "temperature": 0.01}
+    metal = ab.local_current(texture, None, place, 0.3, 1e-7, **cold)
+    for name in insulator.data_vars:
+        if name != "error":
+            assert metal[name].values == pytest.approx(insulator[name].values, abs=1e-6)
