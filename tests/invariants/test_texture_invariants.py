@@ -1,7 +1,11 @@
 """What must not change a local current or density, and what must turn it round."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.linalg import expm
+from test_wannier_invariants import CHANGES, TURN, carried, changed, cycle_of
 
 import adiabloch as ab
 from textures import random_texture
@@ -211,3 +215,79 @@ def test_metals_keep_all_this():
     same(here, metal(wave(lambda m: rebuilt(m, positions=m.positions + np.array([0.37, -0.81])))), tolerance=1e-6)
     back = ab.Texture(lambda r: two(float(r @ q)).reversed())
     same(here, metal(back, theta=-THETA), -1.0, tolerance=1e-6, but=("curl_equilibrium",))
+
+
+WHERE, WHEN, Q = np.array([0.7, 0.3]), 0.9, np.array([0.11, -0.08])
+
+
+@pytest.fixture(scope="module")
+def wannier():
+    """A texture of Wannier functions, and what it gives: currents, densities of observables that reach other cells."""
+    return responses_of(ab.Texture(waving_wannier()))
+
+
+def waving_wannier(name=""):
+    """Hoppings, position matrix and motion that vary along an odd direction, in other functions of the same space."""
+    first, more = cycle_of(2), cycle_of(2, seed=7)
+
+    def local(r):
+        share, snapshots, moves = 0.2 * np.cos(r @ Q), [], []
+        for one, other, A, B in zip(first.snapshots, more.snapshots, first.moves, more.moves, strict=True):
+            hoppings, places, motion = (
+                {R: x + share * extra.get(R, 0) for R, x in base.items()}
+                for base, extra in (
+                    (one.hoppings, other.hoppings),
+                    (one.position_matrix, other.position_matrix),
+                    (A, B),
+                )
+            )
+            snapshots.append(ab.models.WannierModel(one.lattice, None, hoppings, places, one.spin))
+            moves.append(motion)
+        cycle = ab.Cycle(snapshots, motion=moves)
+        return changed(cycle, name) if name else cycle
+
+    return local
+
+
+def responses_of(texture):
+    metal = {"chemical_potential": 6.0, "temperature": 2.0}
+    return (
+        ab.local_current(texture, 1, WHERE, WHEN, 1e-10),
+        # their spin, which reaches other cells and turns along
+        ab.local_observable(texture, 1, None, WHERE, WHEN, 1e-10),
+        ab.local_current(texture, None, WHERE, WHEN, 1e-9, frequency=1.0, magnetic_field=0.3, **metal),
+    )
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_wannier_functions_of_the_same_space(name, wannier):
+    for found, expected in zip(responses_of(ab.Texture(waving_wannier(name))), wannier, strict=True):
+        same(found, expected, tolerance=1e-8)
+
+
+class Turning(ab.Texture):
+    """Functions that turn from place to place, with their connection along it."""
+
+    def around(self, place, **options):
+        found = super().around(place, **options)
+        home = (found.frequencies == 0).all(axis=1)
+        slopes = {}
+        for axis, q in zip("xy", Q, strict=True):
+            # i U^dagger d_x U for U = exp(i sin(q.r) TURN)
+            slopes[axis] = {(): -q * np.cos(Q @ place) * TURN * home[:, None, None]}
+            for b, p in zip("xy", Q, strict=True):
+                slopes[axis][(b,)] = q * p * np.sin(Q @ place) * TURN * home[:, None, None]
+        return replace(found, gradients={**found.gradients, **slopes})
+
+
+def test_wannier_functions_that_turn_from_place_to_place(wannier):
+    local = waving_wannier()
+
+    def turned(r):
+        U, cycle = expm(1j * np.sin(Q @ r) * TURN), local(r)
+        pairs = zip(cycle.snapshots, cycle.moves, strict=True)
+        moves = [carried(model, A, lambda m: m.rotated(U)) for model, A in pairs]
+        return ab.Cycle([m.rotated(U) for m in cycle.snapshots], motion=moves)
+
+    for found, expected in zip(responses_of(Turning(turned)), wannier, strict=True):
+        same(found, expected, tolerance=1e-7)
