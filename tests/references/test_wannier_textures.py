@@ -151,3 +151,32 @@ def test_a_cold_metal_in_its_gap_is_an_insulator():
     for name in insulator.data_vars:
         if name != "error":
             assert metal[name].values == pytest.approx(insulator[name].values, abs=1e-6)
+
+
+def test_hall_current_of_order_eb():
+    """Eq. (10) in three dimensions, where the curvature of the space counts, by the vector potential as a texture."""
+    model = wannier_texture(np.random.default_rng(4), 1, 1, 3, size=0.1, split=True)(0.3).at(0.4)
+    E, B, filled = [0.4, 1.0, -0.3], [0.7, -0.2, 0.5], {"chemical_potential": -0.6, "temperature": 0.5}
+    local = ab.local_current(model, None, electric_field=E, magnetic_field=B, tolerance=1e-4, **filled)
+    response = ab.magneto_nonlinear_hall(model, **filled, tolerance=1e-3)
+    # sigma_xy is the z component of the Hall vector: j = E x h
+    expected = np.cross(E, response.total.values.reshape(3, 3) @ B)
+    found = (local.total - local.first_chern).values
+    assert np.abs(expected).max() > 1e-3
+    assert found == pytest.approx(expected, abs=1e-3 * np.abs(expected).max())
+
+
+def test_the_map_of_a_cycle_adds_up():
+    """Band by band with what the basis carries, over a mesh of one phase: the perturbative part."""
+    cycle = wannier_texture(np.random.default_rng(1), 1, 2, size=0.1, split=True)(0.3)
+    side = 24
+    reduced = np.stack(np.meshgrid(*[np.arange(side) / side] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+    points = reduced @ cycle.lattice.reciprocal
+    total = carried = 0.0
+    for x, y in points:
+        found = ab.magnetization_map(cycle, [x], [y], 0.7)
+        total += float(found["shift"][0, 0, 0]) / len(points)
+        carried += float(found["carried"][0, 0, 0]) / len(points)
+    expected = float(ab.instantaneous_magnetization(cycle, 1, [0.7], 1e-9).perturbative[0, 0]) * cycle.lattice.measure
+    assert total == pytest.approx(expected, rel=1e-6)
+    assert abs(carried) > 0.01 * abs(total)

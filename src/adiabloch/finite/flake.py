@@ -117,10 +117,6 @@ def pumped_magnetization(
     """
     started = time.perf_counter()
     occupied = checked_arguments(cycle, occupied, (2, 3))
-    if cycle.basis_turns and not cycle.orbitals_move:
-        raise InvalidArgumentError(
-            "cycle: what it pumps depends on how its Wannier functions move; expected a Cycle that is told (motion=)"
-        )
     sizes = flake_sizes(cells)
     theta = circle(theta_count(cycle, theta_samples))
     flakes = [cut(cycle, occupied, size, shape) for size in sizes]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.errors import InvalidArgumentError, InvalidModelError, ToleranceNotReachedError
+from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.finite.piece import Piece
 from adiabloch.finite.sampling import (
     CLOSED,
@@ -24,6 +24,7 @@ from adiabloch.finite.sampling import (
     suspicious,
     theta_count,
 )
+from adiabloch.finite.wannier import WannierPiece
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.models.cycle import Cycle
@@ -63,7 +64,8 @@ def ribbon_magnetization(
     Parameters
     ----------
     cycle : Cycle
-        In two dimensions, without a position matrix; insulating, as are the ribbon's edges.
+        In two dimensions; insulating, as are the ribbon's edges. Of Wannier models with their motion: positions are
+        matrices then, and y_i j_x,i a hermitised product.
     occupied : int
         Number of occupied bands of the crystal; `occupied * rows` of the ribbon.
     rows : int
@@ -86,8 +88,6 @@ def ribbon_magnetization(
 
     Raises
     ------
-    InvalidModelError
-        A cycle of Wannier models.
     InvalidArgumentError
         An argument out of range; or a cycle that pumps charge along the ribbon, so that D depends on the origin.
     GapClosedError
@@ -107,12 +107,6 @@ def ribbon_magnetization(
     """
     started = time.perf_counter()
     occupied = checked_arguments(cycle, occupied, (2,))
-    if cycle.basis_turns:
-        raise InvalidModelError(
-            "ribbons take positions as numbers, and those of Wannier functions are a position matrix; expected "
-            "finite.pumped_magnetization, whose flakes know it, or a cycle of TightBinding(model.lattice, "
-            "model.positions, model.hoppings), which leaves it out"
-        )
     if not (isinstance(rows, (int, np.integer)) and rows >= WIDTHS):
         raise InvalidArgumentError(f"rows: {rows!r}, expected an integer, at least {WIDTHS}")
     if not 0 < tolerance < 1:
@@ -228,7 +222,8 @@ def _strip(cycle: Cycle, occupied: int, width: int) -> Strip:
     cells = np.zeros((width * cycle.size, 2), dtype=np.int64)
     cells[:, 1] = np.repeat(np.arange(width), cycle.size)
     length = float(np.hypot(*first))
-    piece = Piece(cycle, cells, np.tile(np.arange(cycle.size), width), periodic=True)
+    kind = WannierPiece if cycle.basis_turns else Piece
+    piece = kind(cycle, cells, np.tile(np.arange(cycle.size), width), periodic=True)
     return Strip(piece, first / length, length, cycle.lattice.measure / length, occupied * width)
 
 

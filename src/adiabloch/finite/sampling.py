@@ -27,6 +27,10 @@ def checked_arguments(cycle: Cycle, occupied: int, dimensions: tuple[int, ...]) 
         raise InvalidArgumentError(f"cycle: a {cycle.lattice.dimension}D crystal, expected {expected}")
     if not (isinstance(occupied, (int, np.integer)) and 1 <= occupied < cycle.size):
         raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {cycle.size - 1}")
+    if cycle.basis_turns and not cycle.orbitals_move:
+        raise InvalidArgumentError(
+            "cycle: what it pumps depends on how its Wannier functions move; expected a Cycle that is told (motion=)"
+        )
     return int(occupied)
 
 

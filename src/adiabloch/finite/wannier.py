@@ -1,6 +1,6 @@
-r"""Flakes of Wannier functions: positions are matrices, cut out of the crystal as the hoppings are.
+r"""Flakes and ribbons of Wannier functions: positions are matrices, cut out of the crystal as the hoppings are.
 
-A flake holds the functions of its cells, H between them, and the matrices r_a of the position operator. Those do not
+A piece holds the functions of its cells, H between them, and the matrices r_a of the position operator. Those do not
 commute if the functions do not span all there is, [r_a, r_b] = i Omega_ab, and a current is what changes a position:
 
 .. math:: v_a = i [H, r_a] + \omega\, D_\theta r_a - i e \sum_b E_b [r_b, r_a], \qquad
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,27 +26,31 @@ from adiabloch.linalg import anticommutator, commutator, dagger, eigh_batch
 
 @dataclass(frozen=True, eq=False)
 class WannierPiece(Piece):
-    """Wannier functions of a cycle's crystal, hoppings and positions between them; open on all sides.
+    """Wannier functions of a cycle's crystal, hoppings and positions between them.
 
-    Operators are bilinear, of the weights w(place, step) = sum_ab B_ab place_a step_b: they stand for the hermitised
-    sum_ab B_ab {r_a, v_b}/2.
+    Operators stand for hermitised products: with weights w(place, step) = sum_b (c_b + sum_a B_ab place_a) step_b that
+    of sum_b c_b v_b + sum_ab B_ab {r_a, v_b}/2.
     """
 
     def pumped(self, k: Float, theta: Float, occupied: int, operators: list[Weights]) -> Pumped:
-        """Return what the slow change adds to the expectation values of operators at each phase (see `Piece`)."""
+        """Return what the slow change adds to the expectation values of operators at each point (see `Piece`)."""
         values, magnitudes, energies = [], [], []
-        for phase in theta:  # one by one: these are many large matrices
-            H, r, A = self._operators(float(phase))
-            dH, dr, _ = self._operators(float(phase), order=1)
-            levels, states = eigh_batch(H[None])
+        for point in zip(k, theta, strict=True):  # one by one: these are many large matrices
+            H, *A, motion = self._matrices(*point)
+            dH, *dA, _ = self._matrices(*point, order=1)
+            levels, states = eigh_batch(H.value[None])
             E, o, c = levels[0], states[0, :, :occupied], states[0, :, occupied:]
-            moved = [dx - 1j * commutator(A, x) for dx, x in zip(dr, r, strict=True)]
-            turned = dH - 1j * commutator(A, H)
+            turned = dH.value - 1j * commutator(motion.value, H.value)
             change = (dagger(c) @ turned @ o) / (E[:occupied] - E[occupied:, None]) ** 2
-            velocities = [1j * commutator(H, x) for x in r]
+            places = self._positions_of(A)
+            velocities = [H.moved[axis] + 1j * commutator(H.value, x.value) for axis, x in enumerate(A)]
+            drifts = [
+                dx.value - motion.moved[axis] - 1j * commutator(motion.value, x.value)
+                for axis, (x, dx) in enumerate(zip(A, dA, strict=True))
+            ]
             row, sizes = [], []
             for w in operators:
-                operator, carried = _hermitised(w, r, velocities), _hermitised(w, r, moved)
+                operator, carried = _hermitised(w, places, velocities), _hermitised(w, places, drifts)
                 between = dagger(o) @ operator @ c
                 # <v|O|psi1_v> = -i sum_c O_vc (D H)_cv/(E_v - E_c)^2
                 electrons = 2.0 * (between * change.T).imag.sum()
@@ -58,11 +63,12 @@ class WannierPiece(Piece):
 
     def polarized(self, theta: float, occupied: int, operators: list[Weights]) -> tuple[Float, Float]:
         """Return what an electric field adds to the expectation values of operators (see `Piece`)."""
-        H, r, _ = self._operators(theta)
-        levels, states = eigh_batch(H[None])
+        H, *A, _ = self._matrices(0.0, theta)
+        levels, states = eigh_batch(H.value[None])
         E, o, c = levels[0], states[0, :, :occupied], states[0, :, occupied:]
         gaps = E[occupied:, None] - E[:occupied]
-        velocities = [1j * commutator(H, x) for x in r]
+        r = self._positions_of(A)
+        velocities = [1j * commutator(H.value, x) for x in r]
         values = np.zeros((len(operators), len(r)))
         for j, x in enumerate(r):
             change = (dagger(c) @ x @ o) / gaps
@@ -86,28 +92,49 @@ class WannierPiece(Piece):
         sizes = np.abs(self._blocks)
         return np.asarray((sizes / np.maximum(sizes.max(axis=(0, 2, 3), keepdims=True), 1e-300)).max(axis=1))
 
-    def _operators(self, theta: float, order: int = 0) -> tuple[Complex, list[Complex], Complex]:
-        """H, the positions and A_theta at a phase, or their plain derivatives along theta; (S, S) each."""
+    @cached_property
+    def _at_rest(self) -> Float:
+        """Mean places of the functions, (S, d)."""
+        return np.asarray(self._places + self.cycle.shifts[len(self.cycle.shifts) // 2].real[self.orbitals])
+
+    def _positions_of(self, rest: list[Joined]) -> list[Complex]:
+        """The position matrices; along a ribbon, of which only what lies across it has a meaning."""
+        return [np.diag(place) + x.value for place, x in zip(self._at_rest.T, rest, strict=True)]
+
+    def _matrices(self, k: float, theta: float, order: int = 0) -> list[Joined]:
+        """H, the positions less the places, and A_theta at a point, or their plain derivatives along theta."""
         rows, columns, terms = self._joined
-        m = self.cycle.frequencies[:, -1]
-        factors = (1j * m) ** order * np.exp(1j * m * theta)
-        elements = factors[terms, None] * self._blocks[terms, :, self.orbitals[rows], self.orbitals[columns]]
-        matrices = np.zeros((self._blocks.shape[1], self.size, self.size), dtype=np.complex128)
-        np.add.at(matrices.swapaxes(0, 2).swapaxes(0, 1), (rows, columns), elements)
-        if order == 0:
-            at_rest = self.cycle.shifts[len(self.cycle.shifts) // 2].real
-            site = np.arange(self.size)
-            matrices[1:-1, site, site] += (self._places + at_rest[self.orbitals]).T
-        return matrices[0], list(matrices[1:-1]), matrices[-1]
+        around, m = self._phases[terms].T
+        factors = (1j * m) ** order * np.exp(1j * (m * theta + 2 * np.pi * k * around))
+        bonds = self._at_rest[columns] - self._at_rest[rows] + around[:, None] * self.cycle.lattice.vectors[0]
+        elements = factors[:, None] * self._blocks[terms, :, self.orbitals[rows], self.orbitals[columns]]
+        return [Joined(self._added(one), [self._added(1j * step * one) for step in bonds.T]) for one in elements.T]
+
+    def _added(self, elements: Complex) -> Complex:
+        """Elements of all terms as a matrix, (S, S)."""
+        rows, columns, _ = self._joined
+        matrix = np.zeros((self.size, self.size), dtype=np.complex128)
+        np.add.at(matrix, (rows, columns), elements)
+        return matrix
+
+
+class Joined(NamedTuple):
+    """A Hermitian matrix between the functions of a piece, (S, S)."""
+
+    value: Complex
+    moved: list[Complex]
+    """i [F, x] with the places x, by direction; it knows how often a hop goes round a ribbon."""
 
 
 def _hermitised(w: Weights, r: list[Complex], steps: list[Complex]) -> Complex:
-    """Sum over a and b of B_ab {r_a, s_b}/2, where w(place, step) is the bilinear form B."""
-    units = np.eye(len(r))
+    """Sum over b of c_b s_b and over a of B_ab {r_a, s_b}/2, for w(place, step) = sum_b (c_b + B_ab place_a) step_b."""
+    units, nowhere = np.eye(len(r)), np.zeros(len(r))
     total = np.zeros_like(r[0])
-    for place, x in zip(units, r, strict=True):
-        for step, s in zip(units, steps, strict=True):
-            if weight := float(w(place, step)):
+    for step, s in zip(units, steps, strict=True):
+        if constant := float(w(nowhere, step)):
+            total += constant * s
+        for place, x in zip(units, r, strict=True):
+            if weight := float(w(place, step)) - constant:
                 total += weight * anticommutator(x, s)
     return total
 

@@ -21,7 +21,7 @@ from adiabloch.geometry.bands import (
 )
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.induced import band_shift, band_shift_derivatives
-from adiabloch.models.crystal import Derivative
+from adiabloch.models.crystal import Derivative, curl
 
 
 def shift_tensor(frame: Eigenframe, a: str, b: str) -> Float:
@@ -88,9 +88,10 @@ def magneto_nonlinear_hall_vector(frame: Eigenframe, component: str, field: str)
     return -(shift + orbital_moment(frame, field) * curvature(frame, a, b))
 
 
-def magneto_derivatives(component: str, field: str) -> list[Derivative]:
-    """Derivatives that a frame must carry for `magneto_nonlinear_hall_vector`."""
-    return [x for drive in PLANES[component] for x in band_shift_derivatives(drive, field)]
+def magneto_derivatives(component: str, field: str, *, curved: bool = False) -> list[Derivative]:
+    """Derivatives that a frame must carry for `magneto_nonlinear_hall_vector`; `curved` as in `band_shift`."""
+    own = [curl(*PLANES[component])] if curved else []
+    return [*own, *(x for drive in PLANES[component] for x in band_shift_derivatives(drive, field, curved=curved))]
 
 
 def curvature_in_field(frame: Eigenframe, drive: str, component: str) -> Float:

@@ -14,6 +14,7 @@ from adiabloch.geometry.bands import PLANES, connection, interband_moment, metri
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.jets import Blocks, Jet
 from adiabloch.geometry.occupied import Group
+from adiabloch.models.crystal import Derivative, curl
 
 
 def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
@@ -50,12 +51,8 @@ def carried_shift(frame: Eigenframe, group: Group, drive: str, component: str) -
     that of the anomalous velocity of Wannier functions that do not span all there is, whose positions do not commute.
     What belongs to the occupied states among themselves is in the Chern-Simons form, by way of the same curvature.
     """
-    a, b = PLANES[component]
-    if drive in (a, b):
-        # two of the terms cancel, the third vanishes
-        return np.zeros(len(frame.energies))
     blocks = Blocks(frame, group)
-    terms = [carried(blocks, *order) for order in ((drive, a, b), (a, b, drive), (b, drive, a))]
+    terms = [carried(blocks, *order) for order in _cyclic(drive, component)]
     return np.sum([term.real()[0] for term in terms if term is not None], axis=0) + np.zeros(len(frame.energies))
 
 
@@ -71,9 +68,11 @@ def band_shift(frame: Eigenframe, drive: str, component: str) -> Float:
     .. math:: \partial_B a^t_n = 2 \mathrm{Re} \sum_{n_1 \ne n} \frac{-A^t_{n n_1} m_{n_1 n}}{E_n - E_{n_1}}
               + \frac{e}{2} \partial_k \times G^{kt}_n
 
-    The frame must carry the drive and the second derivatives that the curl needs (`band_shift_derivatives`).
+    and what the curvature of the basis adds where the frame carries one (`carried_part`). The frame must carry the
+    drive and the second derivatives that the curl needs (`band_shift_derivatives`).
     """
-    return interband_part(frame, drive, component) + metric_curl_part(frame, drive, component)
+    parts = (interband_part, metric_curl_part, carried_part)
+    return np.sum([part(frame, drive, component) for part in parts], axis=0)
 
 
 def interband_part(frame: Eigenframe, drive: str, component: str) -> Float:
@@ -88,7 +87,24 @@ def metric_curl_part(frame: Eigenframe, drive: str, component: str) -> Float:
     return 0.5 * (metric_gradient(frame, b, drive, along=a) - metric_gradient(frame, a, drive, along=b))
 
 
-def band_shift_derivatives(drive: str, component: str) -> list[str | tuple[str, str]]:
-    """Derivatives that a frame must carry for `band_shift`."""
+def carried_part(frame: Eigenframe, drive: str, component: str) -> Float:
+    """What the curvature of the basis adds, as in `carried_shift`, for each band; shape (P, N)."""
+    total = np.zeros(frame.energies.shape)
+    for a, b, c in _cyclic(drive, component):
+        if (bent := frame.curvature_of_basis(b, c)) is not None:
+            total -= 0.5 * (connection(frame, a) * bent.swapaxes(1, 2)).sum(axis=2).real
+    return total
+
+
+def band_shift_derivatives(drive: str, component: str, *, curved: bool = False) -> list[Derivative]:
+    """Derivatives that a frame must carry for `band_shift`; `curved` if the basis has a curvature."""
     a, b = PLANES[component]
-    return [a, b, drive, (a, b), (b, a), (a, drive), (b, drive)]
+    own = [curl(b, c) for _, b, c in _cyclic(drive, component)] if curved else []
+    return [a, b, drive, (a, b), (b, a), (a, drive), (b, drive), *own]
+
+
+def _cyclic(drive: str, component: str) -> tuple[tuple[str, str, str], ...]:
+    """The drive and the two directions of the component in cyclic order: a connection, and a curvature along two."""
+    a, b = PLANES[component]
+    # if the drive is one of the two, two of the terms cancel and the third vanishes
+    return () if drive in (a, b) else ((drive, a, b), (a, b, drive), (b, drive, a))

@@ -8,7 +8,7 @@ apart, as in the paper.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -100,8 +100,8 @@ def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
 def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
     """Integrand f d_B a^t along two directions of k, Eq. (8), the curl of the metric integrated by parts."""
     orders = ((TIME, a, b), (a, b, TIME), (b, TIME, a))
-    form = _with(induced_moment(blocks, TIME, a, b), (carried(blocks, *order) for order in orders))
-    form = bands.filled(blocks, form)
+    terms = [induced_moment(blocks, TIME, a, b), *(carried(blocks, *order) for order in orders)]
+    form = bands.filled(blocks, total(term for term in terms if term is not None))
     if bands.level is None:
         return form
     va, vb = blocks.inside(a).trace(), blocks.inside(b).trace()
@@ -308,10 +308,6 @@ def local_derivatives(
     # on a basis without curvature one order is as good as another
     found = {name if curved else tuple(sorted(name)): name for name in wanted}
     return [name if len(name) > 1 else name[0] for name in found.values()]
-
-
-def _with(form: Jet, more: Iterable[Jet | None]) -> Jet:
-    return total([form, *(term for term in more if term is not None)])
 
 
 def _divergence(bands: LocalBands, s: str, form: Callable[[LocalBands, Blocks, str, str], Jet]) -> Float:

@@ -18,7 +18,6 @@ from adiabloch.geometry.fields import (
     magneto_nonlinear_hall_vector,
     nonlinear_hall_tensor,
 )
-from adiabloch.geometry.filled import curvatures_of_basis
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
@@ -143,7 +142,7 @@ def magneto_nonlinear_hall(
         model,
         tuple(Column("level", number) for number in range(len(pairs))),
         surface=partial(_magneto_vectors, pairs=pairs),
-        along=(*curvatures_of_basis(model), *(x for pair in pairs for x in magneto_derivatives(*pair))),
+        along=tuple(x for pair in pairs for x in magneto_derivatives(*pair, curved=model.basis_turns)),
     )
     sea = filled_sea(
         integrand, occupation, effort, groups=[range(len(pairs))], title="magneto-nonlinear Hall effect", mesh=mesh

@@ -18,6 +18,7 @@ from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import (
     band_shift_derivatives,
+    carried_part,
     interband_part,
     metric_curl_part,
     occupied_shift,
@@ -234,8 +235,8 @@ def magnetization_map(
     Returns
     -------
     xarray.Dataset
-        `interband` and `metric_curl`, the two terms of Eq. (8), and their sum `shift`, over `ky`, `kx` and `band`; in
-        e*omega times the square of the length unit.
+        `interband` and `metric_curl`, the two terms of Eq. (8), `carried`, what orbitals that move and Wannier
+        functions add, and their sum `shift`, over `ky`, `kx` and `band`; in e*omega times the square of the length.
 
     Raises
     ------
@@ -248,15 +249,18 @@ def magnetization_map(
     x, y = checked(kx, "kx", (None,)), checked(ky, "ky", (None,))
     grid = np.stack([*np.meshgrid(x, y), np.full((len(y), len(x)), kz)], axis=-1)
     k = grid[..., : cycle.lattice.dimension].reshape(-1, cycle.lattice.dimension)
-    frame = eigenframe(cycle, band_shift_derivatives(THETA, component), k=k, theta=theta)
+    along = band_shift_derivatives(THETA, component, curved=cycle.orbitals_move)
+    frame = eigenframe(cycle, along, k=k, theta=theta)
     shape = (len(y), len(x), cycle.size)
-    parts = [part(frame, THETA, component).reshape(shape) for part in (interband_part, metric_curl_part)]
+    each = (interband_part, metric_curl_part, carried_part)
+    parts = [part(frame, THETA, component).reshape(shape) for part in each]
     unit = "e*omega area"
     return labelled(
         {
             "interband": (["ky", "kx", "band"], parts[0], unit, "interband part of d_B a^t"),
             "metric_curl": (["ky", "kx", "band"], parts[1], unit, "metric-curl part of d_B a^t"),
-            "shift": (["ky", "kx", "band"], parts[0] + parts[1], unit, "d_B a^t"),
+            "carried": (["ky", "kx", "band"], parts[2], unit, "carried part of d_B a^t"),
+            "shift": (["ky", "kx", "band"], np.sum(parts, axis=0), unit, "d_B a^t"),
         },
         {"kx": x, "ky": y, "band": np.arange(cycle.size)},
         theta=float(theta),
