@@ -4,49 +4,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from textures import random_texture
-
-LENGTH = 64
-"""Period of the texture in cells where the bulk is computed; what is of first order goes as its inverse."""
-
-
-def along(profile, length=LENGTH):
-    """The texture whose profile is a function of the phase along the first reciprocal vector, and its places."""
-    vectors = profile(0.0).lattice.vectors
-    inverse = np.linalg.inv(vectors)
-    texture = ab.Texture(lambda r: profile(float(2 * np.pi * (r @ inverse)[0] / length)))
-    return texture, lambda s: np.outer(s, vectors[0]) * length / (2 * np.pi)
-
-
-def harmonics(values, numbers):
-    """Fourier coefficients of samples on equidistant phases, the first axis."""
-    return (np.fft.fft(values, axis=0) / len(values))[numbers]
-
-
-def compare(profile, occupied, cells, *, theta, samples=24, bulk=ab.local_current, name="current", **more):
-    """What the drive and the gradient do, in the bulk and in supercells.
-
-    Returns largest deviations, over all harmonics and phases: of what is driven in zeroth and first order, of what is
-    there in equilibrium in first order, of the mean of the first over the phases; and the largest such mean. Then the
-    largest in equilibrium, the result of the bulk, and the largest of first order.
-    """
-    texture, places = along(profile)
-    s = 2 * np.pi * np.arange(samples) / samples
-    local = bulk(texture, occupied, positions=places(s), theta=theta, tolerance=1e-4, **more)
-    crystal = ab.finite.local_current(profile, occupied, cells, phases=theta, tolerance=1e-6, **more)
-    pick = crystal.harmonic.values
-    last = "component" if name == "current" else "operator"
-    off = []
-    for order, value in ((0, local.first_chern), (1, LENGTH * (local.total - local.first_chern))):
-        reference = crystal[name].sel(order=order).transpose("harmonic", "theta", last).values
-        found = harmonics(value.values, pick)
-        off.append(np.abs(found - reference).max())
-    static = {"current": "curl_equilibrium", "observable": "gradient"}[name]
-    still = crystal[f"static_{name}"].sel(order=1).transpose("harmonic", "theta", last).values
-    off.append(np.abs(harmonics(LENGTH * local[static].values, pick) - still).max())
-    off += [np.abs((found - reference).mean(axis=1)).max(), np.abs(reference.mean(axis=1)).max()]
-    return off, np.abs(still).max(), local, np.abs(local.total - local.first_chern).max().item() * LENGTH
-
+from textures import LENGTH, along, compare, differences, harmonics, random_texture
 
 RANDOM = [
     # seed, occupied, empty, dimension, cells
@@ -169,12 +127,6 @@ def test_a_moving_texture_is_a_cycle_at_each_place():
     )
     for name in ("total", "polarization_rate", "quadrupole", "first_chern", "curl_induced"):
         assert np.abs(moving[name].values - local[name][::6, 0].values).max() < 1e-5 * np.abs(local[name]).max()
-
-
-def differences(function, at, step):
-    """Derivative of eighth order."""
-    weights = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
-    return sum(w * (function(at + n * step) - function(at - n * step)) for n, w in weights.items()) / step
 
 
 @pytest.mark.parametrize(

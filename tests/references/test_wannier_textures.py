@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from test_textures import along, compare, differences
 
 import adiabloch as ab
-from textures import wannier_texture
+from adiabloch.geometry.induced import band_shift, band_shift_derivatives, carried_part
+from textures import along, compare, differences, wannier_texture
 
 RANDOM = [
     # seed, occupied, empty, dimension, cells

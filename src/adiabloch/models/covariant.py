@@ -33,7 +33,7 @@ def covariant_series(
     centres: Mapping[str, Float],
     directions: Sequence[str],
     along: Sequence[Derivative],
-) -> CovariantSeries:
+) -> FourierSeries:
     """H and its covariant derivatives.
 
     Parameters
@@ -75,6 +75,11 @@ def covariant_series(
     wanted = _Derivatives(noted, connections)
     for name in names:
         wanted(name)
+    if all(slot[0] == HAMILTONIAN for slot in found):
+        # nothing turns: each derivative is one series
+        return FourierSeries(
+            frequencies, np.stack([_flat(name, found, frequencies, centres) for name in ((), *names)], axis=1)
+        )
     return CovariantSeries(
         frequencies,
         np.stack([*found.values()], axis=1),
@@ -83,6 +88,19 @@ def covariant_series(
         connections=connections,
         centres={name: np.diag(tau).astype(np.complex128) for name, tau in centres.items()},
     )
+
+
+def _flat(
+    name: tuple[str, ...], found: Mapping[Slot, Complex], frequencies: Integer, centres: Mapping[str, Float]
+) -> Complex:
+    """Amplitudes of a derivative on a basis that does not turn, or of the places of its orbitals."""
+    slot = (HAMILTONIAN, *sorted(name))
+    if slot in found:
+        return found[slot]
+    matrices = np.zeros_like(found[HAMILTONIAN,])
+    if len(name) == 1 and name[0] in centres:
+        matrices[(frequencies == 0).all(axis=1)] = np.diag(centres[name[0]])
+    return matrices
 
 
 def _sound(name: tuple[str, ...], directions: Sequence[str]) -> bool:
