@@ -229,7 +229,7 @@ def orbital_beside_spin() -> None:
 def against_supercells() -> str:
     """Local currents of random textures, those of the tests, and of the paper's crystal."""
     sys.path.insert(0, str(HERE.parent / "tests"))
-    from textures import random_texture
+    from textures import random_texture, wannier_texture
 
     def honeycomb(s: float) -> ab.Cycle:
         model = ab.models.gapped_honeycomb(delta=0.5 + 0.1 * np.cos(s), t1=0.1)
@@ -244,6 +244,19 @@ def against_supercells() -> str:
             (2, 2, 2, 2, (32, 48, 64)),
             (5, 2, 3, 2, (32, 48, 64)),
             (9, 1, 2, 3, (16, 20, 24)),
+        )
+    ]
+    subjects += [
+        (
+            f"{n + m} Wannier functions, {n} band{'s' * (n > 1)} filled, {d}D",
+            wannier_texture(np.random.default_rng(seed), n, m, d, size=0.07),
+            n,
+            cells,
+        )
+        for seed, n, m, d, cells in (
+            (3, 1, 2, 1, (100, 200, 300)),
+            (0, 1, 2, 2, (48, 64, 80)),
+            (2, 2, 2, 2, (32, 48, 64)),
         )
     ]
     subjects.append(("honeycomb, Delta = 0.5 + 0.1 cos s", honeycomb, 1, (100, 150, 200)))

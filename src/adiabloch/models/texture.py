@@ -169,8 +169,8 @@ class Place:
     gradients: Mapping[str, Mapping[tuple[str, ...], Complex]]
     """Amplitudes (F, N, N) of H, under (), and of its derivatives along ("x",), ...; zero where they are missing.
 
-    Those of "H", of observables, and of the connections of the basis along "kx", ..., "theta", "x", ... where there are
-    any.
+    Those of "H", of observables, "<sx>", ..., and of the connections of the basis along "kx", ..., "theta", "x", ...
+    where there are any.
     """
     tail: float = 0.0
     """That of the cycle: how far the interpolation between its snapshots can be trusted."""
@@ -208,7 +208,9 @@ class Place:
     @property
     def observables(self) -> dict[str, Operator]:
         """Observables by name."""
-        return {name: FourierSeries(self.frequencies, self.gradients[name][()][:, None]) for name in self.fields}
+        return {
+            name: FourierSeries(self.frequencies, self.gradients[observed(name)][()][:, None]) for name in self.fields
+        }
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H and its derivatives (see `Crystal`), also along "x", "y", "z" and "t"."""
@@ -221,8 +223,7 @@ class Place:
         name, *waves = slot
         # directions that are sums have the connections of their parts
         parts = self.rates if name == TIME else self._potential(name) if name in AXES else {}
-        # along the field of an observable nothing turns
-        own = None if name in self.fields else self._amplitudes(name, tuple(waves), ())
+        own = self._amplitudes(name, tuple(waves), ())
         return _summed([(1.0, own), *((rate, self._plain((x, *waves))) for x, rate in parts.items())])
 
     def _amplitudes(self, name: str, directions: tuple[str, ...], known: tuple[str, ...]) -> Complex | None:
@@ -243,7 +244,7 @@ class Place:
         if fields and (name != HAMILTONIAN or len(fields) > 1):
             return None
         texture = tuple(sorted(x for x in directions if x in AXES))
-        amplitudes = self.gradients.get(fields[0] if fields else name, {}).get(texture)
+        amplitudes = self.gradients.get(observed(fields[0]) if fields else name, {}).get(texture)
         for direction in directions:
             if direction in self.directions and amplitudes is not None:
                 amplitudes = self._factor(direction) * amplitudes
@@ -339,17 +340,22 @@ def reference_of(crystal: TightBinding | Cycle) -> Float:
     return crystal.shifts[len(crystal.shifts) // 2].real if isinstance(crystal, Cycle) else crystal.positions
 
 
+def observed(name: str) -> str:
+    """What stands for an observable among amplitudes, where "H" is no name of one."""
+    return f"<{name}>"
+
+
 def stacked(
     crystals: Sequence[TightBinding | Cycle], reference: Float, observables: Sequence[Mapping[str, Operator]] = ()
 ) -> tuple[Integer, dict[str, Complex]]:
     """Amplitudes of several crystals on the union of their frequencies, (F, D) and (S, F, N, N).
 
     Of "H", of the connections along "kx", ..., "theta" if any of the crystals has one (along k beyond the reference,
-    places of the orbitals), and of observables by name.
+    places of the orbitals), and of observables, "<sx>", ....
     """
     fields = [_fields(crystal, reference) for crystal in crystals]
     for own, named in zip(fields, observables, strict=False):
-        own |= {name: _series(X, crystals[0].frequencies.shape[1]) for name, X in named.items()}
+        own |= {observed(name): _series(X, crystals[0].frequencies.shape[1]) for name, X in named.items()}
     each = [(number, name, *field) for number, own in enumerate(fields) for name, field in own.items()]
     frequencies, inverse = np.unique(np.concatenate([places for _, _, places, _ in each]), axis=0, return_inverse=True)
     where = np.split(inverse.ravel(), np.cumsum([len(places) for _, _, places, _ in each])[:-1])
