@@ -47,6 +47,8 @@ ALSB = Material(
     disentangled=False,
     spinors=True,
     amplitudes=(0.03, 0.06),
+    # one in a thousand; meshes of a crystal in three dimensions are large
+    accuracy=1e-3,
     digits=6,
 )
 

@@ -120,6 +120,8 @@ class Material:
     """Functions of two components; the programs then leave the spin matrices as well."""
     generators: Path | None = None
     """Folder with inputs of ld1.x, one for each element, that make the pseudopotentials."""
+    accuracy: float = 1e-5
+    """Of the integrals, relative."""
     digits: int = 7
     """Digits behind the point, in eV and Angstrom, that are kept of what Wannier90 writes."""
 

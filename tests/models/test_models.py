@@ -1,5 +1,8 @@
 """Lattices, models, cycles: what is built is what was meant."""
 
+import itertools
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 
 import adiabloch as ab
 from adiabloch.linalg import eigh_batch, rotated
-from adiabloch.models import distance_law, exponential, gapped_honeycomb, linear, phonon_cycle, rotating_bonds
+from adiabloch.models import distance_law, exponential, fourier, gapped_honeycomb, linear, phonon_cycle, rotating_bonds
 from random_models import general, oblique_vectors, two_bands
 
 seeds = st.integers(0, 10**6)
@@ -44,6 +47,26 @@ def test_grid_and_points_agree(seed, d):
     series = cycle.matrices([*cycle.directions, ("kx", "theta"), ("kx", "kx")])
     points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d + 1)
     np.testing.assert_allclose(series.on_grid(axes), series.at(points), atol=1e-12)
+
+
+@pytest.mark.parametrize("kept", [2**27, 12000, 0])
+def test_grids_one_after_the_other(kept, monkeypatch):
+    """What they share of outer sums is what each would have made, whichever of them are kept."""
+    monkeypatch.setattr(fourier, "KEPT", kept)
+    rng = np.random.default_rng(3)
+    frequencies = rng.integers(-20, 21, (40, 3))
+    coefficients = rng.normal(size=(40, 2, 3, 3)) + 1j * rng.normal(size=(40, 2, 3, 3))
+    series = fourier.FourierSeries(frequencies, coefficients)
+    sides = [[rng.random(n) for _ in range(2)] for n in (1, 1, 3)]
+    # the same numbers along the first axis and the second too
+    sides[1][0] = sides[0][0]
+    for turn in range(2):
+        for axes in itertools.product(*sides):
+            if turn:
+                series = pickle.loads(pickle.dumps(series))
+            np.testing.assert_array_equal(
+                series.on_grid(axes), fourier.FourierSeries(frequencies, coefficients).on_grid(axes)
+            )
 
 
 @given(seeds)

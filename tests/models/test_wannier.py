@@ -547,5 +547,3 @@ def test_what_leaves_the_position_matrix_out_is_refused():
     model = random_wannier(np.random.default_rng(4), 2)
     with pytest.raises(InvalidModelError, match="position matrix"):
         ab.Cycle([model, model, model, ab.TightBinding(model.lattice, model.positions, model.hoppings)])
-    with pytest.raises(InvalidModelError, match="position matrix"):
-        ab.finite.ribbon_magnetization(ab.Cycle([model] * 4), 1, 6)

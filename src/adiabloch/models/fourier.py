@@ -8,12 +8,16 @@ share the partial sums of outer ones.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
+
+KEPT = 2**27
+"""Bytes that a partial sum over outer axes may take to be kept for the next grid."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,11 @@ class FourierSeries:
         box[tuple((self.frequencies - lowest).T)] = self.coefficients
         object.__setattr__(self, "_box", box)
         object.__setattr__(self, "_lowest", lowest)
+        object.__setattr__(self, "_partial", {})
+
+    def __getstate__(self) -> dict[str, object]:
+        """Partial sums stay at home."""
+        return {**self.__dict__, "_partial": {}}
 
     def at(self, points: Float) -> Complex:
         """Values at arbitrary points.
@@ -58,6 +67,8 @@ class FourierSeries:
     def on_grid(self, axes: Sequence[Float]) -> Complex:
         """Values on the tensor product of `axes`, the last axis running fastest.
 
+        Grids that come one after the other in a thread share the sums over the outer axes that they have in common.
+
         Parameters
         ----------
         axes : sequence of D float arrays
@@ -69,16 +80,27 @@ class FourierSeries:
         """
         box: Complex = self._box  # type: ignore[attr-defined]
         lowest: Integer = self._lowest  # type: ignore[attr-defined]
+        partial: dict[int, list[tuple[bytes, Complex]]] = self._partial  # type: ignore[attr-defined]
+        known, kept = partial.get(threading.get_ident(), []), list[tuple[bytes, Complex]]()
         values, points = box, 1
         steps = [
             (np.exp(2j * np.pi * np.multiply.outer(axis, np.arange(first, first + extent))))
             for axis, first, extent in zip(axes, lowest, box.shape, strict=False)
         ]
-        for phases in _merged(steps):
-            values = phases @ values.reshape(points, phases.shape[1], -1)
+        *outer, last = _merged(steps)
+        for depth, phases in enumerate(outer):
+            own = phases.tobytes()
+            if depth == len(kept) < len(known) and known[depth][0] == own:
+                values = known[depth][1]
+            else:
+                known = []
+                values = phases @ values.reshape(points, phases.shape[1], -1)
             points *= len(phases)
-        result: Complex = values.reshape(points, *box.shape[-3:])
-        return result
+            if depth == len(kept) and values.nbytes <= KEPT:
+                kept.append((own, values))
+        partial[threading.get_ident()] = kept
+        result: Complex = last @ values.reshape(points, last.shape[1], -1)
+        return result.reshape(points * len(last), *box.shape[-3:])
 
 
 def _merged(steps: list[Complex], enough: int = 32) -> list[Complex]:

@@ -155,7 +155,7 @@ def pumped_inplane_magnetization(
             f"({described(pumps)}), and the moment of a net current depends on the origin of the heights",
             chern_numbers=pumps,
         )
-    moving = tuple(curl(THETA, k) for k in K) if cycle.orbitals_move else ()
+    moving = tuple(curl(k, THETA) for k in K) if cycle.orbitals_move else ()
     integrand = _integrand(cycle, occupied, heights, _pumped, ((Z,), K, (THETA, *moving)))
     title, numbers = "pumped in-plane magnetization", described(windings)
     return measured(integrand, effort, title=title, unit="e*omega", coordinates=PLANE, chern_numbers=numbers)

@@ -272,7 +272,7 @@ def magnetization_map(
 def _factors(cycle: Cycle) -> tuple[tuple[Derivative, ...], ...]:
     """Directions of the three factors of the perturbative part; the frame carries the curvature of the basis too."""
     k = cycle.lattice.directions
-    moving = tuple(curl(THETA, a) for a in k) if cycle.orbitals_move else ()
+    moving = tuple(curl(a, THETA) for a in k) if cycle.orbitals_move else ()
     turning = tuple(curl(a, b) for a, b in combinations(k, 2)) if cycle.basis_turns and moving else ()
     return ((THETA, *moving), (*k, *turning), k)
 
