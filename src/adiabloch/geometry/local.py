@@ -29,7 +29,7 @@ from adiabloch.geometry.inhomogeneous import (
 from adiabloch.geometry.jets import Blocks, Jet, total
 from adiabloch.geometry.occupied import Group
 from adiabloch.models.crystal import Derivative, curl
-from adiabloch.models.texture import TIME
+from adiabloch.models.place import TIME
 
 Pairs = Sequence[tuple[str, str]]
 

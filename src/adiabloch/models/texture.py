@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,15 +11,14 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
-from adiabloch.models.covariant import HAMILTONIAN, Slot, covariant_series, places_of
-from adiabloch.models.crystal import Derivative, Operator
+from adiabloch.models.covariant import HAMILTONIAN
+from adiabloch.models.crystal import Operator
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.place import Place, observed
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
 
-TIME = "t"
-"""The direction of a `Place` along which everything goes on at once: cycle, fields, motion of the texture."""
 FIRST = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
 SECOND = {1: 8 / 5, 2: -1 / 5, 3: 8 / 315, 4: -1 / 560}
 """Central differences of eighth order: weights of f(h n), odd and even in n."""
@@ -152,134 +151,6 @@ class Texture:
         return {key: g for key, g in gradients.items() if np.abs(g).max() > 1e-13 * scale / h ** len(key) or not key}
 
 
-@dataclass(frozen=True, eq=False)
-class Place:
-    """The crystal at a place of a texture, with its gradient there: a `Crystal` with more directions.
-
-    "x", "y", "z" are derivatives along the texture; in a magnetic field they contain what the vector potential adds,
-    -e (d_i A_j) d/dk_j in symmetric gauge. "t" is everything that goes on: a sum over directions, each at its rate.
-    """
-
-    lattice: Lattice
-    positions: Float
-    directions: tuple[str, ...]
-    fields: tuple[str, ...]
-    """Names of observables. Directions too: the fields conjugate to them, along which the derivative of H is these."""
-    frequencies: Integer
-    gradients: Mapping[str, Mapping[tuple[str, ...], Complex]]
-    """Amplitudes (F, N, N) of H, under (), and of its derivatives along ("x",), ...; zero where they are missing.
-
-    Those of "H", of observables, "<sx>", ..., and of the connections of the basis along "kx", ..., "theta", "x", ...
-    where there are any.
-    """
-    tail: float = 0.0
-    """That of the cycle: how far the interpolation between its snapshots can be trusted."""
-    rates: Mapping[str, float] = field(default_factory=dict)
-    """What "t" is made of."""
-    magnetic_field: Float | None = None
-    """e B: one component in 2D, three in 3D."""
-
-    @property
-    def orbitals_move(self) -> bool:
-        """Whether the basis changes along the cycle."""
-        return self.basis_turns and THETA in self.directions
-
-    @property
-    def basis_turns(self) -> bool:
-        """Whether the basis has connections, and with them a curvature."""
-        return not {*self.directions, *AXES}.isdisjoint(self.gradients)
-
-    @property
-    def size(self) -> int:
-        """Number of orbitals in the cell."""
-        return len(self.positions)
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Axes along which something changes."""
-        spatial = AXES[: self.lattice.dimension]
-        changing = {axis for field in self.gradients.values() for axis in spatial if (axis,) in field}
-        return tuple(axis for axis in spatial if axis in changing or self._potential(axis))
-
-    def driven(self, rates: Mapping[str, float], magnetic_field: Float | None = None) -> Place:
-        """The same place with something going on."""
-        return replace(self, rates=dict(rates), magnetic_field=magnetic_field)
-
-    @property
-    def observables(self) -> dict[str, Operator]:
-        """Observables by name."""
-        return {
-            name: FourierSeries(self.frequencies, self.gradients[observed(name)][()][:, None]) for name in self.fields
-        }
-
-    def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
-        """H and its derivatives (see `Crystal`), also along "x", "y", "z" and "t"."""
-        directions = (*self.directions, *AXES[: self.lattice.dimension], TIME, *self.fields)
-        centres = places_of(self.lattice.directions, self.positions)
-        return covariant_series(self.frequencies, self._plain, centres, directions, along)
-
-    def _plain(self, slot: Slot) -> Complex | None:
-        """Amplitudes of H or of a connection, differentiated."""
-        name, *waves = slot
-        # directions that are sums have the connections of their parts
-        parts = self.rates if name == TIME else self._potential(name) if name in AXES else {}
-        own = self._amplitudes(name, tuple(waves), ())
-        return _summed([(1.0, own), *((rate, self._plain((x, *waves))) for x, rate in parts.items())])
-
-    def _amplitudes(self, name: str, directions: tuple[str, ...], known: tuple[str, ...]) -> Complex | None:
-        """Amplitudes of a derivative: directions that are sums are taken apart, one after the other."""
-        if not directions:
-            return self._derived(name, known)
-        first, rest = directions[0], directions[1:]
-        if first == TIME:
-            return _summed((rate, self._amplitudes(name, (*rest, x), known)) for x, rate in self.rates.items())
-        parts = [(1.0, self._amplitudes(name, rest, (*known, first)))]
-        if first in AXES:
-            parts += [(c, self._amplitudes(name, rest, (*known, k))) for k, c in self._potential(first).items()]
-        return _summed(parts)
-
-    def _derived(self, name: str, directions: tuple[str, ...]) -> Complex | None:
-        """Amplitudes of a derivative along directions that are none."""
-        fields = [x for x in directions if x in self.fields]
-        if fields and (name != HAMILTONIAN or len(fields) > 1):
-            return None
-        texture = tuple(sorted(x for x in directions if x in AXES))
-        amplitudes = self.gradients.get(observed(fields[0]) if fields else name, {}).get(texture)
-        for direction in directions:
-            if direction in self.directions and amplitudes is not None:
-                amplitudes = self._factor(direction) * amplitudes
-        return amplitudes
-
-    def _factor(self, direction: str) -> Complex:
-        """What a derivative along k or theta multiplies amplitudes with."""
-        d = self.lattice.dimension
-        if direction == THETA:
-            return np.asarray(1j * self.frequencies[:, d, None, None])
-        axis = self.directions.index(direction)
-        cells = (self.frequencies[:, :d] @ self.lattice.vectors)[:, axis, None, None]
-        tau = self.positions[:, axis]
-        return np.asarray(1j * (cells + tau[None, :] - tau[:, None]))
-
-    def _potential(self, axis: str) -> dict[str, float]:
-        """-e d_axis A_j along each k_j for A = B x r/2."""
-        if self.magnetic_field is None:
-            return {}
-        B = np.zeros(3)
-        B[-len(self.magnetic_field) :] = self.magnetic_field
-        # A_j = eps_jli B_l r_i / 2
-        curl = -0.5 * np.cross(B, np.eye(3)[AXES.index(axis)])
-        return {f"k{AXES[j]}": float(curl[j]) for j in range(self.lattice.dimension) if curl[j]}
-
-
-def _summed(parts: Iterable[tuple[float, Complex | None]]) -> Complex | None:
-    """Sum of multiples; None for zero."""
-    total: Complex | None = None
-    for factor, series in parts:
-        if series is not None:
-            total = factor * series if total is None else total + factor * series
-    return total
-
-
 def _weighted(weights: Mapping[int, float], samples: Complex) -> Complex:
     return np.asarray(np.tensordot(np.array([*weights.values()]), samples, axes=1), dtype=np.complex128)
 
@@ -338,11 +209,6 @@ def _check_kinship(crystal: TightBinding | Cycle, home: TightBinding | Cycle, pl
 def reference_of(crystal: TightBinding | Cycle) -> Float:
     """Places of the orbitals, at the mean over the cycle, (N, d): what the rest of the position matrix counts from."""
     return crystal.shifts[len(crystal.shifts) // 2].real if isinstance(crystal, Cycle) else crystal.positions
-
-
-def observed(name: str) -> str:
-    """What stands for an observable among amplitudes, where "H" is no name of one."""
-    return f"<{name}>"
 
 
 def stacked(

@@ -16,7 +16,8 @@ from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.trials import Choice
 from adiabloch.lattice import AXES
 from adiabloch.models.cycle import Cycle
-from adiabloch.models.texture import TIME, Texture
+from adiabloch.models.place import TIME
+from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import LIMIT, Effort
 from adiabloch.responses.observables import Given, checked_operators, checked_spins

@@ -28,7 +28,8 @@ from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.lattice import AXES
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.cycle import THETA, Cycle
-from adiabloch.models.texture import TIME, Place, Texture
+from adiabloch.models.place import TIME, Place
+from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import (
     Effort,
