@@ -67,7 +67,8 @@ def closest_approach(
     best = np.array(starts, dtype=float, ndmin=2)
     smallest, size = np.full(len(best), np.inf), np.full(len(best), reach)
     offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * best.shape[1], indexing="ij"), -1).reshape(-1, best.shape[1])
-    while len(walking := np.flatnonzero(size > finest)):
+    # what is closed, or crossed, cannot come closer
+    while len(walking := np.flatnonzero((size > finest) & (smallest > 0))):
         points = best[walking, None] + size[walking, None, None] * offsets
         values = values_at(points.reshape(-1, best.shape[1])).reshape(len(walking), -1)
         lowest = values.argmin(axis=1)
