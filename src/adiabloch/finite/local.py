@@ -58,7 +58,8 @@ def local_current(
 
     The texture varies along the first lattice vector, with the phase s = q.r, q = b_1/L. A hopping between orbitals at
     r_i and r_j is that of the crystal `profile(s)` at (r_i + r_j)/2. The current is that of the first-order adiabatic
-    states, spread evenly along the straight bonds, and comes as a Fourier series,
+    states, spread evenly along the straight bonds (where positions are matrices: hermitised with exp(-i m q.r), to
+    first order in q), and comes as a Fourier series,
 
     .. math:: j(r) = \sum_m j_m e^{i m q \cdot r}, \qquad j_m = j_m^{(0)} + \frac{1}{L} j_m^{(1)} + \dots
 
@@ -69,7 +70,8 @@ def local_current(
     ----------
     profile : callable
         Takes the phase s, from 0 to 2 pi, and returns the crystal there: a Cycle, or a TightBinding if nothing is
-        driven. Smooth and periodic; all of one lattice, with the same orbitals at the same positions.
+        driven. Smooth and periodic; all of one lattice, with the same orbitals. Wannier models too, cycles of these
+        with their motion: their positions are matrices, r = x + A.
     occupied : int
         Number of occupied bands of the crystal; `occupied * L` of the supercell.
     cells : int or sequence of int
@@ -113,7 +115,7 @@ def local_current(
     InvalidArgumentError
         An argument out of range; a profile that is not smooth.
     InvalidModelError
-        Local crystals that do not fit together, or whose orbitals move.
+        Local crystals that do not fit together; cycles of Wannier functions without their motion.
     GapClosedError
         The gap closes, in the crystals or in the supercell.
     ToleranceNotReachedError
