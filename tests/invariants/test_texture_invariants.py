@@ -263,7 +263,7 @@ def responses_of(texture):
 @pytest.mark.parametrize("name", CHANGES)
 def test_wannier_functions_of_the_same_space(name, wannier):
     for found, expected in zip(responses_of(ab.Texture(waving_wannier(name))), wannier, strict=True):
-        same(found, expected, tolerance=1e-8)
+        same(found, expected, tolerance=1e-9)
 
 
 class Turning(ab.Texture):
@@ -291,4 +291,4 @@ def test_wannier_functions_that_turn_from_place_to_place(wannier):
         return ab.Cycle([m.rotated(U) for m in cycle.snapshots], motion=moves)
 
     for found, expected in zip(responses_of(Turning(turned)), wannier, strict=True):
-        same(found, expected, tolerance=1e-7)
+        same(found, expected, tolerance=1e-9)
