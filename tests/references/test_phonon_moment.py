@@ -349,7 +349,7 @@ def test_picture():
     axes = ab.plot(moment)
     assert [label.get_text() for label in axes.get_xticklabels()] == [
         "perturbative",
-        "Chern-Simons",
+        "Chern-\nSimons",
         "ions",
         "total",
         "Born charges\nalone",

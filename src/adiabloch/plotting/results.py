@@ -135,7 +135,7 @@ def _moment(result: xarray.Dataset, ax: Axes) -> Axes:
     small = result.isel(amplitude=0)
     names = {
         "perturbative": ("perturbative", BLUE),
-        "chern_simons": ("Chern-Simons", BLUE),
+        "chern_simons": ("Chern-\nSimons", BLUE),
         "spin": ("spin", BLUE),
         "ions": ("ions", GREY),
         "total": ("total", RED),
@@ -150,7 +150,7 @@ def _moment(result: xarray.Dataset, ax: Axes) -> Axes:
         ax.bar(at, size, 0.7, color=colour, edgecolor=edge, lw=0.7, yerr=spread, ecolor=INK)
         top = size + (spread or 0.0) if size >= 0 else size - (spread or 0.0)
         ax.annotate(
-            f"{size:.2f}", (at, top), (0, 3 if size >= 0 else -3), textcoords="offset points",
+            f"{size:.2f}".replace("-", "\u2212"), (at, top), (0, 3 if size >= 0 else -3), textcoords="offset points",
             ha="center", va="bottom" if size >= 0 else "top", fontsize=8,
         )  # fmt: skip
     ax.set_xticks(range(len(shown)), [label for _, label, _ in shown], fontsize=8)
