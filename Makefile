@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 metals textures hbn verify test lint format types imports examples docs wheel check clean
+.PHONY: help figure1 metals textures hbn alsb verify test lint format types imports examples docs wheel check clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ textures: $(VENV)/.user  ## local currents in crystals that change from place to
 hbn: $(VENV)/.user  ## Wannier functions of turning hBN anew: make hbn PSEUDO=folder (see examples/hbn; an hour)
 	@test -n "$(PSEUDO)" || { echo "say where the pseudopotentials are: make hbn PSEUDO=folder"; exit 2; }
 	$(BIN)/python examples/hbn/run_dft.py --pseudo '$(PSEUDO)' --output '$(FIGURES)/hbn'
+
+alsb: $(VENV)/.user  ## Wannier functions of turning AlSb anew, with spin-orbit coupling (see examples/alsb; an hour)
+	$(BIN)/python examples/alsb/run_dft.py --amplitudes 0.06 --output '$(FIGURES)/alsb'
 
 verify: $(VENV)/.user  ## compare the bulk with open samples of the paper's model
 	$(BIN)/adiabloch verify
