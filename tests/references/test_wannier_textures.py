@@ -5,7 +5,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.geometry.induced import band_shift, band_shift_derivatives, carried_part
-from textures import along, compare, differences, wannier_texture
+from textures import LENGTH, along, compare, differences, wannier_texture
 
 RANDOM = [
     # seed, occupied, empty, dimension, cells
@@ -123,6 +123,29 @@ def test_uniform_limit():
     operators = {"o": {(0, 0): one + one.conj().T, (1, 0): other}}
     found = ab.local_observable(cycle, 2, operators, tolerance=1e-11).total.values
     assert found == pytest.approx(ab.pumped_observable(cycle, 2, operators, 1e-11).total.values, abs=1e-9)
+
+
+def test_a_moving_texture_is_a_cycle_at_each_place():
+    profile, crystals = wannier_texture(np.random.default_rng(11), 1, 2, size=0.07), {}
+
+    def still(s):
+        if s not in crystals:
+            crystals[s] = profile(s).at(0.0)
+        return crystals[s]
+
+    def turning(s):
+        """w(s - theta), in functions that correspond to each other."""
+        return ab.Cycle([still(s - theta) for theta in 2 * np.pi * np.arange(16) / 16], motion=[{}] * 16)
+
+    texture, places = along(still)
+    b = texture.lattice.reciprocal[0] / LENGTH
+    where = places([0.3, 2.1])
+    moving = ab.local_current(texture, 1, where, velocity=b / (b @ b), tolerance=1e-6)
+    cycle = ab.local_current(along(turning)[0], 1, where, theta=0.0, tolerance=1e-6)
+    for name in ("total", "polarization_rate", "quadrupole", "first_chern", "curl_induced"):
+        largest = np.abs(cycle[name]).max().item()
+        assert largest > 1e-7
+        assert np.abs(moving[name].values - cycle[name].values).max() < 1e-5 * largest
 
 
 def test_in_a_magnetic_field():
