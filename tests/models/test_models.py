@@ -49,10 +49,12 @@ def test_grid_and_points_agree(seed, d):
     np.testing.assert_allclose(series.on_grid(axes), series.at(points), atol=1e-12)
 
 
+@pytest.mark.parametrize("dense", [0, 2**30])
 @pytest.mark.parametrize("kept", [2**27, 12000, 0])
-def test_grids_one_after_the_other(kept, monkeypatch):
+def test_grids_one_after_the_other(kept, dense, monkeypatch):
     """What they share of outer sums is what each would have made, whichever of them are kept."""
     monkeypatch.setattr(fourier, "KEPT", kept)
+    monkeypatch.setattr(fourier, "DENSE", dense)
     rng = np.random.default_rng(3)
     frequencies = np.concatenate([rng.integers(-20, 21, (38, 3)), [[-20] * 3, [20] * 3]])
     coefficients = rng.normal(size=(40, 2, 3, 3)) + 1j * rng.normal(size=(40, 2, 3, 3))
@@ -64,9 +66,10 @@ def test_grids_one_after_the_other(kept, monkeypatch):
         for axes in itertools.product(*sides):
             if turn:
                 series = pickle.loads(pickle.dumps(series))
-            np.testing.assert_array_equal(
-                series.on_grid(axes), fourier.FourierSeries(frequencies, coefficients).on_grid(axes)
-            )
+            found = series.on_grid(axes)
+            np.testing.assert_array_equal(found, fourier.FourierSeries(frequencies, coefficients).on_grid(axes))
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        np.testing.assert_allclose(found, series.at(points), atol=1e-11)
 
 
 @given(seeds)
