@@ -10,6 +10,7 @@ import pytest
 import adiabloch as ab
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError
 from adiabloch.io import read_bands, read_overlaps
+from mutations import KINDS, mutate
 from plane_wave_files import neighbours, overlaps, write_all_bands, write_energies, write_overlaps, write_waves
 from plane_waves import PHASES, Mesh, Turning
 
@@ -139,19 +140,8 @@ def test_mutated_overlaps(tmp_path, seed):
     content = bytearray(path.read_bytes())
     reach = len(content) if seed % 3 else 100
     at, other = sorted(int(x) for x in rng.integers(0, reach, 2))
-    mutation = seed // 3 % 6
-    if mutation == 0:
-        del content[at:other]
-    elif mutation == 1:
-        content[at] = rng.integers(256)
-    elif mutation == 2:
-        del content[at : at + int(rng.integers(1, 9))]
-    elif mutation == 3:
-        content[at:at] = bytes(rng.integers(0, 256, int(rng.integers(1, 9))).astype(np.uint8))
-    elif mutation == 4:
-        content[at : at + 4], content[other : other + 4] = content[other : other + 4], content[at : at + 4]
-    else:
-        content[at : at + 4] = rng.choice([b" NaN", b"1e99", b"\n-1\n", b"*** ", b"\0\0\0\0", b" 1.0"])
+    words = [b" NaN", b"1e99", b"\n-1\n", b"*** ", b"\0\0\0\0", b" 1.0"]
+    mutate(content, seed // 3 % KINDS, at, other, rng, words, end=other)
     path.write_bytes(bytes(content))
     try:
         found = read_overlaps(path).matrices

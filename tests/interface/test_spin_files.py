@@ -12,6 +12,7 @@ from adiabloch.errors import FileFormatError, InvalidArgumentError, InvalidModel
 from adiabloch.io import read_hr, read_spin, read_tb, write_tb
 from adiabloch.models import WannierModel
 from adiabloch.models.spin import PAULI
+from mutations import KINDS, mutate
 from random_models import oblique_vectors
 
 BANDS, SIZE, EXCLUDED = 6, 4, (2, 5)
@@ -337,19 +338,8 @@ def test_mutated_files(tmp_path, seed):
     # the beginning, where sizes are, as often as all of it
     reach = len(content) if seed % 3 else min(len(content), 300)
     at, other = sorted(int(x) for x in rng.integers(0, reach, 2))
-    mutation = seed // 4 % 6
-    if mutation == 0:
-        del content[at:]
-    elif mutation == 1:
-        content[at] = rng.integers(256)
-    elif mutation == 2:
-        del content[at : at + int(rng.integers(1, 9))]
-    elif mutation == 3:
-        content[at:at] = bytes(rng.integers(0, 256, int(rng.integers(1, 9))).astype(np.uint8))
-    elif mutation == 4:
-        content[at : at + 4], content[other : other + 4] = content[other : other + 4], content[at : at + 4]
-    else:
-        content[at : at + 4] = rng.choice([b"\xff\xff\xff\x7f", b"\0\0\0\0", b" NaN", b"1e99", b"\n-1\n", b"*** "])
+    words = [b"\xff\xff\xff\x7f", b"\0\0\0\0", b" NaN", b"1e99", b"\n-1\n", b"*** "]
+    mutate(content, seed // 4 % KINDS, at, other, rng, words)
     path.write_bytes(bytes(content))
     try:
         spin = read_spin(*files)

@@ -40,14 +40,11 @@ class WannierPiece(Piece):
             dH, *dA, _ = self._matrices(*point, order=1)
             levels, states = eigh_batch(H.value[None])
             E, o, c = levels[0], states[0, :, :occupied], states[0, :, occupied:]
-            turned = dH.value - 1j * commutator(motion.value, H.value)
+            turned = dH.value + motion.turning(H.value)
             change = (dagger(c) @ turned @ o) / (E[:occupied] - E[occupied:, None]) ** 2
             places = self._positions_of(A)
-            velocities = [H.moved[axis] + 1j * commutator(H.value, x.value) for axis, x in enumerate(A)]
-            drifts = [
-                dx.value - motion.moved[axis] - 1j * commutator(motion.value, x.value)
-                for axis, (x, dx) in enumerate(zip(A, dA, strict=True))
-            ]
+            velocities = [H.flow(axis, x.value) for axis, x in enumerate(A)]
+            drifts = [dx.value - motion.flow(axis, x.value) for axis, (x, dx) in enumerate(zip(A, dA, strict=True))]
             row, sizes = [], []
             for w in operators:
                 operator, carried = _hermitised(w, places, velocities), _hermitised(w, places, drifts)
@@ -119,11 +116,19 @@ class WannierPiece(Piece):
 
 
 class Joined(NamedTuple):
-    """A Hermitian matrix between the functions of a piece, (S, S)."""
+    """A Hermitian matrix F between the functions of a piece or a supercell, (S, S)."""
 
     value: Complex
     moved: list[Complex]
-    """i [F, x] with the places x, by direction; it knows how often a hop goes round a ribbon."""
+    """i [F, x] with the places x, by direction; it knows how often a hop goes round."""
+
+    def turning(self, X: Complex) -> Complex:
+        """-i [F, X]."""
+        return -1j * commutator(self.value, X)
+
+    def flow(self, axis: int, rest: Complex) -> Complex:
+        """I [F, r] for the position r = x + rest."""
+        return self.moved[axis] - self.turning(rest)
 
 
 def _hermitised(w: Weights, r: list[Complex], steps: list[Complex]) -> Complex:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.finite.supercell import Measured, Mesh, Supercell
-from adiabloch.linalg import anticommutator, commutator
+from adiabloch.finite.wannier import Joined
+from adiabloch.linalg import anticommutator
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.cycle import THETA
+
+Placed = tuple[Joined, Complex]
+"""A matrix as it is at the true places, and its derivative along the cycle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +37,13 @@ class WannierSupercell(Supercell):
         smallest = np.inf
         for k in points:
             turns = self.turns(k)
-            H, positions, motion, along = self._placed(elements, turns)
-            matrices, apart = self.filled(H.value, H.slope + motion.turning(H.value), occupied)
+            (H, dH), positions, (motion, _), along = self._placed(elements, turns)
+            matrices, apart = self.filled(H.value, dH + motion.turning(H.value), occupied)
             smallest = min(smallest, self.checked(apart, crystal_gap, k, theta))
             self.count(densities, matrices)
             self.count(leaning, (anticommutator(along, matrices[0]), anticommutator(along, matrices[1])))
-            for axis, r in enumerate(positions):
-                velocity = H.moved[axis] - H.turning(r.value)
-                drift = r.slope - motion.moved[axis] + motion.turning(r.value)
+            for axis, (r, dr) in enumerate(positions):
+                velocity, drift = H.flow(axis, r.value), dr - motion.flow(axis, r.value)
                 for kind, v, rho in ((0, velocity, matrices[0]), (1, velocity, matrices[1]), (1, drift, matrices[0])):
                     flows[kind, 0, axis] += _local(v, rho)
                     flows[kind, 1, axis] += _local(anticommutator(v, along), rho)
@@ -84,54 +86,29 @@ class WannierSupercell(Supercell):
     def _placed(
         self, elements: Mapping[str, tuple[Complex, ...]], turns: Complex
     ) -> tuple[Placed, list[Placed], Placed, Complex]:
-        """H, the positions less x, the motion, and the position along the texture in lattice vectors."""
+        """H, the positions less x, the motion, all at the true places; the position along the texture, in cells."""
         names = self.crystals.lattice.directions
-        bonds = 1j * self.bonds[:, None] * turns[..., None]
+        bonds = np.moveaxis(1j * self.bonds[:, None] * turns[..., None], -1, 0)
         nothing = (np.zeros_like(elements[HAMILTONIAN][0]),) * 4
-
-        def plain(name: str) -> list[tuple[Complex, list[Complex]]]:
-            """Value and derivatives as matrices, each with i [F, x]."""
-            return [
-                (self.matrix(F * turns), [self.matrix(F * bonds[..., axis]) for axis in range(len(names))])
-                for F in elements.get(name, nothing)
-            ]
-
-        known = {name: plain(name) for name in (HAMILTONIAN, *names, THETA)}
-        shares = np.linalg.inv(self.crystals.lattice.vectors)[:, 0]
-
-        def along(part: int) -> Complex:
-            return np.asarray(np.sum([x * known[name][part][0] for x, name in zip(shares, names, strict=True)], axis=0))
-
-        A, dA = along(0), along(1)
-        moved_A = np.sum([x * np.array(known[name][0][1]) for x, name in zip(shares, names, strict=True)], axis=0)
+        found = {name: elements.get(name, nothing) for name in (HAMILTONIAN, *names, THETA)}
+        known = {name: [self.matrix(F * turns) for F in each] for name, each in found.items()}
+        # i [F, x] of the value and of its derivative along the texture
+        flows = {
+            name: [np.array([self.matrix(F * bond) for bond in bonds]) for F in each[::2]]
+            for name, each in found.items()
+        }
+        shares = dict(zip(names, np.linalg.inv(self.crystals.lattice.vectors)[:, 0], strict=True))
+        A, dA = (np.sum([x * known[name][part] for name, x in shares.items()], axis=0) for part in (0, 1))
+        flow_A = np.sum([x * flows[name][0] for name, x in shares.items()], axis=0)
         q = 2 * np.pi / self.length
 
         def placed(name: str) -> Placed:
-            (F, moved), (dF, _), (Fs, moved_s), (dFs, _) = known[name]
-            return Placed(
-                F + q * anticommutator(A, Fs),
-                dF + q * (anticommutator(dA, Fs) + anticommutator(A, dFs)),
-                [
-                    C + q * (anticommutator(B, Fs) + anticommutator(A, Cs))
-                    for C, B, Cs in zip(moved, moved_A, moved_s, strict=True)
-                ],
-            )
+            (F, dF, Fs, dFs), (C, Cs) = known[name], flows[name]
+            value = F + q * anticommutator(A, Fs)
+            slope = dF + q * (anticommutator(dA, Fs) + anticommutator(A, dFs))
+            return Joined(value, [*(C + q * (anticommutator(flow_A, Fs) + anticommutator(A, Cs)))]), slope
 
         return placed(HAMILTONIAN), [placed(name) for name in names], placed(THETA), A
-
-
-class Placed(NamedTuple):
-    """A Hermitian matrix of a supercell, (L N, L N), as it is at the true places."""
-
-    value: Complex
-    slope: Complex
-    """Its derivative along the cycle."""
-    moved: list[Complex]
-    """i [F, x] by direction."""
-
-    def turning(self, X: Complex) -> Complex:
-        """-i [F, X]."""
-        return -1j * commutator(self.value, X)
 
 
 def _local(X: Complex, rho: Complex) -> Float:

@@ -12,7 +12,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.geometry.bands import PLANES, connection, interband_moment, metric_gradient
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.jets import Blocks, Jet
+from adiabloch.geometry.jets import Blocks, Jet, total
 from adiabloch.geometry.occupied import Group
 from adiabloch.models.crystal import Derivative, curl
 
@@ -51,15 +51,17 @@ def carried_shift(frame: Eigenframe, group: Group, drive: str, component: str) -
     that of the anomalous velocity of Wannier functions that do not span all there is, whose positions do not commute.
     What belongs to the occupied states among themselves is in the Chern-Simons form, by way of the same curvature.
     """
-    blocks = Blocks(frame, group)
-    terms = [carried(blocks, *order) for order in _cyclic(drive, component)]
-    return np.sum([term.real()[0] for term in terms if term is not None], axis=0) + np.zeros(len(frame.energies))
+    a, b = PLANES[component]
+    # if the drive is one of the two, two of the terms cancel and the third vanishes
+    moment = None if drive in (a, b) else carried_moment(Blocks(frame, group), drive, a, b)
+    return np.zeros(len(frame.energies)) if moment is None else moment.real()[0]
 
 
-def carried(blocks: Blocks, a: str, b: str, c: str) -> Jet | None:
-    """-(1/2) sum_nc A^a_nc Omega^bc_cn and its derivatives, None if it has none; to be taken the real part."""
-    bent = blocks.bent(b, c)
-    return None if bent is None else -0.5 * blocks.connection(a).overlap(bent)
+def carried_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet | None:
+    """The same along any two directions, with its derivatives; complex, to be taken the real part; None for zero."""
+    bent = ((blocks.connection(x), blocks.bent(y, z)) for x, y, z in _cyclic(drive, a, b))
+    terms = [-0.5 * A.overlap(own) for A, own in bent if own is not None]
+    return total(terms) if terms else None
 
 
 def band_shift(frame: Eigenframe, drive: str, component: str) -> Float:
@@ -89,22 +91,22 @@ def metric_curl_part(frame: Eigenframe, drive: str, component: str) -> Float:
 
 def carried_part(frame: Eigenframe, drive: str, component: str) -> Float:
     """What the curvature of the basis adds, as in `carried_shift`, for each band; shape (P, N)."""
-    total = np.zeros(frame.energies.shape)
-    for a, b, c in _cyclic(drive, component):
-        if (bent := frame.curvature_of_basis(b, c)) is not None:
-            total -= 0.5 * (connection(frame, a) * bent.swapaxes(1, 2)).sum(axis=2).real
-    return total
+    a, b = PLANES[component]
+    moments = np.zeros(frame.energies.shape)
+    if drive in (a, b):
+        return moments
+    for x, y, z in _cyclic(drive, a, b):
+        if (bent := frame.curvature_of_basis(y, z)) is not None:
+            moments -= 0.5 * (connection(frame, x) * bent.swapaxes(1, 2)).sum(axis=2).real
+    return moments
 
 
 def band_shift_derivatives(drive: str, component: str, *, curved: bool = False) -> list[Derivative]:
     """Derivatives that a frame must carry for `band_shift`; `curved` if the basis has a curvature."""
     a, b = PLANES[component]
-    own = [curl(b, c) for _, b, c in _cyclic(drive, component)] if curved else []
+    own = [curl(y, z) for _, y, z in _cyclic(drive, a, b)] if curved and drive not in (a, b) else []
     return [a, b, drive, (a, b), (b, a), (a, drive), (b, drive), *own]
 
 
-def _cyclic(drive: str, component: str) -> tuple[tuple[str, str, str], ...]:
-    """The drive and the two directions of the component in cyclic order: a connection, and a curvature along two."""
-    a, b = PLANES[component]
-    # if the drive is one of the two, two of the terms cancel and the third vanishes
-    return () if drive in (a, b) else ((drive, a, b), (a, b, drive), (b, drive, a))
+def _cyclic(a: str, b: str, c: str) -> tuple[tuple[str, str, str], ...]:
+    return (a, b, c), (b, c, a), (c, a, b)

@@ -18,7 +18,7 @@ from adiabloch.geometry.bands import PLANES, components
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form
-from adiabloch.geometry.induced import carried, induced_moment
+from adiabloch.geometry.induced import carried_moment, induced_moment
 from adiabloch.geometry.inhomogeneous import (
     complete_shift,
     curvature_form,
@@ -99,9 +99,8 @@ def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
 
 def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
     """Integrand f d_B a^t along two directions of k, Eq. (8), the curl of the metric integrated by parts."""
-    orders = ((TIME, a, b), (a, b, TIME), (b, TIME, a))
-    terms = [induced_moment(blocks, TIME, a, b), *(carried(blocks, *order) for order in orders)]
-    form = bands.filled(blocks, total(term for term in terms if term is not None))
+    moment, more = induced_moment(blocks, TIME, a, b), carried_moment(blocks, TIME, a, b)
+    form = bands.filled(blocks, moment if more is None else moment + more)
     if bands.level is None:
         return form
     va, vb = blocks.inside(a).trace(), blocks.inside(b).trace()
@@ -293,7 +292,8 @@ def local_derivatives(
     # along what the terms are differentiated, the fields of observables among it
     along = [*axes, TIME, *observables]
     wanted: list[tuple[str, ...]] = [(a,) for a in everything]
-    wanted += [(b, a) for b in along for a in (*k, TIME, *observables) if (b, a) != (TIME, TIME)]
+    wanted += [(b, a) for b in (*axes, *observables) for a in (*k, TIME)]
+    wanted += [(b, a) for b in (*axes, TIME) for a in (*k, *observables)]
     wanted += [(b, r) for b in (TIME, *observables) for r in axes]
     wanted += [(a, b) for a in k for b in (*axes, *observables)]
     wanted += [(b, a, r) for b in (TIME, *observables) for a in k for r in axes]

@@ -16,7 +16,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.linalg import dagger
+from adiabloch.linalg import commutator
 from adiabloch.models.crystal import CURVATURE, Derivative, connections_of, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
 
@@ -70,8 +70,7 @@ def covariant_series(
         # what it is does not matter here, but whether it is
         return np.zeros((1, 1, 1), complex) if slot in found else None
 
-    if noted((HAMILTONIAN,)) is None:
-        raise InvalidArgumentError("a crystal without a Hamiltonian")
+    noted((HAMILTONIAN,))
     wanted = _Derivatives(noted, connections)
     for name in names:
         wanted(name)
@@ -186,7 +185,7 @@ class _Derivatives:
         else:
             slopes = self._of(rest, (*waves, a))
             parts = [(self._connection(a, left), self._of(rest, right)) for left, right in _shared(waves)]
-        return _sum(slopes, *(None if A is None or F is None else _turning(A, F) for A, F in parts))
+        return _sum(slopes, *(None if A is None or F is None else -1j * commutator(A, F) for A, F in parts))
 
     def _connection(self, direction: str, waves: tuple[str, ...]) -> Complex | None:
         return self._plain((direction, *sorted(waves)))
@@ -198,12 +197,6 @@ def _shared(waves: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], tuple[str
     for count in range(len(waves) + 1):
         for chosen in combinations(everything, count):
             yield tuple(waves[i] for i in chosen), tuple(waves[i] for i in everything if i not in chosen)
-
-
-def _turning(A: Complex, F: Complex) -> Complex:
-    """-i [A, F] of Hermitian matrices."""
-    product = -1j * (A @ F)
-    return product + dagger(product)
 
 
 def _sum(*terms: Complex | None) -> Complex | None:
@@ -218,3 +211,24 @@ def _negative(term: Complex | None) -> Complex | None:
 def places_of(directions: Sequence[str], centres: Float) -> dict[str, Float]:
     """Positions of the orbitals, (N, d), by name."""
     return dict(zip(positions_of(directions), centres.T, strict=True))
+
+
+def factors_of(directions: Sequence[str], vectors: Float, frequencies: Integer, centres: Float) -> dict[str, Complex]:
+    """What a plain derivative multiplies amplitudes (F, N, N) with: i (R + tau_j - tau_i) along k, i m along theta."""
+    d = len(vectors)
+    bonds = (frequencies[:, :d] @ vectors)[:, None, None] + (centres[None, :] - centres[:, None])
+    waves = [*np.moveaxis(bonds, 3, 0), *frequencies[:, d:].T[..., None, None]]
+    return {direction: np.asarray(1j * wave) for direction, wave in zip(directions, waves, strict=True)}
+
+
+def plain_series(amplitudes: Mapping[str, Complex], factors: Mapping[str, Complex]) -> Plain:
+    """Derivatives of H and of connections from their amplitudes by name, those that there are."""
+
+    def plain(slot: Slot) -> Complex | None:
+        matrices = amplitudes.get(slot[0])
+        for wave in slot[1:]:
+            if matrices is not None:
+                matrices = factors[wave] * matrices
+        return matrices
+
+    return plain

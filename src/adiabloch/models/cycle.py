@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Integer, frozen
-from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
+from adiabloch.errors import CoarseCycleError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
-from adiabloch.models.covariant import HAMILTONIAN, Slot, covariant_series, places_of
-from adiabloch.models.crystal import Derivative, Operator, directions_of, positions_of
+from adiabloch.models.covariant import HAMILTONIAN, covariant_series, factors_of, places_of, plain_series
+from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
     Translation,
@@ -259,49 +259,14 @@ class Cycle:
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H(k, theta) and its derivatives as Fourier series (see `Crystal`)."""
-        if self.connections.any() or self.motion is not None:
-            series = dict(zip(self.lattice.directions, self.connections.swapaxes(0, 1), strict=True))
-            series |= {HAMILTONIAN: self.amplitudes, **({} if self.motion is None else {THETA: self.motion})}
-
-            def plain(slot: Slot) -> Complex | None:
-                matrices = series.get(slot[0])
-                for wave in slot[1:]:
-                    if matrices is not None:
-                        matrices = self._factor(wave) * matrices
-                return matrices
-
-            centres = places_of(self.lattice.directions, self.shifts[len(self.shifts) // 2].real)
-            return covariant_series(self.frequencies, plain, centres, self.directions, along)
-        stack = [self.amplitudes]
-        for derivative in along:
-            directions = directions_of(derivative)
-            matrices = self.amplitudes
-            if directions[0] in positions_of(self.directions):
-                matrices, directions = self._places(directions[0]), directions[1:]
-            for direction in directions:
-                matrices = self._factor(direction) * matrices
-            stack.append(matrices)
-        return FourierSeries(self.frequencies, np.stack(stack, axis=1))
-
-    def _places(self, name: str) -> Complex:
-        """Places of orbitals that stay where they are, as a series."""
-        matrices = np.zeros_like(self.amplitudes)
-        home = (self.frequencies == 0).all(axis=1)
-        axis = positions_of(self.directions).index(name)
-        matrices[home] = np.diag(self.shifts[len(self.shifts) // 2, :, axis])
-        return matrices
-
-    def _factor(self, direction: str) -> Complex:
-        """What a plain derivative multiplies amplitudes with: i (R + tau_j - tau_i) along k, i m along theta."""
-        d = self.lattice.dimension
-        if direction == THETA:
-            return np.asarray(1j * self.frequencies[:, d, None, None])
-        if direction not in self.directions:
-            raise InvalidArgumentError(f"derivative along {direction!r}: expected one of {self.directions}")
-        axis = self.directions.index(direction)
-        cells = (self.frequencies[:, :d] @ self.lattice.vectors)[:, axis, None, None]
-        centre = self.shifts[len(self.shifts) // 2, :, axis].real
-        return np.asarray(1j * (cells + centre[None, :] - centre[:, None]))
+        connections = dict(zip(self.lattice.directions, self.connections.swapaxes(0, 1), strict=True))
+        amplitudes = {name: A for name, A in connections.items() if A.any()} | {HAMILTONIAN: self.amplitudes}
+        if self.motion is not None:
+            amplitudes[THETA] = self.motion
+        positions = self.shifts[len(self.shifts) // 2].real
+        factors = factors_of(self.directions, self.lattice.vectors, self.frequencies, positions)
+        centres = places_of(self.lattice.directions, positions)
+        return covariant_series(self.frequencies, plain_series(amplitudes, factors), centres, self.directions, along)
 
     @property
     def basis_turns(self) -> bool:

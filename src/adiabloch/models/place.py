@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.lattice import AXES, Lattice
-from adiabloch.models.covariant import HAMILTONIAN, Slot, covariant_series, places_of
+from adiabloch.models.covariant import HAMILTONIAN, Slot, covariant_series, factors_of, places_of
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.cycle import THETA
 from adiabloch.models.fourier import FourierSeries
@@ -113,18 +114,12 @@ class Place:
         amplitudes = self.gradients.get(observed(fields[0]) if fields else name, {}).get(texture)
         for direction in directions:
             if direction in self.directions and amplitudes is not None:
-                amplitudes = self._factor(direction) * amplitudes
+                amplitudes = self._factors[direction] * amplitudes
         return amplitudes
 
-    def _factor(self, direction: str) -> Complex:
-        """What a derivative along k or theta multiplies amplitudes with."""
-        d = self.lattice.dimension
-        if direction == THETA:
-            return np.asarray(1j * self.frequencies[:, d, None, None])
-        axis = self.directions.index(direction)
-        cells = (self.frequencies[:, :d] @ self.lattice.vectors)[:, axis, None, None]
-        tau = self.positions[:, axis]
-        return np.asarray(1j * (cells + tau[None, :] - tau[:, None]))
+    @cached_property
+    def _factors(self) -> dict[str, Complex]:
+        return factors_of(self.directions, self.lattice.vectors, self.frequencies, self.positions)
 
     def _potential(self, axis: str) -> dict[str, float]:
         """-e d_axis A_j along each k_j for A = B x r/2."""

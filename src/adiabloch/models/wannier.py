@@ -14,7 +14,7 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import dagger
 from adiabloch.linalg import rotated as in_basis
-from adiabloch.models.covariant import HAMILTONIAN, Slot, covariant_series, places_of
+from adiabloch.models.covariant import HAMILTONIAN, covariant_series, factors_of, places_of, plain_series
 from adiabloch.models.crystal import Derivative
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
@@ -114,18 +114,11 @@ class WannierModel(TightBinding):
             "kx" for D_x H; ("kx", "ky") for D_x D_y H, the order counts; "rx" for the position matrix
             diag(tau_x) + A_x; ("curl", "kx", "ky") for the curvature Omega_xy of the Wannier functions' space.
         """
-        series = dict(zip(self.directions, self.connections.swapaxes(0, 1), strict=True))
-        series[HAMILTONIAN] = self.amplitudes
-
-        def plain(slot: Slot) -> Complex | None:
-            matrices = series.get(slot[0])
-            for wave in slot[1:]:
-                if matrices is not None:
-                    matrices = 1j * self.bonds[..., self.directions.index(wave)] * matrices
-            return matrices
-
+        amplitudes = dict(zip(self.directions, self.connections.swapaxes(0, 1), strict=True))
+        amplitudes[HAMILTONIAN] = self.amplitudes
+        factors = factors_of(self.directions, self.lattice.vectors, self.translations, self.positions)
         centres = places_of(self.directions, self.positions)
-        return covariant_series(self.translations, plain, centres, self.directions, along)
+        return covariant_series(self.translations, plain_series(amplitudes, factors), centres, self.directions, along)
 
     def displaced(self, pattern: ArrayLike, law: HoppingLaw, *, move_orbitals: bool = False) -> TightBinding:
         """Not for Wannier functions: a law for the hoppings says nothing of the position matrix.

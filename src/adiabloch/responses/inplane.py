@@ -30,7 +30,7 @@ from adiabloch.geometry.observables import (
 )
 from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import Insulator
-from adiabloch.linalg import dagger
+from adiabloch.linalg import commutator
 from adiabloch.models.crystal import Derivative, Operator, curl, positions_of
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
@@ -286,8 +286,7 @@ def _with_curvature(frame: Eigenframe) -> Eigenframe:
         return frame
     z, known = frame.derivative(Z), dict(frame.derivatives)
     for slope, k, r in zip(SLOPES, K, positions_of(K), strict=True):
-        turning = -1j * (frame.derivative(r) @ z)
-        known[curl(k, "kz")] = frame.derivative(slope) + turning + dagger(turning)
+        known[curl(k, "kz")] = frame.derivative(slope) - 1j * commutator(frame.derivative(r), z)
     return replace(frame, derivatives=known)
 
 
