@@ -7,8 +7,7 @@
 """
 
 import importlib
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adiabloch import errors, geometry, models, units
 from adiabloch.errors import AdiablochError
@@ -16,39 +15,39 @@ from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, Texture, TightBinding
 from adiabloch.plotting import animate, plot
-from adiabloch.responses.all_bands import perturbative_by_bands
-from adiabloch.responses.equilibrium import (
-    anomalous_hall,
-    anomalous_nernst,
-    chemical_potential,
-    density_of_states,
-    filling,
-    orbital_magnetization,
-    spin_magnetization,
-)
-from adiabloch.responses.inplane import inplane_magnetization, layer_magnetoelectric, pumped_inplane_magnetization
-from adiabloch.responses.local import local_current, local_observable
-from adiabloch.responses.magnetoelectric import axion_angle, magnetic_polarization, magnetoelectric
-from adiabloch.responses.nonlinear import magneto_nonlinear_hall, nonlinear_ettingshausen, nonlinear_hall
-from adiabloch.responses.observables import (
-    observable_density,
-    observable_response,
-    pumped_observable,
-    pumped_spin,
-    spin_magnetoelectric,
-)
-from adiabloch.responses.phonon_moment import phonon_moment
-from adiabloch.responses.polarization import polarization, pumped_charge
-from adiabloch.responses.pumped_magnetization import (
-    instantaneous_magnetization,
-    magnetization_map,
-    pumped_magnetization,
-)
-from adiabloch.responses.results import in_si
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:
     from adiabloch import finite, io
+    from adiabloch.responses.all_bands import perturbative_by_bands
+    from adiabloch.responses.equilibrium import (
+        anomalous_hall,
+        anomalous_nernst,
+        chemical_potential,
+        density_of_states,
+        filling,
+        orbital_magnetization,
+        spin_magnetization,
+    )
+    from adiabloch.responses.inplane import inplane_magnetization, layer_magnetoelectric, pumped_inplane_magnetization
+    from adiabloch.responses.local import local_current, local_observable
+    from adiabloch.responses.magnetoelectric import axion_angle, magnetic_polarization, magnetoelectric
+    from adiabloch.responses.nonlinear import magneto_nonlinear_hall, nonlinear_ettingshausen, nonlinear_hall
+    from adiabloch.responses.observables import (
+        observable_density,
+        observable_response,
+        pumped_observable,
+        pumped_spin,
+        spin_magnetoelectric,
+    )
+    from adiabloch.responses.phonon_moment import phonon_moment
+    from adiabloch.responses.polarization import polarization, pumped_charge
+    from adiabloch.responses.pumped_magnetization import (
+        instantaneous_magnetization,
+        magnetization_map,
+        pumped_magnetization,
+    )
+    from adiabloch.responses.results import in_si
 
 __all__ = [
     "AdiablochError",
@@ -101,8 +100,51 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Open samples and files, when they are asked for: not everybody wants to wait for them."""
+_LATER = {
+    "anomalous_hall": "equilibrium",
+    "anomalous_nernst": "equilibrium",
+    "axion_angle": "magnetoelectric",
+    "chemical_potential": "equilibrium",
+    "density_of_states": "equilibrium",
+    "filling": "equilibrium",
+    "in_si": "results",
+    "inplane_magnetization": "inplane",
+    "instantaneous_magnetization": "pumped_magnetization",
+    "layer_magnetoelectric": "inplane",
+    "local_current": "local",
+    "local_observable": "local",
+    "magnetic_polarization": "magnetoelectric",
+    "magnetization_map": "pumped_magnetization",
+    "magneto_nonlinear_hall": "nonlinear",
+    "magnetoelectric": "magnetoelectric",
+    "nonlinear_ettingshausen": "nonlinear",
+    "nonlinear_hall": "nonlinear",
+    "observable_density": "observables",
+    "observable_response": "observables",
+    "orbital_magnetization": "equilibrium",
+    "perturbative_by_bands": "all_bands",
+    "phonon_moment": "phonon_moment",
+    "polarization": "polarization",
+    "pumped_charge": "polarization",
+    "pumped_inplane_magnetization": "inplane",
+    "pumped_magnetization": "pumped_magnetization",
+    "pumped_observable": "observables",
+    "pumped_spin": "observables",
+    "spin_magnetization": "equilibrium",
+    "spin_magnetoelectric": "observables",
+}
+"""Responses and their modules."""
+
+
+def __getattr__(name: str) -> Any:
+    """Responses, open samples and files, when they are asked for: not everybody wants to wait for all of them."""
     if name in ("finite", "io"):
         return importlib.import_module(f"adiabloch.{name}")
+    if name in _LATER:
+        return getattr(importlib.import_module(f"adiabloch.responses.{_LATER[name]}"), name)
     raise AttributeError(f"module 'adiabloch' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What there is, loaded or not."""
+    return sorted({*globals(), *__all__})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,9 @@ Translation = tuple[int, ...]
 
 def fingerprint(*arrays: Float | Complex | Integer | None) -> str:
     """Short hash of arrays, stable across runs and machines."""
+    # slow to import, and needed by few who import this
+    import hashlib
+
     digest = hashlib.sha256()
     for array in arrays:
         if array is not None:
