@@ -1,10 +1,11 @@
-"""Uniform meshes on the torus, doubled axis by axis until the integral stands still.
+"""Uniform meshes on the torus, doubled axis by axis until the error is small.
 
 For a smooth periodic integrand the plain mean over a uniform mesh converges exponentially, so nothing cleverer is
 needed as long as the mesh resolves the smallest gap. Each axis has its own rate: the phase of a cycle is often done
-with eight points where k needs a hundred. A mesh of 2n points is the mesh of n points and the points between them:
-sums over the points that came with each doubling are kept, so nothing is evaluated twice, and every coarser mesh, from
-which the error is judged, costs nothing.
+with eight points where k needs a hundred. A mesh of 2n points is the mesh of n points and the points between them, so
+nothing is evaluated twice. The error is estimated from the Fourier coefficients that the mesh shows
+(`adiabloch.integration.spectrum`): sums over all axes but one, and over residue classes of the point numbers, are kept
+for that, whose size does not grow with the mesh but as its side.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import itemgetter
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, Integer
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.integration.sample import Integrand, Low
+from adiabloch.integration.spectrum import aliasing_errors, by_class, classes
 
 Mesh = tuple[int, ...]
 Levels = tuple[int, ...]
@@ -30,7 +32,7 @@ Levels = tuple[int, ...]
 Block = tuple[tuple[float, float, int], ...]
 """First coordinate, step and number of points along each axis."""
 
-SAFETY = 1.0
+RESOLUTION = 1.0
 """Points along an axis for each width of the narrowest feature seen."""
 
 
@@ -98,118 +100,138 @@ def integrate(
         `converged` tells whether the tolerance was reached.
     """
     bar = progress or ProgressBar("", visible=False)
-    sums = _Sums(integrand, start)
-    levels: Levels = (1,) * integrand.dimension
+    sums = _Sums(integrand, tuple(2 * n for n in start))
+    levels: Levels = (0,) * integrand.dimension
     with workers(executor) as pool:
         while True:
             sums.refine(levels, pool, bar)
             if inspect is not None:
-                inspect(sums.lows, sums.resolves(levels))
-            value, noise = sums.mean(levels), sums.noise / sums.points
-            errors = {axes: _error(sums, levels, axes, noise) for axes in _subsets(integrand.dimension)}
+                inspect(sums.lows, sums.resolved)
+            value, noise = sums.mean, sums.noise / sums.points
+            errors = sums.errors()
             single = [errors[(axis,)] for axis in range(integrand.dimension)]
             error = max(math.fsum(single), *errors.values()) + noise
             allowed = max(tolerance * max(float(np.abs(value[:leading]).max()), scale), 4 * noise)
-            resolved = sums.resolves(levels)
-            coarse = sums.unresolved(levels)
             # what a small error along one axis shows is often the shadow of a large one along another
             share = max(allowed / (2 * integrand.dimension), 0.5 * max(single))
-            grow = coarse or {axis for axis in range(integrand.dimension) if single[axis] > share}
+            grow = sums.unresolved or {axis for axis in range(integrand.dimension) if single[axis] > share}
             grow = grow or set(max(errors.items(), key=itemgetter(1))[0])
             finer = tuple(level + (axis in grow) for axis, level in enumerate(levels))
-            done = error <= allowed and resolved
-            if done or math.prod(sums.mesh(finer)) > limit:
-                return Integral(value, error, sums.mesh(levels), sums.points, done, resolved, sums.lows)
+            done = error <= allowed and sums.resolved
+            if done or math.prod(sums.mesh_at(finer)) > limit:
+                return Integral(value, error, sums.mesh, sums.points, done, sums.resolved, sums.lows)
             levels = finer
 
 
-def _subsets(dimension: int) -> list[tuple[int, ...]]:
-    """Sets of axes to coarsen together: a skewed cell hides harmonics from the axes taken one by one."""
-    return [axes for size in range(1, dimension + 1) for axes in itertools.combinations(range(dimension), size)]
-
-
-def _error(sums: _Sums, levels: Levels, axes: tuple[int, ...], noise: float) -> float:
-    """Error of a mesh from how much its last two doublings along `axes` changed the mean.
-
-    With changes c (n/2 -> n) and c' (n/4 -> n/2), exponential convergence leaves about c (c/c')^2; c (c/c') is asked
-    for, as some integrands converge unevenly. Without a history the change itself is the estimate.
-    """
-
-    def change(step: int, others: int) -> float:
-        """How much the last (0) or last but one doubling of `axes` changed the mean, all else `others` coarser."""
-
-        def mean(less: int) -> Float:
-            drop = (less if axis in axes else others for axis in range(len(levels)))
-            return sums.mean(tuple(max(level - by, 0) for level, by in zip(levels, drop, strict=True)))
-
-        return float(np.abs(mean(step) - mean(step + 1)).max())
-
-    last = change(0, 0)
-    if last <= noise:
-        return 0.0
-    if max(levels[axis] for axis in axes) < 2:
-        return last
-    # a change may be small by accident: it is also looked at on the coarser mesh of the other axes
-    now, before = (max(change(step, 0), change(step, 1)) for step in (0, 1))
-    return last * min(1.0, now / max(before, noise))
-
-
-@dataclass
 class _Sums:
-    """Sums of an integrand over the points that came with each doubling, and the worst seen on the way."""
+    """Sums of an integrand over a mesh that is doubled along its axes, and the worst seen on the way."""
 
-    integrand: Integrand
-    first: Mesh
-    totals: dict[Levels, Float | float] = field(default_factory=dict)
-    points: int = 0
-    noise: float = 0.0
-    lows: dict[str, Low] = field(default_factory=dict)
-    sharpness: Float | float = 0.0
+    def __init__(self, integrand: Integrand, first: Mesh) -> None:
+        self.integrand = integrand
+        self.first = first
+        self.levels: Levels | None = None
+        self.points = 0
+        self.noise = 0.0
+        self.lows: dict[str, Low] = {}
+        self.sharpness: Float | None = None
+        # over the other axes, for each axis; and by residue classes of all axes
+        self._marginals: list[Float] = []
+        self._residues: Float = np.zeros(0)
 
-    def mesh(self, levels: Levels) -> Mesh:
-        """Points along each axis."""
+    def mesh_at(self, levels: Levels) -> Mesh:
+        """Points along each axis after so many doublings."""
         return tuple(n * 2**level for n, level in zip(self.first, levels, strict=True))
 
-    def mean(self, levels: Levels) -> Float:
-        """Mean over the mesh with these levels, which must have been refined to them."""
-        total = sum(self.totals[part] for part in _parts(levels))
-        return np.asarray(total) / math.prod(self.mesh(levels))
+    @property
+    def mesh(self) -> Mesh:
+        """Points along each axis."""
+        assert self.levels is not None
+        return self.mesh_at(self.levels)
 
-    def unresolved(self, levels: Levels) -> set[int]:
+    @property
+    def mean(self) -> Float:
+        """Mean over the mesh, (outputs,)."""
+        axes = tuple(range(self._residues.ndim - 1))
+        return np.asarray(self._residues.sum(axis=axes) / self.points)
+
+    def errors(self) -> dict[tuple[int, ...], float]:
+        """Error of the mean by the axes along which the coefficients are aliased."""
+        marginals = [sums * (n / self.points) for n, sums in zip(self.mesh, self._marginals, strict=True)]
+        residues = self._residues * (math.prod(self._residues.shape[:-1]) / self.points)
+        return aliasing_errors(marginals, residues, self.sharpness)
+
+    @property
+    def unresolved(self) -> set[int]:
         """Axes along which the mesh steps over the narrowest feature seen."""
-        wanted = np.broadcast_to(SAFETY * np.asarray(self.sharpness), len(levels))
-        return {axis for axis, n in enumerate(self.mesh(levels)) if n < wanted[axis]}
+        if self.sharpness is None:
+            return set()
+        wanted = np.broadcast_to(RESOLUTION * self.sharpness, len(self.mesh))
+        return {axis for axis, n in enumerate(self.mesh) if n < wanted[axis]}
 
-    def resolves(self, levels: Levels) -> bool:
+    @property
+    def resolved(self) -> bool:
         """Whether the mesh resolves all that has been seen."""
-        return not self.unresolved(levels)
+        return not self.unresolved
 
     def refine(self, levels: Levels, pool: Executor, bar: ProgressBar) -> None:
         """Evaluate the points that the mesh with these levels lacks."""
-        missing = [part for part in _parts(levels) if part not in self.totals]
-        mesh = self.mesh(levels)
+        known = set() if self.levels is None else set(_parts(self.levels))
+        mesh = self.mesh_at(levels)
         bar.stage("mesh " + " x ".join(map(str, mesh)), math.prod(mesh) - self.points)
-        tasks = [(part, block) for part in missing for block in _blocks(self.first, part, self.integrand.batch)]
-        outcomes = run(pool, partial(_summed, self.integrand), (block for _, block in tasks))
-        for (part, _), outcome in zip(tasks, outcomes, strict=True):
-            self.totals[part] = self.totals.get(part, 0.0) + outcome.total
+        missing = [part for part in _parts(levels) if part not in known]
+        if self.levels is None:
+            missing = [levels]
+        tasks = [block for part in missing for block in _blocks(self.first, part, self.integrand.batch)]
+        grown = False
+        for outcome in run(pool, partial(_summed, self.integrand, mesh), tasks):
+            if not grown:
+                self._grow(levels, outcome.sums.shape[-1])
+                grown = True
+            for marginal, numbers, sums in zip(self._marginals, outcome.numbers, outcome.marginals, strict=True):
+                marginal[numbers] += sums
+            self._residues[np.ix_(*outcome.classes)] += outcome.sums
             self.points += outcome.points
             self.noise += outcome.noise
-            self.sharpness = np.maximum(self.sharpness, outcome.sharpness)
+            if outcome.sharpness is not None:
+                self.sharpness = np.maximum(0.0 if self.sharpness is None else self.sharpness, outcome.sharpness)
             for name, low in outcome.lows.items():
                 self.lows[name] = min(self.lows.get(name, low), low, key=itemgetter(0))
             bar.advance(outcome.points)
 
+    def _grow(self, levels: Levels, outputs: int) -> None:
+        """Make room for a finer mesh: point j of an axis becomes point 2 j with each doubling."""
+        mesh = self.mesh_at(levels)
+        counts = [classes(n) for n in mesh]
+        marginals = [np.zeros((n, outputs)) for n in mesh]
+        residues = np.zeros((*counts, outputs))
+        if self.levels is not None:
+            times = [2 ** (new - old) for new, old in zip(levels, self.levels, strict=True)]
+            for new, old, step in zip(marginals, self._marginals, times, strict=True):
+                new[::step] = old
+            moved = [
+                np.arange(n) * step % count
+                for n, step, count in zip(self._residues.shape[:-1], times, counts, strict=True)
+            ]
+            np.add.at(residues, np.ix_(*moved), self._residues)
+        self.levels, self._marginals, self._residues = levels, marginals, residues
+
 
 @dataclass(frozen=True, eq=False)
 class _Outcome:
-    """A block, summed."""
+    """A block, summed over its points in several ways."""
 
-    total: Float
+    numbers: list[Integer]
+    """Numbers of its points along each axis."""
+    marginals: list[Float]
+    """For each axis, sums over the others, (points along it, outputs)."""
+    classes: list[Integer]
+    """Residue classes along each axis."""
+    sums: Float
+    """Sums over the points of each class, (classes along each axis..., outputs)."""
     points: int
     noise: float
     lows: Mapping[str, Low]
-    sharpness: Float | float
+    sharpness: Float | None
 
 
 def _parts(levels: Levels) -> Iterator[Levels]:
@@ -231,13 +253,20 @@ def _blocks(first: Mesh, part: Levels, batch: int) -> Iterator[Block]:
     return itertools.product(*axes)
 
 
-def _summed(integrand: Integrand, block: Block) -> _Outcome:
+def _summed(integrand: Integrand, mesh: Mesh, block: Block) -> _Outcome:
     axes: list[Float] = [begin + step * np.arange(count, dtype=np.float64) for begin, step, count in block]
     sample = integrand(axes)
+    numbers = [np.rint(axis * n).astype(int) for axis, n in zip(axes, mesh, strict=True)]
+    values = sample.values.reshape(*map(len, axes), -1)
+    every = range(len(axes))
+    sums, labels = by_class(values, numbers, [classes(n) for n in mesh])
     return _Outcome(
-        sample.values.sum(axis=0),
+        numbers,
+        [values.sum(axis=tuple(other for other in every if other != axis)) for axis in every],
+        labels,
+        sums,
         len(sample.values),
         float(sample.noise.sum()),
         sample.lows,
-        0.0 if sample.sharpness is None else sample.sharpness,
+        sample.sharpness,
     )

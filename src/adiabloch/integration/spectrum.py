@@ -1,0 +1,162 @@
+r"""Error of the mean over a uniform mesh, from the Fourier coefficients that the mesh itself shows.
+
+On a mesh of n_1 x ... x n_D points the mean of a periodic function is off by the sum of its Fourier coefficients at
+the *aliases*, the nonzero vectors (t_1 n_1, ..., t_D n_D) with integer t. The mesh shows the coefficients up to half
+of each n, and what lies between a coefficient that is seen, at fractions f_a of an alias, and the alias itself is
+bridged by the slowest decay that the integrand can have: near a gap g that changes with the slopes s_a along the axes,
+
+.. math:: g^2(x) = g_0^2 + \Big|\sum_a s_a (x_a - x^0_a)\Big|^2,
+
+the nearest singularity at complex x makes coefficients fall at least as exp(-2 pi max_a |m_a| g_0/s_a). The largest
+s_a/g seen on the mesh, the *sharpness* S_a, so bounds the error of an alias by
+
+.. math:: |c(f_1 n_1, f_2 n_2, \dots)|\, \exp\Big(-2\pi \gamma \max_a (1 - f_a)\, n_a/S_a\Big)
+
+with a factor gamma < 1 because slopes are known at the points of the mesh only. Along single axes, where all
+coefficients are kept, the decay of their envelope is used if it is faster. All constants were chosen on random
+insulators with one narrow gap (docs/accuracy.md).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from adiabloch.arrays import Float
+
+RESIDUES = 16
+"""Largest number of classes (point number modulo this) whose sums are kept for each axis."""
+NEAREST = 3 / 8
+"""Coefficients from this fraction of an alias up to one half are used."""
+GAP_DECAY = 0.75
+"""Fraction of the decay that follows from gap and slopes that is relied on."""
+SEEN_DECAY = 0.85
+"""Fraction of the decay of the envelope of the coefficients that is relied on."""
+FASTEST_DECAY = 1.3
+"""The same for the envelope at most: beyond it only the accident of few coefficients is seen."""
+SMOOTHEST = 4.0
+"""Added to the sharpness: also without any narrow gap a function of the bands has some harmonics."""
+SAFETY = 3.0
+"""Factor on the estimate: the two signs of an alias, and what the bound of the decay leaves open."""
+
+
+def classes(points: int) -> int:
+    """Number of classes of an axis: the largest power of two, up to `RESIDUES`, that divides its number of points."""
+    return math.gcd(points, RESIDUES)
+
+
+def aliasing_errors(
+    marginals: Sequence[Float], residues: Float, sharpness: Float | None
+) -> dict[tuple[int, ...], float]:
+    """Estimated errors of the mean over a mesh by the alias vectors along one axis, and between two and more.
+
+    Parameters
+    ----------
+    marginals : sequence of float arrays, shape (n_a, outputs)
+        For each axis: means over all points of the other axes.
+    residues : float array, shape (q_1, ..., q_D, outputs)
+        Means over the points whose numbers along the axes are congruent modulo q_a = `classes(n_a)`.
+    sharpness : float array, shape (D,), or None
+        Largest slope/gap along each axis; None where nothing is known of the integrand.
+
+    Returns
+    -------
+    dict {axes: float}
+        Largest of all outputs, for each set of axes along which the alias has a component.
+    """
+    if sharpness is None:
+        slowest = np.zeros(len(marginals))
+        fastest = np.full(len(marginals), np.inf)
+    else:
+        natural = 2 * np.pi / (np.broadcast_to(sharpness, len(marginals)) + SMOOTHEST)
+        slowest, fastest = GAP_DECAY * natural, FASTEST_DECAY * natural
+    errors = {(axis,): _along_axis(marginal, slowest[axis], fastest[axis]) for axis, marginal in enumerate(marginals)}
+    points = np.array([len(marginal) for marginal in marginals])
+    errors |= _between_axes(residues, points * slowest)
+    return {axes: SAFETY * error for axes, error in errors.items()}
+
+
+def _along_axis(marginal: Float, slowest: float, fastest: float) -> float:
+    """The coefficient at n, from those at n/2 and below of the marginal; decays are per harmonic."""
+    n = len(marginal)
+    seen = np.abs(np.fft.rfft(marginal, axis=0)).max(axis=1) / n
+    numbers = np.arange(len(seen))
+    used = numbers >= NEAREST * n - 1e-9
+    decay = max(slowest, min(SEEN_DECAY * _envelope_decay(seen, n), fastest))
+    return float((seen[used] * np.exp(-decay * (n - numbers[used]))).max(initial=0.0))
+
+
+def _envelope_decay(seen: Float, n: int) -> float:
+    """Slowest decay, per harmonic, of the envelope of the coefficients over quarters of the harmonics up to n/2.
+
+    Few coefficients, or coefficients of rounding errors alone, show no decay.
+    """
+    if n < 16:
+        return 0.0
+    floor = max(np.finfo(float).eps * float(seen.max()), np.finfo(float).tiny)
+    envelope = np.maximum.accumulate(np.maximum(seen, floor)[::-1])[::-1]
+    last = np.rint(np.linspace(NEAREST, 0.5, 5 if n >= 32 else 3) * n).astype(int)
+    first = last - n // 4
+    last = np.minimum(last, len(seen) - 1)
+    return float((np.log(envelope[first] / envelope[last]) / (last - first)).min())
+
+
+def _between_axes(residues: Float, decays: Float) -> dict[tuple[int, ...], float]:
+    """The largest coefficients at aliases with more than one component, from those near their halves.
+
+    `decays` are those over a whole n_a.
+    """
+    shape = residues.shape[:-1]
+    seen = np.abs(np.fft.fftn(residues, axes=range(len(shape)))).max(axis=-1) / math.prod(shape)
+    errors = {}
+    for axes in subsets(len(shape)):
+        if len(axes) > 1:
+            numbers, left = [[0]] * len(shape), [np.zeros(1)] * len(shape)
+            for axis in axes:
+                numbers[axis] = _near_half(shape[axis])
+                fractions = np.minimum(numbers[axis], shape[axis] - np.array(numbers[axis])) / shape[axis]
+                left[axis] = (1 - fractions) * decays[axis]
+            distances = np.max(np.meshgrid(*left, indexing="ij"), axis=0)
+            errors[axes] = float((seen[np.ix_(*numbers)] * np.exp(-distances)).max(initial=0.0))
+    return errors
+
+
+def _near_half(count: int) -> list[int]:
+    """Numbers of coefficients, of so many, near one half, with both signs."""
+    lowest = (NEAREST if count > 4 else 1 / 4) * count
+    near = [t for t in range(1, count // 2 + 1) if t >= lowest]
+    return [*near, *(count - t for t in near if 2 * t != count)]
+
+
+def by_class(values: Float, numbers: Sequence[np.ndarray], counts: Sequence[int]) -> tuple[Float, list[np.ndarray]]:
+    """Sums of a tensor block over points in the same class of every axis.
+
+    Parameters
+    ----------
+    values : float array, shape (s_1, ..., s_D, outputs)
+    numbers : sequence of int arrays, shape (s_a,)
+        Number of each point on its axis.
+    counts : sequence of int
+        Number of classes of each axis.
+
+    Returns
+    -------
+    sums : float array, shape (c_1, ..., c_D, outputs)
+    labels : list of int arrays, shape (c_a,)
+        The classes that occur.
+    """
+    labels = []
+    for axis, (number, count) in enumerate(zip(numbers, counts, strict=True)):
+        label, member = np.unique(number % count, return_inverse=True)
+        belongs = (member[:, None] == np.arange(len(label))).astype(float)
+        values = np.moveaxis(np.tensordot(values, belongs, axes=(axis, 0)), -1, axis)
+        labels.append(label)
+    return values, labels
+
+
+def subsets(dimension: int) -> list[tuple[int, ...]]:
+    """Sets of axes, from single ones on."""
+    return [axes for size in range(1, dimension + 1) for axes in itertools.combinations(range(dimension), size)]
