@@ -39,6 +39,20 @@ def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
     return slopes
 
 
+def neighbour_slopes(frame: Eigenframe, lattice: Lattice) -> Float:
+    """How fast each gap between neighbouring bands can change along the axes of the torus, (P, N - 1, axes).
+
+    The same two-level bound; zero where bands cross without coupling, which hides nothing.
+    """
+    names, to_axes = axes_of(frame, lattice)
+    n = np.arange(frame.energies.shape[1])
+    v = np.stack([frame.velocity(name) for name in names], axis=-1)
+    D = np.stack([frame.derivative(name)[:, n[1:], n[:-1]] for name in names], axis=-1)
+    apart = (v[:, 1:] - v[:, :-1]) @ to_axes.T
+    squares = np.abs(D @ to_axes.T) ** 2
+    return np.where(squares.any(axis=2, keepdims=True), np.sqrt(apart**2 + 4 * squares), 0.0)
+
+
 def axes_of(frame: Eigenframe, lattice: Lattice) -> tuple[list[str], Float]:
     """Directions of a frame, and the matrix that turns derivatives along them into those along the torus' axes."""
     names = [*lattice.directions] + (["theta"] if ("theta",) in frame.derivatives else [])

@@ -73,9 +73,10 @@ def aliasing_errors(
     else:
         natural = 2 * np.pi / (np.broadcast_to(sharpness, len(marginals)) + SMOOTHEST)
         slowest, fastest = GAP_DECAY * natural, FASTEST_DECAY * natural
-    errors = {(axis,): _along_axis(marginal, slowest[axis], fastest[axis]) for axis, marginal in enumerate(marginals)}
     points = np.array([len(marginal) for marginal in marginals])
-    errors |= _between_axes(residues, points * slowest)
+    errors = _between_axes(residues, points * slowest)
+    for axis, marginal in enumerate(marginals):
+        errors[(axis,)] = _along_axis(marginal, slowest[axis], fastest[axis])
     return {axes: SAFETY * error for axes, error in errors.items()}
 
 
@@ -111,7 +112,7 @@ def _between_axes(residues: Float, decays: Float) -> dict[tuple[int, ...], float
     """
     shape = residues.shape[:-1]
     seen = np.abs(np.fft.fftn(residues, axes=range(len(shape)))).max(axis=-1) / math.prod(shape)
-    errors = {}
+    errors: dict[tuple[int, ...], float] = {}
     for axes in subsets(len(shape)):
         if len(axes) > 1:
             numbers, left = [[0]] * len(shape), [np.zeros(1)] * len(shape)

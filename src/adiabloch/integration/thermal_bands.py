@@ -11,7 +11,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe, frame_of
-from adiabloch.geometry.gaps import axes_of
+from adiabloch.geometry.gaps import axes_of, neighbour_slopes
 from adiabloch.integration.insulator import phases_as_outputs, points_a_call
 from adiabloch.integration.sample import Sample
 from adiabloch.models.crystal import Crystal, Derivative, Matrices
@@ -89,9 +89,16 @@ class ThermalBands:
         """Nothing here must not vanish."""
 
     def _sharpness(self, frame: Eigenframe) -> Float:
-        """Slopes of the energies at the Fermi level over pi kT, the distance of the poles of the Fermi function."""
+        """One over the width of the narrowest feature along each axis.
+
+        Slopes of the energies at the Fermi level over pi kT, the distance of the poles of the Fermi function; and
+        slopes of the gaps over the gaps between neighbouring bands with different occupations.
+        """
         names, to_axes = axes_of(frame, self.crystal.lattice)
         slopes = np.abs(np.tensordot(to_axes, [frame.velocity(name) for name in names], axes=1))
-        near = np.abs(frame.energies - self.level.chemical_potential) < REACH * self.level.kT
+        levels = frame.energies - self.level.chemical_potential
+        near = np.abs(levels) < REACH * self.level.kT
         widest: Float = np.where(near, slopes, 0.0).max(axis=(1, 2)) / (np.pi * self.level.kT)
-        return widest
+        apart = near[:, 1:] | near[:, :-1] | (levels[:, 1:] * levels[:, :-1] < 0)
+        relative = neighbour_slopes(frame, self.crystal.lattice) / np.diff(frame.energies, axis=1)[:, :, None]
+        return np.maximum(widest, np.where(apart[:, :, None], relative, 0.0).max(axis=(0, 1), initial=0.0))

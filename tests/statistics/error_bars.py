@@ -1,0 +1,184 @@
+"""True errors of integrals against their error bars, for random insulators, responses and tolerances.
+
+The true value is the plain mean of the same integrand over a mesh at least twice as fine along each axis, and three
+times finer than the narrowest feature seen on it: it shares neither the stopping rule nor the estimate of the error.
+
+    python tests/statistics/error_bars.py 0 2000
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+import adiabloch as ab
+from adiabloch.errors import AdiablochError
+from adiabloch.integration.mesh import _blocks
+from adiabloch.responses import evaluation
+from narrow_models import NoSuchModel, narrow_insulator
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A response, the crystals it is asked of, and the smallest gap that is worth its time."""
+
+    name: str
+    dimension: int
+    driven: bool
+    gap: float
+    response: Callable[..., object]
+
+
+def _operator(crystal: object, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    matrix = rng.normal(size=(crystal.size, crystal.size)) + 1j * rng.normal(size=(crystal.size, crystal.size))
+    return {"O": matrix + matrix.conj().T}
+
+
+def _heights(crystal: object, rng: np.random.Generator) -> np.ndarray:
+    return rng.normal(size=crystal.size)
+
+
+KINDS = (
+    Kind("polarization", 1, False, 0.02, lambda m, o, t, rng: ab.polarization(m, o, t)),
+    Kind("polarization", 2, False, 0.03, lambda m, o, t, rng: ab.polarization(m, o, t)),
+    Kind("magnetoelectric", 2, False, 0.02, lambda m, o, t, rng: ab.magnetoelectric(m, o, t)),
+    Kind("magnetic_polarization", 2, False, 0.02, lambda m, o, t, rng: ab.magnetic_polarization(m, o, t)),
+    Kind("observable_response", 1, False, 0.02, lambda m, o, t, rng: ab.observable_response(m, o, _operator(m, rng), t)),
+    Kind("observable_response", 2, False, 0.02, lambda m, o, t, rng: ab.observable_response(m, o, _operator(m, rng), t)),
+    Kind("observable_density", 2, False, 0.02, lambda m, o, t, rng: ab.observable_density(m, o, _operator(m, rng), t)),
+    Kind("inplane", 2, False, 0.02, lambda m, o, t, rng: ab.inplane_magnetization(m, o, _heights(m, rng), t)),
+    Kind("layers", 2, False, 0.02, lambda m, o, t, rng: ab.layer_magnetoelectric(m, o, _heights(m, rng), t)),
+    Kind("pumped_observable", 1, True, 0.05, lambda m, o, t, rng: ab.pumped_observable(m, o, _operator(m, rng), t)),
+    Kind("pumped_observable", 2, True, 0.1, lambda m, o, t, rng: ab.pumped_observable(m, o, _operator(m, rng), t)),
+    Kind("pumped_magnetization", 2, True, 0.15, lambda m, o, t, rng: ab.pumped_magnetization(m, o, t)),
+    Kind("magnetoelectric", 3, False, 0.2, lambda m, o, t, rng: ab.magnetoelectric(m, o, t)),
+    Kind("observable_response", 3, False, 0.15, lambda m, o, t, rng: ab.observable_response(m, o, _operator(m, rng), t)),
+    Kind("polarization", 3, False, 0.2, lambda m, o, t, rng: ab.polarization(m, o, t)),
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One integral: how far it is off, in units of its bar, and what it was."""
+
+    seed: int
+    kind: str
+    gap: float
+    tolerance: float
+    mesh: tuple[int, ...]
+    error: float
+    true: float
+    size: float
+    converged: bool
+
+    @property
+    def ratio(self) -> float:
+        """True error over error bar."""
+        return self.true / self.error
+
+
+def trial(seed: int, points: int = 2**21) -> Trial | None:
+    """A random model, response and tolerance; None where the true value would take more than so many points."""
+    rng = np.random.default_rng([seed, 15])
+    for _ in range(50):
+        kind = KINDS[int(rng.integers(len(KINDS)))]
+        gap = float(np.exp(rng.uniform(np.log(kind.gap), 0.0)))
+        bands = int(rng.integers(2, 7 if kind.dimension < 3 else 5))
+        occupied = int(rng.integers(1, bands))
+        tolerance = float(10 ** rng.uniform(-8, np.log10(0.3)))
+        try:
+            crystal = narrow_insulator(rng, kind.dimension, bands, occupied, gap, driven=kind.driven)
+            integrand, integral = _recorded(lambda t: kind.response(crystal, occupied, t, rng), tolerance)
+        except (NoSuchModel, AdiablochError):
+            continue
+        true = true_mean(integrand, integral.mesh, points)
+        if true is None:
+            return None
+        off = float(np.abs(integral.value - true).max())
+        size = float(np.abs(true).max())
+        name = f"{kind.name} {kind.dimension}D"
+        return Trial(seed, name, gap, tolerance, integral.mesh, integral.error, off, size, integral.converged)
+    return None
+
+
+def _recorded(response: Callable[[float], object], tolerance: float) -> tuple[object, object]:
+    """The integrand of a response and its integral, with at most 2^18 points."""
+    kept = []
+    original = evaluation.integrate
+
+    class Done(Exception):
+        pass
+
+    def record(integrand: object, **settings: object) -> object:
+        kept[:] = [integrand, original(integrand, **{**settings, "limit": 2**18})]
+        raise Done
+
+    evaluation.integrate = record
+    try:
+        response(tolerance)
+    except Done:
+        pass
+    finally:
+        evaluation.integrate = original
+    return kept[0], kept[1]
+
+
+def true_mean(integrand: object, mesh: tuple[int, ...], points: int) -> np.ndarray | None:
+    """Plain mean over a mesh twice as fine, and as the narrowest feature wants; None if that has too many points."""
+    fine = [2 * n for n in mesh]
+    while math.prod(fine) <= points:
+        mean, sharpness = _plain_mean(integrand, tuple(fine))
+        wanted = np.maximum(fine, 3.0 * sharpness)
+        if (wanted <= fine).all():
+            return mean
+        fine = [int(n * 2 ** math.ceil(np.log2(w / n))) for n, w in zip(fine, wanted, strict=True)]
+    return None
+
+
+def _plain_mean(integrand: object, mesh: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    total, sharpness = 0.0, np.zeros(len(mesh))
+    for block in _blocks(mesh, (0,) * len(mesh), integrand.batch):
+        sample = integrand([begin + step * np.arange(count) for begin, step, count in block])
+        total = total + sample.values.sum(axis=0)
+        sharpness = np.maximum(sharpness, sample.sharpness)
+    return total / math.prod(mesh), sharpness
+
+
+def summary(trials: list[Trial]) -> str:
+    """Share outside the bar, the worst, and how large bars are, in words."""
+    ratios = np.array([t.ratio for t in trials])
+    return (
+        f"{len(ratios)} integrals: {(ratios > 1).sum()} outside the bar, {(ratios > 3).sum()} by more than 3 bars, "
+        f"worst {ratios.max():.2f}, median bar/true error {np.median(1 / np.maximum(ratios, 1e-9)):.1f}"
+    )
+
+
+def main() -> None:
+    """Print a line for each integral that is off, and a summary by response."""
+    first, last, points = (int(x) for x in (*sys.argv[1:], 2**21)[:3])
+    trials, skipped = [], 0
+    for seed in range(first, last):
+        found = trial(seed, points)
+        if found is None:
+            skipped += 1
+            continue
+        trials.append(found)
+        if found.ratio > 0.7:
+            print(found, f"ratio {found.ratio:.2f}", flush=True)
+        if seed % 50 == 49:
+            print(seed + 1, summary(trials), "skipped", skipped, flush=True)
+    for name, group in itertools.groupby(sorted(trials, key=lambda t: t.kind), key=lambda t: t.kind):
+        print(f"{name:28s}", summary(list(group)))
+    print(summary(trials), "skipped", skipped)
+
+
+if __name__ == "__main__":
+    main()
