@@ -13,17 +13,19 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
 import adiabloch as ab
 from adiabloch.errors import AdiablochError
 from adiabloch.integration.mesh import _blocks
 from adiabloch.responses import evaluation
-from narrow_models import NoSuchModel, narrow_insulator
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+from narrow_models import NoSuchModelError, narrow_insulator  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class Kind:
     driven: bool
     gap: float
     response: Callable[..., object]
+
+
+def _observables(response: Callable[..., object]) -> Callable[..., object]:
+    return lambda crystal, occupied, tolerance, rng: response(crystal, occupied, _operator(crystal, rng), tolerance)
 
 
 def _operator(crystal: object, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -51,16 +57,16 @@ KINDS = (
     Kind("polarization", 2, False, 0.03, lambda m, o, t, rng: ab.polarization(m, o, t)),
     Kind("magnetoelectric", 2, False, 0.02, lambda m, o, t, rng: ab.magnetoelectric(m, o, t)),
     Kind("magnetic_polarization", 2, False, 0.02, lambda m, o, t, rng: ab.magnetic_polarization(m, o, t)),
-    Kind("observable_response", 1, False, 0.02, lambda m, o, t, rng: ab.observable_response(m, o, _operator(m, rng), t)),
-    Kind("observable_response", 2, False, 0.02, lambda m, o, t, rng: ab.observable_response(m, o, _operator(m, rng), t)),
-    Kind("observable_density", 2, False, 0.02, lambda m, o, t, rng: ab.observable_density(m, o, _operator(m, rng), t)),
+    Kind("observable_response", 1, False, 0.02, _observables(ab.observable_response)),
+    Kind("observable_response", 2, False, 0.02, _observables(ab.observable_response)),
+    Kind("observable_density", 2, False, 0.02, _observables(ab.observable_density)),
     Kind("inplane", 2, False, 0.02, lambda m, o, t, rng: ab.inplane_magnetization(m, o, _heights(m, rng), t)),
     Kind("layers", 2, False, 0.02, lambda m, o, t, rng: ab.layer_magnetoelectric(m, o, _heights(m, rng), t)),
-    Kind("pumped_observable", 1, True, 0.05, lambda m, o, t, rng: ab.pumped_observable(m, o, _operator(m, rng), t)),
-    Kind("pumped_observable", 2, True, 0.1, lambda m, o, t, rng: ab.pumped_observable(m, o, _operator(m, rng), t)),
+    Kind("pumped_observable", 1, True, 0.05, _observables(ab.pumped_observable)),
+    Kind("pumped_observable", 2, True, 0.1, _observables(ab.pumped_observable)),
     Kind("pumped_magnetization", 2, True, 0.15, lambda m, o, t, rng: ab.pumped_magnetization(m, o, t)),
     Kind("magnetoelectric", 3, False, 0.2, lambda m, o, t, rng: ab.magnetoelectric(m, o, t)),
-    Kind("observable_response", 3, False, 0.15, lambda m, o, t, rng: ab.observable_response(m, o, _operator(m, rng), t)),
+    Kind("observable_response", 3, False, 0.15, _observables(ab.observable_response)),
     Kind("polarization", 3, False, 0.2, lambda m, o, t, rng: ab.polarization(m, o, t)),
 )
 
@@ -85,19 +91,22 @@ class Trial:
         return self.true / self.error
 
 
-def trial(seed: int, points: int = 2**21) -> Trial | None:
-    """A random model, response and tolerance; None where the true value would take more than so many points."""
+def trial(seed: int, points: int = 2**21, easier: float = 1.0) -> Trial | None:
+    """A random model, response and tolerance; None where the true value would take more than so many points.
+
+    Gaps are drawn from the smallest one of the response, times `easier`, to 1.
+    """
     rng = np.random.default_rng([seed, 15])
     for _ in range(50):
         kind = KINDS[int(rng.integers(len(KINDS)))]
-        gap = float(np.exp(rng.uniform(np.log(kind.gap), 0.0)))
+        gap = float(np.exp(rng.uniform(np.log(min(easier * kind.gap, 0.5)), 0.0)))
         bands = int(rng.integers(2, 7 if kind.dimension < 3 else 5))
         occupied = int(rng.integers(1, bands))
         tolerance = float(10 ** rng.uniform(-8, np.log10(0.3)))
         try:
             crystal = narrow_insulator(rng, kind.dimension, bands, occupied, gap, driven=kind.driven)
-            integrand, integral = _recorded(lambda t: kind.response(crystal, occupied, t, rng), tolerance)
-        except (NoSuchModel, AdiablochError):
+            integrand, integral = _recorded(partial(kind.response, crystal, occupied, tolerance, rng))
+        except (NoSuchModelError, AdiablochError):
             continue
         true = true_mean(integrand, integral.mesh, points)
         if true is None:
@@ -109,22 +118,23 @@ def trial(seed: int, points: int = 2**21) -> Trial | None:
     return None
 
 
-def _recorded(response: Callable[[float], object], tolerance: float) -> tuple[object, object]:
+class _DoneError(Exception):
+    pass
+
+
+def _recorded(response: Callable[[], object]) -> tuple[object, object]:
     """The integrand of a response and its integral, with at most 2^18 points."""
     kept = []
     original = evaluation.integrate
 
-    class Done(Exception):
-        pass
-
     def record(integrand: object, **settings: object) -> object:
         kept[:] = [integrand, original(integrand, **{**settings, "limit": 2**18})]
-        raise Done
+        raise _DoneError
 
     evaluation.integrate = record
     try:
-        response(tolerance)
-    except Done:
+        response()
+    except _DoneError:
         pass
     finally:
         evaluation.integrate = original

@@ -21,11 +21,9 @@ PAULI = (
     np.diag([1.0, -1.0]).astype(complex),
 )
 UNIT = np.eye(2)
-WIDTH = 0.1
-"""Smallest direct gap that is sought on a coarse mesh before the mass is moved."""
 
 
-class NoSuchModel(Exception):
+class NoSuchModelError(Exception):
     """The wanted gap was not reached, or the bands overlap; another seed will do."""
 
 
@@ -51,7 +49,7 @@ def _coupled(rng, terms, bands, occupied, strength):
     levels = np.concatenate([-rng.uniform(2.5, 3.5, below), rng.uniform(2.5, 3.5, bands - 2 - below)])
     coupled = {}
     for R in itertools.product((-1, 0, 1), repeat=dimension):
-        if R < (0,) * dimension or sum(map(abs, R)) > 2:
+        if (0,) * dimension > R or sum(map(abs, R)) > 2:
             continue
         noise = rng.normal(size=(bands, bands)) + 1j * rng.normal(size=(bands, bands))
         noise *= strength / (1 + sum(map(abs, R))) / np.sqrt(bands)
@@ -78,7 +76,7 @@ def narrow_insulator(rng, dimension, bands, occupied, gap, *, driven=False, shea
 
     Raises
     ------
-    NoSuchModel
+    NoSuchModelError
     """
     hoppings = _coupled(rng, _dirac(rng, dimension), bands, occupied, strength=rng.uniform(0.1, 0.4))
     if shear:
@@ -90,7 +88,10 @@ def narrow_insulator(rng, dimension, bands, occupied, gap, *, driven=False, shea
     mass[:2, :2] = PAULI[2]
     home = (0,) * dimension
     swing, phase = rng.uniform(0.2, 1.0), rng.uniform(-np.pi, np.pi)
-    drive = {R: rng.uniform(0.05, 0.2) * M for R, M in _coupled(rng, {home: np.zeros((2, 2))}, bands, occupied, strength=1.0).items()}
+    drive = {
+        R: rng.uniform(0.05, 0.2) * M
+        for R, M in _coupled(rng, {home: np.zeros((2, 2))}, bands, occupied, strength=1.0).items()
+    }
     drive[home] = drive[home] - np.diag(np.diag(drive[home]))
 
     def crystal(m):
@@ -121,12 +122,12 @@ def narrow_insulator(rng, dimension, bands, occupied, gap, *, driven=False, shea
         slope = slope if abs(slope) > 0.3 else 2.0
         m0, g0, m = m, g, m + np.clip((gap - g) / slope, -0.4, 0.4)
     else:
-        raise NoSuchModel(f"gap {g:.3g} in place of {gap:.3g}")
+        raise NoSuchModelError(f"gap {g:.3g} in place of {gap:.3g}")
     made = crystal(m)
     D = len(made.directions)
     n = {1: 200, 2: 40, 3: 14, 4: 8}[D]
     grid = made.matrices().on_grid([np.arange(n) / n] * D)[:, 0]
     energies = np.linalg.eigvalsh(grid).reshape(-1, n if driven else 1, bands)
-    if (energies[..., occupied].min(axis=0) <= energies[..., occupied - 1].max(axis=0) + 0.5 * gap * 0.2).any():
-        raise NoSuchModel("the bands overlap in energy")
+    if (energies[..., occupied].min(axis=0) <= energies[..., occupied - 1].max(axis=0) + 0.1 * gap).any():
+        raise NoSuchModelError("the bands overlap in energy")
     return made

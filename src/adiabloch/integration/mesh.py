@@ -110,7 +110,7 @@ def integrate(
             value, noise = sums.mean, sums.noise / sums.points
             errors = sums.errors()
             single = [errors[(axis,)] for axis in range(integrand.dimension)]
-            error = max(math.fsum(single), *errors.values()) + noise
+            error = math.fsum(errors.values()) + noise
             allowed = max(tolerance * max(float(np.abs(value[:leading]).max()), scale), 4 * noise)
             # what a small error along one axis shows is often the shadow of a large one along another
             share = max(allowed / (2 * integrand.dimension), 0.5 * max(single))

@@ -118,7 +118,7 @@ def _between_axes(residues: Float, decays: Float) -> dict[tuple[int, ...], float
             numbers, left = [[0]] * len(shape), [np.zeros(1)] * len(shape)
             for axis in axes:
                 numbers[axis] = _near_half(shape[axis])
-                fractions = np.minimum(numbers[axis], shape[axis] - np.array(numbers[axis])) / shape[axis]
+                fractions = np.minimum(numbers[axis], shape[axis] - np.array(numbers[axis], dtype=int)) / shape[axis]
                 left[axis] = (1 - fractions) * decays[axis]
             distances = np.max(np.meshgrid(*left, indexing="ij"), axis=0)
             errors[axes] = float((seen[np.ix_(*numbers)] * np.exp(-distances)).max(initial=0.0))
