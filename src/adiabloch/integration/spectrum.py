@@ -39,7 +39,7 @@ FASTEST_DECAY = 1.3
 """The same for the envelope at most: beyond it only the accident of few coefficients is seen."""
 SMOOTHEST = 4.0
 """Added to the sharpness: also without any narrow gap a function of the bands has some harmonics."""
-SAFETY = 3.0
+SAFETY = 4.0
 """Factor on the estimate: the two signs of an alias, and what the bound of the decay leaves open."""
 
 
