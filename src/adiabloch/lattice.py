@@ -64,6 +64,11 @@ class Lattice:
         return float(abs(np.linalg.det(self.vectors)))
 
     @property
+    def shortest(self) -> float:
+        """Length of the shortest primitive vector."""
+        return float(np.sqrt((self.vectors**2).sum(axis=1)).min())
+
+    @property
     def reciprocal(self) -> Float:
         """Reciprocal vectors as rows, shape (d, d): vectors[i] . reciprocal[j] = 2 pi delta_ij."""
         return frozen(np.asarray(2 * np.pi * np.linalg.inv(self.vectors).T, dtype=np.float64))

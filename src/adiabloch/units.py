@@ -7,6 +7,7 @@ model. Electrons have e = -|e|; that sign enters here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -90,6 +91,31 @@ def _factors(label: str) -> dict[str, int]:
             name, _, power = factor.partition("^")
             powers[name] = powers.get(name, 0) + sign * int(power or 1)
     return powers
+
+
+@dataclass(frozen=True)
+class Units:
+    """Units of energy and length in which a crystal is described, in terms of those that the user gave it in.
+
+    Responses are computed in natural units, so that neither the range of floating-point numbers nor a comparison of
+    different quantities can tell which units the user has.
+    """
+
+    energy: float = 1.0
+    length: float = 1.0
+
+    def size(self, label: str) -> float:
+        """How large a unit such as "e energy/(hbar area)" is in the user's units: charges and hbar are the same."""
+        size = np.float64(1.0)
+        for name, power in _factors(label).items():
+            if name == "energy":
+                size *= np.float64(self.energy) ** power
+            elif name in _POWERS:
+                size *= np.float64(self.length) ** (_POWERS[name] * power)
+        return float(size)
+
+
+_POWERS = {name: power for power, name in _EXTENTS.items()}
 
 
 def si_size(label: str, *, energy: float = 1.0, length: float = 1.0, frequency: float | None = None) -> float:

@@ -28,6 +28,7 @@ from adiabloch.finite.wannier import WannierPiece
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.models.cycle import Cycle
+from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ BLOCK = 2**25
 """Bytes that the matrices of one block of points may take."""
 
 
+@natural
 def ribbon_magnetization(
     cycle: Cycle,
     occupied: int,

@@ -19,12 +19,14 @@ from adiabloch.models.hoppings import (
     Translation,
     cells_inside,
     checked_hoppings,
+    copied,
     fingerprint,
     folded,
     with_partners,
 )
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
+from adiabloch.units import Units
 
 THETA = "theta"
 SMOOTH = 1e-2
@@ -206,6 +208,27 @@ class Cycle:
         if self.spins is None:
             return self.snapshots[0].observables
         return {f"s{axis}": FourierSeries(self.frequencies, self.spins[:, [i]]) for i, axis in enumerate(AXES)}
+
+    @property
+    def units(self) -> Units:
+        """Its units in those of the cycle that it was made from by `scaled`."""
+        return self.snapshots[0].units
+
+    def scaled(self, units: Units) -> Cycle:
+        """The same cycle with energies and lengths counted in these units."""
+        return copied(
+            self,
+            snapshots=tuple(model.scaled(units) for model in self.snapshots),
+            amplitudes=frozen(self.amplitudes / units.energy),
+            connections=frozen(self.connections / units.length),
+            shifts=frozen(self.shifts / units.length),
+        )
+
+    @property
+    def natural_units(self) -> Units:
+        """The largest ones of its snapshots."""
+        each = [model.natural_units for model in self.snapshots]
+        return Units(max(units.energy for units in each), each[0].length)
 
     @property
     def digest(self) -> str:

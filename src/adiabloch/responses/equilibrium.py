@@ -28,6 +28,7 @@ from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import ACROSS, FLAT, LIMIT, PER, Effort, checked_model
 from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
+from adiabloch.responses.natural import natural
 from adiabloch.responses.observables import Spin, checked_spins
 from adiabloch.responses.results import labelled
 from adiabloch.units import unit
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import xarray
 
 
+@natural
 def density_of_states(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -103,6 +105,7 @@ def density_of_states(
     return sea.labelled(parts, {})
 
 
+@natural
 def filling(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -142,6 +145,7 @@ def filling(
     return sea.labelled({"total": (0, 1, "1", "electrons per cell")}, {})
 
 
+@natural
 def anomalous_hall(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -197,6 +201,7 @@ def anomalous_hall(
     return sea.labelled({"total": (0, len(names), label, "anomalous Hall conductivity")}, {"component": names})
 
 
+@natural
 def anomalous_nernst(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -250,6 +255,7 @@ def anomalous_nernst(
     return sea.labelled({"total": (0, len(names), label, "anomalous Nernst conductivity")}, {"component": names})
 
 
+@natural
 def orbital_magnetization(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -320,6 +326,7 @@ def orbital_magnetization(
     return sea.labelled({"total": (0, n, label, "orbital magnetization")}, {"component": names})
 
 
+@natural
 def spin_magnetization(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -357,6 +364,7 @@ def spin_magnetization(
     return sea.labelled({"total": (0, 3, label, "spin magnetization")}, {"component": ["x", "y", "z"]})
 
 
+@natural
 def chemical_potential(
     model: TightBinding,
     filling: float,

@@ -25,12 +25,14 @@ from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import ACROSS, LIMIT, Effort, checked_model
 from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
 from adiabloch.responses.metals import K, interband_parts, metric_dipoles
+from adiabloch.responses.natural import natural
 from adiabloch.units import unit
 
 if TYPE_CHECKING:
     import xarray
 
 
+@natural
 def nonlinear_hall(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -99,6 +101,7 @@ def nonlinear_hall(
     return sea.labelled({"total": (0, d**3, label, "nonlinear Hall conductivity")}, _tensor_labels(d))
 
 
+@natural
 def magneto_nonlinear_hall(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -152,6 +155,7 @@ def magneto_nonlinear_hall(
     return sea.labelled(parts, {"component": names, "magnetic_field": names})
 
 
+@natural
 def nonlinear_ettingshausen(
     model: TightBinding,
     chemical_potential: ArrayLike,

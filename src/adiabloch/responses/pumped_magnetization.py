@@ -42,6 +42,7 @@ from adiabloch.responses.evaluation import (
     unobstructed,
     windings_of,
 )
+from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ TWO_BANDS = "two bands that do not wind: the Chern-Simons part is exactly zero"
 COMPLETE = "total and chern_simons are defined modulo the quantum"
 
 
+@natural
 def pumped_magnetization(
     cycle: Cycle,
     occupied: int,
@@ -168,6 +170,7 @@ def pumped_magnetization(
     )
 
 
+@natural
 def instantaneous_magnetization(
     cycle: Cycle,
     occupied: int,
@@ -215,6 +218,7 @@ def instantaneous_magnetization(
     )
 
 
+@natural
 def magnetization_map(
     cycle: Cycle, kx: ArrayLike, ky: ArrayLike, theta: float = 0.0, *, kz: float = 0.0, component: str = "z"
 ) -> xarray.Dataset:
