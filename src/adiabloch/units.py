@@ -114,6 +114,10 @@ class Units:
                 size *= np.float64(self.length) ** (_POWERS[name] * power)
         return float(size)
 
+    def told(self, value: float, label: str = "energy") -> float:
+        """A number for the user, who must not see the rounding of the way in and out."""
+        return float(f"{float(value) * self.size(label):.14g}")
+
 
 _POWERS = {name: power for power, name in _EXTENTS.items()}
 

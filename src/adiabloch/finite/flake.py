@@ -315,5 +315,5 @@ def _checked_gap(flake: Flake, theta: Float, gaps: Float, crystal: float) -> flo
         gap, where = lowest_gap(flake.gap, np.array([at]), np.array([np.pi / len(theta)]))
         at = float(where[0])
     if gap <= CLOSED * crystal:
-        raise closed_edges(flake.name, gap, crystal, (), at)
+        raise closed_edges(flake.name, gap, crystal, (), at, flake.piece.cycle.units)
     return gap

@@ -95,7 +95,7 @@ def magnetoelectric(
         values, gaps = [], []
         for flake, (tensor, gap) in zip(flakes, run(pool, _measured, flakes), strict=True):
             if gap <= CLOSED * crystal:
-                raise closed_edges(flake.name, gap, crystal, (), 0.0)
+                raise closed_edges(flake.name, gap, crystal, (), 0.0, model.units)
             values.append(tensor)
             gaps.append(gap)
             bar.advance(1)

@@ -99,10 +99,10 @@ def density_of_states(
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
     integrand = FermiSea(model, (Column("level", 0),), surface=_one)
-    sea = filled_sea(integrand, occupation, effort, groups=[[0]], title="density of states", mesh=mesh)
     d = model.lattice.dimension
-    parts = {"total": (0, 1, unit(energy=-1, length=-d), f"density of states per {PER[d]}")}
-    return sea.labelled(parts, {})
+    label = unit(energy=-1, length=-d)
+    sea = filled_sea(integrand, occupation, effort, groups=[[0]], title="density of states", unit=label, mesh=mesh)
+    return sea.labelled({"total": (0, 1, label, f"density of states per {PER[d]}")}, {})
 
 
 @natural
@@ -139,7 +139,8 @@ def filling(
     """
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
-    sea = filled_sea(_counting(model), occupation, effort, groups=[[0]], title="filling", mesh=mesh)
+    label = unit(length=-model.lattice.dimension)
+    sea = filled_sea(_counting(model), occupation, effort, groups=[[0]], title="filling", unit=label, mesh=mesh)
     cell = model.lattice.measure
     sea = replace(sea, value=cell * sea.value, error=cell * sea.error)
     return sea.labelled({"total": (0, 1, "1", "electrons per cell")}, {})
@@ -194,10 +195,16 @@ def anomalous_hall(
     names = components(model.lattice.dimension)
     columns = tuple(Column("filled", number) for number in range(len(names)))
     integrand = FermiSea(model, columns, sea=partial(_hall, names=names), along=curvatures_of_basis(model))
-    sea = filled_sea(
-        integrand, occupation, effort, groups=[range(len(names))], title="anomalous Hall conductivity", mesh=mesh
-    )
     label = unit(charge=2, hbar=-1, length=2 - model.lattice.dimension)
+    sea = filled_sea(
+        integrand,
+        occupation,
+        effort,
+        groups=[range(len(names))],
+        title="anomalous Hall conductivity",
+        unit=label,
+        mesh=mesh,
+    )
     return sea.labelled({"total": (0, len(names), label, "anomalous Hall conductivity")}, {"component": names})
 
 
@@ -248,10 +255,16 @@ def anomalous_nernst(
         along=curvatures_of_basis(model),
         outputs=partial(_per_temperature, columns=len(columns)),
     )
-    sea = filled_sea(
-        integrand, occupation, effort, groups=[range(len(names))], title="anomalous Nernst conductivity", mesh=mesh
-    )
     label = unit(charge=1, boltzmann=1, hbar=-1, length=2 - model.lattice.dimension)
+    sea = filled_sea(
+        integrand,
+        occupation,
+        effort,
+        groups=[range(len(names))],
+        title="anomalous Nernst conductivity",
+        unit=label,
+        mesh=mesh,
+    )
     return sea.labelled({"total": (0, len(names), label, "anomalous Nernst conductivity")}, {"component": names})
 
 
@@ -321,8 +334,10 @@ def orbital_magnetization(
         along=curvatures_of_basis(model),
         outputs=partial(_grand, count=n, origin=origin),
     )
-    sea = filled_sea(integrand, occupation, effort, groups=[range(n)], title="orbital magnetization", mesh=mesh)
     label = unit(charge=1, energy=1, hbar=-1, length=2 - model.lattice.dimension)
+    sea = filled_sea(
+        integrand, occupation, effort, groups=[range(n)], title="orbital magnetization", unit=label, mesh=mesh
+    )
     return sea.labelled({"total": (0, n, label, "orbital magnetization")}, {"component": names})
 
 
@@ -359,8 +374,10 @@ def spin_magnetization(
     operators = checked_spins(model, spin_operators)
     columns = tuple(Column("filled", number) for number in range(3))
     integrand = FermiSea(model, columns, sea=partial(_expectations, names=tuple(operators)), operators=operators)
-    sea = filled_sea(integrand, occupation, effort, groups=[range(3)], title="spin magnetization", mesh=mesh)
     label = unit(hbar=1, length=-model.lattice.dimension)
+    sea = filled_sea(
+        integrand, occupation, effort, groups=[range(3)], title="spin magnetization", unit=label, mesh=mesh
+    )
     return sea.labelled({"total": (0, 3, label, "spin magnetization")}, {"component": ["x", "y", "z"]})
 
 
@@ -433,7 +450,8 @@ def _bracketed(
     slack = effort.tolerance * integrand.crystal.size
 
     def excess(potentials: Float) -> Float:
-        sea = filled_sea(integrand, Occupation.of(potentials, kT), effort, groups=[[0]], title=f"filling {filling:g}")
+        scan, label = Occupation.of(potentials, kT), unit(length=-integrand.dimension)
+        sea = filled_sea(integrand, scan, effort, groups=[[0]], title=f"filling {filling:g}", unit=label)
         return cell * sea.value[..., 0] - filling
 
     def edge(side: float) -> float:

@@ -266,11 +266,11 @@ def _response(
         form=_forms if three else None,
         trials=smooth_trials(model, (occupied,), trials) if three else (),
     )
-    integral = evaluated(integrand, effort, title=title, unit=UNIT, leading=len(names) * len(k))
+    unit = UNIT if three else "e^2 length/hbar"
+    integral = evaluated(integrand, effort, title=title, unit=unit, leading=len(names) * len(k))
     total, perturbative = integral.value.reshape(2, len(names), len(k))
     error = np.full_like(total, error_bar(integral, model))
     if not three:
-        unit = "e^2 length/hbar"
         return labelled(
             {
                 "total": (["field"], total[0], unit, f"{title}, per area"),

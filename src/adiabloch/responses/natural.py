@@ -42,6 +42,9 @@ ARGUMENTS = {
 """Arguments that have a unit, wherever they occur."""
 ATTRIBUTES = {
     "gap": "energy",
+    "chemical_potential": "energy",
+    "kT": "energy",
+    "magnetic_field": "1/area",
     "rate_theta": "energy",
     **{f"rate_k{axis}": "energy/length" for axis in AXES},
     **{f"rate_{axis}": "energy length" for axis in AXES},
@@ -120,31 +123,39 @@ def _divided(value: Any, size: float) -> Any:
 
 def _outside(result: xarray.Dataset, units: Units, given: Mapping[str, Any], digest: str) -> xarray.Dataset:
     """The result in the units of the user."""
-    axes = dict(given)
-    positions = given.get("positions")
-    if positions is not None:
-        columns = zip(AXES, np.moveaxis(np.asarray(positions), -1, 0)) if not isinstance(positions, Mapping) else ()  # noqa: B905
-        axes |= positions if isinstance(positions, Mapping) else dict(columns)
+    axes = _axes(given)
     for name, variable in result.variables.items():
         label = variable.attrs.get("units", "1")
         size = _checked(units.size(label), label)
-        values = variable.values if size == 1.0 else variable.values * size
-        if name in result.coords and name in axes and np.shape(axes[name]) == variable.shape:
-            # as they were given, whatever the rounding
-            values = np.asarray(axes[name], dtype=values.dtype)
-        if name in result.coords:
-            result = result.assign_coords({name: (variable.dims, values, variable.attrs)})
-        else:
+        if size == 1.0:
+            continue
+        values = variable.values * size
+        if name not in result.coords:
             result[name] = (variable.dims, values, variable.attrs)
-    told = {name: units.size(label) * result.attrs[name] for name, label in ATTRIBUTES.items() if name in result.attrs}
-    for name, argument in (("chemical_potential", "chemical_potential"), ("kT", "temperature")):
-        if name in result.attrs:
-            told[name] = float(given[argument])
-    if "magnetic_field" in result.attrs:
-        told["magnetic_field"] = np.atleast_1d(np.asarray(given["magnetic_field"], float)).tolist()
+            continue
+        # axes as they were given, whatever the rounding
+        own = np.asarray(axes.get(str(name), values), values.dtype)
+        values = own if own.shape == values.shape else values
+        result = result.assign_coords({name: (variable.dims, values, variable.attrs)})
+    told: dict[str, Any] = {}
+    for name in ATTRIBUTES.keys() & result.attrs.keys():
+        number = result.attrs[name]
+        label = "1" if name == "rate_theta" and given.get("frequency") is None else ATTRIBUTES[name]
+        told[name] = [units.told(x, label) for x in number] if np.ndim(number) else units.told(number, label)
     if "model" in result.attrs:
         told["model"] = digest
     return result.assign_attrs(told)
+
+
+def _axes(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments that are coordinates of the result."""
+    positions = given.get("positions")
+    if positions is None:
+        return dict(given)
+    if isinstance(positions, Mapping):
+        return {**given, **positions}
+    columns = np.moveaxis(np.asarray(positions), -1, 0)
+    return {**given, **dict(zip(AXES, columns, strict=False))}
 
 
 def _checked(size: float, label: str) -> float:

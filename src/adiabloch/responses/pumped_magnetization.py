@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 UNITS = {2: "e*omega", 3: "e*omega/length"}
 """By dimension."""
+WAVE = {"units": "1/length"}
 TITLE = "pumped magnetization"
 WHY = "a one-dimensional crystal has no orbital magnetization"
 REMEDY = "; chern_simons=False gives the perturbative part, which is defined"
@@ -266,7 +267,7 @@ def magnetization_map(
             "carried": (["ky", "kx", "band"], parts[2], unit, "carried part of d_B a^t"),
             "shift": (["ky", "kx", "band"], np.sum(parts, axis=0), unit, "d_B a^t"),
         },
-        {"kx": x, "ky": y, "band": np.arange(cycle.size)},
+        {"kx": ("kx", x, WAVE), "ky": ("ky", y, WAVE), "band": np.arange(cycle.size)},
         theta=float(theta),
         component=component,
         model=cycle.digest,
