@@ -122,10 +122,12 @@ class Cycle:
         )
         # exact zeros of the spectrum come out of the transform as rounding noise: drop them with the empty harmonics
         used = (frequencies == 0).all(axis=1)
-        for series in (amplitudes, connections, rates, operators):
+        # what is left of the places without their means has the rounding of the places
+        rounding = 1e-15 * np.abs(positions).max()
+        for series, least in ((amplitudes, 0.0), (connections, rounding), (rates, 0.0), (operators, 0.0)):
             if series is not None:
                 sizes = np.abs(series).reshape(len(series), -1).max(axis=1, initial=0.0)
-                used |= sizes > 1e-15 * sizes.max(initial=1e-300)
+                used |= sizes > max(1e-15 * sizes.max(initial=1e-300), least)
         set_field = object.__setattr__
         set_field(self, "snapshots", snapshots)
         set_field(self, "tail", tail)

@@ -30,6 +30,8 @@ from adiabloch.models.hoppings import (
 from adiabloch.models.sampling import sampled_hoppings
 from adiabloch.units import Units
 
+SMALLEST, LARGEST = 1e-200, 1e200
+"""Energies with which responses have room to spare."""
 HoppingLaw = Callable[[Float, Float], ArrayLike]
 """Bond vectors before and after a displacement, (..., d) each -> factors on the hoppings (...)."""
 
@@ -95,6 +97,12 @@ class TightBinding:
         operators = None if spin is None else checked_spin(spin, lattice.dimension, n)
         translations = np.array(sorted(complete), dtype=np.int64).reshape(-1, lattice.dimension)
         amplitudes = np.array([complete[tuple(map(int, R))] for R in translations], dtype=np.complex128)
+        largest = float(np.abs(amplitudes).max(initial=0.0))
+        if largest and not SMALLEST < largest < LARGEST:
+            raise InvalidModelError(
+                f"hoppings: the largest one is {largest:.3g}, too near to the ends of the range of numbers; expected "
+                f"{SMALLEST:.0e} to {LARGEST:.0e}, in another unit"
+            )
         set_field = object.__setattr__
         set_field(self, "lattice", lattice)
         set_field(self, "positions", positions)

@@ -78,7 +78,7 @@ def natural(response: Callable[P, xarray.Dataset]) -> Callable[P, xarray.Dataset
         bound = signature.bind_partial()
         bound.arguments.update(inside)
         result = response(*bound.args, **bound.kwargs)
-        return _outside(result, units, given, crystal.digest)
+        return _outside(result, units, given, crystal)
 
     return scaled
 
@@ -121,7 +121,9 @@ def _divided(value: Any, size: float) -> Any:
     return numbers / size if numbers.dtype.kind in "iufc" else value
 
 
-def _outside(result: xarray.Dataset, units: Units, given: Mapping[str, Any], digest: str) -> xarray.Dataset:
+def _outside(
+    result: xarray.Dataset, units: Units, given: Mapping[str, Any], crystal: TightBinding | Cycle
+) -> xarray.Dataset:
     """The result in the units of the user."""
     axes = _axes(given)
     for name, variable in result.variables.items():
@@ -143,7 +145,9 @@ def _outside(result: xarray.Dataset, units: Units, given: Mapping[str, Any], dig
         label = "1" if name == "rate_theta" and given.get("frequency") is None else ATTRIBUTES[name]
         told[name] = [units.told(x, label) for x in number] if np.ndim(number) else units.told(number, label)
     if "model" in result.attrs:
-        told["model"] = digest
+        told["model"] = crystal.digest
+    lattice = crystal.lattice
+    told |= {"dimension": lattice.dimension, "measure": lattice.measure}
     return result.assign_attrs(told)
 
 
