@@ -12,6 +12,8 @@ from adiabloch.arrays import Float, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 
 AXES = ("x", "y", "z")
+SHORTEST, LONGEST = 1e-90, 1e90
+"""Lengths whose cubes are numbers, with room to spare."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +47,14 @@ class Lattice:
             raise InvalidModelError(
                 f"lattice vectors: expected d vectors of d components as rows, d = 1, 2 or 3; got shape {array.shape}"
             )
+        lengths = np.abs(array).max(axis=1)
+        if not SHORTEST < lengths.min() <= lengths.max() < LONGEST and lengths.all():
+            raise InvalidModelError(
+                f"lattice vectors: lengths from {lengths.min():.3g} to {lengths.max():.3g}, whose volumes are beyond "
+                f"the range of numbers; expected {SHORTEST:.0e} to {LONGEST:.0e}, in another unit"
+            )
         lengths = np.sqrt((array**2).sum(axis=1))
-        if abs(np.linalg.det(array)) <= 1e-10 * np.prod(lengths):
+        if _measure(array) <= 1e-10 * np.prod(lengths):
             raise InvalidModelError(
                 f"lattice vectors: {array.tolist()} are linearly dependent (they span no cell); "
                 f"expected {d} independent vectors"
@@ -61,7 +69,12 @@ class Lattice:
     @property
     def measure(self) -> float:
         """Length, area or volume of the primitive cell."""
-        return float(abs(np.linalg.det(self.vectors)))
+        return _measure(self.vectors)
+
+    @property
+    def shortest(self) -> float:
+        """Length of the shortest primitive vector."""
+        return float(np.sqrt((self.vectors**2).sum(axis=1)).min())
 
     @property
     def reciprocal(self) -> Float:
@@ -124,6 +137,15 @@ class Lattice:
         distance = np.union1d(np.linspace(0.0, ticks[-1], points), ticks)
         reduced = np.stack([np.interp(distance, ticks, column) for column in np.array(corners).T], axis=-1)
         return Path(self.cartesian(reduced), distance, ticks, tuple(label for label, _ in pairs))
+
+
+def _measure(vectors: Float) -> float:
+    """Volume that they span; numpy.linalg.det, by way of a logarithm, rounds differently in other units."""
+    if len(vectors) == 1:
+        return float(abs(vectors[0, 0]))
+    if len(vectors) == 2:
+        return float(abs(vectors[0, 0] * vectors[1, 1] - vectors[0, 1] * vectors[1, 0]))
+    return float(abs(vectors[0] @ np.cross(vectors[1], vectors[2])))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ model. Electrons have e = -|e|; that sign enters here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -40,10 +41,27 @@ ELECTRON_MASS = 9.1093837139e-31 * ELECTRONVOLT * ANGSTROM**2 / HBAR**2
 """m/hbar^2 in 1/(eV Angstrom^2) (CODATA 2022)."""
 ELECTRON_G = 2.00231930436092
 """Magnitude of the electron's g factor (CODATA 2022)."""
+HARTREE = 27.211386245981
+"""eV (CODATA 2022)."""
+VACUUM_PERMEABILITY = 1.25663706127e-6
+"""V s/(A m) (CODATA 2022)."""
 DALTON = 1.66053906892e-27
 """kg (CODATA 2022)."""
 HBAR_SQUARED_PER_DALTON = HBAR**2 / (DALTON * ELECTRONVOLT * ANGSTROM**2)
 """hbar^2 over a dalton, in eV Angstrom^2."""
+
+
+ENERGIES = {
+    "J": 1.0 / ELECTRONVOLT,
+    "eV": 1.0,
+    "meV": 1e-3,
+    "hartree": HARTREE,
+    "rydberg": 0.5 * HARTREE,
+    "K": BOLTZMANN / ELECTRONVOLT,
+}
+"""Units of energy by name, in eV."""
+LENGTHS = {"angstrom": 1.0, "bohr": BOHR, "nm": 10.0, "m": 1.0 / ANGSTROM}
+"""Units of length by name, in Angstrom."""
 
 
 def thermal_energy(kelvin: ArrayLike) -> Float:
@@ -92,6 +110,35 @@ def _factors(label: str) -> dict[str, int]:
     return powers
 
 
+@dataclass(frozen=True)
+class Units:
+    """Units of energy and length in which a crystal is described, in terms of those that the user gave it in.
+
+    Responses are computed in natural units, so that neither the range of floating-point numbers nor a comparison of
+    different quantities can tell which units the user has.
+    """
+
+    energy: float = 1.0
+    length: float = 1.0
+
+    def size(self, label: str) -> float:
+        """How large a unit such as "e energy/(hbar area)" is in the user's units: charges and hbar are the same."""
+        size = np.float64(1.0)
+        for name, power in _factors(label).items():
+            if name == "energy":
+                size *= np.float64(self.energy) ** power
+            elif name in _POWERS:
+                size *= np.float64(self.length) ** (_POWERS[name] * power)
+        return float(size)
+
+    def told(self, value: float, label: str = "energy") -> float:
+        """A number for the user, who must not see the rounding of the way in and out."""
+        return float(f"{float(value) * self.size(label):.14g}")
+
+
+_POWERS = {name: power for power, name in _EXTENTS.items()}
+
+
 def si_size(label: str, *, energy: float = 1.0, length: float = 1.0, frequency: float | None = None) -> float:
     """SI value of a raw unit, for a model with energies in `energy` eV and lengths in `length` Angstrom.
 
@@ -120,6 +167,9 @@ def si_size(label: str, *, energy: float = 1.0, length: float = 1.0, frequency: 
         "area": metre**2,
         "volume": metre**3,
         "omega": frequency,
+        "mu_B": BOHR_MAGNETON,
+        "mu_N": NUCLEAR_MAGNETON,
+        "angstrom": ANGSTROM,
     }
     size = 1.0
     for name, power in _factors(label).items():
@@ -134,12 +184,23 @@ def si_size(label: str, *, energy: float = 1.0, length: float = 1.0, frequency: 
 
 def si_label(label: str) -> str:
     """The SI unit of a raw label, written as one would: volts for energies over charges."""
-    base = np.zeros(5, dtype=int)  # A, V, s, m, K
+    base = si_powers(label)
+    if (special := _NAMED.get(base)) is not None:
+        return special
+    return _product(dict(zip("AVsmK", base, strict=True)))
+
+
+def si_powers(label: str) -> tuple[int, ...]:
+    """Powers of A, V, s, m and K in a raw label."""
+    base = np.zeros(5, dtype=int)
     for name, power in _factors(label).items():
         base += power * np.array(_BASES[name])
-    if (special := _NAMED.get(tuple(base.tolist()))) is not None:
-        return special
-    return _product(dict(zip("AVsmK", base.tolist(), strict=True)))
+    return tuple(base.tolist())
+
+
+def is_si(label: str) -> bool:
+    """Whether a label is one that results have after their conversion."""
+    return not _CONVERTED.isdisjoint(_factors(label))
 
 
 _BASES = {
@@ -153,9 +214,18 @@ _BASES = {
     "length": (0, 0, 0, 1, 0),
     "area": (0, 0, 0, 2, 0),
     "volume": (0, 0, 0, 3, 0),
+    "mu_B": (1, 0, 0, 2, 0),
+    "mu_N": (1, 0, 0, 2, 0),
+    "angstrom": (0, 0, 0, 1, 0),
 }
 """Powers of A, V, s, m, K."""
-_NAMED = {(1, -1, 0, 0, 0): "S", (1, -1, 0, -1, 0): "S/m", (1, 1, 1, 0, 0): "J", (1, 0, 1, 0, 0): "C"}
+_CONVERTED = {"A", "V", "s", "m", "K", "S", "J", "C", "ps", "cell", *ENERGIES}
+_NAMED: dict[tuple[int, ...], str] = {
+    (1, -1, 0, 0, 0): "S",
+    (1, -1, 0, -1, 0): "S/m",
+    (1, 1, 1, 0, 0): "J",
+    (1, 0, 1, 0, 0): "C",
+}
 
 
 def moment_in_bohr_magnetons(magnetization: ArrayLike, quantum: float, area: float) -> Float:

@@ -17,6 +17,7 @@ from adiabloch.models.cycle import Cycle
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.texture import Texture, reference_of, stacked
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.units import Units
 
 SAMPLES = 32
 """Local crystals to begin with; doubled until their Fourier series is complete."""
@@ -46,6 +47,8 @@ class Crystals:
     """The same of the position matrix less the positions, "kx", ..., and of the motion, "theta", if there are any."""
     driven: bool
     """Whether the local crystals are cycles."""
+    units: Units = Units()  # noqa: RUF009
+    """Those of the profile."""
 
     @classmethod
     def sampled(cls, profile: Profile) -> Crystals:
@@ -83,7 +86,15 @@ class Crystals:
         home = texture.home
         connections = dict(zip(names, others, strict=True))
         return cls(
-            texture.lattice, reference_of(home), cells, p[used], drives, hoppings, connections, isinstance(home, Cycle)
+            texture.lattice,
+            reference_of(home),
+            cells,
+            p[used],
+            drives,
+            hoppings,
+            connections,
+            isinstance(home, Cycle),
+            home.units,
         )
 
     @property
@@ -127,12 +138,13 @@ class Crystals:
                 smallest = min(smallest, float(gaps[lowest]))
                 if smallest < 1e-9 * np.abs(self.amplitudes).max():
                     k = tuple(float(x) / samples for x in np.unravel_index(lowest, [samples] * len(axes)))
-                    raise closed(f"crystal at s = {s:.6g}", smallest, smallest, k, phase)
+                    raise closed(f"crystal at s = {s:.6g}", smallest, smallest, k, phase, self.units)
         return smallest
 
 
-def closed(what: str, gap: float, crystal: float, k: tuple[float, ...], theta: float) -> GapClosedError:
+def closed(what: str, gap: float, crystal: float, k: tuple[float, ...], theta: float, units: Units) -> GapClosedError:
     """What to raise where the gap closes."""
+    gap, crystal = units.energy * gap, units.energy * crystal
     return GapClosedError(
         f"{what}: its gap closes, {gap:.1e} at k = {', '.join(f'{x:.6g}' for x in k)} (reduced), theta = {theta:.6g}; "
         f"the smallest of the crystals that it is made of is {crystal:.2g}; expected an insulator everywhere, and a "

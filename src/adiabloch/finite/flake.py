@@ -31,6 +31,7 @@ from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.lattice import Lattice
 from adiabloch.models.cycle import Cycle
+from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ PLANES = {2: {"z": (0, 1)}, 3: {"x": (1, 2), "y": (2, 0), "z": (0, 1)}}
 Shape = Literal["parallelogram", "hexagon"]
 
 
+@natural
 def pumped_magnetization(
     cycle: Cycle,
     occupied: int,
@@ -313,5 +315,5 @@ def _checked_gap(flake: Flake, theta: Float, gaps: Float, crystal: float) -> flo
         gap, where = lowest_gap(flake.gap, np.array([at]), np.array([np.pi / len(theta)]))
         at = float(where[0])
     if gap <= CLOSED * crystal:
-        raise closed_edges(flake.name, gap, crystal, (), at)
+        raise closed_edges(flake.name, gap, crystal, (), at, flake.piece.cycle.units)
     return gap

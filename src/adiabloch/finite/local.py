@@ -27,6 +27,7 @@ from adiabloch.finite.wannier_supercell import WannierSupercell
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.lattice import AXES
+from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
 from adiabloch.units import unit
 
@@ -39,6 +40,7 @@ LEAST_PHASES = 24
 """Phases of the cycle."""
 
 
+@natural
 def local_current(
     profile: Profile,
     occupied: int,

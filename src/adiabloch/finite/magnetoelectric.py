@@ -17,6 +17,7 @@ from adiabloch.integration.running import run, workers
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import FLAT, checked_model, checked_occupied
+from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 UNIT = "e^2/hbar"
 
 
+@natural
 def magnetoelectric(
     model: TightBinding,
     occupied: int,
@@ -93,7 +95,7 @@ def magnetoelectric(
         values, gaps = [], []
         for flake, (tensor, gap) in zip(flakes, run(pool, _measured, flakes), strict=True):
             if gap <= CLOSED * crystal:
-                raise closed_edges(flake.name, gap, crystal, (), 0.0)
+                raise closed_edges(flake.name, gap, crystal, (), 0.0, model.units)
             values.append(tensor)
             gaps.append(gap)
             bar.advance(1)

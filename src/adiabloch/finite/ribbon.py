@@ -28,6 +28,7 @@ from adiabloch.finite.wannier import WannierPiece
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.models.cycle import Cycle
+from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ BLOCK = 2**25
 """Bytes that the matrices of one block of points may take."""
 
 
+@natural
 def ribbon_magnetization(
     cycle: Cycle,
     occupied: int,
@@ -246,7 +248,7 @@ def _converged(
             raise ToleranceNotReachedError(
                 f"ribbon: tolerance {tolerance:.0e} not reached within {limit} points: best estimate {value:.6g} "
                 f"e*omega, error {errors.max():.1e}, on a mesh of {len(mesh.k)} x {len(mesh.theta)}, smallest gap "
-                f"{mesh.gaps.min():.2e}; allow more points (limit) or ask for less",
+                f"{cycle.units.energy * mesh.gaps.min():.2e}; allow more points (limit) or ask for less",
                 estimate=value,
                 error=float(errors.max()),
             )
@@ -301,7 +303,8 @@ def _checked_gap(strips: list[Strip], mesh: Mesh, crystal: float) -> float:
         if gap > CLOSED * crystal and suspicious(gaps):
             gap, at = lowest_gap(strip.gap, at, np.array([0.5 / len(mesh.k), np.pi / len(mesh.theta)]))
         if gap <= CLOSED * crystal:
-            raise closed_edges(f"ribbon of {strip.rows} rows", gap, crystal, (float(at[0] % 1),), float(at[1]))
+            place, units = (float(at[0] % 1),), strip.piece.cycle.units
+            raise closed_edges(f"ribbon of {strip.rows} rows", gap, crystal, place, float(at[1]), units)
         smallest = min(smallest, gap)
     return smallest
 

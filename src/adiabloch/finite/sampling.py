@@ -10,6 +10,7 @@ from adiabloch.arrays import Float
 from adiabloch.errors import GapClosedError, InvalidArgumentError
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.cycle import Cycle
+from adiabloch.units import Units
 
 CLOSED = 0.02
 """A piece whose gap is below this fraction of the crystal's counts as closed by states on its edges.
@@ -109,9 +110,12 @@ def lowest_gap(gap_at: Callable[[Float], Float], start: Float, reach: Float) -> 
     return smallest, best
 
 
-def closed_edges(what: str, gap: float, crystal: float, k: tuple[float, ...], theta: float) -> GapClosedError:
+def closed_edges(
+    what: str, gap: float, crystal: float, k: tuple[float, ...], theta: float, units: Units
+) -> GapClosedError:
     """Return the error for a piece whose own gap closes."""
     theta %= 2 * np.pi
+    gap, crystal = units.energy * gap, units.energy * crystal
     place = "".join(f"k = {x:.6g} (reduced), " for x in k)
     return GapClosedError(
         f"{what}: its gap closes, {gap:.1e} at {place}theta = {theta:.6g}, while that of the crystal is {crystal:.2g}. "

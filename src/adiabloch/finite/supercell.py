@@ -107,7 +107,7 @@ class Supercell:
     def checked(self, gap: float, crystal_gap: float, k: tuple[float, ...], theta: float) -> float:
         """The gap, refused where it is far below that of the crystals."""
         if not gap > CLOSED * crystal_gap:
-            raise closed(f"supercell (L = {self.length})", gap, crystal_gap, k, theta)
+            raise closed(f"supercell (L = {self.length})", gap, crystal_gap, k, theta, self.crystals.units)
         return gap
 
     def count(self, densities: Complex, matrices: tuple[Complex, Complex]) -> None:

@@ -171,7 +171,7 @@ def place(crystal: Crystal, at: Float) -> str:
 
 def closed_gap(crystal: Crystal, gap: float, at: Float, occupied: int) -> GapClosedError:
     """The error for a gap that closes, saying where and how small it is."""
-    d = crystal.lattice.dimension
+    d, gap = crystal.lattice.dimension, crystal.units.told(gap)
     k = tuple(float(x) for x in at[:d])
     theta = float(2 * np.pi * at[d]) if len(at) > d else None
     return GapClosedError(

@@ -60,9 +60,7 @@ def checked_scan(chemical_potential: ArrayLike, temperature: ArrayLike) -> Scan:
     if len(potentials) == 0 or len(temperatures) == 0:
         raise InvalidArgumentError("chemical_potential, temperature: expected at least one number each")
     if temperatures.min() < 0:
-        raise InvalidArgumentError(
-            f"temperature: {temperatures.min()}, expected kT >= 0 in the energy unit of the model"
-        )
+        raise InvalidArgumentError("temperature: a negative one, expected kT >= 0 in the energy unit of the model")
     return Scan(np.sort(potentials), temperatures)
 
 

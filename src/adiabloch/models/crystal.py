@@ -7,6 +7,7 @@ from typing import Protocol
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.lattice import Lattice
+from adiabloch.units import Units
 
 Derivative = str | tuple[str, ...]
 """A direction ("kx", "theta") or several for a higher derivative, ("kx", "theta").
@@ -81,6 +82,11 @@ class Crystal(Protocol):
     @property
     def directions(self) -> tuple[str, ...]:
         """Names of the coordinates, "kx", ..., and "theta" for a cycle."""
+        ...
+
+    @property
+    def units(self) -> Units:
+        """Its units in those of the user, for messages."""
         ...
 
     @property

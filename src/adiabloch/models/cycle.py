@@ -19,12 +19,14 @@ from adiabloch.models.hoppings import (
     Translation,
     cells_inside,
     checked_hoppings,
+    copied,
     fingerprint,
     folded,
     with_partners,
 )
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
+from adiabloch.units import Units
 
 THETA = "theta"
 SMOOTH = 1e-2
@@ -120,10 +122,12 @@ class Cycle:
         )
         # exact zeros of the spectrum come out of the transform as rounding noise: drop them with the empty harmonics
         used = (frequencies == 0).all(axis=1)
-        for series in (amplitudes, connections, rates, operators):
+        # what is left of the places without their means has the rounding of the places
+        rounding = 1e-15 * np.abs(positions).max()
+        for series, least in ((amplitudes, 0.0), (connections, rounding), (rates, 0.0), (operators, 0.0)):
             if series is not None:
                 sizes = np.abs(series).reshape(len(series), -1).max(axis=1, initial=0.0)
-                used |= sizes > 1e-15 * sizes.max(initial=1e-300)
+                used |= sizes > max(1e-15 * sizes.max(initial=1e-300), least)
         set_field = object.__setattr__
         set_field(self, "snapshots", snapshots)
         set_field(self, "tail", tail)
@@ -206,6 +210,27 @@ class Cycle:
         if self.spins is None:
             return self.snapshots[0].observables
         return {f"s{axis}": FourierSeries(self.frequencies, self.spins[:, [i]]) for i, axis in enumerate(AXES)}
+
+    @property
+    def units(self) -> Units:
+        """Its units in those of the cycle that it was made from by `scaled`."""
+        return self.snapshots[0].units
+
+    def scaled(self, units: Units) -> Cycle:
+        """The same cycle with energies and lengths counted in these units."""
+        return copied(
+            self,
+            snapshots=tuple(model.scaled(units) for model in self.snapshots),
+            amplitudes=frozen(self.amplitudes / units.energy),
+            connections=frozen(self.connections / units.length),
+            shifts=frozen(self.shifts / units.length),
+        )
+
+    @property
+    def natural_units(self) -> Units:
+        """The largest ones of its snapshots."""
+        each = [model.natural_units for model in self.snapshots]
+        return Units(max(units.energy for units in each), each[0].length)
 
     @property
     def digest(self) -> str:

@@ -28,6 +28,13 @@ def fingerprint(*arrays: Float | Complex | Integer | None) -> str:
     return digest.hexdigest()[:16]
 
 
+def copied(original: Any, **fields: object) -> Any:
+    """The same thing with other values of some fields."""
+    other = object.__new__(type(original))
+    other.__dict__.update({**original.__dict__, **fields})
+    return other
+
+
 def exact_translation(R: Any, d: int) -> Translation:
     """The tuple of d integers that R stands for, or an error."""
     try:

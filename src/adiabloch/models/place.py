@@ -14,6 +14,7 @@ from adiabloch.models.covariant import HAMILTONIAN, Slot, covariant_series, fact
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.cycle import THETA
 from adiabloch.models.fourier import FourierSeries
+from adiabloch.units import Units
 
 TIME = "t"
 """The direction of a `Place` along which everything goes on at once: cycle, fields, motion of the texture."""
@@ -45,6 +46,8 @@ class Place:
     """What "t" is made of."""
     magnetic_field: Float | None = None
     """e B: one component in 2D, three in 3D."""
+    units: Units = Units()  # noqa: RUF009
+    """Those of the texture."""
 
     @property
     def orbitals_move(self) -> bool:

@@ -15,9 +15,11 @@ from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.crystal import Operator
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.hoppings import copied
 from adiabloch.models.place import Place, observed
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
+from adiabloch.units import Units
 
 FIRST = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
 SECOND = {1: 8 / 5, 2: -1 / 5, 3: 8 / 315, 4: -1 / 560}
@@ -71,10 +73,9 @@ class Texture:
         object.__setattr__(self, "local", local)
         home = _first(local)
         object.__setattr__(self, "home", home)
-        shortest = float(np.sqrt((home.lattice.vectors**2).sum(axis=1)).min())
         if step is not None and not (np.isfinite(step) and step > 0):
             raise InvalidArgumentError(f"step: {step!r}, expected a length")
-        object.__setattr__(self, "step", 0.25 * shortest if step is None else float(step))
+        object.__setattr__(self, "step", 0.25 * home.lattice.shortest if step is None else float(step))
 
     @classmethod
     def uniform(cls, crystal: TightBinding | Cycle) -> Texture:
@@ -95,9 +96,26 @@ class Texture:
         """Number of orbitals in the cell."""
         return self.home.size
 
+    @property
+    def units(self) -> Units:
+        """Its units in those of the texture that it was made from by `scaled`."""
+        return self.home.units
+
+    def scaled(self, units: Units) -> Texture:
+        """The same texture with energies and lengths counted in these units."""
+        return copied(self, _source=self, step=self.step / units.length, home=self.home.scaled(units))
+
+    @property
+    def natural_units(self) -> Units:
+        """Those of the crystal at the origin."""
+        return self.home.natural_units
+
     def at(self, place: ArrayLike) -> TightBinding | Cycle:
         """The crystal at a place, shape (d,)."""
         where = checked(place, "place", (self.lattice.dimension,))
+        source: Texture | None = self.__dict__.get("_source")
+        if source is not None:
+            return source.at(self.units.length * where).scaled(self.units)
         crystal = _called(self.local, where)
         _check_kinship(crystal, self.home, where)
         return crystal
@@ -129,7 +147,7 @@ class Texture:
         gradients = {name: self._gradients(values, len(steps), curved) for name, values in samples.items()}
         tail = crystal.tail if isinstance(crystal, Cycle) else 0.0
         names = tuple(observables[0])
-        return Place(self.lattice, reference, crystal.directions, names, frequencies, gradients, tail)
+        return Place(self.lattice, reference, crystal.directions, names, frequencies, gradients, tail, units=self.units)
 
     def _gradients(self, samples: Complex, lines: int, curved: bool) -> dict[tuple[str, ...], Complex]:
         """Amplitudes here and their derivatives, from those here and in steps along lines; without what is zero."""

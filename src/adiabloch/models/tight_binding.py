@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,13 +21,17 @@ from adiabloch.models.hoppings import (
     checked_block,
     checked_hoppings,
     checked_spin,
+    copied,
     exact_translation,
     fingerprint,
     folded,
     with_partners,
 )
 from adiabloch.models.sampling import sampled_hoppings
+from adiabloch.units import Units
 
+SMALLEST, LARGEST = 1e-200, 1e200
+"""Energies with which responses have room to spare."""
 HoppingLaw = Callable[[Float, Float], ArrayLike]
 """Bond vectors before and after a displacement, (..., d) each -> factors on the hoppings (...)."""
 
@@ -93,6 +97,12 @@ class TightBinding:
         operators = None if spin is None else checked_spin(spin, lattice.dimension, n)
         translations = np.array(sorted(complete), dtype=np.int64).reshape(-1, lattice.dimension)
         amplitudes = np.array([complete[tuple(map(int, R))] for R in translations], dtype=np.complex128)
+        largest = float(np.abs(amplitudes).max(initial=0.0))
+        if largest and not SMALLEST < largest < LARGEST:
+            raise InvalidModelError(
+                f"hoppings: the largest one is {largest:.3g}, too near to the ends of the range of numbers; expected "
+                f"{SMALLEST:.0e} to {LARGEST:.0e}, in another unit"
+            )
         set_field = object.__setattr__
         set_field(self, "lattice", lattice)
         set_field(self, "positions", positions)
@@ -246,6 +256,35 @@ class TightBinding:
     def orbitals_move(self) -> bool:
         """The orbitals of a model stand still; those of a cycle may not."""
         return False
+
+    @property
+    def units(self) -> Units:
+        """Its units in those of the crystal that it was made from by `scaled`."""
+        return self.__dict__.get("_units", Units())
+
+    def scaled(self, units: Units) -> Self:
+        """The same crystal with energies and lengths counted in these units."""
+        amplitudes = frozen(self.amplitudes / units.energy)
+        return copied(
+            self,
+            _units=units,
+            lattice=Lattice(self.lattice.vectors / units.length),
+            positions=frozen(self.positions / units.length),
+            amplitudes=amplitudes,
+            hoppings=dict(zip(self.hoppings, amplitudes, strict=True)),
+        )
+
+    @property
+    def natural_units(self) -> Units:
+        """Its largest hopping or difference of on-site energies, and its shortest lattice vector."""
+        home = (self.translations == 0).all(axis=1)
+        levels = np.diagonal(self.amplitudes[home][0]).real
+        couplings = self.amplitudes.copy()
+        couplings[home, np.arange(self.size), np.arange(self.size)] = 0.0
+        # components, as the modulus of a complex number depends on the unit by rounding
+        sizes = (np.ptp(levels), np.abs(couplings.view(float)).max(), np.abs(levels).max())
+        energy = max(sizes[:2]) or sizes[2] or 1.0
+        return Units(float(energy), self.lattice.shortest)
 
     @property
     def digest(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,11 +21,13 @@ from adiabloch.models.hoppings import (
     Translation,
     cells_inside,
     checked_hoppings,
+    copied,
     exact_translation,
     fingerprint,
     folded,
 )
 from adiabloch.models.tight_binding import HoppingLaw, TightBinding
+from adiabloch.units import Units
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,6 +100,12 @@ class WannierModel(TightBinding):
     def basis_turns(self) -> bool:
         """Whether there is a position matrix beyond the positions: so it is."""
         return True
+
+    def scaled(self, units: Units) -> Self:
+        """The same crystal with energies and lengths counted in these units."""
+        places = {R: frozen(r / units.length) for R, r in self.position_matrix.items()}
+        connections = frozen(self.connections / units.length)
+        return copied(super().scaled(units), position_matrix=places, connections=connections)
 
     @property
     def digest(self) -> str:

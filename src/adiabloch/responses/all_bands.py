@@ -118,6 +118,7 @@ def perturbative_by_bands(
         occupied=bands.occupied,
         points=len(bands.points),
         snapshots=snapshots,
+        dimension=bands.lattice.dimension,
         measure=float(bands.lattice.measure),
     )
 

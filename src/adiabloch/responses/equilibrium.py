@@ -28,6 +28,7 @@ from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import ACROSS, FLAT, LIMIT, PER, Effort, checked_model
 from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
+from adiabloch.responses.natural import natural
 from adiabloch.responses.observables import Spin, checked_spins
 from adiabloch.responses.results import labelled
 from adiabloch.units import unit
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import xarray
 
 
+@natural
 def density_of_states(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -97,12 +99,13 @@ def density_of_states(
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
     integrand = FermiSea(model, (Column("level", 0),), surface=_one)
-    sea = filled_sea(integrand, occupation, effort, groups=[[0]], title="density of states", mesh=mesh)
     d = model.lattice.dimension
-    parts = {"total": (0, 1, unit(energy=-1, length=-d), f"density of states per {PER[d]}")}
-    return sea.labelled(parts, {})
+    label = unit(energy=-1, length=-d)
+    sea = filled_sea(integrand, occupation, effort, groups=[[0]], title="density of states", unit=label, mesh=mesh)
+    return sea.labelled({"total": (0, 1, label, f"density of states per {PER[d]}")}, {})
 
 
+@natural
 def filling(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -136,12 +139,14 @@ def filling(
     """
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
-    sea = filled_sea(_counting(model), occupation, effort, groups=[[0]], title="filling", mesh=mesh)
+    label = unit(length=-model.lattice.dimension)
+    sea = filled_sea(_counting(model), occupation, effort, groups=[[0]], title="filling", unit=label, mesh=mesh)
     cell = model.lattice.measure
     sea = replace(sea, value=cell * sea.value, error=cell * sea.error)
     return sea.labelled({"total": (0, 1, "1", "electrons per cell")}, {})
 
 
+@natural
 def anomalous_hall(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -190,13 +195,20 @@ def anomalous_hall(
     names = components(model.lattice.dimension)
     columns = tuple(Column("filled", number) for number in range(len(names)))
     integrand = FermiSea(model, columns, sea=partial(_hall, names=names), along=curvatures_of_basis(model))
-    sea = filled_sea(
-        integrand, occupation, effort, groups=[range(len(names))], title="anomalous Hall conductivity", mesh=mesh
-    )
     label = unit(charge=2, hbar=-1, length=2 - model.lattice.dimension)
+    sea = filled_sea(
+        integrand,
+        occupation,
+        effort,
+        groups=[range(len(names))],
+        title="anomalous Hall conductivity",
+        unit=label,
+        mesh=mesh,
+    )
     return sea.labelled({"total": (0, len(names), label, "anomalous Hall conductivity")}, {"component": names})
 
 
+@natural
 def anomalous_nernst(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -243,13 +255,20 @@ def anomalous_nernst(
         along=curvatures_of_basis(model),
         outputs=partial(_per_temperature, columns=len(columns)),
     )
-    sea = filled_sea(
-        integrand, occupation, effort, groups=[range(len(names))], title="anomalous Nernst conductivity", mesh=mesh
-    )
     label = unit(charge=1, boltzmann=1, hbar=-1, length=2 - model.lattice.dimension)
+    sea = filled_sea(
+        integrand,
+        occupation,
+        effort,
+        groups=[range(len(names))],
+        title="anomalous Nernst conductivity",
+        unit=label,
+        mesh=mesh,
+    )
     return sea.labelled({"total": (0, len(names), label, "anomalous Nernst conductivity")}, {"component": names})
 
 
+@natural
 def orbital_magnetization(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -315,11 +334,14 @@ def orbital_magnetization(
         along=curvatures_of_basis(model),
         outputs=partial(_grand, count=n, origin=origin),
     )
-    sea = filled_sea(integrand, occupation, effort, groups=[range(n)], title="orbital magnetization", mesh=mesh)
     label = unit(charge=1, energy=1, hbar=-1, length=2 - model.lattice.dimension)
+    sea = filled_sea(
+        integrand, occupation, effort, groups=[range(n)], title="orbital magnetization", unit=label, mesh=mesh
+    )
     return sea.labelled({"total": (0, n, label, "orbital magnetization")}, {"component": names})
 
 
+@natural
 def spin_magnetization(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -352,11 +374,14 @@ def spin_magnetization(
     operators = checked_spins(model, spin_operators)
     columns = tuple(Column("filled", number) for number in range(3))
     integrand = FermiSea(model, columns, sea=partial(_expectations, names=tuple(operators)), operators=operators)
-    sea = filled_sea(integrand, occupation, effort, groups=[range(3)], title="spin magnetization", mesh=mesh)
     label = unit(hbar=1, length=-model.lattice.dimension)
+    sea = filled_sea(
+        integrand, occupation, effort, groups=[range(3)], title="spin magnetization", unit=label, mesh=mesh
+    )
     return sea.labelled({"total": (0, 3, label, "spin magnetization")}, {"component": ["x", "y", "z"]})
 
 
+@natural
 def chemical_potential(
     model: TightBinding,
     filling: float,
@@ -425,7 +450,8 @@ def _bracketed(
     slack = effort.tolerance * integrand.crystal.size
 
     def excess(potentials: Float) -> Float:
-        sea = filled_sea(integrand, Occupation.of(potentials, kT), effort, groups=[[0]], title=f"filling {filling:g}")
+        scan, label = Occupation.of(potentials, kT), unit(length=-integrand.dimension)
+        sea = filled_sea(integrand, scan, effort, groups=[[0]], title=f"filling {filling:g}", unit=label)
         return cell * sea.value[..., 0] - filling
 
     def edge(side: float) -> float:

@@ -130,14 +130,17 @@ def evaluated(
             inspect=integrand.inspect,
         ).times(per_cell)
     if not integral.converged:
-        narrow = " and ".join(f"the smallest {name}, {low.value:.2e}," for name, low in integral.lows.items())
+        size, lows = crystal.units.size(unit), integral.lows.items()
+        value, error = size * integral.value, size * integral.error
+        told = {name: low.value * (crystal.units.energy if name == "gap" else 1.0) for name, low in lows}
+        narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in told.items())
         reason = "" if integral.resolved else f"; {narrow} not resolved"
         raise ToleranceNotReachedError(
             f"{title}: tolerance {effort.tolerance:.0e} not reached within {effort.limit} points: best estimate "
-            f"{np.array2string(integral.value, precision=6)} {unit}, error {integral.error:.1e}, on "
+            f"{np.array2string(value, precision=6)} {unit}, error {error:.1e}, on "
             f"a mesh of {' x '.join(map(str, integral.mesh))}{reason}; allow more points (limit) or ask for less",
-            estimate=integral.value,
-            error=integral.error,
+            estimate=value,
+            error=error,
         )
     return integral
 

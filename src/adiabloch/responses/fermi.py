@@ -119,6 +119,7 @@ def filled_sea(
     *,
     groups: Sequence[Sequence[int]],
     title: str,
+    unit: str,
     mesh: Mesh = None,
 ) -> Sea:
     """Integrate a Fermi sea for all temperatures and chemical potentials.
@@ -132,6 +133,7 @@ def filled_sea(
         Outputs of one kind, whose accuracy is measured against the largest of them.
     title : str
         What is computed, for the progress bar and errors.
+    unit : str
     mesh : int or sequence of int, optional
 
     Raises
@@ -159,7 +161,8 @@ def filled_sea(
     density = 1.0 / model.lattice.measure
     value, error = (occupation.arranged(density * numbers) for numbers in (filled.value, filled.error))
     if not filled.converged.all():
-        _complain(filled, scan, title, effort, value, error)
+        sizes = model.units.energy, model.units.size(unit)
+        _complain(filled, sizes[0] * scan.potentials, title, effort, sizes[1] * value, sizes[1] * error)
     facts = {
         "model": model.digest,
         "tolerance": float(effort.tolerance) if sides is None else float("nan"),
@@ -171,12 +174,10 @@ def filled_sea(
     return Sea(value, error, occupation, facts)
 
 
-def _complain(filled: Filled, scan: Scan, title: str, effort: Effort, value: Float, error: Float) -> None:
+def _complain(filled: Filled, potentials: Float, title: str, effort: Effort, value: Float, error: Float) -> None:
     """An error if the limit was reached, a warning where a singularity is met exactly."""
-    missed = scan.potentials[~filled.converged.all(axis=0)]
-    where = (
-        f"at {len(missed)} of {len(scan.potentials)} chemical potentials, from {missed.min():.6g} to {missed.max():.6g}"
-    )
+    missed = potentials[~filled.converged.all(axis=0)]
+    where = f"at {len(missed)} of {len(potentials)} chemical potentials, from {missed.min():.6g} to {missed.max():.6g}"
     largest = float(error.max())
     if filled.exhausted:
         raise ToleranceNotReachedError(
@@ -189,7 +190,7 @@ def _complain(filled: Filled, scan: Scan, title: str, effort: Effort, value: Flo
         f"{title}: tolerance {effort.tolerance:.0e} not reached {where}, error up to {largest:.1e}: the Fermi level "
         "meets a singularity of the bands (a van Hove energy, touching bands); see `error`, or give a temperature",
         AccuracyWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

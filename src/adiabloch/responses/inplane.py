@@ -48,6 +48,7 @@ from adiabloch.responses.evaluation import (
     unobstructed,
     windings_of,
 )
+from adiabloch.responses.natural import natural
 from adiabloch.responses.observables import checked_operators
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ PLANE = {"component": ["x", "y"]}
 WHY = "a layer, with the heights of its orbitals given apart"
 
 
+@natural
 def inplane_magnetization(
     model: TightBinding,
     occupied: int,
@@ -107,6 +109,7 @@ def inplane_magnetization(
     return measured(integrand, effort, title="in-plane magnetization", unit="e energy/hbar", coordinates=PLANE)
 
 
+@natural
 def pumped_inplane_magnetization(
     cycle: Cycle,
     occupied: int,
@@ -161,6 +164,7 @@ def pumped_inplane_magnetization(
     return measured(integrand, effort, title=title, unit="e*omega", coordinates=PLANE, chern_numbers=numbers)
 
 
+@natural
 def layer_magnetoelectric(
     model: TightBinding,
     occupied: int,

@@ -20,6 +20,7 @@ from adiabloch.models.place import TIME
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import LIMIT, Effort
+from adiabloch.responses.natural import natural
 from adiabloch.responses.observables import Given, checked_operators, checked_spins
 from adiabloch.responses.places import Drive, Positions, Request, Sites, Term, checked_filling, checked_texture
 from adiabloch.responses.results import labelled
@@ -53,6 +54,7 @@ DENSITIES: dict[str, tuple[Term, str]] = {
 """Terms of the density of an observable, in the same order."""
 
 
+@natural
 def local_current(
     texture: Texture | Cycle | TightBinding,
     occupied: int | None,
@@ -170,6 +172,7 @@ def local_current(
     return labelled(variables, {**sites.coordinates, "component": list(AXES[:d])}, **facts)
 
 
+@natural
 def local_observable(
     texture: Texture | Cycle | TightBinding,
     occupied: int | None,

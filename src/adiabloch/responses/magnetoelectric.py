@@ -36,6 +36,7 @@ from adiabloch.responses.evaluation import (
 )
 from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation
 from adiabloch.responses.metals import insulating_bands, sea_magnetoelectric
+from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 UNIT = "e^2/hbar"
 
 
+@natural
 def magnetoelectric(
     model: TightBinding,
     occupied: int | None = None,
@@ -131,6 +133,7 @@ def magnetoelectric(
     return _response(model, occupied, _moments, "magnetoelectric response", effort, trials)
 
 
+@natural
 def magnetic_polarization(
     model: TightBinding,
     occupied: int,
@@ -177,6 +180,7 @@ def magnetic_polarization(
     return response.rename(field="component") if "component" not in response.dims else response
 
 
+@natural
 def axion_angle(
     model: TightBinding,
     occupied: int,
@@ -262,11 +266,11 @@ def _response(
         form=_forms if three else None,
         trials=smooth_trials(model, (occupied,), trials) if three else (),
     )
-    integral = evaluated(integrand, effort, title=title, unit=UNIT, leading=len(names) * len(k))
+    unit = UNIT if three else "e^2 length/hbar"
+    integral = evaluated(integrand, effort, title=title, unit=unit, leading=len(names) * len(k))
     total, perturbative = integral.value.reshape(2, len(names), len(k))
     error = np.full_like(total, error_bar(integral, model))
     if not three:
-        unit = "e^2 length/hbar"
         return labelled(
             {
                 "total": (["field"], total[0], unit, f"{title}, per area"),

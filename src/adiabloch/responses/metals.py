@@ -41,8 +41,10 @@ def sea_magnetoelectric(
         surface=metric_dipoles,
         outputs=_total_and_parts,
     )
-    sea = filled_sea(integrand, occupation, effort, groups=[range(6)], title="magnetoelectric response", mesh=mesh)
     label, name = unit(charge=2, hbar=-1, length=1), "magnetoelectric response per area"
+    sea = filled_sea(
+        integrand, occupation, effort, groups=[range(6)], title="magnetoelectric response", unit=label, mesh=mesh
+    )
     parts = {
         "total": (0, 2, label, name),
         "interband": (2, 4, label, f"{name}: moments between the bands"),
@@ -63,10 +65,10 @@ def sea_observable_response(
         sea=partial(_observable_shifts, names=tuple(operators), drives=k),
         operators=operators,
     )
-    sea = filled_sea(integrand, occupation, effort, groups=[range(count)], title="observable response", mesh=mesh)
     coordinates = {"observable": [*operators], "field": [direction[1] for direction in k]}
-    label = unit(charge=1, energy=-1, length=1 - len(k))
-    return sea.labelled({"total": (0, count, label, "observable response")}, coordinates)
+    label, title = unit(charge=1, energy=-1, length=1 - len(k)), "observable response"
+    sea = filled_sea(integrand, occupation, effort, groups=[range(count)], title=title, unit=label, mesh=mesh)
+    return sea.labelled({"total": (0, count, label, title)}, coordinates)
 
 
 def insulating_bands(model: TightBinding, chemical_potential: ArrayLike, temperature: ArrayLike) -> int:

@@ -25,12 +25,14 @@ from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import ACROSS, LIMIT, Effort, checked_model
 from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
 from adiabloch.responses.metals import K, interband_parts, metric_dipoles
+from adiabloch.responses.natural import natural
 from adiabloch.units import unit
 
 if TYPE_CHECKING:
     import xarray
 
 
+@natural
 def nonlinear_hall(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -94,11 +96,14 @@ def nonlinear_hall(
         tuple(Column("level", number) for number in range(d**3)),
         surface=partial(_nonlinear_tensor, k=model.lattice.directions),
     )
-    sea = filled_sea(integrand, occupation, effort, groups=[range(d**3)], title="nonlinear Hall effect", mesh=mesh)
     label = unit(charge=3, hbar=-1, energy=-1, length=3 - d)
+    sea = filled_sea(
+        integrand, occupation, effort, groups=[range(d**3)], title="nonlinear Hall effect", unit=label, mesh=mesh
+    )
     return sea.labelled({"total": (0, d**3, label, "nonlinear Hall conductivity")}, _tensor_labels(d))
 
 
+@natural
 def magneto_nonlinear_hall(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -144,14 +149,21 @@ def magneto_nonlinear_hall(
         surface=partial(_magneto_vectors, pairs=pairs),
         along=tuple(x for pair in pairs for x in magneto_derivatives(*pair, curved=model.basis_turns)),
     )
-    sea = filled_sea(
-        integrand, occupation, effort, groups=[range(len(pairs))], title="magneto-nonlinear Hall effect", mesh=mesh
-    )
     label = unit(charge=3, hbar=-2, length=4 - d)
+    sea = filled_sea(
+        integrand,
+        occupation,
+        effort,
+        groups=[range(len(pairs))],
+        title="magneto-nonlinear Hall effect",
+        unit=label,
+        mesh=mesh,
+    )
     parts = {"total": (0, len(pairs), label, "Hall conductivity per magnetic field")}
     return sea.labelled(parts, {"component": names, "magnetic_field": names})
 
 
+@natural
 def nonlinear_ettingshausen(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -209,15 +221,16 @@ def nonlinear_ettingshausen(
         *(Column("level", number) for number in range(8, 10)),
     ]
     integrand = FermiSea(model, tuple(columns), sea=interband_parts, surface=_heat_and_dipoles, outputs=_heat_and_parts)
+    label = unit(charge=2, hbar=-1, length=1)
     sea = filled_sea(
         integrand,
         occupation,
         effort,
         groups=[range(8), range(8, 16), range(16, 24), range(24, 32)],
         title="nonlinear Ettingshausen effect",
+        unit=label,
         mesh=mesh,
     )
-    label = unit(charge=2, hbar=-1, length=1)
     names = ("heat current", "energy current", "energy magnetization current", "work of the electric current, (mu/e) j")
     variables = ("total", "energy_current", "magnetization_current", "work")
     parts = {

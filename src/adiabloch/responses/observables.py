@@ -33,6 +33,7 @@ from adiabloch.responses.evaluation import (
 )
 from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation
 from adiabloch.responses.metals import sea_observable_response
+from adiabloch.responses.natural import natural
 from adiabloch.units import unit
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ Spin = ArrayLike | Mapping[Any, ArrayLike]
 """The same for three of them, (3, N, N)."""
 
 
+@natural
 def pumped_spin(
     cycle: Cycle,
     occupied: int,
@@ -100,6 +102,7 @@ def pumped_spin(
     return _of_spin(result)
 
 
+@natural
 def pumped_observable(
     cycle: Cycle,
     occupied: int,
@@ -133,6 +136,7 @@ def pumped_observable(
     return measured(integrand, effort, title="pumped observable", unit=f"omega {label}", coordinates=coordinates)
 
 
+@natural
 def spin_magnetoelectric(
     model: TightBinding,
     occupied: int | None = None,
@@ -191,6 +195,7 @@ def spin_magnetoelectric(
     return _of_spin(result)
 
 
+@natural
 def observable_response(
     model: TightBinding,
     occupied: int | None,
@@ -237,6 +242,7 @@ def observable_response(
     return measured(integrand, effort, title="observable response", unit=label, coordinates=coordinates)
 
 
+@natural
 def observable_density(
     model: TightBinding,
     occupied: int,

@@ -215,7 +215,7 @@ class Request:
                 integrand, effort, title=TITLE, unit="", scale=scale, leading=first * phases, density=1
             )
         except AdiablochError as error:
-            error.args = (f"{error} (at r = {where.tolist()})", *error.args[1:])
+            error.args = (f"{error} (at r = {[place.units.told(x, 'length') for x in where]})", *error.args[1:])
             raise
         values = integral.value.reshape(-1, phases).T
         uncertain = math.hypot(integral.error, place.tail * float(np.abs(values[:, :first]).max()))
@@ -348,7 +348,7 @@ def checked_filling(
     kT = 0.0 if temperature is None else float(checked(temperature, "temperature", ()))  # type: ignore[arg-type]
     if not kT > 0:
         raise InvalidArgumentError(
-            f"temperature: {kT}, expected k_B T > 0: derivatives of what a Fermi surface holds need it smooth (for an "
-            "insulator give occupied)"
+            f"temperature: {texture.units.told(kT)}, expected k_B T > 0: derivatives of what a Fermi surface holds "
+            "need it smooth (for an insulator give occupied)"
         )
     return FermiLevel(mu, kT)

@@ -31,6 +31,7 @@ from adiabloch.responses.evaluation import (
     unobstructed,
     windings_of,
 )
+from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
 from adiabloch.units import unit
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 UNIT = "e"
 
 
+@natural
 def polarization(
     model: TightBinding,
     occupied: int,
@@ -139,6 +141,7 @@ def dipoles(cycle: Cycle, occupied: int, effort: Effort) -> Float:
     return apart - apart.mean(axis=0)
 
 
+@natural
 def pumped_charge(cycle: Cycle, occupied: int) -> xarray.Dataset:
     r"""Charge that a cycle pumps along each lattice vector, an integer.
 

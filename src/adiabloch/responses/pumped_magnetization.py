@@ -42,6 +42,7 @@ from adiabloch.responses.evaluation import (
     unobstructed,
     windings_of,
 )
+from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 UNITS = {2: "e*omega", 3: "e*omega/length"}
 """By dimension."""
+WAVE = {"units": "1/length"}
 TITLE = "pumped magnetization"
 WHY = "a one-dimensional crystal has no orbital magnetization"
 REMEDY = "; chern_simons=False gives the perturbative part, which is defined"
@@ -57,6 +59,7 @@ TWO_BANDS = "two bands that do not wind: the Chern-Simons part is exactly zero"
 COMPLETE = "total and chern_simons are defined modulo the quantum"
 
 
+@natural
 def pumped_magnetization(
     cycle: Cycle,
     occupied: int,
@@ -168,6 +171,7 @@ def pumped_magnetization(
     )
 
 
+@natural
 def instantaneous_magnetization(
     cycle: Cycle,
     occupied: int,
@@ -215,6 +219,7 @@ def instantaneous_magnetization(
     )
 
 
+@natural
 def magnetization_map(
     cycle: Cycle, kx: ArrayLike, ky: ArrayLike, theta: float = 0.0, *, kz: float = 0.0, component: str = "z"
 ) -> xarray.Dataset:
@@ -262,7 +267,7 @@ def magnetization_map(
             "carried": (["ky", "kx", "band"], parts[2], unit, "carried part of d_B a^t"),
             "shift": (["ky", "kx", "band"], np.sum(parts, axis=0), unit, "d_B a^t"),
         },
-        {"kx": x, "ky": y, "band": np.arange(cycle.size)},
+        {"kx": ("kx", x, WAVE), "ky": ("ky", y, WAVE), "band": np.arange(cycle.size)},
         theta=float(theta),
         component=component,
         model=cycle.digest,

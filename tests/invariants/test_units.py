@@ -1,0 +1,327 @@
+"""No result depends on the units of the user: lengths and energies of any power of ten, for every response."""
+
+import inspect
+import zlib
+from functools import cache, partial
+
+import numpy as np
+import pytest
+
+import adiabloch as ab
+from adiabloch import finite
+from random_models import oblique_vectors
+
+MU, KT = 0.45, 0.12
+PAULI = 0.5 * np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+
+
+def random_blocks(rng, n, reach, strength):
+    """Hoppings of a random crystal, Hermitian, one of each pair."""
+    cells = [R for R in np.ndindex(*reach) if any(R)]
+    return {R: strength * (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n))) for R in cells}
+
+
+@cache
+def parts(dimension, size, seed, split=2.0):
+    rng = np.random.default_rng(seed)
+    vectors = oblique_vectors(rng, dimension)
+    hops = [random_blocks(rng, size, [2] * dimension, 0.12) for _ in range(3)]
+    onsite = np.diag(split * np.arange(size)) + 0.05 * rng.normal(size=(size, size))
+    places = rng.uniform(-0.5, 0.5, (size, dimension)) @ vectors
+    turns = 0.05 * rng.normal(size=(2, size, dimension))
+    connection = random_blocks(rng, size, [2] * dimension, 0.05)
+    return vectors, places, onsite + onsite.T, hops, turns, connection
+
+
+def model(E, L, dimension=2, size=3, seed=1, theta=0.0, drive=0.0, split=2.0, wannier=False, spin=False, move=0.0):
+    """A random crystal in units of energy and length; its gaps are open, its bands overlap where they are narrow."""
+    vectors, places, onsite, hops, turns, connection = parts(dimension, size, seed, split)
+    waves = (1.0, drive * np.cos(theta), drive * np.sin(theta))
+    hoppings = {R: E * sum(w * h[R] for w, h in zip(waves, hops, strict=True)) for R in hops[0]}
+    hoppings[(0,) * dimension] = E * onsite
+    at = L * (places + move * (np.cos(theta) * turns[0] + np.sin(theta) * turns[1]))
+    operators = np.kron(PAULI, np.eye(size // 2)) if spin else None
+    if not wannier:
+        return ab.TightBinding(L * vectors, at, hoppings, operators)
+    r = {R: L * np.multiply.outer(A, np.arange(1.0, dimension + 1)) for R, A in connection.items()}
+    r[(0,) * dimension] = np.eye(size)[:, :, None] * at
+    return ab.models.WannierModel(L * vectors, at, hoppings, r, operators)
+
+
+def cycle(E, L, dimension=2, size=3, seed=1, **options):
+    options = {"drive": 0.8, **options}
+    angles = 2 * np.pi * np.arange(8) / 8
+    snapshots = [model(E, L, dimension, size, seed, theta=theta, **options) for theta in angles]
+    motion = None
+    if options.get("wannier"):
+        # dimensionless: how the functions change with the phase
+        motion = [{(0,) * dimension: 0.1 * np.cos(theta) * np.ones((size, size))} for theta in angles]
+    return ab.Cycle(snapshots, motion=motion)
+
+
+def texture(E, L, **options):
+    return ab.Texture(lambda r: cycle(E, L, size=2, drive=0.5 + 0.1 * np.sin(0.2 * r[0] / L), **options))
+
+
+def metal(name, E, L, dimension=2, kT=(0.0, KT), tolerance=1e-2, **options):
+    subject = model(E, L, dimension, split=0.3, spin=name.startswith("spin"), size=4 if name.startswith("spin") else 3)
+    levels = {"chemical_potential": E * np.array([MU, 0.2]), "temperature": E * np.array(kT)}
+    return getattr(ab, name)(subject, **levels, tolerance=tolerance, progress=False, **options)
+
+
+def metals(name, E, L):
+    """In two dimensions with boxes and with a mesh, and in three."""
+    boxes = metal(name, E, L)
+    mesh = metal(name, E, L, mesh=8, kT=[KT])
+    return [boxes, mesh]
+
+
+def all_bands(E, L):
+    driven = cycle(E, L)
+
+    class Bands:
+        lattice, occupied, size = driven.lattice, 1, 3
+        points = np.array([[0.1, 0.2], [0.4, 0.3]])
+
+        def frames(self):
+            theta = 2 * np.pi * np.arange(8) / 8
+            for k in self.points:
+                waves = np.broadcast_to(self.lattice.cartesian(k), (8, 2))
+                # all the frame needs for the shift, along k and theta
+                yield ab.eigenframe(driven, ["kx", "ky", "theta"], k=waves, theta=theta)
+
+    return ab.perturbative_by_bands(Bands(), [2, 3], progress=False)
+
+
+def phonon(E, L):
+    angles = 2 * np.pi * np.arange(8) / 8
+    _, _, _, _, turns, _ = parts(2, 3, 1)
+    moved = 0.05 * np.array([np.cos(a) * turns[0] + np.sin(a) * turns[1] for a in angles])
+    return ab.phonon_moment(cycle(E, L, move=0.05), [1.0, 2.0, 3.0], L * moved, 1, charges=[1.0, 0.5, -0.5])
+
+
+def ribbon(E, L):
+    return finite.ribbon_magnetization(cycle(E, L), 1, 6, tolerance=1e-2, progress=False)
+
+
+HEIGHTS = np.array([0.0, 0.3, -0.2])
+OPERATOR = {"n": np.diag([1.0, 0.5, -1.0])}
+STRICT = {"tolerance": 1e-3, "progress": False}
+LOCAL = {"tolerance": 1e-2, "progress": False}
+
+CASES = {
+    "anomalous_hall": (partial(metals, "anomalous_hall"), 0, 0),
+    "anomalous_nernst": (partial(metals, "anomalous_nernst"), 0, 0),
+    "axion_angle": (lambda E, L: ab.axion_angle(model(E, L, 3), 1, **STRICT), 0, 0),
+    "chemical_potential": (
+        lambda E, L: ab.chemical_potential(model(E, L, 1, split=0.3), 1.3, [0, E * KT], 1e-2, progress=False),
+        1,
+        0,
+    ),
+    "density_of_states": (partial(metals, "density_of_states"), -1, -2),
+    "filling": (partial(metals, "filling"), 0, 0),
+    "inplane_magnetization": (lambda E, L: ab.inplane_magnetization(model(E, L), 1, L * HEIGHTS, **STRICT), 1, 0),
+    "instantaneous_magnetization": (
+        lambda E, L: ab.instantaneous_magnetization(cycle(E, L), 1, [0.3, 1.0], **STRICT),
+        0,
+        0,
+    ),
+    "layer_magnetoelectric": (
+        lambda E, L: ab.layer_magnetoelectric(model(E, L, wannier=True), 1, L * HEIGHTS, **STRICT),
+        0,
+        1,
+    ),
+    "local_current": (
+        lambda E, L: [
+            ab.local_current(texture(E, L), 1, {"x": L * np.array([0.7, 1.0])}, [0.3, 1.0], **LOCAL),
+            ab.local_current(texture(E, L), 1, L * np.array([[0.7, 0.1]]), split=True, **LOCAL),
+            ab.local_current(
+                texture(E, L),
+                None,
+                frequency=0.1 * E,
+                electric_field=E / L * np.array([0.1, 0.2]),
+                velocity=E * L * np.array([0.1, 0.0]),
+                magnetic_field=0.1 / L**2,
+                chemical_potential=MU * E,
+                temperature=E,
+                **LOCAL,
+            ),
+        ],
+        None,
+        None,
+    ),
+    "local_observable": (
+        lambda E, L: ab.local_observable(texture(E, L), 1, {"n": np.diag([1.0, -0.5])}, [0.7 * L, 0.0], **LOCAL),
+        -1,
+        -2,
+    ),
+    "magnetic_polarization": (lambda E, L: ab.magnetic_polarization(model(E, L, 3), 1, **STRICT), 0, 0),
+    "magnetization_map": (
+        lambda E, L: ab.magnetization_map(cycle(E, L), np.array([0.1, 0.3]) / L, np.array([0.2, 0.7]) / L, 0.4),
+        0,
+        2,
+    ),
+    "magneto_nonlinear_hall": (partial(metals, "magneto_nonlinear_hall"), 0, 2),
+    "magnetoelectric": (
+        lambda E, L: [
+            *metals("magnetoelectric", E, L),
+            ab.magnetoelectric(model(E, L), 1, **STRICT),
+            ab.magnetoelectric(model(E, L, wannier=True), 1, **STRICT),
+        ],
+        0,
+        1,
+    ),
+    "nonlinear_ettingshausen": (partial(metals, "nonlinear_ettingshausen"), 0, 1),
+    "nonlinear_hall": (
+        lambda E, L: [*metals("nonlinear_hall", E, L), metal("nonlinear_hall", E, L, kT=[0.5], tolerance=0.1)],
+        -1,
+        1,
+    ),
+    "observable_density": (lambda E, L: ab.observable_density(model(E, L), 1, OPERATOR, **STRICT), 0, -2),
+    "observable_response": (
+        lambda E, L: [
+            ab.observable_response(model(E, L), 1, OPERATOR, **STRICT),
+            metal("observable_response", E, L, occupied=None, operators=OPERATOR),
+        ],
+        -1,
+        -1,
+    ),
+    "orbital_magnetization": (partial(metals, "orbital_magnetization"), 1, 0),
+    "perturbative_by_bands": (all_bands, 0, 0),
+    "phonon_moment": (phonon, 0, 0),
+    "polarization": (lambda E, L: ab.polarization(model(E, L, 3), 1, **STRICT), 0, -2),
+    "pumped_charge": (lambda E, L: ab.pumped_charge(cycle(E, L), 1), 0, 0),
+    "pumped_inplane_magnetization": (
+        lambda E, L: ab.pumped_inplane_magnetization(cycle(E, L), 1, L * HEIGHTS, **STRICT),
+        0,
+        0,
+    ),
+    "pumped_magnetization": (
+        lambda E, L: [
+            ab.pumped_magnetization(cycle(E, L), 1, **STRICT),
+            ab.pumped_magnetization(cycle(E, L, wannier=True), 1, **STRICT),
+            ab.pumped_magnetization(cycle(E, L, move=1.0), 1, **STRICT),
+        ],
+        0,
+        0,
+    ),
+    "pumped_observable": (lambda E, L: ab.pumped_observable(cycle(E, L), 1, OPERATOR, **STRICT), -1, -2),
+    "pumped_spin": (lambda E, L: ab.pumped_spin(cycle(E, L, size=4, spin=True), 1, **STRICT), -1, -2),
+    "spin_magnetization": (partial(metals, "spin_magnetization"), 0, -2),
+    "spin_magnetoelectric": (partial(metals, "spin_magnetoelectric"), -1, -1),
+    "finite.local_current": (
+        lambda E, L: finite.local_current(
+            lambda s: cycle(E, L, size=2, drive=0.5 + 0.1 * np.sin(s)),
+            1,
+            [3, 4],
+            theta_samples=4,
+            k_points=4,
+            harmonics=1,
+            progress=False,
+        ),
+        None,
+        None,
+    ),
+    "finite.magnetoelectric": (lambda E, L: finite.magnetoelectric(model(E, L), 1, [2, 3], progress=False), 0, 1),
+    "finite.pumped_magnetization": (
+        lambda E, L: finite.pumped_magnetization(cycle(E, L), 1, [2, 3], theta_samples=4, progress=False),
+        0,
+        0,
+    ),
+    "finite.ribbon_magnetization": (ribbon, 0, 0),
+}
+"""Responses in units of energy and length, and the powers of these that the first variable has."""
+NO_RESPONSES = {"animate", "eigenframe", "in_si", "plot", "finite.local_values"}
+
+
+def powers(label):
+    """Powers of energy and length in a unit."""
+    above, _, below = label.replace("*", " ").partition("/")
+    found = np.zeros(2, dtype=int)
+    for product, sign in ((above, 1), (below.strip("()"), -1)):
+        for factor in product.split():
+            name, _, power = factor.partition("^")
+            each = {"energy": (1, 0), "length": (0, 1), "area": (0, 2), "volume": (0, 3), "angstrom": (0, 1)}
+            found += sign * int(power or 1) * np.array(each.get(name, (0, 0)))
+    return tuple(found.tolist())
+
+
+def results(name, E, L):
+    found = CASES[name][0](E, L)
+    return found if isinstance(found, list) else [found]
+
+
+@cache
+def at_home(name):
+    return results(name, 1.0, 1.0)
+
+
+def compare(name, E, L, tolerance):
+    for here, there in zip(at_home(name), results(name, E, L), strict=True):
+        assert list(here.variables) == list(there.variables)
+        sizes = {}
+        for variable in here.data_vars.values():
+            label, values = variable.attrs["units"], np.abs(variable.values)
+            sizes[label] = max(sizes.get(label, 0.0), np.nanmax(values, initial=0.0))
+        for key, variable in here.variables.items():
+            if variable.dtype.kind not in "iufc":
+                np.testing.assert_array_equal(variable, there[key])
+                continue
+            label = variable.attrs.get("units", "1")
+            p, q = powers(label)
+            expected, found = variable.values, there[key].values / np.float64(E) ** p / np.float64(L) ** q
+            np.testing.assert_array_equal(np.isnan(found), np.isnan(expected), err_msg=f"{name}: {key}")
+            if tolerance == 0:
+                np.testing.assert_array_equal(found, expected, err_msg=f"{name}: {key}")
+            size = sizes.get(label, np.abs(expected).max(initial=0.0))
+            assert np.nanmax(np.abs(found - expected), initial=0.0) <= tolerance * size, f"{name}: {key}"
+        for key in ("mesh", "points", "boxes"):
+            if key in here.attrs:
+                assert here.attrs[key] == there.attrs[key]
+        for key, p in (("gap", 1), ("overlap", 0)):
+            if key in here.attrs:
+                assert there.attrs[key] / E**p == pytest.approx(here.attrs[key], rel=1e-9)
+
+
+def test_no_response_is_forgotten():
+    public = {name for name in ab.__all__ if inspect.isfunction(getattr(ab, name))}
+    public |= {f"finite.{name}" for name in finite.__all__}
+    assert public - NO_RESPONSES == set(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_any_power_of_ten(name):
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    for _ in range(2):
+        E, L = 10.0 ** rng.integers(-12, 13, 2)
+        compare(name, float(E), float(L), 1e-12)
+    p, q = CASES[name][1:]
+    if p is not None:
+        first = next(iter(at_home(name)[0].data_vars.values()))
+        assert powers(first.attrs["units"]) == (p, q)
+
+
+@pytest.mark.parametrize("name", sorted(set(CASES) - {"perturbative_by_bands"}))
+def test_powers_of_two_change_no_bit(name):
+    compare(name, 2.0**37, 2.0**-21, 0.0)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_units_at_the_ends_of_the_range(name):
+    compare(name, 1e160, 1e-30, 1e-12)
+    compare(name, 1e-150, 1e30, 1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(set(CASES) - {"perturbative_by_bands", "phonon_moment"}))
+def test_without_natural_units_the_same(name, monkeypatch):
+    """The labels say what the numbers are: without scaling, where it does no harm, the same comes out."""
+    scaled = results(name, 3.7, 1.9)
+    monkeypatch.setattr("adiabloch.responses.natural._crystal", lambda given: None)
+    for one, other in zip(scaled, results(name, 3.7, 1.9), strict=True):
+        for key, variable in other.data_vars.items():
+            if key == "error" or key.endswith("_error"):
+                continue
+            size = np.nanmax(np.abs(variable.values), initial=0.0)
+            errors = [e for e in other.data_vars if e == "error" or e == f"{key}_error"]
+            slack = 1e-9 * size + sum(np.nanmax(other[e].values, initial=0.0) for e in errors)
+            assert np.nanmax(np.abs(one[key].values - variable.values), initial=0.0) <= slack, (name, key)
