@@ -24,8 +24,12 @@ from adiabloch.integration.interpolant import Rule, Shares
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 
+CANCELLING = 0.1
+"""By default a result that cancels is wanted as well as if it were this part of the boxes without their signs."""
 DEPTH = 18
 """How often a box is halved at most."""
+EXPERIENCED = 2
+"""Boxes halved so often have shown, in three dimensions, what is to be expected where something narrow may hide."""
 OFFSETS = (0.3820, 0.7549, 0.5698)
 """Where the first box begins, in units of its side: at a symmetric point its faces could run along a level surface,
 which then counted for both of its sides or for none."""
@@ -41,6 +45,8 @@ class Filled:
     """(outputs, S, M)."""
     converged: np.ndarray
     """(S, M): whether all outputs are within the tolerance."""
+    allowed: Float
+    """(outputs, S, M): the error that was wanted."""
     points: int
     boxes: int
     exhausted: bool
@@ -75,6 +81,7 @@ def fill(
     scan: Scan,
     *,
     tolerance: float,
+    absolute: float | None = None,
     groups: Sequence[Sequence[int]],
     limit: int = 2**27,
     start: int = 4,
@@ -88,8 +95,10 @@ def fill(
     integrand : FermiSea
     scan : Scan
     tolerance : float
-        Relative accuracy, of the largest value in each group of outputs anywhere in the scan; where the parts of the
-        zone cancel, of a tenth of what they come to without their signs.
+        Relative accuracy, of the largest value in each group of outputs anywhere in the scan.
+    absolute : float, optional
+        Accuracy that is enough whatever the values are; by default where the parts of the zone cancel, `tolerance`
+        times a tenth of what they come to without their signs.
     groups : sequence of sequences of int
         Outputs of one kind, whose accuracy is measured against the largest of them.
     limit : int
@@ -129,7 +138,8 @@ def fill(
             allowed = np.zeros(len(value))
             for group in groups:
                 of = [*group]
-                allowed[of] = tolerance * max(np.abs(value[of]).max(), 0.1 * unsigned[of].max())
+                enough = CANCELLING * tolerance * unsigned[of].max() if absolute is None else absolute
+                allowed[of] = max(tolerance * np.abs(value[of]).max(), enough)
             # of sums, and of what cancels at every point
             noise = np.finfo(float).eps * (16 * unsigned + 256 * size[:, None, None])
             allowed = np.maximum(allowed[:, None, None], noise)
@@ -137,7 +147,7 @@ def fill(
             doubtful = leaves.doubtful(allowed)
             exhausted = points + doubtful.sum() * (2 * rule.order) ** d > limit
             if not doubtful.any() or exhausted:
-                return Filled(value, error + noise, converged, points, len(leaves.side), bool(exhausted))
+                return Filled(value, error + noise, converged, allowed, points, len(leaves.side), bool(exhausted))
             fresh = leaves.halve(doubtful)
 
 
@@ -150,9 +160,13 @@ class _Leaves:
         self.value = np.zeros((0, outputs, *shape))
         self.error = np.zeros((0, outputs, *shape), dtype=np.float32)
         self.hidden = np.zeros(0, dtype=bool)
+        self._halved: dict[str, np.ndarray] = {}
+        """Boxes taken out last."""
+        self._revealed: dict[int, Float] = {}
+        """By depth, what halving its boxes where something may hide is expected to change, each; (outputs, S, M)."""
 
     def add(self, batches: Sequence[_Batch], outcomes: Sequence[_Outcome]) -> None:
-        """Put in boxes and what was found in them."""
+        """Put in boxes and what was found in them: halves of those taken out last, in their order."""
         counts = [len(batch.corners) for batch in batches]
         new = {
             "corners": [batch.corners for batch in batches],
@@ -164,36 +178,63 @@ class _Leaves:
         }
         for name, arrays in new.items():
             setattr(self, name, np.concatenate([getattr(self, name), *arrays]))
+        if self._halved:
+            self._compare()
+
+    def _compare(self) -> None:
+        """Learn from boxes and their halves how much has hidden, beyond what the error of the box told."""
+        old = self._halved
+        halves = self.value[-(len(old["value"]) << self.corners.shape[1]) :]
+        changes = halves.reshape(len(old["value"]), -1, *halves.shape[1:]).sum(axis=1) - old["value"]
+        beyond = np.maximum(np.abs(changes) - np.abs(old["error"]), 0.0) ** 2
+        for depth in np.unique(old["depth"]):
+            here = old["depth"] == depth
+            here = here & old["hidden"] if (here & old["hidden"]).any() else here
+            # few tell less than many; a half holds no more than the whole did, shared by two in all but few dimensions
+            found = np.sqrt(beyond[here].mean(axis=0) + beyond[here].max(axis=0) / here.sum())
+            self._revealed[depth + 1] = np.maximum(found, self._revealed.get(depth + 1, 0.0))
 
     def total_error(self) -> Float:
         """What two finenesses differ by altogether, and what the boxes are uncertain by, independent of each other."""
-        return self._uncertain(self.error)
+        return self._uncertain(np.ones(len(self.side), dtype=bool))
 
-    @staticmethod
-    def _uncertain(error: np.ndarray) -> Float:
+    def _uncertain(self, which: np.ndarray) -> Float:
+        error = self.error[which]
         together = np.abs(error.sum(axis=0, dtype=float))
-        apart = np.sqrt(np.einsum("bosm,bosm->osm", error, error, dtype=float))
-        return together + 3 * apart
+        apart = np.einsum("bosm,bosm->osm", error, error, dtype=float)
+        for depth, revealed in self._revealed.items():
+            apart += (which & self.hidden & (self.depth == depth)).sum() * revealed**2
+        return together + 3 * np.sqrt(apart)
+
+    def _squares(self, outputs: np.ndarray) -> Float:
+        """Squares of what each box is uncertain by, what may hide included, (B, those outputs)."""
+        squares = self.error[:, outputs].astype(float) ** 2
+        for depth, revealed in self._revealed.items():
+            squares[self.hidden & (self.depth == depth)] += revealed[outputs] ** 2
+        return squares
 
     def doubtful(self, allowed: Float) -> np.ndarray:
         """Boxes to halve: those that hide something, and the worst until the rest is good enough."""
         can = self.depth < DEPTH
         # what boxes that cannot be halved are uncertain by, the others need not be better than
-        allowed = np.maximum(allowed, 2 * self._uncertain(self.error[~can]))
-        wrong = self.total_error() > allowed
-        relative = (self.error / np.maximum(allowed, np.finfo(float).tiny))[:, wrong] ** 2
+        allowed = np.maximum(allowed, 2 * self._uncertain(~can))
         doubtful = self.hidden & can
-        if not relative.size:
+        if self.corners.shape[1] == 3:
+            # what is narrow is seldom met by the Fermi level and many boxes tell how seldom
+            doubtful &= self.depth < EXPERIENCED
+        wrong = self.total_error() > allowed
+        if doubtful.any() or not wrong.any():
             return doubtful
+        relative = self._squares(wrong) / np.maximum(allowed[wrong], np.finfo(float).tiny) ** 2
         order = np.argsort(relative.max(axis=1))
-        left = np.empty(len(relative))
+        left = np.empty(relative.shape[0])
         left[order] = np.cumsum(relative[order], axis=0).max(axis=1)
         # what is left to the boxes that stay is a quarter of what is allowed, less if they conspire
         share = 1 / 4
         while not doubtful.any() and (can & (left > 0)).any():
             doubtful = (left > share**2) & can
             share /= 2
-        return doubtful | self.hidden & can
+        return doubtful
 
     def halve(self, which: np.ndarray) -> list[_Batch]:
         """Take these boxes out and return their halves, box sizes apart."""
@@ -205,6 +246,8 @@ class _Leaves:
             side = float(self.side[here][0])
             halves = (self.corners[here][:, None] + side * offsets).reshape(-1, d)
             batches.append(_Batch(halves, side / 2, int(depth) + 1))
+        by_depth = np.flatnonzero(which)[np.argsort(self.depth[which], kind="stable")]
+        self._halved = {name: getattr(self, name)[by_depth] for name in ("depth", "value", "error", "hidden")}
         for name in ("corners", "side", "depth", "value", "error", "hidden"):
             setattr(self, name, getattr(self, name)[~which])
         return batches
@@ -284,8 +327,12 @@ def _hidden(
     gaps = np.diff(energies, axis=2)
     # a temperature blurs what is narrower
     blurred = np.maximum(gaps, 0.5 * scan.temperatures.min())
-    narrow: np.ndarray = (spacing * slopes > blurred).any(axis=1) & seen[:, :-1]
-    return np.asarray(narrow.any(axis=1))
+    narrow = (spacing * slopes > blurred) & seen[:, None, :-1]
+    # the Fermi level is in the gap, or may be on the way to the next node
+    reach = spacing * integrand.slopes(frame).reshape(boxes, nodes, size)
+    reach = np.maximum(reach[..., :-1], reach[..., 1:]) + 0.5 * spacing * slopes
+    narrow &= scan.touched(energies[..., :-1] - reach, energies[..., 1:] + reach)
+    return np.asarray(narrow.any(axis=(1, 2)))
 
 
 def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: Rule) -> np.ndarray:

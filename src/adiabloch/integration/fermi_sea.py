@@ -132,6 +132,12 @@ class FermiSea:
             sizes.append(np.abs(surface).sum(axis=1).mean(axis=0))
         return sea, surface, np.concatenate(sizes)
 
+    def slopes(self, frame: Eigenframe) -> Float:
+        """How fast each band can change along the axes of the torus, summed over them, (P, N)."""
+        names, to_axes = axes_of(frame, self.crystal.lattice)
+        velocities = np.stack([frame.velocity(name) for name in names], axis=-1)
+        return np.asarray(np.abs(velocities @ to_axes.T).sum(axis=-1))
+
     def edge_slopes(self, frame: Eigenframe) -> Float:
         """How fast each gap between neighbouring bands can change along the axes of the torus, (P, N - 1, axes).
 

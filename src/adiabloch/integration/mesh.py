@@ -62,6 +62,7 @@ def integrate(
     integrand: Integrand,
     *,
     tolerance: float,
+    absolute: float = 0.0,
     start: Mesh,
     limit: int = 2**27,
     scale: float = 0.0,
@@ -77,6 +78,8 @@ def integrate(
     integrand : Integrand
     tolerance : float
         Relative accuracy, of the largest output.
+    absolute : float
+        Accuracy that is enough whatever the outputs are.
     start : tuple of int
         Coarsest mesh worth looking at, points along each axis.
     limit : int
@@ -109,7 +112,7 @@ def integrate(
             errors = {axes: _error(sums, levels, axes, noise) for axes in _subsets(integrand.dimension)}
             single = [errors[(axis,)] for axis in range(integrand.dimension)]
             error = max(math.fsum(single), *errors.values()) + noise
-            allowed = max(tolerance * max(float(np.abs(value[:leading]).max()), scale), 4 * noise)
+            allowed = max(tolerance * max(float(np.abs(value[:leading]).max()), scale), absolute, 4 * noise)
             resolved = sums.resolves(levels)
             coarse = sums.unresolved(levels)
             # what a small error along one axis shows is often the shadow of a large one along another

@@ -43,6 +43,8 @@ def density_of_states(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -60,6 +62,12 @@ def density_of_states(
         k_B T in the energy unit of the model (`adiabloch.units.thermal_energy` makes it from kelvin).
     tolerance : float
         Accuracy relative to the largest value of the scan.
+    absolute : float, optional
+        Accuracy that is enough whatever the result, in its unit; by default `tolerance` times a tenth of what the
+        boxes of the zone come to without their signs, so that what cancels comes to an end.
+    strict : bool
+        Raise an error where the tolerance is not reached. By default there is a warning, the attribute `converged` of
+        the result is False, and `error` is what is left.
     mesh : int or sequence of int, optional
         A fixed uniform mesh, to compare with programs that use one; adaptive boxes by default.
     limit : int
@@ -79,12 +87,13 @@ def density_of_states(
     InvalidArgumentError
         An argument out of range.
     ToleranceNotReachedError
-        The limit was reached first.
+        The tolerance was not reached, and `strict` was asked for.
 
     Warns
     -----
     AccuracyWarning
-        The Fermi level meets a van Hove energy where the density of states is infinite.
+        The tolerance was not reached within the limit of points, or the Fermi level meets a van Hove energy where the
+        density of states is infinite.
 
     Examples
     --------
@@ -94,7 +103,8 @@ def density_of_states(
     >>> [f"{x:.3f}" for x in levels.total.values]  # mu/(pi v^2) for two cones, v = 3/2
     ['0.014', '0.029']
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
     integrand = FermiSea(model, (Column("level", 0),), surface=_one)
     sea = filled_sea(integrand, occupation, effort, groups=[[0]], title="density of states", mesh=mesh)
@@ -110,6 +120,8 @@ def filling(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -118,7 +130,7 @@ def filling(
 
     Parameters
     ----------
-    model, chemical_potential, temperature, mesh, limit, executor, progress
+    model, chemical_potential, temperature, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`.
     tolerance : float
         Electrons per cell, relative to the largest number of the scan.
@@ -134,10 +146,12 @@ def filling(
     >>> float(ab.filling(ab.models.haldane(delta=0.5, t2=0.2, phi=1.1), chemical_potential=0.0).total)
     1.0
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
-    sea = filled_sea(_counting(model), occupation, effort, groups=[[0]], title="filling", mesh=mesh)
     cell = model.lattice.measure
+    effort = effort.in_units_of(cell)
+    sea = filled_sea(_counting(model), occupation, effort, groups=[[0]], title="filling", mesh=mesh)
     sea = replace(sea, value=cell * sea.value, error=cell * sea.error)
     return sea.labelled({"total": (0, 1, "1", "electrons per cell")}, {})
 
@@ -149,6 +163,8 @@ def anomalous_hall(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -162,7 +178,7 @@ def anomalous_hall(
     ----------
     model : TightBinding
         In two or three dimensions.
-    chemical_potential, temperature, tolerance, mesh, limit, executor, progress
+    chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`.
 
     Returns
@@ -185,7 +201,8 @@ def anomalous_hall(
     >>> f"{2 * np.pi * float(hall.total.sel(component='z')):.4f}"
     '1.0000'
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
     names = components(model.lattice.dimension)
     columns = tuple(Column("filled", number) for number in range(len(names)))
@@ -204,6 +221,8 @@ def anomalous_nernst(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -220,7 +239,7 @@ def anomalous_nernst(
     ----------
     model : TightBinding
         In two or three dimensions.
-    chemical_potential, temperature, tolerance, mesh, limit, executor, progress
+    chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`; at zero temperature the answer is zero.
 
     Returns
@@ -232,7 +251,8 @@ def anomalous_nernst(
     ----------
     D. Xiao, Y. Yao, Z. Fang, Q. Niu, Phys. Rev. Lett. 97, 026603 (2006).
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
     names = components(model.lattice.dimension)
     columns = tuple(Column("entropy", number) for number in range(len(names)))
@@ -257,6 +277,8 @@ def orbital_magnetization(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -270,7 +292,7 @@ def orbital_magnetization(
     ----------
     model : TightBinding
         In two or three dimensions.
-    chemical_potential, temperature, tolerance, mesh, limit, executor, progress
+    chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`.
 
     Returns
@@ -298,7 +320,8 @@ def orbital_magnetization(
     >>> f"{float(magnetization.total.sel(component='z')):.6e}"
     '-4.525454e-03'
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), FLAT)
     names = components(model.lattice.dimension)
     n = len(names)
@@ -328,6 +351,8 @@ def spin_magnetization(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -339,7 +364,7 @@ def spin_magnetization(
     model : TightBinding
     spin_operators : array_like, shape (3, N, N), or mapping {R: (3, N, N) array_like}, optional
         S_x, S_y, S_z in the basis of the model, in units of hbar; those of the model by default.
-    chemical_potential, temperature, tolerance, mesh, limit, executor, progress
+    chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`.
 
     Returns
@@ -347,7 +372,8 @@ def spin_magnetization(
     xarray.Dataset
         `total` and `error` over `component` ("x", "y", "z"), in units of hbar; the magnetization is -g mu_B times it.
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
     operators = checked_spins(model, spin_operators)
     columns = tuple(Column("filled", number) for number in range(3))
@@ -363,6 +389,8 @@ def chemical_potential(
     temperature: ArrayLike = 0.0,
     tolerance: float = 1e-6,
     *,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -378,7 +406,9 @@ def chemical_potential(
         k_B T in the energy unit of the model.
     tolerance : float
         Accuracy of the filling, per orbital.
-    limit, executor, progress
+    absolute : float, optional
+        Accuracy of the chemical potential that is enough; by default about 1e-9 of the spread of the energies.
+    strict, limit, executor, progress
         As in `density_of_states`.
 
     Returns
@@ -394,17 +424,19 @@ def chemical_potential(
     >>> f"{float(ab.chemical_potential(model, filling=0.5).total):.3f}"
     '-2.611'
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     model = checked_model(model)
     if not (isinstance(filling, Real) and 0 < filling < model.size):
         raise InvalidArgumentError(f"filling: {filling!r}, expected electrons per cell, 0 < filling < {model.size}")
     occupation = Occupation.of(0.0, temperature)
     integrand = _counting(model)
     bound = float(np.abs(model.amplitudes).sum(axis=0).sum(axis=1).max())
-    found = []
+    found, reached = [], []
     for kT in occupation.scan.temperatures:
         reach = bound + kT * (4 + abs(np.log(filling / (model.size - filling))) + np.log(model.size))
-        found.append(_bracketed(integrand, filling, float(kT), (-reach, reach), effort))
+        low, high, converged = _bracketed(integrand, filling, float(kT), (-reach, reach), effort)
+        found.append((low, high))
+        reached.append(converged)
     low, high = np.array(found).T
     dims = ["temperature"] if np.ndim(temperature) else []
     shape = np.shape(temperature)
@@ -414,31 +446,45 @@ def chemical_potential(
         "total": (dims, middle, "energy", "chemical potential"),
         "error": (dims, width, "energy", "half the interval that agrees with the filling"),
     }
-    return labelled(variables, coordinates, model=model.digest, filling=float(filling), seconds=effort.elapsed)
+    return labelled(
+        variables,
+        coordinates,
+        model=model.digest,
+        filling=float(filling),
+        converged=all(reached),
+        seconds=effort.elapsed,
+    )
 
 
 def _bracketed(
     integrand: FermiSea, filling: float, kT: float, bracket: tuple[float, float], effort: Effort
-) -> tuple[float, float]:
-    """Interval of chemical potentials with this filling: narrower and narrower scans around its two ends."""
+) -> tuple[float, float, bool]:
+    """Interval of chemical potentials with this filling: narrower and narrower scans around its two ends.
+
+    And whether the filling was always known as well as wanted.
+    """
     cell = integrand.crystal.lattice.measure
     slack = effort.tolerance * integrand.crystal.size
+    finest = max(1e-9 * (bracket[1] - bracket[0]), effort.absolute or 0.0)
+    counting = replace(effort, absolute=None)
+    reached = []
 
     def excess(potentials: Float) -> Float:
-        sea = filled_sea(integrand, Occupation.of(potentials, kT), effort, groups=[[0]], title=f"filling {filling:g}")
+        sea = filled_sea(integrand, Occupation.of(potentials, kT), counting, groups=[[0]], title=f"filling {filling:g}")
+        reached.append(bool(sea.facts["converged"]))
         return cell * sea.value[..., 0] - filling
 
     def edge(side: float) -> float:
         """Where the filling leaves the interval of what agrees, below (-1) or above (1)."""
         low, high = bracket
-        while high - low > 1e-9 * (bracket[1] - bracket[0]):
+        while high - low > finest:
             potentials = np.linspace(low, high, 33)
             above = excess(potentials) > side * slack
             first = int(np.argmax(above)) if above.any() else len(potentials)
             low, high = potentials[max(first - 1, 0)], potentials[min(first, len(potentials) - 1)]
         return 0.5 * (low + high)
 
-    return edge(-1.0), edge(1.0)
+    return edge(-1.0), edge(1.0), all(reached)
 
 
 def _counting(model: TightBinding) -> FermiSea:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
-from adiabloch.errors import AccuracyWarning, InvalidArgumentError, ToleranceNotReachedError
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.boxes import Filled, fill
 from adiabloch.integration.fermi import Scan, checked_scan
 from adiabloch.integration.fermi_sea import FermiSea
@@ -137,7 +136,7 @@ def filled_sea(
     Raises
     ------
     ToleranceNotReachedError
-        The limit of points was reached first.
+        The tolerance was not reached, and that is to be an error (effort.strict); otherwise there is a warning.
     """
     model = integrand.crystal
     assert isinstance(model, TightBinding)
@@ -151,6 +150,7 @@ def filled_sea(
                 integrand,
                 scan,
                 tolerance=effort.tolerance,
+                absolute=None if effort.absolute is None else effort.absolute * model.lattice.measure,
                 groups=groups,
                 limit=effort.limit,
                 executor=effort.executor,
@@ -159,10 +159,11 @@ def filled_sea(
     density = 1.0 / model.lattice.measure
     value, error = (occupation.arranged(density * numbers) for numbers in (filled.value, filled.error))
     if not filled.converged.all():
-        _complain(filled, scan, title, effort, value, error)
+        _complain(filled, scan, title, effort, value, model.lattice.measure)
     facts = {
         "model": model.digest,
         "tolerance": float(effort.tolerance) if sides is None else float("nan"),
+        "converged": bool(filled.converged.all()),
         "mesh": [] if sides is None else list(sides),
         "points": filled.points,
         "boxes": filled.boxes,
@@ -171,26 +172,28 @@ def filled_sea(
     return Sea(value, error, occupation, facts)
 
 
-def _complain(filled: Filled, scan: Scan, title: str, effort: Effort, value: Float, error: Float) -> None:
-    """An error if the limit was reached, a warning where a singularity is met exactly."""
+def _complain(filled: Filled, scan: Scan, title: str, effort: Effort, value: Float, cell: float) -> None:
+    """Say how much error is left and why: the limit was reached, or the Fermi level meets a singularity."""
     missed = scan.potentials[~filled.converged.all(axis=0)]
-    where = (
-        f"at {len(missed)} of {len(scan.potentials)} chemical potentials, from {missed.min():.6g} to {missed.max():.6g}"
+    excess = np.where(filled.converged, -np.inf, filled.error / np.maximum(filled.allowed, np.finfo(float).tiny))
+    worst = np.unravel_index(int(np.argmax(excess)), excess.shape)
+    error, wanted = float(filled.error[worst]) / cell, float(filled.allowed[worst]) / cell
+    message = (
+        f"{title}: tolerance {effort.tolerance:.0e} not reached at {len(missed)} of {len(scan.potentials)} chemical "
+        f"potentials, from {missed.min():.6g} to {missed.max():.6g}: error {error:.1e} where {wanted:.1e} is wanted "
+        f"(see `error`, in the unit of the result)"
     )
-    largest = float(error.max())
+    cold = scan.temperatures.min() == 0
     if filled.exhausted:
-        raise ToleranceNotReachedError(
-            f"{title}: tolerance {effort.tolerance:.0e} not reached within {effort.limit} points {where}: error up to "
-            f"{largest:.1e}; allow more points (limit), ask for less, or give a temperature",
-            estimate=value,
-            error=largest,
-        )
-    warnings.warn(
-        f"{title}: tolerance {effort.tolerance:.0e} not reached {where}, error up to {largest:.1e}: the Fermi level "
-        "meets a singularity of the bands (a van Hove energy, touching bands); see `error`, or give a temperature",
-        AccuracyWarning,
-        stacklevel=4,
-    )
+        remedies = ["allow more points (limit)", "ask for less (tolerance, absolute)", *["give a temperature"] * cold]
+        message += f"; stopped by the limit of {effort.limit} points: {', or '.join(remedies)}"
+    elif cold:
+        message += "; the Fermi level meets a singularity of the bands (a van Hove energy, touching bands): give a "
+        message += "temperature, or another chemical potential"
+    else:
+        message += "; bands touch or nearly do within the reach of the temperature, where the integrand grows beyond "
+        message += "all bounds: the result may not exist"
+    effort.complain(message, value, error)
 
 
 def _checked_mesh(mesh: Mesh, dimension: int) -> tuple[int, ...] | None:

@@ -68,6 +68,8 @@ def local_current(
     temperature: float | None = None,
     split: bool = False,
     trials: Choice = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -111,7 +113,7 @@ def local_current(
         Chern numbers: j = curl M + d_t P.
     trials : sequence of int or array_like, optional
         Trial orbitals for the smooth gauge that the split needs, the same everywhere.
-    limit, executor, progress
+    absolute, strict, limit, executor, progress
         As in `adiabloch.pumped_magnetization`; the limit holds for each place.
 
     Returns
@@ -135,7 +137,7 @@ def local_current(
     ObstructedError, BrokenGaugeError
         The split needs a smooth gauge, and there is none, or not with these trial orbitals.
     ToleranceNotReachedError
-        The limit was reached first.
+        The limit was reached first, and `strict` was asked for.
 
     Examples
     --------
@@ -149,7 +151,7 @@ def local_current(
     >>> f"{float(current.total.sel(x=10.0, component='y')):.3e}"
     '-3.726e-06'
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     texture = checked_texture(texture)
     drive = Drive.of(texture, frequency, electric_field, velocity, magnetic_field)
     filling = checked_filling(texture, occupied, chemical_potential, temperature)
@@ -184,6 +186,8 @@ def local_observable(
     magnetic_field: ArrayLike | None = None,
     chemical_potential: float | None = None,
     temperature: float | None = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -194,7 +198,7 @@ def local_observable(
     ----------
     texture, positions, theta, tolerance, frequency, electric_field, velocity, magnetic_field, chemical_potential
         As in `local_current`.
-    occupied, temperature, limit, executor, progress
+    occupied, temperature, absolute, strict, limit, executor, progress
         As in `local_current`.
     operators : mapping {name: array_like (N, N), or mapping {R: array_like (N, N)}}, optional
         Hermitian matrices in the basis of the model, the same everywhere, as for `adiabloch.pumped_observable`; by
@@ -215,7 +219,7 @@ def local_observable(
     InvalidModelError, InvalidArgumentError, GapClosedError, DegenerateBandsError, ToleranceNotReachedError
         As for `local_current`.
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     texture = checked_texture(texture)
     drive = Drive.of(texture, frequency, electric_field, velocity, magnetic_field)
     filling = checked_filling(texture, occupied, chemical_potential, temperature)

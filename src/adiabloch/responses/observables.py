@@ -51,6 +51,8 @@ def pumped_spin(
     spin_operators: Spin | None = None,
     tolerance: float = 1e-6,
     *,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -68,7 +70,7 @@ def pumped_spin(
         Number of occupied bands; they may be degenerate.
     spin_operators : array_like, shape (3, N, N), or mapping {R: (3, N, N) array_like}, optional
         S_x, S_y, S_z in the basis of the model, in units of hbar; those of the model by default.
-    tolerance, limit, executor, progress
+    tolerance, absolute, strict, limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
 
     Returns
@@ -85,7 +87,7 @@ def pumped_spin(
     GapClosedError
         The gap closes somewhere along the cycle.
     ToleranceNotReachedError
-        The limit was reached first.
+        The limit was reached first, and `strict` was asked for.
 
     Examples
     --------
@@ -96,7 +98,17 @@ def pumped_spin(
     '4.4028e-05'
     """
     operators = checked_spins(checked_cycle(cycle), spin_operators)
-    result = pumped_observable(cycle, occupied, operators, tolerance, limit=limit, executor=executor, progress=progress)
+    result = pumped_observable(
+        cycle,
+        occupied,
+        operators,
+        tolerance,
+        absolute=absolute,
+        strict=strict,
+        limit=limit,
+        executor=executor,
+        progress=progress,
+    )
     return _of_spin(result)
 
 
@@ -106,6 +118,8 @@ def pumped_observable(
     operators: Mapping[str, Given],
     tolerance: float = 1e-6,
     *,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -114,7 +128,7 @@ def pumped_observable(
 
     Parameters
     ----------
-    cycle, occupied, tolerance, limit, executor, progress
+    cycle, occupied, tolerance, absolute, strict, limit, executor, progress
         As in `pumped_spin`.
     operators : mapping {name: array_like (N, N), or mapping {R: (N, N) array_like}}
         Hermitian matrices in the basis of the model; <0 i|O|R j> by R where they reach other cells.
@@ -124,7 +138,7 @@ def pumped_observable(
     xarray.Dataset
         `total` and `error` over `observable`: per length, area or volume, in the operator's unit times omega.
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     cycle = checked_cycle(cycle)
     formula = partial(_shifts, drives=(THETA,))
     integrand = _integrand(cycle, checked_occupied(cycle, occupied), operators, formula, ((THETA,), ()))
@@ -142,6 +156,8 @@ def spin_magnetoelectric(
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -166,7 +182,7 @@ def spin_magnetoelectric(
         k_B T in the energy unit of the model.
     mesh : int or sequence of int, optional
         For a scan: a fixed uniform mesh in place of adaptive boxes.
-    limit, executor, progress
+    absolute, strict, limit, executor, progress
         As in `pumped_spin`.
 
     Returns
@@ -184,6 +200,8 @@ def spin_magnetoelectric(
         chemical_potential=chemical_potential,
         temperature=temperature,
         mesh=mesh,
+        absolute=absolute,
+        strict=strict,
         limit=limit,
         executor=executor,
         progress=progress,
@@ -200,6 +218,8 @@ def observable_response(
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -208,7 +228,7 @@ def observable_response(
 
     Parameters
     ----------
-    model, tolerance, chemical_potential, temperature, mesh, limit, executor, progress
+    model, tolerance, chemical_potential, temperature, mesh, absolute, strict, limit, executor, progress
         As in `spin_magnetoelectric`.
     occupied : int or None
         Number of occupied bands of an insulator; None where the chemical potential is given.
@@ -225,10 +245,14 @@ def observable_response(
         raise InvalidArgumentError("occupied, chemical_potential: expected one of the two")
     model = checked_model(model)
     if chemical_potential is not None:
-        effort = Effort(TOLERANCE if tolerance is None else tolerance, limit, executor, progress)
+        effort = Effort(
+            TOLERANCE if tolerance is None else tolerance, limit, executor, progress, absolute=absolute, strict=strict
+        )
         occupation = Occupation.of(chemical_potential, temperature)
         return sea_observable_response(model, checked_operators(model, operators), occupation, effort, mesh)
-    effort = Effort(1e-6 if tolerance is None else tolerance, limit, executor, progress)
+    effort = Effort(
+        1e-6 if tolerance is None else tolerance, limit, executor, progress, absolute=absolute, strict=strict
+    )
     k = model.lattice.directions
     formula = partial(_shifts, drives=k)
     integrand = _integrand(model, checked_occupied(model, occupied), operators, formula, (k, ()))
@@ -243,6 +267,8 @@ def observable_density(
     operators: Mapping[str, Given],
     tolerance: float = 1e-6,
     *,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -251,7 +277,7 @@ def observable_density(
 
     Parameters
     ----------
-    model, occupied, operators, tolerance, limit, executor, progress
+    model, occupied, operators, tolerance, absolute, strict, limit, executor, progress
         As in `observable_response`.
 
     Returns
@@ -259,7 +285,7 @@ def observable_density(
     xarray.Dataset
         `total` and `error` over `observable`, in the operator's unit.
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     model = checked_model(model)
     integrand = replace(_integrand(model, checked_occupied(model, occupied), operators, _values, ((),)), denominators=0)
     coordinates = {"observable": [*integrand.operators]}
