@@ -23,9 +23,14 @@ from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.interpolant import Rule, Shares
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
+from adiabloch.integration.symmetry import vanishing
 
 CANCELLING = 0.1
 """By default a result that cancels is wanted as well as if it were this part of the boxes without their signs."""
+FLAT = 1e-13
+"""Of the largest energy: what a flat band seems to vary by."""
+STEEP = 1e-6
+"""Of its size anywhere: what is summed over levels is nothing below this, as velocities are on a flat band."""
 DEPTH = 18
 """How often a box is halved at most."""
 EXPERIENCED = 2
@@ -51,6 +56,8 @@ class Filled:
     boxes: int
     exhausted: bool
     """Whether the limit of points stopped it."""
+    flat: np.ndarray
+    """(M,): whether a flat band lies at the chemical potential; it counts as filled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +81,10 @@ class _Outcome:
     size: Float
     """(outputs,): what is summed, without signs, for all boxes together."""
     points: int
+    flat: np.ndarray
+    """(M,): whether a flat band lies at the chemical potential."""
+    infinite: np.ndarray
+    """(outputs, S, M): whether such a band adds a level of no width, at zero temperature."""
 
 
 def fill(
@@ -115,12 +126,18 @@ def fill(
     bar = progress or ProgressBar("", visible=False)
     d = integrand.dimension
     rule = Rule.of(d, tolerance)
-    mixing = integrand.mixing(scan)
+    mixing, rest = _without_zeros(integrand, scan)
+    if not mixing.any():
+        nothing = np.zeros((len(mixing), *scan.shape))
+        return Filled(
+            nothing, rest, np.ones(scan.shape, dtype=bool), rest, 0, 0, exhausted=False, flat=nothing[0, 0] > 0
+        )
     axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
     corners = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
     fresh = [_Batch(corners, 1.0 / start, 0)]
     leaves = _Leaves(len(mixing), scan.shape, d)
     points, size = 0, np.zeros(len(mixing))
+    flat, infinite = np.zeros(scan.shape[1], dtype=bool), np.zeros((len(mixing), *scan.shape), dtype=bool)
     with workers(executor) as pool:
         while True:
             tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
@@ -131,6 +148,7 @@ def fill(
                 outcomes.append(outcome)
                 size = np.maximum(size, outcome.size)
                 points += outcome.points
+                flat, infinite = flat | outcome.flat, infinite | outcome.infinite
                 bar.advance(1)
             leaves.add(tasks, outcomes)
             value, error = leaves.value.sum(axis=0), leaves.total_error()
@@ -143,11 +161,13 @@ def fill(
             # of sums, and of what cancels at every point
             noise = np.finfo(float).eps * (16 * unsigned + 256 * size[:, None, None])
             allowed = np.maximum(allowed[:, None, None], noise)
-            converged = (error <= allowed).all(axis=0)
+            converged = ((error <= allowed) & ~infinite).all(axis=0)
             doubtful = leaves.doubtful(allowed)
             exhausted = points + doubtful.sum() * (2 * rule.order) ** d > limit
             if not doubtful.any() or exhausted:
-                return Filled(value, error + noise, converged, allowed, points, len(leaves.side), bool(exhausted))
+                value, error = (np.where(infinite, np.inf, numbers) for numbers in (value, error + noise + rest))
+                boxes = len(leaves.side)
+                return Filled(value, error, converged, allowed, points, boxes, exhausted=bool(exhausted), flat=flat)
             fresh = leaves.halve(doubtful)
 
 
@@ -218,23 +238,24 @@ class _Leaves:
         can = self.depth < DEPTH
         # what boxes that cannot be halved are uncertain by, the others need not be better than
         allowed = np.maximum(allowed, 2 * self._uncertain(~can))
-        doubtful = self.hidden & can
-        if self.corners.shape[1] == 3:
-            # what is narrow is seldom met by the Fermi level and many boxes tell how seldom
-            doubtful &= self.depth < EXPERIENCED
+        hidden = self.hidden & can
+        many = self.corners.shape[1] == 3
+        if many:
+            # what is narrow is seldom met by the Fermi level, and many boxes tell how seldom
+            hidden &= self.depth < EXPERIENCED
         wrong = self.total_error() > allowed
-        if doubtful.any() or not wrong.any():
-            return doubtful
+        if (hidden.any() and not many) or not wrong.any():
+            return hidden
         relative = self._squares(wrong) / np.maximum(allowed[wrong], np.finfo(float).tiny) ** 2
         order = np.argsort(relative.max(axis=1))
         left = np.empty(relative.shape[0])
         left[order] = np.cumsum(relative[order], axis=0).max(axis=1)
         # what is left to the boxes that stay is a quarter of what is allowed, less if they conspire
-        share = 1 / 4
-        while not doubtful.any() and (can & (left > 0)).any():
-            doubtful = (left > share**2) & can
+        share, worst = 1 / 4, np.zeros_like(can)
+        while not worst.any() and (can & (left > 0)).any():
+            worst = (left > share**2) & can
             share /= 2
-        return doubtful
+        return hidden | worst
 
     def halve(self, which: np.ndarray) -> list[_Batch]:
         """Take these boxes out and return their halves, box sizes apart."""
@@ -268,7 +289,7 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
     points = (batch.corners[:, None] + batch.side * grid).reshape(-1, d)
     frame = integrand.frame(points)
     size = frame.energies.shape[1]
-    energies = frame.energies.reshape(boxes, -1, size)
+    energies, flat = _flattened(frame.energies.reshape(boxes, -1, size), scan)
     # how much an energy may differ between a node and its surroundings
     margin = 2.0 * np.ptp(energies, axis=1) / order
     seen = _edges_seen(energies, margin, scan)
@@ -290,7 +311,50 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
     seas = sea.shape[-1]
     sources = [column.output + (seas if column.at_surface else 0) for column in integrand.columns]
     size_of = boxes * part * np.abs(mixing).max(axis=(2, 3)) @ sizes[sources]
-    return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points))
+    infinite = np.zeros((len(integrand.columns), *scan.shape))
+    for c, column in enumerate(integrand.columns):
+        if column.weight == "level":
+            heights = np.abs(surface[:, :, column.output].reshape(boxes, order**d, size).mean(axis=1))
+            heights[heights < STEEP * sizes[sources[c]]] = 0.0
+            infinite[c] = (flat & (heights > 0)[:, :, None]).any(axis=(0, 1)) * (scan.temperatures == 0)[:, None]
+    infinite = np.einsum("ocsm,csm->osm", np.abs(mixing), infinite) > 0
+    at = np.asarray(flat.any(axis=(0, 1)))
+    return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points), at, infinite)
+
+
+def _flattened(energies: Float, scan: Scan) -> tuple[Float, np.ndarray]:
+    """Energies (B, nodes, N) with bands that are flat but for rounding made flat; which lie at which potential.
+
+    One that lies at a chemical potential but for rounding is put there, and so counts as filled, (B, N, M).
+    """
+    rounding = FLAT * max(float(np.abs(energies).max()), float(np.abs(scan.potentials).max()))
+    flat = np.ptp(energies, axis=1) <= rounding
+    if not flat.any():
+        return energies, np.zeros((*flat.shape, len(scan.potentials)), dtype=bool)
+    level = energies.mean(axis=1)
+    nearest = scan.potentials[np.abs(level[..., None] - scan.potentials).argmin(axis=-1)]
+    level = np.where(np.abs(level - nearest) <= rounding, nearest, level)
+    return np.where(flat[:, None], level[:, None], energies), flat[..., None] & (level[..., None] == scan.potentials)
+
+
+def _without_zeros(integrand: FermiSea, scan: Scan) -> tuple[Float, Float]:
+    """How results are made up of the columns less those that symmetry makes zero, and what these leave of rounding."""
+    mixing = np.array(integrand.mixing(scan))
+    rest = np.zeros((mixing.shape[0], *scan.shape))
+    found = vanishing(integrand)
+    if found is None:
+        return mixing, rest
+    for c, column in enumerate(integrand.columns):
+        if found.of(column):
+            weights = {
+                "filled": np.ones_like(scan.temperatures),
+                "entropy": scan.temperatures,
+                "level": 1 / np.maximum(scan.temperatures, found.fineness),
+                "heat": np.ones_like(scan.temperatures),
+            }[column.weight]
+            rest += np.abs(mixing[:, c]) * (found.rounding(column) * weights)[:, None]
+            mixing[:, c] = 0.0
+    return mixing, rest
 
 
 def _spacing(order: int) -> float:
@@ -340,7 +404,8 @@ def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: 
     boxes, d = len(lower), coefficients.ndim - 2
     found = np.zeros(boxes, dtype=bool)
     potentials = scan.potentials
-    box, band = np.nonzero(np.searchsorted(potentials, upper, side="right") > np.searchsorted(potentials, lower))
+    met = np.searchsorted(potentials, upper, side="right") > np.searchsorted(potentials, lower)
+    box, band = np.nonzero(met & (upper > lower))
     if len(box) == 0:
         return found
     fewer = (slice(None), *[slice(0, rule.order - 2)] * d)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import InvalidArgumentError, warn
 from adiabloch.integration.boxes import Filled, fill
 from adiabloch.integration.fermi import Scan, checked_scan
 from adiabloch.integration.fermi_sea import FermiSea
@@ -158,7 +158,10 @@ def filled_sea(
             )
     density = 1.0 / model.lattice.measure
     value, error = (occupation.arranged(density * numbers) for numbers in (filled.value, filled.error))
-    if not filled.converged.all():
+    frozen = scan.temperatures.min() == 0
+    if filled.flat.any() and frozen:
+        _tell_of_flat(filled, scan, title)
+    if not (filled.converged | np.isinf(filled.value).any(axis=0)).all():
         _complain(filled, scan, title, effort, value, model.lattice.measure)
     facts = {
         "model": model.digest,
@@ -172,21 +175,36 @@ def filled_sea(
     return Sea(value, error, occupation, facts)
 
 
+def _tell_of_flat(filled: Filled, scan: Scan, title: str) -> None:
+    """Warn that a flat band lies at the Fermi level at zero temperature."""
+    levels = ", ".join(f"{mu:.6g}" for mu in scan.potentials[filled.flat])
+    what = (
+        "the result is infinite there, a level of no width"
+        if np.isinf(filled.value).any()
+        else "it counts as filled, and the result jumps there"
+    )
+    warn(
+        f"{title}: a flat band lies at the Fermi level (chemical potential {levels}) at zero temperature: {what}; give "
+        "a temperature, or another chemical potential"
+    )
+
+
 def _complain(filled: Filled, scan: Scan, title: str, effort: Effort, value: Float, cell: float) -> None:
     """Say how much error is left and why: the limit was reached, or the Fermi level meets a singularity."""
     missed = scan.potentials[~filled.converged.all(axis=0)]
     excess = np.where(filled.converged, -np.inf, filled.error / np.maximum(filled.allowed, np.finfo(float).tiny))
     worst = np.unravel_index(int(np.argmax(excess)), excess.shape)
     error, wanted = float(filled.error[worst]) / cell, float(filled.allowed[worst]) / cell
+    within = f" within {effort.limit} points" if filled.exhausted else ""
     message = (
-        f"{title}: tolerance {effort.tolerance:.0e} not reached at {len(missed)} of {len(scan.potentials)} chemical "
+        f"{title}: tolerance {effort.tolerance:.0e} not reached{within} at {len(missed)} of {len(scan.potentials)} chemical "
         f"potentials, from {missed.min():.6g} to {missed.max():.6g}: error {error:.1e} where {wanted:.1e} is wanted "
         f"(see `error`, in the unit of the result)"
     )
-    cold = scan.temperatures.min() == 0
+    cold = bool(scan.temperatures.min() == 0)
     if filled.exhausted:
         remedies = ["allow more points (limit)", "ask for less (tolerance, absolute)", *["give a temperature"] * cold]
-        message += f"; stopped by the limit of {effort.limit} points: {', or '.join(remedies)}"
+        message += f"; {', or '.join(remedies)}"
     elif cold:
         message += "; the Fermi level meets a singularity of the bands (a van Hove energy, touching bands): give a "
         message += "temperature, or another chemical potential"
