@@ -18,6 +18,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration import chebyshev
+from adiabloch.integration.divergence import Divergence, divergences
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.interpolant import Rule, Shares
@@ -58,6 +59,8 @@ class Filled:
     """Whether the limit of points stopped it."""
     flat: np.ndarray
     """(M,): whether a flat band lies at the chemical potential; it counts as filled."""
+    divergent: Sequence[Divergence] = ()
+    """Where bands touch and integrals do not exist; those are not numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,11 +130,14 @@ def fill(
     d = integrand.dimension
     rule = Rule.of(d, tolerance)
     mixing, rest = _without_zeros(integrand, scan)
+    divergent = divergences(integrand, mixing, scan, tolerance)
+    missing = np.any([np.zeros((len(mixing), *scan.shape), dtype=bool), *(d.outputs for d in divergent)], axis=0)
+    mixing[np.broadcast_to(missing[:, None], mixing.shape)] = 0.0
     if not mixing.any():
-        nothing = np.zeros((len(mixing), *scan.shape))
-        return Filled(
-            nothing, rest, np.ones(scan.shape, dtype=bool), rest, 0, 0, exhausted=False, flat=nothing[0, 0] > 0
-        )
+        value, error = np.where(missing, np.nan, 0.0), np.where(missing, np.inf, rest)
+        none = np.zeros(scan.shape[1], dtype=bool)
+        converged = ~missing.any(axis=0)
+        return Filled(value, error, converged, rest, 0, 0, exhausted=False, flat=none, divergent=divergent)
     axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
     corners = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
     fresh = [_Batch(corners, 1.0 / start, 0)]
@@ -161,13 +167,23 @@ def fill(
             # of sums, and of what cancels at every point
             noise = np.finfo(float).eps * (16 * unsigned + 256 * size[:, None, None])
             allowed = np.maximum(allowed[:, None, None], noise)
-            converged = ((error <= allowed) & ~infinite).all(axis=0)
+            converged = ((error <= allowed) & ~infinite & ~missing).all(axis=0)
             doubtful = leaves.doubtful(allowed)
             exhausted = points + doubtful.sum() * (2 * rule.order) ** d > limit
             if not doubtful.any() or exhausted:
-                value, error = (np.where(infinite, np.inf, numbers) for numbers in (value, error + noise + rest))
-                boxes = len(leaves.side)
-                return Filled(value, error, converged, allowed, points, boxes, exhausted=bool(exhausted), flat=flat)
+                value = np.where(missing, np.nan, np.where(infinite, np.inf, value))
+                error = np.where(infinite | missing, np.inf, error + noise + rest)
+                return Filled(
+                    value,
+                    error,
+                    converged,
+                    allowed,
+                    points,
+                    len(leaves.side),
+                    exhausted=bool(exhausted),
+                    flat=flat,
+                    divergent=divergent,
+                )
             fresh = leaves.halve(doubtful)
 
 

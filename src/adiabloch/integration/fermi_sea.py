@@ -66,6 +66,8 @@ class FermiSea:
     along: tuple[Derivative, ...] = ()
     operators: Mapping[str, Operator] = field(default_factory=dict)
     outputs: Callable[[Scan], Float] | None = None
+    powers: int = 4
+    """Of one over the distance from where two bands touch: how the formulas may grow there, at most."""
 
     def mixing(self, scan: Scan) -> Float:
         """How the results are made up of the columns, (outputs, columns, S, M)."""

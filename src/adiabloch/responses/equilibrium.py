@@ -106,7 +106,7 @@ def density_of_states(
     effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
-    integrand = FermiSea(model, (Column("level", 0),), surface=_one)
+    integrand = FermiSea(model, (Column("level", 0),), surface=_one, powers=0)
     sea = filled_sea(integrand, occupation, effort, groups=[[0]], title="density of states", mesh=mesh)
     d = model.lattice.dimension
     parts = {"total": (0, 1, unit(energy=-1, length=-d), f"density of states per {PER[d]}")}
@@ -206,7 +206,7 @@ def anomalous_hall(
     model = checked_model(model, (2, 3), ACROSS)
     names = components(model.lattice.dimension)
     columns = tuple(Column("filled", number) for number in range(len(names)))
-    integrand = FermiSea(model, columns, sea=partial(_hall, names=names), along=curvatures_of_basis(model))
+    integrand = FermiSea(model, columns, sea=partial(_hall, names=names), along=curvatures_of_basis(model), powers=2)
     sea = filled_sea(
         integrand, occupation, effort, groups=[range(len(names))], title="anomalous Hall conductivity", mesh=mesh
     )
@@ -262,6 +262,7 @@ def anomalous_nernst(
         sea=partial(_hall, names=names),
         along=curvatures_of_basis(model),
         outputs=partial(_per_temperature, columns=len(columns)),
+        powers=2,
     )
     sea = filled_sea(
         integrand, occupation, effort, groups=[range(len(names))], title="anomalous Nernst conductivity", mesh=mesh
@@ -337,6 +338,7 @@ def orbital_magnetization(
         sea=partial(_magnetization, names=names, origin=origin),
         along=curvatures_of_basis(model),
         outputs=partial(_grand, count=n, origin=origin),
+        powers=2,
     )
     sea = filled_sea(integrand, occupation, effort, groups=[range(n)], title="orbital magnetization", mesh=mesh)
     label = unit(charge=1, energy=1, hbar=-1, length=2 - model.lattice.dimension)
@@ -377,7 +379,9 @@ def spin_magnetization(
     model = checked_model(model)
     operators = checked_spins(model, spin_operators)
     columns = tuple(Column("filled", number) for number in range(3))
-    integrand = FermiSea(model, columns, sea=partial(_expectations, names=tuple(operators)), operators=operators)
+    integrand = FermiSea(
+        model, columns, sea=partial(_expectations, names=tuple(operators)), operators=operators, powers=0
+    )
     sea = filled_sea(integrand, occupation, effort, groups=[range(3)], title="spin magnetization", mesh=mesh)
     label = unit(hbar=1, length=-model.lattice.dimension)
     return sea.labelled({"total": (0, 3, label, "spin magnetization")}, {"component": ["x", "y", "z"]})
@@ -488,7 +492,7 @@ def _bracketed(
 
 
 def _counting(model: TightBinding) -> FermiSea:
-    return FermiSea(model, (Column("filled", 0),), sea=_number)
+    return FermiSea(model, (Column("filled", 0),), sea=_number, powers=0)
 
 
 def _number(frame: Eigenframe, edges: Sequence[int]) -> Float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -161,7 +162,9 @@ def filled_sea(
     frozen = scan.temperatures.min() == 0
     if filled.flat.any() and frozen:
         _tell_of_flat(filled, scan, title)
-    if not (filled.converged | np.isinf(filled.value).any(axis=0)).all():
+    if filled.divergent:
+        _tell_of_divergence(filled, scan, title, effort, value)
+    if not (filled.converged | ~np.isfinite(filled.value).all(axis=0)).all():
         _complain(filled, scan, title, effort, value, model.lattice.measure)
     facts = {
         "model": model.digest,
@@ -189,6 +192,26 @@ def _tell_of_flat(filled: Filled, scan: Scan, title: str) -> None:
     )
 
 
+def _tell_of_divergence(filled: Filled, scan: Scan, title: str, effort: Effort, value: Float) -> None:
+    """Say that a result does not exist, and where it fails to."""
+    worst = filled.divergent[0]
+    lost = np.isnan(filled.value).any(axis=(0, 1))
+    places = "; ".join(
+        f"bands {one.bands[0]} to {one.bands[1]} at k = {np.round(one.point, 6).tolist()}, energy {one.energy:.6g}"
+        for one in filled.divergent[:3]
+    )
+    more = f" and {len(filled.divergent) - 3} more" if len(filled.divergent) > 3 else ""
+    count, components = int(worst.outputs.any(axis=(1, 2)).sum()), len(filled.value)
+    effort.complain(
+        f"{title}: {count} of {components} components do not exist at {int(lost.sum())} of {scan.shape[1]} chemical "
+        "potentials: bands touch within the reach of the temperature, and the integral over what is around diverges "
+        f"({places}{more}); those are NaN. What splits the bands there, or a chemical potential many kT away, makes "
+        "them finite",
+        value,
+        math.inf,
+    )
+
+
 def _complain(filled: Filled, scan: Scan, title: str, effort: Effort, value: Float, cell: float) -> None:
     """Say how much error is left and why: the limit was reached, or the Fermi level meets a singularity."""
     missed = scan.potentials[~filled.converged.all(axis=0)]
@@ -197,9 +220,9 @@ def _complain(filled: Filled, scan: Scan, title: str, effort: Effort, value: Flo
     error, wanted = float(filled.error[worst]) / cell, float(filled.allowed[worst]) / cell
     within = f" within {effort.limit} points" if filled.exhausted else ""
     message = (
-        f"{title}: tolerance {effort.tolerance:.0e} not reached{within} at {len(missed)} of {len(scan.potentials)} chemical "
-        f"potentials, from {missed.min():.6g} to {missed.max():.6g}: error {error:.1e} where {wanted:.1e} is wanted "
-        f"(see `error`, in the unit of the result)"
+        f"{title}: tolerance {effort.tolerance:.0e} not reached{within} at {len(missed)} of {len(scan.potentials)} "
+        f"chemical potentials, from {missed.min():.6g} to {missed.max():.6g}: error {error:.1e} where {wanted:.1e} is "
+        "wanted, both in the unit of the result (see `error`)"
     )
     cold = bool(scan.temperatures.min() == 0)
     if filled.exhausted:

@@ -62,6 +62,7 @@ def sea_observable_response(
         tuple(Column("filled", number) for number in range(count)),
         sea=partial(_observable_shifts, names=tuple(operators), drives=k),
         operators=operators,
+        powers=2,
     )
     sea = filled_sea(integrand, occupation, effort, groups=[range(count)], title="observable response", mesh=mesh)
     coordinates = {"observable": [*operators], "field": [direction[1] for direction in k]}
