@@ -6,6 +6,9 @@ expected; where a number helps (a gap, a best estimate), the error carries it as
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 
 class AdiablochError(Exception):
     """Anything that adiabloch refuses to do, with the reason."""
@@ -130,3 +133,11 @@ class FileFormatError(AdiablochError, ValueError):
 
 class AccuracyWarning(UserWarning):
     """A result is less accurate than was asked for; its error bar tells how much."""
+
+
+def warn(message: str, category: type[Warning] = AccuracyWarning) -> None:
+    """Warn at the line outside this library that led here."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "adiabloch":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

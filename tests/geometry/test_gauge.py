@@ -217,7 +217,7 @@ def test_trial_orbitals_of_a_topological_insulator():
     symmetric = trial_orbitals(model, 2, [0, 1])  # a Kramers pair
     assert symmetric.overlap < 1e-2
     with pytest.raises((BrokenGaugeError, ToleranceNotReachedError)):
-        ab.axion_angle(model, 2, trials=[0, 1], limit=2 * 10**5)
+        ab.axion_angle(model, 2, trials=[0, 1], limit=2 * 10**5, strict=True)
 
 
 def test_groups_need_gaps_between_them():

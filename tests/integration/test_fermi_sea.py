@@ -252,7 +252,7 @@ def test_an_executor_of_ones_own(pool):
 
 def test_limit_is_respected_and_reported():
     with pytest.raises(ToleranceNotReachedError, match="not reached within 5000 points") as caught:
-        ab.density_of_states(cubic(2), [0.1, 1.0], tolerance=1e-9, limit=5000)
+        ab.density_of_states(cubic(2), [0.1, 1.0], tolerance=1e-9, limit=5000, strict=True)
     np.testing.assert_allclose(caught.value.estimate[..., 0], on_square(np.array([0.1, 1.0])), rtol=0.02)
     assert 0 < caught.value.error < 0.1
 

@@ -113,7 +113,7 @@ def test_closing_gap_between_the_nodes_is_found():
 def test_limit_is_respected_and_reported():
     cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.02, 0.1), 0.002)
     with pytest.raises(ToleranceNotReachedError, match="not resolved") as caught:
-        ab.pumped_magnetization(cycle, 1, 1e-9, limit=20000)
+        ab.pumped_magnetization(cycle, 1, 1e-9, limit=20000, strict=True)
     assert caught.value.error > 0
     assert np.isfinite(caught.value.estimate).all()
 

@@ -5,6 +5,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.errors import (
+    AccuracyWarning,
     BrokenGaugeError,
     DegenerateBandsError,
     GapClosedError,
@@ -162,7 +163,11 @@ def test_the_split_where_nothing_goes_on(texture):
 
 def test_a_limit_that_is_too_low(texture):
     with pytest.raises(ToleranceNotReachedError, match="limit"):
-        ab.local_current(texture, 1, [1.0, 0.0], 0.0, 1e-12, limit=200)
+        ab.local_current(texture, 1, [1.0, 0.0], 0.0, 1e-12, limit=200, strict=True)
+    with pytest.warns(AccuracyWarning, match="at 1 of 1 places"):
+        short = ab.local_current(texture, 1, [1.0, 0.0], 0.0, 1e-12, limit=200)
+    assert short.attrs["converged"] is False
+    assert np.isfinite(short.total).all()
 
 
 def test_results_have_the_shape_of_what_was_asked(texture):

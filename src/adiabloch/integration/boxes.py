@@ -18,14 +18,24 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration import chebyshev
+from adiabloch.integration.divergence import Divergence, divergences
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.interpolant import Rule, Shares
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
+from adiabloch.integration.symmetry import vanishing
 
+CANCELLING = 0.1
+"""By default a result that cancels is wanted as well as if it were this part of the boxes without their signs."""
+FLAT = 1e-13
+"""Of the largest energy: what a flat band seems to vary by."""
+STEEP = 1e-6
+"""Of its size anywhere: what is summed over levels is nothing below this, as velocities are on a flat band."""
 DEPTH = 18
 """How often a box is halved at most."""
+EXPERIENCED = 2
+"""Boxes halved so often have shown, in three dimensions, what is to be expected where something narrow may hide."""
 OFFSETS = (0.3820, 0.7549, 0.5698)
 """Where the first box begins, in units of its side: at a symmetric point its faces could run along a level surface,
 which then counted for both of its sides or for none."""
@@ -41,10 +51,16 @@ class Filled:
     """(outputs, S, M)."""
     converged: np.ndarray
     """(S, M): whether all outputs are within the tolerance."""
+    allowed: Float
+    """(outputs, S, M): the error that was wanted."""
     points: int
     boxes: int
     exhausted: bool
     """Whether the limit of points stopped it."""
+    flat: np.ndarray
+    """(M,): whether a flat band lies at the chemical potential; it counts as filled."""
+    divergent: Sequence[Divergence] = ()
+    """Where bands touch and integrals do not exist; those are not numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +84,10 @@ class _Outcome:
     size: Float
     """(outputs,): what is summed, without signs, for all boxes together."""
     points: int
+    flat: np.ndarray
+    """(M,): whether a flat band lies at the chemical potential."""
+    infinite: np.ndarray
+    """(outputs, S, M): whether such a band adds a level of no width, at zero temperature."""
 
 
 def fill(
@@ -75,6 +95,7 @@ def fill(
     scan: Scan,
     *,
     tolerance: float,
+    absolute: float | None = None,
     groups: Sequence[Sequence[int]],
     limit: int = 2**27,
     start: int = 4,
@@ -88,8 +109,10 @@ def fill(
     integrand : FermiSea
     scan : Scan
     tolerance : float
-        Relative accuracy, of the largest value in each group of outputs anywhere in the scan; where the parts of the
-        zone cancel, of a tenth of what they come to without their signs.
+        Relative accuracy, of the largest value in each group of outputs anywhere in the scan.
+    absolute : float, optional
+        Accuracy that is enough whatever the values are; by default where the parts of the zone cancel, `tolerance`
+        times a tenth of what they come to without their signs.
     groups : sequence of sequences of int
         Outputs of one kind, whose accuracy is measured against the largest of them.
     limit : int
@@ -106,12 +129,21 @@ def fill(
     bar = progress or ProgressBar("", visible=False)
     d = integrand.dimension
     rule = Rule.of(d, tolerance)
-    mixing = integrand.mixing(scan)
+    mixing, rest = _without_zeros(integrand, scan)
+    divergent = divergences(integrand, mixing, scan, tolerance)
+    missing = np.any([np.zeros((len(mixing), *scan.shape), dtype=bool), *(d.outputs for d in divergent)], axis=0)
+    mixing[np.broadcast_to(missing[:, None], mixing.shape)] = 0.0
+    if not mixing.any():
+        value, error = np.where(missing, np.nan, 0.0), np.where(missing, np.inf, rest)
+        none = np.zeros(scan.shape[1], dtype=bool)
+        converged = ~missing.any(axis=0)
+        return Filled(value, error, converged, rest, 0, 0, exhausted=False, flat=none, divergent=divergent)
     axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
     corners = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
     fresh = [_Batch(corners, 1.0 / start, 0)]
     leaves = _Leaves(len(mixing), scan.shape, d)
     points, size = 0, np.zeros(len(mixing))
+    flat, infinite = np.zeros(scan.shape[1], dtype=bool), np.zeros((len(mixing), *scan.shape), dtype=bool)
     with workers(executor) as pool:
         while True:
             tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
@@ -122,6 +154,7 @@ def fill(
                 outcomes.append(outcome)
                 size = np.maximum(size, outcome.size)
                 points += outcome.points
+                flat, infinite = flat | outcome.flat, infinite | outcome.infinite
                 bar.advance(1)
             leaves.add(tasks, outcomes)
             value, error = leaves.value.sum(axis=0), leaves.total_error()
@@ -129,15 +162,28 @@ def fill(
             allowed = np.zeros(len(value))
             for group in groups:
                 of = [*group]
-                allowed[of] = tolerance * max(np.abs(value[of]).max(), 0.1 * unsigned[of].max())
+                enough = CANCELLING * tolerance * unsigned[of].max() if absolute is None else absolute
+                allowed[of] = max(tolerance * np.abs(value[of]).max(), enough)
             # of sums, and of what cancels at every point
             noise = np.finfo(float).eps * (16 * unsigned + 256 * size[:, None, None])
             allowed = np.maximum(allowed[:, None, None], noise)
-            converged = (error <= allowed).all(axis=0)
+            converged = ((error <= allowed) & ~infinite & ~missing).all(axis=0)
             doubtful = leaves.doubtful(allowed)
             exhausted = points + doubtful.sum() * (2 * rule.order) ** d > limit
             if not doubtful.any() or exhausted:
-                return Filled(value, error + noise, converged, points, len(leaves.side), bool(exhausted))
+                value = np.where(missing, np.nan, np.where(infinite, np.inf, value))
+                error = np.where(infinite | missing, np.inf, error + noise + rest)
+                return Filled(
+                    value,
+                    error,
+                    converged,
+                    allowed,
+                    points,
+                    len(leaves.side),
+                    exhausted=bool(exhausted),
+                    flat=flat,
+                    divergent=divergent,
+                )
             fresh = leaves.halve(doubtful)
 
 
@@ -150,9 +196,13 @@ class _Leaves:
         self.value = np.zeros((0, outputs, *shape))
         self.error = np.zeros((0, outputs, *shape), dtype=np.float32)
         self.hidden = np.zeros(0, dtype=bool)
+        self._halved: dict[str, np.ndarray] = {}
+        """Boxes taken out last."""
+        self._revealed: dict[int, Float] = {}
+        """By depth, what halving its boxes where something may hide is expected to change, each; (outputs, S, M)."""
 
     def add(self, batches: Sequence[_Batch], outcomes: Sequence[_Outcome]) -> None:
-        """Put in boxes and what was found in them."""
+        """Put in boxes and what was found in them: halves of those taken out last, in their order."""
         counts = [len(batch.corners) for batch in batches]
         new = {
             "corners": [batch.corners for batch in batches],
@@ -164,36 +214,64 @@ class _Leaves:
         }
         for name, arrays in new.items():
             setattr(self, name, np.concatenate([getattr(self, name), *arrays]))
+        if self._halved:
+            self._compare()
+
+    def _compare(self) -> None:
+        """Learn from boxes and their halves how much has hidden, beyond what the error of the box told."""
+        old = self._halved
+        halves = self.value[-(len(old["value"]) << self.corners.shape[1]) :]
+        changes = halves.reshape(len(old["value"]), -1, *halves.shape[1:]).sum(axis=1) - old["value"]
+        beyond = np.maximum(np.abs(changes) - np.abs(old["error"]), 0.0) ** 2
+        for depth in np.unique(old["depth"]):
+            here = old["depth"] == depth
+            here = here & old["hidden"] if (here & old["hidden"]).any() else here
+            # few tell less than many; a half holds no more than the whole did, shared by two in all but few dimensions
+            found = np.sqrt(beyond[here].mean(axis=0) + beyond[here].max(axis=0) / here.sum())
+            self._revealed[depth + 1] = np.maximum(found, self._revealed.get(depth + 1, 0.0))
 
     def total_error(self) -> Float:
         """What two finenesses differ by altogether, and what the boxes are uncertain by, independent of each other."""
-        return self._uncertain(self.error)
+        return self._uncertain(np.ones(len(self.side), dtype=bool))
 
-    @staticmethod
-    def _uncertain(error: np.ndarray) -> Float:
+    def _uncertain(self, which: np.ndarray) -> Float:
+        error = self.error[which]
         together = np.abs(error.sum(axis=0, dtype=float))
-        apart = np.sqrt(np.einsum("bosm,bosm->osm", error, error, dtype=float))
-        return together + 3 * apart
+        apart = np.einsum("bosm,bosm->osm", error, error, dtype=float)
+        for depth, revealed in self._revealed.items():
+            apart += (which & self.hidden & (self.depth == depth)).sum() * revealed**2
+        return together + 3 * np.sqrt(apart)
+
+    def _squares(self, outputs: np.ndarray) -> Float:
+        """Squares of what each box is uncertain by, what may hide included, (B, those outputs)."""
+        squares = self.error[:, outputs].astype(float) ** 2
+        for depth, revealed in self._revealed.items():
+            squares[self.hidden & (self.depth == depth)] += revealed[outputs] ** 2
+        return squares
 
     def doubtful(self, allowed: Float) -> np.ndarray:
         """Boxes to halve: those that hide something, and the worst until the rest is good enough."""
         can = self.depth < DEPTH
         # what boxes that cannot be halved are uncertain by, the others need not be better than
-        allowed = np.maximum(allowed, 2 * self._uncertain(self.error[~can]))
+        allowed = np.maximum(allowed, 2 * self._uncertain(~can))
+        hidden = self.hidden & can
+        many = self.corners.shape[1] == 3
+        if many:
+            # what is narrow is seldom met by the Fermi level, and many boxes tell how seldom
+            hidden &= self.depth < EXPERIENCED
         wrong = self.total_error() > allowed
-        relative = (self.error / np.maximum(allowed, np.finfo(float).tiny))[:, wrong] ** 2
-        doubtful = self.hidden & can
-        if not relative.size:
-            return doubtful
+        if (hidden.any() and not many) or not wrong.any():
+            return hidden
+        relative = self._squares(wrong) / np.maximum(allowed[wrong], np.finfo(float).tiny) ** 2
         order = np.argsort(relative.max(axis=1))
-        left = np.empty(len(relative))
+        left = np.empty(relative.shape[0])
         left[order] = np.cumsum(relative[order], axis=0).max(axis=1)
         # what is left to the boxes that stay is a quarter of what is allowed, less if they conspire
-        share = 1 / 4
-        while not doubtful.any() and (can & (left > 0)).any():
-            doubtful = (left > share**2) & can
+        share, worst = 1 / 4, np.zeros_like(can)
+        while not worst.any() and (can & (left > 0)).any():
+            worst = (left > share**2) & can
             share /= 2
-        return doubtful | self.hidden & can
+        return hidden | worst
 
     def halve(self, which: np.ndarray) -> list[_Batch]:
         """Take these boxes out and return their halves, box sizes apart."""
@@ -205,6 +283,8 @@ class _Leaves:
             side = float(self.side[here][0])
             halves = (self.corners[here][:, None] + side * offsets).reshape(-1, d)
             batches.append(_Batch(halves, side / 2, int(depth) + 1))
+        by_depth = np.flatnonzero(which)[np.argsort(self.depth[which], kind="stable")]
+        self._halved = {name: getattr(self, name)[by_depth] for name in ("depth", "value", "error", "hidden")}
         for name in ("corners", "side", "depth", "value", "error", "hidden"):
             setattr(self, name, getattr(self, name)[~which])
         return batches
@@ -225,7 +305,7 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
     points = (batch.corners[:, None] + batch.side * grid).reshape(-1, d)
     frame = integrand.frame(points)
     size = frame.energies.shape[1]
-    energies = frame.energies.reshape(boxes, -1, size)
+    energies, flat = _flattened(frame.energies.reshape(boxes, -1, size), scan)
     # how much an energy may differ between a node and its surroundings
     margin = 2.0 * np.ptp(energies, axis=1) / order
     seen = _edges_seen(energies, margin, scan)
@@ -247,7 +327,50 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
     seas = sea.shape[-1]
     sources = [column.output + (seas if column.at_surface else 0) for column in integrand.columns]
     size_of = boxes * part * np.abs(mixing).max(axis=(2, 3)) @ sizes[sources]
-    return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points))
+    infinite = np.zeros((len(integrand.columns), *scan.shape))
+    for c, column in enumerate(integrand.columns):
+        if column.weight == "level":
+            heights = np.abs(surface[:, :, column.output].reshape(boxes, order**d, size).mean(axis=1))
+            heights[heights < STEEP * sizes[sources[c]]] = 0.0
+            infinite[c] = (flat & (heights > 0)[:, :, None]).any(axis=(0, 1)) * (scan.temperatures == 0)[:, None]
+    infinite = np.einsum("ocsm,csm->osm", np.abs(mixing), infinite) > 0
+    at = np.asarray(flat.any(axis=(0, 1)))
+    return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points), at, infinite)
+
+
+def _flattened(energies: Float, scan: Scan) -> tuple[Float, np.ndarray]:
+    """Energies (B, nodes, N) with bands that are flat but for rounding made flat; which lie at which potential.
+
+    One that lies at a chemical potential but for rounding is put there, and so counts as filled, (B, N, M).
+    """
+    rounding = FLAT * max(float(np.abs(energies).max()), float(np.abs(scan.potentials).max()))
+    flat = np.ptp(energies, axis=1) <= rounding
+    if not flat.any():
+        return energies, np.zeros((*flat.shape, len(scan.potentials)), dtype=bool)
+    level = energies.mean(axis=1)
+    nearest = scan.potentials[np.abs(level[..., None] - scan.potentials).argmin(axis=-1)]
+    level = np.where(np.abs(level - nearest) <= rounding, nearest, level)
+    return np.where(flat[:, None], level[:, None], energies), flat[..., None] & (level[..., None] == scan.potentials)
+
+
+def _without_zeros(integrand: FermiSea, scan: Scan) -> tuple[Float, Float]:
+    """How results are made up of the columns less those that symmetry makes zero, and what these leave of rounding."""
+    mixing = np.array(integrand.mixing(scan))
+    rest = np.zeros((mixing.shape[0], *scan.shape))
+    found = vanishing(integrand)
+    if found is None:
+        return mixing, rest
+    for c, column in enumerate(integrand.columns):
+        if found.of(column):
+            weights = {
+                "filled": np.ones_like(scan.temperatures),
+                "entropy": scan.temperatures,
+                "level": 1 / np.maximum(scan.temperatures, found.fineness),
+                "heat": np.ones_like(scan.temperatures),
+            }[column.weight]
+            rest += np.abs(mixing[:, c]) * (found.rounding(column) * weights)[:, None]
+            mixing[:, c] = 0.0
+    return mixing, rest
 
 
 def _spacing(order: int) -> float:
@@ -284,8 +407,12 @@ def _hidden(
     gaps = np.diff(energies, axis=2)
     # a temperature blurs what is narrower
     blurred = np.maximum(gaps, 0.5 * scan.temperatures.min())
-    narrow: np.ndarray = (spacing * slopes > blurred).any(axis=1) & seen[:, :-1]
-    return np.asarray(narrow.any(axis=1))
+    narrow = (spacing * slopes > blurred) & seen[:, None, :-1]
+    # the Fermi level is in the gap, or may be on the way to the next node
+    reach = spacing * integrand.slopes(frame).reshape(boxes, nodes, size)
+    reach = np.maximum(reach[..., :-1], reach[..., 1:]) + 0.5 * spacing * slopes
+    narrow &= scan.touched(energies[..., :-1] - reach, energies[..., 1:] + reach)
+    return np.asarray(narrow.any(axis=(1, 2)))
 
 
 def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: Rule) -> np.ndarray:
@@ -293,7 +420,8 @@ def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: 
     boxes, d = len(lower), coefficients.ndim - 2
     found = np.zeros(boxes, dtype=bool)
     potentials = scan.potentials
-    box, band = np.nonzero(np.searchsorted(potentials, upper, side="right") > np.searchsorted(potentials, lower))
+    met = np.searchsorted(potentials, upper, side="right") > np.searchsorted(potentials, lower)
+    box, band = np.nonzero(met & (upper > lower))
     if len(box) == 0:
         return found
     fewer = (slice(None), *[slice(0, rule.order - 2)] * d)

@@ -66,6 +66,8 @@ class FermiSea:
     along: tuple[Derivative, ...] = ()
     operators: Mapping[str, Operator] = field(default_factory=dict)
     outputs: Callable[[Scan], Float] | None = None
+    powers: int = 4
+    """Of one over the distance from where two bands touch: how the formulas may grow there, at most."""
 
     def mixing(self, scan: Scan) -> Float:
         """How the results are made up of the columns, (outputs, columns, S, M)."""
@@ -131,6 +133,12 @@ class FermiSea:
             surface = self.surface(frame)
             sizes.append(np.abs(surface).sum(axis=1).mean(axis=0))
         return sea, surface, np.concatenate(sizes)
+
+    def slopes(self, frame: Eigenframe) -> Float:
+        """How fast each band can change along the axes of the torus, summed over them, (P, N)."""
+        names, to_axes = axes_of(frame, self.crystal.lattice)
+        velocities = np.stack([frame.velocity(name) for name in names], axis=-1)
+        return np.asarray(np.abs(velocities @ to_axes.T).sum(axis=-1))
 
     def edge_slopes(self, frame: Eigenframe) -> Float:
         """How fast each gap between neighbouring bands can change along the axes of the torus, (P, N - 1, axes).

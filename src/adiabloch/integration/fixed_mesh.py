@@ -50,7 +50,16 @@ def sum_over_mesh(
     mixing = integrand.mixing(scan)
     full, half = (np.einsum("ocsm,csm->osm", mixing, total / points) for total in totals)
     error = np.abs(full - half * 2 ** len(mesh)) if all(n % 2 == 0 for n in mesh) else np.full_like(full, np.nan)
-    return Filled(full, error, np.ones(scan.shape, dtype=bool), points, 0, exhausted=False)
+    return Filled(
+        full,
+        error,
+        np.ones(scan.shape, dtype=bool),
+        np.full_like(full, np.nan),
+        points,
+        0,
+        exhausted=False,
+        flat=np.zeros(scan.shape[1], dtype=bool),
+    )
 
 
 def _slab(integrand: FermiSea, scan: Scan, mesh: tuple[int, ...], rows: Integer) -> Float:

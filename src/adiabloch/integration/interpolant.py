@@ -114,12 +114,22 @@ class Shares:
 
     def _cut(self, coefficients: Float, owner: Integer, kT: float, span: Float) -> tuple[Float, Float]:
         """Bands cut at the Fermi level, smoothly if Gauss points resolve the temperature; value and error."""
-        if kT > 0:
-            points = max(self.rule.order, math.ceil(1.5 * float(span.max()) / kT) + 4)
-            if points <= self.rule.gauss:
-                fine = self._smooth(coefficients, owner, kT, points)
-                coarse = self._smooth(self._truncated(coefficients), owner, kT, max(3 * points // 4, 3))
-                return fine, fine - coarse
+        # more points than there may be, where the temperature is too low
+        needed = 1.5 * span / kT + 5 if kT > 0 else np.full(len(span), np.inf)
+        smooth = needed <= self.rule.gauss
+        value, error = np.zeros((2, len(self.lower), len(self.integrand.columns), len(self.scan.potentials)))
+        if smooth.any():
+            points = max(self.rule.order, math.floor(needed[smooth].max()))
+            value = self._smooth(coefficients[smooth], owner[smooth], kT, points)
+            less = self._truncated(coefficients[smooth])
+            error = value - self._smooth(less, owner[smooth], kT, max(3 * points // 4, 3))
+        if not smooth.all():
+            part, off = self._stepwise(coefficients[~smooth], owner[~smooth], kT)
+            value, error = value + part, error + off
+        return value, error
+
+    def _stepwise(self, coefficients: Float, owner: Integer, kT: float) -> tuple[Float, Float]:
+        """Bands cut sharply, the cut averaged over the temperature; extrapolated in the size of simplices."""
         finest = self.rule.cells
         (fine, off), (middle, _), (coarse, _) = (self._sharp(coefficients, owner, kT, finest // n) for n in (1, 2, 4))
         rough, _ = self._sharp(self._truncated(coefficients), owner, kT, finest // 2)

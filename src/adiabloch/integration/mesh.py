@@ -64,6 +64,7 @@ def integrate(
     integrand: Integrand,
     *,
     tolerance: float,
+    absolute: float = 0.0,
     start: Mesh,
     limit: int = 2**27,
     scale: float = 0.0,
@@ -79,6 +80,8 @@ def integrate(
     integrand : Integrand
     tolerance : float
         Relative accuracy, of the largest output.
+    absolute : float
+        Accuracy that is enough whatever the outputs are.
     start : tuple of int
         Coarsest mesh worth looking at, points along each axis.
     limit : int
@@ -111,7 +114,7 @@ def integrate(
             errors = sums.errors()
             single = [errors[(axis,)] for axis in range(integrand.dimension)]
             error = math.fsum(errors.values()) + noise
-            allowed = max(tolerance * max(float(np.abs(value[:leading]).max()), scale), 4 * noise)
+            allowed = max(tolerance * max(float(np.abs(value[:leading]).max()), scale), absolute, 4 * noise)
             # what a small error along one axis shows is often the shadow of a large one along another
             share = max(allowed / (2 * integrand.dimension), 0.5 * max(single))
             grow = sums.unresolved or {axis for axis in range(integrand.dimension) if single[axis] > share}

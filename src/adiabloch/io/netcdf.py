@@ -43,8 +43,10 @@ def save(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     """
     if not hasattr(result, "to_netcdf"):
         raise InvalidArgumentError(f"save: expected a result (an xarray.Dataset), got {type(result).__name__}")
+    # NetCDF has no truth values
+    plain = {key: int(value) if isinstance(value, bool | np.bool_) else value for key, value in result.attrs.items()}
     with whole(path) as name:
-        result.to_netcdf(name, engine=_engine())
+        result.assign_attrs(plain).to_netcdf(name, engine=_engine())
     return Path(path)
 
 
@@ -63,9 +65,12 @@ def load(path: str | os.PathLike[str]) -> xarray.Dataset:
         raise FileFormatError(f"{path}: no such file")
     try:
         with xarray.open_dataset(path, engine=engine) as stored:
-            return stored.load()
+            result = stored.load()
     except (OSError, ValueError, KeyError, RuntimeError) as reason:
         raise FileFormatError(f"{path}: expected a NetCDF file written by adiabloch ({_short(reason)})") from None
+    if (reached := result.attrs.get("converged")) is not None:
+        result.attrs["converged"] = bool(reached)
+    return result
 
 
 def save_cycle(cycle: Cycle, path: str | os.PathLike[str], *, resolution: float | None = None) -> Path:

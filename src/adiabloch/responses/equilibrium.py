@@ -45,6 +45,8 @@ def density_of_states(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -62,6 +64,12 @@ def density_of_states(
         k_B T in the energy unit of the model (`adiabloch.units.thermal_energy` makes it from kelvin).
     tolerance : float
         Accuracy relative to the largest value of the scan.
+    absolute : float, optional
+        Accuracy that is enough whatever the result, in its unit; by default `tolerance` times a tenth of what the
+        boxes of the zone come to without their signs, so that what cancels comes to an end.
+    strict : bool
+        Raise an error where the tolerance is not reached. By default there is a warning, the attribute `converged` of
+        the result is False, and `error` is what is left.
     mesh : int or sequence of int, optional
         A fixed uniform mesh, to compare with programs that use one; adaptive boxes by default.
     limit : int
@@ -81,12 +89,13 @@ def density_of_states(
     InvalidArgumentError
         An argument out of range.
     ToleranceNotReachedError
-        The limit was reached first.
+        The tolerance was not reached, and `strict` was asked for.
 
     Warns
     -----
     AccuracyWarning
-        The Fermi level meets a van Hove energy where the density of states is infinite.
+        The tolerance was not reached within the limit of points, or the Fermi level meets a van Hove energy where the
+        density of states is infinite.
 
     Examples
     --------
@@ -96,9 +105,10 @@ def density_of_states(
     >>> [f"{x:.3f}" for x in levels.total.values]  # mu/(pi v^2) for two cones, v = 3/2
     ['0.014', '0.029']
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
-    integrand = FermiSea(model, (Column("level", 0),), surface=_one)
+    integrand = FermiSea(model, (Column("level", 0),), surface=_one, powers=0)
     d = model.lattice.dimension
     label = unit(energy=-1, length=-d)
     sea = filled_sea(integrand, occupation, effort, groups=[[0]], title="density of states", unit=label, mesh=mesh)
@@ -113,6 +123,8 @@ def filling(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -121,7 +133,7 @@ def filling(
 
     Parameters
     ----------
-    model, chemical_potential, temperature, mesh, limit, executor, progress
+    model, chemical_potential, temperature, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`.
     tolerance : float
         Electrons per cell, relative to the largest number of the scan.
@@ -137,11 +149,13 @@ def filling(
     >>> float(ab.filling(ab.models.haldane(delta=0.5, t2=0.2, phi=1.1), chemical_potential=0.0).total)
     1.0
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
     label = unit(length=-model.lattice.dimension)
-    sea = filled_sea(_counting(model), occupation, effort, groups=[[0]], title="filling", unit=label, mesh=mesh)
     cell = model.lattice.measure
+    effort = effort.in_units_of(cell / model.units.size(label))
+    sea = filled_sea(_counting(model), occupation, effort, groups=[[0]], title="filling", unit=label, mesh=mesh)
     sea = replace(sea, value=cell * sea.value, error=cell * sea.error)
     return sea.labelled({"total": (0, 1, "1", "electrons per cell")}, {})
 
@@ -154,6 +168,8 @@ def anomalous_hall(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -167,7 +183,7 @@ def anomalous_hall(
     ----------
     model : TightBinding
         In two or three dimensions.
-    chemical_potential, temperature, tolerance, mesh, limit, executor, progress
+    chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`.
 
     Returns
@@ -190,11 +206,12 @@ def anomalous_hall(
     >>> f"{2 * np.pi * float(hall.total.sel(component='z')):.4f}"
     '1.0000'
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
     names = components(model.lattice.dimension)
     columns = tuple(Column("filled", number) for number in range(len(names)))
-    integrand = FermiSea(model, columns, sea=partial(_hall, names=names), along=curvatures_of_basis(model))
+    integrand = FermiSea(model, columns, sea=partial(_hall, names=names), along=curvatures_of_basis(model), powers=2)
     label = unit(charge=2, hbar=-1, length=2 - model.lattice.dimension)
     sea = filled_sea(
         integrand,
@@ -216,6 +233,8 @@ def anomalous_nernst(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -232,7 +251,7 @@ def anomalous_nernst(
     ----------
     model : TightBinding
         In two or three dimensions.
-    chemical_potential, temperature, tolerance, mesh, limit, executor, progress
+    chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`; at zero temperature the answer is zero.
 
     Returns
@@ -244,7 +263,8 @@ def anomalous_nernst(
     ----------
     D. Xiao, Y. Yao, Z. Fang, Q. Niu, Phys. Rev. Lett. 97, 026603 (2006).
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
     names = components(model.lattice.dimension)
     columns = tuple(Column("entropy", number) for number in range(len(names)))
@@ -254,6 +274,7 @@ def anomalous_nernst(
         sea=partial(_hall, names=names),
         along=curvatures_of_basis(model),
         outputs=partial(_per_temperature, columns=len(columns)),
+        powers=2,
     )
     label = unit(charge=1, boltzmann=1, hbar=-1, length=2 - model.lattice.dimension)
     sea = filled_sea(
@@ -276,6 +297,8 @@ def orbital_magnetization(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -289,7 +312,7 @@ def orbital_magnetization(
     ----------
     model : TightBinding
         In two or three dimensions.
-    chemical_potential, temperature, tolerance, mesh, limit, executor, progress
+    chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`.
 
     Returns
@@ -317,7 +340,8 @@ def orbital_magnetization(
     >>> f"{float(magnetization.total.sel(component='z')):.6e}"
     '-4.525454e-03'
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), FLAT)
     names = components(model.lattice.dimension)
     n = len(names)
@@ -333,6 +357,7 @@ def orbital_magnetization(
         sea=partial(_magnetization, names=names, origin=origin),
         along=curvatures_of_basis(model),
         outputs=partial(_grand, count=n, origin=origin),
+        powers=2,
     )
     label = unit(charge=1, energy=1, hbar=-1, length=2 - model.lattice.dimension)
     sea = filled_sea(
@@ -350,6 +375,8 @@ def spin_magnetization(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -361,7 +388,7 @@ def spin_magnetization(
     model : TightBinding
     spin_operators : array_like, shape (3, N, N), or mapping {R: (3, N, N) array_like}, optional
         S_x, S_y, S_z in the basis of the model, in units of hbar; those of the model by default.
-    chemical_potential, temperature, tolerance, mesh, limit, executor, progress
+    chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`.
 
     Returns
@@ -369,11 +396,14 @@ def spin_magnetization(
     xarray.Dataset
         `total` and `error` over `component` ("x", "y", "z"), in units of hbar; the magnetization is -g mu_B times it.
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model)
     operators = checked_spins(model, spin_operators)
     columns = tuple(Column("filled", number) for number in range(3))
-    integrand = FermiSea(model, columns, sea=partial(_expectations, names=tuple(operators)), operators=operators)
+    integrand = FermiSea(
+        model, columns, sea=partial(_expectations, names=tuple(operators)), operators=operators, powers=0
+    )
     label = unit(hbar=1, length=-model.lattice.dimension)
     sea = filled_sea(
         integrand, occupation, effort, groups=[range(3)], title="spin magnetization", unit=label, mesh=mesh
@@ -388,6 +418,8 @@ def chemical_potential(
     temperature: ArrayLike = 0.0,
     tolerance: float = 1e-6,
     *,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -403,7 +435,9 @@ def chemical_potential(
         k_B T in the energy unit of the model.
     tolerance : float
         Accuracy of the filling, per orbital.
-    limit, executor, progress
+    absolute : float, optional
+        Accuracy of the chemical potential that is enough; by default about 1e-9 of the spread of the energies.
+    strict, limit, executor, progress
         As in `density_of_states`.
 
     Returns
@@ -419,17 +453,19 @@ def chemical_potential(
     >>> f"{float(ab.chemical_potential(model, filling=0.5).total):.3f}"
     '-2.611'
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     model = checked_model(model)
     if not (isinstance(filling, Real) and 0 < filling < model.size):
         raise InvalidArgumentError(f"filling: {filling!r}, expected electrons per cell, 0 < filling < {model.size}")
     occupation = Occupation.of(0.0, temperature)
     integrand = _counting(model)
     bound = float(np.abs(model.amplitudes).sum(axis=0).sum(axis=1).max())
-    found = []
+    found, reached = [], []
     for kT in occupation.scan.temperatures:
         reach = bound + kT * (4 + abs(np.log(filling / (model.size - filling))) + np.log(model.size))
-        found.append(_bracketed(integrand, filling, float(kT), (-reach, reach), effort))
+        low, high, converged = _bracketed(integrand, filling, float(kT), (-reach, reach), effort)
+        found.append((low, high))
+        reached.append(converged)
     low, high = np.array(found).T
     dims = ["temperature"] if np.ndim(temperature) else []
     shape = np.shape(temperature)
@@ -439,36 +475,50 @@ def chemical_potential(
         "total": (dims, middle, "energy", "chemical potential"),
         "error": (dims, width, "energy", "half the interval that agrees with the filling"),
     }
-    return labelled(variables, coordinates, model=model.digest, filling=float(filling), seconds=effort.elapsed)
+    return labelled(
+        variables,
+        coordinates,
+        model=model.digest,
+        filling=float(filling),
+        converged=all(reached),
+        seconds=effort.elapsed,
+    )
 
 
 def _bracketed(
     integrand: FermiSea, filling: float, kT: float, bracket: tuple[float, float], effort: Effort
-) -> tuple[float, float]:
-    """Interval of chemical potentials with this filling: narrower and narrower scans around its two ends."""
+) -> tuple[float, float, bool]:
+    """Interval of chemical potentials with this filling: narrower and narrower scans around its two ends.
+
+    And whether the filling was always known as well as wanted.
+    """
     cell = integrand.crystal.lattice.measure
     slack = effort.tolerance * integrand.crystal.size
+    finest = max(1e-9 * (bracket[1] - bracket[0]), (effort.absolute or 0.0) / integrand.crystal.units.energy)
+    counting = replace(effort, absolute=None)
+    reached = []
 
     def excess(potentials: Float) -> Float:
         scan, label = Occupation.of(potentials, kT), unit(length=-integrand.dimension)
-        sea = filled_sea(integrand, scan, effort, groups=[[0]], title=f"filling {filling:g}", unit=label)
+        sea = filled_sea(integrand, scan, counting, groups=[[0]], title=f"filling {filling:g}", unit=label)
+        reached.append(bool(sea.facts["converged"]))
         return cell * sea.value[..., 0] - filling
 
     def edge(side: float) -> float:
         """Where the filling leaves the interval of what agrees, below (-1) or above (1)."""
         low, high = bracket
-        while high - low > 1e-9 * (bracket[1] - bracket[0]):
+        while high - low > finest:
             potentials = np.linspace(low, high, 33)
             above = excess(potentials) > side * slack
             first = int(np.argmax(above)) if above.any() else len(potentials)
             low, high = potentials[max(first - 1, 0)], potentials[min(first, len(potentials) - 1)]
         return 0.5 * (low + high)
 
-    return edge(-1.0), edge(1.0)
+    return edge(-1.0), edge(1.0), all(reached)
 
 
 def _counting(model: TightBinding) -> FermiSea:
-    return FermiSea(model, (Column("filled", 0),), sea=_number)
+    return FermiSea(model, (Column("filled", 0),), sea=_number, powers=0)
 
 
 def _number(frame: Eigenframe, edges: Sequence[int]) -> Float:

@@ -7,14 +7,14 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import numpy as np
 
 from adiabloch.arrays import checked
-from adiabloch.errors import InvalidArgumentError, ObstructedError, ToleranceNotReachedError
+from adiabloch.errors import InvalidArgumentError, ObstructedError, ToleranceNotReachedError, warn
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
 from adiabloch.geometry.gaps import check_gap
 from adiabloch.geometry.occupied import Group, inside_outside
@@ -39,6 +39,9 @@ FLAT = "a one-dimensional crystal has no orbital magnetization"
 UNTOLD = "how the Wannier functions move was not told (Cycle, motion=): i <W|d_theta W> counts as zero"
 LIMIT = 2**27
 """Points after which an integral gives up."""
+CANCELLING = 1e-3
+"""By default a result that cancels is wanted as well as if it were this part of the integrand without its signs: what
+a cycle pumps is often a hundredth of what goes on in it, and the next digit of a smooth integral costs little."""
 M = TypeVar("M", TightBinding, Cycle)
 Windings = Mapping[tuple[str, ...], int]
 """Chern numbers by directions."""
@@ -47,6 +50,7 @@ Windings = Mapping[tuple[str, ...], int]
 class Means(TypedDict):
     """What the keyword arguments of a response say of how it runs."""
 
+    strict: bool
     limit: int
     executor: Executor | None
     progress: bool | None
@@ -61,8 +65,18 @@ class Effort:
     executor: Executor | None = None
     progress: bool | None = None
     started: float = field(default_factory=time.perf_counter)
+    absolute: float | None = None
+    """Accuracy that is enough whatever the result, in its unit; None for one made of the size of what cancels."""
+    strict: bool = False
+    """Whether a tolerance that is not reached is an error."""
 
     def __post_init__(self) -> None:
+        if self.absolute is not None:
+            number = isinstance(self.absolute, Real) and not isinstance(self.absolute, bool | np.bool_)
+            if not (number and 0 <= self.absolute < math.inf):
+                raise InvalidArgumentError(
+                    f"absolute: {self.absolute!r}, expected an accuracy in the unit of the result, 0 or more"
+                )
         if not (isinstance(self.tolerance, Real) and 0 < self.tolerance < 1):
             raise InvalidArgumentError(f"tolerance: {self.tolerance!r}, expected a relative accuracy between 0 and 1")
         if not (isinstance(self.limit, int | np.integer) and self.limit > 0):
@@ -71,7 +85,27 @@ class Effort:
     @property
     def means(self) -> Means:
         """For another response that this one calls."""
-        return {"limit": self.limit, "executor": self.executor, "progress": self.progress}
+        return {
+            "strict": self.strict,
+            "limit": self.limit,
+            "executor": self.executor,
+            "progress": self.progress,
+        }
+
+    def in_units_of(self, factor: float) -> Effort:
+        """The same for what is this factor times smaller than the result."""
+        return self if self.absolute is None or factor == 0 else replace(self, absolute=self.absolute / abs(factor))
+
+    def complain(self, message: str, estimate: object, error: float) -> None:
+        """Tell that the tolerance was not reached: an error if that is wanted, else a warning.
+
+        Raises
+        ------
+        ToleranceNotReachedError
+        """
+        if self.strict:
+            raise ToleranceNotReachedError(message, estimate=estimate, error=error)
+        warn(message)
 
     @property
     def elapsed(self) -> float:
@@ -88,6 +122,7 @@ def evaluated(
     scale: float = 0.0,
     leading: int | None = None,
     density: int = 2,
+    quiet: bool = False,
 ) -> Integral:
     """Mean of an integrand over the torus, divided by the measure of the cell.
 
@@ -104,12 +139,19 @@ def evaluated(
         How many outputs, from the first, are the result; the others are parts of it.
     density : int
         Points of the first mesh for each harmonic of H.
+    quiet : bool
+        Do not warn of a tolerance that is not reached: the caller does.
+
+    Returns
+    -------
+    Integral
+        `converged` tells whether the tolerance was reached within the limit of points; if not, there is a warning.
 
     Raises
     ------
     GapClosedError, BrokenGaugeError
     ToleranceNotReachedError
-        The limit was reached first.
+        The limit was reached first, and that is to be an error.
     """
     crystal = integrand.crystal
     per_cell = 1.0 / crystal.lattice.measure
@@ -118,9 +160,14 @@ def evaluated(
         max(4 if d == THETA else 6, density * int(m) + 2) for d, m in zip(crystal.directions, highest, strict=False)
     )
     with ProgressBar(title, effort.progress) as bar:
+        if effort.absolute is not None:
+            enough = effort.absolute / crystal.units.size(unit)
+        else:
+            enough = per_cell * effort.tolerance * CANCELLING * _without_signs(integrand, start, leading)
         integral = integrate(
             integrand,
             tolerance=effort.tolerance,
+            absolute=enough / per_cell,
             start=start,
             limit=effort.limit,
             scale=scale / per_cell,
@@ -129,20 +176,36 @@ def evaluated(
             progress=bar,
             inspect=integrand.inspect,
         ).times(per_cell)
-    if not integral.converged:
-        size, lows = crystal.units.size(unit), integral.lows.items()
+    if not integral.converged and (effort.strict or not quiet):
+        size = crystal.units.size(unit)
         value, error = size * integral.value, size * integral.error
-        told = {name: low.value * (crystal.units.energy if name == "gap" else 1.0) for name, low in lows}
-        narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in told.items())
+        lows = {
+            name: low.value * (crystal.units.energy if name == "gap" else 1.0) for name, low in integral.lows.items()
+        }
+        narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in lows.items())
         reason = "" if integral.resolved else f"; {narrow} not resolved"
-        raise ToleranceNotReachedError(
-            f"{title}: tolerance {effort.tolerance:.0e} not reached within {effort.limit} points: best estimate "
-            f"{np.array2string(value, precision=6)} {unit}, error {error:.1e}, on "
-            f"a mesh of {' x '.join(map(str, integral.mesh))}{reason}; allow more points (limit) or ask for less",
-            estimate=value,
-            error=error,
+        asked = size * max(effort.tolerance * max(float(np.abs(integral.value[:leading]).max()), scale), enough)
+        effort.complain(
+            f"{title}: tolerance {effort.tolerance:.0e} not reached within {effort.limit} points: error "
+            f"{error:.1e} {unit}, {asked:.1e} {unit} wanted, of best estimate "
+            f"{np.array2string(value, precision=6)} {unit} on a mesh of {' x '.join(map(str, integral.mesh))}"
+            f"{reason}; allow more points (limit), or ask for less (tolerance, absolute)",
+            value,
+            error,
         )
     return integral
+
+
+def _without_signs(integrand: Insulator | ThermalBands, mesh: Sequence[int], leading: int | None) -> float:
+    """What the largest output is without its sign, on a coarse mesh; the median, as a narrow peak says too much."""
+    shift = (math.sqrt(5) - 1) / 2
+    axes = [(np.arange(n) + shift) / n for n in mesh]
+    # no more points than one call serves
+    while math.prod(len(axis) for axis in axes) > max(integrand.batch, 2 ** len(axes)):
+        longest = int(np.argmax([len(axis) for axis in axes]))
+        axes[longest] = axes[longest][::2]
+    size = float(np.median(np.abs(integrand(axes).values[:, :leading]), axis=0).max())
+    return size if math.isfinite(size) else 0.0
 
 
 def error_bar(integral: Integral, crystal: Crystal) -> float:
@@ -161,6 +224,7 @@ def facts(integral: Integral, crystal: Model, occupied: int, effort: Effort, **m
         "model": crystal.digest,
         "occupied": occupied,
         "tolerance": float(effort.tolerance),
+        "converged": integral.converged,
         "mesh": list(integral.mesh),
         "points": integral.points,
         **lows,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
-from adiabloch.errors import AccuracyWarning, InvalidArgumentError, ToleranceNotReachedError
+from adiabloch.errors import InvalidArgumentError, warn
 from adiabloch.integration.boxes import Filled, fill
 from adiabloch.integration.fermi import Scan, checked_scan
 from adiabloch.integration.fermi_sea import FermiSea
@@ -139,11 +139,11 @@ def filled_sea(
     Raises
     ------
     ToleranceNotReachedError
-        The limit of points was reached first.
+        The tolerance was not reached, and that is to be an error (effort.strict); otherwise there is a warning.
     """
     model = integrand.crystal
     assert isinstance(model, TightBinding)
-    scan = occupation.scan
+    scan, units, size = occupation.scan, model.units, model.units.size(unit)
     sides = _checked_mesh(mesh, integrand.dimension)
     with ProgressBar(title, effort.progress) as bar:
         if sides is not None:
@@ -153,6 +153,7 @@ def filled_sea(
                 integrand,
                 scan,
                 tolerance=effort.tolerance,
+                absolute=None if effort.absolute is None else effort.absolute / size * model.lattice.measure,
                 groups=groups,
                 limit=effort.limit,
                 executor=effort.executor,
@@ -160,12 +161,18 @@ def filled_sea(
             )
     density = 1.0 / model.lattice.measure
     value, error = (occupation.arranged(density * numbers) for numbers in (filled.value, filled.error))
-    if not filled.converged.all():
-        sizes = model.units.energy, model.units.size(unit)
-        _complain(filled, sizes[0] * scan.potentials, title, effort, sizes[1] * value, sizes[1] * error)
+    frozen = scan.temperatures.min() == 0
+    potentials = units.energy * scan.potentials
+    if filled.flat.any() and frozen:
+        _tell_of_flat(filled, potentials, title)
+    if filled.divergent:
+        _tell_of_divergence(filled, units.energy, title, effort, size * value)
+    if not (filled.converged | ~np.isfinite(filled.value).all(axis=0)).all():
+        _complain(filled, potentials, title, effort, size * value, density * size, unit, cold=bool(frozen))
     facts = {
         "model": model.digest,
         "tolerance": float(effort.tolerance) if sides is None else float("nan"),
+        "converged": bool(filled.converged.all()),
         "mesh": [] if sides is None else list(sides),
         "points": filled.points,
         "boxes": filled.boxes,
@@ -174,24 +181,68 @@ def filled_sea(
     return Sea(value, error, occupation, facts)
 
 
-def _complain(filled: Filled, potentials: Float, title: str, effort: Effort, value: Float, error: Float) -> None:
-    """An error if the limit was reached, a warning where a singularity is met exactly."""
-    missed = potentials[~filled.converged.all(axis=0)]
-    where = f"at {len(missed)} of {len(potentials)} chemical potentials, from {missed.min():.6g} to {missed.max():.6g}"
-    largest = float(error.max())
-    if filled.exhausted:
-        raise ToleranceNotReachedError(
-            f"{title}: tolerance {effort.tolerance:.0e} not reached within {effort.limit} points {where}: error up to "
-            f"{largest:.1e}; allow more points (limit), ask for less, or give a temperature",
-            estimate=value,
-            error=largest,
-        )
-    warnings.warn(
-        f"{title}: tolerance {effort.tolerance:.0e} not reached {where}, error up to {largest:.1e}: the Fermi level "
-        "meets a singularity of the bands (a van Hove energy, touching bands); see `error`, or give a temperature",
-        AccuracyWarning,
-        stacklevel=5,
+def _tell_of_flat(filled: Filled, potentials: Float, title: str) -> None:
+    """Warn that a flat band lies at the Fermi level at zero temperature."""
+    levels = ", ".join(f"{mu:.6g}" for mu in potentials[filled.flat])
+    what = (
+        "the result is infinite there, a level of no width"
+        if np.isinf(filled.value).any()
+        else "it counts as filled, and the result jumps there"
     )
+    warn(
+        f"{title}: a flat band lies at the Fermi level (chemical potential {levels}) at zero temperature: {what}; give "
+        "a temperature, or another chemical potential"
+    )
+
+
+def _tell_of_divergence(filled: Filled, energy: float, title: str, effort: Effort, value: Float) -> None:
+    """Say that a result does not exist, and where it fails to."""
+    worst = filled.divergent[0]
+    lost = np.asarray(np.isnan(filled.value).any(axis=(0, 1)))
+    places = "; ".join(
+        f"bands {one.bands[0]} to {one.bands[1]} at k = {np.round(one.point, 6).tolist()} (reduced), energy "
+        f"{energy * one.energy:.6g}"
+        for one in filled.divergent[:3]
+    )
+    more = f" and {len(filled.divergent) - 3} more" if len(filled.divergent) > 3 else ""
+    count, components = int(worst.outputs.any(axis=(1, 2)).sum()), len(filled.value)
+    effort.complain(
+        f"{title}: {count} of {components} components do not exist at {int(lost.sum())} of {len(lost)} chemical "
+        "potentials: bands touch within the reach of the temperature, and the integral over what is around diverges "
+        f"({places}{more}); those are NaN. What splits the bands there, or a chemical potential many kT away, makes "
+        "them finite",
+        value,
+        math.inf,
+    )
+
+
+def _complain(
+    filled: Filled, potentials: Float, title: str, effort: Effort, value: Float, per: float, unit: str, *, cold: bool
+) -> None:
+    """Say how much error is left and why: the limit was reached, or the Fermi level meets a singularity.
+
+    `per` turns integrals per cell into results.
+    """
+    missed = potentials[~filled.converged.all(axis=0)]
+    excess = np.where(filled.converged, -np.inf, filled.error / np.maximum(filled.allowed, np.finfo(float).tiny))
+    worst = np.unravel_index(int(np.argmax(excess)), excess.shape)
+    error, wanted = per * float(filled.error[worst]), per * float(filled.allowed[worst])
+    within = f" within {effort.limit} points" if filled.exhausted else ""
+    message = (
+        f"{title}: tolerance {effort.tolerance:.0e} not reached{within} at {len(missed)} of {len(potentials)} "
+        f"chemical potentials, from {missed.min():.6g} to {missed.max():.6g}: error {error:.1e} {unit}, "
+        f"{wanted:.1e} {unit} wanted (see `error`)"
+    )
+    if filled.exhausted:
+        remedies = ["allow more points (limit)", "ask for less (tolerance, absolute)", *["give a temperature"] * cold]
+        message += f"; {', or '.join(remedies)}"
+    elif cold:
+        message += "; the Fermi level meets a singularity of the bands (a van Hove energy, touching bands): give a "
+        message += "temperature, or another chemical potential"
+    else:
+        message += "; bands touch or nearly do within the reach of the temperature, where the integrand grows beyond "
+        message += "all bounds: the result may not exist"
+    effort.complain(message, value, error)
 
 
 def _checked_mesh(mesh: Mesh, dimension: int) -> tuple[int, ...] | None:

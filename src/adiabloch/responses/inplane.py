@@ -71,6 +71,8 @@ def inplane_magnetization(
     heights: Heights,
     tolerance: float = 1e-6,
     *,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -90,7 +92,7 @@ def inplane_magnetization(
         z of each orbital, in the length unit of the lattice; or <0 i|z|R j> by R, for Wannier functions: what a layer
         read as a crystal in three dimensions has in `{R[:2]: r[..., 2] for R, r in solid.position_matrix.items()}`.
         Their origin does not matter.
-    tolerance, limit, executor, progress
+    tolerance, absolute, strict, limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
 
     Returns
@@ -103,7 +105,7 @@ def inplane_magnetization(
     InvalidArgumentError, GapClosedError, ToleranceNotReachedError
         As for `adiabloch.pumped_magnetization`.
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     model = checked_model(model, (2,), WHY)
     integrand = replace(_integrand(model, occupied, heights, _equilibrium, ((Z,), K)), denominators=0)
     return measured(integrand, effort, title="in-plane magnetization", unit="e energy/hbar", coordinates=PLANE)
@@ -116,6 +118,8 @@ def pumped_inplane_magnetization(
     heights: Heights,
     tolerance: float = 1e-6,
     *,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -128,7 +132,7 @@ def pumped_inplane_magnetization(
         In two dimensions, insulating at every k and theta. The orbitals stay at their heights but may move in the
         plane, Wannier functions as the cycle says (`motion`); a layer whose atoms move along z is a crystal in three
         dimensions without hopping along the third vector.
-    occupied, heights, tolerance, limit, executor, progress
+    occupied, heights, tolerance, absolute, strict, limit, executor, progress
         As in `inplane_magnetization`.
 
     Returns
@@ -144,7 +148,7 @@ def pumped_inplane_magnetization(
     InvalidArgumentError, GapClosedError, ToleranceNotReachedError
         As for `adiabloch.pumped_magnetization`.
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     cycle = checked_cycle(cycle, (2,), WHY)
     if cycle.basis_turns and not cycle.orbitals_move:
         raise InvalidArgumentError(
@@ -172,6 +176,8 @@ def layer_magnetoelectric(
     tolerance: float = 1e-6,
     *,
     trials: Choice = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -180,7 +186,7 @@ def layer_magnetoelectric(
 
     Parameters
     ----------
-    model, occupied, heights, tolerance, limit, executor, progress
+    model, occupied, heights, tolerance, absolute, strict, limit, executor, progress
         As in `inplane_magnetization`.
     trials : sequence of int or array_like of shape (N, occupied), optional
         Trial orbitals for the smooth gauge that dM_z/dE_z needs, as in `adiabloch.pumped_magnetization`.
@@ -198,7 +204,7 @@ def layer_magnetoelectric(
     InvalidArgumentError, GapClosedError, BrokenGaugeError, ToleranceNotReachedError
         As for `adiabloch.magnetoelectric`.
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     model = checked_model(model, (2,), WHY)
     occupied = checked_occupied(model, occupied)
     windings = unobstructed(model, (occupied,), "layer magnetoelectric response")

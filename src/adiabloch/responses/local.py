@@ -70,6 +70,8 @@ def local_current(
     temperature: float | None = None,
     split: bool = False,
     trials: Choice = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -113,7 +115,7 @@ def local_current(
         Chern numbers: j = curl M + d_t P.
     trials : sequence of int or array_like, optional
         Trial orbitals for the smooth gauge that the split needs, the same everywhere.
-    limit, executor, progress
+    absolute, strict, limit, executor, progress
         As in `adiabloch.pumped_magnetization`; the limit holds for each place.
 
     Returns
@@ -137,7 +139,7 @@ def local_current(
     ObstructedError, BrokenGaugeError
         The split needs a smooth gauge, and there is none, or not with these trial orbitals.
     ToleranceNotReachedError
-        The limit was reached first.
+        The limit was reached first, and `strict` was asked for.
 
     Examples
     --------
@@ -151,7 +153,7 @@ def local_current(
     >>> f"{float(current.total.sel(x=10.0, component='y')):.3e}"
     '-3.726e-06'
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     texture = checked_texture(texture)
     drive = Drive.of(texture, frequency, electric_field, velocity, magnetic_field)
     filling = checked_filling(texture, occupied, chemical_potential, temperature)
@@ -161,11 +163,11 @@ def local_current(
         raise InvalidArgumentError("split: only the current of an insulator is a curl and a rate; expected occupied")
     if split and drive.magnetic_field is not None:
         raise InvalidArgumentError("split: expected no magnetic_field; see magnetic_polarization")
-    request = Request(drive, filling, k, CURRENTS, k, split=split)
-    values, facts = request.evaluated(texture, sites, effort, trials)
     d = len(k)
     energy = unit(charge=1, hbar=-1, energy=1, length=1 - d)
     driven = "e*omega" + {1: "", 2: "/length", 3: "/area"}[d] if drive.per_omega else energy
+    request = Request(drive, filling, k, CURRENTS, k, split=split, unit=driven)
+    values, facts = request.evaluated(texture, sites, effort, trials)
     variables = _variables(request, values, sites, "component", driven, {"curl_equilibrium": energy}, "local current")
     if split:
         variables |= _moments(request, values, sites)
@@ -187,6 +189,8 @@ def local_observable(
     magnetic_field: ArrayLike | None = None,
     chemical_potential: float | None = None,
     temperature: float | None = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -197,7 +201,7 @@ def local_observable(
     ----------
     texture, positions, theta, tolerance, frequency, electric_field, velocity, magnetic_field, chemical_potential
         As in `local_current`.
-    occupied, temperature, limit, executor, progress
+    occupied, temperature, absolute, strict, limit, executor, progress
         As in `local_current`.
     operators : mapping {name: array_like (N, N), or mapping {R: array_like (N, N)}}, optional
         Hermitian matrices in the basis of the model, the same everywhere, as for `adiabloch.pumped_observable`; by
@@ -218,7 +222,7 @@ def local_observable(
     InvalidModelError, InvalidArgumentError, GapClosedError, DegenerateBandsError, ToleranceNotReachedError
         As for `local_current`.
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     texture = checked_texture(texture)
     drive = Drive.of(texture, frequency, electric_field, velocity, magnetic_field)
     filling = checked_filling(texture, occupied, chemical_potential, temperature)
@@ -227,11 +231,12 @@ def local_observable(
     if taken := {*AXES, TIME}.intersection(found):
         raise InvalidArgumentError(f"operators: {sorted(taken)}, expected names other than x, y, z and t")
     k = texture.lattice.directions
-    request = Request(drive, filling, k, DENSITIES, tuple(found), operators=None if operators is None else found)
-    values, facts = request.evaluated(texture, sites, effort)
     d = texture.lattice.dimension
     still = unit(length=-d)
     driven = f"omega {unit(hbar=1, energy=-1, length=-d)}" if drive.per_omega else still
+    own = None if operators is None else found
+    request = Request(drive, filling, k, DENSITIES, tuple(found), operators=own, unit=driven)
+    values, facts = request.evaluated(texture, sites, effort)
     others = {"uniform": still, "gradient": still}
     variables = _variables(request, values, sites, "observable", driven, others, "local density")
     dipoles = values[..., (len(DENSITIES) + 1) * len(found) : -1].reshape(*sites.shape, len(found), d)

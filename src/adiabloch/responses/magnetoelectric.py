@@ -55,6 +55,8 @@ def magnetoelectric(
     temperature: ArrayLike = 0.0,
     mesh: Mesh = None,
     trials: Choice = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -87,7 +89,7 @@ def magnetoelectric(
         k_B T in the energy unit of the model.
     mesh : int or sequence of int, optional
         For a scan: a fixed uniform mesh in place of adaptive boxes.
-    trials, limit, executor, progress
+    trials, absolute, strict, limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
 
     Returns
@@ -111,7 +113,7 @@ def magnetoelectric(
     BrokenGaugeError
         In 3D: the trial orbitals do not span the occupied states somewhere.
     ToleranceNotReachedError
-        The limit was reached first.
+        The limit was reached first, and `strict` was asked for.
 
     Examples
     --------
@@ -126,10 +128,19 @@ def magnetoelectric(
     model = checked_model(model, (2, 3), FLAT)
     if chemical_potential is not None:
         if model.lattice.dimension == 2:
-            effort = Effort(TOLERANCE if tolerance is None else tolerance, limit, executor, progress)
+            effort = Effort(
+                TOLERANCE if tolerance is None else tolerance,
+                limit,
+                executor,
+                progress,
+                absolute=absolute,
+                strict=strict,
+            )
             return sea_magnetoelectric(model, Occupation.of(chemical_potential, temperature), effort, mesh)
         occupied = insulating_bands(model, chemical_potential, temperature)
-    effort = Effort(1e-6 if tolerance is None else tolerance, limit, executor, progress)
+    effort = Effort(
+        1e-6 if tolerance is None else tolerance, limit, executor, progress, absolute=absolute, strict=strict
+    )
     return _response(model, occupied, _moments, "magnetoelectric response", effort, trials)
 
 
@@ -140,6 +151,8 @@ def magnetic_polarization(
     tolerance: float = 1e-6,
     *,
     trials: Choice = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -154,7 +167,7 @@ def magnetic_polarization(
 
     Parameters
     ----------
-    model, occupied, tolerance, trials, limit, executor, progress
+    model, occupied, tolerance, trials, absolute, strict, limit, executor, progress
         As in `magnetoelectric`.
 
     Returns
@@ -174,7 +187,7 @@ def magnetic_polarization(
         occupied,
         _positional_shifts,
         "magnetic polarization",
-        Effort(tolerance, limit, executor, progress),
+        Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict),
         trials,
     )
     return response.rename(field="component") if "component" not in response.dims else response
@@ -187,6 +200,8 @@ def axion_angle(
     tolerance: float = 1e-6,
     *,
     trials: Choice = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -205,7 +220,7 @@ def axion_angle(
         Number of occupied bands.
     tolerance : float
         Accuracy in units of pi.
-    trials, limit, executor, progress
+    trials, absolute, strict, limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
 
     Returns
@@ -226,7 +241,7 @@ def axion_angle(
     >>> f"{float(ab.axion_angle(insulator, occupied=2).axion_angle):.6f}"
     '3.141593'
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     model = checked_model(model, (3,))
     occupied = checked_occupied(model, occupied)
     windings = unobstructed(model, (occupied,), "axion angle")

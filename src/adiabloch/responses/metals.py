@@ -64,6 +64,7 @@ def sea_observable_response(
         tuple(Column("filled", number) for number in range(count)),
         sea=partial(_observable_shifts, names=tuple(operators), drives=k),
         operators=operators,
+        powers=2,
     )
     coordinates = {"observable": [*operators], "field": [direction[1] for direction in k]}
     label, title = unit(charge=1, energy=-1, length=1 - len(k)), "observable response"

@@ -40,6 +40,8 @@ def nonlinear_hall(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -59,7 +61,7 @@ def nonlinear_hall(
         In the energy unit of the model.
     temperature : float or array_like
         k_B T in the energy unit of the model.
-    tolerance, mesh, limit, executor, progress
+    tolerance, mesh, absolute, strict, limit, executor, progress
         As in `adiabloch.density_of_states`.
 
     Returns
@@ -74,7 +76,7 @@ def nonlinear_hall(
     InvalidArgumentError
         An argument out of range.
     ToleranceNotReachedError
-        The limit was reached first.
+        The limit was reached first, and `strict` was asked for.
 
     References
     ----------
@@ -88,7 +90,8 @@ def nonlinear_hall(
     >>> f"{float(response.total.sel(component='x', field='y', other_field='y')):.2f}"
     '0.25'
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
     d = model.lattice.dimension
     integrand = FermiSea(
@@ -111,6 +114,8 @@ def magneto_nonlinear_hall(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -124,7 +129,7 @@ def magneto_nonlinear_hall(
 
     Parameters
     ----------
-    model, chemical_potential, temperature, tolerance, mesh, limit, executor, progress
+    model, chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `nonlinear_hall`.
 
     Returns
@@ -138,7 +143,8 @@ def magneto_nonlinear_hall(
     InvalidArgumentError, ToleranceNotReachedError
         As for `nonlinear_hall`.
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
     d = model.lattice.dimension
     names = components(d)
@@ -171,6 +177,8 @@ def nonlinear_ettingshausen(
     tolerance: float = TOLERANCE,
     *,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -189,7 +197,7 @@ def nonlinear_ettingshausen(
     ----------
     model : TightBinding
         In two dimensions.
-    chemical_potential, temperature, tolerance, mesh, limit, executor, progress
+    chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `nonlinear_hall`; at zero temperature no heat flows.
 
     Returns
@@ -206,7 +214,8 @@ def nonlinear_ettingshausen(
     InvalidArgumentError, ToleranceNotReachedError
         As for `nonlinear_hall`.
     """
-    effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
+    occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
     if model.lattice.dimension == 3:
         raise NoBulkDefinitionError(

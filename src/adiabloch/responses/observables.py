@@ -53,6 +53,8 @@ def pumped_spin(
     spin_operators: Spin | None = None,
     tolerance: float = 1e-6,
     *,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -70,7 +72,7 @@ def pumped_spin(
         Number of occupied bands; they may be degenerate.
     spin_operators : array_like, shape (3, N, N), or mapping {R: (3, N, N) array_like}, optional
         S_x, S_y, S_z in the basis of the model, in units of hbar; those of the model by default.
-    tolerance, limit, executor, progress
+    tolerance, absolute, strict, limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
 
     Returns
@@ -87,7 +89,7 @@ def pumped_spin(
     GapClosedError
         The gap closes somewhere along the cycle.
     ToleranceNotReachedError
-        The limit was reached first.
+        The limit was reached first, and `strict` was asked for.
 
     Examples
     --------
@@ -98,7 +100,17 @@ def pumped_spin(
     '4.4028e-05'
     """
     operators = checked_spins(checked_cycle(cycle), spin_operators)
-    result = pumped_observable(cycle, occupied, operators, tolerance, limit=limit, executor=executor, progress=progress)
+    result = pumped_observable(
+        cycle,
+        occupied,
+        operators,
+        tolerance,
+        absolute=absolute,
+        strict=strict,
+        limit=limit,
+        executor=executor,
+        progress=progress,
+    )
     return _of_spin(result)
 
 
@@ -109,6 +121,8 @@ def pumped_observable(
     operators: Mapping[str, Given],
     tolerance: float = 1e-6,
     *,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -117,7 +131,7 @@ def pumped_observable(
 
     Parameters
     ----------
-    cycle, occupied, tolerance, limit, executor, progress
+    cycle, occupied, tolerance, absolute, strict, limit, executor, progress
         As in `pumped_spin`.
     operators : mapping {name: array_like (N, N), or mapping {R: (N, N) array_like}}
         Hermitian matrices in the basis of the model; <0 i|O|R j> by R where they reach other cells.
@@ -127,7 +141,7 @@ def pumped_observable(
     xarray.Dataset
         `total` and `error` over `observable`: per length, area or volume, in the operator's unit times omega.
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     cycle = checked_cycle(cycle)
     formula = partial(_shifts, drives=(THETA,))
     integrand = _integrand(cycle, checked_occupied(cycle, occupied), operators, formula, ((THETA,), ()))
@@ -146,6 +160,8 @@ def spin_magnetoelectric(
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -170,7 +186,7 @@ def spin_magnetoelectric(
         k_B T in the energy unit of the model.
     mesh : int or sequence of int, optional
         For a scan: a fixed uniform mesh in place of adaptive boxes.
-    limit, executor, progress
+    absolute, strict, limit, executor, progress
         As in `pumped_spin`.
 
     Returns
@@ -188,6 +204,8 @@ def spin_magnetoelectric(
         chemical_potential=chemical_potential,
         temperature=temperature,
         mesh=mesh,
+        absolute=absolute,
+        strict=strict,
         limit=limit,
         executor=executor,
         progress=progress,
@@ -205,6 +223,8 @@ def observable_response(
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
     mesh: Mesh = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -213,7 +233,7 @@ def observable_response(
 
     Parameters
     ----------
-    model, tolerance, chemical_potential, temperature, mesh, limit, executor, progress
+    model, tolerance, chemical_potential, temperature, mesh, absolute, strict, limit, executor, progress
         As in `spin_magnetoelectric`.
     occupied : int or None
         Number of occupied bands of an insulator; None where the chemical potential is given.
@@ -230,10 +250,14 @@ def observable_response(
         raise InvalidArgumentError("occupied, chemical_potential: expected one of the two")
     model = checked_model(model)
     if chemical_potential is not None:
-        effort = Effort(TOLERANCE if tolerance is None else tolerance, limit, executor, progress)
+        effort = Effort(
+            TOLERANCE if tolerance is None else tolerance, limit, executor, progress, absolute=absolute, strict=strict
+        )
         occupation = Occupation.of(chemical_potential, temperature)
         return sea_observable_response(model, checked_operators(model, operators), occupation, effort, mesh)
-    effort = Effort(1e-6 if tolerance is None else tolerance, limit, executor, progress)
+    effort = Effort(
+        1e-6 if tolerance is None else tolerance, limit, executor, progress, absolute=absolute, strict=strict
+    )
     k = model.lattice.directions
     formula = partial(_shifts, drives=k)
     integrand = _integrand(model, checked_occupied(model, occupied), operators, formula, (k, ()))
@@ -249,6 +273,8 @@ def observable_density(
     operators: Mapping[str, Given],
     tolerance: float = 1e-6,
     *,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -257,7 +283,7 @@ def observable_density(
 
     Parameters
     ----------
-    model, occupied, operators, tolerance, limit, executor, progress
+    model, occupied, operators, tolerance, absolute, strict, limit, executor, progress
         As in `observable_response`.
 
     Returns
@@ -265,7 +291,7 @@ def observable_density(
     xarray.Dataset
         `total` and `error` over `observable`, in the operator's unit.
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     model = checked_model(model)
     integrand = replace(_integrand(model, checked_occupied(model, occupied), operators, _values, ((),)), denominators=0)
     coordinates = {"observable": [*integrand.operators]}

@@ -66,6 +66,8 @@ def phonon_moment(
     degeneracy: int | None = None,
     born_charges: ArrayLike | None = None,
     all_bands: xarray.Dataset | Sequence[xarray.Dataset] | None = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -104,7 +106,7 @@ def phonon_moment(
         For each cycle what all bands of the calculation give, by their number: `adiabloch.perturbative_by_bands`. It
         takes the place of the perturbative part of the cycle, whose Wannier functions span few empty states; at least
         two numbers of bands, the same ones for all cycles.
-    limit, executor, progress
+    absolute, strict, limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
 
     Returns
@@ -145,7 +147,7 @@ def phonon_moment(
     >>> abs(float(moment.total[0, 0])) < 1e-12
     True
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     cycles, patterns = _checked_cycles(cycle, displacements)
     occupied = checked_occupied(cycles[0], occupied)
     weights = checked(masses, "masses", (None,))
@@ -159,8 +161,9 @@ def phonon_moment(
     states = _degeneracy(degeneracy, cores, occupied)
     effective = None if born_charges is None else _tensors(born_charges, len(weights), cycles[0].lattice.dimension)
     sums = _checked_sums(all_bands, cycles, occupied)
+    reached: list[bool] = []
     rows = [
-        _of_one(phonon, occupied, states, cores, effective, sums[number] if sums else None, effort)
+        _of_one(phonon, occupied, states, cores, effective, sums[number] if sums else None, effort, reached)
         for number, phonon in enumerate(phonons)
     ]
     if len(rows) > 1:
@@ -169,7 +172,7 @@ def phonon_moment(
     if sums:
         counts = sums[0].bands.values
         rows = [{**row, "error": np.hypot(row["error"], _spread(row["perturbative_by_bands"], counts))} for row in rows]
-    return _labelled(cycles, sizes, rows, occupied, states, effort, counts, bare=cores is None)
+    return _labelled(cycles, sizes, rows, occupied, states, effort, counts, bare=cores is None, converged=all(reached))
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,13 +241,16 @@ def _of_one(
     born: Float | None,
     bands: xarray.Dataset | None,
     effort: Effort,
+    reached: list[bool],
 ) -> dict[str, Float]:
-    """Moments of a quantum, by part and component, from one cycle."""
+    """Moments of a quantum, by part and component, from one cycle; whether the tolerance was reached is noted."""
     cycle, names = phonon.cycle, phonon.names
     told = cycle.orbitals_move or not cycle.basis_turns
-    pumped = pumped_magnetization(cycle, occupied, effort.tolerance, chern_simons=told, **effort.means)
     # electrons have the charge -1
     per_unit = -phonon.magneton * states * cycle.lattice.measure
+    enough = effort.in_units_of(per_unit).absolute
+    pumped = pumped_magnetization(cycle, occupied, effort.tolerance, chern_simons=told, absolute=enough, **effort.means)
+    reached.append(pumped.attrs["converged"])
     perturbative, whole = pumped.perturbative.values, pumped.total.values
     found = {}
     if bands is not None:
@@ -257,9 +263,11 @@ def _of_one(
         found["chern_simons"] = per_unit * _nearest(whole, pumped.quantum.values) - found["perturbative"]
     error = abs(per_unit) * pumped.error.values
     if cycle.observables:
-        spin = pumped_spin(cycle, occupied, None, effort.tolerance, **effort.means)
         each = -ELECTRON_G * cycle.lattice.measure * HBAR_SQUARED_PER_DALTON / phonon.action
+        enough = effort.in_units_of(each).absolute
+        spin = pumped_spin(cycle, occupied, None, effort.tolerance, absolute=enough, **effort.means)
         found["spin"] = each * spin.total.sel(component=list(names)).values
+        reached.append(spin.attrs["converged"])
         error = np.hypot(error, abs(each) * spin.error.sel(component=list(names)).values)
     if charges is not None:
         found["ions"] = phonon.magneton * phonon.areas(charges[:, None, None] * np.eye(3))
@@ -430,6 +438,7 @@ def _labelled(
     counts: Integer | None,
     *,
     bare: bool,
+    converged: bool,
 ) -> xarray.Dataset:
     """All of it as a result."""
     first, dims = cycles[0], ("amplitude", "component")
@@ -478,6 +487,7 @@ def _labelled(
         cycle_tails=[one.tail for one in cycles],
         occupied=occupied,
         degeneracy=states,
+        converged=converged,
         tolerance=effort.tolerance,
         note="; ".join(notes),
         seconds=effort.elapsed,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
-from adiabloch.errors import AdiablochError, InvalidArgumentError
+from adiabloch.errors import AdiablochError, InvalidArgumentError, warn
 from adiabloch.geometry import local
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe
@@ -32,6 +32,7 @@ from adiabloch.models.place import TIME, Place
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import (
+    CANCELLING,
     Effort,
     checked_occupied,
     evaluated,
@@ -40,8 +41,6 @@ from adiabloch.responses.evaluation import (
 )
 
 Term = Callable[[LocalBands, str], Float]
-CANCELLING = 1e-3
-"""Of the size of its terms: what cancels further than this is known to this accuracy only."""
 FIRST_ORDER, DRIVEN = 6, 7
 """How many terms, the first ones, are of first order in the gradient, and how many the drive makes."""
 TITLE = "local current or density"
@@ -167,6 +166,8 @@ class Request:
     operators: Mapping[str, Operator] | None = field(default_factory=dict)
     """Observables; None for the spin of the crystals themselves."""
     split: bool = False
+    unit: str = "1"
+    """Of the results."""
 
     def evaluated(
         self, texture: Texture, sites: Sites, effort: Effort, trials: Choice = None
@@ -181,7 +182,7 @@ class Request:
                 yield where, self._integrand(place, sites.theta, orbitals)
 
         count = len(sites.places)
-        results, points, lowest = [], 0, math.inf
+        results, points, lowest, short, worst = [], 0, math.inf, 0, 0.0
         with ProgressBar(TITLE, effort.progress) as bar, workers(effort.executor) as pool:
             bar.stage("place by place", count)
             # a single place is shared out itself
@@ -189,11 +190,21 @@ class Request:
             for values, integral in run(Here() if count == 1 else pool, partial(self._at_place, inner), tasks()):
                 results.append(values)
                 points += integral.points
+                if not integral.converged:
+                    short, worst = short + 1, max(worst, integral.error)
                 lowest = min(lowest, *(low.value for name, low in integral.lows.items() if name == "gap"), math.inf)
                 bar.advance(1)
+        if short:
+            worst *= texture.units.size(self.unit)
+            warn(
+                f"{TITLE}: tolerance {effort.tolerance:.0e} not reached within {effort.limit} points at {short} of "
+                f"{count} places, error up to {worst:.1e} {self.unit}; see `error`, allow more points (limit), or ask for less "
+                "(tolerance, absolute)"
+            )
         facts: dict[str, object] = {
             "model": texture.home.digest,
             "tolerance": float(effort.tolerance),
+            "converged": not short,
             "points": points,
             **({"occupied": self.filling, "gap": lowest} if isinstance(self.filling, int) else asdict(self.filling)),
             **{f"rate_{name}": rate for name, rate in self.drive.rates.items()},
@@ -212,7 +223,14 @@ class Request:
         try:
             scale = CANCELLING * integrand.size() / place.lattice.measure
             integral = evaluated(
-                integrand, effort, title=TITLE, unit="", scale=scale, leading=first * phases, density=1
+                integrand,
+                effort,
+                title=TITLE,
+                unit=self.unit,
+                scale=scale,
+                leading=first * phases,
+                density=1,
+                quiet=True,
             )
         except AdiablochError as error:
             error.args = (f"{error} (at r = {[place.units.told(x, 'length') for x in where]})", *error.args[1:])

@@ -48,6 +48,8 @@ def polarization(
     tolerance: float = 1e-6,
     *,
     trials: Choice = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -64,7 +66,7 @@ def polarization(
         Number of occupied bands.
     tolerance : float
         Accuracy relative to the quantum.
-    trials, limit, executor, progress
+    trials, absolute, strict, limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
 
     Returns
@@ -84,7 +86,7 @@ def polarization(
     BrokenGaugeError
         The trial orbitals do not span the occupied states somewhere.
     ToleranceNotReachedError
-        The limit was reached first.
+        The limit was reached first, and `strict` was asked for.
 
     References
     ----------
@@ -97,7 +99,7 @@ def polarization(
     >>> float(ab.polarization(chain, occupied=1).polarization[0].round(6))
     0.25
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     model = checked_model(model)
     occupied = checked_occupied(model, occupied)
     lattice = model.lattice

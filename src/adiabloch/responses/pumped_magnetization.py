@@ -68,6 +68,8 @@ def pumped_magnetization(
     groups: Sequence[int] | None = None,
     chern_simons: bool = True,
     trials: Choice = None,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -85,6 +87,12 @@ def pumped_magnetization(
         Number of occupied bands.
     tolerance : float
         Relative accuracy of the largest component.
+    absolute : float, optional
+        Accuracy that is enough whatever the result, in its unit; by default `tolerance` times a thousandth of the
+        integrand without its sign, so that what symmetry makes zero comes to an end.
+    strict : bool
+        Raise an error where the tolerance is not reached. By default there is a warning, the attribute `converged` of
+        the result is False, and `error` is what is left.
     groups : sequence of int, optional
         Sizes of groups of occupied bands with gaps between them, lowest first; [1, 1, ...] for the band-by-band form
         of the paper. By default all occupied bands are one group. How `total` splits into its two parts
@@ -130,7 +138,7 @@ def pumped_magnetization(
     >>> f"{float(pumped.total.sel(component='z')):.5e}"
     '6.89008e-04'
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     cycle = checked_cycle(cycle, (2, 3), WHY)
     occupied = checked_occupied(cycle, occupied)
     parts = checked_groups(cycle, occupied, groups)
@@ -178,6 +186,8 @@ def instantaneous_magnetization(
     theta: ArrayLike,
     tolerance: float = 1e-6,
     *,
+    absolute: float | None = None,
+    strict: bool = False,
     limit: int = LIMIT,
     executor: Executor | None = None,
     progress: bool | None = None,
@@ -186,7 +196,7 @@ def instantaneous_magnetization(
 
     Parameters
     ----------
-    cycle, occupied, tolerance, limit, executor, progress
+    cycle, occupied, tolerance, absolute, strict, limit, executor, progress
         As in `pumped_magnetization`.
     theta : array_like, shape (phases,)
         Phases in radians.
@@ -197,7 +207,7 @@ def instantaneous_magnetization(
         `perturbative` over `theta` and `component`, `error`, in e*omega. The Chern-Simons part has a meaning only on
         average.
     """
-    effort = Effort(tolerance, limit, executor, progress)
+    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     cycle = checked_cycle(cycle, (2, 3), WHY)
     occupied = checked_occupied(cycle, occupied)
     phases = checked(theta, "theta", (None,))

@@ -250,7 +250,9 @@ def orbital(
     Of what is zero no relative accuracy can be asked: there it is as good as `limit` points allow.
     """
     try:
-        result = pumped_magnetization(subject, occupied, tolerance, groups=groups, limit=limit, progress=False)
+        result = pumped_magnetization(
+            subject, occupied, tolerance, groups=groups, limit=limit, progress=False, strict=True
+        )
     except GapClosedError:
         return NOTHING, np.nan
     except ToleranceNotReachedError as short:
