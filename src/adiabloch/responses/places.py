@@ -198,8 +198,8 @@ class Request:
             worst *= texture.units.size(self.unit)
             warn(
                 f"{TITLE}: tolerance {effort.tolerance:.0e} not reached within {effort.limit} points at {short} of "
-                f"{count} places, error up to {worst:.1e} {self.unit}; see `error`, allow more points (limit), or ask for less "
-                "(tolerance, absolute)"
+                f"{count} places, error up to {worst:.1e} {self.unit}; see `error`, allow more points (limit), or ask "
+                "for less (tolerance, absolute)"
             )
         facts: dict[str, object] = {
             "model": texture.home.digest,
