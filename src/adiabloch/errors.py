@@ -64,6 +64,38 @@ class GapClosedError(AdiablochError):
         self.theta = theta
 
 
+class OverlappingBandsError(GapClosedError):
+    """The occupied bands rise above the empty ones, each at its own k: a metal, though the direct gap may be open.
+
+    Attributes
+    ----------
+    gap : float
+        Indirect gap, negative.
+    valence, conduction : float
+        Highest level of the occupied bands and lowest one of the empty bands.
+    k, k_conduction : tuple of float
+        Where, in reduced coordinates.
+    theta : float or None
+        At which phase of the cycle, the same for both.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        gap: float,
+        valence: float,
+        conduction: float,
+        k: tuple[float, ...],
+        k_conduction: tuple[float, ...],
+        theta: float | None,
+    ) -> None:
+        super().__init__(message, gap=gap, k=k, theta=theta)
+        self.valence = valence
+        self.conduction = conduction
+        self.k_conduction = k_conduction
+
+
 class ObstructedError(AdiablochError):
     """No smooth gauge exists: Chern numbers of the occupied bands do not vanish.
 

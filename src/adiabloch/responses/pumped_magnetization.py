@@ -111,7 +111,8 @@ def pumped_magnetization(
     InvalidArgumentError
         An argument out of range.
     GapClosedError
-        The gap closes somewhere along the cycle.
+        The gap closes somewhere along the cycle, or the occupied bands rise above the empty ones in energy at some
+        phase (`OverlappingBandsError`).
     ObstructedError
         A Chern number does not vanish, so that the Chern-Simons part is not defined.
     BrokenGaugeError
