@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from adiabloch.errors import InvalidModelError
+from adiabloch.errors import InvalidModelError, UnitWarning, warn
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Float = NDArray[np.float64]
@@ -53,3 +53,44 @@ def checked(value: ArrayLike, name: str, shape: Sequence[int | None], dtype: typ
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InvalidModelError(f"{name}: entry {where} is {array[where]}, expected a finite number")
     return frozen(array)
+
+
+def numbers(value: ArrayLike, name: str) -> Float:
+    """Return one number, or several in a row, as a row of finite ones, (n,).
+
+    Raises
+    ------
+    InvalidModelError
+        As `checked` does.
+    """
+    array = checked(value, name, (None,) * _depth(value), float)
+    if array.ndim > 1:
+        raise InvalidModelError(f"{name}: expected a number or numbers in a row, got shape {array.shape}")
+    return frozen(np.atleast_1d(array))
+
+
+def _depth(value: ArrayLike) -> int:
+    try:
+        return np.ndim(value)
+    except ValueError:
+        # rows of different lengths: `checked` says so
+        return 1
+
+
+def radians(angles: ArrayLike, name: str) -> Any:
+    """Return angles as they are, with a warning where they are larger than any in radians need be.
+
+    Parameters
+    ----------
+    angles : array_like
+        Finite numbers.
+    name : str
+        What to call them.
+    """
+    largest = float(np.abs(angles).max(initial=0.0))
+    if largest > 2 * np.pi * (1 + 1e-9):
+        warn(
+            f"{name}: {largest:.6g} is larger than 2 pi; it is taken in radians (numpy.deg2rad converts degrees)",
+            UnitWarning,
+        )
+    return angles

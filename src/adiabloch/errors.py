@@ -6,6 +6,10 @@ expected; where a number helps (a gap, a best estimate), the error carries it as
 
 from __future__ import annotations
 
+import sys
+import warnings
+from pathlib import Path
+
 
 class AdiablochError(Exception):
     """Anything that adiabloch refuses to do, with the reason."""
@@ -162,3 +166,15 @@ class FileFormatError(AdiablochError, ValueError):
 
 class AccuracyWarning(UserWarning):
     """A result is less accurate than was asked for; its error bar tells how much."""
+
+
+class UnitWarning(UserWarning):
+    """A number or position that seems to be given in another unit than it is taken in."""
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn, pointing at the line of the user that led here: the innermost one outside this package."""
+    package, level, frame = str(Path(__file__).parent), 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.arrays import Complex, Float, Integer, checked, radians
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.finite.crystals import Crystals, Profile
 from adiabloch.finite.sampling import circle, mean_error
@@ -347,7 +347,7 @@ def _phases(crystals: Crystals, phases: ArrayLike | None, samples: int | None) -
             given = np.array(np.nan)
         if given.ndim != 1 or not len(given) or not np.isfinite(given).all():
             raise InvalidArgumentError(f"phases: {phases!r}, expected one or several finite numbers")
-        return given, False
+        return radians(given, "phases"), False
     if not crystals.driven:
         return np.zeros(1), False
     if samples is None:

@@ -273,7 +273,7 @@ class Cycle:
         turn = np.exp(1j * theta * np.arange(-top, top + 1))
         positions = np.tensordot(turn, self.shifts, axes=1).real
         if not self.basis_turns:
-            return TightBinding(self.lattice, positions, hoppings, spin)
+            return TightBinding(self.lattice, positions, hoppings, spin, reduced=False)
         places = dict(zip(keys, np.moveaxis(gathered(self.connections), 1, 3), strict=True))
         home, n = (0,) * d, np.arange(self.size)
         places[home][n, n] += self.shifts[top].real

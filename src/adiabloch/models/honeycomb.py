@@ -56,7 +56,7 @@ def gapped_honeycomb(delta: float, t1: float = 0.0, t0: float = 1.0, bond: float
     """
     lattice, sites = honeycomb_sites(bond)
     bonds = [(t0, 0, 1, cell) for cell in CELLS] + [(t1, site, site, cell) for cell in SECOND for site in (0, 1)]
-    return TightBinding.from_bonds(lattice, sites, [3 * t1 + delta, 3 * t1 - delta], bonds)
+    return TightBinding.from_bonds(lattice, sites, [3 * t1 + delta, 3 * t1 - delta], bonds, reduced=False)
 
 
 def rotating_bonds(model: TightBinding, amplitude: float) -> Cycle:
@@ -102,6 +102,6 @@ def rotating_bonds(model: TightBinding, amplitude: float) -> Cycle:
         opposite = [int(np.flatnonzero((model.translations == -R).all(axis=1))[0]) for R in model.translations]
         change += change[opposite].conj().swapaxes(1, 2)
         hoppings = {tuple(map(int, R)): h for R, h in zip(model.translations, model.amplitudes + change, strict=True)}
-        return TightBinding(model.lattice, model.positions, hoppings, model.spin)
+        return TightBinding(model.lattice, model.positions, hoppings, model.spin, reduced=False)
 
     return Cycle.from_function(turned, samples=4)

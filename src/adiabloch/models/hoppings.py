@@ -95,6 +95,12 @@ def with_partners(
         difference = np.abs(h - dagger(partner))
         if difference.max(initial=0.0) > 1e-8 * scale:
             *which, i, j = (int(x) for x in np.unravel_index(int(np.argmax(difference)), difference.shape))
+            if not any(R):
+                row, column = (", ".join(map(str, (*which, *ij))) for ij in ((i, j), (j, i)))
+                raise InvalidModelError(
+                    f"{name}: the block within a cell, R = {R}, is not Hermitian: {symbol}[{row}] = "
+                    f"{h[*which, i, j]:.6g} but {symbol}[{column}] = {h[*which, j, i]:.6g}, expected its conjugate"
+                )
             there, back = (", ".join(map(str, (*which, *ij))) for ij in ((i, j), (j, i)))
             raise InvalidModelError(
                 f"{name} at R = {R} and {opposite} contradict each other: {symbol}({R})[{there}] = "

@@ -95,7 +95,7 @@ def kane_mele(
         for site in (0, 1)
     ]
     onsite: list[Complex] = [(3 * t1 + sign * delta) * np.eye(2, dtype=np.complex128) for sign in (1, -1)]
-    return TightBinding.from_bonds(lattice, sites, np.array(onsite), [*first, *second], spin=SPIN)
+    return TightBinding.from_bonds(lattice, sites, np.array(onsite), [*first, *second], spin=SPIN, reduced=False)
 
 
 def _turn(site: int, cell: tuple[int, ...]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
-from adiabloch.errors import AccuracyWarning, InvalidArgumentError, ToleranceNotReachedError
+from adiabloch.errors import AccuracyWarning, InvalidArgumentError, ToleranceNotReachedError, UnitWarning, warn
+from adiabloch.geometry.gaps import bandwidth
 from adiabloch.integration.boxes import Filled, fill
 from adiabloch.integration.fermi import Scan, checked_scan
 from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.models.crystal import Crystal
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import Effort
 from adiabloch.responses.results import labelled
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4
 """Of what depends on a Fermi surface, by default."""
+HOT = 3.0
+"""A temperature above so many bandwidths is taken for a mistake."""
 Part = tuple[int, int, str, str]
 Mesh = int | Sequence[int] | None
 """Points along the reciprocal vectors, or None for adaptive boxes."""
@@ -142,6 +145,7 @@ def filled_sea(
     model = integrand.crystal
     assert isinstance(model, TightBinding)
     scan = occupation.scan
+    check_temperature(model, float(scan.temperatures.max()))
     sides = _checked_mesh(mesh, integrand.dimension)
     with ProgressBar(title, effort.progress) as bar:
         if sides is not None:
@@ -171,6 +175,17 @@ def filled_sea(
     return Sea(value, error, occupation, facts)
 
 
+def check_temperature(crystal: Crystal, kT: float) -> None:
+    """Warn of a temperature at which all bands are filled alike: kelvin, most likely."""
+    width = bandwidth(crystal)
+    if 0 < HOT * width < kT:
+        warn(
+            f"temperature: {kT:.6g} is far above the bandwidth, {width:.3g}; it is k_B T in the energy unit of the "
+            "model (adiabloch.units.thermal_energy makes it from kelvin)",
+            UnitWarning,
+        )
+
+
 def _complain(filled: Filled, scan: Scan, title: str, effort: Effort, value: Float, error: Float) -> None:
     """An error if the limit was reached, a warning where a singularity is met exactly."""
     missed = scan.potentials[~filled.converged.all(axis=0)]
@@ -185,11 +200,10 @@ def _complain(filled: Filled, scan: Scan, title: str, effort: Effort, value: Flo
             estimate=value,
             error=largest,
         )
-    warnings.warn(
+    warn(
         f"{title}: tolerance {effort.tolerance:.0e} not reached {where}, error up to {largest:.1e}: the Fermi level "
         "meets a singularity of the bands (a van Hove energy, touching bands); see `error`, or give a temperature",
         AccuracyWarning,
-        stacklevel=4,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float, checked
+from adiabloch.arrays import Float, checked, numbers, radians
 from adiabloch.errors import AdiablochError, InvalidArgumentError
 from adiabloch.geometry import local
 from adiabloch.geometry.fermi_level import FermiLevel
@@ -38,6 +38,7 @@ from adiabloch.responses.evaluation import (
     smooth_trials,
     unobstructed,
 )
+from adiabloch.responses.fermi import check_temperature
 
 Term = Callable[[LocalBands, str], Float]
 CANCELLING = 1e-3
@@ -143,7 +144,7 @@ class Sites:
         if theta is not None:
             if not isinstance(texture.home, Cycle):
                 raise InvalidArgumentError(f"theta: {NOTHING_TURNS}")
-            phases = checked(np.atleast_1d(np.asarray(theta)), "theta", (None,))
+            phases = radians(numbers(theta, "theta"), "theta")
             if np.ndim(theta):
                 dims.append(THETA)
                 shape.append(len(phases))
@@ -351,4 +352,5 @@ def checked_filling(
             f"temperature: {kT}, expected k_B T > 0: derivatives of what a Fermi surface holds need it smooth (for an "
             "insulator give occupied)"
         )
+    check_temperature(texture.home, kT)
     return FermiLevel(mu, kT)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float, checked
+from adiabloch.arrays import Float, checked, numbers, radians
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.bands import PLANES, components
 from adiabloch.geometry.frame import Eigenframe, eigenframe
@@ -185,7 +185,7 @@ def instantaneous_magnetization(
     ----------
     cycle, occupied, tolerance, limit, executor, progress
         As in `pumped_magnetization`.
-    theta : array_like, shape (phases,)
+    theta : float or array_like, shape (phases,)
         Phases in radians.
 
     Returns
@@ -197,7 +197,7 @@ def instantaneous_magnetization(
     effort = Effort(tolerance, limit, executor, progress)
     cycle = checked_cycle(cycle, (2, 3), WHY)
     occupied = checked_occupied(cycle, occupied)
-    phases = checked(theta, "theta", (None,))
+    phases = radians(numbers(theta, "theta"), "theta")
     if not len(phases):
         raise InvalidArgumentError("theta: expected at least one phase, got none")
     names = components(cycle.lattice.dimension)

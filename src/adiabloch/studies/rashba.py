@@ -190,7 +190,7 @@ def _changed(model: TightBinding, change: dict[tuple[int, ...], Complex]) -> Tig
     for R, matrix in change.items():
         hoppings[R] += matrix
         hoppings[tuple(-r for r in R)] += matrix.conj().T
-    return TightBinding(model.lattice, model.positions, hoppings, model.spin)
+    return TightBinding(model.lattice, model.positions, hoppings, model.spin, reduced=False)
 
 
 def broken_by(subject: Cycle, phases: int = 7) -> float:
