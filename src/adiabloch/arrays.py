@@ -42,9 +42,12 @@ def checked(value: ArrayLike, name: str, shape: Sequence[int | None], dtype: typ
         If it is not numeric, has another shape or holds NaN or infinity; the message names the entry.
     """
     try:
+        if dtype is not complex and np.iscomplexobj(value):
+            raise TypeError("complex numbers where real ones are expected")
         array = np.array(value, dtype=dtype)
-    except (TypeError, ValueError) as reason:
-        raise InvalidModelError(f"{name}: expected an array of numbers, got {value!r} ({reason})") from None
+    except (TypeError, ValueError, OverflowError) as reason:
+        got = " ".join(repr(value).split())
+        raise InvalidModelError(f"{name}: expected an array of numbers, got {got} ({reason})") from None
     fits = array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
     if not fits:
         wanted = ", ".join("any" if n is None else str(n) for n in shape)

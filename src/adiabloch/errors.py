@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -170,6 +171,15 @@ class AccuracyWarning(UserWarning):
 
 class UnitWarning(UserWarning):
     """A number or position that seems to be given in another unit than it is taken in."""
+
+
+def did_you_mean(given: object, known: Iterable[str]) -> str:
+    """The end of a message about a name: "; did you mean 'sx'?", or nothing if no known name is like it."""
+    import difflib  # rarely needed
+
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.6) if isinstance(given, str) else []
+    return f"; did you mean {names[close[0]]!r}?" if close else ""
 
 
 def warn(message: str, category: type[Warning]) -> None:

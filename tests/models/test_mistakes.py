@@ -90,8 +90,10 @@ def test_positions_that_do_not_look_reduced():
         (np.eye(2), [[0, 0], [0.5, 0.5]]),
         ([[2.46]], [[0.0], [1.42]]),
         ([[2.46]], [[0.0], [-0.5]]),
-        ([[2.46]], [[0.0], [0.7123]]),
-        ([[2.46]], [[0.0], [0.0]]),
+        ([[2.46]], [[0.5], [0.5]]),
+        (gapped_honeycomb(0.5).lattice.vectors, gapped_honeycomb(0.5).positions),
+        ([[1.2]], [[0.0], [0.5]]),
+        (3e-10 * np.eye(2), [[0.0, 0.0], [1e-10, 1e-10]]),
     ):
         n, d = np.shape(positions)
         ab.TightBinding(vectors, positions, {(0,) * d: np.eye(n)})

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Integer, frozen
+from adiabloch.arrays import Complex, Integer, checked, frozen
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
+from adiabloch.models.arguments import callable_with
 from adiabloch.models.closing import check_closed, jump, last_is_first, mismatch
 from adiabloch.models.covariant import HAMILTONIAN, covariant_series, factors_of, places_of, plain_series
 from adiabloch.models.crystal import Derivative, Operator
@@ -28,6 +29,8 @@ from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
 
 THETA = "theta"
+TELL = "pass motion= to Cycle (models.riding or io.read_motion make it)"
+"""What to do where it matters how Wannier functions move."""
 SMOOTH = 1e-2
 """How large the last harmonics of a cycle may be, relative to the largest."""
 
@@ -175,6 +178,7 @@ class Cycle:
         CoarseCycleError
             Too few samples.
         """
+        callable_with(function, 1, "cycle", "a function of theta that returns a TightBinding")
 
         def called(theta: float) -> TightBinding:
             try:
@@ -256,6 +260,7 @@ class Cycle:
 
     def at(self, theta: float) -> TightBinding:
         """The interpolated model at phase theta."""
+        theta = float(checked(theta, "theta", ()))
         d, top = self.lattice.dimension, len(self.shifts) // 2
         phases = np.exp(1j * theta * self.frequencies[:, d])
         cells, where = np.unique(self.frequencies[:, :d], axis=0, return_inverse=True)

@@ -13,6 +13,8 @@ from adiabloch.errors import InvalidModelError
 from adiabloch.linalg import dagger
 
 Translation = tuple[int, ...]
+FARTHEST = 10_000
+"""Cells that a hopping may reach: a mesh that resolves it has more points than that along its axis."""
 
 
 def fingerprint(*arrays: Float | Complex | Integer | None) -> str:
@@ -33,10 +35,12 @@ def exact_translation(R: Any, d: int) -> Translation:
     try:
         entries = tuple(R)
         exact = tuple(int(r) for r in entries)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidModelError(f"translation {R!r}: expected a tuple of {d} integers") from None
     if len(exact) != d or any(a != b for a, b in zip(entries, exact, strict=True)):
         raise InvalidModelError(f"translation {R!r}: expected a tuple of {d} integers")
+    if max(map(abs, exact)) > FARTHEST:
+        raise InvalidModelError(f"translation {R!r}: expected at most {FARTHEST} cells in any direction")
     return exact
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked, frozen
-from adiabloch.errors import InvalidArgumentError, InvalidModelError, UnitWarning, warn
+from adiabloch.errors import InvalidArgumentError, InvalidModelError, UnitWarning, did_you_mean, warn
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import eigh_batch
+from adiabloch.models.arguments import callable_with
 from adiabloch.models.crystal import Derivative, Operator, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
@@ -29,10 +31,14 @@ from adiabloch.models.hoppings import (
 )
 from adiabloch.models.sampling import sampled_hoppings
 
-UNIT = 1.05
-"""Cells whose vectors are all longer than this, or shorter than its inverse, are not of unit length."""
-FRACTIONS = np.array([2.0, 3.0, 4.0])
-"""Denominators of coordinates that are most likely reduced ones."""
+UNIT = 1.45
+"""Cells whose vectors are all longer than this, or shorter than its inverse, are not about of unit length."""
+CROWDED = 1.2
+"""Sites that would be so many times farther apart, were their coordinates reduced ones, are suspected to be these."""
+LAW = (
+    "a function of the bond vectors before and after, such as models.exponential(beta), models.linear(beta) or "
+    "models.distance_law(t)"
+)
 HoppingLaw = Callable[[Float, Float], ArrayLike]
 """Bond vectors before and after a displacement, (..., d) each -> factors on the hoppings (...)."""
 
@@ -163,7 +169,10 @@ class TightBinding:
         if partners not in ("added", "given"):
             raise InvalidModelError(f"partners: {partners!r}, expected 'added' or 'given'")
         s = len(places)
-        energies = np.array(onsite, dtype=complex)
+        try:
+            energies = np.array(onsite, dtype=complex)
+        except (TypeError, ValueError, OverflowError):
+            raise InvalidModelError(f"onsite: expected {s} numbers or blocks, got {onsite!r}") from None
         blocks = energies.reshape(s, 1, 1) if energies.ndim == 1 and len(energies) == s else energies
         if blocks.ndim != 3 or blocks.shape[0] != s or blocks.shape[1] != blocks.shape[2]:
             raise InvalidModelError(f"onsite: expected shape ({s},) or ({s}, m, m), got {energies.shape}")
@@ -179,7 +188,7 @@ class TightBinding:
         home = (0,) * lattice.dimension
         for i in range(s):
             matrix(home)[i, :, i, :] += blocks[i]
-        for number, (amplitude, i, j, R) in enumerate(bonds):
+        for number, (amplitude, i, j, R) in enumerate(_checked_bonds(bonds)):
             if not (0 <= i < s and 0 <= j < s):
                 raise InvalidModelError(f"bond {number}: sites {i} and {j}, expected 0 <= site < {s}")
             to = exact_translation(R, lattice.dimension)
@@ -237,6 +246,7 @@ class TightBinding:
             If H(k) is not Hermitian, not periodic in either gauge, or its hoppings do not decay.
         """
         lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
+        callable_with(hamiltonian, 1, "H(k)", "a function of one Cartesian wave vector")
         positions = cartesian_positions(lattice, positions, "positions", reduced)
         hoppings = sampled_hoppings(lattice, positions, hamiltonian, tolerance=tolerance, samples=samples, limit=limit)
         return cls(lattice, positions, hoppings, reduced=False)
@@ -321,7 +331,10 @@ class TightBinding:
             matrices = amplitudes
             for direction in directions:
                 if direction not in self.directions:
-                    raise InvalidArgumentError(f"derivative along {direction!r}: expected one of {self.directions}")
+                    raise InvalidArgumentError(
+                        f"derivative along {direction!r}: expected one of {self.directions}"
+                        f"{did_you_mean(direction, self.directions)}"
+                    )
                 matrices = 1j * self.bonds[..., self.directions.index(direction)] * matrices
             stack.append(matrices)
         return np.stack(stack, axis=1)
@@ -384,6 +397,7 @@ class TightBinding:
         TightBinding
         """
         shifts = checked(pattern, "displacement pattern", self.positions.shape)
+        callable_with(law, 2, "hopping law", LAW)
         before = self.bonds
         after = before + shifts[None, None, :, :] - shifts[None, :, None, :]
         stretched = (np.abs(before).max(axis=-1) > 0) & (np.abs(after - before).max(axis=-1) > 0)
@@ -441,7 +455,7 @@ def cartesian_positions(lattice: Lattice, given: ArrayLike, name: str, reduced: 
         return frozen(positions @ lattice.vectors)
     lengths = np.sqrt((lattice.vectors**2).sum(axis=1))
     off_unit = lengths.min() > UNIT or lengths.max() < 1 / UNIT
-    if reduced is None and off_unit and _look_reduced(positions):
+    if reduced is None and off_unit and _look_reduced(lattice, positions):
         warn(
             f"{name}: all coordinates lie between 0 and 1 in a cell with vectors of length "
             f"{', '.join(f'{x:.4g}' for x in lengths)}, and are taken as Cartesian; say reduced=True if they are "
@@ -451,12 +465,39 @@ def cartesian_positions(lattice: Lattice, given: ArrayLike, name: str, reduced: 
     return positions
 
 
-def _look_reduced(positions: Float) -> bool:
-    """Whether coordinates lie in [0, 1) and some are simple fractions, other than zero."""
-    inside = positions.size and positions.min() >= 0 and positions.max() < 1
-    multiples = positions[:, :, None] * FRACTIONS
-    simple = (np.abs(multiples - np.rint(multiples)) < 2e-3).any(axis=2) & (positions > 0)
-    return bool(inside and simple.any())
+def _look_reduced(lattice: Lattice, positions: Float) -> bool:
+    """Whether coordinates lie in [0, 1), and sites are farther apart if these are multiples of the lattice vectors."""
+    if not positions.size or positions.min() < 0 or positions.max() >= 1:
+        return False
+    positions = positions[:100]  # of all pairs of many sites there is no need
+    closest = _closest(lattice, lattice.reduced_positions(positions))
+    return 0 < CROWDED * closest < _closest(lattice, positions)
+
+
+def _closest(lattice: Lattice, reduced: Float) -> float:
+    """Smallest distance of sites in different places, images included; zero if all are in one place."""
+    between = (reduced[None] - reduced[:, None]).reshape(-1, lattice.dimension)
+    images = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * lattice.dimension, indexing="ij"), -1)
+    steps = (between - np.rint(between))[:, None] + images.reshape(-1, lattice.dimension)
+    distances = np.sqrt(((steps @ lattice.vectors) ** 2).sum(axis=-1)).min(axis=1)
+    apart = distances[distances > 1e-6 * np.abs(lattice.vectors).max()]
+    return float(apart.min(initial=np.inf)) if len(apart) else 0.0
+
+
+def _checked_bonds(bonds: Any) -> Iterator[tuple[ArrayLike, int, int, Any]]:
+    """Bonds one by one, with sites that are whole numbers."""
+    try:
+        each = iter(bonds)
+    except TypeError:
+        raise InvalidModelError(f"bonds: expected tuples (amplitude, i, j, R), got {bonds!r}") from None
+    for number, bond in enumerate(each):
+        try:
+            amplitude, i, j, R = bond
+            yield amplitude, operator.index(i), operator.index(j), R
+        except (TypeError, ValueError):
+            raise InvalidModelError(
+                f"bond {number}: {' '.join(repr(bond).split())}, expected (amplitude, i, j, R) with sites i and j"
+            ) from None
 
 
 def _check_partners(given: Mapping[tuple[int, int, Translation], Complex], partners: str) -> None:

@@ -26,7 +26,7 @@ from adiabloch.integration.mesh import Integral, integrate
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.models.crystal import Crystal
-from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.cycle import TELL, THETA, Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.results import labelled
 
@@ -38,7 +38,7 @@ PER = {1: "length", 2: "area", 3: "volume"}
 ACROSS = "in one dimension nothing flows across"
 FLAT = "a one-dimensional crystal has no orbital magnetization"
 """Why a response needs more than one dimension."""
-UNTOLD = "how the Wannier functions move was not told (Cycle, motion=): i <W|d_theta W> counts as zero"
+UNTOLD = f"how the Wannier functions move was not told ({TELL}): i <W|d_theta W> counts as zero"
 LIMIT = 2**27
 """Points after which an integral gives up."""
 M = TypeVar("M", TightBinding, Cycle)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked, numbers, radians
-from adiabloch.errors import AdiablochError, InvalidArgumentError
+from adiabloch.errors import AdiablochError, InvalidArgumentError, did_you_mean
 from adiabloch.geometry import local
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe
@@ -27,7 +27,7 @@ from adiabloch.integration.running import Here, run, workers
 from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.lattice import AXES
 from adiabloch.models.crystal import Derivative, Operator
-from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.cycle import TELL, THETA, Cycle
 from adiabloch.models.place import TIME, Place
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
@@ -125,7 +125,10 @@ class Sites:
         dims: list[str] = []
         if isinstance(positions, Mapping):
             if unknown := set(positions) - set(axes):
-                raise InvalidArgumentError(f"positions: along {sorted(unknown)}, expected {', '.join(axes)}")
+                raise InvalidArgumentError(
+                    f"positions: along {sorted(map(str, unknown))}, expected {', '.join(axes)}"
+                    f"{did_you_mean(min(map(str, unknown)), axes)}"
+                )
             given = {axis: np.asarray(positions.get(axis, 0.0)) for axis in axes}
             lines = {axis: checked(x, f"positions {axis!r}", (None,) * min(x.ndim, 1)) for axis, x in given.items()}
             dims = [axis for axis in axes if np.ndim(lines[axis])]
@@ -329,8 +332,7 @@ def checked_texture(texture: object) -> Texture:
         )
     if isinstance(texture.home, Cycle) and texture.home.basis_turns and not texture.home.orbitals_move:
         raise InvalidArgumentError(
-            "texture: what its cycles drive depends on how their Wannier functions move; expected cycles that are told "
-            "(motion=)"
+            f"texture: what its cycles drive depends on how their Wannier functions move; {TELL}"
         )
     return texture
 

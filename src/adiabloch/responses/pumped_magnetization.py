@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked, numbers, radians
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.bands import PLANES, components
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
@@ -27,7 +27,7 @@ from adiabloch.geometry.occupied import Group
 from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import BROKEN, Insulator
 from adiabloch.models.crystal import Derivative, curl
-from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.cycle import TELL, THETA, Cycle
 from adiabloch.responses.evaluation import (
     LIMIT,
     Effort,
@@ -136,8 +136,8 @@ def pumped_magnetization(
     form: dict[str, Any] = {}
     if chern_simons and cycle.basis_turns and not cycle.orbitals_move:
         raise InvalidArgumentError(
-            "chern_simons: it depends on how the Wannier functions move along the cycle; expected a Cycle that is told "
-            "(motion=), or chern_simons=False, which leaves it out"
+            f"chern_simons: it depends on how the Wannier functions move along the cycle; {TELL}, or "
+            "chern_simons=False, which leaves it out"
         )
     if chern_simons:
         windings = unobstructed(cycle, parts, f"{TITLE}: the Chern-Simons part", REMEDY)
@@ -246,9 +246,11 @@ def magnetization_map(
     """
     names = components(cycle.lattice.dimension)
     if component not in names:
-        raise InvalidArgumentError(f"component: {component!r}, expected one of {names} for this lattice")
+        raise InvalidArgumentError(
+            f"component: {component!r}, expected one of {names} for this lattice{did_you_mean(component, names)}"
+        )
     x, y = checked(kx, "kx", (None,)), checked(ky, "ky", (None,))
-    grid = np.stack([*np.meshgrid(x, y), np.full((len(y), len(x)), kz)], axis=-1)
+    grid = np.stack([*np.meshgrid(x, y), np.full((len(y), len(x)), checked(kz, "kz", ()))], axis=-1)
     k = grid[..., : cycle.lattice.dimension].reshape(-1, cycle.lattice.dimension)
     along = band_shift_derivatives(THETA, component, curved=cycle.orbitals_move)
     frame = eigenframe(cycle, along, k=k, theta=theta)
