@@ -142,7 +142,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"adiabloch.{name}")
     if name in _LATER:
         return getattr(importlib.import_module(f"adiabloch.responses.{_LATER[name]}"), name)
-    raise AttributeError(f"module 'adiabloch' has no attribute {name!r}")
+    close = "" if name.startswith("__") else errors.did_you_mean(name, __all__)
+    raise AttributeError(f"module 'adiabloch' has no attribute {name!r}{close}", name=name)
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterable
+from pathlib import Path
 
 
 class AdiablochError(Exception):
@@ -65,6 +67,38 @@ class GapClosedError(AdiablochError):
         self.gap = gap
         self.k = k
         self.theta = theta
+
+
+class OverlappingBandsError(GapClosedError):
+    """The occupied bands rise above the empty ones, each at its own k: a metal, though the direct gap may be open.
+
+    Attributes
+    ----------
+    gap : float
+        Indirect gap, negative.
+    valence, conduction : float
+        Highest level of the occupied bands and lowest one of the empty bands.
+    k, k_conduction : tuple of float
+        Where, in reduced coordinates.
+    theta : float or None
+        At which phase of the cycle, the same for both.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        gap: float,
+        valence: float,
+        conduction: float,
+        k: tuple[float, ...],
+        k_conduction: tuple[float, ...],
+        theta: float | None,
+    ) -> None:
+        super().__init__(message, gap=gap, k=k, theta=theta)
+        self.valence = valence
+        self.conduction = conduction
+        self.k_conduction = k_conduction
 
 
 class ObstructedError(AdiablochError):
@@ -135,9 +169,22 @@ class AccuracyWarning(UserWarning):
     """A result is less accurate than was asked for; its error bar tells how much."""
 
 
+class UnitWarning(UserWarning):
+    """A number or position that seems to be given in another unit than it is taken in."""
+
+
+def did_you_mean(given: object, known: Iterable[str]) -> str:
+    """The end of a message about a name: "; did you mean 'sx'?", or nothing if no known name is like it."""
+    import difflib  # rarely needed
+
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.6) if isinstance(given, str) else []
+    return f"; did you mean {names[close[0]]!r}?" if close else ""
+
+
 def warn(message: str, category: type[Warning] = AccuracyWarning) -> None:
-    """Warn at the line outside this library that led here."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "adiabloch":
+    """Warn, pointing at the line of the user that led here: the innermost one outside this package."""
+    package, level, frame = str(Path(__file__).parent), 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)

@@ -127,7 +127,14 @@ class Lattice:
         -------
         Path
         """
-        pairs = list(nodes.items()) if isinstance(nodes, Mapping) else list(nodes)
+        try:
+            pairs = [(str(label), at) for label, at in (nodes.items() if isinstance(nodes, Mapping) else nodes)]
+        except (TypeError, ValueError):
+            raise InvalidArgumentError(
+                f"path: expected pairs of label and reduced coordinates, got {nodes!r}"
+            ) from None
+        if not isinstance(points, int | np.integer) or points < 2:
+            raise InvalidArgumentError(f"path: points: {points!r}, expected a number of wave vectors")
         if len(pairs) < 2:
             raise InvalidArgumentError(f"path: expected at least two nodes, got {len(pairs)}")
         d = self.dimension

@@ -19,7 +19,7 @@ def spinful(seed, *, exchange=0.0, dimension=2):
     hoppings = {}
     for R in np.ndindex(*[3] * dimension):
         R = tuple(int(r) - 1 for r in R)
-        if R >= (0,) * dimension and np.abs(R).sum() <= 1:
+        if (0,) * dimension <= R and np.abs(R).sum() <= 1:
             h = 0.4 * (rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4)))
             h = 0.5 * (h + flip @ h.conj() @ flip.T)
             hoppings[R] = hoppings.get(R, 0) + h

@@ -47,7 +47,7 @@ CASES = {
     ),
     "on-site block not Hermitian": (
         lambda: ab.TightBinding(SQUARE, TWO, {(0, 0): [[0, 1], [2, 0]]}),
-        r"R = \(0, 0\) and \(0, 0\) contradict",
+        r"within a cell, R = \(0, 0\), is not Hermitian: h\[0, 1\] = 1\+0j but h\[1, 0\] = 2\+0j",
     ),
     "spin not Hermitian": (lambda: ab.TightBinding(SQUARE, TWO, ONE, spin=1j * np.ones((3, 2, 2))), "not Hermitian"),
     "bond to nowhere": (
@@ -142,7 +142,9 @@ CASES = {
         "gap above the 1 occupied bands closes",
     ),
     "too few points allowed": (
-        lambda: ab.pumped_magnetization(rotating_bonds(gapped_honeycomb(0.1, 0.1), 0.1), 1, 1e-8, limit=10**4, strict=True),
+        lambda: ab.pumped_magnetization(
+            rotating_bonds(gapped_honeycomb(0.1, 0.1), 0.1), 1, 1e-8, limit=10**4, strict=True
+        ),
         "best estimate",
     ),
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.errors import CoarseCycleError, GapClosedError, InvalidArgumentError
+from adiabloch.errors import CoarseCycleError, GapClosedError, InvalidArgumentError, OverlappingBandsError
 from adiabloch.geometry.snapshots import frame_of_snapshots
 from adiabloch.units import ELECTRON_MASS
 from plane_wave_files import adjoint, neighbours, overlaps, write_all_bands
@@ -192,6 +192,19 @@ def test_metals_are_refused(turning, tmp_path):
     ) as caught:
         ab.perturbative_by_bands(bands)
     assert caught.value.theta == pytest.approx(np.pi / 2)
+
+
+def test_overlapping_bands_are_refused(turning, tmp_path):
+    """An occupied level above an empty one of another k point, with a gap at each."""
+    metal = Turning(SHARES, mesh=MESH)
+    empty = metal.energies[2, :, OCCUPIED].min()
+    metal.energies[2, 5, OCCUPIED:] += 10
+    metal.energies[2, 5, OCCUPIED - 1] = empty + 1
+    bands = ab.io.read_bands(*write_all_bands(tmp_path, metal, 8), OCCUPIED, dimension=2, common=None)
+    with pytest.raises(OverlappingBandsError, match=r"at k point 6, \(0.25, 0.25, 0.0\) .* in snapshot 2") as caught:
+        ab.perturbative_by_bands(bands)
+    assert caught.value.theta == pytest.approx(np.pi / 2)
+    assert caught.value.gap < 0
 
 
 def test_snapshots_out_of_order_are_refused(files):

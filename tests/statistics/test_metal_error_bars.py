@@ -67,7 +67,7 @@ def random_metal(rng: np.random.Generator, dimension: int) -> ab.TightBinding:
     hoppings = {(0,) * dimension: np.diag(rng.normal(size=n)).astype(complex)}
     for R in np.ndindex(*[3] * dimension):
         R = tuple(int(r) - 1 for r in R)
-        if R > (0,) * dimension and (np.abs(R).sum() == 1 or rng.random() < 0.4):
+        if (0,) * dimension < R and (np.abs(R).sum() == 1 or rng.random() < 0.4):
             decay = rng.uniform(0.2, 0.6) ** (np.abs(R).sum() - 1)
             h = 0.5 * decay * (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))
             hoppings[R], hoppings[tuple(-r for r in R)] = h, h.conj().T
@@ -80,8 +80,7 @@ def _cone(rng: np.random.Generator) -> ab.TightBinding:
     cone = ab.models.tilted_dirac(tilt=rng.uniform(0.1, 0.6), mass=10 ** rng.uniform(-1.7, 0))
     phases = rng.uniform(0, 2 * np.pi, 2)
     hoppings = {
-        tuple(map(int, R)): np.exp(1j * R @ phases) * h
-        for R, h in zip(cone.translations, cone.amplitudes, strict=True)
+        tuple(map(int, R)): np.exp(1j * R @ phases) * h for R, h in zip(cone.translations, cone.amplitudes, strict=True)
     }
     return ab.TightBinding(cone.lattice, cone.positions, hoppings)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from adiabloch.arrays import Float, Integer
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.finite.piece import Piece, Weights
 from adiabloch.finite.sampling import (
     CLOSED,
@@ -223,7 +223,8 @@ def cut(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
     elif shape == "hexagon":
         cells, orbitals = _hexagon(cycle, size)
     else:
-        raise InvalidArgumentError(f"shape: {shape!r}, expected 'parallelogram' or 'hexagon'")
+        close = did_you_mean(shape, ("parallelogram", "hexagon"))
+        raise InvalidArgumentError(f"shape: {shape!r}, expected 'parallelogram' or 'hexagon'{close}")
     copies = len(orbitals) // cycle.size
     name = f"flake ({shape}, L = {size})"
     piece = (WannierPiece if cycle.basis_turns else Piece)(cycle, cells, orbitals)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.arrays import Complex, Float, Integer, checked, radians
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.finite.crystals import Crystals, Profile
 from adiabloch.finite.sampling import circle, mean_error
@@ -27,6 +27,7 @@ from adiabloch.finite.wannier_supercell import WannierSupercell
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
 from adiabloch.lattice import AXES
+from adiabloch.responses.evaluation import counted_bands
 from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
 from adiabloch.units import unit
@@ -141,7 +142,7 @@ def local_current(
     """
     started = time.perf_counter()
     crystals = Crystals.sampled(profile)
-    occupied = _checked_occupied(occupied, crystals.size)
+    occupied = counted_bands(occupied, crystals.size)
     lengths = _checked_lengths(cells, harmonics)
     observables = _checked_operators(operators, crystals.size)
     if not 0 < tolerance < 1:
@@ -348,7 +349,7 @@ def _phases(crystals: Crystals, phases: ArrayLike | None, samples: int | None) -
             given = np.array(np.nan)
         if given.ndim != 1 or not len(given) or not np.isfinite(given).all():
             raise InvalidArgumentError(f"phases: {phases!r}, expected one or several finite numbers")
-        return given, False
+        return radians(given, "phases"), False
     if not crystals.driven:
         return np.zeros(1), False
     if samples is None:
@@ -356,12 +357,6 @@ def _phases(crystals: Crystals, phases: ArrayLike | None, samples: int | None) -
     if not (isinstance(samples, (int, np.integer)) and samples >= 4 and samples % 2 == 0):
         raise InvalidArgumentError(f"theta_samples: {samples!r}, expected an even number, at least 4")
     return circle(int(samples)), True
-
-
-def _checked_occupied(occupied: int, size: int) -> int:
-    if not (isinstance(occupied, (int, np.integer)) and 1 <= occupied < size):
-        raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {size - 1}")
-    return int(occupied)
 
 
 def _checked_lengths(cells: int | Sequence[int], harmonics: int) -> list[int]:

@@ -9,7 +9,8 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.errors import GapClosedError, InvalidArgumentError
 from adiabloch.linalg import eigh_batch
-from adiabloch.models.cycle import Cycle
+from adiabloch.models.cycle import TELL, Cycle
+from adiabloch.responses.evaluation import checked_occupied
 from adiabloch.units import Units
 
 CLOSED = 0.02
@@ -26,13 +27,10 @@ def checked_arguments(cycle: Cycle, occupied: int, dimensions: tuple[int, ...]) 
     if cycle.lattice.dimension not in dimensions:
         expected = " or ".join(f"{d}D" for d in dimensions)
         raise InvalidArgumentError(f"cycle: a {cycle.lattice.dimension}D crystal, expected {expected}")
-    if not (isinstance(occupied, (int, np.integer)) and 1 <= occupied < cycle.size):
-        raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {cycle.size - 1}")
+    bands = checked_occupied(cycle, occupied)
     if cycle.basis_turns and not cycle.orbitals_move:
-        raise InvalidArgumentError(
-            "cycle: what it pumps depends on how its Wannier functions move; expected a Cycle that is told (motion=)"
-        )
-    return int(occupied)
+        raise InvalidArgumentError(f"cycle: what it pumps depends on how its Wannier functions move; {TELL}")
+    return bands
 
 
 def theta_count(cycle: Cycle, samples: int | None) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import operator
+from collections.abc import Sequence
 
 import numpy as np
 
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gauge import second_chern_form
 from adiabloch.geometry.occupied import Group, inside_outside
@@ -15,17 +17,18 @@ from adiabloch.models.crystal import Crystal
 
 
 def chern_number(
-    crystal: Crystal, occupied: Group, plane: tuple[str, str], *, points: int = 16, limit: int = 512
+    crystal: Crystal, occupied: Group, plane: tuple[str, str] | None = None, *, points: int = 16, limit: int = 512
 ) -> int:
-    """Chern number of the occupied bands on a plane of the torus, the other coordinates at zero.
+    """Chern number of a group of bands on a plane of the torus, the other coordinates at zero.
 
     Parameters
     ----------
     crystal : Crystal
     occupied : int or (int, int)
         Number of occupied bands; or first and last + 1 of a group of bands.
-    plane : tuple of str
-        Two of the crystal's directions; "kx" stands for the first reciprocal vector and so on.
+    plane : tuple of str, optional
+        Two of the crystal's directions; "kx" stands for the first reciprocal vector and so on. Not needed where there
+        are only two.
     points : int
         First number of points along each side, doubled until the flux through every plaquette is small.
     limit : int
@@ -34,13 +37,20 @@ def chern_number(
     Returns
     -------
     int
-        C = (1/2 pi) int Omega^{ab} d_a d_b, with Omega^{ab} = d_a A^b - d_b A^a.
+        C = (1/2 pi) int Omega^{ab} d_a d_b, with Omega^{ab} = d_a A^b - d_b A^a. It is that of the bands whatever
+        their filling: they must be apart from the others at each k, but may overlap them in energy.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Bands or directions that the crystal has not, or bands that touch others.
 
     References
     ----------
     T. Fukui, Y. Hatsugai, H. Suzuki, J. Phys. Soc. Jpn. 74, 1674 (2005).
     """
-    axes = [crystal.directions.index(direction) for direction in plane]
+    axes = _checked_plane(crystal, plane)
+    _check_group(crystal, occupied)
     series = crystal.matrices()
     bands, _ = inside_outside(occupied, crystal.size)
     while points <= limit:
@@ -56,10 +66,43 @@ def chern_number(
             return round(float(flux.sum() / (2 * np.pi)))
         points *= 2
     raise InvalidArgumentError(
-        f"Chern number on {plane}: the flux through a plaquette still reaches "
-        f"{np.abs(flux).max():.2f} with {points // 2} "
-        "points a side; is the gap open?"
+        f"Chern number on {tuple(crystal.directions[axis] for axis in axes)}: the flux through a plaquette still "
+        f"reaches {np.abs(flux).max():.2f} with {points // 2} points a side; is the gap open?"
     )
+
+
+def _checked_plane(crystal: Crystal, plane: object) -> list[int]:
+    """Numbers of two directions of a crystal."""
+    known = getattr(crystal, "directions", None)
+    if known is None:
+        raise InvalidArgumentError(f"chern_number: expected a TightBinding or a Cycle, got {type(crystal).__name__}")
+    if plane is None and len(known) == 2:
+        return [0, 1]
+    planes = ", ".join(str(pair) for pair in itertools.combinations(known, 2)) or "none in one dimension"
+    if isinstance(plane, str) or not isinstance(plane, Sequence) or len(plane) != 2:
+        raise InvalidArgumentError(f"plane: {plane!r}, expected two directions: {planes}")
+    for direction in plane:
+        if direction not in known:
+            raise InvalidArgumentError(
+                f"plane: {direction!r} is no direction of this crystal, expected two of {', '.join(known)}"
+                f"{did_you_mean(direction, known)}"
+            )
+    axes = [known.index(direction) for direction in plane]
+    if axes[0] == axes[1]:
+        raise InvalidArgumentError(f"plane: {plane!r}, expected two different directions: {planes}")
+    return axes
+
+
+def _check_group(crystal: Crystal, group: object) -> None:
+    """Look whether a crystal has these bands, and others."""
+    try:
+        first, last = (operator.index(edge) for edge in ((0, group) if not isinstance(group, tuple) else group))
+    except (TypeError, ValueError):
+        first, last = 0, 0
+    if not 0 <= first < last <= crystal.size or isinstance(group, bool):
+        raise InvalidArgumentError(
+            f"occupied: {group!r}, expected a number of lowest bands or (first, last + 1), out of {crystal.size}"
+        )
 
 
 def chern_numbers(crystal: Crystal, occupied: Group) -> dict[tuple[str, ...], int]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float
+from adiabloch.arrays import Complex, Float, numbers, radians
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
 from adiabloch.linalg import eigh_batch, rotated
 from adiabloch.models.crystal import CURVATURE, Crystal, Derivative, Operator, curl, directions_of
@@ -134,7 +134,12 @@ def eigenframe(
     if "theta" in crystal.directions:
         if theta is None:
             raise InvalidArgumentError("eigenframe: a cycle needs theta beside k")
-        points = np.column_stack([points, np.broadcast_to(np.asarray(theta, float) / (2 * np.pi), len(points))])
+        phases = radians(numbers(theta, "theta"), "theta")
+        if len(phases) not in (1, len(points)):
+            raise InvalidArgumentError(
+                f"theta: {len(phases)} phases for {len(points)} wave vectors, expected one or all"
+            )
+        points = np.column_stack([points, np.broadcast_to(phases / (2 * np.pi), len(points))])
     observables = crystal.observables
     spatial = [x for x in along if x not in observables]
     fields = {x: observables[x] for x in along if isinstance(x, str) and x in observables}

@@ -114,14 +114,14 @@ def check_gap(crystal: Crystal, edge: int, points: int = 1500) -> None:
     ------
     GapClosedError
     """
-    mesh, n = _coarse_mesh(crystal, points)
+    mesh, n = coarse_mesh(crystal, points)
     gap = gap_at(crystal, edge)
     smallest, where = closest_approach(gap, mesh[int(np.argmin(gap(mesh)))], reach=0.5 / n)
     if smallest <= CLOSED * bandwidth(crystal):
         raise closed_gap(crystal, smallest, where, edge)
 
 
-def _coarse_mesh(crystal: Crystal, points: int) -> tuple[Float, int]:
+def coarse_mesh(crystal: Crystal, points: int) -> tuple[Float, int]:
     """Reduced points of a mesh of about so many, and how many there are along each axis."""
     D = len(crystal.directions)
     n = max(4, math.floor(points ** (1 / D)))
@@ -133,7 +133,7 @@ def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | No
 
     The bands are followed downhill to the energy from where a coarse mesh sees them closest.
     """
-    mesh, n = _coarse_mesh(crystal, points)
+    mesh, n = coarse_mesh(crystal, points)
     series = crystal.matrices()
 
     def above(points: Float) -> Float:

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float, checked
+from adiabloch.arrays import Float, numbers
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.fermi_level import occupation, sharpness
 
@@ -55,8 +55,8 @@ class Scan:
 
 def checked_scan(chemical_potential: ArrayLike, temperature: ArrayLike) -> Scan:
     """Return the scan over all pairs; the chemical potentials in ascending order."""
-    potentials = checked(np.atleast_1d(np.asarray(chemical_potential)), "chemical_potential", (None,))
-    temperatures = checked(np.atleast_1d(np.asarray(temperature)), "temperature", (None,))
+    potentials = numbers(chemical_potential, "chemical_potential")
+    temperatures = numbers(temperature, "temperature")
     if len(potentials) == 0 or len(temperatures) == 0:
         raise InvalidArgumentError("chemical_potential, temperature: expected at least one number each")
     if temperatures.min() < 0:

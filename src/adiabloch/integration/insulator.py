@@ -10,6 +10,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import BrokenGaugeError
+from adiabloch.geometry.band_edges import BandEdges, band_edges, check_insulator, check_insulator_near
 from adiabloch.geometry.frame import Eigenframe, frame_of, on_grid
 from adiabloch.geometry.gaps import (
     CLOSED,
@@ -32,6 +33,8 @@ Formula = Callable[[Eigenframe], Float]
 """Eigenframe -> (P, outputs)."""
 Form = Callable[[Sequence[SmoothGauge]], Float]
 """A smooth gauge for each group of bands -> (P, outputs)."""
+LEVEL = "level"
+"""Among what is at its lowest: how far levels stay on their side of an energy between occupied and empty ones."""
 BROKEN = 1e-5
 """A gauge whose smallest overlap falls below this is broken."""
 
@@ -73,6 +76,8 @@ class Insulator:
     theta: Float | None = None
     beyond: tuple[str, ...] = ()
     """Directions beyond those of the torus along which gauges are wanted; the trial orbitals do not change there."""
+    filled: bool = True
+    """Whether the bands up to the last group are filled and all others empty: then they must not overlap in energy."""
 
     @property
     def dimension(self) -> int:
@@ -104,11 +109,25 @@ class Insulator:
     def _closed(self) -> float:
         return CLOSED * bandwidth(self.crystal)
 
+    @cached_property
+    def _level(self) -> BandEdges | None:
+        """Between which levels the Fermi level lies; None if no bands are empty, or others may be filled as well."""
+        if not self.filled or self._occupied == self.crystal.size:
+            return None
+        return band_edges(self.crystal, self._occupied)
+
+    @property
+    def _occupied(self) -> int:
+        """Number of bands up to the last group."""
+        return max(inside_outside(group, self.crystal.size)[0].stop for group in self.groups)
+
     @property
     def _edges(self) -> list[int]:
         """Bands with a gap right beneath them."""
         bounds = (inside_outside(group, self.crystal.size)[0] for group in self.groups)
-        return sorted({edge for inside in bounds for edge in (inside.start, inside.stop) if edge})
+        return sorted(
+            {edge for inside in bounds for edge in (inside.start, inside.stop) if 0 < edge < self.crystal.size}
+        )
 
     def __getstate__(self) -> dict[str, object]:
         """Travel light: the Fourier series is rebuilt where it is needed."""
@@ -124,6 +143,8 @@ class Insulator:
             values = self.formula(frame)
             noise = np.maximum(self._sizes(frame, gap), np.abs(values).max(axis=1))
         lows = {"gap": _low(gap, whole)}
+        if self._level is not None:
+            lows[LEVEL] = _low(self._apart(frame, self._level, whole), whole)
         sharpness = (slopes / gap[:, None]).max(axis=0)
         if self.form is not None:
             gauges = self._gauges(frame, whole)
@@ -144,16 +165,30 @@ class Insulator:
         frame = frame_of(self._matrices.on_grid(whole), self.along, on_grid(self.operators, whole))
         return float(self._sizes(frame, self._watch_gaps(frame, whole)[0]).mean())
 
-    def inspect(self, lows: Mapping[str, Low], resolved: bool) -> None:
-        """Where the mesh cannot tell a small gap or overlap from none, look closely.
+    def check_filling(self) -> None:
+        """Look whether occupied bands rise above empty ones, before any mesh.
 
         Raises
         ------
+        OverlappingBandsError
+        """
+        if self._level is not None:
+            check_insulator(self.crystal, self._occupied)
+
+    def inspect(self, lows: Mapping[str, Low], resolved: bool) -> None:
+        """Where the mesh cannot tell a small gap or overlap from none, or sees a level rise too high, look closely.
+
+        Raises
+        ------
+        OverlappingBandsError
+            If occupied bands rise above empty ones.
         GapClosedError
             If the gap closes near the smallest one seen.
         BrokenGaugeError
             If an overlap vanishes near the smallest one seen.
         """
+        if LEVEL in lows and lows[LEVEL].value < 0:
+            check_insulator_near(self.crystal, self._occupied, lows[LEVEL].at)
         if resolved:
             return
         for edge in self._edges:
@@ -181,6 +216,14 @@ class Insulator:
             directions = (*self.crystal.directions, *self.beyond)
             gauges.append(smooth_gauge(frame, group, orbitals[0], directions, slopes))
         return gauges
+
+    def _apart(self, frame: Eigenframe, level: BandEdges, axes: Sequence[Float]) -> Float:
+        """How far the levels next to the gap stay on their side of an energy in it, (P,); negative on the other one."""
+        occupied = self._occupied
+        cyclic = len(axes) > self.crystal.lattice.dimension
+        phases = np.tile(axes[-1], len(frame.energies) // len(axes[-1]))[:, None]
+        middle = level.middle(phases, cyclic)
+        return np.minimum(frame.energies[:, occupied] - middle, middle - frame.energies[:, occupied - 1])
 
     def _watch_gaps(self, frame: Eigenframe, axes: Sequence[Float]) -> tuple[Float, Float]:
         """Smallest gap at each point, and how fast it changes along the axes."""

@@ -75,7 +75,7 @@ class Contents:
             operators = dict(zip(keys, np.moveaxis(self.spins[inside], 3, 1), strict=True))
         try:
             if self.positions is None:
-                return TightBinding(vectors, centres, hoppings, operators)
+                return TightBinding(vectors, centres, hoppings, operators, reduced=False)
             positions = dict(zip(keys, self.positions[inside][..., :dimension], strict=True))
             return WannierModel(vectors, None, hoppings, positions, operators)
         except AdiablochError as reason:

@@ -149,7 +149,7 @@ def load_cycle(path: str | os.PathLike[str]) -> Cycle:
         hoppings = _by_cell(stored, "hoppings", "translations")
         each = list(zip(stored.positions.values, hoppings, spins, strict=True))
         if "position_matrix" not in stored:
-            return Cycle([TightBinding(lattice, positions, h, spin) for positions, h, spin in each])
+            return Cycle([TightBinding(lattice, positions, h, spin, reduced=False) for positions, h, spin in each])
         places = _by_cell(stored, "position_matrix", "translations")
         return Cycle(
             [WannierModel(lattice, at, h, r, spin) for (at, h, spin), r in zip(each, places, strict=True)],

@@ -65,14 +65,20 @@ def from_pythtb(model: Any) -> TightBinding:
             "adiabloch.finite"
         )
     frame = _frame(stated.vectors[stated.periodic])
-    bonds = []
+    bonds, directions = [], set[tuple[int, int, tuple[int, ...]]]()
     for number, (amplitude, i, j, R) in enumerate(stated.hoppings):
         across = [int(x) for at, x in enumerate(R) if at not in stated.periodic]
         if any(across):
             raise InvalidArgumentError(
                 f"from_pythtb: hopping {number} leads to R = {tuple(R)}, expected no step along the open directions"
             )
-        bonds.append((amplitude, i, j, [int(R[at]) for at in stated.periodic]))
+        to = tuple(int(R[at]) for at in stated.periodic)
+        back = (j, i, tuple(-r for r in to))
+        if back in directions:
+            # PythTB may be told to let a bond and its partner add up: then both go one way
+            (i, j, to), amplitude = back, np.conj(amplitude).T
+        directions.add((i, j, to))
+        bonds.append((amplitude, i, j, to))
     spinful = stated.spin_components == 2
     return TightBinding.from_bonds(
         stated.vectors[stated.periodic] @ frame,
@@ -80,6 +86,7 @@ def from_pythtb(model: Any) -> TightBinding:
         stated.onsite,
         bonds,
         SPIN if spinful else None,
+        reduced=False,
     )
 
 

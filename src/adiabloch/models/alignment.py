@@ -8,7 +8,6 @@ otherwise can be turned back too.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.errors import AccuracyWarning, InvalidModelError
+from adiabloch.errors import AccuracyWarning, InvalidModelError, warn
 from adiabloch.linalg import dagger, rotated
 from adiabloch.models.cycle import SMOOTH, Cycle
 from adiabloch.models.wannier import WannierModel
@@ -79,12 +78,11 @@ def aligned(models: Sequence[WannierModel], *, rotations: bool = False) -> Align
     before, after = (np.array([_distance(model, first) for model in some]) for some in (models, found))
     alignment = Alignment(tuple(found), before, after, _roughness(found))
     if alignment.tail > SMOOTH:
-        warnings.warn(
+        warn(
             f"aligned: not smooth along a cycle: the last harmonics of its {len(found)} snapshots reach "
             f"{alignment.tail:.1e} of the largest one, expected below {SMOOTH:.0e}; more snapshots may help"
             + ("" if rotations else ", or rotations=True if the functions were localized for each of them"),
             AccuracyWarning,
-            stacklevel=2,
         )
     return alignment
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from adiabloch.models.arguments import maker
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 
 
+@maker
 def rice_mele(delta: float, dimerization: float, t: float = 1.0) -> TightBinding:
     r"""Rice and Mele's chain: alternating energies +-delta and bonds t +- dimerization, lattice constant one.
 
@@ -33,6 +35,7 @@ def rice_mele(delta: float, dimerization: float, t: float = 1.0) -> TightBinding
     return TightBinding.from_bonds([[1.0]], [[0.0], [0.5]], [delta, -delta], bonds)
 
 
+@maker
 def thouless_pump(delta: float, dimerization: float, t: float = 1.0) -> Cycle:
     """Rice and Mele's chain once round its metallic point: pumps one electron a period.
 

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Integer, frozen
-from adiabloch.errors import CoarseCycleError, InvalidModelError
+from adiabloch.arrays import Complex, Integer, checked, frozen
+from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
+from adiabloch.models.arguments import callable_with
+from adiabloch.models.closing import check_closed, jump, last_is_first, mismatch
 from adiabloch.models.covariant import HAMILTONIAN, covariant_series, factors_of, places_of, plain_series
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.fourier import FourierSeries
@@ -29,6 +31,8 @@ from adiabloch.models.wannier import WannierModel
 from adiabloch.units import Units
 
 THETA = "theta"
+TELL = "pass motion= to Cycle (models.riding or io.read_motion make it)"
+"""What to do where it matters how Wannier functions move."""
 SMOOTH = 1e-2
 """How large the last harmonics of a cycle may be, relative to the largest."""
 
@@ -106,10 +110,22 @@ class Cycle:
         if spins is not None:
             # the spin enters as it is, not by its slope: what it lacks counts beside the whole of it
             tail = max(tail, _tail(spins, whole=True))
+        if len(snapshots) > 3 and last_is_first(snapshots) and tail > _tail(_stacked(snapshots[:-1], translations)[0]):
+            raise InvalidModelError(
+                f"cycle: first and last snapshot are equal: leave the last out; {len(snapshots)} snapshots stand at "
+                f"theta_j = 2 pi j/{len(snapshots)}, j = 0 to {len(snapshots) - 1}"
+            )
         if tail > tolerance:
+            closing, others = jump(snapshots)
+            open_end = ""
+            if closing > 2 * others:
+                open_end = (
+                    f"; or does the path not close? Hoppings change by {closing:.3g} from the last snapshot to the "
+                    f"first one, between others by at most {others:.3g}"
+                )
             raise CoarseCycleError(
                 f"cycle: sampled too coarsely: with {len(snapshots)} snapshots its last harmonics reach {tail:.1e} of "
-                f"the largest one, expected below {tolerance:.0e}; give more snapshots (theta_j = 2 pi j/N)",
+                f"the largest one, expected below {tolerance:.0e}; give more snapshots (theta_j = 2 pi j/N){open_end}",
                 tail=tail,
             )
         harmonics, shifts = _harmonics(positions)
@@ -151,37 +167,64 @@ class Cycle:
         Parameters
         ----------
         function : callable
-            Takes theta in radians, returns a TightBinding.
+            Takes theta in radians, returns a TightBinding. It is also called at 2 pi and at a few phases between the
+            samples, to see that the path closes and that the interpolation holds.
         samples : int, optional
             Number of snapshots; by default doubled from 8 until the last harmonics vanish (at most 256).
         tolerance : float
             As for `Cycle`.
+
+        Raises
+        ------
+        InvalidModelError
+            What `Cycle` refuses, and a path that does not close: the message says by how much, and whether theta seems
+            to be taken in other units.
+        CoarseCycleError
+            Too few samples.
         """
+        callable_with(function, 1, "cycle", "a function of theta that returns a TightBinding")
+
+        def called(theta: float) -> TightBinding:
+            try:
+                model = function(float(theta))
+            except Exception as error:
+                error.add_note(f"raised inside the function given to Cycle.from_function, at theta = {theta:.6g}")
+                raise
+            if not isinstance(model, TightBinding):
+                raise InvalidModelError(
+                    f"cycle: the function returned {type(model).__name__} at theta = {theta:.6g}, "
+                    "expected a TightBinding"
+                )
+            return model
 
         def sampled(count: int) -> list[TightBinding]:
-            snapshots = []
-            for theta in 2 * np.pi * np.arange(count) / count:
-                try:
-                    model = function(float(theta))
-                except Exception as error:
-                    error.add_note(f"raised inside the function given to Cycle.from_function, at theta = {theta:.6g}")
-                    raise
-                if not isinstance(model, TightBinding):
-                    raise InvalidModelError(
-                        f"cycle: the function returned {type(model).__name__} at theta = {theta:.6g}, "
-                        "expected a TightBinding"
-                    )
-                snapshots.append(model)
-            return snapshots
+            return [called(theta) for theta in 2 * np.pi * np.arange(count) / count]
 
-        if samples is not None:
-            return cls(sampled(samples), tolerance=tolerance)
-        count = 8
-        cycle = cls(sampled(count), tolerance=np.inf)
-        while cycle.tail > 1e-13 and count < 256:
+        if samples is not None and not (isinstance(samples, int | np.integer) and samples >= 3):
+            raise InvalidArgumentError(f"samples: {samples!r}, expected a number of snapshots, at least 3")
+        count = 8 if samples is None else samples
+        snapshots = sampled(count)
+        _check_kinship(tuple(snapshots))
+        check_closed(called, snapshots)
+        while True:
+            cycle = cls(snapshots, tolerance=np.inf if samples is None else tolerance)
+            last = samples is not None or count >= 256
+            if cycle.tail <= 1e-13 or last:
+                off, where = mismatch(called, cycle.at, snapshots)
+                if off <= 1e-12 or last:
+                    break
             count *= 2
-            cycle = cls(sampled(count), tolerance=np.inf)
-        return cls(cycle.snapshots, tolerance=tolerance)
+            snapshots = sampled(count)
+        cycle = cls(snapshots, tolerance=tolerance)
+        if off > max(tolerance, 3 * cycle.tail):
+            raise CoarseCycleError(
+                f"cycle: sampled too coarsely: at theta = {where:.6g}, between two of {count} snapshots, the function "
+                f"differs from their interpolation by {off:.1e} of its change, expected below {tolerance:.0e}; ask for "
+                "more samples",
+                tail=off,
+            )
+        object.__setattr__(cycle, "tail", max(cycle.tail, off))
+        return cycle
 
     def __repr__(self) -> str:
         return (
@@ -242,6 +285,7 @@ class Cycle:
 
     def at(self, theta: float) -> TightBinding:
         """The interpolated model at phase theta."""
+        theta = float(checked(theta, "theta", ()))
         d, top = self.lattice.dimension, len(self.shifts) // 2
         phases = np.exp(1j * theta * self.frequencies[:, d])
         cells, where = np.unique(self.frequencies[:, :d], axis=0, return_inverse=True)
@@ -259,7 +303,7 @@ class Cycle:
         turn = np.exp(1j * theta * np.arange(-top, top + 1))
         positions = np.tensordot(turn, self.shifts, axes=1).real
         if not self.basis_turns:
-            return TightBinding(self.lattice, positions, hoppings, spin)
+            return TightBinding(self.lattice, positions, hoppings, spin, reduced=False)
         places = dict(zip(keys, np.moveaxis(gathered(self.connections), 1, 3), strict=True))
         home, n = (0,) * d, np.arange(self.size)
         places[home][n, n] += self.shifts[top].real

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.models.arguments import maker
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import HoppingLaw, TightBinding
 
@@ -18,6 +19,7 @@ def _length(vectors: Float) -> Float:
     return lengths
 
 
+@maker
 def linear(beta: float) -> HoppingLaw:
     r"""Hopping law t -> t (1 - beta d.(d' - d)/\|d\|^2): strictly linear in the displacements.
 
@@ -35,6 +37,7 @@ def linear(beta: float) -> HoppingLaw:
     return law
 
 
+@maker
 def exponential(beta: float) -> HoppingLaw:
     r"""Hopping law t -> t exp(-beta (\|d'\|/\|d\| - 1)).
 
@@ -67,6 +70,7 @@ def distance_law(hopping: Callable[[Float], ArrayLike]) -> HoppingLaw:
     return law
 
 
+@maker
 def phonon_cycle(
     model: TightBinding,
     polarization: ArrayLike,

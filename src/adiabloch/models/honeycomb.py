@@ -7,6 +7,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.lattice import Lattice
+from adiabloch.models.arguments import maker
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 
@@ -25,6 +26,7 @@ def honeycomb_sites(bond: float = 1.0) -> tuple[Lattice, Float]:
     return Lattice(bond * LATTICE), bond * np.array([[0.0, 0.0], BONDS[0]])
 
 
+@maker
 def gapped_honeycomb(delta: float, t1: float = 0.0, t0: float = 1.0, bond: float = 1.0) -> TightBinding:
     r"""Honeycomb lattice with a staggered potential and second-neighbour hopping (Eq. 22).
 
@@ -56,9 +58,10 @@ def gapped_honeycomb(delta: float, t1: float = 0.0, t0: float = 1.0, bond: float
     """
     lattice, sites = honeycomb_sites(bond)
     bonds = [(t0, 0, 1, cell) for cell in CELLS] + [(t1, site, site, cell) for cell in SECOND for site in (0, 1)]
-    return TightBinding.from_bonds(lattice, sites, [3 * t1 + delta, 3 * t1 - delta], bonds)
+    return TightBinding.from_bonds(lattice, sites, [3 * t1 + delta, 3 * t1 - delta], bonds, reduced=False)
 
 
+@maker
 def rotating_bonds(model: TightBinding, amplitude: float) -> Cycle:
     r"""Turn the two atoms of a honeycomb model against each other (Eqs. 23-24).
 
@@ -102,6 +105,6 @@ def rotating_bonds(model: TightBinding, amplitude: float) -> Cycle:
         opposite = [int(np.flatnonzero((model.translations == -R).all(axis=1))[0]) for R in model.translations]
         change += change[opposite].conj().swapaxes(1, 2)
         hoppings = {tuple(map(int, R)): h for R, h in zip(model.translations, model.amplitudes + change, strict=True)}
-        return TightBinding(model.lattice, model.positions, hoppings, model.spin)
+        return TightBinding(model.lattice, model.positions, hoppings, model.spin, reduced=False)
 
     return Cycle.from_function(turned, samples=4)

@@ -13,6 +13,8 @@ from adiabloch.errors import InvalidModelError
 from adiabloch.linalg import dagger
 
 Translation = tuple[int, ...]
+FARTHEST = 10_000
+"""Cells that a hopping may reach: a mesh that resolves it has more points than that along its axis."""
 
 
 def fingerprint(*arrays: Float | Complex | Integer | None) -> str:
@@ -40,10 +42,12 @@ def exact_translation(R: Any, d: int) -> Translation:
     try:
         entries = tuple(R)
         exact = tuple(int(r) for r in entries)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidModelError(f"translation {R!r}: expected a tuple of {d} integers") from None
     if len(exact) != d or any(a != b for a, b in zip(entries, exact, strict=True)):
         raise InvalidModelError(f"translation {R!r}: expected a tuple of {d} integers")
+    if max(map(abs, exact)) > FARTHEST:
+        raise InvalidModelError(f"translation {R!r}: expected at most {FARTHEST} cells in any direction")
     return exact
 
 
@@ -102,6 +106,12 @@ def with_partners(
         difference = np.abs(h - dagger(partner))
         if difference.max(initial=0.0) > 1e-8 * scale:
             *which, i, j = (int(x) for x in np.unravel_index(int(np.argmax(difference)), difference.shape))
+            if not any(R):
+                row, column = (", ".join(map(str, (*which, *ij))) for ij in ((i, j), (j, i)))
+                raise InvalidModelError(
+                    f"{name}: the block within a cell, R = {R}, is not Hermitian: {symbol}[{row}] = "
+                    f"{h[*which, i, j]:.6g} but {symbol}[{column}] = {h[*which, j, i]:.6g}, expected its conjugate"
+                )
             there, back = (", ".join(map(str, (*which, *ij))) for ij in ((i, j), (j, i)))
             raise InvalidModelError(
                 f"{name} at R = {R} and {opposite} contradict each other: {symbol}({R})[{there}] = "

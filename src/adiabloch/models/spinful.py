@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from adiabloch.arrays import Complex
+from adiabloch.models.arguments import maker
 from adiabloch.models.honeycomb import BONDS, CELLS, LATTICE, SECOND, honeycomb_sites
 from adiabloch.models.spin import PAULI, SPIN
 from adiabloch.models.tight_binding import TightBinding
 
 
+@maker
 def rashba_honeycomb(delta: float, rashba: float, t0: float = 1.0, t1: float = 0.0, bond: float = 1.0) -> TightBinding:
     r"""Gapped honeycomb lattice with Rashba spin-orbit coupling.
 
@@ -42,6 +44,7 @@ def rashba_honeycomb(delta: float, rashba: float, t0: float = 1.0, t1: float = 0
     return kane_mele(delta, intrinsic=0.0, rashba=rashba, t0=t0, t1=t1, bond=bond)
 
 
+@maker
 def kane_mele(
     delta: float,
     intrinsic: float,
@@ -95,7 +98,7 @@ def kane_mele(
         for site in (0, 1)
     ]
     onsite: list[Complex] = [(3 * t1 + sign * delta) * np.eye(2, dtype=np.complex128) for sign in (1, -1)]
-    return TightBinding.from_bonds(lattice, sites, np.array(onsite), [*first, *second], spin=SPIN)
+    return TightBinding.from_bonds(lattice, sites, np.array(onsite), [*first, *second], spin=SPIN, reduced=False)
 
 
 def _turn(site: int, cell: tuple[int, ...]) -> float:

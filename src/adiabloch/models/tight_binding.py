@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked, frozen
-from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.errors import InvalidArgumentError, InvalidModelError, UnitWarning, did_you_mean, warn
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import eigh_batch
+from adiabloch.models.arguments import callable_with
 from adiabloch.models.crystal import Derivative, Operator, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
@@ -25,6 +27,7 @@ from adiabloch.models.hoppings import (
     exact_translation,
     fingerprint,
     folded,
+    hermitian,
     with_partners,
 )
 from adiabloch.models.sampling import sampled_hoppings
@@ -32,6 +35,14 @@ from adiabloch.units import Units
 
 SMALLEST, LARGEST = 1e-200, 1e200
 """Energies with which responses have room to spare."""
+UNIT = 1.45
+"""Cells whose vectors are all longer than this, or shorter than its inverse, are not about of unit length."""
+CROWDED = 1.2
+"""Sites that would be so many times farther apart, were their coordinates reduced ones, are suspected to be these."""
+LAW = (
+    "a function of the bond vectors before and after, such as models.exponential(beta), models.linear(beta) or "
+    "models.distance_law(t)"
+)
 HoppingLaw = Callable[[Float, Float], ArrayLike]
 """Bond vectors before and after a displacement, (..., d) each -> factors on the hoppings (...)."""
 
@@ -48,19 +59,27 @@ class TightBinding:
     lattice : Lattice
         1D, 2D or 3D; vectors may be given instead.
     positions : array_like, shape (n, d)
-        Cartesian positions of the orbitals, in the length unit of the lattice.
+        Cartesian positions of the orbitals, in the length unit of the lattice; in units of its vectors with `reduced`.
     hoppings : mapping {R: (n, n) array_like}
         R is a tuple of d integers. R = 0 holds the on-site energies and must be Hermitian. For every other R its
         partner -R may be given too, or is filled in as the conjugate.
     spin : array_like, shape (3, n, n), or mapping {R: (3, n, n) array_like}, optional
         Spin operators S_x, S_y, S_z in the orbital basis, in units of hbar; <0 i|S|R j> by R where they reach other
         cells, as for Wannier functions, with partners at -R as for the hoppings.
+    reduced : bool, optional
+        Whether the positions are multiples of the lattice vectors; False says that they are Cartesian, as they are by
+        default, and that they do not only look like reduced ones.
 
     Raises
     ------
     InvalidModelError
         Wrong shapes, NaN, a translation that is not d integers, or h(R) and h(-R) that contradict each other (or S(R)
         and S(-R)): the message names the R.
+
+    Warns
+    -----
+    UnitWarning
+        Positions that look like reduced ones, if `reduced` is not given.
 
     Examples
     --------
@@ -86,9 +105,11 @@ class TightBinding:
         positions: ArrayLike,
         hoppings: Mapping[Any, ArrayLike],
         spin: ArrayLike | Mapping[Any, ArrayLike] | None = None,
+        *,
+        reduced: bool | None = None,
     ) -> None:
         lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
-        positions = checked(positions, "positions", (None, lattice.dimension))
+        positions = cartesian_positions(lattice, positions, "positions", reduced)
         n = len(positions)
         if n == 0:
             raise InvalidModelError("positions: expected at least one orbital, got none")
@@ -119,6 +140,9 @@ class TightBinding:
         onsite: ArrayLike,
         bonds: Iterable[tuple[ArrayLike, int, int, Sequence[int]]],
         spin: ArrayLike | None = None,
+        *,
+        reduced: bool | None = None,
+        partners: Literal["added", "given"] = "added",
     ) -> TightBinding:
         """Build a model bond by bond, as one writes it on paper.
 
@@ -134,21 +158,39 @@ class TightBinding:
             partner is added; several bonds between the same sites add up.
         spin : array_like, shape (3, m, m), optional
             Spin operators of one site.
+        reduced : bool, optional
+            As for `TightBinding`, of the sites.
+        partners : "added" or "given"
+            "given" if each bond is listed in both directions, (amplitude, i, j, R) and (conjugate, j, i, -R).
 
         Returns
         -------
         TightBinding
             Orbitals in the order site by site, the m states of a site together.
+
+        Raises
+        ------
+        InvalidModelError
+            Sites that are not there, blocks that do not fit, and bonds listed in both directions (or, with "given",
+            in one): the message names them.
         """
         lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
-        places = checked(sites, "sites", (None, lattice.dimension))
+        places = cartesian_positions(lattice, sites, "sites", reduced)
+        if partners not in ("added", "given"):
+            raise InvalidModelError(f"partners: {partners!r}, expected 'added' or 'given'")
         s = len(places)
-        energies = np.array(onsite, dtype=complex)
+        try:
+            energies = np.array(onsite, dtype=complex)
+        except (TypeError, ValueError, OverflowError):
+            raise InvalidModelError(f"onsite: expected {s} numbers or blocks, got {onsite!r}") from None
         blocks = energies.reshape(s, 1, 1) if energies.ndim == 1 and len(energies) == s else energies
         if blocks.ndim != 3 or blocks.shape[0] != s or blocks.shape[1] != blocks.shape[2]:
             raise InvalidModelError(f"onsite: expected shape ({s},) or ({s}, m, m), got {energies.shape}")
         m = blocks.shape[1]
+        for i, block in enumerate(blocks):
+            hermitian(block[None], f"onsite, site {i}, block")
         hoppings: dict[Translation, Complex] = {}
+        given: dict[tuple[int, int, Translation], Complex] = {}
 
         def matrix(R: Translation) -> Complex:
             return hoppings.setdefault(R, np.zeros((s, m, s, m), dtype=np.complex128))
@@ -156,20 +198,25 @@ class TightBinding:
         home = (0,) * lattice.dimension
         for i in range(s):
             matrix(home)[i, :, i, :] += blocks[i]
-        for number, (amplitude, i, j, R) in enumerate(bonds):
+        for number, (amplitude, i, j, R) in enumerate(_checked_bonds(bonds)):
             if not (0 <= i < s and 0 <= j < s):
                 raise InvalidModelError(f"bond {number}: sites {i} and {j}, expected 0 <= site < {s}")
             to = exact_translation(R, lattice.dimension)
             if i == j and to == home:
                 raise InvalidModelError(f"bond {number}: joins site {i} to itself; use onsite for its energy")
             block = checked_block(amplitude, m, f"bond {number}")
+            given[i, j, to] = given.get((i, j, to), 0.0) + block
+        _check_partners(given, partners)
+        for (i, j, to), block in given.items():
             matrix(to)[i, :, j, :] += block
-            matrix(tuple(-r for r in to))[j, :, i, :] += block.conj().T
+            if partners == "added":
+                matrix(tuple(-r for r in to))[j, :, i, :] += block.conj().T
         return cls(
             lattice,
             np.repeat(places, m, axis=0),
             {R: h.reshape(s * m, s * m) for R, h in hoppings.items()},
             None if spin is None else [np.kron(np.eye(s), S) for S in checked(spin, "spin", (3, m, m), complex)],
+            reduced=False,
         )
 
     @classmethod
@@ -182,6 +229,7 @@ class TightBinding:
         tolerance: float = 1e-12,
         samples: int = 8,
         limit: int = 128,
+        reduced: bool | None = None,
     ) -> TightBinding:
         """Build a model from a plain function H(k), by Fourier transform of its samples.
 
@@ -199,6 +247,8 @@ class TightBinding:
             ones are dropped.
         samples, limit : int
             First and largest number of samples along an axis; doubled in between.
+        reduced : bool, optional
+            As for `TightBinding`.
 
         Raises
         ------
@@ -206,9 +256,10 @@ class TightBinding:
             If H(k) is not Hermitian, not periodic in either gauge, or its hoppings do not decay.
         """
         lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
-        positions = checked(positions, "positions", (None, lattice.dimension))
+        callable_with(hamiltonian, 1, "H(k)", "a function of one Cartesian wave vector")
+        positions = cartesian_positions(lattice, positions, "positions", reduced)
         hoppings = sampled_hoppings(lattice, positions, hamiltonian, tolerance=tolerance, samples=samples, limit=limit)
-        return cls(lattice, positions, hoppings)
+        return cls(lattice, positions, hoppings, reduced=False)
 
     def __repr__(self) -> str:
         spin = ", spin" if self.spin is not None else ""
@@ -319,7 +370,10 @@ class TightBinding:
             matrices = amplitudes
             for direction in directions:
                 if direction not in self.directions:
-                    raise InvalidArgumentError(f"derivative along {direction!r}: expected one of {self.directions}")
+                    raise InvalidArgumentError(
+                        f"derivative along {direction!r}: expected one of {self.directions}"
+                        f"{did_you_mean(direction, self.directions)}"
+                    )
                 matrices = 1j * self.bonds[..., self.directions.index(direction)] * matrices
             stack.append(matrices)
         return np.stack(stack, axis=1)
@@ -382,6 +436,7 @@ class TightBinding:
         TightBinding
         """
         shifts = checked(pattern, "displacement pattern", self.positions.shape)
+        callable_with(law, 2, "hopping law", LAW)
         before = self.bonds
         after = before + shifts[None, None, :, :] - shifts[None, :, None, :]
         stretched = (np.abs(before).max(axis=-1) > 0) & (np.abs(after - before).max(axis=-1) > 0)
@@ -400,7 +455,7 @@ class TightBinding:
             )
         hoppings = {tuple(map(int, R)): h for R, h in zip(self.translations, factors * self.amplitudes, strict=True)}
         positions = self.positions + shifts if move_orbitals else self.positions
-        return TightBinding(self.lattice, positions, hoppings, self.spin)
+        return TightBinding(self.lattice, positions, hoppings, self.spin, reduced=False)
 
     def supercell(self, matrix: ArrayLike) -> TightBinding:
         """The same crystal in a larger cell.
@@ -426,4 +481,79 @@ class TightBinding:
             ((cells @ self.lattice.vectors)[:, None, :] + self.positions).reshape(-1, d),
             folded(self.hoppings, cells, wide),
             None if self.spin is None else folded(self.spin_by_cell, cells, wide),
+            reduced=False,
         )
+
+
+def cartesian_positions(lattice: Lattice, given: ArrayLike, name: str, reduced: bool | None) -> Float:
+    """Return positions (n, d) in Cartesian coordinates; warn where they look like multiples of the lattice vectors."""
+    positions = checked(given, name, (None, lattice.dimension))
+    if not (reduced is None or isinstance(reduced, bool | np.bool_)):
+        raise InvalidArgumentError(f"reduced: {reduced!r}, expected True or False")
+    if reduced:
+        return frozen(positions @ lattice.vectors)
+    lengths = np.sqrt((lattice.vectors**2).sum(axis=1))
+    off_unit = lengths.min() > UNIT or lengths.max() < 1 / UNIT
+    if reduced is None and off_unit and _look_reduced(lattice, positions):
+        warn(
+            f"{name}: all coordinates lie between 0 and 1 in a cell with vectors of length "
+            f"{', '.join(f'{x:.4g}' for x in lengths)}, and are taken as Cartesian; say reduced=True if they are "
+            "multiples of the lattice vectors, reduced=False if not",
+            UnitWarning,
+        )
+    return positions
+
+
+def _look_reduced(lattice: Lattice, positions: Float) -> bool:
+    """Whether coordinates lie in [0, 1), and sites are farther apart if these are multiples of the lattice vectors."""
+    if not positions.size or positions.min() < 0 or positions.max() >= 1:
+        return False
+    positions = positions[:100]  # of all pairs of many sites there is no need
+    closest = _closest(lattice, lattice.reduced_positions(positions))
+    return 0 < CROWDED * closest < _closest(lattice, positions)
+
+
+def _closest(lattice: Lattice, reduced: Float) -> float:
+    """Smallest distance of sites in different places, images included; zero if all are in one place."""
+    between = (reduced[None] - reduced[:, None]).reshape(-1, lattice.dimension)
+    images = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * lattice.dimension, indexing="ij"), -1)
+    steps = (between - np.rint(between))[:, None] + images.reshape(-1, lattice.dimension)
+    distances = np.sqrt(((steps @ lattice.vectors) ** 2).sum(axis=-1)).min(axis=1)
+    apart = distances[distances > 1e-6 * np.abs(lattice.vectors).max()]
+    return float(apart.min(initial=np.inf)) if len(apart) else 0.0
+
+
+def _checked_bonds(bonds: Any) -> Iterator[tuple[ArrayLike, int, int, Any]]:
+    """Bonds one by one, with sites that are whole numbers."""
+    try:
+        each = iter(bonds)
+    except TypeError:
+        raise InvalidModelError(f"bonds: expected tuples (amplitude, i, j, R), got {bonds!r}") from None
+    for number, bond in enumerate(each):
+        try:
+            amplitude, i, j, R = bond
+            yield amplitude, operator.index(i), operator.index(j), R
+        except (TypeError, ValueError):
+            raise InvalidModelError(
+                f"bond {number}: {' '.join(repr(bond).split())}, expected (amplitude, i, j, R) with sites i and j"
+            ) from None
+
+
+def _check_partners(given: Mapping[tuple[int, int, Translation], Complex], partners: str) -> None:
+    """Look at bonds listed in both directions, or in one where both are expected."""
+    for (i, j, R), block in given.items():
+        back = tuple(-r for r in R)
+        other = given.get((j, i, back))
+        bond = f"the bond from site {i} to site {j} at R = {R}"
+        if partners == "given" and other is None:
+            raise InvalidModelError(
+                f"bonds: {bond} has no partner from {j} to {i} at R = {back}; partners='added' adds it"
+            )
+        if partners == "added" and other is not None:
+            partner = block.conj().T
+            apart = min(np.abs(other - sign * partner).max() for sign in (1, -1))
+            if apart <= 1e-9 * np.abs(block).max():
+                raise InvalidModelError(
+                    f"bonds: {bond} is given together with its partner from {j} to {i} at R = {back}, which is added "
+                    "anyway: it would count twice, or not at all. Give each bond once, or say partners='given'"
+                )

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from adiabloch.arrays import radians
 from adiabloch.lattice import Lattice
+from adiabloch.models.arguments import maker
 from adiabloch.models.displacement import exponential
 from adiabloch.models.honeycomb import CELLS, honeycomb_sites
 from adiabloch.models.spin import PAULI, SPIN
 from adiabloch.models.tight_binding import TightBinding
 
 
+@maker
 def haldane(delta: float, t2: float, phi: float, t1: float = 1.0, bond: float = 1.0) -> TightBinding:
     r"""Haldane's model of a Chern insulator.
 
@@ -41,10 +44,12 @@ def haldane(delta: float, t2: float, phi: float, t1: float = 1.0, bond: float = 
     lattice, sites = honeycomb_sites(bond)
     around = ((1, 0), (-1, 1), (0, -1))
     first = [(t1, 0, 1, cell) for cell in CELLS]
+    radians(phi, "phi")
     second = [(t2 * np.exp(1j * phi * sign), site, site, cell) for cell in around for site, sign in ((0, 1), (1, -1))]
-    return TightBinding.from_bonds(lattice, sites, [delta, -delta], [*first, *second])
+    return TightBinding.from_bonds(lattice, sites, [delta, -delta], [*first, *second], reduced=False)
 
 
+@maker
 def strained_haldane(
     delta: float,
     t2: float,
@@ -84,6 +89,7 @@ def strained_haldane(
     V. M. Pereira, A. H. Castro Neto, N. M. R. Peres, Phys. Rev. B 80, 045401 (2009), for graphene's beta and Poisson
     ratio.
     """
+    radians(angle, "angle")
     rest = haldane(delta, t2, phi, t1, bond)
     along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
     stretch = np.eye(2) + strain * (np.outer(along, along) - poisson * np.outer(across, across))
@@ -92,9 +98,10 @@ def strained_haldane(
     factors = np.ones(joins.shape)
     factors[joins] = exponential(beta)(bonds[joins], bonds[joins] @ stretch)
     hoppings = {tuple(map(int, R)): h for R, h in zip(rest.translations, factors * rest.amplitudes, strict=True)}
-    return TightBinding(rest.lattice.vectors @ stretch, rest.positions @ stretch, hoppings)
+    return TightBinding(rest.lattice.vectors @ stretch, rest.positions @ stretch, hoppings, reduced=False)
 
 
+@maker
 def qi_wu_zhang(mass: float, t: float = 1.0) -> TightBinding:
     r"""Qi, Wu and Zhang's Chern insulator on the square lattice, lattice constant one.
 
@@ -121,6 +128,7 @@ def qi_wu_zhang(mass: float, t: float = 1.0) -> TightBinding:
     return _wilson_dirac(0.0, t, t * mass, t)
 
 
+@maker
 def tilted_dirac(tilt: float, mass: float, velocity: float = 1.0, wilson: float = 1.0) -> TightBinding:
     r"""A tilted massive Dirac cone, made periodic on a square lattice with lattice constant one.
 
@@ -158,6 +166,7 @@ def _wilson_dirac(tilt: float, velocity: float, centre: float, cosine: float) ->
     return TightBinding(Lattice(np.eye(2)), np.zeros((2, 2)), hoppings)
 
 
+@maker
 def fu_kane_mele(beta: float, m: float = 0.5, soc: float = 0.25, t: float = 1.0) -> TightBinding:
     r"""Diamond lattice with spin-orbit coupling, one strong bond and a staggered Zeeman field: a tunable axion angle.
 
@@ -194,6 +203,7 @@ def fu_kane_mele(beta: float, m: float = 0.5, soc: float = 0.25, t: float = 1.0)
     lattice = Lattice([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
     sites = np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
     cells = ((0, 0, 0), (-1, 0, 0), (0, -1, 0), (0, 0, -1))
+    radians(beta, "beta")
     strengths = (3 * t + m * np.cos(beta), t, t, t)
     bonds: list[tuple[ArrayLike, int, int, tuple[int, ...]]] = [
         (strength, 0, 1, cell) for strength, cell in zip(strengths, cells, strict=True)
@@ -207,4 +217,4 @@ def fu_kane_mele(beta: float, m: float = 0.5, soc: float = 0.25, t: float = 1.0)
             block = 2j * soc * np.tensordot(cross, PAULI, axes=1)
             bonds += [(block, 0, 0, cell), (-block, 1, 1, cell)]
     zeeman = m * np.sin(beta) * PAULI.sum(axis=0)
-    return TightBinding.from_bonds(lattice, sites, np.array([zeeman, -zeeman]), bonds, spin=SPIN)
+    return TightBinding.from_bonds(lattice, sites, np.array([zeeman, -zeeman]), bonds, spin=SPIN, reduced=False)

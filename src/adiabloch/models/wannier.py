@@ -84,7 +84,7 @@ class WannierModel(TightBinding):
         positions = _diagonal(matrix[home]) if positions is None else checked(positions, "positions", (n, d))
         bonds = checked_hoppings(hoppings, d, n)
         absent = {R for R in matrix if not {R, tuple(-x for x in R)} & set(bonds)}
-        super().__init__(lattice, positions, {**bonds, **dict.fromkeys(absent, np.zeros((n, n)))}, spin)
+        super().__init__(lattice, positions, {**bonds, **dict.fromkeys(absent, np.zeros((n, n)))}, spin, reduced=False)
         stacked = np.zeros((len(self.translations), n, n, d), dtype=np.complex128)
         for index, R in enumerate(self.hoppings):
             stacked[index] = matrix.get(R, 0.0)

@@ -45,6 +45,8 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
     """
     if not hasattr(result, "variables"):
         raise InvalidArgumentError(f"plot: expected a result (an xarray.Dataset), got {type(result).__name__}")
+    if ax is not None and not hasattr(ax, "plot"):
+        raise InvalidArgumentError(f"plot: ax: expected matplotlib Axes, got {type(ax).__name__}")
     for fits, draw in DRAWINGS:
         if fits(result):
             with look() as plt:

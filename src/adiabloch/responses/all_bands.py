@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from adiabloch.arrays import Float, checked
-from adiabloch.errors import GapClosedError, InvalidArgumentError
+from adiabloch.errors import GapClosedError, InvalidArgumentError, OverlappingBandsError
 from adiabloch.geometry.bands import components
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gaps import CLOSED, gaps
@@ -85,13 +85,15 @@ def perturbative_by_bands(
     InvalidArgumentError
         Numbers of bands out of range.
     GapClosedError
-        No gap above the occupied bands somewhere on the mesh.
+        No gap above the occupied bands somewhere on the mesh, or levels of theirs above empty ones at other k points
+        (`OverlappingBandsError`).
     FileFormatError, CoarseCycleError
         As the bands are read.
     """
     steps = _checked_counts(counts, bands.occupied, bands.size)
     names = components(bands.lattice.dimension)
     totals, snapshots = np.zeros((len(steps), len(names))), 0
+    edges: list[Float] = []
     with ProgressBar("sum over bands", progress) as bar:
         bar.stage("k points", len(bands.points))
         for number, frame in enumerate(bands.frames()):
@@ -105,11 +107,13 @@ def perturbative_by_bands(
                     k=k,
                     theta=2 * np.pi * int(gaps(frame, bands.occupied).argmin()) / len(frame.energies),
                 )
+            edges.append(frame.energies[:, bands.occupied - 1 : bands.occupied + 1])
             for row, count in enumerate(steps):
                 cut = frame.lowest(count)
                 totals[row] += [occupied_shift(cut, bands.occupied, THETA, name).mean() for name in names]
             snapshots = len(frame.energies)
             bar.advance(1)
+    _check_overlap(bands, np.array(edges))
     unit, per = UNITS[bands.lattice.dimension], "area" if len(names) == 1 else "volume"
     values = totals / (len(bands.points) * bands.lattice.measure)
     return labelled(
@@ -121,6 +125,26 @@ def perturbative_by_bands(
         dimension=bands.lattice.dimension,
         measure=float(bands.lattice.measure),
     )
+
+
+def _check_overlap(bands: BandsOfCycle, edges: Float) -> None:
+    """Refuse occupied levels (K, snapshots, first of 2) above empty ones (last of 2) of another k point."""
+    highest, lowest = edges[..., 0].max(axis=0), edges[..., 1].min(axis=0)
+    number = int(np.argmin(lowest - highest))
+    if lowest[number] < highest[number]:
+        top, bottom = int(edges[:, number, 0].argmax()), int(edges[:, number, 1].argmin())
+        k, other = (tuple(float(x) for x in bands.points[point]) for point in (top, bottom))
+        raise OverlappingBandsError(
+            f"the {bands.occupied} occupied bands reach {highest[number]:.6g} at k point {top + 1}, {k} (reduced), "
+            f"above the empty ones, {lowest[number]:.6g} at k point {bottom + 1}, {other}, in snapshot {number}; "
+            "expected an insulator",
+            gap=float(lowest[number] - highest[number]),
+            valence=float(highest[number]),
+            conduction=float(lowest[number]),
+            k=k,
+            k_conduction=other,
+            theta=2 * np.pi * number / edges.shape[1],
+        )
 
 
 def _checked_counts(counts: Sequence[int] | None, occupied: int, size: int) -> list[int]:

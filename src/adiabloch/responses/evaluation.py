@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from numbers import Real
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import numpy as np
 
 from adiabloch.arrays import checked
 from adiabloch.errors import InvalidArgumentError, ObstructedError, ToleranceNotReachedError, warn
+from adiabloch.geometry.band_edges import band_edges, check_insulator
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
 from adiabloch.geometry.gaps import check_gap
 from adiabloch.geometry.occupied import Group, inside_outside
 from adiabloch.geometry.trials import Choice, Trials, trial_orbitals
-from adiabloch.integration.insulator import Insulator
+from adiabloch.integration.insulator import LEVEL, Insulator
 from adiabloch.integration.mesh import Integral, integrate
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.models.crystal import Crystal
-from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.cycle import TELL, THETA, Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.results import labelled
 
@@ -36,7 +38,7 @@ PER = {1: "length", 2: "area", 3: "volume"}
 ACROSS = "in one dimension nothing flows across"
 FLAT = "a one-dimensional crystal has no orbital magnetization"
 """Why a response needs more than one dimension."""
-UNTOLD = "how the Wannier functions move was not told (Cycle, motion=): i <W|d_theta W> counts as zero"
+UNTOLD = f"how the Wannier functions move was not told ({TELL}): i <W|d_theta W> counts as zero"
 LIMIT = 2**27
 """Points after which an integral gives up."""
 CANCELLING = 1e-3
@@ -154,6 +156,8 @@ def evaluated(
         The limit was reached first, and that is to be an error.
     """
     crystal = integrand.crystal
+    if isinstance(integrand, Insulator):
+        integrand.check_filling()
     per_cell = 1.0 / crystal.lattice.measure
     highest = np.abs(crystal.frequencies).max(axis=0)[: integrand.dimension]
     start = tuple(
@@ -179,9 +183,8 @@ def evaluated(
     if not integral.converged and (effort.strict or not quiet):
         size = crystal.units.size(unit)
         value, error = size * integral.value, size * integral.error
-        lows = {
-            name: low.value * (crystal.units.energy if name == "gap" else 1.0) for name, low in integral.lows.items()
-        }
+        scales = {"gap": crystal.units.energy}
+        lows = {name: scales.get(name, 1.0) * low for name, low in _reported(integral).items()}
         narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in lows.items())
         reason = "" if integral.resolved else f"; {narrow} not resolved"
         asked = size * max(effort.tolerance * max(float(np.abs(integral.value[:leading]).max()), scale), enough)
@@ -214,15 +217,15 @@ def error_bar(integral: Integral, crystal: Crystal) -> float:
     return math.hypot(integral.error, tail * float(np.abs(integral.value).max()))
 
 
-def facts(integral: Integral, crystal: Model, occupied: int, effort: Effort, **more: object) -> dict[str, object]:
+def facts(integral: Integral, crystal: Model, occupied: Group, effort: Effort, **more: object) -> dict[str, object]:
     """Attributes that tell how a result was made."""
-    lows = {name: low.value for name, low in integral.lows.items()}
+    lows = _reported(integral)
     tail: dict[str, object] = {"cycle_tail": crystal.tail} if isinstance(crystal, Cycle) else {}
     if isinstance(crystal, Cycle) and crystal.basis_turns and not crystal.orbitals_move:
         tail["motion"] = UNTOLD
     return {
         "model": crystal.digest,
-        "occupied": occupied,
+        **named_group(occupied),
         "tolerance": float(effort.tolerance),
         "converged": integral.converged,
         "mesh": list(integral.mesh),
@@ -232,6 +235,11 @@ def facts(integral: Integral, crystal: Model, occupied: int, effort: Effort, **m
         **more,
         "seconds": effort.elapsed,
     }
+
+
+def _reported(integral: Integral) -> dict[str, float]:
+    """Lowest values of what must not vanish, without those that say where to look only."""
+    return {name: low.value for name, low in integral.lows.items() if name != LEVEL}
 
 
 def measured(
@@ -262,10 +270,75 @@ def measured(
 
 
 def checked_occupied(crystal: Model, occupied: object) -> int:
-    """Return the number of occupied bands, at least one and fewer than there are."""
-    if not (isinstance(occupied, int | np.integer) and 1 <= occupied < crystal.size):
-        raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {crystal.size - 1}")
-    return int(occupied)
+    """Return the number of occupied bands of an insulator, at least one and fewer than there are.
+
+    Raises
+    ------
+    InvalidArgumentError
+    OverlappingBandsError
+        The occupied bands rise above the empty ones: a metal.
+    """
+    number = counted_bands(occupied, crystal.size)
+    check_insulator(crystal, number)
+    return number
+
+
+def counted_bands(occupied: object, size: int) -> int:
+    """Return a number of occupied bands out of `size`, one of which stays empty at least."""
+    if isinstance(occupied, int | np.integer) and not isinstance(occupied, bool | np.bool_) and 1 <= occupied < size:
+        return int(occupied)
+    whole = isinstance(occupied, int | np.integer) and not isinstance(occupied, bool | np.bool_)
+    if size == 1:
+        expected = "this crystal has a single band, and at least one must stay empty"
+    elif whole and occupied >= size:  # type: ignore[operator]
+        expected = f"at least one of the {size} bands must stay empty; expected 1 <= occupied <= {size - 1}"
+    else:
+        expected = f"expected a whole number of bands, 1 <= occupied <= {size - 1}"
+    raise InvalidArgumentError(f"occupied: {occupied!r}, {expected}")
+
+
+def chosen_group(crystal: Model, occupied: object, bands: object) -> tuple[Group, dict[str, str]]:
+    """Return the occupied bands of an insulator, or a group of bands whatever the filling, with a note on it.
+
+    Parameters
+    ----------
+    crystal : TightBinding or Cycle
+    occupied, bands : object
+        What the user gave; one of the two. `bands` is a number of lowest bands or (first, last + 1).
+
+    Raises
+    ------
+    InvalidArgumentError
+    OverlappingBandsError
+        `occupied` was given, and it is a metal.
+    """
+    if (occupied is None) == (bands is None):
+        raise InvalidArgumentError("occupied, bands: expected one of the two")
+    if bands is None:
+        return checked_occupied(crystal, occupied), {}
+    expected = (
+        f"expected a number of lowest bands or (first, last + 1), out of {crystal.size} bands and not all of them"
+    )
+    pair: Any = (0, bands) if np.ndim(bands) == 0 else bands  # type: ignore[arg-type]
+    try:
+        first, last = (operator.index(edge) for edge in pair)
+    except (TypeError, ValueError):
+        raise InvalidArgumentError(f"bands: {bands!r}, {expected}") from None
+    if not 0 <= first < last <= crystal.size or last - first == crystal.size or isinstance(bands, bool):
+        raise InvalidArgumentError(f"bands: {bands!r}, {expected}")
+    below, above = (band_edges(crystal, edge).gap if 0 < edge < crystal.size else math.inf for edge in (first, last))
+    overlaps = [f"those {side} by {-gap:.6g}" for side, gap in (("below", below), ("above", above)) if gap < 0]
+    if not overlaps:
+        return (first, last), {}
+    note = (
+        f"bands {first} to {last - 1} overlap in energy {' and '.join(overlaps)}: of this group of bands, no insulator"
+    )
+    return (first, last), {"note": note}
+
+
+def named_group(group: Group) -> dict[str, object]:
+    """How attributes name a group of bands: `occupied`, or `bands` from first to last + 1."""
+    return {"occupied": group} if isinstance(group, int) else {"bands": list(group)}
 
 
 def checked_cycle(cycle: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> Cycle:
@@ -325,7 +398,7 @@ def unobstructed(crystal: Model, groups: tuple[Group, ...], what: str, remedy: s
 def windings_of(crystal: Model, group: Group) -> dict[tuple[str, ...], int]:
     """First Chern numbers on all planes of the torus, and the second one if it has four dimensions."""
     inside, _ = inside_outside(group, crystal.size)
-    for edge in {inside.start, inside.stop} - {0}:
+    for edge in {inside.start, inside.stop} - {0, crystal.size}:
         check_gap(crystal, edge)
     numbers = chern_numbers(crystal, group)
     several = min(inside.stop - inside.start, crystal.size - inside.stop + inside.start) > 1

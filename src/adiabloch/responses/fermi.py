@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
-from adiabloch.errors import InvalidArgumentError, warn
+from adiabloch.errors import InvalidArgumentError, UnitWarning, warn
+from adiabloch.geometry.gaps import bandwidth
 from adiabloch.integration.boxes import Filled, fill
 from adiabloch.integration.fermi import Scan, checked_scan
 from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.models.crystal import Crystal
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import Effort
 from adiabloch.responses.results import labelled
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4
 """Of what depends on a Fermi surface, by default."""
+HOT = 3.0
+"""A temperature above so many bandwidths is taken for a mistake."""
 Part = tuple[int, int, str, str]
 Mesh = int | Sequence[int] | None
 """Points along the reciprocal vectors, or None for adaptive boxes."""
@@ -144,6 +148,7 @@ def filled_sea(
     model = integrand.crystal
     assert isinstance(model, TightBinding)
     scan, units, size = occupation.scan, model.units, model.units.size(unit)
+    check_temperature(model, float(scan.temperatures.max()))
     sides = _checked_mesh(mesh, integrand.dimension)
     with ProgressBar(title, effort.progress) as bar:
         if sides is not None:
@@ -179,6 +184,17 @@ def filled_sea(
         "seconds": effort.elapsed,
     }
     return Sea(value, error, occupation, facts)
+
+
+def check_temperature(crystal: Crystal, kT: float) -> None:
+    """Warn of a temperature at which all bands are filled alike: kelvin, most likely."""
+    width, energy = bandwidth(crystal), crystal.units.energy
+    if 0 < HOT * width < kT:
+        warn(
+            f"temperature: {energy * kT:.6g} is far above the bandwidth, {energy * width:.3g}; it is k_B T in the "
+            "energy unit of the model (adiabloch.units.thermal_energy makes it from kelvin)",
+            UnitWarning,
+        )
 
 
 def _tell_of_flat(filled: Filled, potentials: Float, title: str) -> None:

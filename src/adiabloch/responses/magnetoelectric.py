@@ -27,6 +27,7 @@ from adiabloch.responses.evaluation import (
     Effort,
     checked_model,
     checked_occupied,
+    chosen_group,
     described,
     error_bar,
     evaluated,
@@ -107,7 +108,7 @@ def magnetoelectric(
     NoBulkDefinitionError
         In 3D: the chemical potential is not in a gap, or the temperature not zero.
     GapClosedError
-        The gap closes.
+        The gap closes, or the occupied bands rise above the empty ones in energy (`OverlappingBandsError`).
     ObstructedError
         In 3D: a Chern number does not vanish.
     BrokenGaugeError
@@ -196,9 +197,10 @@ def magnetic_polarization(
 @natural
 def axion_angle(
     model: TightBinding,
-    occupied: int,
+    occupied: int | None = None,
     tolerance: float = 1e-6,
     *,
+    bands: int | tuple[int, int] | None = None,
     trials: Choice = None,
     absolute: float | None = None,
     strict: bool = False,
@@ -216,10 +218,13 @@ def axion_angle(
     ----------
     model : TightBinding
         In three dimensions, with a gap.
-    occupied : int
+    occupied : int, optional
         Number of occupied bands.
     tolerance : float
         Accuracy in units of pi.
+    bands : int or (int, int), optional
+        In place of `occupied`: a group of bands, the lowest ones or from first to last + 1, that is apart from the
+        others at each k but may overlap them in energy.
     trials, absolute, strict, limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
 
@@ -243,9 +248,10 @@ def axion_angle(
     """
     effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     model = checked_model(model, (3,))
-    occupied = checked_occupied(model, occupied)
-    windings = unobstructed(model, (occupied,), "axion angle")
-    integrand = Insulator(model, (occupied,), form=_angle, trials=smooth_trials(model, (occupied,), trials))
+    group, note = chosen_group(model, occupied, bands)
+    windings = unobstructed(model, (group,), "axion angle")
+    orbitals = smooth_trials(model, (group,), trials)
+    integrand = Insulator(model, (group,), form=_angle, trials=orbitals, filled=bands is None)
     integral = evaluated(integrand, effort, title="axion angle", unit="rad", scale=np.pi)
     return labelled(
         {
@@ -253,7 +259,7 @@ def axion_angle(
             "error": ([], np.asarray(error_bar(integral, model)), "rad", "error bar"),
         },
         {},
-        **facts(integral, model, occupied, effort, chern_numbers=described(windings)),
+        **facts(integral, model, group, effort, chern_numbers=described(windings), **note),
     )
 
 

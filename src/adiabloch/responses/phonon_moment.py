@@ -19,7 +19,7 @@ from adiabloch.arrays import Float, Integer, checked
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.bands import components
 from adiabloch.lattice import AXES
-from adiabloch.models.cycle import Cycle
+from adiabloch.models.cycle import TELL, Cycle
 from adiabloch.models.motion import rates
 from adiabloch.responses.evaluation import LIMIT, Effort, checked_cycle, checked_occupied
 from adiabloch.responses.observables import pumped_spin
@@ -41,8 +41,8 @@ PARTS = {
 """What adds up to the total, by name."""
 BY_BANDS = ("bands", "component")
 NOT_TOLD = (
-    "perturbative part alone: the cycle does not know how its Wannier functions move (motion=), on which this part and "
-    "what is missing depend"
+    "perturbative part alone: the cycle does not know how its Wannier functions move, on which this part and what "
+    f"is missing depend; {TELL}"
 )
 FROM_ALL = (
     "perturbative part with all bands of a calculation on its own mesh (all_bands=), the other parts of the cycle; the "
@@ -50,7 +50,7 @@ FROM_ALL = (
 )
 CONVERGED = 0.75
 """Of the bands: what that many give, and more, is near what all give, or tells how far it is."""
-NO_MOTION = "no Chern-Simons part and no total: the cycle does not know how its Wannier functions move (motion=)"
+NO_MOTION = "no Chern-Simons part and no total: the cycle does not know how its Wannier functions move"
 COMPLETE = "the branch of the Chern-Simons part is the one nearest to no moment"
 BARE = "the charges of the ions were not given; total is that of the electrons"
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float, checked
-from adiabloch.errors import AdiablochError, InvalidArgumentError, warn
+from adiabloch.arrays import Float, checked, numbers, radians
+from adiabloch.errors import AdiablochError, InvalidArgumentError, did_you_mean, warn
 from adiabloch.geometry import local
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe
@@ -27,7 +27,7 @@ from adiabloch.integration.running import Here, run, workers
 from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.lattice import AXES
 from adiabloch.models.crystal import Derivative, Operator
-from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.cycle import TELL, THETA, Cycle
 from adiabloch.models.place import TIME, Place
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
@@ -39,6 +39,7 @@ from adiabloch.responses.evaluation import (
     smooth_trials,
     unobstructed,
 )
+from adiabloch.responses.fermi import check_temperature
 
 Term = Callable[[LocalBands, str], Float]
 FIRST_ORDER, DRIVEN = 6, 7
@@ -123,7 +124,10 @@ class Sites:
         dims: list[str] = []
         if isinstance(positions, Mapping):
             if unknown := set(positions) - set(axes):
-                raise InvalidArgumentError(f"positions: along {sorted(unknown)}, expected {', '.join(axes)}")
+                raise InvalidArgumentError(
+                    f"positions: along {sorted(map(str, unknown))}, expected {', '.join(axes)}"
+                    f"{did_you_mean(min(map(str, unknown)), axes)}"
+                )
             given = {axis: np.asarray(positions.get(axis, 0.0)) for axis in axes}
             lines = {axis: checked(x, f"positions {axis!r}", (None,) * min(x.ndim, 1)) for axis, x in given.items()}
             dims = [axis for axis in axes if np.ndim(lines[axis])]
@@ -142,7 +146,7 @@ class Sites:
         if theta is not None:
             if not isinstance(texture.home, Cycle):
                 raise InvalidArgumentError(f"theta: {NOTHING_TURNS}")
-            phases = checked(np.atleast_1d(np.asarray(theta)), "theta", (None,))
+            phases = radians(numbers(theta, "theta"), "theta")
             if np.ndim(theta):
                 dims.append(THETA)
                 shape.append(len(phases))
@@ -346,8 +350,7 @@ def checked_texture(texture: object) -> Texture:
         )
     if isinstance(texture.home, Cycle) and texture.home.basis_turns and not texture.home.orbitals_move:
         raise InvalidArgumentError(
-            "texture: what its cycles drive depends on how their Wannier functions move; expected cycles that are told "
-            "(motion=)"
+            f"texture: what its cycles drive depends on how their Wannier functions move; {TELL}"
         )
     return texture
 
@@ -369,4 +372,5 @@ def checked_filling(
             f"temperature: {texture.units.told(kT)}, expected k_B T > 0: derivatives of what a Fermi surface holds "
             "need it smooth (for an insulator give occupied)"
         )
+    check_temperature(texture.home, kT)
     return FermiLevel(mu, kT)

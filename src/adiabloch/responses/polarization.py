@@ -22,11 +22,12 @@ from adiabloch.responses.evaluation import (
     Effort,
     checked_cycle,
     checked_model,
-    checked_occupied,
+    chosen_group,
     described,
     error_bar,
     evaluated,
     facts,
+    named_group,
     smooth_trials,
     unobstructed,
     windings_of,
@@ -44,9 +45,10 @@ UNIT = "e"
 @natural
 def polarization(
     model: TightBinding,
-    occupied: int,
+    occupied: int | None = None,
     tolerance: float = 1e-6,
     *,
+    bands: int | tuple[int, int] | None = None,
     trials: Choice = None,
     absolute: float | None = None,
     strict: bool = False,
@@ -62,10 +64,13 @@ def polarization(
     ----------
     model : TightBinding
         In one, two or three dimensions, with a gap.
-    occupied : int
+    occupied : int, optional
         Number of occupied bands.
     tolerance : float
         Accuracy relative to the quantum.
+    bands : int or (int, int), optional
+        In place of `occupied`: a group of bands, the lowest ones or from first to last + 1, that is apart from the
+        others at each k but may overlap them in energy.
     trials, absolute, strict, limit, executor, progress
         As in `adiabloch.pumped_magnetization`.
 
@@ -80,7 +85,7 @@ def polarization(
     Raises
     ------
     GapClosedError
-        The gap closes.
+        The gap closes, or the occupied bands rise above the empty ones in energy (`OverlappingBandsError`).
     ObstructedError
         A Chern number does not vanish.
     BrokenGaugeError
@@ -101,14 +106,15 @@ def polarization(
     """
     effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     model = checked_model(model)
-    occupied = checked_occupied(model, occupied)
+    group, note = chosen_group(model, occupied, bands)
     lattice = model.lattice
-    windings = unobstructed(model, (occupied,), "polarization")
+    windings = unobstructed(model, (group,), "polarization")
     integrand = Insulator(
         model,
-        (occupied,),
+        (group,),
         form=partial(_traces, directions=lattice.directions),
-        trials=smooth_trials(model, (occupied,), trials),
+        trials=smooth_trials(model, (group,), trials),
+        filled=bands is None,
     )
     quantum = lattice.vectors / lattice.measure
     scale = float(np.sqrt((quantum**2).sum(axis=1)).min())
@@ -126,7 +132,7 @@ def polarization(
             "quantum": (["generator", "component"], quantum, label, "what the polarization is defined modulo"),
         },
         {"component": list(AXES[:d])},
-        **facts(integral, model, occupied, effort, chern_numbers=described(windings)),
+        **facts(integral, model, group, effort, chern_numbers=described(windings), **note),
     )
 
 
@@ -144,7 +150,9 @@ def dipoles(cycle: Cycle, occupied: int, effort: Effort) -> Float:
 
 
 @natural
-def pumped_charge(cycle: Cycle, occupied: int) -> xarray.Dataset:
+def pumped_charge(
+    cycle: Cycle, occupied: int | None = None, *, bands: int | tuple[int, int] | None = None
+) -> xarray.Dataset:
     r"""Charge that a cycle pumps along each lattice vector, an integer.
 
     .. math:: C_i = \frac{1}{2\pi} \oint d\theta \int d\kappa_i\, \mathrm{tr} F_{\theta \kappa_i}
@@ -155,8 +163,11 @@ def pumped_charge(cycle: Cycle, occupied: int) -> xarray.Dataset:
     ----------
     cycle : Cycle
         In one, two or three dimensions, insulating all along.
-    occupied : int
+    occupied : int, optional
         Number of occupied bands.
+    bands : int or (int, int), optional
+        In place of `occupied`: a group of bands, the lowest ones or from first to last + 1, that is apart from the
+        others at each k and theta but may overlap them in energy.
 
     Returns
     -------
@@ -167,7 +178,8 @@ def pumped_charge(cycle: Cycle, occupied: int) -> xarray.Dataset:
     Raises
     ------
     GapClosedError
-        The gap closes somewhere along the cycle.
+        The gap closes somewhere along the cycle, or the occupied bands rise above the empty ones in energy at some
+        phase (`OverlappingBandsError`).
 
     References
     ----------
@@ -180,9 +192,9 @@ def pumped_charge(cycle: Cycle, occupied: int) -> xarray.Dataset:
     1
     """
     cycle = checked_cycle(cycle)
-    occupied = checked_occupied(cycle, occupied)
-    windings_of(cycle, occupied)
-    charges = np.array([chern_number(cycle, occupied, (THETA, k)) for k in cycle.lattice.directions])
+    group, note = chosen_group(cycle, occupied, bands)
+    windings_of(cycle, group)
+    charges = np.array([chern_number(cycle, group, (THETA, k)) for k in cycle.lattice.directions])
     return labelled(
         {
             "charge": (["vector"], charges, UNIT, "charge pumped in a period"),
@@ -190,7 +202,8 @@ def pumped_charge(cycle: Cycle, occupied: int) -> xarray.Dataset:
         },
         {"vector": np.arange(len(charges)), "component": list(AXES[: len(charges)])},
         model=cycle.digest,
-        occupied=occupied,
+        **named_group(group),
+        **note,
     )
 
 

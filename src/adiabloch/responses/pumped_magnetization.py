@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float, checked
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.arrays import Float, checked, numbers, radians
+from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.bands import PLANES, components
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
@@ -27,7 +27,7 @@ from adiabloch.geometry.occupied import Group
 from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import BROKEN, Insulator
 from adiabloch.models.crystal import Derivative, curl
-from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.cycle import TELL, THETA, Cycle
 from adiabloch.responses.evaluation import (
     LIMIT,
     Effort,
@@ -122,7 +122,8 @@ def pumped_magnetization(
     InvalidArgumentError
         An argument out of range.
     GapClosedError
-        The gap closes somewhere along the cycle.
+        The gap closes somewhere along the cycle, or the occupied bands rise above the empty ones in energy at some
+        phase (`OverlappingBandsError`).
     ObstructedError
         A Chern number does not vanish, so that the Chern-Simons part is not defined.
     BrokenGaugeError
@@ -146,8 +147,8 @@ def pumped_magnetization(
     form: dict[str, Any] = {}
     if chern_simons and cycle.basis_turns and not cycle.orbitals_move:
         raise InvalidArgumentError(
-            "chern_simons: it depends on how the Wannier functions move along the cycle; expected a Cycle that is told "
-            "(motion=), or chern_simons=False, which leaves it out"
+            f"chern_simons: it depends on how the Wannier functions move along the cycle; {TELL}, or "
+            "chern_simons=False, which leaves it out"
         )
     if chern_simons:
         windings = unobstructed(cycle, parts, f"{TITLE}: the Chern-Simons part", REMEDY)
@@ -198,7 +199,7 @@ def instantaneous_magnetization(
     ----------
     cycle, occupied, tolerance, absolute, strict, limit, executor, progress
         As in `pumped_magnetization`.
-    theta : array_like, shape (phases,)
+    theta : float or array_like, shape (phases,)
         Phases in radians.
 
     Returns
@@ -210,7 +211,7 @@ def instantaneous_magnetization(
     effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     cycle = checked_cycle(cycle, (2, 3), WHY)
     occupied = checked_occupied(cycle, occupied)
-    phases = checked(theta, "theta", (None,))
+    phases = radians(numbers(theta, "theta"), "theta")
     if not len(phases):
         raise InvalidArgumentError("theta: expected at least one phase, got none")
     names = components(cycle.lattice.dimension)
@@ -260,9 +261,11 @@ def magnetization_map(
     """
     names = components(cycle.lattice.dimension)
     if component not in names:
-        raise InvalidArgumentError(f"component: {component!r}, expected one of {names} for this lattice")
+        raise InvalidArgumentError(
+            f"component: {component!r}, expected one of {names} for this lattice{did_you_mean(component, names)}"
+        )
     x, y = checked(kx, "kx", (None,)), checked(ky, "ky", (None,))
-    grid = np.stack([*np.meshgrid(x, y), np.full((len(y), len(x)), kz)], axis=-1)
+    grid = np.stack([*np.meshgrid(x, y), np.full((len(y), len(x)), checked(kz, "kz", ()))], axis=-1)
     k = grid[..., : cycle.lattice.dimension].reshape(-1, cycle.lattice.dimension)
     along = band_shift_derivatives(THETA, component, curved=cycle.orbitals_move)
     frame = eigenframe(cycle, along, k=k, theta=theta)

@@ -11,6 +11,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.band_edges import exact_edges
 from adiabloch.geometry.gaps import gap_at, place
 from adiabloch.io import load_cycle
 from adiabloch.io.contents import Contents
@@ -20,6 +21,7 @@ from adiabloch.lattice import AXES
 from adiabloch.linalg import eigh_batch
 from adiabloch.models import Cycle, TightBinding, WannierModel
 from adiabloch.models.crystal import Crystal
+from adiabloch.responses.evaluation import counted_bands
 
 POINTS = 4000
 """Points of the mesh on which band edges are looked for before they are followed downhill."""
@@ -152,41 +154,27 @@ def _spin(snapshots: Sequence[TightBinding]) -> str:
 
 def _bands(crystal: Crystal, occupied: int | None) -> list[tuple[str, str]]:
     """Bandwidth, and the gap above the occupied bands."""
-    if occupied is not None and not 1 <= occupied < crystal.size:
-        raise InvalidArgumentError(f"occupied: {occupied}, expected 1 <= occupied <= {crystal.size - 1}")
+    if occupied is not None:
+        counted_bands(occupied, crystal.size)
     D = len(crystal.directions)
     n = max(4, int(POINTS ** (1 / D) + 1e-9))
     mesh = np.stack(np.meshgrid(*[np.arange(n) / n] * D, indexing="ij"), axis=-1).reshape(-1, D)
-    series = crystal.matrices()
-
-    def energies(points: Float) -> Float:
-        return eigh_batch(series.at(points)[:, 0])[0]
-
-    levels = energies(mesh)
+    levels = eigh_batch(crystal.matrices().at(mesh)[:, 0])[0]
     bottom, top = float(levels.min()), float(levels.max())
     facts = [("energies", f"{bottom:.5g} to {top:.5g} (bandwidth {top - bottom:.5g}) on a mesh of {n} an axis")]
     if occupied is None:
         return facts
 
-    def valence(points: Float) -> Float:
-        return -energies(points)[:, occupied - 1]
-
-    def conduction(points: Float) -> Float:
-        return energies(points)[:, occupied]
-
-    reach = 0.5 / n
-    direct, at = _lowest(gap_at(crystal, occupied), levels[:, occupied] - levels[:, occupied - 1], mesh, reach)
-    highest, below = _lowest(valence, -levels[:, occupied - 1], mesh, reach)
-    lowest, above = _lowest(conduction, levels[:, occupied], mesh, reach)
-    indirect = lowest + highest
-    overlap = "" if indirect > 0 else ": the bands overlap, a metal"
+    direct, at = _lowest(gap_at(crystal, occupied), levels[:, occupied] - levels[:, occupied - 1], mesh, 0.5 / n)
+    edges = exact_edges(crystal, occupied, POINTS)
+    overlap = ": the bands overlap, a metal" if edges.overlap else ""
     return [
         *facts,
         (f"direct gap above {occupied} bands", f"{direct:.6g} at {place(crystal, at)}"),
         (
             "indirect gap",
-            f"{indirect:.6g}{overlap}\nfrom {-highest:.6g} at {place(crystal, below)}\n"
-            f"to {lowest:.6g} at {place(crystal, above)}",
+            f"{edges.gap:.6g}{overlap}\nfrom {edges.valence:.6g} at {place(crystal, edges.valence_at)}\n"
+            f"to {edges.conduction:.6g} at {place(crystal, edges.conduction_at)}",
         ),
     ]
 

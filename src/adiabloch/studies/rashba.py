@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.errors import GapClosedError, InvalidArgumentError, ToleranceNotReachedError
+from adiabloch.errors import GapClosedError, InvalidArgumentError, ToleranceNotReachedError, did_you_mean
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.induced import interband_part
 from adiabloch.models import (
@@ -130,7 +130,7 @@ def cycle(delta: float = DELTA, rashba: float = RASHBA, t1: float = T1, follow: 
         return phonon_cycle(model, radius * np.outer([1, 1, -1, -1], [1, 1j]), linear(BETA))
     if follow == "direction":
         return _bent(model, rashba, 0.0, turned=True)
-    raise InvalidArgumentError(f"follow: {follow!r}, expected one of {', '.join(FOLLOW)}")
+    raise InvalidArgumentError(f"follow: {follow!r}, expected one of {', '.join(FOLLOW)}{did_you_mean(follow, FOLLOW)}")
 
 
 def bent_bonds(delta: float = DELTA, rashba: float = RASHBA, strength: float = BENT) -> Cycle:
@@ -190,7 +190,7 @@ def _changed(model: TightBinding, change: dict[tuple[int, ...], Complex]) -> Tig
     for R, matrix in change.items():
         hoppings[R] += matrix
         hoppings[tuple(-r for r in R)] += matrix.conj().T
-    return TightBinding(model.lattice, model.positions, hoppings, model.spin)
+    return TightBinding(model.lattice, model.positions, hoppings, model.spin, reduced=False)
 
 
 def broken_by(subject: Cycle, phases: int = 7) -> float:

@@ -1,0 +1,146 @@
+"""Whether a path of models closes, and whether it is between its snapshots what the interpolation takes it for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from adiabloch.arrays import Complex, Float
+from adiabloch.errors import InvalidModelError
+from adiabloch.models.hoppings import Translation
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.models.wannier import WannierModel
+
+Parts = Mapping[str, Mapping[Translation, Complex | Float]]
+"""What makes up a model, by name and translation."""
+SAME = 1e-6
+"""Of how much something changes along a path: a smaller difference is none."""
+ROUNDING = 1e-12
+"""Of how large something is."""
+BETWEEN = 0.382
+"""Where to look between two snapshots: half-way a harmonic that they do not see may vanish."""
+PERIODS = {
+    1.0: "it closes at theta = 1, so it takes turns; it is called with radians, 0 to 2 pi",
+    360.0: "it closes at theta = 360, so it takes degrees; it is called with radians, 0 to 2 pi",
+    4 * np.pi: "it closes at theta = 4 pi, so that this is half a turn",
+}
+"""Where else a path may close, and what that means."""
+
+
+def check_closed(function: Callable[[float], TightBinding], snapshots: Sequence[TightBinding]) -> None:
+    """Compare what a function gives at 0 and at 2 pi.
+
+    Raises
+    ------
+    InvalidModelError
+        They differ: the message says in what, and where the path does close or how it goes on.
+    """
+    start, end = parts_of(snapshots[0]), parts_of(function(2 * np.pi))
+    changes = _changes(snapshots)
+    for name, change in changes.items():
+        gap = apart(start[name], end.get(name, {}))
+        if gap > _allowed(start[name], change):
+            raise InvalidModelError(
+                f"cycle: the path does not close: between theta = 0 and 2 pi {name} differ by {gap:.3g} (they change "
+                f"by {change:.3g} along the way); {_explained(function, start, end, name, change)}"
+            )
+
+
+def mismatch(
+    function: Callable[[float], TightBinding],
+    interpolated: Callable[[float], TightBinding],
+    snapshots: Sequence[TightBinding],
+) -> tuple[float, float]:
+    """How far a function is from its interpolation between snapshots, relative to its change; and at which theta."""
+    count, changes = len(snapshots), _changes(snapshots)
+    worst, where = 0.0, 0.0
+    for number in sorted({0, count // 3, (2 * count) // 3}):
+        theta = 2 * np.pi * (number + BETWEEN) / count
+        true, guess = parts_of(function(theta)), parts_of(interpolated(theta))
+        for name, change in changes.items():
+            off = apart(true[name], guess.get(name, {}))
+            if off > ROUNDING * _size(true[name]):
+                relative = off / max(change, apart(true[name], parts_of(snapshots[0])[name]))
+                worst, where = max((worst, where), (relative, theta))
+    return worst, where
+
+
+def last_is_first(snapshots: Sequence[TightBinding]) -> bool:
+    """Whether the last snapshot is the first one again, on a path that does change."""
+    first, last, changes = parts_of(snapshots[0]), parts_of(snapshots[-1]), _changes(snapshots)
+    moved = [name for name, change in changes.items() if change > ROUNDING * _size(first[name])]
+    return bool(moved) and all(
+        apart(first[name], last[name]) <= _allowed(first[name], changes[name]) for name in changes
+    )
+
+
+def jump(snapshots: Sequence[TightBinding]) -> tuple[float, float]:
+    """Change of the hoppings from the last snapshot to the first one, and the largest between any others."""
+    hoppings = [parts_of(model)["hoppings"] for model in snapshots]
+    steps = [apart(one, other) for one, other in zip(hoppings, [*hoppings[1:], hoppings[0]], strict=True)]
+    return steps[-1], max(steps[:-1])
+
+
+def parts_of(model: TightBinding) -> Parts:
+    """What makes up a model."""
+    parts: dict[str, Mapping[Translation, Complex | Float]] = {
+        "hoppings": model.hoppings,
+        "positions": {(): model.positions},
+    }
+    if model.spin is not None:
+        parts["spin operators"] = model.spin_by_cell
+    if isinstance(model, WannierModel):
+        parts["position matrices"] = model.position_matrix
+    return parts
+
+
+def apart(one: Mapping[Translation, Complex | Float], other: Mapping[Translation, Complex | Float]) -> float:
+    """Largest difference of matrices by translation, zero where there is none; infinite where shapes differ."""
+    largest = 0.0
+    for R in {*one, *other}:
+        a, b = one.get(R, np.zeros(())), other.get(R, np.zeros(()))
+        if a.ndim and b.ndim and a.shape != b.shape:
+            return np.inf
+        largest = max(largest, float(np.abs(a - b).max(initial=0.0)))
+    return largest
+
+
+def _size(part: Mapping[Translation, Complex | Float]) -> float:
+    return max(float(np.abs(block).max(initial=0.0)) for block in part.values())
+
+
+def _changes(snapshots: Sequence[TightBinding]) -> dict[str, float]:
+    """How far each part moves away from the first snapshot."""
+    first, *others = (parts_of(model) for model in snapshots)
+    return {name: max(apart(first[name], other.get(name, {})) for other in others) for name in first}
+
+
+def _allowed(part: Mapping[Translation, Complex | Float], change: float) -> float:
+    return max(SAME * change, ROUNDING * _size(part))
+
+
+def _explained(function: Callable[[float], TightBinding], start: Parts, end: Parts, name: str, change: float) -> str:
+    """Where a path does close, if it does somewhere, or how it goes on."""
+
+    def at(theta: float) -> Mapping[Translation, Complex | Float] | None:
+        try:
+            return parts_of(function(theta)).get(name, {})
+        except Exception:
+            # it may not be made for such phases
+            return None
+
+    allowed = _allowed(start[name], change)
+    for period, meaning in PERIODS.items():
+        found = at(period)
+        if found is not None and apart(start[name], found) <= allowed:
+            return meaning
+    further = at(4 * np.pi)
+    if further is not None:
+        steps = [
+            {R: b - a.get(R, 0.0 * b) for R, b in c.items()}
+            for a, c in ((start[name], end[name]), (end[name], further))
+        ]
+        if apart(*steps) <= allowed:
+            return "from 2 pi to 4 pi it changes by the same again: a drift, not a cycle"
+    return "is theta in radians?"
