@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.lines import Lines
-from adiabloch.io.neighbours import matching, shell_weights
+from adiabloch.io.neighbours import Links, matching, shell_weights, steps_of_mesh
 from adiabloch.io.seeds import beside, energies_beside
 from adiabloch.io.spins import spin_of_states
 from adiabloch.linalg import dagger
@@ -32,10 +33,12 @@ PathLike = str | os.PathLike[str]
 
 
 def read_chk(path: PathLike, *, dimension: int = 3, spin: bool = False) -> WannierModel:
-    """Read Wannier functions from Wannier90's checkpoint `SEED.chk`, with `SEED.eig` and `SEED.nnkp` beside it.
+    """Read Wannier functions from Wannier90's checkpoint `SEED.chk`, with `SEED.eig` beside it.
 
     More exact than `read_tb`: the position matrix is Hermitian and symmetric as the crystal is, and of equally near
-    copies of a function none is preferred.
+    copies of a function none is preferred. Which overlap belongs to which neighbour of a k point is said by
+    `SEED.nnkp` if it lies beside; it must make the overlaps adjoint to those of the steps back, and give the centres of
+    the checkpoint. Without it, or where it does not, the order that does is looked for.
 
     Parameters
     ----------
@@ -54,7 +57,8 @@ def read_chk(path: PathLike, *, dimension: int = 3, spin: bool = False) -> Wanni
     Raises
     ------
     FileFormatError
-        A file that is missing, cut, or of another calculation; the message names it and where.
+        A file that is missing, cut, or of another calculation; the message names it and where. The overlaps alone do
+        not tell which neighbour is which: `wannier90.x -pp SEED` writes `SEED.nnkp`.
     """
     return read_snapshots([path], dimension=dimension, spin=spin)[0]
 
@@ -110,8 +114,9 @@ class _Functions:
         self.dimension, self.vectors = dimension, vectors[:dimension, :dimension]
         self.centres = self.checkpoint.centres[:, :dimension]
         points, bands = self.checkpoint.states.shape[:2]
-        self.energies = energies_beside(self.checkpoint.path, ".chk", points, bands)
-        self.steps = _neighbours(self.checkpoint)
+        ending = ".chk" if beside(self.checkpoint.path, ".chk", ".eig") else ".chk.fmt"
+        self.energies = energies_beside(self.checkpoint.path, ending, points, bands)
+        self.steps = _neighbours(self.checkpoint, dimension)
 
     def model(self, images: Images, spin: bool) -> WannierModel:
         """Hoppings, positions and spin on the translations of the images."""
@@ -126,7 +131,7 @@ class _Functions:
         positions[home, np.arange(n), np.arange(n)] = self.centres
         spins = None
         if spin:
-            spn = beside(self.checkpoint.path, ".chk", ".spn")
+            spn = _beside(self.checkpoint.path, ".spn")
             if spn is None:
                 raise FileFormatError(
                     f"{self.checkpoint.path}: SEED.spn does not lie beside it, expected it for spin = True"
@@ -158,11 +163,39 @@ class _Functions:
         return np.asarray(0.5 * (total + total[back].conj().swapaxes(1, 2)))
 
 
-def _neighbours(checkpoint: Checkpoint) -> Float:
-    """The steps b from each k to its neighbours, (K, neighbours, 3), 1/Angstrom."""
-    path = beside(checkpoint.path, ".chk", ".nnkp")
-    if path is None:
-        raise FileFormatError(f"{checkpoint.path}: SEED.nnkp does not lie beside it, expected it")
+def _neighbours(checkpoint: Checkpoint, dimension: int) -> Float:
+    """The steps b from each k to its neighbours in the order of the overlaps, (K, neighbours, 3), 1/Angstrom."""
+    links = Links(checkpoint)
+    path = _beside(checkpoint.path, ".nnkp")
+    reason = "SEED.nnkp does not lie beside it"
+    stated = None
+    if path is not None:
+        stated = _stated_steps(path, checkpoint)
+        problem = links.problem(stated)
+        if problem is None:
+            return links.cartesian(stated)
+        reason = f"with the neighbours in the order of {path} it has {problem}"
+    count = checkpoint.overlaps.shape[1]
+    steps = steps_of_mesh(checkpoint.vectors, checkpoint.mesh, count) if stated is None else stated[0]
+    expected = f"expected the SEED.nnkp of this calculation: make it with wannier90.x -pp {_seed(checkpoint.path)}"
+    if steps is None:
+        raise FileFormatError(
+            f"{checkpoint.path}: {reason}, and {count} neighbours are not what the mesh of {checkpoint.mesh} makes "
+            f"Wannier90 choose by itself; {expected}"
+        )
+    found = links.sorted(steps)
+    if links.undecided(found, dimension):
+        raise FileFormatError(
+            f"{checkpoint.path}: {reason}, and the overlaps do not tell which neighbour is which; {expected}"
+        )
+    problem = links.problem(found)
+    if problem is not None:
+        raise FileFormatError(f"{checkpoint.path}: {reason}, and in any other order it has {problem}; {expected}")
+    return links.cartesian(found)
+
+
+def _stated_steps(path: Path, checkpoint: Checkpoint) -> Integer:
+    """The steps as `SEED.nnkp` lists them, (K, neighbours, 3), in units of the mesh."""
     file = Lines(path, comments=0)
     heads = [at for at, line in enumerate(file.lines) if line.split() == ["begin", "nnkpts"]]
     if len(heads) != 1:
@@ -177,9 +210,18 @@ def _neighbours(checkpoint: Checkpoint) -> Float:
     if not right.all():
         file.refuse(f"neighbours of k points that are not those of {checkpoint.path}", line=heads[0] + 2)
     reduced = checkpoint.points[rows[..., 1] - 1] + rows[..., 2:] - checkpoint.points[:, None]
-    steps: Float = reduced @ (2 * np.pi * np.linalg.inv(checkpoint.vectors).T)
-    if (matching(steps, steps[0]) < 0).any():
+    steps: Integer = np.rint(reduced * checkpoint.mesh).astype(np.int64)
+    if (np.sort(matching(steps.astype(float), steps[0].astype(float)), axis=1) != np.arange(count)).any():
         file.refuse(
             "steps to neighbours that differ from k point to k point, expected a uniform mesh", line=heads[0] + 2
         )
     return steps
+
+
+def _beside(path: Path, other: str) -> Path | None:
+    """The file of the same seed as a checkpoint, binary or formatted."""
+    return beside(path, ".chk", other) or beside(path, ".chk.fmt", other)
+
+
+def _seed(path: Path) -> str:
+    return path.name.removesuffix(".gz").removesuffix(".fmt").removesuffix(".chk")
