@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.errors import AdiablochError
+from adiabloch.errors import AccuracyWarning, AdiablochError
 from adiabloch.lattice import AXES
 from adiabloch.models import TightBinding, WannierModel
 from adiabloch.models.hoppings import checked_spin
 
 HOPPING_DEFECT = 1e-5
 """How far h(R) and h(-R)^dagger may be apart, relative to the largest: files have finite digits."""
-POSITION_DEFECT = 0.1
-"""The same for the position matrix: Wannier90 takes it by finite differences, which leave a few percent."""
+POSITION_DEFECT = 0.25
+"""The same for the position matrix, in units of the shortest lattice vector: Wannier90 takes finite differences."""
+POSITION_DOUBT = 1 / 60
+"""From when on a warning says so, in the same unit: about what meshes of four points a side leave stays below."""
 NEGLIGIBLE = 1e-6
 """Relative size of what may be dropped along the directions that a slab does not have."""
 
@@ -39,7 +43,8 @@ class Contents:
     positions: Complex | None
     """The position matrix (R, n, n, 3) if the files hold it."""
     defects: dict[str, float]
-    """Largest difference of h(R) and h(-R)^dagger as they are in the file, relative to the largest h; likewise r."""
+    """Largest difference of h(R) and h(-R)^dagger as they are in the file, relative to the largest h; that of r in
+    Angstrom."""
     sources: tuple[Path, ...]
     """The files it was read from."""
     refuse: Callable[[str], NoReturn]
@@ -94,47 +99,117 @@ def _check_slab(vectors: Float, dimension: int, refuse: Callable[[str], NoReturn
 def averaged(
     translations: Integer,
     matrices: Complex,
-    tolerance: float,
     name: str,
+    limit: float,
+    expected: str,
     refuse: Callable[[str, int], NoReturn],
-    rounding: float = 0.0,
-) -> tuple[Complex, float]:
+) -> tuple[Integer, Complex, float]:
     """Matrices averaged with their Hermitian partners, and how far they were from them.
 
     Parameters
     ----------
     translations : int array, shape (R, 3)
+        With both R and -R, or of each pair one only: the other is filled in behind.
     matrices : complex array, shape (R, n, n, components)
-    tolerance : float
-        How far X(R) and X(-R)^dagger may be apart, relative to the largest entry.
     name : str
         What to call them in errors.
+    limit : float
+        How far X(R) and X(-R)^dagger may be apart.
+    expected : str
+        What is expected of that, for errors.
     refuse : callable
         Raises the error, given the message and the number of the R that it is about.
-    rounding : float
-        How far they may be apart besides.
 
     Returns
     -------
+    translations : int array
+        Each R once.
     averaged : complex array
     defect : float
-        The largest difference, relative to the largest entry.
+        The largest difference.
     """
     index: dict[tuple[int, ...], int] = {}
     for number, R in enumerate(map(tuple, translations.tolist())):
-        if index.setdefault(R, number) != number:
-            refuse(f"R = {R} once more, expected each R once", number)
-    for R, number in index.items():
-        if tuple(-x for x in R) not in index:
-            refuse(f"R = {R} comes without -R, expected both", number)
-    adjoint = matrices[[index[tuple(-x for x in R)] for R in index]].conj().swapaxes(1, 2)
-    defect = np.abs(matrices - adjoint).max(axis=(1, 2, 3))
+        first = index.setdefault(R, number)
+        if first != number and not np.array_equal(matrices[first], matrices[number]):
+            refuse(f"R = {R} once more with another matrix, expected each R once", number)
+    kept = np.array([*index.values()])
+    lonely = [R for R in index if tuple(-x for x in R) not in index]
+    halved = not any(any(R) and tuple(-x for x in R) in index for R in index)
+    if lonely and not halved:
+        refuse(f"R = {lonely[0]} comes without -R, expected both", index[lonely[0]])
+    ways, found = translations[kept], matrices[kept]
+    if lonely:
+        alone = [number for number, R in enumerate(index) if any(R)]
+        ways = np.concatenate([ways, -ways[alone]])
+        found = np.concatenate([found, found[alone].conj().swapaxes(1, 2)])
+    places = {R: number for number, R in enumerate(map(tuple, ways.tolist()))}
+    adjoint = found[[places[tuple(-x for x in R)] for R in places]].conj().swapaxes(1, 2)
+    defect = np.abs(found - adjoint).max(axis=(1, 2, 3))
     worst = int(np.argmax(defect))
-    largest = float(np.abs(matrices).max())
-    if defect[worst] > tolerance * largest + rounding:
+    if not defect[worst] <= limit:
+        R = tuple(ways[worst].tolist())
         refuse(
-            f"{name}(R) and {name}(-R)^dagger differ by {defect[worst]:.1e} at R = {list(index)[worst]}, "
-            f"expected less than {tolerance:.0e} of the largest {name}",
-            worst,
+            f"{name}(R) and {name}(-R)^dagger differ by {defect[worst]:.1e} at R = {R}, expected {expected}",
+            index[R],
         )
-    return 0.5 * (matrices + adjoint), float(defect[worst]) / max(largest, 1e-300)
+    return ways, 0.5 * (found + adjoint), float(defect[worst])
+
+
+def averaged_hoppings(
+    translations: Integer, matrices: Complex, name: str, refuse: Callable[[str, int], NoReturn], rounding: float = 0.0
+) -> tuple[Integer, Complex, float]:
+    """Hoppings averaged with their Hermitian partners (see `averaged`); the defect relative to the largest.
+
+    Energies are counted from their mean on site: where their zero is says nothing of how exact they are.
+
+    Parameters
+    ----------
+    rounding : float
+        How far they may be apart besides, for files of few digits.
+    """
+    counted = matrices[..., 0].copy()
+    home = (translations == 0).all(axis=1)
+    counted[home] -= np.einsum("rii->r", counted[home])[:, None, None] / counted.shape[1] * np.eye(counted.shape[1])
+    spread, largest = 2 * float(np.abs(counted).max()), float(np.abs(matrices).max())
+    scale = min(max(spread, 1e-6 * largest), largest)
+    expected = f"less than {HOPPING_DEFECT:.0e} of the largest {name}, or of what energies on site differ by"
+    limit = HOPPING_DEFECT * scale + rounding
+    ways, found, defect = averaged(translations, matrices, name, limit, expected, refuse)
+    return ways, found, defect / max(largest, 1e-300)
+
+
+def averaged_positions(
+    translations: Integer, matrices: Complex, vectors: Float, name: str, refuse: Callable[[str, int], NoReturn], of: str
+) -> tuple[Integer, Complex, float]:
+    """A position matrix averaged with its Hermitian partner (see `averaged`), with a warning if that is far from it.
+
+    Wannier90 takes it by finite differences about the origin, which is not Hermitian on a coarse mesh or far from
+    there. How far it may be from it is measured by the shortest lattice vector, whatever the origin.
+
+    Parameters
+    ----------
+    vectors : float array, shape (3, 3)
+        Lattice vectors.
+    of : str
+        Whose it is, for the warning.
+    """
+    length = float(np.sqrt((vectors**2).sum(axis=1)).min())
+    expected = f"less than a quarter of the shortest lattice vector, {length:.3g} Angstrom"
+    ways, found, defect = averaged(translations, matrices, name, POSITION_DEFECT * length, expected, refuse)
+    if defect > POSITION_DOUBT * length:
+        warn(
+            f"{of}: the position matrix is not Hermitian, {name}(R) and {name}(-R)^dagger differ by up to {defect:.3f} "
+            f"Angstrom ({100 * defect / length:.1f} % of the shortest lattice vector): its Hermitian part is taken. "
+            "The finite differences of Wannier90 are that inexact on a coarse mesh of k points or far from the origin; "
+            "read_chk makes a better one from the checkpoint"
+        )
+    return ways, found, defect
+
+
+def warn(message: str) -> None:
+    """Warn at the line of the user that called this library."""
+    level, frame = 1, sys._getframe(0)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:
+        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    warnings.warn(message, AccuracyWarning, stacklevel=level)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from adiabloch.arrays import Float, Integer
 from adiabloch.errors import FileFormatError
@@ -180,6 +179,9 @@ class Links:
 
     def sorted(self, steps: Integer) -> Integer:
         """The steps (neighbours, 3) in the order of each point, (K, neighbours, 3), that fits the overlaps best."""
+        # slow to import, and needed by few who import this
+        from scipy.optimize import linear_sum_assignment
+
         count = len(steps)
         possible = self._possible(steps)
         b = self.cartesian(steps)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adiabloch.errors import FileFormatError
-from adiabloch.io.lines import ABSURD
+from adiabloch.io.lines import ABSURD, COMPRESSED
 
 
 class Records:
@@ -96,7 +96,7 @@ class Records:
 
 def is_text(path: str | os.PathLike[str]) -> bool:
     """Whether a file is formatted: records begin with their length, whose bytes are no letters (negative in parts)."""
-    if Path(path).suffix == ".gz":
+    if Path(path).suffix in COMPRESSED:
         return True
     try:
         with Path(path).open("rb") as file:

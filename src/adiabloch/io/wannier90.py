@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.files import whole
-from adiabloch.io.contents import HOPPING_DEFECT, POSITION_DEFECT, Contents, averaged
+from adiabloch.io.contents import Contents, averaged_hoppings, averaged_positions, warn
 from adiabloch.io.lines import Lines, opener
 from adiabloch.io.seeds import PathLike, Shifts, beside, moved_home, read_cell, read_centres
 from adiabloch.io.spins import spin_beside
@@ -167,15 +167,15 @@ def tb_contents(path: PathLike, wsvec: PathLike | bool | None = None, spin: bool
     vectors = file.block(3, 3, "a lattice vector, three numbers")
     size = file.count("the number of Wannier functions")
     cells = file.count("the number of lattice vectors R")
-    weights = file.weights(cells)[:, None, None, None]
-    translations, matrices = file.matrices(size, cells, 1)
-    hoppings, h_defect = averaged(translations, matrices / weights, HOPPING_DEFECT, "h", _at_head(file))
-    _, matrices = file.matrices(size, cells, 3, translations)
-    positions, r_defect = averaged(translations, matrices / weights, POSITION_DEFECT, "r", _at_head(file))
+    weights = file.weights(cells)
+    given, matrices = file.matrices(size, cells, 1)
+    _check_cells(file, given, weights)
+    weights = weights[:, None, None, None]
+    translations, hoppings, h_defect = averaged_hoppings(given, matrices / weights, "h", _at_head(file))
+    _, matrices = file.matrices(size, cells, 3, given)
+    _, positions, r_defect = averaged_positions(given, matrices / weights, vectors, "r", _at_head(file), str(file.path))
     file.end()
     home = np.flatnonzero((translations == 0).all(axis=1))
-    if not len(home):
-        file.refuse("R = (0, 0, 0) is missing, expected it among the lattice vectors", line=6)
     centres = np.diagonal(positions[home[0]]).real.T
     spins = spin_beside(file, "_tb.dat", translations, vectors, centres) if spin else None
     shifts = _shifts(file, "_tb.dat", wsvec, translations, size)
@@ -212,10 +212,18 @@ def hr_contents(
     file = Lines(path)
     size = file.count("the number of Wannier functions")
     cells = file.count("the number of lattice vectors R")
-    weights = file.weights(cells)[:, None, None, None]
-    translations, matrices = file.rows_of_matrices(size, cells)
-    hoppings, defect = averaged(translations, matrices / weights, HOPPING_DEFECT, "h", _at_head(file), ROUNDING)
-    file.end()
+    weights = file.weights(cells)
+    given, matrices = file.rows_of_matrices(size, cells)
+    if len(given) < cells and (weights != weights[0]).any():
+        file.refuse(
+            f"{len(given)} lattice vectors, expected {cells}: their degeneracies differ, and which of them are left "
+            "out as zero is not told"
+        )
+    weights = weights[: len(given)]
+    _check_cells(file, given, weights)
+    translations, hoppings, defect = averaged_hoppings(
+        given, matrices / weights[:, None, None, None], "h", _at_head(file), ROUNDING
+    )
     sources = [file.path]
     vectors, refuse_cell = _cell(file, cell, size, sources)
     places, stated = _centres(file, centres, size, sources)
@@ -297,6 +305,29 @@ def _shifts(file: Lines, ending: str, wsvec: PathLike | bool | None, translation
             raise FileFormatError(f"{file.path}: no SEED_wsvec.dat lies beside it, expected one for wsvec = True")
         return None
     return Shifts(found, translations, size, file.path)
+
+
+def _check_cells(file: Lines, translations: Integer, weights: Integer) -> None:
+    """R = 0 is there, and the degeneracies are those of all lattice vectors of a supercell."""
+    if translations.any(axis=1).all():
+        file.refuse("R = (0, 0, 0) is missing, expected it among the lattice vectors", line=file.heads[0])
+    of = dict(zip(map(tuple, translations.tolist()), weights.tolist(), strict=True))
+    alike = all(of.get(tuple(-x for x in R), weight) == weight for R, weight in of.items())
+    # -R that are not listed are as degenerate
+    total = sum((1 if tuple(-x for x in R) in of else 2) / weight for R, weight in of.items())
+    if abs(total - round(total)) <= 1e-6:
+        return
+    problem = f"the inverses of the degeneracies add up to {total:.6g}"
+    if alike:
+        file.refuse(
+            f"{problem}, expected a whole number, that of the k points: a wrong degeneracy, or lattice vectors that "
+            "are missing; if these were left out on purpose, divide the matrices by their degeneracies and write 1",
+            line=file.degeneracies,
+        )
+    warn(
+        f"{file.path}, line {file.degeneracies}: {problem} and those of R and -R differ, not as those of Wannier90, "
+        "which add up to the number of k points; matrices are divided by them"
+    )
 
 
 def _check_dimension(dimension: int) -> None:
