@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.errors import AccuracyWarning, AdiablochError
-from adiabloch.lattice import AXES
+from adiabloch.errors import AccuracyWarning, AdiablochError, InvalidArgumentError
 from adiabloch.models import TightBinding, WannierModel
 from adiabloch.models.hoppings import checked_spin
 
@@ -53,47 +53,187 @@ class Contents:
     """The same for the lattice vectors, wherever they came from."""
     spins: Complex | None = None
     """Spin operators (R, n, n, 3) in units of hbar, if the files hold them."""
+    sampled: frozenset[int] = frozenset({0, 1, 2})
+    """Lattice vectors along which there is more than one k point, or may be."""
 
-    def model(self, dimension: int, spin: ArrayLike | Mapping[Any, ArrayLike] | None = None) -> TightBinding:
-        """As a model in the first dimensions: a WannierModel if there is a position matrix.
+    def model(
+        self,
+        dimension: int,
+        spin: ArrayLike | Mapping[Any, ArrayLike] | None = None,
+        axes: Sequence[int] | None = None,
+    ) -> TightBinding:
+        """As a model of so many dimensions: a WannierModel if there is a position matrix.
 
         Spin operators that are given take the place of those in the files.
+
+        Parameters
+        ----------
+        dimension : int
+        spin : array_like or mapping, optional
+            In the Cartesian axes of the file.
+        axes : sequence of int, optional
+            The lattice vectors along which the model repeats, from 0; by default the first ones, or as many others if
+            something hops along these and along no more.
         """
-        _check_slab(self.vectors, dimension, self.refuse_cell)
-        inside = (self.translations[:, dimension:] == 0).all(axis=1)
-        for matrices, name in (
-            (self.hoppings, "hoppings"),
-            (self.positions, "position matrix"),
-            (self.spins, "spin matrices"),
-        ):
-            if matrices is None:
-                continue
-            beyond, largest = (float(np.abs(part).max(initial=0.0)) for part in (matrices[~inside], matrices))
-            if beyond > NEGLIGIBLE * largest:
-                self.refuse(f"{name} up to {beyond:.1e} leave the {dimension} dimensions asked for, expected none")
-        keys = [tuple(map(int, R)) for R in self.translations[inside, :dimension]]
-        hoppings = dict(zip(keys, self.hoppings[inside][..., 0], strict=True))
-        vectors, centres = self.vectors[:dimension, :dimension], self.centres[:, :dimension]
+        kept = self._axes(dimension) if axes is None else in_turn(axes)
+        cartesian = plane_of(self.vectors, kept)
+        if cartesian is None:
+            self.refuse_cell(other_plane(self.vectors, kept))
+        turn = turned(cartesian)
+        hoppings, positions, spins = self._folded(kept)
+        for found, name in ((hoppings, "hoppings"), (positions, "position matrix"), (spins, "spin matrices")):
+            if found is not None and found.beyond > found.negligible:
+                self.refuse(
+                    f"{name} up to {found.beyond:.1e} leave the {dimension} dimensions asked for, expected none"
+                    + (" (axes= says along which lattice vectors the crystal repeats)" if axes is None else "")
+                )
+        assert hoppings is not None
+        keys = [tuple(map(int, R)) for R in hoppings.translations]
+        vectors, centres = self.vectors[np.ix_(kept, cartesian)], self.centres[:, cartesian]
         # what the caller gave is not to be blamed on the file
         operators = None if spin is None else checked_spin(spin, dimension, len(centres))
-        if spin is None and self.spins is not None:
-            operators = dict(zip(keys, np.moveaxis(self.spins[inside], 3, 1), strict=True))
+        if spin is None and spins is not None:
+            operators = dict(zip(keys, np.moveaxis(spins.matrices, 3, 1), strict=True))
+        if operators is not None and turn != (0, 1, 2):
+            operators = (
+                {R: S[list(turn)] for R, S in operators.items()}
+                if isinstance(operators, Mapping)
+                else operators[list(turn)]
+            )
+        blocks = dict(zip(keys, hoppings.matrices[..., 0], strict=True))
         try:
-            if self.positions is None:
-                return TightBinding(vectors, centres, hoppings, operators)
-            positions = dict(zip(keys, self.positions[inside][..., :dimension], strict=True))
-            return WannierModel(vectors, None, hoppings, positions, operators)
+            if positions is None:
+                return TightBinding(vectors, centres, blocks, operators)
+            places = dict(zip(keys, positions.matrices[..., cartesian], strict=True))
+            return WannierModel(vectors, None, blocks, places, operators)
         except AdiablochError as reason:
             self.refuse_cell(str(reason))
 
+    def _axes(self, dimension: int) -> tuple[int, ...]:
+        """The first lattice vectors, or as many others along which alone something hops."""
+        first = tuple(range(dimension))
+        if dimension == 3 or not self._leaves(first):
+            return first
+        along = {axis for axis in range(3) if self._leaves(tuple(x for x in range(3) if x != axis))}
+        return in_turn(along) if len(along) == dimension and not self._leaves(in_turn(along)) else first
 
-def _check_slab(vectors: Float, dimension: int, refuse: Callable[[str], NoReturn]) -> None:
-    """Whether lattice vectors (3, 3) leave the first axes apart from the others."""
-    if np.abs([vectors[:dimension, dimension:], vectors[dimension:, :dimension].T]).max(initial=0.0) > 1e-8:
-        refuse(
-            f"lattice vectors {vectors.tolist()}, expected the first {dimension} along {', '.join(AXES[:dimension])} "
-            f"and the others perpendicular for dimension = {dimension}"
-        )
+    def _leaves(self, kept: tuple[int, ...]) -> bool:
+        """Whether something hops along other lattice vectors than these."""
+        return any(found is not None and found.beyond > found.negligible for found in self._folded(kept))
+
+    def _folded(self, kept: tuple[int, ...]) -> tuple[_Folded | None, _Folded | None, _Folded | None]:
+        """Hoppings, positions and spins on translations along some lattice vectors."""
+        across = [axis for axis in range(3) if axis not in kept]
+        ways = self.translations.copy()
+        # with a single k point along a vector, R along it says which copies are near, and nothing else
+        ways[:, [axis for axis in across if axis not in self.sampled]] = 0
+        cells = _names(ways[:, across], [self.hoppings, self.positions, self.spins], len(self.centres))
+        stays = (ways[:, None, None, across] + cells[:, None] - cells == 0).all(axis=-1)
+        length = float(np.sqrt((self.vectors**2).sum(axis=1)).min())
+        plane = plane_of(self.vectors, kept) or (0, 1, 2)
+        found: list[_Folded | None] = []
+        for matrices, scale in ((self.hoppings, None), (self.positions, length), (self.spins, None)):
+            if matrices is None:
+                found.append(None)
+                continue
+            inside, where = np.unique(ways[:, kept], axis=0, return_inverse=True)
+            total = np.zeros((len(inside), *matrices.shape[1:]), dtype=np.complex128)
+            np.add.at(total, where.reshape(-1), matrices * stays[..., None])
+            lost = (matrices if scale is None else matrices[..., plane])[~stays]
+            largest = float(np.abs(matrices).max()) if scale is None else scale
+            found.append(_Folded(inside, total, float(np.abs(lost).max(initial=0.0)), NEGLIGIBLE * largest))
+        return found[0], found[1], found[2]
+
+
+@dataclass(frozen=True, eq=False)
+class _Folded:
+    """Matrices on translations along some lattice vectors only."""
+
+    translations: Integer
+    """(R, d)"""
+    matrices: Complex
+    """(R, n, n, components)"""
+    beyond: float
+    """The largest element that leads elsewhere."""
+    negligible: float
+    """How large that may be."""
+
+
+def _names(across: Integer, matrices: Sequence[Complex | None], n: int) -> Integer:
+    """Cells (n, vectors) to count functions to, so that what couples them leads to R = 0 along some lattice vectors.
+
+    Which copy of a function is in the home cell is a matter of names. The strongest elements decide.
+
+    Parameters
+    ----------
+    across : int array, shape (R, vectors)
+        Translations along these vectors.
+    """
+    cells = np.zeros((n, across.shape[1]), dtype=np.int64)
+    if not across.any():
+        return cells
+    group = np.arange(n)
+    ways, which = np.unique(across, axis=0, return_inverse=True)
+    for given in matrices:
+        if given is None:
+            continue
+        strength = np.zeros((len(ways), n, n))
+        np.maximum.at(strength, which.reshape(-1), np.abs(given).max(axis=3))
+        strong = np.argwhere(strength > NEGLIGIBLE * strength.max(initial=0.0))
+        for way, i, j in strong[np.argsort(-strength[tuple(strong.T)], kind="stable")]:
+            if group[i] != group[j]:
+                # i stays, all that j hangs together with follows
+                moved = group == group[j]
+                cells[moved] += cells[i] + ways[way] - cells[j]
+                group[moved] = group[i]
+    return cells
+
+
+def in_turn(axes: Iterable[int]) -> tuple[int, ...]:
+    """Axes in an order that keeps right-handed what is: x, y; y, z; z, x."""
+    chosen = set(axes)
+    missing = {0, 1, 2} - chosen
+    start = (max(missing) + 1) % 3 if len(chosen) == 2 else min(chosen)
+    return tuple(x for x in ((start + step) % 3 for step in range(3)) if x in chosen)
+
+
+def turned(plane: tuple[int, ...]) -> tuple[int, ...]:
+    """All three Cartesian axes as they are counted where these come first."""
+    return tuple((plane[0] + step) % 3 for step in range(3))
+
+
+def plane_of(vectors: Float, kept: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Cartesian axes that some of the lattice vectors (3, 3) lie along, the others being perpendicular; or None."""
+    others = [axis for axis in range(3) if axis not in kept]
+    plane = np.flatnonzero(np.abs(vectors[list(kept)]).max(axis=0) > 1e-8).tolist()
+    fits = len(plane) == len(kept) and np.abs(vectors[np.ix_(others, plane)]).max(initial=0.0) <= 1e-8
+    return in_turn(plane) if fits else None
+
+
+def other_plane(vectors: Float, kept: tuple[int, ...]) -> str:
+    """What to say where there are none."""
+    names = ", ".join(f"a{axis + 1}" for axis in kept)
+    return (
+        f"lattice vectors {vectors.tolist()}, expected {names} along as many of the axes x, y, z, and the others "
+        f"perpendicular for dimension = {len(kept)}"
+    )
+
+
+def checked_axes(dimension: int | None, axes: Sequence[int] | None) -> tuple[int, tuple[int, ...] | None]:
+    """The number of dimensions and the lattice vectors along which a crystal repeats, if these are given."""
+    if dimension is not None and dimension not in (1, 2, 3):
+        raise InvalidArgumentError(f"dimension: {dimension!r}, expected 1, 2 or 3")
+    if axes is None:
+        return dimension or 3, None
+    try:
+        chosen = tuple(operator.index(axis) for axis in axes)
+    except TypeError:
+        chosen = ()
+    if not chosen or len(set(chosen)) != len(chosen) or not set(chosen) <= {0, 1, 2}:
+        raise InvalidArgumentError(f"axes: {axes!r}, expected some of the lattice vectors 0, 1, 2, each once")
+    if dimension not in (None, len(chosen)):
+        raise InvalidArgumentError(f"axes: {axes!r}, expected {dimension} of them for dimension = {dimension}")
+    return len(chosen), chosen
 
 
 def averaged(

@@ -207,8 +207,8 @@ class Links:
             result[:, :, step] = apart <= THERE_AND_BACK * n
         return result
 
-    def undecided(self, steps: Integer, dimension: int) -> bool:
-        """Whether another order would do as well and give another position matrix along the first axes."""
+    def undecided(self, steps: Integer, plane: list[int]) -> bool:
+        """Whether another order would do as well and give another position matrix along some Cartesian axes."""
         M, sides = self.checkpoint.overlaps, np.array(self.checkpoint.mesh)
         b = self.cartesian(steps)
         waves = np.exp(1j * b @ self.checkpoint.centres.T)
@@ -217,7 +217,7 @@ class Links:
             for other in range(one):
                 # both lead to the same point
                 same = ((steps[:, one] - steps[:, other]) % sides == 0).all(axis=1)
-                same &= np.abs(b[:, one, :dimension] - b[:, other, :dimension]).max(axis=1) > APART
+                same &= np.abs(b[:, one][:, plane] - b[:, other][:, plane]).max(axis=1) > APART
                 same &= np.abs(M[:, one] - M[:, other]).max(axis=(1, 2)) > THERE_AND_BACK
                 turned = (self._diagonal[:, one] - self._diagonal[:, other]) * (waves[:, one] - waves[:, other])
                 if (same & (turned.real.sum(axis=1) < TOLD)).any():
