@@ -490,6 +490,45 @@ def test_mutated_files(tmp_path, yaml_files, kind):
 # ASE
 
 
+CIF = """data_x
+_cell_length_a 5.4
+_cell_length_b 5.4
+_cell_length_c 5.4
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P 1'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+"""
+
+
+def test_places_that_are_partly_occupied(tmp_path):
+    """ASE keeps one element of them; that is another crystal."""
+    pytest.importorskip("ase")
+    import ase
+
+    path = tmp_path / "x.cif"
+    path.write_text(CIF + "Si1 Si 0 0 0 1.0\nAs1 As 0.5 0.5 0.5 1\n")
+    assert read_structure(path).symbols == ("Si", "As")
+    for rows, message in (
+        ("Si1 Si 0 0 0 0.6\nGe1 Ge 0 0 0 0.4\nAs1 As 0.5 0.5 0.5 1\n", "0.6 Si and 0.4 Ge, expected whole atoms"),
+        ("Si1 Si 0 0 0 1\nAs1 As 0.5 0.5 0.5 0.97\n", "occupied by 0.97 As, expected whole atoms"),
+    ):
+        path.write_text(CIF + rows)
+        with pytest.raises(FileFormatError, match=message):
+            read_structure(path)
+    atoms = ase.Atoms("BN", positions=[[0, 0, 0], [1, 1, 1]], cell=3 * np.eye(3), pbc=True)
+    atoms.arrays["occupancy"] = np.array([1.0, 0.5])
+    with pytest.raises(InvalidArgumentError, match=r"atom 1 has occupation 0\.5"):
+        from_ase(atoms)
+
+
 @pytest.mark.parametrize("name", ["POSCAR", "a.cif", "a.extxyz", "a.xsf", "a.json", "a.traj", "b.vasp"])
 def test_structures_through_ase(tmp_path, name):
     pytest.importorskip("ase")
