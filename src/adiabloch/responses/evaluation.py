@@ -194,10 +194,10 @@ def measured(
     )
 
 
-def checked_occupied(crystal: Model, occupied: object) -> int:
-    """Return the number of occupied bands, at least one and fewer than there are."""
-    if not (isinstance(occupied, int | np.integer) and 1 <= occupied < crystal.size):
-        raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {crystal.size - 1}")
+def checked_occupied(crystal: Model, occupied: object, *, empty: int = 1) -> int:
+    """Return the number of occupied bands, at least one, with so many empty ones left (0: all may be filled)."""
+    if not (isinstance(occupied, int | np.integer) and 1 <= occupied <= crystal.size - empty):
+        raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {crystal.size - empty}")
     return int(occupied)
 
 
@@ -258,7 +258,7 @@ def unobstructed(crystal: Model, groups: tuple[Group, ...], what: str, remedy: s
 def windings_of(crystal: Model, group: Group) -> dict[tuple[str, ...], int]:
     """First Chern numbers on all planes of the torus, and the second one if it has four dimensions."""
     inside, _ = inside_outside(group, crystal.size)
-    for edge in {inside.start, inside.stop} - {0}:
+    for edge in {inside.start, inside.stop} - {0, crystal.size}:
         check_gap(crystal, edge)
     numbers = chern_numbers(crystal, group)
     several = min(inside.stop - inside.start, crystal.size - inside.stop + inside.start) > 1

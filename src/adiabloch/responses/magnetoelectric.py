@@ -198,7 +198,7 @@ def axion_angle(
     model : TightBinding
         In three dimensions, with a gap.
     occupied : int
-        Number of occupied bands.
+        Number of occupied bands; all of them for Wannier functions of the valence bands.
     tolerance : float
         Accuracy in units of pi.
     trials, limit, executor, progress
@@ -224,7 +224,7 @@ def axion_angle(
     """
     effort = Effort(tolerance, limit, executor, progress)
     model = checked_model(model, (3,))
-    occupied = checked_occupied(model, occupied)
+    occupied = checked_occupied(model, occupied, empty=0)
     windings = unobstructed(model, (occupied,), "axion angle")
     integrand = Insulator(model, (occupied,), form=_angle, trials=smooth_trials(model, (occupied,), trials))
     integral = evaluated(integrand, effort, title="axion angle", unit="rad", scale=np.pi)

@@ -59,7 +59,7 @@ def polarization(
     model : TightBinding
         In one, two or three dimensions, with a gap.
     occupied : int
-        Number of occupied bands.
+        Number of occupied bands; all of them for Wannier functions of the valence bands.
     tolerance : float
         Accuracy relative to the quantum.
     trials, limit, executor, progress
@@ -97,7 +97,7 @@ def polarization(
     """
     effort = Effort(tolerance, limit, executor, progress)
     model = checked_model(model)
-    occupied = checked_occupied(model, occupied)
+    occupied = checked_occupied(model, occupied, empty=0)
     lattice = model.lattice
     windings = unobstructed(model, (occupied,), "polarization")
     integrand = Insulator(
@@ -151,7 +151,7 @@ def pumped_charge(cycle: Cycle, occupied: int) -> xarray.Dataset:
     cycle : Cycle
         In one, two or three dimensions, insulating all along.
     occupied : int
-        Number of occupied bands.
+        Number of occupied bands; all of them for Wannier functions of the valence bands, which pump nothing.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def pumped_charge(cycle: Cycle, occupied: int) -> xarray.Dataset:
     1
     """
     cycle = checked_cycle(cycle)
-    occupied = checked_occupied(cycle, occupied)
+    occupied = checked_occupied(cycle, occupied, empty=0)
     windings_of(cycle, occupied)
     charges = np.array([chern_number(cycle, occupied, (THETA, k)) for k in cycle.lattice.directions])
     return labelled(

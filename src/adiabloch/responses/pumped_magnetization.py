@@ -168,6 +168,37 @@ def pumped_magnetization(
     )
 
 
+def chern_simons_part(cycle: Cycle, occupied: int, effort: Effort) -> tuple[Float, float, Float]:
+    """The Chern-Simons part by itself, for which no empty states are needed: by component, its error, its quantum.
+
+    Parameters
+    ----------
+    cycle : Cycle
+        Whose Wannier functions, if it has any, know how they move.
+    occupied : int
+        Number of occupied bands, all of them for instance.
+    """
+    names = components(cycle.lattice.dimension)
+    unobstructed(cycle, (occupied,), f"{TITLE}: the Chern-Simons part")
+    integrand = Insulator(
+        cycle,
+        (occupied,),
+        form=partial(_forms, names=names),
+        trials=smooth_trials(cycle, (occupied,), None),
+    )
+    quantum = _quantum(cycle)
+    integral = evaluated(
+        integrand,
+        effort,
+        title=f"{TITLE}, Chern-Simons part",
+        unit=UNITS[cycle.lattice.dimension],
+        # modulo the quantum a part of it is what counts
+        scale=float(np.abs(quantum).max()),
+        leading=len(names),
+    )
+    return integral.value[: len(names)], error_bar(integral, cycle), quantum
+
+
 def instantaneous_magnetization(
     cycle: Cycle,
     occupied: int,
