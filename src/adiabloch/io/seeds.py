@@ -60,7 +60,10 @@ def energies_beside(path: PathLike, ending: str, points: int, bands: int) -> Flo
 
 
 def read_centres(path: PathLike, size: int, owner: Path) -> Float:
-    """Centres of the Wannier functions from a `_centres.xyz` file, (n, 3); atoms come after them under other names."""
+    """Centres of the Wannier functions from a `_centres.xyz` file, (n, 3); atoms come after them under other names.
+
+    The count on the first line is that of both, before Wannier90 2.1 that of the centres alone.
+    """
     file = Lines(path, comments=0)
     count = file.count("the number of centres and atoms")
     file.at += 1  # a comment
@@ -68,8 +71,12 @@ def read_centres(path: PathLike, size: int, owner: Path) -> Float:
     if count > len(file.lines) - file.at:
         file.refuse(f"{len(file.lines) - file.at} lines left, expected {count} of {expected}")
     places = file.block(count, 3, expected, labels=1)
-    file.end()
     centres = np.array([line.split()[0] == "X" for line in file.lines[2 : 2 + count]])
+    file.skip_blank()
+    while centres.all() and file.at < len(file.lines) and file.lines[file.at].split()[:1] != ["X"]:
+        file.block(1, 3, expected, labels=1)
+        file.skip_blank()
+    file.end()
     if centres.sum() != size:
         file.refuse(
             f"{centres.sum()} centres (named X) of Wannier functions, expected {size} as in {owner}: mixed seeds?",
