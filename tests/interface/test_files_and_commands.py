@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 import adiabloch as ab
 from adiabloch import units
 from adiabloch.cli import app
-from adiabloch.errors import FileFormatError, InvalidArgumentError
+from adiabloch.errors import FileFormatError, InvalidArgumentError, InvalidModelError
+from adiabloch.io.netcdf import _from_parts
 from random_models import general
 
 run = CliRunner().invoke
@@ -81,6 +82,58 @@ def test_files_with_nonsense_are_refused(tmp_path, cycle):
     ):
         with pytest.raises(FileFormatError, match=message):
             ab.io.load_cycle(ab.io.save(stored, tmp_path / "bad.nc"))
+
+
+def _written(stored, path, **encoding):
+    stored.to_netcdf(path, engine="h5netcdf", encoding=encoding)
+    return path
+
+
+@pytest.mark.parametrize("resolution", [None, 1e-6])
+def test_cycles_that_were_changed_are_refused(tmp_path, cycle, resolution):
+    """Any number, any name, what it is rounded to: the file says what its numbers were."""
+    path = ab.io.save_cycle(cycle, tmp_path / "cycle.nc", resolution=resolution)
+    ab.io.load_cycle(path)
+    good = ab.io.load(path)
+    for name in ("hoppings", "positions", "lattice_vectors"):
+        bad = good.copy(deep=True)
+        bad[name][(0,) * bad[name].ndim] += 1e-9
+        with pytest.raises(FileFormatError, match=r"bad\.nc: .* fingerprint .* changed since save_cycle wrote it"):
+            ab.io.load_cycle(_written(bad, tmp_path / "bad.nc"))
+    backwards = good.isel(snapshot=slice(None, None, -1))
+    hoppings = good.hoppings.values
+    cells = good.translations.astype(float)
+    cells[0] += 0.5
+    joined = xarray.DataArray(hoppings[..., 0] + 1j * hoppings[..., 1], dims=("snapshot", "R", "orbital", "to"))
+    with pytest.raises(InvalidModelError, match="numbers of type complex128"):
+        _from_parts(joined)
+    longer = np.concatenate([hoppings, hoppings], axis=-1)
+    for stored, message in (
+        (backwards, "changed since"),
+        (good.assign_attrs(model="0123456789abcdef"), "changed since"),
+        (good.assign(translations=cells), "translations: numbers of type float64, expected integers"),
+        (good.assign(hoppings=good.hoppings.astype("float32")), "hoppings: numbers of type float32"),
+        (good.assign(hoppings=(("snapshot", "R", "orbital", "to", "four"), longer)), "hoppings: .* over part"),
+        (good.drop_attrs(), "not a cycle"),
+    ):
+        bad = _written(stored, tmp_path / "bad.nc")
+        with pytest.raises(FileFormatError, match=message):
+            ab.io.load_cycle(bad)
+    for encoding in ({"scale_factor": 2.0}, {"add_offset": 1.0}, {"scale_factor": 0.5, "add_offset": 1.0}):
+        bad = _written(good, tmp_path / "bad.nc", positions=encoding)
+        with pytest.raises(FileFormatError, match=r"positions has a .*, expected numbers as they are"):
+            ab.io.load_cycle(bad)
+
+
+def test_cycles_that_do_not_say_what_their_numbers_were(tmp_path, cycle):
+    """They are compared with the cycle itself."""
+    path = ab.io.save_cycle(cycle, tmp_path / "cycle.nc")
+    stored = ab.io.load(path)
+    del stored.attrs["contents"]
+    assert ab.io.load_cycle(_written(stored, path)).digest == cycle.digest
+    stored.positions[0, 0, 0] += 1e-6
+    with pytest.raises(FileFormatError, match="changed since"):
+        ab.io.load_cycle(_written(stored, path))
 
 
 def test_figure1(tmp_path):

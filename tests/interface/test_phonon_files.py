@@ -1,7 +1,9 @@
 """Structures through ASE, modes of Quantum ESPRESSO and phonopy: read right, or refused by line."""
 
 import builtins
+import bz2
 import gzip
+import lzma
 import re
 import subprocess
 import sys
@@ -488,6 +490,162 @@ def test_mutated_files(tmp_path, yaml_files, kind):
 
 
 # ASE
+
+
+def as_xml(text):
+    """A dynamical matrix of ph.x as it writes it where the name in fildyn ends in .xml."""
+    lines = text.splitlines()
+    numbers = lines[2].split()
+    vectors = [lines[at].split() for at in (4, 5, 6)]
+    kinds = [re.match(r"\s*\d+\s*'(\w+)\s*'\s*(\S+)", line) for line in lines[7:9]]
+    amu = 2 * 9.1093837139e-31 / constants.atomic_mass
+
+    def tag(name, *content, of="real"):
+        return [f'<{name} type="{of}" size="1">', *content, f"</{name}>"]
+
+    found = ['<?xml version="1.0"?>', '<?iotk version="1.2.0"?>', "<Root>", "<GEOMETRY_INFO>"]
+    found += tag("NUMBER_OF_TYPES", numbers[0]) + tag("NUMBER_OF_ATOMS", numbers[1])
+    found += tag("CELL_DIMENSIONS", *numbers[3:]) + tag("AT", *[" ".join(row) for row in vectors])
+    for at, kind in enumerate(kinds, start=1):
+        found += tag(f"TYPE_NAME.{at}", kind[1], of="character") + tag(f"MASS.{at}", f"{float(kind[2]) * amu:.15E}")
+    for at, line in enumerate(lines[9:11], start=1):
+        words = line.split()
+        found.append(f'<ATOM.{at} SPECIES="X" INDEX="{words[1]}" TAU="{" ".join(words[2:])}"/>')
+    found.append("</GEOMETRY_INFO>")
+    star = [at for at, line in enumerate(lines) if "Dynamical  Matrix in cart" in line]
+    for number, at in enumerate(star, start=1):
+        wave = lines[at + 2].partition("(")[2].partition(")")[0]
+        found += [f"<DYNAMICAL_MAT_.{number}>", *tag("Q_POINT", wave)]
+        for block in range(4):
+            head = at + 4 + 4 * block
+            i, j = lines[head].split()
+            rows = np.array([line.split() for line in lines[head + 1 : head + 4]], float).reshape(3, 3, 2)
+            # Fortran's order: the first index runs fastest
+            pairs = [f"{rows[a, b, 0]:.15E},{rows[a, b, 1]:.15E}" for b in range(3) for a in range(3)]
+            found += tag(f"PHI.{i}.{j}", *pairs, of="complex")
+        found.append(f"</DYNAMICAL_MAT_.{number}>")
+    found.append("<FREQUENCIES_THZ_CMM1>")
+    freqs = [at for at, line in enumerate(lines) if "freq (" in line]
+    for number, at in enumerate(freqs, start=1):
+        # THz and 1/cm are rounded in the text
+        wavenumber = float(re.findall(r"=\s*(\S+)", lines[at])[1])
+        found += tag(f"OMEGA.{number}", f"{wavenumber * 0.0299792458:.15f} {wavenumber}")
+        rows = np.array([line.strip(" ()").split() for line in lines[at + 1 : at + 3]], float).reshape(-1, 2)
+        found += tag(f"DISPLACEMENT.{number}", *[f"{x:.15E},{y:.15E}" for x, y in rows], of="complex")
+    return "\n".join([*found, "</FREQUENCIES_THZ_CMM1>", "</Root>", ""])
+
+
+@pytest.mark.parametrize("name", ["hbn_K.dyn", "hbn_gamma.dyn"])
+def test_dynamical_matrices_as_xml(tmp_path, name):
+    """What the text says; of a star of wave vectors, the one that the modes belong to."""
+    text = (DATA / name).read_text()
+    expected = read_modes(DATA / name)
+    path = tmp_path / f"{name}.xml"
+    content = as_xml(text)
+    # THz and 1/cm are rounded in the text
+    path.write_text(
+        re.sub(r"(<OMEGA[^\n]*\n)\S+ (\S+)", lambda m: m[1] + f"{float(m[2]) * 0.0299792458:.15f} {m[2]}", content)
+    )
+    found = read_modes(path)
+    np.testing.assert_allclose(found.q, expected.q, atol=1e-8)
+    np.testing.assert_allclose(found.quanta, expected.quanta, rtol=1e-12)
+    np.testing.assert_allclose(found.eigenvectors, expected.eigenvectors, atol=1e-6)
+    np.testing.assert_allclose(found.structure.positions, expected.structure.positions, atol=1e-9)
+    np.testing.assert_allclose(found.structure.masses, expected.structure.masses, rtol=1e-7)
+    assert found.structure.symbols == expected.structure.symbols
+    read_modes(path, expected.structure, q=expected.q)
+    with pytest.raises(InvalidArgumentError, match="structure: not that of"):
+        read_modes(path, replace(expected.structure, symbols=("B", "C")))
+    with pytest.raises(InvalidArgumentError, match="among 1 wave vectors"):
+        read_modes(path, q=[0.5, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("</GEOMETRY_INFO>", "", r"line \d+: not XML .*, expected a dynamical matrix"),
+        ('<?xml version="1.0"?>', '<?xml version="1.0"?>\n<!DOCTYPE a [<!ENTITY b "c">]>', "line 1: a document type"),
+        ("<NUMBER_OF_ATOMS", "<NUMBER_OF_ATOM", "not XML"),
+        ("CELL_DIMENSIONS", "CELL_SIZES", r"line 4: GEOMETRY_INFO: lacks CELL_DIMENSIONS"),
+        ('INDEX="2"', 'INDEX="3"', r"GEOMETRY_INFO/ATOM\.2: INDEX: 3, expected an integer from 1 to 2"),
+        ('TAU="', 'TAU="x ', r"TAU: .*expected 3 numbers"),
+        ("<OMEGA.1 ", "<OMEGA.9 ", "not XML"),
+        ("OMEGA.1", "OMEGA.9", r"FREQUENCIES_THZ_CMM1: lacks OMEGA\.1"),
+        ("OMEGA.6", "OMEGA.5", r"FREQUENCIES_THZ_CMM1: lacks OMEGA\.6"),
+        ("DYNAMICAL_MAT_.1", "DYNAMICAL_MAT_.5", r"lacks DYNAMICAL_MAT_\.1, expected"),
+        ("FREQUENCIES_THZ_CMM1", "FREQUENCIES", r"lacks FREQUENCIES_THZ_CMM1, expected the modes"),
+        ("-8.532322000000000E-01", "-8.532322000000000E+01", "modes that are not those of its matrix"),
+        ("-8.532322000000000E-01", "NaN", r"PHI\.1\.2: .*expected 18 numbers"),
+    ],
+)
+def test_broken_xml(tmp_path, old, new, message):
+    content = as_xml((DATA / "hbn_gamma.dyn").read_text())
+    content = re.sub(
+        r"(<OMEGA[^\n]*\n)\S+ (\S+)", lambda m: m[1] + f"{float(m[2]) * 0.0299792458:.15f} {m[2]}", content
+    )
+    path = tmp_path / "x.dyn1.xml"
+    path.write_text(content)
+    read_modes(path)
+    assert old in content
+    path.write_text(content.replace(old, new, -1 if old.isupper() or ("." in old and old[-1].isdigit()) else 1))
+    with pytest.raises(FileFormatError, match=rf"x\.dyn1\.xml, line \d+: .*({message})|{message}"):
+        read_modes(path)
+
+
+@pytest.mark.parametrize("suffix", [".xz", ".bz2", ".gz"])
+def test_compressed_modes(tmp_path, yaml_files, suffix):
+    """As phonopy's author does, and as phonopy itself reads them."""
+    expected = read_modes(yaml_files / "phonopy_params.yaml")
+    content = (yaml_files / "phonopy_params.yaml").read_bytes()
+    path = tmp_path / f"phonopy_params.yaml{suffix}"
+    compress = {".xz": lzma.compress, ".bz2": bz2.compress, ".gz": gzip.compress}[suffix]
+    path.write_bytes(compress(content))
+    np.testing.assert_allclose(read_modes(path).quanta, expected.quanta)
+    path.write_bytes(compress(content)[:-30])
+    with pytest.raises(FileFormatError, match="cannot be read"):
+        read_modes(path)
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match="cannot be read"):
+        read_modes(path)
+
+
+CIF = """data_x
+_cell_length_a 5.4
+_cell_length_b 5.4
+_cell_length_c 5.4
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P 1'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+"""
+
+
+def test_places_that_are_partly_occupied(tmp_path):
+    """ASE keeps one element of them; that is another crystal."""
+    pytest.importorskip("ase")
+    import ase
+
+    path = tmp_path / "x.cif"
+    path.write_text(CIF + "Si1 Si 0 0 0 1.0\nAs1 As 0.5 0.5 0.5 1\n")
+    assert read_structure(path).symbols == ("Si", "As")
+    for rows, message in (
+        ("Si1 Si 0 0 0 0.6\nGe1 Ge 0 0 0 0.4\nAs1 As 0.5 0.5 0.5 1\n", "0.6 Si and 0.4 Ge, expected whole atoms"),
+        ("Si1 Si 0 0 0 1\nAs1 As 0.5 0.5 0.5 0.97\n", "occupied by 0.97 As, expected whole atoms"),
+    ):
+        path.write_text(CIF + rows)
+        with pytest.raises(FileFormatError, match=message):
+            read_structure(path)
+    atoms = ase.Atoms("BN", positions=[[0, 0, 0], [1, 1, 1]], cell=3 * np.eye(3), pbc=True)
+    atoms.arrays["occupancy"] = np.array([1.0, 0.5])
+    with pytest.raises(InvalidArgumentError, match=r"atom 1 has occupation 0\.5"):
+        from_ase(atoms)
 
 
 @pytest.mark.parametrize("name", ["POSCAR", "a.cif", "a.extxyz", "a.xsf", "a.json", "a.traj", "b.vasp"])

@@ -316,6 +316,28 @@ def test_files_that_are_refused(tmp_path, kind, old, new, message):
     assert re.match(rf"{re.escape(str(beside))}, line \d+: ", str(caught.value))
 
 
+def test_centres_counted_without_the_atoms(tmp_path):
+    """As Wannier90 before 2.1 counts them: the atoms come behind all the same."""
+    crystal = random_seed(np.random.default_rng(6))
+    path = crystal.write(tmp_path)
+    digest = read_hr(path).digest
+    centres = tmp_path / "crystal_centres.xyz"
+    text = centres.read_text()
+    centres.write_text(text.replace("4\n", "2\n", 1))
+    assert read_hr(path).digest == digest
+    for old, new, message in (
+        ("4\n", "1\n", "line 4: 'X .*expected the end of the file"),
+        ("4\n", "3\n", "line 6: 'N .*expected the end of the file"),
+        ("\nN", "\nX 1 2 3\nN", "line 6: 'X 1 2 3', expected the end|line 7: 'N .*expected the end"),
+    ):
+        centres.write_text((text.replace("4\n", "2\n", 1) if "N" in old else text).replace(old, new, 1))
+        with pytest.raises(FileFormatError, match=message):
+            read_hr(path)
+    centres.write_text(text.replace("4\n", "2\n", 1) + "As 1.0 2.0\n")
+    with pytest.raises(FileFormatError, match=r"line 7: 'As 1\.0 2\.0', expected a name and three"):
+        read_hr(path)
+
+
 def test_moved_translations_are_refused(tmp_path):
     """What turns H(k) from Hermitian: an image that its partner does not know."""
     crystal = random_seed(np.random.default_rng(6))

@@ -123,11 +123,9 @@ class Insulator:
 
     @property
     def _edges(self) -> list[int]:
-        """Bands with a gap right beneath them."""
+        """Bands with a gap right beneath them; none if all bands are filled."""
         bounds = (inside_outside(group, self.crystal.size)[0] for group in self.groups)
-        return sorted(
-            {edge for inside in bounds for edge in (inside.start, inside.stop) if 0 < edge < self.crystal.size}
-        )
+        return sorted({edge for inside in bounds for edge in (inside.start, inside.stop)} - {0, self.crystal.size})
 
     def __getstate__(self) -> dict[str, object]:
         """Travel light: the Fourier series is rebuilt where it is needed."""
@@ -142,7 +140,7 @@ class Insulator:
         if self.formula is not None:
             values = self.formula(frame)
             noise = np.maximum(self._sizes(frame, gap), np.abs(values).max(axis=1))
-        lows = {"gap": _low(gap, whole)}
+        lows = {"gap": _low(gap, whole)} if self._edges else {}
         if self._level is not None:
             lows[LEVEL] = _low(self._apart(frame, self._level, whole), whole)
         sharpness = (slopes / gap[:, None]).max(axis=0)
@@ -152,7 +150,7 @@ class Insulator:
             lows["overlap"] = _low(overlap, whole)
             sharpness = np.maximum(sharpness, (change / overlap[:, None]).max(axis=0))
             values = values + self.form(gauges)
-            noise = noise + self._form_noise(frame, gap, overlap)
+            noise = noise + self._form_noise(frame, gap, overlap, gauges)
         noise = np.finfo(float).eps * noise
         if self.theta is not None:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
@@ -253,8 +251,12 @@ class Insulator:
         sizes: Float = np.prod([self._strength(frame, group) for group in self.factors], axis=0) / gap**order
         return sizes
 
-    def _form_noise(self, frame: Eigenframe, gap: Float, overlap: Float) -> Float:
+    def _form_noise(self, frame: Eigenframe, gap: Float, overlap: Float, gauges: Sequence[SmoothGauge]) -> Float:
         """Size of A_a F_bc, three factors of which each is at most this, without the rounding."""
+        if not self._edges:
+            # nothing turns out of the space of all bands: what there is comes from the basis
+            each = [np.abs(A).sum(axis=(1, 2)) for gauge in gauges for A in gauge.connections.values()]
+            return np.asarray(np.max(each, axis=0) ** 3 + np.max(each, axis=0))
         turning = np.max([self._strength(frame, (a,)) for a in self.crystal.directions], axis=0) / gap
         return (turning / overlap) ** 3
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import operator
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,15 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.errors import AdiablochError
-from adiabloch.lattice import AXES
+from adiabloch.errors import AccuracyWarning, AdiablochError, InvalidArgumentError
 from adiabloch.models import TightBinding, WannierModel
 from adiabloch.models.hoppings import checked_spin
 
 HOPPING_DEFECT = 1e-5
 """How far h(R) and h(-R)^dagger may be apart, relative to the largest: files have finite digits."""
-POSITION_DEFECT = 0.1
-"""The same for the position matrix: Wannier90 takes it by finite differences, which leave a few percent."""
+POSITION_DEFECT = 0.25
+"""The same for the position matrix, in units of the shortest lattice vector: Wannier90 takes finite differences."""
+POSITION_DOUBT = 1 / 60
+"""From when on a warning says so, in the same unit: about what meshes of four points a side leave stays below."""
 NEGLIGIBLE = 1e-6
 """Relative size of what may be dropped along the directions that a slab does not have."""
 
@@ -39,7 +43,8 @@ class Contents:
     positions: Complex | None
     """The position matrix (R, n, n, 3) if the files hold it."""
     defects: dict[str, float]
-    """Largest difference of h(R) and h(-R)^dagger as they are in the file, relative to the largest h; likewise r."""
+    """Largest difference of h(R) and h(-R)^dagger as they are in the file, relative to the largest h; that of r in
+    Angstrom."""
     sources: tuple[Path, ...]
     """The files it was read from."""
     refuse: Callable[[str], NoReturn]
@@ -48,93 +53,303 @@ class Contents:
     """The same for the lattice vectors, wherever they came from."""
     spins: Complex | None = None
     """Spin operators (R, n, n, 3) in units of hbar, if the files hold them."""
+    sampled: frozenset[int] = frozenset({0, 1, 2})
+    """Lattice vectors along which there is more than one k point, or may be."""
 
-    def model(self, dimension: int, spin: ArrayLike | Mapping[Any, ArrayLike] | None = None) -> TightBinding:
-        """As a model in the first dimensions: a WannierModel if there is a position matrix.
+    def model(
+        self,
+        dimension: int,
+        spin: ArrayLike | Mapping[Any, ArrayLike] | None = None,
+        axes: Sequence[int] | None = None,
+    ) -> TightBinding:
+        """As a model of so many dimensions: a WannierModel if there is a position matrix.
 
         Spin operators that are given take the place of those in the files.
+
+        Parameters
+        ----------
+        dimension : int
+        spin : array_like or mapping, optional
+            In the Cartesian axes of the file.
+        axes : sequence of int, optional
+            The lattice vectors along which the model repeats, from 0; by default the first ones, or as many others if
+            something hops along these and along no more.
         """
-        _check_slab(self.vectors, dimension, self.refuse_cell)
-        inside = (self.translations[:, dimension:] == 0).all(axis=1)
-        for matrices, name in (
-            (self.hoppings, "hoppings"),
-            (self.positions, "position matrix"),
-            (self.spins, "spin matrices"),
-        ):
-            if matrices is None:
-                continue
-            beyond, largest = (float(np.abs(part).max(initial=0.0)) for part in (matrices[~inside], matrices))
-            if beyond > NEGLIGIBLE * largest:
-                self.refuse(f"{name} up to {beyond:.1e} leave the {dimension} dimensions asked for, expected none")
-        keys = [tuple(map(int, R)) for R in self.translations[inside, :dimension]]
-        hoppings = dict(zip(keys, self.hoppings[inside][..., 0], strict=True))
-        vectors, centres = self.vectors[:dimension, :dimension], self.centres[:, :dimension]
+        kept = self._axes(dimension) if axes is None else in_turn(axes)
+        cartesian = plane_of(self.vectors, kept)
+        if cartesian is None:
+            self.refuse_cell(other_plane(self.vectors, kept))
+        turn = turned(cartesian)
+        hoppings, positions, spins = self._folded(kept)
+        for found, name in ((hoppings, "hoppings"), (positions, "position matrix"), (spins, "spin matrices")):
+            if found is not None and found.beyond > found.negligible:
+                self.refuse(
+                    f"{name} up to {found.beyond:.1e} leave the {dimension} dimensions asked for, expected none"
+                    + (" (axes= says along which lattice vectors the crystal repeats)" if axes is None else "")
+                )
+        assert hoppings is not None
+        keys = [tuple(map(int, R)) for R in hoppings.translations]
+        vectors, centres = self.vectors[np.ix_(kept, cartesian)], self.centres[:, cartesian]
         # what the caller gave is not to be blamed on the file
         operators = None if spin is None else checked_spin(spin, dimension, len(centres))
-        if spin is None and self.spins is not None:
-            operators = dict(zip(keys, np.moveaxis(self.spins[inside], 3, 1), strict=True))
+        if spin is None and spins is not None:
+            operators = dict(zip(keys, np.moveaxis(spins.matrices, 3, 1), strict=True))
+        if operators is not None and turn != (0, 1, 2):
+            operators = (
+                {R: S[list(turn)] for R, S in operators.items()}
+                if isinstance(operators, Mapping)
+                else operators[list(turn)]
+            )
+        blocks = dict(zip(keys, hoppings.matrices[..., 0], strict=True))
         try:
-            if self.positions is None:
-                return TightBinding(vectors, centres, hoppings, operators, reduced=False)
-            positions = dict(zip(keys, self.positions[inside][..., :dimension], strict=True))
-            return WannierModel(vectors, None, hoppings, positions, operators)
+            if positions is None:
+                return TightBinding(vectors, centres, blocks, operators, reduced=False)
+            places = dict(zip(keys, positions.matrices[..., cartesian], strict=True))
+            return WannierModel(vectors, None, blocks, places, operators)
         except AdiablochError as reason:
             self.refuse_cell(str(reason))
 
+    def _axes(self, dimension: int) -> tuple[int, ...]:
+        """The first lattice vectors, or as many others along which alone something hops."""
+        first = tuple(range(dimension))
+        if dimension == 3 or not self._leaves(first):
+            return first
+        along = {axis for axis in range(3) if self._leaves(tuple(x for x in range(3) if x != axis))}
+        return in_turn(along) if len(along) == dimension and not self._leaves(in_turn(along)) else first
 
-def _check_slab(vectors: Float, dimension: int, refuse: Callable[[str], NoReturn]) -> None:
-    """Whether lattice vectors (3, 3) leave the first axes apart from the others."""
-    if np.abs([vectors[:dimension, dimension:], vectors[dimension:, :dimension].T]).max(initial=0.0) > 1e-8:
-        refuse(
-            f"lattice vectors {vectors.tolist()}, expected the first {dimension} along {', '.join(AXES[:dimension])} "
-            f"and the others perpendicular for dimension = {dimension}"
-        )
+    def _leaves(self, kept: tuple[int, ...]) -> bool:
+        """Whether something hops along other lattice vectors than these."""
+        return any(found is not None and found.beyond > found.negligible for found in self._folded(kept))
+
+    def _folded(self, kept: tuple[int, ...]) -> tuple[_Folded | None, _Folded | None, _Folded | None]:
+        """Hoppings, positions and spins on translations along some lattice vectors."""
+        across = [axis for axis in range(3) if axis not in kept]
+        ways = self.translations.copy()
+        # with a single k point along a vector, R along it says which copies are near, and nothing else
+        ways[:, [axis for axis in across if axis not in self.sampled]] = 0
+        cells = _names(ways[:, across], [self.hoppings, self.positions, self.spins], len(self.centres))
+        stays = (ways[:, None, None, across] + cells[:, None] - cells == 0).all(axis=-1)
+        length = float(np.sqrt((self.vectors**2).sum(axis=1)).min())
+        plane = plane_of(self.vectors, kept) or (0, 1, 2)
+        found: list[_Folded | None] = []
+        for matrices, scale in ((self.hoppings, None), (self.positions, length), (self.spins, None)):
+            if matrices is None:
+                found.append(None)
+                continue
+            inside, where = np.unique(ways[:, kept], axis=0, return_inverse=True)
+            total = np.zeros((len(inside), *matrices.shape[1:]), dtype=np.complex128)
+            np.add.at(total, where.reshape(-1), matrices * stays[..., None])
+            lost = (matrices if scale is None else matrices[..., plane])[~stays]
+            largest = float(np.abs(matrices).max()) if scale is None else scale
+            found.append(_Folded(inside, total, float(np.abs(lost).max(initial=0.0)), NEGLIGIBLE * largest))
+        return found[0], found[1], found[2]
+
+
+@dataclass(frozen=True, eq=False)
+class _Folded:
+    """Matrices on translations along some lattice vectors only."""
+
+    translations: Integer
+    """(R, d)"""
+    matrices: Complex
+    """(R, n, n, components)"""
+    beyond: float
+    """The largest element that leads elsewhere."""
+    negligible: float
+    """How large that may be."""
+
+
+def _names(across: Integer, matrices: Sequence[Complex | None], n: int) -> Integer:
+    """Cells (n, vectors) to count functions to, so that what couples them leads to R = 0 along some lattice vectors.
+
+    Which copy of a function is in the home cell is a matter of names. The strongest elements decide.
+
+    Parameters
+    ----------
+    across : int array, shape (R, vectors)
+        Translations along these vectors.
+    """
+    cells = np.zeros((n, across.shape[1]), dtype=np.int64)
+    if not across.any():
+        return cells
+    group = np.arange(n)
+    ways, which = np.unique(across, axis=0, return_inverse=True)
+    for given in matrices:
+        if given is None:
+            continue
+        strength = np.zeros((len(ways), n, n))
+        np.maximum.at(strength, which.reshape(-1), np.abs(given).max(axis=3))
+        strong = np.argwhere(strength > NEGLIGIBLE * strength.max(initial=0.0))
+        for way, i, j in strong[np.argsort(-strength[tuple(strong.T)], kind="stable")]:
+            if group[i] != group[j]:
+                # i stays, all that j hangs together with follows
+                moved = group == group[j]
+                cells[moved] += cells[i] + ways[way] - cells[j]
+                group[moved] = group[i]
+    return cells
+
+
+def in_turn(axes: Iterable[int]) -> tuple[int, ...]:
+    """Axes in an order that keeps right-handed what is: x, y; y, z; z, x."""
+    chosen = set(axes)
+    missing = {0, 1, 2} - chosen
+    start = (max(missing) + 1) % 3 if len(chosen) == 2 else min(chosen)
+    return tuple(x for x in ((start + step) % 3 for step in range(3)) if x in chosen)
+
+
+def turned(plane: tuple[int, ...]) -> tuple[int, ...]:
+    """All three Cartesian axes as they are counted where these come first."""
+    return tuple((plane[0] + step) % 3 for step in range(3))
+
+
+def plane_of(vectors: Float, kept: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Cartesian axes that some of the lattice vectors (3, 3) lie along, the others being perpendicular; or None."""
+    others = [axis for axis in range(3) if axis not in kept]
+    plane = np.flatnonzero(np.abs(vectors[list(kept)]).max(axis=0) > 1e-8).tolist()
+    fits = len(plane) == len(kept) and np.abs(vectors[np.ix_(others, plane)]).max(initial=0.0) <= 1e-8
+    return in_turn(plane) if fits else None
+
+
+def other_plane(vectors: Float, kept: tuple[int, ...]) -> str:
+    """What to say where there are none."""
+    names = ", ".join(f"a{axis + 1}" for axis in kept)
+    return (
+        f"lattice vectors {vectors.tolist()}, expected {names} along as many of the axes x, y, z, and the others "
+        f"perpendicular for dimension = {len(kept)}"
+    )
+
+
+def checked_axes(dimension: int | None, axes: Sequence[int] | None) -> tuple[int, tuple[int, ...] | None]:
+    """The number of dimensions and the lattice vectors along which a crystal repeats, if these are given."""
+    if dimension is not None and dimension not in (1, 2, 3):
+        raise InvalidArgumentError(f"dimension: {dimension!r}, expected 1, 2 or 3")
+    if axes is None:
+        return dimension or 3, None
+    try:
+        chosen = tuple(operator.index(axis) for axis in axes)
+    except TypeError:
+        chosen = ()
+    if not chosen or len(set(chosen)) != len(chosen) or not set(chosen) <= {0, 1, 2}:
+        raise InvalidArgumentError(f"axes: {axes!r}, expected some of the lattice vectors 0, 1, 2, each once")
+    if dimension not in (None, len(chosen)):
+        raise InvalidArgumentError(f"axes: {axes!r}, expected {dimension} of them for dimension = {dimension}")
+    return len(chosen), chosen
 
 
 def averaged(
     translations: Integer,
     matrices: Complex,
-    tolerance: float,
     name: str,
+    limit: float,
+    expected: str,
     refuse: Callable[[str, int], NoReturn],
-    rounding: float = 0.0,
-) -> tuple[Complex, float]:
+) -> tuple[Integer, Complex, float]:
     """Matrices averaged with their Hermitian partners, and how far they were from them.
 
     Parameters
     ----------
     translations : int array, shape (R, 3)
+        With both R and -R, or of each pair one only: the other is filled in behind.
     matrices : complex array, shape (R, n, n, components)
-    tolerance : float
-        How far X(R) and X(-R)^dagger may be apart, relative to the largest entry.
     name : str
         What to call them in errors.
+    limit : float
+        How far X(R) and X(-R)^dagger may be apart.
+    expected : str
+        What is expected of that, for errors.
     refuse : callable
         Raises the error, given the message and the number of the R that it is about.
-    rounding : float
-        How far they may be apart besides.
 
     Returns
     -------
+    translations : int array
+        Each R once.
     averaged : complex array
     defect : float
-        The largest difference, relative to the largest entry.
+        The largest difference.
     """
     index: dict[tuple[int, ...], int] = {}
     for number, R in enumerate(map(tuple, translations.tolist())):
-        if index.setdefault(R, number) != number:
-            refuse(f"R = {R} once more, expected each R once", number)
-    for R, number in index.items():
-        if tuple(-x for x in R) not in index:
-            refuse(f"R = {R} comes without -R, expected both", number)
-    adjoint = matrices[[index[tuple(-x for x in R)] for R in index]].conj().swapaxes(1, 2)
-    defect = np.abs(matrices - adjoint).max(axis=(1, 2, 3))
+        first = index.setdefault(R, number)
+        if first != number and not np.array_equal(matrices[first], matrices[number]):
+            refuse(f"R = {R} once more with another matrix, expected each R once", number)
+    kept = np.array([*index.values()])
+    lonely = [R for R in index if tuple(-x for x in R) not in index]
+    halved = not any(any(R) and tuple(-x for x in R) in index for R in index)
+    if lonely and not halved:
+        refuse(f"R = {lonely[0]} comes without -R, expected both", index[lonely[0]])
+    ways, found = translations[kept], matrices[kept]
+    if lonely:
+        alone = [number for number, R in enumerate(index) if any(R)]
+        ways = np.concatenate([ways, -ways[alone]])
+        found = np.concatenate([found, found[alone].conj().swapaxes(1, 2)])
+    places = {R: number for number, R in enumerate(map(tuple, ways.tolist()))}
+    adjoint = found[[places[tuple(-x for x in R)] for R in places]].conj().swapaxes(1, 2)
+    defect = np.abs(found - adjoint).max(axis=(1, 2, 3))
     worst = int(np.argmax(defect))
-    largest = float(np.abs(matrices).max())
-    if defect[worst] > tolerance * largest + rounding:
+    if not defect[worst] <= limit:
+        R = tuple(ways[worst].tolist())
         refuse(
-            f"{name}(R) and {name}(-R)^dagger differ by {defect[worst]:.1e} at R = {list(index)[worst]}, "
-            f"expected less than {tolerance:.0e} of the largest {name}",
-            worst,
+            f"{name}(R) and {name}(-R)^dagger differ by {defect[worst]:.1e} at R = {R}, expected {expected}",
+            index[R],
         )
-    return 0.5 * (matrices + adjoint), float(defect[worst]) / max(largest, 1e-300)
+    return ways, 0.5 * (found + adjoint), float(defect[worst])
+
+
+def averaged_hoppings(
+    translations: Integer, matrices: Complex, name: str, refuse: Callable[[str, int], NoReturn], rounding: float = 0.0
+) -> tuple[Integer, Complex, float]:
+    """Hoppings averaged with their Hermitian partners (see `averaged`); the defect relative to the largest.
+
+    Energies are counted from their mean on site: where their zero is says nothing of how exact they are.
+
+    Parameters
+    ----------
+    rounding : float
+        How far they may be apart besides, for files of few digits.
+    """
+    counted = matrices[..., 0].copy()
+    home = (translations == 0).all(axis=1)
+    counted[home] -= np.einsum("rii->r", counted[home])[:, None, None] / counted.shape[1] * np.eye(counted.shape[1])
+    spread, largest = 2 * float(np.abs(counted).max()), float(np.abs(matrices).max())
+    scale = min(max(spread, 1e-6 * largest), largest)
+    expected = f"less than {HOPPING_DEFECT:.0e} of the largest {name}, or of what energies on site differ by"
+    limit = HOPPING_DEFECT * scale + rounding
+    ways, found, defect = averaged(translations, matrices, name, limit, expected, refuse)
+    return ways, found, defect / max(largest, 1e-300)
+
+
+def averaged_positions(
+    translations: Integer, matrices: Complex, vectors: Float, name: str, refuse: Callable[[str, int], NoReturn], of: str
+) -> tuple[Integer, Complex, float]:
+    """A position matrix averaged with its Hermitian partner (see `averaged`), with a warning if that is far from it.
+
+    Wannier90 takes it by finite differences about the origin, which is not Hermitian on a coarse mesh or far from
+    there. How far it may be from it is measured by the shortest lattice vector, whatever the origin.
+
+    Parameters
+    ----------
+    vectors : float array, shape (3, 3)
+        Lattice vectors.
+    of : str
+        Whose it is, for the warning.
+    """
+    length = float(np.sqrt((vectors**2).sum(axis=1)).min())
+    expected = f"less than a quarter of the shortest lattice vector, {length:.3g} Angstrom"
+    ways, found, defect = averaged(translations, matrices, name, POSITION_DEFECT * length, expected, refuse)
+    if defect > POSITION_DOUBT * length:
+        warn(
+            f"{of}: the position matrix is not Hermitian, {name}(R) and {name}(-R)^dagger differ by up to {defect:.3f} "
+            f"Angstrom ({100 * defect / length:.1f} % of the shortest lattice vector): its Hermitian part is taken. "
+            "The finite differences of Wannier90 are that inexact on a coarse mesh of k points or far from the origin; "
+            "read_chk makes a better one from the checkpoint"
+        )
+    return ways, found, defect
+
+
+def warn(message: str) -> None:
+    """Warn at the line of the user that called this library."""
+    level, frame = 1, sys._getframe(0)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:
+        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    warnings.warn(message, AccuracyWarning, stacklevel=level)

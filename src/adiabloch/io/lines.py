@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import re
 import zlib
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
@@ -19,12 +22,23 @@ from adiabloch.errors import FileFormatError
 ABSURD = 1e9
 """No energy and no length is that large."""
 
+LARGEST_SPARSE = 2 * 10**8
+"""Elements of matrices that are made of files without zeros."""
+
+_WHOLE = re.compile(r"[+-]?\d+$")
+_REPEATED = re.compile(r"(?:(\d{1,9})\*)?\+?(\d{1,9})$")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
+COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+"""What opens compressed files, by how their names end."""
+BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
+"""What is raised by files that are missing, or compressed and damaged."""
+
+
 def opener(path: Path) -> Callable[..., Any]:
-    """What opens a file: compressed if its name ends in .gz."""
-    return gzip.open if path.suffix == ".gz" else open
+    """What opens a file: compressed if its name ends in .gz, .xz or .bz2."""
+    return COMPRESSED.get(path.suffix, open)
 
 
 class Lines:
@@ -43,13 +57,14 @@ class Lines:
         try:
             with opener(self.path)(self.path, "rt", encoding="ascii", errors="replace") as file:
                 self.lines: list[str] = file.read().split("\n")
-        except (OSError, EOFError, zlib.error) as reason:
+        except BROKEN as reason:
             raise FileFormatError(f"{path}: cannot be read ({reason})") from None
         self.at = comments
         self.heads: list[int] = []  # where each R stood, counted from one, in the matrices read last
+        self.degeneracies = 0  # where they begin, counted from one
         # what would count as blank, or vanish on a screen
-        odd = next((at for at, line in enumerate(self.lines, start=1) if _CONTROL.search(line)), None)
-        if odd is not None:
+        if any(_CONTROL.search(line) for line in self.lines):
+            odd = next(at for at, line in enumerate(self.lines, start=1) if _CONTROL.search(line))
             self.refuse(f"{self.lines[odd - 1][:80]!r}, expected no control characters in a text file", line=odd)
 
     def refuse(self, message: str, *, line: int | None = None) -> NoReturn:
@@ -65,9 +80,19 @@ class Lines:
             self.at += 1
         if len(words) < rows:
             self.refuse(f"the file ends, expected {expected}")
-        if rows and self.at >= len(self.lines):
-            self.refuse(f"the file ends within {self.lines[-1].strip()[:80]!r}, expected {expected} and a line end")
+        if rows:
+            self._whole_end(expected)
         return self.numbers([row[labels:] for row in words], range(self.at - rows, self.at), expected)
+
+    def _whole_end(self, expected: str) -> None:
+        """Refuse a last line without an end that looks cut: other than the one before, and with fewer digits."""
+        if self.at < len(self.lines):
+            return
+        last, before = self.lines[-1].rstrip(), self.lines[-2].rstrip() if len(self.lines) > 1 else ""
+        words, words_before = last.split(), before.split()
+        alike = len(words) == len(words_before) and _digits(words[-1]) >= _digits(words_before[-1])
+        if not (alike or len(last) == len(before)):
+            self.refuse(f"the file ends within {last.strip()[:80]!r}, expected {expected} and a line end")
 
     def numbers(self, words: list[list[str]], rows: range | Integer, expected: str) -> Float:
         """Words of the given lines as numbers, none of them NaN or absurd."""
@@ -91,28 +116,41 @@ class Lines:
     def integers(self, columns: int, expected: str) -> list[int]:
         """The integers of the next line."""
         numbers = self.block(1, columns, expected)[0]
-        if (numbers != np.rint(numbers)).any() or np.abs(numbers).max(initial=0) > 1e6:
+        line = self.lines[self.at - 1]
+        # what Fortran reads as an integer has no point
+        if not all(_WHOLE.match(word) for word in line.split()) or np.abs(numbers).max(initial=0) > 1e6:
             self.at -= 1
-            self.refuse(f"{self.lines[self.at].strip()!r}, expected {expected}")
+            self.refuse(f"{line.strip()!r}, expected {expected}")
         return [int(x) for x in numbers]
 
     def count(self, expected: str) -> int:
-        """A positive integer on a line of its own."""
-        (number,) = self.integers(1, expected)
+        """A positive integer on a line of its own, and a comment behind it if there is one."""
+        words = self.lines[self.at].split() if self.at < len(self.lines) else []
+        if len(words) > 1 and words[1][0] not in "+-.0123456789":
+            number = self.whole_numbers([words[:1]], range(self.at, self.at + 1), expected)[0, 0]
+            self.at += 1
+        else:
+            (number,) = self.integers(1, expected)
         if number < 1:
             self.refuse(f"{number}, expected {expected}", line=self.at)
-        return number
+        return int(number)
 
     def weights(self, cells: int) -> Integer:
-        """Degeneracies of the lattice vectors, over as many lines as it takes."""
+        """Degeneracies of the lattice vectors, over as many lines as it takes; what is left of the last is not read."""
+        self.degeneracies = self.at + 1
         found: list[int] = []
         expected = f"{cells} degeneracies, positive integers"
         while len(found) < cells:
-            columns = len(self.lines[self.at].split()) if self.at < len(self.lines) else 0
-            found += self.integers(max(columns, 1), expected)
-            if len(found) > cells or min(found) < 1:
-                self.refuse(f"{len(found)} numbers down to {min(found)}, expected {expected}", line=self.at)
-        return np.array(found)
+            if self.at >= len(self.lines):
+                self.refuse(f"the file ends, expected {expected}")
+            line = self.lines[self.at]
+            for word in re.split("[!#]", line)[0].replace(",", " ").split():
+                stated = _REPEATED.match(word)
+                if stated is None or int(stated[2]) < 1 or int(stated[1] or 1) > cells:
+                    self.refuse(f"{line.strip()[:80]!r}, expected {expected}")
+                found += [int(stated[2])] * int(stated[1] or 1)
+            self.at += 1
+        return np.array(found[:cells])
 
     def matrices(
         self, n: int, cells: int, components: int, translations: Integer | None = None
@@ -122,6 +160,37 @@ class Lines:
         Each R stands on a line of its own above its matrix.
         """
         self.enough(cells * (n * n + 1), f"{cells} matrices of {n} x {n} lines")
+        found, values = self._at_once(n, cells, components) or self._one_by_one(n, cells, components)
+        self._whole_end("the last line of a matrix")
+        if translations is not None and (found != translations).any():
+            cell = int(np.argmax((found != translations).any(axis=1)))
+            R, wanted = (tuple(some[cell].tolist()) for some in (found, translations))
+            self.refuse(f"R = {R}, expected {wanted} as for the hoppings", line=self.heads[cell])
+        return found, values
+
+    def _at_once(self, n: int, cells: int, components: int) -> tuple[Integer, Complex] | None:
+        """All matrices, if there is nothing wrong with any."""
+        at, heads, rows = self.at, list[int](), list[str]()
+        for _ in range(cells):
+            while at < len(self.lines) and not self.lines[at].strip():
+                at += 1
+            if at + n * n >= len(self.lines):
+                return None
+            heads.append(at)
+            rows += self.lines[at + 1 : at + 1 + n * n]
+            at += 1 + n * n
+        above = [self.lines[head] for head in heads]
+        found, numbers = table(above, 3), table(rows, 2 + 2 * components)
+        if found is None or numbers is None or "." in "".join(above) or np.abs(found).max() > 1e6:
+            return None
+        matrices = arranged(numbers[:, :2], numbers[:, 2:], np.repeat(np.arange(cells), n * n), cells, n)
+        if matrices is None:
+            return None
+        self.at, self.heads = at, [head + 1 for head in heads]
+        return found.astype(np.int64), matrices
+
+    def _one_by_one(self, n: int, cells: int, components: int) -> tuple[Integer, Complex]:
+        """The same matrix by matrix, to say which is wrong."""
         found = np.zeros((cells, 3), dtype=np.int64)
         values = np.empty((cells, n, n, components), dtype=np.complex128)
         self.heads = []
@@ -129,49 +198,94 @@ class Lines:
             self.skip_blank()
             found[cell] = self.integers(3, "a lattice vector R, three integers")
             self.heads.append(self.at)
-            if translations is not None and (found[cell] != translations[cell]).any():
-                wanted = tuple(translations[cell].tolist())
-                self.refuse(f"R = {tuple(found[cell].tolist())}, expected {wanted} as for the hoppings", line=self.at)
             numbers = self.block(n * n, 2 + 2 * components, f"i, j and {2 * components} numbers")
-            values[cell] = self._arranged(n, numbers)
+            matrix = arranged(numbers[:, :2], numbers[:, 2:], np.zeros(n * n, dtype=np.int64), 1, n)
+            if matrix is None:
+                self.refuse(f"indices of this matrix, expected each i, j = 1..{n} once", line=self.at - n * n + 1)
+            values[cell] = matrix[0]
         return found, values
 
     def rows_of_matrices(self, n: int, cells: int) -> tuple[Integer, Complex]:
-        """One n x n matrix of complex numbers for each R, R on every line -> (R, 3), (R, n, n, 1)."""
-        self.enough(cells * n * n, f"{cells} matrices of {n} x {n} lines")
-        found = np.zeros((cells, 3), dtype=np.int64)
-        values = np.empty((cells, n, n, 1), dtype=np.complex128)
-        self.heads = []
-        for cell in range(cells):
-            first = self.at
-            numbers = self.block(n * n, 7, "R (three integers), i, j and 2 numbers")
-            R = numbers[:, :3]
-            wrong = ((np.rint(R[0]) != R) | (np.abs(R) > 1e6)).any(axis=1)
-            if wrong.any():
-                row = int(np.argmax(wrong))
-                self.refuse(
-                    f"R = {' '.join(self.lines[first + row].split()[:3])}, expected {n * n} lines with one and the "
-                    f"same R of three integers, from line {first + 1} on",
-                    line=first + row + 1,
-                )
-            found[cell] = R[0]
-            self.heads.append(first + 1)
-            values[cell] = self._arranged(n, numbers[:, 3:])
-        return found, values
+        """One n x n matrix of complex numbers for each R, R on every line -> (R, 3), (R, n, n, 1).
+
+        All lines that are left are read. Zeros may have been left out, whole matrices of them too, but not what has a
+        Hermitian partner in the file.
+        """
+        where = np.array([at for at in range(self.at, len(self.lines)) if self.lines[at].strip()], dtype=np.int64)
+        rows, expected = [self.lines[at] for at in where], "R (three integers), i, j and 2 numbers"
+        numbers = table(rows, 7) if rows else np.zeros((0, 7))
+        if numbers is None:
+            words = [row.split() for row in rows]
+            for at, own in zip(where, words, strict=True):
+                if len(own) != 7:
+                    self.refuse(f"{' '.join(own)[:80]!r}, expected {expected}", line=int(at) + 1)
+            numbers = self.numbers(words, where, expected)
+        self.at = len(self.lines) if len(rows) else self.at
+        if len(rows) and where[-1] == len(self.lines) - 1:
+            self._whole_end(expected)
+        labels = np.rint(numbers[:, :5]).astype(np.int64)
+        wrong = (labels != numbers[:, :5]).any(axis=1) | (np.abs(labels) > 1e6).any(axis=1)
+        starts = np.flatnonzero(np.diff(labels[:, :3], axis=0, prepend=np.iinfo(np.int32).min).any(axis=1))
+        # a matrix that stands there twice begins anew
+        sizes = np.diff([*starts, len(rows)])
+        starts = np.concatenate(
+            [np.arange(at, at + size, n * n) for at, size in zip(starts, sizes, strict=True)] or [starts]
+        )
+        # a point in one line of a program's output is one in all
+        wrong[starts] |= ["." in "".join(rows[start].split()[:5]) for start in starts]
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            self.refuse(f"{rows[row].strip()[:80]!r}, expected {expected}", line=int(where[row]) + 1)
+        found = labels[starts, :3]
+        self.heads = (where[starts] + 1).tolist()
+        if len(found) > cells:
+            R = tuple(found[cells].tolist())
+            self.refuse(f"R = {R} after {cells} lattice vectors, expected the end of the file", line=self.heads[cells])
+        cell = np.repeat(np.arange(len(found)), np.diff([*starts, len(rows)]))
+        outside = (labels[:, 3:] < 1).any(axis=1) | (labels[:, 3:] > n).any(axis=1)
+        if outside.any():
+            row = int(np.argmax(outside))
+            self.refuse(f"i, j = {labels[row, 3:].tolist()}, expected 1 to {n}", line=int(where[row]) + 1)
+        full = len(rows) == cells * n * n
+        if not full and (len(rows) < n or len(found) * n * n > LARGEST_SPARSE):
+            self.refuse(f"{len(rows)} lines left, expected {cells} matrices of {n} x {n} lines")
+        matrices = arranged(labels[:, 3:], numbers[:, 5:], cell, len(found), n, partial=True)
+        if matrices is None or len(rows) > cells * n * n:
+            size = n * n
+            places = (cell * n + labels[:, 4] - 1) * n + labels[:, 3] - 1
+            _, first = np.unique(places, return_index=True)
+            row = int(np.setdiff1d(np.arange(len(rows)), first)[0])
+            self.refuse(
+                f"indices of this matrix, expected each i, j = 1..{n} at most once among {size} lines",
+                line=int(where[row]) + 1,
+            )
+        if not full:
+            self._only_zeros_missing(found, labels[:, 3:], cell, matrices, cells)
+        return found, matrices
+
+    def _only_zeros_missing(
+        self, found: Integer, labels: Integer, cell: Integer, matrices: Complex, cells: int
+    ) -> None:
+        """Refuse lines that are missing where their Hermitian partners say that they are not zero."""
+        n = matrices.shape[1]
+        there = np.zeros(matrices.shape[:3], dtype=bool)
+        there[cell, labels[:, 0] - 1, labels[:, 1] - 1] = True
+        index = {R: number for number, R in enumerate(map(tuple, found.tolist()))}
+        back = np.array([index.get(tuple(-x for x in R), -1) for R in map(tuple, found.tolist())])
+        expected = f"{cells} matrices of {n} x {n} lines, or all but the zeros and both R and -R: cut off?"
+        if (back < 0).any():
+            self.refuse(f"{len(cell)} lines after the degeneracies, expected {expected}")
+        # of (R, i, j) the partner is (-R, j, i)
+        lost = ~there & (matrices[back].swapaxes(1, 2)[..., 0] != 0)
+        if lost.any() or (len(found) == cells and _only_on_site(~there, index)):
+            number, i, j = (int(x) for x in np.argwhere(lost if lost.any() else ~there)[0])
+            R = tuple(found[number].tolist())
+            self.refuse(f"no line of R = {R}, i, j = {i + 1}, {j + 1}, expected {expected}", line=self.heads[number])
 
     def enough(self, lines: int, expected: str) -> None:
         """Before memory is taken: refuse where less is left to read."""
         if lines > len(self.lines) - self.at:
             self.refuse(f"{len(self.lines) - self.at} lines left, expected {expected}")
-
-    def _arranged(self, n: int, numbers: Float) -> Complex:
-        """Rows of i, j and numbers, the last n x n lines that were read, as a matrix (n, n, components)."""
-        i, j = numbers[:, 0], numbers[:, 1]
-        order = np.lexsort((i, j))
-        if (np.sort(i + n * (j - 1)) != np.arange(1, n * n + 1)).any() or not ((i >= 1) & (i <= n)).all():
-            self.refuse(f"indices of this matrix, expected each i, j = 1..{n} once", line=self.at - n * n + 1)
-        entries = np.ascontiguousarray(numbers[order, 2:]).view(np.complex128)
-        return entries.reshape(n, n, -1).swapaxes(0, 1)
 
     def skip_blank(self) -> None:
         """Go to the next line that holds something."""
@@ -185,6 +299,44 @@ class Lines:
             self.refuse(f"{self.lines[self.at].strip()[:80]!r}, expected the end of the file")
 
 
+def table(lines: list[str], columns: int) -> Float | None:
+    """Lines of so many numbers, fast; None if there is anything else in them, or an absurd number."""
+    for form in (str, _exponents):
+        try:
+            numbers = np.loadtxt(map(form, lines), comments=None, ndmin=2)
+        except ValueError:
+            continue
+        # NaN is not smaller than anything
+        fits = numbers.shape == (len(lines), columns) and (np.abs(numbers) < ABSURD).all()
+        return numbers if fits else None
+    return None
+
+
+def _exponents(line: str) -> str:
+    """A line with exponents as C writes them."""
+    return line.replace("D", "E").replace("d", "E")
+
+
+def arranged(
+    labels: Integer | Float, parts: Float, cell: Integer, cells: int, n: int, *, partial: bool = False
+) -> Complex | None:
+    """Rows of i, j (counted from one) and real and imaginary parts as matrices (cells, n, n, components).
+
+    None unless each i, j is there once, or with `partial` at most once.
+    """
+    exact = np.rint(labels).astype(np.int64)
+    if (exact != labels).any() or (exact < 1).any() or (exact > n).any():
+        return None
+    places = (cell * n + exact[:, 1] - 1) * n + exact[:, 0] - 1
+    times = np.bincount(places, minlength=cells * n * n)
+    if (times > 1).any() or not (partial or times.all()):
+        return None
+    entries = np.ascontiguousarray(parts).view(np.complex128)
+    values = np.zeros((cells * n * n, entries.shape[1]), dtype=np.complex128)
+    values[places] = entries
+    return values.reshape(cells, n, n, -1).swapaxes(1, 2)
+
+
 def parsed(words: list[list[str]]) -> Float:
     """Rows of words as numbers, NaN where a word is none."""
     try:
@@ -195,6 +347,17 @@ def parsed(words: list[list[str]]) -> Float:
         # Python reads 1_000, nobody writes it
         numbers[[any("_" in word for word in row) for row in words]] = np.nan
     return numbers
+
+
+def _only_on_site(missing: NDArray[np.bool_], index: dict[tuple[int, ...], int]) -> bool:
+    """Whether nothing but energies of functions, which have no partners, is missing."""
+    home = index.get((0, 0, 0))
+    return home is not None and missing.sum() == np.trace(missing[home]) > 0
+
+
+def _digits(word: str) -> int:
+    """How much of a number stands behind its point."""
+    return len(word.partition(".")[2])
 
 
 def _number(word: str) -> float:

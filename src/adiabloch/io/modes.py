@@ -20,15 +20,14 @@ from adiabloch.errors import (
     InvalidModelError,
     MissingExtraError,
 )
+from adiabloch.io.dynamical_matrix import RYDBERG_MASS, is_dynamical_matrix, read_dynamical_matrix
 from adiabloch.io.lines import ABSURD, Lines
 from adiabloch.linalg import svd_batch
 from adiabloch.models import Modes, Structure
-from adiabloch.units import BOHR, ELECTRON_MASS, HBAR_SQUARED_PER_DALTON, THZ, WAVENUMBER
+from adiabloch.units import BOHR, THZ, WAVENUMBER
 
 DIGITS = 1e-3
 """How far modes may be from orthonormal: files have six digits, and masses of elements differ in the fourth."""
-RYDBERG_MASS = 2.0 * ELECTRON_MASS * HBAR_SQUARED_PER_DALTON
-"""Rydberg's atomic unit of mass in dalton: two electrons."""
 LENGTH_UNITS = {"angstrom": 1.0, "au": BOHR}
 """As phonopy calls them."""
 
@@ -61,15 +60,15 @@ def read_modes(
 ) -> Modes:
     r"""Read the phonon modes at one wave vector.
 
-    The file is known by its content: Quantum ESPRESSO's dynamical matrix of `ph.x` (`fildyn`); modes of `matdyn.x` or
-    `dynmat.x` (`matdyn.modes`, `dynmat.out`, also the eigenvectors that `fleig` and `fileig` ask for); phonopy's
-    `band.yaml`, `mesh.yaml` or `qpoints.yaml` with eigenvectors; anything that `phonopy.load` takes
+    The file is known by its content: Quantum ESPRESSO's dynamical matrix of `ph.x` (`fildyn`, also as XML); modes of
+    `matdyn.x` or `dynmat.x` (`matdyn.modes`, `dynmat.out`, also the eigenvectors that `fleig` and `fileig` ask for);
+    phonopy's `band.yaml`, `mesh.yaml` or `qpoints.yaml` with eigenvectors; anything that `phonopy.load` takes
     (`phonopy_params.yaml`).
 
     Parameters
     ----------
     path : path-like
-        Compressed if the name ends in .gz.
+        Compressed if the name ends in .gz, .xz or .bz2.
     structure : Structure, optional
         Needed for `matdyn.modes`, `dynmat.out` and `qpoints.yaml`, which do not hold it: the same cell, the atoms in
         the same order and cells, the masses of the calculation. Other files have their own, which is taken; one that
@@ -107,6 +106,8 @@ def read_modes(
         raise InvalidArgumentError(f"structure: expected a Structure, got {type(structure).__name__}")
     file = Lines(path, comments=0)
     text = "\n".join(file.lines)
+    if is_dynamical_matrix(text):
+        return _of_xml(file, text, structure, wanted)
     if "Dynamical matrix file" in text.lstrip()[:60]:
         own = _structure_of_fildyn(file, structure)
         alat = _fildyn_unit(file)
@@ -118,7 +119,8 @@ def read_modes(
         return _of_espresso(file, structure, wanted, alat)
     if not re.search(r"^(phonon|phonopy|unit_cell|primitive_cell|supercell)\s*:", text, re.MULTILINE):
         file.refuse(
-            "expected modes of ph.x (fildyn), matdyn.x or dynmat.x of Quantum ESPRESSO, or a .yaml file of phonopy",
+            "expected modes of ph.x (fildyn, as text or XML), matdyn.x or dynmat.x of Quantum ESPRESSO, or a .yaml "
+            "file of phonopy",
             line=1,
         )
     return _of_phonopy(file, text, structure, wanted)
@@ -241,6 +243,19 @@ def _of_espresso(file: Lines, structure: Structure, wanted: Float | None, alat: 
             f"(by {weighted[1]:.1e}) nor as eigenvectors (by {plain[1]:.1e}), expected the masses of the calculation"
         )
     return Modes(structure, at if wanted is None else wanted, chosen.quanta, vectors)
+
+
+def _of_xml(file: Lines, text: str, structure: Structure | None, wanted: Float | None) -> Modes:
+    """From a dynamical matrix as XML."""
+    stated = read_dynamical_matrix(file, text)
+    if structure is not None:
+        _compare(stated.structure, structure, file)
+    found = _Found(stated.q, np.full(3, 1e-8), stated.quanta, stated.displacements, stated.refuse)
+    chosen, at = _chosen([found], wanted, file.path)
+    vectors, defect = _orthonormal(chosen.vectors * np.sqrt(stated.structure.masses)[:, None])
+    if defect > DIGITS:
+        chosen.refuse(f"modes that are not orthonormal with the masses, by {defect:.1e}, expected that they are")
+    return Modes(stated.structure, at if wanted is None else wanted, chosen.quanta, vectors)
 
 
 def _next_block(file: Lines) -> bool:

@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError
+from adiabloch.errors import (
+    AdiablochError,
+    FileFormatError,
+    InvalidArgumentError,
+    InvalidModelError,
+    MissingExtraError,
+)
 from adiabloch.files import whole
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding, WannierModel
-from adiabloch.models.hoppings import Translation
+from adiabloch.models.hoppings import Translation, fingerprint
 
 if TYPE_CHECKING:
     import xarray
@@ -118,6 +124,7 @@ def save_cycle(cycle: Cycle, path: str | os.PathLike[str], *, resolution: float 
     elif isinstance(spin, np.ndarray):
         variables["spin"] = (("direction", "orbital", "to", "part"), _in_parts(spin, unit))
     stored = xarray.Dataset(variables, attrs={"kind": KIND, "model": cycle.digest})
+    stored.attrs["contents"] = _fingerprint_of(stored)
     with whole(path) as name:
         large = [key for key, variable in stored.variables.items() if variable.size >= LARGE]
         stored.to_netcdf(name, engine=_engine(), encoding=dict.fromkeys(large, COMPRESSION))
@@ -130,7 +137,8 @@ def load_cycle(path: str | os.PathLike[str]) -> Cycle:
     Raises
     ------
     FileFormatError
-        If the file is not such a cycle, or what it holds is not a valid one; the message names file and variable.
+        If the file is not such a cycle, was changed since it was written, or what it holds is not a valid one; the
+        message names file and variable.
     """
     stored = load(path)
     if stored.attrs.get("kind") != KIND:
@@ -138,25 +146,46 @@ def load_cycle(path: str | os.PathLike[str]) -> Cycle:
     missing = {"lattice_vectors", "translations", "positions", "hoppings"} - set(stored.variables)
     if missing:
         raise FileFormatError(f"{path}: lacks {', '.join(sorted(missing))}")
+    for name, variable in stored.variables.items():
+        scaled = {"scale_factor", "add_offset"} & {*variable.encoding, *variable.attrs}
+        if scaled:
+            raise FileFormatError(
+                f"{path}: {name} has a {' and an '.join(sorted(scaled))}, expected numbers as they are"
+            )
     try:
-        lattice = Lattice(stored.lattice_vectors.values)
-        count = len(stored.positions)
-        spins: Sequence[Any] = [None] * count
-        if "spin" in stored:
-            spins = [_from_parts(stored.spin)] * count
-        elif "spin_by_cell" in stored:
-            spins = _by_cell(stored, "spin_by_cell", "spin_translations")
-        hoppings = _by_cell(stored, "hoppings", "translations")
-        each = list(zip(stored.positions.values, hoppings, spins, strict=True))
-        if "position_matrix" not in stored:
-            return Cycle([TightBinding(lattice, positions, h, spin, reduced=False) for positions, h, spin in each])
-        places = _by_cell(stored, "position_matrix", "translations")
-        return Cycle(
-            [WannierModel(lattice, at, h, r, spin) for (at, h, spin), r in zip(each, places, strict=True)],
-            motion=_by_cell(stored, "motion", "motion_translations") if "motion" in stored else None,
-        )
+        cycle = _restored(stored)
     except (AdiablochError, AttributeError, KeyError, IndexError, ValueError, TypeError) as reason:
         raise FileFormatError(f"{path}: {reason}") from None
+    # the cycle itself is fingerprinted before its numbers are rounded to a resolution
+    stated, found = stored.attrs.get("contents"), _fingerprint_of(stored)
+    if stated is None:
+        stated, found = stored.attrs.get("model"), cycle.digest
+    if stated != found:
+        raise FileFormatError(
+            f"{path}: its numbers have the fingerprint {found}, expected {stated} as the file says of itself: changed "
+            "since save_cycle wrote it"
+        )
+    return cycle
+
+
+def _restored(stored: xarray.Dataset) -> Cycle:
+    """The cycle of a file."""
+    lattice = Lattice(stored.lattice_vectors.values)
+    count = len(stored.positions)
+    spins: Sequence[Any] = [None] * count
+    if "spin" in stored:
+        spins = [_from_parts(stored.spin)] * count
+    elif "spin_by_cell" in stored:
+        spins = _by_cell(stored, "spin_by_cell", "spin_translations")
+    hoppings = _by_cell(stored, "hoppings", "translations")
+    each = list(zip(stored.positions.values, hoppings, spins, strict=True))
+    if "position_matrix" not in stored:
+        return Cycle([TightBinding(lattice, positions, h, spin, reduced=False) for positions, h, spin in each])
+    places = _by_cell(stored, "position_matrix", "translations")
+    return Cycle(
+        [WannierModel(lattice, at, h, r, spin) for (at, h, spin), r in zip(each, places, strict=True)],
+        motion=_by_cell(stored, "motion", "motion_translations") if "motion" in stored else None,
+    )
 
 
 def _stacked(each: Sequence[Mapping[Translation, Complex]], axis: int = 0) -> tuple[Integer, Complex]:
@@ -176,8 +205,23 @@ def _stacked(each: Sequence[Mapping[Translation, Complex]], axis: int = 0) -> tu
 
 
 def _by_cell(stored: xarray.Dataset, name: str, cells: str) -> list[dict[Translation, Complex]]:
-    keys = [tuple(map(int, R)) for R in stored[cells].values]
+    translations = stored[cells].values
+    if translations.dtype.kind not in "iu":
+        raise InvalidModelError(f"{cells}: numbers of type {translations.dtype}, expected integers")
+    keys = [tuple(map(int, R)) for R in translations]
     return [dict(zip(keys, matrices, strict=True)) for matrices in _from_parts(stored[name])]
+
+
+def _fingerprint_of(stored: xarray.Dataset) -> str:
+    """Of all numbers of a file and what they are called, and of what it says that they are."""
+    said = [
+        np.frombuffer(str(stored.attrs.get(name)).encode(), np.uint8).astype(np.int64) for name in ("kind", "model")
+    ]
+    for name in sorted(map(str, stored.variables)):
+        variable = stored.variables[name]
+        said.append(np.frombuffer(f"{name} {variable.dims}".encode(), np.uint8).astype(np.int64))
+        said.append(variable.values)
+    return fingerprint(*said)
 
 
 def _in_parts(array: Complex, unit: float | None) -> Float:
@@ -186,6 +230,11 @@ def _in_parts(array: Complex, unit: float | None) -> Float:
 
 
 def _from_parts(stored: xarray.DataArray) -> Complex:
+    if stored.dims[-1:] != ("part",) or stored.shape[-1] != 2 or stored.dtype != np.float64:
+        raise InvalidModelError(
+            f"{stored.name}: numbers of type {stored.dtype} over {', '.join(map(str, stored.dims))}, the last of "
+            f"length {stored.shape[-1] if stored.shape else 0}; expected float64, real and imaginary parts over part"
+        )
     # bit by bit, the signs of zeros with it
     return np.ascontiguousarray(stored.values, dtype=np.float64).view(np.complex128)[..., 0]
 

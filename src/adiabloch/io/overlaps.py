@@ -7,7 +7,6 @@ above 1, and the way back, M(k + b, -b) = M(k, b)^+, stands in the file as well.
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
-from adiabloch.io.lines import ABSURD, opener, parsed
+from adiabloch.io.lines import ABSURD, BROKEN, opener, parsed
 
 LARGEST = 1.1
 """What an overlap cannot exceed: 1, up to what pseudopotentials leave out."""
@@ -166,7 +165,7 @@ class OverlapFile:
         found: list[bytes] = []
         try:
             found.extend(islice(self._file, count))
-        except (OSError, EOFError, zlib.error) as reason:
+        except BROKEN as reason:
             self.refuse(f"cannot be read ({reason}), expected {expected}", line=self.at + len(found) + 1)
         self.at += len(found)
         if len(found) < count or not found[-1].endswith(b"\n"):
@@ -179,7 +178,7 @@ class OverlapFile:
             for line in self._file:
                 self.at += 1
                 yield line
-        except (OSError, EOFError, zlib.error) as reason:
+        except BROKEN as reason:
             self.refuse(f"cannot be read ({reason}), expected the end of the file", line=self.at + 1)
 
 

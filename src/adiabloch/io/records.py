@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adiabloch.errors import FileFormatError
-from adiabloch.io.lines import ABSURD
+from adiabloch.io.lines import ABSURD, COMPRESSED
 
 
 class Records:
     """The records of an unformatted sequential file, each between two copies of its length.
+
+    A record may come in parts, as compilers write those beyond 2 GiB: the length before a part is negative if another
+    part follows, the one behind it if a part came before.
 
     Parameters
     ----------
@@ -43,15 +46,25 @@ class Records:
     def raw(self, expected: str) -> bytes:
         """The next record."""
         self.number += 1
+        parts = [self._part(expected, first=True)]
+        while parts[-1][1]:
+            parts.append(self._part(expected, first=False))
+        return parts[0][0] if len(parts) == 1 else b"".join(content for content, _ in parts)
+
+    def _part(self, expected: str, *, first: bool) -> tuple[bytes, bool]:
+        """The next part of a record, and whether another one follows."""
         head = self._file.read(4)
-        size = struct.unpack("<i", head)[0] if len(head) == 4 else -1
-        if size < 0 or size + 8 > self._left:
+        if len(head) < 4:
+            self.refuse(f"the file ends or is no file of records, expected {expected}")
+        (length,) = struct.unpack("<i", head)
+        size = abs(length)
+        if size + 8 > self._left:
             self.refuse(f"the file ends or is no file of records, expected {expected}")
         content, tail = self._file.read(size), self._file.read(4)
-        if len(content) < size or tail != head:
+        if len(content) < size or len(tail) < 4 or struct.unpack("<i", tail)[0] != (size if first else -size):
             self.refuse(f"its two lengths differ, expected {expected}")
         self._left -= size + 8
-        return content
+        return content, length < 0
 
     def array(self, dtype: str, count: int, expected: str) -> NDArray[Any]:
         """The next record as so many numbers of a type ("i4", "f8", "c16")."""
@@ -82,11 +95,11 @@ class Records:
 
 
 def is_text(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is formatted: records begin with their length, whose bytes are no letters."""
-    if Path(path).suffix == ".gz":
+    """Whether a file is formatted: records begin with their length, whose bytes are no letters (negative in parts)."""
+    if Path(path).suffix in COMPRESSED:
         return True
     try:
         with Path(path).open("rb") as file:
-            return b"\0" not in file.read(4)
+            return not set(file.read(4)) & {0, 255}
     except OSError as reason:
         raise FileFormatError(f"{path}: cannot be read ({reason})") from None

@@ -13,13 +13,15 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
-from adiabloch.io.lines import Lines
+from adiabloch.io.lines import Lines, table
 from adiabloch.units import BOHR
 
 APART = 0.02
 """Angstrom by which an image may be farther than the closest one: Wannier90 allows for rounding, too."""
 
 PathLike = str | os.PathLike[str]
+_Entries = tuple[Integer, Integer, Integer, Integer, Integer]
+"""Where each entry of a `_wsvec.dat` begins, how many T it has, its R, i, j, and where its T are, and these."""
 
 
 def beside(path: PathLike, ending: str, other: str) -> Path | None:
@@ -58,7 +60,10 @@ def energies_beside(path: PathLike, ending: str, points: int, bands: int) -> Flo
 
 
 def read_centres(path: PathLike, size: int, owner: Path) -> Float:
-    """Centres of the Wannier functions from a `_centres.xyz` file, (n, 3); atoms come after them under other names."""
+    """Centres of the Wannier functions from a `_centres.xyz` file, (n, 3); atoms come after them under other names.
+
+    The count on the first line is that of both, before Wannier90 2.1 that of the centres alone.
+    """
     file = Lines(path, comments=0)
     count = file.count("the number of centres and atoms")
     file.at += 1  # a comment
@@ -66,8 +71,12 @@ def read_centres(path: PathLike, size: int, owner: Path) -> Float:
     if count > len(file.lines) - file.at:
         file.refuse(f"{len(file.lines) - file.at} lines left, expected {count} of {expected}")
     places = file.block(count, 3, expected, labels=1)
-    file.end()
     centres = np.array([line.split()[0] == "X" for line in file.lines[2 : 2 + count]])
+    file.skip_blank()
+    while centres.all() and file.at < len(file.lines) and file.lines[file.at].split()[:1] != ["X"]:
+        file.block(1, 3, expected, labels=1)
+        file.skip_blank()
+    file.end()
     if centres.sum() != size:
         file.refuse(
             f"{centres.sum()} centres (named X) of Wannier functions, expected {size} as in {owner}: mixed seeds?",
@@ -197,19 +206,52 @@ class Shifts:
     """
 
     def __init__(self, path: PathLike, translations: Integer, size: int, owner: Path) -> None:
-        self.file = file = Lines(path)
+        self.file = Lines(path)
         self.translations = translations
-        heads, counts = self._skeleton(len(translations) * size * size, owner)
-        words = [line.split() for line in file.lines]
-        labels = file.whole_numbers([words[at] for at in heads], heads, "R, i and j, five integers")
+        entries = len(translations) * size * size
+        heads, counts, labels, self.rows, self.steps = self._at_once(entries) or self._line_by_line(entries, owner)
         self._check_owner(heads, labels, size, owner)
-        rows = np.repeat(heads + 2 - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-        self.steps = file.whole_numbers([words[at] for at in rows], rows, "a translation T, three integers")
         self.cell = np.repeat(np.arange(len(heads)) // size**2, counts)
         self.i, self.j = (np.repeat(labels[:, column] - 1, counts) for column in (3, 4))
         self.share = np.repeat(1 / counts, counts)
-        self.rows = rows
         self._check_partners()
+
+    def _at_once(self, entries: int) -> _Entries | None:
+        """All of the file, if there is nothing wrong with its structure."""
+        lines = self.file.lines[self.file.at :]
+        words = " ".join(lines).split()
+        numbers = table(words, 1)
+        if numbers is None or lines[-1].strip() or "." in "".join(words):
+            return None
+        whole = numbers[:, 0].astype(np.int64)
+        if (whole != numbers[:, 0]).any() or np.abs(whole).max(initial=0) > 1e6:
+            return None
+        at, given, starts, counts = 0, whole.tolist(), [0] * entries, [0] * entries
+        for entry in range(entries):
+            if at + 5 >= len(given) or not 1 <= given[at + 5] <= 1000:
+                return None
+            starts[entry], counts[entry] = at, given[at + 5]
+            at += 6 + 3 * given[at + 5]
+        several, start = np.array(counts), np.array(starts)
+        above = np.cumsum(several + 2) - several - 2
+        length = int((several + 2).sum())
+        if at != len(given) or any(line.strip() for line in lines[length:]) or not all(map(str.strip, lines[:length])):
+            return None
+        inner = np.arange(several.sum()) - np.repeat(np.cumsum(several) - several, several)
+        triples = (np.repeat(start + 6, several) + 3 * inner)[:, None] + np.arange(3)
+        heads = above + self.file.at
+        rows = np.repeat(heads + 2, several) + inner
+        return heads, several, whole[start[:, None] + np.arange(5)], rows, whole[triples]
+
+    def _line_by_line(self, entries: int, owner: Path) -> _Entries:
+        """The same line by line, to say which is wrong."""
+        file = self.file
+        heads, counts = self._skeleton(entries, owner)
+        words = [line.split() for line in file.lines]
+        labels = file.whole_numbers([words[at] for at in heads], heads, "R, i and j, five integers")
+        rows = np.repeat(heads + 2 - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+        steps = file.whole_numbers([words[at] for at in rows], rows, "a translation T, three integers")
+        return heads, counts, labels, rows, steps
 
     def _skeleton(self, entries: int, owner: Path) -> tuple[Integer, Integer]:
         """Where each entry begins (counted from zero), and how many translations it has."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.errors import FileFormatError, InvalidArgumentError
+from adiabloch.errors import FileFormatError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
-from adiabloch.io.contents import NEGLIGIBLE
+from adiabloch.io.contents import NEGLIGIBLE, checked_axes, in_turn
 from adiabloch.io.lines import Lines
 from adiabloch.io.records import Records, is_text
 from adiabloch.io.seeds import PathLike, beside
@@ -24,7 +25,9 @@ APART = 1e-3
 """Angstrom between centres, or lattice vectors, that are the same."""
 
 
-def read_spin(checkpoint: PathLike, spn: PathLike, *, dimension: int = 3) -> dict[Translation, Complex]:
+def read_spin(
+    checkpoint: PathLike, spn: PathLike, *, dimension: int | None = None, axes: Sequence[int] | None = None
+) -> dict[Translation, Complex]:
     r"""Spin operators of Wannier functions, for `spin=` of a model.
 
     .. math:: \langle 0 i | S | R j \rangle = \frac{1}{N} \sum_k e^{-i k \cdot R} [V(k)^\dagger S(k) V(k)]_{ij}
@@ -38,8 +41,9 @@ def read_spin(checkpoint: PathLike, spn: PathLike, *, dimension: int = 3) -> dic
         `SEED.chk` of Wannier90, or what w90chk2chk makes of it, `SEED.chk.fmt`.
     spn : path-like
         `SEED.spn` of pw2wannier90 or its like, binary or formatted.
-    dimension : int
-        2 for a slab in the xy plane, as for `read_tb`.
+    dimension, axes
+        As for `read_tb`, but that the first lattice vectors are taken unless others are given. The components of the
+        spin are those of the file, as `read_tb` takes them with the same `axes`.
 
     Returns
     -------
@@ -52,19 +56,20 @@ def read_spin(checkpoint: PathLike, spn: PathLike, *, dimension: int = 3) -> dic
         A file that is not what it should be, or belongs to another calculation; the message names the file, where,
         and what was expected.
     """
-    if dimension not in (1, 2, 3):
-        raise InvalidArgumentError(f"dimension: {dimension!r}, expected 1, 2 or 3")
+    count, axes = checked_axes(dimension, axes)
+    kept = list(in_turn(axes or range(count)))
+    across = [axis for axis in range(3) if axis not in kept]
     functions = read_checkpoint(checkpoint)
     images = Images(functions.vectors, functions.mesh, np.zeros((1, 3)), tie=1e-5)
     cells, spins = images.translations, images.by_cell(spin_of_states(functions, spn), functions.points)
-    inside = (cells[:, dimension:] == 0).all(axis=1)
+    inside = (cells[:, across] == 0).all(axis=1)
     beyond = float(np.abs(spins[~inside]).max(initial=0.0))
     if beyond > NEGLIGIBLE * float(np.abs(spins).max()):
         raise FileFormatError(
-            f"{checkpoint}: spin up to {beyond:.1e} leaves the {dimension} dimensions asked for, expected none"
+            f"{checkpoint}: spin up to {beyond:.1e} leaves the {count} dimensions asked for, expected none"
         )
-    kept = zip(cells[inside, :dimension], np.moveaxis(spins[inside], 3, 1), strict=True)
-    return {tuple(map(int, R)): S for R, S in kept}
+    found = zip(cells[inside][:, kept], np.moveaxis(spins[inside], 3, 1), strict=True)
+    return {tuple(map(int, R)): S for R, S in found}
 
 
 def spin_beside(file: Lines, ending: str, translations: Integer, vectors: Float, centres: Float) -> Complex:

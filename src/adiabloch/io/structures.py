@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError
 from adiabloch.files import whole
 from adiabloch.models import Structure
@@ -30,7 +32,7 @@ def read_structure(path: str | os.PathLike[str], format: str | None = None) -> S
     Raises
     ------
     FileFormatError
-        If there is no such file, ASE cannot read it, or it holds no crystal.
+        If there is no such file, ASE cannot read it, it holds no crystal, or places that are partly occupied.
     MissingExtraError
         If ASE is not installed.
     """
@@ -108,7 +110,7 @@ def from_ase(atoms: Any) -> Structure:
     Raises
     ------
     InvalidArgumentError
-        If it is something else, or no crystal.
+        If it is something else, no crystal, or has places that are partly occupied.
     """
     wanted = ("cell", "pbc", "get_chemical_symbols", "get_positions", "get_masses")
     if missing := [name for name in wanted if not hasattr(atoms, name)]:
@@ -120,7 +122,26 @@ def from_ase(atoms: Any) -> Structure:
             f"a structure that is not periodic ({sum(map(bool, atoms.pbc))} periodic directions, {atoms.cell.rank} "
             "lattice vectors), expected a crystal with three lattice vectors"
         )
+    _check_occupation(atoms)
     return Structure(atoms.cell.array, atoms.get_chemical_symbols(), atoms.get_positions(), atoms.get_masses())
+
+
+def _check_occupation(atoms: Any) -> None:
+    """Each place holds one atom, whole."""
+    stated = dict(getattr(atoms, "info", {}).get("occupancy") or {})
+    for number, place in stated.items():
+        held = {str(symbol): float(part) for symbol, part in dict(place).items()}
+        if len(held) > 1 or any(abs(part - 1.0) > 1e-3 for part in held.values()):
+            parts = " and ".join(f"{part:g} {symbol}" for symbol, part in held.items())
+            raise InvalidArgumentError(
+                f"place {number} is occupied by {parts}, expected whole atoms: partial occupation takes a supercell "
+                "with an atom, or none, at each place"
+            )
+    for name in ("occupancy", "occupancies"):
+        each = np.asarray(getattr(atoms, "arrays", {}).get(name, ()), dtype=float)
+        if (np.abs(each - 1.0) > 1e-3).any():
+            atom = int(np.argmax(np.abs(each - 1.0) > 1e-3))
+            raise InvalidArgumentError(f"atom {atom} has occupation {each[atom]:g}, expected whole atoms")
 
 
 def _atoms(structure: Structure) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.files import whole
-from adiabloch.io.contents import HOPPING_DEFECT, POSITION_DEFECT, Contents, averaged
+from adiabloch.io.contents import Contents, averaged_hoppings, averaged_positions, checked_axes, warn
 from adiabloch.io.lines import Lines, opener
 from adiabloch.io.seeds import PathLike, Shifts, beside, moved_home, read_cell, read_centres
 from adiabloch.io.spins import spin_beside
@@ -29,7 +29,12 @@ Spin = ArrayLike | Mapping[Any, ArrayLike] | bool
 
 
 def read_tb(
-    path: PathLike, *, dimension: int = 3, wsvec: PathLike | bool | None = None, spin: Spin | None = None
+    path: PathLike,
+    *,
+    dimension: int | None = None,
+    axes: Sequence[int] | None = None,
+    wsvec: PathLike | bool | None = None,
+    spin: Spin | None = None,
 ) -> WannierModel:
     """Read a `_tb.dat` file of Wannier90, or of another program that writes them.
 
@@ -42,8 +47,13 @@ def read_tb(
     path : path-like
         Compressed if the name ends in .gz.
     dimension : int
-        2 for a slab in the xy plane, its third lattice vector along z: nothing may hop along it, and the z components
-        of positions are dropped.
+        3 by default. 2 for a slab, 1 for a chain, in vacuum: nothing may hop through it. Which copy of a function the
+        file has in the home cell does not matter. Positions across are dropped.
+    axes : sequence of int, optional
+        The lattice vectors along which the crystal repeats, (0, 1) for a slab whose third one leads through the
+        vacuum, (2,) for a chain along the third one; by default those along which something hops. They must lie along
+        as many Cartesian axes, which the model counts anew and in turn: y, z of a slab across x become x, y, and z
+        becomes x in a chain.
     wsvec : path-like or False, optional
         The `_wsvec.dat` file that says to which images of a Wannier function its hoppings go; by default the one
         beside SEED_tb.dat if there is one. False leaves it out.
@@ -60,8 +70,8 @@ def read_tb(
     FileFormatError
         If the file is not what it should be; the message names the file, the line, and what was expected.
     """
-    _check_dimension(dimension)
-    model = tb_contents(path, wsvec, spin is True).model(dimension, None if isinstance(spin, bool) else spin)
+    count, axes = checked_axes(dimension, axes)
+    model = tb_contents(path, wsvec, spin is True).model(count, None if isinstance(spin, bool) else spin, axes)
     assert isinstance(model, WannierModel)
     return model
 
@@ -71,7 +81,8 @@ def read_hr(
     *,
     centres: PathLike | ArrayLike | None = None,
     cell: PathLike | ArrayLike | None = None,
-    dimension: int = 3,
+    dimension: int | None = None,
+    axes: Sequence[int] | None = None,
     wsvec: PathLike | bool | None = None,
     spin: Spin | None = None,
 ) -> TightBinding:
@@ -88,7 +99,7 @@ def read_hr(
         A `_centres.xyz` file, or Cartesian centres; by default SEED_centres.xyz beside SEED_hr.dat.
     cell : path-like or array_like of shape (3, 3), optional
         A `.win` or `.wout` file, or lattice vectors as rows; by default SEED.win or SEED.wout beside SEED_hr.dat.
-    dimension : int
+    dimension, axes
         As for `read_tb`.
     wsvec : path-like or False, optional
         As for `read_tb`.
@@ -106,9 +117,9 @@ def read_hr(
         If a file is missing, is not what it should be, or belongs to other files than the rest (mixed seeds); the
         message names the file, the line, and what was expected.
     """
-    _check_dimension(dimension)
+    count, axes = checked_axes(dimension, axes)
     contents = hr_contents(path, centres, cell, wsvec, spin is True)
-    return contents.model(dimension, None if isinstance(spin, bool) else spin)
+    return contents.model(count, None if isinstance(spin, bool) else spin, axes)
 
 
 def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
@@ -164,18 +175,22 @@ def _write_matrices(file: IO[str], cells: Integer, matrices: Complex) -> None:
 def tb_contents(path: PathLike, wsvec: PathLike | bool | None = None, spin: bool = False) -> Contents:
     """What is in a `_tb.dat` file (see `read_tb`), with `spin` in those beside it too."""
     file = Lines(path)
+    if [len(line.split()) for line in file.lines[1:3]] == [1, 1]:
+        file.refuse("a number alone, expected the first lattice vector: a _hr.dat file? read it with read_hr")
     vectors = file.block(3, 3, "a lattice vector, three numbers")
     size = file.count("the number of Wannier functions")
     cells = file.count("the number of lattice vectors R")
-    weights = file.weights(cells)[:, None, None, None]
-    translations, matrices = file.matrices(size, cells, 1)
-    hoppings, h_defect = averaged(translations, matrices / weights, HOPPING_DEFECT, "h", _at_head(file))
-    _, matrices = file.matrices(size, cells, 3, translations)
-    positions, r_defect = averaged(translations, matrices / weights, POSITION_DEFECT, "r", _at_head(file))
+    weights = file.weights(cells)
+    given, matrices = file.matrices(size, cells, 1)
+    degenerate = weights[:, None, None, None]
+    translations, hoppings, h_defect = averaged_hoppings(given, matrices / degenerate, "h", _at_head(file))
+    _check_cells(file, given, weights)
+    _, matrices = file.matrices(size, cells, 3, given)
+    _, positions, r_defect = averaged_positions(
+        given, matrices / degenerate, vectors, "r", _at_head(file), str(file.path)
+    )
     file.end()
     home = np.flatnonzero((translations == 0).all(axis=1))
-    if not len(home):
-        file.refuse("R = (0, 0, 0) is missing, expected it among the lattice vectors", line=6)
     centres = np.diagonal(positions[home[0]]).real.T
     spins = spin_beside(file, "_tb.dat", translations, vectors, centres) if spin else None
     shifts = _shifts(file, "_tb.dat", wsvec, translations, size)
@@ -198,6 +213,7 @@ def tb_contents(path: PathLike, wsvec: PathLike | bool | None = None, spin: bool
         file.refuse,
         partial(file.refuse, line=2),
         spins,
+        _sampled(given),
     )
 
 
@@ -210,12 +226,22 @@ def hr_contents(
 ) -> Contents:
     """What is in a `_hr.dat` file and those beside it (see `read_hr`), with `spin` in those of the spin too."""
     file = Lines(path)
+    if [len(line.split()) for line in file.lines[1:4]] == [3, 3, 3]:
+        file.refuse("three numbers, expected the number of Wannier functions: a _tb.dat file? read it with read_tb")
     size = file.count("the number of Wannier functions")
     cells = file.count("the number of lattice vectors R")
-    weights = file.weights(cells)[:, None, None, None]
-    translations, matrices = file.rows_of_matrices(size, cells)
-    hoppings, defect = averaged(translations, matrices / weights, HOPPING_DEFECT, "h", _at_head(file), ROUNDING)
-    file.end()
+    weights = file.weights(cells)
+    given, matrices = file.rows_of_matrices(size, cells)
+    if len(given) < cells and (weights != weights[0]).any():
+        file.refuse(
+            f"{len(given)} lattice vectors, expected {cells}: their degeneracies differ, and which of them are left "
+            "out as zero is not told"
+        )
+    weights = weights[: len(given)]
+    translations, hoppings, defect = averaged_hoppings(
+        given, matrices / weights[:, None, None, None], "h", _at_head(file), ROUNDING
+    )
+    _check_cells(file, given, weights)
     sources = [file.path]
     vectors, refuse_cell = _cell(file, cell, size, sources)
     places, stated = _centres(file, centres, size, sources)
@@ -239,6 +265,7 @@ def hr_contents(
         file.refuse,
         refuse_cell,
         spins,
+        _sampled(given),
     )
 
 
@@ -299,9 +326,32 @@ def _shifts(file: Lines, ending: str, wsvec: PathLike | bool | None, translation
     return Shifts(found, translations, size, file.path)
 
 
-def _check_dimension(dimension: int) -> None:
-    if dimension not in (1, 2, 3):
-        raise InvalidArgumentError(f"dimension: {dimension!r}, expected 1, 2 or 3")
+def _check_cells(file: Lines, translations: Integer, weights: Integer) -> None:
+    """R = 0 is there, and the degeneracies are those of all lattice vectors of a supercell."""
+    if translations.any(axis=1).all():
+        file.refuse("R = (0, 0, 0) is missing, expected it among the lattice vectors", line=file.heads[0])
+    of = dict(zip(map(tuple, translations.tolist()), weights.tolist(), strict=True))
+    alike = all(of.get(tuple(-x for x in R), weight) == weight for R, weight in of.items())
+    # -R that are not listed are as degenerate
+    total = sum((1 if tuple(-x for x in R) in of else 2) / weight for R, weight in of.items())
+    if abs(total - round(total)) <= 1e-6:
+        return
+    problem = f"the inverses of the degeneracies add up to {total:.6g}"
+    if alike:
+        file.refuse(
+            f"{problem}, expected a whole number, that of the k points: a wrong degeneracy, or lattice vectors that "
+            "are missing; if these were left out on purpose, divide the matrices by their degeneracies and write 1",
+            line=file.degeneracies,
+        )
+    warn(
+        f"{file.path}, line {file.degeneracies}: {problem} and those of R and -R differ, not as those of Wannier90, "
+        "which add up to the number of k points; matrices are divided by them"
+    )
+
+
+def _sampled(translations: Integer) -> frozenset[int]:
+    """Lattice vectors along which there is an R before it is shared by copies: more than one k point."""
+    return frozenset(np.flatnonzero(translations.any(axis=0)).tolist())
 
 
 def _at_head(file: Lines) -> Callable[[str, int], NoReturn]:

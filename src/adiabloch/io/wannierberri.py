@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Integer
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.io.contents import HOPPING_DEFECT, POSITION_DEFECT, Contents, averaged
+from adiabloch.io.contents import HOPPING_DEFECT, Contents, averaged, averaged_hoppings, averaged_positions
 from adiabloch.models import TightBinding
 
 OFF_SITE = 1e-6
@@ -56,15 +56,18 @@ def from_wannierberri(
     if positions is not None and getattr(system, "use_wcc_phase", True):
         positions = positions.copy()
         positions[(translations == 0).all(axis=1)] += np.eye(n)[:, :, None] * centres
-    hoppings, h_defect = averaged(translations, hoppings[..., None], HOPPING_DEFECT, "Ham", _refuse_at)
-    defects = {"h": h_defect}
-    if positions is not None:
-        positions, defects["r"] = averaged(translations, positions, POSITION_DEFECT, "AA", _refuse_at)
     vectors = np.asarray(system.real_lattice, float)
     spins = _spin(system, translations, n) if spin is True else None
+    given = translations
+    translations, hoppings, h_defect = averaged_hoppings(given, hoppings[..., None], "Ham", _refuse_at)
+    defects = {"h": h_defect}
+    if positions is not None:
+        _, positions, defects["r"] = averaged_positions(
+            given, positions, vectors, "AA", _refuse_at, "from_wannierberri"
+        )
     contents = Contents(vectors, centres, translations, hoppings, positions, defects, (), _refuse, _refuse, spins)
-    given = None if isinstance(spin, bool) else spin
-    return contents.model(_dimension(system) if dimension is None else dimension, given)
+    operators = None if isinstance(spin, bool) else spin
+    return contents.model(_dimension(system) if dimension is None else dimension, operators)
 
 
 def _refuse(message: str) -> NoReturn:
@@ -107,7 +110,9 @@ def _spin(system: Any, translations: Integer, n: int) -> Complex | None:
     matrices = _matrices(system, "SS", (len(translations), n, n, 3))
     if matrices is None:
         return None
-    spins, _ = averaged(translations, 0.5 * matrices, HOPPING_DEFECT, "SS", _refuse_at)
+    largest = float(np.abs(matrices).max())
+    expected = f"less than {HOPPING_DEFECT:.0e} of the largest SS"
+    _, spins, _ = averaged(translations, 0.5 * matrices, "SS", HOPPING_DEFECT * largest, expected, _refuse_at)
     beyond = ~(translations == 0).all(axis=1)
     if np.abs(spins[beyond]).max(initial=0.0) <= OFF_SITE * np.abs(spins).max():
         spins[beyond] = 0.0

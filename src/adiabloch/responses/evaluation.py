@@ -269,8 +269,8 @@ def measured(
     )
 
 
-def checked_occupied(crystal: Model, occupied: object) -> int:
-    """Return the number of occupied bands of an insulator, at least one and fewer than there are.
+def checked_occupied(crystal: Model, occupied: object, *, empty: int = 1) -> int:
+    """Return the number of occupied bands of an insulator, at least one, with so many empty ones left or more.
 
     Raises
     ------
@@ -278,27 +278,30 @@ def checked_occupied(crystal: Model, occupied: object) -> int:
     OverlappingBandsError
         The occupied bands rise above the empty ones: a metal.
     """
-    number = counted_bands(occupied, crystal.size)
+    number = counted_bands(occupied, crystal.size, empty=empty)
     check_insulator(crystal, number)
     return number
 
 
-def counted_bands(occupied: object, size: int) -> int:
-    """Return a number of occupied bands out of `size`, one of which stays empty at least."""
-    if isinstance(occupied, int | np.integer) and not isinstance(occupied, bool | np.bool_) and 1 <= occupied < size:
-        return int(occupied)
+def counted_bands(occupied: object, size: int, *, empty: int = 1) -> int:
+    """Return a number of occupied bands out of `size`, with so many empty ones left at least."""
     whole = isinstance(occupied, int | np.integer) and not isinstance(occupied, bool | np.bool_)
-    if size == 1:
+    most = size - empty
+    if whole and 1 <= occupied <= most:  # type: ignore[operator]
+        return int(occupied)  # type: ignore[call-overload]
+    if most < 1:
         expected = "this crystal has a single band, and at least one must stay empty"
-    elif whole and occupied >= size:  # type: ignore[operator]
-        expected = f"at least one of the {size} bands must stay empty; expected 1 <= occupied <= {size - 1}"
+    elif whole and empty and occupied >= size:  # type: ignore[operator]
+        expected = f"at least one of the {size} bands must stay empty; expected 1 <= occupied <= {most}"
     else:
-        expected = f"expected a whole number of bands, 1 <= occupied <= {size - 1}"
+        expected = f"expected a whole number of bands, 1 <= occupied <= {most}"
     raise InvalidArgumentError(f"occupied: {occupied!r}, {expected}")
 
 
 def chosen_group(crystal: Model, occupied: object, bands: object) -> tuple[Group, dict[str, str]]:
     """Return the occupied bands of an insulator, or a group of bands whatever the filling, with a note on it.
+
+    All bands may be occupied: Wannier functions of the valence bands have no empty ones.
 
     Parameters
     ----------
@@ -315,7 +318,7 @@ def chosen_group(crystal: Model, occupied: object, bands: object) -> tuple[Group
     if (occupied is None) == (bands is None):
         raise InvalidArgumentError("occupied, bands: expected one of the two")
     if bands is None:
-        return checked_occupied(crystal, occupied), {}
+        return checked_occupied(crystal, occupied, empty=0), {}
     expected = (
         f"expected a number of lowest bands or (first, last + 1), out of {crystal.size} bands and not all of them"
     )
@@ -327,7 +330,11 @@ def chosen_group(crystal: Model, occupied: object, bands: object) -> tuple[Group
     if not 0 <= first < last <= crystal.size or last - first == crystal.size or isinstance(bands, bool):
         raise InvalidArgumentError(f"bands: {bands!r}, {expected}")
     below, above = (band_edges(crystal, edge).gap if 0 < edge < crystal.size else math.inf for edge in (first, last))
-    overlaps = [f"those {side} by {-gap:.6g}" for side, gap in (("below", below), ("above", above)) if gap < 0]
+    overlaps = [
+        f"those {side} by {-crystal.units.energy * gap:.6g}"
+        for side, gap in (("below", below), ("above", above))
+        if gap < 0
+    ]
     if not overlaps:
         return (first, last), {}
     note = (

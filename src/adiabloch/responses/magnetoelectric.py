@@ -219,7 +219,7 @@ def axion_angle(
     model : TightBinding
         In three dimensions, with a gap.
     occupied : int, optional
-        Number of occupied bands.
+        Number of occupied bands; all of them for Wannier functions of the valence bands.
     tolerance : float
         Accuracy in units of pi.
     bands : int or (int, int), optional

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -24,7 +24,7 @@ from adiabloch.models.motion import rates
 from adiabloch.responses.evaluation import LIMIT, Effort, checked_cycle, checked_occupied
 from adiabloch.responses.observables import pumped_spin
 from adiabloch.responses.polarization import dipoles
-from adiabloch.responses.pumped_magnetization import UNITS, WHY, pumped_magnetization
+from adiabloch.responses.pumped_magnetization import UNITS, WHY, chern_simons_part, pumped_magnetization
 from adiabloch.responses.results import Variable, labelled
 from adiabloch.units import ELECTRON_G, ELECTRON_MASS, HBAR_SQUARED_PER_DALTON, nuclear_magnetons
 
@@ -90,7 +90,8 @@ def phonon_moment(
     displacements : array_like, shape (N, n, d or 3), or a sequence of them
         Of the atoms at the snapshots theta_j = 2 pi j/N, in Angstrom, for each cycle.
     occupied : int
-        Number of occupied bands.
+        Number of occupied bands. With `all_bands` the cycle needs no empty ones: Wannier functions of the valence bands
+        will do, without spin.
     tolerance : float
         Relative accuracy of the integrals.
     charges : array_like, shape (n,), optional
@@ -120,10 +121,10 @@ def phonon_moment(
         electrons have the charge -1, ions Z.
 
         With `all_bands`, `perturbative` and `total` are those of all bands, `perturbative_functions` is the part that
-        the cycle has by itself, and `perturbative_by_bands` the same part over `bands`, how many take part. The error
-        is then besides what it is without: how far from the result at most it is with fewer bands, down to three
-        quarters of them, or with the next smaller number that was given. Neither bands beyond those that were computed
-        nor a finer mesh of the calculation are in it.
+        the cycle has by itself if it has empty states, and `perturbative_by_bands` the same part over `bands`, how many
+        take part. The error is then besides what it is without: how far from the result at most it is with fewer bands,
+        down to three quarters of them, or with the next smaller number that was given. Neither bands beyond those that
+        were computed nor a finer mesh of the calculation are in it.
 
     Raises
     ------
@@ -149,7 +150,7 @@ def phonon_moment(
     """
     effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     cycles, patterns = _checked_cycles(cycle, displacements)
-    occupied = checked_occupied(cycles[0], occupied)
+    occupied = checked_occupied(cycles[0], occupied, empty=int(all_bands is None))
     weights = checked(masses, "masses", (None,))
     if not (weights > 0).all():
         raise InvalidArgumentError(f"masses: {weights.tolist()}, expected positive numbers")
@@ -157,6 +158,11 @@ def phonon_moment(
     sizes = [phonon.amplitude for phonon in phonons]
     if np.diff(np.sort(sizes)).min(initial=np.inf) < 1e-6 * sizes[0]:
         raise InvalidArgumentError("displacements: two cycles of the same amplitude, expected different ones")
+    if occupied == cycles[0].size and cycles[0].observables:
+        raise InvalidArgumentError(
+            f"occupied: {occupied}, all bands of a cycle with spin, expected empty ones, without which there is no "
+            "pumped spin, or a cycle without spin operators"
+        )
     cores = None if charges is None else checked(charges, "charges", (len(weights),))
     states = _degeneracy(degeneracy, cores, occupied)
     effective = None if born_charges is None else _tensors(born_charges, len(weights), cycles[0].lattice.dimension)
@@ -249,19 +255,30 @@ def _of_one(
     # electrons have the charge -1
     per_unit = -phonon.magneton * states * cycle.lattice.measure
     enough = effort.in_units_of(per_unit).absolute
-    pumped = pumped_magnetization(cycle, occupied, effort.tolerance, chern_simons=told, absolute=enough, **effort.means)
-    reached.append(pumped.attrs["converged"])
-    perturbative, whole = pumped.perturbative.values, pumped.total.values
     found = {}
+    if occupied == cycle.size:
+        # no empty states among the functions: their own perturbative part would lack them all
+        perturbative = np.zeros(len(names))
+        whole, uncertain, quantum = np.full(len(names), np.nan), 0.0, np.eye(len(names))
+        if told:
+            whole, uncertain, quantum = chern_simons_part(cycle, occupied, replace(effort, absolute=enough))
+        error = np.full(len(names), abs(per_unit) * uncertain)
+    else:
+        pumped = pumped_magnetization(
+            cycle, occupied, effort.tolerance, chern_simons=told, absolute=enough, **effort.means
+        )
+        reached.append(pumped.attrs["converged"])
+        perturbative, whole, quantum = pumped.perturbative.values, pumped.total.values, pumped.quantum.values
+        error = abs(per_unit) * pumped.error.values
     if bands is not None:
-        found["perturbative_functions"] = per_unit * perturbative
+        if occupied < cycle.size:
+            found["perturbative_functions"] = per_unit * perturbative
         found["perturbative_by_bands"] = per_unit * bands.perturbative.values
         better = bands.perturbative.values[-1]
         perturbative, whole = better, whole + (better - perturbative)
     found["perturbative"] = per_unit * perturbative
     if told:
-        found["chern_simons"] = per_unit * _nearest(whole, pumped.quantum.values) - found["perturbative"]
-    error = abs(per_unit) * pumped.error.values
+        found["chern_simons"] = per_unit * _nearest(whole, quantum) - found["perturbative"]
     if cycle.observables:
         each = -ELECTRON_G * cycle.lattice.measure * HBAR_SQUARED_PER_DALTON / phonon.action
         enough = effort.in_units_of(each).absolute
@@ -458,12 +475,13 @@ def _labelled(
     if counts is not None:
         by_bands = columns["perturbative_by_bands"]
         variables["perturbative"] = (dims, columns["perturbative"], UNIT, f"{PARTS['perturbative']}, all bands")
-        variables["perturbative_functions"] = (
-            dims,
-            columns["perturbative_functions"],
-            UNIT,
-            f"{PARTS['perturbative']}, Wannier functions alone",
-        )
+        if "perturbative_functions" in columns:
+            variables["perturbative_functions"] = (
+                dims,
+                columns["perturbative_functions"],
+                UNIT,
+                f"{PARTS['perturbative']}, Wannier functions alone",
+            )
         variables["perturbative_by_bands"] = (
             ("amplitude", "bands", "component"),
             by_bands,

@@ -65,7 +65,7 @@ def polarization(
     model : TightBinding
         In one, two or three dimensions, with a gap.
     occupied : int, optional
-        Number of occupied bands.
+        Number of occupied bands; all of them for Wannier functions of the valence bands.
     tolerance : float
         Accuracy relative to the quantum.
     bands : int or (int, int), optional
@@ -164,7 +164,7 @@ def pumped_charge(
     cycle : Cycle
         In one, two or three dimensions, insulating all along.
     occupied : int, optional
-        Number of occupied bands.
+        Number of occupied bands; all of them for Wannier functions of the valence bands, which pump nothing.
     bands : int or (int, int), optional
         In place of `occupied`: a group of bands, the lowest ones or from first to last + 1, that is apart from the
         others at each k and theta but may overlap them in energy.

@@ -180,6 +180,39 @@ def pumped_magnetization(
     )
 
 
+def chern_simons_part(cycle: Cycle, occupied: int, effort: Effort) -> tuple[Float, float, Float]:
+    """The Chern-Simons part by itself, for which no empty states are needed: by component, its error, its quantum.
+
+    Parameters
+    ----------
+    cycle : Cycle
+        Whose Wannier functions, if it has any, know how they move.
+    occupied : int
+        Number of occupied bands, all of them for instance.
+    """
+    units, unit = cycle.natural_units, UNITS[cycle.lattice.dimension]
+    cycle, size = cycle.scaled(units), units.size(unit)
+    names = components(cycle.lattice.dimension)
+    unobstructed(cycle, (occupied,), f"{TITLE}: the Chern-Simons part")
+    integrand = Insulator(
+        cycle,
+        (occupied,),
+        form=partial(_forms, names=names),
+        trials=smooth_trials(cycle, (occupied,), None),
+    )
+    quantum = _quantum(cycle)
+    integral = evaluated(
+        integrand,
+        effort,
+        title=f"{TITLE}, Chern-Simons part",
+        unit=unit,
+        # modulo the quantum a part of it is what counts
+        scale=float(np.abs(quantum).max()),
+        leading=len(names),
+    )
+    return size * integral.value[: len(names)], size * error_bar(integral, cycle), size * quantum
+
+
 @natural
 def instantaneous_magnetization(
     cycle: Cycle,

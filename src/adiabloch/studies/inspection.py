@@ -113,7 +113,10 @@ def _from_files(contents: Contents) -> list[tuple[str, str]]:
     """Where it came from, and how Hermitian it was there."""
     facts = [("read from", ", ".join(str(path) for path in contents.sources))]
     facts += [
-        (f"Hermiticity defect of {name}", f"{defect:.1e} of the largest {name}")
+        (
+            f"Hermiticity defect of {name}",
+            f"{defect:.1e} of the largest h" if name == "h" else f"{defect:.1e} Angstrom",
+        )
         for name, defect in contents.defects.items()
     ]
     return facts
