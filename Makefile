@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 metals textures hbn alsb verify test lint format types imports examples docs wheel check clean
+.PHONY: help figure1 metals textures hbn alsb verify test nightly lint format types imports examples docs wheel check clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ verify: $(VENV)/.user  ## compare the bulk with open samples of the paper's mode
 
 test: $(VENV)/.dev  ## run the tests
 	$(BIN)/pytest --numprocesses auto
+
+nightly: $(VENV)/.dev  ## error bars of thousands of random models against the truth (hours)
+	ADIABLOCH_NIGHTLY=1 $(BIN)/pytest --numprocesses auto tests/statistics
 
 lint: $(VENV)/.dev  ## style, formatting, spelling
 	$(BIN)/ruff check src tests docs examples benchmarks
