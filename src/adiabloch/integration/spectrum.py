@@ -36,9 +36,9 @@ GAP_DECAY = (0.75, 0.95)
 on one that is much finer and so has seen where the gap is smallest."""
 JUST = 1.25
 """Points for each width of the narrowest feature up to which a mesh just resolves it."""
-SEEN_DECAY = 0.85
+SEEN_DECAY = 0.9
 """Fraction of the decay of the envelope of the coefficients that is relied on."""
-FASTEST_DECAY = 1.3
+FASTEST_DECAY = 1.5
 """The same for the envelope at most: beyond it only the accident of few coefficients is seen."""
 SMOOTHEST = 3.0
 """Added to the sharpness: also without any narrow gap a function of the bands has some harmonics."""
