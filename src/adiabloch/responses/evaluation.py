@@ -131,7 +131,7 @@ def evaluated(
         ).times(per_cell)
     if not integral.converged:
         size, lows = crystal.units.size(unit), integral.lows.items()
-        value, error = size * integral.value, size * integral.error
+        value, error = size * integral.value[:leading], size * integral.error
         told = {name: low.value * (crystal.units.energy if name == "gap" else 1.0) for name, low in lows}
         narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in told.items())
         reason = "" if integral.resolved else f"; {narrow} not resolved"

@@ -161,11 +161,11 @@ def local_current(
         raise InvalidArgumentError("split: only the current of an insulator is a curl and a rate; expected occupied")
     if split and drive.magnetic_field is not None:
         raise InvalidArgumentError("split: expected no magnetic_field; see magnetic_polarization")
-    request = Request(drive, filling, k, CURRENTS, k, split=split)
-    values, facts = request.evaluated(texture, sites, effort, trials)
     d = len(k)
     energy = unit(charge=1, hbar=-1, energy=1, length=1 - d)
     driven = "e*omega" + {1: "", 2: "/length", 3: "/area"}[d] if drive.per_omega else energy
+    request = Request(drive, filling, k, CURRENTS, k, split=split, unit=driven)
+    values, facts = request.evaluated(texture, sites, effort, trials)
     variables = _variables(request, values, sites, "component", driven, {"curl_equilibrium": energy}, "local current")
     if split:
         variables |= _moments(request, values, sites)
@@ -227,11 +227,12 @@ def local_observable(
     if taken := {*AXES, TIME}.intersection(found):
         raise InvalidArgumentError(f"operators: {sorted(taken)}, expected names other than x, y, z and t")
     k = texture.lattice.directions
-    request = Request(drive, filling, k, DENSITIES, tuple(found), operators=None if operators is None else found)
-    values, facts = request.evaluated(texture, sites, effort)
     d = texture.lattice.dimension
     still = unit(length=-d)
     driven = f"omega {unit(hbar=1, energy=-1, length=-d)}" if drive.per_omega else still
+    own = None if operators is None else found
+    request = Request(drive, filling, k, DENSITIES, tuple(found), operators=own, unit=driven)
+    values, facts = request.evaluated(texture, sites, effort)
     others = {"uniform": still, "gradient": still}
     variables = _variables(request, values, sites, "observable", driven, others, "local density")
     dipoles = values[..., (len(DENSITIES) + 1) * len(found) : -1].reshape(*sites.shape, len(found), d)

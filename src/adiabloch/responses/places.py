@@ -167,6 +167,8 @@ class Request:
     operators: Mapping[str, Operator] | None = field(default_factory=dict)
     """Observables; None for the spin of the crystals themselves."""
     split: bool = False
+    unit: str = ""
+    """Of what the drive does."""
 
     def evaluated(
         self, texture: Texture, sites: Sites, effort: Effort, trials: Choice = None
@@ -212,7 +214,7 @@ class Request:
         try:
             scale = CANCELLING * integrand.size() / place.lattice.measure
             integral = evaluated(
-                integrand, effort, title=TITLE, unit="", scale=scale, leading=first * phases, density=1
+                integrand, effort, title=TITLE, unit=self.unit, scale=scale, leading=first * phases, density=1
             )
         except AdiablochError as error:
             error.args = (f"{error} (at r = {[place.units.told(x, 'length') for x in where]})", *error.args[1:])
