@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -29,6 +30,7 @@ P = ParamSpec("P")
 ARGUMENTS = {
     "chemical_potential": "energy",
     "temperature": "energy",
+    "degeneracy": "energy",
     "frequency": "energy",
     "electric_field": "energy/length",
     "velocity": "energy length",
@@ -50,6 +52,10 @@ ATTRIBUTES = {
     **{f"rate_{axis}": "energy length" for axis in AXES},
 }
 """Attributes of results that have one."""
+
+
+_KNOWN: WeakKeyDictionary[TightBinding | Cycle, TightBinding | Cycle] = WeakKeyDictionary()
+"""Crystals in natural units by what they were made of."""
 
 
 def natural(response: Callable[P, xarray.Dataset]) -> Callable[P, xarray.Dataset]:
@@ -97,9 +103,13 @@ def _crystal(given: object) -> TightBinding | Cycle | None:
 
 
 def _inside(given: Any, units: Units) -> Any:
-    """The crystal, texture or profile in natural units."""
-    if isinstance(given, TightBinding | Cycle | Texture):
+    """The crystal, texture or profile in natural units; one that has been here before is the same as then."""
+    if isinstance(given, Texture):
         return given.scaled(units)
+    if isinstance(given, TightBinding | Cycle):
+        if given not in _KNOWN:
+            _KNOWN[given] = given.scaled(units)
+        return _KNOWN[given]
 
     def profile(phase: float) -> Any:
         crystal = given(phase)
