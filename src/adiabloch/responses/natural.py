@@ -136,6 +136,7 @@ def _outside(
 ) -> xarray.Dataset:
     """The result in the units of the user."""
     axes = _axes(given)
+    data, coordinates = {}, {}
     for name, variable in result.variables.items():
         label = variable.attrs.get("units", "1")
         size = _checked(units.size(label), label)
@@ -143,12 +144,13 @@ def _outside(
             continue
         values = variable.values * size
         if name not in result.coords:
-            result[name] = (variable.dims, values, variable.attrs)
+            data[name] = (variable.dims, values, variable.attrs)
             continue
         # axes as they were given, whatever the rounding
         own = np.asarray(axes.get(str(name), values), values.dtype)
         values = own if own.shape == values.shape else values
-        result = result.assign_coords({name: (variable.dims, values, variable.attrs)})
+        coordinates[name] = (variable.dims, values, variable.attrs)
+    result = result.assign(data).assign_coords(coordinates)
     told: dict[str, Any] = {}
     for name in ATTRIBUTES.keys() & result.attrs.keys():
         number = result.attrs[name]
