@@ -3,6 +3,8 @@
 import inspect
 import warnings
 import zlib
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache, partial
 
 import numpy as np
@@ -366,6 +368,15 @@ def test_coordinates_and_attributes_are_what_was_given():
     picture = ab.magnetization_map(cycle(E, L), k, k)
     np.testing.assert_array_equal(picture.kx, k)
     assert picture.kx.attrs["units"] == "1/length"
+
+
+@pytest.mark.parametrize("given", [Decimal("0.25"), Fraction(1, 4), np.float32(0.25), "0.25", [0.25], np.array(0.25)])
+def test_whatever_counts_as_a_number_has_a_unit(given):
+    subject = model(1.0, 1.0, split=0.3)
+    found = ab.anomalous_hall(subject, given, KT, mesh=4)
+    expected = ab.anomalous_hall(subject, 0.25, KT, mesh=4)
+    np.testing.assert_array_equal(found.total.squeeze(), expected.total.squeeze())
+    np.testing.assert_array_equal(found.chemical_potential.squeeze(), 0.25)
 
 
 def complaint(call):

@@ -125,10 +125,11 @@ def _divided(value: Any, size: float) -> Any:
     if isinstance(value, FourierSeries):
         return replace(value, coefficients=value.coefficients / size)
     try:
-        numbers = np.asarray(value)
-    except ValueError:
+        # whatever the response would take for numbers
+        numbers = np.asarray(value, complex if np.iscomplexobj(value) else float)
+    except (TypeError, ValueError):
         return value
-    return numbers / size if numbers.dtype.kind in "iufc" else value
+    return value if value is None else numbers / size
 
 
 def _outside(
