@@ -326,7 +326,7 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
     error = part * np.einsum("ocsm,bcsm->bosm", mixing, error)
     seas = sea.shape[-1]
     sources = [column.output + (seas if column.at_surface else 0) for column in integrand.columns]
-    size_of = boxes * part * np.abs(mixing).max(axis=(2, 3)) @ sizes[sources]
+    size_of = boxes * part * (np.abs(mixing) * integrand.weight_sizes(scan)).max(axis=(2, 3)) @ sizes[sources]
     infinite = np.zeros((len(integrand.columns), *scan.shape))
     for c, column in enumerate(integrand.columns):
         if column.weight == "level":

@@ -81,6 +81,17 @@ def weights(kinds: Sequence[Weight], x: Float, kT: float) -> list[Float]:
     return [made[kind]() for kind in kinds]
 
 
+def largest(kind: Weight, kT: Float) -> Float:
+    """The largest that a weight gets; of a level at low temperatures, averaged over a natural unit of energy."""
+    made = {
+        "filled": np.ones_like(kT),
+        "entropy": kT * np.log(2),
+        "level": 0.25 / np.maximum(kT, 0.25),
+        "heat": np.full_like(kT, 0.25),
+    }
+    return made[kind]
+
+
 def smearing(kind: Weight, x: Float, kT: float) -> Float:
     r"""What the integral of the states below eta is averaged with, at x = (eta - mu)/kT, kT > 0.
 

@@ -17,7 +17,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.geometry.frame import Eigenframe, at_points, frame_of, on_grid
 from adiabloch.geometry.gaps import axes_of
-from adiabloch.integration.fermi import Scan, Weight
+from adiabloch.integration.fermi import Scan, Weight, largest
 from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator
 
 SeaFormula = Callable[[Eigenframe, Sequence[int]], Float]
@@ -73,6 +73,11 @@ class FermiSea:
         """How the results are made up of the columns, (outputs, columns, S, M)."""
         mixing = np.eye(len(self.columns))[:, :, None, None] if self.outputs is None else self.outputs(scan)
         return np.broadcast_to(mixing, (*mixing.shape[:2], *scan.shape))
+
+    def weight_sizes(self, scan: Scan) -> Float:
+        """How large the weights of the columns are, (columns, S, 1): entropies go with kT, levels with its inverse."""
+        kinds = [column.weight for column in self.columns]
+        return np.array([largest(kind, scan.temperatures) for kind in kinds])[..., None]
 
     @property
     def dimension(self) -> int:

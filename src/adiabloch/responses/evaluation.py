@@ -182,7 +182,7 @@ def evaluated(
         ).times(per_cell)
     if not integral.converged and (effort.strict or not quiet):
         size = crystal.units.size(unit)
-        value, error = size * integral.value, size * integral.error
+        value, error = size * integral.value[:leading], size * integral.error
         scales = {"gap": crystal.units.energy}
         lows = {name: scales.get(name, 1.0) * low for name, low in _reported(integral).items()}
         narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in lows.items())
