@@ -369,7 +369,7 @@ def test_what_contradicts_itself_is_refused():
     lattice, h, r, S = model.lattice, model.hoppings, model.position_matrix, model.spin
     with pytest.raises(InvalidModelError, match=r"spin at R = \(.*\) and \(.*\) contradict each other: S\("):
         WannierModel(lattice, None, h, r, {**S, (1, 0): S[0, 1]})
-    with pytest.raises(InvalidModelError, match=r"spin at R = \(0, 0\) and \(0, 0\) contradict"):
+    with pytest.raises(InvalidModelError, match=r"spin: the block within a cell, R = \(0, 0\), is not Hermitian: S\["):
         WannierModel(lattice, None, h, r, {**S, (0, 0): S[0, 1]})
     with pytest.raises(InvalidModelError, match=r"spin at R = \(1, 0\): expected shape \(3, 3, 3\)"):
         WannierModel(lattice, None, h, r, {(1, 0): np.zeros((3, 2, 2))})
