@@ -22,8 +22,10 @@ HOPPING_DEFECT = 1e-5
 """How far h(R) and h(-R)^dagger may be apart, relative to the largest: files have finite digits."""
 POSITION_DEFECT = 0.25
 """The same for the position matrix, in units of the shortest lattice vector: Wannier90 takes finite differences."""
-POSITION_DOUBT = 1 / 60
-"""From when on a warning says so, in the same unit: about what meshes of four points a side leave stays below."""
+POSITION_DOUBT = 0.5
+"""From when on a warning says so, relative to the largest element between two functions: these are then in doubt."""
+POSITION_FLOOR = 1e-3
+"""Below which none does, in units of the shortest lattice vector: elements between functions may be that small."""
 NEGLIGIBLE = 1e-6
 """Relative size of what may be dropped along the directions that a slab does not have."""
 
@@ -325,7 +327,8 @@ def averaged_positions(
     """A position matrix averaged with its Hermitian partner (see `averaged`), with a warning if that is far from it.
 
     Wannier90 takes it by finite differences about the origin, which is not Hermitian on a coarse mesh or far from
-    there. How far it may be from it is measured by the shortest lattice vector, whatever the origin.
+    there. How far it may be from it is measured by the shortest lattice vector, and whether that is said by the largest
+    element between two functions: neither knows where the origin is.
 
     Parameters
     ----------
@@ -337,12 +340,17 @@ def averaged_positions(
     length = float(np.sqrt((vectors**2).sum(axis=1)).min())
     expected = f"less than a quarter of the shortest lattice vector, {length:.3g} Angstrom"
     ways, found, defect = averaged(translations, matrices, name, POSITION_DEFECT * length, expected, refuse)
-    if defect > POSITION_DOUBT * length:
+    between = found.copy()
+    at_home, own = np.flatnonzero((ways == 0).all(axis=1)), np.arange(found.shape[1])
+    between[at_home[:, None], own, own] = 0.0
+    largest = float(np.abs(between).max(initial=0.0))
+    if defect > max(POSITION_DOUBT * largest, POSITION_FLOOR * length):
         warn(
             f"{of}: the position matrix is not Hermitian, {name}(R) and {name}(-R)^dagger differ by up to {defect:.3f} "
-            f"Angstrom ({100 * defect / length:.1f} % of the shortest lattice vector): its Hermitian part is taken. "
-            "The finite differences of Wannier90 are that inexact on a coarse mesh of k points or far from the origin; "
-            "read_chk makes a better one from the checkpoint"
+            f"Angstrom ({100 * defect / length:.1f} % of the shortest lattice vector; the largest element between two "
+            f"functions is {largest:.3f} Angstrom): its Hermitian part is taken. The finite differences of Wannier90 "
+            "are that inexact on a coarse mesh of k points or far from the origin; read_chk makes a better one from "
+            "the checkpoint"
         )
     return ways, found, defect
 

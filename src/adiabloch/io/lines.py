@@ -73,6 +73,12 @@ class Lines:
 
     def block(self, rows: int, columns: int, expected: str, labels: int = 0) -> Float:
         """The next rows as an array of numbers; the first words of each may be labels."""
+        if rows > 20 and not labels:
+            numbers = table(self.lines[self.at : self.at + rows], columns)
+            if numbers is not None and len(numbers) == rows:
+                self.at += rows
+                self._whole_end(expected)
+                return numbers
         words = [line.split() for line in islice(self.lines, self.at, self.at + rows)]
         for words_of_row in words:
             if len(words_of_row) != columns + labels:
