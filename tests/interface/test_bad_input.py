@@ -142,7 +142,9 @@ CASES = {
         "gap above the 1 occupied bands closes",
     ),
     "too few points allowed": (
-        lambda: ab.pumped_magnetization(rotating_bonds(gapped_honeycomb(0.1, 0.1), 0.1), 1, 1e-8, limit=10**4, strict=True),
+        lambda: ab.pumped_magnetization(
+            rotating_bonds(gapped_honeycomb(0.1, 0.1), 0.1), 1, 1e-8, limit=10**4, strict=True
+        ),
         "best estimate",
     ),
 }

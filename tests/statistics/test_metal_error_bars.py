@@ -80,8 +80,7 @@ def _cone(rng: np.random.Generator) -> ab.TightBinding:
     cone = ab.models.tilted_dirac(tilt=rng.uniform(0.1, 0.6), mass=10 ** rng.uniform(-1.7, 0))
     phases = rng.uniform(0, 2 * np.pi, 2)
     hoppings = {
-        tuple(map(int, R)): np.exp(1j * R @ phases) * h
-        for R, h in zip(cone.translations, cone.amplitudes, strict=True)
+        tuple(map(int, R)): np.exp(1j * R @ phases) * h for R, h in zip(cone.translations, cone.amplitudes, strict=True)
     }
     return ab.TightBinding(cone.lattice, cone.positions, hoppings)
 

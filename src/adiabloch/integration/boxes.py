@@ -226,8 +226,10 @@ class _Leaves:
         for depth in np.unique(old["depth"]):
             here = old["depth"] == depth
             here = here & old["hidden"] if (here & old["hidden"]).any() else here
-            # few tell less than many; a half holds no more than the whole did, shared by two in all but few dimensions
+            # few tell less than many
             found = np.sqrt(beyond[here].mean(axis=0) + beyond[here].max(axis=0) / here.sum())
+            # what grows like two powers of one over the distance from a line is as long as the box, from a point as much
+            found *= 0.5 ** max(self.corners.shape[1] - 2, 0)
             self._revealed[depth + 1] = np.maximum(found, self._revealed.get(depth + 1, 0.0))
 
     def total_error(self) -> Float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import Effort
+from adiabloch.responses.evaluation import LIMIT, Effort
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4
 """Of what depends on a Fermi surface, by default."""
+FEWEST = 2**16
+"""Points that are always allowed by default. More bands take longer, so that the default limit of points is lower."""
 Part = tuple[int, int, str, str]
 Mesh = int | Sequence[int] | None
 """Points along the reciprocal vectors, or None for adaptive boxes."""
@@ -143,6 +145,7 @@ def filled_sea(
     assert isinstance(model, TightBinding)
     scan = occupation.scan
     sides = _checked_mesh(mesh, integrand.dimension)
+    limit = effort.limit if effort.limit != LIMIT else min(LIMIT, max(4 * LIMIT // model.size**2, FEWEST))
     with ProgressBar(title, effort.progress) as bar:
         if sides is not None:
             filled = sum_over_mesh(integrand, scan, sides, effort.executor, bar)
@@ -153,7 +156,7 @@ def filled_sea(
                 tolerance=effort.tolerance,
                 absolute=None if effort.absolute is None else effort.absolute * model.lattice.measure,
                 groups=groups,
-                limit=effort.limit,
+                limit=limit,
                 executor=effort.executor,
                 progress=bar,
             )
@@ -165,7 +168,7 @@ def filled_sea(
     if filled.divergent:
         _tell_of_divergence(filled, scan, title, effort, value)
     if not (filled.converged | ~np.isfinite(filled.value).all(axis=0)).all():
-        _complain(filled, scan, title, effort, value, model.lattice.measure)
+        _complain(filled, scan, title, replace(effort, limit=limit), value, model.lattice.measure)
     facts = {
         "model": model.digest,
         "tolerance": float(effort.tolerance) if sides is None else float("nan"),
