@@ -11,7 +11,7 @@ KANE_MELE = ab.models.kane_mele(delta=0.3, intrinsic=0.06, rashba=0.1)
 
 
 def spinful(seed, *, exchange=0.0, dimension=2):
-    """Random hoppings of two orbitals with spin that time reversal leaves alike, and an exchange field that it turns."""
+    """Two orbitals with spin, random hoppings that time reversal leaves alike, an exchange field that it turns."""
     rng = np.random.default_rng(seed)
     vectors = oblique_vectors(rng, dimension)
     pauli = [np.eye(2), np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), np.diag([1.0, -1.0])]
@@ -19,7 +19,7 @@ def spinful(seed, *, exchange=0.0, dimension=2):
     hoppings = {}
     for R in np.ndindex(*[3] * dimension):
         R = tuple(int(r) - 1 for r in R)
-        if R >= (0,) * dimension and np.abs(R).sum() <= 1:
+        if (0,) * dimension <= R and np.abs(R).sum() <= 1:
             h = 0.4 * (rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4)))
             h = 0.5 * (h + flip @ h.conj() @ flip.T)
             hoppings[R] = hoppings.get(R, 0) + h
@@ -163,7 +163,7 @@ def test_what_cancels_comes_to_an_end():
 
 @pytest.mark.parametrize("absolute", [-1.0, np.nan, np.inf, True, "a"])
 def test_absolute_is_checked(absolute):
-    with pytest.raises(InvalidArgumentError, match="absolute: .*expected an accuracy in the unit of the result"):
+    with pytest.raises(InvalidArgumentError, match=r"absolute: .*expected an accuracy in the unit of the result"):
         ab.filling(lieb(), 0.5, absolute=absolute)
 
 

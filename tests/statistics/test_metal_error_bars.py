@@ -67,7 +67,7 @@ def random_metal(rng: np.random.Generator, dimension: int) -> ab.TightBinding:
     hoppings = {(0,) * dimension: np.diag(rng.normal(size=n)).astype(complex)}
     for R in np.ndindex(*[3] * dimension):
         R = tuple(int(r) - 1 for r in R)
-        if R > (0,) * dimension and (np.abs(R).sum() == 1 or rng.random() < 0.4):
+        if (0,) * dimension < R and (np.abs(R).sum() == 1 or rng.random() < 0.4):
             decay = rng.uniform(0.2, 0.6) ** (np.abs(R).sum() - 1)
             h = 0.5 * decay * (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))
             hoppings[R], hoppings[tuple(-r for r in R)] = h, h.conj().T

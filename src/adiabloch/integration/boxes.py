@@ -228,7 +228,7 @@ class _Leaves:
             here = here & old["hidden"] if (here & old["hidden"]).any() else here
             # few tell less than many
             found = np.sqrt(beyond[here].mean(axis=0) + beyond[here].max(axis=0) / here.sum())
-            # what grows like two powers of one over the distance from a line is as long as the box, from a point as much
+            # what is around a line, two powers of one over the distance, goes with the length of the box
             found *= 0.5 ** max(self.corners.shape[1] - 2, 0)
             self._revealed[depth + 1] = np.maximum(found, self._revealed.get(depth + 1, 0.0))
 
