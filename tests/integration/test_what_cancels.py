@@ -196,4 +196,4 @@ def test_short_of_the_tolerance(tmp_path, occupied):
     with pytest.raises(ToleranceNotReachedError, match="not reached within 3000 points") as caught:
         response(strict=True)
     np.testing.assert_array_equal(np.ravel(caught.value.estimate)[: result.total.size], np.ravel(result.total))
-    assert ab.load(ab.save(result, tmp_path / "short.nc")).attrs["converged"] is False
+    assert ab.io.load(ab.io.save(result, tmp_path / "short.nc")).attrs["converged"] is False
