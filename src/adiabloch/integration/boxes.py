@@ -36,6 +36,8 @@ DEPTH = 18
 """How often a box is halved at most."""
 EXPERIENCED = 2
 """Boxes halved so often have shown, in three dimensions, what is to be expected where something narrow may hide."""
+OPTIMISM = 5.0
+"""Error bars are made so many times larger at most where halving has shown that the errors told were too small."""
 OFFSETS = (0.3820, 0.7549, 0.5698)
 """Where the first box begins, in units of its side: at a symmetric point its faces could run along a level surface,
 which then counted for both of its sides or for none."""
@@ -200,6 +202,8 @@ class _Leaves:
         """Boxes taken out last."""
         self._revealed: dict[int, Float] = {}
         """By depth, what halving its boxes where something may hide is expected to change, each; (outputs, S, M)."""
+        self._optimism: Float | float = 1.0
+        """How many times the errors told of the boxes halved last their halves differed from them, at least one."""
 
     def add(self, batches: Sequence[_Batch], outcomes: Sequence[_Outcome]) -> None:
         """Put in boxes and what was found in them: halves of those taken out last, in their order."""
@@ -222,12 +226,17 @@ class _Leaves:
         old = self._halved
         halves = self.value[-(len(old["value"]) << self.corners.shape[1]) :]
         changes = halves.reshape(len(old["value"]), -1, *halves.shape[1:]).sum(axis=1) - old["value"]
+        told, found = (np.einsum("bosm,bosm->osm", x, x, dtype=float) for x in (old["error"], changes))
+        ratio = np.sqrt(np.divide(found, told, out=np.ones_like(told), where=told > 0))
+        self._optimism = np.clip(ratio, 1.0, OPTIMISM)
         beyond = np.maximum(np.abs(changes) - np.abs(old["error"]), 0.0) ** 2
         for depth in np.unique(old["depth"]):
             here = old["depth"] == depth
             here = here & old["hidden"] if (here & old["hidden"]).any() else here
-            # few tell less than many; a half holds no more than the whole did, shared by two in all but few dimensions
+            # few tell less than many
             found = np.sqrt(beyond[here].mean(axis=0) + beyond[here].max(axis=0) / here.sum())
+            # what is around a line, two powers of one over the distance, goes with the length of the box
+            found *= 0.5 ** max(self.corners.shape[1] - 2, 0)
             self._revealed[depth + 1] = np.maximum(found, self._revealed.get(depth + 1, 0.0))
 
     def total_error(self) -> Float:
@@ -240,7 +249,7 @@ class _Leaves:
         apart = np.einsum("bosm,bosm->osm", error, error, dtype=float)
         for depth, revealed in self._revealed.items():
             apart += (which & self.hidden & (self.depth == depth)).sum() * revealed**2
-        return together + 3 * np.sqrt(apart)
+        return together + 3 * self._optimism * np.sqrt(apart)
 
     def _squares(self, outputs: np.ndarray) -> Float:
         """Squares of what each box is uncertain by, what may hide included, (B, those outputs)."""

@@ -73,7 +73,7 @@ def density_of_states(
     mesh : int or sequence of int, optional
         A fixed uniform mesh, to compare with programs that use one; adaptive boxes by default.
     limit : int
-        Largest number of points diagonalised.
+        Largest number of points diagonalised; by default 2**27 for two bands, and less for N, as (2/N)^2.
     executor : concurrent.futures.Executor, optional
         Where batches run; threads of this machine by default.
     progress : bool, optional

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.models.crystal import Crystal
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import Effort
+from adiabloch.responses.evaluation import LIMIT, Effort
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ TOLERANCE = 1e-4
 """Of what depends on a Fermi surface, by default."""
 HOT = 3.0
 """A temperature above so many bandwidths is taken for a mistake."""
+FEWEST = 2**16
+"""Points that are always allowed by default. More bands take longer, so that the default limit of points is lower."""
 Part = tuple[int, int, str, str]
 Mesh = int | Sequence[int] | None
 """Points along the reciprocal vectors, or None for adaptive boxes."""
@@ -150,6 +152,7 @@ def filled_sea(
     scan, units, size = occupation.scan, model.units, model.units.size(unit)
     check_temperature(model, float(scan.temperatures.max()))
     sides = _checked_mesh(mesh, integrand.dimension)
+    limit = effort.limit if effort.limit != LIMIT else min(LIMIT, max(4 * LIMIT // model.size**2, FEWEST))
     with ProgressBar(title, effort.progress) as bar:
         if sides is not None:
             filled = sum_over_mesh(integrand, scan, sides, effort.executor, bar)
@@ -160,7 +163,7 @@ def filled_sea(
                 tolerance=effort.tolerance,
                 absolute=None if effort.absolute is None else effort.absolute / size * model.lattice.measure,
                 groups=groups,
-                limit=effort.limit,
+                limit=limit,
                 executor=effort.executor,
                 progress=bar,
             )
@@ -173,7 +176,8 @@ def filled_sea(
     if filled.divergent:
         _tell_of_divergence(filled, units.energy, title, effort, size * value)
     if not (filled.converged | ~np.isfinite(filled.value).all(axis=0)).all():
-        _complain(filled, potentials, title, effort, size * value, density * size, unit, cold=bool(frozen))
+        told = replace(effort, limit=limit)
+        _complain(filled, potentials, title, told, size * value, density * size, unit, cold=bool(frozen))
     facts = {
         "model": model.digest,
         "tolerance": float(effort.tolerance) if sides is None else float("nan"),
