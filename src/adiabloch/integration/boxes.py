@@ -45,6 +45,10 @@ class Filled:
     boxes: int
     exhausted: bool
     """Whether the limit of points stopped it."""
+    contested: bool = False
+    """Whether at the Fermi level bands would be joined otherwise at the threshold compared with."""
+    split: bool = False
+    """Whether bands joined at the Fermi level differ by more than rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +72,8 @@ class _Outcome:
     size: Float
     """(outputs,): what is summed, without signs, for all boxes together."""
     points: int
+    contested: bool
+    split: bool
 
 
 def fill(
@@ -112,6 +118,7 @@ def fill(
     fresh = [_Batch(corners, 1.0 / start, 0)]
     leaves = _Leaves(len(mixing), scan.shape, d)
     points, size = 0, np.zeros(len(mixing))
+    contested = split = False
     with workers(executor) as pool:
         while True:
             tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
@@ -122,6 +129,7 @@ def fill(
                 outcomes.append(outcome)
                 size = np.maximum(size, outcome.size)
                 points += outcome.points
+                contested, split = contested or outcome.contested, split or outcome.split
                 bar.advance(1)
             leaves.add(tasks, outcomes)
             value, error = leaves.value.sum(axis=0), leaves.total_error()
@@ -137,7 +145,9 @@ def fill(
             doubtful = leaves.doubtful(allowed)
             exhausted = points + doubtful.sum() * (2 * rule.order) ** d > limit
             if not doubtful.any() or exhausted:
-                return Filled(value, error + noise, converged, points, len(leaves.side), bool(exhausted))
+                return Filled(
+                    value, error + noise, converged, points, len(leaves.side), bool(exhausted), contested, split
+                )
             fresh = leaves.halve(doubtful)
 
 
@@ -247,7 +257,8 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
     seas = sea.shape[-1]
     sources = [column.output + (seas if column.at_surface else 0) for column in integrand.columns]
     size_of = boxes * part * np.abs(mixing).max(axis=(2, 3)) @ sizes[sources]
-    return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points))
+    contested, split = frame.joined_somewhere(np.repeat(seen[:, :-1], order**d, axis=0))
+    return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points), contested, split)
 
 
 def _spacing(order: int) -> float:

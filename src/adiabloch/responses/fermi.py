@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError, ToleranceNotReachedError
+from adiabloch.geometry.degeneracy import FRACTION, REACH, Degeneracy
+from adiabloch.geometry.gaps import bandwidth
 from adiabloch.integration.boxes import Filled, fill
 from adiabloch.integration.fermi import Scan, checked_scan
 from adiabloch.integration.fermi_sea import FermiSea
@@ -143,12 +146,13 @@ def filled_sea(
     assert isinstance(model, TightBinding)
     scan = occupation.scan
     sides = _checked_mesh(mesh, integrand.dimension)
-    with ProgressBar(title, effort.progress) as bar:
-        if sides is not None:
-            filled = sum_over_mesh(integrand, scan, sides, effort.executor, bar)
-        else:
-            filled = fill(
-                integrand,
+
+    def summed(which: FermiSea) -> Filled:
+        with ProgressBar(title, effort.progress) as bar:
+            if sides is not None:
+                return sum_over_mesh(which, scan, sides, effort.executor, bar)
+            return fill(
+                which,
                 scan,
                 tolerance=effort.tolerance,
                 groups=groups,
@@ -156,8 +160,18 @@ def filled_sea(
                 executor=effort.executor,
                 progress=bar,
             )
+
+    filled = summed(integrand)
     density = 1.0 / model.lattice.measure
+    influence = 0.0
+    if filled.contested:
+        other = summed(replace(integrand, degeneracy=integrand.degeneracy.compared))
+        change = np.abs(other.value - filled.value)
+        filled = replace(filled, error=filled.error + change)
+        influence = density * float(change.max())
     value, error = (occupation.arranged(density * numbers) for numbers in (filled.value, filled.error))
+    if filled.contested or filled.split:
+        _warn_of_degeneracy(integrand, scan, filled, influence, density, effort, title)
     if not filled.converged.all():
         _complain(filled, scan, title, effort, value, error)
     facts = {
@@ -166,9 +180,66 @@ def filled_sea(
         "mesh": [] if sides is None else list(sides),
         "points": filled.points,
         "boxes": filled.boxes,
+        "degeneracy": float(integrand.degeneracy.threshold),
         "seconds": effort.elapsed,
     }
     return Sea(value, error, occupation, facts)
+
+
+def checked_degeneracy(model: TightBinding, degeneracy: float | None, mesh: Mesh = None) -> Degeneracy:
+    """Which bands count as degenerate: the user's energy, or by default a fraction of the bandwidth.
+
+    By default bands that only cross, or nearly so, are not joined; but on a mesh, whose points lie just there, they are.
+    """
+    if degeneracy is None:
+        return Degeneracy(FRACTION * bandwidth(model), REACH if mesh is None else 0.0)
+    if isinstance(degeneracy, bool) or not (isinstance(degeneracy, Real) and 0 <= float(degeneracy) < np.inf):
+        raise InvalidArgumentError(
+            f"degeneracy: {degeneracy!r}, expected an energy, zero or more, in the energy unit of the model"
+        )
+    return Degeneracy(float(degeneracy))
+
+
+SURVEY = {1: 512, 2: 40, 3: 12}
+"""Points along each axis of the mesh on which the weight of joined bands is estimated, by dimension."""
+SMEARED = 0.02
+"""Of the bandwidth: the temperature with which it is estimated at T = 0, where a mesh has no Fermi surface."""
+
+
+def _warn_of_degeneracy(
+    integrand: FermiSea, scan: Scan, filled: Filled, influence: float, density: float, effort: Effort, title: str
+) -> None:
+    """Warn where the result would be another if bands that were joined were not."""
+    largest = density * float(np.abs(filled.value).max())
+    threshold = integrand.degeneracy.threshold
+    if influence > effort.tolerance * largest:
+        warnings.warn(
+            f"{title}: bands about as close as the threshold for degenerate ones, {threshold:.2e}, carry weight: the "
+            f"result changes by up to {influence:.1e} (the largest value being {largest:.1e}) with another threshold, "
+            "which is in `error`. Choose degeneracy= above the noise that splits bands which should be degenerate and "
+            "below all true gaps",
+            AccuracyWarning,
+            stacklevel=4,
+        )
+    if not filled.split:
+        return
+    temperatures = np.where(scan.temperatures > 0, scan.temperatures, SMEARED * bandwidth(integrand.crystal))
+    around = Scan(scan.potentials, temperatures)
+    mesh = (SURVEY[integrand.dimension],) * integrand.dimension
+    together, apart = (
+        sum_over_mesh(replace(integrand, degeneracy=choice), around, mesh, effort.executor).value
+        for choice in (integrand.degeneracy, Degeneracy())
+    )
+    weight = density * float(np.abs(apart - together).max())
+    if weight > effort.tolerance * max(largest, density * float(np.abs(together).max())):
+        warnings.warn(
+            f"{title}: bands closer than {threshold:.2e} count as degenerate. Taken apart they would change the result "
+            f"by about {weight:.1e} (the largest value being {largest:.1e}), which depends on what splits them. "
+            "This is as it should be if they are split by noise; if they are split in truth, pass a smaller "
+            "degeneracy=",
+            AccuracyWarning,
+            stacklevel=4,
+        )
 
 
 def _complain(filled: Filled, scan: Scan, title: str, effort: Effort, value: Float, error: Float) -> None:

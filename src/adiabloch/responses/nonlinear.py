@@ -23,7 +23,7 @@ from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import ACROSS, LIMIT, Effort, checked_model
-from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
+from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, checked_degeneracy, filled_sea
 from adiabloch.responses.metals import K, interband_parts, metric_dipoles
 from adiabloch.units import unit
 
@@ -37,6 +37,7 @@ def nonlinear_hall(
     temperature: ArrayLike = 0.0,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float | None = None,
     mesh: Mesh = None,
     limit: int = LIMIT,
     executor: Executor | None = None,
@@ -57,6 +58,10 @@ def nonlinear_hall(
         In the energy unit of the model.
     temperature : float or array_like
         k_B T in the energy unit of the model.
+    degeneracy : float, optional
+        Bands closer than this energy count as one degenerate group (fully below half of it); pairs within a group are
+        left out. By default 3e-4 of the bandwidth, and only bands that stay so close around a point, not those that
+        cross. Its influence is in `error`.
     tolerance, mesh, limit, executor, progress
         As in `adiabloch.density_of_states`.
 
@@ -73,6 +78,11 @@ def nonlinear_hall(
         An argument out of range.
     ToleranceNotReachedError
         The limit was reached first.
+
+    Warns
+    -----
+    AccuracyWarning
+        Bands that count as degenerate, or nearly so, carry weight: how much.
 
     References
     ----------
@@ -93,6 +103,7 @@ def nonlinear_hall(
         model,
         tuple(Column("level", number) for number in range(d**3)),
         surface=partial(_nonlinear_tensor, k=model.lattice.directions),
+        degeneracy=checked_degeneracy(model, degeneracy, mesh),
     )
     sea = filled_sea(integrand, occupation, effort, groups=[range(d**3)], title="nonlinear Hall effect", mesh=mesh)
     label = unit(charge=3, hbar=-1, energy=-1, length=3 - d)
@@ -105,6 +116,7 @@ def magneto_nonlinear_hall(
     temperature: ArrayLike = 0.0,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float | None = None,
     mesh: Mesh = None,
     limit: int = LIMIT,
     executor: Executor | None = None,
@@ -119,7 +131,7 @@ def magneto_nonlinear_hall(
 
     Parameters
     ----------
-    model, chemical_potential, temperature, tolerance, mesh, limit, executor, progress
+    model, chemical_potential, temperature, tolerance, degeneracy, mesh, limit, executor, progress
         As in `nonlinear_hall`.
 
     Returns
@@ -143,6 +155,7 @@ def magneto_nonlinear_hall(
         tuple(Column("level", number) for number in range(len(pairs))),
         surface=partial(_magneto_vectors, pairs=pairs),
         along=tuple(x for pair in pairs for x in magneto_derivatives(*pair, curved=model.basis_turns)),
+        degeneracy=checked_degeneracy(model, degeneracy, mesh),
     )
     sea = filled_sea(
         integrand, occupation, effort, groups=[range(len(pairs))], title="magneto-nonlinear Hall effect", mesh=mesh
@@ -158,6 +171,7 @@ def nonlinear_ettingshausen(
     temperature: ArrayLike,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float | None = None,
     mesh: Mesh = None,
     limit: int = LIMIT,
     executor: Executor | None = None,
@@ -208,7 +222,14 @@ def nonlinear_ettingshausen(
         *(Column("filled", number) for number in range(2)),
         *(Column("level", number) for number in range(8, 10)),
     ]
-    integrand = FermiSea(model, tuple(columns), sea=interband_parts, surface=_heat_and_dipoles, outputs=_heat_and_parts)
+    integrand = FermiSea(
+        model,
+        tuple(columns),
+        sea=interband_parts,
+        surface=_heat_and_dipoles,
+        outputs=_heat_and_parts,
+        degeneracy=checked_degeneracy(model, degeneracy, mesh),
+    )
     sea = filled_sea(
         integrand,
         occupation,
