@@ -20,6 +20,8 @@ how far apart the bands are at the distance r, D being derivatives along the axe
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -57,7 +59,7 @@ class Degeneracy:
         """Another choice, no worse, that shows what depends on the threshold: twice that, and no crossings."""
         return Degeneracy(2 * self.threshold, self.reach or REACH)
 
-    def joined(self, frame: Eigenframe, lattice: Lattice) -> Eigenframe:
+    def joined(self, frame: Eigenframe, lattice: Lattice, *, rounding: bool = True) -> Eigenframe:
         """The frame with these bands joined.
 
         Parameters
@@ -65,18 +67,21 @@ class Degeneracy:
         frame : Eigenframe
             With the derivatives along all axes.
         lattice : Lattice
+        rounding : bool
+            Whether bands that differ by no more than rounding are joined in any case.
         """
         size = frame.energies.shape[1]
         if size == 1:
             return frame
         gaps = np.diff(frame.energies, axis=1)
-        rounding = gaps <= JOINED * frame.scale
+        equal = gaps <= JOINED * frame.scale
         farthest = self.compared.threshold
-        close = np.flatnonzero((rounding | (gaps < farthest)).any(axis=1))
+        close = np.flatnonzero((equal | (gaps < farthest)).any(axis=1))
         if not len(close):
             return frame
         edges, others = np.zeros((2, *gaps.shape))
-        edges[close] = others[close] = rounding[close]
+        if rounding:
+            edges[close] = others[close] = equal[close]
         if self.threshold > 0:
             openings = _openings(frame.at(close), gaps[close], farthest, lattice)
             for choice, result in ((self, edges), (self.compared, others)):
@@ -93,14 +98,43 @@ class Degeneracy:
         apart = np.full_like(differences, np.inf)
         np.divide(differences, 1.0 - strength, out=apart, where=strength < 1.0)
         energies = np.einsum("pnm,pm->pn", strength, frame.energies) / strength.sum(axis=2)
-        found = Joined(strength, apart, (edges > 0) & ~rounding, contested)
+        found = Joined(strength, apart, (edges > 0) & ~equal, contested, frame.energies)
         return replace(frame, energies=energies, joined=found)
 
 
-def groups_at(edges: np.ndarray) -> list[tuple[int, int]]:
-    """Groups (first, last + 1) of bands, given which neighbours (N - 1,) belong together."""
-    bounds = [0, *(np.flatnonzero(~edges) + 1).tolist(), len(edges) + 1]
-    return list(zip(bounds[:-1], bounds[1:], strict=True))
+Layer = tuple[np.ndarray, Float, Eigenframe, list[tuple[int, int]]]
+"""Numbers of points, their weights, the frame there, and the groups (first, last + 1) of its bands."""
+
+
+def layers(frame: Eigenframe) -> Iterator[Layer]:
+    """Groups of bands without anything in between: where they form, several with weights that add up to one.
+
+    For formulas of a group of bands (first, last + 1).
+    """
+    points, size = frame.energies.shape
+    if frame.joined is None:
+        yield np.arange(points), np.ones(points), frame, [(n, n + 1) for n in range(size)]
+        return
+    n = np.arange(size - 1)
+    edges = frame.joined.strength[:, n, n + 1]
+    levels = -np.sort(-np.column_stack([np.ones(points), edges, np.zeros(points)]), axis=1)
+    found: dict[tuple[int, ...], list[tuple[np.ndarray, Float]]] = {}
+    for layer in range(size):
+        weight = levels[:, layer] - levels[:, layer + 1]
+        here = np.flatnonzero(weight > 0)
+        together = edges[here] >= levels[here, layer, None] if layer else np.zeros((len(here), size - 1), dtype=bool)
+        patterns, which = np.unique(together, axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            mine = here[which.ravel() == number]
+            found.setdefault(tuple(np.flatnonzero(~pattern) + 1), []).append((mine, weight[mine]))
+    for bounds, parts in found.items():
+        groups = list(itertools.pairwise([0, *map(int, bounds), size]))
+        mean = np.zeros((size, size))
+        for first, last in groups:
+            mean[first:last, first:last] = 1.0 / (last - first)
+        for mine, weight in parts:
+            part = replace(frame.at(mine), energies=frame.joined.energies[mine] @ mean, joined=None)
+            yield mine, weight, part, groups
 
 
 def _switch(x: Float) -> Float:

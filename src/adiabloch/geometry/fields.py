@@ -77,10 +77,11 @@ def nonlinear_hall_tensor(frame: Eigenframe, k: Sequence[str]) -> Float:
     d = len(k)
     along = np.zeros((*frame.energies.shape, d, d, d))
     for j in range(d):
-        for l in range(j + 1):
-            shift = shift_factors(frame, k[j], k[l])
+        for other in range(j + 1):
+            shift = shift_factors(frame, k[j], k[other])
             for i in range(d):
-                along[..., i, j, l] = along[..., i, l, j] = times(frame, frame.derivative(k[i]), shift)
+                flow = times(frame, frame.derivative(k[i]), shift)
+                along[..., i, j, other] = along[..., i, other, j] = flow
     across = along.swapaxes(-3, -2)
     return along - 0.5 * (across + across.swapaxes(-1, -2))
 

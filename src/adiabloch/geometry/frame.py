@@ -17,7 +17,9 @@ from adiabloch.models.crystal import CURVATURE, Crystal, Derivative, Operator, c
 
 Touching = Literal["refused", "joined"]
 JOINED = 1e-9
-"""Bands closer than this fraction of the largest energy or slope touch."""
+"""Bands closer than this fraction of the largest energy or slope are joined, where that is asked for."""
+TOUCHING = 1e-10
+"""And here they touch, where they may not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,8 @@ class Joined:
     """(P, N - 1): whether two neighbours of one group differ by more than rounding."""
     contested: np.ndarray
     """(P, N - 1): whether neighbours would be joined differently at the threshold that this one is compared with."""
+    energies: Float
+    """(P, N): before the groups got one energy each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +101,7 @@ class Eigenframe:
                 joined.gaps[:, kept, kept],
                 joined.split[:, : count - 1],
                 joined.contested[:, : count - 1],
+                joined.energies[:, kept],
             )
         return replace(
             self, energies=self.energies[:, kept], states=self.states[:, :, kept], derivatives=cut, joined=joined
@@ -106,9 +111,8 @@ class Eigenframe:
         """The frame at some of its points: their numbers, or a mask."""
         joined = self.joined
         if joined is not None:
-            joined = Joined(
-                joined.strength[points], joined.gaps[points], joined.split[points], joined.contested[points]
-            )
+            parts = (joined.strength, joined.gaps, joined.split, joined.contested, joined.energies)
+            joined = Joined(*(part[points] for part in parts))
         return replace(
             self,
             energies=self.energies[points],
@@ -116,6 +120,20 @@ class Eigenframe:
             derivatives={key: D[points] for key, D in self.derivatives.items()},
             joined=joined,
         )
+
+    def refuse_touching(self) -> None:
+        """Look for bands that touch and are not joined.
+
+        Raises
+        ------
+        DegenerateBandsError
+        """
+        touching = np.diff(self.energies, axis=1) <= TOUCHING * self.scale
+        if self.joined is not None:
+            n = np.arange(touching.shape[1])
+            touching &= self.joined.strength[:, n, n + 1] == 0
+        if touching.any():
+            raise _touching(self.energies, *(int(i) for i in np.argwhere(touching)[0]))
 
     @cached_property
     def groups(self) -> Float | None:
@@ -169,14 +187,16 @@ class Eigenframe:
         if self.touching == "joined":
             gaps[np.abs(gaps) <= JOINED * scale] = np.inf
             return gaps
-        closest = np.abs(gaps).min(initial=np.inf)
-        if closest <= 1e-10 * scale:
-            point, lower, upper = (int(i) for i in np.argwhere(np.abs(gaps) == closest)[0])
-            raise DegenerateBandsError(
-                f"bands {lower} and {upper} are degenerate at point {point} of the batch (apart by {closest:.1e}): "
-                "a single-band quantity is not defined there; use the occupied-empty form"
-            )
+        self.refuse_touching()
         return gaps
+
+
+def _touching(energies: Float, point: int, band: int) -> DegenerateBandsError:
+    apart = energies[point, band + 1] - energies[point, band]
+    return DegenerateBandsError(
+        f"bands {band} and {band + 1} are degenerate at point {point} of the batch (apart by {apart:.1e}): "
+        "a single-band quantity is not defined there; use the occupied-empty form"
+    )
 
 
 def eigenframe(

@@ -45,7 +45,7 @@ def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet:
     """The same along any two directions, with its derivatives; complex, to be taken the real part."""
     Aa, Ab = blocks.connection(a), blocks.connection(b)
     cross = blocks.outside(a) @ Ab - blocks.outside(b) @ Aa + Ab @ blocks.inside(a) - Aa @ blocks.inside(b)
-    return blocks.connection(drive).overlap(blocks.solved(cross))
+    return blocks.overlap(blocks.connection(drive), blocks.solved(cross))
 
 
 def carried_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
@@ -67,7 +67,7 @@ def carried_shift(frame: Eigenframe, group: Group, drive: str, component: str) -
 def carried_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet | None:
     """The same along any two directions, with its derivatives; complex, to be taken the real part; None for zero."""
     bent = ((blocks.connection(x), blocks.bent(y, z)) for x, y, z in _cyclic(drive, a, b))
-    terms = [-0.5 * A.overlap(own) for A, own in bent if own is not None]
+    terms = [-0.5 * blocks.overlap(A, own) for A, own in bent if own is not None]
     return total(terms) if terms else None
 
 

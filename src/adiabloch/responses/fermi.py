@@ -20,6 +20,7 @@ from adiabloch.integration.fermi import Scan, checked_scan
 from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import Effort
 from adiabloch.responses.results import labelled
@@ -186,10 +187,11 @@ def filled_sea(
     return Sea(value, error, occupation, facts)
 
 
-def checked_degeneracy(model: TightBinding, degeneracy: float | None, mesh: Mesh = None) -> Degeneracy:
+def checked_degeneracy(model: TightBinding | Cycle, degeneracy: float | None, mesh: Mesh = None) -> Degeneracy:
     """Which bands count as degenerate: the user's energy, or by default a fraction of the bandwidth.
 
-    By default bands that only cross, or nearly so, are not joined; but on a mesh, whose points lie just there, they are.
+    By default bands that only cross, or nearly so, are not joined; but on a mesh, whose points lie just where symmetry
+    makes bands meet, they are.
     """
     if degeneracy is None:
         return Degeneracy(FRACTION * bandwidth(model), REACH if mesh is None else 0.0)
