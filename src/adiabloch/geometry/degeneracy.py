@@ -98,7 +98,7 @@ class Degeneracy:
         apart = np.full_like(differences, np.inf)
         np.divide(differences, 1.0 - strength, out=apart, where=strength < 1.0)
         energies = np.einsum("pnm,pm->pn", strength, frame.energies) / strength.sum(axis=2)
-        found = Joined(strength, apart, (edges > 0) & ~equal, contested, frame.energies)
+        found = Joined(strength, apart, gaps * ((edges > 0) & ~equal), contested, frame.energies)
         return replace(frame, energies=energies, joined=found)
 
 

@@ -30,8 +30,8 @@ class Joined:
     """(P, N, N): 1 on the diagonal and within a group, 0 between groups, in between where a group forms."""
     gaps: Float
     """E_m - E_n over 1 - strength, (P, N, N) over n, m: infinite within a group."""
-    split: np.ndarray
-    """(P, N - 1): whether two neighbours of one group differ by more than rounding."""
+    split: Float
+    """(P, N - 1): by how much two neighbours of one group differ, if by more than rounding."""
     contested: np.ndarray
     """(P, N - 1): whether neighbours would be joined differently at the threshold that this one is compared with."""
     energies: Float
@@ -146,11 +146,11 @@ class Eigenframe:
         alone = np.count_nonzero(touching) == touching.shape[0] * touching.shape[1]
         return None if alone else touching.astype(float)
 
-    def joined_somewhere(self, which: np.ndarray) -> tuple[bool, bool]:
-        """Whether among some gaps between neighbours, (P, N - 1), any is contested, or split within a group."""
+    def joined_among(self, which: np.ndarray) -> tuple[bool, float]:
+        """Whether any of some gaps between neighbours, (P, N - 1), is contested; the largest split within a group."""
         if self.joined is None:
-            return False, False
-        return bool((self.joined.contested & which).any()), bool((self.joined.split & which).any())
+            return False, 0.0
+        return bool((self.joined.contested & which).any()), float((self.joined.split * which).max())
 
     def inside(self, *directions: str) -> Complex:
         """A derivative between bands of one group only, (P, N, N): its diagonal, where all bands are alone."""

@@ -47,8 +47,8 @@ class Filled:
     """Whether the limit of points stopped it."""
     contested: bool = False
     """Whether at the Fermi level bands would be joined otherwise at the threshold compared with."""
-    split: bool = False
-    """Whether bands joined at the Fermi level differ by more than rounding."""
+    split: float = 0.0
+    """By how much bands joined at the Fermi level differ at most, if by more than rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class _Outcome:
     """(outputs,): what is summed, without signs, for all boxes together."""
     points: int
     contested: bool
-    split: bool
+    split: float
 
 
 def fill(
@@ -118,7 +118,7 @@ def fill(
     fresh = [_Batch(corners, 1.0 / start, 0)]
     leaves = _Leaves(len(mixing), scan.shape, d)
     points, size = 0, np.zeros(len(mixing))
-    contested = split = False
+    contested, split = False, 0.0
     with workers(executor) as pool:
         while True:
             tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
@@ -129,7 +129,7 @@ def fill(
                 outcomes.append(outcome)
                 size = np.maximum(size, outcome.size)
                 points += outcome.points
-                contested, split = contested or outcome.contested, split or outcome.split
+                contested, split = contested or outcome.contested, max(split, outcome.split)
                 bar.advance(1)
             leaves.add(tasks, outcomes)
             value, error = leaves.value.sum(axis=0), leaves.total_error()
@@ -257,7 +257,7 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
     seas = sea.shape[-1]
     sources = [column.output + (seas if column.at_surface else 0) for column in integrand.columns]
     size_of = boxes * part * np.abs(mixing).max(axis=(2, 3)) @ sizes[sources]
-    contested, split = frame.joined_somewhere(np.repeat(seen[:, :-1], order**d, axis=0))
+    contested, split = frame.joined_among(np.repeat(seen[:, :-1], order**d, axis=0))
     return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points), contested, split)
 
 

@@ -41,22 +41,23 @@ def sum_over_mesh(
     rows = max(integrand.batch // int(np.prod(mesh[1:])), 1)
     slabs = [np.arange(first, min(first + rows, mesh[0])) for first in range(0, mesh[0], rows)]
     bar.stage(" x ".join(map(str, mesh)), len(slabs))
-    totals, joined = np.zeros((2, len(integrand.columns), *scan.shape)), np.zeros(2, dtype=bool)
+    totals = np.zeros((2, len(integrand.columns), *scan.shape))
+    contested, split = False, 0.0
     with workers(executor) as pool:
-        for part, *flags in run(pool, partial(_slab, integrand, scan, tuple(mesh)), slabs):
+        for part, here, apart in run(pool, partial(_slab, integrand, scan, tuple(mesh)), slabs):
             totals += part
-            joined |= flags
+            contested, split = contested or here, max(split, apart)
             bar.advance(1)
     points = int(np.prod(mesh))
     mixing = integrand.mixing(scan)
     full, half = (np.einsum("ocsm,csm->osm", mixing, total / points) for total in totals)
     error = np.abs(full - half * 2 ** len(mesh)) if all(n % 2 == 0 for n in mesh) else np.full_like(full, np.nan)
-    converged, (contested, split) = np.ones(scan.shape, dtype=bool), joined.tolist()
+    converged = np.ones(scan.shape, dtype=bool)
     return Filled(full, error, converged, points, 0, exhausted=False, contested=contested, split=split)
 
 
-def _slab(integrand: FermiSea, scan: Scan, mesh: tuple[int, ...], rows: Integer) -> tuple[Float, bool, bool]:
-    """Sums over rows of the mesh, of all points and of those with even numbers, (2, columns, S, M); as `Filled`: flags.
+def _slab(integrand: FermiSea, scan: Scan, mesh: tuple[int, ...], rows: Integer) -> tuple[Float, bool, float]:
+    """Sums over rows of the mesh, of all points and of those with even numbers, (2, columns, S, M); contested, split.
 
     What the sea holds is summed over edges, each with the difference of the occupations beneath and above: between two
     filled bands that nearly touch it is large and counts for nothing.
@@ -84,4 +85,4 @@ def _slab(integrand: FermiSea, scan: Scan, mesh: tuple[int, ...], rows: Integer)
                 here = np.einsum("pn,pnc->pc", weight, values)
                 totals[:, members, s, m] = here.sum(axis=0), here[even].sum(axis=0)
     low, high = frame.energies[:, :-1], frame.energies[:, 1:]
-    return totals, *frame.joined_somewhere(scan.touched(low, high))
+    return totals, *frame.joined_among(scan.touched(low, high))

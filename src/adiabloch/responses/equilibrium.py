@@ -27,7 +27,7 @@ from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import ACROSS, FLAT, LIMIT, PER, Effort, checked_model
-from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
+from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, checked_degeneracy, filled_sea
 from adiabloch.responses.observables import Spin, checked_spins
 from adiabloch.responses.results import labelled
 from adiabloch.units import unit
@@ -148,6 +148,7 @@ def anomalous_hall(
     temperature: ArrayLike = 0.0,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float = 0.0,
     mesh: Mesh = None,
     limit: int = LIMIT,
     executor: Executor | None = None,
@@ -164,6 +165,9 @@ def anomalous_hall(
         In two or three dimensions.
     chemical_potential, temperature, tolerance, mesh, limit, executor, progress
         As in `density_of_states`.
+    degeneracy : float
+        Bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`; by default those
+        that are equal but for rounding, since what is changed by noise here is proportional to it.
 
     Returns
     -------
@@ -187,9 +191,11 @@ def anomalous_hall(
     """
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
-    names = components(model.lattice.dimension)
+    names, together = components(model.lattice.dimension), checked_degeneracy(model, degeneracy, mesh)
     columns = tuple(Column("filled", number) for number in range(len(names)))
-    integrand = FermiSea(model, columns, sea=partial(_hall, names=names), along=curvatures_of_basis(model))
+    integrand = FermiSea(
+        model, columns, sea=partial(_hall, names=names), along=curvatures_of_basis(model), degeneracy=together
+    )
     sea = filled_sea(
         integrand, occupation, effort, groups=[range(len(names))], title="anomalous Hall conductivity", mesh=mesh
     )
@@ -203,6 +209,7 @@ def anomalous_nernst(
     temperature: ArrayLike,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float = 0.0,
     mesh: Mesh = None,
     limit: int = LIMIT,
     executor: Executor | None = None,
@@ -222,6 +229,9 @@ def anomalous_nernst(
         In two or three dimensions.
     chemical_potential, temperature, tolerance, mesh, limit, executor, progress
         As in `density_of_states`; at zero temperature the answer is zero.
+    degeneracy : float
+        Bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`; by default those
+        that are equal but for rounding, since what is changed by noise here is proportional to it.
 
     Returns
     -------
@@ -234,13 +244,14 @@ def anomalous_nernst(
     """
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
-    names = components(model.lattice.dimension)
+    names, together = components(model.lattice.dimension), checked_degeneracy(model, degeneracy, mesh)
     columns = tuple(Column("entropy", number) for number in range(len(names)))
     integrand = FermiSea(
         model,
         columns,
         sea=partial(_hall, names=names),
         along=curvatures_of_basis(model),
+        degeneracy=together,
         outputs=partial(_per_temperature, columns=len(columns)),
     )
     sea = filled_sea(
@@ -256,6 +267,7 @@ def orbital_magnetization(
     temperature: ArrayLike = 0.0,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float = 0.0,
     mesh: Mesh = None,
     limit: int = LIMIT,
     executor: Executor | None = None,
@@ -272,6 +284,9 @@ def orbital_magnetization(
         In two or three dimensions.
     chemical_potential, temperature, tolerance, mesh, limit, executor, progress
         As in `density_of_states`.
+    degeneracy : float
+        Bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`; by default those
+        that are equal but for rounding, since what is changed by noise here is proportional to it.
 
     Returns
     -------
@@ -300,7 +315,7 @@ def orbital_magnetization(
     """
     effort, occupation = Effort(tolerance, limit, executor, progress), Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), FLAT)
-    names = components(model.lattice.dimension)
+    names, together = components(model.lattice.dimension), checked_degeneracy(model, degeneracy, mesh)
     n = len(names)
     # energies are counted from the middle of the scan: far from zero the terms would nearly cancel
     origin = float(occupation.scan.potentials[[0, -1]].mean())
@@ -313,6 +328,7 @@ def orbital_magnetization(
         tuple(columns),
         sea=partial(_magnetization, names=names, origin=origin),
         along=curvatures_of_basis(model),
+        degeneracy=together,
         outputs=partial(_grand, count=n, origin=origin),
     )
     sea = filled_sea(integrand, occupation, effort, groups=[range(n)], title="orbital magnetization", mesh=mesh)

@@ -170,9 +170,11 @@ def filled_sea(
         change = np.abs(other.value - filled.value)
         filled = replace(filled, error=filled.error + change)
         influence = density * float(change.max())
+    if filled.split:
+        filled = replace(filled, error=filled.error + _uncertainty(integrand, scan, filled, groups))
     value, error = (occupation.arranged(density * numbers) for numbers in (filled.value, filled.error))
-    if filled.contested or filled.split:
-        _warn_of_degeneracy(integrand, scan, filled, influence, density, effort, title)
+    if integrand.degeneracy.threshold > 0:
+        _warn_of_degeneracy(integrand, scan, filled, influence, effort, title)
     if not filled.converged.all():
         _complain(filled, scan, title, effort, value, error)
     facts = {
@@ -203,45 +205,83 @@ def checked_degeneracy(model: TightBinding | Cycle, degeneracy: float | None, me
 
 
 SURVEY = {1: 512, 2: 40, 3: 12}
-"""Points along each axis of the mesh on which the weight of joined bands is estimated, by dimension."""
+"""Points along each axis of the mesh on which weights of close bands are estimated, by dimension."""
 SMEARED = 0.02
-"""Of the bandwidth: the temperature with which it is estimated at T = 0, where a mesh has no Fermi surface."""
+"""Of the bandwidth: the temperature with which that is done at T = 0, where a mesh has no Fermi surface."""
+MUCH = 0.1
+"""Of the largest value: so much of it is worth a warning where bands closer than the temperature make it up."""
+
+
+def _smeared(integrand: FermiSea, scan: Scan) -> Scan:
+    """The same scan, nowhere at T = 0."""
+    lowest = SMEARED * bandwidth(integrand.crystal)
+    return Scan(scan.potentials, np.where(scan.temperatures > 0, scan.temperatures, lowest))
+
+
+def _uncertainty(integrand: FermiSea, scan: Scan, filled: Filled, groups: Sequence[Sequence[int]]) -> Float:
+    """What the noise that splits degenerate bands does beside: its size over the temperature, of the largest output."""
+    share = np.minimum(0.25 * filled.split / _smeared(integrand, scan).temperatures, 1.0)
+    uncertain = np.zeros_like(filled.value)
+    for group in groups:
+        of = [*group]
+        uncertain[of] = share[:, None] * np.abs(filled.value[of]).max(axis=0)
+    return uncertain
 
 
 def _warn_of_degeneracy(
-    integrand: FermiSea, scan: Scan, filled: Filled, influence: float, density: float, effort: Effort, title: str
+    integrand: FermiSea, scan: Scan, filled: Filled, influence: float, effort: Effort, title: str
 ) -> None:
-    """Warn where the result would be another if bands that were joined were not."""
+    """Warn where bands that are joined, or closer than the temperature, carry weight."""
+    density = 1.0 / integrand.crystal.lattice.measure
     largest = density * float(np.abs(filled.value).max())
     threshold = integrand.degeneracy.threshold
+    around, mesh = _smeared(integrand, scan), (SURVEY[integrand.dimension],) * integrand.dimension
+
+    def summed(choice: Degeneracy) -> Float:
+        return density * sum_over_mesh(replace(integrand, degeneracy=choice), around, mesh, effort.executor).value
+
+    def warn(text: str) -> None:
+        warnings.warn(f"{title}: {text}", AccuracyWarning, stacklevel=5)
+
     if influence > effort.tolerance * largest:
-        warnings.warn(
-            f"{title}: bands about as close as the threshold for degenerate ones, {threshold:.2e}, carry weight: the "
-            f"result changes by up to {influence:.1e} (the largest value being {largest:.1e}) with another threshold, "
-            "which is in `error`. Choose degeneracy= above the noise that splits bands which should be degenerate and "
-            "below all true gaps",
-            AccuracyWarning,
-            stacklevel=4,
+        warn(
+            f"bands about as close as the threshold for degenerate ones, {threshold:.2e}, carry weight: with another "
+            f"threshold the result changes by up to {influence:.1e} (largest value {largest:.1e}), which is in "
+            "`error`. Choose degeneracy= above the noise that splits bands which should be degenerate, and below all "
+            "true gaps"
         )
-    if not filled.split:
-        return
-    temperatures = np.where(scan.temperatures > 0, scan.temperatures, SMEARED * bandwidth(integrand.crystal))
-    around = Scan(scan.potentials, temperatures)
-    mesh = (SURVEY[integrand.dimension],) * integrand.dimension
-    together, apart = (
-        sum_over_mesh(replace(integrand, degeneracy=choice), around, mesh, effort.executor).value
-        for choice in (integrand.degeneracy, Degeneracy())
-    )
-    weight = density * float(np.abs(apart - together).max())
-    if weight > effort.tolerance * max(largest, density * float(np.abs(together).max())):
-        warnings.warn(
-            f"{title}: bands closer than {threshold:.2e} count as degenerate. Taken apart they would change the result "
-            f"by about {weight:.1e} (the largest value being {largest:.1e}), which depends on what splits them. "
-            "This is as it should be if they are split by noise; if they are split in truth, pass a smaller "
-            "degeneracy=",
-            AccuracyWarning,
-            stacklevel=4,
-        )
+    together = None
+    if filled.split:
+        together = summed(integrand.degeneracy)
+        weight = float(np.abs(summed(Degeneracy()) - together).max())
+        if weight > effort.tolerance * max(largest, float(np.abs(together).max())):
+            warn(
+                f"bands closer than {threshold:.2e}, split by up to {filled.split:.1e}, count as degenerate. Taken "
+                f"apart they would change the result by about {weight:.1e} (largest value {largest:.1e}), depending "
+                "on what splits them. This is as it should be if that is noise; if it is physical, pass a smaller "
+                "degeneracy="
+            )
+    warm = Degeneracy(float(scan.temperatures.min()), REACH)
+    if warm.threshold > 2 * threshold and _are_close(integrand, scan, warm, mesh):
+        together = summed(integrand.degeneracy) if together is None else together
+        weight = float(np.abs(summed(warm) - together).max())
+        if weight > MUCH * max(largest, float(np.abs(together).max())):
+            warn(
+                f"bands closer than the temperature, {warm.threshold:.2e}, but not than {threshold:.2e}, the threshold "
+                f"for degenerate ones, carry weight: were they degenerate, the result would change by about "
+                f"{weight:.1e} (largest value {largest:.1e}). If noise splits them, pass a larger degeneracy="
+            )
+
+
+def _are_close(integrand: FermiSea, scan: Scan, warm: Degeneracy, mesh: Sequence[int]) -> bool:
+    """Whether bands near the Fermi level are closer than the temperature and not degenerate, on every other point."""
+    axes = [np.arange(0.5, n, 2) / n for n in mesh]
+    now, then = (replace(integrand, degeneracy=choice).frame_on_grid(axes) for choice in (integrand.degeneracy, warm))
+    if then.groups is None:
+        return False
+    known = np.eye(integrand.crystal.size) if now.groups is None else now.groups
+    near = (np.abs(then.energies[..., None] - scan.potentials) < 4 * warm.threshold).any(axis=2)
+    return bool(((then.groups - known).max(axis=2) > 0.5)[near].any())
 
 
 def _complain(filled: Filled, scan: Scan, title: str, effort: Effort, value: Float, error: Float) -> None:
