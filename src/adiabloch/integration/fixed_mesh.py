@@ -11,7 +11,7 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.boxes import Filled
-from adiabloch.integration.fermi import Scan, weights
+from adiabloch.integration.fermi import Scan, falls, weights
 from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, workers
@@ -42,9 +42,11 @@ def sum_over_mesh(
     slabs = [np.arange(first, min(first + rows, mesh[0])) for first in range(0, mesh[0], rows)]
     bar.stage(" x ".join(map(str, mesh)), len(slabs))
     totals = np.zeros((2, len(integrand.columns), *scan.shape))
+    contested, split = False, 0.0
     with workers(executor) as pool:
-        for part in run(pool, partial(_slab, integrand, scan, tuple(mesh)), slabs):
+        for part, here, apart in run(pool, partial(_slab, integrand, scan, tuple(mesh)), slabs):
             totals += part
+            contested, split = contested or here, max(split, apart)
             bar.advance(1)
     points = int(np.prod(mesh))
     mixing = integrand.mixing(scan)
@@ -59,27 +61,38 @@ def sum_over_mesh(
         0,
         exhausted=False,
         flat=np.zeros(scan.shape[1], dtype=bool),
+        contested=contested,
+        split=split,
     )
 
 
-def _slab(integrand: FermiSea, scan: Scan, mesh: tuple[int, ...], rows: Integer) -> Float:
-    """Sums over rows of the mesh: of all points, and of those with even numbers; (2, columns, S, M)."""
+def _slab(integrand: FermiSea, scan: Scan, mesh: tuple[int, ...], rows: Integer) -> tuple[Float, bool, float]:
+    """Sums over rows of the mesh, of all points and of those with even numbers, (2, columns, S, M); contested, split.
+
+    What the sea holds is summed over edges, each with the difference of the occupations beneath and above: between two
+    filled bands that nearly touch it is large and counts for nothing.
+    """
     numbers = [rows, *(np.arange(n) for n in mesh[1:])]
     frame = integrand.frame_on_grid([number / n for number, n in zip(numbers, mesh, strict=True)])
     even = np.logical_and.reduce(np.meshgrid(*[number % 2 == 0 for number in numbers], indexing="ij")).ravel()
-    sea, surface, _ = integrand.band_values(frame, range(1, integrand.crystal.size + 1))
+    size = integrand.crystal.size
+    sea = integrand.edge_values(frame, range(1, size + 1))
+    surface = integrand.surface_values(frame)
     totals = np.zeros((2, len(integrand.columns), *scan.shape))
     for kind in {column.weight for column in integrand.columns}:
         members = [c for c, column in enumerate(integrand.columns) if column.weight == kind]
-        values = (surface if integrand.columns[members[0]].at_surface else sea)[
-            ..., [integrand.columns[c].output for c in members]
-        ]
+        at_surface = integrand.columns[members[0]].at_surface
+        values = (surface if at_surface else sea)[..., [integrand.columns[c].output for c in members]]
         for s, kT in enumerate(scan.temperatures):
             for m, mu in enumerate(scan.potentials):
-                if kT > 0:
+                if at_surface:
                     (weight,) = weights([kind], (frame.energies - mu) / kT, kT)
+                elif kT > 0:
+                    weight = falls(kind, (frame.energies - mu) / kT, kT)
                 else:
-                    weight = (frame.energies <= mu) * float(kind == "filled")
+                    filled = (frame.energies <= mu) * float(kind == "filled")
+                    weight = -np.diff(filled, axis=1, append=0.0)
                 here = np.einsum("pn,pnc->pc", weight, values)
                 totals[:, members, s, m] = here.sum(axis=0), here[even].sum(axis=0)
-    return totals
+    low, high = frame.energies[:, :-1], frame.energies[:, 1:]
+    return totals, *frame.joined_among(scan.touched(low, high))

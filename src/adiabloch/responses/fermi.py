@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError, UnitWarning, warn
+from adiabloch.geometry.degeneracy import FRACTION, REACH, Degeneracy
 from adiabloch.geometry.gaps import bandwidth
 from adiabloch.integration.boxes import Filled, fill
 from adiabloch.integration.fermi import Scan, checked_scan
@@ -19,6 +21,7 @@ from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.models.crystal import Crystal
+from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import Effort
 from adiabloch.responses.results import labelled
@@ -150,12 +153,13 @@ def filled_sea(
     scan, units, size = occupation.scan, model.units, model.units.size(unit)
     check_temperature(model, float(scan.temperatures.max()))
     sides = _checked_mesh(mesh, integrand.dimension)
-    with ProgressBar(title, effort.progress) as bar:
-        if sides is not None:
-            filled = sum_over_mesh(integrand, scan, sides, effort.executor, bar)
-        else:
-            filled = fill(
-                integrand,
+
+    def summed(which: FermiSea) -> Filled:
+        with ProgressBar(title, effort.progress) as bar:
+            if sides is not None:
+                return sum_over_mesh(which, scan, sides, effort.executor, bar)
+            return fill(
+                which,
                 scan,
                 tolerance=effort.tolerance,
                 absolute=None if effort.absolute is None else effort.absolute / size * model.lattice.measure,
@@ -164,7 +168,17 @@ def filled_sea(
                 executor=effort.executor,
                 progress=bar,
             )
+
+    filled = summed(integrand)
     density = 1.0 / model.lattice.measure
+    influence = 0.0
+    if filled.contested:
+        other = summed(replace(integrand, degeneracy=integrand.degeneracy.compared))
+        change = _change(filled.value, other.value)
+        filled = replace(filled, error=filled.error + change)
+        influence = float(change.max())
+    if filled.split:
+        filled = replace(filled, error=filled.error + _uncertainty(integrand, scan, filled, groups))
     value, error = (occupation.arranged(density * numbers) for numbers in (filled.value, filled.error))
     frozen = scan.temperatures.min() == 0
     potentials = units.energy * scan.potentials
@@ -172,6 +186,9 @@ def filled_sea(
         _tell_of_flat(filled, potentials, title)
     if filled.divergent:
         _tell_of_divergence(filled, units.energy, title, effort, size * value)
+    # without points symmetry has made all zero, whatever the bands
+    if integrand.degeneracy.threshold > 0 and filled.points:
+        _warn_of_degeneracy(integrand, scan, filled, influence, effort, title, density * size, unit)
     if not (filled.converged | ~np.isfinite(filled.value).all(axis=0)).all():
         _complain(filled, potentials, title, effort, size * value, density * size, unit, cold=bool(frozen))
     facts = {
@@ -181,6 +198,7 @@ def filled_sea(
         "mesh": [] if sides is None else list(sides),
         "points": filled.points,
         "boxes": filled.boxes,
+        "degeneracy": float(integrand.degeneracy.threshold),
         "seconds": effort.elapsed,
     }
     return Sea(value, error, occupation, facts)
@@ -195,6 +213,117 @@ def check_temperature(crystal: Crystal, kT: float) -> None:
             "energy unit of the model (adiabloch.units.thermal_energy makes it from kelvin)",
             UnitWarning,
         )
+
+
+def checked_degeneracy(model: TightBinding | Cycle, degeneracy: float | None, mesh: Mesh = None) -> Degeneracy:
+    """Which bands count as degenerate: the user's energy, or by default a fraction of the bandwidth.
+
+    By default bands that only cross, or nearly so, are not joined; but on a mesh, whose points lie just where symmetry
+    makes bands meet, they are.
+    """
+    if degeneracy is None:
+        return Degeneracy(FRACTION * bandwidth(model), REACH if mesh is None else 0.0)
+    number = isinstance(degeneracy, Real) and not isinstance(degeneracy, bool | np.bool_)
+    if not (number and 0 <= float(degeneracy) < np.inf):
+        given = model.units.told(float(degeneracy)) if number else repr(degeneracy)
+        raise InvalidArgumentError(
+            f"degeneracy: {given}, expected an energy, zero or more, in the energy unit of the model"
+        )
+    return Degeneracy(float(degeneracy))
+
+
+SURVEY = {1: 512, 2: 40, 3: 12}
+"""Points along each axis of the mesh on which weights of close bands are estimated, by dimension."""
+SMEARED = 0.02
+"""Of the bandwidth: the temperature with which that is done at T = 0, where a mesh has no Fermi surface."""
+MUCH = 0.1
+"""Of the largest value: so much of it is worth a warning where bands closer than the temperature make it up."""
+
+
+def _smeared(integrand: FermiSea, scan: Scan) -> Scan:
+    """The same scan, nowhere at T = 0."""
+    lowest = SMEARED * bandwidth(integrand.crystal)
+    return Scan(scan.potentials, np.where(scan.temperatures > 0, scan.temperatures, lowest))
+
+
+def _uncertainty(integrand: FermiSea, scan: Scan, filled: Filled, groups: Sequence[Sequence[int]]) -> Float:
+    """What the noise that splits degenerate bands does beside: its size over the temperature, of the largest output."""
+    share = np.minimum(0.25 * filled.split / _smeared(integrand, scan).temperatures, 1.0)
+    uncertain = np.zeros_like(filled.value)
+    for group in groups:
+        of = [*group]
+        uncertain[of] = share[:, None] * _finite(filled.value[of]).max(axis=0)
+    return uncertain
+
+
+def _change(values: Float, others: Float) -> Float:
+    """How much other values differ; by infinity where only these exist."""
+    both = np.isfinite(values) & np.isfinite(others)
+    change = np.where(np.isfinite(values), np.inf, 0.0)
+    change[both] = np.abs(others - values)[both]
+    return change
+
+
+def _finite(values: Float) -> Float:
+    """Sizes of what exists, zero for the rest."""
+    return np.where(np.isfinite(values), np.abs(values), 0.0)
+
+
+def _warn_of_degeneracy(
+    integrand: FermiSea, scan: Scan, filled: Filled, influence: float, effort: Effort, title: str, per: float, unit: str
+) -> None:
+    """Warn where bands that are joined, or closer than the temperature, carry weight.
+
+    `per` turns integrals per cell, as `influence` is one, into results.
+    """
+    largest = per * float(_finite(filled.value).max())
+    threshold, energy = integrand.degeneracy.threshold, integrand.crystal.units.energy
+    limit = f"{energy * threshold:.2e}"
+    around, mesh = _smeared(integrand, scan), (SURVEY[integrand.dimension],) * integrand.dimension
+
+    def summed(choice: Degeneracy) -> Float:
+        return per * sum_over_mesh(replace(integrand, degeneracy=choice), around, mesh, effort.executor).value
+
+    if (influence := per * influence) > effort.tolerance * largest:
+        warn(
+            f"{title}: bands about as close as the threshold for degenerate ones, {limit}, carry weight: with another "
+            f"threshold the result changes by up to {influence:.1e} {unit} (largest value {largest:.1e} {unit}), "
+            "which is in `error`. Choose degeneracy= above the noise that splits bands which should be degenerate, and "
+            "below all true gaps"
+        )
+    together = None
+    if filled.split:
+        together = summed(integrand.degeneracy)
+        weight = float(np.abs(summed(Degeneracy()) - together).max())
+        if weight > effort.tolerance * max(largest, float(np.abs(together).max())):
+            warn(
+                f"{title}: bands closer than {limit}, split by up to {energy * filled.split:.1e}, count as "
+                f"degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest value "
+                f"{largest:.1e} {unit}), depending on what splits them. This is as it should be if that is noise; if "
+                "it is physical, pass a smaller degeneracy="
+            )
+    warm = Degeneracy(float(scan.temperatures.min()), REACH)
+    if warm.threshold > 2 * threshold and _are_close(integrand, scan, warm, mesh):
+        together = summed(integrand.degeneracy) if together is None else together
+        weight = float(np.abs(summed(warm) - together).max())
+        if weight > MUCH * max(largest, float(np.abs(together).max())):
+            warn(
+                f"{title}: bands closer than the temperature, {energy * warm.threshold:.2e}, but not than {limit}, the "
+                f"threshold for degenerate ones, carry weight: were they degenerate, the result would change by about "
+                f"{weight:.1e} {unit} (largest value {largest:.1e} {unit}). If noise splits them, pass a larger "
+                "degeneracy="
+            )
+
+
+def _are_close(integrand: FermiSea, scan: Scan, warm: Degeneracy, mesh: Sequence[int]) -> bool:
+    """Whether bands near the Fermi level are closer than the temperature and not degenerate, on every other point."""
+    axes = [np.arange(0.5, n, 2) / n for n in mesh]
+    now, then = (replace(integrand, degeneracy=choice).frame_on_grid(axes) for choice in (integrand.degeneracy, warm))
+    if then.groups is None:
+        return False
+    known = np.eye(integrand.crystal.size) if now.groups is None else now.groups
+    near = (np.abs(then.energies[..., None] - scan.potentials) < 4 * warm.threshold).any(axis=2)
+    return bool(((then.groups - known).max(axis=2) > 0.5)[near].any())
 
 
 def _tell_of_flat(filled: Filled, potentials: Float, title: str) -> None:

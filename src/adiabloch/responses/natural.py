@@ -29,6 +29,7 @@ P = ParamSpec("P")
 ARGUMENTS = {
     "chemical_potential": "energy",
     "temperature": "energy",
+    "degeneracy": "energy",
     "frequency": "energy",
     "electric_field": "energy/length",
     "velocity": "energy length",
@@ -44,6 +45,7 @@ ATTRIBUTES = {
     "gap": "energy",
     "chemical_potential": "energy",
     "kT": "energy",
+    "degeneracy": "energy",
     "magnetic_field": "1/area",
     "rate_theta": "energy",
     **{f"rate_k{axis}": "energy/length" for axis in AXES},
