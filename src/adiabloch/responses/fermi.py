@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +12,13 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError, ToleranceNotReachedError
-from adiabloch.geometry.degeneracy import FRACTION, REACH, Degeneracy
+from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gaps import bandwidth
 from adiabloch.integration.boxes import Filled, fill
 from adiabloch.integration.fermi import Scan, checked_scan
 from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import Effort
 from adiabloch.responses.results import labelled
@@ -148,7 +146,7 @@ def filled_sea(
     scan = occupation.scan
     sides = _checked_mesh(mesh, integrand.dimension)
 
-    def summed(which: FermiSea) -> Filled:
+    def summed(which: FermiSea, limit: int = effort.limit) -> Filled:
         with ProgressBar(title, effort.progress) as bar:
             if sides is not None:
                 return sum_over_mesh(which, scan, sides, effort.executor, bar)
@@ -157,7 +155,7 @@ def filled_sea(
                 scan,
                 tolerance=effort.tolerance,
                 groups=groups,
-                limit=effort.limit,
+                limit=limit,
                 executor=effort.executor,
                 progress=bar,
             )
@@ -166,7 +164,9 @@ def filled_sea(
     density = 1.0 / model.lattice.measure
     influence = 0.0
     if filled.contested:
-        other = summed(replace(integrand, degeneracy=integrand.degeneracy.compared))
+        # an estimate will do
+        enough = min(effort.limit, max(4 * filled.points, 2**18))
+        other = summed(replace(integrand, degeneracy=integrand.degeneracy.compared), enough)
         change = np.abs(other.value - filled.value)
         filled = replace(filled, error=filled.error + change)
         influence = density * float(change.max())
@@ -187,21 +187,6 @@ def filled_sea(
         "seconds": effort.elapsed,
     }
     return Sea(value, error, occupation, facts)
-
-
-def checked_degeneracy(model: TightBinding | Cycle, degeneracy: float | None, mesh: Mesh = None) -> Degeneracy:
-    """Which bands count as degenerate: the user's energy, or by default a fraction of the bandwidth.
-
-    By default bands that only cross, or nearly so, are not joined; but on a mesh, whose points lie just where symmetry
-    makes bands meet, they are.
-    """
-    if degeneracy is None:
-        return Degeneracy(FRACTION * bandwidth(model), REACH if mesh is None else 0.0)
-    if isinstance(degeneracy, bool) or not (isinstance(degeneracy, Real) and 0 <= float(degeneracy) < np.inf):
-        raise InvalidArgumentError(
-            f"degeneracy: {degeneracy!r}, expected an energy, zero or more, in the energy unit of the model"
-        )
-    return Degeneracy(float(degeneracy))
 
 
 SURVEY = {1: 512, 2: 40, 3: 12}
@@ -261,7 +246,7 @@ def _warn_of_degeneracy(
                 "on what splits them. This is as it should be if that is noise; if it is physical, pass a smaller "
                 "degeneracy="
             )
-    warm = Degeneracy(float(scan.temperatures.min()), REACH)
+    warm = Degeneracy(float(scan.temperatures.min()), integrand.degeneracy.crossing)
     if warm.threshold > 2 * threshold and _are_close(integrand, scan, warm, mesh):
         together = summed(integrand.degeneracy) if together is None else together
         weight = float(np.abs(summed(warm) - together).max())
