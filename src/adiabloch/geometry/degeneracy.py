@@ -11,31 +11,33 @@ energies are averaged with the weights w. Neighbours that are joined join all be
 w of two bands is the smallest of all neighbours between them, so groups are the connected components.
 
 Bands that only cross, or nearly so, as in a Dirac cone with a small gap, are no group: what happens there is real.
-They are told by how fast the gap opens. With a reach r, the threshold is not compared with the gap but with
+They are told by how fast the gap opens: with a steepness s, the threshold is not compared with the gap alone, but one
+with
 
-.. math:: \Big( \Delta^2 + r^2 \sum_a 4 |D^a_{cv}|^2 + (v^a_c - v^a_v)^2 \Big)^{1/2} ,
+.. math:: \Big( (\Delta/\text{threshold})^2 + \sum_a [4 |D^a_{cv}|^2 + (v^a_c - v^a_v)^2]/s^2 \Big)^{1/2} ,
 
-how far apart the bands are at the distance r, D being derivatives along the axes of the unit torus.
+D being derivatives along the axes of the unit torus. A pair that noise splits opens as slowly as its gap is small.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.errors import DegenerateBandsError
 from adiabloch.geometry.frame import JOINED, Eigenframe, Joined
 from adiabloch.geometry.gaps import axes_of
 from adiabloch.lattice import Lattice
 
-FRACTION = 3e-4
-"""Bands closer than this fraction of the bandwidth count as degenerate by default: noise of Wannier functions splits
-pairs by 1e-7 to 4e-4 eV at bandwidths of a few eV."""
-REACH = 1 / 300
-"""Of the unit torus: so far from a point bands must stay close to count as degenerate there, by default."""
+FRACTION = 8e-4
+"""Bands closer than this fraction of the bandwidth count as degenerate by default: noise of Wannier functions, elements
+of 1e-7 to 1e-4 eV at bandwidths of a few eV, splits pairs by up to half of that."""
+STEEPNESS = 0.08
+"""Bands whose gap opens faster than by this fraction of the bandwidth, per unit of the unit torus, cross by default."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +49,21 @@ class Degeneracy:
     threshold : float
         Energy; bands closer than half of it are one group, farther apart than all of it they are not. At zero only
         rounding is joined.
-    reach : float
-        How far around a point bands must be as close, in units of the unit torus; at zero the point alone counts.
+    steepness : float
+        Bands whose gap opens as fast, per unit of the unit torus, only cross and are no group; infinite where the gap
+        alone counts.
+    crossing : float
+        The same for the choice that this one is compared with.
     """
 
     threshold: float = 0.0
-    reach: float = 0.0
+    steepness: float = np.inf
+    crossing: float = np.inf
 
     @property
     def compared(self) -> Degeneracy:
         """Another choice, no worse, that shows what depends on the threshold: twice that, and no crossings."""
-        return Degeneracy(2 * self.threshold, self.reach or REACH)
+        return Degeneracy(2 * self.threshold, min(self.steepness, self.crossing), self.crossing)
 
     def joined(self, frame: Eigenframe, lattice: Lattice, *, rounding: bool = True) -> Eigenframe:
         """The frame with these bands joined.
@@ -85,7 +91,7 @@ class Degeneracy:
         if self.threshold > 0:
             openings = _openings(frame.at(close), gaps[close], farthest, lattice)
             for choice, result in ((self, edges), (self.compared, others)):
-                apart = np.sqrt(gaps[close] ** 2 + (choice.reach * openings) ** 2) / choice.threshold
+                apart = np.hypot(gaps[close] / choice.threshold, openings / choice.steepness)
                 result[close] = np.maximum(result[close], _switch(apart))
         contested = edges != others
         if not (edges.any() or contested.any()):
@@ -100,6 +106,36 @@ class Degeneracy:
         energies = np.einsum("pnm,pm->pn", strength, frame.energies) / strength.sum(axis=2)
         found = Joined(strength, apart, gaps * ((edges > 0) & ~equal), contested, frame.energies)
         return replace(frame, energies=energies, joined=found)
+
+
+def refuse_groups(frame: Eigenframe, edges: Sequence[int] | None = None, *, energy: float = 1.0) -> None:
+    """Refuse bands that count as degenerate where single bands are wanted.
+
+    Parameters
+    ----------
+    frame : Eigenframe
+        With its bands joined.
+    edges : sequence of int, optional
+        Numbers of bands beneath the gaps that count; all by default.
+    energy : float
+        The unit of energy of the frame in that of the user, for the message.
+
+    Raises
+    ------
+    DegenerateBandsError
+    """
+    if frame.joined is None:
+        return
+    for edge in range(1, frame.energies.shape[1]) if edges is None else edges:
+        found = np.flatnonzero(frame.joined.strength[:, edge - 1, edge])
+        if len(found):
+            point = int(found[0])
+            apart = energy * float(np.diff(frame.joined.energies[point, edge - 1 : edge + 1])[0])
+            raise DegenerateBandsError(
+                f"bands {edge - 1} and {edge} count as degenerate (apart by {apart:.1e} at point {point} of the batch, "
+                "and no farther around it): what each of them holds alone depends on what splits them. Expected bands "
+                "farther apart, or a smaller degeneracy= if they are split in truth"
+            )
 
 
 Layer = tuple[np.ndarray, Float, Eigenframe, list[tuple[int, int]]]

@@ -133,7 +133,7 @@ class Eigenframe:
             n = np.arange(touching.shape[1])
             touching &= self.joined.strength[:, n, n + 1] == 0
         if touching.any():
-            raise _touching(self.energies, *(int(i) for i in np.argwhere(touching)[0]))
+            raise _touching(self, *(int(i) for i in np.argwhere(touching)[0]))
 
     @cached_property
     def groups(self) -> Float | None:
@@ -191,10 +191,11 @@ class Eigenframe:
         return gaps
 
 
-def _touching(energies: Float, point: int, band: int) -> DegenerateBandsError:
-    apart = energies[point, band + 1] - energies[point, band]
+def _touching(frame: Eigenframe, point: int, band: int) -> DegenerateBandsError:
+    apart = (frame.energies[point, band + 1] - frame.energies[point, band]) / max(frame.scale, np.finfo(float).tiny)
     return DegenerateBandsError(
-        f"bands {band} and {band + 1} are degenerate at point {point} of the batch (apart by {apart:.1e}): "
+        f"bands {band} and {band + 1} are degenerate at point {point} of the batch (apart by {apart:.1e} of the largest "
+        "energy or slope): 
         "a single-band quantity is not defined there; use the occupied-empty form"
     )
 

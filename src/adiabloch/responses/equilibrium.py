@@ -26,8 +26,8 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import ACROSS, FLAT, LIMIT, PER, Effort, checked_model
-from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, checked_degeneracy, filled_sea
+from adiabloch.responses.evaluation import ACROSS, FLAT, LIMIT, PER, Effort, checked_degeneracy, checked_model
+from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
 from adiabloch.responses.natural import natural
 from adiabloch.responses.observables import Spin, checked_spins
 from adiabloch.responses.results import labelled
@@ -213,7 +213,8 @@ def anomalous_hall(
     effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
-    names, together = components(model.lattice.dimension), checked_degeneracy(model, degeneracy, mesh)
+    names = components(model.lattice.dimension)
+    together = checked_degeneracy(model, degeneracy, on_mesh=mesh is not None)
     columns = tuple(Column("filled", number) for number in range(len(names)))
     integrand = FermiSea(
         model,
@@ -281,7 +282,8 @@ def anomalous_nernst(
     effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
-    names, together = components(model.lattice.dimension), checked_degeneracy(model, degeneracy, mesh)
+    names = components(model.lattice.dimension)
+    together = checked_degeneracy(model, degeneracy, on_mesh=mesh is not None)
     columns = tuple(Column("entropy", number) for number in range(len(names)))
     integrand = FermiSea(
         model,
@@ -363,7 +365,8 @@ def orbital_magnetization(
     effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), FLAT)
-    names, together = components(model.lattice.dimension), checked_degeneracy(model, degeneracy, mesh)
+    names = components(model.lattice.dimension)
+    together = checked_degeneracy(model, degeneracy, on_mesh=mesh is not None)
     n = len(names)
     # energies are counted from the middle of the scan: far from zero the terms would nearly cancel
     origin = float(occupation.scan.potentials[[0, -1]].mean())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError, UnitWarning, warn
-from adiabloch.geometry.degeneracy import FRACTION, REACH, Degeneracy
+from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gaps import bandwidth
 from adiabloch.integration.boxes import Filled, fill
 from adiabloch.integration.fermi import Scan, checked_scan
@@ -21,7 +20,6 @@ from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.models.crystal import Crystal
-from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import Effort
 from adiabloch.responses.results import labelled
@@ -154,7 +152,7 @@ def filled_sea(
     check_temperature(model, float(scan.temperatures.max()))
     sides = _checked_mesh(mesh, integrand.dimension)
 
-    def summed(which: FermiSea) -> Filled:
+    def summed(which: FermiSea, limit: int = effort.limit) -> Filled:
         with ProgressBar(title, effort.progress) as bar:
             if sides is not None:
                 return sum_over_mesh(which, scan, sides, effort.executor, bar)
@@ -164,7 +162,7 @@ def filled_sea(
                 tolerance=effort.tolerance,
                 absolute=None if effort.absolute is None else effort.absolute / size * model.lattice.measure,
                 groups=groups,
-                limit=effort.limit,
+                limit=limit,
                 executor=effort.executor,
                 progress=bar,
             )
@@ -173,7 +171,9 @@ def filled_sea(
     density = 1.0 / model.lattice.measure
     influence = 0.0
     if filled.contested:
-        other = summed(replace(integrand, degeneracy=integrand.degeneracy.compared))
+        # an estimate will do
+        enough = min(effort.limit, max(4 * filled.points, 2**18))
+        other = summed(replace(integrand, degeneracy=integrand.degeneracy.compared), enough)
         change = _change(filled.value, other.value)
         filled = replace(filled, error=filled.error + change)
         influence = float(change.max())
@@ -213,23 +213,6 @@ def check_temperature(crystal: Crystal, kT: float) -> None:
             "energy unit of the model (adiabloch.units.thermal_energy makes it from kelvin)",
             UnitWarning,
         )
-
-
-def checked_degeneracy(model: TightBinding | Cycle, degeneracy: float | None, mesh: Mesh = None) -> Degeneracy:
-    """Which bands count as degenerate: the user's energy, or by default a fraction of the bandwidth.
-
-    By default bands that only cross, or nearly so, are not joined; but on a mesh, whose points lie just where symmetry
-    makes bands meet, they are.
-    """
-    if degeneracy is None:
-        return Degeneracy(FRACTION * bandwidth(model), REACH if mesh is None else 0.0)
-    number = isinstance(degeneracy, Real) and not isinstance(degeneracy, bool | np.bool_)
-    if not (number and 0 <= float(degeneracy) < np.inf):
-        given = model.units.told(float(degeneracy)) if number else repr(degeneracy)
-        raise InvalidArgumentError(
-            f"degeneracy: {given}, expected an energy, zero or more, in the energy unit of the model"
-        )
-    return Degeneracy(float(degeneracy))
 
 
 SURVEY = {1: 512, 2: 40, 3: 12}
@@ -302,7 +285,7 @@ def _warn_of_degeneracy(
                 f"{largest:.1e} {unit}), depending on what splits them. This is as it should be if that is noise; if "
                 "it is physical, pass a smaller degeneracy="
             )
-    warm = Degeneracy(float(scan.temperatures.min()), REACH)
+    warm = Degeneracy(float(scan.temperatures.min()), integrand.degeneracy.crossing)
     if warm.threshold > 2 * threshold and _are_close(integrand, scan, warm, mesh):
         together = summed(integrand.degeneracy) if together is None else together
         weight = float(np.abs(summed(warm) - together).max())

@@ -19,8 +19,7 @@ from adiabloch.models.cycle import Cycle
 from adiabloch.models.place import TIME
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import LIMIT, Effort
-from adiabloch.responses.fermi import checked_degeneracy
+from adiabloch.responses.evaluation import LIMIT, Effort, checked_degeneracy
 from adiabloch.responses.natural import natural
 from adiabloch.responses.observables import Given, checked_operators, checked_spins
 from adiabloch.responses.places import Drive, Positions, Request, Sites, Term, checked_filling, checked_texture

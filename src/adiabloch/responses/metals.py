@@ -19,8 +19,8 @@ from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.crystal import Operator
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import Effort
-from adiabloch.responses.fermi import Mesh, Occupation, checked_degeneracy, filled_sea
+from adiabloch.responses.evaluation import Effort, checked_degeneracy
+from adiabloch.responses.fermi import Mesh, Occupation, filled_sea
 from adiabloch.units import unit
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def sea_magnetoelectric(
         sea=interband_parts,
         surface=metric_dipoles,
         outputs=_total_and_parts,
-        degeneracy=checked_degeneracy(model, degeneracy, mesh),
+        degeneracy=checked_degeneracy(model, degeneracy, on_mesh=mesh is not None),
     )
     label, name = unit(charge=2, hbar=-1, length=1), "magnetoelectric response per area"
     sea = filled_sea(
@@ -75,7 +75,7 @@ def sea_observable_response(
         sea=partial(_observable_shifts, names=tuple(operators), drives=k),
         operators=operators,
         powers=2,
-        degeneracy=checked_degeneracy(model, degeneracy, mesh),
+        degeneracy=checked_degeneracy(model, degeneracy, on_mesh=mesh is not None),
     )
     coordinates = {"observable": [*operators], "field": [direction[1] for direction in k]}
     label, title = unit(charge=1, energy=-1, length=1 - len(k)), "observable response"

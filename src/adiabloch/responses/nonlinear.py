@@ -22,8 +22,8 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import ACROSS, LIMIT, Effort, checked_model
-from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, checked_degeneracy, filled_sea
+from adiabloch.responses.evaluation import ACROSS, LIMIT, Effort, checked_degeneracy, checked_model
+from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
 from adiabloch.responses.metals import K, interband_parts, metric_dipoles
 from adiabloch.responses.natural import natural
 from adiabloch.units import unit
@@ -64,7 +64,7 @@ def nonlinear_hall(
         k_B T in the energy unit of the model.
     degeneracy : float, optional
         Bands closer than this energy count as one degenerate group (fully below half of it); pairs within a group are
-        left out. By default 3e-4 of the bandwidth, and only bands that stay so close around a point, not those that
+        left out. By default 8e-4 of the bandwidth, and only bands that stay so close around a point, not those that
         cross. Its influence is in `error`.
     tolerance, mesh, absolute, strict, limit, executor, progress
         As in `adiabloch.density_of_states`.
@@ -108,7 +108,7 @@ def nonlinear_hall(
         model,
         tuple(Column("level", number) for number in range(d**3)),
         surface=partial(_nonlinear_tensor, k=model.lattice.directions),
-        degeneracy=checked_degeneracy(model, degeneracy, mesh),
+        degeneracy=checked_degeneracy(model, degeneracy, on_mesh=mesh is not None),
     )
     label = unit(charge=3, hbar=-1, energy=-1, length=3 - d)
     sea = filled_sea(
@@ -166,7 +166,7 @@ def magneto_nonlinear_hall(
         tuple(Column("level", number) for number in range(len(pairs))),
         surface=partial(_magneto_vectors, pairs=pairs),
         along=tuple(x for pair in pairs for x in magneto_derivatives(*pair, curved=model.basis_turns)),
-        degeneracy=checked_degeneracy(model, degeneracy, mesh),
+        degeneracy=checked_degeneracy(model, degeneracy, on_mesh=mesh is not None),
     )
     label = unit(charge=3, hbar=-2, length=4 - d)
     sea = filled_sea(
@@ -249,7 +249,7 @@ def nonlinear_ettingshausen(
         sea=interband_parts,
         surface=_heat_and_dipoles,
         outputs=_heat_and_parts,
-        degeneracy=checked_degeneracy(model, degeneracy, mesh),
+        degeneracy=checked_degeneracy(model, degeneracy, on_mesh=mesh is not None),
     )
     label = unit(charge=2, hbar=-1, length=1)
     sea = filled_sea(
