@@ -194,9 +194,8 @@ class Eigenframe:
 def _touching(frame: Eigenframe, point: int, band: int) -> DegenerateBandsError:
     apart = (frame.energies[point, band + 1] - frame.energies[point, band]) / max(frame.scale, np.finfo(float).tiny)
     return DegenerateBandsError(
-        f"bands {band} and {band + 1} are degenerate at point {point} of the batch (apart by {apart:.1e} of the largest "
-        "energy or slope): 
-        "a single-band quantity is not defined there; use the occupied-empty form"
+        f"bands {band} and {band + 1} are degenerate at point {point} of the batch (apart by {apart:.1e} of the "
+        "largest energy or slope): a single-band quantity is not defined there; use the occupied-empty form"
     )
 
 

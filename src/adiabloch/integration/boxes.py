@@ -66,6 +66,8 @@ class Filled:
     """Whether at the Fermi level bands would be joined otherwise at the threshold compared with."""
     split: float = 0.0
     """By how much bands joined at the Fermi level differ at most, if by more than rounding."""
+    rounding: Float | float = 0.0
+    """Of a mesh, (outputs, S, M): what may be left where the values at its points cancel."""
 
 
 @dataclass(frozen=True, eq=False)

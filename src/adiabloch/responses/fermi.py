@@ -176,7 +176,7 @@ def filled_sea(
         other = summed(replace(integrand, degeneracy=integrand.degeneracy.compared), enough)
         change = _change(filled.value, other.value)
         filled = replace(filled, error=filled.error + change)
-        influence = float(change.max())
+        influence = float((change - filled.rounding - other.rounding).max())
     if filled.split:
         filled = replace(filled, error=filled.error + _uncertainty(integrand, scan, filled, groups))
     value, error = (occupation.arranged(density * numbers) for numbers in (filled.value, filled.error))
@@ -264,8 +264,12 @@ def _warn_of_degeneracy(
     limit = f"{energy * threshold:.2e}"
     around, mesh = _smeared(integrand, scan), (SURVEY[integrand.dimension],) * integrand.dimension
 
-    def summed(choice: Degeneracy) -> Float:
-        return per * sum_over_mesh(replace(integrand, degeneracy=choice), around, mesh, effort.executor).value
+    def summed(choice: Degeneracy) -> Filled:
+        return sum_over_mesh(replace(integrand, degeneracy=choice), around, mesh, effort.executor)
+
+    def differing(one: Filled, other: Filled) -> float:
+        """By how much two differ at most, beyond rounding."""
+        return per * float((np.abs(one.value - other.value) - one.rounding - other.rounding).max())
 
     if (influence := per * influence) > effort.tolerance * largest:
         warn(
@@ -277,8 +281,8 @@ def _warn_of_degeneracy(
     together = None
     if filled.split:
         together = summed(integrand.degeneracy)
-        weight = float(np.abs(summed(Degeneracy()) - together).max())
-        if weight > effort.tolerance * max(largest, float(np.abs(together).max())):
+        weight = differing(summed(Degeneracy()), together)
+        if weight > effort.tolerance * max(largest, per * float(np.abs(together.value).max())):
             warn(
                 f"{title}: bands closer than {limit}, split by up to {energy * filled.split:.1e}, count as "
                 f"degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest value "
@@ -288,8 +292,8 @@ def _warn_of_degeneracy(
     warm = Degeneracy(float(scan.temperatures.min()), integrand.degeneracy.crossing)
     if warm.threshold > 2 * threshold and _are_close(integrand, scan, warm, mesh):
         together = summed(integrand.degeneracy) if together is None else together
-        weight = float(np.abs(summed(warm) - together).max())
-        if weight > MUCH * max(largest, float(np.abs(together).max())):
+        weight = differing(summed(warm), together)
+        if weight > MUCH * max(largest, per * float(np.abs(together.value).max())):
             warn(
                 f"{title}: bands closer than the temperature, {energy * warm.threshold:.2e}, but not than {limit}, the "
                 f"threshold for degenerate ones, carry weight: were they degenerate, the result would change by about "
