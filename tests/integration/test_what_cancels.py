@@ -89,7 +89,7 @@ def test_components_that_a_mirror_forbids():
 
 def test_what_does_not_exist_is_said():
     """Allowed by time reversal, but the surroundings of the Kramers points hold as much in every shell."""
-    with pytest.warns(AccuracyWarning, match=r"do not exist .* k = \[0.5, 0.0\], energy 1.06301.*NaN") as told:
+    with pytest.warns(AccuracyWarning, match=r"do not exist .* k = \[0.5, 0.0\] \(reduced\), energy 1.06301.*NaN") as told:
         result = ab.magneto_nonlinear_hall(KANE_MELE, 0.9, 0.1, tolerance=1e-3)
     assert len(told) == 1
     assert "give a temperature" not in str(told[0].message)
@@ -112,6 +112,17 @@ def test_components_that_do_not_exist_beside_others_that_do():
     lost = np.isnan(result.total.values)
     assert lost.sum() == 6
     assert (np.abs(result.total.values[~lost]) <= result.error.values[~lost]).all()
+
+
+def test_what_exists_because_bands_count_as_degenerate():
+    """The same cone as a group by the user's word: finite, and what that word is worth is in the error bar."""
+    cone = ab.models.tilted_dirac(tilt=0.3, mass=0.0)
+    with pytest.warns(AccuracyWarning, match="the result does not exist") as told:
+        result = ab.nonlinear_hall(cone, 0.1, 0.1, tolerance=1e-2, degeneracy=0.2)
+    assert not any("do not exist" in str(warning.message) for warning in told)
+    assert np.isfinite(result.total).all()
+    assert np.abs(result.total).max() > 0.01
+    assert np.isinf(result.error).sum() == 3
 
 
 def test_flat_band_at_the_fermi_level():

@@ -272,11 +272,13 @@ def _warn_of_degeneracy(
         return per * float((np.abs(one.value - other.value) - one.rounding - other.rounding).max())
 
     if (influence := per * influence) > effort.tolerance * largest:
+        change = (
+            f"the result changes by up to {influence:.1e} {unit}" if influence < np.inf else "the result does not exist"
+        )
         warn(
             f"{title}: bands about as close as the threshold for degenerate ones, {limit}, carry weight: with another "
-            f"threshold the result changes by up to {influence:.1e} {unit} (largest value {largest:.1e} {unit}), "
-            "which is in `error`. Choose degeneracy= above the noise that splits bands which should be degenerate, and "
-            "below all true gaps"
+            f"threshold {change} (largest value {largest:.1e} {unit}), which is in `error`. Choose degeneracy= above "
+            "the noise that splits bands which should be degenerate, and below all true gaps"
         )
     together = None
     if filled.split:
