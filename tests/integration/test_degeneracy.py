@@ -466,3 +466,15 @@ def test_filled_bands_that_nearly_touch_at_a_point_of_the_mesh():
         # the first is the farthest from the limit, by a thousandth
         assert column[1:] == pytest.approx(column[-1], rel=1e-3)
         assert column[2] == pytest.approx(column[3], rel=1e-5)
+
+
+def test_insulators_do_not_notice():
+    """Their denominators are between occupied and empty bands; what the occupied ones do among themselves is nothing."""
+    spins = np.array([np.kron(ONE, s) / 2 for s in (X, Y, Z)])
+    noise = 1e-5
+    for response in (
+        lambda model: ab.magnetoelectric(model, occupied=2, tolerance=1e-4),
+        lambda model: ab.spin_magnetoelectric(model, 2, spins, tolerance=1e-4),
+    ):
+        exact, found = response(antiferromagnet()), response(antiferromagnet(noise, 1))
+        assert np.abs(found.total - exact.total).max() < 20 * noise * np.abs(exact.total).max() + 2 * exact.error.max()
