@@ -469,7 +469,7 @@ def test_filled_bands_that_nearly_touch_at_a_point_of_the_mesh():
 
 
 def test_insulators_do_not_notice():
-    """Their denominators are between occupied and empty bands; what the occupied ones do among themselves is nothing."""
+    """Their denominators are between occupied and empty bands only."""
     spins = np.array([np.kron(ONE, s) / 2 for s in (X, Y, Z)])
     noise = 1e-5
     for response in (
