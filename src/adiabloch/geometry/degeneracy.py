@@ -33,10 +33,10 @@ from adiabloch.geometry.frame import JOINED, Eigenframe, Joined
 from adiabloch.geometry.gaps import axes_of
 from adiabloch.lattice import Lattice
 
-FRACTION = 8e-4
+FRACTION = 4e-4
 """Bands closer than this fraction of the bandwidth count as degenerate by default: noise of Wannier functions, elements
-of 1e-7 to 1e-4 eV at bandwidths of a few eV, splits pairs by up to half of that."""
-STEEPNESS = 0.08
+of 1e-7 to 1e-4 eV at bandwidths of a few eV, split pairs by less than half of that."""
+STEEPNESS = 0.03
 """Bands whose gap opens faster than by this fraction of the bandwidth, per unit of the unit torus, cross by default."""
 
 

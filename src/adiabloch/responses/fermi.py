@@ -291,7 +291,8 @@ def _warn_of_degeneracy(
                 f"{largest:.1e} {unit}), depending on what splits them. This is as it should be if that is noise; if "
                 "it is physical, pass a smaller degeneracy="
             )
-    warm = Degeneracy(float(scan.temperatures.min()), integrand.degeneracy.crossing)
+    coldest = float(np.min(scan.temperatures, where=scan.temperatures > 0, initial=np.inf))
+    warm = Degeneracy(coldest if np.isfinite(coldest) else 0.0, integrand.degeneracy.crossing)
     if warm.threshold > 2 * threshold and _are_close(integrand, scan, warm, mesh):
         together = summed(integrand.degeneracy) if together is None else together
         weight = differing(summed(warm), together)

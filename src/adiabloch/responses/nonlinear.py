@@ -64,7 +64,7 @@ def nonlinear_hall(
         k_B T in the energy unit of the model.
     degeneracy : float, optional
         Bands closer than this energy count as one degenerate group (fully below half of it); pairs within a group are
-        left out. By default 8e-4 of the bandwidth, and only bands that stay so close around a point, not those that
+        left out. By default 4e-4 of the bandwidth, and only bands that stay so close around a point, not those that
         cross. Its influence is in `error`.
     tolerance, mesh, absolute, strict, limit, executor, progress
         As in `adiabloch.density_of_states`.

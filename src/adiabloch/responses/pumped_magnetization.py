@@ -291,7 +291,7 @@ def magnetization_map(
     theta : float
         Phase of the cycle.
     degeneracy : float, optional
-        Bands closer than this energy count as degenerate, and are refused; by default 8e-4 of the bandwidth, and only
+        Bands closer than this energy count as degenerate, and are refused; by default 4e-4 of the bandwidth, and only
         where bands stay so close around a point.
     kz : float
         Third component, for a 3D cycle.
