@@ -77,7 +77,7 @@ def metals(name, E, L):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ab.errors.AccuracyWarning)
             found.append(metal(name, E, L, mesh=8, kT=[KT], degeneracy=0.4 * E))
-        assert found[-1].attrs["degeneracy"] == 0.4 * E
+        assert found[-1].attrs["degeneracy"] == pytest.approx(0.4 * E, rel=1e-12, abs=0)
         assert not np.array_equal(found[-1].total, found[-2].total)
     return found
 
