@@ -5,6 +5,11 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError, ToleranceNotReachedError
+from adiabloch.geometry.degeneracy import Degeneracy
+from adiabloch.geometry.fields import nonlinear_hall_tensor
+from adiabloch.integration.divergence import divergences
+from adiabloch.integration.fermi import checked_scan
+from adiabloch.integration.fermi_sea import Column, FermiSea
 from random_models import general, oblique_vectors
 
 KANE_MELE = ab.models.kane_mele(delta=0.3, intrinsic=0.06, rashba=0.1)
@@ -88,7 +93,9 @@ def test_components_that_a_mirror_forbids():
 
 def test_what_does_not_exist_is_said():
     """Allowed by time reversal, but the surroundings of the Kramers points hold as much in every shell."""
-    with pytest.warns(AccuracyWarning, match=r"do not exist .* k = \[0.5, 0.0\], energy 1.06301.*NaN") as told:
+    with pytest.warns(
+        AccuracyWarning, match=r"do not exist .* k = \[0.5, 0.0\] \(reduced\), energy 1.06301.*NaN"
+    ) as told:
         result = ab.magneto_nonlinear_hall(KANE_MELE, 0.9, 0.1, tolerance=1e-3)
     assert len(told) == 1
     assert "give a temperature" not in str(told[0].message)
@@ -111,6 +118,30 @@ def test_components_that_do_not_exist_beside_others_that_do():
     lost = np.isnan(result.total.values)
     assert lost.sum() == 6
     assert (np.abs(result.total.values[~lost]) <= result.error.values[~lost]).all()
+
+
+def test_what_exists_because_bands_count_as_degenerate():
+    """The same cone as a group by the user's word: finite, and what that word is worth is in the error bar."""
+    cone = ab.models.tilted_dirac(tilt=0.3, mass=0.0)
+    with pytest.warns(AccuracyWarning, match="the result does not exist") as told:
+        result = ab.nonlinear_hall(cone, 0.1, 0.1, tolerance=1e-2, degeneracy=0.2)
+    assert not any("do not exist" in str(warning.message) for warning in told)
+    assert np.isfinite(result.total).all()
+    assert np.abs(result.total).max() > 0.01
+    assert np.isinf(result.error).sum() == 3
+
+
+def cone_tensor(frame):
+    return nonlinear_hall_tensor(frame, ("kx", "ky")).reshape(*frame.energies.shape, -1)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1e-8, 1e-6, 1e-3])
+def test_groups_do_not_diverge_however_small_the_threshold(threshold):
+    cone, scan = ab.models.tilted_dirac(tilt=0.3, mass=0.0), checked_scan(0.1, 0.1)
+    columns = tuple(Column("level", number) for number in range(8))
+    integrand = FermiSea(cone, columns, surface=cone_tensor, degeneracy=Degeneracy(threshold))
+    mixing = np.broadcast_to(integrand.mixing(scan), (8, 8, 1, 1))
+    assert bool(divergences(integrand, mixing, scan, 1e-2)) == (threshold == 0)
 
 
 def test_flat_band_at_the_fermi_level():

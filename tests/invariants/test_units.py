@@ -74,8 +74,15 @@ def metal(name, E, L, dimension=2, kT=(0.0, KT), tolerance=1e-2, **options):
 
 
 def metals(name, E, L):
-    """In boxes and on a mesh."""
-    return [*in_boxes(name, E, L), metal(name, E, L, mesh=8, kT=[KT])]
+    """In boxes and on a mesh, there also with bands that count as degenerate, where they may."""
+    found = [*in_boxes(name, E, L), metal(name, E, L, mesh=8, kT=[KT])]
+    if "degeneracy" in inspect.signature(getattr(ab, name)).parameters:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ab.errors.AccuracyWarning)
+            found.append(metal(name, E, L, mesh=8, kT=[KT], degeneracy=0.4 * E))
+        assert found[-1].attrs["degeneracy"] == pytest.approx(0.4 * E, rel=1e-12, abs=0)
+        assert not np.array_equal(found[-1].total, found[-2].total)
+    return found
 
 
 def in_boxes(name, E, L):
@@ -280,7 +287,7 @@ def compare(name, E, L, tolerance):
         for key in ("mesh", "points", "boxes"):
             if key in here.attrs:
                 assert here.attrs[key] == there.attrs[key]
-        for key, p in (("gap", 1), ("overlap", 0)):
+        for key, p in (("gap", 1), ("overlap", 0), ("degeneracy", 1)):
             if key in here.attrs:
                 assert there.attrs[key] / E**p == pytest.approx(here.attrs[key], rel=1e-9)
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.gaps import neighbour_slopes
 from adiabloch.integration import chebyshev
 from adiabloch.integration.divergence import Divergence, divergences
 from adiabloch.integration.fermi import Scan
@@ -63,6 +64,12 @@ class Filled:
     """(M,): whether a flat band lies at the chemical potential; it counts as filled."""
     divergent: Sequence[Divergence] = ()
     """Where bands touch and integrals do not exist; those are not numbers."""
+    contested: bool = False
+    """Whether at the Fermi level bands would be joined otherwise at the threshold compared with."""
+    split: float = 0.0
+    """By how much bands joined at the Fermi level differ at most, if by more than rounding."""
+    rounding: Float | float = 0.0
+    """Of a mesh, (outputs, S, M): what may be left where the values at its points cancel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +97,8 @@ class _Outcome:
     """(M,): whether a flat band lies at the chemical potential."""
     infinite: np.ndarray
     """(outputs, S, M): whether such a band adds a level of no width, at zero temperature."""
+    contested: bool
+    split: float
 
 
 def fill(
@@ -146,6 +155,7 @@ def fill(
     leaves = _Leaves(len(mixing), scan.shape, d)
     points, size = 0, np.zeros(len(mixing))
     flat, infinite = np.zeros(scan.shape[1], dtype=bool), np.zeros((len(mixing), *scan.shape), dtype=bool)
+    contested, split = False, 0.0
     with workers(executor) as pool:
         while True:
             tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
@@ -157,6 +167,7 @@ def fill(
                 size = np.maximum(size, outcome.size)
                 points += outcome.points
                 flat, infinite = flat | outcome.flat, infinite | outcome.infinite
+                contested, split = contested or outcome.contested, max(split, outcome.split)
                 bar.advance(1)
             leaves.add(tasks, outcomes)
             value, error = leaves.value.sum(axis=0), leaves.total_error()
@@ -185,6 +196,8 @@ def fill(
                     exhausted=bool(exhausted),
                     flat=flat,
                     divergent=divergent,
+                    contested=contested,
+                    split=split,
                 )
             fresh = leaves.halve(doubtful)
 
@@ -344,7 +357,8 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
             infinite[c] = (flat & (heights > 0)[:, :, None]).any(axis=(0, 1)) * (scan.temperatures == 0)[:, None]
     infinite = np.einsum("ocsm,csm->osm", np.abs(mixing), infinite) > 0
     at = np.asarray(flat.any(axis=(0, 1)))
-    return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points), at, infinite)
+    contested, split = frame.joined_among(np.repeat(seen[:, :-1], order**d, axis=0))
+    return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points), at, infinite, contested, split)
 
 
 def _flattened(energies: Float, scan: Scan) -> tuple[Float, np.ndarray]:
@@ -412,7 +426,7 @@ def _hidden(
     boxes, nodes, size = energies.shape
     if size == 1 or not seen[:, :-1].any():
         return np.zeros(boxes, dtype=bool)
-    slopes = integrand.edge_slopes(frame).reshape(boxes, nodes, size - 1, -1).sum(axis=3)
+    slopes = neighbour_slopes(frame, integrand.crystal.lattice).reshape(boxes, nodes, size - 1, -1).sum(axis=3)
     gaps = np.diff(energies, axis=2)
     # a temperature blurs what is narrower
     blurred = np.maximum(gaps, 0.5 * scan.temperatures.min())

@@ -26,7 +26,7 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import ACROSS, FLAT, LIMIT, PER, Effort, checked_model
+from adiabloch.responses.evaluation import ACROSS, FLAT, LIMIT, PER, Effort, checked_degeneracy, checked_model
 from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
 from adiabloch.responses.natural import natural
 from adiabloch.responses.observables import Spin, checked_spins
@@ -167,6 +167,7 @@ def anomalous_hall(
     temperature: ArrayLike = 0.0,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float = 0.0,
     mesh: Mesh = None,
     absolute: float | None = None,
     strict: bool = False,
@@ -185,6 +186,9 @@ def anomalous_hall(
         In two or three dimensions.
     chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`.
+    degeneracy : float
+        Bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`; by default those
+        that are equal but for rounding, since what is changed by noise here is proportional to it.
 
     Returns
     -------
@@ -210,8 +214,16 @@ def anomalous_hall(
     occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
     names = components(model.lattice.dimension)
+    together = checked_degeneracy(model, degeneracy, on_mesh=mesh is not None)
     columns = tuple(Column("filled", number) for number in range(len(names)))
-    integrand = FermiSea(model, columns, sea=partial(_hall, names=names), along=curvatures_of_basis(model), powers=2)
+    integrand = FermiSea(
+        model,
+        columns,
+        sea=partial(_hall, names=names),
+        along=curvatures_of_basis(model),
+        powers=2,
+        degeneracy=together,
+    )
     label = unit(charge=2, hbar=-1, length=2 - model.lattice.dimension)
     sea = filled_sea(
         integrand,
@@ -232,6 +244,7 @@ def anomalous_nernst(
     temperature: ArrayLike,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float = 0.0,
     mesh: Mesh = None,
     absolute: float | None = None,
     strict: bool = False,
@@ -253,6 +266,9 @@ def anomalous_nernst(
         In two or three dimensions.
     chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`; at zero temperature the answer is zero.
+    degeneracy : float
+        Bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`; by default those
+        that are equal but for rounding, since what is changed by noise here is proportional to it.
 
     Returns
     -------
@@ -267,12 +283,14 @@ def anomalous_nernst(
     occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
     names = components(model.lattice.dimension)
+    together = checked_degeneracy(model, degeneracy, on_mesh=mesh is not None)
     columns = tuple(Column("entropy", number) for number in range(len(names)))
     integrand = FermiSea(
         model,
         columns,
         sea=partial(_hall, names=names),
         along=curvatures_of_basis(model),
+        degeneracy=together,
         outputs=partial(_per_temperature, columns=len(columns)),
         powers=2,
     )
@@ -296,6 +314,7 @@ def orbital_magnetization(
     temperature: ArrayLike = 0.0,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float = 0.0,
     mesh: Mesh = None,
     absolute: float | None = None,
     strict: bool = False,
@@ -314,6 +333,9 @@ def orbital_magnetization(
         In two or three dimensions.
     chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`.
+    degeneracy : float
+        Bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`; by default those
+        that are equal but for rounding, since what is changed by noise here is proportional to it.
 
     Returns
     -------
@@ -344,6 +366,7 @@ def orbital_magnetization(
     occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), FLAT)
     names = components(model.lattice.dimension)
+    together = checked_degeneracy(model, degeneracy, on_mesh=mesh is not None)
     n = len(names)
     # energies are counted from the middle of the scan: far from zero the terms would nearly cancel
     origin = float(occupation.scan.potentials[[0, -1]].mean())
@@ -356,6 +379,7 @@ def orbital_magnetization(
         tuple(columns),
         sea=partial(_magnetization, names=names, origin=origin),
         along=curvatures_of_basis(model),
+        degeneracy=together,
         outputs=partial(_grand, count=n, origin=origin),
         powers=2,
     )

@@ -46,6 +46,7 @@ ATTRIBUTES = {
     "gap": "energy",
     "chemical_potential": "energy",
     "kT": "energy",
+    "degeneracy": "energy",
     "magnetic_field": "1/area",
     "rate_theta": "energy",
     **{f"rate_k{axis}": "energy/length" for axis in AXES},

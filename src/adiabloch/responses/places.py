@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Float, checked, numbers, radians
 from adiabloch.errors import AdiablochError, InvalidArgumentError, did_you_mean, warn
 from adiabloch.geometry import local
+from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge
@@ -172,6 +173,8 @@ class Request:
     split: bool = False
     unit: str = "1"
     """Of the results."""
+    degeneracy: Degeneracy = field(default_factory=Degeneracy)
+    """Which bands of a metal are groups of degenerate ones."""
 
     def evaluated(
         self, texture: Texture, sites: Sites, effort: Effort, trials: Choice = None
@@ -259,7 +262,7 @@ class Request:
                 _of_bands, k=self.k, axes=axes, level=self.filling, terms=terms, directions=self.directions
             )
             everything = tuple(dict.fromkeys([*place.directions, *along]))
-            return ThermalBands(place, formula, everything, self.filling, theta)
+            return ThermalBands(place, formula, everything, self.filling, theta, self.degeneracy)
         group = partial(
             _of_group,
             k=self.k,
@@ -304,16 +307,17 @@ def _of_group(
 
 def _of_bands(
     frame: Eigenframe,
+    groups: Sequence[tuple[int, int]],
     k: tuple[str, ...],
     axes: tuple[str, ...],
     level: FermiLevel,
     terms: tuple[Term, ...],
     directions: tuple[str, ...],
 ) -> Float:
-    """All terms of each band, (P, N, outputs)."""
+    """All terms of each band or group of degenerate ones, (P, groups, outputs)."""
     each = []
-    for n in range(frame.energies.shape[1]):
-        bands = LocalBands(frame, (n, n + 1), k, axes, level)
+    for group in groups:
+        bands = LocalBands(frame, group, k, axes, level)
         each.append(np.stack(_columns(bands, terms, directions), axis=-1))
     return np.stack(each, axis=1)
 
