@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
-import zlib
-from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
+from adiabloch.files import checked_path
+from adiabloch.io.opening import text_of
 
 ABSURD = 1e9
 """No energy and no length is that large."""
-
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-
-
-def opener(path: Path) -> Callable[..., Any]:
-    """What opens a file: compressed if its name ends in .gz."""
-    return gzip.open if path.suffix == ".gz" else open
-
 
 class Lines:
     """The lines of a file and how far they have been read.
@@ -39,18 +29,10 @@ class Lines:
     """
 
     def __init__(self, path: str | os.PathLike[str], comments: int = 1) -> None:
-        self.path = Path(path)
-        try:
-            with opener(self.path)(self.path, "rt", encoding="ascii", errors="replace") as file:
-                self.lines: list[str] = file.read().split("\n")
-        except (OSError, EOFError, zlib.error) as reason:
-            raise FileFormatError(f"{path}: cannot be read ({reason})") from None
+        self.path = checked_path(path)
+        self.lines: list[str] = text_of(path).split("\n")
         self.at = comments
         self.heads: list[int] = []  # where each R stood, counted from one, in the matrices read last
-        # what would count as blank, or vanish on a screen
-        odd = next((at for at, line in enumerate(self.lines, start=1) if _CONTROL.search(line)), None)
-        if odd is not None:
-            self.refuse(f"{self.lines[odd - 1][:80]!r}, expected no control characters in a text file", line=odd)
 
     def refuse(self, message: str, *, line: int | None = None) -> NoReturn:
         """Raise the error that names file and line (counted from one; where reading stands if not given)."""

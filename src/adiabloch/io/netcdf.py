@@ -1,7 +1,13 @@
-"""Results and cycles on disk, as NetCDF: whole or not at all."""
+"""Results, models and cycles on disk, as NetCDF: whole or not at all.
+
+A file is made in memory and then written, as the HDF5 library may take the whole process down where a disk is full. Its
+last bytes are a checksum, so that damage is told before that library meets it: in a damaged file it may run for ever.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 from collections.abc import Mapping, Sequence
 from numbers import Real
@@ -12,7 +18,9 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError
-from adiabloch.files import whole
+from adiabloch.files import checked_path, write_whole
+from adiabloch.io.hdf5 import check_hdf5
+from adiabloch.io.opening import open_regular
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding, WannierModel
 from adiabloch.models.hoppings import Translation
@@ -21,8 +29,13 @@ if TYPE_CHECKING:
     import xarray
 
 KIND = "adiabloch cycle"
+MODEL = "adiabloch model"
+CHECKSUM = b"adiabloch sha256"
+"""What a checksum of all bytes before it begins with, at the end of a file; programs that read NetCDF ignore both."""
 COMPRESSION = {"zlib": True, "complevel": 4}
 """Of what is large in a cycle. Without shuffling the bytes: zeros repeat themselves whole."""
+BROKEN = (AdiablochError, AttributeError, KeyError, IndexError, ValueError, TypeError)
+"""What variables that do not make a model raise."""
 LARGE = 1000
 """Numbers from which on this saves more than its bookkeeping takes."""
 
@@ -30,42 +43,120 @@ LARGE = 1000
 def save(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     """Write a result to a NetCDF file.
 
-    The file appears whole or not at all: it is written beside its place and then moved there.
+    The file appears whole or not at all: it is written beside its place and then moved there. A checksum at its end
+    tells `load` of any damage.
 
     Parameters
     ----------
     result : xarray.Dataset
     path : path-like
+        A symbolic link is followed; an existing file keeps its permissions.
 
     Returns
     -------
     pathlib.Path
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no Dataset, or holds what NetCDF cannot; if the path is none.
+    FileWriteError
+        If the file cannot be written: a folder, a read-only file, a full disk.
     """
-    if not hasattr(result, "to_netcdf"):
-        raise InvalidArgumentError(f"save: expected a result (an xarray.Dataset), got {type(result).__name__}")
-    with whole(path) as name:
-        result.to_netcdf(name, engine=_engine())
-    return Path(path)
+    import xarray
+
+    if not isinstance(result, xarray.Dataset):
+        help_ = {"TightBinding": "save_model", "WannierModel": "save_model", "Cycle": "save_cycle"}
+        other = help_.get(type(result).__name__)
+        raise InvalidArgumentError(
+            f"save: expected a result (an xarray.Dataset), got {type(result).__name__}"
+            + (f"; use adiabloch.io.{other}" if other else "")
+        )
+    checked_path(path)
+    return write_whole(path, _content(result))
 
 
 def load(path: str | os.PathLike[str]) -> xarray.Dataset:
     """Read a result back.
 
+    Nothing but the file itself is read: links to other files are refused, as are arrays that claim more than is there.
+
     Raises
     ------
     FileFormatError
-        If there is no such file or it is not NetCDF.
+        If there is no such file, it is not NetCDF, or it is damaged.
     """
     import xarray
 
     engine = _engine()
-    if not Path(path).is_file():
+    if not checked_path(path).exists():
         raise FileFormatError(f"{path}: no such file")
+    _check_sum(path)
+    check_hdf5(path)
     try:
         with xarray.open_dataset(path, engine=engine) as stored:
             return stored.load()
-    except (OSError, ValueError, KeyError, RuntimeError) as reason:
-        raise FileFormatError(f"{path}: expected a NetCDF file written by adiabloch ({_short(reason)})") from None
+    except Exception as reason:  # attributes may say anything: scale factors that are words, dates that are none
+        raise FileFormatError(
+            f"{path}: expected a NetCDF file written by adiabloch ({type(reason).__name__}: {_short(reason)})"
+        ) from None
+
+
+def save_model(model: TightBinding, path: str | os.PathLike[str], *, resolution: float | None = None) -> Path:
+    """Write a model to a NetCDF file: hoppings, positions, position matrix and spin.
+
+    Parameters
+    ----------
+    model : TightBinding
+        A WannierModel too.
+    path : path-like
+    resolution : float, optional
+        As for `save_cycle`.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is no model.
+    FileWriteError
+        As for `save`.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> path = ab.io.save_model(ab.models.haldane(0.2, 0.1, 1.3), "haldane.nc")  # doctest: +SKIP
+    >>> ab.io.load_model(path)  # doctest: +SKIP
+    TightBinding(2D, 2 orbitals, 7 translations)
+    """
+    if not isinstance(model, TightBinding):
+        other = "; use save_cycle" if isinstance(model, Cycle) else ""
+        raise InvalidArgumentError(f"save_model: expected a model (TightBinding), got {type(model).__name__}{other}")
+    checked_path(path)
+    attributes = {"kind": MODEL, "model": model.digest}
+    by_cell = isinstance(model.spin, Mapping)
+    return _written(_variables([model], by_cell, _unit(resolution)), attributes, path)
+
+
+def load_model(path: str | os.PathLike[str]) -> TightBinding:
+    """Read a model written by `save_model`.
+
+    Returns
+    -------
+    TightBinding or WannierModel
+        The latter if it has a position matrix.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is not such a model, or what it holds is not a valid one; the message names file and variable.
+    """
+    models, _ = _snapshots(path, MODEL, "model", "load_cycle")
+    if len(models) != 1:
+        raise FileFormatError(f"{path}: {len(models)} models, expected one")
+    return models[0]
 
 
 def save_cycle(cycle: Cycle, path: str | os.PathLike[str], *, resolution: float | None = None) -> Path:
@@ -83,40 +174,17 @@ def save_cycle(cycle: Cycle, path: str | os.PathLike[str], *, resolution: float 
     -------
     pathlib.Path
     """
-    import xarray
-
-    if resolution is not None and not (isinstance(resolution, Real) and 0 < resolution < 1):
-        raise InvalidArgumentError(f"resolution: {resolution!r}, expected a number between 0 and 1")
-    unit = None if resolution is None else 2.0 ** np.floor(np.log2(resolution))
-    snapshots = cycle.snapshots
-    cells, hoppings = _stacked([model.hoppings for model in snapshots])
-    variables = {
-        "lattice_vectors": (("vector", "axis"), cycle.lattice.vectors),
-        "translations": (("R", "axis"), cells),
-        "positions": (("snapshot", "orbital", "axis"), np.array([model.positions for model in snapshots])),
-        "hoppings": (("snapshot", "R", "orbital", "to", "part"), _in_parts(hoppings, unit)),
-    }
-    if cycle.basis_turns:
-        _, places = _stacked([model.position_matrix for model in snapshots if isinstance(model, WannierModel)])
-        dims = ("snapshot", "R", "orbital", "to", "axis", "part")
-        variables["position_matrix"] = (dims, _in_parts(places, unit))
+    if not isinstance(cycle, Cycle):
+        other = "; use save_model" if isinstance(cycle, TightBinding) else ""
+        raise InvalidArgumentError(f"save_cycle: expected a Cycle, got {type(cycle).__name__}{other}")
+    checked_path(path)
+    unit = _unit(resolution)
+    variables = _variables(cycle.snapshots, cycle.spins is not None, unit)
     if cycle.moves is not None:
         cells, motion = _stacked(cycle.moves)
         variables["motion_translations"] = (("R_motion", "axis"), cells)
         variables["motion"] = (("snapshot", "R_motion", "orbital", "to", "part"), _in_parts(motion, unit))
-    spin = snapshots[0].spin
-    if cycle.spins is not None:
-        cells, spins = _stacked([model.spin_by_cell for model in snapshots], axis=1)
-        dims = ("snapshot", "R_spin", "direction", "orbital", "to", "part")
-        variables["spin_translations"] = (("R_spin", "axis"), cells)
-        variables["spin_by_cell"] = (dims, _in_parts(spins, unit))
-    elif isinstance(spin, np.ndarray):
-        variables["spin"] = (("direction", "orbital", "to", "part"), _in_parts(spin, unit))
-    stored = xarray.Dataset(variables, attrs={"kind": KIND, "model": cycle.digest})
-    with whole(path) as name:
-        large = [key for key, variable in stored.variables.items() if variable.size >= LARGE]
-        stored.to_netcdf(name, engine=_engine(), encoding=dict.fromkeys(large, COMPRESSION))
-    return Path(path)
+    return _written(variables, {"kind": KIND, "model": cycle.digest}, path)
 
 
 def load_cycle(path: str | os.PathLike[str]) -> Cycle:
@@ -127,9 +195,65 @@ def load_cycle(path: str | os.PathLike[str]) -> Cycle:
     FileFormatError
         If the file is not such a cycle, or what it holds is not a valid one; the message names file and variable.
     """
+    snapshots, stored = _snapshots(path, KIND, "cycle", "load_model")
+    try:
+        motion = _by_cell(stored, "motion", "motion_translations") if "motion" in stored else None
+        return Cycle(snapshots, motion=motion)
+    except BROKEN as reason:
+        raise FileFormatError(f"{path}: {reason}") from None
+
+
+def _unit(resolution: float | None) -> float | None:
+    """What numbers are rounded to multiples of."""
+    if resolution is None:
+        return None
+    if not (isinstance(resolution, Real) and 0 < resolution < 1):
+        raise InvalidArgumentError(f"resolution: {resolution!r}, expected a number between 0 and 1")
+    return float(2.0 ** np.floor(np.log2(resolution)))
+
+
+def _variables(snapshots: Sequence[TightBinding], spin_by_cell: bool, unit: float | None) -> dict[str, Any]:
+    """What a model or the snapshots of a cycle are made of."""
+    cells, hoppings = _stacked([model.hoppings for model in snapshots])
+    variables: dict[str, Any] = {
+        "lattice_vectors": (("vector", "axis"), snapshots[0].lattice.vectors),
+        "translations": (("R", "axis"), cells),
+        "positions": (("snapshot", "orbital", "axis"), np.array([model.positions for model in snapshots])),
+        "hoppings": (("snapshot", "R", "orbital", "to", "part"), _in_parts(hoppings, unit)),
+    }
+    matrices = [model.position_matrix for model in snapshots if isinstance(model, WannierModel)]
+    if matrices:
+        _, places = _stacked(matrices)
+        dims = ("snapshot", "R", "orbital", "to", "axis", "part")
+        variables["position_matrix"] = (dims, _in_parts(places, unit))
+    spin = snapshots[0].spin
+    if spin_by_cell:
+        cells, spins = _stacked([model.spin_by_cell for model in snapshots], axis=1)
+        dims = ("snapshot", "R_spin", "direction", "orbital", "to", "part")
+        variables["spin_translations"] = (("R_spin", "axis"), cells)
+        variables["spin_by_cell"] = (dims, _in_parts(spins, unit))
+    elif isinstance(spin, np.ndarray):
+        variables["spin"] = (("direction", "orbital", "to", "part"), _in_parts(spin, unit))
+    return variables
+
+
+def _written(variables: Mapping[str, Any], attributes: Mapping[str, str], path: str | os.PathLike[str]) -> Path:
+    import xarray
+
+    stored = xarray.Dataset(variables, attrs=attributes)
+    large = [key for key, variable in stored.variables.items() if variable.size >= LARGE]
+    return write_whole(path, _content(stored, dict.fromkeys(large, COMPRESSION)))
+
+
+def _snapshots(
+    path: str | os.PathLike[str], kind: str, what: str, other: str
+) -> tuple[list[TightBinding], xarray.Dataset]:
+    """The models in a file of a kind, and all that is stored there."""
     stored = load(path)
-    if stored.attrs.get("kind") != KIND:
-        raise FileFormatError(f"{path}: not a cycle (its kind is {stored.attrs.get('kind')!r}, expected {KIND!r})")
+    found = stored.attrs.get("kind")
+    if found != kind:
+        hint = f"; use {other}" if found in (KIND, MODEL) else ""
+        raise FileFormatError(f"{path}: not a {what} (its kind is {found!r}, expected {kind!r}){hint}")
     missing = {"lattice_vectors", "translations", "positions", "hoppings"} - set(stored.variables)
     if missing:
         raise FileFormatError(f"{path}: lacks {', '.join(sorted(missing))}")
@@ -144,13 +268,10 @@ def load_cycle(path: str | os.PathLike[str]) -> Cycle:
         hoppings = _by_cell(stored, "hoppings", "translations")
         each = list(zip(stored.positions.values, hoppings, spins, strict=True))
         if "position_matrix" not in stored:
-            return Cycle([TightBinding(lattice, positions, h, spin) for positions, h, spin in each])
+            return [TightBinding(lattice, positions, h, spin) for positions, h, spin in each], stored
         places = _by_cell(stored, "position_matrix", "translations")
-        return Cycle(
-            [WannierModel(lattice, at, h, r, spin) for (at, h, spin), r in zip(each, places, strict=True)],
-            motion=_by_cell(stored, "motion", "motion_translations") if "motion" in stored else None,
-        )
-    except (AdiablochError, AttributeError, KeyError, IndexError, ValueError, TypeError) as reason:
+        return [WannierModel(lattice, at, h, r, spin) for (at, h, spin), r in zip(each, places, strict=True)], stored
+    except BROKEN as reason:
         raise FileFormatError(f"{path}: {reason}") from None
 
 
@@ -183,6 +304,48 @@ def _in_parts(array: Complex, unit: float | None) -> Float:
 def _from_parts(stored: xarray.DataArray) -> Complex:
     # bit by bit, the signs of zeros with it
     return np.ascontiguousarray(stored.values, dtype=np.float64).view(np.complex128)[..., 0]
+
+
+def _content(dataset: xarray.Dataset, encoding: Mapping[str, Any] | None = None) -> bytes:
+    """The bytes of a NetCDF file, the checksum at the end."""
+    _engine()
+    import h5netcdf
+    from xarray.backends import H5NetCDFStore
+
+    memory = io.BytesIO()
+    try:
+        with h5netcdf.File(memory, "w") as file:
+            dataset.dump_to_store(H5NetCDFStore(file), encoding=dict(encoding or {}))
+    except (TypeError, ValueError, NotImplementedError, AttributeError) as reason:
+        raise InvalidArgumentError(
+            f"save: NetCDF cannot hold this Dataset ({_short(reason)}); expected a result as it came, or one with "
+            "numbers, words and lists of these"
+        ) from None
+    content = memory.getvalue()
+    return content + CHECKSUM + hashlib.sha256(content).digest()
+
+
+def _check_sum(path: str | os.PathLike[str]) -> None:
+    """Refuse a file whose checksum does not fit; one without was written by another program."""
+    with open_regular(path) as file:
+        end = hashlib.sha256().digest_size
+        size = file.seek(0, os.SEEK_END) - end - len(CHECKSUM)
+        if size < 0:
+            return
+        file.seek(size)
+        if file.read(len(CHECKSUM)) != CHECKSUM:
+            return
+        stated = file.read(end)
+        file.seek(0)
+        checksum = hashlib.sha256()
+        while size > 0:
+            part = file.read(min(size, 2**22))
+            if not part:
+                break
+            checksum.update(part)
+            size -= len(part)
+    if checksum.digest() != stated:
+        raise FileFormatError(f"{path}: damaged, its checksum does not fit; expected the bytes that were written")
 
 
 def _engine() -> Literal["h5netcdf"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -13,9 +14,9 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import FileFormatError, InvalidArgumentError
-from adiabloch.files import whole
+from adiabloch.files import checked_path, whole
 from adiabloch.io.contents import HOPPING_DEFECT, POSITION_DEFECT, Contents, averaged
-from adiabloch.io.lines import Lines, opener
+from adiabloch.io.lines import Lines
 from adiabloch.io.seeds import PathLike, Shifts, beside, moved_home, read_cell, read_centres
 from adiabloch.io.spins import spin_beside
 from adiabloch.models import TightBinding, WannierModel
@@ -140,8 +141,8 @@ def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
         positions[..., :d] = list(model.position_matrix.values())
     else:
         positions[(cells == 0).all(axis=1), ..., :d] = np.eye(n)[:, :, None] * model.positions
-    target = Path(path)
-    with whole(target) as name, opener(target)(name, "wt", encoding="ascii") as file:
+    target = checked_path(path)
+    with whole(target) as name, (gzip.open if target.suffix == ".gz" else open)(name, "wt", encoding="ascii") as file:
         file.write(" written by adiabloch\n")
         np.savetxt(file, vectors, fmt="%24.16e")
         file.write(f"{n:12d}\n{len(cells):12d}\n")
