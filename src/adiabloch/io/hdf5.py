@@ -23,10 +23,9 @@ HEAP = b"GCOL\x01\0\0\0"
 """How a heap of words and lists of varying length begins, at a multiple of eight bytes."""
 MOST = 100_000
 """Objects, and strings of varying length, that a file may hold."""
-RATIO = 1100
-"""How many times smaller than itself an array may be on disk: no compression that HDF5 has by itself does better."""
-MODEST = 2**20
-"""Bytes of an array up to which this is not asked."""
+RATIOS = {2**20: 1100, 2**28: 100}
+"""How many times smaller than itself an array may be on disk, from so many bytes on. Zeros are compressed a thousandfold,
+arrays that are large are not all zero."""
 
 
 def check_hdf5(path: PathLike) -> None:
@@ -128,7 +127,7 @@ class _Visit:
         if h5py.check_string_dtype(found.dtype) or h5py.check_vlen_dtype(found.dtype) or found.dtype.hasobject:
             if elements > MOST:
                 self.refuse(name, f"{elements} strings or lists, expected at most {MOST}")
-        if size > MODEST and size > RATIO * stored:
+        if any(size > least and size > ratio * stored for least, ratio in RATIOS.items()):
             self.refuse(
                 name,
                 f"shape {found.shape} claims {readable(size)} where {readable(stored)} are stored, expected the numbers",

@@ -284,7 +284,8 @@ def _stacked(each: Sequence[Mapping[Translation, Complex]], axis: int = 0) -> tu
 
     def adjoint(R: Translation, blocks: Mapping[Translation, Complex]) -> bool:
         opposite = blocks.get(tuple(-x for x in R), zero)
-        return np.array_equal(blocks.get(R, zero), opposite.conj().swapaxes(axis, axis + 1))
+        # signs of zeros count: fingerprints know them
+        return bool(blocks.get(R, zero).tobytes() == opposite.conj().swapaxes(axis, axis + 1).tobytes())
 
     everywhere = {R for blocks in each for R in blocks}
     cells = sorted(R for R in everywhere if tuple(-x for x in R) <= R or not all(adjoint(R, blocks) for blocks in each))
@@ -308,21 +309,30 @@ def _from_parts(stored: xarray.DataArray) -> Complex:
 
 def _content(dataset: xarray.Dataset, encoding: Mapping[str, Any] | None = None) -> bytes:
     """The bytes of a NetCDF file, the checksum at the end."""
-    _engine()
-    import h5netcdf
-    from xarray.backends import H5NetCDFStore
-
-    memory = io.BytesIO()
+    options = dict(encoding or {})
     try:
-        with h5netcdf.File(memory, "w") as file:
-            dataset.dump_to_store(H5NetCDFStore(file), encoding=dict(encoding or {}))
+        content = _in_memory(dataset, options)
     except (TypeError, ValueError, NotImplementedError, AttributeError) as reason:
         raise InvalidArgumentError(
             f"save: NetCDF cannot hold this Dataset ({_short(reason)}); expected a result as it came, or one with "
             "numbers, words and lists of these"
         ) from None
-    content = memory.getvalue()
     return content + CHECKSUM + hashlib.sha256(content).digest()
+
+
+def _in_memory(dataset: xarray.Dataset, encoding: dict[str, Any]) -> bytes:
+    engine, memory = _engine(), io.BytesIO()
+    try:
+        dataset.to_netcdf(memory, engine=engine, encoding=encoding)
+        return memory.getvalue()
+    except ValueError:  # xarray before 2025.9 does so for its stores only
+        import h5netcdf
+        from xarray.backends import H5NetCDFStore
+
+        memory = io.BytesIO()
+        with h5netcdf.File(memory, "w") as file:
+            dataset.dump_to_store(H5NetCDFStore(file), encoding=encoding)
+        return memory.getvalue()
 
 
 def _check_sum(path: str | os.PathLike[str]) -> None:
