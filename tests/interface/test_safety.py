@@ -374,9 +374,9 @@ def test_a_folder_is_no_file(tmp_path, result):
 def test_the_current_folder_does_not_matter(tmp_path, monkeypatch):
     phonopy = pytest.importorskip("phonopy")
     from phonopy.file_IO import write_FORCE_CONSTANTS
+    from test_phonon_files import calculation
 
     from springs import nitride
-    from test_phonon_files import calculation
 
     found = calculation(nitride())
     here, there = tmp_path / "here", tmp_path / "there"
@@ -394,7 +394,9 @@ def test_the_current_folder_does_not_matter(tmp_path, monkeypatch):
     expected = ab.io.read_modes("full.yaml", q=q).quanta
     monkeypatch.chdir(there)
     np.testing.assert_array_equal(ab.io.read_modes(here / "full.yaml", q=q).quanta, expected)
-    refused(lambda: ab.io.read_modes(here / "bare.yaml", q=q), "FORCE_CONSTANTS, force_constants.hdf5 or FORCE_SETS beside")
+    refused(
+        lambda: ab.io.read_modes(here / "bare.yaml", q=q), "FORCE_CONSTANTS, force_constants.hdf5 or FORCE_SETS beside"
+    )
     # what lies beside it counts, wherever one is
     write_FORCE_CONSTANTS(constants, filename=here / "FORCE_CONSTANTS", p2s_map=indices)
     np.testing.assert_allclose(ab.io.read_modes(here / "bare.yaml", q=q).quanta, expected, rtol=1e-10)

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from adiabloch.errors import FileFormatError
+from adiabloch.io import probe
 from adiabloch.io.opening import PathLike, open_regular
 from adiabloch.memory import fits, free_memory, readable
 
@@ -28,8 +32,14 @@ RATIOS = {2**20: 1100, 2**28: 100}
 arrays that are large are not all zero."""
 
 
-def check_hdf5(path: PathLike) -> None:
-    """Refuse an HDF5 file that leads elsewhere, or claims more than it holds.
+def check_hdf5(path: PathLike, *, intact: bool = False) -> None:
+    """Refuse an HDF5 file that leads elsewhere, claims more than it holds, or does not come to an end.
+
+    Parameters
+    ----------
+    path : path-like
+    intact : bool
+        Whether a checksum told that it is as it was written. Otherwise another process reads it first.
 
     Raises
     ------
@@ -43,6 +53,8 @@ def check_hdf5(path: PathLike) -> None:
             raise FileFormatError(f"{path}: no NetCDF4 or HDF5 file (its first bytes are others)")
         with mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             _check_heaps(Path(path), mapped)
+    if not intact:
+        _check_end(path)
     try:
         with h5py.File(path, "r", locking=False) as file:
             _Visit(Path(path)).group(file, "/")
@@ -51,6 +63,24 @@ def check_hdf5(path: PathLike) -> None:
     except Exception as reason:  # whatever befalls h5py in a damaged file
         text = str(reason).splitlines()
         raise FileFormatError(f"{path}: damaged, or no HDF5 file ({text[0][:200] if text else reason!r})") from None
+
+
+def _check_end(path: PathLike) -> None:
+    """Refuse a file that the HDF5 library does not come to an end with, or that takes it down."""
+    name = os.path.abspath(path)
+    command = [sys.executable, "-P", probe.__file__, name, str(os.path.getsize(name))]
+    try:
+        code = subprocess.run(
+            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=600, check=False
+        ).returncode
+    except subprocess.TimeoutExpired:
+        code = -1
+    except OSError:  # no Python to start
+        return
+    if code < 0:
+        raise FileFormatError(
+            f"{path}: damaged: the HDF5 library crashes or does not come to an end with it, expected a file that is whole"
+        )
 
 
 def _check_heaps(path: Path, content: mmap.mmap) -> None:

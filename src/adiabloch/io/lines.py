@@ -17,6 +17,7 @@ from adiabloch.io.opening import text_of
 ABSURD = 1e9
 """No energy and no length is that large."""
 
+
 class Lines:
     """The lines of a file and how far they have been read.
 

@@ -91,8 +91,7 @@ def load(path: str | os.PathLike[str]) -> xarray.Dataset:
     engine = _engine()
     if not checked_path(path).exists():
         raise FileFormatError(f"{path}: no such file")
-    _check_sum(path)
-    check_hdf5(path)
+    check_hdf5(path, intact=_check_sum(path))
     try:
         with xarray.open_dataset(path, engine=engine) as stored:
             return stored.load()
@@ -278,14 +277,13 @@ def _snapshots(
 def _stacked(each: Sequence[Mapping[Translation, Complex]], axis: int = 0) -> tuple[Integer, Complex]:
     """Matrices by translation on all translations that occur, (R, d) and (snapshots, R, ...), rows along `axis`.
 
-    Of R and -R one is left out if it is the adjoint of the other, to the last bit: it is filled in when it is read.
+    Of R and -R one is left out if it is the adjoint of the other: it is filled in when it is read.
     """
     zero = np.zeros_like(next(iter(each[0].values())))
 
     def adjoint(R: Translation, blocks: Mapping[Translation, Complex]) -> bool:
         opposite = blocks.get(tuple(-x for x in R), zero)
-        # signs of zeros count: fingerprints know them
-        return bool(blocks.get(R, zero).tobytes() == opposite.conj().swapaxes(axis, axis + 1).tobytes())
+        return np.array_equal(blocks.get(R, zero), opposite.conj().swapaxes(axis, axis + 1))
 
     everywhere = {R for blocks in each for R in blocks}
     cells = sorted(R for R in everywhere if tuple(-x for x in R) <= R or not all(adjoint(R, blocks) for blocks in each))
@@ -335,16 +333,16 @@ def _in_memory(dataset: xarray.Dataset, encoding: dict[str, Any]) -> bytes:
         return memory.getvalue()
 
 
-def _check_sum(path: str | os.PathLike[str]) -> None:
-    """Refuse a file whose checksum does not fit; one without was written by another program."""
+def _check_sum(path: str | os.PathLike[str]) -> bool:
+    """Refuse a file whose checksum does not fit; whether it has one, others were written by another program."""
     with open_regular(path) as file:
         end = hashlib.sha256().digest_size
         size = file.seek(0, os.SEEK_END) - end - len(CHECKSUM)
         if size < 0:
-            return
+            return False
         file.seek(size)
         if file.read(len(CHECKSUM)) != CHECKSUM:
-            return
+            return False
         stated = file.read(end)
         file.seek(0)
         checksum = hashlib.sha256()
@@ -356,6 +354,7 @@ def _check_sum(path: str | os.PathLike[str]) -> None:
             size -= len(part)
     if checksum.digest() != stated:
         raise FileFormatError(f"{path}: damaged, its checksum does not fit; expected the bytes that were written")
+    return True
 
 
 def _engine() -> Literal["h5netcdf"]:

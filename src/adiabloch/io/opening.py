@@ -116,9 +116,7 @@ def _chunks(file: IO[bytes], path: Path, *, text: bool) -> list[bytes]:
             line = lines + chunk.count(b"\n", 0, odd.start())
             start = chunk.rfind(b"\n", 0, odd.start()) + 1
             shown = chunk[start : start + 80].split(b"\n")[0].decode("ascii", errors="replace")
-            raise FileFormatError(
-                f"{path}, line {line + 1}: {shown!r}, expected no control characters in a text file"
-            )
+            raise FileFormatError(f"{path}, line {line + 1}: {shown!r}, expected no control characters in a text file")
         chunks.append(chunk)
         size += len(chunk)
         lines += chunk.count(b"\n")

@@ -133,7 +133,7 @@ def _force_constants(path: Path, found: Any) -> Any:
     counts = [int(word) for word in words[0].split()]
     rows, columns = counts if len(counts) == 2 else (counts[0], counts[0])
     numbers = words[1].split() if len(words) > 1 else []
-    if not (0 < rows and 0 < columns and len(numbers) == rows * columns * 11):
+    if not (rows > 0 and columns > 0 and len(numbers) == rows * columns * 11):
         raise FileFormatError(f"{path}, line 1: {words[0].strip()[:80]!r}, expected the numbers of atoms in the file")
     table = np.array(numbers, dtype=float).reshape(rows, columns, 11)
     constants = np.ascontiguousarray(table[..., 2:].reshape(rows, columns, 3, 3))
@@ -151,7 +151,9 @@ def _check_constants(path: Path, found: Any, constants: Any, atoms: Any) -> None
         )
     primitive = found.primitive.p2s_map
     if len(constants) != size and not (atoms is not None and np.array_equal(atoms, primitive)):
-        raise FileFormatError(f"{path}: force constants of {len(constants)} atoms, expected {[*primitive]} or all {size}")
+        raise FileFormatError(
+            f"{path}: force constants of {len(constants)} atoms, expected {[*primitive]} or all {size}"
+        )
 
 
 def _constants_of_hdf5(path: Path, found: Any, calculator: str | None) -> Any:
