@@ -240,7 +240,7 @@ def _written(variables: Mapping[str, Any], attributes: Mapping[str, str], path: 
     import xarray
 
     stored = xarray.Dataset(variables, attrs=attributes)
-    large = [key for key, variable in stored.variables.items() if variable.size >= LARGE]
+    large = [str(key) for key, variable in stored.variables.items() if variable.size >= LARGE]
     return write_whole(path, _content(stored, dict.fromkeys(large, COMPRESSION)))
 
 

@@ -24,8 +24,8 @@ def loaded(path: Path, text: str) -> Any:
     """The `phonopy.Phonopy` of a file such as `phonopy_params.yaml`, with its force constants.
 
     They are those of the file; made from the forces in the file; or else those of `FORCE_CONSTANTS` or
-    `force_constants.hdf5`, or made from `FORCE_SETS`, beside it. Born charges are those of the file, or of `BORN` beside
-    it.
+    `force_constants.hdf5`, or made from `FORCE_SETS`, beside it. Born charges are those of the file, or of `BORN`
+    beside it.
 
     Raises
     ------

@@ -21,7 +21,7 @@ READ = frozenset(
         *("turbomole", "gpumd"),
     )
 )
-"""ASE's names of formats that are read. Others start programs (castep-cell), include other files, or reach databases."""
+"""ASE's names of formats that are read. Others start programs (castep-cell), include other files, reach databases."""
 RUNS = frozenset({"castep-cell"})
 """Formats that ASE starts a program to write."""
 XML = frozenset({"vasp-xml", "xsd"})
@@ -84,7 +84,7 @@ def _format(ase_io: Any, path: str | os.PathLike[str], content: bytes) -> str:
     """ASE's name of the format of a file, from its name and its beginning."""
     beginning = io.BytesIO(content[:10_000])
     # an absolute name is none of a database
-    beginning.name = os.path.abspath(path)  # type: ignore[attr-defined]
+    beginning.name = os.path.abspath(path)
     return str(ase_io.formats.filetype(beginning))
 
 
