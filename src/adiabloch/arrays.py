@@ -22,6 +22,14 @@ def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
     return array
 
 
+def _whole(value: ArrayLike) -> bool:
+    """Whether these are whole numbers, which a conversion to integers would make of others."""
+    given = np.asarray(value)
+    if given.dtype.kind == "f":
+        return bool(((given == np.rint(given)) & (np.abs(given) < 2.0**62)).all())
+    return given.dtype.kind in "iu" or not given.size
+
+
 def checked(value: ArrayLike, name: str, shape: Sequence[int | None], dtype: type[Any] = float) -> NDArray[Any]:
     """Copy `value` into a read-only array of finite numbers with the given shape.
 
@@ -42,9 +50,12 @@ def checked(value: ArrayLike, name: str, shape: Sequence[int | None], dtype: typ
         If it is not numeric, has another shape or holds NaN or infinity; the message names the entry.
     """
     try:
+        if dtype is int and not _whole(value):
+            raise ValueError("not whole")
         array = np.array(value, dtype=dtype)
     except (TypeError, ValueError) as reason:
-        raise InvalidModelError(f"{name}: expected an array of numbers, got {value!r} ({reason})") from None
+        what = "whole numbers" if dtype is int else "numbers"
+        raise InvalidModelError(f"{name}: expected an array of {what}, got {value!r} ({reason})") from None
     fits = array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
     if not fits:
         wanted = ", ".join("any" if n is None else str(n) for n in shape)

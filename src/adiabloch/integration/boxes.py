@@ -20,9 +20,10 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration import chebyshev
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import FermiSea
+from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.interpolant import Rule, Shares
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import run, workers
+from adiabloch.integration.running import run, stoppable, workers
 
 DEPTH = 18
 """How often a box is halved at most."""
@@ -78,7 +79,7 @@ def fill(
     groups: Sequence[Sequence[int]],
     limit: int = 2**27,
     start: int = 4,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: ProgressBar | None = None,
 ) -> Filled:
     """Integrate over the unit torus for all chemical potentials and temperatures.
@@ -96,7 +97,7 @@ def fill(
         Largest number of points diagonalised.
     start : int
         Boxes along each axis to begin with.
-    executor : concurrent.futures.Executor, optional
+    executor : concurrent.futures.Executor or int, optional
     progress : ProgressBar, optional
 
     Returns
@@ -112,7 +113,9 @@ def fill(
     fresh = [_Batch(corners, 1.0 / start, 0)]
     leaves = _Leaves(len(mixing), scan.shape, d)
     points, size = 0, np.zeros(len(mixing))
-    with workers(executor) as pool:
+    check_scan(scan, len(mixing), 2 * len(corners) * 2**d)
+    best: Filled | None = None
+    with stoppable(lambda: best), workers(executor) as pool:
         while True:
             tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
             bar.stage(f"{len(leaves.side) + sum(len(t.corners) for t in tasks)} boxes", len(tasks))
@@ -136,8 +139,9 @@ def fill(
             converged = (error <= allowed).all(axis=0)
             doubtful = leaves.doubtful(allowed)
             exhausted = points + doubtful.sum() * (2 * rule.order) ** d > limit
+            best = Filled(value, error + noise, converged, points, len(leaves.side), bool(exhausted))
             if not doubtful.any() or exhausted:
-                return Filled(value, error + noise, converged, points, len(leaves.side), bool(exhausted))
+                return best
             fresh = leaves.halve(doubtful)
 
 

@@ -20,8 +20,9 @@ from operator import itemgetter
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.errors import ToleranceNotReachedError
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import run, workers
+from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.integration.sample import Integrand, Low
 
 Mesh = tuple[int, ...]
@@ -66,7 +67,7 @@ def integrate(
     limit: int = 2**27,
     scale: float = 0.0,
     leading: int | None = None,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: ProgressBar | None = None,
     inspect: Callable[[Mapping[str, Low], bool], None] | None = None,
 ) -> Integral:
@@ -85,7 +86,7 @@ def integrate(
         A natural size of the outputs: the tolerance is relative to the largest output or to this.
     leading : int, optional
         How many outputs, from the first, the tolerance is relative to; all by default.
-    executor : concurrent.futures.Executor, optional
+    executor : concurrent.futures.Executor or int, optional
         Where blocks run; threads by default.
     progress : ProgressBar, optional
     inspect : callable, optional
@@ -96,11 +97,26 @@ def integrate(
     -------
     Integral
         `converged` tells whether the tolerance was reached.
+
+    Raises
+    ------
+    ToleranceNotReachedError
+        If the coarsest meshes have more points than the limit: nothing is evaluated.
+    Stopped
+        Ctrl-C; with the Integral on the finest mesh that was finished.
     """
     bar = progress or ProgressBar("", visible=False)
     sums = _Sums(integrand, start)
     levels: Levels = (1,) * integrand.dimension
-    with workers(executor) as pool:
+    best: Integral | None = None
+    if math.prod(sums.mesh(levels)) > limit:
+        raise ToleranceNotReachedError(
+            f"nothing evaluated: the coarsest mesh has {' x '.join(map(str, sums.mesh(levels)))} points, "
+            f"{math.prod(sums.mesh(levels)):.3g}, more than {limit}; allow more points (limit)",
+            estimate=np.nan,
+            error=np.inf,
+        )
+    with stoppable(lambda: best), workers(executor) as pool:
         while True:
             sums.refine(levels, pool, bar)
             if inspect is not None:
@@ -118,8 +134,9 @@ def integrate(
             grow = grow or set(max(errors.items(), key=itemgetter(1))[0])
             finer = tuple(level + (axis in grow) for axis, level in enumerate(levels))
             done = error <= allowed and resolved
+            best = Integral(value, error, sums.mesh(levels), sums.points, done, resolved, sums.lows)
             if done or math.prod(sums.mesh(finer)) > limit:
-                return Integral(value, error, sums.mesh(levels), sums.points, done, resolved, sums.lows)
+                return best
             levels = finer
 
 
@@ -189,9 +206,9 @@ class _Sums:
         missing = [part for part in _parts(levels) if part not in self.totals]
         mesh = self.mesh(levels)
         bar.stage("mesh " + " x ".join(map(str, mesh)), math.prod(mesh) - self.points)
-        tasks = [(part, block) for part in missing for block in _blocks(self.first, part, self.integrand.batch)]
-        outcomes = run(pool, partial(_summed, self.integrand), (block for _, block in tasks))
-        for (part, _), outcome in zip(tasks, outcomes, strict=True):
+        # one by one: their number grows with the mesh
+        tasks = ((part, block) for part in missing for block in _blocks(self.first, part, self.integrand.batch))
+        for part, outcome in run(pool, partial(_summed_part, self.integrand), tasks):
             self.totals[part] = self.totals.get(part, 0.0) + outcome.total
             self.points += outcome.points
             self.noise += outcome.noise
@@ -229,6 +246,11 @@ def _blocks(first: Mesh, part: Levels, batch: int) -> Iterator[Block]:
         offset = 0.5 if level else 0.0
         axes.append([((begin + offset) / n, 1.0 / n, min(size, n - begin)) for begin in range(0, n, size)])
     return itertools.product(*axes)
+
+
+def _summed_part(integrand: Integrand, task: tuple[Levels, Block]) -> tuple[Levels, _Outcome]:
+    part, block = task
+    return part, _summed(integrand, block)
 
 
 def _summed(integrand: Integrand, block: Block) -> _Outcome:

@@ -149,8 +149,9 @@ class _Bounded(io.RawIOBase):
         self._size += len(content)
         if self._size > MODEST + RATIO * self._file.tell():
             raise FileFormatError(
-                f"{self._path}: more than {readable(self._size)} in {readable(self._file.tell())} , packed; expected "
-                f"numbers, which are not made {RATIO} times smaller (decompress it yourself if it is genuine)"
+                f"{self._path}: more than {readable(self._size)} come out of {readable(self._file.tell())} of a "
+                f"compressed file; expected numbers, which are not made {RATIO} times smaller (decompress it yourself "
+                "if it is genuine)"
             )
         return len(content)
 

@@ -44,7 +44,7 @@ def density_of_states(
     *,
     mesh: Mesh = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Density of states at the Fermi level, per length, area or volume.
@@ -64,10 +64,11 @@ def density_of_states(
         A fixed uniform mesh, to compare with programs that use one; adaptive boxes by default.
     limit : int
         Largest number of points diagonalised.
-    executor : concurrent.futures.Executor, optional
-        Where batches run; threads of this machine by default.
+    executor : concurrent.futures.Executor or int, optional
+        Where batches run, or how many threads; by default as many as there are processors.
     progress : bool, optional
-        Whether to show a progress bar; by default on a terminal.
+        Whether to show a progress bar, by default if it takes longer than two seconds (a line every few seconds where
+        the error stream is no terminal).
 
     Returns
     -------
@@ -111,7 +112,7 @@ def filling(
     *,
     mesh: Mesh = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Electrons per cell at given chemical potentials.
@@ -150,7 +151,7 @@ def anomalous_hall(
     *,
     mesh: Mesh = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Intrinsic anomalous Hall conductivity, in metals, insulators and Chern insulators.
@@ -205,7 +206,7 @@ def anomalous_nernst(
     *,
     mesh: Mesh = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Intrinsic anomalous Nernst conductivity: the current across a gradient of the temperature.
@@ -258,7 +259,7 @@ def orbital_magnetization(
     *,
     mesh: Mesh = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Orbital magnetization in equilibrium, of metals, insulators and Chern insulators. Implements Eq. (7).
@@ -329,7 +330,7 @@ def spin_magnetization(
     *,
     mesh: Mesh = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Spin in equilibrium, per length, area or volume.
@@ -364,7 +365,7 @@ def chemical_potential(
     tolerance: float = 1e-6,
     *,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Chemical potential at which a cell holds a given number of electrons.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import TYPE_CHECKING, TypedDict, TypeVar
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 import numpy as np
 
 from adiabloch.arrays import checked
-from adiabloch.errors import InvalidArgumentError, ObstructedError, ToleranceNotReachedError
+from adiabloch.errors import InvalidArgumentError, ObstructedError, Stopped, ToleranceNotReachedError
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
 from adiabloch.geometry.gaps import check_gap
 from adiabloch.geometry.occupied import Group, inside_outside
@@ -22,6 +23,7 @@ from adiabloch.geometry.trials import Choice, Trials, trial_orbitals
 from adiabloch.integration.insulator import Insulator
 from adiabloch.integration.mesh import Integral, integrate
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.running import checked_executor
 from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.models.crystal import Crystal
 from adiabloch.models.cycle import THETA, Cycle
@@ -48,7 +50,7 @@ class Means(TypedDict):
     """What the keyword arguments of a response say of how it runs."""
 
     limit: int
-    executor: Executor | None
+    executor: Executor | int | None
     progress: bool | None
 
 
@@ -58,7 +60,7 @@ class Effort:
 
     tolerance: float
     limit: int = LIMIT
-    executor: Executor | None = None
+    executor: Executor | int | None = None
     progress: bool | None = None
     started: float = field(default_factory=time.perf_counter)
 
@@ -67,6 +69,7 @@ class Effort:
             raise InvalidArgumentError(f"tolerance: {self.tolerance!r}, expected a relative accuracy between 0 and 1")
         if not (isinstance(self.limit, int | np.integer) and self.limit > 0):
             raise InvalidArgumentError(f"limit: {self.limit!r}, expected a number of points")
+        checked_executor(self.executor)
 
     @property
     def means(self) -> Means:
@@ -117,7 +120,7 @@ def evaluated(
     start = tuple(
         max(4 if d == THETA else 6, density * int(m) + 2) for d, m in zip(crystal.directions, highest, strict=False)
     )
-    with ProgressBar(title, effort.progress) as bar:
+    with ProgressBar(title, effort.progress) as bar, _stopped(title, unit, per_cell):
         integral = integrate(
             integrand,
             tolerance=effort.tolerance,
@@ -140,6 +143,23 @@ def evaluated(
             error=integral.error,
         )
     return integral
+
+
+@contextmanager
+def _stopped(title: str, unit: str, factor: float) -> Iterator[None]:
+    """Say what had been found by Ctrl-C."""
+    try:
+        yield
+    except Stopped as reason:
+        if not isinstance(reason.estimate, Integral):
+            raise Stopped(f"{title}: stopped before there was an estimate") from None
+        best = reason.estimate.times(factor)
+        raise Stopped(
+            f"{title}: stopped; best estimate {np.array2string(best.value, precision=6)} {unit}, error "
+            f"{best.error:.1e}, on a mesh of {' x '.join(map(str, best.mesh))}",
+            estimate=best.value,
+            error=best.error,
+        ) from None
 
 
 def error_bar(integral: Integral, crystal: Crystal) -> float:

@@ -70,7 +70,7 @@ def inplane_magnetization(
     tolerance: float = 1e-6,
     *,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Orbital magnetization of a layer in its plane, in equilibrium.
@@ -114,7 +114,7 @@ def pumped_inplane_magnetization(
     tolerance: float = 1e-6,
     *,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Orbital magnetization in the plane that a cycle pumps in a layer, averaged over its period (Eq. B6).
@@ -169,7 +169,7 @@ def layer_magnetoelectric(
     *,
     trials: Choice = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Orbital magnetization that an electric field induces in a layer: all directions of both, also across the layer.

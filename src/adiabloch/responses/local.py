@@ -69,7 +69,7 @@ def local_current(
     split: bool = False,
     trials: Choice = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Electric current in a slowly non-uniform crystal in which something goes on, term by term. Implements Eq. (6).
@@ -185,7 +185,7 @@ def local_observable(
     chemical_potential: float | None = None,
     temperature: float | None = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Density of bounded observables in a slowly non-uniform crystal in which something goes on. Implements Eq. (B4).

@@ -54,7 +54,7 @@ def magnetoelectric(
     mesh: Mesh = None,
     trials: Choice = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Orbital magnetization that an electric field induces. Implements Eqs. (13), (14) and (19).
@@ -138,7 +138,7 @@ def magnetic_polarization(
     *,
     trials: Choice = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Electric polarization that a magnetic field induces in an insulator: the second route, Eq. (18).
@@ -184,7 +184,7 @@ def axion_angle(
     *,
     trials: Choice = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Axion angle of a three-dimensional insulator, the Chern-Simons integral over its Brillouin zone.

@@ -52,7 +52,7 @@ def pumped_spin(
     tolerance: float = 1e-6,
     *,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Spin pumped by a cycle, averaged over its period. Implements Eq. (B6).
@@ -107,7 +107,7 @@ def pumped_observable(
     tolerance: float = 1e-6,
     *,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Any bounded observable pumped by a cycle, averaged over its period. Implements Eq. (B6).
@@ -143,7 +143,7 @@ def spin_magnetoelectric(
     temperature: ArrayLike = 0.0,
     mesh: Mesh = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Spin that an electric field induces, in insulators and metals. Implements Eq. (B7).
@@ -201,7 +201,7 @@ def observable_response(
     temperature: ArrayLike = 0.0,
     mesh: Mesh = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Any bounded observable that an electric field induces, in insulators and metals. Implements Eq. (B7).
@@ -244,7 +244,7 @@ def observable_density(
     tolerance: float = 1e-6,
     *,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Expectation values of bounded observables in the ground state of an insulator, per length, area or volume.

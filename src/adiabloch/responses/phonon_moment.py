@@ -67,7 +67,7 @@ def phonon_moment(
     born_charges: ArrayLike | None = None,
     all_bands: xarray.Dataset | Sequence[xarray.Dataset] | None = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Magnetic moment of one quantum of a phonon, in Bohr magnetons a cell.

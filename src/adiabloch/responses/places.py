@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
-from adiabloch.errors import AdiablochError, InvalidArgumentError
+from adiabloch.errors import AdiablochError, InvalidArgumentError, Stopped
 from adiabloch.geometry import local
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe
@@ -23,7 +24,7 @@ from adiabloch.geometry.trials import Choice, Trials
 from adiabloch.integration.insulator import Insulator
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import Here, run, workers
+from adiabloch.integration.running import Here, run, stoppable, workers
 from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.lattice import AXES
 from adiabloch.models.crystal import Derivative, Operator
@@ -181,8 +182,14 @@ class Request:
                 yield where, self._integrand(place, sites.theta, orbitals)
 
         count = len(sites.places)
-        results, points, lowest = [], 0, math.inf
-        with ProgressBar(TITLE, effort.progress) as bar, workers(effort.executor) as pool:
+        results: list[Float] = []
+        points, lowest = 0, math.inf
+        with (
+            _stopped(results, count),
+            ProgressBar(TITLE, effort.progress) as bar,
+            stoppable(lambda: results),
+            workers(effort.executor) as pool,
+        ):
             bar.stage("place by place", count)
             # a single place is shared out itself
             inner = replace(effort, executor=pool if count == 1 else Here(), progress=False)
@@ -261,6 +268,25 @@ class Request:
             beyond=(*axes,) if self.split else (),
             theta=theta,
         )
+
+
+@contextmanager
+def _stopped(results: list[Float], count: int) -> Iterator[None]:
+    """Say what had been found by Ctrl-C: outputs (places, phases, outputs), NaN at places that were not finished."""
+    try:
+        yield
+    except Stopped as reason:
+        if not results:
+            # the only place, shared out itself
+            raise Stopped(str(reason), estimate=reason.estimate if count == 1 else None, error=reason.error) from None
+        found = np.full((count, *results[0].shape), np.nan)
+        found[: len(results)] = results
+        raise Stopped(
+            f"{TITLE}: stopped after {len(results)} of {count} places; what was found is in the exception's `estimate` "
+            "(places, phases, outputs; the error bar last)",
+            estimate=found,
+            error=found[..., -1],
+        ) from None
 
 
 def _of_group(

@@ -47,7 +47,7 @@ def polarization(
     *,
     trials: Choice = None,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Electric polarization of the electrons of an insulator, modulo its quantum.
