@@ -11,7 +11,7 @@ KANE_MELE = ab.models.kane_mele(delta=0.3, intrinsic=0.06, rashba=0.1)
 
 
 def spinful(seed, *, exchange=0.0, dimension=2):
-    """Random hoppings of two orbitals with spin that time reversal leaves alike, and an exchange field that it turns."""
+    """Random hoppings of two orbitals with spin that time reversal leaves alike, and an exchange field it turns."""
     rng = np.random.default_rng(seed)
     vectors = oblique_vectors(rng, dimension)
     pauli = [np.eye(2), np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), np.diag([1.0, -1.0])]
@@ -164,7 +164,7 @@ def test_what_cancels_comes_to_an_end():
 
 @pytest.mark.parametrize("absolute", [-1.0, np.nan, np.inf, True, "a"])
 def test_absolute_is_checked(absolute):
-    with pytest.raises(InvalidArgumentError, match="absolute: .*expected an accuracy in the unit of the result"):
+    with pytest.raises(InvalidArgumentError, match=r"absolute: .*expected an accuracy in the unit of the result"):
         ab.filling(lieb(), 0.5, absolute=absolute)
 
 
