@@ -27,9 +27,6 @@ HEAP = b"GCOL\x01\0\0\0"
 """How a heap of words and lists of varying length begins, at a multiple of eight bytes."""
 MOST = 100_000
 """Objects, and strings of varying length, that a file may hold."""
-RATIOS = {2**20: 1100, 2**28: 100}
-"""How many times smaller than itself an array may be on disk, from so many bytes on: zeros are compressed a
-thousandfold, but what is large is not all zero."""
 
 
 def check_hdf5(path: PathLike, *, intact: bool = False) -> None:
@@ -154,7 +151,7 @@ class _Visit:
         chunk = math.prod(found.chunks or (0,)) * found.dtype.itemsize
         if found.dtype.hasobject and elements > MOST:
             self.refuse(name, f"{elements} strings or lists, expected at most {MOST}")
-        if any(size > least and size > ratio * stored for least, ratio in RATIOS.items()):
+        if probe.swollen(size, stored):
             self.refuse(
                 name,
                 f"shape {found.shape} claims {readable(size)} where {readable(stored)} are stored, expected them all",

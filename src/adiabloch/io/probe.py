@@ -11,6 +11,14 @@ import sys
 
 SECONDS, SPEED = 5, 10_000_000
 """Processor time, and bytes of a file for each second more."""
+RATIOS = {2**20: 1100, 2**28: 100}
+"""How many times smaller than itself an array may be on disk, from so many bytes on: zeros are compressed a
+thousandfold, but what is large is not all zero."""
+
+
+def swollen(size: int, stored: int) -> bool:
+    """Whether an array of so many bytes is too large for what is stored of it."""
+    return any(size > least and size > ratio * stored for least, ratio in RATIOS.items())
 
 
 def read_all(path: str) -> None:
@@ -26,7 +34,7 @@ def read_all(path: str) -> None:
             with contextlib.suppress(Exception):
                 for axis in range(found.ndim):
                     len(found.dims[axis])
-                if found.nbytes < max(2**20, 1100 * found.id.get_storage_size()):
+                if not swollen(found.nbytes, found.id.get_storage_size()):
                     found[()]
 
     with h5py.File(path, "r", locking=False) as file:
