@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from threadpoolctl import ThreadpoolController
 
 from adiabloch.errors import InvalidArgumentError, LostWorkerError, Stopped
+from adiabloch.integration.progress import tick
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
@@ -246,6 +247,7 @@ def _awaited(function: Supervised, waiting: deque[tuple[Any, Future[Any]]]) -> A
         try:
             outcome = future.result(timeout=PATIENCE)
         except StillWaiting:
+            tick()
             if future.done():
                 # raised by the task itself
                 outcome = _result(future)
