@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from threadpoolctl import ThreadpoolController
 
 from adiabloch.errors import InvalidArgumentError, LostWorkerError, Stopped
+from adiabloch.integration.progress import tick
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
@@ -39,10 +40,15 @@ def processors() -> int:
 
 
 @cache
-def _libraries(loaded: frozenset[str]) -> ThreadpoolController:
-    """The thread pools of the loaded libraries; looking for them takes longer than many an integral."""
+def _libraries(loaded: frozenset[str]) -> list[Any]:
+    """The BLAS libraries that are loaded; looking for them takes longer than many an integral."""
     del loaded  # what may have brought others with it
-    return ThreadpoolController()
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
+def _set_threads(library: Any, number: int) -> None:
+    # newer versions of threadpoolctl listen to the thread only that was the first to ask
+    getattr(library, "_real_set_num_threads", library.set_num_threads)(number)
 
 
 def _loaded() -> frozenset[str]:
@@ -56,7 +62,7 @@ class _OneThread:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._count = 0
-        self._limits: list[Any] = []
+        self._before: list[tuple[Any, int]] = []
         self._known: frozenset[str] = frozenset()
 
     def __enter__(self) -> None:
@@ -64,14 +70,16 @@ class _OneThread:
             loaded = _loaded()
             if self._count == 0 or loaded != self._known:
                 self._known = loaded
-                self._limits.append(_libraries(loaded).limit(limits=1, user_api="blas"))
+                for library in _libraries(loaded):
+                    self._before.append((library, library.get_num_threads()))
+                    _set_threads(library, 1)
             self._count += 1
 
     def __exit__(self, *reason: object) -> None:
         with self._lock:
             self._count -= 1
-            while self._count == 0 and self._limits:
-                self._limits.pop().restore_original_limits()
+            while self._count == 0 and self._before:
+                _set_threads(*self._before.pop())
 
 
 one_thread = _OneThread()
@@ -246,6 +254,7 @@ def _awaited(function: Supervised, waiting: deque[tuple[Any, Future[Any]]]) -> A
         try:
             outcome = future.result(timeout=PATIENCE)
         except StillWaiting:
+            tick()
             if future.done():
                 # raised by the task itself
                 outcome = _result(future)
