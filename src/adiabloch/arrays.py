@@ -22,6 +22,14 @@ def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
     return array
 
 
+def _whole(value: ArrayLike) -> bool:
+    """Whether these are whole numbers, which a conversion to integers would make of others."""
+    given = np.asarray(value)
+    if given.dtype.kind == "f":
+        return bool(((given == np.rint(given)) & (np.abs(given) < 2.0**62)).all())
+    return given.dtype.kind in "iu" or not given.size
+
+
 def checked(value: ArrayLike, name: str, shape: Sequence[int | None], dtype: type[Any] = float) -> NDArray[Any]:
     """Copy `value` into a read-only array of finite numbers with the given shape.
 
@@ -44,10 +52,13 @@ def checked(value: ArrayLike, name: str, shape: Sequence[int | None], dtype: typ
     try:
         if dtype is not complex and np.iscomplexobj(value):
             raise TypeError("complex numbers where real ones are expected")
+        if dtype is int and not _whole(value):
+            raise ValueError("not whole")
         array = np.array(value, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as reason:
+        what = "whole numbers" if dtype is int else "numbers"
         got = " ".join(repr(value).split())
-        raise InvalidModelError(f"{name}: expected an array of numbers, got {got} ({reason})") from None
+        raise InvalidModelError(f"{name}: expected an array of {what}, got {got} ({reason})") from None
     fits = array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
     if not fits:
         wanted = ", ".join("any" if n is None else str(n) for n in shape)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from adiabloch.errors import AdiablochError, InvalidArgumentError
+from adiabloch.errors import AdiablochError, InvalidArgumentError, Stopped
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ class _Commands(typer.core.TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except Stopped as stopped:
+            err.print(f"adiabloch: {' '.join(str(stopped).split())}", style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(130) from None
         except (AdiablochError, OSError) as error:
             err.print(f"adiabloch: {' '.join(str(error).split())}", style="red", markup=False, soft_wrap=True)
             raise typer.Exit(2) from None

@@ -165,6 +165,33 @@ class FileFormatError(AdiablochError, ValueError):
     """A file that cannot be read as what it should be."""
 
 
+class FileWriteError(AdiablochError, OSError):
+    """A file that cannot be written; what was there before is unchanged."""
+
+
+class LostWorkerError(AdiablochError, RuntimeError):
+    """A worker of an executor ended before its work was done: killed, or out of memory."""
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C while something was computed; what had been found by then is kept.
+
+    As a KeyboardInterrupt it is no `AdiablochError`, so that nothing takes it for a failure and goes on.
+
+    Attributes
+    ----------
+    estimate : array or None
+        Best estimate so far, in the unit of the result; NaN where there is none yet, None if there is none at all.
+    error : array or None
+        Its estimated error.
+    """
+
+    def __init__(self, message: str = "", *, estimate: object = None, error: object = None) -> None:
+        super().__init__(message)
+        self.estimate = estimate
+        self.error = error
+
+
 class AccuracyWarning(UserWarning):
     """A result is less accurate than was asked for; its error bar tells how much."""
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from adiabloch.arrays import Float, Integer
 from adiabloch.errors import InvalidArgumentError, did_you_mean
-from adiabloch.finite.piece import Piece, Weights
+from adiabloch.finite.piece import DENSE, Piece, Weights
 from adiabloch.finite.sampling import (
     CLOSED,
     checked_arguments,
@@ -28,8 +28,9 @@ from adiabloch.finite.sampling import (
 )
 from adiabloch.finite.wannier import WannierPiece
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import run, workers
+from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.lattice import Lattice
+from adiabloch.memory import check_memory
 from adiabloch.models.cycle import Cycle
 from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
@@ -51,7 +52,7 @@ def pumped_magnetization(
     *,
     shape: Shape = "parallelogram",
     theta_samples: int | None = None,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Pumped orbital magnetization from open flakes, by brute force.
@@ -218,6 +219,8 @@ def flake_sizes(cells: int | Sequence[int]) -> list[int]:
 
 def cut(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
     """Cut a flake out of a crystal."""
+    count = (3 if shape == "hexagon" else 1) * size**cycle.lattice.dimension * cycle.size
+    check_memory(DENSE * count**2, f"cells: L = {size} gives {count} orbitals", "ask for smaller flakes")
     if shape == "parallelogram":
         cells, orbitals = _parallelogram(cycle, size)
     elif shape == "hexagon":
@@ -286,12 +289,18 @@ def _hole(lattice: Lattice, positions: Float, third: Float) -> Float:
 
 
 def _evaluated(
-    flakes: list[Flake], theta: Float, crystal: float, executor: Executor | None, progress: bool | None
+    flakes: list[Flake], theta: Float, crystal: float, executor: Executor | int | None, progress: bool | None
 ) -> tuple[Float, Float]:
     """Densities of the moment (sizes, phases, components) and the smallest gap of each flake."""
     tasks = [(flake, float(phase)) for flake in flakes for phase in theta]
-    outcomes = []
-    with ProgressBar("flakes", progress) as bar, workers(executor) as pool:
+    outcomes: list[Float] = []
+
+    def found() -> Float:
+        by_task = np.full((len(tasks), *outcomes[0].shape), np.nan) if outcomes else np.zeros((len(tasks), 0))
+        by_task[: len(outcomes)] = outcomes if outcomes else 0
+        return flakes[0].piece.cycle.units.size(UNIT) * by_task.reshape(len(flakes), len(theta), -1)[..., :-1]
+
+    with ProgressBar("flakes", progress) as bar, stoppable(found), workers(executor) as pool:
         bar.stage(f"{len(flakes)} sizes", len(tasks))
         for outcome in run(pool, _measured, tasks):
             outcomes.append(outcome)

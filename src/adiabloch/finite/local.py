@@ -21,12 +21,14 @@ from numpy.typing import ArrayLike, NDArray
 from adiabloch.arrays import Complex, Float, Integer, checked, radians
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.finite.crystals import Crystals, Profile
+from adiabloch.finite.piece import DENSE
 from adiabloch.finite.sampling import circle, mean_error
 from adiabloch.finite.supercell import Mesh, Supercell
 from adiabloch.finite.wannier_supercell import WannierSupercell
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import run, workers
+from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.lattice import AXES
+from adiabloch.memory import check_memory
 from adiabloch.responses.evaluation import counted_bands
 from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
@@ -54,7 +56,7 @@ def local_current(
     tolerance: float = 1e-8,
     k_points: int | None = None,
     limit: int = 512,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Local current in a slowly varying driven insulator, from supercells of L cells, by brute force.
@@ -153,10 +155,27 @@ def local_current(
     question = Question(
         theta, occupied, int(harmonics), np.array([*observables.values()]), crystals.gap(occupied, theta)
     )
-    with ProgressBar("supercells", progress) as bar, workers(executor) as pool:
+    size = lengths[-1] * crystals.size
+    check_memory(DENSE * size**2, f"cells: L = {lengths[-1]} gives {size} orbitals", "ask for shorter supercells")
+    fields: list[Fields] = []
+
+    def found_so_far() -> list[dict[str, Complex]] | None:
+        sizes = {
+            name: crystals.units.size(_described(name, crystals.lattice.dimension)[1])
+            for name in _quantities(crystals, observables)
+        }
+        return [{name: size * field.values[name] for name, size in sizes.items()} for field in fields] or None
+
+    with (
+        ProgressBar("supercells", progress) as bar,
+        stoppable(found_so_far),
+        workers(executor) as pool,
+    ):
         setup = Setup(crystals, question, pool, bar)
         first, mesh, mesh_error = _settled(setup, lengths[0], tolerance, k_points, limit)
-        fields = [first, *(setup.fields(length, mesh) for length in lengths[1:])]
+        fields.append(first)
+        # one by one: those that were finished stay
+        fields.extend(setup.fields(length, mesh) for length in lengths[1:])
     variables: dict[str, tuple[Sequence[str], Float, str, str]] = {}
     for name in _quantities(crystals, observables):
         values = np.stack([field.values[name] for field in fields])

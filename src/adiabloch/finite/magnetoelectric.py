@@ -13,7 +13,7 @@ from adiabloch.arrays import Float
 from adiabloch.finite.flake import PLANES, Flake, Shape, cut, extrapolated, flake_sizes
 from adiabloch.finite.sampling import CLOSED, closed_edges, crystal_gap
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import run, workers
+from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import FLAT, checked_model, checked_occupied
@@ -33,7 +33,7 @@ def magnetoelectric(
     cells: int | Sequence[int],
     *,
     shape: Shape = "parallelogram",
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Orbital magnetization of open flakes in an electric field, by brute force.
@@ -90,9 +90,12 @@ def magnetoelectric(
     still = Cycle([model] * 4)
     flakes = [cut(still, occupied, size, shape) for size in sizes]
     crystal, d = crystal_gap(still, occupied), model.lattice.dimension
-    with ProgressBar("flakes", progress) as bar, workers(executor) as pool:
+    values: list[Float] = []
+    gaps: list[float] = []
+    per, unit = ("area", "e^2 length/hbar") if d == 2 else ("volume", UNIT)
+    size = model.units.size(unit)
+    with ProgressBar("flakes", progress) as bar, stoppable(lambda: size * np.array(values)), workers(executor) as pool:
         bar.stage(f"{len(flakes)} sizes", len(flakes))
-        values, gaps = [], []
         for flake, (tensor, gap) in zip(flakes, run(pool, _measured, flakes), strict=True):
             if gap <= CLOSED * crystal:
                 raise closed_edges(flake.name, gap, crystal, (), 0.0, model.units)
@@ -103,7 +106,6 @@ def magnetoelectric(
     by_size = np.array(values) if d == 3 else np.array(values)[:, 0]
     total, error = extrapolated(np.array(sizes), by_size.reshape(len(sizes), -1), d)
     dims = ["component", "field"] if d == 3 else ["field"]
-    per, unit = ("area", "e^2 length/hbar") if d == 2 else ("volume", UNIT)
     axes = ["x", "y", "z"][:d]
     return labelled(
         {

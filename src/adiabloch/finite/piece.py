@@ -17,6 +17,8 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.linalg import dagger, eigh_batch
 from adiabloch.models.cycle import Cycle
 
+DENSE = 16 * 6
+"""Bytes that the work on one matrix takes for each of its elements."""
 Weights = Callable[[Float, Float], Float]
 """w(place, step), linear in the step, (..., d) each -> (...): the operator with the elements i w(midpoint, bond) H_ij.
 

@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
-from adiabloch.finite.piece import Piece
+from adiabloch.finite.piece import DENSE, Piece
 from adiabloch.finite.sampling import (
     CLOSED,
     checked_arguments,
@@ -26,7 +27,8 @@ from adiabloch.finite.sampling import (
 )
 from adiabloch.finite.wannier import WannierPiece
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import run, workers
+from adiabloch.integration.running import run, stoppable, workers
+from adiabloch.memory import check_memory
 from adiabloch.models.cycle import Cycle
 from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
@@ -50,7 +52,7 @@ def ribbon_magnetization(
     tolerance: float = 1e-9,
     theta_samples: int | None = None,
     limit: int = 2**14,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Pumped magnetization of a 2D crystal from the edge currents of ribbons, by brute force.
@@ -113,6 +115,8 @@ def ribbon_magnetization(
         raise InvalidArgumentError(f"rows: {rows!r}, expected an integer, at least {WIDTHS}")
     if not 0 < tolerance < 1:
         raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a relative accuracy between 0 and 1")
+    size = (int(rows) + 1) * cycle.size
+    check_memory(DENSE * size**2, f"rows: {rows} rows have {size} orbitals", "ask for narrower ribbons")
     strips = [_strip(cycle, occupied, width) for width in range(int(rows) - WIDTHS + 2, int(rows) + 2)]
     with ProgressBar("ribbons", progress) as bar, workers(executor) as pool:
         mesh, gap = _converged(strips, tolerance, theta_samples, limit, pool, bar)
@@ -252,7 +256,8 @@ def _converged(
                 estimate=value,
                 error=float(errors.max()),
             )
-        mesh = _doubled(mesh, int(np.argmax(errors)), strips, pool, bar)
+        with stoppable(partial(float, cycle.units.size(UNIT) * value)):
+            mesh = _doubled(mesh, int(np.argmax(errors)), strips, pool, bar)
         gap = _checked_gap(strips, mesh, crystal)
     _check_pump(mesh, strips[-1])
     return mesh, gap

@@ -22,9 +22,10 @@ from adiabloch.integration import chebyshev
 from adiabloch.integration.divergence import Divergence, divergences
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import FermiSea
+from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.interpolant import Rule, Shares
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import run, workers
+from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.integration.symmetry import vanishing
 
 CANCELLING = 0.1
@@ -110,7 +111,7 @@ def fill(
     groups: Sequence[Sequence[int]],
     limit: int = 2**27,
     start: int = 4,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: ProgressBar | None = None,
 ) -> Filled:
     """Integrate over the unit torus for all chemical potentials and temperatures.
@@ -130,16 +131,24 @@ def fill(
         Largest number of points diagonalised.
     start : int
         Boxes along each axis to begin with.
-    executor : concurrent.futures.Executor, optional
+    executor : concurrent.futures.Executor or int, optional
     progress : ProgressBar, optional
 
     Returns
     -------
     Filled
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the chemical potentials and temperatures need more memory than is free: nothing is evaluated.
+    Stopped
+        Ctrl-C; with the Filled after the last halving of boxes that was finished.
     """
     bar = progress or ProgressBar("", visible=False)
     d = integrand.dimension
     rule = Rule.of(d, tolerance)
+    check_scan(scan, len(integrand.columns), 2 * (2 * start) ** d)
     mixing, rest = _without_zeros(integrand, scan)
     divergent = divergences(integrand, mixing, scan, tolerance)
     missing = np.any([np.zeros((len(mixing), *scan.shape), dtype=bool), *(d.outputs for d in divergent)], axis=0)
@@ -156,7 +165,8 @@ def fill(
     points, size = 0, np.zeros(len(mixing))
     flat, infinite = np.zeros(scan.shape[1], dtype=bool), np.zeros((len(mixing), *scan.shape), dtype=bool)
     contested, split = False, 0.0
-    with workers(executor) as pool:
+    best: Filled | None = None
+    with stoppable(lambda: best), workers(executor) as pool:
         while True:
             tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
             bar.stage(f"{len(leaves.side) + sum(len(t.corners) for t in tasks)} boxes", len(tasks))
@@ -183,22 +193,21 @@ def fill(
             converged = ((error <= allowed) & ~infinite & ~missing).all(axis=0)
             doubtful = leaves.doubtful(allowed)
             exhausted = points + doubtful.sum() * (2 * rule.order) ** d > limit
+            best = Filled(
+                np.where(missing, np.nan, np.where(infinite, np.inf, value)),
+                np.where(infinite | missing, np.inf, error + noise + rest),
+                converged,
+                allowed,
+                points,
+                len(leaves.side),
+                exhausted=bool(exhausted),
+                flat=flat,
+                divergent=divergent,
+                contested=contested,
+                split=split,
+            )
             if not doubtful.any() or exhausted:
-                value = np.where(missing, np.nan, np.where(infinite, np.inf, value))
-                error = np.where(infinite | missing, np.inf, error + noise + rest)
-                return Filled(
-                    value,
-                    error,
-                    converged,
-                    allowed,
-                    points,
-                    len(leaves.side),
-                    exhausted=bool(exhausted),
-                    flat=flat,
-                    divergent=divergent,
-                    contested=contested,
-                    split=split,
-                )
+                return best
             fresh = leaves.halve(doubtful)
 
 

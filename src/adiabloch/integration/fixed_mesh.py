@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
 import numpy as np
 
-from adiabloch.arrays import Float, Integer
+from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.boxes import Filled
 from adiabloch.integration.fermi import Scan, falls, weights
 from adiabloch.integration.fermi_sea import FermiSea
+from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import run, workers
+from adiabloch.integration.running import processors, run, stoppable, workers
 
 ROUNDING = 1e-12
 """Of what is summed, without signs: gaps that nearly close take some digits."""
@@ -24,8 +27,9 @@ def sum_over_mesh(
     integrand: FermiSea,
     scan: Scan,
     mesh: Sequence[int],
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: ProgressBar | None = None,
+    limit: int = 2**27,
 ) -> Filled:
     """Mean over the points j/n of a uniform mesh.
 
@@ -34,24 +38,32 @@ def sum_over_mesh(
     Raises
     ------
     InvalidArgumentError
-        If levels are wanted at T = 0: a mesh of points has none.
+        If levels are wanted at T = 0: a mesh of points has none. If there are more points than the limit, or the
+        chemical potentials and temperatures need more memory than is free: nothing is evaluated.
+    Stopped
+        Ctrl-C; the part of a mesh is no estimate.
     """
+    points = math.prod(mesh)
+    if points > limit:
+        raise InvalidArgumentError(
+            f"mesh: {' x '.join(map(str, mesh))} has {points:.3g} points, expected at most {limit}; ask for fewer, or "
+            "allow more (limit)"
+        )
+    check_scan(scan, len(integrand.columns), 8 + 2 * processors())
     if any(column.at_surface for column in integrand.columns) and scan.temperatures.min() == 0:
         raise InvalidArgumentError(
             "mesh: a mesh of points has no Fermi surface at T = 0; give a temperature, or no mesh"
         )
     bar = progress or ProgressBar("", visible=False)
-    rows = max(integrand.batch // int(np.prod(mesh[1:])), 1)
-    slabs = [np.arange(first, min(first + rows, mesh[0])) for first in range(0, mesh[0], rows)]
-    bar.stage(" x ".join(map(str, mesh)), len(slabs))
+    bar.stage(" x ".join(map(str, mesh)), points)
     totals = np.zeros((3, len(integrand.columns), *scan.shape))
     contested, split = False, 0.0
-    with workers(executor) as pool:
-        for part, here, apart in run(pool, partial(_slab, integrand, scan, tuple(mesh)), slabs):
+    with stoppable(lambda: None), workers(executor) as pool:
+        slabs = _slabs(mesh, integrand.batch)
+        for part, count, here, apart in run(pool, partial(_slab, integrand, scan, tuple(mesh)), slabs):
             totals += part
             contested, split = contested or here, max(split, apart)
-            bar.advance(1)
-    points = int(np.prod(mesh))
+            bar.advance(count)
     mixing = integrand.mixing(scan)
     full, half = (np.einsum("ocsm,csm->osm", mixing, total / points) for total in totals[:2])
     rounding = ROUNDING * np.einsum("ocsm,csm->osm", np.abs(mixing), totals[2] / points)
@@ -71,14 +83,31 @@ def sum_over_mesh(
     )
 
 
-def _slab(integrand: FermiSea, scan: Scan, mesh: tuple[int, ...], rows: Integer) -> tuple[Float, bool, float]:
-    """Sums over rows of the mesh, (3, columns, S, M), contested, split.
+def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], ...]]:
+    """Cut a mesh into blocks of at most `batch` points, long along the last axes: first and last number along each."""
+    room, sizes = max(batch, 1), []
+    for n in reversed(mesh):
+        sizes.append(min(n, room))
+        room = max(room // sizes[-1], 1)
+    cuts = [
+        [(first, min(first + size, n)) for first in range(0, n, size)]
+        for n, size in zip(mesh[1:], sizes[-2::-1], strict=True)
+    ]
+    for first in range(0, mesh[0], sizes[-1]):
+        for others in itertools.product(*cuts):
+            yield (first, min(first + sizes[-1], mesh[0])), *others
+
+
+def _slab(
+    integrand: FermiSea, scan: Scan, mesh: tuple[int, ...], block: tuple[tuple[int, int], ...]
+) -> tuple[Float, int, bool, float]:
+    """Sums over a block, (3, columns, S, M), and how many points; contested, split.
 
     Sums of all points, of those with even numbers, and of all without signs.
     What the sea holds is summed over edges, each with the difference of the occupations beneath and above: between two
     filled bands that nearly touch it is large and counts for nothing.
     """
-    numbers = [rows, *(np.arange(n) for n in mesh[1:])]
+    numbers = [np.arange(first, last) for first, last in block]
     frame = integrand.frame_on_grid([number / n for number, n in zip(numbers, mesh, strict=True)])
     even = np.logical_and.reduce(np.meshgrid(*[number % 2 == 0 for number in numbers], indexing="ij")).ravel()
     size = integrand.crystal.size
@@ -102,4 +131,4 @@ def _slab(integrand: FermiSea, scan: Scan, mesh: tuple[int, ...], rows: Integer)
                 here = each.sum(axis=1)
                 totals[:, members, s, m] = here.sum(axis=0), here[even].sum(axis=0), np.abs(each).sum(axis=(0, 1))
     low, high = frame.energies[:, :-1], frame.energies[:, 1:]
-    return totals, *frame.joined_among(scan.touched(low, high))
+    return totals, len(even), *frame.joined_among(scan.touched(low, high))

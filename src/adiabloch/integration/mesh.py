@@ -21,8 +21,9 @@ from operator import itemgetter
 import numpy as np
 
 from adiabloch.arrays import Float, Integer
+from adiabloch.errors import ToleranceNotReachedError
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import run, workers
+from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.integration.sample import Integrand, Low
 from adiabloch.integration.spectrum import aliasing_errors, by_class, classes
 
@@ -69,7 +70,7 @@ def integrate(
     limit: int = 2**27,
     scale: float = 0.0,
     leading: int | None = None,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: ProgressBar | None = None,
     inspect: Callable[[Mapping[str, Low], bool], None] | None = None,
 ) -> Integral:
@@ -90,7 +91,7 @@ def integrate(
         A natural size of the outputs: the tolerance is relative to the largest output or to this.
     leading : int, optional
         How many outputs, from the first, the tolerance is relative to; all by default.
-    executor : concurrent.futures.Executor, optional
+    executor : concurrent.futures.Executor or int, optional
         Where blocks run; threads by default.
     progress : ProgressBar, optional
     inspect : callable, optional
@@ -101,11 +102,27 @@ def integrate(
     -------
     Integral
         `converged` tells whether the tolerance was reached.
+
+    Raises
+    ------
+    ToleranceNotReachedError
+        If the coarsest meshes have more points than the limit: nothing is evaluated.
+    Stopped
+        Ctrl-C; with the Integral on the finest mesh that was finished.
     """
     bar = progress or ProgressBar("", visible=False)
     sums = _Sums(integrand, tuple(2 * n for n in start))
     levels: Levels = (0,) * integrand.dimension
-    with workers(executor) as pool:
+    best: Integral | None = None
+    coarsest = sums.mesh_at(levels)
+    if math.prod(coarsest) > limit:
+        raise ToleranceNotReachedError(
+            f"nothing evaluated: the coarsest mesh has {' x '.join(map(str, coarsest))} points, "
+            f"{math.prod(coarsest):.3g}, more than {limit}; allow more points (limit)",
+            estimate=np.nan,
+            error=np.inf,
+        )
+    with stoppable(lambda: best), workers(executor) as pool:
         while True:
             sums.refine(levels, pool, bar)
             if inspect is not None:
@@ -121,8 +138,9 @@ def integrate(
             grow = grow or set(max(errors.items(), key=itemgetter(1))[0])
             finer = tuple(level + (axis in grow) for axis, level in enumerate(levels))
             done = error <= allowed and sums.resolved
+            best = Integral(value, error, sums.mesh, sums.points, done, sums.resolved, dict(sums.lows))
             if done or math.prod(sums.mesh_at(finer)) > limit:
-                return Integral(value, error, sums.mesh, sums.points, done, sums.resolved, sums.lows)
+                return best
             levels = finer
 
 
@@ -184,7 +202,8 @@ class _Sums:
         missing = [part for part in _parts(levels) if part not in known]
         if self.levels is None:
             missing = [levels]
-        tasks = [block for part in missing for block in _blocks(self.first, part, self.integrand.batch)]
+        # one by one: their number grows with the mesh
+        tasks = (block for part in missing for block in _blocks(self.first, part, self.integrand.batch))
         grown = False
         for outcome in run(pool, partial(_summed, self.integrand, mesh), tasks):
             if not grown:

@@ -1,8 +1,16 @@
-"""A progress bar for work that takes longer than two seconds."""
+"""How far long work has come: a bar on a terminal or in a notebook, elsewhere a line every few seconds.
+
+All bars of a process share one display: work within other work, or in several threads, adds rows to it and does not
+write over it. Who waits for a block calls `tick`, as a single one may take longer than anybody wants to be left alone.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import os
 import sys
+import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -11,64 +19,161 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 PATIENCE = 2.0
-"""Seconds before the bar appears."""
+"""Seconds before something appears."""
+EVERY = 5.0
+"""Seconds between lines; after a minute they come six times more rarely."""
 
 
 class ProgressBar:
-    """Shows how far the present refinement has come; silent when nobody watches.
+    """Shows how far the present refinement has come; silent when it does not take long.
 
     Parameters
     ----------
     title : str
         What is being computed.
     visible : bool or None
-        None shows the bar if the error stream is a terminal (or a notebook).
+        False shows nothing. Otherwise there is a bar if the error stream is a terminal (or a notebook that can draw
+        one), and else a line every few seconds; True draws the bar in any case.
     """
 
     def __init__(self, title: str, visible: bool | None = None) -> None:
         self.title = title
-        self.visible = _watched() if visible is None else visible
-        self._started = time.monotonic()
+        self.visible = visible is None or bool(visible)
+        self.drawn = bool(visible) or _drawing()
+        self.started = time.monotonic()
+        self.stage_name = ""
+        self.done = self.total = 0
+        self._told: float | None = None
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._done = self._total = 0
-        self._stage = ""
 
     def __enter__(self) -> ProgressBar:
+        if self.visible:
+            _display.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if self.visible:
+            _display.remove(self)
 
     def stage(self, description: str, total: int) -> None:
         """Begin a refinement of `total` points."""
-        self._stage, self._total, self._done = description, total, 0
+        self.stage_name, self.total, self.done = description, total, 0
         self._show()
 
     def advance(self, points: int) -> None:
         """Report that `points` more are done."""
-        self._done += points
+        self.done += points
         self._show()
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.started
+
+    @property
+    def description(self) -> str:
+        """What is being computed, and which part of it."""
+        return f"{self.title}, {self.stage_name}" if self.stage_name else self.title
+
+    def line(self) -> str:
+        """How far it has come, in words."""
+        share = f", {100 * self.done / self.total:.0f} %" if self.total > 0 else ""
+        seconds = int(self.elapsed)
+        time_taken = f"{seconds} s" if seconds < 120 else f"{seconds // 60} min {seconds % 60} s"
+        return f"adiabloch: {self.description}{share}, {time_taken}"
+
     def _show(self) -> None:
-        if not self.visible or time.monotonic() - self._started < PATIENCE:
-            return
-        if self._bar is None:
+        if self.visible and self.elapsed >= PATIENCE:
+            _display.show(self)
+
+
+class _Display:
+    """What is shown of all bars that are under way."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._bars: list[ProgressBar] = []
+        self._progress: Progress | None = None
+
+    def add(self, bar: ProgressBar) -> None:
+        """Begin to watch a bar."""
+        with self._lock:
+            self._bars.append(bar)
+
+    def remove(self, bar: ProgressBar) -> None:
+        """Take a bar away."""
+        with self._lock:
+            if bar in self._bars:
+                self._bars.remove(bar)
+            if bar._task is not None and self._progress is not None:
+                self._progress.remove_task(bar._task)
+                if not self._progress.tasks:
+                    self._progress.stop()
+                    self._progress = None
+
+    def show(self, bar: ProgressBar) -> None:
+        """Bring what is shown of a bar up to date."""
+        with self._lock:
+            if bar not in self._bars:
+                return
+            if bar.drawn:
+                self._draw(bar)
+            else:
+                self._tell(bar)
+
+    def _draw(self, bar: ProgressBar) -> None:
+        if self._progress is None:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
             columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task(self.title)
-        assert self._task is not None
-        self._bar.update(
-            self._task, description=f"{self.title}, {self._stage}", completed=self._done, total=self._total
-        )
+            self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._progress.start()
+        if bar._task is None:
+            bar._bar, bar._task = self._progress, self._progress.add_task(bar.description)
+        total = bar.total if bar.total > 0 else None
+        self._progress.update(bar._task, description=bar.description, completed=bar.done, total=total)
+
+    def _tell(self, bar: ProgressBar) -> None:
+        now = time.monotonic()
+        pause = EVERY if bar.elapsed < 60 else 6 * EVERY
+        # of work within other work, the inner one says more
+        inner = self._bars[-1] is bar
+        if not inner or (bar._told is not None and now - bar._told < pause):
+            return
+        bar._told = now
+        stream = sys.stderr
+        if stream is not None:
+            with contextlib.suppress(OSError, ValueError):  # closed
+                print(bar.line(), file=stream, flush=True)
+
+    def refresh(self) -> None:
+        """Bring everything up to date, though nothing may have been finished."""
+        with self._lock:
+            for bar in self._bars:
+                bar._show()
 
 
-def _watched() -> bool:
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+def tick() -> None:
+    """Called now and then by who waits for work to be done."""
+    _display.refresh()
+
+
+def _drawing() -> bool:
+    """Whether a bar can be drawn: on a terminal, or in a notebook with ipywidgets."""
+    stream = sys.stderr
+    if stream is None:
+        return False
+    with contextlib.suppress(AttributeError, ValueError):
+        if stream.isatty():
+            return True
+    return "ipykernel" in sys.modules and importlib.util.find_spec("ipywidgets") is not None
+
+
+_display = _Display()
+if hasattr(os, "register_at_fork"):
+    # what a child process does is shown by its parent
+    os.register_at_fork(after_in_child=_display.__init__)  # type: ignore[misc]

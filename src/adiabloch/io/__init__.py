@@ -2,7 +2,7 @@
 
 from adiabloch.io.bands import read_bands
 from adiabloch.io.modes import from_phonopy, read_modes
-from adiabloch.io.netcdf import load, load_cycle, save, save_cycle
+from adiabloch.io.netcdf import load, load_cycle, load_model, save, save_cycle, save_model
 from adiabloch.io.overlaps import read_overlaps
 from adiabloch.io.plane_waves import read_motion, read_plane_waves
 from adiabloch.io.pythtb import from_pythtb
@@ -19,6 +19,7 @@ __all__ = [
     "from_wannierberri",
     "load",
     "load_cycle",
+    "load_model",
     "read_bands",
     "read_chk",
     "read_hr",
@@ -32,6 +33,7 @@ __all__ = [
     "read_tb",
     "save",
     "save_cycle",
+    "save_model",
     "write_structure",
     "write_tb",
 ]

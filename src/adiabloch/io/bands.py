@@ -25,6 +25,7 @@ from adiabloch.errors import CoarseCycleError, FileFormatError, InvalidArgumentE
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.snapshots import frame_of_snapshots
 from adiabloch.io.neighbours import matching, shell_weights
+from adiabloch.io.opening import uncompressed
 from adiabloch.io.overlaps import OverlapFile
 from adiabloch.io.seeds import beside, energies_beside
 from adiabloch.io.waves import NORM, read_amplitudes, read_head, wave_file
@@ -213,7 +214,7 @@ class _Snapshot:
             raise FileFormatError(f"{os.fspath(seed)}.mmn: no such file, expected the overlaps of all bands")
         with closing(OverlapFile(path)) as file:
             points, bands = file.points, file.bands
-        energies = energies_beside(path.with_name(path.name.removesuffix(".gz")), ".mmn", points, bands)
+        energies = energies_beside(uncompressed(path), ".mmn", points, bands)
         falls = (np.diff(energies, axis=1) < -LEVEL).any(axis=1)
         if falls.any():
             point = int(np.argmax(falls))

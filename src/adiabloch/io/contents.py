@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import operator
-import sys
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.errors import AccuracyWarning, AdiablochError, InvalidArgumentError
+from adiabloch.errors import AdiablochError, InvalidArgumentError, warn
 from adiabloch.models import TightBinding, WannierModel
 from adiabloch.models.hoppings import checked_spin
 
@@ -353,11 +351,3 @@ def averaged_positions(
             "the checkpoint"
         )
     return ways, found, defect
-
-
-def warn(message: str) -> None:
-    """Warn at the line of the user that called this library."""
-    level, frame = 1, sys._getframe(0)
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]:
-        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
-    warnings.warn(message, AccuracyWarning, stacklevel=level)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import os
 import re
-import zlib
-from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
+from adiabloch.files import checked_path
+from adiabloch.io.opening import text_of
 
 ABSURD = 1e9
 """No energy and no length is that large."""
@@ -27,18 +23,6 @@ LARGEST_SPARSE = 2 * 10**8
 
 _WHOLE = re.compile(r"[+-]?\d+$")
 _REPEATED = re.compile(r"(?:(\d{1,9})\*)?\+?(\d{1,9})$")
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-
-
-COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
-"""What opens compressed files, by how their names end."""
-BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError)
-"""What is raised by files that are missing, or compressed and damaged."""
-
-
-def opener(path: Path) -> Callable[..., Any]:
-    """What opens a file: compressed if its name ends in .gz, .xz or .bz2."""
-    return COMPRESSED.get(path.suffix, open)
 
 
 class Lines:
@@ -47,25 +31,17 @@ class Lines:
     Parameters
     ----------
     path : path-like
-        Compressed if the name ends in .gz.
+        Compressed if the name ends in .gz, .bz2 or .xz.
     comments : int
         Lines to leave out at the top.
     """
 
     def __init__(self, path: str | os.PathLike[str], comments: int = 1) -> None:
-        self.path = Path(path)
-        try:
-            with opener(self.path)(self.path, "rt", encoding="ascii", errors="replace") as file:
-                self.lines: list[str] = file.read().split("\n")
-        except BROKEN as reason:
-            raise FileFormatError(f"{path}: cannot be read ({reason})") from None
+        self.path = checked_path(path)
+        self.lines: list[str] = text_of(path).split("\n")
         self.at = comments
         self.heads: list[int] = []  # where each R stood, counted from one, in the matrices read last
         self.degeneracies = 0  # where they begin, counted from one
-        # what would count as blank, or vanish on a screen
-        if any(_CONTROL.search(line) for line in self.lines):
-            odd = next(at for at, line in enumerate(self.lines, start=1) if _CONTROL.search(line))
-            self.refuse(f"{self.lines[odd - 1][:80]!r}, expected no control characters in a text file", line=odd)
 
     def refuse(self, message: str, *, line: int | None = None) -> NoReturn:
         """Raise the error that names file and line (counted from one; where reading stands if not given)."""

@@ -22,6 +22,8 @@ from adiabloch.errors import (
 )
 from adiabloch.io.dynamical_matrix import RYDBERG_MASS, is_dynamical_matrix, read_dynamical_matrix
 from adiabloch.io.lines import ABSURD, Lines
+from adiabloch.io.phonopy_files import loaded, units_of
+from adiabloch.io.safe_yaml import plain
 from adiabloch.linalg import svd_batch
 from adiabloch.models import Modes, Structure
 from adiabloch.units import BOHR, THZ, WAVENUMBER
@@ -62,13 +64,14 @@ def read_modes(
 
     The file is known by its content: Quantum ESPRESSO's dynamical matrix of `ph.x` (`fildyn`, also as XML); modes of
     `matdyn.x` or `dynmat.x` (`matdyn.modes`, `dynmat.out`, also the eigenvectors that `fleig` and `fileig` ask for);
-    phonopy's `band.yaml`, `mesh.yaml` or `qpoints.yaml` with eigenvectors; anything that `phonopy.load` takes
-    (`phonopy_params.yaml`).
+    phonopy's `band.yaml`, `mesh.yaml` or `qpoints.yaml` with eigenvectors; `phonopy_params.yaml` and the like, which
+    hold force constants or forces, or lie beside `FORCE_CONSTANTS`, `force_constants.hdf5` or `FORCE_SETS` (and
+    `BORN`). What is in the file comes first; the folder one works in does not matter, and no code in the file is run.
 
     Parameters
     ----------
     path : path-like
-        Compressed if the name ends in .gz, .xz or .bz2.
+        Compressed if the name ends in .gz, .bz2 or .xz.
     structure : Structure, optional
         Needed for `matdyn.modes`, `dynmat.out` and `qpoints.yaml`, which do not hold it: the same cell, the atoms in
         the same order and cells, the masses of the calculation. Other files have their own, which is taken; one that
@@ -113,7 +116,7 @@ def read_modes(
         alat = _fildyn_unit(file)
         _go_to(file, "Diagonalizing the dynamical matrix")
         return _of_espresso(file, own, wanted, alat)
-    if re.search(r"^\s*(freq|omega)\s*\(", text, re.MULTILINE) or "diagonalizing the dynamical matrix" in text:
+    if re.search(r"^[ \t]*(freq|omega)[ \t]*\(", text, re.MULTILINE) or "diagonalizing the dynamical matrix" in text:
         if structure is None:
             raise InvalidArgumentError(f"{path}: does not hold the crystal, expected structure=...")
         return _of_espresso(file, structure, wanted, alat)
@@ -156,7 +159,7 @@ def from_phonopy(phonopy: Any, q: ArrayLike = (0.0, 0.0, 0.0)) -> Modes:
         )
     if phonopy.force_constants is None:
         raise InvalidArgumentError("from_phonopy: no force constants, expected them to be produced or set before")
-    units = _phonopy_units(phonopy.calculator)
+    units = units_of(phonopy.calculator)
     cell = phonopy.primitive
     structure = Structure(
         units.distance_to_A * np.asarray(cell.cell),
@@ -460,7 +463,7 @@ class _Yaml:
             raise MissingExtraError("files of phonopy need phonopy: pip install 'adiabloch[phonons]'") from None
         self.path = file.path
         try:
-            self.content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+            self.content = plain(text)
         except yaml.YAMLError as reason:
             mark = getattr(reason, "problem_mark", None)
             file.refuse(
@@ -524,7 +527,7 @@ def _of_phonopy(file: Lines, text: str, structure: Structure | None, wanted: Flo
     """From a .yaml file."""
     if not re.search(r"^phonon\s*:", text, re.MULTILINE):
         try:
-            modes = from_phonopy(_loaded(file), np.zeros(3) if wanted is None else wanted)
+            modes = from_phonopy(loaded(file.path, text), np.zeros(3) if wanted is None else wanted)
         except (FileFormatError, MissingExtraError):
             raise
         except AdiablochError as reason:
@@ -613,29 +616,3 @@ def _scale(given: Structure, reciprocal: Float, file: Lines) -> float:
         f"structure: not that of {file.path}: its lattice vectors times the reciprocal ones there are "
         f"{product.round(6).tolist()}, expected the unit matrix (or {BOHR:.6f} times it, if phonopy took bohr)"
     )
-
-
-def _loaded(file: Lines) -> Any:
-    """What `phonopy.load` makes of a file."""
-    _phonopy_units(None)
-    import phonopy
-
-    try:
-        calculation = phonopy.load(os.fspath(file.path), log_level=0)
-    except Exception as reason:  # whatever befalls it
-        raise FileFormatError(
-            f"{file.path}: phonopy cannot load it ({type(reason).__name__}: {str(reason)[:200]}), expected one "
-            "with force constants or forces, such as phonopy_params.yaml"
-        ) from None
-    if calculation.force_constants is None:
-        raise FileFormatError(f"{file.path}: phonopy finds no force constants for it, expected them or forces in it")
-    return calculation
-
-
-def _phonopy_units(calculator: str | None) -> Any:
-    """Of lengths and frequencies, for the program that phonopy took the forces from."""
-    try:
-        from phonopy.physical_units import get_calculator_physical_units
-    except ImportError:
-        raise MissingExtraError("phonopy is needed, version 4 or newer: pip install 'adiabloch[phonons]'") from None
-    return get_calculator_physical_units(calculator)

@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
-from adiabloch.io.lines import ABSURD, BROKEN, opener, parsed
+from adiabloch.files import checked_path
+from adiabloch.io.lines import ABSURD, parsed
+from adiabloch.io.opening import UNREADABLE, open_content
 
 LARGEST = 1.1
 """What an overlap cannot exceed: 1, up to what pseudopotentials leave out."""
@@ -45,7 +46,7 @@ def read_overlaps(path: str | os.PathLike[str]) -> Overlaps:
     Parameters
     ----------
     path : path-like
-        `SEED.mmn` as pw2wannier90 and its like write it for Wannier90; compressed if the name ends in .gz.
+        `SEED.mmn` as pw2wannier90 and its like write it for Wannier90; compressed if the name ends in .gz, .bz2 or .xz.
 
     Returns
     -------
@@ -75,12 +76,9 @@ class OverlapFile:
     """Of each point."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = checked_path(path)
         self.at = 0
-        try:
-            self._file = opener(self.path)(self.path, "rb")
-        except OSError as reason:
-            raise FileFormatError(f"{path}: cannot be read ({reason})") from None
+        self._file = open_content(path)
         try:
             (title,) = self._lines(1, "a title")
             if title.translate(None, _PRINTED):
@@ -165,7 +163,7 @@ class OverlapFile:
         found: list[bytes] = []
         try:
             found.extend(islice(self._file, count))
-        except BROKEN as reason:
+        except UNREADABLE as reason:
             self.refuse(f"cannot be read ({reason}), expected {expected}", line=self.at + len(found) + 1)
         self.at += len(found)
         if len(found) < count or not found[-1].endswith(b"\n"):
@@ -178,7 +176,7 @@ class OverlapFile:
             for line in self._file:
                 self.at += 1
                 yield line
-        except BROKEN as reason:
+        except UNREADABLE as reason:
             self.refuse(f"cannot be read ({reason}), expected the end of the file", line=self.at + 1)
 
 

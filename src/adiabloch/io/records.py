@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import struct
-from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adiabloch.errors import FileFormatError
-from adiabloch.io.lines import ABSURD, COMPRESSED
+from adiabloch.files import checked_path
+from adiabloch.io.lines import ABSURD
+from adiabloch.io.opening import COMPRESSED, open_regular
 
 
 class Records:
@@ -26,12 +27,9 @@ class Records:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path, self.number = Path(path), 0
-        try:
-            self._file: BinaryIO = self.path.open("rb")
-            self._left = self.path.stat().st_size
-        except OSError as reason:
-            raise FileFormatError(f"{path}: cannot be read ({reason})") from None
+        self.path, self.number = checked_path(path), 0
+        self._file: BinaryIO = open_regular(path)
+        self._left = os.fstat(self._file.fileno()).st_size
 
     def __enter__(self) -> Records:
         return self
@@ -96,10 +94,7 @@ class Records:
 
 def is_text(path: str | os.PathLike[str]) -> bool:
     """Whether a file is formatted: records begin with their length, whose bytes are no letters (negative in parts)."""
-    if Path(path).suffix in COMPRESSED:
+    if checked_path(path).suffix in COMPRESSED:
         return True
-    try:
-        with Path(path).open("rb") as file:
-            return not set(file.read(4)) & {0, 255}
-    except OSError as reason:
-        raise FileFormatError(f"{path}: cannot be read ({reason})") from None
+    with open_regular(path) as file:
+        return not set(file.read(4)) & {0, 255}

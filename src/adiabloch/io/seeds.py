@@ -14,6 +14,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.io.lines import Lines, table
+from adiabloch.io.opening import COMPRESSED, uncompressed
 from adiabloch.units import BOHR
 
 APART = 0.02
@@ -30,15 +31,15 @@ def beside(path: PathLike, ending: str, other: str) -> Path | None:
     Parameters
     ----------
     path : path-like
-        SEED + ending, with or without .gz.
+        SEED + ending, compressed or not.
     ending, other : str
         "_hr.dat" and "_centres.xyz", for example.
     """
-    name = Path(path).name.removesuffix(".gz")
+    name = uncompressed(path).name
     if not name.endswith(ending):
         return None
     found = Path(path).with_name(name.removesuffix(ending) + other)
-    return next((file for file in (found, found.with_name(found.name + ".gz")) if file.is_file()), None)
+    return next((file for end in ("", *COMPRESSED) if (file := found.with_name(found.name + end)).is_file()), None)
 
 
 def energies_beside(path: PathLike, ending: str, points: int, bands: int) -> Float:
@@ -96,7 +97,7 @@ def moved_home(path: PathLike) -> int | None:
 def read_cell(path: PathLike, size: int, owner: Path) -> tuple[Float, Callable[[str], NoReturn]]:
     """Lattice vectors in Angstrom from a `.win` or `.wout` file, and what refuses them by file and line."""
     file = Lines(path, comments=0)
-    name = file.path.name.removesuffix(".gz")
+    name = uncompressed(file.path).name
     vectors, line = _cell_of_wout(file, size, owner) if name.endswith(".wout") else _cell_of_win(file, size, owner)
     return vectors, partial(file.refuse, line=line)
 

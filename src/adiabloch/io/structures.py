@@ -1,27 +1,46 @@
-"""Crystal structures in all formats that ASE knows."""
+"""Crystal structures through ASE, in the formats whose readers do nothing but read."""
 
 from __future__ import annotations
 
+import io
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError
-from adiabloch.files import whole
+from adiabloch.files import checked_path, whole
+from adiabloch.io.opening import COMPRESSED, content_of, refuse_long_lines
 from adiabloch.models import Structure
+
+READ = frozenset(
+    (
+        *("vasp", "vasp-xdatcar", "vasp-out", "vasp-xml", "cif", "extxyz", "xyz", "xsf", "espresso-in", "espresso-out"),
+        *("abinit-in", "abinit-out", "aims", "aims-output", "siesta-xv", "struct_out", "lammps-data", "gen", "elk"),
+        *("crystal", "cube", "cfg", "magres", "proteindatabank", "struct", "res", "traj", "json", "v-sim", "xsd"),
+        *("turbomole", "gpumd"),
+    )
+)
+"""ASE's names of formats that are read. Others start programs (castep-cell), include other files, reach databases."""
+RUNS = frozenset({"castep-cell"})
+"""Formats that ASE starts a program to write."""
+XML = frozenset({"vasp-xml", "xsd"})
 
 
 def read_structure(path: str | os.PathLike[str], format: str | None = None) -> Structure:
     """Read a crystal structure through ASE: POSCAR, CIF, extended XYZ, inputs and outputs of Quantum ESPRESSO, others.
 
+    No program is started, and nothing but the file is read (a POSCAR without symbols takes them from the POTCAR or
+    OUTCAR beside it).
+
     Parameters
     ----------
     path : path-like
-        Of several structures in a file, the last is taken.
+        Of several structures in a file, the last is taken. Compressed if the name ends in .gz, .bz2 or .xz.
     format : str, optional
-        ASE's name of the format, where neither the file's name nor its content tells.
+        ASE's name of the format, where neither the file's name nor its content tells; one of `READ`.
 
     Returns
     -------
@@ -37,19 +56,83 @@ def read_structure(path: str | os.PathLike[str], format: str | None = None) -> S
         If ASE is not installed.
     """
     ase_io = _ase_io()
-    if not Path(path).is_file():
+    if not checked_path(path).exists():
         raise FileFormatError(f"{path}: no such file")
+    content = content_of(path)
     try:
-        atoms = ase_io.read(os.fspath(path), format=format, do_not_split_by_at_sign=True)
+        known = format or _format(ase_io, path, content)
+        if known not in ase_io.formats.ioformats:
+            raise ValueError(f"no format {known!r}")
+        if known in READ:
+            atoms = _parsed(ase_io, Path(path), content, known)
+            # numbers of atoms that no element has are found here
+            return from_ase(atoms)
+    except FileFormatError:
+        raise
+    except AdiablochError as reason:
+        raise FileFormatError(f"{path}: {reason}") from None
     except Exception as reason:  # ASE's readers raise whatever befalls them
         raise FileFormatError(
             f"{path}: ASE cannot read it ({_short(reason)}), expected a structure"
             + (f" in the format {format!r}" if format else "; format=... says in which format, if ASE does not find it")
         ) from None
-    try:
-        return from_ase(atoms)
-    except AdiablochError as reason:
-        raise FileFormatError(f"{path}: {reason}") from None
+    raise FileFormatError(
+        f"{path}: the format {known!r} is not read, as ASE's reader of it may start programs or open other files; "
+        f"expected one of {', '.join(sorted(READ))}: convert it with ASE yourself, or pass format=... if it is another"
+    )
+
+
+def _format(ase_io: Any, path: str | os.PathLike[str], content: bytes) -> str:
+    """ASE's name of the format of a file, from its name and its beginning."""
+    beginning = io.BytesIO(content[:10_000])
+    # an absolute name is none of a database
+    beginning.name = os.path.abspath(path)
+    return str(ase_io.formats.filetype(beginning))
+
+
+def _parsed(ase_io: Any, path: Path, content: bytes, known: str) -> Any:
+    """ASE's atoms from the content of a file, which is in memory already."""
+    reader = ase_io.formats.ioformats[known]
+    if known != "traj":
+        refuse_long_lines(path, content)
+    _check_counts(path, content, known)
+    if known in XML and b"<!ENTITY" in content:
+        raise FileFormatError(f"{path}: defines XML entities, expected none: no program writes them")
+    if not reader.acceptsfd:
+        with tempfile.TemporaryDirectory() as folder:
+            name = path.name.removesuffix(path.suffix) if path.suffix in COMPRESSED else path.name
+            copy = Path(folder) / name
+            copy.write_bytes(content)
+            return ase_io.read(os.fspath(copy), format=known, do_not_split_by_at_sign=True)
+    stream: Any = io.BytesIO(content) if reader.isbinary else io.StringIO(content.decode("utf-8", errors="replace"))
+    # a POSCAR without symbols looks for them beside it
+    stream.name = os.path.abspath(path)
+    return ase_io.read(stream, format=known)
+
+
+def _check_counts(path: Path, content: bytes, known: str) -> None:
+    """Refuse numbers of atoms that the file does not have lines for: ASE counts up to them, or takes memory."""
+    if known in ("extxyz", "xyz"):
+        lines, at = content.splitlines(), 0
+        while at < len(lines) and lines[at].strip().isdigit():
+            _check_count(path, int(lines[at][:30]), len(lines) - at - 2, at + 1)
+            at += int(lines[at]) + 2
+    elif known in ("vasp", "vasp-xdatcar"):
+        lines = content.splitlines()
+        for number, line in enumerate(lines[5:7], start=6):
+            counts = [int(word[:30]) for word in line.split() if word.isdigit()]
+            _check_count(path, sum(counts), len(lines) - number, number)
+    elif known in ("struct_out", "siesta-xv", "gen", "crystal"):
+        lines = content.splitlines()
+        for number, line in enumerate(lines, start=1):
+            word = line.strip()
+            if word.isdigit():
+                _check_count(path, int(word[:30]), len(lines), number)
+
+
+def _check_count(path: Path, count: int, left: int, line: int) -> None:
+    if count > left:
+        raise FileFormatError(f"{path}, line {line}: {count} atoms, but {left} lines are left; expected one for each")
 
 
 def write_structure(
@@ -80,9 +163,12 @@ def write_structure(
     ase_io = _ase_io()
     if not isinstance(structure, Structure):
         raise InvalidArgumentError(f"write_structure: expected a Structure, got {type(structure).__name__}")
+    checked_path(path)
     try:
         # the name of the unfinished file would not tell
         known = format or ase_io.formats.filetype(os.fspath(path), read=False)
+        if known in RUNS:
+            raise ValueError(f"ASE starts a program to write {known}")
         with whole(path) as name:
             ase_io.write(name, _atoms(structure), format=known, **options)
     except OSError:

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked
-from adiabloch.errors import FileFormatError, InvalidArgumentError
-from adiabloch.files import whole
-from adiabloch.io.contents import Contents, averaged_hoppings, averaged_positions, checked_axes, warn
-from adiabloch.io.lines import Lines, opener
+from adiabloch.errors import FileFormatError, InvalidArgumentError, warn
+from adiabloch.files import checked_path, whole
+from adiabloch.io.contents import Contents, averaged_hoppings, averaged_positions, checked_axes
+from adiabloch.io.lines import Lines
+from adiabloch.io.opening import COMPRESSED
 from adiabloch.io.seeds import PathLike, Shifts, beside, moved_home, read_cell, read_centres
 from adiabloch.io.spins import spin_beside
 from adiabloch.models import TightBinding, WannierModel
@@ -45,7 +46,7 @@ def read_tb(
     Parameters
     ----------
     path : path-like
-        Compressed if the name ends in .gz.
+        Compressed if the name ends in .gz, .bz2 or .xz.
     dimension : int
         3 by default. 2 for a slab, 1 for a chain, in vacuum: nothing may hop through it. Which copy of a function the
         file has in the home cell does not matter. Positions across are dropped.
@@ -94,7 +95,7 @@ def read_hr(
     Parameters
     ----------
     path : path-like
-        Like all files here, compressed if the name ends in .gz.
+        Like all files here, compressed if the name ends in .gz, .bz2 or .xz.
     centres : path-like or array_like of shape (n, 3), optional
         A `_centres.xyz` file, or Cartesian centres; by default SEED_centres.xyz beside SEED_hr.dat.
     cell : path-like or array_like of shape (3, 3), optional
@@ -133,7 +134,7 @@ def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
     model : TightBinding
         A `WannierModel` with its position matrix; the orbitals of any other model sit where they are.
     path : path-like
-        Compressed if the name ends in .gz.
+        Compressed if the name ends in .gz, .bz2 or .xz.
 
     Returns
     -------
@@ -151,8 +152,8 @@ def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
         positions[..., :d] = list(model.position_matrix.values())
     else:
         positions[(cells == 0).all(axis=1), ..., :d] = np.eye(n)[:, :, None] * model.positions
-    target = Path(path)
-    with whole(target) as name, opener(target)(name, "wt", encoding="ascii") as file:
+    target = checked_path(path)
+    with whole(target) as name, COMPRESSED.get(target.suffix, open)(name, "wt", encoding="ascii") as file:
         file.write(" written by adiabloch\n")
         np.savetxt(file, vectors, fmt="%24.16e")
         file.write(f"{n:12d}\n{len(cells):12d}\n")

@@ -24,6 +24,7 @@ from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.contents import checked_axes, in_turn, other_plane, plane_of, turned
 from adiabloch.io.lines import Lines
 from adiabloch.io.neighbours import Links, matching, shell_weights, steps_of_mesh
+from adiabloch.io.opening import uncompressed
 from adiabloch.io.seeds import beside, energies_beside
 from adiabloch.io.spins import spin_of_states
 from adiabloch.linalg import dagger
@@ -241,4 +242,4 @@ def _beside(path: Path, other: str) -> Path | None:
 
 
 def _seed(path: Path) -> str:
-    return path.name.removesuffix(".gz").removesuffix(".fmt").removesuffix(".chk")
+    return uncompressed(path).name.removesuffix(".fmt").removesuffix(".chk")

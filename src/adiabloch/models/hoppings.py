@@ -26,7 +26,8 @@ def fingerprint(*arrays: Float | Complex | Integer | None) -> str:
     for array in arrays:
         if array is not None:
             digest.update(str((array.shape, array.dtype.str)).encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
+            # a zero has no sign
+            digest.update(np.ascontiguousarray(array + 0).tobytes())
     return digest.hexdigest()[:16]
 
 

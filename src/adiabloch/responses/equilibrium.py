@@ -48,7 +48,7 @@ def density_of_states(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Density of states at the Fermi level, per length, area or volume.
@@ -74,10 +74,11 @@ def density_of_states(
         A fixed uniform mesh, to compare with programs that use one; adaptive boxes by default.
     limit : int
         Largest number of points diagonalised; by default 2**27 for two bands, and less for N, as (2/N)^2.
-    executor : concurrent.futures.Executor, optional
-        Where batches run; threads of this machine by default.
+    executor : concurrent.futures.Executor or int, optional
+        Where batches run, or how many threads; by default as many as there are processors.
     progress : bool, optional
-        Whether to show a progress bar; by default on a terminal.
+        Whether to show a progress bar, by default if it takes longer than two seconds (a line every few seconds where
+        the error stream is no terminal).
 
     Returns
     -------
@@ -126,7 +127,7 @@ def filling(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Electrons per cell at given chemical potentials.
@@ -172,7 +173,7 @@ def anomalous_hall(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Intrinsic anomalous Hall conductivity, in metals, insulators and Chern insulators.
@@ -249,7 +250,7 @@ def anomalous_nernst(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Intrinsic anomalous Nernst conductivity: the current across a gradient of the temperature.
@@ -319,7 +320,7 @@ def orbital_magnetization(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Orbital magnetization in equilibrium, of metals, insulators and Chern insulators. Implements Eq. (7).
@@ -402,7 +403,7 @@ def spin_magnetization(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Spin in equilibrium, per length, area or volume.
@@ -445,7 +446,7 @@ def chemical_potential(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Chemical potential at which a cell holds a given number of electrons.

@@ -6,8 +6,9 @@ import itertools
 import math
 import operator
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 import numpy as np
 
 from adiabloch.arrays import checked
-from adiabloch.errors import InvalidArgumentError, ObstructedError, ToleranceNotReachedError, warn
+from adiabloch.errors import InvalidArgumentError, ObstructedError, Stopped, ToleranceNotReachedError, warn
 from adiabloch.geometry.band_edges import band_edges, check_insulator
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
 from adiabloch.geometry.degeneracy import FRACTION, STEEPNESS, Degeneracy, refuse_groups
@@ -26,6 +27,7 @@ from adiabloch.geometry.trials import Choice, Trials, trial_orbitals
 from adiabloch.integration.insulator import LEVEL, Insulator
 from adiabloch.integration.mesh import Integral, integrate
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.running import checked_executor
 from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.models.crystal import Crystal
 from adiabloch.models.cycle import TELL, THETA, Cycle
@@ -56,7 +58,7 @@ class Means(TypedDict):
 
     strict: bool
     limit: int
-    executor: Executor | None
+    executor: Executor | int | None
     progress: bool | None
 
 
@@ -66,7 +68,7 @@ class Effort:
 
     tolerance: float
     limit: int = LIMIT
-    executor: Executor | None = None
+    executor: Executor | int | None = None
     progress: bool | None = None
     started: float = field(default_factory=time.perf_counter)
     absolute: float | None = None
@@ -85,6 +87,7 @@ class Effort:
             raise InvalidArgumentError(f"tolerance: {self.tolerance!r}, expected a relative accuracy between 0 and 1")
         if not (isinstance(self.limit, int | np.integer) and self.limit > 0):
             raise InvalidArgumentError(f"limit: {self.limit!r}, expected a number of points")
+        checked_executor(self.executor)
 
     @property
     def means(self) -> Means:
@@ -165,7 +168,8 @@ def evaluated(
     start = tuple(
         max(4 if d == THETA else 6, density * int(m) + 2) for d, m in zip(crystal.directions, highest, strict=False)
     )
-    with ProgressBar(title, effort.progress) as bar:
+    factor = per_cell * crystal.units.size(unit)
+    with ProgressBar(title, effort.progress) as bar, _stopped(title, unit, factor):
         if effort.absolute is not None:
             enough = effort.absolute / crystal.units.size(unit)
         else:
@@ -211,6 +215,23 @@ def _without_signs(integrand: Insulator | ThermalBands, mesh: Sequence[int], lea
         axes[longest] = axes[longest][::2]
     size = float(np.median(np.abs(integrand(axes).values[:, :leading]), axis=0).max())
     return size if math.isfinite(size) else 0.0
+
+
+@contextmanager
+def _stopped(title: str, unit: str, factor: float) -> Iterator[None]:
+    """Say what had been found by Ctrl-C, the means over the torus being so many units of the user's."""
+    try:
+        yield
+    except Stopped as reason:
+        if not isinstance(reason.estimate, Integral):
+            raise Stopped(f"{title}: stopped before there was an estimate") from None
+        best = reason.estimate.times(factor)
+        raise Stopped(
+            f"{title}: stopped; best estimate {np.array2string(best.value, precision=6)} {unit}, error "
+            f"{best.error:.1e}, on a mesh of {' x '.join(map(str, best.mesh))}",
+            estimate=best.value,
+            error=best.error,
+        ) from None
 
 
 def error_bar(integral: Integral, crystal: Crystal) -> float:

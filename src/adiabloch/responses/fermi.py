@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
-from adiabloch.errors import InvalidArgumentError, UnitWarning, warn
+from adiabloch.errors import InvalidArgumentError, Stopped, UnitWarning, warn
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gaps import bandwidth
 from adiabloch.integration.boxes import Filled, fill
@@ -156,9 +157,9 @@ def filled_sea(
     limit = effort.limit if effort.limit != LIMIT else min(LIMIT, max(4 * LIMIT // model.size**2, FEWEST))
 
     def summed(which: FermiSea, limit: int = limit) -> Filled:
-        with ProgressBar(title, effort.progress) as bar:
+        with ProgressBar(title, effort.progress) as bar, _stopped(title, occupation, size / model.lattice.measure):
             if sides is not None:
-                return sum_over_mesh(which, scan, sides, effort.executor, bar)
+                return sum_over_mesh(which, scan, sides, effort.executor, bar, effort.limit)
             return fill(
                 which,
                 scan,
@@ -206,6 +207,24 @@ def filled_sea(
         "seconds": effort.elapsed,
     }
     return Sea(value, error, occupation, facts)
+
+
+@contextmanager
+def _stopped(title: str, occupation: Occupation, factor: float) -> Iterator[None]:
+    """Say what had been found by Ctrl-C, the means over the torus being so many units of the user's."""
+    try:
+        yield
+    except Stopped as reason:
+        best = reason.estimate
+        if not isinstance(best, Filled):
+            raise Stopped(f"{title}: stopped before there was an estimate") from None
+        value, error = (occupation.arranged(factor * numbers) for numbers in (best.value, best.error))
+        raise Stopped(
+            f"{title}: stopped after {best.points} points; what was found is in the exception's `estimate`, with "
+            f"errors up to {np.max(error):.1e} in `error`",
+            estimate=value,
+            error=error,
+        ) from None
 
 
 def check_temperature(crystal: Crystal, kT: float) -> None:

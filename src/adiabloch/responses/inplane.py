@@ -74,7 +74,7 @@ def inplane_magnetization(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Orbital magnetization of a layer in its plane, in equilibrium.
@@ -121,7 +121,7 @@ def pumped_inplane_magnetization(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Orbital magnetization in the plane that a cycle pumps in a layer, averaged over its period (Eq. B6).
@@ -177,7 +177,7 @@ def layer_magnetoelectric(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Orbital magnetization that an electric field induces in a layer: all directions of both, also across the layer.

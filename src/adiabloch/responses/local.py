@@ -74,7 +74,7 @@ def local_current(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Electric current in a slowly non-uniform crystal in which something goes on, term by term. Implements Eq. (6).
@@ -198,7 +198,7 @@ def local_observable(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Density of bounded observables in a slowly non-uniform crystal in which something goes on. Implements Eq. (B4).

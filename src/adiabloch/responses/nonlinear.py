@@ -44,7 +44,7 @@ def nonlinear_hall(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Intrinsic nonlinear Hall effect: the current of second order in the field that no scattering is needed for.
@@ -129,7 +129,7 @@ def magneto_nonlinear_hall(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Intrinsic magneto-nonlinear Hall effect, of order EB. Implements the second term of Eq. (10).
@@ -194,7 +194,7 @@ def nonlinear_ettingshausen(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Intrinsic nonlinear anomalous Ettingshausen effect in two dimensions. Implements Eqs. (27) to (30).

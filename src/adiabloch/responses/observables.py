@@ -56,7 +56,7 @@ def pumped_spin(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Spin pumped by a cycle, averaged over its period. Implements Eq. (B6).
@@ -124,7 +124,7 @@ def pumped_observable(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Any bounded observable pumped by a cycle, averaged over its period. Implements Eq. (B6).
@@ -164,7 +164,7 @@ def spin_magnetoelectric(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Spin that an electric field induces, in insulators and metals. Implements Eq. (B7).
@@ -231,7 +231,7 @@ def observable_response(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Any bounded observable that an electric field induces, in insulators and metals. Implements Eq. (B7).
@@ -282,7 +282,7 @@ def observable_density(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """Expectation values of bounded observables in the ground state of an insulator, per length, area or volume.

@@ -69,7 +69,7 @@ def phonon_moment(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Magnetic moment of one quantum of a phonon, in Bohr magnetons a cell.

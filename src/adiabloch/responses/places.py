@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked, numbers, radians
-from adiabloch.errors import AdiablochError, InvalidArgumentError, did_you_mean, warn
+from adiabloch.errors import AdiablochError, InvalidArgumentError, Stopped, did_you_mean, warn
 from adiabloch.geometry import local
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.fermi_level import FermiLevel
@@ -24,7 +25,7 @@ from adiabloch.geometry.trials import Choice, Trials
 from adiabloch.integration.insulator import Insulator
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import Here, run, workers
+from adiabloch.integration.running import Here, run, stoppable, workers
 from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.lattice import AXES
 from adiabloch.models.crystal import Derivative, Operator
@@ -189,8 +190,14 @@ class Request:
                 yield where, self._integrand(place, sites.theta, orbitals)
 
         count = len(sites.places)
-        results, points, lowest, short, worst = [], 0, math.inf, 0, 0.0
-        with ProgressBar(TITLE, effort.progress) as bar, workers(effort.executor) as pool:
+        results: list[Float] = []
+        points, lowest, short, worst = 0, math.inf, 0, 0.0
+        with (
+            _stopped(results, count, texture.units.size(self.unit)),
+            ProgressBar(TITLE, effort.progress) as bar,
+            stoppable(lambda: results),
+            workers(effort.executor) as pool,
+        ):
             bar.stage("place by place", count)
             # a single place is shared out itself
             inner = replace(effort, executor=pool if count == 1 else Here(), progress=False)
@@ -286,6 +293,28 @@ class Request:
             beyond=(*axes,) if self.split else (),
             theta=theta,
         )
+
+
+@contextmanager
+def _stopped(results: list[Float], count: int, factor: float) -> Iterator[None]:
+    """Say what had been found by Ctrl-C: outputs (places, phases, outputs), NaN at places that were not finished.
+
+    One unit of the results is so many of the user's.
+    """
+    try:
+        yield
+    except Stopped as reason:
+        if not results:
+            # the only place, shared out itself
+            raise Stopped(str(reason), estimate=reason.estimate if count == 1 else None, error=reason.error) from None
+        found = np.full((count, *results[0].shape), np.nan)
+        found[: len(results)] = factor * np.array(results)
+        raise Stopped(
+            f"{TITLE}: stopped after {len(results)} of {count} places; what was found is in the exception's `estimate` "
+            "(places, phases, outputs; the error bar last)",
+            estimate=found,
+            error=found[..., -1],
+        ) from None
 
 
 def _of_group(

@@ -53,7 +53,7 @@ def polarization(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Electric polarization of the electrons of an insulator, modulo its quantum.

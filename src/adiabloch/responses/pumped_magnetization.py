@@ -74,7 +74,7 @@ def pumped_magnetization(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     r"""Orbital magnetization pumped by a cycle, averaged over its period.
@@ -107,10 +107,12 @@ def pumped_magnetization(
         the model. By default they are chosen by what overlaps best with the occupied states.
     limit : int
         Largest number of points to evaluate.
-    executor : concurrent.futures.Executor, optional
-        Where blocks of points run; threads on this machine by default.
+    executor : concurrent.futures.Executor or int, optional
+        Where blocks of points run, or how many threads; by default as many as there are processors. The result has
+        the same bits wherever they run.
     progress : bool, optional
-        Whether to show a progress bar; by default if it takes longer than two seconds and somebody watches.
+        Whether to show a progress bar; by default if it takes longer than two seconds. Where the error stream is no
+        terminal there is a line every few seconds in place of the bar.
 
     Returns
     -------
@@ -230,7 +232,7 @@ def instantaneous_magnetization(
     absolute: float | None = None,
     strict: bool = False,
     limit: int = LIMIT,
-    executor: Executor | None = None,
+    executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
     """The perturbative pumped magnetization at given phases of the cycle, before the average over the period.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from adiabloch.geometry.band_edges import exact_edges
 from adiabloch.geometry.gaps import gap_at, place
 from adiabloch.io import load_cycle
 from adiabloch.io.contents import Contents
+from adiabloch.io.opening import uncompressed
 from adiabloch.io.seeds import beside, read_spreads
 from adiabloch.io.wannier90 import hr_contents, tb_contents
 from adiabloch.lattice import AXES
@@ -96,7 +96,7 @@ def inspect(path: str | os.PathLike[str], *, occupied: int | None = None, dimens
     """
     if dimension not in (1, 2, 3):
         raise InvalidArgumentError(f"dimension: {dimension!r}, expected 1, 2 or 3")
-    name = Path(path).name.removesuffix(".gz")
+    name = uncompressed(path).name
     if name.endswith(".nc"):
         crystal: TightBinding | Cycle = load_cycle(path)
         spreads, stated = None, [("hoppings and cell", str(path))]

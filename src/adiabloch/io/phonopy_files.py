@@ -1,0 +1,177 @@
+"""Calculations of phonopy from its files, without `phonopy.load`.
+
+That one reads YAML with a loader that runs code, and takes force constants, forces and Born charges from whatever lies
+in the current folder. Here YAML is plain data, and only the file itself and what lies beside it counts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adiabloch.errors import AdiablochError, FileFormatError, MissingExtraError
+from adiabloch.io.hdf5 import check_hdf5
+from adiabloch.io.opening import text_of
+from adiabloch.io.safe_yaml import plain
+
+ATOMS = 50_000
+"""Atoms that a supercell may have."""
+
+
+def loaded(path: Path, text: str) -> Any:
+    """The `phonopy.Phonopy` of a file such as `phonopy_params.yaml`, with its force constants.
+
+    They are those of the file; made from the forces in the file; or else those of `FORCE_CONSTANTS` or
+    `force_constants.hdf5`, or made from `FORCE_SETS`, beside it. Born charges are those of the file, or of `BORN`
+    beside it.
+
+    Raises
+    ------
+    FileFormatError
+        If it is no such file, or there are no force constants.
+    MissingExtraError
+        If phonopy is not installed.
+    """
+    units_of(None)
+    try:
+        content = plain(text)
+        if not isinstance(content, dict):
+            raise ValueError("no entries")
+        calculation = _calculation(path, content)
+    except AdiablochError:
+        raise
+    except Exception as reason:  # whatever befalls phonopy
+        raise FileFormatError(
+            f"{path}: phonopy cannot load it ({type(reason).__name__}: {str(reason)[:200]}), expected one "
+            "with force constants or forces, such as phonopy_params.yaml"
+        ) from None
+    if calculation.force_constants is None:
+        raise FileFormatError(
+            f"{path}: phonopy finds no force constants for it, expected them or forces in it, or FORCE_CONSTANTS, "
+            "force_constants.hdf5 or FORCE_SETS beside it"
+        )
+    return calculation
+
+
+def units_of(calculator: str | None) -> Any:
+    """Of lengths and frequencies, for the program that phonopy took the forces from."""
+    try:
+        from phonopy.physical_units import get_calculator_physical_units
+    except ImportError:
+        raise MissingExtraError("phonopy is needed, version 4 or newer: pip install 'adiabloch[phonons]'") from None
+    return get_calculator_physical_units(calculator)
+
+
+def _calculation(path: Path, content: dict[str, Any]) -> Any:
+    from phonopy import Phonopy
+    from phonopy.file_IO import parse_BORN_from_strings
+    from phonopy.interface.phonopy_yaml import load_phonopy_yaml
+
+    data = load_phonopy_yaml(content)
+    if data.unitcell is None:
+        raise ValueError("no crystal")
+    matrix = np.eye(3, dtype=np.int64) if data.supercell_matrix is None else data.supercell_matrix
+    atoms = len(data.unitcell) * abs(np.linalg.det(np.broadcast_to(matrix, (3, 3)).astype(float)))
+    if not atoms <= ATOMS:
+        raise ValueError(f"a supercell of {atoms:.3g} atoms, expected at most {ATOMS}")
+    scheme = getattr(data, "site_mixture_scheme", None)
+    found = Phonopy(
+        data.unitcell,
+        matrix,
+        primitive_matrix="auto" if data.primitive_matrix is None else data.primitive_matrix,
+        calculator=data.calculator,
+        log_level=0,
+        **({} if scheme is None else {"site_mixture_scheme": scheme}),
+    )
+    charges = data.nac_params
+    if charges is None and (beside := _beside(path, "BORN")):
+        charges = parse_BORN_from_strings(text_of(beside), found.primitive)
+    if charges:
+        charges.setdefault("factor", units_of(data.calculator).nac_factor)
+        found.nac_params = charges
+    _add_constants(found, path, data)
+    return found
+
+
+def _add_constants(found: Any, path: Path, data: Any) -> None:
+    """Force constants of the file, or of one beside it."""
+    from phonopy.file_IO import parse_FORCE_SETS_from_strings
+    from phonopy.structure.dataset import forces_in_dataset
+
+    if data.force_constants is not None:
+        found.force_constants = data.force_constants
+        return
+    dataset = data.dataset
+    if not forces_in_dataset(dataset):
+        if beside := _beside(path, "FORCE_CONSTANTS"):
+            found.force_constants = _force_constants(beside, found)
+            return
+        if beside := _beside(path, "force_constants.hdf5"):
+            found.force_constants = _constants_of_hdf5(beside, found, data.calculator)
+            return
+        if not (beside := _beside(path, "FORCE_SETS")):
+            return
+        dataset = parse_FORCE_SETS_from_strings(text_of(beside), natom=len(found.supercell))
+    found.dataset = dataset
+    # displacements of all atoms at once are what symfc is for
+    calculator = "symfc" if "displacements" in dataset else None
+    found.produce_force_constants(fc_calculator=calculator, calculate_full_force_constants=False, show_drift=False)
+    if calculator is None:
+        found.symmetrize_force_constants(show_drift=False, use_symfc_projector=True)
+
+
+def _beside(path: Path, name: str) -> Path | None:
+    found = path.with_name(name)
+    return found if found.is_file() else None
+
+
+def _force_constants(path: Path, found: Any) -> Any:
+    """From `FORCE_CONSTANTS`: two numbers of atoms, then for each pair their numbers and three rows."""
+    words = text_of(path).split("\n", 1)
+    counts = [int(word) for word in words[0].split()]
+    rows, columns = counts if len(counts) == 2 else (counts[0], counts[0])
+    numbers = words[1].split() if len(words) > 1 else []
+    if not (rows > 0 and columns > 0 and len(numbers) == rows * columns * 11):
+        raise FileFormatError(f"{path}, line 1: {words[0].strip()[:80]!r}, expected the numbers of atoms in the file")
+    table = np.array(numbers, dtype=float).reshape(rows, columns, 11)
+    constants = np.ascontiguousarray(table[..., 2:].reshape(rows, columns, 3, 3))
+    _check_constants(path, found, constants, table[:, 0, 0] - 1)
+    return constants
+
+
+def _check_constants(path: Path, found: Any, constants: Any, atoms: Any) -> None:
+    """Whether they belong to the supercell: all of its atoms, or the primitive ones among them, in each row."""
+    size = len(found.supercell)
+    if constants.ndim != 4 or constants.shape[1:] != (size, 3, 3) or not np.isfinite(constants).all():
+        raise FileFormatError(
+            f"{path}: force constants of shape {constants.shape}, expected finite ones of shape (n, {size}, 3, 3) for "
+            f"the supercell of {size} atoms"
+        )
+    primitive = found.primitive.p2s_map
+    if len(constants) != size and not (atoms is not None and np.array_equal(atoms, primitive)):
+        raise FileFormatError(
+            f"{path}: force constants of {len(constants)} atoms, expected {[*primitive]} or all {size}"
+        )
+
+
+def _constants_of_hdf5(path: Path, found: Any, calculator: str | None) -> Any:
+    """From `force_constants.hdf5`, in the units of the calculation."""
+    import h5py
+    from phonopy.interface.calculator import get_force_constant_conversion_factor
+
+    check_hdf5(path)
+    with h5py.File(path, "r") as file:
+        name = next((name for name in ("force_constants", "fc2") if name in file), None)
+        if name is None:
+            raise FileFormatError(f"{path}: lacks force_constants, expected a file of phonopy")
+        constants = np.asarray(file[name][()], dtype=float)
+        unit = file["physical_unit"][()] if "physical_unit" in file else None
+        atoms = file["p2s_map"][()] if "p2s_map" in file else found.primitive.p2s_map
+    _check_constants(path, found, constants, atoms)
+    if unit is None:
+        return constants
+    unit = unit[0] if isinstance(unit, np.ndarray) else unit
+    stated = unit.decode() if isinstance(unit, bytes) else str(unit)
+    return constants * float(get_force_constant_conversion_factor(stated, calculator))

@@ -1,0 +1,436 @@
+"""Threads, processes and executors of all kinds: the same bits, no deadlock, an end at once, a forecast before."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import adiabloch as ab
+from adiabloch import memory
+from adiabloch.errors import InvalidArgumentError, LostWorkerError, Stopped, ToleranceNotReachedError
+from adiabloch.integration import progress
+from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.running import Here, checked_executor, run, workers
+
+HALDANE = ab.models.haldane(0.2, 0.1, 1.3)
+CYCLE = ab.models.rotating_bonds(ab.models.gapped_honeycomb(1.0, 0.1), 0.1)
+
+
+def blas():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def program(text, *, timeout=60, **variables):
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(text)],
+        capture_output=True, text=True, timeout=timeout, check=False, env={**os.environ, **variables},
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr[-2000:]
+    return found
+
+
+# BLAS
+
+
+def test_blas_is_as_before_once_overlapping_calls_have_ended():
+    with threadpool_limits(2, "blas"):
+        before = blas()
+        turns = [threading.Event() for _ in range(3)]
+
+        def first():
+            with workers(1):
+                turns[0].set()
+                assert turns[1].wait(20)
+
+        def second():
+            assert turns[0].wait(20)
+            with workers(1):
+                turns[1].set()
+                assert turns[2].wait(20)
+
+        threads = [threading.Thread(target=work) for work in (first, second)]
+        for thread in threads:
+            thread.start()
+        threads[0].join(20)
+        # one of two has ended: the other still wants one thread
+        assert set(blas()) <= {1}
+        turns[2].set()
+        threads[1].join(20)
+        assert blas() == before
+
+
+def blas_of(task):
+    return blas()
+
+
+@pytest.mark.parametrize("executor", [None, 2, Here, ThreadPoolExecutor, ProcessPoolExecutor])
+def test_tasks_see_one_thread_of_blas(executor):
+    with contextlib.ExitStack() as stack:
+        given = stack.enter_context(executor(1)) if executor in (ThreadPoolExecutor, ProcessPoolExecutor) else executor
+        with workers(Here() if executor is Here else given) as pool:
+            assert {n for found in run(pool, blas_of, range(3)) for n in found} == {1}
+
+
+def test_bits_do_not_depend_on_the_executor():
+    out = program(
+        """
+        from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+        import multiprocessing, numpy as np, adiabloch as ab
+
+        def found(executor=None):
+            model = ab.models.haldane(0.2, 0.1, 1.3)
+            ahc = ab.orbital_magnetization(model, [-0.5, 0.3], [0.0, 0.05], 5e-2, executor=executor)
+            return ahc.total.values.tobytes()
+
+        expected = found()
+        with ThreadPoolExecutor(2) as threads, ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
+            print([found(executor) == expected for executor in (1, 3, threads, pool)])
+        """,
+        OPENBLAS_NUM_THREADS="2",
+        OMP_NUM_THREADS="2",
+    )
+    if int(np.__version__.split(".")[0]) >= 2:
+        assert out.stdout == "[True, True, True, True]\n"
+
+
+# executors
+
+
+@pytest.mark.parametrize("executor", [0, -1, 2.5, True, "four", 10**6, [1]])
+def test_what_is_no_executor(executor):
+    with pytest.raises(InvalidArgumentError, match=r"executor: .*expected a concurrent\.futures\.Executor, a number"):
+        ab.pumped_magnetization(CYCLE, 1, 1e-2, executor=executor)
+
+
+@pytest.mark.parametrize("executor", [4, np.int64(2)])
+def test_a_number_of_workers(executor):
+    expected = ab.pumped_magnetization(CYCLE, 1, 1e-2).total
+    assert checked_executor(executor) == executor
+    with workers(executor) as pool:
+        assert pool._max_workers == executor
+    found = ab.pumped_magnetization(CYCLE, 1, 1e-2, executor=executor).total
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    np.testing.assert_allclose(
+        ab.finite.pumped_magnetization(CYCLE, 1, [3, 4], theta_samples=4, executor=executor).total,
+        ab.finite.pumped_magnetization(CYCLE, 1, [3, 4], theta_samples=4).total,
+    )
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_nested_executors_do_not_deadlock(size):
+    with ThreadPoolExecutor(size) as pool:
+        calls = [
+            pool.submit(lambda: ab.pumped_magnetization(CYCLE, 1, 1e-2, executor=pool).total.values) for _ in range(3)
+        ]
+        for call in calls:
+            np.testing.assert_allclose(
+                call.result(timeout=60), ab.pumped_magnetization(CYCLE, 1, 1e-2).total, rtol=1e-13
+            )
+
+
+class Lazy(Executor):
+    """One whose futures are of another kind."""
+
+    def submit(self, function, /, *arguments):
+        class Other:
+            def result(self, timeout=None):
+                return function(*arguments)
+
+            def done(self):
+                return False
+
+            def cancel(self):
+                return False
+
+        return Other()
+
+
+def doubled(number):
+    return 2 * number
+
+
+def test_executors_of_others():
+    with workers(Lazy()) as pool:
+        assert list(run(pool, doubled, range(40))) == list(range(0, 80, 2))
+
+
+def test_errors_of_tasks_come_through():
+    def broken(number):
+        if number == 3:
+            raise TimeoutError("mine")
+        return number
+
+    for executor in (None, Here()):
+        with pytest.raises(TimeoutError, match="mine"), workers(executor) as pool:
+            list(run(pool, broken, range(9)))
+
+
+def test_an_executor_that_is_closed():
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(InvalidArgumentError, match="executor: takes no more tasks"):
+        ab.pumped_magnetization(CYCLE, 1, 1e-2, executor=pool)
+
+
+def die(task):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed():
+    with ProcessPoolExecutor(1) as pool:
+        for _ in range(2):
+            with pytest.raises(LostWorkerError, match=r"a worker ended before its work was done.*make a new executor"):
+                list(run(pool, die, range(3)))
+
+
+def test_what_cannot_be_sent():
+    with ProcessPoolExecutor(1) as pool, pytest.raises(InvalidArgumentError, match="cannot be sent to another process"):
+        list(run(pool, lambda task: task, range(3)))
+
+
+# Ctrl-C
+
+
+INTERRUPTED = """
+    import _thread, signal, threading, time, numpy as np, adiabloch as ab
+    from concurrent.futures import ThreadPoolExecutor
+    from adiabloch.errors import Stopped
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    small = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.02, 0.1), 0.002)
+    texture = ab.Texture(
+        lambda r: ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.3 + 0.1 * np.tanh(r[0] / 5), 0.1), 0.1)
+    )
+    places = np.stack(np.meshgrid(np.linspace(-8, 8, 40), np.linspace(-1, 1, 10)), -1).reshape(-1, 2)
+    flat = ab.models.haldane(0.2, 0.1, 1.3)
+    profile = lambda s: ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5 + 0.1 * np.cos(s), 0.1), 0.1)
+    ab.pumped_magnetization(ab.models.rotating_bonds(ab.models.gapped_honeycomb(1.0, 0.1), 0.1), 1, 1e-2)
+    at = []
+    def interrupt():
+        at.append(time.time())
+        _thread.interrupt_main()
+    threading.Timer(3.0, interrupt).start()
+    try:
+        {call}
+        print("ended")
+    except KeyboardInterrupt as reason:
+        print(time.time() - at[0] < 1.0, isinstance(reason, Stopped), reason)
+        print(np.shape(reason.estimate), np.isfinite(np.asarray(reason.estimate, float)).any())
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "shape"),
+    [
+        ("ab.pumped_magnetization(small, 1, 1e-13)", "(3,) True"),
+        ("ab.local_current(texture, 1, places, tolerance=1e-5)", "(400, 1, "),
+        ("ab.local_current(texture, 1, places, tolerance=1e-5, executor=ThreadPoolExecutor(2))", "(400, 1, "),
+        ("ab.anomalous_hall(flat, np.linspace(-3, 3, 40), 0.001, 1e-12)", "(40, 1) True"),
+        ("ab.finite.pumped_magnetization(small, 1, [6, 8], theta_samples=4000)", "(2, 4000, 1) True"),
+    ],
+)
+def test_interrupts_end_at_once_and_keep_what_was_found(call, shape):
+    out = program(INTERRUPTED.format(call=call)).stdout.splitlines()
+    assert out[0].startswith("True True"), out
+    assert "stopped" in out[0]
+    assert out[1].startswith(shape), out
+
+
+def test_a_mesh_that_is_stopped_has_no_estimate(monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("adiabloch.integration.fixed_mesh.run", interrupted)
+    with pytest.raises(Stopped, match="stopped before there was an estimate") as caught:
+        ab.anomalous_hall(HALDANE, 0.0, 0.1, mesh=20)
+    assert caught.value.estimate is None
+    assert not isinstance(caught.value, Exception)
+
+
+def test_threads_that_nobody_waits_for_stop_at_their_next_task():
+    begun, started = [], threading.Event()
+
+    def inner(number):
+        begun.append(number)
+        started.set()
+        time.sleep(0.02)
+
+    def outer(task):
+        return list(run(Here(), inner, range(1000)))
+
+    def tasks():
+        yield 0
+        assert started.wait(20)
+        raise RuntimeError("mine")
+
+    def work():
+        with workers(1) as pool:
+            list(run(pool, outer, tasks()))
+
+    with pytest.raises(RuntimeError, match="mine"):
+        work()
+    time.sleep(0.3)
+    ended = len(begun)
+    time.sleep(0.2)
+    assert len(begun) == ended < 1000
+
+
+# forecasts
+
+
+@pytest.mark.parametrize("mesh", [(10**6, 10**6), (2**20, 2**8), 10**8])
+def test_meshes_above_the_limit_are_refused_at_once(mesh):
+    started = time.monotonic()
+    with pytest.raises(InvalidArgumentError, match=r"mesh: \d+ x \d+ has .* points, expected at most 134217728"):
+        ab.orbital_magnetization(HALDANE, [-0.5], 0.1, mesh=mesh)
+    assert time.monotonic() - started < 2
+    with pytest.raises(InvalidArgumentError, match=r"expected at most 100; ask for fewer, or allow more \(limit\)"):
+        ab.orbital_magnetization(HALDANE, [-0.5], 0.1, mesh=11, limit=100)
+
+
+@pytest.mark.parametrize("mesh", [(1.5, 2), 2.5, True, "a", (np.nan, 3), (np.inf, 3), 1e30, 1j])
+def test_meshes_are_whole_numbers(mesh):
+    with pytest.raises(ab.AdiablochError, match="mesh: expected an array of whole numbers"):
+        ab.orbital_magnetization(HALDANE, [-0.5], 0.1, mesh=mesh)
+    expected = ab.orbital_magnetization(HALDANE, [-0.5], 0.1, mesh=8).total
+    for same in (8.0, (8, 8), np.array([8, 8]), np.int32(8)):
+        np.testing.assert_array_equal(ab.orbital_magnetization(HALDANE, [-0.5], 0.1, mesh=same).total, expected)
+
+
+def test_long_rows_of_a_mesh_are_cut():
+    """All points of a mesh, in blocks that fit, whichever axis is the long one."""
+    from adiabloch.integration.fixed_mesh import _slabs
+
+    for mesh, batch in [((3, 1000), 7), ((1000, 3), 7), ((5, 6, 7), 11), ((5, 6, 7), 10**6), ((4,), 1), ((2, 3), 0)]:
+        seen = np.zeros(mesh, dtype=int)
+        for block in _slabs(mesh, batch):
+            part = seen[tuple(slice(*ends) for ends in block)]
+            assert part.size <= max(batch, 1)
+            part += 1
+        assert (seen == 1).all()
+
+
+def test_the_coarsest_mesh_counts(monkeypatch):
+    with pytest.raises(ToleranceNotReachedError, match=r"nothing evaluated: the coarsest mesh.*allow more points"):
+        ab.pumped_magnetization(CYCLE, 1, 1e-2, limit=10)
+
+
+def test_what_does_not_fit_into_memory(monkeypatch):
+    monkeypatch.setattr(memory, "free_memory", lambda: 2**26)
+    with pytest.raises(InvalidArgumentError, match=r"chemical_potential, temperature: 100000 pairs: needs about"):
+        ab.anomalous_hall(HALDANE, np.linspace(-3, 3, 10**5), 0.1)
+    for call, what in [
+        (lambda: ab.finite.pumped_magnetization(CYCLE, 1, [10**6]), "cells: L = 1000000"),
+        (lambda: ab.finite.pumped_magnetization(CYCLE, 1, [10**5], shape="hexagon"), "cells: L = 100000"),
+        (lambda: ab.finite.magnetoelectric(HALDANE, 1, [10**6]), "cells: L = 1000000"),
+        (lambda: ab.finite.ribbon_magnetization(CYCLE, 1, 10**6), "rows: 1000000"),
+        (lambda: ab.finite.local_current(lambda s: CYCLE, 1, 10**6), "cells: L = 1000000"),
+    ]:
+        with pytest.raises(InvalidArgumentError, match=rf"{what}.*of memory.*are free; ask for"):
+            call()
+
+
+def test_free_memory_heeds_limits_of_the_process():
+    out = program(
+        """
+        import resource
+        from adiabloch.memory import free_memory
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, used + 2**28))
+        print(2**27 < free_memory() <= 2**28)
+        """
+    )
+    assert out.stdout == "True\n"
+
+
+# progress
+
+
+def test_lines_where_there_is_no_terminal():
+    out = program(
+        """
+        import time
+        from adiabloch.integration import progress
+        from adiabloch.integration.progress import ProgressBar
+        from adiabloch.integration.running import run, workers
+        progress.PATIENCE, progress.EVERY = 0.3, 0.5
+        with ProgressBar("long work") as bar, workers(1) as pool:
+            bar.stage("mesh 4 x 4", 8)
+            for _ in run(pool, lambda task: time.sleep(1.2 if task == 1 else 0.01), range(3)):
+                bar.advance(2)
+        with ProgressBar("silent", False) as bar:
+            bar.stage("mesh", 8)
+            time.sleep(0.5)
+            bar.advance(1)
+        with ProgressBar("quick") as bar:
+            bar.stage("mesh", 8)
+        """
+    )
+    lines = out.stderr.splitlines()
+    # also while a single block takes long
+    assert len(lines) >= 2
+    assert lines[0].startswith("adiabloch: long work, mesh 4 x 4, 25 %, ")
+    assert all("long work" in line for line in lines)
+    assert out.stdout == ""
+
+
+def test_nested_work_is_told_once(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    with ProgressBar("outer") as outer:
+        outer.stage("places", 3)
+        capsys.readouterr()
+        with ProgressBar("inner") as inner:
+            inner.stage("mesh", 4)
+            outer.advance(1)
+            inner.advance(4)
+        told = capsys.readouterr().err
+        assert "inner" in told
+        assert "outer" not in told
+        outer.advance(1)
+        assert "outer, places, 67 %" in capsys.readouterr().err
+
+
+def test_nested_bars_share_a_display(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with ProgressBar("outer", True) as outer:
+        outer.stage("places", 3)
+        with ProgressBar("inner", True) as inner:
+            inner.stage("mesh", 4)
+            assert inner._bar is outer._bar
+            assert [task.description for task in outer._bar.tasks] == ["outer, places", "inner, mesh"]
+        assert [task.description for task in outer._bar.tasks] == ["outer, places"]
+
+
+def test_notebooks_without_widgets_get_lines(monkeypatch, capsys):
+    import types
+
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None)
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with ProgressBar("work") as bar:
+        bar.stage("mesh", 4)
+        assert bar._bar is None
+    assert "adiabloch: work, mesh" in capsys.readouterr().err
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: object())
+    assert ProgressBar("work").drawn
+
+
+def test_no_error_stream(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    with ProgressBar("work") as bar:
+        bar.stage("mesh", 4)
+        bar.advance(4)
+
+
+def test_here_gives_futures():
+    assert isinstance(Here().submit(doubled, 2), Future)
