@@ -203,9 +203,7 @@ def test_positions_that_are_not_hermitian(tmp_path, far, size):
     broken(path, -0.095 * length)
     read_tb(path)
     broken(path, 0.3 * length)
-    with pytest.raises(
-        FileFormatError, match=r"r\(R\) and r\(-R\).*less than a quarter of the shortest lattice vector"
-    ):
+    with pytest.raises(FileFormatError, match=r"r\(R\) and r\(-R\).*less than 0\.15 of the shortest lattice vector"):
         read_tb(path)
 
 

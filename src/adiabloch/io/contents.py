@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,7 +19,7 @@ from adiabloch.models.hoppings import checked_spin
 
 HOPPING_DEFECT = 1e-5
 """How far h(R) and h(-R)^dagger may be apart, relative to the largest: files have finite digits."""
-POSITION_DEFECT = 0.25
+POSITION_DEFECT = 0.15
 """The same for the position matrix, in units of the shortest lattice vector: Wannier90 takes finite differences."""
 POSITION_DOUBT = 0.5
 """From when on a warning says so, relative to the largest element between two functions: these are then in doubt."""
@@ -205,6 +206,8 @@ def turned(plane: tuple[int, ...]) -> tuple[int, ...]:
 def plane_of(vectors: Float, kept: tuple[int, ...]) -> tuple[int, ...] | None:
     """Cartesian axes that some of the lattice vectors (3, 3) lie along, the others being perpendicular; or None."""
     others = [axis for axis in range(3) if axis not in kept]
+    if not others:
+        return 0, 1, 2
     plane = np.flatnonzero(np.abs(vectors[list(kept)]).max(axis=0) > 1e-8).tolist()
     fits = len(plane) == len(kept) and np.abs(vectors[np.ix_(others, plane)]).max(initial=0.0) <= 1e-8
     return in_turn(plane) if fits else None
@@ -275,8 +278,7 @@ def averaged(
             refuse(f"R = {R} once more with another matrix, expected each R once", number)
     kept = np.array([*index.values()])
     lonely = [R for R in index if tuple(-x for x in R) not in index]
-    halved = not any(any(R) and tuple(-x for x in R) in index for R in index)
-    if lonely and not halved:
+    if lonely and not _is_half(list(index)):
         refuse(f"R = {lonely[0]} comes without -R, expected both", index[lonely[0]])
     ways, found = translations[kept], matrices[kept]
     if lonely:
@@ -294,6 +296,15 @@ def averaged(
             index[R],
         )
     return ways, 0.5 * (found + adjoint), float(defect[worst])
+
+
+def _is_half(cells: list[tuple[int, ...]]) -> bool:
+    """Whether cells are those on one side of the origin: the first component that is not zero has one sign."""
+    for order in permutations(range(3)):
+        heads = [next((R[axis] for axis in order if R[axis]), 0) for R in cells]
+        if all(head >= 0 for head in heads) or all(head <= 0 for head in heads):
+            return True
+    return False
 
 
 def averaged_hoppings(
@@ -336,7 +347,7 @@ def averaged_positions(
         Whose it is, for the warning.
     """
     length = float(np.sqrt((vectors**2).sum(axis=1)).min())
-    expected = f"less than a quarter of the shortest lattice vector, {length:.3g} Angstrom"
+    expected = f"less than {POSITION_DEFECT:g} of the shortest lattice vector, {length:.3g} Angstrom"
     ways, found, defect = averaged(translations, matrices, name, POSITION_DEFECT * length, expected, refuse)
     between = found.copy()
     at_home, own = np.flatnonzero((ways == 0).all(axis=1)), np.arange(found.shape[1])

@@ -117,8 +117,8 @@ class Lines:
             self.refuse(f"{number}, expected {expected}", line=self.at)
         return int(number)
 
-    def weights(self, cells: int) -> Integer:
-        """Degeneracies of the lattice vectors, over as many lines as it takes; what is left of the last is not read."""
+    def weights(self, cells: int, *, more: bool = False) -> Integer:
+        """Degeneracies of the lattice vectors, over as many lines as it takes; `more`: the last may hold others."""
         self.degeneracies = self.at + 1
         found: list[int] = []
         expected = f"{cells} degeneracies, positive integers"
@@ -132,6 +132,8 @@ class Lines:
                     self.refuse(f"{line.strip()[:80]!r}, expected {expected}")
                 found += [int(stated[2])] * int(stated[1] or 1)
             self.at += 1
+        if len(found) > cells and not more:
+            self.refuse(f"{len(found)} numbers, expected {expected}", line=self.at)
         return np.array(found[:cells])
 
     def matrices(
