@@ -247,10 +247,10 @@ def test_what_is_joined_is_told():
 
 def test_bands_closer_than_the_temperature_are_told():
     """Too far apart to be noise by default, too close for the temperature."""
-    model = antiferromagnet(8e-3, 1)
+    model = antiferromagnet(4e-3, 1)
     apart = told("closer than the temperature", ab.nonlinear_hall, model, -0.3, 0.05, mesh=24)
     exact = ab.nonlinear_hall(antiferromagnet(), -0.3, 0.05, mesh=24)
-    joined = told("count as degenerate", ab.nonlinear_hall, model, -0.3, 0.05, mesh=24, degeneracy=0.2)
+    joined = told("count as degenerate", ab.nonlinear_hall, model, -0.3, 0.05, mesh=24, degeneracy=0.1)
     scale = float(np.abs(exact.total).max())
     assert np.abs(joined.total - exact.total).max() < 0.05 * scale < np.abs(apart.total - exact.total).max()
 

@@ -292,7 +292,8 @@ def _warn_of_degeneracy(
                 "it is physical, pass a smaller degeneracy="
             )
     coldest = float(np.min(scan.temperatures, where=scan.temperatures > 0, initial=np.inf))
-    warm = Degeneracy(coldest if np.isfinite(coldest) else 0.0, integrand.degeneracy.crossing)
+    # bands farther apart that stay together open faster; those that cross still more so
+    warm = Degeneracy(coldest if np.isfinite(coldest) else 0.0, 10 * integrand.degeneracy.crossing)
     if warm.threshold > 2 * threshold and _are_close(integrand, scan, warm, mesh):
         together = summed(integrand.degeneracy) if together is None else together
         weight = differing(summed(warm), together)
