@@ -13,7 +13,7 @@ s_a/g seen on the mesh, the *sharpness* S_a, so bounds the error of an alias by
 .. math:: |c(f_1 n_1, f_2 n_2, \dots)|\, \exp\Big(-2\pi \gamma \max_a (1 - f_a)\, n_a/S_a\Big)
 
 with a factor gamma < 1, as slopes are known at the points of the mesh only. Along single axes, where all
-coefficients are kept, the decay of their envelope is used if it is faster. All constants were chosen on random
+coefficients are kept, more of this decay is relied on if their envelope shows it. All constants were chosen on random
 insulators with one narrow gap (docs/accuracy.md).
 """
 
@@ -31,15 +31,16 @@ RESIDUES = 16
 """Largest number of classes (point number modulo this) whose sums are kept for each axis."""
 NEAREST = 3 / 8
 """Coefficients from this fraction of an alias up to one half are used."""
-GAP_DECAY = (0.75, 0.95)
+GAP_DECAY = (0.75, 0.9)
 """Fractions of the decay that follows from gap and slopes that are relied on: on a mesh that just resolves the gap, and
 on one that is much finer and so has seen where the gap is smallest."""
 JUST = 1.25
 """Points for each width of the narrowest feature up to which a mesh just resolves it."""
-SEEN_DECAY = 0.9
+SEEN_DECAY = 0.95
 """Fraction of the decay of the envelope of the coefficients that is relied on."""
-FASTEST_DECAY = 1.5
-"""The same for the envelope at most: beyond it only the accident of few coefficients is seen."""
+FASTEST_DECAY = 0.95
+"""Fraction of the decay that follows from gap and slopes which the envelope may confirm, and no more: what decays
+slowly may have a small amplitude, and not be seen below one half of an alias."""
 SMOOTHEST = 3.0
 """Added to the sharpness: also without any narrow gap a function of the bands has some harmonics."""
 SAFETY = 4.5
