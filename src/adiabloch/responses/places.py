@@ -303,10 +303,12 @@ def _stopped(results: list[Float], count: int, factor: float) -> Iterator[None]:
     """
     try:
         yield
-    except Stopped as reason:
+    except Stopped:
+        if not results and count == 1:
+            # shared out itself
+            raise
         if not results:
-            # the only place, shared out itself
-            raise Stopped(str(reason), estimate=reason.estimate if count == 1 else None, error=reason.error) from None
+            raise Stopped(f"{TITLE}: stopped before any of {count} places was finished") from None
         found = np.full((count, *results[0].shape), np.nan)
         found[: len(results)] = factor * np.array(results)
         raise Stopped(
