@@ -226,9 +226,9 @@ def counted_bands(occupied: object, size: int) -> int:
     if size == 1:
         expected = "this crystal has a single band, and at least one must stay empty"
     elif whole and occupied >= size:  # type: ignore[operator]
-        expected = f"at least one of the {size} bands must stay empty; expected 1 <= occupied <= {size - 1}"
+        expected = f"expected 1 <= occupied <= {size - 1}: at least one of the {size} bands must stay empty"
     else:
-        expected = f"expected a whole number of bands, 1 <= occupied <= {size - 1}"
+        expected = f"expected 1 <= occupied <= {size - 1}, a whole number of bands"
     raise InvalidArgumentError(f"occupied: {occupied!r}, {expected}")
 
 
