@@ -315,9 +315,9 @@ def counted_bands(occupied: object, size: int, *, empty: int = 1) -> int:
     if most < 1:
         expected = "this crystal has a single band, and at least one must stay empty"
     elif whole and empty and occupied >= size:  # type: ignore[operator]
-        expected = f"at least one of the {size} bands must stay empty; expected 1 <= occupied <= {most}"
+        expected = f"expected 1 <= occupied <= {most}: at least one of the {size} bands must stay empty"
     else:
-        expected = f"expected a whole number of bands, 1 <= occupied <= {most}"
+        expected = f"expected 1 <= occupied <= {most}, a whole number of bands"
     raise InvalidArgumentError(f"occupied: {occupied!r}, {expected}")
 
 
