@@ -397,9 +397,12 @@ def _check_sum(path: str | os.PathLike[str]) -> bool:
         if size < 0:
             return False
         file.seek(size)
-        if file.read(len(CHECKSUM)) != CHECKSUM:
+        tail = file.read(len(CHECKSUM) + end)
+        if not tail.startswith(CHECKSUM):
+            if CHECKSUM in tail:
+                raise FileFormatError(f"{path}: damaged, its checksum is cut off; expected the bytes that were written")
             return False
-        stated = file.read(end)
+        stated = tail[len(CHECKSUM) :]
         file.seek(0)
         checksum = hashlib.sha256()
         while size > 0:
