@@ -8,7 +8,8 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 metals textures hbn alsb verify test lint format types imports examples docs wheel check clean
+.PHONY: help figure1 metals textures hbn alsb verify test nightly lint format types imports examples docs wheel pythons check \
+	clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -49,6 +50,9 @@ verify: $(VENV)/.user  ## compare the bulk with open samples of the paper's mode
 test: $(VENV)/.dev  ## run the tests
 	$(BIN)/pytest --numprocesses auto
 
+nightly: $(VENV)/.dev  ## error bars of thousands of random models against the truth (hours)
+	ADIABLOCH_NIGHTLY=1 $(BIN)/pytest --numprocesses auto tests/statistics
+
 lint: $(VENV)/.dev  ## style, formatting, spelling
 	$(BIN)/ruff check src tests docs examples benchmarks
 	$(BIN)/ruff format --check src tests docs examples benchmarks
@@ -76,7 +80,10 @@ docs: $(VENV)/.dev  ## build the documentation in docs/_build
 wheel: $(BIN)/python  ## build the wheel and try it in empty environments
 	PYTHON=$(PYTHON) BIN=$(abspath $(BIN)) sh tools/try_wheel.sh
 
-check: test lint types imports examples docs wheel  ## all of it, as CI does
+pythons:  ## a quick part of the tests with the lowest versions, and on every later Python that is found
+	PYTHON=$(PYTHON) sh tools/try_pythons.sh
+
+check: test lint types imports examples docs wheel pythons  ## all of it, as CI does
 
 clean:  ## remove environment and everything built
 	rm -rf $(VENV) build dist docs/_build docs/generated $(FIGURES) .mypy_cache .ruff_cache .pytest_cache .hypothesis \

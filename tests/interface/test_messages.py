@@ -173,7 +173,6 @@ def test_warnings_point_at_the_user():
     with pytest.warns(UserWarning, match="mine") as caught:
         warn("mine", UserWarning)
     assert caught[0].filename == __file__
-    flat = ab.TightBinding([[1.0]], [[0.0]], {(1,): [[1.0]]})
-    with pytest.warns(ab.errors.AccuracyWarning) as caught:
-        ab.density_of_states(flat, 2.0)
+    with pytest.warns(ab.errors.UnitWarning) as caught:
+        ab.chemical_potential(ab.models.haldane(0.1, 0.1, 90.0), 1.0)
     assert caught[0].filename == __file__

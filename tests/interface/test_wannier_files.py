@@ -316,6 +316,18 @@ def test_files_that_are_refused(tmp_path, kind, old, new, message):
     assert re.match(rf"{re.escape(str(beside))}, line \d+: ", str(caught.value))
 
 
+def test_translations_without_a_last_line_end(tmp_path):
+    path = random_seed(np.random.default_rng(6)).write(tmp_path)
+    digest = read_hr(path).digest
+    wsvec = tmp_path / "crystal_wsvec.dat"
+    text = wsvec.read_text()
+    wsvec.write_text(text[:-1])
+    assert read_hr(path).digest == digest
+    wsvec.write_text(text[:-2])
+    with pytest.raises(FileFormatError, match=r"crystal_wsvec\.dat, line \d+: .*expected"):
+        read_hr(path)
+
+
 def test_centres_counted_without_the_atoms(tmp_path):
     """As Wannier90 before 2.1 counts them: the atoms come behind all the same."""
     crystal = random_seed(np.random.default_rng(6))

@@ -366,10 +366,13 @@ def test_moving_functions_backwards_and_in_larger_cells():
 
 def test_what_contradicts_itself_is_refused():
     model = reaching(np.random.default_rng(0))
-    lattice, h, r, S = model.lattice, model.hoppings, model.position_matrix, model.spin
+    lattice, r, S = model.lattice, model.position_matrix, model.spin
+    # an insulator with one band occupied
+    h = {**model.hoppings, (0, 0): model.hoppings[0, 0] - np.diag([30.0, 0.0, 0.0])}
+    model = WannierModel(lattice, None, h, r, S)
     with pytest.raises(InvalidModelError, match=r"spin at R = \(.*\) and \(.*\) contradict each other: S\("):
         WannierModel(lattice, None, h, r, {**S, (1, 0): S[0, 1]})
-    with pytest.raises(InvalidModelError, match=r"spin at R = \(0, 0\) and \(0, 0\) contradict"):
+    with pytest.raises(InvalidModelError, match=r"spin: the block within a cell, R = \(0, 0\), is not Hermitian: S\["):
         WannierModel(lattice, None, h, r, {**S, (0, 0): S[0, 1]})
     with pytest.raises(InvalidModelError, match=r"spin at R = \(1, 0\): expected shape \(3, 3, 3\)"):
         WannierModel(lattice, None, h, r, {(1, 0): np.zeros((3, 2, 2))})

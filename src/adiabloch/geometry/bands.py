@@ -1,11 +1,14 @@
 r"""Geometry of single bands: connections, curvatures, metrics, orbital moments.
 
 Everything follows from one array, the interband connection A^a_nm = i <u_n|d_a u_m> = i D^a_nm/(E_m - E_n), along any
-directions a. Bands must not touch; the sums over occupied and empty groups that stand degeneracies are in
-`adiabloch.geometry.induced`.
+directions a. Bands must not touch, or be joined to groups (`adiabloch.geometry.degeneracy`): pairs within a group are
+left out then, and what is summed over a group does not depend on the basis within. The sums over occupied and empty
+groups that stand degeneracies are in `adiabloch.geometry.induced`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,9 +19,38 @@ PLANES = {"x": ("ky", "kz"), "y": ("kz", "kx"), "z": ("kx", "ky")}
 """The two k directions whose cross product gives a component."""
 
 
+Factors = Sequence[tuple[Complex, Complex]]
+"""Matrices L, R (P, N, N) whose products, summed, are a matrix between bands, up to its anti-Hermitian part."""
+
+
 def components(dimension: int) -> tuple[str, ...]:
     """Components that a magnetization has: z in two dimensions, x, y, z in three."""
     return {2: ("z",), 3: ("x", "y", "z")}.get(dimension, ())
+
+
+def of_bands(factors: Factors) -> Float:
+    """What each band has of a matrix given by its factors, (P, N): its diagonal."""
+    parts = [(L * R.swapaxes(1, 2)).sum(axis=2).real for L, R in factors]
+    return np.sum(parts, axis=0)
+
+
+def times(frame: Eigenframe, matrix: Complex, factors: Factors) -> Float:
+    """Product of two quantities of a band, or in a group of degenerate bands of their blocks, (P, N).
+
+    Summed over a group it is the trace, which does not depend on the basis.
+
+    Parameters
+    ----------
+    frame : Eigenframe
+    matrix : complex array, shape (P, N, N)
+        The first quantity, Hermitian: only its diagonal counts, and what is within a group.
+    factors : sequence of (L, R)
+        The second.
+    """
+    if frame.groups is None:
+        return np.diagonal(matrix, axis1=1, axis2=2).real * of_bands(factors)
+    block = frame.groups * matrix
+    return of_bands([(block @ L, R) for L, R in factors])
 
 
 def connection(frame: Eigenframe, a: str) -> Complex:
@@ -31,18 +63,26 @@ def curvature(frame: Eigenframe, a: str, b: str) -> Float:
 
     Where the frame carries the curvature of the space that its basis spans, that is part of it.
     """
-    A, B = connection(frame, a), connection(frame, b)
-    # d_a A^b - d_b A^a = i <d_a n|d_b n> - (a <-> b) = -2 Im sum_m A^a_nm A^b_mn
-    curved = -2.0 * (A * B.swapaxes(1, 2)).sum(axis=2).imag
+    curved = of_bands(curvature_factors(frame, a, b))
     if (own := frame.curvature_of_basis(a, b)) is not None:
         curved += np.diagonal(own, axis1=1, axis2=2).real
     return curved
 
 
+def curvature_factors(frame: Eigenframe, a: str, b: str) -> Factors:
+    """The curvature as a matrix between bands, without that of the basis."""
+    # d_a A^b - d_b A^a = i <d_a n|d_b n> - (a <-> b) = -2 Im sum_m A^a_nm A^b_mn
+    return [(2j * connection(frame, a), connection(frame, b))]
+
+
 def metric(frame: Eigenframe, a: str, b: str) -> Float:
     """Quantum metric G^ab_n = Re sum_m A^a_nm A^b_mn of every band, shape (P, N)."""
-    A, B = connection(frame, a), connection(frame, b)
-    return (A * B.swapaxes(1, 2)).sum(axis=2).real
+    return of_bands(metric_factors(frame, a, b))
+
+
+def metric_factors(frame: Eigenframe, a: str, b: str) -> Factors:
+    """The metric as a matrix between bands."""
+    return [(connection(frame, a), connection(frame, b))]
 
 
 def metric_gradient(frame: Eigenframe, a: str, b: str, along: str) -> Float:
@@ -50,9 +90,14 @@ def metric_gradient(frame: Eigenframe, a: str, b: str, along: str) -> Float:
 
     The frame must carry the second derivatives (along, a) and (along, b).
     """
+    return of_bands(metric_gradient_factors(frame, a, b, along))
+
+
+def metric_gradient_factors(frame: Eigenframe, a: str, b: str, along: str) -> Factors:
+    """The same as a matrix between bands."""
     Aa, dAa = transported_connection(frame, a, along)
     Ab, dAb = transported_connection(frame, b, along)
-    return (dAa * Ab.swapaxes(1, 2) + Aa * dAb.swapaxes(1, 2)).sum(axis=2).real
+    return [(dAa, Ab), (Aa, dAb)]
 
 
 def transported_connection(frame: Eigenframe, a: str, along: str) -> tuple[Complex, Complex]:
@@ -65,13 +110,16 @@ def transported_connection(frame: Eigenframe, a: str, along: str) -> tuple[Compl
     # the diagonal of D moves with the off-diagonal of A, so the full matrices enter the commutator
     dD = frame.derivative(along, a) + 1j * (A @ D - D @ A)
     value = 1j * D / gaps
-    return value, (1j * dD - value * gap_slopes(frame, along)) / gaps
+    return value, (1j * dD - times_gap_slopes(frame, value, along)) / gaps
 
 
-def gap_slopes(frame: Eigenframe, along: str) -> Float:
-    """Derivative of E_m - E_n, shape (P, N, N) over n, m."""
-    slope = frame.velocity(along)
-    return slope[:, None, :] - slope[:, :, None]
+def times_gap_slopes(frame: Eigenframe, X: Complex, along: str) -> Complex:
+    """X_nm times the derivative of E_m - E_n, (P, N, N); X d(E) - d(E) X where energies are blocks of groups."""
+    if frame.groups is None:
+        slope = frame.velocity(along)
+        return X * (slope[:, None, :] - slope[:, :, None])
+    block = frame.inside(along)
+    return np.asarray(X @ block - block @ X)
 
 
 def interband_moment(frame: Eigenframe, component: str) -> Complex:
@@ -83,14 +131,21 @@ def interband_moment(frame: Eigenframe, component: str) -> Complex:
     """
     a, b = PLANES[component]
     Aa, Ab = connection(frame, a), connection(frame, b)
-    va, vb = frame.derivative(a), frame.derivative(b)
-    cross = va @ Ab - vb @ Aa
-    cross += frame.velocity(a)[:, None, :] * Ab - frame.velocity(b)[:, None, :] * Aa
+    cross = frame.derivative(a) @ Ab - frame.derivative(b) @ Aa
+    if frame.groups is None:
+        cross += frame.velocity(a)[:, None, :] * Ab - frame.velocity(b)[:, None, :] * Aa
+    else:
+        cross += Ab @ frame.inside(a) - Aa @ frame.inside(b)
     return -0.5 * cross
 
 
 def orbital_moment(frame: Eigenframe, component: str) -> Float:
     """Orbital moment m_n = (e/2) sum_m A_nm x v_mn of every band, in units of e; shape (P, N)."""
+    return of_bands(moment_factors(frame, component))
+
+
+def moment_factors(frame: Eigenframe, component: str) -> Factors:
+    """The orbital moment as a matrix between bands."""
     a, b = PLANES[component]
-    cross = connection(frame, a) @ frame.derivative(b) - connection(frame, b) @ frame.derivative(a)
-    return 0.5 * np.diagonal(cross, axis1=1, axis2=2).real
+    Aa, Ab = connection(frame, a), connection(frame, b)
+    return [(0.5 * Aa, frame.derivative(b)), (-0.5 * Ab, frame.derivative(a))]

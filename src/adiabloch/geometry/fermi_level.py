@@ -22,7 +22,11 @@ def sharpness(x: Float) -> Float:
 
 @dataclass(frozen=True)
 class FermiLevel:
-    """Where levels are filled up to, and how sharply; kT > 0."""
+    """Where levels are filled up to, and how sharply; kT > 0.
+
+    Functions of the energy of a band, (P,), or of a group of degenerate bands: a matrix (P, J, J) that here is a number
+    times one, though not so around.
+    """
 
     chemical_potential: float
     kT: float
@@ -43,7 +47,9 @@ class FermiLevel:
         return energy.composed([-self.kT * np.logaddexp(0.0, -self._x(energy)), f, f1])
 
     def _x(self, energy: Jet) -> Float:
-        return (energy.real()[0] - self.chemical_potential) / self.kT
+        value = energy.parts[0].real
+        mean = value if value.ndim == 1 else value.trace(axis1=1, axis2=2) / value.shape[-1]
+        return np.asarray((mean - self.chemical_potential) / self.kT)
 
     def _derivatives(self, energy: Jet) -> tuple[Float, Float, Float]:
         x = self._x(energy)

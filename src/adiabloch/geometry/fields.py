@@ -1,6 +1,7 @@
 r"""Bands in an electric field: how far wave packets shift, and their moment and curvature then (Eqs. 14, 25, 26).
 
-Single bands, which must not touch where it counts. To first order in E, in units of powers of e.
+Single bands, or groups of degenerate ones (`adiabloch.geometry.degeneracy`), of which the sum over the group counts. To
+first order in E, in units of powers of e.
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import (
     PLANES,
+    Factors,
     connection,
-    curvature,
-    gap_slopes,
-    metric,
-    orbital_moment,
+    curvature_factors,
+    metric_factors,
+    moment_factors,
+    of_bands,
+    times,
+    times_gap_slopes,
     transported_connection,
 )
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.induced import band_shift, band_shift_derivatives
+from adiabloch.geometry.induced import band_shift, band_shift_derivatives, band_shift_factors
+from adiabloch.linalg import dagger
 from adiabloch.models.crystal import Derivative, curl
 
 
@@ -29,8 +34,12 @@ def shift_tensor(frame: Eigenframe, a: str, b: str) -> Float:
 
     .. math:: G'_{ab} = 2 \mathrm{Re} \sum_{m \ne n} \frac{A^a_{nm} A^b_{mn}}{E_n - E_m}
     """
-    A, B = connection(frame, a), connection(frame, b)
-    return -2.0 * (A * B.swapaxes(1, 2) / frame.gaps()).sum(axis=2).real
+    return of_bands(shift_factors(frame, a, b))
+
+
+def shift_factors(frame: Eigenframe, a: str, b: str) -> Factors:
+    """The same as a matrix between bands."""
+    return [(-2.0 * connection(frame, a) / frame.gaps(), connection(frame, b))]
 
 
 def shift_tensor_gradient(frame: Eigenframe, a: str, b: str, along: str) -> Float:
@@ -38,8 +47,9 @@ def shift_tensor_gradient(frame: Eigenframe, a: str, b: str, along: str) -> Floa
     gaps = frame.gaps()
     A, dA = transported_connection(frame, a, along)
     B, dB = transported_connection(frame, b, along)
-    B, dB = B.swapaxes(1, 2), dB.swapaxes(1, 2)
-    return -2.0 * ((dA * B + A * dB - A * B * gap_slopes(frame, along) / gaps) / gaps).sum(axis=2).real
+    A = A / gaps
+    dA = (dA - times_gap_slopes(frame, A, along)) / gaps
+    return of_bands([(-2.0 * dA, B), (-2.0 * A, dB)])
 
 
 def metric_dipole(frame: Eigenframe, drive: str, component: str) -> Float:
@@ -51,7 +61,9 @@ def metric_dipole(frame: Eigenframe, drive: str, component: str) -> Float:
     with a, b the plane of the component: the dipole of the quantum metric at the Fermi surface.
     """
     a, b = PLANES[component]
-    return 0.5 * (frame.velocity(a) * metric(frame, b, drive) - frame.velocity(b) * metric(frame, a, drive))
+    va, vb = frame.derivative(a), frame.derivative(b)
+    across = times(frame, va, metric_factors(frame, b, drive)) - times(frame, vb, metric_factors(frame, a, drive))
+    return 0.5 * across
 
 
 def nonlinear_hall_tensor(frame: Eigenframe, k: Sequence[str]) -> Float:
@@ -62,10 +74,15 @@ def nonlinear_hall_tensor(frame: Eigenframe, k: Sequence[str]) -> Float:
 
     with j_i = chi_ijk E_j E_k, symmetric in j and k.
     """
-    v = np.stack([frame.velocity(a) for a in k], axis=-1)
-    G = np.stack([np.stack([shift_tensor(frame, a, b) for b in k], axis=-1) for a in k], axis=-2)
-    along = v[..., :, None, None] * G[..., None, :, :]
-    across = v[..., None, :, None] * G[..., :, None, :]
+    d = len(k)
+    along = np.zeros((*frame.energies.shape, d, d, d))
+    for j in range(d):
+        for other in range(j + 1):
+            shift = shift_factors(frame, k[j], k[other])
+            for i in range(d):
+                flow = times(frame, frame.derivative(k[i]), shift)
+                along[..., i, j, other] = along[..., i, other, j] = flow
+    across = along.swapaxes(-3, -2)
     return along - 0.5 * (across + across.swapaxes(-1, -2))
 
 
@@ -84,8 +101,23 @@ def magneto_nonlinear_hall_vector(frame: Eigenframe, component: str, field: str)
         Of the Hall vector, and of B.
     """
     a, b = PLANES[component]
-    shift = frame.velocity(a) * band_shift(frame, b, field) - frame.velocity(b) * band_shift(frame, a, field)
-    return -(shift + orbital_moment(frame, field) * curvature(frame, a, b))
+    va, vb = frame.derivative(a), frame.derivative(b)
+    shift = times(frame, va, band_shift_factors(frame, b, field)) - times(
+        frame, vb, band_shift_factors(frame, a, field)
+    )
+    moment = _matrix(frame, moment_factors(frame, field))
+    turning = times(frame, moment, curvature_factors(frame, a, b))
+    if (own := frame.curvature_of_basis(a, b)) is not None:
+        turning = turning + times(frame, own, moment_factors(frame, field))
+    return -(shift + turning)
+
+
+def _matrix(frame: Eigenframe, factors: Factors) -> Complex:
+    """The matrix between bands that factors make up, Hermitian; its diagonal alone, where all bands are alone."""
+    if frame.groups is None:
+        return np.asarray(of_bands(factors)[..., None] * np.eye(frame.energies.shape[1]), dtype=np.complex128)
+    product = np.sum([L @ R for L, R in factors], axis=0)
+    return np.asarray(0.5 * (product + dagger(product)))
 
 
 def magneto_derivatives(component: str, field: str, *, curved: bool = False) -> list[Derivative]:
@@ -106,5 +138,6 @@ def moment_in_field(frame: Eigenframe, drive: str, component: str) -> Float:
     .. math:: \tilde m - m = \partial_B (e E \cdot a^k) + e v \times (a^k)^E
     """
     a, b = PLANES[component]
-    carried = frame.velocity(a) * shift_tensor(frame, b, drive) - frame.velocity(b) * shift_tensor(frame, a, drive)
+    va, vb = frame.derivative(a), frame.derivative(b)
+    carried = times(frame, va, shift_factors(frame, b, drive)) - times(frame, vb, shift_factors(frame, a, drive))
     return band_shift(frame, drive, component) - carried

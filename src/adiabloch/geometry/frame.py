@@ -17,7 +17,25 @@ from adiabloch.models.crystal import CURVATURE, Crystal, Derivative, Operator, c
 
 Touching = Literal["refused", "joined"]
 JOINED = 1e-9
-"""Bands closer than this fraction of the largest energy or slope touch."""
+"""Bands closer than this fraction of the largest energy or slope are joined, where that is asked for."""
+TOUCHING = 1e-10
+"""And here they touch, where they may not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Which bands count as one group of degenerate bands, at each point (`adiabloch.geometry.degeneracy`)."""
+
+    strength: Float
+    """(P, N, N): 1 on the diagonal and within a group, 0 between groups, in between where a group forms."""
+    gaps: Float
+    """E_m - E_n over 1 - strength, (P, N, N) over n, m: infinite within a group."""
+    split: Float
+    """(P, N - 1): by how much two neighbours of one group differ, if by more than rounding."""
+    contested: np.ndarray
+    """(P, N - 1): whether neighbours would be joined differently at the threshold that this one is compared with."""
+    energies: Float
+    """(P, N): before the groups got one energy each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +54,8 @@ class Eigenframe:
     """D^a = U^dagger (d_a H) U by direction, each (P, N, N)."""
     touching: Touching = "refused"
     """Whether formulas of single bands refuse bands that touch, or join them: then nothing happens between those."""
+    joined: Joined | None = None
+    """Groups of bands that count as degenerate, if that was looked for and some do; their energies are one then."""
 
     def derivative(self, *directions: str) -> Complex:
         """D along a direction, or along several for a higher derivative; shape (P, N, N).
@@ -74,7 +94,68 @@ class Eigenframe:
         """The frame of so many of the lowest bands, as if there were no others."""
         kept = slice(count)
         cut = {key: D[:, kept, kept] for key, D in self.derivatives.items()}
-        return replace(self, energies=self.energies[:, kept], states=self.states[:, :, kept], derivatives=cut)
+        joined = self.joined
+        if joined is not None:
+            joined = Joined(
+                joined.strength[:, kept, kept],
+                joined.gaps[:, kept, kept],
+                joined.split[:, : count - 1],
+                joined.contested[:, : count - 1],
+                joined.energies[:, kept],
+            )
+        return replace(
+            self, energies=self.energies[:, kept], states=self.states[:, :, kept], derivatives=cut, joined=joined
+        )
+
+    def at(self, points: np.ndarray) -> Eigenframe:
+        """The frame at some of its points: their numbers, or a mask."""
+        joined = self.joined
+        if joined is not None:
+            parts = (joined.strength, joined.gaps, joined.split, joined.contested, joined.energies)
+            joined = Joined(*(part[points] for part in parts))
+        return replace(
+            self,
+            energies=self.energies[points],
+            states=self.states[points],
+            derivatives={key: D[points] for key, D in self.derivatives.items()},
+            joined=joined,
+        )
+
+    def refuse_touching(self) -> None:
+        """Look for bands that touch and are not joined.
+
+        Raises
+        ------
+        DegenerateBandsError
+        """
+        touching = np.diff(self.energies, axis=1) <= TOUCHING * self.scale
+        if self.joined is not None:
+            n = np.arange(touching.shape[1])
+            touching &= self.joined.strength[:, n, n + 1] == 0
+        if touching.any():
+            raise _touching(self, *(int(i) for i in np.argwhere(touching)[0]))
+
+    @cached_property
+    def groups(self) -> Float | None:
+        """Matrix that is 1 between bands of one group and 0 between groups, (P, N, N); None if all bands are alone."""
+        if self.joined is not None:
+            return self.joined.strength
+        if self.touching == "refused":
+            return None
+        touching = np.isinf(self.gaps())
+        alone = np.count_nonzero(touching) == touching.shape[0] * touching.shape[1]
+        return None if alone else touching.astype(float)
+
+    def joined_among(self, which: np.ndarray) -> tuple[bool, float]:
+        """Whether any of some gaps between neighbours, (P, N - 1), is contested; the largest split within a group."""
+        if self.joined is None:
+            return False, 0.0
+        return bool((self.joined.contested & which).any()), float((self.joined.split * which).max())
+
+    def inside(self, *directions: str) -> Complex:
+        """A derivative between bands of one group only, (P, N, N): its diagonal, where all bands are alone."""
+        D = self.derivative(*directions)
+        return D * (np.eye(D.shape[1]) if self.groups is None else self.groups)
 
     def gaps(self) -> Float:
         """E_m - E_n, (P, N, N) over n, m; infinity on the diagonal, and between bands that touch if those are joined.
@@ -87,27 +168,35 @@ class Eigenframe:
         return self._gaps
 
     @cached_property
+    def scale(self) -> float:
+        """What gaps are small against; where all bands meet at zero energy only their slopes tell."""
+        return max(float(np.abs(array).max(initial=0.0)) for array in (self.energies, *self.derivatives.values()))
+
+    @cached_property
     def _curved(self) -> bool:
         return any(CURVATURE in name for name in self.derivatives)
 
     @cached_property
     def _gaps(self) -> Float:
+        if self.joined is not None:
+            return self.joined.gaps
         gaps = self.energies[:, None, :] - self.energies[:, :, None]
         n = np.arange(gaps.shape[-1])
         gaps[:, n, n] = np.inf
-        # where all bands meet at zero energy only their slopes tell what is small
-        scale = max(float(np.abs(array).max(initial=0.0)) for array in (self.energies, *self.derivatives.values()))
+        scale = self.scale
         if self.touching == "joined":
             gaps[np.abs(gaps) <= JOINED * scale] = np.inf
             return gaps
-        closest = np.abs(gaps).min(initial=np.inf)
-        if closest <= 1e-10 * scale:
-            point, lower, upper = (int(i) for i in np.argwhere(np.abs(gaps) == closest)[0])
-            raise DegenerateBandsError(
-                f"bands {lower} and {upper} are degenerate at point {point} of the batch (apart by {closest:.1e}): "
-                "a single-band quantity is not defined there; use the occupied-empty form"
-            )
+        self.refuse_touching()
         return gaps
+
+
+def _touching(frame: Eigenframe, point: int, band: int) -> DegenerateBandsError:
+    apart = (frame.energies[point, band + 1] - frame.energies[point, band]) / max(frame.scale, np.finfo(float).tiny)
+    return DegenerateBandsError(
+        f"bands {band} and {band + 1} are degenerate at point {point} of the batch (apart by {apart:.1e} of the "
+        "largest energy or slope): a single-band quantity is not defined there; use the occupied-empty form"
+    )
 
 
 def eigenframe(

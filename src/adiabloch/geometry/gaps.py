@@ -42,7 +42,8 @@ def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
 def neighbour_slopes(frame: Eigenframe, lattice: Lattice) -> Float:
     """How fast each gap between neighbouring bands can change along the axes of the torus, (P, N - 1, axes).
 
-    The same two-level bound; zero where bands cross without coupling, which hides nothing.
+    The same two-level bound; zero where bands cross without coupling, which hides nothing, and between those that are
+    joined to one group (`adiabloch.geometry.degeneracy`), less so where a group forms.
     """
     names, to_axes = axes_of(frame, lattice)
     n = np.arange(frame.energies.shape[1])
@@ -50,7 +51,10 @@ def neighbour_slopes(frame: Eigenframe, lattice: Lattice) -> Float:
     D = np.stack([frame.derivative(name)[:, n[1:], n[:-1]] for name in names], axis=-1)
     apart = (v[:, 1:] - v[:, :-1]) @ to_axes.T
     squares = np.abs(D @ to_axes.T) ** 2
-    return np.where(squares.any(axis=2, keepdims=True), np.sqrt(apart**2 + 4 * squares), 0.0)
+    slopes = np.where(squares.any(axis=2, keepdims=True), np.sqrt(apart**2 + 4 * squares), 0.0)
+    if frame.joined is not None:
+        slopes *= 1.0 - frame.joined.strength[:, n[1:], n[:-1], None]
+    return slopes
 
 
 def axes_of(frame: Eigenframe, lattice: Lattice) -> tuple[list[str], Float]:

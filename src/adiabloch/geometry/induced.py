@@ -10,7 +10,14 @@ from __future__ import annotations
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.geometry.bands import PLANES, connection, interband_moment, metric_gradient
+from adiabloch.geometry.bands import (
+    PLANES,
+    Factors,
+    connection,
+    interband_moment,
+    metric_gradient_factors,
+    of_bands,
+)
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.jets import Blocks, Jet, total
 from adiabloch.geometry.occupied import Group
@@ -38,7 +45,7 @@ def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet:
     """The same along any two directions, with its derivatives; complex, to be taken the real part."""
     Aa, Ab = blocks.connection(a), blocks.connection(b)
     cross = blocks.outside(a) @ Ab - blocks.outside(b) @ Aa + Ab @ blocks.inside(a) - Aa @ blocks.inside(b)
-    return blocks.connection(drive).overlap(blocks.solved(cross))
+    return blocks.overlap(blocks.connection(drive), blocks.solved(cross))
 
 
 def carried_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
@@ -60,7 +67,7 @@ def carried_shift(frame: Eigenframe, group: Group, drive: str, component: str) -
 def carried_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet | None:
     """The same along any two directions, with its derivatives; complex, to be taken the real part; None for zero."""
     bent = ((blocks.connection(x), blocks.bent(y, z)) for x, y, z in _cyclic(drive, a, b))
-    terms = [-0.5 * A.overlap(own) for A, own in bent if own is not None]
+    terms = [-0.5 * blocks.overlap(A, own) for A, own in bent if own is not None]
     return total(terms) if terms else None
 
 
@@ -73,32 +80,51 @@ def band_shift(frame: Eigenframe, drive: str, component: str) -> Float:
     and what the curvature of the basis adds where the frame carries one (`carried_part`). The frame must carry the
     drive and the second derivatives that the curl needs (`band_shift_derivatives`).
     """
-    parts = (interband_part, metric_curl_part, carried_part)
-    return np.sum([part(frame, drive, component) for part in parts], axis=0)
+    return of_bands(band_shift_factors(frame, drive, component))
+
+
+def band_shift_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
+    """The same as a matrix between bands."""
+    parts = (_interband_factors, _metric_curl_factors, _carried_factors)
+    return [factors for part in parts for factors in part(frame, drive, component)]
 
 
 def interband_part(frame: Eigenframe, drive: str, component: str) -> Float:
     """First term of Eq. (8), which alone survives in an insulator; shape (P, N)."""
-    weighted = connection(frame, drive) / frame.gaps()  # A_{n n1}/(E_n1 - E_n)
-    return 2.0 * np.einsum("pnm,pmn->pn", weighted, interband_moment(frame, component)).real
+    return of_bands(_interband_factors(frame, drive, component))
 
 
 def metric_curl_part(frame: Eigenframe, drive: str, component: str) -> Float:
     """Second term of Eq. (8), a total derivative in k: it redistributes the map; shape (P, N)."""
-    a, b = PLANES[component]
-    return 0.5 * (metric_gradient(frame, b, drive, along=a) - metric_gradient(frame, a, drive, along=b))
+    return of_bands(_metric_curl_factors(frame, drive, component))
 
 
 def carried_part(frame: Eigenframe, drive: str, component: str) -> Float:
     """What the curvature of the basis adds, as in `carried_shift`, for each band; shape (P, N)."""
+    factors = _carried_factors(frame, drive, component)
+    return of_bands(factors) if factors else np.zeros(frame.energies.shape)
+
+
+def _interband_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
+    # A_{n n1}/(E_n1 - E_n)
+    return [(2.0 * connection(frame, drive) / frame.gaps(), interband_moment(frame, component))]
+
+
+def _metric_curl_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
     a, b = PLANES[component]
-    moments = np.zeros(frame.energies.shape)
+    signed = (
+        (0.5, metric_gradient_factors(frame, b, drive, along=a)),
+        (-0.5, metric_gradient_factors(frame, a, drive, along=b)),
+    )
+    return [(sign * L, R) for sign, factors in signed for L, R in factors]
+
+
+def _carried_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
+    a, b = PLANES[component]
     if drive in (a, b):
-        return moments
-    for x, y, z in _cyclic(drive, a, b):
-        if (bent := frame.curvature_of_basis(y, z)) is not None:
-            moments -= 0.5 * (connection(frame, x) * bent.swapaxes(1, 2)).sum(axis=2).real
-    return moments
+        return []
+    bent = ((connection(frame, x), frame.curvature_of_basis(y, z)) for x, y, z in _cyclic(drive, a, b))
+    return [(-0.5 * A, own) for A, own in bent if own is not None]
 
 
 def band_shift_derivatives(drive: str, component: str, *, curved: bool = False) -> list[Derivative]:

@@ -52,7 +52,7 @@ def positional_shift(blocks: Blocks, drive: str, delta: Jet) -> Jet:
 
     without the divergence of the metric, which integrates to zero in an insulator. Complex, to be taken the real part.
     """
-    return 2 * blocks.connection(drive).overlap(blocks.solved(delta))
+    return 2 * blocks.overlap(blocks.connection(drive), blocks.solved(delta))
 
 
 def gradient_form(blocks: Blocks, drive: str, pairs: Sequence[tuple[str, str]]) -> Jet:
@@ -66,7 +66,7 @@ def gradient_form(blocks: Blocks, drive: str, pairs: Sequence[tuple[str, str]]) 
     form = positional_shift(blocks, drive, gradient_matrix(blocks, pairs))
     for k, r in pairs:
         if (bent := blocks.bent(drive, r)) is not None:
-            form = form - blocks.connection(k).overlap(bent)
+            form = form - blocks.overlap(blocks.connection(k), bent)
     return form
 
 
@@ -80,10 +80,15 @@ def complete_shift(along: Callable[..., Blocks], drive: str, pairs: Sequence[tup
     drive : str
     pairs : sequence of (str, str)
     """
-    blocks = along()
-    shift = gradient_form(blocks, drive, pairs).real()[0]
+    shift = shift_block(along, drive, pairs)
+    return np.asarray((shift if shift.ndim == 1 else shift.trace(axis1=1, axis2=2)).real)
+
+
+def shift_block(along: Callable[..., Blocks], drive: str, pairs: Sequence[tuple[str, str]]) -> Complex:
+    """The same of a group of degenerate bands, (P, J, J), where its blocks are not summed; complex."""
+    shift = gradient_form(along(), drive, pairs).parts[0]
     for k, r in pairs:
-        shift = shift - group_metric(along(k), r, drive).real()[1]
+        shift = shift - group_metric(along(k), r, drive).parts[1]
     return shift
 
 
@@ -121,21 +126,21 @@ def equilibrium_form(blocks: Blocks, a: str, b: str) -> Jet:
     """
     inside, outside = blocks.energies
     Xb = blocks.tilt(b)
-    form = 1j * blocks.tilt(a).overlap(Xb @ inside + outside @ Xb)
+    form = 1j * blocks.overlap(blocks.tilt(a), Xb @ inside + outside @ Xb)
     own = blocks.bent_inside(a, b)
-    return form if own is None else form + (own @ inside).trace()
+    return form if own is None else form + blocks.summed(own @ inside)
 
 
 def curvature_form(blocks: Blocks, a: str, b: str) -> Jet:
     """Berry curvature of a group, -2 sum_nc Im A^a_nc A^b_cn; (P,). Complex, to be taken the real part."""
-    form = 2j * blocks.tilt(a).overlap(blocks.tilt(b))
+    form = 2j * blocks.overlap(blocks.tilt(a), blocks.tilt(b))
     own = blocks.bent_inside(a, b)
-    return form if own is None else form + own.trace()
+    return form if own is None else form + blocks.summed(own)
 
 
 def group_metric(blocks: Blocks, a: str, b: str) -> Jet:
     """Quantum metric of a group, Re sum_nc A^a_nc A^b_cn; (P,). Complex, to be taken the real part."""
-    return blocks.tilt(a).overlap(blocks.tilt(b))
+    return blocks.overlap(blocks.tilt(a), blocks.tilt(b))
 
 
 def gradient_energy(frame: Eigenframe, axes: Sequence[str]) -> Float:

@@ -64,13 +64,18 @@ class Jet:
         return self.product(other, np.multiply)
 
     def composed(self, derivatives: Sequence[Float]) -> Jet:
-        """A function of this number, given its value and derivatives here."""
+        """A function of this number, or of a matrix that here is a number times one; its value and derivatives here."""
+        first, *rest = self.parts
         value, *slopes = derivatives
+        if first.ndim > 1:
+            value, *slopes = (np.asarray(x)[:, None, None] for x in derivatives)
+            value = value * np.eye(first.shape[-1])
         parts: list[Complex] = [np.asarray(value, dtype=np.complex128)]
-        if len(self.parts) > 1:
-            parts += [slopes[0] * part for part in self.parts[1:]]
-        if len(self.parts) == 4:
-            parts[3] = parts[3] + slopes[1] * self.parts[1] * self.parts[2]
+        parts += [slopes[0] * part for part in rest]
+        if len(rest) == 3:
+            a, b, _ = rest
+            square = a * b if first.ndim == 1 else 0.5 * (a @ b + b @ a)
+            parts[3] = parts[3] + slopes[1] * square
         return Jet(tuple(parts))
 
     def trace(self) -> Jet:
@@ -80,6 +85,10 @@ class Jet:
     def overlap(self, other: Jet) -> Jet:
         """Tr A^dagger B, (P,)."""
         return self.product(other, _overlap)
+
+    def inner(self, other: Jet) -> Jet:
+        """A^dagger B, (P, J, J)."""
+        return self.product(other, _inner)
 
     def real(self) -> tuple[Float, ...]:
         """Real parts of all derivatives."""
@@ -99,6 +108,9 @@ class Blocks:
         Directions to differentiate along.
     known : dict, optional
         Where derivatives are kept, for several of one frame and group to share.
+    traced : bool
+        Whether forms are summed over the group; or else matrices within it, up to their anti-Hermitian part, to be
+        multiplied by others before they are.
     """
 
     def __init__(
@@ -107,8 +119,10 @@ class Blocks:
         group: Group,
         along: Sequence[str] = (),
         known: dict[tuple[tuple[str, ...], str], Complex] | None = None,
+        *,
+        traced: bool = True,
     ) -> None:
-        self.frame, self.along = frame, tuple(along)
+        self.frame, self.along, self.traced = frame, tuple(along), traced
         self._group = group
         self._known = {} if known is None else known
         self._inside, self._outside = inside_outside(group, frame.energies.shape[1])
@@ -116,6 +130,14 @@ class Blocks:
         self._whole: dict[tuple[str, ...], Jet] = {}
         self._tilts: dict[str, Jet] = {}
         self._turns = tuple(self._turn(tilt(frame, group, a)) for a in self.along)
+
+    def overlap(self, left: Jet, right: Jet) -> Jet:
+        """A^dagger B of blocks from inside to outside, summed over the group or not."""
+        return left.overlap(right) if self.traced else left.inner(right)
+
+    def summed(self, block: Jet) -> Jet:
+        """A block inside the group, summed over it or not."""
+        return block.trace() if self.traced else block
 
     def tilt(self, a: str) -> Jet:
         """How the group turns out of itself, X_cn = <c|d_a n>, (P, C, J)."""
@@ -235,6 +257,10 @@ def _square(matrices: Complex, bands: slice | list[int]) -> Complex:
 
 def _commutator(A: Complex, B: Complex) -> Complex:
     return A @ B - B @ A
+
+
+def _inner(A: Complex, B: Complex) -> Complex:
+    return dagger(A) @ B
 
 
 def _overlap(A: Complex, B: Complex) -> Complex:

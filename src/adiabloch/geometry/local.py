@@ -2,8 +2,8 @@ r"""Densities and currents of filled bands in a slowly non-uniform crystal: the 
 
 One function for each term: its sum over the states at each point of k, in units of e for currents. Frames have the
 directions of k, the axes along which the crystal changes ("x", "y", "z"), what goes on ("t"), and for an observable
-its name, along the field conjugate to it. Filled groups of bands may be degenerate; at a temperature all bands are
-apart, as in the paper.
+its name, along the field conjugate to it. Filled groups of bands may be degenerate; at a temperature bands come one by
+one, as in the paper, or in groups that have one energy.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form
 from adiabloch.geometry.induced import carried_moment, induced_moment
 from adiabloch.geometry.inhomogeneous import (
-    complete_shift,
     curvature_form,
     equilibrium_form,
     gradient_form,
     group_metric,
+    shift_block,
 )
 from adiabloch.geometry.jets import Blocks, Jet, total
 from adiabloch.geometry.occupied import Group
+from adiabloch.linalg import dagger
 from adiabloch.models.crystal import Derivative, curl
 from adiabloch.models.place import TIME
 
@@ -42,7 +43,7 @@ class LocalBands:
     frame : Eigenframe
         With what `local_derivatives` lists.
     group : int or (int, int)
-        All filled; a single band at a temperature.
+        All filled; at a temperature a single band, or bands that count as degenerate.
     k : sequence of str
         All directions of k.
     axes : sequence of str
@@ -66,7 +67,10 @@ class LocalBands:
     def along(self, *directions: str) -> Blocks:
         """Blocks with derivatives along some directions."""
         if directions not in self._blocks:
-            self._blocks[directions] = Blocks(self.frame, self.group, directions, self._known)
+            # products with the occupation come before the sum over the group
+            self._blocks[directions] = Blocks(
+                self.frame, self.group, directions, self._known, traced=self.level is None
+            )
         return self._blocks[directions]
 
     def nothing(self) -> Float:
@@ -74,13 +78,13 @@ class LocalBands:
         return np.zeros(len(self.frame.energies))
 
     def filled(self, blocks: Blocks, form: Jet) -> Jet:
-        """Fill a form: f(E) times it."""
-        return form if self.level is None else self.level.filled(blocks.energy).times(form)
+        """Fill a form: f(E) times it, summed over the group."""
+        return form if self.level is None else (self.level.filled(blocks.energies[0]) @ form).trace()
 
     def surface(self, blocks: Blocks, form: Jet) -> Jet:
-        """Take a form at the Fermi surface: f'(E) times it; only at a temperature."""
+        """Take a form at the Fermi surface: f'(E) times it, summed over the group; only at a temperature."""
         assert self.level is not None
-        return self.level.slope(blocks.energy).times(form)
+        return (self.level.slope(blocks.energies[0]) @ form).trace()
 
 
 # Integrals over k, as jets: what the terms below are derivatives of.
@@ -92,9 +96,9 @@ def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
     if bands.level is None:
         return form
     # for a single band the form is m + E Omega
-    energy, curvature = blocks.energy, curvature_form(blocks, a, b)
-    moment = form - energy.times(curvature)
-    return bands.filled(blocks, moment) + bands.level.grand_potential(energy).times(curvature)
+    energy, curvature = blocks.energies[0], curvature_form(blocks, a, b)
+    moment = form - curvature @ energy
+    return bands.filled(blocks, moment) + (bands.level.grand_potential(energy) @ curvature).trace()
 
 
 def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
@@ -103,8 +107,8 @@ def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
     form = bands.filled(blocks, moment if more is None else moment + more)
     if bands.level is None:
         return form
-    va, vb = blocks.inside(a).trace(), blocks.inside(b).trace()
-    dipole = va.times(group_metric(blocks, b, TIME)) - vb.times(group_metric(blocks, a, TIME))
+    va, vb = blocks.inside(a), blocks.inside(b)
+    dipole = va @ group_metric(blocks, b, TIME) - vb @ group_metric(blocks, a, TIME)
     return form - 0.5 * bands.surface(blocks, dipole)
 
 
@@ -113,7 +117,7 @@ def shift_integral(bands: LocalBands, blocks: Blocks, drive: str, pairs: Pairs) 
     form = bands.filled(blocks, gradient_form(blocks, drive, pairs))
     if bands.level is None:
         return form
-    flows = total(blocks.inside(k).trace().times(group_metric(blocks, r, drive)) for k, r in pairs)
+    flows = total(blocks.inside(k) @ group_metric(blocks, r, drive) for k, r in pairs)
     return form + bands.surface(blocks, flows)
 
 
@@ -131,7 +135,10 @@ def second_chern_term(bands: LocalBands, h: str) -> Float:
     for k, r in bands.pairs:
         if k != h:
             current -= second_chern_form(bands.frame, bands.group, (h, k, r, TIME))
-    return current if bands.level is None else current * bands.level.filled(bands.along().energy).real()[0]
+    if bands.level is None:
+        return current
+    filled = bands.level.filled(bands.along().energies[0]).parts[0]
+    return current * filled[:, 0, 0].real
 
 
 def shift_term(bands: LocalBands, h: str) -> Float:
@@ -146,8 +153,9 @@ def energy_term(bands: LocalBands, h: str) -> Float:
     if bands.level is None or not bands.axes:
         return bands.nothing()
     blocks = bands.along()
-    energy = total(blocks.connection(k).overlap(blocks.across(r)) for k, r in bands.pairs).real()[0]
-    return -bands.surface(blocks, curvature_form(blocks, h, TIME)).real()[0] * energy
+    energy = total(blocks.overlap(blocks.connection(k), blocks.across(r)) for k, r in bands.pairs)
+    hermitian = 0.5 * (energy + Jet(tuple(dagger(part) for part in energy.parts)))
+    return -bands.surface(blocks, hermitian @ curvature_form(blocks, h, TIME)).real()[0]
 
 
 def surface_term(bands: LocalBands, h: str) -> Float:
@@ -155,10 +163,11 @@ def surface_term(bands: LocalBands, h: str) -> Float:
     if bands.level is None or not bands.axes:
         return bands.nothing()
     blocks = bands.along()
-    slope = bands.level.slope(blocks.energy).real()[0]
-    velocity, rate = (blocks.inside(x).trace().real()[0] for x in (h, TIME))
+    slope = bands.level.slope(blocks.energies[0]).parts[0]
+    velocity, rate = (blocks.inside(x).parts[0] for x in (h, TIME))
     along = bands.along
-    return slope * (velocity * complete_shift(along, TIME, bands.pairs) - rate * complete_shift(along, h, bands.pairs))
+    shifts = velocity @ shift_block(along, TIME, bands.pairs) - rate @ shift_block(along, h, bands.pairs)
+    return np.asarray((slope @ shifts).trace(axis1=1, axis2=2).real)
 
 
 # Terms of the current.
@@ -183,11 +192,11 @@ def quadrupole_current(bands: LocalBands, s: str) -> Float:
     current = bands.nothing()
     for k, r in bands.pairs:
         blocks = bands.along(r, TIME)
-        _, _, rate, slope = group_metric(blocks, k, s).real()
+        _, _, rate, slope = group_metric(blocks, k, s).parts
         if bands.level is not None:
-            f = bands.level.filled(blocks.energy).real()
-            slope = f[0] * slope + f[1] * rate
-        current -= 0.5 * slope
+            f = bands.level.filled(blocks.energies[0]).parts
+            slope = (f[0] @ slope + f[1] @ rate).trace(axis1=1, axis2=2)
+        current -= 0.5 * slope.real
     return current
 
 
@@ -197,7 +206,7 @@ def quadrupole_current(bands: LocalBands, s: str) -> Float:
 def static_density(bands: LocalBands, h: str) -> Float:
     """Expectation value in the local crystal, int f <h>."""
     blocks = bands.along()
-    return bands.filled(blocks, blocks.inside(h).trace()).real()[0]
+    return bands.filled(blocks, blocks.summed(blocks.inside(h))).real()[0]
 
 
 def static_gradient(bands: LocalBands, h: str) -> Float:

@@ -17,6 +17,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.gaps import neighbour_slopes
 from adiabloch.integration import chebyshev
 from adiabloch.integration.divergence import Divergence, divergences
 from adiabloch.integration.fermi import Scan
@@ -37,6 +38,8 @@ DEPTH = 18
 """How often a box is halved at most."""
 EXPERIENCED = 2
 """Boxes halved so often have shown, in three dimensions, what is to be expected where something narrow may hide."""
+OPTIMISM = 5.0
+"""Error bars are made so many times larger at most where halving has shown that the errors told were too small."""
 OFFSETS = (0.3820, 0.7549, 0.5698)
 """Where the first box begins, in units of its side: at a symmetric point its faces could run along a level surface,
 which then counted for both of its sides or for none."""
@@ -62,6 +65,12 @@ class Filled:
     """(M,): whether a flat band lies at the chemical potential; it counts as filled."""
     divergent: Sequence[Divergence] = ()
     """Where bands touch and integrals do not exist; those are not numbers."""
+    contested: bool = False
+    """Whether at the Fermi level bands would be joined otherwise at the threshold compared with."""
+    split: float = 0.0
+    """By how much bands joined at the Fermi level differ at most, if by more than rounding."""
+    rounding: Float | float = 0.0
+    """Of a mesh, (outputs, S, M): what may be left where the values at its points cancel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +98,8 @@ class _Outcome:
     """(M,): whether a flat band lies at the chemical potential."""
     infinite: np.ndarray
     """(outputs, S, M): whether such a band adds a level of no width, at zero temperature."""
+    contested: bool
+    split: float
 
 
 def fill(
@@ -153,6 +164,7 @@ def fill(
     leaves = _Leaves(len(mixing), scan.shape, d)
     points, size = 0, np.zeros(len(mixing))
     flat, infinite = np.zeros(scan.shape[1], dtype=bool), np.zeros((len(mixing), *scan.shape), dtype=bool)
+    contested, split = False, 0.0
     best: Filled | None = None
     with stoppable(lambda: best), workers(executor) as pool:
         while True:
@@ -165,6 +177,7 @@ def fill(
                 size = np.maximum(size, outcome.size)
                 points += outcome.points
                 flat, infinite = flat | outcome.flat, infinite | outcome.infinite
+                contested, split = contested or outcome.contested, max(split, outcome.split)
                 bar.advance(1)
             leaves.add(tasks, outcomes)
             value, error = leaves.value.sum(axis=0), leaves.total_error()
@@ -190,6 +203,8 @@ def fill(
                 exhausted=bool(exhausted),
                 flat=flat,
                 divergent=divergent,
+                contested=contested,
+                split=split,
             )
             if not doubtful.any() or exhausted:
                 return best
@@ -209,6 +224,8 @@ class _Leaves:
         """Boxes taken out last."""
         self._revealed: dict[int, Float] = {}
         """By depth, what halving its boxes where something may hide is expected to change, each; (outputs, S, M)."""
+        self._optimism: Float | float = 1.0
+        """How many times the errors told of the boxes halved last their halves differed from them, at least one."""
 
     def add(self, batches: Sequence[_Batch], outcomes: Sequence[_Outcome]) -> None:
         """Put in boxes and what was found in them: halves of those taken out last, in their order."""
@@ -231,12 +248,17 @@ class _Leaves:
         old = self._halved
         halves = self.value[-(len(old["value"]) << self.corners.shape[1]) :]
         changes = halves.reshape(len(old["value"]), -1, *halves.shape[1:]).sum(axis=1) - old["value"]
+        told, found = (np.einsum("bosm,bosm->osm", x, x, dtype=float) for x in (old["error"], changes))
+        ratio = np.sqrt(np.divide(found, told, out=np.ones_like(told), where=told > 0))
+        self._optimism = np.clip(ratio, 1.0, OPTIMISM)
         beyond = np.maximum(np.abs(changes) - np.abs(old["error"]), 0.0) ** 2
         for depth in np.unique(old["depth"]):
             here = old["depth"] == depth
             here = here & old["hidden"] if (here & old["hidden"]).any() else here
-            # few tell less than many; a half holds no more than the whole did, shared by two in all but few dimensions
+            # few tell less than many
             found = np.sqrt(beyond[here].mean(axis=0) + beyond[here].max(axis=0) / here.sum())
+            # what is around a line, two powers of one over the distance, goes with the length of the box
+            found *= 0.5 ** max(self.corners.shape[1] - 2, 0)
             self._revealed[depth + 1] = np.maximum(found, self._revealed.get(depth + 1, 0.0))
 
     def total_error(self) -> Float:
@@ -249,7 +271,7 @@ class _Leaves:
         apart = np.einsum("bosm,bosm->osm", error, error, dtype=float)
         for depth, revealed in self._revealed.items():
             apart += (which & self.hidden & (self.depth == depth)).sum() * revealed**2
-        return together + 3 * np.sqrt(apart)
+        return together + 3 * self._optimism * np.sqrt(apart)
 
     def _squares(self, outputs: np.ndarray) -> Float:
         """Squares of what each box is uncertain by, what may hide included, (B, those outputs)."""
@@ -335,7 +357,7 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
     error = part * np.einsum("ocsm,bcsm->bosm", mixing, error)
     seas = sea.shape[-1]
     sources = [column.output + (seas if column.at_surface else 0) for column in integrand.columns]
-    size_of = boxes * part * np.abs(mixing).max(axis=(2, 3)) @ sizes[sources]
+    size_of = boxes * part * (np.abs(mixing) * integrand.weight_sizes(scan)).max(axis=(2, 3)) @ sizes[sources]
     infinite = np.zeros((len(integrand.columns), *scan.shape))
     for c, column in enumerate(integrand.columns):
         if column.weight == "level":
@@ -344,7 +366,8 @@ def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Ba
             infinite[c] = (flat & (heights > 0)[:, :, None]).any(axis=(0, 1)) * (scan.temperatures == 0)[:, None]
     infinite = np.einsum("ocsm,csm->osm", np.abs(mixing), infinite) > 0
     at = np.asarray(flat.any(axis=(0, 1)))
-    return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points), at, infinite)
+    contested, split = frame.joined_among(np.repeat(seen[:, :-1], order**d, axis=0))
+    return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points), at, infinite, contested, split)
 
 
 def _flattened(energies: Float, scan: Scan) -> tuple[Float, np.ndarray]:
@@ -412,7 +435,7 @@ def _hidden(
     boxes, nodes, size = energies.shape
     if size == 1 or not seen[:, :-1].any():
         return np.zeros(boxes, dtype=bool)
-    slopes = integrand.edge_slopes(frame).reshape(boxes, nodes, size - 1, -1).sum(axis=3)
+    slopes = neighbour_slopes(frame, integrand.crystal.lattice).reshape(boxes, nodes, size - 1, -1).sum(axis=3)
     gaps = np.diff(energies, axis=2)
     # a temperature blurs what is narrower
     blurred = np.maximum(gaps, 0.5 * scan.temperatures.min())

@@ -67,6 +67,9 @@ def divergences(integrand: FermiSea, mixing: Float, scan: Scan, negligible: floa
 
 def _divergent(integrand: FermiSea, mixing: Float, scan: Scan, allowed: Float) -> Iterator[Divergence]:
     for first, last, point, energy in _touching(integrand, scan):
+        if integrand.joins(point, first, last):
+            # what one group of degenerate bands holds does not grow
+            continue
         shells = np.abs(_shells(integrand, mixing, scan, point, first, last))
         half = HALVINGS // 2
         lasting = (shells[half:] > 0.5 * shells[:-half][: len(shells) - half]).all(axis=0)

@@ -81,6 +81,38 @@ def weights(kinds: Sequence[Weight], x: Float, kT: float) -> list[Float]:
     return [made[kind]() for kind in kinds]
 
 
+def largest(kind: Weight, kT: Float) -> Float:
+    """The largest that a weight gets; of a level at low temperatures, averaged over a natural unit of energy."""
+    made = {
+        "filled": np.ones_like(kT),
+        "entropy": kT * np.log(2),
+        "level": 0.25 / np.maximum(kT, 0.25),
+        "heat": np.full_like(kT, 0.25),
+    }
+    return made[kind]
+
+
+def falls(kind: Weight, x: Float, kT: float) -> Float:
+    """How much the weight "filled" or "entropy" falls from each level to the next one above, (..., N), kT > 0.
+
+    For x = (E - mu)/kT ascending along the last axis; above the last level there is nothing. Levels that nearly agree
+    lose no digits: the slope of the weight is integrated between them.
+    """
+    (all_of,) = weights([kind], x, kT)
+    result = -np.diff(all_of, axis=-1, append=0.0)
+    apart = np.diff(x, axis=-1)
+    near = np.abs(apart) < 0.5
+    if near.any():
+        nodes, shares = np.polynomial.legendre.leggauss(8)
+        middle, half = 0.5 * (x[..., 1:] + x[..., :-1])[near], 0.5 * apart[near]
+        between = middle[:, None] + half[:, None] * nodes
+        slope = sharpness(between)
+        if kind == "entropy":
+            slope = kT * between * slope
+        result[..., :-1][near] = half * (slope @ shares)
+    return result
+
+
 def smearing(kind: Weight, x: Float, kT: float) -> Float:
     r"""What the integral of the states below eta is averaged with, at x = (eta - mu)/kT, kT > 0.
 

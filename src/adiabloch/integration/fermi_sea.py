@@ -14,10 +14,11 @@ from functools import cached_property
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Complex, Float
+from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.frame import Eigenframe, at_points, frame_of, on_grid
 from adiabloch.geometry.gaps import axes_of
-from adiabloch.integration.fermi import Scan, Weight
+from adiabloch.integration.fermi import Scan, Weight, largest
 from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator
 
 SeaFormula = Callable[[Eigenframe, Sequence[int]], Float]
@@ -57,6 +58,8 @@ class FermiSea:
     outputs : callable, optional
         Scan -> (outputs, columns, S, M), broadcastable: how the results are made up of the columns; by default they
         are the columns.
+    degeneracy : Degeneracy, optional
+        Which bands are joined to groups; by default those that differ by rounding.
     """
 
     crystal: Crystal
@@ -68,11 +71,17 @@ class FermiSea:
     outputs: Callable[[Scan], Float] | None = None
     powers: int = 4
     """Of one over the distance from where two bands touch: how the formulas may grow there, at most."""
+    degeneracy: Degeneracy = field(default_factory=Degeneracy)
 
     def mixing(self, scan: Scan) -> Float:
         """How the results are made up of the columns, (outputs, columns, S, M)."""
         mixing = np.eye(len(self.columns))[:, :, None, None] if self.outputs is None else self.outputs(scan)
         return np.broadcast_to(mixing, (*mixing.shape[:2], *scan.shape))
+
+    def weight_sizes(self, scan: Scan) -> Float:
+        """How large the weights of the columns are, (columns, S, 1): entropies go with kT, levels with its inverse."""
+        kinds = [column.weight for column in self.columns]
+        return np.array([largest(kind, scan.temperatures) for kind in kinds])[..., None]
 
     @property
     def dimension(self) -> int:
@@ -100,13 +109,42 @@ class FermiSea:
 
     def frame(self, points: Float) -> Eigenframe:
         """Eigenframe at reduced points (P, d)."""
-        operators = at_points(self.operators, points)
-        return frame_of(self._matrices.at(points), self.carried, operators, touching="joined")
+        return self._frame(self._matrices.at(points), at_points(self.operators, points))
 
     def frame_on_grid(self, axes: Sequence[Float]) -> Eigenframe:
         """Eigenframe on a tensor grid."""
-        operators = on_grid(self.operators, axes)
-        return frame_of(self._matrices.on_grid(axes), self.carried, operators, touching="joined")
+        return self._frame(self._matrices.on_grid(axes), on_grid(self.operators, axes))
+
+    def _frame(self, matrices: Complex, operators: Mapping[str, Complex]) -> Eigenframe:
+        frame = frame_of(matrices, self.carried, operators, touching="joined")
+        return self.degeneracy.joined(frame, self.crystal.lattice)
+
+    def joins(self, point: Float, first: int, last: int) -> bool:
+        """Whether these bands, equal at a reduced point (d,), count as degenerate around it too, by the threshold."""
+        frame = frame_of(self._matrices.at(point[None]), self.carried, at_points(self.operators, point[None]))
+        joined = self.degeneracy.joined(frame, self.crystal.lattice, rounding=False).joined
+        return joined is not None and bool((joined.strength[0, first : last + 1, first : last + 1] == 1.0).all())
+
+    def edge_values(self, frame: Eigenframe, edges: Sequence[int]) -> Float:
+        """What the sea holds when the lowest bands up to each edge are filled, (P, edges, J).
+
+        Half of a degenerate pair is never filled alone, and what it held would be anything: zero.
+        """
+        if self.sea is None:
+            return np.zeros((len(frame.energies), len(edges), 0))
+        values = self.sea(frame, edges)
+        if frame.groups is not None:
+            inside = [c for c in edges if c < frame.energies.shape[1]]
+            apart = 1.0 - frame.groups[:, [c - 1 for c in inside], inside]
+            here = [number for number, c in enumerate(edges) if c < frame.energies.shape[1]]
+            # what is joined may be infinite where it was to be left out
+            values = np.array(values)
+            values[:, here] = np.where(apart[..., None] > 0, apart[..., None] * values[:, here], 0.0)
+        return values
+
+    def surface_values(self, frame: Eigenframe) -> Float:
+        """What each level contributes, (P, N, K)."""
+        return np.zeros((*frame.energies.shape, 0)) if self.surface is None else self.surface(frame)
 
     def band_values(self, frame: Eigenframe, edges: Sequence[int]) -> tuple[Float, Float, Float]:
         """What filling each band adds to the sea, (P, N, J), and its surface values, (P, N, K); how large both are.
@@ -118,19 +156,15 @@ class FermiSea:
         sea, surface = np.zeros((points, size, 0)), np.zeros((points, size, 0))
         sizes = []
         if self.sea is not None:
-            values = self.sea(frame, edges)
+            values = self.edge_values(frame, edges)
             sea = np.zeros((points, size, values.shape[2]))
             sizes.append(np.abs(values).sum(axis=1).mean(axis=0))
-            gaps = frame.gaps()
             for edge, value in zip(edges, values.swapaxes(0, 1), strict=True):
-                if edge < size:
-                    # half of a degenerate pair is never filled alone, and what it held would be anything
-                    value = np.where(np.isinf(gaps[:, edge - 1, edge])[:, None], 0.0, value)
                 sea[:, edge - 1] += value
                 if edge < size:
                     sea[:, edge] -= value
         if self.surface is not None:
-            surface = self.surface(frame)
+            surface = self.surface_values(frame)
             sizes.append(np.abs(surface).sum(axis=1).mean(axis=0))
         return sea, surface, np.concatenate(sizes)
 
@@ -139,19 +173,3 @@ class FermiSea:
         names, to_axes = axes_of(frame, self.crystal.lattice)
         velocities = np.stack([frame.velocity(name) for name in names], axis=-1)
         return np.asarray(np.abs(velocities @ to_axes.T).sum(axis=-1))
-
-    def edge_slopes(self, frame: Eigenframe) -> Float:
-        """How fast each gap between neighbouring bands can change along the axes of the torus, (P, N - 1, axes).
-
-        The two bands at a gap are a two-level system whose splitting changes by at most
-        sqrt((v_c - v_v)^2 + 4 |D_cv|^2) per unit of the coordinate.
-        """
-        names, to_axes = axes_of(frame, self.crystal.lattice)
-        n = np.arange(frame.energies.shape[1])
-        v = np.stack([np.diagonal(frame.derivative(name), axis1=1, axis2=2).real for name in names], axis=-1)
-        D = np.stack([frame.derivative(name)[:, n[1:], n[:-1]] for name in names], axis=-1)
-        apart = (v[:, 1:] - v[:, :-1]) @ to_axes.T
-        coupled = D @ to_axes.T
-        squares = np.abs(coupled) ** 2
-        # bands that cross without coupling hide nothing
-        return np.where(squares.any(axis=2, keepdims=True), np.sqrt(apart**2 + 4 * squares), 0.0)

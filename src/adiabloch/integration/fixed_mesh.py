@@ -13,11 +13,14 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.boxes import Filled
-from adiabloch.integration.fermi import Scan, weights
+from adiabloch.integration.fermi import Scan, falls, weights
 from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import processors, run, stoppable, workers
+
+ROUNDING = 1e-12
+"""Of what is summed, without signs: gaps that nearly close take some digits."""
 
 
 def sum_over_mesh(
@@ -53,13 +56,17 @@ def sum_over_mesh(
         )
     bar = progress or ProgressBar("", visible=False)
     bar.stage(" x ".join(map(str, mesh)), points)
-    totals = np.zeros((2, len(integrand.columns), *scan.shape))
+    totals = np.zeros((3, len(integrand.columns), *scan.shape))
+    contested, split = False, 0.0
     with stoppable(lambda: None), workers(executor) as pool:
-        for part, count in run(pool, partial(_slab, integrand, scan, tuple(mesh)), _slabs(mesh, integrand.batch)):
+        slabs = _slabs(mesh, integrand.batch)
+        for part, count, here, apart in run(pool, partial(_slab, integrand, scan, tuple(mesh)), slabs):
             totals += part
+            contested, split = contested or here, max(split, apart)
             bar.advance(count)
     mixing = integrand.mixing(scan)
-    full, half = (np.einsum("ocsm,csm->osm", mixing, total / points) for total in totals)
+    full, half = (np.einsum("ocsm,csm->osm", mixing, total / points) for total in totals[:2])
+    rounding = ROUNDING * np.einsum("ocsm,csm->osm", np.abs(mixing), totals[2] / points)
     error = np.abs(full - half * 2 ** len(mesh)) if all(n % 2 == 0 for n in mesh) else np.full_like(full, np.nan)
     return Filled(
         full,
@@ -70,6 +77,9 @@ def sum_over_mesh(
         0,
         exhausted=False,
         flat=np.zeros(scan.shape[1], dtype=bool),
+        contested=contested,
+        split=split,
+        rounding=rounding,
     )
 
 
@@ -90,24 +100,35 @@ def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], .
 
 def _slab(
     integrand: FermiSea, scan: Scan, mesh: tuple[int, ...], block: tuple[tuple[int, int], ...]
-) -> tuple[Float, int]:
-    """Sums over a block, of all points and of those with even numbers, (2, columns, S, M); and how many points."""
+) -> tuple[Float, int, bool, float]:
+    """Sums over a block, (3, columns, S, M), and how many points; contested, split.
+
+    Sums of all points, of those with even numbers, and of all without signs.
+    What the sea holds is summed over edges, each with the difference of the occupations beneath and above: between two
+    filled bands that nearly touch it is large and counts for nothing.
+    """
     numbers = [np.arange(first, last) for first, last in block]
     frame = integrand.frame_on_grid([number / n for number, n in zip(numbers, mesh, strict=True)])
     even = np.logical_and.reduce(np.meshgrid(*[number % 2 == 0 for number in numbers], indexing="ij")).ravel()
-    sea, surface, _ = integrand.band_values(frame, range(1, integrand.crystal.size + 1))
-    totals = np.zeros((2, len(integrand.columns), *scan.shape))
+    size = integrand.crystal.size
+    sea = integrand.edge_values(frame, range(1, size + 1))
+    surface = integrand.surface_values(frame)
+    totals = np.zeros((3, len(integrand.columns), *scan.shape))
     for kind in {column.weight for column in integrand.columns}:
         members = [c for c, column in enumerate(integrand.columns) if column.weight == kind]
-        values = (surface if integrand.columns[members[0]].at_surface else sea)[
-            ..., [integrand.columns[c].output for c in members]
-        ]
+        at_surface = integrand.columns[members[0]].at_surface
+        values = (surface if at_surface else sea)[..., [integrand.columns[c].output for c in members]]
         for s, kT in enumerate(scan.temperatures):
             for m, mu in enumerate(scan.potentials):
-                if kT > 0:
+                if at_surface:
                     (weight,) = weights([kind], (frame.energies - mu) / kT, kT)
+                elif kT > 0:
+                    weight = falls(kind, (frame.energies - mu) / kT, kT)
                 else:
-                    weight = (frame.energies <= mu) * float(kind == "filled")
-                here = np.einsum("pn,pnc->pc", weight, values)
-                totals[:, members, s, m] = here.sum(axis=0), here[even].sum(axis=0)
-    return totals, len(even)
+                    filled = (frame.energies <= mu) * float(kind == "filled")
+                    weight = -np.diff(filled, axis=1, append=0.0)
+                each = weight[..., None] * values
+                here = each.sum(axis=1)
+                totals[:, members, s, m] = here.sum(axis=0), here[even].sum(axis=0), np.abs(each).sum(axis=(0, 1))
+    low, high = frame.energies[:, :-1], frame.energies[:, 1:]
+    return totals, len(even), *frame.joined_among(scan.touched(low, high))

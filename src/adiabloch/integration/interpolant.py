@@ -72,7 +72,8 @@ class Shares:
         for s, kT in enumerate(np.where(self.scan.temperatures < FROZEN * largest, 0.0, self.scan.temperatures)):
             first = np.searchsorted(self.scan.potentials, self.lower - REACH * kT, side="left")
             last = np.searchsorted(self.scan.potentials, self.upper + REACH * kT, side="right")
-            cut = last > first
+            # a flat band is filled as a whole at zero temperature; between its rounding there is nothing to see
+            cut = (last > first) & ((self.upper > self.lower) | (kT > 0))
             whole, off = self._whole(first, ~cut)
             value[:, :, s] += whole
             error[:, :, s] += off

@@ -12,8 +12,8 @@ s_a/g seen on the mesh, the *sharpness* S_a, so bounds the error of an alias by
 
 .. math:: |c(f_1 n_1, f_2 n_2, \dots)|\, \exp\Big(-2\pi \gamma \max_a (1 - f_a)\, n_a/S_a\Big)
 
-with a factor gamma < 1 because slopes are known at the points of the mesh only. Along single axes, where all
-coefficients are kept, the decay of their envelope is used if it is faster. All constants were chosen on random
+with a factor gamma < 1, as slopes are known at the points of the mesh only. Along single axes, where all
+coefficients are kept, more of this decay is relied on if their envelope shows it. All constants were chosen on random
 insulators with one narrow gap (docs/accuracy.md).
 """
 
@@ -31,15 +31,19 @@ RESIDUES = 16
 """Largest number of classes (point number modulo this) whose sums are kept for each axis."""
 NEAREST = 3 / 8
 """Coefficients from this fraction of an alias up to one half are used."""
-GAP_DECAY = 0.75
-"""Fraction of the decay that follows from gap and slopes that is relied on."""
-SEEN_DECAY = 0.85
+GAP_DECAY = (0.75, 0.9)
+"""Fractions of the decay that follows from gap and slopes that are relied on: on a mesh that just resolves the gap, and
+on one that is much finer and so has seen where the gap is smallest."""
+JUST = 1.25
+"""Points for each width of the narrowest feature up to which a mesh just resolves it."""
+SEEN_DECAY = 0.95
 """Fraction of the decay of the envelope of the coefficients that is relied on."""
-FASTEST_DECAY = 1.3
-"""The same for the envelope at most: beyond it only the accident of few coefficients is seen."""
-SMOOTHEST = 4.0
+FASTEST_DECAY = 0.95
+"""Fraction of the decay that follows from gap and slopes which the envelope may confirm, and no more: what decays
+slowly may have a small amplitude, and not be seen below one half of an alias."""
+SMOOTHEST = 3.0
 """Added to the sharpness: also without any narrow gap a function of the bands has some harmonics."""
-SAFETY = 4.0
+SAFETY = 4.5
 """Factor on the estimate: the two signs of an alias, and what the bound of the decay leaves open."""
 
 
@@ -67,13 +71,15 @@ def aliasing_errors(
     dict {axes: float}
         Largest of all outputs, for each set of axes along which the alias has a component.
     """
+    points = np.array([len(marginal) for marginal in marginals])
     if sharpness is None:
         slowest = np.zeros(len(marginals))
         fastest = np.full(len(marginals), np.inf)
     else:
-        natural = 2 * np.pi / (np.broadcast_to(sharpness, len(marginals)) + SMOOTHEST)
-        slowest, fastest = GAP_DECAY * natural, FASTEST_DECAY * natural
-    points = np.array([len(marginal) for marginal in marginals])
+        narrow = np.broadcast_to(sharpness, len(marginals)) + SMOOTHEST
+        coarse, fine = GAP_DECAY
+        relied = fine - (fine - coarse) * np.minimum(1.0, JUST * narrow / points)
+        slowest, fastest = relied * 2 * np.pi / narrow, FASTEST_DECAY * 2 * np.pi / narrow
     errors = _between_axes(residues, points * slowest)
     for axis, marginal in enumerate(marginals):
         errors[(axis,)] = _along_axis(marginal, slowest[axis], fastest[axis])

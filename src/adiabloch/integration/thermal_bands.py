@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.geometry.degeneracy import Degeneracy, layers
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gaps import axes_of, neighbour_slopes
@@ -30,19 +31,23 @@ class ThermalBands:
     ----------
     crystal : Crystal
     formula : callable
-        Eigenframe -> what each band contributes, its occupation included, (P, N, outputs); picklable.
+        Eigenframe, groups (first, last + 1) of bands -> what each group contributes, its occupation included,
+        (P, groups, outputs); picklable.
     along : sequence of str or tuple of str
         Derivatives that the frame carries.
     level : FermiLevel
     theta : float array, optional
         For a cycle: keep these phases apart as outputs in place of integrating over theta.
+    degeneracy : Degeneracy, optional
+        Which bands are groups of degenerate ones; by default each is alone.
     """
 
     crystal: Crystal
-    formula: Callable[[Eigenframe], Float]
+    formula: Callable[[Eigenframe, Sequence[tuple[int, int]]], Float]
     along: tuple[Derivative, ...]
     level: FermiLevel
     theta: Float | None = None
+    degeneracy: Degeneracy = field(default_factory=Degeneracy)
 
     @property
     def dimension(self) -> int:
@@ -68,14 +73,21 @@ class ThermalBands:
         Raises
         ------
         DegenerateBandsError
-            Where bands touch.
+            Where bands touch that are no group.
         """
         whole = [*axes] if self.theta is None else [*axes, self.theta / (2 * np.pi)]
         frame = frame_of(self._matrices.on_grid(whole), self.along)
-        frame.gaps()  # bands that touch are refused there
-        each = self.formula(frame)
-        values = each.sum(axis=1)
-        noise = ROUNDING * np.abs(each).sum(axis=1).max(axis=1)
+        frame = self.degeneracy.joined(frame, self.crystal.lattice, rounding=False)
+        frame.refuse_touching()
+        values, sizes = None, np.zeros(len(frame.energies))
+        for points, weight, here, groups in layers(frame):
+            each = weight[:, None, None] * self.formula(here, groups)
+            if values is None:
+                values = np.zeros((len(sizes), each.shape[2]))
+            values[points] += each.sum(axis=1)
+            sizes[points] += np.abs(each).sum(axis=1).max(axis=1)
+        assert values is not None
+        noise = ROUNDING * sizes
         if self.theta is not None:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
         return Sample(values, noise, {}, self._sharpness(frame)[: self.dimension])
@@ -100,5 +112,8 @@ class ThermalBands:
         near = np.abs(levels) < REACH * self.level.kT
         widest: Float = np.where(near, slopes, 0.0).max(axis=(1, 2)) / (np.pi * self.level.kT)
         apart = near[:, 1:] | near[:, :-1] | (levels[:, 1:] * levels[:, :-1] < 0)
-        relative = neighbour_slopes(frame, self.crystal.lattice) / np.diff(frame.energies, axis=1)[:, :, None]
+        slopes = neighbour_slopes(frame, self.crystal.lattice)
+        # of bands that are joined the gap may be zero; then it is no feature
+        gaps = np.diff(frame.energies if frame.joined is None else frame.joined.energies, axis=1)[:, :, None]
+        relative = np.divide(slopes, gaps, out=np.zeros_like(slopes), where=slopes > 0)
         return np.maximum(widest, np.where(apart[:, :, None], relative, 0.0).max(axis=(0, 1), initial=0.0))

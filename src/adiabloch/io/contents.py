@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,10 +19,12 @@ from adiabloch.models.hoppings import checked_spin
 
 HOPPING_DEFECT = 1e-5
 """How far h(R) and h(-R)^dagger may be apart, relative to the largest: files have finite digits."""
-POSITION_DEFECT = 0.25
+POSITION_DEFECT = 0.15
 """The same for the position matrix, in units of the shortest lattice vector: Wannier90 takes finite differences."""
-POSITION_DOUBT = 1 / 60
-"""From when on a warning says so, in the same unit: about what meshes of four points a side leave stays below."""
+POSITION_DOUBT = 0.5
+"""From when on a warning says so, relative to the largest element between two functions: these are then in doubt."""
+POSITION_FLOOR = 1e-3
+"""Below which none does, in units of the shortest lattice vector: elements between functions may be that small."""
 NEGLIGIBLE = 1e-6
 """Relative size of what may be dropped along the directions that a slab does not have."""
 
@@ -203,6 +206,8 @@ def turned(plane: tuple[int, ...]) -> tuple[int, ...]:
 def plane_of(vectors: Float, kept: tuple[int, ...]) -> tuple[int, ...] | None:
     """Cartesian axes that some of the lattice vectors (3, 3) lie along, the others being perpendicular; or None."""
     others = [axis for axis in range(3) if axis not in kept]
+    if not others:
+        return 0, 1, 2
     plane = np.flatnonzero(np.abs(vectors[list(kept)]).max(axis=0) > 1e-8).tolist()
     fits = len(plane) == len(kept) and np.abs(vectors[np.ix_(others, plane)]).max(initial=0.0) <= 1e-8
     return in_turn(plane) if fits else None
@@ -273,8 +278,7 @@ def averaged(
             refuse(f"R = {R} once more with another matrix, expected each R once", number)
     kept = np.array([*index.values()])
     lonely = [R for R in index if tuple(-x for x in R) not in index]
-    halved = not any(any(R) and tuple(-x for x in R) in index for R in index)
-    if lonely and not halved:
+    if lonely and not _is_half(list(index)):
         refuse(f"R = {lonely[0]} comes without -R, expected both", index[lonely[0]])
     ways, found = translations[kept], matrices[kept]
     if lonely:
@@ -292,6 +296,15 @@ def averaged(
             index[R],
         )
     return ways, 0.5 * (found + adjoint), float(defect[worst])
+
+
+def _is_half(cells: list[tuple[int, ...]]) -> bool:
+    """Whether cells are those on one side of the origin: the first component that is not zero has one sign."""
+    for order in permutations(range(3)):
+        heads = [next((R[axis] for axis in order if R[axis]), 0) for R in cells]
+        if all(head >= 0 for head in heads) or all(head <= 0 for head in heads):
+            return True
+    return False
 
 
 def averaged_hoppings(
@@ -323,7 +336,8 @@ def averaged_positions(
     """A position matrix averaged with its Hermitian partner (see `averaged`), with a warning if that is far from it.
 
     Wannier90 takes it by finite differences about the origin, which is not Hermitian on a coarse mesh or far from
-    there. How far it may be from it is measured by the shortest lattice vector, whatever the origin.
+    there. How far it may be from it is measured by the shortest lattice vector, and whether that is said by the largest
+    element between two functions: neither knows where the origin is.
 
     Parameters
     ----------
@@ -333,13 +347,18 @@ def averaged_positions(
         Whose it is, for the warning.
     """
     length = float(np.sqrt((vectors**2).sum(axis=1)).min())
-    expected = f"less than a quarter of the shortest lattice vector, {length:.3g} Angstrom"
+    expected = f"less than {POSITION_DEFECT:g} of the shortest lattice vector, {length:.3g} Angstrom"
     ways, found, defect = averaged(translations, matrices, name, POSITION_DEFECT * length, expected, refuse)
-    if defect > POSITION_DOUBT * length:
+    between = found.copy()
+    at_home, own = np.flatnonzero((ways == 0).all(axis=1)), np.arange(found.shape[1])
+    between[at_home[:, None], own, own] = 0.0
+    largest = float(np.abs(between).max(initial=0.0))
+    if defect > max(POSITION_DOUBT * largest, POSITION_FLOOR * length):
         warn(
             f"{of}: the position matrix is not Hermitian, {name}(R) and {name}(-R)^dagger differ by up to {defect:.3f} "
-            f"Angstrom ({100 * defect / length:.1f} % of the shortest lattice vector): its Hermitian part is taken. "
-            "The finite differences of Wannier90 are that inexact on a coarse mesh of k points or far from the origin; "
-            "read_chk makes a better one from the checkpoint"
+            f"Angstrom ({100 * defect / length:.1f} % of the shortest lattice vector; the largest element between two "
+            f"functions is {largest:.3f} Angstrom): its Hermitian part is taken. The finite differences of Wannier90 "
+            "are that inexact on a coarse mesh of k points or far from the origin; read_chk makes a better one from "
+            "the checkpoint"
         )
     return ways, found, defect

@@ -49,6 +49,12 @@ class Lines:
 
     def block(self, rows: int, columns: int, expected: str, labels: int = 0) -> Float:
         """The next rows as an array of numbers; the first words of each may be labels."""
+        if rows > 20 and not labels:
+            numbers = table(self.lines[self.at : self.at + rows], columns)
+            if numbers is not None and len(numbers) == rows:
+                self.at += rows
+                self._whole_end(expected)
+                return numbers
         words = [line.split() for line in islice(self.lines, self.at, self.at + rows)]
         for words_of_row in words:
             if len(words_of_row) != columns + labels:
@@ -111,8 +117,8 @@ class Lines:
             self.refuse(f"{number}, expected {expected}", line=self.at)
         return int(number)
 
-    def weights(self, cells: int) -> Integer:
-        """Degeneracies of the lattice vectors, over as many lines as it takes; what is left of the last is not read."""
+    def weights(self, cells: int, *, more: bool = False) -> Integer:
+        """Degeneracies of the lattice vectors, over as many lines as it takes; `more`: the last may hold others."""
         self.degeneracies = self.at + 1
         found: list[int] = []
         expected = f"{cells} degeneracies, positive integers"
@@ -126,6 +132,8 @@ class Lines:
                     self.refuse(f"{line.strip()[:80]!r}, expected {expected}")
                 found += [int(stated[2])] * int(stated[1] or 1)
             self.at += 1
+        if len(found) > cells and not more:
+            self.refuse(f"{len(found)} numbers, expected {expected}", line=self.at)
         return np.array(found[:cells])
 
     def matrices(

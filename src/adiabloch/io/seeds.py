@@ -222,7 +222,7 @@ class Shifts:
         lines = self.file.lines[self.file.at :]
         words = " ".join(lines).split()
         numbers = table(words, 1)
-        if numbers is None or lines[-1].strip() or "." in "".join(words):
+        if numbers is None or not self._whole_end() or "." in "".join(words):
             return None
         whole = numbers[:, 0].astype(np.int64)
         if (whole != numbers[:, 0]).any() or np.abs(whole).max(initial=0) > 1e6:
@@ -243,6 +243,11 @@ class Shifts:
         heads = above + self.file.at
         rows = np.repeat(heads + 2, several) + inner
         return heads, several, whole[start[:, None] + np.arange(5)], rows, whole[triples]
+
+    def _whole_end(self) -> bool:
+        """Whether the last line is whole: it has an end, or is as long as the first translation T."""
+        lines = self.file.lines
+        return not lines[-1].strip() or (len(lines) > 3 and len(lines[-1].rstrip()) == len(lines[3].rstrip()))
 
     def _line_by_line(self, entries: int, owner: Path) -> _Entries:
         """The same line by line, to say which is wrong."""
@@ -283,7 +288,7 @@ class Shifts:
                     file.refuse(f"{text!r}, expected a translation T, three integers", line=min(row, last) + 1)
             heads[entry], counts[entry] = at, count
             file.at += count
-        if file.at >= len(file.lines):
+        if not self._whole_end():
             file.refuse(f"the file ends within {file.lines[-1].strip()!r}, expected a line end")
         file.skip_blank()
         if file.at < len(file.lines):

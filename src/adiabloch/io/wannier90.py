@@ -41,7 +41,7 @@ def read_tb(
 
     Lengths are in Angstrom, energies in eV. The degeneracy weights of the lattice vectors are divided out, and
     h(R) is averaged with h(-R)^dagger; likewise the position matrix, which Wannier90 makes Hermitian only up to the
-    error of its finite differences.
+    error of its finite differences. Of R and -R one may be missing, if all that are there lie on one side.
 
     Parameters
     ----------
@@ -70,6 +70,12 @@ def read_tb(
     ------
     FileFormatError
         If the file is not what it should be; the message names the file, the line, and what was expected.
+
+    Warns
+    -----
+    AccuracyWarning
+        The position matrix is so far from Hermitian that its elements between functions are in doubt; the message says
+        by how much, in Angstrom.
     """
     count, axes = checked_axes(dimension, axes)
     model = tb_contents(path, wsvec, spin is True).model(count, None if isinstance(spin, bool) else spin, axes)
@@ -91,6 +97,10 @@ def read_hr(
 
     Lengths are in Angstrom, energies in eV. There is no position matrix in these files: Wannier functions count as
     points at their centres. Read the `_tb.dat` file instead if there is one.
+
+    The file is read as Fortran programs read it: comments behind the counts, blank lines, the elements of an R in any
+    order. Zeros may be left out, and of R and -R one, if all that are there lie on one side; R = 0 must be there. What
+    has a Hermitian partner in the file cannot be missing.
 
     Parameters
     ----------
@@ -117,6 +127,11 @@ def read_hr(
     FileFormatError
         If a file is missing, is not what it should be, or belongs to other files than the rest (mixed seeds); the
         message names the file, the line, and what was expected.
+
+    Warns
+    -----
+    AccuracyWarning
+        Degeneracies that are not those of Wannier90, by which the hoppings are Hermitian all the same.
     """
     count, axes = checked_axes(dimension, axes)
     contents = hr_contents(path, centres, cell, wsvec, spin is True)
@@ -231,7 +246,7 @@ def hr_contents(
         file.refuse("three numbers, expected the number of Wannier functions: a _tb.dat file? read it with read_tb")
     size = file.count("the number of Wannier functions")
     cells = file.count("the number of lattice vectors R")
-    weights = file.weights(cells)
+    weights = file.weights(cells, more=True)
     given, matrices = file.rows_of_matrices(size, cells)
     if len(given) < cells and (weights != weights[0]).any():
         file.refuse(

@@ -26,7 +26,7 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import ACROSS, FLAT, LIMIT, PER, Effort, checked_model
+from adiabloch.responses.evaluation import ACROSS, FLAT, LIMIT, PER, Effort, checked_degeneracy, checked_model
 from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
 from adiabloch.responses.natural import natural
 from adiabloch.responses.observables import Spin, checked_spins
@@ -73,7 +73,7 @@ def density_of_states(
     mesh : int or sequence of int, optional
         A fixed uniform mesh, to compare with programs that use one; adaptive boxes by default.
     limit : int
-        Largest number of points diagonalised.
+        Largest number of points diagonalised; by default 2**27 for two bands, and less for N, as (2/N)^2.
     executor : concurrent.futures.Executor or int, optional
         Where batches run, or how many threads; by default as many as there are processors.
     progress : bool, optional
@@ -168,6 +168,7 @@ def anomalous_hall(
     temperature: ArrayLike = 0.0,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float = 0.0,
     mesh: Mesh = None,
     absolute: float | None = None,
     strict: bool = False,
@@ -186,6 +187,9 @@ def anomalous_hall(
         In two or three dimensions.
     chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`.
+    degeneracy : float
+        Bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`; by default those
+        that are equal but for rounding, since what is changed by noise here is proportional to it.
 
     Returns
     -------
@@ -211,8 +215,16 @@ def anomalous_hall(
     occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
     names = components(model.lattice.dimension)
+    together = checked_degeneracy(model, degeneracy, on_mesh=mesh is not None)
     columns = tuple(Column("filled", number) for number in range(len(names)))
-    integrand = FermiSea(model, columns, sea=partial(_hall, names=names), along=curvatures_of_basis(model), powers=2)
+    integrand = FermiSea(
+        model,
+        columns,
+        sea=partial(_hall, names=names),
+        along=curvatures_of_basis(model),
+        powers=2,
+        degeneracy=together,
+    )
     label = unit(charge=2, hbar=-1, length=2 - model.lattice.dimension)
     sea = filled_sea(
         integrand,
@@ -233,6 +245,7 @@ def anomalous_nernst(
     temperature: ArrayLike,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float = 0.0,
     mesh: Mesh = None,
     absolute: float | None = None,
     strict: bool = False,
@@ -254,6 +267,9 @@ def anomalous_nernst(
         In two or three dimensions.
     chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`; at zero temperature the answer is zero.
+    degeneracy : float
+        Bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`; by default those
+        that are equal but for rounding, since what is changed by noise here is proportional to it.
 
     Returns
     -------
@@ -268,12 +284,14 @@ def anomalous_nernst(
     occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), ACROSS)
     names = components(model.lattice.dimension)
+    together = checked_degeneracy(model, degeneracy, on_mesh=mesh is not None)
     columns = tuple(Column("entropy", number) for number in range(len(names)))
     integrand = FermiSea(
         model,
         columns,
         sea=partial(_hall, names=names),
         along=curvatures_of_basis(model),
+        degeneracy=together,
         outputs=partial(_per_temperature, columns=len(columns)),
         powers=2,
     )
@@ -297,6 +315,7 @@ def orbital_magnetization(
     temperature: ArrayLike = 0.0,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float = 0.0,
     mesh: Mesh = None,
     absolute: float | None = None,
     strict: bool = False,
@@ -315,6 +334,9 @@ def orbital_magnetization(
         In two or three dimensions.
     chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
         As in `density_of_states`.
+    degeneracy : float
+        Bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`; by default those
+        that are equal but for rounding, since what is changed by noise here is proportional to it.
 
     Returns
     -------
@@ -345,6 +367,7 @@ def orbital_magnetization(
     occupation = Occupation.of(chemical_potential, temperature)
     model = checked_model(model, (2, 3), FLAT)
     names = components(model.lattice.dimension)
+    together = checked_degeneracy(model, degeneracy, on_mesh=mesh is not None)
     n = len(names)
     # energies are counted from the middle of the scan: far from zero the terms would nearly cancel
     origin = float(occupation.scan.potentials[[0, -1]].mean())
@@ -357,6 +380,7 @@ def orbital_magnetization(
         tuple(columns),
         sea=partial(_magnetization, names=names, origin=origin),
         along=curvatures_of_basis(model),
+        degeneracy=together,
         outputs=partial(_grand, count=n, origin=origin),
         powers=2,
     )

@@ -19,7 +19,9 @@ from adiabloch.arrays import checked
 from adiabloch.errors import InvalidArgumentError, ObstructedError, Stopped, ToleranceNotReachedError, warn
 from adiabloch.geometry.band_edges import band_edges, check_insulator
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
-from adiabloch.geometry.gaps import check_gap
+from adiabloch.geometry.degeneracy import FRACTION, STEEPNESS, Degeneracy, refuse_groups
+from adiabloch.geometry.frame import frame_of
+from adiabloch.geometry.gaps import bandwidth, check_gap
 from adiabloch.geometry.occupied import Group, inside_outside
 from adiabloch.geometry.trials import Choice, Trials, trial_orbitals
 from adiabloch.integration.insulator import LEVEL, Insulator
@@ -186,7 +188,7 @@ def evaluated(
         ).times(per_cell)
     if not integral.converged and (effort.strict or not quiet):
         size = crystal.units.size(unit)
-        value, error = size * integral.value, size * integral.error
+        value, error = size * integral.value[:leading], size * integral.error
         scales = {"gap": crystal.units.energy}
         lows = {name: scales.get(name, 1.0) * low for name, low in _reported(integral).items()}
         narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in lows.items())
@@ -401,6 +403,39 @@ def checked_groups(crystal: Model, occupied: int, groups: Sequence[int] | None) 
         raise InvalidArgumentError(f"groups: sizes {sizes}, expected positive numbers that add up to {occupied}")
     edges = [0, *itertools.accumulate(sizes)]
     return tuple(itertools.pairwise(edges))
+
+
+def checked_degeneracy(crystal: Crystal, degeneracy: float | None, *, on_mesh: bool = False) -> Degeneracy:
+    """Which bands count as degenerate: the user's energy, or by default a fraction of the bandwidth.
+
+    By default bands that only cross, or nearly so, are not joined; but on a mesh, whose points lie just where symmetry
+    makes bands meet, they are.
+    """
+    width = bandwidth(crystal)
+    crossing = STEEPNESS * width
+    if degeneracy is None:
+        return Degeneracy(FRACTION * width, np.inf if on_mesh else crossing, crossing)
+    number = isinstance(degeneracy, Real) and not isinstance(degeneracy, bool | np.bool_)
+    if not (number and 0 <= float(degeneracy) < np.inf):
+        given = crystal.units.told(float(degeneracy)) if number else repr(degeneracy)
+        raise InvalidArgumentError(
+            f"degeneracy: {given}, expected an energy, zero or more, in the energy unit of the model"
+        )
+    return Degeneracy(float(degeneracy), crossing=crossing)
+
+
+def apart(crystal: Model, groups: tuple[Group, ...]) -> None:
+    """Look on a coarse mesh whether groups that the user made are groups, or parts of one that noise splits.
+
+    Raises
+    ------
+    DegenerateBandsError
+    """
+    axes = [np.arange(8) / 8 + 0.03] * len(crystal.directions)
+    frame = frame_of(crystal.matrices(crystal.directions).on_grid(axes), crystal.directions)
+    edges = {inside_outside(group, crystal.size)[0].start for group in groups} - {0}
+    joined = checked_degeneracy(crystal, None).joined(frame, crystal.lattice)
+    refuse_groups(joined, sorted(edges), energy=crystal.units.energy)
 
 
 def unobstructed(crystal: Model, groups: tuple[Group, ...], what: str, remedy: str = "") -> Windings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError, Stopped, UnitWarning, warn
+from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gaps import bandwidth
 from adiabloch.integration.boxes import Filled, fill
 from adiabloch.integration.fermi import Scan, checked_scan
@@ -21,7 +22,7 @@ from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.models.crystal import Crystal
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import Effort
+from adiabloch.responses.evaluation import LIMIT, Effort
 from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ TOLERANCE = 1e-4
 """Of what depends on a Fermi surface, by default."""
 HOT = 3.0
 """A temperature above so many bandwidths is taken for a mistake."""
+FEWEST = 2**16
+"""Points that are always allowed by default. More bands take longer, so that the default limit of points is lower."""
 Part = tuple[int, int, str, str]
 Mesh = int | Sequence[int] | None
 """Points along the reciprocal vectors, or None for adaptive boxes."""
@@ -151,21 +154,35 @@ def filled_sea(
     scan, units, size = occupation.scan, model.units, model.units.size(unit)
     check_temperature(model, float(scan.temperatures.max()))
     sides = _checked_mesh(mesh, integrand.dimension)
-    with ProgressBar(title, effort.progress) as bar, _stopped(title, occupation, size / model.lattice.measure):
-        if sides is not None:
-            filled = sum_over_mesh(integrand, scan, sides, effort.executor, bar, effort.limit)
-        else:
-            filled = fill(
-                integrand,
+    limit = effort.limit if effort.limit != LIMIT else min(LIMIT, max(4 * LIMIT // model.size**2, FEWEST))
+
+    def summed(which: FermiSea, limit: int = limit) -> Filled:
+        with ProgressBar(title, effort.progress) as bar, _stopped(title, occupation, size / model.lattice.measure):
+            if sides is not None:
+                return sum_over_mesh(which, scan, sides, effort.executor, bar, effort.limit)
+            return fill(
+                which,
                 scan,
                 tolerance=effort.tolerance,
                 absolute=None if effort.absolute is None else effort.absolute / size * model.lattice.measure,
                 groups=groups,
-                limit=effort.limit,
+                limit=limit,
                 executor=effort.executor,
                 progress=bar,
             )
+
+    filled = summed(integrand)
     density = 1.0 / model.lattice.measure
+    influence = 0.0
+    if filled.contested:
+        # an estimate will do
+        enough = min(limit, max(4 * filled.points, 2**18))
+        other = summed(replace(integrand, degeneracy=integrand.degeneracy.compared), enough)
+        change = _change(filled.value, other.value)
+        filled = replace(filled, error=filled.error + change)
+        influence = float((change - filled.rounding - other.rounding).max())
+    if filled.split:
+        filled = replace(filled, error=filled.error + _uncertainty(integrand, scan, filled, groups))
     value, error = (occupation.arranged(density * numbers) for numbers in (filled.value, filled.error))
     frozen = scan.temperatures.min() == 0
     potentials = units.energy * scan.potentials
@@ -173,8 +190,12 @@ def filled_sea(
         _tell_of_flat(filled, potentials, title)
     if filled.divergent:
         _tell_of_divergence(filled, units.energy, title, effort, size * value)
+    # without points symmetry has made all zero, whatever the bands
+    if integrand.degeneracy.threshold > 0 and filled.points:
+        _warn_of_degeneracy(integrand, scan, filled, influence, effort, title, density * size, unit)
     if not (filled.converged | ~np.isfinite(filled.value).all(axis=0)).all():
-        _complain(filled, potentials, title, effort, size * value, density * size, unit, cold=bool(frozen))
+        told = replace(effort, limit=limit)
+        _complain(filled, potentials, title, told, size * value, density * size, unit, cold=bool(frozen))
     facts = {
         "model": model.digest,
         "tolerance": float(effort.tolerance) if sides is None else float("nan"),
@@ -182,6 +203,7 @@ def filled_sea(
         "mesh": [] if sides is None else list(sides),
         "points": filled.points,
         "boxes": filled.boxes,
+        "degeneracy": float(integrand.degeneracy.threshold),
         "seconds": effort.elapsed,
     }
     return Sea(value, error, occupation, facts)
@@ -214,6 +236,108 @@ def check_temperature(crystal: Crystal, kT: float) -> None:
             "energy unit of the model (adiabloch.units.thermal_energy makes it from kelvin)",
             UnitWarning,
         )
+
+
+SURVEY = {1: 512, 2: 40, 3: 12}
+"""Points along each axis of the mesh on which weights of close bands are estimated, by dimension."""
+SMEARED = 0.02
+"""Of the bandwidth: the temperature with which that is done at T = 0, where a mesh has no Fermi surface."""
+MUCH = 0.1
+"""Of the largest value: so much of it is worth a warning where bands closer than the temperature make it up."""
+
+
+def _smeared(integrand: FermiSea, scan: Scan) -> Scan:
+    """The same scan, nowhere at T = 0."""
+    lowest = SMEARED * bandwidth(integrand.crystal)
+    return Scan(scan.potentials, np.where(scan.temperatures > 0, scan.temperatures, lowest))
+
+
+def _uncertainty(integrand: FermiSea, scan: Scan, filled: Filled, groups: Sequence[Sequence[int]]) -> Float:
+    """What the noise that splits degenerate bands does beside: its size over the temperature, of the largest output."""
+    share = np.minimum(0.25 * filled.split / _smeared(integrand, scan).temperatures, 1.0)
+    uncertain = np.zeros_like(filled.value)
+    for group in groups:
+        of = [*group]
+        uncertain[of] = share[:, None] * _finite(filled.value[of]).max(axis=0)
+    return uncertain
+
+
+def _change(values: Float, others: Float) -> Float:
+    """How much other values differ; by infinity where only these exist."""
+    both = np.isfinite(values) & np.isfinite(others)
+    change = np.where(np.isfinite(values), np.inf, 0.0)
+    change[both] = np.abs(others - values)[both]
+    return change
+
+
+def _finite(values: Float) -> Float:
+    """Sizes of what exists, zero for the rest."""
+    return np.where(np.isfinite(values), np.abs(values), 0.0)
+
+
+def _warn_of_degeneracy(
+    integrand: FermiSea, scan: Scan, filled: Filled, influence: float, effort: Effort, title: str, per: float, unit: str
+) -> None:
+    """Warn where bands that are joined, or closer than the temperature, carry weight.
+
+    `per` turns integrals per cell, as `influence` is one, into results.
+    """
+    largest = per * float(_finite(filled.value).max())
+    threshold, energy = integrand.degeneracy.threshold, integrand.crystal.units.energy
+    limit = f"{energy * threshold:.2e}"
+    around, mesh = _smeared(integrand, scan), (SURVEY[integrand.dimension],) * integrand.dimension
+
+    def summed(choice: Degeneracy) -> Filled:
+        return sum_over_mesh(replace(integrand, degeneracy=choice), around, mesh, effort.executor)
+
+    def differing(one: Filled, other: Filled) -> float:
+        """By how much two differ at most, beyond rounding."""
+        return per * float((np.abs(one.value - other.value) - one.rounding - other.rounding).max())
+
+    if (influence := per * influence) > effort.tolerance * largest:
+        change = (
+            f"the result changes by up to {influence:.1e} {unit}" if influence < np.inf else "the result does not exist"
+        )
+        warn(
+            f"{title}: bands about as close as the threshold for degenerate ones, {limit}, carry weight: with another "
+            f"threshold {change} (largest value {largest:.1e} {unit}), which is in `error`. Choose degeneracy= above "
+            "the noise that splits bands which should be degenerate, and below all true gaps"
+        )
+    together = None
+    if filled.split:
+        together = summed(integrand.degeneracy)
+        weight = differing(summed(Degeneracy()), together)
+        if weight > effort.tolerance * max(largest, per * float(np.abs(together.value).max())):
+            warn(
+                f"{title}: bands closer than {limit}, split by up to {energy * filled.split:.1e}, count as "
+                f"degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest value "
+                f"{largest:.1e} {unit}), depending on what splits them. This is as it should be if that is noise; if "
+                "it is physical, pass a smaller degeneracy="
+            )
+    coldest = float(np.min(scan.temperatures, where=scan.temperatures > 0, initial=np.inf))
+    # bands farther apart that stay together open faster; those that cross still more so
+    warm = Degeneracy(coldest if np.isfinite(coldest) else 0.0, 10 * integrand.degeneracy.crossing)
+    if warm.threshold > 2 * threshold and _are_close(integrand, scan, warm, mesh):
+        together = summed(integrand.degeneracy) if together is None else together
+        weight = differing(summed(warm), together)
+        if weight > MUCH * max(largest, per * float(np.abs(together.value).max())):
+            warn(
+                f"{title}: bands closer than the temperature, {energy * warm.threshold:.2e}, but not than {limit}, the "
+                f"threshold for degenerate ones, carry weight: were they degenerate, the result would change by about "
+                f"{weight:.1e} {unit} (largest value {largest:.1e} {unit}). If noise splits them, pass a larger "
+                "degeneracy="
+            )
+
+
+def _are_close(integrand: FermiSea, scan: Scan, warm: Degeneracy, mesh: Sequence[int]) -> bool:
+    """Whether bands near the Fermi level are closer than the temperature and not degenerate, on every other point."""
+    axes = [np.arange(0.5, n, 2) / n for n in mesh]
+    now, then = (replace(integrand, degeneracy=choice).frame_on_grid(axes) for choice in (integrand.degeneracy, warm))
+    if then.groups is None:
+        return False
+    known = np.eye(integrand.crystal.size) if now.groups is None else now.groups
+    near = (np.abs(then.energies[..., None] - scan.potentials) < 4 * warm.threshold).any(axis=2)
+    return bool(((then.groups - known).max(axis=2) > 0.5)[near].any())
 
 
 def _tell_of_flat(filled: Filled, potentials: Float, title: str) -> None:

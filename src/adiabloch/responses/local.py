@@ -19,7 +19,7 @@ from adiabloch.models.cycle import Cycle
 from adiabloch.models.place import TIME
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import LIMIT, Effort
+from adiabloch.responses.evaluation import LIMIT, Effort, checked_degeneracy
 from adiabloch.responses.natural import natural
 from adiabloch.responses.observables import Given, checked_operators, checked_spins
 from adiabloch.responses.places import Drive, Positions, Request, Sites, Term, checked_filling, checked_texture
@@ -62,6 +62,7 @@ def local_current(
     theta: ArrayLike | None = None,
     tolerance: float = 1e-4,
     *,
+    degeneracy: float | None = None,
     frequency: float | None = None,
     electric_field: ArrayLike | None = None,
     velocity: ArrayLike | None = None,
@@ -99,6 +100,8 @@ def local_current(
     tolerance : float
         Accuracy relative to the largest term of first order in the gradient (or to a thousandth of what such terms may
         be, where they cancel).
+    degeneracy : float, optional
+        For metals: bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`.
     frequency : float, optional
         That of the cycle (hbar omega, in the energy unit), 0 if it stands still; without it results are in units of
         omega. Beside other drives it must be given.
@@ -109,7 +112,8 @@ def local_current(
     magnetic_field : float or array_like of shape (3,), optional
         e B (over hbar), one over length squared: a vector potential is one more inhomogeneity.
     chemical_potential, temperature : float, optional
-        For metals, temperature k_B T > 0: levels are filled as in local equilibrium; bands must not touch.
+        For metals, temperature k_B T > 0: levels are filled as in local equilibrium; bands must not touch, unless they
+        are degenerate around too.
     split : bool
         Whether to give the magnetization and the polarization of Eqs. (16) to (18) too, of an insulator without
         Chern numbers: j = curl M + d_t P.
@@ -163,10 +167,11 @@ def local_current(
         raise InvalidArgumentError("split: only the current of an insulator is a curl and a rate; expected occupied")
     if split and drive.magnetic_field is not None:
         raise InvalidArgumentError("split: expected no magnetic_field; see magnetic_polarization")
+    together = checked_degeneracy(texture.home, degeneracy)
     d = len(k)
     energy = unit(charge=1, hbar=-1, energy=1, length=1 - d)
     driven = "e*omega" + {1: "", 2: "/length", 3: "/area"}[d] if drive.per_omega else energy
-    request = Request(drive, filling, k, CURRENTS, k, split=split, unit=driven)
+    request = Request(drive, filling, k, CURRENTS, k, split=split, unit=driven, degeneracy=together)
     values, facts = request.evaluated(texture, sites, effort, trials)
     variables = _variables(request, values, sites, "component", driven, {"curl_equilibrium": energy}, "local current")
     if split:
@@ -183,6 +188,7 @@ def local_observable(
     theta: ArrayLike | None = None,
     tolerance: float = 1e-4,
     *,
+    degeneracy: float | None = None,
     frequency: float | None = None,
     electric_field: ArrayLike | None = None,
     velocity: ArrayLike | None = None,
@@ -199,9 +205,9 @@ def local_observable(
 
     Parameters
     ----------
-    texture, positions, theta, tolerance, frequency, electric_field, velocity, magnetic_field, chemical_potential
+    texture, positions, theta, tolerance, degeneracy, frequency, electric_field, velocity, magnetic_field
         As in `local_current`.
-    occupied, temperature, absolute, strict, limit, executor, progress
+    occupied, chemical_potential, temperature, absolute, strict, limit, executor, progress
         As in `local_current`.
     operators : mapping {name: array_like (N, N), or mapping {R: array_like (N, N)}}, optional
         Hermitian matrices in the basis of the model, the same everywhere, as for `adiabloch.pumped_observable`; by
@@ -231,11 +237,12 @@ def local_observable(
     if taken := {*AXES, TIME}.intersection(found):
         raise InvalidArgumentError(f"operators: {sorted(taken)}, expected names other than x, y, z and t")
     k = texture.lattice.directions
+    together = checked_degeneracy(texture.home, degeneracy)
     d = texture.lattice.dimension
     still = unit(length=-d)
     driven = f"omega {unit(hbar=1, energy=-1, length=-d)}" if drive.per_omega else still
     own = None if operators is None else found
-    request = Request(drive, filling, k, DENSITIES, tuple(found), operators=own, unit=driven)
+    request = Request(drive, filling, k, DENSITIES, tuple(found), operators=own, unit=driven, degeneracy=together)
     values, facts = request.evaluated(texture, sites, effort)
     others = {"uniform": still, "gradient": still}
     variables = _variables(request, values, sites, "observable", driven, others, "local density")

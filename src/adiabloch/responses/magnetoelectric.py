@@ -52,6 +52,7 @@ def magnetoelectric(
     occupied: int | None = None,
     tolerance: float | None = None,
     *,
+    degeneracy: float | None = None,
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
     mesh: Mesh = None,
@@ -84,6 +85,8 @@ def magnetoelectric(
         Number of occupied bands of an insulator.
     tolerance : float, optional
         Relative accuracy of the largest component; 1e-6 for an insulator, 1e-4 for a scan.
+    degeneracy : float, optional
+        For a scan: bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`.
     chemical_potential : float or array_like, optional
         In place of `occupied`, in the energy unit of the model. In three dimensions it must lie in a gap.
     temperature : float or array_like
@@ -137,7 +140,7 @@ def magnetoelectric(
                 absolute=absolute,
                 strict=strict,
             )
-            return sea_magnetoelectric(model, Occupation.of(chemical_potential, temperature), effort, mesh)
+            return sea_magnetoelectric(model, Occupation.of(chemical_potential, temperature), effort, mesh, degeneracy)
         occupied = insulating_bands(model, chemical_potential, temperature)
     effort = Effort(
         1e-6 if tolerance is None else tolerance, limit, executor, progress, absolute=absolute, strict=strict

@@ -19,7 +19,7 @@ from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.crystal import Operator
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import Effort
+from adiabloch.responses.evaluation import Effort, checked_degeneracy
 from adiabloch.responses.fermi import Mesh, Occupation, filled_sea
 from adiabloch.units import unit
 
@@ -31,7 +31,11 @@ FIELDS = ["x", "y"]
 
 
 def sea_magnetoelectric(
-    model: TightBinding, occupation: Occupation, effort: Effort, mesh: Mesh = None
+    model: TightBinding,
+    occupation: Occupation,
+    effort: Effort,
+    mesh: Mesh = None,
+    degeneracy: float | None = None,
 ) -> xarray.Dataset:
     """dM_z/dE_i of a crystal in two dimensions (Eqs. 13, 14): total, interband part, dipole of the metric."""
     integrand = FermiSea(
@@ -40,6 +44,7 @@ def sea_magnetoelectric(
         sea=interband_parts,
         surface=metric_dipoles,
         outputs=_total_and_parts,
+        degeneracy=checked_degeneracy(model, degeneracy, on_mesh=mesh is not None),
     )
     label, name = unit(charge=2, hbar=-1, length=1), "magnetoelectric response per area"
     sea = filled_sea(
@@ -54,7 +59,12 @@ def sea_magnetoelectric(
 
 
 def sea_observable_response(
-    model: TightBinding, operators: Mapping[str, Operator], occupation: Occupation, effort: Effort, mesh: Mesh = None
+    model: TightBinding,
+    operators: Mapping[str, Operator],
+    occupation: Occupation,
+    effort: Effort,
+    mesh: Mesh = None,
+    degeneracy: float | None = None,
 ) -> xarray.Dataset:
     """What an electric field adds to bounded observables, at any filling (Eq. B7)."""
     k = model.lattice.directions
@@ -65,6 +75,7 @@ def sea_observable_response(
         sea=partial(_observable_shifts, names=tuple(operators), drives=k),
         operators=operators,
         powers=2,
+        degeneracy=checked_degeneracy(model, degeneracy, on_mesh=mesh is not None),
     )
     coordinates = {"observable": [*operators], "field": [direction[1] for direction in k]}
     label, title = unit(charge=1, energy=-1, length=1 - len(k)), "observable response"

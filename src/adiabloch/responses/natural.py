@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ParamSpec
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -29,6 +30,7 @@ P = ParamSpec("P")
 ARGUMENTS = {
     "chemical_potential": "energy",
     "temperature": "energy",
+    "degeneracy": "energy",
     "frequency": "energy",
     "electric_field": "energy/length",
     "velocity": "energy length",
@@ -44,12 +46,17 @@ ATTRIBUTES = {
     "gap": "energy",
     "chemical_potential": "energy",
     "kT": "energy",
+    "degeneracy": "energy",
     "magnetic_field": "1/area",
     "rate_theta": "energy",
     **{f"rate_k{axis}": "energy/length" for axis in AXES},
     **{f"rate_{axis}": "energy length" for axis in AXES},
 }
 """Attributes of results that have one."""
+
+
+_KNOWN: WeakKeyDictionary[TightBinding | Cycle, TightBinding | Cycle] = WeakKeyDictionary()
+"""Crystals in natural units by what they were made of."""
 
 
 def natural(response: Callable[P, xarray.Dataset]) -> Callable[P, xarray.Dataset]:
@@ -97,9 +104,13 @@ def _crystal(given: object) -> TightBinding | Cycle | None:
 
 
 def _inside(given: Any, units: Units) -> Any:
-    """The crystal, texture or profile in natural units."""
-    if isinstance(given, TightBinding | Cycle | Texture):
+    """The crystal, texture or profile in natural units; one that has been here before is the same as then."""
+    if isinstance(given, Texture):
         return given.scaled(units)
+    if isinstance(given, TightBinding | Cycle):
+        if given not in _KNOWN:
+            _KNOWN[given] = given.scaled(units)
+        return _KNOWN[given]
 
     def profile(phase: float) -> Any:
         crystal = given(phase)
@@ -115,10 +126,11 @@ def _divided(value: Any, size: float) -> Any:
     if isinstance(value, FourierSeries):
         return replace(value, coefficients=value.coefficients / size)
     try:
-        numbers = np.asarray(value)
-    except ValueError:
+        # whatever the response would take for numbers
+        numbers = np.asarray(value, complex if np.iscomplexobj(value) else float)
+    except (TypeError, ValueError):
         return value
-    return numbers / size if numbers.dtype.kind in "iufc" else value
+    return value if value is None else numbers / size
 
 
 def _outside(
@@ -126,6 +138,7 @@ def _outside(
 ) -> xarray.Dataset:
     """The result in the units of the user."""
     axes = _axes(given)
+    data, coordinates = {}, {}
     for name, variable in result.variables.items():
         label = variable.attrs.get("units", "1")
         size = _checked(units.size(label), label)
@@ -133,12 +146,13 @@ def _outside(
             continue
         values = variable.values * size
         if name not in result.coords:
-            result[name] = (variable.dims, values, variable.attrs)
+            data[name] = (variable.dims, values, variable.attrs)
             continue
         # axes as they were given, whatever the rounding
         own = np.asarray(axes.get(str(name), values), values.dtype)
         values = own if own.shape == values.shape else values
-        result = result.assign_coords({name: (variable.dims, values, variable.attrs)})
+        coordinates[name] = (variable.dims, values, variable.attrs)
+    result = result.assign(data).assign_coords(coordinates)
     told: dict[str, Any] = {}
     for name in ATTRIBUTES.keys() & result.attrs.keys():
         number = result.attrs[name]

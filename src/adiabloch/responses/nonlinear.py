@@ -22,7 +22,7 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration.fermi import Scan
 from adiabloch.integration.fermi_sea import Column, FermiSea
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import ACROSS, LIMIT, Effort, checked_model
+from adiabloch.responses.evaluation import ACROSS, LIMIT, Effort, checked_degeneracy, checked_model
 from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation, filled_sea
 from adiabloch.responses.metals import K, interband_parts, metric_dipoles
 from adiabloch.responses.natural import natural
@@ -39,6 +39,7 @@ def nonlinear_hall(
     temperature: ArrayLike = 0.0,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float | None = None,
     mesh: Mesh = None,
     absolute: float | None = None,
     strict: bool = False,
@@ -61,6 +62,10 @@ def nonlinear_hall(
         In the energy unit of the model.
     temperature : float or array_like
         k_B T in the energy unit of the model.
+    degeneracy : float, optional
+        Bands closer than this energy count as one degenerate group (fully below half of it); pairs within a group are
+        left out. By default 4e-4 of the bandwidth, and only bands that stay so close around a point, not those that
+        cross. Its influence is in `error`.
     tolerance, mesh, absolute, strict, limit, executor, progress
         As in `adiabloch.density_of_states`.
 
@@ -77,6 +82,11 @@ def nonlinear_hall(
         An argument out of range.
     ToleranceNotReachedError
         The limit was reached first, and `strict` was asked for.
+
+    Warns
+    -----
+    AccuracyWarning
+        Bands that count as degenerate, or nearly so, carry weight: how much.
 
     References
     ----------
@@ -98,6 +108,7 @@ def nonlinear_hall(
         model,
         tuple(Column("level", number) for number in range(d**3)),
         surface=partial(_nonlinear_tensor, k=model.lattice.directions),
+        degeneracy=checked_degeneracy(model, degeneracy, on_mesh=mesh is not None),
     )
     label = unit(charge=3, hbar=-1, energy=-1, length=3 - d)
     sea = filled_sea(
@@ -113,6 +124,7 @@ def magneto_nonlinear_hall(
     temperature: ArrayLike = 0.0,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float | None = None,
     mesh: Mesh = None,
     absolute: float | None = None,
     strict: bool = False,
@@ -129,7 +141,7 @@ def magneto_nonlinear_hall(
 
     Parameters
     ----------
-    model, chemical_potential, temperature, tolerance, mesh, absolute, strict, limit, executor, progress
+    model, chemical_potential, temperature, tolerance, degeneracy, mesh, absolute, strict, limit, executor, progress
         As in `nonlinear_hall`.
 
     Returns
@@ -154,6 +166,7 @@ def magneto_nonlinear_hall(
         tuple(Column("level", number) for number in range(len(pairs))),
         surface=partial(_magneto_vectors, pairs=pairs),
         along=tuple(x for pair in pairs for x in magneto_derivatives(*pair, curved=model.basis_turns)),
+        degeneracy=checked_degeneracy(model, degeneracy, on_mesh=mesh is not None),
     )
     label = unit(charge=3, hbar=-2, length=4 - d)
     sea = filled_sea(
@@ -176,6 +189,7 @@ def nonlinear_ettingshausen(
     temperature: ArrayLike,
     tolerance: float = TOLERANCE,
     *,
+    degeneracy: float | None = None,
     mesh: Mesh = None,
     absolute: float | None = None,
     strict: bool = False,
@@ -229,7 +243,14 @@ def nonlinear_ettingshausen(
         *(Column("filled", number) for number in range(2)),
         *(Column("level", number) for number in range(8, 10)),
     ]
-    integrand = FermiSea(model, tuple(columns), sea=interband_parts, surface=_heat_and_dipoles, outputs=_heat_and_parts)
+    integrand = FermiSea(
+        model,
+        tuple(columns),
+        sea=interband_parts,
+        surface=_heat_and_dipoles,
+        outputs=_heat_and_parts,
+        degeneracy=checked_degeneracy(model, degeneracy, on_mesh=mesh is not None),
+    )
     label = unit(charge=2, hbar=-1, length=1)
     sea = filled_sea(
         integrand,

@@ -157,6 +157,7 @@ def spin_magnetoelectric(
     spin_operators: Spin | None = None,
     tolerance: float | None = None,
     *,
+    degeneracy: float | None = None,
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
     mesh: Mesh = None,
@@ -180,6 +181,8 @@ def spin_magnetoelectric(
         S_x, S_y, S_z in the basis of the model, in units of hbar; those of the model by default.
     tolerance : float, optional
         Relative accuracy of the largest component; 1e-6 for an insulator, 1e-4 for a scan.
+    degeneracy : float, optional
+        For a scan: bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`.
     chemical_potential : float or array_like, optional
         In place of `occupied`, for metals and insulators alike.
     temperature : float or array_like
@@ -201,6 +204,7 @@ def spin_magnetoelectric(
         occupied,
         operators,
         tolerance,
+        degeneracy=degeneracy,
         chemical_potential=chemical_potential,
         temperature=temperature,
         mesh=mesh,
@@ -220,6 +224,7 @@ def observable_response(
     operators: Mapping[str, Given],
     tolerance: float | None = None,
     *,
+    degeneracy: float | None = None,
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
     mesh: Mesh = None,
@@ -233,7 +238,7 @@ def observable_response(
 
     Parameters
     ----------
-    model, tolerance, chemical_potential, temperature, mesh, absolute, strict, limit, executor, progress
+    model, tolerance, degeneracy, chemical_potential, temperature, mesh, absolute, strict, limit, executor, progress
         As in `spin_magnetoelectric`.
     occupied : int or None
         Number of occupied bands of an insulator; None where the chemical potential is given.
@@ -254,7 +259,8 @@ def observable_response(
             TOLERANCE if tolerance is None else tolerance, limit, executor, progress, absolute=absolute, strict=strict
         )
         occupation = Occupation.of(chemical_potential, temperature)
-        return sea_observable_response(model, checked_operators(model, operators), occupation, effort, mesh)
+        found = checked_operators(model, operators)
+        return sea_observable_response(model, found, occupation, effort, mesh, degeneracy)
     effort = Effort(
         1e-6 if tolerance is None else tolerance, limit, executor, progress, absolute=absolute, strict=strict
     )

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Float, checked, numbers, radians
 from adiabloch.errors import AdiablochError, InvalidArgumentError, Stopped, did_you_mean, warn
 from adiabloch.geometry import local
+from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge
@@ -173,6 +174,8 @@ class Request:
     split: bool = False
     unit: str = "1"
     """Of the results."""
+    degeneracy: Degeneracy = field(default_factory=Degeneracy)
+    """Which bands of a metal are groups of degenerate ones."""
 
     def evaluated(
         self, texture: Texture, sites: Sites, effort: Effort, trials: Choice = None
@@ -266,7 +269,7 @@ class Request:
                 _of_bands, k=self.k, axes=axes, level=self.filling, terms=terms, directions=self.directions
             )
             everything = tuple(dict.fromkeys([*place.directions, *along]))
-            return ThermalBands(place, formula, everything, self.filling, theta)
+            return ThermalBands(place, formula, everything, self.filling, theta, self.degeneracy)
         group = partial(
             _of_group,
             k=self.k,
@@ -300,10 +303,12 @@ def _stopped(results: list[Float], count: int, factor: float) -> Iterator[None]:
     """
     try:
         yield
-    except Stopped as reason:
+    except Stopped:
+        if not results and count == 1:
+            # shared out itself
+            raise
         if not results:
-            # the only place, shared out itself
-            raise Stopped(str(reason), estimate=reason.estimate if count == 1 else None, error=reason.error) from None
+            raise Stopped(f"{TITLE}: stopped before any of {count} places was finished") from None
         found = np.full((count, *results[0].shape), np.nan)
         found[: len(results)] = factor * np.array(results)
         raise Stopped(
@@ -333,16 +338,17 @@ def _of_group(
 
 def _of_bands(
     frame: Eigenframe,
+    groups: Sequence[tuple[int, int]],
     k: tuple[str, ...],
     axes: tuple[str, ...],
     level: FermiLevel,
     terms: tuple[Term, ...],
     directions: tuple[str, ...],
 ) -> Float:
-    """All terms of each band, (P, N, outputs)."""
+    """All terms of each band or group of degenerate ones, (P, groups, outputs)."""
     each = []
-    for n in range(frame.energies.shape[1]):
-        bands = LocalBands(frame, (n, n + 1), k, axes, level)
+    for group in groups:
+        bands = LocalBands(frame, group, k, axes, level)
         each.append(np.stack(_columns(bands, terms, directions), axis=-1))
     return np.stack(each, axis=1)
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Float, checked, numbers, radians
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.bands import PLANES, components
+from adiabloch.geometry.degeneracy import refuse_groups
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import (
@@ -31,7 +32,9 @@ from adiabloch.models.cycle import TELL, THETA, Cycle
 from adiabloch.responses.evaluation import (
     LIMIT,
     Effort,
+    apart,
     checked_cycle,
+    checked_degeneracy,
     checked_groups,
     checked_occupied,
     described,
@@ -126,6 +129,8 @@ def pumped_magnetization(
     GapClosedError
         The gap closes somewhere along the cycle, or the occupied bands rise above the empty ones in energy at some
         phase (`OverlappingBandsError`).
+    DegenerateBandsError
+        Two of the groups count as degenerate: noise alone splits them.
     ObstructedError
         A Chern number does not vanish, so that the Chern-Simons part is not defined.
     BrokenGaugeError
@@ -145,6 +150,8 @@ def pumped_magnetization(
     cycle = checked_cycle(cycle, (2, 3), WHY)
     occupied = checked_occupied(cycle, occupied)
     parts = checked_groups(cycle, occupied, groups)
+    if len(parts) > 1:
+        apart(cycle, parts)
     names = components(cycle.lattice.dimension)
     form: dict[str, Any] = {}
     if chern_simons and cycle.basis_turns and not cycle.orbitals_move:
@@ -267,7 +274,14 @@ def instantaneous_magnetization(
 
 @natural
 def magnetization_map(
-    cycle: Cycle, kx: ArrayLike, ky: ArrayLike, theta: float = 0.0, *, kz: float = 0.0, component: str = "z"
+    cycle: Cycle,
+    kx: ArrayLike,
+    ky: ArrayLike,
+    theta: float = 0.0,
+    *,
+    degeneracy: float | None = None,
+    kz: float = 0.0,
+    component: str = "z",
 ) -> xarray.Dataset:
     """The map of d_B a^t over the Brillouin zone, band by band (Eq. 8).
 
@@ -278,6 +292,9 @@ def magnetization_map(
         Cartesian wave vectors along the two sides of the map.
     theta : float
         Phase of the cycle.
+    degeneracy : float, optional
+        Bands closer than this energy count as degenerate, and are refused; by default 4e-4 of the bandwidth, and only
+        where bands stay so close around a point.
     kz : float
         Third component, for a 3D cycle.
     component : str
@@ -292,7 +309,7 @@ def magnetization_map(
     Raises
     ------
     DegenerateBandsError
-        Where bands touch.
+        Where bands touch or count as degenerate.
     """
     names = components(cycle.lattice.dimension)
     if component not in names:
@@ -303,7 +320,10 @@ def magnetization_map(
     grid = np.stack([*np.meshgrid(x, y), np.full((len(y), len(x)), checked(kz, "kz", ()))], axis=-1)
     k = grid[..., : cycle.lattice.dimension].reshape(-1, cycle.lattice.dimension)
     along = band_shift_derivatives(THETA, component, curved=cycle.orbitals_move)
+    along += [direction for direction in (*cycle.lattice.directions, THETA) if direction not in along]
     frame = eigenframe(cycle, along, k=k, theta=theta)
+    joined = checked_degeneracy(cycle, degeneracy).joined(frame, cycle.lattice, rounding=False)
+    refuse_groups(joined, energy=cycle.units.energy)
     shape = (len(y), len(x), cycle.size)
     each = (interband_part, metric_curl_part, carried_part)
     parts = [part(frame, THETA, component).reshape(shape) for part in each]
