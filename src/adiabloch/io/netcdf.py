@@ -397,7 +397,7 @@ def _check_sum(path: str | os.PathLike[str]) -> bool:
         if size < 0:
             return False
         file.seek(size)
-        tail = file.read()
+        tail = file.read(len(CHECKSUM) + end)
         if not tail.startswith(CHECKSUM):
             # what is left of one in a file that was cut
             if CHECKSUM in tail or any(tail.endswith(CHECKSUM[:length]) for length in range(4, len(CHECKSUM))):

@@ -222,10 +222,11 @@ def _stopped(title: str, unit: str, factor: float) -> Iterator[None]:
     """Say what had been found by Ctrl-C, the means over the torus being so many units of the user's."""
     try:
         yield
-    except Stopped as reason:
-        if not isinstance(reason.estimate, Integral):
+    except KeyboardInterrupt as reason:
+        best = getattr(reason, "estimate", None)
+        if not isinstance(best, Integral):
             raise Stopped(f"{title}: stopped before there was an estimate") from None
-        best = reason.estimate.times(factor)
+        best = best.times(factor)
         raise Stopped(
             f"{title}: stopped; best estimate {np.array2string(best.value, precision=6)} {unit}, error "
             f"{best.error:.1e}, on a mesh of {' x '.join(map(str, best.mesh))}",

@@ -214,8 +214,8 @@ def _stopped(title: str, occupation: Occupation, factor: float) -> Iterator[None
     """Say what had been found by Ctrl-C, the means over the torus being so many units of the user's."""
     try:
         yield
-    except Stopped as reason:
-        best = reason.estimate
+    except KeyboardInterrupt as reason:
+        best = getattr(reason, "estimate", None)
         if not isinstance(best, Filled):
             raise Stopped(f"{title}: stopped before there was an estimate") from None
         value, error = (occupation.arranged(factor * numbers) for numbers in (best.value, best.error))
