@@ -221,7 +221,7 @@ def test_groups_of_bands_whatever_the_filling():
     )
     three = ab.models.fu_kane_mele(beta=np.pi)
     angle = ab.axion_angle(metallic(three), bands=2)
-    assert float(angle.axion_angle) == pytest.approx(np.pi, abs=1e-6)
+    assert abs(float(angle.axion_angle) - np.pi) <= float(angle.error) <= 4e-6
     assert "bands 0 to 1 overlap" in angle.attrs["note"]
 
 

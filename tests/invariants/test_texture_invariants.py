@@ -273,11 +273,13 @@ class Turning(ab.Texture):
         found = super().around(place, **options)
         home = (found.frequencies == 0).all(axis=1)
         slopes = {}
-        for axis, q in zip("xy", Q, strict=True):
+        # places are in the unit of length that the texture counts in
+        wave = self.units.length * Q
+        for axis, q in zip("xy", wave, strict=True):
             # i U^dagger d_x U for U = exp(i sin(q.r) TURN)
-            slopes[axis] = {(): -q * np.cos(Q @ place) * TURN * home[:, None, None]}
-            for b, p in zip("xy", Q, strict=True):
-                slopes[axis][(b,)] = q * p * np.sin(Q @ place) * TURN * home[:, None, None]
+            slopes[axis] = {(): -q * np.cos(wave @ place) * TURN * home[:, None, None]}
+            for b, p in zip("xy", wave, strict=True):
+                slopes[axis][(b,)] = q * p * np.sin(wave @ place) * TURN * home[:, None, None]
         return replace(found, gradients={**found.gradients, **slopes})
 
 

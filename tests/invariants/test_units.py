@@ -287,7 +287,8 @@ def compare(name, E, L, tolerance):
         for key in ("mesh", "points", "boxes"):
             if key in here.attrs:
                 assert here.attrs[key] == there.attrs[key]
-        for key, p in (("gap", 1), ("overlap", 0), ("degeneracy", 1)):
+        # the degeneracy of a phonon is a number of modes
+        for key, p in (("gap", 1), ("overlap", 0), ("degeneracy", 0 if name == "phonon_moment" else 1)):
             if key in here.attrs:
                 assert there.attrs[key] / E**p == pytest.approx(here.attrs[key], rel=1e-9)
 
@@ -423,7 +424,7 @@ def test_complaints_are_in_the_units_of_the_user():
     once, _ = complaint(
         lambda: ab.local_current(texture(1.0, 1.0), 1, [0.7, 0.1], frequency=0.1, tolerance=1e-6, limit=10, theta=0.3)
     )
-    errors = [float(say.split(", error ")[1].split(",")[0]) for say in (text, once)]
+    errors = [float(say.split("error up to ")[1].split()[0]) for say in (text, once)]
     assert errors[0] / errors[1] == pytest.approx(E / L, rel=0.05)
 
 
@@ -436,6 +437,7 @@ def test_gaps_in_complaints_are_in_the_units_of_the_user():
     assert 0.5 * crystal < found <= 2e6
 
 
+@pytest.mark.filterwarnings("ignore:temperature. .* far above the bandwidth")
 @pytest.mark.parametrize("name", ["anomalous_hall", "anomalous_nernst", "density_of_states", "nonlinear_hall"])
 def test_temperatures_beyond_all_energies(name):
     """Everything comes to an end, with an error bar that is small and true."""
@@ -448,6 +450,7 @@ def test_temperatures_beyond_all_energies(name):
         assert (result.error <= 1e-12 + 1e-2 / kT).all()
 
 
+@pytest.mark.filterwarnings("ignore:temperature. .* far above the bandwidth")
 @pytest.mark.parametrize("kT", [1e-12, 1e-9, 1e6])
 def test_error_bars_at_extreme_temperatures(kT):
     """Entropies go with the temperature, and so does what rounding leaves of them."""

@@ -142,7 +142,7 @@ def test_kelvin_in_a_texture():
 def test_numbers_of_bands(occupied):
     cycle = rotating_bonds(gapped_honeycomb(0.5, 0.1), 0.1)
     for call in (
-        lambda: ab.polarization(gapped_honeycomb(0.5), occupied),
+        lambda: ab.magnetoelectric(gapped_honeycomb(0.5), occupied),
         lambda: ab.pumped_magnetization(cycle, occupied),
         lambda: ab.finite.pumped_magnetization(cycle, occupied, [3, 4, 5]),
         lambda: ab.finite.local_current(lambda s: cycle, occupied, [8]),

@@ -353,7 +353,7 @@ def test_slabs_that_are_none(tmp_path):
 def test_files_that_are_none(tmp_path):
     with pytest.raises(FileFormatError, match="cannot be read"):
         read_tb(tmp_path / "nowhere_tb.dat")
-    with pytest.raises(FileFormatError, match="cannot be read"):
+    with pytest.raises(FileFormatError, match="is a folder, expected a regular file"):
         read_tb(tmp_path)
     whole = write_tb(random_wannier(np.random.default_rng(0), 2), tmp_path / "whole_tb.dat.gz").read_bytes()
     broken = tmp_path / "broken_tb.dat.gz"

@@ -72,7 +72,7 @@ def valence(model, occupied, side):
 
 def insulator(rng, d, n=4):
     home = rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n))
-    hoppings = {(0,) * d: np.diag([-3.0, -2.5, 2.5, 3.0][:n]) + 0.3 * (home + home.conj().T)}
+    hoppings = {(0,) * d: np.diag([-4.0, -3.5, 3.5, 4.0][:n]) + 0.3 * (home + home.conj().T)}
     for axis in np.eye(d, dtype=int):
         h = rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n))
         hoppings[tuple(axis.tolist())] = 0.25 * h

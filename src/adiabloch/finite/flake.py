@@ -38,7 +38,10 @@ from adiabloch.responses.results import labelled
 if TYPE_CHECKING:
     import xarray
 
-UNIT = "e*omega"
+UNITS = {2: "e*omega", 3: "e*omega/length"}
+"""Of the pumped magnetization, by dimension."""
+ROUNDING = 1e-12
+"""Of what a flake holds: sums over all its states."""
 PLANES = {2: {"z": (0, 1)}, 3: {"x": (1, 2), "y": (2, 0), "z": (0, 1)}}
 """Components of the moment by dimension, and the two axes of their cross product."""
 Shape = Literal["parallelogram", "hexagon"]
@@ -126,13 +129,15 @@ def pumped_magnetization(
     densities, gaps = _evaluated(flakes, theta, crystal_gap(cycle, occupied), executor, progress)
     by_size = densities.mean(axis=1)
     total, spread = extrapolated(np.array(sizes), by_size, cycle.lattice.dimension)
-    error = np.sqrt(spread**2 + mean_error(densities[-1]) ** 2 + (cycle.tail * np.abs(total).max()) ** 2)
+    rounding = cycle.tail * np.abs(total).max() + ROUNDING * np.abs(densities).max()
+    error = np.sqrt(spread**2 + mean_error(densities[-1]) ** 2 + rounding**2)
+    unit = UNITS[cycle.lattice.dimension]
     per = "area" if cycle.lattice.dimension == 2 else "volume"
     return labelled(
         {
-            "total": (["component"], total, UNIT, f"pumped moment per {per}"),
-            "error": (["component"], error, UNIT, "error bar"),
-            "by_size": (["cells", "component"], by_size, UNIT, f"pumped moment per {per} of each flake"),
+            "total": (["component"], total, unit, f"pumped moment per {per}"),
+            "error": (["component"], error, unit, "error bar"),
+            "by_size": (["cells", "component"], by_size, unit, f"pumped moment per {per} of each flake"),
             "gap": (["cells"], gaps, "energy", "smallest gap of each flake"),
         },
         {"component": list(PLANES[cycle.lattice.dimension]), "cells": sizes},
@@ -298,7 +303,10 @@ def _evaluated(
     def found() -> Float:
         by_task = np.full((len(tasks), *outcomes[0].shape), np.nan) if outcomes else np.zeros((len(tasks), 0))
         by_task[: len(outcomes)] = outcomes if outcomes else 0
-        return flakes[0].piece.cycle.units.size(UNIT) * by_task.reshape(len(flakes), len(theta), -1)[..., :-1]
+        return (
+            flakes[0].piece.cycle.units.size(UNITS[flakes[0].piece.cycle.lattice.dimension])
+            * by_task.reshape(len(flakes), len(theta), -1)[..., :-1]
+        )
 
     with ProgressBar("flakes", progress) as bar, stoppable(found), workers(executor) as pool:
         bar.stage(f"{len(flakes)} sizes", len(tasks))

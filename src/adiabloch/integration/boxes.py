@@ -36,6 +36,8 @@ STEEP = 1e-6
 """Of its size anywhere: what is summed over levels is nothing below this, as velocities are on a flat band."""
 DEPTH = 18
 """How often a box is halved at most."""
+SLIGHT = 1e-4
+"""Of the square of the error: what boxes must hold more than, to tell how much errors are to be trusted."""
 EXPERIENCED = 2
 """Boxes halved so often have shown, in three dimensions, what is to be expected where something narrow may hide."""
 OPTIMISM = 5.0
@@ -249,6 +251,9 @@ class _Leaves:
         halves = self.value[-(len(old["value"]) << self.corners.shape[1]) :]
         changes = halves.reshape(len(old["value"]), -1, *halves.shape[1:]).sum(axis=1) - old["value"]
         told, found = (np.einsum("bosm,bosm->osm", x, x, dtype=float) for x in (old["error"], changes))
+        # boxes that hold next to nothing of the error tell nothing: theirs may be rounding
+        slight = SLIGHT * np.einsum("bosm,bosm->osm", self.error, self.error, dtype=float)
+        told, found = told + slight, found + slight
         ratio = np.sqrt(np.divide(found, told, out=np.ones_like(told), where=told > 0))
         self._optimism = np.clip(ratio, 1.0, OPTIMISM)
         beyond = np.maximum(np.abs(changes) - np.abs(old["error"]), 0.0) ** 2

@@ -188,7 +188,7 @@ def evaluated(
         ).times(per_cell)
     if not integral.converged and (effort.strict or not quiet):
         size = crystal.units.size(unit)
-        value, error = size * integral.value[:leading], size * integral.error
+        value, error = size * integral.value, size * integral.error
         scales = {"gap": crystal.units.energy}
         lows = {name: scales.get(name, 1.0) * low for name, low in _reported(integral).items()}
         narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in lows.items())
@@ -197,7 +197,7 @@ def evaluated(
         effort.complain(
             f"{title}: tolerance {effort.tolerance:.0e} not reached within {effort.limit} points: error "
             f"{error:.1e} {unit}, {asked:.1e} {unit} wanted, of best estimate "
-            f"{np.array2string(value, precision=6)} {unit} on a mesh of {' x '.join(map(str, integral.mesh))}"
+            f"{np.array2string(value[:leading], precision=6)} {unit} on a mesh of {' x '.join(map(str, integral.mesh))}"
             f"{reason}; allow more points (limit), or ask for less (tolerance, absolute)",
             value,
             error,

@@ -130,7 +130,8 @@ def _divided(value: Any, size: float) -> Any:
         numbers = np.asarray(value, complex if np.iscomplexobj(value) else float)
     except (TypeError, ValueError):
         return value
-    return value if value is None else numbers / size
+    truth = np.asarray(value).dtype.kind == "b"
+    return value if value is None or truth else numbers / size
 
 
 def _outside(

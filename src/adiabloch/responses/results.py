@@ -91,8 +91,8 @@ def in_si(
     Returns
     -------
     xarray.Dataset or xarray.DataArray
-        The same numbers times their units; those of coordinates too. The charge of the electron, -|e|, is part of
-        them; error bars, and quanta that results are defined modulo, keep their signs.
+        The same numbers times their units; those of coordinates too. The negative charge of the electron is part
+        of them; error bars, and quanta that results are defined modulo, keep their signs.
 
     Raises
     ------
