@@ -35,6 +35,8 @@ Form = Callable[[Sequence[SmoothGauge]], Float]
 """A smooth gauge for each group of bands -> (P, outputs)."""
 LEVEL = "level"
 """Among what is at its lowest: how far levels stay on their side of an energy between occupied and empty ones."""
+OVERLAP_SLOPES = 2.0
+"""An overlap sqrt(a^2 + x^2) has no slope where it is smallest: the largest slope over overlap is 1/(2 a), not 1/a."""
 BROKEN = 1e-5
 """A gauge whose smallest overlap falls below this is broken."""
 
@@ -148,7 +150,7 @@ class Insulator:
             gauges = self._gauges(frame, whole)
             overlap, change = self._watch_gauges(gauges)
             lows["overlap"] = _low(overlap, whole)
-            sharpness = np.maximum(sharpness, (change / overlap[:, None]).max(axis=0))
+            sharpness = np.maximum(sharpness, OVERLAP_SLOPES * (change / overlap[:, None]).max(axis=0))
             values = values + self.form(gauges)
             noise = noise + self._form_noise(frame, gap, overlap, gauges)
         noise = np.finfo(float).eps * noise
