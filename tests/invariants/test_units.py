@@ -418,11 +418,11 @@ def test_complaints_are_in_the_units_of_the_user():
     assert "at r = [7e-05, 1e-05]" in text
     text, _ = complaint(
         lambda: ab.local_current(
-            texture(E, L), 1, [0.7 * L, 0.1 * L], frequency=0.1 * E, tolerance=1e-6, limit=10, theta=0.3
+            texture(E, L), 1, [0.7 * L, 0.1 * L], frequency=0.1 * E, tolerance=1e-9, limit=200, theta=0.3
         )
     )
     once, _ = complaint(
-        lambda: ab.local_current(texture(1.0, 1.0), 1, [0.7, 0.1], frequency=0.1, tolerance=1e-6, limit=10, theta=0.3)
+        lambda: ab.local_current(texture(1.0, 1.0), 1, [0.7, 0.1], frequency=0.1, tolerance=1e-9, limit=200, theta=0.3)
     )
     errors = [float(say.split("error up to ")[1].split()[0]) for say in (text, once)]
     assert errors[0] / errors[1] == pytest.approx(E / L, rel=0.05)
