@@ -163,7 +163,7 @@ def verify(
     from adiabloch.studies.verification import verify as compare
 
     subject = _cycle(cycle)
-    sizes = [_number(size) for size in cells.split(",")]
+    sizes = [_number(size, "cells") for size in cells.split(",")]
     with err.status("computing") as status:
         report = compare(
             subject,
@@ -185,14 +185,24 @@ def verify(
 
 @app.command()
 def inspect(
-    file: Annotated[Path, typer.Argument(help="SEED_tb.dat or SEED_hr.dat of Wannier90 (also .gz), or a saved cycle.")],
+    file: Annotated[
+        Path, typer.Argument(help="SEED_tb.dat or SEED_hr.dat of Wannier90 (also .gz), or a saved model or cycle.")
+    ],
     occupied: Annotated[int | None, typer.Option(help="Number of occupied bands, for the gap.")] = None,
-    dimension: Annotated[int, typer.Option(help="2 for a slab in the xy plane, 1 for a wire along x.")] = 3,
+    dimension: Annotated[int | None, typer.Option(help="2 for a slab, 1 for a wire; 3 by default.")] = None,
+    axes: Annotated[
+        str | None, typer.Option(help="Lattice vectors along which the crystal repeats, such as 0,1 or 2.")
+    ] = None,
 ) -> None:
     """Show what is in a file: cell, orbitals, gap, how hoppings decay, how Hermitian it is."""
     from adiabloch.studies.inspection import inspect as look
 
-    found = look(file, occupied=occupied, dimension=dimension)
+    found = look(
+        file,
+        occupied=occupied,
+        dimension=dimension,
+        axes=None if axes is None else [_number(x, "axes") for x in axes.split(",")],
+    )
     # the end of a long path is what tells files apart
     facts = Table("quantity", Column("value", overflow="fold"), title=found.title)
     orbitals = Table(*found.head)
@@ -228,11 +238,11 @@ def _show(study: Any, draw: Callable[[Any], Figure], title: str, output: Path, f
     out.print(f"wrote {', '.join(str(path) for path in written)} in {numbers.attrs['seconds']:.0f} s", highlight=False)
 
 
-def _number(text: str) -> int:
+def _number(text: str, option: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise InvalidArgumentError(f"cells: {text!r}, expected whole numbers separated by commas") from None
+        raise InvalidArgumentError(f"{option}: {text!r}, expected whole numbers separated by commas") from None
 
 
 def _cycle(path: Path | None) -> Cycle:

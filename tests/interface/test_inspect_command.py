@@ -95,6 +95,35 @@ def test_hoppings_with_files_beside(tmp_path):
     assert [(s.nearest, s.farthest, s.hopping, s.position) for s in found.shells] == [(2.0, 2.0, 1.0, None)]
 
 
+def test_saved_models_in_any_unit(tmp_path):
+    model = ab.models.haldane(0.2, 0.1, 1.3)
+    small = ab.TightBinding(
+        1e-10 * model.lattice.vectors, 1e-10 * model.positions, {R: 1e-19 * h for R, h in model.hoppings.items()}
+    )
+    path = ab.io.save_model(small, tmp_path / "model.nc")
+    found = inspect(path, occupied=1)
+    facts = dict(found.facts)
+    cell = np.array([line.split() for line in facts["cell"].splitlines()], float)
+    np.testing.assert_allclose(cell, small.lattice.vectors, rtol=1e-6, atol=1e-20)
+    centres = np.array([row[1:3] for row in found.orbitals()], float)
+    np.testing.assert_allclose(centres, small.positions, rtol=1e-5, atol=1e-20)
+    distances = [shell.cells()[0].split(" - ")[1] for shell in found.shells]
+    assert float(distances[-1]) == pytest.approx(1e-10 * np.sqrt(3), rel=1e-3)
+    assert invoke(path, "--occupied", 1).exit_code == 0
+
+
+def test_slabs_across_other_axes(tmp_path):
+    turned = ab.TightBinding(
+        np.diag([9.0, 2.0, 3.0]), [[0.0, 0.5, 0.1]], {(0, 0, 0): [[0.2]], (0, 1, 0): [[1.0]], (0, 0, 1): [[0.5]]}
+    )
+    path = write_tb(turned, tmp_path / "slab_tb.dat")
+    assert inspect(path, axes=(1, 2)).crystal.lattice.vectors.tolist() == [[2.0, 0.0], [0.0, 3.0]]
+    done = invoke(path, "--axes", "1,2")
+    assert done.exit_code == 0, done.output
+    assert "WannierModel(2D, 1 orbitals" in done.output
+    assert invoke(path, "--axes", "1,x").exit_code == 2
+
+
 def test_cycles(tmp_path):
     driven = general(np.random.default_rng(1), 3, 1, harmonics=2, moving=True)
     path = ab.io.save_cycle(driven.cycle, tmp_path / "cycle.nc")

@@ -638,6 +638,22 @@ def test_systems_of_wannierberri(old, d):
     assert from_wannierberri(System(model, old), dimension=3).lattice.dimension == 3
 
 
+def test_systems_of_wannierberri_across_other_axes():
+    """A slab in the yz plane and a chain along z, counted anew in turn."""
+    rng = np.random.default_rng(3)
+    for d, kept in ((2, (1, 2)), (1, (2,))):
+        model = ab.TightBinding(np.diag([2.0, 3.0][:d]), rng.normal(size=(2, d)), {(1,) * d: rng.normal(size=(2, 2))})
+        system = System(model)
+        to = np.array([*kept, *(axis for axis in range(3) if axis not in kept)])
+        for array in (system.real_lattice, system.wannier_centers_cart, system.rvec.iRvec):
+            array[:, to] = array.copy()
+        system.real_lattice[to] = system.real_lattice.copy()
+        system.periodic = [axis in kept for axis in range(3)]
+        assert from_wannierberri(system).digest == model.digest
+        system.periodic = [True] * 3
+        assert from_wannierberri(system, axes=kept).digest == model.digest
+
+
 def test_systems_of_wannierberri_whose_spin_reaches_other_cells():
     centres = np.random.default_rng(1).normal(size=(2, 2))
     R, spin = (1, 0), 0.1 * np.ones((3, 2, 2)) * [[1, 2j], [3, 4]]
@@ -672,7 +688,8 @@ def test_systems_of_wannierberri_that_are_refused():
         (lambda s: s.matrices["Ham"].__setitem__((0, 0, 1), 9.0), r"Ham\(R\) and Ham\(-R\)\^dagger differ"),
         (lambda s: s.matrices["Ham"].__setitem__((0, 0, 1), np.nan), "expected finite numbers"),
         (lambda s: s.matrices.pop("Ham"), "no Hamiltonian"),
-        (lambda s: setattr(s, "periodic", [False, True, True]), "expected the first directions"),
+        (lambda s: setattr(s, "periodic", [False] * 3), "expected at least one direction, or axes="),
+        (lambda s: setattr(s, "periodic", [False, True, True]), "expected a2, a3 along as many"),
         (lambda s: setattr(s.rvec, "iRvec", s.rvec.iRvec + 1), "lacks R|comes without"),
         (lambda s: delattr(s, "num_wann"), "without .'num_wann'"),
     ):

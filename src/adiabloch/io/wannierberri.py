@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -10,7 +10,14 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Integer
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.io.contents import HOPPING_DEFECT, Contents, averaged, averaged_hoppings, averaged_positions
+from adiabloch.io.contents import (
+    HOPPING_DEFECT,
+    Contents,
+    averaged,
+    averaged_hoppings,
+    averaged_positions,
+    checked_axes,
+)
 from adiabloch.models import TightBinding
 
 OFF_SITE = 1e-6
@@ -18,7 +25,11 @@ OFF_SITE = 1e-6
 
 
 def from_wannierberri(
-    system: Any, *, dimension: int | None = None, spin: bool | ArrayLike | Mapping[Any, ArrayLike] = True
+    system: Any,
+    *,
+    dimension: int | None = None,
+    axes: Sequence[int] | None = None,
+    spin: bool | ArrayLike | Mapping[Any, ArrayLike] = True,
 ) -> TightBinding:
     """Take over a System_R of WannierBerri, its position matrix and its spin if it has them.
 
@@ -26,8 +37,8 @@ def from_wannierberri(
     ----------
     system : wannierberri.System_R
         Hermitian up to what `read_tb` allows; h(R) is averaged with h(-R)^dagger, and the position matrix likewise.
-    dimension : int, optional
-        As for `read_tb`; by default the directions that the system calls periodic, if these are the first ones.
+    dimension, axes
+        As for `read_tb`; by default the lattice vectors along which the system is periodic.
     spin : bool, array_like of shape (3, n, n), or mapping {R: (3, n, n) array_like}
         True takes the spin matrices ("SS") if the system has them. False leaves them out; others, in units of hbar,
         take their place.
@@ -67,7 +78,10 @@ def from_wannierberri(
         )
     contents = Contents(vectors, centres, translations, hoppings, positions, defects, (), _refuse, _refuse, spins)
     operators = None if isinstance(spin, bool) else spin
-    return contents.model(_dimension(system) if dimension is None else dimension, operators)
+    if dimension is None and axes is None:
+        axes = _periodic(system)
+    count, axes = checked_axes(dimension, axes)
+    return contents.model(count, operators, axes)
 
 
 def _refuse(message: str) -> NoReturn:
@@ -97,12 +111,12 @@ def _refuse_at(message: str, number: int) -> NoReturn:
     _refuse(message)
 
 
-def _dimension(system: Any) -> int:
+def _periodic(system: Any) -> list[int]:
+    """Lattice vectors along which a system is periodic."""
     periodic = [bool(x) for x in getattr(system, "periodic", (True, True, True))]
-    d = sum(periodic)
-    if d == 0 or not all(periodic[:d]):
-        _refuse(f"periodic = {periodic}, expected the first directions, or dimension = 1, 2 or 3")
-    return d
+    if not any(periodic):
+        _refuse(f"periodic = {periodic}, expected at least one direction, or axes=")
+    return [axis for axis, repeats in enumerate(periodic) if repeats]
 
 
 def _spin(system: Any, translations: Integer, n: int) -> Complex | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -66,20 +66,22 @@ def mismatch(
     return worst, where
 
 
-def last_is_first(snapshots: Sequence[TightBinding]) -> bool:
-    """Whether the last snapshot is the first one again, on a path that does change."""
-    first, last, changes = parts_of(snapshots[0]), parts_of(snapshots[-1]), _changes(snapshots)
-    moved = [name for name, change in changes.items() if change > ROUNDING * _size(first[name])]
-    return bool(moved) and all(
-        apart(first[name], last[name]) <= _allowed(first[name], changes[name]) for name in changes
-    )
+def last_is_first(series: Iterable[Complex | Float]) -> bool:
+    """Whether the last snapshot is the first one again, on a path that does change; arrays lead with the snapshot."""
+    moved = False
+    for values in series:
+        away = np.abs(values - values[0]).reshape(len(values), -1).max(axis=1, initial=0.0)
+        change, rounding = float(away.max()), ROUNDING * float(np.abs(values[0]).max(initial=0.0))
+        if away[-1] > max(SAME * change, rounding):
+            return False
+        moved = moved or change > rounding
+    return moved
 
 
-def jump(snapshots: Sequence[TightBinding]) -> tuple[float, float]:
+def jump(hoppings: Complex) -> tuple[float, float]:
     """Change of the hoppings from the last snapshot to the first one, and the largest between any others."""
-    hoppings = [parts_of(model)["hoppings"] for model in snapshots]
-    steps = [apart(one, other) for one, other in zip(hoppings, [*hoppings[1:], hoppings[0]], strict=True)]
-    return steps[-1], max(steps[:-1])
+    steps = np.abs(np.roll(hoppings, -1, axis=0) - hoppings).reshape(len(hoppings), -1).max(axis=1)
+    return float(steps[-1]), float(steps[:-1].max())
 
 
 def parts_of(model: TightBinding) -> Parts:

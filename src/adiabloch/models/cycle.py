@@ -110,13 +110,14 @@ class Cycle:
         if spins is not None:
             # the spin enters as it is, not by its slope: what it lacks counts beside the whole of it
             tail = max(tail, _tail(spins, whole=True))
-        if len(snapshots) > 3 and last_is_first(snapshots) and tail > _tail(_stacked(snapshots[:-1], translations)[0]):
+        parts = [part for part in (hoppings, positions, places, spins) if part is not None]
+        if len(snapshots) > 3 and last_is_first(parts) and tail > _tail(_stacked(snapshots[:-1], translations)[0]):
             raise InvalidModelError(
                 f"cycle: first and last snapshot are equal: leave the last out; {len(snapshots)} snapshots stand at "
                 f"theta_j = 2 pi j/{len(snapshots)}, j = 0 to {len(snapshots) - 1}"
             )
         if tail > tolerance:
-            closing, others = jump(snapshots)
+            closing, others = jump(hoppings)
             open_end = ""
             if closing > 2 * others:
                 open_end = (
@@ -207,7 +208,7 @@ class Cycle:
         _check_kinship(tuple(snapshots))
         check_closed(called, snapshots)
         while True:
-            cycle = cls(snapshots, tolerance=np.inf if samples is None else tolerance)
+            cycle = cls(snapshots, tolerance=np.inf if samples is None and count < 256 else tolerance)
             last = samples is not None or count >= 256
             if cycle.tail <= 1e-13 or last:
                 off, where = mismatch(called, cycle.at, snapshots)
@@ -215,7 +216,6 @@ class Cycle:
                     break
             count *= 2
             snapshots = sampled(count)
-        cycle = cls(snapshots, tolerance=tolerance)
         if off > max(tolerance, 3 * cycle.tail):
             raise CoarseCycleError(
                 f"cycle: sampled too coarsely: at theta = {where:.6g}, between two of {count} snapshots, the function "

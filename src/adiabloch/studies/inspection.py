@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.band_edges import exact_edges
 from adiabloch.geometry.gaps import gap_at, place
-from adiabloch.io import load_cycle
-from adiabloch.io.contents import Contents
+from adiabloch.io import load, load_cycle, load_model
+from adiabloch.io.contents import Contents, checked_axes
+from adiabloch.io.netcdf import MODEL
 from adiabloch.io.opening import uncompressed
 from adiabloch.io.seeds import beside, read_spreads
 from adiabloch.io.wannier90 import hr_contents, tb_contents
@@ -32,6 +32,13 @@ SHELLS = 8
 MEASURE = {1: "length", 2: "area", 3: "volume"}
 
 
+def fixed_point(values: Sequence[float] | Float, decimals: int) -> list[str]:
+    """Numbers with so many decimals, or with an exponent where the largest one has no or too many digits that way."""
+    largest = float(np.abs(values).max(initial=0.0))
+    style = f".{decimals}f" if largest == 0 or 1e-2 <= largest < 1e5 else f".{decimals}e"
+    return [format(float(x), style) for x in values]
+
+
 @dataclass(frozen=True)
 class Shell:
     """Pairs of orbitals at about the same distance."""
@@ -46,7 +53,8 @@ class Shell:
     def cells(self) -> tuple[str, ...]:
         """The line as text."""
         position = "" if self.position is None else f"{self.position:.2e}"
-        return f"{self.nearest:.3f} - {self.farthest:.3f}", f"{self.hopping:.2e}", position
+        nearest, farthest = fixed_point([self.nearest, self.farthest], 3)
+        return f"{nearest} - {farthest}", f"{self.hopping:.2e}", position
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +79,22 @@ class Inspection:
 
     def orbitals(self) -> list[tuple[str, ...]]:
         """Number, centre and spread of each orbital as text."""
+        digits = iter(fixed_point(self.centres.ravel(), 5))
+        centres = [[next(digits) for _ in centre] for centre in self.centres]
         spreads = [""] * len(self.centres) if self.spreads is None else [f"{x:.4f}" for x in self.spreads]
         return [
-            (str(number), *(f"{x:.5f}" for x in centre), spread)
-            for number, (centre, spread) in enumerate(zip(self.centres, spreads, strict=True))
+            (str(number), *centre, spread) for number, (centre, spread) in enumerate(zip(centres, spreads, strict=True))
         ]
 
 
-def inspect(path: str | os.PathLike[str], *, occupied: int | None = None, dimension: int = 3) -> Inspection:
-    """Look into a `_tb.dat` or `_hr.dat` file, or a cycle written by `io.save_cycle`.
+def inspect(
+    path: str | os.PathLike[str],
+    *,
+    occupied: int | None = None,
+    dimension: int | None = None,
+    axes: Sequence[int] | None = None,
+) -> Inspection:
+    """Look into a `_tb.dat` or `_hr.dat` file, or a model or cycle written by `io.save_model` or `io.save_cycle`.
 
     Parameters
     ----------
@@ -87,22 +102,22 @@ def inspect(path: str | os.PathLike[str], *, occupied: int | None = None, dimens
         A name in _hr.dat, .nc or else taken for a `_tb.dat` file; the text files may be compressed (.gz).
     occupied : int, optional
         Number of occupied bands, to find the gap above them.
-    dimension : int
-        Of the crystal in a file of Wannier90, which is always in three.
+    dimension, axes
+        Of the crystal in a file of Wannier90, as for `io.read_tb`.
 
     Returns
     -------
     Inspection
     """
-    if dimension not in (1, 2, 3):
-        raise InvalidArgumentError(f"dimension: {dimension!r}, expected 1, 2 or 3")
+    count, axes = checked_axes(dimension, axes)
     name = uncompressed(path).name
     if name.endswith(".nc"):
-        crystal: TightBinding | Cycle = load_cycle(path)
+        saved = load_model if load(path).attrs.get("kind") == MODEL else load_cycle
+        crystal: TightBinding | Cycle = saved(path)
         spreads, stated = None, [("hoppings and cell", str(path))]
     else:
         contents = hr_contents(path) if name.endswith("_hr.dat") else tb_contents(path)
-        crystal = contents.model(dimension)
+        crystal = contents.model(count, axes=axes)
         spreads, stated = _spreads(path, crystal.size), _from_files(contents)
     snapshots = list(crystal.snapshots) if isinstance(crystal, Cycle) else [crystal]
     facts = [*stated, *_cell(crystal), *_size(crystal, snapshots), *_bands(crystal, occupied)]
@@ -129,7 +144,8 @@ def _spreads(path: str | os.PathLike[str], size: int) -> Float | None:
 
 def _cell(crystal: Crystal) -> list[tuple[str, str]]:
     lattice = crystal.lattice
-    rows = "\n".join("  ".join(f"{x:10.6f}" for x in vector) for vector in lattice.vectors)
+    digits = iter(fixed_point(lattice.vectors.ravel(), 6))
+    rows = "\n".join("  ".join(f"{next(digits):>10}" for _ in vector) for vector in lattice.vectors)
     return [("cell", rows), (MEASURE[lattice.dimension], f"{lattice.measure:.6g}")]
 
 

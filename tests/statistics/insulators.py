@@ -3,15 +3,18 @@
 The true value is the plain mean of the same integrand over a mesh at least twice as fine along each axis, and three
 times finer than the narrowest feature seen on it: it shares neither the stopping rule nor the estimate of the error.
 
-    python tests/statistics/error_bars.py 0 2000
+    python tests/statistics/insulators.py 0 2000
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import math
+import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -172,22 +175,28 @@ def summary(trials: list[Trial]) -> str:
 
 
 def main() -> None:
-    """Print a line for each integral that is off, and a summary by response."""
-    first, last, points = (int(x) for x in (*sys.argv[1:], 2**21)[:3])
-    trials, skipped = [], 0
-    for seed in range(first, last):
-        found = trial(seed, points)
-        if found is None:
-            skipped += 1
-            continue
-        trials.append(found)
-        if found.ratio > 0.7:
-            print(found, f"ratio {found.ratio:.2f}", flush=True)
-        if seed % 50 == 49:
-            print(seed + 1, summary(trials), "skipped", skipped, flush=True)
+    """Print a line for each integral that is off, and a summary by response; fail where bars do not hold."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("first", type=int, help="first seed")
+    parser.add_argument("last", type=int, help="seed after the last one")
+    parser.add_argument("--points", type=int, default=2**23, help="largest number of points of a true value")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    given = parser.parse_args()
+    seeds = range(given.first, given.last)
+    trials: list[Trial] = []
+    with ProcessPoolExecutor(given.processes) as pool:
+        for done, found in enumerate(pool.map(partial(trial, points=given.points), seeds), 1):
+            if found is not None:
+                trials.append(found)
+                if found.ratio > 0.7:
+                    print(found, f"ratio {found.ratio:.2f}", flush=True)
+            if done % 50 == 0:
+                print(f"{done} models, true value known for", summary(trials), flush=True)
     for name, group in itertools.groupby(sorted(trials, key=lambda t: t.kind), key=lambda t: t.kind):
         print(f"{name:28s}", summary(list(group)))
-    print(summary(trials), "skipped", skipped)
+    print(f"{len(seeds)} models, true value known for", summary(trials))
+    ratios = np.array([t.ratio for t in trials])
+    sys.exit(bool((ratios > 1).sum() > len(ratios) / 500 or ratios.max() > 3 or np.median(1 / ratios) > 40))
 
 
 if __name__ == "__main__":
