@@ -8,11 +8,11 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 metals textures hbn alsb verify test nightly lint format types imports examples docs wheel pythons check \
+.PHONY: help figure1 metals textures hbn alsb verify test test-all nightly lint format types imports examples docs wheel pythons check \
 	clean
 
 help:  ## this list
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,6 +49,9 @@ verify: $(VENV)/.user  ## compare the bulk with open samples of the paper's mode
 
 test: $(VENV)/.dev  ## run the tests
 	$(BIN)/pytest --numprocesses auto
+
+test-all: $(VENV)/.dev  ## run all tests, the slow ones too
+	$(BIN)/pytest --numprocesses auto -m ''
 
 nightly: $(VENV)/.dev  ## error bars of thousands of random models against the truth (hours)
 	$(BIN)/python tests/statistics/insulators.py 0 2000

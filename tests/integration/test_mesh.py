@@ -132,11 +132,11 @@ def test_result_does_not_depend_on_timing():
     assert len(values) == 1
 
 
-@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
 def test_error_bars_hold(tolerance):
-    """Over a hundred random models at three tolerances: the true error is within the bar."""
+    """Random models; tests/statistics has thousands: the true error is within the bar."""
     held = total = 0
-    for seed in range(34):
+    for seed in range(8):
         rng = np.random.default_rng(seed)
         orbitals = int(rng.integers(2, 5))
         occupied = int(rng.integers(1, orbitals))

@@ -209,6 +209,7 @@ def test_cycles(name, cycles):
     check((CYCLES | LAYERS)[name], cycles[2].values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CYCLES)
 def test_cycles_in_three_dimensions(name, cycles):
     check(CYCLES[name], [cycles[3][""], cycles[3]["spread"]])

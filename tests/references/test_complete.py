@@ -7,6 +7,7 @@ import adiabloch as ab
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gauge import chern_simons_form, gauge_directions, smooth_gauge
 from random_models import general
+from sweeps import slow
 
 CASES = [(3, 1), (3, 2), (4, 2), (5, 2), (5, 3), (6, 3)]
 
@@ -99,7 +100,7 @@ def test_pumped_charge_is_how_far_the_polarization_went():
         assert float(result.dipole[0]) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("beta", "expected"), [(0.0, 0.0), (np.pi, np.pi)])
+@pytest.mark.parametrize(("beta", "expected"), [(0.0, 0.0), *slow((np.pi, np.pi))])
 def test_axion_angle_with_time_reversal(beta, expected):
     result = ab.axion_angle(ab.models.fu_kane_mele(beta), 2, 1e-9)
     assert float(result.axion_angle) == pytest.approx(expected, abs=1e-8)

@@ -5,15 +5,15 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.geometry.induced import band_shift, band_shift_derivatives, carried_part
+from sweeps import slow
 from textures import LENGTH, along, compare, differences, wannier_texture
 
 RANDOM = [
     # seed, occupied, empty, dimension, cells
-    (0, 1, 2, 2, (24, 32, 48)),
-    (2, 2, 2, 2, (16, 24, 32)),
     (3, 1, 2, 1, (60, 80, 120)),
-    (5, 2, 1, 2, (24, 32, 48)),
-    (9, 1, 1, 3, (13, 16, 20)),
+    *slow(
+        (0, 1, 2, 2, (24, 32, 48)), (2, 2, 2, 2, (16, 24, 32)), (5, 2, 1, 2, (24, 32, 48)), (9, 1, 1, 3, (13, 16, 20))
+    ),
 ]
 
 
@@ -31,7 +31,7 @@ def test_random_textures_against_supercells(seed, occupied, empty, dimension, ce
     assert off[2] < 2e-3 * max(static, largest)
 
 
-@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize("seed", [3, *slow(0)])
 def test_densities_against_supercells(seed):
     rng = np.random.default_rng(seed)
     profile = wannier_texture(rng, 1, 2, 1 + (seed == 0), size=0.07, split=bool(seed % 2))
@@ -75,7 +75,7 @@ def test_orbitals_that_move_and_places_that_differ():
     assert np.abs(curls[0] - curls[1]).max() > 0.5 * np.abs(curls[0]).max()
 
 
-@pytest.mark.parametrize(("seed", "occupied", "empty", "dimension"), [(0, 1, 2, 2), (2, 2, 2, 2), (3, 1, 2, 1)])
+@pytest.mark.parametrize(("seed", "occupied", "empty", "dimension"), [(3, 1, 2, 1), *slow((0, 1, 2, 2), (2, 2, 2, 2))])
 def test_the_current_is_the_curl_of_m_and_the_rate_of_p(seed, occupied, empty, dimension):
     """Eqs. (16) to (18): what comes of M and P by differences is what the local formula has."""
     profile = wannier_texture(np.random.default_rng(seed), occupied, empty, dimension, size=0.05)
@@ -104,8 +104,8 @@ def test_the_current_is_the_curl_of_m_and_the_rate_of_p(seed, occupied, empty, d
 def test_uniform_limit():
     """What the other responses give, in a cycle and in a field."""
     cycle = wannier_texture(np.random.default_rng(2), 2, 2, size=0.05)(0.3)
-    local = ab.local_current(cycle, 2, tolerance=1e-10, split=True)
-    pumped = ab.pumped_magnetization(cycle, 2, 1e-11)
+    local = ab.local_current(cycle, 2, tolerance=1e-7, split=True)
+    pumped = ab.pumped_magnetization(cycle, 2, 1e-7)
     assert float(local.M_induced) == pytest.approx(float(pumped.perturbative[0]), abs=1e-9)
     turns = (float(local.M_chern_simons) - float(pumped.chern_simons[0])) / float(pumped.quantum[0, 0])
     assert turns == pytest.approx(round(turns), abs=1e-8)
@@ -122,8 +122,8 @@ def test_uniform_limit():
     rng = np.random.default_rng(5)
     one, other = (rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4)) for _ in range(2))
     operators = {"o": {(0, 0): one + one.conj().T, (1, 0): other}}
-    found = ab.local_observable(cycle, 2, operators, tolerance=1e-11).total.values
-    assert found == pytest.approx(ab.pumped_observable(cycle, 2, operators, 1e-11).total.values, abs=1e-9)
+    found = ab.local_observable(cycle, 2, operators, tolerance=1e-8).total.values
+    assert found == pytest.approx(ab.pumped_observable(cycle, 2, operators, 1e-8).total.values, abs=1e-9)
 
 
 def test_a_moving_texture_is_a_cycle_at_each_place():
@@ -177,6 +177,7 @@ def test_a_cold_metal_in_its_gap_is_an_insulator():
             assert metal[name].values == pytest.approx(insulator[name].values, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_hall_current_of_order_eb():
     """Eq. (10) in three dimensions, where the curvature of the space counts, by the vector potential as a texture."""
     model = wannier_texture(np.random.default_rng(4), 1, 1, 3, size=0.1, split=True)(0.3).at(0.4)

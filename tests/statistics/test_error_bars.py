@@ -16,7 +16,7 @@ import metals
 def test_error_bars_of_insulators(part):
     """Gaps five times larger than in the nightly run."""
     seeds = range(20 * part, 20 * (part + 1))
-    trials = [found for seed in seeds if (found := insulators.trial(seed, points=2**18, easier=5.0)) is not None]
+    trials = [found for seed in seeds if (found := insulators.trial(seed, points=2**17, easier=5.0)) is not None]
     print(insulators.summary(trials))
     ratios = np.array([found.ratio for found in trials])
     assert len(ratios) >= 8
