@@ -23,7 +23,9 @@ def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
 
 
 def _whole(value: ArrayLike) -> bool:
-    """Whether these are whole numbers, which a conversion to integers would make of others."""
+    """Whether these are whole numbers, which a conversion to integers would make of others, True and False too."""
+    if isinstance(value, Sequence) and any(isinstance(item, bool | np.bool_) for item in value):
+        return False
     given = np.asarray(value)
     if given.dtype.kind == "f":
         return bool(((given == np.rint(given)) & (np.abs(given) < 2.0**62)).all())
