@@ -43,7 +43,7 @@ FASTEST_DECAY = 0.95
 slowly may have a small amplitude, and not be seen below one half of an alias."""
 SMOOTHEST = 3.0
 """Added to the sharpness: also without any narrow gap a function of the bands has some harmonics."""
-SAFETY = 4.5
+SAFETY = 3.5
 """Factor on the estimate: the two signs of an alias, and what the bound of the decay leaves open."""
 
 
