@@ -1,4 +1,4 @@
-"""Which cases of a sweep `make test` leaves to `make test-all`."""
+"""Cases of a sweep that `make test` skips and `make test-all` runs."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ import pytest
 
 
 def slow(*cases: Any) -> list[Any]:
-    """Parameters of a test that are marked as slow; a tuple holds several parameters."""
+    """Parameter sets marked as slow; a tuple holds the values of several parameters."""
     return [pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow) for case in cases]

@@ -433,7 +433,7 @@ BOMBS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 
 @cache
 def bomb(kind, line):
-    """Sixteen million lines, compressed: the second longest part of these tests."""
+    """Sixteen million compressed lines; cached, because bz2 takes seconds for them."""
     return BOMBS[kind](line * 2**24)
 
 
@@ -442,7 +442,7 @@ def bomb(kind, line):
 def test_compressed_bombs(tmp_path, ending, kind):
     path = tmp_path / f"seed{ending}{kind}"
     head, line = (b"title\n 4 8 8\n 1 2 0 0 0\n", b"0.0 0.0\n") if ending == ".mmn" else (b"", b" 1 \n")
-    # what is compressed may be joined
+    # concatenated compressed files are one file
     path.write_bytes(BOMBS[kind](head) + bomb(kind, line))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(lambda: READERS[ending](path), "compressed file|expected", seconds=10.0)
