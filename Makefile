@@ -48,10 +48,10 @@ verify: $(VENV)/.user  ## compare the bulk with open samples of the paper's mode
 	$(BIN)/adiabloch verify
 
 test: $(VENV)/.dev  ## run the tests
-	$(BIN)/pytest --numprocesses auto
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 test-all: $(VENV)/.dev  ## run all tests, the slow ones too
-	$(BIN)/pytest --numprocesses auto -m ''
+	$(BIN)/pytest --numprocesses auto --dist worksteal -m ''
 
 nightly: $(VENV)/.dev  ## error bars of thousands of random models against the truth (hours)
 	$(BIN)/python tests/statistics/insulators.py 0 2000
