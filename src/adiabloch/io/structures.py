@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +67,8 @@ def read_structure(path: str | os.PathLike[str], format: str | None = None) -> S
         if known not in ase_io.formats.ioformats:
             raise ValueError(f"no format {known!r}")
         if known in READ:
-            atoms = _parsed(ase_io, Path(path), content, known)
+            with _deprecations_ignored():
+                atoms = _parsed(ase_io, Path(path), content, known)
             # numbers of atoms that no element has are found here
             return from_ase(atoms)
     except FileFormatError:
@@ -169,7 +173,7 @@ def write_structure(
         known = format or ase_io.formats.filetype(os.fspath(path), read=False)
         if known in RUNS:
             raise ValueError(f"ASE starts a program to write {known}")
-        with whole(path) as name:
+        with whole(path) as name, _deprecations_ignored():
             ase_io.write(name, _atoms(structure), format=known, **options)
     except OSError:
         raise
@@ -249,6 +253,15 @@ def _ase_io() -> Any:
     except ImportError:
         raise MissingExtraError("structures need ASE: pip install 'adiabloch[phonons]'") from None
     return ase.io
+
+
+@contextmanager
+def _deprecations_ignored() -> Iterator[None]:
+    """Ignore ASE's use of deprecated NumPy functions, which is no error of the file, also under `python -W error`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        yield
 
 
 def _short(reason: BaseException) -> str:
