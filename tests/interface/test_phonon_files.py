@@ -648,6 +648,21 @@ def test_places_that_are_partly_occupied(tmp_path):
         from_ase(atoms)
 
 
+@pytest.mark.parametrize("function", ["read", "write"])
+def test_deprecations_inside_ase_are_ignored(tmp_path, monkeypatch, function):
+    """Warnings are errors in these tests; those of a library about itself do not concern the file."""
+    ase_io = pytest.importorskip("ase.io")
+    original = getattr(ase_io, function)
+
+    def deprecated(*arguments, **options):
+        warnings.warn("to be removed", DeprecationWarning, stacklevel=1)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(ase_io, function, deprecated)
+    path = write_structure(crystal_of(nitride()), tmp_path / "a.extxyz")
+    assert read_structure(path).symbols == ("B", "N")
+
+
 @pytest.mark.parametrize("name", ["POSCAR", "a.cif", "a.extxyz", "a.xsf", "a.json", "a.traj", "b.vasp"])
 def test_structures_through_ase(tmp_path, name):
     pytest.importorskip("ase")
