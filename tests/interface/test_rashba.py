@@ -44,6 +44,7 @@ def test_table_holds_what_the_responses_give(made):
             numbers[f"{kind}_delta"].sel(delta=0.2),
         ):
             assert float(here) == pytest.approx(value, rel=2e-2)
+    assert not any("nan" in cell for row in study.table(numbers) for cell in row.cells())
     row = next(row for row in study.table(numbers) if row.case == "t1 = 0.1 t0, only the hopping follows")
     # e (3 eV/hbar) (2.46 Angstrom)^2 = 4.765 mu_B; two mu_B a unit of spin, a^2 = 3 a0^2
     assert float(row.total.split()[0]) == pytest.approx(-4765.2 * float(orbital.total[0]), rel=2e-2)
