@@ -8,8 +8,8 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 metals textures hbn alsb verify test test-all nightly lint format types imports examples docs wheel pythons check \
-	clean
+.PHONY: help figure1 metals textures hbn alsb verify test test-all nightly lint format types imports examples docs wheel \
+	pythons check clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12

@@ -23,7 +23,7 @@ def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
 
 
 def _whole(value: ArrayLike) -> bool:
-    """Whether these are whole numbers, which a conversion to integers would make of others, True and False too."""
+    """True for whole numbers only; a conversion to integers would accept fractions and booleans too."""
     if isinstance(value, Sequence) and any(isinstance(item, bool | np.bool_) for item in value):
         return False
     given = np.asarray(value)

@@ -11,6 +11,7 @@ from adiabloch.errors import GapClosedError, ToleranceNotReachedError
 from adiabloch.integration.mesh import _blocks, _parts, integrate
 from adiabloch.integration.sample import Sample
 from random_models import general, two_bands
+from sweeps import slow
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,11 @@ def test_result_does_not_depend_on_timing():
     assert len(values) == 1
 
 
-@pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
-def test_error_bars_hold(tolerance):
+@pytest.mark.parametrize(("tolerance", "models"), [(1e-2, 8), (1e-6, 8), *slow((1e-2, 34), (1e-4, 34), (1e-6, 34))])
+def test_error_bars_hold(tolerance, models):
     """Random models; tests/statistics has thousands: the true error is within the bar."""
     held = total = 0
-    for seed in range(8):
+    for seed in range(models):
         rng = np.random.default_rng(seed)
         orbitals = int(rng.integers(2, 5))
         occupied = int(rng.integers(1, orbitals))

@@ -67,7 +67,7 @@ def mismatch(
 
 
 def last_is_first(series: Iterable[Complex | Float]) -> bool:
-    """Whether the last snapshot is the first one again, on a path that does change; arrays lead with the snapshot."""
+    """True if the last snapshot repeats the first one on a path that changes; the first axis counts the snapshots."""
     moved = False
     for values in series:
         away = np.abs(values - values[0]).reshape(len(values), -1).max(axis=1, initial=0.0)
