@@ -19,37 +19,41 @@ from adiabloch.version import __version__
 
 if TYPE_CHECKING:
     from adiabloch import finite, io
-    from adiabloch.responses.all_bands import perturbative_by_bands
-    from adiabloch.responses.equilibrium import (
-        anomalous_hall,
-        anomalous_nernst,
-        chemical_potential,
-        density_of_states,
-        filling,
-        orbital_magnetization,
-        spin_magnetization,
-    )
-    from adiabloch.responses.inplane import inplane_magnetization, layer_magnetoelectric, pumped_inplane_magnetization
-    from adiabloch.responses.local import local_current, local_observable
-    from adiabloch.responses.magnetoelectric import axion_angle, magnetic_polarization, magnetoelectric
-    from adiabloch.responses.nonlinear import magneto_nonlinear_hall, nonlinear_ettingshausen, nonlinear_hall
-    from adiabloch.responses.observables import (
-        observable_density,
-        observable_response,
-        pumped_observable,
-        pumped_spin,
-        spin_magnetoelectric,
-    )
-    from adiabloch.responses.phonon_moment import phonon_moment
-    from adiabloch.responses.polarization import polarization, pumped_charge
-    from adiabloch.responses.pumped_magnetization import (
-        instantaneous_magnetization,
-        magnetization_map,
-        pumped_magnetization,
-    )
-    from adiabloch.responses.results import in_si
+    from adiabloch.engine.run import Accuracy
+    from adiabloch.engine.si import in_si
+    from adiabloch.responses.anomalous_hall import anomalous_hall
+    from adiabloch.responses.anomalous_nernst import anomalous_nernst
+    from adiabloch.responses.axion_angle import axion_angle
+    from adiabloch.responses.density_of_states import density_of_states
+    from adiabloch.responses.filling import filling
+    from adiabloch.responses.inplane_magnetization import inplane_magnetization
+    from adiabloch.responses.instantaneous_magnetization import instantaneous_magnetization
+    from adiabloch.responses.layer_magnetoelectric import layer_magnetoelectric
+    from adiabloch.responses.local_current import local_current
+    from adiabloch.responses.local_observable import local_observable
+    from adiabloch.responses.magnetic_polarization import magnetic_polarization
+    from adiabloch.responses.magnetization_map import magnetization_map
+    from adiabloch.responses.magneto_nonlinear_hall import magneto_nonlinear_hall
+    from adiabloch.responses.magnetoelectric import magnetoelectric
+    from adiabloch.responses.nonlinear_ettingshausen import nonlinear_ettingshausen
+    from adiabloch.responses.nonlinear_hall import nonlinear_hall
+    from adiabloch.responses.observable_density import observable_density
+    from adiabloch.responses.observable_response import observable_response
+    from adiabloch.responses.orbital_magnetization import orbital_magnetization
+    from adiabloch.responses.polarization import polarization
+    from adiabloch.responses.pumped_charge import pumped_charge
+    from adiabloch.responses.pumped_inplane_magnetization import pumped_inplane_magnetization
+    from adiabloch.responses.pumped_magnetization import pumped_magnetization
+    from adiabloch.responses.pumped_observable import pumped_observable
+    from adiabloch.responses.pumped_spin import pumped_spin
+    from adiabloch.responses.spin_magnetization import spin_magnetization
+    from adiabloch.responses.spin_magnetoelectric import spin_magnetoelectric
+    from adiabloch.workflows.all_bands import perturbative_by_bands
+    from adiabloch.workflows.chemical_potential import chemical_potential
+    from adiabloch.workflows.phonon_moment import phonon_moment
 
 __all__ = [
+    "Accuracy",
     "AdiablochError",
     "Cycle",
     "Eigenframe",
@@ -101,37 +105,38 @@ __all__ = [
 
 
 _LATER = {
-    "anomalous_hall": "equilibrium",
-    "anomalous_nernst": "equilibrium",
-    "axion_angle": "magnetoelectric",
-    "chemical_potential": "equilibrium",
-    "density_of_states": "equilibrium",
-    "filling": "equilibrium",
-    "in_si": "results",
-    "inplane_magnetization": "inplane",
-    "instantaneous_magnetization": "pumped_magnetization",
-    "layer_magnetoelectric": "inplane",
-    "local_current": "local",
-    "local_observable": "local",
-    "magnetic_polarization": "magnetoelectric",
-    "magnetization_map": "pumped_magnetization",
-    "magneto_nonlinear_hall": "nonlinear",
-    "magnetoelectric": "magnetoelectric",
-    "nonlinear_ettingshausen": "nonlinear",
-    "nonlinear_hall": "nonlinear",
-    "observable_density": "observables",
-    "observable_response": "observables",
-    "orbital_magnetization": "equilibrium",
-    "perturbative_by_bands": "all_bands",
-    "phonon_moment": "phonon_moment",
-    "polarization": "polarization",
-    "pumped_charge": "polarization",
-    "pumped_inplane_magnetization": "inplane",
-    "pumped_magnetization": "pumped_magnetization",
-    "pumped_observable": "observables",
-    "pumped_spin": "observables",
-    "spin_magnetization": "equilibrium",
-    "spin_magnetoelectric": "observables",
+    "Accuracy": "engine.run",
+    "anomalous_hall": "responses.anomalous_hall",
+    "anomalous_nernst": "responses.anomalous_nernst",
+    "axion_angle": "responses.axion_angle",
+    "chemical_potential": "workflows.chemical_potential",
+    "density_of_states": "responses.density_of_states",
+    "filling": "responses.filling",
+    "in_si": "engine.si",
+    "inplane_magnetization": "responses.inplane_magnetization",
+    "instantaneous_magnetization": "responses.instantaneous_magnetization",
+    "layer_magnetoelectric": "responses.layer_magnetoelectric",
+    "local_current": "responses.local_current",
+    "local_observable": "responses.local_observable",
+    "magnetic_polarization": "responses.magnetic_polarization",
+    "magnetization_map": "responses.magnetization_map",
+    "magneto_nonlinear_hall": "responses.magneto_nonlinear_hall",
+    "magnetoelectric": "responses.magnetoelectric",
+    "nonlinear_ettingshausen": "responses.nonlinear_ettingshausen",
+    "nonlinear_hall": "responses.nonlinear_hall",
+    "observable_density": "responses.observable_density",
+    "observable_response": "responses.observable_response",
+    "orbital_magnetization": "responses.orbital_magnetization",
+    "perturbative_by_bands": "workflows.all_bands",
+    "phonon_moment": "workflows.phonon_moment",
+    "polarization": "responses.polarization",
+    "pumped_charge": "responses.pumped_charge",
+    "pumped_inplane_magnetization": "responses.pumped_inplane_magnetization",
+    "pumped_magnetization": "responses.pumped_magnetization",
+    "pumped_observable": "responses.pumped_observable",
+    "pumped_spin": "responses.pumped_spin",
+    "spin_magnetization": "responses.spin_magnetization",
+    "spin_magnetoelectric": "responses.spin_magnetoelectric",
 }
 """Responses and their modules."""
 
@@ -141,7 +146,7 @@ def __getattr__(name: str) -> Any:
     if name in ("finite", "io"):
         return importlib.import_module(f"adiabloch.{name}")
     if name in _LATER:
-        return getattr(importlib.import_module(f"adiabloch.responses.{_LATER[name]}"), name)
+        return getattr(importlib.import_module(f"adiabloch.{_LATER[name]}"), name)
     close = "" if name.startswith("__") else errors.did_you_mean(name, __all__)
     raise AttributeError(f"module 'adiabloch' has no attribute {name!r}{close}", name=name)
 

@@ -76,27 +76,168 @@ def thermal_energy(kelvin: ArrayLike) -> Float:
     return result
 
 
-def unit(*, charge: int = 0, boltzmann: int = 0, hbar: int = 0, energy: int = 0, length: int = 0) -> str:
-    """Label of a raw result, a product of powers: unit(charge=2, hbar=-1, length=-1) is "e^2/(hbar length)"."""
-    powers = {"e": charge, "k_B": boltzmann, "hbar": hbar, "energy": energy}
-    if abs(length) in _EXTENTS:
-        powers[_EXTENTS[abs(length)]] = 1 if length > 0 else -1
-    else:
-        powers["length"] = length
-    return _product(powers)
+@dataclass(frozen=True)
+class Unit:
+    """Unit of a result: a product of powers of e, k_B, hbar, the frequency of a cycle, energy and length.
+
+    Examples
+    --------
+    >>> conductivity = Unit(charge=2, hbar=-1, length=-1)
+    >>> str(conductivity), conductivity.si_label
+    ('e^2/(hbar length)', 'S/m')
+    >>> Unit.parse("e^2/(hbar length)") == conductivity
+    True
+    """
+
+    charge: int = 0
+    boltzmann: int = 0
+    hbar: int = 0
+    omega: int = 0
+    energy: int = 0
+    length: int = 0
+    bohr_magneton: int = 0
+    nuclear_magneton: int = 0
+    angstrom: int = 0
+
+    @classmethod
+    def parse(cls, label: str) -> Unit:
+        """Unit of a label such as "e^2 length/(hbar energy)"; "1" and "rad" have no dimension.
+
+        Raises
+        ------
+        KeyError
+            If a factor of the label is unknown.
+        """
+        powers = dict.fromkeys(_SYMBOLS, 0)
+        for name, power in _factors(label).items():
+            if name in ("1", "rad"):
+                continue
+            field, times = _NAMES[name]
+            powers[field] += times * power
+        return cls(**powers)
+
+    def __mul__(self, other: Unit) -> Unit:
+        return Unit(*(a + b for a, b in zip(self._powers, other._powers, strict=True)))
+
+    def __truediv__(self, other: Unit) -> Unit:
+        return Unit(*(a - b for a, b in zip(self._powers, other._powers, strict=True)))
+
+    def __str__(self) -> str:
+        """Label of a result; pint parses it once `energy`, `length`, `area`, `volume` and `omega` are defined."""
+        powers = {_SYMBOLS[name]: n for name, n in zip(_SYMBOLS, self._powers, strict=True)}
+        length = powers.pop("length")
+        if abs(length) in _EXTENTS:
+            powers[_EXTENTS[abs(length)]] = 1 if length > 0 else -1
+        else:
+            powers["length"] = length
+        return _product(powers)
+
+    @property
+    def latex(self) -> str:
+        """The unit in LaTeX, for labels of figures."""
+        above, below = (
+            r"\,".join(
+                _LATEX[_SYMBOLS[name]] + ("" if abs(n) == 1 else f"^{{{abs(n)}}}")
+                for name, n in zip(_SYMBOLS, self._powers, strict=True)
+                if n * sign > 0
+            )
+            for sign in (1, -1)
+        )
+        return f"{above or 1}/{below}" if below else above
+
+    @property
+    def si_label(self) -> str:
+        """The SI unit as one would write it: volts for energies over charges."""
+        base = self.si_powers
+        return _NAMED.get(base) or _product(dict(zip("AVsmK", base, strict=True)))
+
+    @property
+    def si_powers(self) -> tuple[int, ...]:
+        """Powers of A, V, s, m and K."""
+        base = np.zeros(5, dtype=int)
+        for name, power in zip(_SYMBOLS, self._powers, strict=True):
+            base += power * np.array(_BASES[_SYMBOLS[name]])
+        return tuple(base.tolist())
+
+    def si_size(self, *, energy: float = 1.0, length: float = 1.0, frequency: float | None = None) -> float:
+        """SI value, for a model with energies in `energy` eV and lengths in `length` Angstrom.
+
+        Parameters
+        ----------
+        energy, length : float
+        frequency : float, optional
+            Angular frequency omega of the cycle in rad/s.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If omega is part of the unit and no frequency is given.
+        """
+        sizes = {
+            "e": ELECTRON_CHARGE,
+            "hbar": HBAR,
+            "k_B": BOLTZMANN,
+            "energy": energy * ELECTRONVOLT,
+            "length": length * ANGSTROM,
+            "omega": frequency,
+            "mu_B": BOHR_MAGNETON,
+            "mu_N": NUCLEAR_MAGNETON,
+            "angstrom": ANGSTROM,
+        }
+        size = 1.0
+        for name, power in zip(_SYMBOLS, self._powers, strict=True):
+            factor = sizes[_SYMBOLS[name]]
+            if not power:
+                continue
+            if factor is None:
+                raise InvalidArgumentError(f"unit {str(self)!r}: expected the frequency of the cycle, in rad/s")
+            size *= factor**power
+        return size
+
+    @property
+    def _powers(self) -> tuple[int, ...]:
+        return tuple(getattr(self, name) for name in _SYMBOLS)
+
+
+_SYMBOLS = {
+    "charge": "e",
+    "boltzmann": "k_B",
+    "hbar": "hbar",
+    "omega": "omega",
+    "energy": "energy",
+    "length": "length",
+    "bohr_magneton": "mu_B",
+    "nuclear_magneton": "mu_N",
+    "angstrom": "angstrom",
+}
+_LATEX = {
+    "e": "e",
+    "k_B": r"k_\mathrm{B}",
+    "hbar": r"\hbar",
+    "omega": r"\omega",
+    "energy": r"\mathrm{energy}",
+    "length": r"\mathrm{length}",
+    "mu_B": r"\mu_\mathrm{B}",
+    "mu_N": r"\mu_\mathrm{N}",
+    "angstrom": r"\mathrm{\AA}",
+}
+_EXTENTS = {1: "length", 2: "area", 3: "volume"}
+_NAMES = {
+    **{symbol: (name, 1) for name, symbol in _SYMBOLS.items()},
+    **{extent: ("length", power) for power, extent in _EXTENTS.items()},
+}
+"""Symbols in labels: entry of `Unit`, and its power."""
 
 
 def _product(powers: Mapping[str, int]) -> str:
     above, below = (
         [name if abs(n) == 1 else f"{name}^{abs(n)}" for name, n in powers.items() if n * sign > 0] for sign in (1, -1)
     )
-    product = " ".join(above) or "1"
+    # a pumped quantity reads "e*omega"
+    product = " ".join(above).replace(" omega", "*omega") or "1"
     if not below:
         return product
     return f"{product}/{below[0]}" if len(below) == 1 else f"{product}/({' '.join(below)})"
-
-
-_EXTENTS = {1: "length", 2: "area", 3: "volume"}
 
 
 def _factors(label: str) -> dict[str, int]:
@@ -121,99 +262,28 @@ class Units:
     energy: float = 1.0
     length: float = 1.0
 
-    def size(self, label: str) -> float:
-        """How large a unit such as "e energy/(hbar area)" is in the user's units: charges and hbar are the same."""
-        size = np.float64(1.0)
-        for name, power in _factors(label).items():
-            if name == "energy":
-                size *= np.float64(self.energy) ** power
-            elif name in _POWERS:
-                size *= np.float64(self.length) ** (_POWERS[name] * power)
-        return float(size)
+    def size(self, unit: Unit | str) -> float:
+        """Size of a unit in the user's units; charges and hbar are the same in both."""
+        unit = Unit.parse(unit) if isinstance(unit, str) else unit
+        return float(np.float64(self.energy) ** unit.energy * np.float64(self.length) ** unit.length)
 
-    def told(self, value: float, label: str = "energy") -> float:
-        """A number for the user, who must not see the rounding of the way in and out."""
-        return float(f"{float(value) * self.size(label):.14g}")
-
-
-_POWERS = {name: power for power, name in _EXTENTS.items()}
-
-
-def si_size(label: str, *, energy: float = 1.0, length: float = 1.0, frequency: float | None = None) -> float:
-    """SI value of a raw unit, for a model with energies in `energy` eV and lengths in `length` Angstrom.
-
-    Parameters
-    ----------
-    label : str
-        Such as `unit` makes; "omega" stands for the angular frequency of a cycle.
-    energy, length : float
-    frequency : float, optional
-        omega in rad/s.
-
-    Raises
-    ------
-    InvalidArgumentError
-        A label that is none, or omega in it and no frequency.
-    """
-    metre = length * ANGSTROM
-    sizes = {
-        "1": 1.0,
-        "rad": 1.0,
-        "e": ELECTRON_CHARGE,
-        "hbar": HBAR,
-        "k_B": BOLTZMANN,
-        "energy": energy * ELECTRONVOLT,
-        "length": metre,
-        "area": metre**2,
-        "volume": metre**3,
-        "omega": frequency,
-        "mu_B": BOHR_MAGNETON,
-        "mu_N": NUCLEAR_MAGNETON,
-        "angstrom": ANGSTROM,
-    }
-    size = 1.0
-    for name, power in _factors(label).items():
-        if name not in sizes:
-            raise InvalidArgumentError(f"unit {label!r}: {name!r} is none of {', '.join(sizes)}")
-        factor = sizes[name]
-        if factor is None:
-            raise InvalidArgumentError(f"unit {label!r}: expected the frequency of the cycle, in rad/s")
-        size *= factor**power
-    return size
-
-
-def si_label(label: str) -> str:
-    """The SI unit of a raw label, written as one would: volts for energies over charges."""
-    base = si_powers(label)
-    if (special := _NAMED.get(base)) is not None:
-        return special
-    return _product(dict(zip("AVsmK", base, strict=True)))
-
-
-def si_powers(label: str) -> tuple[int, ...]:
-    """Powers of A, V, s, m and K in a raw label."""
-    base = np.zeros(5, dtype=int)
-    for name, power in _factors(label).items():
-        base += power * np.array(_BASES[name])
-    return tuple(base.tolist())
+    def told(self, value: float, unit: Unit | str = "energy") -> float:
+        """A number in the user's units, without the rounding of the conversion to natural units and back."""
+        return float(f"{float(value) * self.size(unit):.14g}")
 
 
 def is_si(label: str) -> bool:
-    """Whether a label is one that results have after their conversion."""
+    """True for a label of a result that has been converted."""
     return not _CONVERTED.isdisjoint(_factors(label))
 
 
 _BASES = {
-    "1": (0, 0, 0, 0, 0),
-    "rad": (0, 0, 0, 0, 0),
     "omega": (0, 0, -1, 0, 0),
     "e": (1, 0, 1, 0, 0),
     "hbar": (1, 1, 2, 0, 0),
     "k_B": (1, 1, 1, 0, -1),
     "energy": (1, 1, 1, 0, 0),
     "length": (0, 0, 0, 1, 0),
-    "area": (0, 0, 0, 2, 0),
-    "volume": (0, 0, 0, 3, 0),
     "mu_B": (1, 0, 0, 2, 0),
     "mu_N": (1, 0, 0, 2, 0),
     "angstrom": (0, 0, 0, 1, 0),

@@ -5,7 +5,6 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.geometry import Blocks
-from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.induced import induced_moment
 from adiabloch.geometry.inhomogeneous import complete_shift, curvature_form, group_metric
@@ -22,6 +21,7 @@ from adiabloch.geometry.local import (
     shift_integral,
 )
 from adiabloch.models.texture import AXES
+from adiabloch.occupation import FermiLevel
 from random_models import oblique_vectors
 from textures import random_texture
 

@@ -10,7 +10,7 @@ from scipy.special import ellipk
 import adiabloch as ab
 import dirac_cone
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError, ToleranceNotReachedError
-from adiabloch.integration.fermi import weights
+from adiabloch.integration.fermi_weights import weights
 from random_models import general
 
 RESPONSES = [ab.density_of_states, ab.filling, ab.anomalous_hall, ab.orbital_magnetization, ab.nonlinear_hall]

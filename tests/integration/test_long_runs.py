@@ -6,9 +6,9 @@ import tracemalloc
 
 import numpy as np
 
+from adiabloch.engine.insulator import Insulator
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.integration import progress
-from adiabloch.integration.insulator import Insulator
 from adiabloch.integration.mesh import integrate
 from adiabloch.integration.progress import ProgressBar
 from random_models import two_bands

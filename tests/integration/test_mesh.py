@@ -9,7 +9,7 @@ import pytest
 import adiabloch as ab
 from adiabloch.errors import GapClosedError, ToleranceNotReachedError
 from adiabloch.integration.mesh import _blocks, _parts, integrate
-from adiabloch.integration.sample import Sample
+from adiabloch.integration.protocols import Sample
 from random_models import general, two_bands
 from sweeps import slow
 

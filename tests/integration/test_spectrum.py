@@ -7,8 +7,8 @@ import pytest
 
 from adiabloch.integration import mesh as meshes
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.protocols import Sample
 from adiabloch.integration.running import workers
-from adiabloch.integration.sample import Sample
 from adiabloch.integration.spectrum import aliasing_errors, by_class, classes
 
 

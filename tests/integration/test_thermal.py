@@ -5,8 +5,9 @@ import pytest
 from scipy.integrate import quad
 
 from adiabloch.geometry.fermi_level import occupation, sharpness
-from adiabloch.integration.fermi import REACH, entropy, smearing, weights
+from adiabloch.integration.fermi_weights import smearing, weights
 from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
+from adiabloch.occupation import REACH, entropy
 
 KINDS = ("filled", "entropy", "level", "heat")
 

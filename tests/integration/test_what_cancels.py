@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
+from adiabloch.engine.fermi_sea import Column, FermiSea
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.fields import nonlinear_hall_tensor
 from adiabloch.integration.divergence import divergences
-from adiabloch.integration.fermi import checked_scan
-from adiabloch.integration.fermi_sea import Column, FermiSea
+from adiabloch.occupation import Scan
 from random_models import general, oblique_vectors
 
 KANE_MELE = ab.models.kane_mele(delta=0.3, intrinsic=0.06, rashba=0.1)
@@ -137,7 +137,7 @@ def cone_tensor(frame):
 
 @pytest.mark.parametrize("threshold", [0.0, 1e-8, 1e-6, 1e-3])
 def test_groups_do_not_diverge_however_small_the_threshold(threshold):
-    cone, scan = ab.models.tilted_dirac(tilt=0.3, mass=0.0), checked_scan(0.1, 0.1)
+    cone, scan = ab.models.tilted_dirac(tilt=0.3, mass=0.0), Scan.of(0.1, 0.1)
     columns = tuple(Column("level", number) for number in range(8))
     integrand = FermiSea(cone, columns, surface=cone_tensor, degeneracy=Degeneracy(threshold))
     mixing = np.broadcast_to(integrand.mixing(scan), (8, 8, 1, 1))

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from adiabloch.arrays import Float, Integer
+from adiabloch.engine.natural import natural
+from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.finite.piece import DENSE, Piece, Weights
 from adiabloch.finite.sampling import (
@@ -32,8 +34,6 @@ from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.lattice import Lattice
 from adiabloch.memory import check_memory
 from adiabloch.models.cycle import Cycle
-from adiabloch.responses.natural import natural
-from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
     import xarray

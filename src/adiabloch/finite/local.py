@@ -19,6 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from adiabloch.arrays import Complex, Float, Integer, checked, radians
+from adiabloch.engine.arguments import counted_bands
+from adiabloch.engine.natural import natural
+from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.finite.crystals import Crystals, Profile
 from adiabloch.finite.piece import DENSE
@@ -29,9 +32,6 @@ from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.lattice import AXES
 from adiabloch.memory import check_memory
-from adiabloch.responses.evaluation import counted_bands
-from adiabloch.responses.natural import natural
-from adiabloch.responses.results import labelled
 from adiabloch.units import unit
 
 if TYPE_CHECKING:

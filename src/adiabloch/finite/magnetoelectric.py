@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.engine.arguments import FLAT, checked_model, checked_occupied
+from adiabloch.engine.natural import natural
+from adiabloch.engine.results import labelled
 from adiabloch.finite.flake import PLANES, Flake, Shape, cut, extrapolated, flake_sizes
 from adiabloch.finite.sampling import CLOSED, closed_edges, crystal_gap
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import FLAT, checked_model, checked_occupied
-from adiabloch.responses.natural import natural
-from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
     import xarray

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.engine.natural import natural
+from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.finite.piece import DENSE, Piece
 from adiabloch.finite.sampling import (
@@ -30,8 +32,6 @@ from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.memory import check_memory
 from adiabloch.models.cycle import Cycle
-from adiabloch.responses.natural import natural
-from adiabloch.responses.results import labelled
 
 if TYPE_CHECKING:
     import xarray

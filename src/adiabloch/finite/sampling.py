@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.engine.arguments import checked_occupied
 from adiabloch.errors import GapClosedError, InvalidArgumentError
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.cycle import TELL, Cycle
-from adiabloch.responses.evaluation import checked_occupied
 from adiabloch.units import Units
 
 CLOSED = 0.02

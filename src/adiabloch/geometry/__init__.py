@@ -25,10 +25,10 @@ from adiabloch.geometry.fields import (
     nonlinear_hall_tensor,
     shift_tensor,
 )
-from adiabloch.geometry.filled import filled_curvature, filled_magnetization, filled_shift
+from adiabloch.geometry.filled import filled_curvature, filled_moment, filled_shift
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form, smooth_gauge
-from adiabloch.geometry.induced import band_shift, band_shift_derivatives, carried_shift, occupied_shift
+from adiabloch.geometry.induced import band_shift, carried_shift, occupied_shift
 from adiabloch.geometry.inhomogeneous import (
     gradient_energy,
     gradient_matrix,
@@ -38,9 +38,9 @@ from adiabloch.geometry.inhomogeneous import (
     positional_shift,
 )
 from adiabloch.geometry.jets import Blocks, Jet
-from adiabloch.geometry.local import local_derivatives
 from adiabloch.geometry.observables import expectation, observable_shift
 from adiabloch.geometry.occupied import group_curvature
+from adiabloch.geometry.recording import needs_of
 from adiabloch.geometry.trials import Trials, trial_orbitals
 
 __all__ = [
@@ -50,7 +50,6 @@ __all__ = [
     "SmoothGauge",
     "Trials",
     "band_shift",
-    "band_shift_derivatives",
     "carried_shift",
     "chern_number",
     "chern_numbers",
@@ -61,18 +60,18 @@ __all__ = [
     "eigenframe",
     "expectation",
     "filled_curvature",
-    "filled_magnetization",
+    "filled_moment",
     "filled_shift",
     "gradient_energy",
     "gradient_matrix",
     "gradient_shift",
     "group_curvature",
     "interband_moment",
-    "local_derivatives",
     "metric",
     "metric_dipole",
     "metric_gradient",
     "moment_in_field",
+    "needs_of",
     "nonlinear_hall_tensor",
     "observable_dipole",
     "observable_shift",

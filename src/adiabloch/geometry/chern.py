@@ -11,9 +11,9 @@ import numpy as np
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gauge import second_chern_form
-from adiabloch.geometry.occupied import Group, inside_outside
 from adiabloch.linalg import dagger, eigh_batch
 from adiabloch.models.crystal import Crystal
+from adiabloch.occupation import Group, inside_outside
 
 
 def chern_number(

@@ -24,9 +24,8 @@ from adiabloch.geometry.bands import (
     transported_connection,
 )
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.induced import band_shift, band_shift_derivatives, band_shift_factors
+from adiabloch.geometry.induced import band_shift, band_shift_factors
 from adiabloch.linalg import dagger
-from adiabloch.models.crystal import Derivative, curl
 
 
 def shift_tensor(frame: Eigenframe, a: str, b: str) -> Float:
@@ -96,7 +95,6 @@ def magneto_nonlinear_hall_vector(frame: Eigenframe, component: str, field: str)
     Parameters
     ----------
     frame : Eigenframe
-        With the derivatives of `magneto_derivatives`.
     component, field : str
         Of the Hall vector, and of B.
     """
@@ -118,12 +116,6 @@ def _matrix(frame: Eigenframe, factors: Factors) -> Complex:
         return np.asarray(of_bands(factors)[..., None] * np.eye(frame.energies.shape[1]), dtype=np.complex128)
     product = np.sum([L @ R for L, R in factors], axis=0)
     return np.asarray(0.5 * (product + dagger(product)))
-
-
-def magneto_derivatives(component: str, field: str, *, curved: bool = False) -> list[Derivative]:
-    """Derivatives that a frame must carry for `magneto_nonlinear_hall_vector`; `curved` as in `band_shift`."""
-    own = [curl(*PLANES[component])] if curved else []
-    return [*own, *(x for drive in PLANES[component] for x in band_shift_derivatives(drive, field, curved=curved))]
 
 
 def curvature_in_field(frame: Eigenframe, drive: str, component: str) -> Float:

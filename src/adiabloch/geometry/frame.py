@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import permutations
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -156,6 +157,22 @@ class Eigenframe:
         """A derivative between bands of one group only, (P, N, N): its diagonal, where all bands are alone."""
         D = self.derivative(*directions)
         return D * (np.eye(D.shape[1]) if self.groups is None else self.groups)
+
+    def shifted(self, origin: float) -> Eigenframe:
+        """The frame with energies counted from an origin; what depends on their differences is kept."""
+        moved = replace(self, energies=self.energies - origin)
+        kept = ("_gaps", "groups", "scale")
+        moved.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
+        return moved
+
+    @cached_property
+    def shared(self) -> dict[tuple[str, ...], Any]:
+        """Quantities that several formulas need at the same points, by name."""
+        return {}
+
+    def with_derivatives(self, extra: Mapping[tuple[str, ...], Complex]) -> Eigenframe:
+        """The frame with further derivatives, or others in place of its own."""
+        return replace(self, derivatives=ChainMap(dict(extra), cast(Any, self.derivatives)))
 
     def gaps(self) -> Float:
         """E_m - E_n, (P, N, N) over n, m; infinity on the diagonal, and between bands that touch if those are joined.

@@ -12,6 +12,7 @@ from adiabloch.errors import GapClosedError
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import eigh_batch
+from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal
 
 CLOSED = 1e-6
@@ -67,39 +68,6 @@ def axes_of(frame: Eigenframe, lattice: Lattice) -> tuple[list[str], Float]:
     return names, to_axes
 
 
-def closest_approach(
-    values_at: Callable[[Float], Float], starts: Float, reach: float = 0.02, finest: float = 1e-12
-) -> tuple[float, Float]:
-    """Follow something downhill from one or several points: its smallest value and the reduced coordinates.
-
-    A grid of 3^D points around the best point so far, moved while it finds better ones and halved while it does not.
-
-    Parameters
-    ----------
-    values_at : callable
-        Points (P, D) -> (P,); `gap_at` or the smallest overlap of a gauge.
-    starts : float array, shape (D,) or (S, D)
-    reach, finest : float
-        First and last step.
-    """
-    best = np.array(starts, dtype=float, ndmin=2)
-    smallest, size = np.full(len(best), np.inf), np.full(len(best), reach)
-    offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * best.shape[1], indexing="ij"), -1).reshape(-1, best.shape[1])
-    # what is closed, or crossed, cannot come closer
-    while len(walking := np.flatnonzero((size > finest) & (smallest > 0))):
-        points = best[walking, None] + size[walking, None, None] * offsets
-        values = values_at(points.reshape(-1, best.shape[1])).reshape(len(walking), -1)
-        lowest = values.argmin(axis=1)
-        each = np.arange(len(walking))
-        found, places = values[each, lowest], points[each, lowest]
-        # a step that gains next to nothing was too long
-        size[walking[found > 0.99 * smallest[walking]]] *= 0.5
-        better = found < smallest[walking]
-        smallest[walking[better]], best[walking[better]] = found[better], places[better]
-    winner = int(smallest.argmin())
-    return float(smallest[winner]), best[winner] % 1.0
-
-
 def gap_at(crystal: Crystal, occupied: int) -> Callable[[Float], Float]:
     """The direct gap as a function of reduced points."""
     series = crystal.matrices()
@@ -120,7 +88,7 @@ def check_gap(crystal: Crystal, edge: int, points: int = 1500) -> None:
     """
     mesh, n = coarse_mesh(crystal, points)
     gap = gap_at(crystal, edge)
-    smallest, where = closest_approach(gap, mesh[int(np.argmin(gap(mesh)))], reach=0.5 / n)
+    smallest, where = pattern_search(gap, mesh[int(np.argmin(gap(mesh)))], reach=0.5 / n)
     if smallest <= CLOSED * bandwidth(crystal):
         raise closed_gap(crystal, smallest, where, edge)
 
@@ -155,9 +123,18 @@ def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | No
                 return sign * above(points)[:, band]
 
             start = mesh[int(np.argmin(sign * levels[:, band]))]
-            if closest_approach(distance, start, reach=0.5 / n)[0] <= 0:
+            if pattern_search(distance, start, reach=0.5 / n)[0] <= 0:
                 return None
     return below
+
+
+def energy_bound(crystal: Crystal) -> float:
+    """Upper bound of the magnitude of all energies: the largest row sum of the Fourier coefficients of H, if given."""
+    amplitudes = getattr(crystal, "amplitudes", None)
+    if amplitudes is not None:
+        return float(np.abs(amplitudes).sum(axis=0).sum(axis=1).max())
+    mesh, _ = coarse_mesh(crystal, 4000)
+    return 2.0 * float(np.abs(eigh_batch(crystal.matrices().at(mesh)[:, 0])[0]).max())
 
 
 def bandwidth(crystal: Crystal) -> float:

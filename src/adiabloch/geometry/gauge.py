@@ -19,15 +19,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import cached_property
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.occupied import Group, group_curvature, inside_outside, tilt
+from adiabloch.geometry.occupied import group_curvature, tilt
 from adiabloch.linalg import dagger, rotated, svd_batch
-from adiabloch.models.crystal import Derivative, connections_of, curl, positions_of
+from adiabloch.models.crystal import connections_of
+from adiabloch.occupation import Group, inside_outside
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,11 @@ class SmoothGauge:
     connections: Mapping[str, Complex]
     """A_a by direction, (P, J, J) each."""
 
+    @cached_property
+    def forms(self) -> dict[tuple[str, ...], Float]:
+        """Chern-Simons forms by their directions, as far as they are known."""
+        return {}
+
     def connection(self, a: str) -> Complex:
         """Non-abelian Berry connection A_a = i F^dagger D_a F, shape (P, J, J)."""
         return self.connections[a]
@@ -66,7 +72,7 @@ def smooth_gauge(
     Parameters
     ----------
     frame : Eigenframe
-        With what `gauge_directions` lists.
+        With derivatives along the directions and what belongs to them (`adiabloch.geometry.needs_of` finds them).
     group : int or (int, int)
         Number of lowest bands, or first and last + 1.
     trials : complex array, shape (N, J) or (P, N, J)
@@ -94,24 +100,6 @@ def smooth_gauge(
     return SmoothGauge(frame, group, left, overlaps, drifts, connections)
 
 
-def gauge_directions(directions: tuple[str, ...], *, moving: bool = False, turning: bool = False) -> list[Derivative]:
-    """Derivatives that a frame must carry for connections and curvatures along `directions`.
-
-    Parameters
-    ----------
-    directions : tuple of str
-    moving : bool
-        Whether orbitals move along theta.
-    turning : bool
-        Whether the basis has a position matrix, and with it a curvature.
-    """
-    wanted: list[Derivative] = [*directions, *positions_of(directions)]
-    wanted += [curl(a, b) for a, b in combinations(directions, 2) if turning or (moving and "theta" in (a, b))]
-    if moving and turning:
-        wanted += [name for a in directions if not a.startswith("k") for name in connections_of(a)]
-    return wanted
-
-
 def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:
     r"""Chern-Simons three-form, shape (P,).
 
@@ -121,12 +109,16 @@ def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:
     which is tr(A dA - (2i/3) A^3); for a single band it is twice the forms below Eq. (15). Only its integral over the
     torus means something, modulo 8 pi^2.
     """
+    key = (a, b, c)
+    if key in gauge.forms:
+        return gauge.forms[key]
     A, B, C = (gauge.connection(x) for x in (a, b, c))
     total = _trace(A, gauge.curvature(b, c)) + _trace(B, gauge.curvature(c, a)) + _trace(C, gauge.curvature(a, b))
     if gauge.overlaps.shape[1] > 1:
         BC = B @ C
         # the commutator of Hermitian matrices is BC - (BC)^dagger
         total = total + _trace(A, 1j * (BC - dagger(BC)))
+    gauge.forms[key] = total
     return total
 
 

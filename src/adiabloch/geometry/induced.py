@@ -20,8 +20,7 @@ from adiabloch.geometry.bands import (
 )
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.jets import Blocks, Jet, total
-from adiabloch.geometry.occupied import Group
-from adiabloch.models.crystal import Derivative, curl
+from adiabloch.occupation import Group
 
 
 def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
@@ -77,8 +76,7 @@ def band_shift(frame: Eigenframe, drive: str, component: str) -> Float:
     .. math:: \partial_B a^t_n = 2 \mathrm{Re} \sum_{n_1 \ne n} \frac{-A^t_{n n_1} m_{n_1 n}}{E_n - E_{n_1}}
               + \frac{e}{2} \partial_k \times G^{kt}_n
 
-    and what the curvature of the basis adds where the frame carries one (`carried_part`). The frame must carry the
-    drive and the second derivatives that the curl needs (`band_shift_derivatives`).
+    and what the curvature of the basis adds where the frame carries one (`carried_part`).
     """
     return of_bands(band_shift_factors(frame, drive, component))
 
@@ -125,13 +123,6 @@ def _carried_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
         return []
     bent = ((connection(frame, x), frame.curvature_of_basis(y, z)) for x, y, z in _cyclic(drive, a, b))
     return [(-0.5 * A, own) for A, own in bent if own is not None]
-
-
-def band_shift_derivatives(drive: str, component: str, *, curved: bool = False) -> list[Derivative]:
-    """Derivatives that a frame must carry for `band_shift`; `curved` if the basis has a curvature."""
-    a, b = PLANES[component]
-    own = [curl(y, z) for _, y, z in _cyclic(drive, a, b)] if curved and drive not in (a, b) else []
-    return [a, b, drive, (a, b), (b, a), (a, drive), (b, drive), *own]
 
 
 def _cyclic(a: str, b: str, c: str) -> tuple[tuple[str, str, str], ...]:

@@ -8,7 +8,6 @@ so that degeneracies do no harm.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,7 +15,9 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import PLANES, connection, curvature
 from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.induced import carried_shift
 from adiabloch.geometry.jets import Blocks, Jet, total
+from adiabloch.occupation import Group
 
 
 def gradient_matrix(blocks: Blocks, pairs: Sequence[tuple[str, str]], *, mixed: bool = True) -> Jet:
@@ -164,4 +165,16 @@ def in_magnetic_field(frame: Eigenframe, component: str) -> Eigenframe:
     a, b = PLANES[component]
     # A = B x r/2: with B along the third axis A_a = -B r_b/2 and A_b = B r_a/2
     slopes: dict[tuple[str, ...], Complex] = {(a[1],): -0.5 * frame.derivative(b), (b[1],): 0.5 * frame.derivative(a)}
-    return replace(frame, derivatives={**frame.derivatives, **slopes})
+    return frame.with_derivatives(slopes)
+
+
+def shift_in_magnetic_field(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
+    """Positional shift in a magnetic field, Eqs. (2) and (4), summed over a group of bands, in units of e B; (P,)."""
+    key = ("magnetic field", component, str(group))
+    if key not in frame.shared:
+        blocks = Blocks(in_magnetic_field(frame, component), group)
+        pairs = [(a, a[1]) for a in PLANES[component]]
+        frame.shared[key] = blocks, gradient_matrix(blocks, pairs, mixed=False)
+    blocks, delta = frame.shared[key]
+    shift: Float = positional_shift(blocks, drive, delta).real()[0]
+    return shift + carried_shift(frame, group, drive, component)

@@ -23,9 +23,10 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.occupied import Group, inside_outside, splittings, tilt
+from adiabloch.geometry.occupied import splittings, tilt
 from adiabloch.linalg import dagger
 from adiabloch.models.crystal import curl
+from adiabloch.occupation import Group, inside_outside
 
 _SPLITS = {0: (), 1: ((0, 1),), 2: ((0, 2),), 3: ((0, 3), (1, 2), (2, 1))}
 """Ways to share out the directions of a derivative between the two factors of a product, all to the first aside."""

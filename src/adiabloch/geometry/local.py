@@ -9,13 +9,12 @@ one, as in the paper, or in groups that have one energy.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import combinations
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.geometry.bands import PLANES, components
-from adiabloch.geometry.fermi_level import FermiLevel
+from adiabloch.geometry import fermi_level
+from adiabloch.geometry.bands import PLANES
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form
 from adiabloch.geometry.induced import carried_moment, induced_moment
@@ -27,10 +26,9 @@ from adiabloch.geometry.inhomogeneous import (
     shift_block,
 )
 from adiabloch.geometry.jets import Blocks, Jet, total
-from adiabloch.geometry.occupied import Group
 from adiabloch.linalg import dagger
-from adiabloch.models.crystal import Derivative, curl
 from adiabloch.models.place import TIME
+from adiabloch.occupation import FermiLevel, Group
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -41,7 +39,7 @@ class LocalBands:
     Parameters
     ----------
     frame : Eigenframe
-        With what `local_derivatives` lists.
+        With the derivatives that the terms read.
     group : int or (int, int)
         All filled; at a temperature a single band, or bands that count as degenerate.
     k : sequence of str
@@ -79,12 +77,12 @@ class LocalBands:
 
     def filled(self, blocks: Blocks, form: Jet) -> Jet:
         """Fill a form: f(E) times it, summed over the group."""
-        return form if self.level is None else (self.level.filled(blocks.energies[0]) @ form).trace()
+        return form if self.level is None else (fermi_level.filled(self.level, blocks.energies[0]) @ form).trace()
 
     def surface(self, blocks: Blocks, form: Jet) -> Jet:
         """Take a form at the Fermi surface: f'(E) times it, summed over the group; only at a temperature."""
         assert self.level is not None
-        return (self.level.slope(blocks.energies[0]) @ form).trace()
+        return (fermi_level.slope(self.level, blocks.energies[0]) @ form).trace()
 
 
 # Integrals over k, as jets: what the terms below are derivatives of.
@@ -98,7 +96,7 @@ def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
     # for a single band the form is m + E Omega
     energy, curvature = blocks.energies[0], curvature_form(blocks, a, b)
     moment = form - curvature @ energy
-    return bands.filled(blocks, moment) + (bands.level.grand_potential(energy) @ curvature).trace()
+    return bands.filled(blocks, moment) + (fermi_level.grand_potential(bands.level, energy) @ curvature).trace()
 
 
 def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
@@ -137,7 +135,7 @@ def second_chern_term(bands: LocalBands, h: str) -> Float:
             current -= second_chern_form(bands.frame, bands.group, (h, k, r, TIME))
     if bands.level is None:
         return current
-    filled = bands.level.filled(bands.along().energies[0]).parts[0]
+    filled = fermi_level.filled(bands.level, bands.along().energies[0]).parts[0]
     return current * filled[:, 0, 0].real
 
 
@@ -163,7 +161,7 @@ def surface_term(bands: LocalBands, h: str) -> Float:
     if bands.level is None or not bands.axes:
         return bands.nothing()
     blocks = bands.along()
-    slope = bands.level.slope(blocks.energies[0]).parts[0]
+    slope = fermi_level.slope(bands.level, blocks.energies[0]).parts[0]
     velocity, rate = (blocks.inside(x).parts[0] for x in (h, TIME))
     along = bands.along
     shifts = velocity @ shift_block(along, TIME, bands.pairs) - rate @ shift_block(along, h, bands.pairs)
@@ -194,7 +192,7 @@ def quadrupole_current(bands: LocalBands, s: str) -> Float:
         blocks = bands.along(r, TIME)
         _, _, rate, slope = group_metric(blocks, k, s).parts
         if bands.level is not None:
-            f = bands.level.filled(blocks.energies[0]).parts
+            f = fermi_level.filled(bands.level, blocks.energies[0]).parts
             slope = (f[0] @ slope + f[1] @ rate).trace(axis1=1, axis2=2)
         current -= 0.5 * slope.real
     return current
@@ -218,9 +216,9 @@ def static_gradient(bands: LocalBands, h: str) -> Float:
     return density
 
 
-def static_dipoles(bands: LocalBands, h: str) -> list[Float]:
-    """Density of the dipoles of the observable in equilibrium, D_i = int (f d_i + g Omega^{k_i h}), along all axes."""
-    return [energy_integral(bands, bands.along(), k, h).real()[0] for k in bands.k]
+def static_dipole(bands: LocalBands, h: str, axis: str) -> Float:
+    """Density of the dipoles of the observable in equilibrium, D_i = int (f d_i + g Omega^{k_i h})."""
+    return energy_integral(bands, bands.along(), f"k{axis}", h).real()[0]
 
 
 def energy_shift(bands: LocalBands, h: str) -> Float:
@@ -241,82 +239,43 @@ def dipole_divergence(bands: LocalBands, h: str) -> Float:
 # Magnetization and polarization of an insulator, Eqs. (16) to (18).
 
 
-def moments(bands: LocalBands) -> list[Float]:
-    """M0, int d_B a^t, nothing; nothing, int a^k, nothing, -(1/2) d_i int G_is: each over its components.
-
-    The places of what needs a smooth gauge (`gauge_moments`) are left empty.
-    """
-    blocks, nothing = bands.along(), bands.nothing()
-    planes = [PLANES[component] for component in components(len(bands.k))]
-    equilibrium = [equilibrium_form(blocks, a, b).real()[0] for a, b in planes]
-    induced = [moment_integral(bands, blocks, a, b).real()[0] for a, b in planes]
-    shifts = [shift_integral(bands, blocks, s, bands.pairs).real()[0] if bands.axes else nothing for s in bands.k]
-    quadrupoles = []
-    for s in bands.k:
-        gradients = [group_metric(bands.along(r), k, s).real()[1] for k, r in bands.pairs]
-        quadrupoles.append(nothing - 0.5 * np.sum(gradients, axis=0))
-    nowhere = [nothing] * len(bands.k)
-    return [*equilibrium, *induced, *[nothing] * len(planes), *nowhere, *shifts, *nowhere, *quadrupoles]
+def equilibrium_moment(bands: LocalBands, component: str) -> Float:
+    """Equilibrium magnetization M0."""
+    return equilibrium_form(bands.along(), *PLANES[component]).real()[0]
 
 
-def gauge_moments(gauge: SmoothGauge, k: Sequence[str], axes: Sequence[str]) -> list[Float]:
-    """What the smooth gauge adds to `moments`, in their order: Chern-Simons forms and the connection.
-
-    Along "t" the gauge has its connection too.
-    """
-    nothing = np.zeros(len(gauge.overlaps))
-    planes = [PLANES[component] for component in components(len(k))]
-    magnetic = [-0.5 * chern_simons_form(gauge, TIME, a, b) for a, b in planes]
-    connections = [gauge.connection(s).trace(axis1=1, axis2=2).real for s in k]
-    electric = []
-    for s in k:
-        forms = [0.5 * chern_simons_form(gauge, s, f"k{axis}", axis) for axis in axes if s[1] != axis]
-        electric.append(nothing + np.sum(forms, axis=0))
-    nowhere = [nothing] * len(k)
-    return [*[nothing] * 2 * len(planes), *magnetic, *connections, *nowhere, *electric, *nowhere]
+def induced_magnetization(bands: LocalBands, component: str) -> Float:
+    """Magnetization of the drive, int d_B a^t."""
+    return moment_integral(bands, bands.along(), *PLANES[component]).real()[0]
 
 
-def local_derivatives(
-    k: Sequence[str],
-    axes: Sequence[str],
-    *,
-    observables: Sequence[str] = (),
-    level: bool = False,
-    curved: bool = False,
-) -> list[Derivative]:
-    """Derivatives that a frame must carry.
+def shift_polarization(bands: LocalBands, axis: str) -> Float:
+    """Polarization by the positional shift, int a^k."""
+    if not bands.axes:
+        return bands.nothing()
+    return shift_integral(bands, bands.along(), f"k{axis}", bands.pairs).real()[0]
 
-    Parameters
-    ----------
-    k, axes : sequence of str
-        As in `LocalBands`.
-    observables : sequence of str
-        For their densities; for the current by default.
-    level : bool
-        Whether there is a Fermi surface.
-    curved : bool
-        Whether the basis has a curvature; then the order counts.
-    """
-    everything = [*k, *axes, TIME, *observables]
-    # along what the terms are differentiated, the fields of observables among it
-    along = [*axes, TIME, *observables]
-    wanted: list[tuple[str, ...]] = [(a,) for a in everything]
-    wanted += [(b, a) for b in (*axes, *observables) for a in (*k, TIME)]
-    wanted += [(b, a) for b in (*axes, TIME) for a in (*k, *observables)]
-    wanted += [(b, r) for b in (TIME, *observables) for r in axes]
-    wanted += [(a, b) for a in k for b in (*axes, *observables)]
-    wanted += [(b, a, r) for b in (TIME, *observables) for a in k for r in axes]
-    wanted += [(r, a, h) for r in axes for a in k for h in observables]
-    wanted += [(TIME, r, a) for r in axes for a in k]
-    if level:
-        wanted += [(a, b) for a in k for b in (*k, *axes, TIME, *observables)]
-    if curved:
-        pairs = list(combinations((*k, *axes, TIME), 2))
-        wanted += [curl(a, b) for a, b in pairs]
-        wanted += [(c, *curl(a, b)) for c in along for a, b in pairs]
-    # on a basis without curvature one order is as good as another
-    found = {name if curved else tuple(sorted(name)): name for name in wanted}
-    return [name if len(name) > 1 else name[0] for name in found.values()]
+
+def quadrupole_polarization(bands: LocalBands, axis: str) -> Float:
+    """Polarization by the divergence of the quadrupoles, -(1/2) d_i int G_is."""
+    gradients = [group_metric(bands.along(r), k, f"k{axis}").real()[1] for k, r in bands.pairs]
+    return bands.nothing() - 0.5 * np.sum(gradients, axis=0)
+
+
+def chern_simons_magnetization(gauge: SmoothGauge, axes: Sequence[str], component: str) -> Float:
+    """Chern-Simons part of the magnetization; the gauge has its connection along "t" too."""
+    return -0.5 * chern_simons_form(gauge, TIME, *PLANES[component])
+
+
+def connection_polarization(gauge: SmoothGauge, axes: Sequence[str], axis: str) -> Float:
+    """Polarization of the uniform crystal, the trace of the Berry connection."""
+    return np.asarray(gauge.connection(f"k{axis}").trace(axis1=1, axis2=2).real)
+
+
+def chern_simons_polarization(gauge: SmoothGauge, axes: Sequence[str], axis: str) -> Float:
+    """Chern-Simons part of the polarization in the gradient."""
+    forms = [0.5 * chern_simons_form(gauge, f"k{axis}", f"k{other}", other) for other in axes if axis != other]
+    return np.zeros(len(gauge.overlaps)) + np.sum(forms, axis=0)
 
 
 def _divergence(bands: LocalBands, s: str, form: Callable[[LocalBands, Blocks, str, str], Jet]) -> Float:

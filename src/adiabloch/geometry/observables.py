@@ -7,15 +7,10 @@ along the field conjugate to it, and its response is a Berry curvature between t
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
-
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.gauge import SmoothGauge
-from adiabloch.geometry.occupied import Group, inside_outside, splittings, tilt
-from adiabloch.linalg import rotated
+from adiabloch.geometry.occupied import splittings, tilt
+from adiabloch.occupation import Group, inside_outside
 
 
 def expectation(frame: Eigenframe, group: Group, operator: Complex) -> Float:
@@ -44,36 +39,3 @@ def observable_shift(frame: Eigenframe, group: Group, drive: str, operator: Comp
     o, c = inside_outside(group, frame.energies.shape[1])
     A = 1j * tilt(frame, group, drive)
     return -2.0 * (operator[:, c, o].conj() * A / splittings(frame, group)).real.sum(axis=(1, 2))
-
-
-def inplane_moment(frame: Eigenframe, heights: Complex) -> tuple[Complex, Complex]:
-    r"""Moment of a layer in its plane, per electron, in units of e; two matrices (P, N, N).
-
-    .. math:: m_x = -\frac{e}{2} \{z, v_y\}, \qquad m_y = \frac{e}{2} \{z, v_x\}
-
-    In (e/2) (y v_z - z v_y) the first term equals the second on average, since y z stays what it is in a layer that is
-    finite along z. So the moment is bounded, unlike that along z.
-
-    Parameters
-    ----------
-    frame : Eigenframe
-        With "kx" and "ky".
-    heights : complex array, shape (P, N, N)
-        The matrix z in the eigenframe.
-    """
-    vx, vy = frame.derivative("kx"), frame.derivative("ky")
-    return -0.5 * (heights @ vy + vy @ heights), 0.5 * (heights @ vx + vx @ heights)
-
-
-def with_height(frame: Eigenframe, heights: Complex) -> Eigenframe:
-    """The frame with a direction "kz" for a field across the layer: v_z = i [H, z], so that A^z = z between bands."""
-    E = frame.energies
-    vz = 1j * (E[:, :, None] - E[:, None, :]) * heights
-    return replace(frame, derivatives={**frame.derivatives, ("kz",): np.asarray(vz)})
-
-
-def gauge_with_height(gauge: SmoothGauge, heights: Complex) -> SmoothGauge:
-    """A smooth gauge with the connection along "kz", which is z among the states of the group."""
-    o, _ = inside_outside(gauge.group, gauge.frame.energies.shape[1])
-    Az = rotated(heights[:, o, o], gauge.left)
-    return replace(gauge, frame=with_height(gauge.frame, heights), connections={**gauge.connections, "kz": Az})

@@ -9,18 +9,7 @@ from __future__ import annotations
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger
-
-Group = int | tuple[int, int]
-"""The lowest bands, or bands first <= n < last."""
-Selection = slice | list[int]
-
-
-def inside_outside(group: Group, size: int) -> tuple[slice, Selection]:
-    """Band indices inside and outside a group."""
-    first, last = (0, group) if isinstance(group, int) else group
-    if first == 0:
-        return slice(0, last), slice(last, size)
-    return slice(first, last), [*range(first), *range(last, size)]
+from adiabloch.occupation import Group, inside_outside
 
 
 def splittings(frame: Eigenframe, group: Group) -> Float:

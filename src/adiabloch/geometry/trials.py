@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry.gaps import closest_approach
-from adiabloch.geometry.occupied import Group, inside_outside
 from adiabloch.linalg import dagger, eigh_batch, svd_batch
+from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal
 from adiabloch.models.fourier import FourierSeries
+from adiabloch.occupation import Group, inside_outside
 
 Choice = ArrayLike | None
 """None, the numbers of J orbitals, or the J columns of an (N, J) matrix."""
@@ -143,7 +143,7 @@ def _mesh(crystal: Crystal) -> Float:
 def _health(overlap: Callable[[Float], Float], mesh: Float) -> float:
     """Smallest overlap, also between the points of the mesh: where it vanishes it does so along thin lines."""
     lowest = np.argsort(overlap(mesh))[:STARTS]
-    return closest_approach(overlap, mesh[lowest], reach=0.05, finest=1e-3)[0]
+    return pattern_search(overlap, mesh[lowest], reach=0.05, finest=1e-3)[0]
 
 
 def _fixed(states: Complex) -> Iterator[Complex]:

@@ -16,17 +16,15 @@ from functools import partial
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.gaps import neighbour_slopes
 from adiabloch.integration import chebyshev
 from adiabloch.integration.divergence import Divergence, divergences
-from adiabloch.integration.fermi import Scan
-from adiabloch.integration.fermi_sea import FermiSea
 from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.interpolant import Rule, Shares
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.protocols import BandIntegrand, Bands
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.integration.symmetry import vanishing
+from adiabloch.occupation import Scan
 
 CANCELLING = 0.1
 """By default a result that cancels is wanted as well as if it were this part of the boxes without their signs."""
@@ -105,7 +103,7 @@ class _Outcome:
 
 
 def fill(
-    integrand: FermiSea,
+    integrand: BandIntegrand,
     scan: Scan,
     *,
     tolerance: float,
@@ -120,7 +118,7 @@ def fill(
 
     Parameters
     ----------
-    integrand : FermiSea
+    integrand : BandIntegrand
     scan : Scan
     tolerance : float
         Relative accuracy, of the largest value in each group of outputs anywhere in the scan.
@@ -333,7 +331,7 @@ def _parts(batch: _Batch, points: int, nodes: int) -> Iterator[_Batch]:
         yield _Batch(batch.corners[first : first + size], batch.side, batch.depth)
 
 
-def _look(integrand: FermiSea, scan: Scan, rule: Rule, mixing: Float, batch: _Batch) -> _Outcome:
+def _look(integrand: BandIntegrand, scan: Scan, rule: Rule, mixing: Float, batch: _Batch) -> _Outcome:
     """Evaluate boxes: shares of all integrals, their errors, and whether something may hide."""
     d, order, boxes = integrand.dimension, rule.order, len(batch.corners)
     node = 0.5 * (chebyshev.nodes(order) + 1)
@@ -390,7 +388,7 @@ def _flattened(energies: Float, scan: Scan) -> tuple[Float, np.ndarray]:
     return np.where(flat[:, None], level[:, None], energies), flat[..., None] & (level[..., None] == scan.potentials)
 
 
-def _without_zeros(integrand: FermiSea, scan: Scan) -> tuple[Float, Float]:
+def _without_zeros(integrand: BandIntegrand, scan: Scan) -> tuple[Float, Float]:
     """How results are made up of the columns less those that symmetry makes zero, and what these leave of rounding."""
     mixing = np.array(integrand.mixing(scan))
     rest = np.zeros((mixing.shape[0], *scan.shape))
@@ -434,13 +432,13 @@ def _without(sea: Float, seen: np.ndarray) -> Float:
 
 
 def _hidden(
-    integrand: FermiSea, frame: Eigenframe, energies: Float, seen: np.ndarray, scan: Scan, spacing: float
+    integrand: BandIntegrand, frame: Bands, energies: Float, seen: np.ndarray, scan: Scan, spacing: float
 ) -> np.ndarray:
     """Whether a gap at the Fermi level, in a box, is narrower than what it may change between two nodes."""
     boxes, nodes, size = energies.shape
     if size == 1 or not seen[:, :-1].any():
         return np.zeros(boxes, dtype=bool)
-    slopes = neighbour_slopes(frame, integrand.crystal.lattice).reshape(boxes, nodes, size - 1, -1).sum(axis=3)
+    slopes = integrand.gap_slopes(frame).reshape(boxes, nodes, size - 1, -1).sum(axis=3)
     gaps = np.diff(energies, axis=2)
     # a temperature blurs what is narrower
     blurred = np.maximum(gaps, 0.5 * scan.temperatures.min())

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from adiabloch.arrays import Float, Integer
-from adiabloch.geometry.gaps import closest_approach, gap_at
-from adiabloch.integration.fermi import REACH, Scan, weights
-from adiabloch.integration.fermi_sea import FermiSea
-from adiabloch.linalg import eigh_batch
+from adiabloch.integration.fermi_weights import weights
+from adiabloch.integration.protocols import BandIntegrand
+from adiabloch.minimize import pattern_search
+from adiabloch.occupation import REACH, Scan
 
 TOUCHING = 1e-9
 """Of the largest energy: bands closer than this touch."""
@@ -46,12 +47,12 @@ class Divergence:
     energy: float
 
 
-def divergences(integrand: FermiSea, mixing: Float, scan: Scan, negligible: float) -> list[Divergence]:
+def divergences(integrand: BandIntegrand, mixing: Float, scan: Scan, negligible: float) -> list[Divergence]:
     """Points where bands touch and an integral of theirs diverges, to more than this fraction of what is elsewhere.
 
     Parameters
     ----------
-    integrand : FermiSea
+    integrand : BandIntegrand
     mixing : float array, shape (outputs, columns, S, M)
     scan : Scan
     negligible : float
@@ -65,7 +66,7 @@ def divergences(integrand: FermiSea, mixing: Float, scan: Scan, negligible: floa
     return list(_divergent(integrand, mixing, scan, negligible * usual))
 
 
-def _divergent(integrand: FermiSea, mixing: Float, scan: Scan, allowed: Float) -> Iterator[Divergence]:
+def _divergent(integrand: BandIntegrand, mixing: Float, scan: Scan, allowed: Float) -> Iterator[Divergence]:
     for first, last, point, energy in _touching(integrand, scan):
         if integrand.joins(point, first, last):
             # what one group of degenerate bands holds does not grow
@@ -78,31 +79,26 @@ def _divergent(integrand: FermiSea, mixing: Float, scan: Scan, allowed: Float) -
             yield Divergence(found, (first, last), point, energy)
 
 
-def _touching(integrand: FermiSea, scan: Scan) -> Iterator[tuple[int, int, Float, float]]:
+def _touching(integrand: BandIntegrand, scan: Scan) -> Iterator[tuple[int, int, Float, float]]:
     """First and last band, point and energy of touching bands near the Fermi level."""
-    crystal, d = integrand.crystal, integrand.dimension
+    d = integrand.dimension
     mesh = np.stack(np.meshgrid(*[np.arange(MESH[d]) / MESH[d]] * d, indexing="ij"), -1).reshape(-1, d)
-    series = crystal.matrices()
-
-    def levels(points: Float) -> Float:
-        return eigh_batch(series.at(points)[:, 0])[0]
-
-    energies = levels(mesh)
+    energies = integrand.levels(mesh)
     scale = float(np.abs(energies).max())
     low = scan.potentials.min() - REACH * scan.temperatures.max()
     high = scan.potentials.max() + REACH * scan.temperatures.max()
     seen: list[tuple[int, Float]] = []
-    for edge in range(1, crystal.size):
+    for edge in range(1, energies.shape[1]):
         gaps = energies[:, edge] - energies[:, edge - 1]
         if energies[:, edge - 1].max() < low or energies[:, edge].min() > high or gaps.max() <= TOUCHING * scale:
             continue
         for start in _lowest(gaps.reshape([MESH[d]] * d)) if d < 3 else np.flatnonzero(gaps <= TOUCHING * scale):
             gap, point = float(gaps[start]), mesh[start]
             if gap > TOUCHING * scale:
-                gap, point = closest_approach(gap_at(crystal, edge), point, reach=0.5 / MESH[d], finest=1e-11)
+                gap, point = pattern_search(partial(_gap, integrand, edge), point, reach=0.5 / MESH[d], finest=1e-11)
             if gap > TOUCHING * scale:
                 continue
-            here = levels(point[None])[0]
+            here = integrand.levels(point[None])[0]
             near = np.abs(here - here[edge]) <= 10 * TOUCHING * scale
             # bands between those that are near are near as well
             first, last = int(np.flatnonzero(near)[0]), int(np.flatnonzero(near)[-1])
@@ -112,6 +108,12 @@ def _touching(integrand: FermiSea, scan: Scan) -> Iterator[tuple[int, int, Float
                 continue
             seen.append((first, point))
             yield first, last, point, float(here[edge])
+
+
+def _gap(integrand: BandIntegrand, edge: int, points: Float) -> Float:
+    """Gap above the lowest bands up to an edge, (P,)."""
+    energies = integrand.levels(points)
+    return energies[:, edge] - energies[:, edge - 1]
 
 
 def _lowest(gaps: Float) -> Integer:
@@ -124,7 +126,7 @@ def _lowest(gaps: Float) -> Integer:
     return places[np.argsort(gaps.ravel()[places], kind="stable")][:STARTS]
 
 
-def _shells(integrand: FermiSea, mixing: Float, scan: Scan, point: Float, first: int, last: int) -> Float:
+def _shells(integrand: BandIntegrand, mixing: Float, scan: Scan, point: Float, first: int, last: int) -> Float:
     """What spheres about a point hold for each doubling of their radius, the largest first, (shells, outputs, S, M)."""
     d = integrand.dimension
     directions = _directions(d)
@@ -136,7 +138,7 @@ def _shells(integrand: FermiSea, mixing: Float, scan: Scan, point: Float, first:
     return area * (radii**d)[:, None, None, None] * means
 
 
-def _held(integrand: FermiSea, mixing: Float, scan: Scan, points: Float, bands: slice) -> Float:
+def _held(integrand: BandIntegrand, mixing: Float, scan: Scan, points: Float, bands: slice) -> Float:
     """What some bands hold at points, with the edges between them, (P, outputs, S, M); nothing at zero temperature."""
     frame = integrand.frame(points)
     first, last, _ = bands.indices(frame.energies.shape[1])

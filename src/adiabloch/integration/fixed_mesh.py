@@ -13,18 +13,19 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.boxes import Filled
-from adiabloch.integration.fermi import Scan, falls, weights
-from adiabloch.integration.fermi_sea import FermiSea
+from adiabloch.integration.fermi_weights import falls, weights
 from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.protocols import BandIntegrand
 from adiabloch.integration.running import processors, run, stoppable, workers
+from adiabloch.occupation import Scan
 
 ROUNDING = 1e-12
 """Of what is summed, without signs: gaps that nearly close take some digits."""
 
 
 def sum_over_mesh(
-    integrand: FermiSea,
+    integrand: BandIntegrand,
     scan: Scan,
     mesh: Sequence[int],
     executor: Executor | int | None = None,
@@ -99,7 +100,7 @@ def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], .
 
 
 def _slab(
-    integrand: FermiSea, scan: Scan, mesh: tuple[int, ...], block: tuple[tuple[int, int], ...]
+    integrand: BandIntegrand, scan: Scan, mesh: tuple[int, ...], block: tuple[tuple[int, int], ...]
 ) -> tuple[Float, int, bool, float]:
     """Sums over a block, (3, columns, S, M), and how many points; contested, split.
 
@@ -110,7 +111,7 @@ def _slab(
     numbers = [np.arange(first, last) for first, last in block]
     frame = integrand.frame_on_grid([number / n for number, n in zip(numbers, mesh, strict=True)])
     even = np.logical_and.reduce(np.meshgrid(*[number % 2 == 0 for number in numbers], indexing="ij")).ravel()
-    size = integrand.crystal.size
+    size = frame.energies.shape[1]
     sea = integrand.edge_values(frame, range(1, size + 1))
     surface = integrand.surface_values(frame)
     totals = np.zeros((3, len(integrand.columns), *scan.shape))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from adiabloch.integration.fermi import Scan
 from adiabloch.memory import check_memory
+from adiabloch.occupation import Scan
 
 
 def check_scan(scan: Scan, outputs: int, parts: int) -> None:

@@ -15,10 +15,10 @@ import numpy as np
 
 from adiabloch.arrays import Float, Integer
 from adiabloch.integration import chebyshev
-from adiabloch.integration.fermi import REACH, Scan, Weight
-from adiabloch.integration.fermi_sea import FermiSea
+from adiabloch.integration.protocols import BandIntegrand, Weight
 from adiabloch.integration.simplices import on_simplices, steps_and_levels, volume
 from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
+from adiabloch.occupation import REACH, Scan
 
 CELLS = {1: 1024, 2: 32, 3: 8}
 """Simplices along each side of a box, by dimension."""
@@ -54,7 +54,7 @@ class Shares:
     A band whose energies stay clear of all that is wanted counts as a whole; others are cut at the Fermi level.
     """
 
-    integrand: FermiSea
+    integrand: BandIntegrand
     scan: Scan
     rule: Rule
     coefficients: Float

@@ -23,8 +23,8 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.errors import ToleranceNotReachedError
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.protocols import Integrand, Low
 from adiabloch.integration.running import run, stoppable, workers
-from adiabloch.integration.sample import Integrand, Low
 from adiabloch.integration.spectrum import aliasing_errors, by_class, classes
 
 Mesh = tuple[int, ...]
@@ -67,6 +67,7 @@ def integrate(
     tolerance: float,
     absolute: float = 0.0,
     start: Mesh,
+    fixed: bool = False,
     limit: int = 2**27,
     scale: float = 0.0,
     leading: int | None = None,
@@ -84,7 +85,9 @@ def integrate(
     absolute : float
         Accuracy that is enough whatever the outputs are.
     start : tuple of int
-        Coarsest mesh worth looking at, points along each axis.
+        Half of the first mesh, points along each axis.
+    fixed : bool
+        Evaluate `start` itself, and no finer mesh.
     limit : int
         Largest number of evaluations.
     scale : float
@@ -111,7 +114,7 @@ def integrate(
         Ctrl-C; with the Integral on the finest mesh that was finished.
     """
     bar = progress or ProgressBar("", visible=False)
-    sums = _Sums(integrand, tuple(2 * n for n in start))
+    sums = _Sums(integrand, start if fixed else tuple(2 * n for n in start))
     levels: Levels = (0,) * integrand.dimension
     best: Integral | None = None
     coarsest = sums.mesh_at(levels)
@@ -139,7 +142,7 @@ def integrate(
             finer = tuple(level + (axis in grow) for axis, level in enumerate(levels))
             done = error <= allowed and sums.resolved
             best = Integral(value, error, sums.mesh, sums.points, done, sums.resolved, dict(sums.lows))
-            if done or math.prod(sums.mesh_at(finer)) > limit:
+            if done or fixed or math.prod(sums.mesh_at(finer)) > limit:
                 return best
             levels = finer
 

@@ -48,8 +48,13 @@ SAFETY = 3.5
 
 
 def classes(points: int) -> int:
-    """Number of classes of an axis: the largest power of two, up to `RESIDUES`, that divides its number of points."""
-    return math.gcd(points, RESIDUES)
+    """Number of classes of an axis: the largest power of two, up to `RESIDUES`, that divides its number of points.
+
+    For odd numbers of points the largest divisor up to `RESIDUES`; 1 if there is none.
+    """
+    if points % 2 == 0:
+        return math.gcd(points, RESIDUES)
+    return max(divisor for divisor in range(1, RESIDUES + 1) if points % divisor == 0)
 
 
 def aliasing_errors(

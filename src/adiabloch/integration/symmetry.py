@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adiabloch.arrays import Float, Integer
-from adiabloch.integration.fermi_sea import Column, FermiSea
-from adiabloch.linalg import eigh_batch
-from adiabloch.models.crystal import Crystal
+from adiabloch.integration.protocols import BandIntegrand, Column
 
 ALIKE = 1e-9
 """Bands are alike at two points if their energies agree to this fraction of the largest energy."""
@@ -48,14 +46,14 @@ class Vanishing:
         return float(self.left[column.output + (len(self.sea) if column.at_surface else 0)])
 
 
-def operations(crystal: Crystal) -> Integer:
+def operations(integrand: BandIntegrand) -> Integer:
     """Rotations and reflections of the zone that leave its bands alike, (G, d, d), the identity first.
 
     They act on reduced wave vectors, and are among those of the lattice; whether time is reversed as well does not
     matter here. Only those about the origin are found.
     """
-    d = len(crystal.directions)
-    B = np.asarray(crystal.lattice.reciprocal)
+    d = integrand.dimension
+    B = np.asarray(integrand.reciprocal)
     metric = B @ B.T
     reach = range(-REACH[d], REACH[d] + 1)
     candidates = np.array(list(itertools.product(reach, repeat=d)))
@@ -64,27 +62,26 @@ def operations(crystal: Crystal) -> Integer:
     found = [np.eye(d, dtype=int)]
     rng = np.random.default_rng(20)
     points = rng.random((TRIALS, d))
-    series = crystal.matrices()
-    energies = eigh_batch(series.at(points)[:, 0])[0]
+    energies = integrand.levels(points)
     scale = float(np.abs(energies).max())
     for rows in itertools.product(*images):
         # images of the reciprocal vectors
         W = np.array(rows)
         if np.abs(W @ metric @ W.T - metric).max() > 1e-6 * metric.max() or np.array_equal(W, found[0]):
             continue
-        there = eigh_batch(series.at(points @ W)[:, 0])[0]
+        there = integrand.levels(points @ W)
         if np.abs(there - energies).max() <= ALIKE * scale:
             found.append(W)
     return np.array(found)
 
 
-def vanishing(integrand: FermiSea) -> Vanishing | None:
+def vanishing(integrand: BandIntegrand) -> Vanishing | None:
     """Outputs whose values at symmetric points, of bands that are alike there, add up to zero; None if there are none.
 
     Such a set of points is the image of every other one, so the integral vanishes with any occupation, also where the
     values themselves grow beyond all bounds near points that are mapped to themselves: pairs cancel before they do.
     """
-    group = operations(integrand.crystal)
+    group = operations(integrand)
     if len(group) == 1:
         return None
     rng = np.random.default_rng(21)

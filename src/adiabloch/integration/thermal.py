@@ -9,7 +9,9 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Float, Integer
-from adiabloch.integration.fermi import REACH, Weight, smearing, weights
+from adiabloch.integration.fermi_weights import smearing, weights
+from adiabloch.integration.protocols import Weight
+from adiabloch.occupation import REACH
 
 FINENESS = 8
 """Points per kT."""

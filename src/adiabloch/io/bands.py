@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.engine.run import Run
 from adiabloch.errors import CoarseCycleError, FileFormatError, InvalidArgumentError
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.snapshots import frame_of_snapshots
@@ -33,9 +34,8 @@ from adiabloch.lattice import Lattice
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle
 from adiabloch.models.motion import harmonic_tail, rates
-from adiabloch.responses.evaluation import Effort
-from adiabloch.responses.polarization import dipoles
 from adiabloch.units import BOHR
+from adiabloch.workflows.dipoles import dipoles
 
 PathLike = str | os.PathLike[str]
 SMOOTH = 0.1
@@ -129,7 +129,7 @@ def read_bands(
 class Bands:
     """All bands of the snapshots of a cycle, one k point at a time.
 
-    What `adiabloch.responses.all_bands.BandsOfCycle` asks for.
+    What `adiabloch.workflows.all_bands.BandsOfCycle` asks for.
     """
 
     snapshots: tuple[_Snapshot, ...]
@@ -349,4 +349,4 @@ def _mean_displacement(cycle: Cycle, lattice: Lattice, count: int, occupied: int
         )
     if len(cycle.snapshots) != count:
         raise InvalidArgumentError(f"common: a cycle of {len(cycle.snapshots)} snapshots, expected {count}")
-    return dipoles(cycle, occupied, Effort(tolerance)) / occupied
+    return dipoles(cycle, occupied, Run(tolerance)) / occupied

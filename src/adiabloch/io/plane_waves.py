@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.engine.run import Run
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.waves import NORM, read_amplitudes, read_head, wave_file
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle, WannierModel, followed
 from adiabloch.models.hoppings import Translation
-from adiabloch.responses.evaluation import Effort
-from adiabloch.responses.polarization import dipoles
 from adiabloch.units import BOHR
+from adiabloch.workflows.dipoles import dipoles
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,5 +136,5 @@ def read_motion(
     if len(folders) != len(checkpoints):
         raise InvalidArgumentError(f"read_motion: {len(folders)} folders and {len(checkpoints)} checkpoints")
     waves = [read_plane_waves(folder, file) for folder, file in zip(folders, checkpoints, strict=True)]
-    electrons = dipoles(Cycle(snapshots), occupied, Effort(tolerance)) / occupied
+    electrons = dipoles(Cycle(snapshots), occupied, Run(tolerance)) / occupied
     return followed(snapshots, waves, common=electrons)

@@ -12,7 +12,8 @@ from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.lattice import AXES
 from adiabloch.plotting.style import COLOURS, DIVERGING, INK, unit
-from adiabloch.responses.local import CURRENTS, DENSITIES
+from adiabloch.responses.local_current import CURRENTS
+from adiabloch.responses.local_observable import DENSITIES
 
 if TYPE_CHECKING:
     import xarray

@@ -1,1 +1,1 @@
-"""What is measured: one module a response."""
+"""Responses, one file each: formula, declaration, documentation."""

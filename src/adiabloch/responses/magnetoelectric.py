@@ -1,69 +1,104 @@
-"""The orbital magnetoelectric response of insulators, along both routes: M from E (Eq. 19) and P from B (Eq. 18)."""
+"""Orbital magnetoelectric response: magnetization from an electric field."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
-from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry.bands import PLANES, components
+from adiabloch.engine.arguments import FLAT, Model, checked_model
+from adiabloch.engine.axion import chern_simons_part, insulator_with_axion_angle
+from adiabloch.engine.declaration import BandTerm, Part, Response, SeaTerm, SurfaceTerm, cartesian, components
+from adiabloch.engine.insulators import total_and
+from adiabloch.engine.interface import response
+from adiabloch.engine.metals import scan_of_metal
+from adiabloch.engine.run import Options
+from adiabloch.errors import NoBulkDefinitionError
+from adiabloch.geometry.fields import metric_dipole
+from adiabloch.geometry.filled import Edges, filled_shift
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
-from adiabloch.geometry.induced import carried_shift, occupied_shift
-from adiabloch.geometry.inhomogeneous import gradient_matrix, in_magnetic_field, positional_shift
-from adiabloch.geometry.jets import Blocks
+from adiabloch.geometry.gaps import bands_below
+from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.trials import Choice
-from adiabloch.integration.insulator import Insulator
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.responses.evaluation import (
-    FLAT,
-    LIMIT,
-    Effort,
-    checked_model,
-    checked_occupied,
-    chosen_group,
-    described,
-    error_bar,
-    evaluated,
-    facts,
-    smooth_trials,
-    unobstructed,
-)
-from adiabloch.responses.fermi import TOLERANCE, Mesh, Occupation
-from adiabloch.responses.metals import insulating_bands, sea_magnetoelectric
-from adiabloch.responses.natural import natural
-from adiabloch.responses.results import labelled
+from adiabloch.occupation import Group, Scan, one_of
+from adiabloch.units import Unit
 
 if TYPE_CHECKING:
     import xarray
 
-UNIT = "e^2/hbar"
+
+def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
+    """Perturbative dM_i/dE_j of the occupied bands, in units of e^2; (P,)."""
+    return occupied_shift(frame, group, f"k{field}", component)
 
 
-@natural
+def shift_z(frame: Eigenframe, group: Group, field: str) -> Float:
+    """The same in two dimensions, dM_z/dE_j."""
+    return shift(frame, group, "z", field)
+
+
+def interband(frame: Eigenframe, edges: Edges, field: str) -> Float:
+    """First term of Eq. (14) of filled bands; (P, edges)."""
+    return filled_shift(frame, edges, f"k{field}", "z")
+
+
+def dipole(frame: Eigenframe, field: str) -> Float:
+    """Second term of Eq. (14) of each level; (P, N)."""
+    return metric_dipole(frame, f"k{field}", "z")
+
+
+UNIT = Unit(charge=2, hbar=-1, length=3)
+INTERBAND, DIPOLE = SeaTerm(interband), SurfaceTerm(dipole)
+METAL = Response(
+    "magnetoelectric response",
+    unit=UNIT,
+    parts={
+        "total": Part((INTERBAND, DIPOLE)),
+        "interband": Part((INTERBAND,), "moments between the bands"),
+        "metric_dipole": Part((DIPOLE,), "dipole of the quantum metric"),
+    },
+    axes={"field": cartesian},
+    dimensions=(2,),
+    time_reversal=-1,
+    inversion=-1,
+    equation="Eqs. (13), (14) and (19)",
+    long_name="magnetoelectric response per {measure}",
+)
+LAYER = Response(
+    "magnetoelectric response",
+    unit=UNIT,
+    parts={"total": Part((BandTerm(shift_z),))},
+    axes={"field": cartesian},
+    dimensions=(2,),
+    time_reversal=-1,
+    inversion=-1,
+    long_name="magnetoelectric response per {measure}",
+)
+SOLID = Response(
+    "magnetoelectric response",
+    unit=UNIT,
+    parts=total_and(perturbative=(BandTerm(shift),), chern_simons=chern_simons_part()),
+    axes={"component": components, "field": cartesian},
+    dimensions=(3,),
+    time_reversal=-1,
+    inversion=-1,
+)
+
+
+@response(METAL)
 def magnetoelectric(
     model: TightBinding,
     occupied: int | None = None,
-    tolerance: float | None = None,
     *,
     degeneracy: float | None = None,
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
-    mesh: Mesh = None,
     trials: Choice = None,
-    absolute: float | None = None,
-    strict: bool = False,
-    limit: int = LIMIT,
-    executor: Executor | int | None = None,
-    progress: bool | None = None,
+    **options: Unpack[Options],
 ) -> xarray.Dataset:
-    r"""Orbital magnetization that an electric field induces. Implements Eqs. (13), (14) and (19).
+    r"""Orbital magnetization induced by an electric field. Implements Eqs. (13), (14) and (19).
 
     In an insulator, given the number of occupied bands, in two or three dimensions:
 
@@ -79,22 +114,10 @@ def magnetoelectric(
 
     Parameters
     ----------
-    model : TightBinding
-        In two or three dimensions; degenerate bands are allowed.
     occupied : int, optional
         Number of occupied bands of an insulator.
-    tolerance : float, optional
-        Relative accuracy of the largest component; 1e-6 for an insulator, 1e-4 for a scan.
-    degeneracy : float, optional
-        For a scan: bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`.
     chemical_potential : float or array_like, optional
         In place of `occupied`, in the energy unit of the model. In three dimensions it must lie in a gap.
-    temperature : float or array_like
-        k_B T in the energy unit of the model.
-    mesh : int or sequence of int, optional
-        For a scan: a fixed uniform mesh in place of adaptive boxes.
-    trials, absolute, strict, limit, executor, progress
-        As in `adiabloch.pumped_magnetization`.
 
     Returns
     -------
@@ -127,230 +150,33 @@ def magnetoelectric(
     >>> float(abs(response.total).max()) < 1e-12  # a threefold axis and mirrors leave nothing
     True
     """
-    if (occupied is None) == (chemical_potential is None):
-        raise InvalidArgumentError("occupied, chemical_potential: expected one of the two")
+    one_of(occupied, chemical_potential)
     model = checked_model(model, (2, 3), FLAT)
     if chemical_potential is not None:
         if model.lattice.dimension == 2:
-            effort = Effort(
-                TOLERANCE if tolerance is None else tolerance,
-                limit,
-                executor,
-                progress,
-                absolute=absolute,
-                strict=strict,
-            )
-            return sea_magnetoelectric(model, Occupation.of(chemical_potential, temperature), effort, mesh, degeneracy)
+            return scan_of_metal(METAL, model, chemical_potential, temperature, options, degeneracy=degeneracy)
         occupied = insulating_bands(model, chemical_potential, temperature)
-    effort = Effort(
-        1e-6 if tolerance is None else tolerance, limit, executor, progress, absolute=absolute, strict=strict
-    )
-    return _response(model, occupied, _moments, "magnetoelectric response", effort, trials)
+    return insulator_with_axion_angle(LAYER, SOLID, model, occupied, options, trials)
 
 
-@natural
-def magnetic_polarization(
-    model: TightBinding,
-    occupied: int,
-    tolerance: float = 1e-6,
-    *,
-    trials: Choice = None,
-    absolute: float | None = None,
-    strict: bool = False,
-    limit: int = LIMIT,
-    executor: Executor | int | None = None,
-    progress: bool | None = None,
-) -> xarray.Dataset:
-    r"""Electric polarization that a magnetic field induces in an insulator: the second route, Eq. (18).
-
-    .. math:: \frac{\partial P_j}{\partial B_i} = \int \frac{dk}{(2\pi)^d} \sum_{n \in occ}
-              e\, \partial_{B_i} (a^{k_j}_n)^B + \frac{e^2}{4 \pi^2} \theta\, \delta_{ij}
-
-    with the positional shift a^k of Eqs. (2) and (4) in the inhomogeneity of the vector potential. It equals dM_i/dE_j,
-    computed by `magnetoelectric` from the other side.
-
-    Parameters
-    ----------
-    model, occupied, tolerance, trials, absolute, strict, limit, executor, progress
-        As in `magnetoelectric`.
-
-    Returns
-    -------
-    xarray.Dataset
-        In 2D: `total` (dP_j/dB_z) and `error` over `component` ("x", "y"). In 3D, over `component` (of P) and
-        `field` (of B): `total`, `perturbative`, `chern_simons`, `error`, and `axion_angle` and `quantum` as in
-        `magnetoelectric`. Units e^2 (over hbar).
+def insulating_bands(model: Model, chemical_potential: ArrayLike, temperature: ArrayLike) -> int:
+    """Number of filled bands of a three-dimensional crystal that is an insulator at T = 0.
 
     Raises
     ------
-    InvalidArgumentError, GapClosedError, ObstructedError, BrokenGaugeError, ToleranceNotReachedError
-        As for `magnetoelectric`.
+    NoBulkDefinitionError
+        If it is none.
     """
-    response = _response(
-        model,
-        occupied,
-        _positional_shifts,
-        "magnetic polarization",
-        Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict),
-        trials,
+    scan = Scan.of(chemical_potential, temperature)
+    if scan.temperatures.max() == 0:
+        numbers = {bands_below(model, float(mu)) for mu in scan.potentials}
+        if len(numbers) == 1 and None not in numbers:
+            (occupied,) = numbers
+            assert occupied is not None
+            return occupied
+    raise NoBulkDefinitionError(
+        "magnetoelectric response: in three dimensions a current of second Chern form is left over when the Fermi "
+        "level is not in a gap at zero temperature, and no gauge-invariant part of the current is a curl: the orbital "
+        "magnetization that an electric field induces in a 3D metal is not known to be a property of the bulk. "
+        "Expected a crystal in two dimensions, or a chemical potential in a gap and temperature 0"
     )
-    return response.rename(field="component") if "component" not in response.dims else response
-
-
-@natural
-def axion_angle(
-    model: TightBinding,
-    occupied: int | None = None,
-    tolerance: float = 1e-6,
-    *,
-    bands: int | tuple[int, int] | None = None,
-    trials: Choice = None,
-    absolute: float | None = None,
-    strict: bool = False,
-    limit: int = LIMIT,
-    executor: Executor | int | None = None,
-    progress: bool | None = None,
-) -> xarray.Dataset:
-    r"""Axion angle of a three-dimensional insulator, the Chern-Simons integral over its Brillouin zone.
-
-    .. math:: \theta = -\frac{1}{4\pi} \int d^3k\, \mathrm{tr} \Big[ A\, dA - \frac{2i}{3} A^3 \Big]
-
-    (below Eq. 18, for any number of degenerate bands).
-
-    Parameters
-    ----------
-    model : TightBinding
-        In three dimensions, with a gap.
-    occupied : int, optional
-        Number of occupied bands; all of them for Wannier functions of the valence bands.
-    tolerance : float
-        Accuracy in units of pi.
-    bands : int or (int, int), optional
-        In place of `occupied`: a group of bands, the lowest ones or from first to last + 1, that is apart from the
-        others at each k but may overlap them in energy.
-    trials, absolute, strict, limit, executor, progress
-        As in `adiabloch.pumped_magnetization`.
-
-    Returns
-    -------
-    xarray.Dataset
-        `axion_angle` in (-pi, pi], defined modulo 2 pi, and `error`, in radians. The overlap of the trial orbitals
-        with the occupied states at its smallest stands in the attributes.
-
-    Raises
-    ------
-    InvalidArgumentError, GapClosedError, ObstructedError, BrokenGaugeError, ToleranceNotReachedError
-        As for `magnetoelectric`.
-
-    Examples
-    --------
-    >>> import adiabloch as ab
-    >>> insulator = ab.models.fu_kane_mele(beta=3.141592653589793)  # time reversal holds: topological
-    >>> f"{float(ab.axion_angle(insulator, occupied=2, tolerance=1e-4).axion_angle):.4f}"
-    '3.1416'
-    """
-    effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
-    model = checked_model(model, (3,))
-    group, note = chosen_group(model, occupied, bands)
-    windings = unobstructed(model, (group,), "axion angle")
-    orbitals = smooth_trials(model, (group,), trials)
-    integrand = Insulator(model, (group,), form=_angle, trials=orbitals, filled=bands is None)
-    integral = evaluated(integrand, effort, title="axion angle", unit="rad", scale=np.pi)
-    return labelled(
-        {
-            "axion_angle": ([], np.asarray(principal(float(integral.value[0]), integral.error)), "rad", "axion angle"),
-            "error": ([], np.asarray(error_bar(integral, model)), "rad", "error bar"),
-        },
-        {},
-        **facts(integral, model, group, effort, chern_numbers=described(windings), **note),
-    )
-
-
-def principal(angle: float, slack: float = 1e-9) -> float:
-    """The angle modulo 2 pi in (-pi, pi]; what rounding has put just above -pi counts as pi."""
-    wrapped = np.pi - (np.pi - angle) % (2 * np.pi)
-    return wrapped + 2 * np.pi if wrapped <= -np.pi + slack else float(wrapped)
-
-
-def _response(
-    model: TightBinding, occupied: object, tensor: Callable[..., Float], title: str, effort: Effort, trials: Choice
-) -> xarray.Dataset:
-    """Integrate a magnetoelectric tensor and add its Chern-Simons part, which both routes share."""
-    model = checked_model(model, (2, 3), FLAT)
-    occupied = checked_occupied(model, occupied)
-    k = model.lattice.directions
-    names, fields = components(len(k)), [direction[1] for direction in k]
-    three = len(k) == 3
-    windings = unobstructed(model, (occupied,), title) if three else {}
-    integrand = Insulator(
-        model,
-        (occupied,),
-        partial(tensor, occupied=occupied, names=names, k=k),
-        (k, k, k),
-        form=_forms if three else None,
-        trials=smooth_trials(model, (occupied,), trials) if three else (),
-    )
-    unit = UNIT if three else "e^2 length/hbar"
-    integral = evaluated(integrand, effort, title=title, unit=unit, leading=len(names) * len(k))
-    total, perturbative = integral.value.reshape(2, len(names), len(k))
-    error = np.full_like(total, error_bar(integral, model))
-    if not three:
-        return labelled(
-            {
-                "total": (["field"], total[0], unit, f"{title}, per area"),
-                "error": (["field"], error[0], unit, "error bar"),
-            },
-            {"field": fields},
-            **facts(integral, model, occupied, effort),
-        )
-    chern_simons = total - perturbative
-    dims = ["component", "field"]
-    theta, quantum = 4 * np.pi**2 * chern_simons[0, 0], 1 / (2 * np.pi)
-    return labelled(
-        {
-            "total": (dims, total, UNIT, title),
-            "perturbative": (dims, perturbative, UNIT, f"{title}, perturbative part"),
-            "chern_simons": (dims, chern_simons, UNIT, f"{title}, Chern-Simons part"),
-            "error": (dims, error, UNIT, "error bar"),
-            "axion_angle": ([], np.asarray(principal(theta)), "rad", "axion angle, modulo 2 pi"),
-            "quantum": ([], np.asarray(quantum), UNIT, "what the diagonal of total is defined modulo"),
-        },
-        {"component": list(names), "field": fields},
-        **facts(integral, model, occupied, effort, chern_numbers=described(windings)),
-    )
-
-
-def _moments(frame: Eigenframe, occupied: int, names: tuple[str, ...], k: tuple[str, ...]) -> Float:
-    """Perturbative dM_i/dE_j, flattened, twice: once for the total."""
-    tensor = np.array([occupied_shift(frame, occupied, drive, name) for name in names for drive in k])
-    return np.concatenate([tensor, tensor]).T
-
-
-def _positional_shifts(frame: Eigenframe, occupied: int, names: tuple[str, ...], k: tuple[str, ...]) -> Float:
-    """Perturbative dP_j/dB_i, flattened over j and i, twice: once for the total."""
-    fields = [Blocks(in_magnetic_field(frame, name), occupied) for name in names]
-    gradients = [
-        gradient_matrix(B, [(a, a[1]) for a in PLANES[name]], mixed=False)
-        for B, name in zip(fields, names, strict=True)
-    ]
-    tensor = np.array(
-        [
-            positional_shift(B, drive, delta).real()[0] + carried_shift(frame, occupied, drive, name)
-            for drive in k
-            for name, B, delta in zip(names, fields, gradients, strict=True)
-        ]
-    )
-    return np.concatenate([tensor, tensor]).T
-
-
-def _forms(gauges: Sequence[SmoothGauge]) -> Float:
-    """Isotropic Chern-Simons part, to be added to the total: -(e^2/2) CS on the diagonal."""
-    (gauge,) = gauges
-    diagonal = np.concatenate([np.eye(3).ravel(), np.zeros(9)])
-    return -0.5 * chern_simons_form(gauge, "kx", "ky", "kz")[:, None] * diagonal
-
-
-def _angle(gauges: Sequence[SmoothGauge]) -> Float:
-    """Axion angle times the volume of the cell: -(1/4 pi) (2 pi)^3 CS."""
-    (gauge,) = gauges
-    return -2 * np.pi**2 * chern_simons_form(gauge, "kx", "ky", "kz")[:, None]

@@ -14,11 +14,9 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.models import Cycle, TightBinding, gapped_honeycomb, rotating_bonds
-from adiabloch.responses.pumped_magnetization import (
-    instantaneous_magnetization,
-    magnetization_map,
-    pumped_magnetization,
-)
+from adiabloch.responses.instantaneous_magnetization import instantaneous_magnetization
+from adiabloch.responses.magnetization_map import magnetization_map
+from adiabloch.responses.pumped_magnetization import pumped_magnetization
 from adiabloch.units import energy_area_in_bohr_magnetons, moment_in_bohr_magnetons, nuclear_magnetons
 from adiabloch.version import __version__
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.engine.arguments import counted_bands
 from adiabloch.geometry.band_edges import exact_edges
 from adiabloch.geometry.gaps import gap_at, place
 from adiabloch.io import load, load_cycle, load_model
@@ -21,7 +22,6 @@ from adiabloch.lattice import AXES
 from adiabloch.linalg import eigh_batch
 from adiabloch.models import Cycle, TightBinding, WannierModel
 from adiabloch.models.crystal import Crystal
-from adiabloch.responses.evaluation import counted_bands
 
 POINTS = 4000
 """Points of the mesh on which band edges are looked for before they are followed downhill."""

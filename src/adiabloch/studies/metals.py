@@ -15,9 +15,12 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.models import TightBinding, strained_haldane
-from adiabloch.responses.equilibrium import anomalous_hall, density_of_states, orbital_magnetization
+from adiabloch.responses.anomalous_hall import anomalous_hall
+from adiabloch.responses.density_of_states import density_of_states
 from adiabloch.responses.magnetoelectric import magnetoelectric
-from adiabloch.responses.nonlinear import nonlinear_ettingshausen, nonlinear_hall
+from adiabloch.responses.nonlinear_ettingshausen import nonlinear_ettingshausen
+from adiabloch.responses.nonlinear_hall import nonlinear_hall
+from adiabloch.responses.orbital_magnetization import orbital_magnetization
 from adiabloch.studies.tables import HEAD, Row, stated
 from adiabloch.version import __version__
 

@@ -28,8 +28,8 @@ from adiabloch.models import (
     rotating_bonds,
 )
 from adiabloch.models.spin import PAULI
-from adiabloch.responses.observables import pumped_spin
 from adiabloch.responses.pumped_magnetization import pumped_magnetization
+from adiabloch.responses.pumped_spin import pumped_spin
 from adiabloch.studies.figure1 import AMPLITUDE, CONSTANT, DELTA, HOPPING, T1
 from adiabloch.units import moment_in_bohr_magnetons
 from adiabloch.version import __version__

@@ -17,7 +17,7 @@ from adiabloch import finite
 from adiabloch.arrays import Float
 from adiabloch.finite.sampling import circle
 from adiabloch.models import Cycle, Texture, gapped_honeycomb, rotating_bonds
-from adiabloch.responses.local import local_current
+from adiabloch.responses.local_current import local_current
 from adiabloch.responses.pumped_magnetization import pumped_magnetization
 from adiabloch.studies.tables import HEAD, Row, stated
 from adiabloch.version import __version__

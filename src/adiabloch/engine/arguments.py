@@ -1,0 +1,197 @@
+"""Checks of the arguments of responses."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from adiabloch.arrays import checked
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.band_edges import band_edges, check_insulator
+from adiabloch.geometry.degeneracy import FRACTION, STEEPNESS, Degeneracy, refuse_groups
+from adiabloch.geometry.frame import frame_of
+from adiabloch.geometry.gaps import bandwidth
+from adiabloch.models.crystal import Crystal
+from adiabloch.models.cycle import TELL, Cycle
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.occupation import Group, inside_outside
+
+Model = TightBinding | Cycle
+M = TypeVar("M", TightBinding, Cycle)
+ACROSS = "in one dimension nothing flows across"
+FLAT = "a one-dimensional crystal has no orbital magnetization"
+"""Reasons why a response needs more than one dimension."""
+INTERFACE = (
+    "lattice",
+    "size",
+    "directions",
+    "units",
+    "observables",
+    "frequencies",
+    "orbitals_move",
+    "basis_turns",
+    "matrices",
+)
+"""Attributes of a crystal."""
+UNTOLD = f"the motion of the Wannier functions is not given ({TELL}): i <W|d_theta W> counts as zero"
+
+
+def checked_occupied(crystal: Model, occupied: object, *, empty: int = 1) -> int:
+    """Return the number of occupied bands of an insulator, at least one, with so many empty ones left or more.
+
+    Raises
+    ------
+    InvalidArgumentError
+    OverlappingBandsError
+        The occupied bands rise above the empty ones: a metal.
+    """
+    number = counted_bands(occupied, crystal.size, empty=empty)
+    check_insulator(crystal, number)
+    return number
+
+
+def counted_bands(occupied: object, size: int, *, empty: int = 1) -> int:
+    """Return a number of occupied bands out of `size`, with so many empty ones left at least."""
+    whole = isinstance(occupied, int | np.integer) and not isinstance(occupied, bool | np.bool_)
+    most = size - empty
+    if whole and 1 <= occupied <= most:  # type: ignore[operator]
+        return int(occupied)  # type: ignore[call-overload]
+    if most < 1:
+        expected = "this crystal has a single band, and at least one must stay empty"
+    elif whole and empty and occupied >= size:  # type: ignore[operator]
+        expected = f"expected 1 <= occupied <= {most}: at least one of the {size} bands must stay empty"
+    else:
+        expected = f"expected 1 <= occupied <= {most}, a whole number of bands"
+    raise InvalidArgumentError(f"occupied: {occupied!r}, {expected}")
+
+
+def chosen_group(crystal: Model, occupied: object, bands: object) -> tuple[Group, dict[str, str]]:
+    """Return the occupied bands of an insulator, or a group of bands whatever the filling, with a note on it.
+
+    All bands may be occupied: Wannier functions of the valence bands have no empty ones.
+
+    Parameters
+    ----------
+    crystal : TightBinding or Cycle
+    occupied, bands : object
+        What the user gave; one of the two. `bands` is a number of lowest bands or (first, last + 1).
+
+    Raises
+    ------
+    InvalidArgumentError
+    OverlappingBandsError
+        `occupied` was given, and it is a metal.
+    """
+    if (occupied is None) == (bands is None):
+        raise InvalidArgumentError("occupied, bands: expected one of the two")
+    if bands is None:
+        return checked_occupied(crystal, occupied, empty=0), {}
+    expected = (
+        f"expected a number of lowest bands or (first, last + 1), out of {crystal.size} bands and not all of them"
+    )
+    pair: Any = (0, bands) if np.ndim(bands) == 0 else bands  # type: ignore[arg-type]
+    try:
+        first, last = (operator.index(edge) for edge in pair)
+    except (TypeError, ValueError):
+        raise InvalidArgumentError(f"bands: {bands!r}, {expected}") from None
+    if not 0 <= first < last <= crystal.size or last - first == crystal.size or isinstance(bands, bool):
+        raise InvalidArgumentError(f"bands: {bands!r}, {expected}")
+    below, above = (band_edges(crystal, edge).gap if 0 < edge < crystal.size else math.inf for edge in (first, last))
+    overlaps = [
+        f"those {side} by {-crystal.units.energy * gap:.6g}"
+        for side, gap in (("below", below), ("above", above))
+        if gap < 0
+    ]
+    if not overlaps:
+        return (first, last), {}
+    note = (
+        f"bands {first} to {last - 1} overlap in energy {' and '.join(overlaps)}: of this group of bands, no insulator"
+    )
+    return (first, last), {"note": note}
+
+
+def named_group(group: Group) -> dict[str, object]:
+    """How attributes name a group of bands: `occupied`, or `bands` from first to last + 1."""
+    return {"occupied": group} if isinstance(group, int) else {"bands": list(group)}
+
+
+def checked_cycle(cycle: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> Cycle:
+    """Return a cycle of the right dimension."""
+    if not isinstance(cycle, Cycle):
+        raise InvalidArgumentError(f"cycle: expected an adiabloch.Cycle, got {type(cycle).__name__}")
+    return _of_dimension(cycle, "cycle", dimensions, why)
+
+
+def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> TightBinding:
+    """Return a model of the right dimension: a TightBinding, or another object with the interface of a crystal."""
+    if isinstance(model, Cycle) or not is_crystal(model):
+        raise InvalidArgumentError(f"model: expected an adiabloch.TightBinding, got {type(model).__name__}")
+    return _of_dimension(cast(TightBinding, model), "model", dimensions, why)
+
+
+def is_crystal(thing: object) -> bool:
+    """True for objects that offer all that `adiabloch.models.crystal.Crystal` lists."""
+    return not isinstance(thing, type) and all(hasattr(thing, name) for name in INTERFACE)
+
+
+def _of_dimension(crystal: M, name: str, dimensions: tuple[int, ...], why: str) -> M:
+    if crystal.lattice.dimension not in dimensions:
+        wanted = " or ".join(f"{d}D" for d in dimensions)
+        reason = f": {why}" if why else ""
+        raise InvalidArgumentError(f"{name}: a {crystal.lattice.dimension}D crystal, expected {wanted}{reason}")
+    return crystal
+
+
+def digest_of(crystal: Crystal) -> str:
+    """Digest of the contents of a crystal; the name of its class where it offers none."""
+    return str(getattr(crystal, "digest", type(crystal).__name__))
+
+
+def checked_groups(crystal: Model, occupied: int, groups: Sequence[int] | None) -> tuple[Group, ...]:
+    """Groups of occupied bands from their sizes, lowest first; by default all in one."""
+    if groups is None:
+        return (occupied,)
+    sizes = checked(groups, "groups", (None,), int).tolist()
+    if min(sizes, default=0) < 1 or sum(sizes) != occupied:
+        raise InvalidArgumentError(f"groups: sizes {sizes}, expected positive numbers that add up to {occupied}")
+    edges = [0, *itertools.accumulate(sizes)]
+    return tuple(itertools.pairwise(edges))
+
+
+def checked_degeneracy(crystal: Crystal, degeneracy: float | None, *, on_mesh: bool = False) -> Degeneracy:
+    """Which bands count as degenerate: the user's energy, or by default a fraction of the bandwidth.
+
+    By default bands that only cross, or nearly so, are not joined; but on a mesh, whose points lie just where symmetry
+    makes bands meet, they are.
+    """
+    width = bandwidth(crystal)
+    crossing = STEEPNESS * width
+    if degeneracy is None:
+        return Degeneracy(FRACTION * width, np.inf if on_mesh else crossing, crossing)
+    number = isinstance(degeneracy, Real) and not isinstance(degeneracy, bool | np.bool_)
+    if not (number and 0 <= float(degeneracy) < np.inf):
+        given = crystal.units.told(float(degeneracy)) if number else repr(degeneracy)
+        raise InvalidArgumentError(
+            f"degeneracy: {given}, expected an energy, zero or more, in the energy unit of the model"
+        )
+    return Degeneracy(float(degeneracy), crossing=crossing)
+
+
+def apart(crystal: Model, groups: tuple[Group, ...]) -> None:
+    """Look on a coarse mesh whether groups that the user made are groups, or parts of one that noise splits.
+
+    Raises
+    ------
+    DegenerateBandsError
+    """
+    axes = [np.arange(8) / 8 + 0.03] * len(crystal.directions)
+    frame = frame_of(crystal.matrices(crystal.directions).on_grid(axes), crystal.directions)
+    edges = {inside_outside(group, crystal.size)[0].start for group in groups} - {0}
+    joined = checked_degeneracy(crystal, None).joined(frame, crystal.lattice)
+    refuse_groups(joined, sorted(edges), energy=crystal.units.energy)

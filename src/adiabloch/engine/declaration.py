@@ -1,0 +1,198 @@
+"""Responses as data: named parts, each a sum of terms; a term is one formula and how it enters the integral.
+
+Law for formulas: a formula branches on labels and on which derivatives the frame carries, never on numbers. So one call
+on a recording frame (`adiabloch.engine.recording`) finds all derivatives that it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.geometry.bands import components
+from adiabloch.integration.protocols import Weight
+from adiabloch.lattice import AXES
+from adiabloch.occupation import Scan
+from adiabloch.units import Unit
+
+Labels = Callable[[int], Sequence[str]]
+"""Dimension of the crystal -> labels along an axis of the result."""
+Parity = Literal[1, -1] | None
+"""Even, odd, or neither."""
+
+
+def cartesian(dimension: int) -> Sequence[str]:
+    """Labels of vectors: x, y, z as far as the dimension goes."""
+    return AXES[:dimension]
+
+
+def all_axes(dimension: int) -> Sequence[str]:
+    """Labels of spins and of layers: x, y, z in any dimension."""
+    return AXES
+
+
+def inverse_temperature(scan: Scan) -> Float:
+    """1/T, zero at zero temperature, (S, 1): the entropy is T s over T."""
+    T = scan.temperatures[:, None]
+    return np.divide(1.0, T, out=np.zeros_like(T), where=T > 0)
+
+
+def chemical_potential_of(scan: Scan) -> Float:
+    """Chemical potentials, (M,)."""
+    return scan.potentials
+
+
+@dataclass(frozen=True)
+class SeaTerm:
+    """Term of the Fermi sea, sum_n weight(E_n) F_n.
+
+    Parameters
+    ----------
+    formula : callable
+        (frame, edges, *labels) -> F_c, its value with the c lowest bands filled, for each c of `edges`; (P, edges).
+    weight : "filled" or "entropy"
+        Fermi function f, or temperature times entropy T s.
+    scale : callable, optional
+        Scan -> factor that depends on temperature and chemical potential, (S, M) or broadcastable.
+    axes : mapping {name: labels}, optional
+        Labels of the formula, if they are not those of the response.
+    into : callable, optional
+        Dimension -> matrix that makes up the components of the response from those of the formula.
+    """
+
+    formula: Callable[..., Float]
+    weight: Weight = "filled"
+    scale: Callable[[Scan], Float] | None = None
+    axes: Mapping[str, Labels] | None = field(default=None, hash=False)
+    into: Callable[[int], Float] | None = None
+
+
+@dataclass(frozen=True)
+class SurfaceTerm:
+    """Term of the Fermi surface, sum_n weight(E_n) s_n.
+
+    Parameters
+    ----------
+    formula : callable
+        (frame, *labels) -> s_n, (P, N).
+    weight : "level" or "heat"
+        -f', or -(E - mu) f'.
+    scale, axes, into
+        As in `SeaTerm`.
+    tensor : bool
+        True if the formula takes the labels along each axis and returns all components at once, (P, N, labels...).
+    """
+
+    formula: Callable[..., Float]
+    weight: Weight = "level"
+    scale: Callable[[Scan], Float] | None = None
+    axes: Mapping[str, Labels] | None = field(default=None, hash=False)
+    into: Callable[[int], Float] | None = None
+    tensor: bool = False
+
+
+@dataclass(frozen=True)
+class BandTerm:
+    """Term of a group of occupied bands: (frame, group, *labels) -> (P,)."""
+
+    formula: Callable[..., Float]
+
+
+@dataclass(frozen=True)
+class GaugeTerm:
+    """Term that needs a smooth gauge: (gauge, *labels) -> (P,)."""
+
+    formula: Callable[..., Float]
+
+
+Term = SeaTerm | SurfaceTerm | BandTerm | GaugeTerm
+
+
+@dataclass(frozen=True)
+class Part:
+    """One variable of the result: a sum of terms, with a description for its long name."""
+
+    terms: tuple[Term, ...]
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Response:
+    """Declaration of a response.
+
+    Parameters
+    ----------
+    title : str
+        Name of the quantity; in long names "{measure}" stands for length, area or volume.
+    unit : Unit
+        Of the integrand per state; the engine divides by the measure of the crystal.
+    parts : mapping {name: Part}
+        Variables of the result; the error bar is that of the first.
+    axes : mapping {name: labels}
+        Labelled axes of each variable, the last one running fastest.
+    dimensions : tuple of int
+        Dimensions of the crystals for which it is defined.
+    reason : str
+        Reason why it is not defined in others.
+    time_reversal, inversion : 1, -1 or None
+        Parity: 1 if it is the same in the reversed crystal, -1 if it changes sign.
+    equation, reference : str
+        Equation of the paper, and other sources.
+    long_name : str
+        Long name of the first part, `title` by default.
+    from_middle : bool
+        For a scan: formulas receive energies counted from the middle of the chemical potentials (`Scan.middle`).
+    per_cell : bool
+        True for a quantity per cell of the crystal, in place of per length, area or volume.
+    separate : bool
+        For a scan: the accuracy of each part is relative to that part, not to the largest.
+    """
+
+    title: str
+    unit: Unit
+    parts: Mapping[str, Part]
+    axes: Mapping[str, Labels | None] = field(default_factory=dict)
+    dimensions: tuple[int, ...] = (1, 2, 3)
+    reason: str = ""
+    time_reversal: Parity = None
+    inversion: Parity = None
+    equation: str = ""
+    reference: str = ""
+    long_name: str = ""
+    from_middle: bool = False
+    per_cell: bool = False
+    separate: bool = False
+
+    def labels(self, dimension: int, **given: Sequence[str]) -> dict[str, list[str]]:
+        """Labels along each axis; those of axes without labels of their own are given."""
+        return {name: list(given[name] if of is None else of(dimension)) for name, of in self.axes.items()}
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """All terms, each once."""
+        return tuple(dict.fromkeys(term for part in self.parts.values() for term in part.terms))
+
+    def described(self, name: str, measure: str) -> str:
+        """Long name of a part."""
+        title = (self.long_name or self.title).format(measure=measure)
+        return ": ".join(filter(None, (title, self.parts[name].description)))
+
+
+__all__ = [
+    "BandTerm",
+    "GaugeTerm",
+    "Part",
+    "Response",
+    "SeaTerm",
+    "SurfaceTerm",
+    "all_axes",
+    "cartesian",
+    "chemical_potential_of",
+    "components",
+    "inverse_temperature",
+]

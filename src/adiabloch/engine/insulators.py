@@ -1,0 +1,241 @@
+"""Responses of insulators: from a declaration to labelled numbers."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adiabloch.arrays import Complex, Float
+from adiabloch.engine.arguments import Model
+from adiabloch.engine.declaration import BandTerm, GaugeTerm, Part, Response, Term
+from adiabloch.engine.insulator import Insulator
+from adiabloch.engine.mean import error_bar, mean, provenance
+from adiabloch.engine.results import labelled
+from adiabloch.engine.run import Run
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.gauge import SmoothGauge, smooth_gauge
+from adiabloch.geometry.recording import Recorded, needs_of, offered_by, record
+from adiabloch.geometry.trials import Trials
+from adiabloch.integration.mesh import Integral
+from adiabloch.models.crystal import Crystal, Derivative, Operator
+from adiabloch.models.cycle import THETA
+from adiabloch.occupation import Group, inside_outside
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+TOLERANCE = 1e-6
+"""Default tolerance of insulators."""
+PER = {1: "length", 2: "area", 3: "volume"}
+Row = Sequence[tuple[Callable[..., Float], tuple[str, ...]]]
+"""Formulas with their labels whose sum is one output."""
+
+
+@dataclass(frozen=True, eq=False)
+class Occupied:
+    """Occupied bands of an insulator, and what belongs to them.
+
+    Parameters
+    ----------
+    groups : sequence of int or (int, int)
+        Groups of occupied bands; mostly one, the number of occupied bands.
+    trials : sequence of Trials
+        Projections of each group for a smooth gauge; without them gauge terms are left out.
+    filled : bool
+        False for a group of bands that may overlap others in energy.
+    provenance : mapping
+        Attributes of the result.
+    number : int, optional
+        Number of occupied bands, if there are several groups.
+    """
+
+    groups: tuple[Group, ...]
+    trials: tuple[Trials, ...] = ()
+    filled: bool = True
+    provenance: Mapping[str, object] | None = None
+    number: int | None = None
+
+    @property
+    def group(self) -> Group:
+        """All occupied bands as one group."""
+        return self.groups[0] if self.number is None else self.number
+
+
+def mean_of_insulator(
+    response: Response,
+    crystal: Model,
+    occupied: Occupied,
+    run: Run,
+    *,
+    operators: Mapping[str, Operator] | None = None,
+    labels: Mapping[str, Sequence[str]] | None = None,
+    theta: Float | None = None,
+    scale: float = 0.0,
+) -> xarray.Dataset:
+    """Evaluate a declared response of an insulator.
+
+    Parameters
+    ----------
+    response : Response
+        With band and gauge terms.
+    crystal : TightBinding, Cycle or another crystal
+    occupied : Occupied
+    run : Run
+    operators : mapping, optional
+        Observables that the formulas read.
+    labels : mapping, optional
+        Labels along axes that have none in the declaration.
+    theta : float array, optional
+        For a cycle: keep these phases apart in place of the mean over the period.
+    scale : float
+        A natural size of the result: the tolerance is relative to the result or to this, whichever is larger.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    d = crystal.lattice.dimension
+    axes = response.labels(d, **(labels or {}))
+    unit = response.unit / Unit(length=d)
+    integral = integral_of(response, crystal, occupied, run, axes, operators=operators or {}, theta=theta, scale=scale)
+    values, error = integral.value, error_bar(integral, crystal)
+    shape, dims = tuple(len(one) for one in axes.values()), [*axes]
+    parts = values.reshape(len(response.parts), *shape, -1)
+    coordinates: dict[str, Any] = dict(axes)
+    if theta is None:
+        parts, errors = parts[..., 0], np.full(shape, error)
+    else:
+        parts, dims, errors = np.moveaxis(parts, -1, 1), [THETA, *dims], np.asarray(error)
+        coordinates[THETA] = ((THETA,), theta, {"units": "rad"})
+    variables = {
+        name: (dims, part, unit, response.described(name, PER[d]))
+        for (name, part) in zip(response.parts, parts, strict=True)
+    }
+    variables["error"] = ([] if theta is not None else dims, errors, unit, "error bar")
+    more = dict(occupied.provenance or {})
+    return labelled(variables, coordinates, **provenance(integral, crystal, occupied.group, run, **more))
+
+
+def integral_of(
+    response: Response,
+    crystal: Model,
+    occupied: Occupied,
+    run: Run,
+    axes: Mapping[str, Sequence[str]],
+    *,
+    operators: Mapping[str, Operator],
+    theta: Float | None = None,
+    scale: float = 0.0,
+) -> Integral:
+    """Integral of all parts, (parts x labels x phases), divided by the measure of the cell."""
+    integrand = integrand_of(response, crystal, occupied, axes, operators, theta)
+    leading = math.prod(map(len, axes.values())) * (1 if theta is None else len(theta))
+    unit = response.unit / Unit(length=crystal.lattice.dimension)
+    return mean(integrand, run, title=response.title, unit=unit, leading=leading, scale=scale)
+
+
+def integrand_of(
+    response: Response,
+    crystal: Model,
+    occupied: Occupied,
+    axes: Mapping[str, Sequence[str]],
+    operators: Mapping[str, Operator],
+    theta: Float | None = None,
+) -> Insulator:
+    """Integrand of all parts; gauge terms only where there are projections."""
+    outputs = list(itertools.product(response.parts.values(), itertools.product(*axes.values())))
+    of_bands, of_gauges = (
+        [[(term.formula, names) for term in part.terms if isinstance(term, kind)] for part, names in outputs]
+        for kind in (BandTerm, GaugeTerm)
+    )
+    formula = partial(_bands, rows=of_bands, groups=occupied.groups) if any(map(len, of_bands)) else None
+    form = partial(_gauges, rows=of_gauges) if occupied.trials and any(map(len, of_gauges)) else None
+    needs = needs_of(crystal, formula, [*operators]) if formula is not None else Recorded()
+    return Insulator(
+        crystal,
+        occupied.groups,
+        formula,
+        needs,
+        form,
+        gauge_needs(crystal, occupied.groups, form, [*operators]) if form is not None else (),
+        occupied.trials if form is not None else (),
+        operators=operators,
+        theta=theta,
+        filled=occupied.filled,
+    )
+
+
+def gauge_needs(
+    crystal: Crystal,
+    groups: Sequence[Group],
+    form: Callable[[Sequence[SmoothGauge]], Float],
+    operators: Sequence[str] = (),
+    directions: Sequence[str] | None = None,
+    available: Callable[[tuple[str, ...]], bool] | None = None,
+) -> tuple[Derivative, ...]:
+    """Derivatives that smooth gauges of groups of bands read, and forms made of them.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    groups : sequence of int or (int, int)
+    form : callable
+        Gauges of the groups -> values.
+    operators : sequence of str
+        Names of observables.
+    directions : sequence of str, optional
+        Directions of the connections; by default those of the crystal.
+    available : callable, optional
+        Predicate for derivatives that are offered; by default those of the crystal.
+    """
+    along = tuple(crystal.directions if directions is None else directions)
+
+    def formula(frame: Eigenframe) -> Float:
+        gauges = []
+        for group in groups:
+            inside, _ = inside_outside(group, crystal.size)
+            columns: Complex = np.eye(crystal.size, dtype=np.complex128)[:, inside]
+            gauges.append(smooth_gauge(frame, group, columns, along))
+        return form(gauges)
+
+    return record(
+        formula,
+        crystal.size,
+        available or offered_by(crystal, operators),
+        curved=crystal.orbitals_move or crystal.basis_turns,
+        operators=operators,
+        products=False,
+    ).derivatives
+
+
+def _bands(frame: Eigenframe, rows: Sequence[Row], groups: Sequence[Group]) -> Float:
+    """Formulas of all groups of bands, summed, side by side; (P, outputs)."""
+    points = len(frame.energies)
+    return _outputs(rows, lambda formula, names: [formula(frame, group, *names) for group in groups], points)
+
+
+def _gauges(gauges: Sequence[SmoothGauge], rows: Sequence[Row]) -> Float:
+    """Forms of all gauges, summed, side by side; (P, outputs)."""
+    return _outputs(rows, lambda form, names: [form(gauge, *names) for gauge in gauges], len(gauges[0].overlaps))
+
+
+def _outputs(
+    rows: Sequence[Row], evaluated: Callable[[Callable[..., Float], tuple[str, ...]], list[Float]], points: int
+) -> Float:
+    """Sums of terms, each evaluated once, side by side; (P, outputs)."""
+    values = {term: np.sum(evaluated(*term), axis=0) for term in dict.fromkeys(itertools.chain(*rows))}
+    return np.stack([np.sum([np.zeros(points), *(values[term] for term in row)], axis=0) for row in rows], axis=-1)
+
+
+def total_and(**parts: tuple[Term, ...]) -> dict[str, Part]:
+    """Parts with these names and terms, preceded by their sum `total`."""
+    everything = tuple(term for terms in parts.values() for term in terms)
+    described = {name: Part(terms, f"{name.replace('_', ' ')} part") for name, terms in parts.items()}
+    return {"total": Part(everything), **described}

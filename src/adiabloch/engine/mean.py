@@ -1,0 +1,203 @@
+"""Integrals of insulators: from an integrand to numbers with an error bar."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from adiabloch.engine.arguments import UNTOLD, Model, digest_of, named_group
+from adiabloch.engine.insulator import LEVEL, Insulator
+from adiabloch.engine.run import Run
+from adiabloch.engine.thermal_bands import ThermalBands
+from adiabloch.errors import InvalidArgumentError, Stopped
+from adiabloch.integration.mesh import Integral, integrate
+from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.spectrum import classes
+from adiabloch.models.crystal import Crystal
+from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.occupation import Group
+from adiabloch.units import Unit
+
+CANCELLING = 1e-3
+"""By default a result that cancels is computed to this part of the accuracy of its integrand without signs: a cycle
+often pumps a hundredth of its integrand, and one more digit of a smooth integral costs little."""
+
+
+def mean(
+    integrand: Insulator | ThermalBands,
+    run: Run,
+    *,
+    title: str,
+    unit: Unit,
+    scale: float = 0.0,
+    leading: int | None = None,
+    density: int = 2,
+    quiet: bool = False,
+) -> Integral:
+    """Mean of an integrand over the torus, divided by the measure of the cell.
+
+    Parameters
+    ----------
+    integrand : Insulator or ThermalBands
+    run : Run
+    title : str
+        Name of the quantity, for the progress bar and errors.
+    unit : Unit
+    scale : float
+        A natural size of the result: the tolerance is relative to the result or to this, whichever is larger.
+    leading : int, optional
+        Number of outputs, from the first, that the tolerance refers to; the others are parts of them.
+    density : int
+        Points of the first mesh for each harmonic of H.
+    quiet : bool
+        Do not warn of a tolerance that is not reached: the caller does.
+
+    Returns
+    -------
+    Integral
+        If `converged` is False, the limit of points was reached first, and there is a warning.
+
+    Raises
+    ------
+    GapClosedError, BrokenGaugeError
+    ToleranceNotReachedError
+        The limit was reached first, and the run is strict.
+    """
+    crystal = integrand.crystal
+    if isinstance(integrand, Insulator):
+        integrand.check_filling()
+    per_cell, size = 1.0 / crystal.lattice.measure, crystal.units.size(unit)
+    sides = _checked_sides(run, integrand.dimension)
+    start = _first_mesh(integrand, density)
+    with ProgressBar(title, run.progress) as bar, _stopped(title, unit, per_cell * size):
+        if run.absolute is not None:
+            enough = run.absolute / size
+        else:
+            enough = per_cell * run.tolerance * CANCELLING * _without_signs(integrand, start, leading)
+        integral = integrate(
+            integrand,
+            tolerance=run.tolerance,
+            absolute=enough / per_cell,
+            start=sides or start,
+            fixed=sides is not None,
+            limit=run.limit,
+            scale=scale / per_cell,
+            leading=leading,
+            executor=run.executor,
+            progress=bar,
+            inspect=integrand.inspect,
+        ).times(per_cell)
+    if sides is None and not integral.converged and (run.strict or not quiet):
+        wanted = max(run.tolerance * max(float(np.abs(integral.value[:leading]).max()), scale), enough)
+        _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted)
+    return integral
+
+
+def _first_mesh(integrand: Insulator | ThermalBands, density: int) -> tuple[int, ...]:
+    """Half of the coarsest mesh that shows all harmonics of H."""
+    crystal = integrand.crystal
+    highest = np.abs(crystal.frequencies).max(axis=0)[: integrand.dimension]
+    return tuple(
+        max(4 if d == THETA else 6, density * int(m) + 2) for d, m in zip(crystal.directions, highest, strict=False)
+    )
+
+
+def _checked_sides(run: Run, dimension: int) -> tuple[int, ...] | None:
+    """Sides of a fixed mesh, from which error bars can be told.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    sides = run.sides(dimension)
+    for n in sides or ():
+        if n < 4 or classes(n) == 1:
+            raise InvalidArgumentError(
+                f"mesh: {n} points along an axis; for the error bar expected 4 or more, a number that is even or has a "
+                "divisor up to 16"
+            )
+    return sides
+
+
+def _report_shortfall(
+    integral: Integral, run: Run, title: str, unit: Unit, crystal: Crystal, leading: int | None, wanted: float
+) -> None:
+    """Tell how much error is left, in the user's units, and what to do."""
+    size = crystal.units.size(unit)
+    value, error = size * integral.value, size * integral.error
+    scales = {"gap": crystal.units.energy}
+    lows = {name: scales.get(name, 1.0) * low for name, low in _reported(integral).items()}
+    narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in lows.items())
+    reason = "" if integral.resolved else f"; {narrow} not resolved"
+    run.report_shortfall(
+        f"{title}: tolerance {run.tolerance:.0e} not reached within {run.limit} points: error "
+        f"{error:.1e} {unit}, {wanted:.1e} {unit} wanted, of best estimate "
+        f"{np.array2string(value[:leading], precision=6)} {unit} on a mesh of {' x '.join(map(str, integral.mesh))}"
+        f"{reason}; allow more points (limit), or ask for less (tolerance, absolute)",
+        value,
+        error,
+    )
+
+
+def _without_signs(integrand: Insulator | ThermalBands, mesh: Sequence[int], leading: int | None) -> float:
+    """What the largest output is without its sign, on a coarse mesh; the median, as a narrow peak says too much."""
+    shift = (math.sqrt(5) - 1) / 2
+    axes = [(np.arange(n) + shift) / n for n in mesh]
+    # no more points than one call serves
+    while math.prod(len(axis) for axis in axes) > max(integrand.batch, 2 ** len(axes)):
+        longest = int(np.argmax([len(axis) for axis in axes]))
+        axes[longest] = axes[longest][::2]
+    size = float(np.median(np.abs(integrand(axes).values[:, :leading]), axis=0).max())
+    return size if math.isfinite(size) else 0.0
+
+
+@contextmanager
+def _stopped(title: str, unit: Unit, factor: float) -> Iterator[None]:
+    """Say what had been found by Ctrl-C, the means over the torus being so many units of the user's."""
+    try:
+        yield
+    except KeyboardInterrupt as reason:
+        best = getattr(reason, "estimate", None)
+        if not isinstance(best, Integral):
+            raise Stopped(f"{title}: stopped before there was an estimate") from None
+        best = best.times(factor)
+        raise Stopped(
+            f"{title}: stopped; best estimate {np.array2string(best.value, precision=6)} {unit}, error "
+            f"{best.error:.1e}, on a mesh of {' x '.join(map(str, best.mesh))}",
+            estimate=best.value,
+            error=best.error,
+        ) from None
+
+
+def error_bar(integral: Integral, crystal: Crystal) -> float:
+    """Quadrature error, and what the interpolation between the snapshots of a cycle leaves uncertain."""
+    tail = crystal.tail if isinstance(crystal, Cycle) else 0.0
+    return math.hypot(integral.error, tail * float(np.abs(integral.value).max()))
+
+
+def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **more: object) -> dict[str, object]:
+    """Attributes that tell how a result was made."""
+    lows = _reported(integral)
+    tail: dict[str, object] = {"cycle_tail": crystal.tail} if isinstance(crystal, Cycle) else {}
+    if isinstance(crystal, Cycle) and crystal.basis_turns and not crystal.orbitals_move:
+        tail["motion"] = UNTOLD
+    return {
+        "model": digest_of(crystal),
+        **named_group(occupied),
+        "tolerance": float(run.tolerance),
+        "converged": integral.converged,
+        "mesh": list(integral.mesh),
+        "points": integral.points,
+        **lows,
+        **tail,
+        **more,
+        "seconds": run.elapsed,
+    }
+
+
+def _reported(integral: Integral) -> dict[str, float]:
+    """Lowest values of what must not vanish, without those that say where to look only."""
+    return {name: low.value for name, low in integral.lows.items() if name != LEVEL}

@@ -1,0 +1,202 @@
+"""Responses of metals: from a declaration to labelled numbers over temperature and chemical potential."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.engine.arguments import Model, checked_degeneracy, checked_model
+from adiabloch.engine.declaration import Response, SeaTerm, SurfaceTerm
+from adiabloch.engine.fermi_sea import FermiSea
+from adiabloch.engine.results import labelled
+from adiabloch.engine.run import Options, Run
+from adiabloch.engine.scan import ScanIntegral, integrate_scan
+from adiabloch.geometry.degeneracy import Degeneracy
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.recording import Recorded, needs_of
+from adiabloch.integration.protocols import Column
+from adiabloch.models.crystal import Operator
+from adiabloch.occupation import Scan
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+TOLERANCE = 1e-4
+"""Default tolerance of quantities that depend on a Fermi surface."""
+PER = {1: "length", 2: "area", 3: "volume"}
+Row = tuple[Callable[..., Float], tuple[Any, ...]]
+"""A formula and its labels; tuples of labels for a formula that returns all components."""
+
+
+def scan_of_metal(
+    response: Response,
+    model: Model,
+    chemical_potential: Any,
+    temperature: Any,
+    options: Options,
+    *,
+    degeneracy: float | Degeneracy | None = 0.0,
+    operators: Mapping[str, Operator] | None = None,
+    labels: Mapping[str, Sequence[str]] | None = None,
+) -> xarray.Dataset:
+    """Evaluate a declared response of a metal at all temperatures and chemical potentials.
+
+    Parameters
+    ----------
+    response : Response
+        With sea and surface terms.
+    model : TightBinding or another crystal
+    chemical_potential, temperature : float or array_like
+    options : Options
+    degeneracy : float, None or Degeneracy
+        Threshold below which bands count as degenerate; None for the default fraction of the bandwidth.
+    operators : mapping, optional
+        Observables that the formulas read.
+    labels : mapping, optional
+        Labels along axes that have none in the declaration.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    run, scan = Run.of(options, TOLERANCE), Scan.of(chemical_potential, temperature)
+    model = checked_model(model, response.dimensions, response.reason)
+    if not isinstance(degeneracy, Degeneracy):
+        degeneracy = checked_degeneracy(model, degeneracy, on_mesh=run.mesh is not None)
+    d = model.lattice.dimension
+    axes = response.labels(d, **(labels or {}))
+    plan = Plan.of(response, axes, d)
+    integrand = plan.integrand(model, scan, operators or {}, degeneracy)
+    unit = response.unit / Unit(length=d)
+    cell = model.lattice.measure
+    if response.per_cell:
+        run = run.in_units_of(cell / model.units.size(unit))
+    integral = integrate_scan(integrand, scan, run, groups=plan.groups, title=response.title, unit=unit)
+    if response.per_cell:
+        integral, unit = replace(integral, value=cell * integral.value, error=cell * integral.error), response.unit
+    return _labelled(response, integral, unit, axes, PER[d])
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Rows of the formulas, columns of integrals, and how the parts are made up of them."""
+
+    response: Response
+    dimension: int
+    size: int
+    """Number of components of each part."""
+    sea: Sequence[Row]
+    surface: Sequence[Row]
+    columns: tuple[Column, ...]
+    members: Mapping[SeaTerm | SurfaceTerm, range]
+    """Columns of each term, one for each component of its formula."""
+
+    @classmethod
+    def of(cls, response: Response, axes: Mapping[str, Sequence[str]], dimension: int) -> Plan:
+        """Lay out the terms of a response; a formula that several terms share is evaluated once."""
+        outputs: dict[bool, dict[Row, range]] = {False: {}, True: {}}
+        columns: list[Column] = []
+        members: dict[SeaTerm | SurfaceTerm, range] = {}
+        for term in response.terms:
+            assert isinstance(term, SeaTerm | SurfaceTerm)
+            known = outputs[isinstance(term, SurfaceTerm)]
+            own = axes if term.axes is None else {name: of(dimension) for name, of in term.axes.items()}
+            labels = [tuple(values) for values in own.values()]
+            tensor = isinstance(term, SurfaceTerm) and term.tensor
+            count = math.prod(map(len, labels)) if tensor else 1
+            first = len(columns)
+            for arguments in [tuple(labels)] if tensor else itertools.product(*labels):
+                start = sum(map(len, known.values()))
+                numbers = known.setdefault((term.formula, arguments), range(start, start + count))
+                columns += [Column(term.weight, number) for number in numbers]
+            members[term] = range(first, len(columns))
+        size = math.prod(map(len, axes.values()))
+        return cls(response, dimension, size, [*outputs[False]], [*outputs[True]], tuple(columns), members)
+
+    @property
+    def groups(self) -> list[range]:
+        """Outputs whose accuracy is relative to the largest of the group."""
+        parts = len(self.response.parts)
+        if not self.response.separate:
+            return [range(self.size * parts)]
+        return [range(part * self.size, (part + 1) * self.size) for part in range(parts)]
+
+    def integrand(
+        self, model: Model, scan: Scan, operators: Mapping[str, Operator], degeneracy: Degeneracy
+    ) -> FermiSea:
+        """The Fermi sea of a crystal with these formulas."""
+        origin = scan.middle if self.response.from_middle else 0.0
+        sea = partial(_sea, rows=self.sea, origin=origin) if self.sea else None
+        surface = partial(_surface, rows=self.surface, origin=origin) if self.surface else None
+        edges = [max(model.size // 2, 1)]
+        names = [*operators]
+        of_sea = needs_of(model, partial(_sea, edges=edges, rows=self.sea, origin=0.0), names) if sea else Recorded()
+        of_surface = needs_of(model, surface, names) if surface else Recorded()
+        return FermiSea(
+            model,
+            self.columns,
+            sea=sea,
+            surface=surface,
+            along=tuple(dict.fromkeys([*of_sea.derivatives, *of_surface.derivatives])),
+            operators=operators,
+            outputs=self.mixing,
+            # a level adds one power where bands touch
+            powers=max(of_sea.denominators, of_surface.denominators + 1 if surface else 0),
+            degeneracy=degeneracy,
+        )
+
+    def mixing(self, scan: Scan) -> Float:
+        """The parts as linear combinations of the columns, (outputs, columns, S, M)."""
+        mixing = np.zeros((len(self.response.parts), self.size, len(self.columns), *scan.shape))
+        for number, part in enumerate(self.response.parts.values()):
+            for term in part.terms:
+                assert isinstance(term, SeaTerm | SurfaceTerm)
+                columns = self.members[term]
+                matrix = np.eye(self.size) if term.into is None else term.into(self.dimension)
+                scale = 1.0 if term.scale is None else term.scale(scan)
+                mixing[number][:, columns.start : columns.stop] += matrix[..., None, None] * scale
+        return mixing.reshape(-1, len(self.columns), *scan.shape)
+
+
+def _sea(frame: Eigenframe, edges: Sequence[int], rows: Sequence[Row], origin: float) -> Float:
+    """Formulas of the sea side by side, (P, edges, J)."""
+    frame = frame.shifted(origin) if origin else frame
+    return np.stack([formula(frame, edges, *names) for formula, names in rows], axis=-1)
+
+
+def _surface(frame: Eigenframe, rows: Sequence[Row], origin: float) -> Float:
+    """Formulas of the surface side by side, (P, N, K)."""
+    frame = frame.shifted(origin) if origin else frame
+    columns = []
+    for formula, names in rows:
+        value = formula(frame, *names)
+        columns.append(value.reshape(*frame.energies.shape, -1))
+    return np.concatenate(columns, axis=-1)
+
+
+def _labelled(
+    response: Response, integral: ScanIntegral, unit: Unit, axes: Mapping[str, list[str]], measure: str
+) -> xarray.Dataset:
+    """Dataset of the parts; the error bar is that of the first."""
+    dims = [*integral.scan.dims, *axes]
+    shape = (*integral.value.shape[:-1], *(len(labels) for labels in axes.values()))
+    size = math.prod(len(labels) for labels in axes.values())
+    variables = {
+        name: (
+            dims,
+            integral.value[..., number * size : (number + 1) * size].reshape(shape),
+            unit,
+            response.described(name, measure),
+        )
+        for number, name in enumerate(response.parts)
+    }
+    variables["error"] = (dims, integral.error[..., :size].reshape(shape), unit, "error bar")
+    return labelled(variables, {**integral.scan.coordinates, **axes}, **integral.provenance)

@@ -1,0 +1,194 @@
+"""Natural units inside: crystals and arguments are scaled once, on entry, and results and their errors on the way out.
+
+The unit of energy is the largest hopping of the crystal, the unit of length its shortest lattice vector, so that what
+is computed does not know in which units the user counts.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ParamSpec
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from adiabloch.errors import InvalidModelError
+from adiabloch.lattice import AXES
+from adiabloch.models.cycle import Cycle
+from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.texture import Texture
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.units import Units
+
+if TYPE_CHECKING:
+    import xarray
+
+P = ParamSpec("P")
+ARGUMENTS = {
+    "chemical_potential": "energy",
+    "temperature": "energy",
+    "degeneracy": "energy",
+    "frequency": "energy",
+    "electric_field": "energy/length",
+    "velocity": "energy length",
+    "magnetic_field": "1/area",
+    "positions": "length",
+    "heights": "length",
+    "kx": "1/length",
+    "ky": "1/length",
+    "kz": "1/length",
+}
+"""Arguments that have a unit, wherever they occur."""
+ATTRIBUTES = {
+    "gap": "energy",
+    "chemical_potential": "energy",
+    "kT": "energy",
+    "degeneracy": "energy",
+    "magnetic_field": "1/area",
+    "rate_theta": "energy",
+    **{f"rate_k{axis}": "energy/length" for axis in AXES},
+    **{f"rate_{axis}": "energy length" for axis in AXES},
+}
+"""Attributes of results that have one."""
+
+
+_KNOWN: WeakKeyDictionary[TightBinding | Cycle, TightBinding | Cycle] = WeakKeyDictionary()
+"""Crystals in natural units by what they were made of."""
+
+
+def in_natural_units(response: Callable[..., xarray.Dataset], given: Mapping[str, Any], first: str) -> xarray.Dataset:
+    """Call a response with its crystal and arguments in natural units; the result in the user's, by its labels.
+
+    Parameters
+    ----------
+    response : callable
+    given : mapping
+        Arguments by name; those of `**options` among them.
+    first : str
+        Name of the argument that is a crystal.
+    """
+    crystal = _crystal(given[first])
+    if crystal is None:
+        return response(**given)
+    units = crystal.natural_units
+    inside = {
+        name: _divided(value, units.size(ARGUMENTS[name])) if name in ARGUMENTS else value
+        for name, value in given.items()
+    }
+    inside[first] = _inside(given[first], units)
+    return _outside(response(**inside), units, given, crystal)
+
+
+def natural(response: Callable[P, xarray.Dataset]) -> Callable[P, xarray.Dataset]:
+    """Compute a function whose first argument is a crystal in the natural units of the crystal."""
+    signature = inspect.signature(response)
+    first = next(iter(signature.parameters))
+
+    @functools.wraps(response)
+    def scaled(*args: P.args, **kwargs: P.kwargs) -> xarray.Dataset:
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError:
+            return response(*args, **kwargs)
+        return in_natural_units(response, given, first)
+
+    return scaled
+
+
+def _crystal(given: object) -> TightBinding | Cycle | None:
+    """What tells the natural units, or None where nothing is to be scaled: it is no crystal, or it has been."""
+    if isinstance(given, Texture):
+        given = given.home
+    elif callable(given):
+        # the profile of a texture, a function of its phase; what is wrong with it the response will say
+        try:
+            given = given(0.0)
+        except Exception:
+            return None
+    return given if isinstance(given, TightBinding | Cycle) and given.units == Units() else None
+
+
+def _inside(given: Any, units: Units) -> Any:
+    """The crystal, texture or profile in natural units; one that has been here before is the same as then."""
+    if isinstance(given, Texture):
+        return given.scaled(units)
+    if isinstance(given, TightBinding | Cycle):
+        if given not in _KNOWN:
+            _KNOWN[given] = given.scaled(units)
+        return _KNOWN[given]
+
+    def profile(phase: float) -> Any:
+        crystal = given(phase)
+        return crystal.scaled(units) if isinstance(crystal, TightBinding | Cycle) else crystal
+
+    return profile
+
+
+def _divided(value: Any, size: float) -> Any:
+    """Numbers in natural units; what are none stay as they are, to be refused by the response."""
+    if isinstance(value, Mapping):
+        return {key: _divided(one, size) for key, one in value.items()}
+    if isinstance(value, FourierSeries):
+        return replace(value, coefficients=value.coefficients / size)
+    try:
+        # whatever the response would take for numbers
+        numbers = np.asarray(value, complex if np.iscomplexobj(value) else float)
+    except (TypeError, ValueError):
+        return value
+    truth = np.asarray(value).dtype.kind == "b"
+    return value if value is None or truth else numbers / size
+
+
+def _outside(
+    result: xarray.Dataset, units: Units, given: Mapping[str, Any], crystal: TightBinding | Cycle
+) -> xarray.Dataset:
+    """The result in the units of the user."""
+    axes = _axes(given)
+    data, coordinates = {}, {}
+    for name, variable in result.variables.items():
+        label = variable.attrs.get("units", "1")
+        size = _checked(units.size(label), label)
+        if size == 1.0:
+            continue
+        values = variable.values * size
+        if name not in result.coords:
+            data[name] = (variable.dims, values, variable.attrs)
+            continue
+        # axes as they were given, whatever the rounding
+        own = np.asarray(axes.get(str(name), values), values.dtype)
+        values = own if own.shape == values.shape else values
+        coordinates[name] = (variable.dims, values, variable.attrs)
+    result = result.assign(data).assign_coords(coordinates)
+    told: dict[str, Any] = {}
+    for name in ATTRIBUTES.keys() & result.attrs.keys():
+        number = result.attrs[name]
+        label = "1" if name == "rate_theta" and given.get("frequency") is None else ATTRIBUTES[name]
+        told[name] = [units.told(x, label) for x in number] if np.ndim(number) else units.told(number, label)
+    if "model" in result.attrs:
+        told["model"] = crystal.digest
+    lattice = crystal.lattice
+    told |= {"dimension": lattice.dimension, "measure": lattice.measure}
+    return result.assign_attrs(told)
+
+
+def _axes(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments that are coordinates of the result."""
+    positions = given.get("positions")
+    if positions is None:
+        return dict(given)
+    if isinstance(positions, Mapping):
+        return {**given, **positions}
+    columns = np.moveaxis(np.asarray(positions), -1, 0)
+    return {**given, **dict(zip(AXES, columns, strict=False))}
+
+
+def _checked(size: float, label: str) -> float:
+    if not 0 < size < np.inf:
+        raise InvalidModelError(
+            f"units: {label} is {size} in those of the crystal, beyond the range of numbers; give its energies and "
+            "lengths in units that are nearer to their size"
+        )
+    return size

@@ -1,0 +1,133 @@
+"""Checks before an integral: gaps, Chern numbers and projections, once for each crystal and occupation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from adiabloch.engine.arguments import Model
+from adiabloch.errors import ObstructedError
+from adiabloch.geometry.chern import chern_numbers, second_chern_number
+from adiabloch.geometry.gaps import check_gap
+from adiabloch.geometry.trials import Choice, Trials, trial_orbitals
+from adiabloch.occupation import Group, inside_outside
+
+Groups = tuple[Group, ...]
+ChernNumbers = Mapping[tuple[str, ...], int]
+"""Chern numbers by directions."""
+
+
+@dataclass(frozen=True, eq=False)
+class Preflight:
+    """Groups of bands that allow a smooth gauge, with their Chern numbers and projections."""
+
+    groups: Groups
+    chern_numbers: ChernNumbers
+    """Of the first group; all of them zero, as for the other groups."""
+    trials: tuple[Trials, ...]
+    """Trial orbitals for each group."""
+
+    @property
+    def provenance(self) -> dict[str, object]:
+        """Attributes of a result."""
+        return {"chern_numbers": described(self.chern_numbers)}
+
+
+_CHERN: WeakKeyDictionary[Model, dict[Group, ChernNumbers]] = WeakKeyDictionary()
+_TRIALS: WeakKeyDictionary[Model, dict[Groups, tuple[Trials, ...]]] = WeakKeyDictionary()
+"""Results for crystals that are still alive; what the user chose is not kept."""
+
+
+def preflight(crystal: Model, groups: Groups, what: str, *, trials: Choice = None, remedy: str = "") -> Preflight:
+    """Check that a smooth gauge exists, and find projections for it.
+
+    Parameters
+    ----------
+    crystal : TightBinding or Cycle
+    groups : sequence of int or (int, int)
+        Groups of bands, each with a gap to all others.
+    what : str
+        Quantity that needs the gauge, for the error message.
+    trials : sequence of int or array_like, optional
+        Trial orbitals of the user.
+    remedy : str
+        End of the error message.
+
+    Raises
+    ------
+    GapClosedError
+    ObstructedError
+        Some Chern number does not vanish.
+    """
+    numbers = unobstructed(crystal, groups, what, remedy)
+    if trials is not None:
+        return Preflight(groups, numbers, _chosen(crystal, groups, trials))
+    known = _TRIALS.setdefault(crystal, {})
+    if groups not in known:
+        known[groups] = tuple(trial_orbitals(crystal, group, None) for group in groups)
+    return Preflight(groups, numbers, known[groups])
+
+
+def unobstructed(crystal: Model, groups: Groups, what: str, remedy: str = "") -> ChernNumbers:
+    """Chern numbers of the first group, all of them zero, as they are for the other groups.
+
+    Raises
+    ------
+    ObstructedError
+        Some Chern number does not vanish: the message says which.
+    """
+    each = [checked_chern_numbers(crystal, group) for group in groups]
+    for group, numbers in zip(groups, each, strict=True):
+        nonzero = {directions: number for directions, number in numbers.items() if number}
+        if nonzero:
+            inside, _ = inside_outside(group, crystal.size)
+            bands = "the occupied bands" if len(groups) == 1 else f"bands {inside.start} to {inside.stop - 1}"
+            raise ObstructedError(
+                f"{what} is not defined: {bands} have {described(nonzero)}, which allows no smooth gauge{remedy}",
+                chern_numbers=nonzero,
+            )
+    return each[0]
+
+
+def checked_chern_numbers(crystal: Model, group: Group) -> ChernNumbers:
+    """First Chern numbers on all planes of the torus, and the second one if it has four dimensions.
+
+    Raises
+    ------
+    GapClosedError
+    """
+    known = _CHERN.setdefault(crystal, {})
+    if group not in known:
+        known[group] = _chern_numbers(crystal, group)
+    return known[group]
+
+
+def described(numbers: ChernNumbers) -> str:
+    """Chern numbers in words."""
+    return ", ".join(f"C({', '.join(directions)}) = {number}" for directions, number in numbers.items())
+
+
+def _chern_numbers(crystal: Model, group: Group) -> ChernNumbers:
+    inside, _ = inside_outside(group, crystal.size)
+    for edge in {inside.start, inside.stop} - {0, crystal.size}:
+        check_gap(crystal, edge)
+    numbers = chern_numbers(crystal, group)
+    several = min(inside.stop - inside.start, crystal.size - inside.stop + inside.start) > 1
+    # a single band, or all but one, has no second Chern number beside its first ones
+    if len(crystal.directions) == 4 and several and not any(numbers.values()):
+        numbers[crystal.directions] = second_chern_number(crystal, group)
+    return numbers
+
+
+def _chosen(crystal: Model, groups: Groups, trials: Choice) -> tuple[Trials, ...]:
+    """The user's trial orbitals, shared out among the groups."""
+    if len(groups) == 1:
+        return (trial_orbitals(crystal, groups[0], trials),)
+    together = np.asarray(trials)
+    edges = [inside_outside(group, crystal.size)[0] for group in groups]
+    return tuple(
+        trial_orbitals(crystal, group, together[..., inside]) for group, inside in zip(groups, edges, strict=True)
+    )

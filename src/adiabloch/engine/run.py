@@ -1,0 +1,168 @@
+"""Accuracy of an integral and where it runs: the options that all responses share."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, field, fields, replace
+from numbers import Real
+from typing import Any, TypedDict
+
+import numpy as np
+
+from adiabloch.arrays import checked
+from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError, warn
+from adiabloch.integration.running import checked_executor
+
+LIMIT = 2**27
+"""Largest number of points by default."""
+Mesh = int | Sequence[int] | None
+"""Points along each axis of the zone (and the cycle), or None for as many as the tolerance needs."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy of a result: what is asked for, and the most that may be spent on it.
+
+    Parameters
+    ----------
+    tolerance : float, optional
+        Relative accuracy of the largest component; by default that of the response, 1e-6 or 1e-4.
+    absolute : float, optional
+        Sufficient accuracy whatever the result, in its unit.
+    limit : int
+        Largest number of points.
+    mesh : int or sequence of int, optional
+        A fixed uniform mesh; the tolerance has no effect then.
+    strict : bool
+        Raise an error if the tolerance is not reached.
+    """
+
+    tolerance: float | None = None
+    absolute: float | None = None
+    limit: int = LIMIT
+    mesh: Mesh = None
+    strict: bool = False
+
+
+class Options(TypedDict, total=False):
+    """Keyword arguments of every response: an `Accuracy` or its entries, and where the points are evaluated."""
+
+    accuracy: Accuracy | None
+    tolerance: float | None
+    absolute: float | None
+    limit: int
+    mesh: Mesh
+    strict: bool
+    executor: Executor | int | None
+    progress: bool | None
+
+
+DEFAULTS: dict[str, Any] = {
+    "tolerance": None,
+    "absolute": None,
+    "mesh": None,
+    "limit": LIMIT,
+    "strict": False,
+    "accuracy": None,
+    "executor": None,
+    "progress": None,
+}
+"""Options in the order of every signature, with their defaults."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One evaluation: accuracy, limits, where points are evaluated, progress, start time."""
+
+    tolerance: float
+    limit: int = LIMIT
+    executor: Executor | int | None = None
+    progress: bool | None = None
+    started: float = field(default_factory=time.perf_counter)
+    absolute: float | None = None
+    strict: bool = False
+    mesh: Mesh = None
+
+    @classmethod
+    def of(cls, options: Options, tolerance: float) -> Run:
+        """Check the options of a response whose default tolerance is given.
+
+        Raises
+        ------
+        InvalidArgumentError
+        """
+        given: dict[str, Any] = {**DEFAULTS, **options}
+        accuracy = given.pop("accuracy")
+        if accuracy is not None:
+            if not isinstance(accuracy, Accuracy):
+                raise InvalidArgumentError(f"accuracy: {accuracy!r}, expected an adiabloch.Accuracy")
+            doubled = sorted(f.name for f in fields(Accuracy) if given[f.name] != DEFAULTS[f.name])
+            if doubled:
+                raise InvalidArgumentError(f"accuracy, {', '.join(doubled)}: expected one of the two")
+            given |= asdict(accuracy)
+        if given["tolerance"] is None:
+            given["tolerance"] = tolerance
+        return cls(**given)
+
+    def __post_init__(self) -> None:
+        if self.absolute is not None:
+            number = isinstance(self.absolute, Real) and not isinstance(self.absolute, bool | np.bool_)
+            if not (number and 0 <= self.absolute < math.inf):
+                raise InvalidArgumentError(
+                    f"absolute: {self.absolute!r}, expected an accuracy in the unit of the result, 0 or more"
+                )
+        if not (isinstance(self.tolerance, Real) and 0 < self.tolerance < 1):
+            raise InvalidArgumentError(f"tolerance: {self.tolerance!r}, expected a relative accuracy between 0 and 1")
+        if not (isinstance(self.limit, int | np.integer) and self.limit > 0):
+            raise InvalidArgumentError(f"limit: {self.limit!r}, expected a number of points")
+        checked_executor(self.executor)
+
+    def options(self, absolute: float | None = None) -> Options:
+        """Options for another response that is evaluated as a part of this one, with its own absolute accuracy."""
+        return {
+            "tolerance": self.tolerance,
+            "absolute": absolute,
+            "mesh": self.mesh,
+            "limit": self.limit,
+            "strict": self.strict,
+            "executor": self.executor,
+            "progress": self.progress,
+        }
+
+    def sides(self, dimension: int) -> tuple[int, ...] | None:
+        """Points of the fixed mesh along each axis, if there is one.
+
+        Raises
+        ------
+        InvalidArgumentError
+        """
+        if self.mesh is None:
+            return None
+        given = np.broadcast_to(self.mesh, dimension) if np.ndim(self.mesh) == 0 else self.mesh
+        sides = checked(given, "mesh", (dimension,), int)
+        if sides.min() < 1:
+            raise InvalidArgumentError(f"mesh: {sides.tolist()}, expected positive numbers of points")
+        return tuple(int(n) for n in sides)
+
+    def in_units_of(self, factor: float) -> Run:
+        """The same run for a quantity that is smaller than the result by this factor."""
+        return self if self.absolute is None or factor == 0 else replace(self, absolute=self.absolute / abs(factor))
+
+    def report_shortfall(self, message: str, estimate: object, error: float) -> None:
+        """Warn that the tolerance was not reached, or raise an error if the run is strict.
+
+        Raises
+        ------
+        ToleranceNotReachedError
+        """
+        if self.strict:
+            raise ToleranceNotReachedError(message, estimate=estimate, error=error)
+        warn(message)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self.started

@@ -1,0 +1,178 @@
+"""Integrals over a Fermi sea for all temperatures and chemical potentials of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.engine import metal_warnings as warnings
+from adiabloch.engine.arguments import digest_of
+from adiabloch.engine.fermi_sea import FermiSea
+from adiabloch.engine.run import LIMIT, Run
+from adiabloch.errors import Stopped
+from adiabloch.integration.boxes import Filled, fill
+from adiabloch.integration.fixed_mesh import sum_over_mesh
+from adiabloch.integration.progress import ProgressBar
+from adiabloch.occupation import Scan
+from adiabloch.units import Unit
+
+FEWEST = 2**16
+"""Points that are always allowed by default. More bands take longer, so the default limit of points is lower."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScanIntegral:
+    """Integrals over a Fermi sea, per length, area or volume."""
+
+    value: Float
+    """(dimensions of the scan..., outputs)."""
+    error: Float
+    scan: Scan
+    provenance: dict[str, object]
+
+
+def integrate_scan(
+    integrand: FermiSea, scan: Scan, run: Run, *, groups: Sequence[Sequence[int]], title: str, unit: Unit
+) -> ScanIntegral:
+    """Integrate a Fermi sea for all temperatures and chemical potentials.
+
+    Parameters
+    ----------
+    integrand : FermiSea
+    scan : Scan
+    run : Run
+    groups : sequence of sequences of int
+        Outputs whose accuracy is relative to the largest of the group.
+    title : str
+        Name of the quantity, for the progress bar and errors.
+    unit : Unit
+
+    Raises
+    ------
+    ToleranceNotReachedError
+        The tolerance was not reached, and the run is strict; otherwise there is a warning.
+    """
+    model = integrand.crystal
+    warnings.check_temperature(model, float(scan.temperatures.max()))
+    sides = run.sides(integrand.dimension)
+    most = min(LIMIT, max(4 * LIMIT // model.size**2, FEWEST)) if run.limit == LIMIT else run.limit
+    capped = replace(run, limit=most)
+    filled = _summed(integrand, scan, capped, groups, title, unit)
+    filled, influence = _with_degeneracy_errors(filled, integrand, scan, capped, groups, title, unit)
+    density = 1.0 / model.lattice.measure
+    value, error = (scan.arranged(density * numbers) for numbers in (filled.value, filled.error))
+    _report(filled, influence, integrand, scan, capped, title, unit, value)
+    provenance: dict[str, object] = {
+        "model": digest_of(model),
+        "tolerance": float(run.tolerance) if sides is None else float("nan"),
+        "converged": bool(filled.converged.all()),
+        "mesh": [] if sides is None else list(sides),
+        "points": filled.points,
+        "boxes": filled.boxes,
+        "degeneracy": float(integrand.degeneracy.threshold),
+        "seconds": run.elapsed,
+    }
+    return ScanIntegral(value, error, scan, provenance)
+
+
+def _summed(
+    integrand: FermiSea, scan: Scan, run: Run, groups: Sequence[Sequence[int]], title: str, unit: Unit
+) -> Filled:
+    """Integrals per cell, on a fixed mesh or on adaptive boxes."""
+    model = integrand.crystal
+    size, measure = model.units.size(unit), model.lattice.measure
+    sides = run.sides(integrand.dimension)
+    with ProgressBar(title, run.progress) as bar, _stopped(title, scan, size / measure):
+        if sides is not None:
+            return sum_over_mesh(integrand, scan, sides, run.executor, bar, run.limit)
+        return fill(
+            integrand,
+            scan,
+            tolerance=run.tolerance,
+            absolute=None if run.absolute is None else run.absolute / size * measure,
+            groups=groups,
+            limit=run.limit,
+            executor=run.executor,
+            progress=bar,
+        )
+
+
+def _with_degeneracy_errors(
+    filled: Filled,
+    integrand: FermiSea,
+    scan: Scan,
+    run: Run,
+    groups: Sequence[Sequence[int]],
+    title: str,
+    unit: Unit,
+) -> tuple[Filled, float]:
+    """Add the influence of the threshold for degenerate bands, also returned, and of their splitting to the errors."""
+    influence = 0.0
+    if filled.contested:
+        # an estimate of the change suffices
+        enough = replace(run, limit=min(run.limit, max(4 * filled.points, 2**18)))
+        other = _summed(replace(integrand, degeneracy=integrand.degeneracy.compared), scan, enough, groups, title, unit)
+        change = warnings.change(filled.value, other.value)
+        filled = replace(filled, error=filled.error + change)
+        influence = float((change - filled.rounding - other.rounding).max())
+    if filled.split:
+        filled = replace(filled, error=filled.error + _uncertainty(integrand, scan, filled, groups))
+    return filled, influence
+
+
+def _report(
+    filled: Filled,
+    influence: float,
+    integrand: FermiSea,
+    scan: Scan,
+    run: Run,
+    title: str,
+    unit: Unit,
+    value: Float,
+) -> None:
+    """Warn of everything that limits the result; `value` in natural units."""
+    model = integrand.crystal
+    units, size = model.units, model.units.size(unit)
+    potentials, per = units.energy * scan.potentials, size / model.lattice.measure
+    frozen = bool(scan.temperatures.min() == 0)
+    if filled.flat.any() and frozen:
+        warnings.warn_of_flat_bands(filled, potentials, title)
+    if filled.divergent:
+        warnings.report_divergence(filled, units.energy, title, run, size * value)
+    # without points symmetry has made all zero, whatever the bands
+    if integrand.degeneracy.threshold > 0 and filled.points:
+        warnings.warn_of_degeneracy(integrand, scan, filled, influence, run, title, per, unit)
+    if not (filled.converged | ~np.isfinite(filled.value).all(axis=0)).all():
+        warnings.report_shortfall_of_scan(filled, potentials, title, run, size * value, per, unit, cold=frozen)
+
+
+def _uncertainty(integrand: FermiSea, scan: Scan, filled: Filled, groups: Sequence[Sequence[int]]) -> Float:
+    """What the noise that splits degenerate bands does beside: its size over the temperature, of the largest output."""
+    share = np.minimum(0.25 * filled.split / warnings.smeared(integrand, scan).temperatures, 1.0)
+    uncertain = np.zeros_like(filled.value)
+    for group in groups:
+        of = [*group]
+        uncertain[of] = share[:, None] * warnings.finite_sizes(filled.value[of]).max(axis=0)
+    return uncertain
+
+
+@contextmanager
+def _stopped(title: str, scan: Scan, factor: float) -> Iterator[None]:
+    """Say what had been found by Ctrl-C, the means over the torus being so many units of the user's."""
+    try:
+        yield
+    except KeyboardInterrupt as reason:
+        best = getattr(reason, "estimate", None)
+        if not isinstance(best, Filled):
+            raise Stopped(f"{title}: stopped before there was an estimate") from None
+        value, error = (scan.arranged(factor * numbers) for numbers in (best.value, best.error))
+        raise Stopped(
+            f"{title}: stopped after {best.points} points; what was found is in the exception's `estimate`, with "
+            f"errors up to {np.max(error):.1e} in `error`",
+            estimate=value,
+            error=error,
+        ) from None

@@ -1,0 +1,251 @@
+"""Results in SI units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.units import (
+    ANGSTROM,
+    BOHR_MAGNETON,
+    ELECTRON_G,
+    ENERGIES,
+    HBAR,
+    LENGTHS,
+    VACUUM_PERMEABILITY,
+    Unit,
+    is_si,
+)
+
+if TYPE_CHECKING:
+    import xarray
+
+Result = TypeVar("Result", "xarray.Dataset", "xarray.DataArray")
+
+
+def in_si(
+    result: Result,
+    *,
+    energy: float | str = 1.0,
+    length: float | str = 1.0,
+    frequency: float | None = None,
+    energy_unit: str | None = None,
+    tensor_unit: str | None = None,
+    moment_unit: str | None = None,
+) -> Result:
+    """A result in SI units, or in those that are customary.
+
+    Parameters
+    ----------
+    result : xarray.Dataset or xarray.DataArray
+        Of any response of this library, or one variable of it.
+    energy : float or str
+        Energy unit of the model in eV, or its name: "eV", "meV", "hartree", "rydberg", "K", "J". If it is named,
+        energies stay in it.
+    length : float or str
+        Length unit of the model in Angstrom, or its name: "angstrom", "bohr", "nm", "m".
+    frequency : float, optional
+        Angular frequency of the cycle in rad/s, for what a cycle pumps.
+    energy_unit : str, optional
+        What energies (chemical potentials, temperatures, gaps) are given in, one of the names above; J by default.
+    tensor_unit : "ps/m", optional
+        What magnetoelectric tensors of crystals in three dimensions are given in: mu_0 dM/dE in place of siemens.
+    moment_unit : "mu_B/cell", optional
+        What magnetizations are given in: the moment of a cell in Bohr magnetons in place of ampere (per metre). For
+        spins it is that of the spin, -g times it.
+
+    Returns
+    -------
+    xarray.Dataset or xarray.DataArray
+        The same numbers times their units; those of coordinates too. The negative charge of the electron is part
+        of them; error bars, and quanta that results are defined modulo, keep their signs.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A variable whose unit is not known here, or pumped by a cycle whose frequency is not given; a result that has
+        been converted before; a unit asked for that nothing in the result can have.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> model = ab.models.haldane(delta=0.5, t2=0.2, phi=1.1)
+    >>> hall = ab.anomalous_hall(model, chemical_potential=0.0)
+    >>> quantum = ab.in_si(hall, energy=2.7).total.sel(component="z")
+    >>> f"{float(quantum):.4e} {quantum.attrs['units']}"  # e^2/h
+    '3.8740e-05 S'
+    """
+    import xarray
+
+    if not isinstance(result, xarray.Dataset | xarray.DataArray):
+        raise InvalidArgumentError(
+            f"in_si: expected a result, a Dataset or a DataArray of it, got {type(result).__name__}"
+        )
+    wanted = _Wanted.of(energy, length, frequency, energy_unit, tensor_unit, moment_unit, result.attrs)
+    if isinstance(result, xarray.DataArray):
+        if "units" not in result.attrs:
+            raise InvalidArgumentError(
+                "in_si: this array has no unit (arithmetic drops it); convert what the response gave"
+            )
+        converted: Any = result.copy(data=wanted.of_variable(str(result.name), result.variable).values)
+        converted.attrs["units"] = wanted.label(result.attrs["units"])
+        names = list(result.coords)
+    else:
+        converted = result.copy()
+        names = list(result.variables)
+    for name in names:
+        if "units" not in result[name].attrs or result[name].attrs["units"] == "1":
+            continue
+        variable = wanted.of_variable(str(name), result[name].variable)
+        if name in result.coords:
+            converted = converted.assign_coords({name: variable})
+        else:
+            converted[name] = variable
+    wanted.check_used()
+    return converted
+
+
+UNSIGNED = ("error", "quantum")
+"""Variables (and those whose names end like this) that do not turn with the sign of the charge."""
+TENSOR, MOMENT = "ps/m", "mu_B/cell"
+SIEMENS = (1, -1, 0, 0, 0)
+
+
+@dataclass(eq=False)
+class _Wanted:
+    """Units to convert from and to."""
+
+    energy: float
+    length: float
+    frequency: float | None
+    energy_unit: str
+    tensor_unit: str | None
+    moment_unit: str | None
+    attributes: Mapping[str, Any]
+    used: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(
+        cls,
+        energy: float | str,
+        length: float | str,
+        frequency: float | None,
+        energy_unit: str | None,
+        tensor_unit: str | None,
+        moment_unit: str | None,
+        attributes: Mapping[str, Any],
+    ) -> _Wanted:
+        """Look at the user's arguments."""
+        if energy_unit is None:
+            energy_unit = energy if isinstance(energy, str) else "J"
+        for name, given, known in (
+            ("energy_unit", energy_unit, [*ENERGIES]),
+            ("tensor_unit", tensor_unit, [None, TENSOR]),
+            ("moment_unit", moment_unit, [None, MOMENT]),
+        ):
+            if given not in known:
+                raise InvalidArgumentError(f"{name}: {given!r}, expected one of {', '.join(filter(None, known))}")
+        sizes = _size(energy, "energy", ENERGIES), _size(length, "length", LENGTHS)
+        return cls(*sizes, frequency, energy_unit, tensor_unit, moment_unit, attributes)
+
+    def of_variable(self, name: str, variable: Any) -> Any:
+        """A variable in the wanted unit, with its label."""
+        label = variable.attrs["units"]
+        if is_si(label):
+            raise InvalidArgumentError(f"in_si: {name} is in {label}: already converted")
+        size = self.size(label)
+        if name in UNSIGNED or name.endswith(tuple(f"_{end}" for end in UNSIGNED)):
+            size = abs(size)
+        attributes = {**variable.attrs, "units": self.label(label)}
+        return type(variable)(variable.dims, variable.values * size, attributes)
+
+    def size(self, label: str) -> float:
+        """What a number in this unit is multiplied with."""
+        size = self._unit(label).si_size(energy=self.energy, length=self.length, frequency=self.frequency)
+        match self._kind(label):
+            case "energy":
+                # without the detour over joules: the number stays as it was in a unit that is kept
+                return self.energy / ENERGIES[self.energy_unit]
+            case "tensor":
+                return size * VACUUM_PERMEABILITY * 1e12
+            case "moment":
+                return size * self._cell / BOHR_MAGNETON
+            case "spin":
+                return -ELECTRON_G * size * self._cell / HBAR
+        return size
+
+    @staticmethod
+    def _unit(label: str) -> Unit:
+        try:
+            return Unit.parse(label)
+        except KeyError as unknown:
+            raise InvalidArgumentError(f"unit {label!r}: {unknown} is no unit of a result") from None
+
+    def label(self, label: str) -> str:
+        """The label of the converted variable."""
+        kind = self._kind(label)
+        if kind == "energy":
+            return self.energy_unit
+        if kind in ("moment", "spin"):
+            self.used.add(MOMENT)
+            return MOMENT
+        if kind == "tensor":
+            self.used.add(TENSOR)
+            return TENSOR
+        return self._unit(label).si_label
+
+    def check_used(self) -> None:
+        """Complain about a unit that nothing in the result has."""
+        for asked, what in ((self.tensor_unit, "magnetoelectric tensor in 3D"), (self.moment_unit, "magnetization")):
+            if asked is not None and asked not in self.used:
+                raise InvalidArgumentError(f"in_si: {asked} was asked for, but nothing in this result is a {what}")
+
+    def _kind(self, label: str) -> str:
+        if label == "energy":
+            return "energy"
+        try:
+            powers = Unit.parse(label).si_powers
+        except KeyError:
+            return ""
+        if self.tensor_unit and powers == SIEMENS and self.attributes.get("dimension", 3) == 3:
+            return "tensor"
+        if self.moment_unit:
+            d = self._dimension
+            if powers == (1, 0, 0, 2 - d, 0):
+                return "moment"
+            if powers == (1, 1, 2, -d, 0):
+                return "spin"
+        return ""
+
+    @property
+    def _dimension(self) -> int:
+        self._need("dimension")
+        return int(self.attributes["dimension"])
+
+    @property
+    def _cell(self) -> float:
+        """Measure of the cell in powers of metres."""
+        self._need("measure")
+        return float(self.attributes["measure"]) * (self.length * ANGSTROM) ** self._dimension
+
+    def _need(self, name: str) -> None:
+        if name not in self.attributes:
+            raise InvalidArgumentError(
+                f"in_si: {MOMENT} needs the cell, which this result does not tell (its attribute {name!r}); expected a "
+                "whole Dataset as a response gives it"
+            )
+
+
+def _size(given: float | str, name: str, known: Mapping[str, float]) -> float:
+    if isinstance(given, str):
+        if given not in known:
+            raise InvalidArgumentError(f"{name}: {given!r}, expected a number or one of {', '.join(known)}")
+        return known[given]
+    if not (isinstance(given, Real) and 0 < given < np.inf):
+        raise InvalidArgumentError(f"{name}: {given!r}, expected a positive number or one of {', '.join(known)}")
+    return float(given)

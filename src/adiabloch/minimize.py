@@ -1,0 +1,42 @@
+"""Minimization without derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from adiabloch.arrays import Float
+
+
+def pattern_search(
+    values_at: Callable[[Float], Float], starts: Float, reach: float = 0.02, finest: float = 1e-12
+) -> tuple[float, Float]:
+    """Minimize a function on the unit torus from one or several starting points: smallest value, reduced coordinates.
+
+    Pattern search: a grid of 3^D points around the best point is moved while it finds smaller values, and halved while
+    it does not. Values at or below zero (a closed gap, levels that crossed) end the search.
+
+    Parameters
+    ----------
+    values_at : callable
+        Points (P, D) -> (P,), for instance a gap or the smallest overlap of a gauge.
+    starts : float array, shape (D,) or (S, D)
+    reach, finest : float
+        Largest and smallest step.
+    """
+    best = np.array(starts, dtype=float, ndmin=2)
+    smallest, size = np.full(len(best), np.inf), np.full(len(best), reach)
+    offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * best.shape[1], indexing="ij"), -1).reshape(-1, best.shape[1])
+    while len(active := np.flatnonzero((size > finest) & (smallest > 0))):
+        points = best[active, None] + size[active, None, None] * offsets
+        values = values_at(points.reshape(-1, best.shape[1])).reshape(len(active), -1)
+        lowest = values.argmin(axis=1)
+        each = np.arange(len(active))
+        found, places = values[each, lowest], points[each, lowest]
+        # halve steps that gain next to nothing
+        size[active[found > 0.99 * smallest[active]]] *= 0.5
+        better = found < smallest[active]
+        smallest[active[better]], best[active[better]] = found[better], places[better]
+    winner = int(smallest.argmin())
+    return float(smallest[winner]), best[winner] % 1.0

@@ -1,0 +1,88 @@
+"""Axion angle of three-dimensional insulators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.engine.arguments import checked_model, chosen_group
+from adiabloch.engine.axion import principal
+from adiabloch.engine.declaration import GaugeTerm, Part, Response
+from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
+from adiabloch.engine.interface import response
+from adiabloch.engine.preflight import preflight
+from adiabloch.engine.run import Options, Run
+from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
+from adiabloch.geometry.trials import Choice
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def angle(gauge: SmoothGauge) -> Float:
+    """Axion angle times the volume of the cell, -(1/4 pi) (2 pi)^3 CS; (P,)."""
+    return -2 * np.pi**2 * chern_simons_form(gauge, "kx", "ky", "kz")
+
+
+AXION_ANGLE = Response(
+    "axion angle",
+    unit=Unit(length=3),
+    parts={"axion_angle": Part((GaugeTerm(angle),))},
+    dimensions=(3,),
+    time_reversal=-1,
+    inversion=-1,
+    equation="the angle below Eq. (18)",
+)
+
+
+@response(AXION_ANGLE)
+def axion_angle(
+    model: TightBinding,
+    occupied: int | None = None,
+    *,
+    bands: int | tuple[int, int] | None = None,
+    trials: Choice = None,
+    **options: Unpack[Options],
+) -> xarray.Dataset:
+    r"""Axion angle of a three-dimensional insulator, the Chern-Simons integral over its Brillouin zone.
+
+    .. math:: \theta = -\frac{1}{4\pi} \int d^3k\, \mathrm{tr} \Big[ A\, dA - \frac{2i}{3} A^3 \Big]
+
+    for any number of degenerate bands.
+
+    Parameters
+    ----------
+    occupied : int, optional
+        Number of occupied bands; all of them for Wannier functions of the valence bands.
+    tolerance : float
+        Accuracy in units of pi.
+
+    Returns
+    -------
+    xarray.Dataset
+        `axion_angle` in (-pi, pi], defined modulo 2 pi, and `error`, in radians. The smallest overlap of the trial
+        orbitals with the occupied states is in the attributes.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> insulator = ab.models.fu_kane_mele(beta=3.141592653589793)  # time reversal holds: topological
+    >>> f"{float(ab.axion_angle(insulator, occupied=2, tolerance=1e-4).axion_angle):.4f}"
+    '3.1416'
+    """
+    run = Run.of(options, TOLERANCE)
+    model = checked_model(model, (3,))
+    group, note = chosen_group(model, occupied, bands)
+    checked = preflight(model, (group,), "axion angle", trials=trials)
+    filled = Occupied((group,), checked.trials, filled=bands is None, provenance={**checked.provenance, **note})
+    result = mean_of_insulator(AXION_ANGLE, model, filled, run, scale=np.pi)
+    value = principal(float(result.axion_angle), float(result.error))
+    radians = {"units": "rad"}
+    return result.assign(
+        axion_angle=result.axion_angle.copy(data=np.asarray(value)).assign_attrs(radians),
+        error=result.error.assign_attrs(radians),
+    )

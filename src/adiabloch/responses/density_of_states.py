@@ -1,0 +1,73 @@
+"""Density of states."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Float
+from adiabloch.engine.declaration import Part, Response, SurfaceTerm
+from adiabloch.engine.interface import response
+from adiabloch.engine.metals import scan_of_metal
+from adiabloch.engine.run import Options
+from adiabloch.geometry.degeneracy import Degeneracy
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def one(frame: Eigenframe) -> Float:
+    """One for each level, (P, N)."""
+    return np.ones_like(frame.energies)
+
+
+DENSITY_OF_STATES = Response(
+    "density of states",
+    unit=Unit(energy=-1),
+    parts={"total": Part((SurfaceTerm(one),))},
+    long_name="density of states per {measure}",
+    time_reversal=1,
+    inversion=1,
+)
+
+
+@response(DENSITY_OF_STATES)
+def density_of_states(
+    model: TightBinding, chemical_potential: ArrayLike, temperature: ArrayLike = 0.0, **options: Unpack[Options]
+) -> xarray.Dataset:
+    r"""Density of states at the Fermi level, per length, area or volume.
+
+    .. math:: D(\mu, T) = \sum_n \int \frac{dk}{(2\pi)^d} \Big( -\frac{\partial f}{\partial E} \Big)
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `temperature` and `chemical_potential`, as far as these are arrays.
+
+    Raises
+    ------
+    InvalidArgumentError
+        An argument out of range.
+    ToleranceNotReachedError
+        The tolerance was not reached, and `strict` was asked for.
+
+    Warns
+    -----
+    AccuracyWarning
+        The tolerance was not reached within the limit of points, or the Fermi level meets a van Hove energy where the
+        density of states is infinite.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> graphene = ab.models.gapped_honeycomb(delta=0.0)
+    >>> levels = ab.density_of_states(graphene, chemical_potential=[0.1, 0.2])
+    >>> [f"{x:.3f}" for x in levels.total.values]  # mu/(pi v^2) for two cones, v = 3/2
+    ['0.014', '0.029']
+    """
+    return scan_of_metal(DENSITY_OF_STATES, model, chemical_potential, temperature, options, degeneracy=Degeneracy())

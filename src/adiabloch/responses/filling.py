@@ -1,0 +1,54 @@
+"""Filling of a crystal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+from numpy.typing import ArrayLike
+
+from adiabloch.engine.declaration import Part, Response, SeaTerm
+from adiabloch.engine.interface import response
+from adiabloch.engine.metals import scan_of_metal
+from adiabloch.engine.run import Options
+from adiabloch.geometry.degeneracy import Degeneracy
+from adiabloch.geometry.filled import filled_number
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+FILLING = Response(
+    "filling",
+    unit=Unit(),
+    parts={"total": Part((SeaTerm(filled_number),))},
+    long_name="electrons per cell",
+    per_cell=True,
+    time_reversal=1,
+    inversion=1,
+)
+
+
+@response(FILLING)
+def filling(
+    model: TightBinding, chemical_potential: ArrayLike, temperature: ArrayLike = 0.0, **options: Unpack[Options]
+) -> xarray.Dataset:
+    """Electrons per cell at given chemical potentials.
+
+    Parameters
+    ----------
+    tolerance : float
+        Electrons per cell, relative to the largest number of the scan.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error`, numbers of electrons per cell.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> float(ab.filling(ab.models.haldane(delta=0.5, t2=0.2, phi=1.1), chemical_potential=0.0).total)
+    1.0
+    """
+    return scan_of_metal(FILLING, model, chemical_potential, temperature, options, degeneracy=Degeneracy())

@@ -1,0 +1,72 @@
+"""Magnetoelectric response of a layer, in all directions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+from adiabloch.arrays import Float
+from adiabloch.engine.arguments import checked_model, checked_occupied
+from adiabloch.engine.declaration import BandTerm, GaugeTerm, Part, Response, all_axes
+from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
+from adiabloch.engine.interface import response
+from adiabloch.engine.layers import LAYER, Heights, height_operators
+from adiabloch.engine.preflight import preflight
+from adiabloch.engine.run import Options, Run
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.gauge import SmoothGauge
+from adiabloch.geometry.layers import layer_chern_simons, layer_shift
+from adiabloch.geometry.trials import Choice
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.occupation import Group
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
+    """dM_i/dE_j of the occupied bands; (P,)."""
+    return layer_shift(frame, group, component, field)
+
+
+def axion(gauge: SmoothGauge, component: str, field: str) -> Float:
+    """Chern-Simons part of dM_z/dE_z; that of the other elements is contained in bounded observables; (P,)."""
+    return layer_chern_simons(gauge, component, field)
+
+
+LAYER_MAGNETOELECTRIC = Response(
+    "layer magnetoelectric response",
+    unit=Unit(charge=2, hbar=-1, length=3),
+    parts={"total": Part((BandTerm(shift), GaugeTerm(axion)))},
+    axes={"component": all_axes, "field": all_axes},
+    dimensions=(2,),
+    reason=LAYER,
+    time_reversal=-1,
+    inversion=-1,
+    long_name="layer magnetoelectric response per {measure}",
+)
+
+
+@response(LAYER_MAGNETOELECTRIC)
+def layer_magnetoelectric(
+    model: TightBinding, occupied: int, heights: Heights, *, trials: Choice = None, **options: Unpack[Options]
+) -> xarray.Dataset:
+    """Orbital magnetization induced by an electric field in a layer, in all directions, also across the layer.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `component` and `field` ("x", "y", "z" each): dM_i/dE_j per area, in units of e^2 times
+        length (over hbar). Row z in fields x and y is what `adiabloch.magnetoelectric` gives for the same model.
+
+    Raises
+    ------
+    ObstructedError
+        The bands have a Chern number: their Hall current makes the moment depend on the origin of the heights.
+    """
+    model = checked_model(model, (2,), LAYER)
+    number = checked_occupied(model, occupied)
+    checked = preflight(model, (number,), "layer magnetoelectric response", trials=trials)
+    bands, run = Occupied((number,), checked.trials, provenance=checked.provenance), Run.of(options, TOLERANCE)
+    operators = height_operators(model, heights)
+    return mean_of_insulator(LAYER_MAGNETOELECTRIC, model, bands, run, operators=operators)

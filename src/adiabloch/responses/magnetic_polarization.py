@@ -1,0 +1,78 @@
+"""Polarization induced by a magnetic field, the second route to the magnetoelectric response."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+from adiabloch.arrays import Float
+from adiabloch.engine.arguments import FLAT, checked_model
+from adiabloch.engine.axion import chern_simons_part, insulator_with_axion_angle
+from adiabloch.engine.declaration import BandTerm, Part, Response, cartesian, components
+from adiabloch.engine.insulators import total_and
+from adiabloch.engine.interface import response
+from adiabloch.engine.run import Options
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.inhomogeneous import shift_in_magnetic_field
+from adiabloch.geometry.trials import Choice
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.occupation import Group
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
+    """Perturbative dP_j/dB_i of the occupied bands; (P,)."""
+    return shift_in_magnetic_field(frame, group, f"k{component}", field)
+
+
+def shift_z(frame: Eigenframe, group: Group, component: str) -> Float:
+    """The same in two dimensions, dP_j/dB_z."""
+    return shift(frame, group, component, "z")
+
+
+UNIT = Unit(charge=2, hbar=-1, length=3)
+LAYER = Response(
+    "magnetic polarization",
+    unit=UNIT,
+    parts={"total": Part((BandTerm(shift_z),))},
+    axes={"component": cartesian},
+    dimensions=(2,),
+    time_reversal=-1,
+    inversion=-1,
+    equation="Eq. (18)",
+    long_name="magnetic polarization per {measure}",
+)
+SOLID = Response(
+    "magnetic polarization",
+    unit=UNIT,
+    parts=total_and(perturbative=(BandTerm(shift),), chern_simons=chern_simons_part()),
+    axes={"component": cartesian, "field": components},
+    dimensions=(3,),
+    time_reversal=-1,
+    inversion=-1,
+    equation="Eq. (18)",
+)
+
+
+@response(SOLID)
+def magnetic_polarization(
+    model: TightBinding, occupied: int, *, trials: Choice = None, **options: Unpack[Options]
+) -> xarray.Dataset:
+    r"""Electric polarization induced by a magnetic field in an insulator: the second route, Eq. (18).
+
+    .. math:: \frac{\partial P_j}{\partial B_i} = \int \frac{dk}{(2\pi)^d} \sum_{n \in occ}
+              e\, \partial_{B_i} (a^{k_j}_n)^B + \frac{e^2}{4 \pi^2} \theta\, \delta_{ij}
+
+    with the positional shift a^k of Eqs. (2) and (4) in the inhomogeneity of the vector potential. It equals dM_i/dE_j,
+    computed by `magnetoelectric` from the other side.
+
+    Returns
+    -------
+    xarray.Dataset
+        In 2D: `total` (dP_j/dB_z) and `error` over `component` ("x", "y"). In 3D, over `component` (of P) and
+        `field` (of B): `total`, `perturbative`, `chern_simons`, `error`, and `axion_angle` and `quantum` as in
+        `magnetoelectric`. Units e^2 (over hbar).
+    """
+    return insulator_with_axion_angle(LAYER, SOLID, checked_model(model, (2, 3), FLAT), occupied, options, trials)

@@ -1,0 +1,115 @@
+"""Intrinsic nonlinear Ettingshausen effect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Float
+from adiabloch.engine.arguments import ACROSS, checked_model
+from adiabloch.engine.declaration import Part, Response, SeaTerm, SurfaceTerm, cartesian, chemical_potential_of
+from adiabloch.engine.interface import response
+from adiabloch.engine.metals import scan_of_metal
+from adiabloch.engine.run import Options
+from adiabloch.errors import NoBulkDefinitionError
+from adiabloch.geometry.fields import metric_dipole, nonlinear_hall_tensor
+from adiabloch.geometry.filled import filled_shift
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def shift_current(frame: Eigenframe, axes: tuple[str, ...], *_: tuple[str, ...]) -> Float:
+    """V x a of each level, the tensor of `nonlinear_hall`."""
+    return nonlinear_hall_tensor(frame, [f"k{axis}" for axis in axes])
+
+
+def interband(frame: Eigenframe, edges: list[int], field: str) -> Float:
+    """First term of dM_z/dE, of filled bands."""
+    return filled_shift(frame, edges, f"k{field}", "z")
+
+
+def dipole(frame: Eigenframe, field: str) -> Float:
+    """Second term of dM_z/dE, of each level."""
+    return metric_dipole(frame, f"k{field}", "z")
+
+
+def minus_e_cross_m(dimension: int) -> Float:
+    """-E x M = -(E_y, -E_x) M_z with M_z = alpha_k E_k, symmetric in the two fields, (8, 2)."""
+    across = np.array([[0.0, -1.0], [1.0, 0.0]])
+    tensor = np.einsum("ij,kl->ijkl", across, np.eye(dimension))
+    return (0.5 * (tensor + tensor.swapaxes(1, 2))).reshape(8, 2)
+
+
+HEAT = SurfaceTerm(shift_current, "heat", tensor=True)
+WORK = SurfaceTerm(shift_current, scale=chemical_potential_of, tensor=True)
+CURL = (
+    SeaTerm(interband, axes={"field": cartesian}, into=minus_e_cross_m),
+    SurfaceTerm(dipole, axes={"field": cartesian}, into=minus_e_cross_m),
+)
+NONLINEAR_ETTINGSHAUSEN = Response(
+    "nonlinear Ettingshausen effect",
+    unit=Unit(charge=2, hbar=-1, length=3),
+    parts={
+        "total": Part((HEAT,)),
+        "energy_current": Part((HEAT, WORK, *CURL), "energy current"),
+        "magnetization_current": Part(CURL, "energy magnetization current"),
+        "work": Part((WORK,), "work of the electric current, (mu/e) j"),
+    },
+    axes={"component": cartesian, "field": cartesian, "other_field": cartesian},
+    dimensions=(2, 3),
+    reason=ACROSS,
+    time_reversal=-1,
+    inversion=-1,
+    equation="Eqs. (27) to (30)",
+    long_name="nonlinear heat current",
+    separate=True,
+)
+
+
+@response(NONLINEAR_ETTINGSHAUSEN)
+def nonlinear_ettingshausen(
+    model: TightBinding,
+    chemical_potential: ArrayLike,
+    temperature: ArrayLike,
+    *,
+    degeneracy: float | None = None,
+    **options: Unpack[Options],
+) -> xarray.Dataset:
+    r"""Intrinsic nonlinear anomalous Ettingshausen effect in two dimensions. Implements Eqs. (27) to (30).
+
+    The transport heat current of second order in the field,
+
+    .. math:: j^h = j^E - j^{E,mag} - \frac{\mu}{e} j
+                  = -e E \times T \int \frac{dk}{(2\pi)^2} \sum_n s(E_n)\, \partial_k \times a_n,
+              \qquad j^{E,mag} = -E \times M,
+
+    where M is the magnetization induced by the field, without which the Mott relation would not hold. At zero
+    temperature no heat flows.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over `component`, `field` and `other_field`, symmetric in the fields: `total`, the heat current j^h, and its
+        `error`; `energy_current` j^E, `magnetization_current` j^{E,mag} and `work`, (mu/e) j: the first less the two
+        others is the heat. In units of e^2 length/hbar.
+
+    Raises
+    ------
+    NoBulkDefinitionError
+        For a crystal in three dimensions.
+    """
+    if checked_model(model, (2, 3), ACROSS).lattice.dimension == 3:
+        raise NoBulkDefinitionError(
+            "nonlinear Ettingshausen effect: the heat current is what is left of the energy current without the "
+            "magnetization current, and the magnetization that an electric field induces in a 3D metal is not known to "
+            "be a property of the bulk; expected a crystal in two dimensions"
+        )
+    return scan_of_metal(
+        NONLINEAR_ETTINGSHAUSEN, model, chemical_potential, temperature, options, degeneracy=degeneracy
+    )

@@ -1,0 +1,79 @@
+"""Intrinsic nonlinear Hall effect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Float
+from adiabloch.engine.arguments import ACROSS
+from adiabloch.engine.declaration import Part, Response, SurfaceTerm, cartesian
+from adiabloch.engine.interface import response
+from adiabloch.engine.metals import scan_of_metal
+from adiabloch.engine.run import Options
+from adiabloch.geometry.fields import nonlinear_hall_tensor
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def shift_current(frame: Eigenframe, axes: tuple[str, ...], *_: tuple[str, ...]) -> Float:
+    """V x a of each level, all components at once, (P, N, d, d, d)."""
+    return nonlinear_hall_tensor(frame, [f"k{axis}" for axis in axes])
+
+
+NONLINEAR_HALL = Response(
+    "nonlinear Hall effect",
+    unit=Unit(charge=3, hbar=-1, energy=-1, length=3),
+    parts={"total": Part((SurfaceTerm(shift_current, tensor=True),))},
+    axes={"component": cartesian, "field": cartesian, "other_field": cartesian},
+    dimensions=(2, 3),
+    reason=ACROSS,
+    time_reversal=-1,
+    inversion=-1,
+    reference="Y. Gao, S. A. Yang, Q. Niu, Phys. Rev. Lett. 112, 166601 (2014)",
+    long_name="nonlinear Hall conductivity",
+)
+
+
+@response(NONLINEAR_HALL)
+def nonlinear_hall(
+    model: TightBinding,
+    chemical_potential: ArrayLike,
+    temperature: ArrayLike = 0.0,
+    *,
+    degeneracy: float | None = None,
+    **options: Unpack[Options],
+) -> xarray.Dataset:
+    r"""Intrinsic nonlinear Hall effect: the current of second order in the field that needs no scattering.
+
+    .. math:: j = -e^2 E \times \int \frac{dk}{(2\pi)^d} \sum_n f_n\, \partial_k \times a_n
+                = e^2 E \times \int \frac{dk}{(2\pi)^d} \sum_n f_n' (v_n \times a_n), \qquad a_n = -e G'_n E
+
+    with the positional shift a of wave packets in the field.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `component` i, `field` j and `other_field` k: chi_ijk of j_i = chi_ijk E_j E_k,
+        symmetric in j and k, in units of e^3/hbar times length/energy (2D; per length in 3D). No current flows along
+        a single field: chi_iii vanishes.
+
+    Warns
+    -----
+    AccuracyWarning
+        Bands that count as degenerate, or nearly so, contribute; the message says how much.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
+    >>> response = ab.nonlinear_hall(cone, chemical_potential=0.15)
+    >>> f"{float(response.total.sel(component='x', field='y', other_field='y')):.2f}"
+    '0.25'
+    """
+    return scan_of_metal(NONLINEAR_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy)

@@ -1,0 +1,99 @@
+"""Bounded observables induced by an electric field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Unpack
+
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Float
+from adiabloch.engine.arguments import checked_model, checked_occupied
+from adiabloch.engine.declaration import BandTerm, Part, Response, SeaTerm, cartesian
+from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
+from adiabloch.engine.interface import response
+from adiabloch.engine.metals import scan_of_metal
+from adiabloch.engine.operators import Given, checked_operators
+from adiabloch.engine.run import Options, Run
+from adiabloch.geometry.filled import Edges, filled_observable_shift
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.observables import observable_shift
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.occupation import Group, one_of
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def shift(frame: Eigenframe, group: Group, observable: str, field: str) -> Float:
+    """Change of an observable in a field, summed over the occupied bands; (P,)."""
+    return observable_shift(frame, group, f"k{field}", frame.derivative(observable))
+
+
+def filled_shift(frame: Eigenframe, edges: Edges, observable: str, field: str) -> Float:
+    """The same for several numbers of filled bands; (P, edges)."""
+    return filled_observable_shift(frame, edges, f"k{field}", observable)
+
+
+METAL = Response(
+    "observable response",
+    unit=Unit(charge=1, energy=-1, length=1),
+    parts={"total": Part((SeaTerm(filled_shift),))},
+    axes={"observable": None, "field": cartesian},
+    equation="Eq. (B7)",
+)
+INSULATOR = Response(
+    "observable response",
+    unit=METAL.unit,
+    parts={"total": Part((BandTerm(shift),))},
+    axes=METAL.axes,
+    equation="Eq. (B7)",
+    long_name="observable response per {measure}",
+)
+
+
+@response(METAL)
+def observable_response(
+    model: TightBinding,
+    occupied: int | None,
+    operators: Mapping[str, Given],
+    *,
+    degeneracy: float | None = None,
+    chemical_potential: ArrayLike | None = None,
+    temperature: ArrayLike = 0.0,
+    **options: Unpack[Options],
+) -> xarray.Dataset:
+    r"""Any bounded observable induced by an electric field, in insulators and metals. Implements Eq. (B7).
+
+    .. math:: \frac{\partial O}{\partial E_j} = e \int \frac{dk}{(2\pi)^d} \sum_n f_n \sum_{m \ne n}
+              2 \mathrm{Re} \frac{O_{nm} (A_j)_{mn}}{E_m - E_n}
+
+    Parameters
+    ----------
+    occupied : int or None
+        Number of occupied bands of an insulator; None where the chemical potential is given.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `observable` and `field`, in the operator's unit times e over the energy unit (times
+        length^(1-d)).
+    """
+    one_of(occupied, chemical_potential)
+    model = checked_model(model)
+    found = checked_operators(model, operators)
+    labels = {"observable": [*found]}
+    if chemical_potential is not None:
+        return scan_of_metal(
+            METAL,
+            model,
+            chemical_potential,
+            temperature,
+            options,
+            degeneracy=degeneracy,
+            operators=found,
+            labels=labels,
+        )
+    bands, run = Occupied((checked_occupied(model, occupied),)), Run.of(options, TOLERANCE)
+    return mean_of_insulator(INSULATOR, model, bands, run, operators=found, labels=labels)

@@ -1,0 +1,82 @@
+"""Orbital magnetization in its plane that a cycle pumps in a layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+from adiabloch.arrays import Float
+from adiabloch.engine.arguments import checked_cycle, checked_occupied
+from adiabloch.engine.declaration import BandTerm, Part, Response, cartesian
+from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
+from adiabloch.engine.interface import response
+from adiabloch.engine.layers import LAYER, Heights, height_operators
+from adiabloch.engine.preflight import checked_chern_numbers, described
+from adiabloch.engine.run import Options, Run
+from adiabloch.errors import InvalidArgumentError, ObstructedError
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.layers import inplane_pumped
+from adiabloch.models.cycle import TELL, THETA, Cycle
+from adiabloch.occupation import Group
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def shift(frame: Eigenframe, group: Group, component: str) -> Float:
+    """Change of the moment in the plane with theta, summed over the occupied bands; (P,)."""
+    return inplane_pumped(frame, group, component)
+
+
+PUMPED_INPLANE_MAGNETIZATION = Response(
+    "pumped in-plane magnetization",
+    unit=Unit(charge=1, omega=1, length=2),
+    parts={"total": Part((BandTerm(shift),))},
+    axes={"component": cartesian},
+    dimensions=(2,),
+    reason=LAYER,
+    equation="Eq. (B6)",
+    long_name="pumped in-plane magnetization per {measure}",
+)
+
+
+@response(PUMPED_INPLANE_MAGNETIZATION)
+def pumped_inplane_magnetization(
+    cycle: Cycle, occupied: int, heights: Heights, **options: Unpack[Options]
+) -> xarray.Dataset:
+    """Orbital magnetization in the plane that a cycle pumps in a layer, averaged over its period (Eq. B6).
+
+    Parameters
+    ----------
+    cycle : Cycle
+        In two dimensions, insulating at every k and theta. The orbitals stay at their heights but may move in the
+        plane, Wannier functions as given by `motion`; a layer whose atoms move along z is a crystal in three
+        dimensions without hopping along the third vector.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `component` ("x", "y"): moment per area, in units of e*omega.
+
+    Raises
+    ------
+    ObstructedError
+        The cycle pumps charge along the layer (a Chern number of k and theta): the moment of a net current depends
+        on the origin of the heights.
+    """
+    cycle = checked_cycle(cycle, (2,), LAYER)
+    if cycle.basis_turns and not cycle.orbitals_move:
+        raise InvalidArgumentError(f"cycle: the result depends on how its Wannier functions move; {TELL}")
+    number = checked_occupied(cycle, occupied)
+    chern_numbers = checked_chern_numbers(cycle, number)
+    pumps = {directions: one for directions, one in chern_numbers.items() if one and THETA in directions}
+    if pumps:
+        raise ObstructedError(
+            f"pumped in-plane magnetization is not defined: the cycle pumps charge along the layer "
+            f"({described(pumps)}), and the moment of a net current depends on the origin of the heights",
+            chern_numbers=pumps,
+        )
+    bands = Occupied((number,), provenance={"chern_numbers": described(chern_numbers)})
+    operators = height_operators(cycle, heights)
+    run = Run.of(options, TOLERANCE)
+    return mean_of_insulator(PUMPED_INPLANE_MAGNETIZATION, cycle, bands, run, operators=operators)

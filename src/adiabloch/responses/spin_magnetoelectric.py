@@ -1,0 +1,96 @@
+"""Spin induced by an electric field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Float
+from adiabloch.engine.arguments import checked_model, checked_occupied
+from adiabloch.engine.declaration import BandTerm, Part, Response, SeaTerm, all_axes, cartesian
+from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
+from adiabloch.engine.interface import response
+from adiabloch.engine.metals import scan_of_metal
+from adiabloch.engine.operators import Spin, checked_spins
+from adiabloch.engine.run import Options, Run
+from adiabloch.geometry.filled import Edges, filled_observable_shift
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.observables import observable_shift
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.occupation import Group, one_of
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+
+def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
+    """Change of the spin in a field, summed over the occupied bands; (P,)."""
+    return observable_shift(frame, group, f"k{field}", frame.derivative(f"s{component}"))
+
+
+def filled_shift(frame: Eigenframe, edges: Edges, component: str, field: str) -> Float:
+    """The same for several numbers of filled bands; (P, edges)."""
+    return filled_observable_shift(frame, edges, f"k{field}", f"s{component}")
+
+
+METAL = Response(
+    "spin response",
+    unit=Unit(charge=1, hbar=1, energy=-1, length=1),
+    parts={"total": Part((SeaTerm(filled_shift),))},
+    axes={"component": all_axes, "field": cartesian},
+    time_reversal=-1,
+    inversion=-1,
+    equation="Eq. (B7)",
+)
+INSULATOR = Response(
+    "spin response",
+    unit=METAL.unit,
+    parts={"total": Part((BandTerm(shift),))},
+    axes=METAL.axes,
+    time_reversal=-1,
+    inversion=-1,
+    equation="Eq. (B7)",
+    long_name="spin response per {measure}",
+)
+
+
+@response(METAL)
+def spin_magnetoelectric(
+    model: TightBinding,
+    occupied: int | None = None,
+    spin_operators: Spin | None = None,
+    *,
+    degeneracy: float | None = None,
+    chemical_potential: ArrayLike | None = None,
+    temperature: ArrayLike = 0.0,
+    **options: Unpack[Options],
+) -> xarray.Dataset:
+    r"""Spin induced by an electric field, in insulators and metals. Implements Eq. (B7).
+
+    .. math:: \frac{\partial S_i}{\partial E_j} = e \int \frac{dk}{(2\pi)^d} \sum_n f_n \sum_{m \ne n}
+              2 \mathrm{Re} \frac{(S_i)_{nm} (A_j)_{mn}}{E_m - E_n}
+
+    Parameters
+    ----------
+    occupied : int, optional
+        Number of occupied bands of an insulator.
+    chemical_potential : float or array_like, optional
+        In place of `occupied`, for metals and insulators alike.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `component` (of the spin) and `field`: spin per length, area or volume and electric
+        field, in units of e hbar over the energy unit (times length^(1-d)).
+    """
+    one_of(occupied, chemical_potential)
+    model = checked_model(model)
+    found = checked_spins(model, spin_operators)
+    if chemical_potential is not None:
+        return scan_of_metal(
+            METAL, model, chemical_potential, temperature, options, degeneracy=degeneracy, operators=found
+        )
+    bands, run = Occupied((checked_occupied(model, occupied),)), Run.of(options, TOLERANCE)
+    return mean_of_insulator(INSULATOR, model, bands, run, operators=found)

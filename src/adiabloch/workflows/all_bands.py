@@ -1,0 +1,160 @@
+"""The perturbative part of the pumped magnetization with all bands of a calculation, on its own mesh of k points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from adiabloch.arrays import Float, checked
+from adiabloch.engine.results import labelled
+from adiabloch.errors import GapClosedError, InvalidArgumentError, OverlappingBandsError
+from adiabloch.geometry.bands import components
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.gaps import CLOSED, gaps
+from adiabloch.geometry.induced import occupied_shift
+from adiabloch.integration.progress import ProgressBar
+from adiabloch.lattice import Lattice
+from adiabloch.models.cycle import THETA
+from adiabloch.responses.pumped_magnetization import PUMPED_MAGNETIZATION
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+EVERY = 4
+"""Numbers of bands are multiples of this, if they are not given."""
+
+
+class BandsOfCycle(Protocol):
+    """Bands of the snapshots of a cycle on a mesh of k points."""
+
+    @property
+    def lattice(self) -> Lattice:
+        """In two or three dimensions."""
+        ...
+
+    @property
+    def occupied(self) -> int:
+        """Number of occupied bands."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Number of bands."""
+        ...
+
+    @property
+    def points(self) -> Float:
+        """Reduced wave vectors, (K, ...)."""
+        ...
+
+    def frames(self) -> Iterator[Eigenframe]:
+        """Eigenframes along k and theta over the snapshots, one for each k point."""
+        ...
+
+
+def perturbative_by_bands(
+    bands: BandsOfCycle, counts: Sequence[int] | None = None, *, progress: bool | None = None
+) -> xarray.Dataset:
+    """Perturbative part of the pumped magnetization by how many bands take part, for a crystal whose bands are known.
+
+    Wannier functions span few empty states, and the part that a cycle of them has, `pumped_magnetization(...)
+    .perturbative`, lacks the others. It is the part of states that do not move with the atoms, plane waves: the
+    functions' own differs from it, too, by what their motion takes along (`geometry.carried_shift`).
+
+    Parameters
+    ----------
+    bands : BandsOfCycle
+        As `adiabloch.io.read_bands` reads them.
+    counts : sequence of int, optional
+        How many of the lowest bands take part; every fourth number and all of them by default. A number that cuts
+        a multiplet in two breaks its symmetry.
+    progress : bool, optional
+        As in `adiabloch.pumped_magnetization`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `perturbative` over `bands` and `component`, in the units of `pumped_magnetization`: e*omega per area in 2D,
+        per volume in 3D; the mean over the snapshots and the mesh of the calculation. What a finer mesh would change is
+        not known.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Numbers of bands out of range.
+    GapClosedError
+        No gap above the occupied bands somewhere on the mesh, or levels of theirs above empty ones at other k points
+        (`OverlappingBandsError`).
+    FileFormatError, CoarseCycleError
+        As the bands are read.
+    """
+    steps = _checked_counts(counts, bands.occupied, bands.size)
+    names = components(bands.lattice.dimension)
+    totals, snapshots = np.zeros((len(steps), len(names))), 0
+    edges: list[Float] = []
+    with ProgressBar("sum over bands", progress) as bar:
+        bar.stage("k points", len(bands.points))
+        for number, frame in enumerate(bands.frames()):
+            smallest = float(gaps(frame, bands.occupied).min())
+            if smallest <= CLOSED * float(np.ptp(frame.energies)):
+                k = tuple(float(x) for x in bands.points[number])
+                raise GapClosedError(
+                    f"the gap above the {bands.occupied} occupied bands closes: {smallest:.1e} at k point "
+                    f"{number + 1}, {k} (reduced); expected an insulator",
+                    gap=smallest,
+                    k=k,
+                    theta=2 * np.pi * int(gaps(frame, bands.occupied).argmin()) / len(frame.energies),
+                )
+            edges.append(frame.energies[:, bands.occupied - 1 : bands.occupied + 1])
+            for row, count in enumerate(steps):
+                cut = frame.lowest(count)
+                totals[row] += [occupied_shift(cut, bands.occupied, THETA, name).mean() for name in names]
+            snapshots = len(frame.energies)
+            bar.advance(1)
+    _check_overlap(bands, np.array(edges))
+    unit = PUMPED_MAGNETIZATION.unit / Unit(length=bands.lattice.dimension)
+    per = "area" if len(names) == 1 else "volume"
+    values = totals / (len(bands.points) * bands.lattice.measure)
+    return labelled(
+        {"perturbative": (["bands", "component"], values, unit, f"perturbative pumped moment per {per}")},
+        {"bands": ("bands", steps, {"long_name": "bands that take part"}), "component": list(names)},
+        occupied=bands.occupied,
+        points=len(bands.points),
+        snapshots=snapshots,
+        dimension=bands.lattice.dimension,
+        measure=float(bands.lattice.measure),
+    )
+
+
+def _check_overlap(bands: BandsOfCycle, edges: Float) -> None:
+    """Refuse occupied levels (K, snapshots, first of 2) above empty ones (last of 2) of another k point."""
+    highest, lowest = edges[..., 0].max(axis=0), edges[..., 1].min(axis=0)
+    number = int(np.argmin(lowest - highest))
+    if lowest[number] < highest[number]:
+        top, bottom = int(edges[:, number, 0].argmax()), int(edges[:, number, 1].argmin())
+        k, other = (tuple(float(x) for x in bands.points[point]) for point in (top, bottom))
+        raise OverlappingBandsError(
+            f"the {bands.occupied} occupied bands reach {highest[number]:.6g} at k point {top + 1}, {k} (reduced), "
+            f"above the empty ones, {lowest[number]:.6g} at k point {bottom + 1}, {other}, in snapshot {number}; "
+            "expected an insulator",
+            gap=float(lowest[number] - highest[number]),
+            valence=float(highest[number]),
+            conduction=float(lowest[number]),
+            k=k,
+            k_conduction=other,
+            theta=2 * np.pi * number / edges.shape[1],
+        )
+
+
+def _checked_counts(counts: Sequence[int] | None, occupied: int, size: int) -> list[int]:
+    if counts is None:
+        return sorted({*range(EVERY * (occupied // EVERY + 1), size, EVERY), size})
+    numbers: list[int] = checked(counts, "counts", (None,), int).tolist()
+    if not numbers or min(numbers) <= occupied or max(numbers) > size or len(set(numbers)) < len(numbers):
+        raise InvalidArgumentError(
+            f"counts: {numbers}, expected different numbers of bands from {occupied + 1} to {size}"
+        )
+    return sorted(numbers)

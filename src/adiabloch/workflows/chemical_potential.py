@@ -1,0 +1,125 @@
+"""Chemical potential of a given filling, by bracketing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from numbers import Real
+from typing import TYPE_CHECKING, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Float
+from adiabloch.engine.arguments import checked_model, digest_of
+from adiabloch.engine.interface import response
+from adiabloch.engine.metals import Plan
+from adiabloch.engine.results import labelled
+from adiabloch.engine.run import Options, Run
+from adiabloch.engine.scan import integrate_scan
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.degeneracy import Degeneracy
+from adiabloch.geometry.gaps import energy_bound
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.occupation import Scan
+from adiabloch.responses.filling import FILLING
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+TOLERANCE = 1e-6
+FINEST = 1e-9
+"""Default accuracy of the chemical potential, in units of the spread of the energies."""
+
+
+@response()
+def chemical_potential(
+    model: TightBinding, filling: float, temperature: ArrayLike = 0.0, **options: Unpack[Options]
+) -> xarray.Dataset:
+    """Chemical potential at which a cell holds a given number of electrons.
+
+    Parameters
+    ----------
+    filling : float
+        Electrons per cell, more than none and fewer than the orbitals.
+    tolerance : float
+        Accuracy of the filling, per orbital.
+    absolute : float, optional
+        Accuracy of the chemical potential that is enough; by default about 1e-9 of the spread of the energies.
+
+    Returns
+    -------
+    xarray.Dataset
+        `total` and `error` over `temperature`: the chemical potential; in the middle of the gap where any value inside
+        it will do. The error bar is half the interval in which the filling agrees within its own error.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> model = ab.models.haldane(delta=2.0, t2=0.1, phi=1.1)
+    >>> f"{float(ab.chemical_potential(model, filling=0.5).total):.3f}"
+    '-2.611'
+    """
+    run = Run.of(options, TOLERANCE)
+    model = checked_model(model)
+    if not (isinstance(filling, Real) and 0 < filling < model.size):
+        raise InvalidArgumentError(f"filling: {filling!r}, expected electrons per cell, 0 < filling < {model.size}")
+    temperatures = Scan.of(0.0, temperature)
+    bound = energy_bound(model)
+    found, reached = [], []
+    for kT in temperatures.temperatures:
+        reach = bound + kT * (4 + abs(np.log(filling / (model.size - filling))) + np.log(model.size))
+        low, high, converged = _bracketed(model, filling, float(kT), (-reach, reach), run)
+        found.append((low, high))
+        reached.append(converged)
+    low, high = np.array(found).T
+    dims = ["temperature"] if np.ndim(temperature) else []
+    shape = np.shape(temperature)
+    middle, width = (0.5 * (low + high)).reshape(shape), (0.5 * (high - low)).reshape(shape)
+    energy = Unit(energy=1)
+    variables = {
+        "total": (dims, middle, energy, "chemical potential"),
+        "error": (dims, width, energy, "half the interval that agrees with the filling"),
+    }
+    return labelled(
+        variables,
+        {"temperature": temperatures.coordinates["temperature"]},
+        model=digest_of(model),
+        filling=float(filling),
+        converged=all(reached),
+        seconds=run.elapsed,
+    )
+
+
+def _bracketed(
+    model: TightBinding, filling: float, kT: float, bracket: tuple[float, float], run: Run
+) -> tuple[float, float, bool]:
+    """Interval of chemical potentials with this filling, from narrower and narrower scans around its two ends.
+
+    The last value is True if the filling was always as accurate as asked for.
+    """
+    cell = model.lattice.measure
+    slack = run.tolerance * model.size
+    finest = max(FINEST * (bracket[1] - bracket[0]), (run.absolute or 0.0) / model.units.energy)
+    counting = replace(run, absolute=None)
+    integrand = Plan.of(FILLING, {}, model.lattice.dimension).integrand(model, Scan.of(0.0, kT), {}, Degeneracy())
+    unit = Unit(length=-model.lattice.dimension)
+    reached = []
+
+    def excess(potentials: Float) -> Float:
+        title = f"filling {filling:g}"
+        integral = integrate_scan(integrand, Scan.of(potentials, kT), counting, groups=[[0]], title=title, unit=unit)
+        reached.append(bool(integral.provenance["converged"]))
+        return cell * integral.value[..., 0] - filling
+
+    def edge(side: float) -> float:
+        """Where the filling leaves the interval that agrees, below (-1) or above (1)."""
+        low, high = bracket
+        while high - low > finest:
+            potentials = np.linspace(low, high, 33)
+            above = excess(potentials) > side * slack
+            first = int(np.argmax(above)) if above.any() else len(potentials)
+            low, high = potentials[max(first - 1, 0)], potentials[min(first, len(potentials) - 1)]
+        return 0.5 * (low + high)
+
+    return edge(-1.0), edge(1.0), all(reached)
