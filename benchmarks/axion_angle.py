@@ -96,7 +96,7 @@ def main() -> None:
     with ThreadPoolExecutor(1) as one:  # one thread each
 
         def angle(beta: float, tolerance: float) -> float:
-            return float(ab.axion_angle(family(beta), OCCUPIED, tolerance, executor=one).axion_angle)
+            return float(ab.axion_angle(family(beta), OCCUPIED, tolerance=tolerance, executor=one).axion_angle)
 
         betas = 2 * np.pi * np.arange(options.angles) / options.angles
         checked = np.arange(0, options.angles, options.angles // 4)

@@ -18,13 +18,13 @@ HERE = Path(__file__).parent
 def against_tolerance() -> tuple[str, list[tuple[float, float, float, int]]]:
     """The paper's model at several tolerances against its converged value."""
     cycle = figure1.cycle()
-    exact = float(ab.pumped_magnetization(cycle, 1, 1e-12).total[0])
+    exact = float(ab.pumped_magnetization(cycle, 1, tolerance=1e-12).total[0])
     rows, data = [], []
     for tolerance in (1e-2, 1e-4, 1e-6, 1e-8):
         seconds = []
         for _ in range(5):
             began = time.perf_counter()
-            result = ab.pumped_magnetization(cycle, 1, tolerance)
+            result = ab.pumped_magnetization(cycle, 1, tolerance=tolerance)
             seconds.append(time.perf_counter() - began)
         off, error = abs(float(result.total[0]) / exact - 1), float(result.error[0]) / exact
         mesh = " x ".join(map(str, result.attrs["mesh"]))
@@ -56,7 +56,7 @@ def brute_force() -> str:
 
     rows = []
     for name, delta, cycle, run in samples():
-        bulk = float(ab.pumped_magnetization(cycle, 1, 1e-9).total[0])
+        bulk = float(ab.pumped_magnetization(cycle, 1, tolerance=1e-9).total[0])
         sample = run()
         value, error = float(sample.total[0]), float(sample.error[0])
         rows.append([name, f"{delta}", f"{bulk:.9e}", f"{value:.9e}", f"{error:.0e}", f"{value - bulk:+.0e}"])
@@ -69,7 +69,7 @@ def convergence() -> None:
         figure, ax = plt.subplots(figsize=(4.4, 3.3), layout="constrained")
         for delta, colour in ((0.5, BLUE), (0.2, RED), (0.1, GREY)):
             cycle = figure1.cycle(delta)
-            exact = float(ab.pumped_magnetization(cycle, 1, 1e-11).total[0])
+            exact = float(ab.pumped_magnetization(cycle, 1, tolerance=1e-11).total[0])
             sides = np.arange(8, 200, 8)
             off = [abs(plain_mean(cycle, int(n)) / exact - 1) for n in sides]
             ax.semilogy(sides, np.maximum(off, 1e-16), "o-", ms=2.5, color=colour, label=rf"$\Delta = {delta}\,t_0$")
@@ -271,7 +271,7 @@ def against_supercells() -> str:
         s = 2 * np.pi * np.arange(24) / 24
         places = np.outer(s, vectors[0]) * length / (2 * np.pi)
         began = time.perf_counter()
-        bulk = ab.local_current(ab.Texture(local), occupied, places, theta, 1e-5)
+        bulk = ab.local_current(ab.Texture(local), occupied, places, theta, tolerance=1e-5)
         middle = time.perf_counter()
         crystal = ab.finite.local_current(profile, occupied, cells, phases=theta, tolerance=1e-6)
         ended = time.perf_counter()

@@ -69,7 +69,7 @@ def nonlinear_hall(mu: ArrayLike, mass: float, speed: float, tilt: float) -> NDA
 def nonlinear_hall_tensor(mu: float, mass: float, speed: float, tilt: float) -> NDArray[np.float64]:
     """All of chi_abc (units e^3), symmetric in b and c: chi_xyy = -2 chi_yxy = -2 chi_yyx, the rest zero."""
     chi = np.zeros((2, 2, 2))
-    chi[0, 1, 1] = nonlinear_hall(mu, mass, speed, tilt)
+    chi[0, 1, 1] = nonlinear_hall(mu, mass, speed, tolerance=tilt)
     chi[1, 0, 1] = chi[1, 1, 0] = -chi[0, 1, 1] / 2
     return chi
 

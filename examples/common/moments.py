@@ -99,7 +99,7 @@ def main(material: Material, description: str, home: Path) -> None:
             list(material.masses.values()),
             [places(material, record, u) for u in sizes],
             material.occupied,
-            min(100 * material.accuracy, 1e-2) if given.fast else material.accuracy,
+            tolerance=min(100 * material.accuracy, 1e-2) if given.fast else material.accuracy,
             charges=[material.charges[atom] for atom in material.atoms],
             all_bands=all_bands,
         ).sel(component="z")

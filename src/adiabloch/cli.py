@@ -135,7 +135,7 @@ def pump(
     from adiabloch.io import save
     from adiabloch.responses.pumped_magnetization import pumped_magnetization
 
-    result = pumped_magnetization(_cycle(cycle), occupied, tolerance)
+    result = pumped_magnetization(_cycle(cycle), occupied, tolerance=tolerance)
     grid = Table("component", "perturbative", "Chern-Simons", "total", "error", title="pumped magnetization (eω)")
     for name in result.component.values:
         here = result.sel(component=name)

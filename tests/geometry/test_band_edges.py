@@ -244,4 +244,4 @@ def test_levels_that_move_together_stay_an_insulator():
     still = ab.Cycle([tilted(0.05)] * 4)
     assert not band_edges(cycle, 1).overlap
     assert exact_edges(cycle, 1).gap == pytest.approx(exact_edges(still, 1).gap, abs=1e-6)
-    ab.pumped_magnetization(cycle, 1, 1e-3)
+    ab.pumped_magnetization(cycle, 1, tolerance=1e-3)

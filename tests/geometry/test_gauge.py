@@ -123,7 +123,7 @@ def test_trial_orbitals_change_the_form_but_not_its_integral():
     here, there = (chern_simons_form(gauge_at(cycle, 2, g, at), *cycle.directions) for g in choices)
     assert np.abs(here - there).max() > 0.1 * np.abs(here).max()
     totals = [
-        float(ab.pumped_magnetization(cycle, 2, 1e-9, trials=g).chern_simons[0]) for g in (*choices, [0, 1], None)
+        float(ab.pumped_magnetization(cycle, 2, tolerance=1e-9, trials=g).chern_simons[0]) for g in (*choices, [0, 1], None)
     ]
     assert abs(totals[0]) > 1e-7
     np.testing.assert_allclose(totals, totals[0], rtol=0, atol=1e-8 * abs(totals[0]))
@@ -159,7 +159,7 @@ def test_a_second_chern_number_obstructs():
         ab.pumped_magnetization(dirac(-3), 2)
     assert list(caught.value.chern_numbers) == [("kx", "ky", "kz", "theta")]
     # nothing is wrong with the perturbative part
-    assert np.isfinite(ab.pumped_magnetization(dirac(-3), 2, 1e-2, chern_simons=False).perturbative).all()
+    assert np.isfinite(ab.pumped_magnetization(dirac(-3), 2, tolerance=1e-2, chern_simons=False).perturbative).all()
 
 
 def chern_cycle():
@@ -170,7 +170,7 @@ def test_chern_numbers_obstruct_and_are_named():
     with pytest.raises(ObstructedError, match=r"C\(kx, ky\) = -1") as caught:
         ab.pumped_magnetization(chern_cycle(), 1)
     assert caught.value.chern_numbers == {("kx", "ky"): -1}
-    result = ab.pumped_magnetization(chern_cycle(), 1, 1e-4, chern_simons=False)
+    result = ab.pumped_magnetization(chern_cycle(), 1, tolerance=1e-4, chern_simons=False)
     assert np.isfinite(result.perturbative).all()
     assert np.isnan(result.total).all()
 
@@ -254,7 +254,7 @@ def test_hopf_insulators(offset, expected):
     """One Hopf linking is theta = pi, two are 2 pi. No orbital fixed in its cell spans the band then."""
     found = trial_orbitals(hopf(offset), 1)
     assert found.constant == (offset == -4.0)
-    angle = float(ab.axion_angle(hopf(offset), 1, 1e-4).axion_angle)
+    angle = float(ab.axion_angle(hopf(offset), 1, tolerance=1e-4).axion_angle)
     assert angle == pytest.approx(expected, abs=1e-5)
 
 

@@ -191,7 +191,7 @@ def test_every_band_twice(kT):
     mus = [-0.75, 0.1, 0.7]
 
     def spin(model, mus, kT, tolerance):
-        return ab.spin_magnetization(model, mus, kT, spins if model is single else doubled, tolerance)
+        return ab.spin_magnetization(model, mus, kT, spins if model is single else doubled, tolerance=tolerance)
 
     def magnetoelectric(model, mus, kT, tolerance):
         return ab.magnetoelectric(model, chemical_potential=mus, temperature=kT, tolerance=tolerance)

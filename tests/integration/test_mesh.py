@@ -80,9 +80,9 @@ def test_blocks_cover_each_point_once():
 
 def test_an_executor_of_ones_own():
     cycle = two_bands(np.random.default_rng(0)).cycle
-    here = ab.pumped_magnetization(cycle, 1, 1e-6)
+    here = ab.pumped_magnetization(cycle, 1, tolerance=1e-6)
     with ProcessPoolExecutor(2) as processes:
-        there = ab.pumped_magnetization(cycle, 1, 1e-6, executor=processes)
+        there = ab.pumped_magnetization(cycle, 1, tolerance=1e-6, executor=processes)
         assert float(there.perturbative[0]) == float(here.perturbative[0])
         # errors come home whole from the other side
         with pytest.raises(GapClosedError) as caught:
@@ -114,7 +114,7 @@ def test_closing_gap_between_the_nodes_is_found():
 def test_limit_is_respected_and_reported():
     cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.02, 0.1), 0.002)
     with pytest.raises(ToleranceNotReachedError, match="not resolved") as caught:
-        ab.pumped_magnetization(cycle, 1, 1e-9, limit=20000, strict=True)
+        ab.pumped_magnetization(cycle, 1, tolerance=1e-9, limit=20000, strict=True)
     assert caught.value.error > 0
     assert np.isfinite(caught.value.estimate).all()
 
@@ -122,14 +122,14 @@ def test_limit_is_respected_and_reported():
 def test_narrow_peaks_are_not_missed():
     """A gap of 0.01 at K: a mesh that steps over it must not call itself converged."""
     cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.05, 0.1), 0.01)
-    result = ab.pumped_magnetization(cycle, 1, 0.05)
+    result = ab.pumped_magnetization(cycle, 1, tolerance=0.05)
     limit = 3 / (4 * np.pi) * (0.1 / 0.05) * 0.01**2
     assert float(result.total[0]) / limit == pytest.approx(0.882, rel=0.06)
 
 
 def test_result_does_not_depend_on_timing():
     cycle = general(np.random.default_rng(2), 3, 1).cycle
-    values = {float(ab.pumped_magnetization(cycle, 1, 1e-6).perturbative[0]) for _ in range(3)}
+    values = {float(ab.pumped_magnetization(cycle, 1, tolerance=1e-6).perturbative[0]) for _ in range(3)}
     assert len(values) == 1
 
 
@@ -142,8 +142,8 @@ def test_error_bars_hold(tolerance, models):
         orbitals = int(rng.integers(2, 5))
         occupied = int(rng.integers(1, orbitals))
         driven = general(rng, orbitals, occupied, reach=int(rng.integers(1, 3)))
-        exact = ab.pumped_magnetization(driven.cycle, occupied, 1e-11)
-        quick = ab.pumped_magnetization(driven.cycle, occupied, tolerance)
+        exact = ab.pumped_magnetization(driven.cycle, occupied, tolerance=1e-11)
+        quick = ab.pumped_magnetization(driven.cycle, occupied, tolerance=tolerance)
         off = abs(float(quick.total[0]) - float(exact.total[0]))
         held += off <= float(quick.error[0]) + float(exact.error[0])
         assert float(quick.error[0]) <= 1.01 * tolerance * abs(float(quick.total[0]))

@@ -108,16 +108,16 @@ def test_bits_do_not_depend_on_the_executor():
 @pytest.mark.parametrize("executor", [0, -1, 2.5, True, "four", 10**6, [1]])
 def test_what_is_no_executor(executor):
     with pytest.raises(InvalidArgumentError, match=r"executor: .*expected a concurrent\.futures\.Executor, a number"):
-        ab.pumped_magnetization(CYCLE, 1, 1e-2, executor=executor)
+        ab.pumped_magnetization(CYCLE, 1, tolerance=1e-2, executor=executor)
 
 
 @pytest.mark.parametrize("executor", [4, np.int64(2)])
 def test_a_number_of_workers(executor):
-    expected = ab.pumped_magnetization(CYCLE, 1, 1e-2).total
+    expected = ab.pumped_magnetization(CYCLE, 1, tolerance=1e-2).total
     assert checked_executor(executor) == executor
     with workers(executor) as pool:
         assert pool._max_workers == executor
-    found = ab.pumped_magnetization(CYCLE, 1, 1e-2, executor=executor).total
+    found = ab.pumped_magnetization(CYCLE, 1, tolerance=1e-2, executor=executor).total
     np.testing.assert_allclose(found, expected, rtol=1e-13)
     np.testing.assert_allclose(
         ab.finite.pumped_magnetization(CYCLE, 1, [3, 4], theta_samples=4, executor=executor).total,
@@ -129,11 +129,11 @@ def test_a_number_of_workers(executor):
 def test_nested_executors_do_not_deadlock(size):
     with ThreadPoolExecutor(size) as pool:
         calls = [
-            pool.submit(lambda: ab.pumped_magnetization(CYCLE, 1, 1e-2, executor=pool).total.values) for _ in range(3)
+            pool.submit(lambda: ab.pumped_magnetization(CYCLE, 1, tolerance=1e-2, executor=pool).total.values) for _ in range(3)
         ]
         for call in calls:
             np.testing.assert_allclose(
-                call.result(timeout=60), ab.pumped_magnetization(CYCLE, 1, 1e-2).total, rtol=1e-13
+                call.result(timeout=60), ab.pumped_magnetization(CYCLE, 1, tolerance=1e-2).total, rtol=1e-13
             )
 
 
@@ -178,7 +178,7 @@ def test_an_executor_that_is_closed():
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
     with pytest.raises(InvalidArgumentError, match="executor: takes no more tasks"):
-        ab.pumped_magnetization(CYCLE, 1, 1e-2, executor=pool)
+        ab.pumped_magnetization(CYCLE, 1, tolerance=1e-2, executor=pool)
 
 
 def die(task):
@@ -332,7 +332,7 @@ def test_long_rows_of_a_mesh_are_cut():
 
 def test_the_coarsest_mesh_counts(monkeypatch):
     with pytest.raises(ToleranceNotReachedError, match=r"nothing evaluated: the coarsest mesh.*allow more points"):
-        ab.pumped_magnetization(CYCLE, 1, 1e-2, limit=10)
+        ab.pumped_magnetization(CYCLE, 1, tolerance=1e-2, limit=10)
 
 
 def test_what_does_not_fit_into_memory(monkeypatch):

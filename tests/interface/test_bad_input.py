@@ -110,7 +110,7 @@ CASES = {
     "nothing occupied": (lambda: ab.pumped_magnetization(cycle(), 0), "1 <= occupied <= 1"),
     "everything occupied": (lambda: ab.pumped_magnetization(cycle(), 2), "1 <= occupied <= 1"),
     "half an electron": (lambda: ab.pumped_magnetization(cycle(), 0.5), "1 <= occupied <= 1"),
-    "no tolerance": (lambda: ab.pumped_magnetization(cycle(), 1, 0.0), "between 0 and 1"),
+    "no tolerance": (lambda: ab.pumped_magnetization(cycle(), 1, tolerance=0.0), "between 0 and 1"),
     "one dimension": (
         lambda: ab.pumped_magnetization(
             ab.Cycle([ab.TightBinding([[1.0]], [[0], [0.5]], {(0,): [[0, 1], [1, 1]]})] * 4), 1
@@ -133,7 +133,7 @@ CASES = {
     "no orbitals": (lambda: ab.TightBinding(SQUARE, np.zeros((0, 2)), {}), "at least one orbital"),
     "cycle of nothing": (lambda: ab.Cycle(3), "expected a sequence of models"),
     "no phases": (lambda: ab.instantaneous_magnetization(cycle(), 1, []), "at least one phase"),
-    "tolerance in words": (lambda: ab.pumped_magnetization(cycle(), 1, "good"), "between 0 and 1"),
+    "tolerance in words": (lambda: ab.pumped_magnetization(cycle(), 1, tolerance="good"), "between 0 and 1"),
     "limit in words": (lambda: ab.pumped_magnetization(cycle(), 1, limit="many"), "expected a number of points"),
     "saving a number": (lambda: ab.io.save(3, "nowhere.nc"), "expected a result"),
     "drawing a number": (lambda: ab.plot(3), "expected a result"),
@@ -143,7 +143,7 @@ CASES = {
     ),
     "too few points allowed": (
         lambda: ab.pumped_magnetization(
-            rotating_bonds(gapped_honeycomb(0.1, 0.1), 0.1), 1, 1e-8, limit=10**4, strict=True
+            rotating_bonds(gapped_honeycomb(0.1, 0.1), 0.1), 1, tolerance=1e-8, limit=10**4, strict=True
         ),
         "best estimate",
     ),

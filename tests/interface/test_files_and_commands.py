@@ -26,7 +26,7 @@ def cycle():
 
 
 def test_results_come_back(tmp_path):
-    result = ab.pumped_magnetization(ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5, 0.1), 0.1), 1, 1e-4)
+    result = ab.pumped_magnetization(ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5, 0.1), 0.1), 1, tolerance=1e-4)
     for variable in result.variables.values():
         assert variable.dims == () or variable.dtype.kind == "U" or "units" in variable.attrs
     back = ab.io.load(ab.io.save(result, tmp_path / "deep" / "result.nc"))
@@ -196,19 +196,19 @@ def results():
     rng = np.random.default_rng(0)
     solid, layer = (general(rng, 3, 1, dimension=d).cycle for d in (3, 2))
     spin = np.array([np.diag(rng.normal(size=3)) for _ in range(3)])
-    yield ab.pumped_magnetization(layer, 1, 1e-2)
-    yield ab.pumped_magnetization(layer, 1, 1e-2, chern_simons=False)
-    yield ab.pumped_spin(layer, 1, spin, 1e-2)
-    yield ab.spin_magnetoelectric(layer.at(0.1), 1, spin, 1e-2)
-    yield ab.observable_density(layer.at(0.1), 1, {"a": spin[0]}, 1e-2)
-    yield ab.magnetoelectric(layer.at(0.1), 1, 1e-2)
-    yield ab.magnetoelectric(solid.at(0.1), 1, 1e-2)
-    yield ab.magnetic_polarization(solid.at(0.1), 1, 1e-2)
-    yield ab.axion_angle(solid.at(0.1), 1, 1e-2)
-    yield ab.polarization(solid.at(0.1), 1, 1e-2)
+    yield ab.pumped_magnetization(layer, 1, tolerance=1e-2)
+    yield ab.pumped_magnetization(layer, 1, tolerance=1e-2, chern_simons=False)
+    yield ab.pumped_spin(layer, 1, spin, tolerance=1e-2)
+    yield ab.spin_magnetoelectric(layer.at(0.1), 1, spin, tolerance=1e-2)
+    yield ab.observable_density(layer.at(0.1), 1, {"a": spin[0]}, tolerance=1e-2)
+    yield ab.magnetoelectric(layer.at(0.1), 1, tolerance=1e-2)
+    yield ab.magnetoelectric(solid.at(0.1), 1, tolerance=1e-2)
+    yield ab.magnetic_polarization(solid.at(0.1), 1, tolerance=1e-2)
+    yield ab.axion_angle(solid.at(0.1), 1, tolerance=1e-2)
+    yield ab.polarization(solid.at(0.1), 1, tolerance=1e-2)
     yield ab.pumped_charge(layer, 1)
-    yield ab.layer_magnetoelectric(layer.at(0.1), 1, [0.0, 0.1, 0.2], 1e-2)
-    yield ab.pumped_inplane_magnetization(layer, 1, [0.0, 0.1, 0.2], 1e-2)
+    yield ab.layer_magnetoelectric(layer.at(0.1), 1, [0.0, 0.1, 0.2], tolerance=1e-2)
+    yield ab.pumped_inplane_magnetization(layer, 1, [0.0, 0.1, 0.2], tolerance=1e-2)
     yield ab.finite.magnetoelectric(layer.at(0.1), 1, [3, 4])
 
 
@@ -236,9 +236,9 @@ def test_other_processes(call):
 
 def test_plots():
     cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5, 0.1), 0.1)
-    bars = ab.plot(ab.pumped_magnetization(cycle, 1, 1e-3))
+    bars = ab.plot(ab.pumped_magnetization(cycle, 1, tolerance=1e-3))
     assert len(bars.patches) == 3
-    curve = ab.plot(ab.instantaneous_magnetization(cycle, 1, np.linspace(0, 6, 7), 1e-3))
+    curve = ab.plot(ab.instantaneous_magnetization(cycle, 1, np.linspace(0, 6, 7), tolerance=1e-3))
     assert len(curve.lines[0].get_xdata()) == 7
     picture = ab.plot(ab.magnetization_map(cycle, np.linspace(-1, 1, 5), np.linspace(-1, 1, 6)))
     assert picture.collections[0].get_array().size == 30
@@ -257,7 +257,7 @@ def test_units_by_hand():
 def test_quick_enough():
     """The mean to 1e-6 takes 0.3 s at most on two idle cores; anywhere, a few times the diagonalisation alone."""
     cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.2, 0.1), 0.1)
-    points = ab.pumped_magnetization(cycle, 1, 1e-6).attrs["points"]
+    points = ab.pumped_magnetization(cycle, 1, tolerance=1e-6).attrs["points"]
     rng = np.random.default_rng(0)
     matrices = rng.normal(size=(2048, 2, 2)) + 0j
     ratios = []
@@ -266,6 +266,6 @@ def test_quick_enough():
         np.linalg.eigh(matrices)
         floor = (time.perf_counter() - began) * points / len(matrices)
         began = time.perf_counter()
-        ab.pumped_magnetization(cycle, 1, 1e-6)
+        ab.pumped_magnetization(cycle, 1, tolerance=1e-6)
         ratios.append((time.perf_counter() - began) / floor)
     assert min(ratios) < 4

@@ -29,10 +29,10 @@ def results():
     current = {"tolerance": 1e-2, "split": True}
     return {
         "line": ab.local_current(TEXTURE, 1, LINE, tolerance=1e-3),
-        "line, phase": ab.local_current(TEXTURE, 1, LINE, 0.7, 1e-2),
-        "line, phases": ab.local_current(TEXTURE, 1, LINE, PHASES, 1e-2),
+        "line, phase": ab.local_current(TEXTURE, 1, LINE, 0.7, tolerance=1e-2),
+        "line, phases": ab.local_current(TEXTURE, 1, LINE, PHASES, tolerance=1e-2),
         "plane, phases": ab.local_current(TEXTURE, 1, PLANE, PHASES, **current),
-        "densities": ab.local_observable(TEXTURE, 1, DENSITIES, PLANE, PHASES[:2], 1e-2),
+        "densities": ab.local_observable(TEXTURE, 1, DENSITIES, PLANE, PHASES[:2], tolerance=1e-2),
     }
 
 
@@ -86,7 +86,7 @@ def test_line_over_the_cycle(results):
 def test_places_along_a_line():
     """Distance along the line, not x."""
     places = np.outer(np.linspace(0, 5, 3), [3.0, 4.0])
-    ax = ab.plot(ab.local_current(TEXTURE, 1, places, 1.0, 1e-2))
+    ax = ab.plot(ab.local_current(TEXTURE, 1, places, 1.0, tolerance=1e-2))
     np.testing.assert_allclose(ax.lines[-1].get_xdata(), [0.0, 12.5, 25.0])
     assert ax.get_xlabel() == "distance along the line (length)"
 

@@ -130,7 +130,7 @@ def test_makers(case):
 
 
 def test_drawing_elsewhere(cycle):
-    result = ab.pumped_magnetization(cycle, 1, 1e-2)
+    result = ab.pumped_magnetization(cycle, 1, tolerance=1e-2)
     refused(lambda: ab.plot(result, ax=3), "ax: expected matplotlib Axes, got int")
     refused(lambda: ab.plot(result, ax=[1]), "ax: expected matplotlib Axes, got list")
 

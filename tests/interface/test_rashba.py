@@ -36,7 +36,7 @@ def test_table_holds_what_the_responses_give(made):
     """The numbers against calls of the responses at another tolerance, units by hand."""
     numbers = made[2]
     cycle = ab.models.rotating_bonds(ab.models.rashba_honeycomb(0.2, 0.4, t1=0.1), 0.1)
-    orbital = ab.pumped_magnetization(cycle, 2, 1e-5)
+    orbital = ab.pumped_magnetization(cycle, 2, tolerance=1e-5)
     spin = pumped_spin(cycle, 2, tolerance=1e-5).sel(component="z")
     for kind, value in (("orbital", float(orbital.total[0])), ("spin", float(spin.total))):
         for here in (

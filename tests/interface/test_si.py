@@ -175,7 +175,7 @@ def test_energies_stay_in_electronvolts():
 
 def test_magnetoelectric_tensors_in_picoseconds_per_metre():
     model = ab.models.fu_kane_mele(beta=1.0)
-    raw = ab.magnetoelectric(model, 2, 1e-2)
+    raw = ab.magnetoelectric(model, 2, tolerance=1e-2)
     converted = ab.in_si(raw, tensor_unit="ps/m")
     assert converted.total.attrs["units"] == "ps/m"
     np.testing.assert_allclose(converted.total, raw.total * E**2 / HBAR * MU_0 * 1e12, rtol=1e-9)

@@ -79,8 +79,8 @@ def close(found, expected, quantum, tolerance=1e-10):
 def test_pumped_magnetization(name):
     change, occupied = CHANGES[name]
     cycle = general(np.random.default_rng(11), ORBITALS, OCCUPIED).cycle
-    here = ab.pumped_magnetization(cycle, OCCUPIED, 1e-10)
-    there = ab.pumped_magnetization(ab.Cycle([change(m) for m in cycle.snapshots]), occupied, 1e-10)
+    here = ab.pumped_magnetization(cycle, OCCUPIED, tolerance=1e-10)
+    there = ab.pumped_magnetization(ab.Cycle([change(m) for m in cycle.snapshots]), occupied, tolerance=1e-10)
     assert abs(float(here.chern_simons[0])) > 1e-3 * abs(float(here.total[0]))
     close(there.total.values, here.total.values, here.quantum.values)
 
@@ -93,7 +93,7 @@ def test_magnetoelectric(name, dimension):
     change, occupied = CHANGES[name]
     model = general(np.random.default_rng(12), ORBITALS, OCCUPIED, dimension=dimension).cycle.at(0.4)
     tolerance = 1e-10 if dimension == 2 else 1e-7
-    here, there = (ab.magnetoelectric(m, n, tolerance) for m, n in ((model, OCCUPIED), (change(model), occupied)))
+    here, there = (ab.magnetoelectric(m, n, tolerance=tolerance) for m, n in ((model, OCCUPIED), (change(model), occupied)))
     if dimension == 2:
         close(there.total.values, here.total.values, None)
     else:
@@ -105,8 +105,8 @@ def test_magnetoelectric(name, dimension):
 def test_axion_angle(name):
     change, occupied = CHANGES[name]
     model = ab.models.fu_kane_mele(beta=0.3 * np.pi, m=2.0)
-    here = float(ab.axion_angle(model, OCCUPIED, 1e-7).axion_angle)
-    there = float(ab.axion_angle(change(model), occupied, 1e-7).axion_angle)
+    here = float(ab.axion_angle(model, OCCUPIED, tolerance=1e-7).axion_angle)
+    there = float(ab.axion_angle(change(model), occupied, tolerance=1e-7).axion_angle)
     assert abs(here) > 0.05
     # at 1e-7 the bars are far too wide: the integral stands still to rounding
     assert abs((there - here + np.pi) % (2 * np.pi) - np.pi) < 1e-10
@@ -117,7 +117,7 @@ def test_polarization(name):
     """An occupied orbital at tau brings e tau per cell; moving the origin by s brings e s for each band."""
     change, occupied = CHANGES[name]
     model = general(np.random.default_rng(13), ORBITALS, OCCUPIED).cycle.at(0.4)
-    here, there = (ab.polarization(m, n, 1e-11) for m, n in ((model, OCCUPIED), (change(model), occupied)))
+    here, there = (ab.polarization(m, n, tolerance=1e-11) for m, n in ((model, OCCUPIED), (change(model), occupied)))
     brought = np.zeros(2)
     if occupied == OCCUPIED + 1:
         brought = np.full(2, 0.21) / model.lattice.measure
@@ -129,7 +129,7 @@ def test_polarization(name):
 
 def test_running_backwards_reverses():
     cycle = general(np.random.default_rng(14), ORBITALS, OCCUPIED).cycle
-    forward, back = (ab.pumped_magnetization(c, OCCUPIED, 1e-9) for c in (cycle, cycle.reversed()))
+    forward, back = (ab.pumped_magnetization(c, OCCUPIED, tolerance=1e-9) for c in (cycle, cycle.reversed()))
     for part in ("perturbative", "chern_simons", "total"):
         np.testing.assert_allclose(back[part], -forward[part], rtol=1e-8)
 
@@ -137,6 +137,6 @@ def test_running_backwards_reverses():
 def test_the_pace_does_not_matter():
     cycle = general(np.random.default_rng(15), 3, 1).cycle
     uneven = ab.Cycle.from_function(lambda theta: cycle.at(theta + 0.3 * np.sin(theta + 1.0)), samples=32)
-    here, there = (ab.pumped_magnetization(c, 1, 1e-9) for c in (cycle, uneven))
+    here, there = (ab.pumped_magnetization(c, 1, tolerance=1e-9) for c in (cycle, uneven))
     for part in ("perturbative", "chern_simons", "total"):
         np.testing.assert_allclose(there[part], here[part], rtol=1e-7)

@@ -16,7 +16,7 @@ TOLERANCE = 1e-9
 
 
 def pumped(cycle: ab.Cycle, occupied: int) -> np.ndarray:
-    result = ab.pumped_magnetization(cycle, occupied, TOLERANCE)
+    result = ab.pumped_magnetization(cycle, occupied, tolerance=TOLERANCE)
     return np.concatenate([result.perturbative, result.total])
 
 
@@ -182,8 +182,8 @@ def test_vector_in_three_dimensions_turns_with_the_crystal():
     image = ab.Cycle(
         [ab.TightBinding(m.lattice.vectors @ rotation.T, m.positions @ rotation.T, m.hoppings) for m in cycle.snapshots]
     )
-    here = ab.pumped_magnetization(cycle, 1, 1e-5).perturbative.values
-    there = ab.pumped_magnetization(image, 1, 1e-5).perturbative.values
+    here = ab.pumped_magnetization(cycle, 1, tolerance=1e-5).perturbative.values
+    there = ab.pumped_magnetization(image, 1, tolerance=1e-5).perturbative.values
     assert np.abs(here).max() > 1e-6
     np.testing.assert_allclose(there, rotation @ here, rtol=0, atol=1e-5 * np.abs(here).max())
 

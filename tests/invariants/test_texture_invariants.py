@@ -42,11 +42,11 @@ def rebuilt(model, *, vectors=None, positions=None, shift=0.0, hoppings=None):
 
 
 def current(texture, place=PLACE, theta=THETA, occupied=1, **more):
-    return ab.local_current(texture, occupied, place, theta, 1e-9, **more)
+    return ab.local_current(texture, occupied, place, theta, tolerance=1e-9, **more)
 
 
 def density(texture, place=PLACE, operators=OPERATORS):
-    return ab.local_observable(texture, 1, operators, place, THETA, 1e-9)
+    return ab.local_observable(texture, 1, operators, place, THETA, tolerance=1e-9)
 
 
 def same(first, second, factor=1.0, tolerance=1e-9, but=()):
@@ -85,7 +85,7 @@ def test_supercell():
     operators = {name: np.kron(np.eye(2), matrix) for name, matrix in OPERATORS.items()}
     first, second = current(waving()), current(wide, occupied=2)
     same(first, second, tolerance=1e-8)
-    folded = ab.local_observable(wide, 2, operators, PLACE, THETA, 1e-9)
+    folded = ab.local_observable(wide, 2, operators, PLACE, THETA, tolerance=1e-9)
     same(density(waving()), folded, tolerance=1e-8)
 
 
@@ -97,7 +97,7 @@ def test_reversal_of_the_cycle():
     same(here, there, -1.0, but=static)
     assert there.curl_equilibrium.values == pytest.approx(here.curl_equilibrium.values, abs=1e-9)
     here = density(waving())
-    there = ab.local_observable(back, 1, OPERATORS, PLACE, -THETA, 1e-9)
+    there = ab.local_observable(back, 1, OPERATORS, PLACE, -THETA, tolerance=1e-9)
     same(here, there, -1.0, but=static)
     for name in ("uniform", "gradient", "dipole_density"):
         assert there[name].values == pytest.approx(here[name].values, abs=1e-9)
@@ -137,7 +137,7 @@ def test_several_drives_add_up():
     # and a magnetic field adds to the texture
     kwargs = {"electric_field": field, "frequency": 0.7}
     B = current(texture, magnetic_field=0.4, **kwargs)
-    alone = ab.local_current(texture.at(PLACE), 1, None, THETA, 1e-9, magnetic_field=0.4, **kwargs)
+    alone = ab.local_current(texture.at(PLACE), 1, None, THETA, tolerance=1e-9, magnetic_field=0.4, **kwargs)
     none = current(texture, **kwargs)
     for name in ("curl_induced", "polarization_rate", "second_chern", "quadrupole"):
         assert (B[name] - none[name]).values == pytest.approx(alone[name].values, abs=1e-8)
@@ -170,8 +170,8 @@ def test_layers_without_hops_between_them():
 
         return ab.Cycle([layer(m) for m in flat.at(r[:2]).snapshots], tolerance=np.inf)
 
-    here = ab.local_current(flat, 1, PLACE, THETA, 1e-6)
-    there = ab.local_current(ab.Texture(stacked), 1, [*PLACE, 0.3], THETA, 1e-6)
+    here = ab.local_current(flat, 1, PLACE, THETA, tolerance=1e-6)
+    there = ab.local_current(ab.Texture(stacked), 1, [*PLACE, 0.3], THETA, tolerance=1e-6)
     for name in here.data_vars:
         if name != "error":
             # orbitals at different heights also carry charge up and down
@@ -206,7 +206,7 @@ def test_metals_keep_all_this():
         return ab.Texture(lambda r: ab.Cycle([change(m) for m in two(float(r @ q)).snapshots], tolerance=np.inf))
 
     def metal(texture, mu=-0.9, theta=THETA):
-        return ab.local_current(texture, None, PLACE, theta, 1e-8, chemical_potential=mu, temperature=0.4)
+        return ab.local_current(texture, None, PLACE, theta, tolerance=1e-8, chemical_potential=mu, temperature=0.4)
 
     here = metal(wave())
     assert np.abs(here.fermi_shift).max() > 1e-5
@@ -252,11 +252,11 @@ def waving_wannier(name=""):
 def responses_of(texture):
     metal = {"chemical_potential": 6.0, "temperature": 2.0}
     return (
-        ab.local_current(texture, 1, WHERE, WHEN, 1e-10),
+        ab.local_current(texture, 1, WHERE, WHEN, tolerance=1e-10),
         # their spin, which reaches other cells and turns along
-        ab.local_observable(texture, 1, None, WHERE, WHEN, 1e-10),
-        ab.local_current(texture, None, WHERE, WHEN, 1e-9, frequency=1.0, magnetic_field=0.3, **metal),
-        ab.local_observable(texture, None, None, WHERE, WHEN, 1e-9, frequency=1.0, electric_field=[0.1, 0.2], **metal),
+        ab.local_observable(texture, 1, None, WHERE, WHEN, tolerance=1e-10),
+        ab.local_current(texture, None, WHERE, WHEN, tolerance=1e-9, frequency=1.0, magnetic_field=0.3, **metal),
+        ab.local_observable(texture, None, None, WHERE, WHEN, tolerance=1e-9, frequency=1.0, electric_field=[0.1, 0.2], **metal),
     )
 
 

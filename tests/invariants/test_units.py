@@ -127,7 +127,7 @@ CASES = {
     "anomalous_nernst": (partial(metals, "anomalous_nernst"), 0, 0),
     "axion_angle": (lambda E, L: ab.axion_angle(model(E, L, 3), 1, **STRICT), 0, 0),
     "chemical_potential": (
-        lambda E, L: ab.chemical_potential(model(E, L, 1, split=0.3), 1.3, [0, E * KT], 1e-2, progress=False),
+        lambda E, L: ab.chemical_potential(model(E, L, 1, split=0.3), 1.3, [0, E * KT], tolerance=1e-2, progress=False),
         1,
         0,
     ),
@@ -405,8 +405,8 @@ def test_complaints_are_in_the_units_of_the_user():
     if estimate is not None:
         _, expected = complaint(lambda: metal("orbital_magnetization", 1.0, 1.0, tolerance=1e-9, limit=2000))
         np.testing.assert_allclose(estimate, E * expected, rtol=1e-10, atol=1e-12 * E)
-    text, estimate = complaint(lambda: ab.inplane_magnetization(model(E, L), 1, L * HEIGHTS, 1e-12, limit=300))
-    _, expected = complaint(lambda: ab.inplane_magnetization(model(1.0, 1.0), 1, HEIGHTS, 1e-12, limit=300))
+    text, estimate = complaint(lambda: ab.inplane_magnetization(model(E, L), 1, L * HEIGHTS, tolerance=1e-12, limit=300))
+    _, expected = complaint(lambda: ab.inplane_magnetization(model(1.0, 1.0), 1, HEIGHTS, tolerance=1e-12, limit=300))
     if estimate is not None:
         np.testing.assert_allclose(estimate, E * expected, rtol=1e-10)
         assert f"{np.abs(estimate).max():.2f}" in text

@@ -136,23 +136,23 @@ ANY = {
     "spin_magnetization": lambda m: ab.spin_magnetization(m, **METAL).total,
     "spin_magnetoelectric": lambda m: ab.spin_magnetoelectric(m, **METAL).total,
     "spin_magnetoelectric of an insulator": lambda m: ab.spin_magnetoelectric(m, 1, tolerance=ROUGH).total,
-    "observable_density": lambda m: ab.observable_density(m, 1, operators(m), ROUGH).total,
-    "observable_response": lambda m: ab.observable_response(m, 1, operators(m), ROUGH).total,
-    "magnetoelectric": lambda m: ab.magnetoelectric(m, 1, EXACT).total,
-    "magnetic_polarization": lambda m: ab.magnetic_polarization(m, 1, EXACT).total,
+    "observable_density": lambda m: ab.observable_density(m, 1, operators(m), tolerance=ROUGH).total,
+    "observable_response": lambda m: ab.observable_response(m, 1, operators(m), tolerance=ROUGH).total,
+    "magnetoelectric": lambda m: ab.magnetoelectric(m, 1, tolerance=EXACT).total,
+    "magnetic_polarization": lambda m: ab.magnetic_polarization(m, 1, tolerance=EXACT).total,
 }
 FLAT = {
-    "chemical_potential": lambda m: ab.chemical_potential(m, 1.4, 0.5, 1e-3).total,
+    "chemical_potential": lambda m: ab.chemical_potential(m, 1.4, 0.5, tolerance=1e-3).total,
     "nonlinear_ettingshausen": lambda m: ab.nonlinear_ettingshausen(m, **METAL).total,
     "magnetoelectric of a metal": lambda m: ab.magnetoelectric(m, **METAL).total,
-    "inplane_magnetization": lambda m: ab.inplane_magnetization(m, 1, height(m), ROUGH).total,
-    "layer_magnetoelectric": lambda m: ab.layer_magnetoelectric(m, 1, height(m), EXACT).total,
+    "inplane_magnetization": lambda m: ab.inplane_magnetization(m, 1, height(m), tolerance=ROUGH).total,
+    "layer_magnetoelectric": lambda m: ab.layer_magnetoelectric(m, 1, height(m), tolerance=EXACT).total,
 }
-SOLID = {"axion_angle": lambda m: ab.axion_angle(m, 1, EXACT).axion_angle}
+SOLID = {"axion_angle": lambda m: ab.axion_angle(m, 1, tolerance=EXACT).axion_angle}
 
 
 def perturbative(cycle):
-    return ab.pumped_magnetization(cycle, 1, EXACT, chern_simons=False).perturbative
+    return ab.pumped_magnetization(cycle, 1, tolerance=EXACT, chern_simons=False).perturbative
 
 
 def moment_of_a_quantum(cycle):
@@ -160,22 +160,22 @@ def moment_of_a_quantum(cycle):
     theta = 2 * np.pi * np.arange(SAMPLES) / SAMPLES
     circle = 0.1 * np.stack([np.cos(theta), np.sin(theta)], axis=-1)
     atoms = np.stack([circle, -circle], axis=1)
-    return ab.phonon_moment(cycle, [1.0, 2.0], atoms, 1, EXACT, degeneracy=1).total
+    return ab.phonon_moment(cycle, [1.0, 2.0], atoms, 1, tolerance=EXACT, degeneracy=1).total
 
 
 CYCLES = {
     "pumped_spin": lambda c: ab.pumped_spin(c, 1, tolerance=EXACT).total,
     "perturbative pumped_magnetization": lambda c: (
-        ab.pumped_magnetization(c, 1, EXACT, chern_simons=False).perturbative
+        ab.pumped_magnetization(c, 1, tolerance=EXACT, chern_simons=False).perturbative
     ),
-    "instantaneous_magnetization": lambda c: ab.instantaneous_magnetization(c, 1, [0.2, 3.0], ROUGH).perturbative,
+    "instantaneous_magnetization": lambda c: ab.instantaneous_magnetization(c, 1, [0.2, 3.0], tolerance=ROUGH).perturbative,
     "magnetization_map": lambda c: ab.magnetization_map(c, [0.1, 0.5], [0.3], 0.7)["shift"],
 }
 LAYERS = {
     "phonon_moment": moment_of_a_quantum,
-    "pumped_observable": lambda c: ab.pumped_observable(c, 1, operators(c), EXACT).total,
-    "pumped_magnetization": lambda c: ab.pumped_magnetization(c, 1, EXACT).total,
-    "pumped_inplane_magnetization": lambda c: ab.pumped_inplane_magnetization(c, 1, height(c), EXACT).total,
+    "pumped_observable": lambda c: ab.pumped_observable(c, 1, operators(c), tolerance=EXACT).total,
+    "pumped_magnetization": lambda c: ab.pumped_magnetization(c, 1, tolerance=EXACT).total,
+    "pumped_inplane_magnetization": lambda c: ab.pumped_inplane_magnetization(c, 1, height(c), tolerance=EXACT).total,
 }
 MODELS = [(2, name) for name in (ANY | FLAT)] + [(3, name) for name in (ANY | SOLID)]
 
@@ -219,7 +219,7 @@ def test_cycles_in_three_dimensions(name, cycles):
 def test_polarization(dimension, cycles):
     """Modulo its quantum; with the origin it moves by the charge of the occupied band."""
     for name, cycle in cycles[dimension].items():
-        found = ab.polarization(cycle.at(0.4), 1, EXACT)
+        found = ab.polarization(cycle.at(0.4), 1, tolerance=EXACT)
         if name == "":
             expected = found.polarization.values
             continue

@@ -104,8 +104,8 @@ def test_positions_that_do_not_look_reduced():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda cycle: ab.instantaneous_magnetization(cycle, 1, [0.0, 90.0], 1e-2),
-        lambda cycle: ab.instantaneous_magnetization(cycle, 1, -90.0, 1e-2),
+        lambda cycle: ab.instantaneous_magnetization(cycle, 1, [0.0, 90.0], tolerance=1e-2),
+        lambda cycle: ab.instantaneous_magnetization(cycle, 1, -90.0, tolerance=1e-2),
         lambda cycle: ab.local_current(cycle, 1, theta=180.0, tolerance=0.1),
         lambda cycle: ab.eigenframe(cycle, ["kx"], k=[[0.1, 0.2]], theta=45.0),
         lambda cycle: ab.magnetization_map(cycle, [0.1], [0.2], 45.0),

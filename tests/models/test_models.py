@@ -217,7 +217,7 @@ def test_valley_phonon():
 
     def moment(q, turn):
         cycle = phonon_cycle(model, [[0.02, 0.02j * turn], [0, 0]], law, q=q, supercell=cell)
-        return float(ab.pumped_magnetization(cycle, 3, 1e-5).perturbative[0])
+        return float(ab.pumped_magnetization(cycle, 3, tolerance=1e-5).perturbative[0])
 
     at_k, at_minus_k = moment([1 / 3, 2 / 3], 1), moment([2 / 3, 1 / 3], -1)
     assert abs(at_k) > 1e-7

@@ -446,18 +446,18 @@ def test_chern_simons_forms_do_not_know_the_basis():
     """Polarization, axion angle and magnetoelectric tensor of one crystal in many Wannier functions."""
     rng = np.random.default_rng(3)
     flat = projected(rng, 1, 2, dimension=2, strength=0.4).model(0.3)
-    plain = ab.polarization(flat, 1, 1e-9)
+    plain = ab.polarization(flat, 1, tolerance=1e-9)
     other = in_other_functions(as_wannier(flat), rng)
     assert np.abs(other.connections).max() > 0.1
-    found = ab.polarization(other, 1, 1e-9)
+    found = ab.polarization(other, 1, tolerance=1e-9)
     turns = np.linalg.solve(plain["quantum"].values.T, (found.polarization - plain.polarization).values)
     assert np.abs(turns - np.rint(turns)).max() < 1e-8
-    assert ab.magnetoelectric(other, 1, 1e-9).total.values == pytest.approx(
-        ab.magnetoelectric(flat, 1, 1e-9).total.values, abs=1e-9
+    assert ab.magnetoelectric(other, 1, tolerance=1e-9).total.values == pytest.approx(
+        ab.magnetoelectric(flat, 1, tolerance=1e-9).total.values, abs=1e-9
     )
     # occupied states of which there are two, and a curvature of a space that the functions do not span
     tall = projected(rng, 1, 2, dimension=3, strength=0.3).model(0.3)
-    first, second = (ab.magnetoelectric(m, 1, 1e-5) for m in (tall, in_other_functions(as_wannier(tall), rng, 1)))
+    first, second = (ab.magnetoelectric(m, 1, tolerance=1e-5) for m in (tall, in_other_functions(as_wannier(tall), rng, 1)))
     assert np.abs(first.chern_simons).max() > 1e-4
     off = (second.total - first.total).values
     assert np.abs(off - np.diag(np.diag(off))).max() < 1e-6
@@ -474,8 +474,8 @@ def test_axion_angle_of_a_space_cut_out_of_a_larger_one():
         {R: h + (np.diag([-12.0, 12.0]) if not any(R) else 0) for R, h in model.hoppings.items()},
         dict(model.position_matrix),
     )
-    first = ab.axion_angle(model, 1, 1e-5).axion_angle
-    second = ab.axion_angle(in_other_functions(model, rng, 1), 1, 1e-5).axion_angle
+    first = ab.axion_angle(model, 1, tolerance=1e-5).axion_angle
+    second = ab.axion_angle(in_other_functions(model, rng, 1), 1, tolerance=1e-5).axion_angle
     assert abs(float(first)) > 1e-4
     assert modulo(np.array([float(second - first)]), 2 * np.pi) < 1e-6
 
@@ -529,15 +529,15 @@ def test_pumped_magnetization_of_wannier_functions():
     rng = np.random.default_rng(5)
     cycle, _ = wannier_cycle(rng)
     U = np.linalg.qr(rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)))[0]
-    first = ab.pumped_magnetization(cycle, 1, 1e-6, chern_simons=False)
+    first = ab.pumped_magnetization(cycle, 1, tolerance=1e-6, chern_simons=False)
     other = ab.Cycle([model.rotated(U).moved(1, (1, 0)).moved(2, (0, -1)) for model in cycle.snapshots])
-    second = ab.pumped_magnetization(other, 1, 1e-6, chern_simons=False)
+    second = ab.pumped_magnetization(other, 1, tolerance=1e-6, chern_simons=False)
     assert abs(float(first.perturbative[0])) > 1e-6
     assert second.perturbative.values == pytest.approx(first.perturbative.values, rel=1e-6)
     assert np.isnan(first.total).all()
     bare = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=0.5, t1=0.1), amplitude=0.1)
     dressed = ab.Cycle([as_wannier(model) for model in bare.snapshots])
-    plain, same = (ab.pumped_magnetization(c, 1, 1e-8, chern_simons=False) for c in (bare, dressed))
+    plain, same = (ab.pumped_magnetization(c, 1, tolerance=1e-8, chern_simons=False) for c in (bare, dressed))
     assert same.perturbative.values == pytest.approx(plain.perturbative.values, rel=1e-8)
     with pytest.raises(InvalidArgumentError, match="chern_simons=False"):
         ab.pumped_magnetization(cycle, 1)

@@ -60,7 +60,7 @@ def test_magnetization_does_not_know_the_basis_even_where_it_turns():
     snapshots = moving_orbitals(0, samples=24)
     theta = 2 * np.pi * np.arange(len(snapshots)) / len(snapshots)
     U, A = turning_basis(1)
-    plain = ab.pumped_magnetization(ab.Cycle(snapshots), 1, 1e-8)
+    plain = ab.pumped_magnetization(ab.Cycle(snapshots), 1, tolerance=1e-8)
     dressed = ab.Cycle([as_wannier(model) for model in snapshots], motion=[{}] * len(snapshots))
     turned = ab.Cycle(
         [as_wannier(model).rotated(U(t)) for model, t in zip(snapshots, theta, strict=True)],
@@ -68,12 +68,12 @@ def test_magnetization_does_not_know_the_basis_even_where_it_turns():
     )
     assert turned.tail < 1e-6
     for cycle, sign, accuracy in ((dressed, 1, 1e-9), (turned, 1, 1e-6), (turned.reversed(), -1, 1e-6)):
-        found = ab.pumped_magnetization(cycle, 1, 1e-8)
+        found = ab.pumped_magnetization(cycle, 1, tolerance=1e-8)
         for name in ("perturbative", "chern_simons", "total"):
             assert abs(plain[name][0]) > 1e-4
             assert float(found[name][0]) == pytest.approx(sign * float(plain[name][0]), rel=accuracy)
     # the motion counts
-    ignored = ab.pumped_magnetization(ab.Cycle(turned.snapshots, motion=[{}] * len(snapshots)), 1, 1e-8)
+    ignored = ab.pumped_magnetization(ab.Cycle(turned.snapshots, motion=[{}] * len(snapshots)), 1, tolerance=1e-8)
     assert abs(float(ignored.total[0] / plain.total[0]) - 1) > 1e-3
 
 
@@ -102,7 +102,7 @@ def test_a_crystal_that_goes_round_as_a_whole(seed):
     model = model.rotated(np.linalg.qr(rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)))[0]).moved(1, (1, 0))
     snapshots, places = rigid(model)
     for motion in (riding(snapshots, places), [{}] * 8):
-        found = ab.pumped_magnetization(ab.Cycle(snapshots, motion=motion), 1, 1e-7)
+        found = ab.pumped_magnetization(ab.Cycle(snapshots, motion=motion), 1, tolerance=1e-7)
         assert float(found.total[0]) * model.lattice.measure == pytest.approx(0.03**2 / 2, rel=1e-6)
         assert abs(float(found.perturbative[0])) < 1e-9
 
@@ -161,7 +161,7 @@ def test_alignment_of_functions_that_were_turned_into_each_other(seed):
     assert found.tail < 1e-2
     assert found.after == pytest.approx(untouched.after, abs=1e-8)
     moments = [
-        float(ab.pumped_magnetization(ab.Cycle(some.models), 1, 1e-6, chern_simons=False).perturbative[0])
+        float(ab.pumped_magnetization(ab.Cycle(some.models), 1, tolerance=1e-6, chern_simons=False).perturbative[0])
         for some in (found, untouched)
     ]
     assert moments[0] == pytest.approx(moments[1], rel=1e-6)
@@ -176,9 +176,9 @@ def test_a_smooth_cycle_stays_as_it_is():
 
 def test_results_say_that_the_motion_was_not_told():
     snapshots, places = rigid(as_wannier(moving_orbitals(1)[0]))
-    untold = ab.pumped_magnetization(ab.Cycle(snapshots), 1, 1e-3, chern_simons=False)
+    untold = ab.pumped_magnetization(ab.Cycle(snapshots), 1, tolerance=1e-3, chern_simons=False)
     assert "i <W|d_theta W> counts as zero" in untold.attrs["motion"]
-    told = ab.pumped_magnetization(ab.Cycle(snapshots, motion=riding(snapshots, places)), 1, 1e-3)
+    told = ab.pumped_magnetization(ab.Cycle(snapshots, motion=riding(snapshots, places)), 1, tolerance=1e-3)
     assert "motion" not in told.attrs
 
 

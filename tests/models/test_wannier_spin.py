@@ -111,7 +111,7 @@ def test_pumped_spin_does_not_know_the_basis(seed):
         ab.pumped_spin(cycle, 2, tolerance=1e-5), {"total": -ab.pumped_spin(turned.reversed(), 2, tolerance=1e-5).total}
     )
     assert np.abs(backwards).max() > 1e-6
-    between, there = (ab.observable_density(c.at(0.5), 2, c.at(0.5).observables, 1e-5) for c in (cycle, turned))
+    between, there = (ab.observable_density(c.at(0.5), 2, c.at(0.5).observables, tolerance=1e-5) for c in (cycle, turned))
     same(there, between)
 
 
@@ -124,7 +124,7 @@ def test_spin_of_a_crystal_does_not_know_the_basis():
         lambda m: ab.spin_magnetization(m, [-1.5, 0.0, 0.8], 0.05, mesh=16),
         lambda m: ab.spin_magnetoelectric(m, 2, tolerance=1e-5),
         lambda m: ab.spin_magnetoelectric(m, chemical_potential=[-1.6, 0.0], temperature=0.05, mesh=16),
-        lambda m: ab.observable_density(m, 2, m.observables, 1e-5),
+        lambda m: ab.observable_density(m, 2, m.observables, tolerance=1e-5),
     ):
         same(response(turned), response(model))
     # as operators given apart
@@ -132,7 +132,7 @@ def test_spin_of_a_crystal_does_not_know_the_basis():
     expected = ab.spin_magnetoelectric(model, 2, tolerance=1e-5)
     same(ab.spin_magnetoelectric(bare, 2, turned.spin, tolerance=1e-5), expected)
     by_name = {name: {R: S[i] for R, S in turned.spin.items()} for i, name in enumerate(NAMES)}
-    same(ab.observable_response(bare, 2, by_name, 1e-5), expected)
+    same(ab.observable_response(bare, 2, by_name, tolerance=1e-5), expected)
 
 
 def test_operators_that_reach_other_cells_along_a_cycle():
@@ -140,11 +140,11 @@ def test_operators_that_reach_other_cells_along_a_cycle():
     rng = np.random.default_rng(5)
     cycle = ab.models.rotating_bonds(spinful(), amplitude=0.1)
     X = {(0, 0): np.diag([1.0, 2, 3, 4]), (1, 0): rng.normal(size=(4, 4)), (0, 1): 1j * rng.normal(size=(4, 4))}
-    found = ab.pumped_observable(cycle, 2, {"x": X}, 1e-6).total.values
+    found = ab.pumped_observable(cycle, 2, {"x": X}, tolerance=1e-6).total.values
     along = {
         name: {R: x for R, x in X.items() if R in some} for name, some in (("a", [(0, 0)]), ("b", [(1, 0), (0, 1)]))
     }
-    parts = ab.pumped_observable(cycle, 2, {**along, "c": X[0, 0]}, 1e-6).total.values
+    parts = ab.pumped_observable(cycle, 2, {**along, "c": X[0, 0]}, tolerance=1e-6).total.values
     assert found[0] == pytest.approx(parts[0] + parts[1], rel=1e-9)
     assert parts[2] == pytest.approx(parts[0], rel=1e-9)
     assert abs(parts[1]) > 1e-6

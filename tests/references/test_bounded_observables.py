@@ -80,7 +80,7 @@ def test_equilibrium_moment_is_the_slope_of_the_energy(layer):
     """M = -dE/dB: a field in the plane leaves the crystal periodic."""
     cycle, z = layer
     model, b = cycle.at(0.4), 1e-3
-    found = ab.inplane_magnetization(model, 2, z, 1e-9).total.values
+    found = ab.inplane_magnetization(model, 2, z, tolerance=1e-9).total.values
     slopes = [
         -(energy(in_plane_field(model, z, *(b * e)), 2) - energy(in_plane_field(model, z, *(-b * e)), 2)) / (2 * b)
         for e in np.eye(2)
@@ -93,11 +93,11 @@ def test_field_induced_moment_is_the_polarization_in_a_field(layer):
     """dM_i/dE_j = dP_j/dB_i for B in the plane, with P of the crystal in that field; P_z = <z>."""
     cycle, z = layer
     model, b = cycle.at(0.4), 1e-3
-    tensor = ab.layer_magnetoelectric(model, 2, z, 1e-9).total.values
+    tensor = ab.layer_magnetoelectric(model, 2, z, tolerance=1e-9).total.values
     for row, e in enumerate(np.eye(2)):
         there, here = (in_plane_field(model, z, *(s * b * e)) for s in (1, -1))
-        P = [ab.polarization(m, 2, 1e-11).polarization.values for m in (there, here)]
-        Z = [ab.observable_density(m, 2, {"z": np.diag(z)}, 1e-11).total.values[0] for m in (there, here)]
+        P = [ab.polarization(m, 2, tolerance=1e-11).polarization.values for m in (there, here)]
+        Z = [ab.observable_density(m, 2, {"z": np.diag(z)}, tolerance=1e-11).total.values[0] for m in (there, here)]
         expected = np.append(P[0] - P[1], Z[0] - Z[1]) / (2 * b)
         np.testing.assert_allclose(tensor[row], expected, rtol=0, atol=1e-5 * np.abs(tensor).max())
 
@@ -114,9 +114,9 @@ def stacked(model, heights, spacing):
 def test_stacked_layers_have_the_moment_of_one(layer):
     """In 3D the in-plane moment is an orbital one with its Chern-Simons part, in the layer a bounded observable."""
     cycle, z = layer
-    flat = ab.pumped_inplane_magnetization(cycle, 2, z, 1e-9).total.values
-    upright = ab.pumped_magnetization(cycle, 2, 1e-9).total.values
-    solid = ab.pumped_magnetization(ab.Cycle([stacked(m, z, 7.0) for m in cycle.snapshots]), 2, 1e-7)
+    flat = ab.pumped_inplane_magnetization(cycle, 2, z, tolerance=1e-9).total.values
+    upright = ab.pumped_magnetization(cycle, 2, tolerance=1e-9).total.values
+    solid = ab.pumped_magnetization(ab.Cycle([stacked(m, z, 7.0) for m in cycle.snapshots]), 2, tolerance=1e-7)
     assert 7.0 * np.abs(solid.chern_simons[:2]).max() > 1e-2 * np.abs(flat).max()
     np.testing.assert_allclose(7.0 * solid.total, [*flat, *upright], rtol=0, atol=1e-6 * np.abs(flat).max())
 
@@ -124,11 +124,11 @@ def test_stacked_layers_have_the_moment_of_one(layer):
 def test_stacked_layers_have_the_magnetoelectric_tensor_of_one(layer):
     cycle, z = layer
     model = cycle.at(0.4)
-    flat = ab.layer_magnetoelectric(model, 2, z, 1e-9).total.values
-    solid = ab.magnetoelectric(stacked(model, z, 7.0), 2, 1e-8)
+    flat = ab.layer_magnetoelectric(model, 2, z, tolerance=1e-9).total.values
+    solid = ab.magnetoelectric(stacked(model, z, 7.0), 2, tolerance=1e-8)
     assert abs(float(solid.chern_simons[2, 2])) > 1e-2 * abs(float(solid.total[2, 2]))
     np.testing.assert_allclose(7.0 * solid.total, flat, rtol=0, atol=1e-7 * np.abs(flat).max())
-    np.testing.assert_allclose(flat[2, :2], ab.magnetoelectric(model, 2, 1e-9).total, rtol=1e-7)
+    np.testing.assert_allclose(flat[2, :2], ab.magnetoelectric(model, 2, tolerance=1e-9).total, rtol=1e-7)
 
 
 class Flake:
@@ -182,8 +182,8 @@ def test_flakes_know_the_pumped_moments(layer):
             total += Flake(cycle.at(theta), z, L).added(2 * L * L, moved)
         return total / len(thetas) / cycle.lattice.measure
 
-    flat = ab.pumped_inplane_magnetization(cycle, 2, z, 1e-9).total.values
-    upright = ab.pumped_magnetization(cycle, 2, 1e-9).total.values
+    flat = ab.pumped_inplane_magnetization(cycle, 2, z, tolerance=1e-9).total.values
+    upright = ab.pumped_magnetization(cycle, 2, tolerance=1e-9).total.values
     found = bulk_of(sizes, [moments(L) for L in sizes])
     assert np.abs(flat).max() > 1e-5
     np.testing.assert_allclose(found, [*flat, *upright], rtol=0, atol=1e-7 * np.abs(flat).max())
@@ -203,7 +203,7 @@ def test_flakes_know_the_magnetoelectric_tensor(layer):
         return np.array([flake.added(2 * L * L, tilted(x)) for x in flake.r.T]).T / model.lattice.measure
 
     found = bulk_of(sizes, [tensor(L) for L in sizes]).reshape(3, 3)
-    expected = ab.layer_magnetoelectric(model, 2, z, 1e-9).total.values
+    expected = ab.layer_magnetoelectric(model, 2, z, tolerance=1e-9).total.values
     assert np.abs(expected).min() > 1e-7
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
 
@@ -237,12 +237,12 @@ def test_wires_and_solids(dimension):
     cycle = general(rng, 3, 1, dimension=dimension).cycle
     operator = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
     operator, model, h = operator + operator.conj().T, cycle.at(0.2), 5e-4
-    found = ab.observable_response(model, 1, {"o": operator}, 1e-9).total.values[0]
+    found = ab.observable_response(model, 1, {"o": operator}, tolerance=1e-9).total.values[0]
     home = (0,) * dimension
     P = {}
     for n in (-2, -1, 1, 2):
         hoppings = {**model.hoppings, home: model.hoppings[home] - n * h * operator}
-        P[n] = ab.polarization(ab.TightBinding(model.lattice, model.positions, hoppings), 1, 1e-12).polarization.values
+        P[n] = ab.polarization(ab.TightBinding(model.lattice, model.positions, hoppings), 1, tolerance=1e-12).polarization.values
     slope = (8 * (P[1] - P[-1]) - (P[2] - P[-2])) / (12 * h)
     np.testing.assert_allclose(found, slope, rtol=0, atol=1e-6 * np.abs(slope).max())
     # the first-order state by resolvents, at random points
@@ -281,7 +281,7 @@ def test_spin_needs_spin_orbit_coupling_and_the_orbit_does_not():
         model = ab.models.rashba_honeycomb(delta=1.0, rashba=rashba, t1=0.1)
         cycle = ab.models.rotating_bonds(model, amplitude=0.1)
         spin = ab.pumped_spin(cycle, 2, tolerance=1e-6).total.values
-        orbit = ab.pumped_magnetization(cycle, 2, 1e-6).total.values
+        orbit = ab.pumped_magnetization(cycle, 2, tolerance=1e-6).total.values
         assert abs(orbit[0]) > 1e-6
         assert np.abs(spin[:2]).max() < 1e-15  # a threefold axis
         assert (abs(spin[2]) > 1e-6) == spins
@@ -294,13 +294,13 @@ def test_spin_in_a_field_is_the_polarization_in_a_zeeman_field():
     rng = np.random.default_rng(6)
     model = general(rng, 4, 2).cycle.at(0.2)
     spin = np.array([np.kron(np.eye(2), s) / 2 for s in ab.models.spin.PAULI])
-    found = ab.spin_magnetoelectric(model, 2, spin, 1e-9).total.values
+    found = ab.spin_magnetoelectric(model, 2, spin, tolerance=1e-9).total.values
     h = 1e-4
     for row, S in enumerate(spin):
         P = []
         for sign in (1, -1):
             hoppings = {**model.hoppings, (0, 0): model.hoppings[0, 0] - sign * h * S}
-            P.append(ab.polarization(ab.TightBinding(model.lattice, model.positions, hoppings), 2, 1e-11))
+            P.append(ab.polarization(ab.TightBinding(model.lattice, model.positions, hoppings), 2, tolerance=1e-11))
         slope = (P[0].polarization - P[1].polarization).values / (2 * h)
         assert np.abs(slope).max() > 1e-4
         np.testing.assert_allclose(found[row], slope, rtol=0, atol=1e-6 * np.abs(found).max())
@@ -310,8 +310,8 @@ def test_pumped_observable_reverses_and_adds_up():
     rng = np.random.default_rng(7)
     cycle = general(rng, 4, 2).cycle
     a, b = (m + m.conj().T for m in rng.normal(size=(2, 4, 4)) + 1j * rng.normal(size=(2, 4, 4)))
-    forward = ab.pumped_observable(cycle, 2, {"a": a, "b": b, "both": a + b}, 1e-9).total.values
-    back = ab.pumped_observable(cycle.reversed(), 2, {"a": a}, 1e-9).total.values
+    forward = ab.pumped_observable(cycle, 2, {"a": a, "b": b, "both": a + b}, tolerance=1e-9).total.values
+    back = ab.pumped_observable(cycle.reversed(), 2, {"a": a}, tolerance=1e-9).total.values
     assert forward[2] == pytest.approx(forward[0] + forward[1], rel=1e-9)
     assert back[0] == pytest.approx(-forward[0], rel=1e-8)
     # what is conserved is not pumped: the unit matrix
@@ -343,8 +343,8 @@ def test_the_unit_of_energy_does_not_matter(unit):
     model = general(rng, 3, 1).cycle.at(0.1)
     z = rng.normal(size=3)
     other = ab.TightBinding(model.lattice, model.positions, {R: unit * h for R, h in model.hoppings.items()})
-    here, there = (ab.inplane_magnetization(m, 1, z, 1e-8) for m in (model, other))
+    here, there = (ab.inplane_magnetization(m, 1, z, tolerance=1e-8) for m in (model, other))
     np.testing.assert_allclose(there.total, unit * here.total, rtol=1e-7)
     assert float(there.error[0]) < 1e-7 * np.abs(there.total).max()
-    density = ab.observable_density(other, 1, {"z": np.diag(z)}, 1e-8).total
-    np.testing.assert_allclose(density, ab.observable_density(model, 1, {"z": np.diag(z)}, 1e-8).total, rtol=1e-7)
+    density = ab.observable_density(other, 1, {"z": np.diag(z)}, tolerance=1e-8).total
+    np.testing.assert_allclose(density, ab.observable_density(model, 1, {"z": np.diag(z)}, tolerance=1e-8).total, rtol=1e-7)

@@ -15,7 +15,7 @@ CASES = [(3, 1), (3, 2), (4, 2), (5, 2), (5, 3), (6, 3)]
 @pytest.mark.parametrize(("orbitals", "occupied"), CASES)
 def test_ribbons_know_the_chern_simons_part(orbitals, occupied):
     cycle = general(np.random.default_rng(orbitals * 10 + occupied), orbitals, occupied).cycle
-    bulk = ab.pumped_magnetization(cycle, occupied, 1e-9)
+    bulk = ab.pumped_magnetization(cycle, occupied, tolerance=1e-9)
     ribbon = ab.finite.ribbon_magnetization(cycle, occupied, 14)
     assert abs(float(bulk.chern_simons[0])) > 1e3 * float(ribbon.error[0])
     assert float(bulk.total[0]) == pytest.approx(float(ribbon.total[0]), rel=1e-8)
@@ -24,7 +24,7 @@ def test_ribbons_know_the_chern_simons_part(orbitals, occupied):
 @pytest.mark.parametrize(("orbitals", "occupied"), [(2, 1), (3, 1), (4, 2)])
 def test_ribbons_know_what_moving_orbitals_carry(orbitals, occupied):
     cycle = general(np.random.default_rng(orbitals), orbitals, occupied, moving=True).cycle
-    bulk = ab.pumped_magnetization(cycle, occupied, 1e-9)
+    bulk = ab.pumped_magnetization(cycle, occupied, tolerance=1e-9)
     ribbon = ab.finite.ribbon_magnetization(cycle, occupied, 14)
     assert abs(float(bulk.chern_simons[0])) > 1e-3
     assert float(bulk.total[0]) == pytest.approx(float(ribbon.total[0]), rel=1e-9)
@@ -41,10 +41,10 @@ def test_band_by_band_as_in_the_paper(seed):
             for m in driven.snapshots
         ]
     )
-    whole = ab.pumped_magnetization(cycle, 3, 1e-8)
+    whole = ab.pumped_magnetization(cycle, 3, tolerance=1e-8)
     total = float(whole.total[0])
     for groups in ([1, 1, 1], [2, 1], [1, 2]):
-        parts = ab.pumped_magnetization(cycle, 3, 1e-8, groups=groups)
+        parts = ab.pumped_magnetization(cycle, 3, tolerance=1e-8, groups=groups)
         assert abs(float(parts.chern_simons[0]) - float(whole.chern_simons[0])) > 1e-3 * abs(total)
         assert float(parts.total[0]) == pytest.approx(total, rel=3e-8)
 
@@ -65,7 +65,7 @@ def test_polarization_is_a_wilson_loop():
     rng = np.random.default_rng(3)
     for dimension, n in ((1, 200), (2, 200)):
         model = general(rng, 4, 2, dimension=dimension).cycle.at(0.3)
-        result = ab.polarization(model, 2, 1e-10)
+        result = ab.polarization(model, 2, tolerance=1e-10)
         reduced = np.linalg.solve(result.quantum.values.T, result.polarization.values)
         grid = np.stack(np.meshgrid(*[np.arange(n) / n] * dimension, indexing="ij"), axis=-1)
         H = model.matrices().at(grid.reshape(-1, dimension))[:, 0]
@@ -85,14 +85,14 @@ def test_polarization_moves_with_the_orbitals():
     model = general(np.random.default_rng(4), 4, 2).cycle.at(0.0)
     shift = np.array([0.013, -0.021])
     moved = ab.TightBinding(model.lattice, model.positions + shift, model.hoppings)
-    change = ab.polarization(moved, 2, 1e-10).polarization - ab.polarization(model, 2, 1e-10).polarization
+    change = ab.polarization(moved, 2, tolerance=1e-10).polarization - ab.polarization(model, 2, tolerance=1e-10).polarization
     np.testing.assert_allclose(change, 2 * shift / model.lattice.measure, atol=1e-9)
 
 
 def test_pumped_charge_is_how_far_the_polarization_went():
     for cycle, expected in ((ab.models.thouless_pump(0.5, 0.3), 1), (ab.models.thouless_pump(0.5, 0.3).reversed(), -1)):
         phases = 2 * np.pi * np.arange(40) / 40
-        steps = np.array([float(ab.polarization(cycle.at(t), 1, 1e-4).polarization[0]) for t in phases])
+        steps = np.array([float(ab.polarization(cycle.at(t), 1, tolerance=1e-4).polarization[0]) for t in phases])
         change = (np.diff(steps, append=steps[0]) + 0.5) % 1.0 - 0.5
         assert round(change.sum()) == expected
         result = ab.pumped_charge(cycle, 1)
@@ -102,14 +102,14 @@ def test_pumped_charge_is_how_far_the_polarization_went():
 
 @pytest.mark.parametrize(("beta", "expected"), [(0.0, 0.0), *slow((np.pi, np.pi))])
 def test_axion_angle_with_time_reversal(beta, expected):
-    result = ab.axion_angle(ab.models.fu_kane_mele(beta), 2, 1e-9)
+    result = ab.axion_angle(ab.models.fu_kane_mele(beta), 2, tolerance=1e-9)
     assert float(result.axion_angle) == pytest.approx(expected, abs=1e-8)
 
 
 def test_axion_angle_is_odd_under_time_reversal():
     """The staggered field reversed: theta -> -theta."""
     angles = [
-        float(ab.axion_angle(ab.models.fu_kane_mele(b), 2, 1e-6).axion_angle) for b in (0.4 * np.pi, -0.4 * np.pi)
+        float(ab.axion_angle(ab.models.fu_kane_mele(b), 2, tolerance=1e-6).axion_angle) for b in (0.4 * np.pi, -0.4 * np.pi)
     ]
     assert angles[0] == pytest.approx(-angles[1], abs=1e-6)
     assert abs(angles[0]) > 0.3
@@ -119,16 +119,16 @@ def test_duality_of_the_two_routes():
     """dM_i/dE_j = dP_j/dB_i, in 2D and 3D, degenerate or not; Eq. (14) against Eqs. (2), (4), (18)."""
     for dimension, orbitals, occupied in ((2, 4, 2), (2, 3, 1), (3, 4, 2), (3, 3, 2)):
         model = general(np.random.default_rng(orbitals), orbitals, occupied, dimension=dimension).cycle.at(0.5)
-        electric = ab.magnetoelectric(model, occupied, 1e-8).total.values
-        magnetic = ab.magnetic_polarization(model, occupied, 1e-8).total.values
+        electric = ab.magnetoelectric(model, occupied, tolerance=1e-8).total.values
+        magnetic = ab.magnetic_polarization(model, occupied, tolerance=1e-8).total.values
         assert np.abs(electric).max() > 1e-7
         np.testing.assert_allclose(magnetic, electric.T, rtol=0, atol=1e-10 * np.abs(electric).max())
 
 
 def test_axion_angle_is_the_isotropic_part():
     model = general(np.random.default_rng(1), 4, 2, dimension=3).cycle.at(0.5)
-    response = ab.magnetoelectric(model, 2, 1e-8)
-    angle = float(ab.axion_angle(model, 2, 1e-9).axion_angle)
+    response = ab.magnetoelectric(model, 2, tolerance=1e-8)
+    angle = float(ab.axion_angle(model, 2, tolerance=1e-9).axion_angle)
     assert float(response.axion_angle) == pytest.approx(angle, abs=1e-9)
     np.testing.assert_allclose(response.chern_simons, angle / (4 * np.pi**2) * np.eye(3), atol=1e-10)
 
@@ -140,7 +140,7 @@ def test_inversion_forbids_magnetoelectricity():
     # add the crystal seen in a point mirror, all orbitals in one place
     even = {R: h + general_model.hoppings[tuple(-r for r in R)] for R, h in general_model.hoppings.items()}
     model = ab.TightBinding(general_model.lattice, np.zeros((4, 3)), even)
-    response = ab.magnetoelectric(model, 2, 1e-6)
+    response = ab.magnetoelectric(model, 2, tolerance=1e-6)
     assert np.abs(response.total).max() < 1e-14
 
 
@@ -150,7 +150,7 @@ def test_inversion_forbids_magnetoelectricity():
 def test_flakes_in_an_electric_field(dimension, occupied, cells):
     model = general(np.random.default_rng(dimension), 3, occupied, dimension=dimension).cycle.at(0.3)
     flakes = ab.finite.magnetoelectric(model, occupied, cells)
-    bulk = ab.magnetoelectric(model, occupied, 1e-8)
+    bulk = ab.magnetoelectric(model, occupied, tolerance=1e-8)
     scale = np.abs(bulk.total).max()
     assert flakes.error.max() < (1e-8 if dimension == 2 else 0.05) * scale
     off = np.abs(flakes.total - bulk.total)

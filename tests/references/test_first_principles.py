@@ -52,7 +52,7 @@ def boron_nitride(shared):
 def test_pumped_magnetization(boron_nitride):
     cycle = ab.Cycle(boron_nitride)
     assert 0 < cycle.tail < 1e-2
-    pumped = ab.pumped_magnetization(cycle, 4, 1e-6)
+    pumped = ab.pumped_magnetization(cycle, 4, tolerance=1e-6)
     assert float(pumped.perturbative[0]) == pytest.approx(-1.7758e-4, abs=0.6e-8)
     # p_z orbitals make two bands of their own, the others are all occupied: nothing is left for Chern and Simons
     assert float(pumped.chern_simons[0]) == pytest.approx(0, abs=1e-12)
@@ -60,8 +60,8 @@ def test_pumped_magnetization(boron_nitride):
 
 def test_half_the_snapshots_show_in_the_error(boron_nitride):
     """With four snapshots the interpolation is coarser, and the error bar knows."""
-    fine = ab.pumped_magnetization(ab.Cycle(boron_nitride), 4, 1e-6)
-    coarse = ab.pumped_magnetization(ab.Cycle(boron_nitride[::2], tolerance=0.2), 4, 1e-6)
+    fine = ab.pumped_magnetization(ab.Cycle(boron_nitride), 4, tolerance=1e-6)
+    coarse = ab.pumped_magnetization(ab.Cycle(boron_nitride[::2], tolerance=0.2), 4, tolerance=1e-6)
     off = abs(float(coarse.perturbative[0]) - float(fine.perturbative[0]))
     assert off <= float(coarse.error[0]) + float(fine.error[0])
     assert float(coarse.error[0]) > 3 * float(fine.error[0])
@@ -117,10 +117,10 @@ def test_pumped_magnetization_with_the_position_matrix(shared):
     expected = by_hand(folder, hermitian=True)
     cycle = ab.Cycle([ab.io.read_tb(folder / f"phase{phase}_tb.dat", dimension=2) for phase in range(8)])
     phases = 2 * np.pi * np.arange(8) / 8
-    found = ab.instantaneous_magnetization(cycle, 4, phases, 1e-6).perturbative[:, 0].values
+    found = ab.instantaneous_magnetization(cycle, 4, phases, tolerance=1e-6).perturbative[:, 0].values
     assert found == pytest.approx(expected, rel=1e-6)
-    pumped = ab.pumped_magnetization(cycle, 4, 1e-6, chern_simons=False)
+    pumped = ab.pumped_magnetization(cycle, 4, tolerance=1e-6, chern_simons=False)
     assert float(pumped.perturbative[0]) == pytest.approx(-1.6415415e-4, abs=1e-11)
     turned = [model.rotated(np.linalg.qr(np.vander(np.arange(1, 6)) + 1j * np.eye(5))[0]) for model in cycle.snapshots]
-    again = ab.pumped_magnetization(ab.Cycle(turned), 4, 1e-6, chern_simons=False)
+    again = ab.pumped_magnetization(ab.Cycle(turned), 4, tolerance=1e-6, chern_simons=False)
     assert again.perturbative.values == pytest.approx(pumped.perturbative.values, rel=1e-8)

@@ -30,7 +30,7 @@ def places(u):
 
 def moment(cycles, sizes, all_bands=None):
     patterns = [places(u) for u in sizes]
-    found = ab.phonon_moment(list(cycles), [*MASSES.values()], patterns, 4, 1e-4, charges=CHARGES, all_bands=all_bands)
+    found = ab.phonon_moment(list(cycles), [*MASSES.values()], patterns, 4, tolerance=1e-4, charges=CHARGES, all_bands=all_bands)
     return found.sel(component="z")
 
 
@@ -110,7 +110,7 @@ def test_phases_are_alike(cycles):
     theta = 2 * np.pi * np.arange(8) / 8
     found = {}
     for u, cycle in cycles.items():
-        along = ab.instantaneous_magnetization(cycle, 4, theta, 1e-4).perturbative[:, 0].values
+        along = ab.instantaneous_magnetization(cycle, 4, theta, tolerance=1e-4).perturbative[:, 0].values
         found[u] = np.abs(np.fft.rfft(along) / 8) / np.abs(along.mean())
     small, large = found.values()
     assert max(small[2], large[2]) < 2e-3
@@ -132,7 +132,7 @@ def test_the_choice_of_wannier_functions_does_not_matter(cycles, moments):
 def test_a_mesh_of_24_is_enough(cycles):
     """What the program takes by itself, and meshes of 24 x 24 and 48 x 48 points."""
     theta = 2 * np.pi * np.arange(8) / 8
-    adaptive = ab.pumped_magnetization(cycles[0.02], 4, 1e-6, chern_simons=False)
+    adaptive = ab.pumped_magnetization(cycles[0.02], 4, tolerance=1e-6, chern_simons=False)
     values = []
     for side in (24, 48):
         reduced = np.stack(np.meshgrid(*[np.arange(side) / side] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -152,7 +152,7 @@ def test_other_way_round(cycles, moments):
         [*MASSES.values()],
         places(0.02)[[0, *range(7, 0, -1)]],
         4,
-        1e-4,
+        tolerance=1e-4,
         charges=CHARGES,
     )
     assert float(turned.total[0, 0]) == pytest.approx(-float(moments.total[1]), rel=1e-6)

@@ -400,7 +400,7 @@ def test_three_dimensional_metals_have_no_magnetoelectric_response():
     with pytest.raises(NoBulkDefinitionError, match="3D metal"):
         ab.nonlinear_ettingshausen(model, 2.0, 0.1)
     by_bands, by_level = (
-        ab.magnetoelectric(model, 2, 1e-4),
+        ab.magnetoelectric(model, 2, tolerance=1e-4),
         ab.magnetoelectric(model, chemical_potential=0.0, tolerance=1e-4),
     )
     np.testing.assert_array_equal(by_bands.total, by_level.total)

@@ -9,7 +9,7 @@ from adiabloch.studies import figure1
 
 
 def pumped(delta=0.2, t1=0.1, amplitude=0.1, tolerance=1e-6):
-    return ab.pumped_magnetization(rotating_bonds(gapped_honeycomb(delta, t1), amplitude), 1, tolerance)
+    return ab.pumped_magnetization(rotating_bonds(gapped_honeycomb(delta, t1), amplitude), 1, tolerance=tolerance)
 
 
 def test_mean_to_eight_digits():

@@ -58,8 +58,8 @@ def test_the_quantum_drops_out():
     u, quantum = 0.03, 0.168
     moving = pattern(u)
     cycle = ionic(moving)
-    moment = ab.phonon_moment(cycle, MASSES, moving, 1, 1e-6, degeneracy=2)
-    pumped = ab.pumped_magnetization(cycle, 1, 1e-6)
+    moment = ab.phonon_moment(cycle, MASSES, moving, 1, tolerance=1e-6, degeneracy=2)
+    pumped = ab.pumped_magnetization(cycle, 1, tolerance=1e-6)
     omega = quantum * 1.602176634e-19 / 1.054571817e-34
     reduced = MASSES.prod() / MASSES.sum() * DALTON
     of_a_quantum = np.sqrt(1.054571817e-34 / (reduced * omega)) * 1e10
@@ -79,7 +79,7 @@ def test_spin_of_a_quantum():
     theta = 2 * np.pi * np.arange(count) / count
     moving = np.zeros((count, 2, 2))
     moving[:, 0] = 0.05 * np.stack([np.cos(theta), np.sin(theta)], axis=-1)
-    moment = ab.phonon_moment(cycle, MASSES, moving, 2, 1e-6, charges=[1, 1])
+    moment = ab.phonon_moment(cycle, MASSES, moving, 2, tolerance=1e-6, charges=[1, 1])
     spin = float(ab.pumped_spin(cycle, 2).total.sel(component="z"))  # hbar^2 omega/eV for each length^2
     quantum = 0.1
     omega = quantum * 1.602176634e-19 / 1.054571817e-34
@@ -96,7 +96,7 @@ def test_a_crystal_that_goes_round_as_a_whole_besides():
     moving = pattern(0.03)
     common = 0.02 * CIRCLE[:, None] * np.ones((2, 1))
     alone, together = (
-        ab.phonon_moment(ionic(places), MASSES, places, 1, 1e-7, charges=[0.5, 1.5])
+        ab.phonon_moment(ionic(places), MASSES, places, 1, tolerance=1e-7, charges=[0.5, 1.5])
         for places in (moving, moving + common)
     )
     # moments, not those of a quantum
@@ -122,11 +122,11 @@ def test_small_amplitudes():
     """From two amplitudes, in any order: the limit is that of a tiny one, within its error."""
     sizes = (0.12, 0.06)
     patterns = [pattern(u) for u in sizes]
-    moment = ab.phonon_moment([ionic(p) for p in patterns], MASSES, patterns, 1, 1e-6, charges=[0, 2])
+    moment = ab.phonon_moment([ionic(p) for p in patterns], MASSES, patterns, 1, tolerance=1e-6, charges=[0, 2])
     largest = np.abs(SHARES).max()
     assert moment.amplitude.values == pytest.approx([0.0, 0.12 * largest, 0.06 * largest])
     tiny = pattern(0.005)
-    expected = values(ab.phonon_moment(ionic(tiny), MASSES, tiny, 1, 1e-7, charges=[0, 2]))
+    expected = values(ab.phonon_moment(ionic(tiny), MASSES, tiny, 1, tolerance=1e-7, charges=[0, 2]))
     total, error = moment.total[:, 0].values, float(moment.error[0, 0])
     assert abs(total[0] - expected) < error
     assert abs(total[0] - expected) < 0.1 * abs(total[2] - expected)
@@ -140,11 +140,11 @@ def test_born_charges():
     """Those of the polarization along the cycle, or given, as numbers and as tensors."""
     moving = pattern(0.03)
     cycle = ionic(moving)
-    found = ab.phonon_moment(cycle, MASSES, moving, 1, 1e-6, charges=[0, 2])
+    found = ab.phonon_moment(cycle, MASSES, moving, 1, tolerance=1e-6, charges=[0, 2])
     # by finite differences: the dipole of the cell when one atom moves along x
     step = 0.01
     dipoles = [
-        float(ab.polarization(ionic([[[x, 0], [0, 0]]] * 4).snapshots[0], 1, 1e-8).polarization[0])
+        float(ab.polarization(ionic([[[x, 0], [0, 0]]] * 4).snapshots[0], 1, tolerance=1e-8).polarization[0])
         * cycle.lattice.measure
         for x in (-step, step)
     ]
@@ -248,7 +248,7 @@ def test_all_bands_in_place_of_the_functions():
     moving = pattern(0.03)
     cycle = ionic(moving)
     alone = ab.phonon_moment(cycle, MASSES, moving, 1, charges=[0, 2])
-    per_unit = values(alone, "perturbative") / float(ab.pumped_magnetization(cycle, 1, 1e-4).perturbative[0])
+    per_unit = values(alone, "perturbative") / float(ab.pumped_magnetization(cycle, 1, tolerance=1e-4).perturbative[0])
     parts = np.array([9.0, 5.0, 1.5, 2.0]) * 1e-4
     given = by_bands(parts, occupied=1, measure=cycle.lattice.measure)
     for sums in (given, [given], given.isel(bands=[3, 1, 0, 2]).transpose()):
@@ -281,7 +281,7 @@ def test_all_bands_for_small_amplitudes(tmp_path):
     sums = [by_bands(part, counts=(4, 30, 40)) for part in parts]
     moment = ab.phonon_moment(cycles, MASSES, patterns, 1, charges=[0, 2], all_bands=sums)
     per_unit = [
-        float(moment.perturbative_functions[1 + at, 0] / ab.pumped_magnetization(cycle, 1, 1e-4).perturbative[0])
+        float(moment.perturbative_functions[1 + at, 0] / ab.pumped_magnetization(cycle, 1, tolerance=1e-4).perturbative[0])
         for at, cycle in enumerate(cycles)
     ]
     unit = per_unit[0] * sizes[0] ** 2

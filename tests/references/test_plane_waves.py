@@ -29,7 +29,7 @@ def electrons(models):
 
 def pumped(models, motion):
     """Perturbative and Chern-Simons part of a cell, upon the square of the radius."""
-    found = ab.pumped_magnetization(ab.Cycle(models, motion=motion, tolerance=1), OCCUPIED, 1e-4)
+    found = ab.pumped_magnetization(ab.Cycle(models, motion=motion, tolerance=1), OCCUPIED, tolerance=1e-4)
     return [float(part[0]) * AREA / SQUARE for part in (found.perturbative, found.chern_simons)]
 
 

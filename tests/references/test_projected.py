@@ -23,7 +23,7 @@ def flake_and_bulk(seed):
     subject = projected(np.random.default_rng(seed), J, K, strength=0.4, **options)
     sizes = (4, 5, 6) if options.get("split") else (6, 7, 8)
     flakes = extrapolated(sizes, [subject.pumped(L, 24) for L in sizes], 2)
-    return flakes, ab.pumped_magnetization(subject.cycle(), J, 3e-3)
+    return flakes, ab.pumped_magnetization(subject.cycle(), J, tolerance=3e-3)
 
 
 @pytest.mark.parametrize("first", range(0, 40, 4))
@@ -54,7 +54,7 @@ def test_a_dozen_in_three_dimensions(seed):
     subject = projected(np.random.default_rng(seed), J, K, dimension=3, strength=0.3)
     sizes = (3, 4, 5, 6)
     blocks = extrapolated(sizes, [subject.pumped(L, 8) for L in sizes], 3)
-    bulk = ab.pumped_magnetization(subject.cycle(), J, 1e-2).total.values
+    bulk = ab.pumped_magnetization(subject.cycle(), J, tolerance=1e-2).total.values
     np.testing.assert_allclose(bulk, blocks, rtol=0, atol=0.05 * np.abs(blocks).max())
 
 
@@ -66,7 +66,7 @@ def test_twenty_in_an_electric_field(seed):
     subject = projected(np.random.default_rng(100 + seed), J, K, strength=strength, **options)
     sizes = (9, 10, 11, 12)
     flakes = extrapolated(sizes, [subject.magnetoelectric(L) for L in sizes], 2)[0]
-    bulk = ab.magnetoelectric(subject.model(), J, 1e-7).total.values
+    bulk = ab.magnetoelectric(subject.model(), J, tolerance=1e-7).total.values
     np.testing.assert_allclose(bulk, flakes, rtol=0, atol=1e-4 * np.abs(flakes).max())
 
 
@@ -77,7 +77,7 @@ def test_tensors_of_open_blocks(seed):
     subject = projected(np.random.default_rng(2 + seed), J, K, dimension=3, strength=0.3)
     sizes = (4, 5, 6, 7)
     blocks = extrapolated(sizes, [subject.magnetoelectric(L) for L in sizes], 3)
-    bulk = ab.magnetoelectric(subject.model(), J, 1e-5)
+    bulk = ab.magnetoelectric(subject.model(), J, tolerance=1e-5)
     scale = np.abs(blocks).max()
     np.testing.assert_allclose(bulk.total.values, blocks, rtol=0, atol=3e-3 * scale)
     assert np.abs(bulk.chern_simons).max() > 0.01 * scale

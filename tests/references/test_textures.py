@@ -145,7 +145,7 @@ def test_the_current_is_the_curl_of_m_and_the_rate_of_p(seed, occupied, empty, d
     d, tolerance = dimension, 1e-9 if dimension < 3 else 1e-6
 
     def split(place, phase, trials=None):
-        return ab.local_current(texture, occupied, place, phase, tolerance, split=True, trials=trials)
+        return ab.local_current(texture, occupied, place, phase, tolerance=tolerance, split=True, trials=trials)
 
     here = split(r, theta)
     mixed = np.eye(occupied + empty, occupied) + 0.15 * np.random.default_rng(seed).normal(
@@ -189,7 +189,7 @@ def test_uniform_limit():
     texture, places = along(profile)
     place, cycle = places([0.3])[0], profile(0.3)
     local = ab.local_current(texture, 2, place, tolerance=1e-8, split=True)
-    pumped = ab.pumped_magnetization(cycle, 2, 1e-8)
+    pumped = ab.pumped_magnetization(cycle, 2, tolerance=1e-8)
     assert float(local.M_induced) == pytest.approx(float(pumped.perturbative[0]), abs=1e-10)
     quantum = float(pumped.quantum[0, 0])
     turns = (float(local.M_chern_simons) - float(pumped.chern_simons[0])) / quantum
@@ -197,13 +197,13 @@ def test_uniform_limit():
     # in a field
     model = cycle.at(0.4)
     field = ab.local_current(model, 2, electric_field=[0.3, -0.2], tolerance=1e-12, split=True)
-    response = ab.magnetoelectric(model, 2, 1e-12)
+    response = ab.magnetoelectric(model, 2, tolerance=1e-12)
     assert float(field.M_induced) == pytest.approx(float(response.total.values @ [0.3, -0.2]), abs=1e-10)
     assert float(field.M_chern_simons) == pytest.approx(0.0, abs=1e-10)
     for name in ("curl_induced", "polarization_rate", "second_chern", "quadrupole"):
         assert np.abs(field[name]).max() < 1e-10
     # the polarization, and the charge that flows
-    reference = ab.polarization(model, 2, 1e-12)
+    reference = ab.polarization(model, 2, tolerance=1e-12)
     difference = np.linalg.solve(reference["quantum"].values.T, field.P_uniform.values - reference.polarization.values)
     assert difference == pytest.approx(np.rint(difference), abs=1e-9)
     pump = ab.models.thouless_pump(0.5, 0.3)
@@ -214,12 +214,12 @@ def test_uniform_limit():
     matrix = rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4))
     operators = {"o": matrix + matrix.conj().T}
     found = ab.local_observable(cycle, 2, operators, tolerance=1e-9).total.values
-    assert found == pytest.approx(ab.pumped_observable(cycle, 2, operators, 1e-9).total.values, abs=1e-10)
+    assert found == pytest.approx(ab.pumped_observable(cycle, 2, operators, tolerance=1e-9).total.values, abs=1e-10)
     found = ab.local_observable(model, 2, operators, electric_field=[0.3, -0.2], tolerance=1e-12)
-    response = ab.observable_response(model, 2, operators, 1e-12)
+    response = ab.observable_response(model, 2, operators, tolerance=1e-12)
     assert found.total.values == pytest.approx(response.total.values @ [0.3, -0.2], abs=1e-10)
     assert found.uniform.values == pytest.approx(
-        ab.observable_density(model, 2, operators, 1e-12).total.values, abs=1e-10
+        ab.observable_density(model, 2, operators, tolerance=1e-12).total.values, abs=1e-10
     )
     # in equilibrium
     magnetization = ab.orbital_magnetization(model, 0.5 * (model.energies([[0, 0]])[0, 1:3].sum()), tolerance=1e-8)
@@ -230,7 +230,7 @@ def test_axion_coupling_by_the_local_split():
     model = ab.models.fu_kane_mele(beta=1.0)
     field = np.array([0.2, -0.1, 0.3])
     local = ab.local_current(model, 2, electric_field=field, tolerance=1e-3, split=True)
-    response = ab.magnetoelectric(model, 2, 1e-3)
+    response = ab.magnetoelectric(model, 2, tolerance=1e-3)
     assert local.M_induced.values == pytest.approx(response.perturbative.values @ field, abs=1e-5)
     turns = (local.M_chern_simons.values - response.chern_simons.values @ field) / (field / (2 * np.pi))
     assert np.abs(response.chern_simons).max() > 1e-2
@@ -303,15 +303,15 @@ def test_a_cold_metal_in_its_gap_is_an_insulator():
     insulator = ab.local_current(texture, 1, place, theta=0.3, tolerance=1e-7)
     energies = profile(0.9).at(0.3).energies(np.zeros((1, 2)))[0]
     metal = ab.local_current(
-        texture, None, place, 0.3, 1e-7, chemical_potential=float(energies[:2].mean()), temperature=0.01
+        texture, None, place, 0.3, tolerance=1e-7, chemical_potential=float(energies[:2].mean()), temperature=0.01
     )
     for name in insulator.data_vars:
         if name != "error":
             assert metal[name].values == pytest.approx(insulator[name].values, abs=1e-6)
     spins = {"o": np.array([[0.2, 0.3j, 0.1], [-0.3j, 0.5, 0], [0.1, 0, -0.4]])}
-    first = ab.local_observable(texture, 1, spins, place, 0.3, 1e-7)
+    first = ab.local_observable(texture, 1, spins, place, 0.3, tolerance=1e-7)
     second = ab.local_observable(
-        texture, None, spins, place, 0.3, 1e-7, chemical_potential=float(energies[:2].mean()), temperature=0.01
+        texture, None, spins, place, 0.3, tolerance=1e-7, chemical_potential=float(energies[:2].mean()), temperature=0.01
     )
     for name in first.data_vars:
         if name not in ("error", "dipole_density"):

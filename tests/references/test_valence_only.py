@@ -86,7 +86,7 @@ def test_polarization(d, side):
     model = insulator(np.random.default_rng(d), d)
     functions = valence(model, 2, side)
     assert functions.size == 2
-    expected, found = ab.polarization(model, 2, 1e-8), ab.polarization(functions, 2, 1e-8)
+    expected, found = ab.polarization(model, 2, tolerance=1e-8), ab.polarization(functions, 2, tolerance=1e-8)
     for other in (expected.polarization.values, functions.positions.sum(axis=0) / model.lattice.measure):
         apart = (found.polarization.values - other) @ np.linalg.inv(found.quantum.values)
         assert apart - np.rint(apart) == pytest.approx(0, abs=1e-5)
@@ -118,7 +118,7 @@ def test_plain_orbitals_all_filled():
 @pytest.mark.slow
 def test_axion_angle():
     model = insulator(np.random.default_rng(4), 3)
-    expected, found = ab.axion_angle(model, 2, 1e-7), ab.axion_angle(valence(model, 2, 16), 2, 1e-7)
+    expected, found = ab.axion_angle(model, 2, tolerance=1e-7), ab.axion_angle(valence(model, 2, 16), 2, tolerance=1e-7)
     assert abs(float(expected.axion_angle)) > 1e-3
     apart = (float(found.axion_angle) - float(expected.axion_angle)) / (2 * np.pi)
     assert apart - np.rint(apart) == pytest.approx(0, abs=1e-5 / (2 * np.pi))
@@ -159,8 +159,8 @@ def test_phonons_with_the_bands_of_a_calculation():
     filled = valence_cycle(cycle, 32)
     assert filled.size == 1
     sums = by_bands([2e-4, 1.5e-4], (4, 8), occupied=1, measure=cycle.lattice.measure)
-    expected = ab.phonon_moment(cycle, MASSES, moving, 1, 1e-7, charges=[0, 2], all_bands=sums)
-    found = ab.phonon_moment(filled, MASSES, moving, 1, 1e-7, charges=[0, 2], all_bands=sums)
+    expected = ab.phonon_moment(cycle, MASSES, moving, 1, tolerance=1e-7, charges=[0, 2], all_bands=sums)
+    found = ab.phonon_moment(filled, MASSES, moving, 1, tolerance=1e-7, charges=[0, 2], all_bands=sums)
     size = abs(float(expected.chern_simons[0, 0]))
     for part in ("perturbative", "chern_simons", "ions", "born", "total"):
         assert found[part].values == pytest.approx(expected[part].values, abs=1e-4 * size), part

@@ -133,7 +133,7 @@ def test_orbital_magnetization_of_open_samples(seed):
 def test_flakes_in_an_electric_field(seed):
     model = insulator(seed)
     flakes = ab.finite.magnetoelectric(model, 1, [7, 8, 9, 10])
-    bulk = ab.magnetoelectric(model, 1, 1e-8).total.values
+    bulk = ab.magnetoelectric(model, 1, tolerance=1e-8).total.values
     np.testing.assert_allclose(flakes.total, bulk, rtol=0, atol=1e-5 * np.abs(bulk).max())
     # the two programs for flakes are the same one
     np.testing.assert_allclose(flakes.by_size[0], Sample(model, 7).in_a_field(1)[0], rtol=1e-9)
@@ -144,7 +144,7 @@ def test_blocks_in_an_electric_field():
     model = insulator(0, 3, 2)
     sizes = [3, 4, 5, 6]
     found = ab.finite.magnetoelectric(model, 1, sizes).total.values
-    bulk = ab.magnetoelectric(model, 1, 1e-6)
+    bulk = ab.magnetoelectric(model, 1, tolerance=1e-6)
     off = found - bulk.total.values
     quantum = float(bulk["quantum"])
     np.testing.assert_allclose(off - quantum * np.rint(off / quantum), 0, atol=1e-4 * np.abs(found).max())
@@ -155,7 +155,7 @@ def test_blocks_in_an_electric_field():
 def test_flakes_of_moving_functions(seed):
     cycle = moving(seed)
     flakes = ab.finite.pumped_magnetization(cycle, 1, [5, 6, 7, 8])
-    bulk = ab.pumped_magnetization(cycle, 1, 1e-7)
+    bulk = ab.pumped_magnetization(cycle, 1, tolerance=1e-7)
     expected = float(bulk.total[0])
     assert float(flakes.total[0]) == pytest.approx(expected, rel=1e-4)
     assert abs(float(bulk.chern_simons[0])) > 1e-2 * abs(expected)
@@ -166,7 +166,7 @@ def test_ribbons_of_moving_functions(seed):
     """The currents on the edges, where a position matrix makes them wide."""
     cycle = moving(seed)
     ribbon = ab.finite.ribbon_magnetization(cycle, 1, 8, tolerance=1e-7)
-    bulk = ab.pumped_magnetization(cycle, 1, 1e-9)
+    bulk = ab.pumped_magnetization(cycle, 1, tolerance=1e-9)
     assert float(ribbon.total[0]) == pytest.approx(float(bulk.total[0]), rel=1e-7)
 
 
@@ -183,12 +183,12 @@ def test_stacked_layers_of_wannier_functions(layer):
         for R, r in model.position_matrix.items()
     }
     solid = WannierModel(vectors, None, {(*R, 0): h for R, h in model.hoppings.items()}, places)
-    tensor = ab.layer_magnetoelectric(model, 1, z, 1e-9).total.values
+    tensor = ab.layer_magnetoelectric(model, 1, z, tolerance=1e-9).total.values
     scale = np.abs(tensor).max()
-    np.testing.assert_allclose(7.0 * ab.magnetoelectric(solid, 1, 1e-8).total, tensor, rtol=0, atol=1e-7 * scale)
+    np.testing.assert_allclose(7.0 * ab.magnetoelectric(solid, 1, tolerance=1e-8).total, tensor, rtol=0, atol=1e-7 * scale)
     # rows and columns of dP_j/dB_i
     np.testing.assert_allclose(
-        7.0 * ab.magnetic_polarization(solid, 1, 1e-8).total.T, tensor, rtol=0, atol=1e-7 * scale
+        7.0 * ab.magnetic_polarization(solid, 1, tolerance=1e-8).total.T, tensor, rtol=0, atol=1e-7 * scale
     )
 
 
@@ -243,11 +243,11 @@ def test_layers_with_heights_between_their_functions(layer):
     sizes = (6, 7, 8)
     samples = [Sample(model, L, z) for L in sizes]
     found = limit(sizes, [sample.equilibrium(1) for sample in samples])
-    flat = ab.inplane_magnetization(model, 1, z, 1e-9).total.values
+    flat = ab.inplane_magnetization(model, 1, z, tolerance=1e-9).total.values
     upright = ab.orbital_magnetization(model, -3.0, mesh=24).total.values
     np.testing.assert_allclose([*flat, *upright], found, rtol=1e-5)
     found = limit(sizes, [sample.in_a_field(1) for sample in samples])
-    tensor = ab.layer_magnetoelectric(model, 1, z, 1e-9).total.values
+    tensor = ab.layer_magnetoelectric(model, 1, z, tolerance=1e-9).total.values
     np.testing.assert_allclose(tensor, found, rtol=0, atol=1e-8 * np.abs(found).max())
 
 
@@ -288,8 +288,8 @@ def test_what_a_cycle_pumps_in_the_plane_of_a_layer():
         return total / (samples * sample.measure)
 
     found = limit(sizes, [moments(L) for L in sizes])
-    flat = ab.pumped_inplane_magnetization(cycle, 1, z, 1e-9).total.values
-    upright = float(ab.pumped_magnetization(cycle, 1, 1e-9).total[0])
+    flat = ab.pumped_inplane_magnetization(cycle, 1, z, tolerance=1e-9).total.values
+    upright = float(ab.pumped_magnetization(cycle, 1, tolerance=1e-9).total[0])
     np.testing.assert_allclose([*flat, upright], found, rtol=0, atol=1e-4 * np.abs(found).max())
 
 

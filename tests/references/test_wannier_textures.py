@@ -71,7 +71,7 @@ def test_orbitals_that_move_and_places_that_differ():
     curls = []
     for profile in (honeycomb, at_rest):
         texture, places = along(profile)
-        curls.append(ab.local_current(texture, 1, places([0.5]), 0.0, 1e-5).curl_induced.values)
+        curls.append(ab.local_current(texture, 1, places([0.5]), 0.0, tolerance=1e-5).curl_induced.values)
     assert np.abs(curls[0] - curls[1]).max() > 0.5 * np.abs(curls[0]).max()
 
 
@@ -83,7 +83,7 @@ def test_the_current_is_the_curl_of_m_and_the_rate_of_p(seed, occupied, empty, d
     r, theta, tolerance = np.array([1.3, 0.4])[:dimension], 0.7, 1e-8
 
     def split(place, phase):
-        return ab.local_current(texture, occupied, place, phase, tolerance, split=True)
+        return ab.local_current(texture, occupied, place, phase, tolerance=tolerance, split=True)
 
     def magnetization(place):
         result = split(place, theta)
@@ -105,13 +105,13 @@ def test_uniform_limit():
     """What the other responses give, in a cycle and in a field."""
     cycle = wannier_texture(np.random.default_rng(2), 2, 2, size=0.05)(0.3)
     local = ab.local_current(cycle, 2, tolerance=1e-7, split=True)
-    pumped = ab.pumped_magnetization(cycle, 2, 1e-7)
+    pumped = ab.pumped_magnetization(cycle, 2, tolerance=1e-7)
     assert float(local.M_induced) == pytest.approx(float(pumped.perturbative[0]), abs=1e-9)
     turns = (float(local.M_chern_simons) - float(pumped.chern_simons[0])) / float(pumped.quantum[0, 0])
     assert turns == pytest.approx(round(turns), abs=1e-8)
     model, E = cycle.at(0.4), np.array([0.3, -0.2])
     field = ab.local_current(model, 2, electric_field=E, tolerance=1e-11, split=True)
-    response = ab.magnetoelectric(model, 2, 1e-11)
+    response = ab.magnetoelectric(model, 2, tolerance=1e-11)
     assert float(field.M_induced + field.M_chern_simons) == pytest.approx(float(response.total.values @ E), abs=1e-9)
     assert np.abs(response.total).max() > 1e-3
     magnetization = ab.orbital_magnetization(model, float(model.energies([[0, 0]])[0, 1:3].mean()), tolerance=1e-8)
@@ -123,7 +123,7 @@ def test_uniform_limit():
     one, other = (rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4)) for _ in range(2))
     operators = {"o": {(0, 0): one + one.conj().T, (1, 0): other}}
     found = ab.local_observable(cycle, 2, operators, tolerance=1e-8).total.values
-    assert found == pytest.approx(ab.pumped_observable(cycle, 2, operators, 1e-8).total.values, abs=1e-9)
+    assert found == pytest.approx(ab.pumped_observable(cycle, 2, operators, tolerance=1e-8).total.values, abs=1e-9)
 
 
 def test_a_moving_texture_is_a_cycle_at_each_place():
@@ -152,11 +152,11 @@ def test_a_moving_texture_is_a_cycle_at_each_place():
 def test_in_a_magnetic_field():
     """A cycle in a field: the rate of the polarization that the field makes, by differences of another response."""
     cycle, theta = wannier_texture(np.random.default_rng(4), 1, 2, size=0.05)(0.3), 0.9
-    current = ab.local_current(cycle, 1, None, theta, 1e-8, magnetic_field=1.0)
-    none = ab.local_current(cycle, 1, None, theta, 1e-8)
+    current = ab.local_current(cycle, 1, None, theta, tolerance=1e-8, magnetic_field=1.0)
+    none = ab.local_current(cycle, 1, None, theta, tolerance=1e-8)
 
     def polarization(phase):
-        return ab.magnetic_polarization(cycle.at(phase), 1, 1e-9).total.values.ravel()
+        return ab.magnetic_polarization(cycle.at(phase), 1, tolerance=1e-9).total.values.ravel()
 
     expected = differences(polarization, theta, 0.05)
     assert np.abs(expected).max() > 1e-4
@@ -171,7 +171,7 @@ def test_a_cold_metal_in_its_gap_is_an_insulator():
     insulator = ab.local_current(texture, 1, place, theta=0.3, tolerance=1e-7)
     energies = profile(0.9).at(0.3).energies(np.zeros((1, 2)))[0]
     cold = {"chemical_potential": float(energies[:2].mean()), "temperature": 0.01}
-    metal = ab.local_current(texture, None, place, 0.3, 1e-7, **cold)
+    metal = ab.local_current(texture, None, place, 0.3, tolerance=1e-7, **cold)
     for name in insulator.data_vars:
         if name != "error":
             assert metal[name].values == pytest.approx(insulator[name].values, abs=1e-6)
@@ -198,7 +198,7 @@ def test_the_map_of_a_cycle_adds_up():
     points = reduced @ cycle.lattice.reciprocal
     frame = ab.eigenframe(cycle, band_shift_derivatives("theta", "z", curved=True), k=points, theta=theta)
     shifts, carried = (part(frame, "theta", "z")[:, 0] for part in (band_shift, carried_part))
-    expected = float(ab.instantaneous_magnetization(cycle, 1, [theta], 1e-9).perturbative[0, 0])
+    expected = float(ab.instantaneous_magnetization(cycle, 1, [theta], tolerance=1e-9).perturbative[0, 0])
     assert shifts.mean() == pytest.approx(expected * cycle.lattice.measure, rel=1e-6)
     assert abs(carried.mean()) > 0.01 * abs(shifts.mean())
     here = ab.magnetization_map(cycle, points[5:6, 0], points[5:6, 1], theta)

@@ -56,21 +56,21 @@ def _heights(crystal: object, rng: np.random.Generator) -> np.ndarray:
 
 
 KINDS = (
-    Kind("polarization", 1, False, 0.02, lambda m, o, t, rng: ab.polarization(m, o, t)),
-    Kind("polarization", 2, False, 0.03, lambda m, o, t, rng: ab.polarization(m, o, t)),
-    Kind("magnetoelectric", 2, False, 0.02, lambda m, o, t, rng: ab.magnetoelectric(m, o, t)),
-    Kind("magnetic_polarization", 2, False, 0.02, lambda m, o, t, rng: ab.magnetic_polarization(m, o, t)),
+    Kind("polarization", 1, False, 0.02, lambda m, o, t, rng: ab.polarization(m, o, tolerance=t)),
+    Kind("polarization", 2, False, 0.03, lambda m, o, t, rng: ab.polarization(m, o, tolerance=t)),
+    Kind("magnetoelectric", 2, False, 0.02, lambda m, o, t, rng: ab.magnetoelectric(m, o, tolerance=t)),
+    Kind("magnetic_polarization", 2, False, 0.02, lambda m, o, t, rng: ab.magnetic_polarization(m, o, tolerance=t)),
     Kind("observable_response", 1, False, 0.02, _observables(ab.observable_response)),
     Kind("observable_response", 2, False, 0.02, _observables(ab.observable_response)),
     Kind("observable_density", 2, False, 0.02, _observables(ab.observable_density)),
-    Kind("inplane", 2, False, 0.02, lambda m, o, t, rng: ab.inplane_magnetization(m, o, _heights(m, rng), t)),
-    Kind("layers", 2, False, 0.02, lambda m, o, t, rng: ab.layer_magnetoelectric(m, o, _heights(m, rng), t)),
+    Kind("inplane", 2, False, 0.02, lambda m, o, t, rng: ab.inplane_magnetization(m, o, _heights(m, rng), tolerance=t)),
+    Kind("layers", 2, False, 0.02, lambda m, o, t, rng: ab.layer_magnetoelectric(m, o, _heights(m, rng), tolerance=t)),
     Kind("pumped_observable", 1, True, 0.05, _observables(ab.pumped_observable)),
     Kind("pumped_observable", 2, True, 0.1, _observables(ab.pumped_observable)),
-    Kind("pumped_magnetization", 2, True, 0.15, lambda m, o, t, rng: ab.pumped_magnetization(m, o, t)),
-    Kind("magnetoelectric", 3, False, 0.2, lambda m, o, t, rng: ab.magnetoelectric(m, o, t)),
+    Kind("pumped_magnetization", 2, True, 0.15, lambda m, o, t, rng: ab.pumped_magnetization(m, o, tolerance=t)),
+    Kind("magnetoelectric", 3, False, 0.2, lambda m, o, t, rng: ab.magnetoelectric(m, o, tolerance=t)),
     Kind("observable_response", 3, False, 0.15, _observables(ab.observable_response)),
-    Kind("polarization", 3, False, 0.2, lambda m, o, t, rng: ab.polarization(m, o, t)),
+    Kind("polarization", 3, False, 0.2, lambda m, o, t, rng: ab.polarization(m, o, tolerance=t)),
 )
 
 

@@ -93,13 +93,13 @@ def compute(*, fast: bool = False, report: Callable[[str], None] = lambda stage:
 
     report("(b) magnetization over a period")
     theta = np.linspace(0.0, 2 * np.pi, 25 if fast else 49)
-    curve = instantaneous_magnetization(cycle(), 1, theta[:-1], tolerance)
+    curve = instantaneous_magnetization(cycle(), 1, theta[:-1], tolerance=tolerance)
     magnetization = np.append(curve.perturbative.values[:, 0], curve.perturbative.values[0, 0])
-    mean = pumped_magnetization(cycle(), 1, tolerance if fast else 1e-8)
+    mean = pumped_magnetization(cycle(), 1, tolerance=tolerance if fast else 1e-8)
 
     report("(b, inset) mean against t1")
     t1 = np.linspace(0.0, T1, 5 if fast else 11)
-    against_t1 = [pumped_magnetization(cycle(t1=float(t)), 1, tolerance) for t in t1]
+    against_t1 = [pumped_magnetization(cycle(t1=float(t)), 1, tolerance=tolerance) for t in t1]
 
     report("(c) map over the Brillouin zone")
     k = np.linspace(-1.0, 1.0, 120 if fast else 301) * 4 * np.pi / (3 * np.sqrt(3.0)) * 1.3
@@ -107,7 +107,7 @@ def compute(*, fast: bool = False, report: Callable[[str], None] = lambda stage:
 
     report("(d) mean against gap")
     delta = np.array(FEW_GAPS if fast else GAPS)
-    against_gap = [pumped_magnetization(cycle(delta=float(d)), 1, 1e-3) for d in delta]
+    against_gap = [pumped_magnetization(cycle(delta=float(d)), 1, tolerance=1e-3) for d in delta]
 
     def series(results: list[xarray.Dataset], name: str) -> Float:
         return np.array([float(result[name].values[0]) for result in results])

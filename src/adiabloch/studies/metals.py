@@ -93,7 +93,7 @@ def compute(*, fast: bool = False, report: Callable[[str], None] = lambda stage:
     chi = nonlinear_hall(subject, around, tolerance=tolerance)
     below, results["chi"], above = (chi.isel(chemical_potential=slice(n, None, 3)) for n in range(3))
     report("nonlinear Ettingshausen effect")
-    results["heat"] = nonlinear_ettingshausen(subject, potentials, TEMPERATURES, tolerance)
+    results["heat"] = nonlinear_ettingshausen(subject, potentials, TEMPERATURES, tolerance=tolerance)
     slope = (above.total.values - below.total.values) / (2 * step)
     heat = results["heat"].total
 

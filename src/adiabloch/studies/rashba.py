@@ -253,7 +253,7 @@ def orbital(
     """
     try:
         result = pumped_magnetization(
-            subject, occupied, tolerance, groups=groups, limit=limit, progress=False, strict=True
+            subject, occupied, tolerance=tolerance, groups=groups, limit=limit, progress=False, strict=True
         )
     except GapClosedError:
         return NOTHING, np.nan

@@ -109,7 +109,7 @@ def verify(
     Report
     """
     report("bulk")
-    bulk = pumped_magnetization(cycle, occupied, tolerance)
+    bulk = pumped_magnetization(cycle, occupied, tolerance=tolerance)
     result = Report(complete=bool(np.isfinite(bulk.total.values).all()), note=str(bulk.attrs["note"]))
     expected = bulk.total if result.complete else bulk.perturbative
     _add(result, "bulk" if result.complete else "bulk, perturbative", expected, bulk.error)
