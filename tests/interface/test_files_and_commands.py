@@ -242,7 +242,7 @@ def test_plots():
     assert len(curve.lines[0].get_xdata()) == 7
     picture = ab.plot(ab.magnetization_map(cycle, np.linspace(-1, 1, 5), np.linspace(-1, 1, 6)))
     assert picture.collections[0].get_array().size == 30
-    with pytest.raises(InvalidArgumentError, match="do not know how to draw"):
+    with pytest.raises(InvalidArgumentError, match="no picture for a dataset"):
         ab.plot(xarray.Dataset({"x": 1}))
 
 

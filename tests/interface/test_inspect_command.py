@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 
 import adiabloch as ab
 from adiabloch.cli import app
+from adiabloch.commands.inspection import inspect
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io import write_tb
 from adiabloch.models import WannierModel
-from adiabloch.studies.inspection import inspect
 from random_models import general
 
 

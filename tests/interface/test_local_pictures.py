@@ -9,7 +9,7 @@ from PIL import Image
 
 import adiabloch as ab
 from adiabloch.plotting import animate
-from adiabloch.plotting.local import power, rounded, shades
+from adiabloch.plotting.scales import colour_scale, number_text, round_down
 
 LINE, PLANE = {"x": np.linspace(-20.0, 20.0, 5)}, {"x": np.linspace(-20.0, 20.0, 4), "y": np.linspace(-15.0, 15.0, 3)}
 PHASES = 2 * np.pi * np.arange(4) / 4
@@ -227,13 +227,13 @@ def test_bad_input(results, tmp_path):
 
 
 def test_scales():
-    assert [rounded(x) for x in (0.0019, 2.0, 4.99e-7, 5e3)] == [0.001, 2.0, 2e-7, 5e3]
-    assert [power(x) for x in (0.5, 20.0, 2e-7)] == ["0.5", "20", r"$2\times10^{-7}$"]
-    assert shades(np.array([-1.0, 3.0]))[:2] == (-3.0, 3.0)
-    assert shades(np.array([1.0, 3.0]))[:2] == (1.0, 3.0)
-    pale, strong = (shades(np.array(values))[2](0.0) for values in ([1.0, 3.0], [-3.0, -1.0]))
+    assert [round_down(x) for x in (0.0019, 2.0, 4.99e-7, 5e3)] == [0.001, 2.0, 2e-7, 5e3]
+    assert [number_text(x) for x in (0.5, 20.0, 2e-7)] == ["0.5", "20", r"$2\times10^{-7}$"]
+    assert colour_scale(np.array([-1.0, 3.0]))[:2] == (-3.0, 3.0)
+    assert colour_scale(np.array([1.0, 3.0]))[:2] == (1.0, 3.0)
+    pale, strong = (colour_scale(np.array(values))[2](0.0) for values in ([1.0, 3.0], [-3.0, -1.0]))
     assert sum(pale[:3]) > sum(strong[:3])
-    assert shades(np.zeros(3))[:2] == (-1.0, 1.0)
+    assert colour_scale(np.zeros(3))[:2] == (-1.0, 1.0)
 
 
 def teardown_function():
