@@ -15,6 +15,9 @@ from adiabloch import units
 from adiabloch.cli import app
 from adiabloch.errors import FileFormatError, InvalidArgumentError, InvalidModelError
 from adiabloch.io.netcdf import _from_parts
+from adiabloch.paper.table import Table
+from adiabloch.plotting import charts
+from adiabloch.plotting.dispatch import PICTURES, picture_of
 from random_models import general
 
 run = CliRunner().invoke
@@ -138,6 +141,17 @@ def test_cycles_that_do_not_say_what_their_numbers_were(tmp_path, cycle):
         ab.io.load_cycle(_written(stored, path))
 
 
+def test_tables():
+    table = Table("bars", ("quantity", "value"), (("|x|", "1"), ("y", "2")))
+    assert table.cell("y", "value") == "2"
+    assert table.markdown() == "| quantity | value |\n| --- | --- |\n| \\|x\\| | 1 |\n| y | 2 |\n"
+
+
+def test_commands_import_studies_late():
+    code = "import sys, adiabloch.cli; assert not any(name.startswith('adiabloch.paper') for name in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_figure1(tmp_path):
     done = run(app, ["figure1", "--fast", "--output", str(tmp_path)])
     assert done.exit_code == 0, done.output
@@ -244,6 +258,26 @@ def test_plots():
     assert picture.collections[0].get_array().size == 30
     with pytest.raises(InvalidArgumentError, match="no picture for a dataset"):
         ab.plot(xarray.Dataset({"x": 1}))
+
+
+def test_the_response_chooses_the_picture():
+    """The attribute of the result; its dimensions without it, and after a selection that the picture cannot show."""
+    assert set(PICTURES) <= set(ab.__all__)
+    cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5, 0.1), 0.1)
+    zone = ab.magnetization_map(cycle, [0.0, 0.1], [0.0, 0.1])
+    zone.attrs.pop("response", None)
+    curve = ab.instantaneous_magnetization(cycle, 1, [0.0, 1.0], 1e-2)
+    curve.attrs.pop("response", None)
+    for result, name, draw in (
+        (zone, "magnetization_map", charts.zone_map),
+        (curve, "instantaneous_magnetization", charts.phase_curves),
+    ):
+        assert picture_of(result) is draw
+        named = result.assign_attrs(response=name)
+        assert picture_of(named) is draw
+        assert picture_of(named.isel({next(iter(result.dims)): 0})) is None
+        # a response without a picture of its own is never drawn as another one
+        assert picture_of(result.assign_attrs(response="pumped_magnetization")) is None
 
 
 def test_units_by_hand():
