@@ -1,4 +1,4 @@
-"""Electric fields on metals: the command, the symmetries that forbid what it shows, Mott's relation."""
+"""Metals in electric fields: the command, the symmetries that forbid the responses, Mott's relation."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,7 +23,7 @@ def made(tmp_path_factory):
     return folder, done.output, ab.io.load(folder / "metals.nc")
 
 
-def test_command_writes_what_it_says(made):
+def test_command_writes_its_files(made):
     folder, said, numbers = made
     assert {path.name for path in folder.iterdir()} == {f"metals.{kind}" for kind in ("pdf", "png", "nc", "md")}
     assert all(path.stat().st_size > 200 for path in folder.iterdir())
@@ -40,8 +40,8 @@ def test_numbers_survive_a_file(made, tmp_path):
     assert again.alpha.attrs["units"] == "e^2 length/hbar"
 
 
-def test_numbers_hang_together(made):
-    """Chern number one; parts make the whole; the mirror; no current along a single field."""
+def test_numbers_are_consistent(made):
+    """Chern number one; sums of the parts; the mirror symmetry; no current along a single field."""
     numbers = made[2]
     gap = numbers.sel(chemical_potential=float(numbers.edges.mean()), method="nearest")
     assert 2 * np.pi * float(gap.hall) == pytest.approx(1.0, abs=2 * np.pi * float(gap.hall_error) + 1e-3)
@@ -80,7 +80,7 @@ def test_heat_follows_mott():
 
 
 def test_strain_moves_bonds_and_hoppings():
-    """Elongation along y, contraction across; hoppings follow their lengths; at rest it is Haldane's model."""
+    """Bonds are stretched along y and contracted across, hoppings follow; without strain it is Haldane's model."""
     rest = ab.models.haldane(0.3, 0.12, 1.2)
     assert ab.models.strained_haldane(0.3, 0.12, 1.2, 0.0).digest == rest.digest
     strained = ab.models.strained_haldane(0.3, 0.12, 1.2, 0.1, angle=np.pi / 2)
@@ -101,7 +101,7 @@ def test_scans_are_drawn():
     hall = ab.plot(ab.anomalous_hall(model, np.linspace(-1, 1, 9), [0.05, 0.1], tolerance=1e-2))
     assert len(hall.lines[0].get_xdata()) == 9
     assert [text.get_text() for text in hall.get_legend().get_texts()] == ["z", "$k_BT$ = 0.05", "$k_BT$ = 0.1"]
-    # chi_xyy and chi_yxy of eight; xxy and yxx are forbidden, xyx and yyx the same once more
+    # chi_xyy and chi_yxy of eight components; xxy and yxx are forbidden, xyx and yyx equal these two
     chi = ab.plot(ab.nonlinear_hall(model, POTENTIALS, tolerance=1e-2))
     assert [text.get_text() for text in chi.get_legend().get_texts()] == ["xyy", "yxy"]
     states = ab.plot(ab.density_of_states(model, 0.5, [0.05, 0.1], tolerance=1e-2))

@@ -1,4 +1,4 @@
-"""Orbital beside spin with Rashba coupling: the command, and the symmetry behind what it shows."""
+"""Pumped orbital and spin magnetization with Rashba coupling: the command, and the symmetry behind its results."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from adiabloch.paper.rashba.symmetry import half_turn_violation, level_asymmetry
 from adiabloch.responses.observables import pumped_spin
 
 DELTA = 0.8
-"""A wide gap: quick, and open on the edges of ribbons."""
+"""Wide gap: fast, and open at the edges of ribbons."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def made(tmp_path_factory):
     return folder, done.output, ab.io.load(folder / "rashba.nc")
 
 
-def test_command_writes_what_it_says(made):
+def test_command_writes_its_files(made):
     folder, said, numbers = made
     assert {path.name for path in folder.iterdir()} == {f"rashba.{kind}" for kind in ("pdf", "png", "nc", "md")}
     assert "pumped moments" in said
@@ -42,8 +42,8 @@ def test_command_writes_what_it_says(made):
     assert rashba.summarize(numbers).markdown() == text
 
 
-def test_table_holds_what_the_responses_give(made):
-    """The numbers against calls of the responses at another tolerance, units by hand."""
+def test_numbers_agree_with_the_responses(made):
+    """Compare with the responses at another tolerance, with units converted by hand."""
     numbers = made[2]
     cycle = ab.models.rotating_bonds(ab.models.rashba_honeycomb(0.2, 0.4, t1=0.1), 0.1)
     orbital = ab.pumped_magnetization(cycle, 2, 1e-5)
@@ -56,7 +56,7 @@ def test_table_holds_what_the_responses_give(made):
             assert float(here) == pytest.approx(value, rel=2e-2)
     table, case = rashba.summarize(numbers), "t1 = 0.1 t0, only the hopping follows"
     assert not any("nan" in cell for row in table.rows for cell in row)
-    # e (3 eV/hbar) (2.46 Angstrom)^2 = 4.765 mu_B; two mu_B a unit of spin, a^2 = 3 a0^2
+    # e (3 eV/hbar) (2.46 Angstrom)^2 = 4.765 mu_B; two mu_B per unit of spin, a^2 = 3 a0^2
     assert float(table.cell(case, "total").split()[0]) == pytest.approx(-4765.2 * float(orbital.total[0]), rel=2e-2)
     assert float(table.cell(case, "spin").split()[0]) == pytest.approx(-6000.0 * float(spin.total), rel=2e-2)
 
@@ -73,7 +73,7 @@ def test_no_spin_without_rashba_and_no_orbital_without_t1(made):
 
 @pytest.mark.parametrize("follow", FOLLOW)
 def test_half_turn_forbids_orbital_magnetization(follow):
-    """H(-k) and -H(k) are one matrix in two bases at t1 = 0; then nothing is pumped, in the bulk and in a ribbon."""
+    """At t1 = 0, H(-k) and -H(k) are unitarily equivalent, and nothing is pumped in the bulk and in a ribbon."""
     cycle = rashba_cycle(DELTA, 0.4, 0.0, follow)
     assert half_turn_violation(cycle) < 1e-14
     total, perturbative = orbital_magnetization(cycle, limit=20_000)
@@ -103,7 +103,7 @@ def test_eq8_alone_is_not_zero_and_chern_simons_cancels_it():
     total, perturbative = orbital_magnetization(apart, groups=[1, 1], limit=50_000)
     assert perturbative == pytest.approx(-2.7717e-5, rel=1e-3)
     assert abs(total.value) < 1e-4 * abs(perturbative)
-    # the plain mean over a mesh that avoids touching bands is the integrator's where none touch
+    # without touching bands the mean over the mesh agrees with the adaptive integral
     assert band_by_band(apart).value == pytest.approx(perturbative, rel=1e-3)
 
 
@@ -115,7 +115,7 @@ def test_eq8_alone_is_not_zero_and_chern_simons_cancels_it():
         (valley_phonon(0.5), 3, 8),
     ],
 )
-def test_what_breaks_it_pumps_as_ribbons_do(cycle, occupied, rows):
+def test_broken_symmetry_pumps_as_in_ribbons(cycle, occupied, rows):
     bulk = orbital_magnetization(cycle, occupied, 1e-5)[0]
     ribbon = ab.finite.ribbon_magnetization(cycle, occupied, rows, tolerance=1e-4)
     assert abs(bulk.value) > 1e-5
@@ -129,8 +129,8 @@ def test_levels_in_pairs():
     assert level_asymmetry(rashba_cycle(DELTA)) > 0.1
 
 
-def test_strength_follows_as_displaced_atoms_do():
-    """Bond by bond, with the direction held, is the linear law."""
+def test_strength_follows_the_displaced_atoms():
+    """Changes of single bonds with fixed direction agree with the linear law of displaced atoms."""
     model = ab.models.rashba_honeycomb(DELTA, 0.4)
     u = 0.5 * AMPLITUDE / BETA
     for theta in (0.0, 1.0, 4.0):
@@ -143,12 +143,12 @@ def test_strength_follows_as_displaced_atoms_do():
         assert 1e-3 < np.abs(bent - turned).max() < 0.1
 
 
-def test_no_gap_no_number():
+def test_result_is_nan_without_a_gap():
     total, perturbative = orbital_magnetization(rashba_cycle(0.0, 0.4), limit=20_000)
     assert np.isnan([total.value, total.error, perturbative]).all()
     assert np.isnan(spin_density(rashba_cycle(0.0, 0.4)).value)
 
 
-def test_unknown_way_is_refused():
+def test_unknown_follow_is_refused():
     with pytest.raises(InvalidArgumentError, match="expected one of hopping, strength, direction"):
         rashba_cycle(follow="mass")

@@ -13,7 +13,7 @@ from adiabloch.paper.textures.calculation import DISK_ANGLE, SUPERCELLS_FAST, wa
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Run the command once, for a quick look."""
+    """Run the command once, on its coarse grid."""
     folder = tmp_path_factory.mktemp("textures")
     done = CliRunner().invoke(app, ["textures", "--fast", "--output", str(folder)])
     assert done.exit_code == 0, done.output
@@ -24,7 +24,7 @@ def largest(values):
     return float(np.abs(values).max())
 
 
-def test_command_writes_what_it_says(made):
+def test_command_writes_its_files(made):
     folder, said, numbers = made
     assert {path.name for path in folder.iterdir()} == {f"textures.{kind}" for kind in ("pdf", "png", "nc", "md")}
     assert all(path.stat().st_size > 200 for path in folder.iterdir())
@@ -46,7 +46,7 @@ def test_numbers_survive_a_file(made, tmp_path):
 
 
 def test_supercells_agree_with_theory(made):
-    """At all places and phases, along and across, and in the mean over the cycle."""
+    """Compare at all places and phases, along and across the wave, and in the mean over the cycle."""
     numbers = made[2]
     off, scale = numbers.supercell_current - numbers.wave_current, largest(numbers.wave_current)
     for direction in ("along", "across"):
@@ -56,7 +56,7 @@ def test_supercells_agree_with_theory(made):
     assert largest(off.mean("theta")) < 0.01 * largest(numbers.wave_current.mean("theta"))
 
 
-def test_parts_make_the_whole(made):
+def test_parts_sum_to_the_total(made):
     numbers = made[2]
     parts = numbers.wave_curl + numbers.wave_rate + numbers.wave_chern
     np.testing.assert_allclose(parts, numbers.wave_current, rtol=0, atol=1e-9 * largest(numbers.wave_current))
@@ -65,7 +65,7 @@ def test_parts_make_the_whole(made):
 
 
 def test_mean_current_is_the_curl_of_the_magnetization(made):
-    """Across the wave j = -|b1|/L dM/ds; nothing is left along it."""
+    """The mean current is j = -|b1|/L dM/ds across the wave and vanishes along it."""
     numbers = made[2]
     mean = numbers.wave_current.mean("theta")
     assert largest(mean.sel(direction="along")) < 1e-6 * largest(mean)
@@ -76,7 +76,7 @@ def test_mean_current_is_the_curl_of_the_magnetization(made):
 
 
 def test_current_around_the_disk(made):
-    """It flows around the middle, alike in all directions, as much as M changes from the middle outwards."""
+    """The current circulates, and its integral over the radius is the change of the magnetization."""
     numbers = made[2]
     j, M = numbers.disk_current, numbers.disk_magnetization
     inwards = j.sel(component="x") * numbers.x + j.sel(component="y") * numbers.y
@@ -93,8 +93,8 @@ def test_current_around_the_disk(made):
     assert float(table.cell(f"j turned by {DISK_ANGLE:g}°", "value").rstrip("%")) < 0.1
 
 
-def test_unfolding_turns_vectors_along():
-    """What flows in circles, and outwards, does so in all quadrants."""
+def test_whole_plane_rotates_vectors():
+    """A field that circulates and diverges does so in all quadrants."""
     x, y = np.meshgrid([0.0, 1.0, 2.0], [0.0, 1.0, 2.0], indexing="ij")
     whole_x, whole_y = np.meshgrid(np.arange(-2.0, 3.0), np.arange(-2.0, 3.0), indexing="ij")
     field = whole_plane(np.stack([x - 3 * y, y + 3 * x], axis=-1))

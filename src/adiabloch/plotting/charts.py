@@ -1,4 +1,4 @@
-"""Pictures of results that are no fields over places: bars, matrices, curves and maps."""
+"""Pictures of all results except local currents and densities: bars, matrices, curves and maps."""
 
 from __future__ import annotations
 

@@ -112,6 +112,7 @@ def _main_dimensions(result: xarray.Dataset) -> set[str]:
 
 
 def _is_local_field(result: xarray.Dataset) -> bool:
+    """Return True for components or observables over places or phases."""
     dims = _main_dimensions(result)
     return bool(dims & PLACES_AND_PHASES) and bool(dims & {"component", "observable"})
 

@@ -151,6 +151,7 @@ def _nuclear_magnetons(numbers: xarray.Dataset) -> Row:
 
 
 def _mean_and_error(numbers: xarray.Dataset) -> tuple[float, float]:
+    """Mean magnetization over a period in e*omega."""
     return float(numbers["mean"]), float(numbers.mean_error)
 
 

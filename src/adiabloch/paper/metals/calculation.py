@@ -1,4 +1,4 @@
-"""Numbers of the figure and of the table."""
+"""Bands of the strained Haldane model and its responses against the chemical potential."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers of the figure and of the table."""
+"""Pumped moments against the Rashba coupling and against the gap, and for the cases of the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers of the figure and of the table."""
+"""Magnetization and currents of a disk and of a wave in the gap."""
 
 from __future__ import annotations
 
