@@ -117,6 +117,11 @@ def _is_local_field(result: xarray.Dataset) -> bool:
     return bool(dims & PLACES_AND_PHASES) and bool(dims & {"component", "observable"})
 
 
+def _is_axion_angle(result: xarray.Dataset) -> bool:
+    """Return True for an axion angle alone; the magnetoelectric tensor contains one too."""
+    return "axion_angle" in result.data_vars and main_variable(result) is None
+
+
 def _has_dimensions(*dims: str) -> Fits:
     """Return the condition that a result has these dimensions."""
     return lambda result: set(dims) <= set(result.dims)
@@ -131,7 +136,7 @@ LOCAL_FIELD = Picture(local_field, _is_local_field)
 PHASE_CURVES = Picture(charts.phase_curves, lambda result: charts.phase_variable(result) is not None)
 ZONE_MAP = Picture(charts.zone_map, _has_dimensions("kx", "ky", "band"))
 PHONON_MOMENT = Picture(charts.moment_parts, _has_dimensions("amplitude"))
-AXION_DIAL = Picture(charts.axion_dial, lambda result: "axion_angle" in result.variables)
+AXION_DIAL = Picture(charts.axion_dial, _is_axion_angle)
 PICTURES = {
     "axion_angle": AXION_DIAL,
     "instantaneous_magnetization": PHASE_CURVES,
@@ -141,12 +146,11 @@ PICTURES = {
     "phonon_moment": PHONON_MOMENT,
 }
 """Pictures of the responses that have one of their own."""
-UNNAMED = (LOCAL_FIELD, PHONON_MOMENT, ZONE_MAP, PHASE_CURVES)
+UNNAMED = (LOCAL_FIELD, PHONON_MOMENT, ZONE_MAP, PHASE_CURVES, AXION_DIAL)
 """Pictures for results that do not name their response; the first one that fits is drawn."""
 BY_DIMENSIONS = (
     Picture(charts.scan, lambda result: not _main_dimensions(result).isdisjoint(SCANNED)),
     Picture(charts.bars, _has_main_dimensions(1)),
     Picture(charts.matrix, _has_main_dimensions(2)),
-    AXION_DIAL,
 )
 """Pictures of all other results by the dimensions of the main variable; the first one that fits is drawn."""
