@@ -1,25 +1,25 @@
-# One target a habit. Each builds the environment it needs first.
+# One target for each task. Each builds the environment it needs first.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 FIGURES ?= figures
-# threads of the linear algebra would fight with those of the program and of the test runner
+# threads of the linear algebra would compete with those of the program and of the test runner
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 metals textures hbn alsb verify test test-all nightly lint format types imports examples docs wheel \
+.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all nightly lint format types imports examples docs wheel \
 	pythons check clean
 
-help:  ## this list
+help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "adiabloch needs Python 3.11 or newer; say which with: make PYTHON=python3.12 ..."; exit 2; }
+		{ echo "adiabloch needs Python 3.11 or newer; choose it with: make PYTHON=python3.12 ..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-# what a user needs; satisfied by the developers' environment as well
+# packages of a user; the developers' environment contains them as well
 $(VENV)/.user: $(BIN)/python pyproject.toml
 	@test $(VENV)/.dev -nt pyproject.toml || $(BIN)/pip install --quiet --editable '.[cli]'
 	@touch $@
@@ -31,17 +31,20 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml
 figure1: $(VENV)/.user  ## reproduce Fig. 1 of the paper in figures/
 	$(BIN)/adiabloch figure1 --output $(FIGURES)
 
-metals: $(VENV)/.user  ## responses of a strained Chern insulator and metal to electric fields in figures/
+rashba: $(VENV)/.user  ## compute orbital and spin magnetization with Rashba coupling in figures/
+	$(BIN)/adiabloch rashba --output $(FIGURES)
+
+metals: $(VENV)/.user  ## compute responses of a strained Chern insulator and metal to electric fields in figures/
 	$(BIN)/adiabloch metals --output $(FIGURES)
 
-textures: $(VENV)/.user  ## local currents in crystals that change from place to place in figures/
+textures: $(VENV)/.user  ## compute local currents in crystals that change from place to place in figures/
 	$(BIN)/adiabloch textures --output $(FIGURES)
 
-hbn: $(VENV)/.user  ## Wannier functions of turning hBN anew: make hbn PSEUDO=folder (see examples/hbn; an hour)
-	@test -n "$(PSEUDO)" || { echo "say where the pseudopotentials are: make hbn PSEUDO=folder"; exit 2; }
+hbn: $(VENV)/.user  ## compute Wannier functions of rotating hBN: make hbn PSEUDO=folder (see examples/hbn; an hour)
+	@test -n "$(PSEUDO)" || { echo "set the folder of the pseudopotentials: make hbn PSEUDO=folder"; exit 2; }
 	$(BIN)/python examples/hbn/run_dft.py --pseudo '$(PSEUDO)' --output '$(FIGURES)/hbn'
 
-alsb: $(VENV)/.user  ## Wannier functions of turning AlSb anew, with spin-orbit coupling (see examples/alsb; an hour)
+alsb: $(VENV)/.user  ## compute Wannier functions of rotating AlSb with spin-orbit coupling (see examples/alsb; an hour)
 	$(BIN)/python examples/alsb/run_dft.py --amplitudes 0.06 --output '$(FIGURES)/alsb'
 
 verify: $(VENV)/.user  ## compare the bulk with open samples of the paper's model
@@ -53,23 +56,23 @@ test: $(VENV)/.dev  ## run the tests
 test-all: $(VENV)/.dev  ## run all tests, the slow ones too
 	$(BIN)/pytest --numprocesses auto --dist worksteal -m ''
 
-nightly: $(VENV)/.dev  ## error bars of thousands of random models against the truth (hours)
+nightly: $(VENV)/.dev  ## check error bars of thousands of random models against converged values (hours)
 	$(BIN)/python tests/statistics/insulators.py 0 2000
 	$(BIN)/python tests/statistics/metals.py 0 2000
 
-lint: $(VENV)/.dev  ## style, formatting, spelling
+lint: $(VENV)/.dev  ## check style, formatting, spelling
 	$(BIN)/ruff check src tests docs examples benchmarks
 	$(BIN)/ruff format --check src tests docs examples benchmarks
 	$(BIN)/codespell src tests docs examples benchmarks *.md
 
-format: $(VENV)/.dev  ## mend what a program can mend
+format: $(VENV)/.dev  ## correct style and formatting automatically
 	$(BIN)/ruff check --fix src tests docs examples benchmarks
 	$(BIN)/ruff format src tests docs examples benchmarks
 
-types: $(VENV)/.dev  ## strict types
+types: $(VENV)/.dev  ## check the types
 	$(BIN)/mypy
 
-imports: $(VENV)/.dev  ## who may import whom
+imports: $(VENV)/.dev  ## check which module imports which
 	$(BIN)/lint-imports
 
 examples: $(VENV)/.dev  ## run the examples of docstrings, README and docs
@@ -87,7 +90,7 @@ wheel: $(BIN)/python  ## build the wheel and try it in empty environments
 pythons:  ## a quick part of the tests with the lowest versions, and on every later Python that is found
 	PYTHON=$(PYTHON) sh tools/try_pythons.sh
 
-check: test lint types imports examples docs wheel pythons  ## all of it, as CI does
+check: test lint types imports examples docs wheel pythons  ## run all checks, as CI does
 
 clean:  ## remove environment and everything built
 	rm -rf $(VENV) build dist docs/_build docs/generated $(FIGURES) .mypy_cache .ruff_cache .pytest_cache .hypothesis \

@@ -4,20 +4,21 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 import adiabloch as ab
-from adiabloch.plotting.style import BLUE, GREY, RED, look
-from adiabloch.studies import figure1, metals, rashba, textures
-from adiabloch.studies.tables import markdown
+from adiabloch.paper import figure1, honeycomb, metals, rashba, textures
+from adiabloch.paper.table import markdown
+from adiabloch.plotting.style import BLUE, GREY, RED, project_style
 
 HERE = Path(__file__).parent
 
 
 def against_tolerance() -> tuple[str, list[tuple[float, float, float, int]]]:
     """The paper's model at several tolerances against its converged value."""
-    cycle = figure1.cycle()
+    cycle = honeycomb.cycle()
     exact = float(ab.pumped_magnetization(cycle, 1, tolerance=1e-12).total[0])
     rows, data = [], []
     for tolerance in (1e-2, 1e-4, 1e-6, 1e-8):
@@ -37,7 +38,7 @@ def brute_force() -> str:
     """Ribbons and flakes against the bulk."""
 
     def samples() -> Iterator[tuple[str, float, ab.Cycle, object]]:
-        wide, narrow = figure1.cycle(0.5), figure1.cycle(0.2)
+        wide, narrow = honeycomb.cycle(0.5), honeycomb.cycle(0.2)
         yield "ribbon, 33 rows", 0.5, wide, lambda: ab.finite.ribbon_magnetization(wide, 1, 33)
         sizes = [8, 10, 12, 14]
         yield (
@@ -65,10 +66,10 @@ def brute_force() -> str:
 
 def convergence() -> None:
     """True error against points along each side of the zone, for three gaps."""
-    with look() as plt:
+    with project_style() as plt:
         figure, ax = plt.subplots(figsize=(4.4, 3.3), layout="constrained")
         for delta, colour in ((0.5, BLUE), (0.2, RED), (0.1, GREY)):
-            cycle = figure1.cycle(delta)
+            cycle = honeycomb.cycle(delta)
             exact = float(ab.pumped_magnetization(cycle, 1, tolerance=1e-11).total[0])
             sides = np.arange(8, 200, 8)
             off = [abs(plain_mean(cycle, int(n)) / exact - 1) for n in sides]
@@ -105,7 +106,7 @@ def gauge_convergence() -> None:
             total += chern_simons_form(gauge, *model.directions).mean() / n
         return -2 * np.pi**2 * total / model.lattice.measure
 
-    with look() as plt:
+    with project_style() as plt:
         figure, ax = plt.subplots(figsize=(4.4, 3.3), layout="constrained")
         for field, colour in ((2.0, BLUE), (1.0, RED), (0.5, GREY)):
             model = ab.models.fu_kane_mele(0.4 * np.pi, m=field)
@@ -144,7 +145,7 @@ def mott() -> str:
     slope = (ahead[1] - ahead[0]) / (2 * step)
     current = ab.nonlinear_ettingshausen(model, level, cold, tolerance=1e-6).total.sel(pick).values
     deviation = np.abs(current / ((np.pi * cold) ** 2 / 3 * slope) - 1)
-    with look() as plt:
+    with project_style() as plt:
         figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2), layout="constrained")
         for kT, row, road, colour in zip(temperatures, heat, roads, (BLUE, GREY, RED), strict=True):
             left.plot(mu, 1e3 * row, color=colour, label=f"$k_BT = {kT}$")
@@ -188,42 +189,16 @@ def against_fermi_level() -> str:
     return markdown(head, rows)
 
 
-def metal() -> None:
-    """Figure and table of `adiabloch metals`."""
-    from adiabloch.plotting.metals import draw
-
-    numbers = metals.compute()
-    (HERE / "_static" / "metals_table.md").write_text(
-        markdown(metals.HEAD, [row.cells() for row in metals.table(numbers)]), encoding="utf-8"
-    )
-    draw(numbers).savefig(HERE / "_static" / "metals.png", dpi=200)
-
-
-def textured() -> None:
-    """Figure and table of `adiabloch textures`."""
-    from adiabloch.plotting.textures import draw
-
-    numbers = textures.compute()
-    rows = [row.cells() for row in textures.table(numbers)]
-    (HERE / "_static" / "textures_table.md").write_text(markdown(textures.HEAD, rows), encoding="utf-8")
-    draw(numbers).savefig(HERE / "_static" / "textures.png", dpi=200)
+def study(module: ModuleType, name: str, dpi: int = 200) -> None:
+    """Write figure and table of a study, as the command with its name does."""
+    numbers = module.compute()
+    module.draw(numbers).savefig(HERE / "_static" / f"{name}.png", dpi=dpi)
+    (HERE / "_static" / f"{name}_table.md").write_text(module.summarize(numbers).markdown(), encoding="utf-8")
 
 
 def picture() -> None:
     """The paper's figure, as README and the first page show it."""
-    from adiabloch.plotting.figure1 import draw
-
-    draw(figure1.compute()).savefig(HERE / "_static" / "figure1.png", dpi=160)
-
-
-def orbital_beside_spin() -> None:
-    """Figure and table of rashba.md."""
-    from adiabloch.plotting.rashba import draw
-
-    numbers = rashba.compute()
-    draw(numbers).savefig(HERE / "_static" / "rashba.png", dpi=160)
-    text = markdown(rashba.HEAD, [row.cells() for row in rashba.table(numbers)])
-    (HERE / "_static" / "rashba_table.md").write_text(text, encoding="utf-8")
+    figure1.draw(figure1.compute()).savefig(HERE / "_static" / "figure1.png", dpi=160)
 
 
 def against_supercells() -> str:
@@ -299,13 +274,13 @@ def against_supercells() -> str:
 def main() -> None:
     """All of it."""
     picture()
-    orbital_beside_spin()
+    study(rashba, "rashba", dpi=160)
     first, _ = against_tolerance()
     convergence()
     gauge_convergence()
-    metal()
+    study(metals, "metals")
     print(mott())
-    textured()
+    study(textures, "textures")
     (HERE / "_static" / "textures_accuracy.md").write_text(against_supercells(), encoding="utf-8")
     (HERE / "_static" / "fermi_table.md").write_text(against_fermi_level(), encoding="utf-8")
     text = (

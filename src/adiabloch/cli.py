@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,17 +13,14 @@ from adiabloch.errors import AdiablochError, InvalidArgumentError, Stopped
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from adiabloch.models import Cycle
-    from adiabloch.studies.figure1 import Row
 
 out = Console()
 err = Console(stderr=True)
 
 
 class _Commands(typer.core.TyperGroup):
-    """Errors of the library end a command with one line and exit status 2."""
+    """Commands that print an error of the library as one line and then exit with the status 2."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -48,7 +44,11 @@ app = typer.Typer(
 
 CycleFile = Annotated[Path | None, typer.Argument(help="A cycle written by adiabloch.io.save_cycle (NetCDF).")]
 Occupied = Annotated[int, typer.Option(help="Number of occupied bands.")]
+Folder = Annotated[Path, typer.Option(help="Folder for the figure, the numbers and the table.")]
+Fast = Annotated[bool, typer.Option("--fast", help="Fewer points, for a quick look.")]
 Tolerance = Annotated[float, typer.Option(help="Relative accuracy of the bulk.")]
+FIGURES = Path("figures")
+"""Default folder of figures."""
 
 
 def _version(wanted: bool) -> None:
@@ -67,61 +67,42 @@ def main(
 
 
 @app.command()
-def figure1(
-    output: Annotated[Path, typer.Option(help="Folder for the figure, the numbers and the table.")] = Path("figures"),
-    fast: Annotated[bool, typer.Option("--fast", help="Fewer points, for a quick look.")] = False,
-) -> None:
-    """Reproduce Fig. 1 of the paper: orbital magnetization pumped by turning atoms."""
-    from adiabloch.io import save
-    from adiabloch.plotting.figure1 import draw
-    from adiabloch.studies import figure1 as study
+def figure1(output: Folder = FIGURES, fast: Fast = False) -> None:
+    """Reproduce Fig. 1 of the paper: orbital magnetization pumped by rotating atoms."""
+    from adiabloch.paper.command import run
+    from adiabloch.paper.figure1 import STUDY
 
-    output.mkdir(parents=True, exist_ok=True)
-    with err.status("computing") as status:
-        numbers = study.compute(fast=fast, report=lambda stage: status.update(f"computing {stage}"))
-        status.update("drawing")
-        picture = draw(numbers)
-        written = [_save_figure(picture, output / f"figure1.{kind}") for kind in ("pdf", "png")]
-    rows = study.table(numbers)
-    written += [save(numbers, output / "figure1.nc"), _write(output / "figure1.md", _markdown(rows))]
-    out.print(_table(rows))
-    out.print(f"wrote {', '.join(str(path) for path in written)} in {numbers.attrs['seconds']:.0f} s", highlight=False)
+    run(STUDY, output, fast=fast)
 
 
 @app.command()
-def rashba(
-    output: Annotated[Path, typer.Option(help="Folder for the figure, the numbers and the table.")] = Path("figures"),
-    fast: Annotated[bool, typer.Option("--fast", help="Fewer points, for a quick look.")] = False,
-) -> None:
-    """Orbital beside spin: what turning atoms pump with Rashba coupling, which the paper mentions and does not show."""
-    from adiabloch.plotting.rashba import draw
-    from adiabloch.studies import rashba as study
+def rashba(output: Folder = FIGURES, fast: Fast = False) -> None:
+    """Compute orbital and spin magnetization pumped by rotating atoms in a honeycomb model with Rashba coupling."""
+    from adiabloch.paper.command import run
+    from adiabloch.paper.rashba import STUDY
 
-    _show(study, draw, "pumped moments, 10⁻³ μB ħω/t0 upon a²", output, fast)
+    run(STUDY, output, fast=fast)
 
 
 @app.command()
-def metals(
-    output: Annotated[Path, typer.Option(help="Folder for the figure, the numbers and the table.")] = Path("figures"),
-    fast: Annotated[bool, typer.Option("--fast", help="Fewer points, for a quick look.")] = False,
-) -> None:
-    """Electric fields on a metal: induced magnetization, nonlinear Hall and Ettingshausen currents at any filling."""
-    from adiabloch.plotting.metals import draw
-    from adiabloch.studies import metals as study
+def metals(output: Folder = FIGURES, fast: Fast = False) -> None:
+    """Compute responses of a metal to electric fields: magnetization, nonlinear Hall and heat currents."""
+    from adiabloch.paper.command import run
+    from adiabloch.paper.metals import STUDY
 
-    _show(study, draw, "a strained Haldane model in an electric field", output, fast)
+    run(STUDY, output, fast=fast)
 
 
 @app.command()
 def textures(
-    output: Annotated[Path, typer.Option(help="Folder for the figure, the numbers and the table.")] = Path("figures"),
+    output: Folder = FIGURES,
     fast: Annotated[bool, typer.Option("--fast", help="Fewer places and phases, for a quick look.")] = False,
 ) -> None:
-    """Local currents where the gap changes from place to place: around a disk, and along a wave beside supercells."""
-    from adiabloch.plotting.textures import draw
-    from adiabloch.studies import textures as study
+    """Compute local currents where the gap changes from place to place: around a disk, and along a wave."""
+    from adiabloch.paper.command import run
+    from adiabloch.paper.textures import STUDY
 
-    _show(study, draw, "local currents in gapped graphene whose atoms turn", output, fast)
+    run(STUDY, output, fast=fast)
 
 
 @app.command()
@@ -131,7 +112,7 @@ def pump(
     tolerance: Tolerance = 1e-6,
     output: Annotated[Path | None, typer.Option(help="Write the result to this NetCDF file.")] = None,
 ) -> None:
-    """Pumped magnetization of a cycle; of the paper's model if no file is given."""
+    """Compute the pumped magnetization of a cycle. Without a file, the paper's model is used."""
     from adiabloch.io import save
     from adiabloch.responses.pumped_magnetization import pumped_magnetization
 
@@ -156,16 +137,16 @@ def verify(
     cells: Annotated[str, typer.Option(help="Sizes of the flakes, to extrapolate from.")] = "6,8,10,12",
     hexagon: Annotated[bool, typer.Option("--hexagon", help="Hexagonal flakes (hexagonal lattices only).")] = False,
 ) -> None:
-    """Compare the bulk with open samples of the same cycle, by brute force; exit status 1 if they disagree.
+    """Compare the bulk with open samples of the same cycle. The exit status is 1 if they disagree.
 
     Without a file, the paper's model is used.
     """
-    from adiabloch.studies.verification import verify as compare
+    from adiabloch.commands.verification import verify as compare
 
     subject = _cycle(cycle)
     sizes = [_number(size, "cells") for size in cells.split(",")]
     with err.status("computing") as status:
-        report = compare(
+        verification = compare(
             subject,
             occupied,
             tolerance=tolerance,
@@ -175,11 +156,11 @@ def verify(
             report=lambda stage: status.update(f"computing {stage}"),
         )
     grid = Table("", "", Column("M (eω)", no_wrap=True), "error", "off by", "verdict", title=str(subject))
-    for line in report.lines:
+    for line in verification.lines:
         grid.add_row(*line.cells())
     out.print(grid)
-    out.print(report.conclusion, highlight=False)
-    if not report.agrees:
+    out.print(verification.conclusion, highlight=False)
+    if not verification.agrees:
         raise typer.Exit(1)
 
 
@@ -194,18 +175,18 @@ def inspect(
         str | None, typer.Option(help="Lattice vectors along which the crystal repeats, such as 0,1 or 2.")
     ] = None,
 ) -> None:
-    """Show what is in a file: cell, orbitals, gap, how hoppings decay, how Hermitian it is."""
-    from adiabloch.studies.inspection import inspect as look
+    """Show the contents of a file: cell, orbitals, gap, decay of the hoppings, deviation from Hermiticity."""
+    from adiabloch.commands.inspection import inspect as summarize
 
-    found = look(
+    found = summarize(
         file,
         occupied=occupied,
         dimension=dimension,
         axes=None if axes is None else [_number(x, "axes") for x in axes.split(",")],
     )
-    # the end of a long path is what tells files apart
+    # long paths are folded, because their ends distinguish the files
     facts = Table("quantity", Column("value", overflow="fold"), title=found.title)
-    orbitals = Table(*found.head)
+    orbitals = Table(*found.orbital_columns)
     decay = Table("distance", "largest |h|", "largest |r| off the centres")
     for grid, rows in (
         (facts, found.facts),
@@ -217,28 +198,8 @@ def inspect(
         out.print(grid, highlight=False, markup=False)
 
 
-def _show(study: Any, draw: Callable[[Any], Figure], title: str, output: Path, fast: bool) -> None:
-    """Compute a study, draw it, write it and print its table."""
-    from adiabloch.io import save
-    from adiabloch.studies.tables import markdown
-
-    name = study.__name__.rpartition(".")[2]
-    output.mkdir(parents=True, exist_ok=True)
-    with err.status("computing") as status:
-        numbers = study.compute(fast=fast, report=lambda stage: status.update(f"computing {stage}"))
-        status.update("drawing")
-        picture = draw(numbers)
-        written = [_save_figure(picture, output / f"{name}.{kind}") for kind in ("pdf", "png")]
-    rows = [row.cells() for row in study.table(numbers)]
-    written += [save(numbers, output / f"{name}.nc"), _write(output / f"{name}.md", markdown(study.HEAD, rows))]
-    grid = Table(*study.HEAD, title=title, show_lines=True)
-    for row in rows:
-        grid.add_row(*row)
-    out.print(grid)
-    out.print(f"wrote {', '.join(str(path) for path in written)} in {numbers.attrs['seconds']:.0f} s", highlight=False)
-
-
 def _number(text: str, option: str) -> int:
+    """Whole number in a list given as an option."""
     try:
         return int(text)
     except ValueError:
@@ -246,41 +207,11 @@ def _number(text: str, option: str) -> int:
 
 
 def _cycle(path: Path | None) -> Cycle:
+    """Cycle in a file, or that of the paper's model."""
+    if path is None:
+        from adiabloch.paper.honeycomb import cycle
+
+        return cycle()
     from adiabloch.io import load_cycle
-    from adiabloch.studies import figure1 as study
 
-    return study.cycle() if path is None else load_cycle(path)
-
-
-def _table(rows: list[Row]) -> Table:
-    grid = Table(
-        "quantity", "paper", "here", "error", "remark", title="Fig. 1 against the paper's text", show_lines=True
-    )
-    for row in rows:
-        grid.add_row(row.quantity, row.paper, row.here, row.error, row.remark)
-    return grid
-
-
-def _markdown(rows: list[Row]) -> str:
-    lines = ["| quantity | paper | here | error | remark |", "| --- | --- | --- | --- | --- |"]
-    for row in rows:
-        cells = (row.quantity, row.paper, row.here, row.error, row.remark)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def _save_figure(figure: Figure, path: Path) -> Path:
-    from adiabloch.files import whole
-    from adiabloch.plotting.style import look
-
-    with whole(path) as name, look():
-        figure.savefig(name)
-    return path
-
-
-def _write(path: Path, text: str) -> Path:
-    from adiabloch.files import whole
-
-    with whole(path) as name:
-        Path(name).write_text(text, encoding="utf-8")
-    return path
+    return load_cycle(path)

@@ -1,4 +1,4 @@
-"""Files that come back whole, commands that say one line when they fail."""
+"""Files that are read back unchanged, and commands whose errors are one line."""
 
 import subprocess
 import sys
@@ -15,6 +15,9 @@ from adiabloch import units
 from adiabloch.cli import app
 from adiabloch.errors import FileFormatError, InvalidArgumentError, InvalidModelError
 from adiabloch.io.netcdf import _from_parts
+from adiabloch.paper.table import Table
+from adiabloch.plotting import charts
+from adiabloch.plotting.dispatch import PICTURES, picture_of
 from random_models import general
 
 run = CliRunner().invoke
@@ -70,7 +73,7 @@ def test_damaged_files_are_refused(tmp_path, cycle):
         ab.io.load(tmp_path / "nothing.nc")
 
 
-def test_files_with_nonsense_are_refused(tmp_path, cycle):
+def test_files_with_invalid_contents_are_refused(tmp_path, cycle):
     path = ab.io.save_cycle(cycle, tmp_path / "cycle.nc")
     good = ab.io.load(path)
     bad = good.copy(deep=True)
@@ -91,7 +94,7 @@ def _written(stored, path, **encoding):
 
 @pytest.mark.parametrize("resolution", [None, 1e-6])
 def test_cycles_that_were_changed_are_refused(tmp_path, cycle, resolution):
-    """Any number, any name, what it is rounded to: the file says what its numbers were."""
+    """The file holds a fingerprint of its numbers, which detects changes of numbers, names and precision."""
     path = ab.io.save_cycle(cycle, tmp_path / "cycle.nc", resolution=resolution)
     ab.io.load_cycle(path)
     good = ab.io.load(path)
@@ -127,8 +130,8 @@ def test_cycles_that_were_changed_are_refused(tmp_path, cycle, resolution):
             ab.io.load_cycle(bad)
 
 
-def test_cycles_that_do_not_say_what_their_numbers_were(tmp_path, cycle):
-    """They are compared with the cycle itself."""
+def test_cycles_without_a_fingerprint_of_the_file(tmp_path, cycle):
+    """The fingerprint of the cycle is compared instead."""
     path = ab.io.save_cycle(cycle, tmp_path / "cycle.nc")
     stored = ab.io.load(path)
     del stored.attrs["contents"]
@@ -136,6 +139,17 @@ def test_cycles_that_do_not_say_what_their_numbers_were(tmp_path, cycle):
     stored.positions[0, 0, 0] += 1e-6
     with pytest.raises(FileFormatError, match="changed since"):
         ab.io.load_cycle(_written(stored, path))
+
+
+def test_tables():
+    table = Table("bars", ("quantity", "value"), (("|x|", "1"), ("y", "2")))
+    assert table.cell("y", "value") == "2"
+    assert table.markdown() == "| quantity | value |\n| --- | --- |\n| \\|x\\| | 1 |\n| y | 2 |\n"
+
+
+def test_commands_import_studies_late():
+    code = "import sys, adiabloch.cli; assert not any(name.startswith('adiabloch.paper') for name in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_figure1(tmp_path):
@@ -177,7 +191,7 @@ def test_errors_are_one_line_and_status_two(arguments, said):
 
 
 def test_import_is_quick_and_light():
-    """Half a second at most on an idle machine; as machines are not idle, twice what NumPy takes and a little more."""
+    """The import takes at most twice as long as that of NumPy; heavy libraries are imported later."""
     code = (
         "import sys, time; t = [time.perf_counter()]; import numpy; t.append(time.perf_counter()); import adiabloch; "
         "t.append(time.perf_counter()); "
@@ -192,7 +206,7 @@ def test_import_is_quick_and_light():
 
 
 def results():
-    """One of each kind of result."""
+    """Return one result of each kind."""
     rng = np.random.default_rng(0)
     solid, layer = (general(rng, 3, 1, dimension=d).cycle for d in (3, 2))
     spin = np.array([np.diag(rng.normal(size=3)) for _ in range(3)])
@@ -212,8 +226,8 @@ def results():
     yield ab.finite.magnetoelectric(layer.at(0.1), 1, [3, 4])
 
 
-def test_every_result_is_drawn_and_kept(tmp_path):
-    """A picture of each, and the same numbers and attributes out of a file."""
+def test_every_result_is_drawn_and_saved(tmp_path):
+    """Draw each result, and read the same numbers and attributes from a file."""
     for number, result in enumerate(results()):
         ax = ab.plot(result)
         assert ax.has_data()
@@ -226,7 +240,7 @@ def test_every_result_is_drawn_and_kept(tmp_path):
 
 @pytest.mark.parametrize("call", [ab.pumped_magnetization, ab.pumped_spin], ids=["form", "operators"])
 def test_other_processes(call):
-    """Integrands with gauges and operators travel."""
+    """Integrands with gauges and operators can be sent to other processes."""
     cycle = ab.models.rotating_bonds(ab.models.rashba_honeycomb(delta=1.0, rashba=0.4, t1=0.1), 0.1)
     with ProcessPoolExecutor(2) as pool:
         there = call(cycle, 2, tolerance=1e-3, executor=pool)
@@ -242,8 +256,28 @@ def test_plots():
     assert len(curve.lines[0].get_xdata()) == 7
     picture = ab.plot(ab.magnetization_map(cycle, np.linspace(-1, 1, 5), np.linspace(-1, 1, 6)))
     assert picture.collections[0].get_array().size == 30
-    with pytest.raises(InvalidArgumentError, match="do not know how to draw"):
+    with pytest.raises(InvalidArgumentError, match="no picture for a dataset"):
         ab.plot(xarray.Dataset({"x": 1}))
+
+
+def test_picture_of_a_response():
+    """The attribute of a result determines its picture; without it, the dimensions do."""
+    assert set(PICTURES) <= set(ab.__all__)
+    cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5, 0.1), 0.1)
+    zone = ab.magnetization_map(cycle, [0.0, 0.1], [0.0, 0.1])
+    zone.attrs.pop("response", None)
+    curve = ab.instantaneous_magnetization(cycle, 1, [0.0, 1.0], 1e-2)
+    curve.attrs.pop("response", None)
+    for result, name, draw in (
+        (zone, "magnetization_map", charts.zone_map),
+        (curve, "instantaneous_magnetization", charts.phase_curves),
+    ):
+        assert picture_of(result) is draw
+        named = result.assign_attrs(response=name)
+        assert picture_of(named) is draw
+        assert picture_of(named.isel({next(iter(result.dims)): 0})) is None
+        # a response without a picture of its own is never drawn as another one
+        assert picture_of(result.assign_attrs(response="pumped_magnetization")) is None
 
 
 def test_units_by_hand():
@@ -255,7 +289,7 @@ def test_units_by_hand():
 
 
 def test_quick_enough():
-    """The mean to 1e-6 takes 0.3 s at most on two idle cores; anywhere, a few times the diagonalisation alone."""
+    """The time for an accuracy of 1e-6 is a small multiple of that of the diagonalisation alone."""
     cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.2, 0.1), 0.1)
     points = ab.pumped_magnetization(cycle, 1, tolerance=1e-6).attrs["points"]
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""`adiabloch inspect`: what it says is what is in the file."""
+"""The command `adiabloch inspect`: comparison of its output with the contents of the file."""
 
 import re
 
@@ -8,16 +8,16 @@ from typer.testing import CliRunner
 
 import adiabloch as ab
 from adiabloch.cli import app
+from adiabloch.commands.inspection import inspect
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io import write_tb
 from adiabloch.models import WannierModel
-from adiabloch.studies.inspection import inspect
 from random_models import general
 
 
 @pytest.fixture
 def slab(tmp_path):
-    """A gap known by hand: sqrt(delta^2 + |f|^2) at the corners of the zone."""
+    """Model with a known gap: sqrt(delta^2 + |f|^2) at the corners of the zone."""
     model = ab.models.gapped_honeycomb(delta=0.4, t1=0.0)
     return model, write_tb(model, tmp_path / "slab_tb.dat.gz")
 
@@ -86,7 +86,7 @@ def test_hoppings_with_files_beside(tmp_path):
     )
     done = invoke(tmp_path / "chain_hr.dat", "--dimension", 1)
     assert done.exit_code == 0, done.output
-    # long paths are broken
+    # long paths are folded
     printed = re.sub(r"[\s│]", "", done.output)
     for text in ("TightBinding(1D,1orbitals", "chain_centres.xyz", "chain.win", "1.2500", "bandwidth4"):
         assert text in printed

@@ -9,7 +9,7 @@ from PIL import Image
 
 import adiabloch as ab
 from adiabloch.plotting import animate
-from adiabloch.plotting.local import power, rounded, shades
+from adiabloch.plotting.scales import colour_scale, number_text, round_down
 
 LINE, PLANE = {"x": np.linspace(-20.0, 20.0, 5)}, {"x": np.linspace(-20.0, 20.0, 4), "y": np.linspace(-15.0, 15.0, 3)}
 PHASES = 2 * np.pi * np.arange(4) / 4
@@ -37,7 +37,7 @@ def results():
 
 
 def first_order(result):
-    """Leave out what a uniform crystal has, which hides the rest."""
+    """Leave out the current of a uniform crystal, which is much larger than the rest."""
     return result.assign(total=result.total - result.first_chern, first_chern=0 * result.first_chern)
 
 
@@ -51,7 +51,7 @@ def arrows(ax):
 
 
 def test_line_in_the_mean(results):
-    """Only j_y is there, and it is a curl."""
+    """Only j_y is visible, and it is a curl."""
     ax = ab.plot(results["line"])
     assert legend(ax) == ["$j_y$: curl of the induced magnetization"]
     assert ax.get_title("right") == "mean over the cycle"
@@ -63,7 +63,7 @@ def test_line_in_the_mean(results):
 
 
 def test_line_at_a_phase(results):
-    """Total thick, terms thin; quadrupoles and polarization, large and opposite, are one."""
+    """Thick lines for totals, thin lines for terms; quadrupoles and polarization are one term."""
     result = first_order(results["line, phase"])
     ax = ab.plot(result)
     assert legend(ax)[0] == "$j_x$: rate of the polarization"
@@ -84,7 +84,7 @@ def test_line_over_the_cycle(results):
 
 
 def test_places_along_a_line():
-    """Distance along the line, not x."""
+    """The horizontal axis is the distance along the line."""
     places = np.outer(np.linspace(0, 5, 3), [3.0, 4.0])
     ax = ab.plot(ab.local_current(TEXTURE, 1, places, 1.0, tolerance=1e-2))
     np.testing.assert_allclose(ax.lines[-1].get_xdata(), [0.0, 12.5, 25.0])
@@ -100,7 +100,7 @@ def test_one_place_over_the_cycle(results):
 
 
 def test_plane(results):
-    """The magnetization in colours, the current as arrows; in the mean over the cycle."""
+    """Colours show the magnetization and arrows the current, both as means over the cycle."""
     result = results["plane, phases"]
     ax = ab.plot(result)
     assert ax.get_title("left") == "mean over the cycle"
@@ -118,7 +118,7 @@ def test_plane(results):
 
 
 def test_plane_at_a_phase(results):
-    """At one phase the Chern-Simons part depends on the gauge, and is left out."""
+    """The Chern-Simons part at a single phase depends on the gauge and is left out."""
     result = results["plane, phases"].isel(theta=slice(1, 3))
     ax = ab.plot(result)
     assert ax.get_title("left") == r"$\theta = 0.50\,\pi$"
@@ -152,7 +152,7 @@ def test_in_si(results):
     assert ax.get_xlabel() == "$x$ (m)"
 
 
-def test_what_is_not_driven_is_drawn_in_equilibrium(results):
+def test_equilibrium_is_drawn_without_a_response(results):
     still = results["densities"].assign(total=0 * results["densities"].total)
     line = ab.plot(still.isel(y=1, theta=0))
     assert legend(line)[0] == "number: equilibrium of the local crystal"
@@ -163,7 +163,7 @@ def test_what_is_not_driven_is_drawn_in_equilibrium(results):
 
 
 def test_densities(results):
-    """The largest observable over a plane; at the first phase of a part of the cycle."""
+    """A plane shows the largest observable, at the first phase of a part of the cycle."""
     density = results["densities"]
     driven = density.assign(total=density.total + xarray.DataArray([1.0, -3.0], dims="observable"))
     ax = ab.plot(driven)
@@ -177,7 +177,7 @@ def test_densities(results):
 
 @pytest.mark.parametrize("kind", ["line, phases", "plane, phases"])
 def test_frames(results, kind, tmp_path):
-    """A file with a frame for each phase, and nothing beside it; scales stay."""
+    """One file with one frame for each phase; all frames have the same scales."""
     result, path = results[kind], tmp_path / "new" / "cycle.gif"
     animation = animate(result, path, frames_per_second=4)
     assert [file.name for file in path.parent.iterdir()] == ["cycle.gif"]
@@ -195,7 +195,7 @@ def test_frames(results, kind, tmp_path):
     assert len(animation._fig.axes) == (1 if kind.startswith("line") else 2)
 
 
-def test_a_file_that_fails_leaves_nothing(results, tmp_path, monkeypatch):
+def test_a_failed_file_is_removed(results, tmp_path, monkeypatch):
     from matplotlib.animation import PillowWriter
 
     old = tmp_path / "cycle.gif"
@@ -227,13 +227,13 @@ def test_bad_input(results, tmp_path):
 
 
 def test_scales():
-    assert [rounded(x) for x in (0.0019, 2.0, 4.99e-7, 5e3)] == [0.001, 2.0, 2e-7, 5e3]
-    assert [power(x) for x in (0.5, 20.0, 2e-7)] == ["0.5", "20", r"$2\times10^{-7}$"]
-    assert shades(np.array([-1.0, 3.0]))[:2] == (-3.0, 3.0)
-    assert shades(np.array([1.0, 3.0]))[:2] == (1.0, 3.0)
-    pale, strong = (shades(np.array(values))[2](0.0) for values in ([1.0, 3.0], [-3.0, -1.0]))
+    assert [round_down(x) for x in (0.0019, 2.0, 4.99e-7, 5e3)] == [0.001, 2.0, 2e-7, 5e3]
+    assert [number_text(x) for x in (0.5, 20.0, 2e-7)] == ["0.5", "20", r"$2\times10^{-7}$"]
+    assert colour_scale(np.array([-1.0, 3.0]))[:2] == (-3.0, 3.0)
+    assert colour_scale(np.array([1.0, 3.0]))[:2] == (1.0, 3.0)
+    pale, strong = (colour_scale(np.array(values))[2](0.0) for values in ([1.0, 3.0], [-3.0, -1.0]))
     assert sum(pale[:3]) > sum(strong[:3])
-    assert shades(np.zeros(3))[:2] == (-1.0, 1.0)
+    assert colour_scale(np.zeros(3))[:2] == (-1.0, 1.0)
 
 
 def teardown_function():

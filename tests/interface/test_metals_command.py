@@ -1,4 +1,4 @@
-"""Electric fields on metals: the command, the symmetries that forbid what it shows, Mott's relation."""
+"""Metals in electric fields: the command, the symmetries that forbid the responses, Mott's relation."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 import adiabloch as ab
 from adiabloch.cli import app
-from adiabloch.studies import metals as study
+from adiabloch.paper import metals
+from adiabloch.paper.metals.calculation import strained_model
 
 POTENTIALS = [-0.9, -0.5, 0.3, 0.8]
 ACROSS = {"component": "x", "field": "y", "other_field": "y"}
@@ -22,14 +23,13 @@ def made(tmp_path_factory):
     return folder, done.output, ab.io.load(folder / "metals.nc")
 
 
-def test_command_writes_what_it_says(made):
+def test_command_writes_its_files(made):
     folder, said, numbers = made
     assert {path.name for path in folder.iterdir()} == {f"metals.{kind}" for kind in ("pdf", "png", "nc", "md")}
     assert all(path.stat().st_size > 200 for path in folder.iterdir())
     assert "strained Haldane" in said
     text = (folder / "metals.md").read_text(encoding="utf-8")
-    for row in study.table(numbers):
-        assert " | ".join(row.cells()) in text
+    assert metals.summarize(numbers).markdown() == text
 
 
 def test_numbers_survive_a_file(made, tmp_path):
@@ -40,8 +40,8 @@ def test_numbers_survive_a_file(made, tmp_path):
     assert again.alpha.attrs["units"] == "e^2 length/hbar"
 
 
-def test_numbers_hang_together(made):
-    """Chern number one; parts make the whole; the mirror; no current along a single field."""
+def test_numbers_are_consistent(made):
+    """Chern number one; sums of the parts; the mirror symmetry; no current along a single field."""
     numbers = made[2]
     gap = numbers.sel(chemical_potential=float(numbers.edges.mean()), method="nearest")
     assert 2 * np.pi * float(gap.hall) == pytest.approx(1.0, abs=2 * np.pi * float(gap.hall_error) + 1e-3)
@@ -63,7 +63,7 @@ def test_symmetries_forbid_all(symmetric):
         lambda model: ab.nonlinear_hall(model, POTENTIALS, tolerance=1e-3),
         lambda model: ab.nonlinear_ettingshausen(model, POTENTIALS, 0.1, tolerance=1e-3),
     ):
-        none, some = call(study.model(**symmetric)), call(study.model())
+        none, some = call(strained_model(**symmetric)), call(strained_model())
         assert (np.abs(none.total) <= none.error).all()
         assert float(none.error.max()) < 0.02 * float(np.abs(some.total).max())
 
@@ -71,16 +71,16 @@ def test_symmetries_forbid_all(symmetric):
 def test_heat_follows_mott():
     """j^h = (pi^2/3) (kT)^2 dj/dmu at low temperature."""
     kT, step = 0.01, 0.01
-    heat = ab.nonlinear_ettingshausen(study.model(), POTENTIALS, kT, tolerance=2e-4).total.sel(ACROSS)
+    heat = ab.nonlinear_ettingshausen(strained_model(), POTENTIALS, kT, 2e-4).total.sel(ACROSS)
     around = np.add.outer(POTENTIALS, [-step, step])
-    chi = ab.nonlinear_hall(study.model(), around.ravel(), tolerance=2e-4).total.sel(ACROSS).values.reshape(-1, 2)
+    chi = ab.nonlinear_hall(strained_model(), around.ravel(), tolerance=2e-4).total.sel(ACROSS).values.reshape(-1, 2)
     mott = np.pi**2 / 3 * kT**2 * (chi[:, 1] - chi[:, 0]) / (2 * step)
     assert np.abs(mott).min() > 1e-7
     np.testing.assert_allclose(heat, mott, rtol=0.05)
 
 
 def test_strain_moves_bonds_and_hoppings():
-    """Elongation along y, contraction across; hoppings follow their lengths; at rest it is Haldane's model."""
+    """Bonds are stretched along y and contracted across, hoppings follow; without strain it is Haldane's model."""
     rest = ab.models.haldane(0.3, 0.12, 1.2)
     assert ab.models.strained_haldane(0.3, 0.12, 1.2, 0.0).digest == rest.digest
     strained = ab.models.strained_haldane(0.3, 0.12, 1.2, 0.1, angle=np.pi / 2)
@@ -97,11 +97,11 @@ def test_strain_moves_bonds_and_hoppings():
 
 
 def test_scans_are_drawn():
-    model = study.model()
+    model = strained_model()
     hall = ab.plot(ab.anomalous_hall(model, np.linspace(-1, 1, 9), [0.05, 0.1], tolerance=1e-2))
     assert len(hall.lines[0].get_xdata()) == 9
     assert [text.get_text() for text in hall.get_legend().get_texts()] == ["z", "$k_BT$ = 0.05", "$k_BT$ = 0.1"]
-    # chi_xyy and chi_yxy of eight; xxy and yxx are forbidden, xyx and yyx the same once more
+    # chi_xyy and chi_yxy of eight components; xxy and yxx are forbidden, xyx and yyx equal these two
     chi = ab.plot(ab.nonlinear_hall(model, POTENTIALS, tolerance=1e-2))
     assert [text.get_text() for text in chi.get_legend().get_texts()] == ["xyy", "yxy"]
     states = ab.plot(ab.density_of_states(model, 0.5, [0.05, 0.1], tolerance=1e-2))

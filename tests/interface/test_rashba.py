@@ -1,4 +1,4 @@
-"""Orbital beside spin with Rashba coupling: the command, and the symmetry behind what it shows."""
+"""Pumped orbital and spin magnetization with Rashba coupling: the command, and the symmetry behind its results."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,22 @@ from typer.testing import CliRunner
 import adiabloch as ab
 from adiabloch.cli import app
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.responses.observables import pumped_spin
-from adiabloch.studies import rashba as study
+from adiabloch.paper import rashba
+from adiabloch.paper.honeycomb import AMPLITUDE
+from adiabloch.paper.rashba.cycles import (
+    BETA,
+    FOLLOW,
+    bond_spin_orbit_cycle,
+    exchange_cycle,
+    rashba_cycle,
+    valley_phonon,
+)
+from adiabloch.paper.rashba.moments import band_by_band, orbital_magnetization, spin_density
+from adiabloch.paper.rashba.symmetry import half_turn_violation, level_asymmetry
+from adiabloch.responses.pumped_spin import pumped_spin
 
 DELTA = 0.8
-"""A wide gap: quick, and open on the edges of ribbons."""
+"""Wide gap: fast, and open at the edges of ribbons."""
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +34,16 @@ def made(tmp_path_factory):
     return folder, done.output, ab.io.load(folder / "rashba.nc")
 
 
-def test_command_writes_what_it_says(made):
+def test_command_writes_its_files(made):
     folder, said, numbers = made
     assert {path.name for path in folder.iterdir()} == {f"rashba.{kind}" for kind in ("pdf", "png", "nc", "md")}
     assert "pumped moments" in said
     text = (folder / "rashba.md").read_text(encoding="utf-8")
-    for row in study.table(numbers):
-        assert " | ".join(row.cells()) in text
+    assert rashba.summarize(numbers).markdown() == text
 
 
-def test_table_holds_what_the_responses_give(made):
-    """The numbers against calls of the responses at another tolerance, units by hand."""
+def test_numbers_agree_with_the_responses(made):
+    """Compare with the responses at another tolerance, with units converted by hand."""
     numbers = made[2]
     cycle = ab.models.rotating_bonds(ab.models.rashba_honeycomb(0.2, 0.4, t1=0.1), 0.1)
     orbital = ab.pumped_magnetization(cycle, 2, tolerance=1e-5)
@@ -44,11 +54,11 @@ def test_table_holds_what_the_responses_give(made):
             numbers[f"{kind}_delta"].sel(delta=0.2),
         ):
             assert float(here) == pytest.approx(value, rel=2e-2)
-    assert not any("nan" in cell for row in study.table(numbers) for cell in row.cells())
-    row = next(row for row in study.table(numbers) if row.case == "t1 = 0.1 t0, only the hopping follows")
-    # e (3 eV/hbar) (2.46 Angstrom)^2 = 4.765 mu_B; two mu_B a unit of spin, a^2 = 3 a0^2
-    assert float(row.total.split()[0]) == pytest.approx(-4765.2 * float(orbital.total[0]), rel=2e-2)
-    assert float(row.spin.split()[0]) == pytest.approx(-6000.0 * float(spin.total), rel=2e-2)
+    table, case = rashba.summarize(numbers), "t1 = 0.1 t0, only the hopping follows"
+    assert not any("nan" in cell for row in table.rows for cell in row)
+    # e (3 eV/hbar) (2.46 Angstrom)^2 = 4.765 mu_B; two mu_B per unit of spin, a^2 = 3 a0^2
+    assert float(table.cell(case, "total").split()[0]) == pytest.approx(-4765.2 * float(orbital.total[0]), rel=2e-2)
+    assert float(table.cell(case, "spin").split()[0]) == pytest.approx(-6000.0 * float(spin.total), rel=2e-2)
 
 
 def test_no_spin_without_rashba_and_no_orbital_without_t1(made):
@@ -61,52 +71,52 @@ def test_no_spin_without_rashba_and_no_orbital_without_t1(made):
         assert float(error.max()) < 0.05 * float(np.abs(numbers[f"orbital_{against}"]).max())
 
 
-@pytest.mark.parametrize("follow", study.FOLLOW)
+@pytest.mark.parametrize("follow", FOLLOW)
 def test_half_turn_forbids_orbital_magnetization(follow):
-    """H(-k) and -H(k) are one matrix in two bases at t1 = 0; then nothing is pumped, in the bulk and in a ribbon."""
-    cycle = study.cycle(DELTA, 0.4, 0.0, follow)
-    assert study.broken_by(cycle) < 1e-14
-    total, perturbative = study.orbital(cycle, limit=20_000)
+    """At t1 = 0, H(-k) and -H(k) are unitarily equivalent, and nothing is pumped in the bulk and in a ribbon."""
+    cycle = rashba_cycle(DELTA, 0.4, 0.0, follow)
+    assert half_turn_violation(cycle) < 1e-14
+    total, perturbative = orbital_magnetization(cycle, limit=20_000)
     assert abs(total.value) < 1e-10
     assert abs(perturbative) < 1e-15
     ribbon = ab.finite.ribbon_magnetization(cycle, 2, 8, tolerance=1e-4, theta_samples=12, limit=1000)
     assert abs(float(ribbon.total[0])) < 1e-14
-    broken = study.cycle(DELTA, 0.4, 0.1, follow)
-    assert study.broken_by(broken) > 0.1
-    assert abs(study.orbital(broken)[0].value) > 1e-5
+    broken = rashba_cycle(DELTA, 0.4, 0.1, follow)
+    assert half_turn_violation(broken) > 0.1
+    assert abs(orbital_magnetization(broken)[0].value) > 1e-5
 
 
 def test_odd_and_linear_in_t1():
     there, back, half = (
-        study.orbital(study.cycle(DELTA, 0.4, t1), tolerance=1e-6)[0].value for t1 in (0.1, -0.1, 0.05)
+        orbital_magnetization(rashba_cycle(DELTA, 0.4, t1), tolerance=1e-6)[0].value for t1 in (0.1, -0.1, 0.05)
     )
     assert back == pytest.approx(-there, rel=1e-6)
     assert half == pytest.approx(0.5 * there, rel=1e-6)
 
 
 def test_eq8_alone_is_not_zero_and_chern_simons_cancels_it():
-    alone = study.band_by_band(study.cycle(DELTA, 0.4, 0.0))
+    alone = band_by_band(rashba_cycle(DELTA, 0.4, 0.0))
     assert abs(alone.value) > 50 * alone.error
     assert alone.value == pytest.approx(-1.160e-4, rel=5e-3)
-    apart = study.separated(DELTA, 0.4, 0.6)
-    assert study.broken_by(apart) < 1e-14
-    total, perturbative = study.orbital(apart, groups=[1, 1], limit=50_000)
+    apart = exchange_cycle(DELTA, 0.4, 0.6)
+    assert half_turn_violation(apart) < 1e-14
+    total, perturbative = orbital_magnetization(apart, groups=[1, 1], limit=50_000)
     assert perturbative == pytest.approx(-2.7717e-5, rel=1e-3)
     assert abs(total.value) < 1e-4 * abs(perturbative)
-    # the plain mean over a mesh that avoids touching bands is the integrator's where none touch
-    assert study.band_by_band(apart).value == pytest.approx(perturbative, rel=1e-3)
+    # without touching bands the mean over the mesh agrees with the adaptive integral
+    assert band_by_band(apart).value == pytest.approx(perturbative, rel=1e-3)
 
 
 @pytest.mark.parametrize(
     ("cycle", "occupied", "rows"),
     [
-        (study.cycle(DELTA, 0.4, 0.1, "direction"), 2, 10),
-        (study.bent_bonds(DELTA, 0.4, 0.05), 2, 10),
-        (study.valley(0.5), 3, 8),
+        (rashba_cycle(DELTA, 0.4, 0.1, "direction"), 2, 10),
+        (bond_spin_orbit_cycle(DELTA, 0.4, 0.05), 2, 10),
+        (valley_phonon(0.5), 3, 8),
     ],
 )
-def test_what_breaks_it_pumps_as_ribbons_do(cycle, occupied, rows):
-    bulk = study.orbital(cycle, occupied, 1e-5)[0]
+def test_broken_symmetry_pumps_as_in_ribbons(cycle, occupied, rows):
+    bulk = orbital_magnetization(cycle, occupied, 1e-5)[0]
     ribbon = ab.finite.ribbon_magnetization(cycle, occupied, rows, tolerance=1e-4)
     assert abs(bulk.value) > 1e-5
     assert float(ribbon.total[0]) == pytest.approx(bulk.value, abs=float(ribbon.error[0]) + bulk.error)
@@ -114,31 +124,31 @@ def test_what_breaks_it_pumps_as_ribbons_do(cycle, occupied, rows):
 
 
 def test_levels_in_pairs():
-    assert study.lopsided(study.bent_bonds(DELTA)) < 1e-14
-    assert study.lopsided(study.valley(0.5)) < 1e-14
-    assert study.lopsided(study.cycle(DELTA)) > 0.1
+    assert level_asymmetry(bond_spin_orbit_cycle(DELTA)) < 1e-14
+    assert level_asymmetry(valley_phonon(0.5)) < 1e-14
+    assert level_asymmetry(rashba_cycle(DELTA)) > 0.1
 
 
-def test_strength_follows_as_displaced_atoms_do():
-    """Bond by bond, with the direction held, is the linear law."""
+def test_strength_follows_the_displaced_atoms():
+    """Changes of single bonds with fixed direction agree with the linear law of displaced atoms."""
     model = ab.models.rashba_honeycomb(DELTA, 0.4)
-    u = 0.5 * study.AMPLITUDE / study.BETA
+    u = 0.5 * AMPLITUDE / BETA
     for theta in (0.0, 1.0, 4.0):
         way = u * np.array([np.cos(theta), np.sin(theta)])
-        moved = model.displaced([way, way, -way, -way], ab.models.linear(study.BETA))
+        moved = model.displaced([way, way, -way, -way], ab.models.linear(BETA))
         k = np.array([[0.3, 0.2], [1.1, -0.7]])
-        turned = study.cycle(DELTA, 0.4, 0.0, "strength").at(theta).hamiltonian(k)
+        turned = rashba_cycle(DELTA, 0.4, 0.0, "strength").at(theta).hamiltonian(k)
         np.testing.assert_allclose(turned, moved.hamiltonian(k), atol=1e-13)
-        bent = study.cycle(DELTA, 0.4, 0.0, "direction").at(theta).hamiltonian(k)
+        bent = rashba_cycle(DELTA, 0.4, 0.0, "direction").at(theta).hamiltonian(k)
         assert 1e-3 < np.abs(bent - turned).max() < 0.1
 
 
-def test_no_gap_no_number():
-    total, perturbative = study.orbital(study.cycle(0.0, 0.4), limit=20_000)
+def test_result_is_nan_without_a_gap():
+    total, perturbative = orbital_magnetization(rashba_cycle(0.0, 0.4), limit=20_000)
     assert np.isnan([total.value, total.error, perturbative]).all()
-    assert np.isnan(study.spin(study.cycle(0.0, 0.4)).value)
+    assert np.isnan(spin_density(rashba_cycle(0.0, 0.4)).value)
 
 
-def test_unknown_way_is_refused():
+def test_unknown_follow_is_refused():
     with pytest.raises(InvalidArgumentError, match="expected one of hopping, strength, direction"):
-        study.cycle(follow="mass")
+        rashba_cycle(follow="mass")

@@ -7,13 +7,13 @@ from typer.testing import CliRunner
 
 import adiabloch as ab
 from adiabloch.cli import app
-from adiabloch.plotting.textures import draw
-from adiabloch.studies import textures as study
+from adiabloch.paper import textures
+from adiabloch.paper.textures.calculation import DISK_ANGLE, SUPERCELLS_FAST, wave, whole_plane
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Run the command once, for a quick look."""
+    """Run the command once, on its coarse grid."""
     folder = tmp_path_factory.mktemp("textures")
     done = CliRunner().invoke(app, ["textures", "--fast", "--output", str(folder)])
     assert done.exit_code == 0, done.output
@@ -24,16 +24,15 @@ def largest(values):
     return float(np.abs(values).max())
 
 
-def test_command_writes_what_it_says(made):
+def test_command_writes_its_files(made):
     folder, said, numbers = made
     assert {path.name for path in folder.iterdir()} == {f"textures.{kind}" for kind in ("pdf", "png", "nc", "md")}
     assert all(path.stat().st_size > 200 for path in folder.iterdir())
     assert "whose atoms turn" in said
     text = (folder / "textures.md").read_text(encoding="utf-8")
-    rows = study.table(numbers)
-    assert len(rows) == len({row.quantity for row in rows}) == 11
-    for row in rows:
-        assert " | ".join(row.cells()) in text
+    table = textures.summarize(numbers)
+    assert len(table.rows) == len({*table.labels}) == 11
+    assert table.markdown() == text
 
 
 def test_numbers_survive_a_file(made, tmp_path):
@@ -43,11 +42,11 @@ def test_numbers_survive_a_file(made, tmp_path):
     assert again.identical(numbers)
     assert again.wave_current.attrs["units"] == again.disk_current.attrs["units"] == "e*omega/length"
     assert again.disk_magnetization.attrs["units"] == "e*omega"
-    assert list(again.attrs["supercells"]) == list(study.FEW_SUPERCELLS)
+    assert list(again.attrs["supercells"]) == list(SUPERCELLS_FAST)
 
 
 def test_supercells_agree_with_theory(made):
-    """At all places and phases, along and across, and in the mean over the cycle."""
+    """Compare at all places and phases, along and across the wave, and in the mean over the cycle."""
     numbers = made[2]
     off, scale = numbers.supercell_current - numbers.wave_current, largest(numbers.wave_current)
     for direction in ("along", "across"):
@@ -57,7 +56,7 @@ def test_supercells_agree_with_theory(made):
     assert largest(off.mean("theta")) < 0.01 * largest(numbers.wave_current.mean("theta"))
 
 
-def test_parts_make_the_whole(made):
+def test_parts_sum_to_the_total(made):
     numbers = made[2]
     parts = numbers.wave_curl + numbers.wave_rate + numbers.wave_chern
     np.testing.assert_allclose(parts, numbers.wave_current, rtol=0, atol=1e-9 * largest(numbers.wave_current))
@@ -66,18 +65,18 @@ def test_parts_make_the_whole(made):
 
 
 def test_mean_current_is_the_curl_of_the_magnetization(made):
-    """Across the wave j = -|b1|/L dM/ds; nothing is left along it."""
+    """The mean current is j = -|b1|/L dM/ds across the wave and vanishes along it."""
     numbers = made[2]
     mean = numbers.wave_current.mean("theta")
     assert largest(mean.sel(direction="along")) < 1e-6 * largest(mean)
     n = np.fft.fftfreq(numbers.s.size, 1 / numbers.s.size)
     slope = np.fft.ifft(1j * n * np.fft.fft(numbers.wave_magnetization)).real
-    q = np.hypot(*study.wave(0.0).lattice.reciprocal[0])
+    q = np.hypot(*wave(0.0).lattice.reciprocal[0])
     np.testing.assert_allclose(mean.sel(direction="across"), -q * slope, rtol=0, atol=2e-3 * largest(mean))
 
 
 def test_current_around_the_disk(made):
-    """It flows around the middle, alike in all directions, as much as M changes from the middle outwards."""
+    """The current circulates, and its integral over the radius is the change of the magnetization."""
     numbers = made[2]
     j, M = numbers.disk_current, numbers.disk_magnetization
     inwards = j.sel(component="x") * numbers.x + j.sel(component="y") * numbers.y
@@ -87,22 +86,24 @@ def test_current_around_the_disk(made):
     middle = M.sel(x=0.0, y=0.0)
     assert float(middle) == pytest.approx(float(numbers.uniform_magnetization.sel(place="middle")), rel=1e-3)
     assert float(M[0, 0]) == pytest.approx(float(numbers.uniform_magnetization.sel(place="far away")), rel=1e-3)
-    rows = {row.quantity: row for row in study.table(numbers)}
-    assert float(rows["current around the disk"].value) == pytest.approx(float(middle - M.sel(x=36.0, y=0.0)), rel=0.05)
-    assert float(rows[f"j turned by {study.TURN:g}°"].value.rstrip("%")) < 0.1
+    table = textures.summarize(numbers)
+    assert float(table.cell("current around the disk", "value")) == pytest.approx(
+        float(middle - M.sel(x=36.0, y=0.0)), rel=0.05
+    )
+    assert float(table.cell(f"j turned by {DISK_ANGLE:g}°", "value").rstrip("%")) < 0.1
 
 
-def test_unfolding_turns_vectors_along():
-    """What flows in circles, and outwards, does so in all quadrants."""
+def test_whole_plane_rotates_vectors():
+    """A field that circulates and diverges does so in all quadrants."""
     x, y = np.meshgrid([0.0, 1.0, 2.0], [0.0, 1.0, 2.0], indexing="ij")
     whole_x, whole_y = np.meshgrid(np.arange(-2.0, 3.0), np.arange(-2.0, 3.0), indexing="ij")
-    field = study._unfolded(np.stack([x - 3 * y, y + 3 * x], axis=-1))
+    field = whole_plane(np.stack([x - 3 * y, y + 3 * x], axis=-1))
     np.testing.assert_allclose(field, np.stack([whole_x - 3 * whole_y, whole_y + 3 * whole_x], axis=-1))
-    np.testing.assert_allclose(study._unfolded(x**2 + y**2), whole_x**2 + whole_y**2)
+    np.testing.assert_allclose(whole_plane(x**2 + y**2), whole_x**2 + whole_y**2)
 
 
 def test_figure(made):
-    figure = draw(made[2])
+    figure = textures.draw(made[2])
     disk, curves, over_cycle, *bars = figure.axes
     assert len(bars) == 2
     assert disk.get_aspect() == 1.0

@@ -325,7 +325,7 @@ def test_without_natural_units_the_same(name, monkeypatch):
     """The labels say what the numbers are: without scaling, where it does no harm, the same comes out."""
     monkeypatch.setitem(globals(), "in_boxes", lambda *_: [])
     scaled = results(name, 3.7, 1.9)
-    monkeypatch.setattr("adiabloch.responses.natural._crystal", lambda given: None)
+    monkeypatch.setattr("adiabloch.engine.natural._crystal", lambda given: None)
     for one, other in zip(scaled, results(name, 3.7, 1.9), strict=True):
         for key, variable in other.data_vars.items():
             if key == "error" or key.endswith("_error"):

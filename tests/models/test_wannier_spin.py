@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import adiabloch as ab
+from adiabloch.commands.inspection import inspect
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.models import WannierModel
 from adiabloch.models.spin import SPIN
-from adiabloch.studies.inspection import inspect
 from random_models import oblique_vectors
 
 seeds = st.integers(0, 10**6)

@@ -5,7 +5,8 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.models import gapped_honeycomb, rotating_bonds
-from adiabloch.studies import figure1
+from adiabloch.paper import figure1
+from adiabloch.paper.honeycomb import in_bohr_magnetons
 
 
 def pumped(delta=0.2, t1=0.1, amplitude=0.1, tolerance=1e-6):
@@ -22,7 +23,7 @@ def test_mean_to_eight_digits():
 
 
 def test_mean_in_the_units_of_the_paper():
-    moment = float(figure1.in_bohr_magnetons(float(pumped().total[0])))
+    moment = float(in_bohr_magnetons(float(pumped().total[0])))
     assert moment == pytest.approx(-3.283e-3, abs=0.5e-6)
     cell = moment * np.sqrt(3) / 2
     assert cell == pytest.approx(-2.84e-3, abs=0.5e-5)
@@ -34,7 +35,7 @@ def test_mean_in_the_units_of_the_paper():
     [(0.05, 19.93), (0.1, 8.725), (0.15, 5.062), (0.25, 2.256), (0.3, 1.603), (0.5, 0.4607), (1.0, -0.0339)],
 )
 def test_gap_series(delta, magnitude):
-    moment = float(figure1.in_bohr_magnetons(float(pumped(delta, tolerance=1e-4).total[0])))
+    moment = float(in_bohr_magnetons(float(pumped(delta, tolerance=1e-4).total[0])))
     digits = 10.0 ** (np.floor(np.log10(abs(magnitude))) - (2 if delta == 1.0 else 3))
     assert -1e3 * moment == pytest.approx(magnitude, abs=0.6 * digits)
 
@@ -109,9 +110,9 @@ def test_printed_second_neighbour_factor_is_not_periodic():
 
 def test_map_lives_at_the_corners_and_adds_up():
     numbers = figure1.compute(fast=True)
-    rows = {row.quantity: row for row in figure1.table(numbers)}
-    assert float(rows["where ∂B a^t lives"].here.split("%")[0]) > 60
-    assert rows["net M over one period"].here.startswith("-3.283")
+    table = figure1.summarize(numbers)
+    assert float(table.cell("location of ∂B a^t", "here").split("%")[0]) > 60
+    assert table.cell("net M over one period", "here").startswith("-3.283")
 
 
 def test_closed_form_for_two_bands():

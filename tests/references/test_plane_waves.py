@@ -4,8 +4,8 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.models.motion import rates
-from adiabloch.responses.evaluation import Effort
-from adiabloch.responses.polarization import dipoles
+from adiabloch.engine.run import Run
+from adiabloch.workflows.dipoles import dipoles
 from plane_waves import AREA, OCCUPIED, PHASES, Turning
 
 SQUARE = 0.1**2

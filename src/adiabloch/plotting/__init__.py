@@ -1,6 +1,6 @@
-"""Pictures of results. They know results, not models."""
+"""Pictures of results. They depend on results only, not on models."""
 
-from adiabloch.plotting.frames import animate
-from adiabloch.plotting.results import plot
+from adiabloch.plotting.animation import animate
+from adiabloch.plotting.dispatch import plot
 
 __all__ = ["animate", "plot"]

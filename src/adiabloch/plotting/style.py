@@ -1,4 +1,4 @@
-"""One look for all pictures."""
+"""Style of all figures: colours, fonts, units in labels."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     import xarray
 
 INK = "#1f2933"
+"""Colour of text and axes."""
 BLUE = "#1b5e9b"
 RED = "#b8372f"
 GREY = "#8a949e"
-DIVERGING = "RdBu_r"
 COLOURS = (BLUE, RED, "#c98a1b", "#3f7f5f", GREY, INK)
+"""Colours of successive curves."""
+DIVERGING = "RdBu_r"
+"""Colour map of values with both signs."""
+PAGE_WIDTH = 7.0
+"""Width of a figure that spans two columns of a journal, in inches."""
 
-_LOOK: Any = {
+_RC_PARAMETERS: Any = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 9.0,
@@ -37,24 +42,30 @@ _LOOK: Any = {
     "lines.linewidth": 1.4,
     "savefig.bbox": "tight",
     "savefig.dpi": 300,
-    # text stays text, so that journals can search and edit it
+    # TrueType fonts, so that text in a PDF can be searched and edited
     "pdf.fonttype": 42,
 }
 
 
 @contextmanager
-def look() -> Iterator[Any]:
-    """Draw in the project's style; yields `matplotlib.pyplot`."""
+def project_style() -> Iterator[Any]:
+    """Draw in the style of the project; yields `matplotlib.pyplot`.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
     try:
         import matplotlib.pyplot as plt
     except ImportError:
         raise MissingExtraError("pictures need matplotlib: pip install 'adiabloch[plot]'") from None
-    with plt.rc_context(_LOOK):
+    with plt.rc_context(_RC_PARAMETERS):
         yield plt
 
 
-def unit(variable: xarray.DataArray) -> str:
-    """The unit of a variable as one reads it."""
+def unit_label(variable: xarray.DataArray) -> str:
+    """Return the unit of a variable as mathematical text of matplotlib."""
     words = str(variable.attrs.get("units", "")).replace("*", r"\,").replace(" ", r"\,")
     for symbol in ("omega", "hbar"):
         words = words.replace(symbol, rf"\{symbol}")

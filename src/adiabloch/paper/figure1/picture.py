@@ -1,4 +1,4 @@
-"""The paper's Fig. 1 from its numbers."""
+"""Picture of Fig. 1: four panels."""
 
 from __future__ import annotations
 
@@ -6,30 +6,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adiabloch.plotting.style import BLUE, DIVERGING, GREY, INK, RED, look
+from adiabloch.plotting.style import BLUE, DIVERGING, GREY, INK, PAGE_WIDTH, RED, project_style
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 7.0
-"""Inches: two columns of a journal."""
-
 
 def draw(numbers: xarray.Dataset) -> Figure:
-    """Four panels: bands, M over a period with its inset, map of d_B a^t, mean against gap."""
-    with look() as plt:
-        figure: Figure = plt.figure(figsize=(WIDTH, 5.6), layout="constrained")
+    """Draw the bands, M over a period with its inset, the map of d_B a^t and the mean of M against the gap."""
+    with project_style() as plt:
+        figure: Figure = plt.figure(figsize=(PAGE_WIDTH, 5.6), layout="constrained")
         panels = figure.subplots(2, 2)
-        for label, axes, panel in zip("abcd", panels.flat, (bands, magnetization, zone_map, against_gap), strict=True):
+        for label, axes, panel in zip(
+            "abcd", panels.flat, (_bands, _magnetization, _zone_map, _mean_against_gap), strict=True
+        ):
             panel(axes, numbers)
             axes.set_title(f"({label})", loc="left", fontsize=10, pad=5)
         return figure
 
 
-def bands(ax: Axes, numbers: xarray.Dataset) -> None:
-    """(a) Energies along high-symmetry lines."""
+def _bands(ax: Axes, numbers: xarray.Dataset) -> None:
+    """Draw the energies along high-symmetry lines, panel (a)."""
     ax.plot(numbers.distance, numbers.bands[:, 0], color=BLUE)
     ax.plot(numbers.distance, numbers.bands[:, 1], color=RED)
     ticks = numbers.corner_at.values
@@ -40,8 +39,8 @@ def bands(ax: Axes, numbers: xarray.Dataset) -> None:
     ax.set(xlim=(ticks[0], ticks[-1]), ylabel=r"$\varepsilon/t_0$")
 
 
-def magnetization(ax: Axes, numbers: xarray.Dataset) -> None:
-    """(b) M over a period, and its mean against t1."""
+def _magnetization(ax: Axes, numbers: xarray.Dataset) -> None:
+    """Draw M over a period and, in the inset, its mean against t1, panel (b)."""
     scale = float(numbers.attrs["bohr_magnetons"]) * 1e3
     mean = scale * float(numbers["mean"])
     ax.plot(numbers.theta / (2 * np.pi), scale * numbers.magnetization, color=BLUE)
@@ -56,10 +55,10 @@ def magnetization(ax: Axes, numbers: xarray.Dataset) -> None:
     inset.tick_params(labelsize=7)
 
 
-def zone_map(ax: Axes, numbers: xarray.Dataset) -> None:
-    """(c) d_B a^t of the valence band over the Brillouin zone, at t = 0."""
+def _zone_map(ax: Axes, numbers: xarray.Dataset) -> None:
+    """Draw d_B a^t of the valence band over the Brillouin zone at t = 0, panel (c)."""
     values = numbers["shift"].values
-    # the peaks at the corners would hide everything else: colour by the bulk of the values
+    # the peaks at the corners would hide all other values, so the colours end below them
     limit = float(np.quantile(np.abs(values), 0.995))
     image = ax.pcolormesh(
         numbers.kx, numbers.ky, values, cmap=DIVERGING, vmin=-limit, vmax=limit, shading="gouraud", rasterized=True
@@ -76,8 +75,8 @@ def zone_map(ax: Axes, numbers: xarray.Dataset) -> None:
     ax.figure.colorbar(image, ax=ax, label=r"$\partial_B a^t$  ($e\omega a_0^2$)", extend="both", shrink=0.9)
 
 
-def against_gap(ax: Axes, numbers: xarray.Dataset) -> None:
-    """(d) Mean of M against the gap."""
+def _mean_against_gap(ax: Axes, numbers: xarray.Dataset) -> None:
+    """Draw the mean of M against the gap, panel (d)."""
     scale = float(numbers.attrs["bohr_magnetons"]) * 1e3
     ax.errorbar(
         2 * numbers.delta,

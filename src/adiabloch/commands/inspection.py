@@ -1,4 +1,4 @@
-"""What is in a file of Wannier functions or in a saved cycle, before anything is computed with it."""
+"""The command `inspect`: contents of a file of Wannier functions, of a saved model or of a saved cycle."""
 
 from __future__ import annotations
 
@@ -24,16 +24,20 @@ from adiabloch.models import Cycle, TightBinding, WannierModel
 from adiabloch.models.crystal import Crystal
 
 POINTS = 4000
-"""Points of the mesh on which band edges are looked for before they are followed downhill."""
+"""Number of points of the mesh on which the search for band edges begins."""
 STARTS, STEPS = 4, 200
-"""Points of the mesh that are followed, and how far at most: two dozen halvings and the walks between them."""
+"""Number of mesh points from which the search for the direct gap begins, and largest number of its steps.
+
+The steps suffice for two dozen halvings of the step size and the moves between them.
+"""
 SHELLS = 8
-"""Rows in the table of how hoppings decay."""
+"""Number of rows in the table of hoppings against distance."""
 MEASURE = {1: "length", 2: "area", 3: "volume"}
+"""Name of the measure of the cell by dimension."""
 
 
 def fixed_point(values: Sequence[float] | Float, decimals: int) -> list[str]:
-    """Numbers with so many decimals, or with an exponent where the largest one has no or too many digits that way."""
+    """Format numbers with a fixed number of decimals, or with an exponent if the largest is very small or large."""
     largest = float(np.abs(values).max(initial=0.0))
     style = f".{decimals}f" if largest == 0 or 1e-2 <= largest < 1e5 else f".{decimals}e"
     return [format(float(x), style) for x in values]
@@ -41,17 +45,25 @@ def fixed_point(values: Sequence[float] | Float, decimals: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Shell:
-    """Pairs of orbitals at about the same distance."""
+    """Pairs of orbitals at similar distances.
+
+    Attributes
+    ----------
+    nearest, farthest : float
+        Smallest and largest distance.
+    hopping : float
+        Largest |h_ij(R)|.
+    position : float or None
+        Largest |r_ij(R)| without the centres; None without a position matrix.
+    """
 
     nearest: float
     farthest: float
     hopping: float
-    """Largest |h_ij(R)| among them."""
     position: float | None
-    """Largest |r_ij(R)| among them, centres aside; None without a position matrix."""
 
     def cells(self) -> tuple[str, ...]:
-        """The line as text."""
+        """Return the shell as text, for a row of a table."""
         position = "" if self.position is None else f"{self.position:.2e}"
         nearest, farthest = fixed_point([self.nearest, self.farthest], 3)
         return f"{nearest} - {farthest}", f"{self.hopping:.2e}", position
@@ -59,26 +71,36 @@ class Shell:
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """What was found."""
+    """Contents of a file.
+
+    Attributes
+    ----------
+    title : str
+    crystal : TightBinding or Cycle
+    facts : list of (str, str)
+        Names of quantities and their values as text.
+    centres : float array (n, d)
+        Centres of the orbitals; for a cycle, those of its first snapshot.
+    spreads : float array (n,) or None
+        Spreads of the Wannier functions in square Angstrom, if there is a `.wout` file with the same seed name.
+    shells : list of Shell
+        From the nearest to the farthest.
+    """
 
     title: str
     crystal: TightBinding | Cycle
     facts: list[tuple[str, str]]
-    """Quantity and value as text."""
     centres: Float
-    """Of the orbitals, (n, d); for a cycle, those of its first snapshot."""
     spreads: Float | None
-    """Of the Wannier functions, in square Angstrom, if a `.wout` file beside says so."""
     shells: list[Shell]
-    """From the nearest to the farthest."""
 
     @property
-    def head(self) -> tuple[str, ...]:
+    def orbital_columns(self) -> tuple[str, ...]:
         """Columns of the table of orbitals."""
         return "orbital", *AXES[: self.centres.shape[1]], "spread"
 
     def orbitals(self) -> list[tuple[str, ...]]:
-        """Number, centre and spread of each orbital as text."""
+        """Return number, centre and spread of each orbital as text."""
         digits = iter(fixed_point(self.centres.ravel(), 5))
         centres = [[next(digits) for _ in centre] for centre in self.centres]
         spreads = [""] * len(self.centres) if self.spreads is None else [f"{x:.4f}" for x in self.spreads]
@@ -94,16 +116,18 @@ def inspect(
     dimension: int | None = None,
     axes: Sequence[int] | None = None,
 ) -> Inspection:
-    """Look into a `_tb.dat` or `_hr.dat` file, or a model or cycle written by `io.save_model` or `io.save_cycle`.
+    """Summarize a `_tb.dat` or `_hr.dat` file, or a model or cycle written by `io.save_model` or `io.save_cycle`.
 
     Parameters
     ----------
     path : path-like
-        A name in _hr.dat, .nc or else taken for a `_tb.dat` file; the text files may be compressed (.gz).
+        Name that ends with _hr.dat or .nc; any other file is read as a `_tb.dat` file. Text files may be compressed
+        (.gz).
     occupied : int, optional
-        Number of occupied bands, to find the gap above them.
-    dimension, axes
-        Of the crystal in a file of Wannier90, as for `io.read_tb`.
+        Number of occupied bands below the gap. The gap is left out by default.
+    dimension : int, optional
+    axes : sequence of int, optional
+        Dimension and periodic axes of the crystal in a file of Wannier90, as for `io.read_tb`.
 
     Returns
     -------
@@ -125,7 +149,7 @@ def inspect(
 
 
 def _from_files(contents: Contents) -> list[tuple[str, str]]:
-    """Where it came from, and how Hermitian it was there."""
+    """Names of the files, and deviation of their matrices from Hermiticity."""
     facts = [("read from", ", ".join(str(path) for path in contents.sources))]
     facts += [
         (
@@ -138,11 +162,13 @@ def _from_files(contents: Contents) -> list[tuple[str, str]]:
 
 
 def _spreads(path: str | os.PathLike[str], size: int) -> Float | None:
+    """Spreads of the Wannier functions from the `.wout` file with the same seed name, if there is one."""
     found = [beside(path, ending, ".wout") for ending in ("_tb.dat", "_hr.dat")]
     return next((read_spreads(file, size) for file in found if file is not None), None)
 
 
 def _cell(crystal: Crystal) -> list[tuple[str, str]]:
+    """Lattice vectors and measure of the cell."""
     lattice = crystal.lattice
     digits = iter(fixed_point(lattice.vectors.ravel(), 6))
     rows = "\n".join("  ".join(f"{next(digits):>10}" for _ in vector) for vector in lattice.vectors)
@@ -150,6 +176,7 @@ def _cell(crystal: Crystal) -> list[tuple[str, str]]:
 
 
 def _size(crystal: Crystal, snapshots: Sequence[TightBinding]) -> list[tuple[str, str]]:
+    """Numbers of orbitals, lattice vectors and snapshots; position matrix and spin operators."""
     facts = [("orbitals", str(crystal.size)), ("lattice vectors R", str(len(snapshots[0].translations)))]
     if isinstance(crystal, Cycle):
         facts += [("snapshots", str(len(snapshots))), ("last harmonic of theta", f"{crystal.tail:.1e}")]
@@ -164,7 +191,7 @@ def _size(crystal: Crystal, snapshots: Sequence[TightBinding]) -> list[tuple[str
 
 
 def _spin(snapshots: Sequence[TightBinding]) -> str:
-    """Whether there are spin operators, and how far they reach."""
+    """Presence of spin operators, and their largest element between different cells."""
     if snapshots[0].spin is None:
         return "none"
     beyond = [float(np.abs(S).max()) for model in snapshots for R, S in model.spin_by_cell.items() if any(R)]
@@ -172,7 +199,7 @@ def _spin(snapshots: Sequence[TightBinding]) -> str:
 
 
 def _bands(crystal: Crystal, occupied: int | None) -> list[tuple[str, str]]:
-    """Bandwidth, and the gap above the occupied bands."""
+    """Bandwidth, direct gap and indirect gap."""
     if occupied is not None:
         counted_bands(occupied, crystal.size)
     D = len(crystal.directions)
@@ -199,7 +226,7 @@ def _bands(crystal: Crystal, occupied: int | None) -> list[tuple[str, str]]:
 
 
 def _lowest(values_at: Callable[[Float], Float], values: Float, mesh: Float, reach: float) -> tuple[float, Float]:
-    """Smallest value and its place: downhill from the lowest points of the mesh, of either sign (unlike gaps)."""
+    """Smallest value and its place, by a search from the lowest points of the mesh."""
     best = mesh[np.argsort(values, kind="stable")[:STARTS]].copy()
     smallest, size = np.sort(values)[: len(best)], np.full(len(best), reach)
     offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * mesh.shape[1], indexing="ij"), -1).reshape(-1, mesh.shape[1])
@@ -213,12 +240,12 @@ def _lowest(values_at: Callable[[Float], Float], values: Float, mesh: Float, rea
         size[~better] *= 0.5
         if size.max() < 1e-8:
             break
-    winner = int(smallest.argmin())
-    return float(smallest[winner]), best[winner] % 1.0
+    lowest_start = int(smallest.argmin())
+    return float(smallest[lowest_start]), best[lowest_start] % 1.0
 
 
 def _shells(snapshots: Sequence[TightBinding]) -> list[Shell]:
-    """Largest hopping by distance, in shells of equal width; distances without any hopping are left out."""
+    """Largest hoppings in shells of equal width; shells without hoppings are left out."""
     distances, hoppings, positions = [], [], []
     for model in snapshots:
         distances.append(np.sqrt((model.bonds**2).sum(axis=-1)).ravel())

@@ -1,0 +1,1 @@
+"""Calculations behind the commands `verify` and `inspect`."""

@@ -1,0 +1,1 @@
+"""Figures and tables of the paper: one package for each study, with its calculation, its table and its picture."""

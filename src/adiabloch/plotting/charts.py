@@ -1,0 +1,186 @@
+"""Pictures of all results except local currents and densities: bars, matrices, curves and maps."""
+
+from __future__ import annotations
+
+from itertools import cycle, product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adiabloch.plotting.style import BLUE, COLOURS, DIVERGING, GREY, INK, RED, unit_label
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+SCANNED = ("chemical_potential", "temperature")
+"""Dimensions of a scan."""
+SYMBOLS = {"chemical_potential": r"$\mu$", "temperature": r"$k_BT$"}
+MAIN_VARIABLES = ("total", "polarization", "charge")
+"""Names of the main variable of a result."""
+MOMENT_PARTS = {
+    "perturbative": ("perturbative", BLUE),
+    "chern_simons": ("Chern-\nSimons", BLUE),
+    "spin": ("spin", BLUE),
+    "ions": ("ions", GREY),
+    "total": ("total", RED),
+    "born": ("Born charges\nalone", "none"),
+}
+"""Label and colour of each part of the moment of a phonon."""
+
+
+def main_variable(result: xarray.Dataset) -> str | None:
+    """Return the name of the main variable of a result, or None if it has none."""
+    return next((name for name in MAIN_VARIABLES if name in result.data_vars), None)
+
+
+def axis_label(variable: xarray.DataArray) -> str:
+    """Return the name of a variable with its unit."""
+    return f"{variable.attrs.get('long_name', variable.name)} ({unit_label(variable)})"
+
+
+def phase_variable(result: xarray.Dataset) -> str | None:
+    """Return the name of the first variable over phase and component, or None if there is none."""
+    return next((str(name) for name, x in result.data_vars.items() if {*x.dims} == {"theta", "component"}), None)
+
+
+def bars(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw the main variable over its one dimension as bars, beside its perturbative and Chern-Simons parts."""
+    main = str(main_variable(result))
+    (dim,) = result[main].dims
+    parts = [("perturbative", BLUE), ("chern_simons", GREY), (main, RED)]
+    parts = [(name, colour) for name, colour in parts if name in result and np.isfinite(result[name].values).any()]
+    place = np.arange(result.sizes[dim])
+    width = 0.8 / len(parts)
+    error = result.error.values if "error" in result else None
+    for number, (name, colour) in enumerate(parts):
+        at = place + (number - 0.5 * (len(parts) - 1)) * width
+        label = name.replace("chern_simons", "Chern-Simons")
+        ax.bar(at, result[name].values, 0.9 * width, color=colour, label=label, yerr=error, ecolor=INK)
+    ax.set_xticks(place, [str(name) for name in result[dim].values])
+    ax.axhline(0.0, color=INK, lw=0.7)
+    ax.set(xlabel=str(dim), ylabel=axis_label(result[main]))
+    if len(parts) > 1:
+        ax.legend()
+    return ax
+
+
+def matrix(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw the main variable over its two dimensions as a matrix with numbers."""
+    tensor = result[str(main_variable(result))]
+    rows, columns = tensor.dims
+    largest = float(np.abs(tensor).max()) or 1.0
+    image = ax.imshow(tensor.values, cmap=DIVERGING, vmin=-largest, vmax=largest)
+    for (row, column), value in np.ndenumerate(tensor.values):
+        colour = "white" if abs(value) > 0.6 * largest else INK
+        ax.text(column, row, f"{value:.2g}", ha="center", va="center", color=colour)
+    ax.set_xticks(range(tensor.shape[1]), [str(name) for name in tensor[columns].values])
+    ax.set_yticks(range(tensor.shape[0]), [str(name) for name in tensor[rows].values])
+    ax.tick_params(length=0)
+    ax.set(xlabel=str(columns), ylabel=str(rows))
+    ax.figure.colorbar(image, ax=ax, label=axis_label(tensor))
+    return ax
+
+
+def axion_dial(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw the axion angle as a point on the unit circle."""
+    angle, circle = float(result.axion_angle), np.linspace(0, 2 * np.pi, 200)
+    ax.plot(np.cos(circle), np.sin(circle), color=GREY)
+    ax.plot([0, np.cos(angle)], [0, np.sin(angle)], "o-", color=RED, markevery=[1])
+    for place, label in ((0.0, "0"), (np.pi, r"$\pi$")):
+        ax.text(1.15 * np.cos(place), 1.15 * np.sin(place), label, ha="center", va="center")
+    ax.set(
+        aspect="equal", xlim=(-1.4, 1.4), ylim=(-1.2, 1.2), title=rf"axion angle $\theta = {angle / np.pi:.4g}\,\pi$"
+    )
+    ax.axis("off")
+    return ax
+
+
+def phase_curves(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw the components of the pumped magnetization over the phase of the cycle."""
+    magnetization = result[str(phase_variable(result))]
+    for name in result.component.values:
+        curve = magnetization.sel(component=name)
+        ax.plot(result.theta / np.pi, curve, label=f"$M_{name}$")
+    ax.set(xlabel=r"$\theta/\pi$", ylabel=r"pumped magnetization ($e\omega$)")
+    ax.legend()
+    return ax
+
+
+def moment_parts(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw the parts of the moment of a phonon along its axis as bars.
+
+    Shown is the first amplitude, which is the limit of small amplitudes if the result has several.
+    """
+    if "component" in result.dims:
+        result = result.isel(component=int(np.abs(result.angular_momentum.values[0]).argmax()))
+    small = result.isel(amplitude=0)
+    shown = [(name, *style) for name, style in MOMENT_PARTS.items() if name in small and np.isfinite(small[name])]
+    sizes = np.array([float(small[name]) for name, *_ in shown])
+    power = int(np.floor(np.log10(np.abs(sizes).max()))) if sizes.any() else 0
+    for at, ((name, _, colour), size) in enumerate(zip(shown, sizes * 10.0**-power, strict=True)):
+        bar = float(small.error) * 10.0**-power if name == "total" else None
+        edge = INK if colour == "none" else colour
+        ax.bar(at, size, 0.7, color=colour, edgecolor=edge, lw=0.7, yerr=bar, ecolor=INK)
+        top = size + (bar or 0.0) if size >= 0 else size - (bar or 0.0)
+        ax.annotate(
+            f"{size:.2f}".replace("-", "\u2212"), (at, top), (0, 3 if size >= 0 else -3), textcoords="offset points",
+            ha="center", va="bottom" if size >= 0 else "top", fontsize=8,
+        )  # fmt: skip
+    ax.set_xticks(range(len(shown)), [label for _, label, _ in shown], fontsize=8)
+    ax.tick_params(axis="x", length=0)
+    if "perturbative_functions" in small:
+        less = float(small.perturbative_functions - small.perturbative) * 10.0**-power
+        places = [place for place, (name, *_) in enumerate(shown) if name in ("perturbative", "total")]
+        values = [sizes[place] * 10.0**-power + less for place in places]
+        ax.plot(places, values, "D", color=INK, mfc="white", ms=5, label="Wannier functions alone")
+        ax.legend(frameon=False, fontsize=8, loc="lower right")
+    ax.axhline(0.0, color=INK, lw=0.7)
+    ax.margins(y=0.15)
+    ax.set_ylabel(rf"moment of a quantum ($10^{{{power}}}\,\mu_B$)")
+    return ax
+
+
+def zone_map(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw the integrand of the lowest band over wave vectors as a map."""
+    values = result["shift"].isel(band=0)
+    largest = float(np.abs(values).max()) or 1.0
+    image = ax.pcolormesh(
+        result.kx, result.ky, values, cmap=DIVERGING, vmin=-largest, vmax=largest, shading="gouraud", rasterized=True
+    )
+    ax.set(xlabel="$k_x$", ylabel="$k_y$", aspect="equal")
+    ax.figure.colorbar(image, ax=ax, label=r"$\partial_B a^t$, lowest band")
+    return ax
+
+
+def scan(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw curves over the chemical potential or the temperature, with error bands.
+
+    Components within their error bars are left out. Of two components that are equal by exchange of the two fields, one
+    is drawn.
+    """
+    x, shade = SCANNED if SCANNED[0] in result.total.dims else SCANNED[::-1]
+    labels = {str(dim): result[dim].values for dim in result.total.dims if dim not in SCANNED}
+    shades = result[shade].values if shade in result.coords else np.zeros(())
+    least, colours = 1e-3 * np.abs(result.total.values).max(), cycle(COLOURS)
+    for names in product(*labels.values()):
+        curves = result[["total", "error"]].sel(dict(zip(labels, names, strict=True)))
+        repeated = "other_field" in labels and names[-2] > names[-1]
+        if repeated or not (np.abs(curves.total) > np.maximum(curves.error, least)).any():
+            continue
+        colour = next(colours)
+        for number in range(shades.size):
+            curve = curves.isel({shade: number}) if shade in curves.dims else curves
+            label = "".join(names) if names and number == 0 else None
+            ax.plot(curve[x], curve.total, color=colour, alpha=0.75**number, label=label)
+            ax.fill_between(
+                curve[x], curve.total - curve.error, curve.total + curve.error, color=colour, alpha=0.2, lw=0
+            )
+    if shades.ndim:
+        for number, value in enumerate(shades):
+            ax.plot([], [], color=INK, alpha=0.75**number, label=f"{SYMBOLS[shade]} = {value:g}")
+    ax.axhline(0.0, color=INK, lw=0.7)
+    ax.set(xlabel=f"{SYMBOLS[x]} (energy)", ylabel=axis_label(result.total))
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(fontsize=7)
+    return ax

@@ -1,0 +1,156 @@
+"""The function `plot`: choice of the picture of a result.
+
+A result names its response in ``result.attrs["response"]``. The table `PICTURES` holds the responses that have a
+picture of their own; all others are drawn by the dimensions of their main variable. A result without this attribute is
+drawn by its dimensions alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.plotting import charts
+from adiabloch.plotting.charts import SCANNED, main_variable
+from adiabloch.plotting.style import project_style
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+Draw = Callable[["xarray.Dataset", "Axes"], "Axes"]
+Fits = Callable[["xarray.Dataset"], bool]
+
+RESPONSE = "response"
+"""Attribute of a result with the name of the public function that computed it."""
+PLACES_AND_PHASES = frozenset(("x", "y", "z", "point", "theta"))
+"""Dimensions of a local current or density."""
+
+
+def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
+    """Draw a result of this library.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+        Result of a response. The picture depends on the response:
+
+        - one dimension: bars with error bars; two dimensions: a matrix with numbers;
+        - a scan of chemical potentials or temperatures: curves with error bands, components by colour, temperatures by
+          shade;
+        - `axion_angle`: a point on the unit circle;
+        - `instantaneous_magnetization`: curves over the phase;
+        - `magnetization_map`: map of the lowest band;
+        - `phonon_moment`: bars of the parts;
+        - `local_current` and `local_observable` along a line: curves of the visible components with their terms, or a
+          map if there are several phases;
+        - `local_current` and `local_observable` over a plane: the current as arrows on the magnetization (on its own
+          magnitude if the result was not split), or the largest observable. Shown is the mean over the cycle if the
+          phases cover it, otherwise the first phase.
+    ax : matplotlib Axes, optional
+        Axes to draw on. By default a new figure is made.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no picture for the dataset.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    if not hasattr(result, "variables"):
+        raise InvalidArgumentError(f"plot: expected a result (an xarray.Dataset), got {type(result).__name__}")
+    if ax is not None and not hasattr(ax, "plot"):
+        raise InvalidArgumentError(f"plot: ax: expected matplotlib Axes, got {type(ax).__name__}")
+    draw = picture_of(result)
+    if draw is None:
+        raise InvalidArgumentError(
+            f"plot: no picture for a dataset with the variables {', '.join(map(str, result.variables))}; expected a "
+            "result of a response, such as pumped_magnetization or magnetoelectric"
+        )
+    with project_style() as plt:
+        return draw(result, ax or plt.figure(figsize=(4.2, 3.2), layout="constrained").add_subplot())
+
+
+def picture_of(result: xarray.Dataset) -> Draw | None:
+    """Return the function that draws a result, or None if there is none.
+
+    The picture of the response is used if the result still has the dimensions for it; after a selection it may not.
+    """
+    picture = PICTURES.get(str(result.attrs.get(RESPONSE)))
+    if picture is not None and picture.fits(result):
+        return picture.draw
+    unnamed = [] if RESPONSE in result.attrs else UNNAMED
+    return next((other.draw for other in (*unnamed, *BY_DIMENSIONS) if other.fits(result)), None)
+
+
+def local_field(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw a local current or density."""
+    # imported late, because it imports the local responses
+    from adiabloch.plotting.local_fields import local_field as draw
+
+    return draw(result, ax)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and the condition on a result for it."""
+
+    draw: Draw
+    fits: Fits
+
+
+def _main_dimensions(result: xarray.Dataset) -> set[str]:
+    """Dimensions of the main variable."""
+    name = main_variable(result)
+    return set() if name is None else {str(dim) for dim in result[name].dims}
+
+
+def _is_local_field(result: xarray.Dataset) -> bool:
+    """Return True for components or observables over places or phases."""
+    dims = _main_dimensions(result)
+    return bool(dims & PLACES_AND_PHASES) and bool(dims & {"component", "observable"})
+
+
+def _is_axion_angle(result: xarray.Dataset) -> bool:
+    """Return True for an axion angle alone; the magnetoelectric tensor contains one too."""
+    return "axion_angle" in result.data_vars and main_variable(result) is None
+
+
+def _has_dimensions(*dims: str) -> Fits:
+    """Return the condition that a result has these dimensions."""
+    return lambda result: set(dims) <= set(result.dims)
+
+
+def _has_main_dimensions(count: int) -> Fits:
+    """Return the condition that the main variable has this number of dimensions."""
+    return lambda result: len(_main_dimensions(result)) == count
+
+
+LOCAL_FIELD = Picture(local_field, _is_local_field)
+PHASE_CURVES = Picture(charts.phase_curves, lambda result: charts.phase_variable(result) is not None)
+ZONE_MAP = Picture(charts.zone_map, _has_dimensions("kx", "ky", "band"))
+PHONON_MOMENT = Picture(charts.moment_parts, _has_dimensions("amplitude"))
+AXION_DIAL = Picture(charts.axion_dial, _is_axion_angle)
+PICTURES = {
+    "axion_angle": AXION_DIAL,
+    "instantaneous_magnetization": PHASE_CURVES,
+    "local_current": LOCAL_FIELD,
+    "local_observable": LOCAL_FIELD,
+    "magnetization_map": ZONE_MAP,
+    "phonon_moment": PHONON_MOMENT,
+}
+"""Pictures of the responses that have one of their own."""
+UNNAMED = (LOCAL_FIELD, PHONON_MOMENT, ZONE_MAP, PHASE_CURVES, AXION_DIAL)
+"""Pictures for results that do not name their response; the first one that fits is drawn."""
+BY_DIMENSIONS = (
+    Picture(charts.scan, lambda result: not _main_dimensions(result).isdisjoint(SCANNED)),
+    Picture(charts.bars, _has_main_dimensions(1)),
+    Picture(charts.matrix, _has_main_dimensions(2)),
+)
+"""Pictures of all other results by the dimensions of the main variable; the first one that fits is drawn."""

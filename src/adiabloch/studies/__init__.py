@@ -1,1 +1,0 @@
-"""Worked studies: the figures of the paper, and bulk against open samples."""
