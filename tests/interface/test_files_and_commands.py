@@ -266,7 +266,7 @@ def test_picture_of_a_response():
     cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5, 0.1), 0.1)
     zone = ab.magnetization_map(cycle, [0.0, 0.1], [0.0, 0.1])
     zone.attrs.pop("response", None)
-    curve = ab.instantaneous_magnetization(cycle, 1, [0.0, 1.0], 1e-2)
+    curve = ab.instantaneous_magnetization(cycle, 1, [0.0, 1.0], tolerance=1e-2)
     curve.attrs.pop("response", None)
     for result, name, draw in (
         (zone, "magnetization_map", charts.zone_map),

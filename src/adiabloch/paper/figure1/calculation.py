@@ -14,7 +14,6 @@ from adiabloch.paper.study import Report, silent
 from adiabloch.responses.instantaneous_magnetization import instantaneous_magnetization
 from adiabloch.responses.magnetization_map import magnetization_map
 from adiabloch.responses.pumped_magnetization import pumped_magnetization
-)
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:
@@ -95,10 +94,10 @@ def _bands(tolerance: float, fast: bool) -> tuple[Variables, Variables]:
 def _magnetization(tolerance: float, fast: bool) -> tuple[Variables, Variables]:
     """Magnetization over a period and its mean, panel (b)."""
     theta = np.linspace(0.0, 2 * np.pi, 25 if fast else 49)
-    curve = instantaneous_magnetization(cycle(), 1, theta[:-1], tolerance)
+    curve = instantaneous_magnetization(cycle(), 1, theta[:-1], tolerance=tolerance)
     # the last phase is the first one, a period later
     values = np.append(curve.perturbative.values[:, 0], curve.perturbative.values[0, 0])
-    mean = pumped_magnetization(cycle(), 1, tolerance if fast else 1e-8)
+    mean = pumped_magnetization(cycle(), 1, tolerance=tolerance if fast else 1e-8)
     unit = MAGNETIZATION_UNIT
     variables = {
         "magnetization": ("theta", values, {**unit, "long_name": "M over a period"}),
@@ -112,7 +111,7 @@ def _magnetization(tolerance: float, fast: bool) -> tuple[Variables, Variables]:
 def _mean_against_t1(tolerance: float, fast: bool) -> tuple[Variables, Variables]:
     """Mean magnetization against second-neighbour hopping, inset of panel (b)."""
     t1 = np.linspace(0.0, T1, 5 if fast else 11)
-    results = [pumped_magnetization(cycle(t1=float(t)), 1, tolerance) for t in t1]
+    results = [pumped_magnetization(cycle(t1=float(t)), 1, tolerance=tolerance) for t in t1]
     return _series("mean_t1", "t1", results), {"t1": ("t1", t1, {"units": "t0"})}
 
 
@@ -131,7 +130,7 @@ def _zone_map(tolerance: float, fast: bool) -> tuple[Variables, Variables]:
 def _mean_against_gap(tolerance: float, fast: bool) -> tuple[Variables, Variables]:
     """Mean magnetization against the staggered potential, panel (d)."""
     delta = np.array(DELTAS_FAST if fast else DELTAS)
-    results = [pumped_magnetization(cycle(delta=float(d)), 1, 1e-3) for d in delta]
+    results = [pumped_magnetization(cycle(delta=float(d)), 1, tolerance=1e-3) for d in delta]
     return _series("mean_gap", "delta", results), {"delta": ("delta", delta, {"units": "t0"})}
 
 

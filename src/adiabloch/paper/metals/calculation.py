@@ -126,5 +126,5 @@ def _responses(
     chi = nonlinear_hall(model, around, tolerance=tolerance)
     below, results["chi"], above = (chi.isel(chemical_potential=slice(n, None, 3)) for n in range(3))
     report("nonlinear Ettingshausen effect")
-    results["heat"] = nonlinear_ettingshausen(model, potentials, TEMPERATURES, tolerance)
+    results["heat"] = nonlinear_ettingshausen(model, potentials, TEMPERATURES, tolerance=tolerance)
     return results, (above.total.values - below.total.values) / (2 * step)

@@ -84,7 +84,7 @@ def orbital_magnetization(
     """
     try:
         result = pumped_magnetization(
-            cycle, occupied, tolerance, groups=groups, limit=limit, progress=False, strict=True
+            cycle, occupied, tolerance=tolerance, groups=groups, limit=limit, progress=False, strict=True
         )
     except GapClosedError:
         return UNDEFINED, np.nan

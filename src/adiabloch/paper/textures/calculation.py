@@ -101,11 +101,11 @@ def _disk(count: int) -> xarray.Dataset:
     import xarray
 
     texture, half, theta = Texture(disk), np.linspace(0.0, DISK_REACH, count), circle(DISK_PHASES)
-    quadrant = local_current(texture, 1, {"x": half, "y": half}, theta, 1e-3, split=True)
+    quadrant = local_current(texture, 1, {"x": half, "y": half}, theta, tolerance=1e-3, split=True)
     quadrant = quadrant.mean("theta", keep_attrs=True)
     angle = np.radians(DISK_ANGLE)
     places = DISK_RADIUS * np.array([[1.0, 0.0], [np.cos(angle), np.sin(angle)]])
-    turned = local_current(texture, 1, places, theta, 1e-3).total.mean("theta", keep_attrs=True)
+    turned = local_current(texture, 1, places, theta, tolerance=1e-3).total.mean("theta", keep_attrs=True)
     M = quadrant.M_induced + quadrant.M_chern_simons
     whole = np.concatenate([-half[:0:-1], half])
     current = {"units": turned.attrs["units"], "long_name": "current, mean over the cycle"}
@@ -151,7 +151,7 @@ def _uniform() -> xarray.Dataset:
     import xarray
 
     deltas = [DISK_DELTA + DISK_RISE, DISK_DELTA]
-    pumped = [pumped_magnetization(honeycomb.cycle(delta), 1, 1e-4) for delta in deltas]
+    pumped = [pumped_magnetization(honeycomb.cycle(delta), 1, tolerance=1e-4) for delta in deltas]
     values, errors = ([float(result[name][0]) for result in pumped] for name in ("total", "error"))
     return xarray.Dataset(
         {
@@ -170,7 +170,7 @@ def _wave(places: int, phases: int, tolerance: float) -> xarray.Dataset:
     # between the crests, because the tolerance refers to the gradient, which vanishes at a crest
     b, s, theta = _wave_direction(), circle(places) + np.pi / places, circle(phases)
     texture = Texture(lambda place: wave(float(b @ place) / WAVE_CELLS))
-    found = local_current(texture, 1, np.outer(s, b) * WAVE_CELLS / (b @ b), theta, tolerance, split=True)
+    found = local_current(texture, 1, np.outer(s, b) * WAVE_CELLS / (b @ b), theta, tolerance=tolerance, split=True)
     found = found.drop_vars(["x", "y"]).rename(point="s").assign_coords(s=s)
     units = found.total.attrs["units"]
     variables = {
