@@ -270,17 +270,17 @@ def _markdown(rows: list[Row]) -> str:
 
 
 def _save_figure(figure: Figure, path: Path) -> Path:
-    from adiabloch.files import whole
+    from adiabloch.files import atomic_write
     from adiabloch.plotting.style import look
 
-    with whole(path) as name, look():
+    with atomic_write(path) as name, look():
         figure.savefig(name)
     return path
 
 
 def _write(path: Path, text: str) -> Path:
-    from adiabloch.files import whole
+    from adiabloch.files import atomic_write
 
-    with whole(path) as name:
+    with atomic_write(path) as name:
         Path(name).write_text(text, encoding="utf-8")
     return path

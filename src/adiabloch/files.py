@@ -47,7 +47,7 @@ def checked_path(path: object, name: str = "path") -> Path:
 
 
 @contextmanager
-def whole(path: str | os.PathLike[str]) -> Iterator[str]:
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
     """Name of a file to write; at the end it becomes `path`, or is gone if writing failed.
 
     A symbolic link is followed, an existing file keeps its permissions (and its owner, where that is allowed), a new
@@ -80,9 +80,9 @@ def whole(path: str | os.PathLike[str]) -> Iterator[str]:
         ) from None
 
 
-def write_whole(path: str | os.PathLike[str], content: bytes | memoryview) -> Path:
-    """Write a file whole or not at all, as `whole` does."""
-    with whole(path) as name, open(name, "wb") as file:
+def write_atomic(path: str | os.PathLike[str], content: bytes | memoryview) -> Path:
+    """Write a file whole or not at all, as `atomic_write` does."""
+    with atomic_write(path) as name, open(name, "wb") as file:
         file.write(content)
     return Path(path)
 

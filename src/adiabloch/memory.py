@@ -21,7 +21,7 @@ def free_memory() -> int:
     return max(min(bounds, default=UNKNOWN), 0)
 
 
-def fits(size: float) -> bool:
+def fits_in_memory(size: float) -> bool:
     """Whether so many bytes may be taken."""
     return size <= SHARE * free_memory()
 
@@ -43,13 +43,13 @@ def check_memory(size: float, what: str, remedy: str) -> None:
     InvalidArgumentError
     """
     # asking the system takes longer than small work
-    if size > 2**26 and not fits(size):
+    if size > 2**26 and not fits_in_memory(size):
         raise InvalidArgumentError(
-            f"{what}: needs about {readable(size)} of memory, {readable(free_memory())} are free; {remedy}"
+            f"{what}: needs about {format_bytes(size)} of memory, {format_bytes(free_memory())} are free; {remedy}"
         )
 
 
-def readable(size: float) -> str:
+def format_bytes(size: float) -> str:
     """A number of bytes as one reads it."""
     for unit in ("kB", "MB", "GB"):
         size /= 1024

@@ -1,6 +1,7 @@
 """Files: results and cycles, Wannier functions, structures and phonon modes; models of other programs."""
 
 from adiabloch.io.bands import read_bands
+from adiabloch.io.checkpoint_models import read_chk, read_snapshots
 from adiabloch.io.modes import from_phonopy, read_modes
 from adiabloch.io.netcdf import load, load_cycle, load_model, save, save_cycle, save_model
 from adiabloch.io.overlaps import read_overlaps
@@ -9,7 +10,6 @@ from adiabloch.io.pythtb import from_pythtb
 from adiabloch.io.spins import read_spin
 from adiabloch.io.structures import from_ase, read_structure, write_structure
 from adiabloch.io.wannier90 import read_hr, read_tb, write_tb
-from adiabloch.io.wannier_functions import read_chk, read_snapshots
 from adiabloch.io.wannierberri import from_wannierberri
 
 __all__ = [

@@ -24,11 +24,11 @@ from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import CoarseCycleError, FileFormatError, InvalidArgumentError
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.snapshots import frame_of_snapshots
+from adiabloch.io.espresso_waves import NORM, read_amplitudes, read_head, wave_file
 from adiabloch.io.neighbours import matching, shell_weights
-from adiabloch.io.opening import uncompressed
 from adiabloch.io.overlaps import OverlapFile
-from adiabloch.io.seeds import beside, energies_beside
-from adiabloch.io.waves import NORM, read_amplitudes, read_head, wave_file
+from adiabloch.io.safe_open import uncompressed
+from adiabloch.io.seed_files import beside, energies_beside
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle

@@ -12,7 +12,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import AdiablochError
-from adiabloch.io.lines import Lines, parsed
+from adiabloch.io.text_lines import LineReader, parse_words
 from adiabloch.models import Structure
 from adiabloch.units import BOHR, ELECTRON_MASS, HBAR_SQUARED_PER_DALTON, THZ, WAVENUMBER
 
@@ -44,7 +44,7 @@ def is_dynamical_matrix(text: str) -> bool:
     return head.lstrip("\ufeff\ufffd \n\t").startswith("<?xml") or "<GEOMETRY_INFO" in head
 
 
-def read_dynamical_matrix(file: Lines, text: str) -> DynamicalMatrix:
+def read_dynamical_matrix(file: LineReader, text: str) -> DynamicalMatrix:
     """Crystal and modes of a file.
 
     Raises
@@ -88,7 +88,7 @@ def read_dynamical_matrix(file: Lines, text: str) -> DynamicalMatrix:
     return DynamicalMatrix(structure, vectors @ q, quanta, moved, modes.refuse)
 
 
-def _root(file: Lines, text: str) -> ElementTree.Element:
+def _root(file: LineReader, text: str) -> ElementTree.Element:
     start = text.find("<")
     if re.search(r"<!(DOCTYPE|ENTITY)", text):
         file.refuse("a document type, expected a dynamical matrix of ph.x, which has none", line=1)
@@ -138,7 +138,7 @@ def _wave(node: _Node, structure: Structure, quanta: Float, moved: Complex) -> F
 class _Node:
     """An element; errors name it."""
 
-    file: Lines
+    file: LineReader
     element: ElementTree.Element
     name: str = ""
 
@@ -180,7 +180,7 @@ class _Node:
 
     def _numbers(self, name: str, text: str, count: int) -> Float:
         words = text.replace(",", " ").replace("(", " ").replace(")", " ").split()
-        found = parsed([words]) if words else np.zeros((1, 0))
+        found = parse_words([words]) if words else np.zeros((1, 0))
         # NaN is not smaller than anything
         if found.shape != (1, count) or not (np.abs(found) < 1e9).all():
             self.refuse(f"{name}: {' '.join(words)[:80]!r}, expected {count} numbers")

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from adiabloch.errors import FileFormatError
-from adiabloch.io import probe
-from adiabloch.io.opening import PathLike, open_regular
-from adiabloch.memory import fits, free_memory, readable
+from adiabloch.io import hdf5_probe
+from adiabloch.io.safe_open import PathLike, open_regular
+from adiabloch.memory import fits_in_memory, format_bytes, free_memory
 
 if TYPE_CHECKING:
     import h5py
@@ -65,7 +65,7 @@ def check_hdf5(path: PathLike, *, intact: bool = False) -> None:
 def _check_end(path: PathLike) -> None:
     """Refuse a file that the HDF5 library does not come to an end with, or that takes it down."""
     name = os.path.abspath(path)
-    command = [sys.executable, "-P", probe.__file__, name, str(os.path.getsize(name))]
+    command = [sys.executable, "-P", hdf5_probe.__file__, name, str(os.path.getsize(name))]
     try:
         code = subprocess.run(
             command, capture_output=True, stdin=subprocess.DEVNULL, timeout=600, check=False
@@ -151,15 +151,15 @@ class _Visit:
         chunk = math.prod(found.chunks or (0,)) * found.dtype.itemsize
         if found.dtype.hasobject and elements > MOST:
             self.refuse(name, f"{elements} strings or lists, expected at most {MOST}")
-        if probe.swollen(size, stored):
+        if hdf5_probe.is_overcompressed(size, stored):
             self.refuse(
                 name,
-                f"shape {found.shape} claims {readable(size)} where {readable(stored)} are stored, expected them all",
+                f"shape {found.shape} claims {format_bytes(size)} where {format_bytes(stored)} are stored, expected them all",
             )
         self.size += size
-        if (self.size > 2**26 or chunk > 2**26) and not fits(3 * (self.size + chunk)):
+        if (self.size > 2**26 or chunk > 2**26) and not fits_in_memory(3 * (self.size + chunk)):
             self.refuse(
                 name,
-                f"with it the file holds {readable(self.size)}, for which {readable(free_memory())} of free memory do "
+                f"with it the file holds {format_bytes(self.size)}, for which {format_bytes(free_memory())} of free memory do "
                 "not suffice",
             )

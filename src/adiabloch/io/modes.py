@@ -21,9 +21,9 @@ from adiabloch.errors import (
     MissingExtraError,
 )
 from adiabloch.io.dynamical_matrix import RYDBERG_MASS, is_dynamical_matrix, read_dynamical_matrix
-from adiabloch.io.lines import ABSURD, Lines
-from adiabloch.io.phonopy_files import loaded, units_of
-from adiabloch.io.safe_yaml import plain
+from adiabloch.io.phonopy_calculation import loaded, units_of
+from adiabloch.io.safe_yaml import parse_yaml
+from adiabloch.io.text_lines import LARGEST_VALUE, LineReader
 from adiabloch.linalg import svd_batch
 from adiabloch.models import Modes, Structure
 from adiabloch.units import BOHR, THZ, WAVENUMBER
@@ -107,7 +107,7 @@ def read_modes(
     wanted = None if q is None else checked(q, "q", (3,))
     if structure is not None and not isinstance(structure, Structure):
         raise InvalidArgumentError(f"structure: expected a Structure, got {type(structure).__name__}")
-    file = Lines(path, comments=0)
+    file = LineReader(path, comments=0)
     text = "\n".join(file.lines)
     if is_dynamical_matrix(text):
         return _of_xml(file, text, structure, wanted)
@@ -220,7 +220,7 @@ def _orthonormal(vectors: Complex) -> tuple[Complex, float]:
     return (left @ right).reshape(vectors.shape), float(np.abs(singular - 1.0).max())
 
 
-def _of_espresso(file: Lines, structure: Structure, wanted: Float | None, alat: float | None) -> Modes:
+def _of_espresso(file: LineReader, structure: Structure, wanted: Float | None, alat: float | None) -> Modes:
     """From the blocks of modes that begin where reading stands."""
     if alat is not None and not (np.isfinite(alat) and alat > 0):
         raise InvalidArgumentError(f"alat: {alat!r}, expected a length in Angstrom")
@@ -248,7 +248,7 @@ def _of_espresso(file: Lines, structure: Structure, wanted: Float | None, alat: 
     return Modes(structure, at if wanted is None else wanted, chosen.quanta, vectors)
 
 
-def _of_xml(file: Lines, text: str, structure: Structure | None, wanted: Float | None) -> Modes:
+def _of_xml(file: LineReader, text: str, structure: Structure | None, wanted: Float | None) -> Modes:
     """From a dynamical matrix as XML."""
     stated = read_dynamical_matrix(file, text)
     if structure is not None:
@@ -261,28 +261,28 @@ def _of_xml(file: Lines, text: str, structure: Structure | None, wanted: Float |
     return Modes(stated.structure, at if wanted is None else wanted, chosen.quanta, vectors)
 
 
-def _next_block(file: Lines) -> bool:
+def _next_block(file: LineReader) -> bool:
     """Go to the next line 'q = ...'; what comes in between is headings."""
-    while file.at < len(file.lines):
-        line = file.lines[file.at].strip()
+    while file.position < len(file.lines):
+        line = file.lines[file.position].strip()
         if re.match(r"q\s*=", line):
             return True
         if line and line.lower() != "diagonalizing the dynamical matrix" and not line.startswith("diagonalizing"):
             file.refuse(f"{line[:80]!r}, expected 'diagonalizing the dynamical matrix' or 'q = ...'")
-        file.at += 1
+        file.position += 1
     return False
 
 
-def _block(file: Lines, structure: Structure, alat: float | None) -> _Found:
+def _block(file: LineReader, structure: Structure, alat: float | None) -> _Found:
     """Modes at one wave vector; reading stands at its line."""
-    refuse = partial(file.refuse, line=file.at + 1)
+    refuse = partial(file.refuse, line=file.position + 1)
     expected = "q = three numbers"
-    words = file.lines[file.at].partition("=")[2].strip().strip("()").split()
+    words = file.lines[file.position].partition("=")[2].strip().strip("()").split()
     if len(words) != 3:
-        refuse(f"{file.lines[file.at].strip()[:80]!r}, expected {expected}")
-    cartesian = file.numbers([words], range(file.at, file.at + 1), expected)[0]
+        refuse(f"{file.lines[file.position].strip()[:80]!r}, expected {expected}")
+    cartesian = file.parse_numbers([words], range(file.position, file.position + 1), expected)[0]
     step = 0.51 * 10.0 ** -min(len(word.partition(".")[2]) for word in words)
-    file.at += 1
+    file.position += 1
     _stars(file)
     atoms = len(structure.symbols)
     quanta, vectors = [], np.empty((3 * atoms, atoms, 3), dtype=np.complex128)
@@ -300,92 +300,92 @@ def _block(file: Lines, structure: Structure, alat: float | None) -> _Found:
     )
 
 
-def _stars(file: Lines) -> None:
+def _stars(file: LineReader) -> None:
     file.skip_blank()
-    line = file.lines[file.at].strip() if file.at < len(file.lines) else ""
+    line = file.lines[file.position].strip() if file.position < len(file.lines) else ""
     if set(line) != {"*"}:
         file.refuse(f"{line[:80]!r}, expected a line of stars before the first and after the last mode")
-    if file.at + 1 >= len(file.lines):
+    if file.position + 1 >= len(file.lines):
         file.refuse("the file ends within this line, expected a line end")
-    file.at += 1
+    file.position += 1
 
 
-def _quantum(file: Lines, mode: int, atoms: int) -> float:
+def _quantum(file: LineReader, mode: int, atoms: int) -> float:
     """Quantum in eV, from a line with the frequency in two units."""
     expected = f"freq ({mode + 1}) = ... [THz] = ... [cm-1], of {3 * atoms} modes of the structure's {atoms} atoms"
-    line = file.lines[file.at] if file.at < len(file.lines) else ""
+    line = file.lines[file.position] if file.position < len(file.lines) else ""
     stated = _FREQUENCY.match(line)
     if stated is None or int(stated[1]) != mode + 1:
         file.refuse(f"{line.strip()[:80]!r}, expected {expected}")
     words = [stated[2], stated[3]]
-    terahertz, wavenumber = file.numbers([words], range(file.at, file.at + 1), expected)[0]
+    terahertz, wavenumber = file.parse_numbers([words], range(file.position, file.position + 1), expected)[0]
     first, second = (0.6 * 10.0 ** -len(word.partition(".")[2]) for word in words)
     # constants differ in the eighth digit
     slack = first * THZ + second * WAVENUMBER + 1e-6 * abs(terahertz) * THZ
     if abs(terahertz * THZ - wavenumber * WAVENUMBER) > slack:
         file.refuse(f"{line.strip()[:80]!r}, expected the same frequency in both units")
-    file.at += 1
+    file.position += 1
     # this one has more digits
     return float(wavenumber * WAVENUMBER)
 
 
-def _displacements(file: Lines, atoms: int) -> Complex:
+def _displacements(file: LineReader, atoms: int) -> Complex:
     """The lines of a mode, (n, 3)."""
     expected = f"{atoms} lines ( x, y, z as six numbers ), as many as atoms in the structure"
-    if atoms > len(file.lines) - file.at:
-        file.refuse(f"{len(file.lines) - file.at} lines left, expected {expected}")
+    if atoms > len(file.lines) - file.position:
+        file.refuse(f"{len(file.lines) - file.position} lines left, expected {expected}")
     words = []
-    for line in file.lines[file.at : file.at + atoms]:
+    for line in file.lines[file.position : file.position + atoms]:
         stated = _ROW.match(line)
         row = stated[1].split() if stated else []
         if len(row) != 6:
             file.refuse(f"{line.strip()[:80]!r}, expected {expected}")
         words.append(row)
-        file.at += 1
-    numbers = file.numbers(words, range(file.at - atoms, file.at), expected)
+        file.position += 1
+    numbers = file.parse_numbers(words, range(file.position - atoms, file.position), expected)
     norm = float((numbers**2).sum())
     if abs(norm - 1.0) > DIGITS:
-        file.refuse(f"a mode of norm {norm:.6g}, expected 1", line=file.at - atoms + 1)
+        file.refuse(f"a mode of norm {norm:.6g}, expected 1", line=file.position - atoms + 1)
     return np.ascontiguousarray(numbers).view(np.complex128)
 
 
-def _go_to(file: Lines, heading: str) -> None:
+def _go_to(file: LineReader, heading: str) -> None:
     """Go to a line."""
-    found = next((at for at in range(file.at, len(file.lines)) if file.lines[at].strip() == heading), None)
+    found = next((at for at in range(file.position, len(file.lines)) if file.lines[at].strip() == heading), None)
     if found is None:
         file.refuse(f"expected a line {heading!r} and modes under it", line=len(file.lines))
-    file.at = found
+    file.position = found
 
 
-def _head_of_fildyn(file: Lines) -> tuple[int, int, int, Float]:
+def _head_of_fildyn(file: LineReader) -> tuple[int, int, int, Float]:
     """Number of types and atoms, ibrav, celldm in bohr and ratios."""
     expected = "numbers of types and atoms, ibrav and six numbers celldm"
     rows = range(2, 3)
     words = file.lines[2].split() if len(file.lines) > 2 else []
     if len(words) != 9:
         file.refuse(f"{' '.join(words)[:80]!r}, expected {expected}", line=3)
-    types, atoms, ibrav = map(int, file.whole_numbers([words[:3]], rows, expected)[0])
-    celldm = file.numbers([words[3:]], rows, expected)[0]
+    types, atoms, ibrav = map(int, file.parse_integers([words[:3]], rows, expected)[0])
+    celldm = file.parse_numbers([words[3:]], rows, expected)[0]
     if not 0 < types <= atoms <= len(file.lines) or not 0 < celldm[0] < 1e4:
         file.refuse(f"{' '.join(words)[:80]!r}, expected {expected}", line=3)
     return types, atoms, ibrav, celldm
 
 
-def _fildyn_unit(file: Lines) -> float:
+def _fildyn_unit(file: LineReader) -> float:
     """The unit of length in Angstrom."""
     return float(_head_of_fildyn(file)[3][0]) * BOHR
 
 
-def _structure_of_fildyn(file: Lines, given: Structure | None) -> Structure:
+def _structure_of_fildyn(file: LineReader, given: Structure | None) -> Structure:
     """The crystal at the head of a `fildyn` file, compared with the one given; reading stands behind it."""
     types, atoms, ibrav, celldm = _head_of_fildyn(file)
     unit = float(celldm[0]) * BOHR
-    file.at = 3
+    file.position = 3
     if ibrav == 0:
         if file.lines[3:4] != ["Basis vectors"]:
             file.refuse("expected 'Basis vectors' for ibrav = 0")
-        file.at += 1
-        vectors = unit * file.block(3, 3, "a lattice vector, three numbers")
+        file.position += 1
+        vectors = unit * file.read_rows(3, 3, "a lattice vector, three numbers")
     elif (axes := _bravais(ibrav, celldm)) is not None:
         vectors = unit * axes
     elif given is not None:
@@ -395,15 +395,17 @@ def _structure_of_fildyn(file: Lines, given: Structure | None) -> Structure:
     symbols, masses = [], []
     for number in range(1, types + 1):
         expected = f"{number}, its name in quotes and its mass, of {types} types of atoms"
-        line = file.lines[file.at] if file.at < len(file.lines) else ""
+        line = file.lines[file.position] if file.position < len(file.lines) else ""
         stated = _TYPE.match(line)
         if stated is None or int(stated[1]) != number:
             file.refuse(f"{line.strip()[:80]!r}, expected {expected}")
         symbols.append(stated[2].capitalize())
-        masses.append(file.numbers([[stated[3]]], range(file.at, file.at + 1), expected)[0, 0] * RYDBERG_MASS)
-        file.at += 1
-    first = file.at
-    table = file.block(atoms, 5, f"the number of an atom, that of its type and three coordinates, of {atoms} atoms")
+        masses.append(
+            file.parse_numbers([[stated[3]]], range(file.position, file.position + 1), expected)[0, 0] * RYDBERG_MASS
+        )
+        file.position += 1
+    first = file.position
+    table = file.read_rows(atoms, 5, f"the number of an atom, that of its type and three coordinates, of {atoms} atoms")
     kinds = table[:, 1]
     wrong = (table[:, 0] != np.arange(1, atoms + 1)) | (np.rint(kinds) != kinds) | (kinds < 1) | (kinds > types)
     if wrong.any():
@@ -437,7 +439,7 @@ def _bravais(ibrav: int, celldm: Float) -> Float | None:
     return np.array(vectors[ibrav], float) if ibrav in vectors else None
 
 
-def _compare(own: Structure, given: Structure, file: Lines) -> None:
+def _compare(own: Structure, given: Structure, file: LineReader) -> None:
     """Whether a structure is that of the file, but for the cells in which atoms are counted."""
     problem = None
     if own.symbols != given.symbols:
@@ -456,14 +458,14 @@ def _compare(own: Structure, given: Structure, file: Lines) -> None:
 class _Yaml:
     """A .yaml file of phonopy; errors name the entry."""
 
-    def __init__(self, file: Lines, text: str) -> None:
+    def __init__(self, file: LineReader, text: str) -> None:
         try:
             import yaml
         except ImportError:
             raise MissingExtraError("files of phonopy need phonopy: pip install 'adiabloch[phonons]'") from None
         self.path = file.path
         try:
-            self.content = plain(text)
+            self.content = parse_yaml(text)
         except yaml.YAMLError as reason:
             mark = getattr(reason, "problem_mark", None)
             file.refuse(
@@ -513,7 +515,7 @@ class _Yaml:
             self.refuse(str(reason))
         except OverflowError:
             found = np.full(shape, np.inf)
-        if np.abs(found).max(initial=0.0) > ABSURD:
+        if np.abs(found).max(initial=0.0) > LARGEST_VALUE:
             self.refuse(f"{_name(keys)}: {np.abs(found).max():.1e}, expected numbers of a sensible size")
         return found
 
@@ -523,7 +525,7 @@ def _name(keys: Sequence[str | int]) -> str:
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
 
 
-def _of_phonopy(file: Lines, text: str, structure: Structure | None, wanted: Float | None) -> Modes:
+def _of_phonopy(file: LineReader, text: str, structure: Structure | None, wanted: Float | None) -> Modes:
     """From a .yaml file."""
     if not re.search(r"^phonon\s*:", text, re.MULTILINE):
         try:
@@ -572,7 +574,7 @@ def _refuse_wave(content: _Yaml, at: int, message: str) -> NoReturn:
     content.refuse(f"phonon[{at}]: {message}")
 
 
-def _structure_of_yaml(content: _Yaml, given: Structure | None, file: Lines) -> Structure:
+def _structure_of_yaml(content: _Yaml, given: Structure | None, file: LineReader) -> Structure:
     """The crystal of phonopy's file, or the one given if there is none in it."""
     reciprocal = content.numbers("reciprocal_lattice", shape=(3, 3))
     if "lattice" not in content:
@@ -606,7 +608,7 @@ def _structure_of_yaml(content: _Yaml, given: Structure | None, file: Lines) -> 
     return own
 
 
-def _scale(given: Structure, reciprocal: Float, file: Lines) -> float:
+def _scale(given: Structure, reciprocal: Float, file: LineReader) -> float:
     """What the file's unit of length is in Angstrom."""
     product = given.vectors @ reciprocal.T
     for scale in LENGTH_UNITS.values():

@@ -24,9 +24,9 @@ from adiabloch.errors import (
     InvalidModelError,
     MissingExtraError,
 )
-from adiabloch.files import checked_path, write_whole
+from adiabloch.files import checked_path, write_atomic
 from adiabloch.io.hdf5 import check_hdf5
-from adiabloch.io.opening import open_regular
+from adiabloch.io.safe_open import open_regular
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, TightBinding, WannierModel
 from adiabloch.models.hoppings import Translation, fingerprint
@@ -81,7 +81,7 @@ def save(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     checked_path(path)
     # NetCDF has no truth values
     plain = {key: int(value) if isinstance(value, bool | np.bool_) else value for key, value in result.attrs.items()}
-    return write_whole(path, _content(result.assign_attrs(plain)))
+    return write_atomic(path, _content(result.assign_attrs(plain)))
 
 
 def load(path: str | os.PathLike[str]) -> xarray.Dataset:
@@ -258,7 +258,7 @@ def _written(variables: Mapping[str, Any], attributes: Mapping[str, str], path: 
     stored = xarray.Dataset(variables, attrs=attributes)
     stored.attrs["contents"] = _fingerprint_of(stored)
     large = [str(key) for key, variable in stored.variables.items() if variable.size >= LARGE]
-    return write_whole(path, _content(stored, dict.fromkeys(large, COMPRESSION)))
+    return write_atomic(path, _content(stored, dict.fromkeys(large, COMPRESSION)))
 
 
 def _snapshots(

@@ -18,8 +18,8 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.files import checked_path
-from adiabloch.io.lines import ABSURD, parsed
-from adiabloch.io.opening import UNREADABLE, open_content
+from adiabloch.io.safe_open import UNREADABLE, open_content
+from adiabloch.io.text_lines import LARGEST_VALUE, parse_words
 
 LARGEST = 1.1
 """What an overlap cannot exceed: 1, up to what pseudopotentials leave out."""
@@ -77,7 +77,7 @@ class OverlapFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = checked_path(path)
-        self.at = 0
+        self.position = 0
         self._file = open_content(path)
         try:
             (title,) = self._lines(1, "a title")
@@ -97,7 +97,7 @@ class OverlapFile:
 
     def refuse(self, message: str, *, line: int | None = None) -> NoReturn:
         """Raise the error that names file and line (counted from one; the one read last if not given)."""
-        raise FileFormatError(f"{self.path}, line {line or self.at}: {message}")
+        raise FileFormatError(f"{self.path}, line {line or self.position}: {message}")
 
     def blocks(self) -> Iterator[tuple[Integer, Complex]]:
         """For each k point its neighbours (neighbours, 4), number from 0 and cell, and M (neighbours, bands, bands)."""
@@ -123,7 +123,7 @@ class OverlapFile:
         return [there - 1, *cell]
 
     def _matrix(self) -> Complex:
-        n, first = self.bands, self.at
+        n, first = self.bands, self.position
         expected = "an overlap, two numbers"
         lines = self._lines(n * n, expected)
         numbers = self._numbers(lines, 2, expected)
@@ -142,21 +142,21 @@ class OverlapFile:
 
     def _numbers(self, lines: list[bytes], columns: int, expected: str) -> Float:
         """So many numbers from each of the lines read last."""
-        first = self.at - len(lines)
+        first = self.position - len(lines)
         if not b"".join(lines).translate(None, _PLAIN):
             try:
                 numbers = np.loadtxt(lines, comments=None, ndmin=2)
             except ValueError:
                 numbers = np.empty((0, 0))
-            if numbers.shape == (len(lines), columns) and (np.abs(numbers) < ABSURD).all():
+            if numbers.shape == (len(lines), columns) and (np.abs(numbers) < LARGEST_VALUE).all():
                 return numbers
         # one by one: exponents as Fortran writes them, or the line that is wrong
         for number, line in enumerate(lines, start=first + 1):
             words = line.split()
             odd = line.translate(None, _SENSIBLE) or b"\r" in line.rstrip(b"\r\n") or len(words) != columns
-            if odd or not (np.abs(parsed([[word.decode("ascii") for word in words]])) < ABSURD).all():
+            if odd or not (np.abs(parse_words([[word.decode("ascii") for word in words]])) < LARGEST_VALUE).all():
                 self.refuse(f"{_shown(line)}, expected {expected}", line=number)
-        return parsed([line.decode("ascii").split() for line in lines])
+        return parse_words([line.decode("ascii").split() for line in lines])
 
     def _lines(self, count: int, expected: str) -> list[bytes]:
         """So many lines, each of them with its end."""
@@ -164,8 +164,8 @@ class OverlapFile:
         try:
             found.extend(islice(self._file, count))
         except UNREADABLE as reason:
-            self.refuse(f"cannot be read ({reason}), expected {expected}", line=self.at + len(found) + 1)
-        self.at += len(found)
+            self.refuse(f"cannot be read ({reason}), expected {expected}", line=self.position + len(found) + 1)
+        self.position += len(found)
         if len(found) < count or not found[-1].endswith(b"\n"):
             last = f" within {_shown(found[-1])}" if found and not found[-1].endswith(b"\n") else ""
             self.refuse(f"the file ends{last}, expected {expected} and a line end")
@@ -174,10 +174,10 @@ class OverlapFile:
     def _rest(self) -> Iterator[bytes]:
         try:
             for line in self._file:
-                self.at += 1
+                self.position += 1
                 yield line
         except UNREADABLE as reason:
-            self.refuse(f"cannot be read ({reason}), expected the end of the file", line=self.at + 1)
+            self.refuse(f"cannot be read ({reason}), expected the end of the file", line=self.position + 1)
 
 
 class _Links:
@@ -194,7 +194,7 @@ class _Links:
 
     def add(self, point: int, row: Integer, matrix: Complex) -> None:
         """Remember a step."""
-        line = self.file.at - self.file.bands**2
+        line = self.file.position - self.file.bands**2
         key = (point, *map(int, row))
         if key in self._known:
             self.file.refuse(

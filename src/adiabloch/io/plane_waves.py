@@ -12,7 +12,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
-from adiabloch.io.waves import NORM, read_amplitudes, read_head, wave_file
+from adiabloch.io.espresso_waves import NORM, read_amplitudes, read_head, wave_file
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle, WannierModel, followed
 from adiabloch.models.hoppings import Translation

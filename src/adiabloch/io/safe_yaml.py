@@ -11,7 +11,7 @@ GROWTH = 10
 _SIXTIES = re.compile(r"\d(?::[0-5]?\d){100}")
 
 
-def plain(text: str) -> Any:
+def parse_yaml(text: str) -> Any:
     """What YAML says, as dictionaries, lists, words and numbers.
 
     Raises

@@ -11,10 +11,10 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
-from adiabloch.io.contents import NEGLIGIBLE, checked_axes, in_turn
-from adiabloch.io.lines import Lines
-from adiabloch.io.records import Records, is_text
-from adiabloch.io.seeds import PathLike, beside
+from adiabloch.io.fortran_records import FortranRecords, is_text
+from adiabloch.io.seed_files import PathLike, beside
+from adiabloch.io.text_lines import LineReader
+from adiabloch.io.wannier_matrices import NEGLIGIBLE, checked_axes, right_handed_order
 from adiabloch.linalg import dagger
 from adiabloch.models.hoppings import Translation
 from adiabloch.models.images import Images, series
@@ -57,7 +57,7 @@ def read_spin(
         and what was expected.
     """
     count, axes = checked_axes(dimension, axes)
-    kept = list(in_turn(axes or range(count)))
+    kept = list(right_handed_order(axes or range(count)))
     across = [axis for axis in range(3) if axis not in kept]
     functions = read_checkpoint(checkpoint)
     images = Images(functions.vectors, functions.mesh, np.zeros((1, 3)), tie=1e-5)
@@ -72,12 +72,12 @@ def read_spin(
     return {tuple(map(int, R)): S for R, S in found}
 
 
-def spin_beside(file: Lines, ending: str, translations: Integer, vectors: Float, centres: Float) -> Complex:
+def spin_beside(file: LineReader, ending: str, translations: Integer, vectors: Float, centres: Float) -> Complex:
     """Spin operators (R, n, n, 3) in units of hbar on the translations of a file, from those of the same seed.
 
     Parameters
     ----------
-    file : Lines
+    file : LineReader
         SEED + ending.
     ending : str
         "_tb.dat" or "_hr.dat".
@@ -141,15 +141,15 @@ def by_cell(functions: Checkpoint, values: Complex, cells: Integer) -> Complex:
 
 def _spin_of_records(path: PathLike, points: int, bands: int, owner: Path) -> Complex:
     """Upper triangles of the Pauli matrices, (K, M (M + 1)/2, 3)."""
-    with Records(path) as file:
-        file.raw("a title of 60 characters")
-        found = file.array("i4", 2, "numbers of bands and of k points")
+    with FortranRecords(path) as file:
+        file.read_record("a title of 60 characters")
+        found = file.read_array("i4", 2, "numbers of bands and of k points")
         if found.tolist() != [bands, points]:
             file.refuse(_other_numbers(found.tolist(), bands, points, owner))
         size, expected = bands * (bands + 1) // 2, "Pauli matrices between the bands"
         pauli = np.empty((points, size, 3), dtype=np.complex128)
         for point in range(points):
-            pauli[point] = file.array("c16", 3 * size, expected).reshape(size, 3)
+            pauli[point] = file.read_array("c16", 3 * size, expected).reshape(size, 3)
             largest = float(np.abs(pauli[point].view(np.float64)).max())
             if largest > LARGEST:
                 file.refuse(f"up to {largest:.3g}, expected {expected}, none above 1")
@@ -157,14 +157,14 @@ def _spin_of_records(path: PathLike, points: int, bands: int, owner: Path) -> Co
 
 
 def _spin_of_text(path: PathLike, points: int, bands: int, owner: Path) -> Complex:
-    file = Lines(path)
-    found = file.integers(2, "numbers of bands and of k points")
+    file = LineReader(path)
+    found = file.read_integers(2, "numbers of bands and of k points")
     if found != [bands, points]:
-        file.refuse(_other_numbers(found, bands, points, owner), line=file.at)
-    size, expected, first = bands * (bands + 1) // 2, "an element of a Pauli matrix, two numbers", file.at
-    file.enough(3 * size * points, f"{expected} on {3 * size * points}")
-    numbers = file.block(3 * size * points, 2, expected)
-    file.end()
+        file.refuse(_other_numbers(found, bands, points, owner), line=file.position)
+    size, expected, first = bands * (bands + 1) // 2, "an element of a Pauli matrix, two numbers", file.position
+    file.require_lines(3 * size * points, f"{expected} on {3 * size * points}")
+    numbers = file.read_rows(3 * size * points, 2, expected)
+    file.require_end()
     large = (np.abs(numbers) > LARGEST).any(axis=1)
     if large.any():
         file.refuse(f"expected {expected}, none above 1", line=first + int(np.argmax(large)) + 1)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError
-from adiabloch.files import checked_path, whole
-from adiabloch.io.opening import COMPRESSED, content_of, refuse_long_lines
+from adiabloch.files import atomic_write, checked_path
+from adiabloch.io.safe_open import COMPRESSED, read_bytes, refuse_long_lines
 from adiabloch.models import Structure
 
 READ = frozenset(
@@ -61,7 +61,7 @@ def read_structure(path: str | os.PathLike[str], format: str | None = None) -> S
     ase_io = _ase_io()
     if not checked_path(path).exists():
         raise FileFormatError(f"{path}: no such file")
-    content = content_of(path)
+    content = read_bytes(path)
     try:
         known = format or _format(ase_io, path, content)
         if known not in ase_io.formats.ioformats:
@@ -173,7 +173,7 @@ def write_structure(
         known = format or ase_io.formats.filetype(os.fspath(path), read=False)
         if known in RUNS:
             raise ValueError(f"ASE starts a program to write {known}")
-        with whole(path) as name, _deprecations_ignored():
+        with atomic_write(path) as name, _deprecations_ignored():
             ase_io.write(name, _atoms(structure), format=known, **options)
     except OSError:
         raise

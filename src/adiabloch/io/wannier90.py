@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import FileFormatError, InvalidArgumentError, warn
-from adiabloch.files import checked_path, whole
-from adiabloch.io.contents import Contents, averaged_hoppings, averaged_positions, checked_axes
-from adiabloch.io.lines import Lines
-from adiabloch.io.opening import COMPRESSED
-from adiabloch.io.seeds import PathLike, Shifts, beside, moved_home, read_cell, read_centres
+from adiabloch.files import atomic_write, checked_path
+from adiabloch.io.safe_open import COMPRESSED
+from adiabloch.io.seed_files import PathLike, WignerSeitzShifts, beside, read_cell, read_centres, translated_home
 from adiabloch.io.spins import spin_beside
+from adiabloch.io.text_lines import LineReader
+from adiabloch.io.wannier_matrices import WannierMatrices, checked_axes, hermitian_hoppings, hermitian_positions
 from adiabloch.models import TightBinding, WannierModel
 
 ROUNDING = 2e-6
@@ -168,7 +168,7 @@ def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
     else:
         positions[(cells == 0).all(axis=1), ..., :d] = np.eye(n)[:, :, None] * model.positions
     target = checked_path(path)
-    with whole(target) as name, COMPRESSED.get(target.suffix, open)(name, "wt", encoding="ascii") as file:
+    with atomic_write(target) as name, COMPRESSED.get(target.suffix, open)(name, "wt", encoding="ascii") as file:
         file.write(" written by adiabloch\n")
         np.savetxt(file, vectors, fmt="%24.16e")
         file.write(f"{n:12d}\n{len(cells):12d}\n")
@@ -188,24 +188,24 @@ def _write_matrices(file: IO[str], cells: Integer, matrices: Complex) -> None:
         np.savetxt(file, np.column_stack([i, j, numbers]), fmt=["%5d", "%5d", *["%24.16e"] * (2 * components)])
 
 
-def tb_contents(path: PathLike, wsvec: PathLike | bool | None = None, spin: bool = False) -> Contents:
+def tb_contents(path: PathLike, wsvec: PathLike | bool | None = None, spin: bool = False) -> WannierMatrices:
     """What is in a `_tb.dat` file (see `read_tb`), with `spin` in those beside it too."""
-    file = Lines(path)
+    file = LineReader(path)
     if [len(line.split()) for line in file.lines[1:3]] == [1, 1]:
         file.refuse("a number alone, expected the first lattice vector: a _hr.dat file? read it with read_hr")
-    vectors = file.block(3, 3, "a lattice vector, three numbers")
-    size = file.count("the number of Wannier functions")
-    cells = file.count("the number of lattice vectors R")
-    weights = file.weights(cells)
-    given, matrices = file.matrices(size, cells, 1)
+    vectors = file.read_rows(3, 3, "a lattice vector, three numbers")
+    size = file.read_count("the number of Wannier functions")
+    cells = file.read_count("the number of lattice vectors R")
+    weights = file.read_degeneracies(cells)
+    given, matrices = file.read_matrices(size, cells, 1)
     degenerate = weights[:, None, None, None]
-    translations, hoppings, h_defect = averaged_hoppings(given, matrices / degenerate, "h", _at_head(file))
+    translations, hoppings, h_defect = hermitian_hoppings(given, matrices / degenerate, "h", _at_head(file))
     _check_cells(file, given, weights)
-    _, matrices = file.matrices(size, cells, 3, given)
-    _, positions, r_defect = averaged_positions(
+    _, matrices = file.read_matrices(size, cells, 3, given)
+    _, positions, r_defect = hermitian_positions(
         given, matrices / degenerate, vectors, "r", _at_head(file), str(file.path)
     )
-    file.end()
+    file.require_end()
     home = np.flatnonzero((translations == 0).all(axis=1))
     centres = np.diagonal(positions[home[0]]).real.T
     spins = spin_beside(file, "_tb.dat", translations, vectors, centres) if spin else None
@@ -218,7 +218,7 @@ def tb_contents(path: PathLike, wsvec: PathLike | bool | None = None, spin: bool
         assert shared is not None
         assert positions_ is not None
         hoppings, positions = shared, positions_
-    return Contents(
+    return WannierMatrices(
         vectors,
         centres,
         translations,
@@ -239,22 +239,22 @@ def hr_contents(
     cell: PathLike | ArrayLike | None = None,
     wsvec: PathLike | bool | None = None,
     spin: bool = False,
-) -> Contents:
+) -> WannierMatrices:
     """What is in a `_hr.dat` file and those beside it (see `read_hr`), with `spin` in those of the spin too."""
-    file = Lines(path)
+    file = LineReader(path)
     if [len(line.split()) for line in file.lines[1:4]] == [3, 3, 3]:
         file.refuse("three numbers, expected the number of Wannier functions: a _tb.dat file? read it with read_tb")
-    size = file.count("the number of Wannier functions")
-    cells = file.count("the number of lattice vectors R")
-    weights = file.weights(cells, more=True)
-    given, matrices = file.rows_of_matrices(size, cells)
+    size = file.read_count("the number of Wannier functions")
+    cells = file.read_count("the number of lattice vectors R")
+    weights = file.read_degeneracies(cells, more=True)
+    given, matrices = file.read_elements(size, cells)
     if len(given) < cells and (weights != weights[0]).any():
         file.refuse(
             f"{len(given)} lattice vectors, expected {cells}: their degeneracies differ, and which of them are left "
             "out as zero is not told"
         )
     weights = weights[: len(given)]
-    translations, hoppings, defect = averaged_hoppings(
+    translations, hoppings, defect = hermitian_hoppings(
         given, matrices / weights[:, None, None, None], "h", _at_head(file), ROUNDING
     )
     _check_cells(file, given, weights)
@@ -270,7 +270,7 @@ def hr_contents(
         assert shared is not None
         hoppings = shared
         sources.append(shifts.file.path)
-    return Contents(
+    return WannierMatrices(
         vectors,
         places,
         translations,
@@ -286,7 +286,7 @@ def hr_contents(
 
 
 def _cell(
-    file: Lines, cell: PathLike | ArrayLike | None, size: int, sources: list[Path]
+    file: LineReader, cell: PathLike | ArrayLike | None, size: int, sources: list[Path]
 ) -> tuple[Float, Callable[[str], NoReturn]]:
     """Lattice vectors (3, 3), and what refuses them."""
     if cell is None:
@@ -307,7 +307,7 @@ def _cell(
 
 
 def _centres(
-    file: Lines, centres: PathLike | ArrayLike | None, size: int, sources: list[Path]
+    file: LineReader, centres: PathLike | ArrayLike | None, size: int, sources: list[Path]
 ) -> tuple[Float, Path | None]:
     """Centres (n, 3) and the file they are from."""
     if centres is None:
@@ -321,7 +321,7 @@ def _centres(
         return checked(centres, "centres", (size, 3)), None
     sources.append(Path(centres))
     win = beside(centres, "_centres.xyz", ".win")
-    line = None if win is None else moved_home(win)
+    line = None if win is None else translated_home(win)
     if line is not None:
         raise FileFormatError(
             f"{win}, line {line}: translate_home_cell moved the centres written to {centres} but not the hoppings, "
@@ -330,7 +330,9 @@ def _centres(
     return read_centres(centres, size, file.path), Path(centres)
 
 
-def _shifts(file: Lines, ending: str, wsvec: PathLike | bool | None, translations: Integer, size: int) -> Shifts | None:
+def _shifts(
+    file: LineReader, ending: str, wsvec: PathLike | bool | None, translations: Integer, size: int
+) -> WignerSeitzShifts | None:
     """The translations in the file given, or in the one beside, if any."""
     if wsvec is False:
         return None
@@ -339,13 +341,13 @@ def _shifts(file: Lines, ending: str, wsvec: PathLike | bool | None, translation
         if wsvec is True:
             raise FileFormatError(f"{file.path}: no SEED_wsvec.dat lies beside it, expected one for wsvec = True")
         return None
-    return Shifts(found, translations, size, file.path)
+    return WignerSeitzShifts(found, translations, size, file.path)
 
 
-def _check_cells(file: Lines, translations: Integer, weights: Integer) -> None:
+def _check_cells(file: LineReader, translations: Integer, weights: Integer) -> None:
     """R = 0 is there, and the degeneracies are those of all lattice vectors of a supercell."""
     if translations.any(axis=1).all():
-        file.refuse("R = (0, 0, 0) is missing, expected it among the lattice vectors", line=file.heads[0])
+        file.refuse("R = (0, 0, 0) is missing, expected it among the lattice vectors", line=file.matrix_lines[0])
     of = dict(zip(map(tuple, translations.tolist()), weights.tolist(), strict=True))
     alike = all(of.get(tuple(-x for x in R), weight) == weight for R, weight in of.items())
     # -R that are not listed are as degenerate
@@ -357,10 +359,10 @@ def _check_cells(file: Lines, translations: Integer, weights: Integer) -> None:
         file.refuse(
             f"{problem}, expected a whole number, that of the k points: a wrong degeneracy, or lattice vectors that "
             "are missing; if these were left out on purpose, divide the matrices by their degeneracies and write 1",
-            line=file.degeneracies,
+            line=file.degeneracy_line,
         )
     warn(
-        f"{file.path}, line {file.degeneracies}: {problem} and those of R and -R differ, not as those of Wannier90, "
+        f"{file.path}, line {file.degeneracy_line}: {problem} and those of R and -R differ, not as those of Wannier90, "
         "which add up to the number of k points; matrices are divided by them"
     )
 
@@ -370,9 +372,9 @@ def _sampled(translations: Integer) -> frozenset[int]:
     return frozenset(np.flatnonzero(translations.any(axis=0)).tolist())
 
 
-def _at_head(file: Lines) -> Callable[[str, int], NoReturn]:
+def _at_head(file: LineReader) -> Callable[[str, int], NoReturn]:
     """What refuses a matrix by the line where its R stands."""
-    heads = file.heads
+    heads = file.matrix_lines
 
     def refuse(message: str, number: int) -> NoReturn:
         file.refuse(message, line=heads[number])

@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Integer
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.io.contents import (
+from adiabloch.io.wannier_matrices import (
     HOPPING_DEFECT,
-    Contents,
-    averaged,
-    averaged_hoppings,
-    averaged_positions,
+    WannierMatrices,
     checked_axes,
+    hermitian_hoppings,
+    hermitian_part,
+    hermitian_positions,
 )
 from adiabloch.models import TightBinding
 
@@ -70,13 +70,15 @@ def from_wannierberri(
     vectors = np.asarray(system.real_lattice, float)
     spins = _spin(system, translations, n) if spin is True else None
     given = translations
-    translations, hoppings, h_defect = averaged_hoppings(given, hoppings[..., None], "Ham", _refuse_at)
+    translations, hoppings, h_defect = hermitian_hoppings(given, hoppings[..., None], "Ham", _refuse_at)
     defects = {"h": h_defect}
     if positions is not None:
-        _, positions, defects["r"] = averaged_positions(
+        _, positions, defects["r"] = hermitian_positions(
             given, positions, vectors, "AA", _refuse_at, "from_wannierberri"
         )
-    contents = Contents(vectors, centres, translations, hoppings, positions, defects, (), _refuse, _refuse, spins)
+    contents = WannierMatrices(
+        vectors, centres, translations, hoppings, positions, defects, (), _refuse, _refuse, spins
+    )
     operators = None if isinstance(spin, bool) else spin
     if dimension is None and axes is None:
         axes = _periodic(system)
@@ -126,7 +128,7 @@ def _spin(system: Any, translations: Integer, n: int) -> Complex | None:
         return None
     largest = float(np.abs(matrices).max())
     expected = f"less than {HOPPING_DEFECT:.0e} of the largest SS"
-    _, spins, _ = averaged(translations, 0.5 * matrices, "SS", HOPPING_DEFECT * largest, expected, _refuse_at)
+    _, spins, _ = hermitian_part(translations, 0.5 * matrices, "SS", HOPPING_DEFECT * largest, expected, _refuse_at)
     beyond = ~(translations == 0).all(axis=1)
     if np.abs(spins[beyond]).max(initial=0.0) <= OFF_SITE * np.abs(spins).max():
         spins[beyond] = 0.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.files import whole
+from adiabloch.files import atomic_write
 from adiabloch.plotting.results import is_local
 from adiabloch.plotting.style import look
 
@@ -80,6 +80,6 @@ def animate(
             figure, frame, frames=len(times), interval=1e3 / frames_per_second, cache_frame_data=False
         )
         if path is not None:
-            with whole(path) as name:
+            with atomic_write(path) as name:
                 animation.save(name, PillowWriter(fps=frames_per_second), dpi=100)
     return animation

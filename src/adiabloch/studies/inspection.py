@@ -12,11 +12,11 @@ from adiabloch.arrays import Float
 from adiabloch.geometry.band_edges import exact_edges
 from adiabloch.geometry.gaps import gap_at, place
 from adiabloch.io import load, load_cycle, load_model
-from adiabloch.io.contents import Contents, checked_axes
 from adiabloch.io.netcdf import MODEL
-from adiabloch.io.opening import uncompressed
-from adiabloch.io.seeds import beside, read_spreads
+from adiabloch.io.safe_open import uncompressed
+from adiabloch.io.seed_files import beside, read_spreads
 from adiabloch.io.wannier90 import hr_contents, tb_contents
+from adiabloch.io.wannier_matrices import WannierMatrices, checked_axes
 from adiabloch.lattice import AXES
 from adiabloch.linalg import eigh_batch
 from adiabloch.models import Cycle, TightBinding, WannierModel
@@ -124,7 +124,7 @@ def inspect(
     return Inspection(str(crystal), crystal, facts, snapshots[0].positions, spreads, _shells(snapshots))
 
 
-def _from_files(contents: Contents) -> list[tuple[str, str]]:
+def _from_files(contents: WannierMatrices) -> list[tuple[str, str]]:
     """Where it came from, and how Hermitian it was there."""
     facts = [("read from", ", ".join(str(path) for path in contents.sources))]
     facts += [

@@ -20,7 +20,7 @@ from typing import IO, Any, BinaryIO
 
 from adiabloch.errors import FileFormatError
 from adiabloch.files import checked_path
-from adiabloch.memory import fits, free_memory, readable
+from adiabloch.memory import fits_in_memory, format_bytes, free_memory
 
 PathLike = str | os.PathLike[str]
 RATIO = 100
@@ -80,7 +80,7 @@ def uncompressed(path: PathLike) -> Path:
     return found.with_suffix("") if found.suffix in COMPRESSED else found
 
 
-def content_of(path: PathLike) -> bytes:
+def read_bytes(path: PathLike) -> bytes:
     """All bytes of a file, decompressed as by `open_content`.
 
     Raises
@@ -92,13 +92,13 @@ def content_of(path: PathLike) -> bytes:
         return b"".join(_chunks(file, Path(path), text=False))
 
 
-def text_of(path: PathLike) -> str:
+def read_text(path: PathLike) -> str:
     """All of a text file, decompressed as by `open_content`; bytes beyond ASCII become question marks.
 
     Raises
     ------
     FileFormatError
-        As `content_of`; if it holds control characters, which no text has.
+        As `read_bytes`; if it holds control characters, which no text has.
     """
     with open_content(path) as file:
         text = b"".join(_chunks(file, Path(path), text=True)).decode("ascii", errors="replace")
@@ -130,9 +130,9 @@ def _chunks(file: IO[bytes], path: Path, *, text: bool) -> list[bytes]:
         need = 3 * size + (LINE * lines if text else 0)
         if need > checked + 2**28:
             checked = need
-            if not fits(need):
+            if not fits_in_memory(need):
                 raise FileFormatError(
-                    f"{path}: more than {readable(size)}, for which {readable(free_memory())} of free memory do not "
+                    f"{path}: more than {format_bytes(size)}, for which {format_bytes(free_memory())} of free memory do not "
                     "suffice; expected a smaller file"
                 )
 
@@ -155,7 +155,7 @@ class _Bounded(io.RawIOBase):
         self._size += len(content)
         if self._size > MODEST + RATIO * self._file.tell():
             raise FileFormatError(
-                f"{self._path}: more than {readable(self._size)} come out of {readable(self._file.tell())} of a "
+                f"{self._path}: more than {format_bytes(self._size)} come out of {format_bytes(self._file.tell())} of a "
                 f"compressed file; expected numbers, which are not made {RATIO} times smaller (decompress it yourself "
                 "if it is genuine)"
             )

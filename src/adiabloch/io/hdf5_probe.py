@@ -16,7 +16,7 @@ RATIOS = {2**20: 1100, 2**28: 100}
 thousandfold, but what is large is not all zero."""
 
 
-def swollen(size: int, stored: int) -> bool:
+def is_overcompressed(size: int, stored: int) -> bool:
     """Whether an array of so many bytes is too large for what is stored of it."""
     return any(size > least and size > ratio * stored for least, ratio in RATIOS.items())
 
@@ -34,7 +34,7 @@ def read_all(path: str) -> None:
             with contextlib.suppress(Exception):
                 for axis in range(found.ndim):
                     len(found.dims[axis])
-                if not swollen(found.nbytes, found.id.get_storage_size()):
+                if not is_overcompressed(found.nbytes, found.id.get_storage_size()):
                     found[()]
 
     with h5py.File(path, "r", locking=False) as file:

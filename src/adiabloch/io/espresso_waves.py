@@ -9,7 +9,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
-from adiabloch.io.records import Records
+from adiabloch.io.fortran_records import FortranRecords
 
 NORM = 1e-5
 """How far wave functions in plane waves may be from orthonormal."""
@@ -35,32 +35,32 @@ class Head:
         return np.asarray(self.wave @ np.linalg.inv(self.reciprocal))
 
 
-def wave_file(folder: Path, point: int) -> Records:
+def wave_file(folder: Path, point: int) -> FortranRecords:
     """The file of a k point, counted from 0."""
     path = folder / f"wfc{point + 1}.dat"
     if not path.exists() and path.with_suffix(".hdf5").exists():
         raise FileFormatError(f"{path}: only an .hdf5 file is there, expected Quantum ESPRESSO's own format")
-    return Records(path)
+    return FortranRecords(path)
 
 
-def read_head(file: Records) -> Head:
+def read_head(file: FortranRecords) -> Head:
     """Its first three records."""
-    number, *rest = file.structure("<i3diid", "number, wave vector, spin, symmetry and scale of a k point")
+    number, *rest = file.read_struct("<i3diid", "number, wave vector, spin, symmetry and scale of a k point")
     if rest[4]:
         file.refuse("half of the plane waves (gamma_only), expected all: give k points as a list")
     if number < 1 or not np.isfinite(rest[:3]).all():
         file.refuse(f"{[number, *rest[:3]]}, expected number and wave vector of a k point")
-    _, size, spinors, bands = file.array("i4", 4, "numbers of plane waves, spinors, bands").tolist()
+    _, size, spinors, bands = file.read_array("i4", 4, "numbers of plane waves, spinors, bands").tolist()
     if not (0 < size < 10**8 and spinors in (1, 2) and 0 < bands < 10**6):
         file.refuse(f"{[size, spinors, bands]}, expected numbers of plane waves, spinors, bands")
-    reciprocal = file.array("f8", 9, "the reciprocal vectors").reshape(3, 3)
+    reciprocal = file.read_array("f8", 9, "the reciprocal vectors").reshape(3, 3)
     return Head(np.array(rest[:3]), reciprocal, size, spinors, bands)
 
 
-def read_amplitudes(file: Records, head: Head) -> tuple[Integer, Complex]:
+def read_amplitudes(file: FortranRecords, head: Head) -> tuple[Integer, Complex]:
     """What comes after it: reciprocal vectors G (M, 3) in ascending order, amplitudes (spinor, M, bands) there."""
-    G = file.array("i4", 3 * head.size, "the plane waves").reshape(head.size, 3)
-    rows = [file.array("c16", head.spinors * head.size, "amplitudes of a band") for _ in range(head.bands)]
+    G = file.read_array("i4", 3 * head.size, "the plane waves").reshape(head.size, 3)
+    rows = [file.read_array("c16", head.spinors * head.size, "amplitudes of a band") for _ in range(head.bands)]
     order = np.lexsort(G.T[::-1])
     states = np.array(rows).T.reshape(head.spinors, head.size, head.bands)
     return G[order].astype(np.int64), states[:, order]

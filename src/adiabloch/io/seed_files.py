@@ -13,8 +13,8 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
-from adiabloch.io.lines import Lines, table
-from adiabloch.io.opening import COMPRESSED, uncompressed
+from adiabloch.io.safe_open import COMPRESSED, uncompressed
+from adiabloch.io.text_lines import LineReader, parse_table
 from adiabloch.units import BOHR
 
 APART = 0.02
@@ -47,10 +47,10 @@ def energies_beside(path: PathLike, ending: str, points: int, bands: int) -> Flo
     found = beside(path, ending, ".eig")
     if found is None:
         raise FileFormatError(f"{path}: SEED.eig does not lie beside it, expected it")
-    file = Lines(found, comments=0)
-    file.enough(points * bands, f"{bands} energies at each of {points} k points")
-    rows = file.block(points * bands, 3, "band, k point and energy")
-    file.end()
+    file = LineReader(found, comments=0)
+    file.require_lines(points * bands, f"{bands} energies at each of {points} k points")
+    rows = file.read_rows(points * bands, 3, "band, k point and energy")
+    file.require_end()
     wanted = np.array([(m + 1, k + 1) for k in range(points) for m in range(bands)])
     if (rows[:, :2] != wanted).any():
         at = int(np.flatnonzero((rows[:, :2] != wanted).any(axis=1))[0])
@@ -65,19 +65,19 @@ def read_centres(path: PathLike, size: int, owner: Path) -> Float:
 
     The count on the first line is that of both, before Wannier90 2.1 that of the centres alone.
     """
-    file = Lines(path, comments=0)
-    count = file.count("the number of centres and atoms")
-    file.at += 1  # a comment
+    file = LineReader(path, comments=0)
+    count = file.read_count("the number of centres and atoms")
+    file.position += 1  # a comment
     expected = "a name and three coordinates"
-    if count > len(file.lines) - file.at:
-        file.refuse(f"{len(file.lines) - file.at} lines left, expected {count} of {expected}")
-    places = file.block(count, 3, expected, labels=1)
+    if count > len(file.lines) - file.position:
+        file.refuse(f"{len(file.lines) - file.position} lines left, expected {count} of {expected}")
+    places = file.read_rows(count, 3, expected, labels=1)
     centres = np.array([line.split()[0] == "X" for line in file.lines[2 : 2 + count]])
     file.skip_blank()
-    while centres.all() and file.at < len(file.lines) and file.lines[file.at].split()[:1] != ["X"]:
-        file.block(1, 3, expected, labels=1)
+    while centres.all() and file.position < len(file.lines) and file.lines[file.position].split()[:1] != ["X"]:
+        file.read_rows(1, 3, expected, labels=1)
         file.skip_blank()
-    file.end()
+    file.require_end()
     if centres.sum() != size:
         file.refuse(
             f"{centres.sum()} centres (named X) of Wannier functions, expected {size} as in {owner}: mixed seeds?",
@@ -86,9 +86,9 @@ def read_centres(path: PathLike, size: int, owner: Path) -> Float:
     return places[centres]
 
 
-def moved_home(path: PathLike) -> int | None:
+def translated_home(path: PathLike) -> int | None:
     """The line of a `.win` file that moves the written centres, not the hoppings, to the home cell; None without."""
-    for number, words in _statements(Lines(path, comments=0)):
+    for number, words in _statements(LineReader(path, comments=0)):
         if words[0] == "translate_home_cell" and words[1:] and words[1].strip(".")[:1] == "t":
             return number
     return None
@@ -96,14 +96,14 @@ def moved_home(path: PathLike) -> int | None:
 
 def read_cell(path: PathLike, size: int, owner: Path) -> tuple[Float, Callable[[str], NoReturn]]:
     """Lattice vectors in Angstrom from a `.win` or `.wout` file, and what refuses them by file and line."""
-    file = Lines(path, comments=0)
+    file = LineReader(path, comments=0)
     name = uncompressed(file.path).name
     vectors, line = _cell_of_wout(file, size, owner) if name.endswith(".wout") else _cell_of_win(file, size, owner)
     return vectors, partial(file.refuse, line=line)
 
 
-def _statements(file: Lines) -> list[tuple[int, list[str]]]:
-    """Lines of a `.win` file that say something: number and words, in lower case and without comments."""
+def _statements(file: LineReader) -> list[tuple[int, list[str]]]:
+    """LineReader of a `.win` file that say something: number and words, in lower case and without comments."""
     found = []
     for number, line in enumerate(file.lines, start=1):
         words = re.sub("[=:]", " ", re.split("[!#]", line.lower())[0]).split()
@@ -112,7 +112,7 @@ def _statements(file: Lines) -> list[tuple[int, list[str]]]:
     return found
 
 
-def _cell_of_win(file: Lines, size: int, owner: Path) -> tuple[Float, int]:
+def _cell_of_win(file: LineReader, size: int, owner: Path) -> tuple[Float, int]:
     statements = _statements(file)
     for number, words in statements:
         if words[0] == "num_wann" and words[1:] != [str(size)]:
@@ -137,7 +137,7 @@ def _cell_of_win(file: Lines, size: int, owner: Path) -> tuple[Float, int]:
     return scale * _three_vectors(file, inside, head), head
 
 
-def _cell_of_wout(file: Lines, size: int, owner: Path) -> tuple[Float, int]:
+def _cell_of_wout(file: LineReader, size: int, owner: Path) -> tuple[Float, int]:
     for number, line in enumerate(file.lines, start=1):
         stated = re.search(r"Number of Wannier Functions\s*:\s*(\S+)", line)
         if stated and stated[1] != str(size):
@@ -156,7 +156,7 @@ def _cell_of_wout(file: Lines, size: int, owner: Path) -> tuple[Float, int]:
     return (BOHR if unit == "Bohr" else 1.0) * _three_vectors(file, rows, number), number
 
 
-def _three_vectors(file: Lines, rows: list[tuple[int, list[str]]], head: int) -> Float:
+def _three_vectors(file: LineReader, rows: list[tuple[int, list[str]]], head: int) -> Float:
     expected = "three lattice vectors of three numbers each"
     for number, words in rows:
         if len(words) != 3:
@@ -165,12 +165,12 @@ def _three_vectors(file: Lines, rows: list[tuple[int, list[str]]], head: int) ->
             file.refuse(f"the file ends within this line, expected {expected} and a line end", line=number)
     if len(rows) != 3:
         file.refuse(f"{len(rows)} lattice vectors, expected {expected}", line=head)
-    return file.numbers([words for _, words in rows], np.array([number - 1 for number, _ in rows]), expected)
+    return file.parse_numbers([words for _, words in rows], np.array([number - 1 for number, _ in rows]), expected)
 
 
 def read_spreads(path: PathLike, size: int) -> Float | None:
     """Final spreads of the Wannier functions in square Angstrom from a `.wout` file; None if it does not say."""
-    file = Lines(path, comments=0)
+    file = LineReader(path, comments=0)
     starts = [at for at, line in enumerate(file.lines) if line.strip() == "Final State"]
     if not starts:
         return None
@@ -183,10 +183,10 @@ def read_spreads(path: PathLike, size: int) -> Float | None:
     if len(found) != size:
         return None
     scale = BOHR**2 if any("Lattice Vectors (Bohr)" in line for line in file.lines) else 1.0
-    return scale * file.numbers(found, range(starts[-1] + 1, starts[-1] + 1 + size), "a spread")[:, 0]
+    return scale * file.parse_numbers(found, range(starts[-1] + 1, starts[-1] + 1 + size), "a spread")[:, 0]
 
 
-class Shifts:
+class WignerSeitzShifts:
     r"""Translations T between supercells: h_ij(R) is shared equally by R + T, the closest images of j to i.
 
     Parameters
@@ -207,7 +207,7 @@ class Shifts:
     """
 
     def __init__(self, path: PathLike, translations: Integer, size: int, owner: Path) -> None:
-        self.file = Lines(path)
+        self.file = LineReader(path)
         self.translations = translations
         entries = len(translations) * size * size
         heads, counts, labels, self.rows, self.steps = self._at_once(entries) or self._line_by_line(entries, owner)
@@ -219,9 +219,9 @@ class Shifts:
 
     def _at_once(self, entries: int) -> _Entries | None:
         """All of the file, if there is nothing wrong with its structure."""
-        lines = self.file.lines[self.file.at :]
+        lines = self.file.lines[self.file.position :]
         words = " ".join(lines).split()
-        numbers = table(words, 1)
+        numbers = parse_table(words, 1)
         if numbers is None or not self._whole_end() or "." in "".join(words):
             return None
         whole = numbers[:, 0].astype(np.int64)
@@ -240,7 +240,7 @@ class Shifts:
             return None
         inner = np.arange(several.sum()) - np.repeat(np.cumsum(several) - several, several)
         triples = (np.repeat(start + 6, several) + 3 * inner)[:, None] + np.arange(3)
-        heads = above + self.file.at
+        heads = above + self.file.position
         rows = np.repeat(heads + 2, several) + inner
         return heads, several, whole[start[:, None] + np.arange(5)], rows, whole[triples]
 
@@ -254,9 +254,9 @@ class Shifts:
         file = self.file
         heads, counts = self._skeleton(entries, owner)
         words = [line.split() for line in file.lines]
-        labels = file.whole_numbers([words[at] for at in heads], heads, "R, i and j, five integers")
+        labels = file.parse_integers([words[at] for at in heads], heads, "R, i and j, five integers")
         rows = np.repeat(heads + 2 - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
-        steps = file.whole_numbers([words[at] for at in rows], rows, "a translation T, three integers")
+        steps = file.parse_integers([words[at] for at in rows], rows, "a translation T, three integers")
         return heads, counts, labels, rows, steps
 
     def _skeleton(self, entries: int, owner: Path) -> tuple[Integer, Integer]:
@@ -266,7 +266,7 @@ class Shifts:
         last = int(np.flatnonzero(length)[-1]) if length.any() else 0
         heads, counts = np.zeros(entries, dtype=np.int64), np.zeros(entries, dtype=np.int64)
         for entry in range(entries):
-            at = file.at
+            at = file.position
             if at >= last:
                 file.refuse(
                     f"the file ends after {entry} entries, expected {entries} (R, i, j) as in {owner}: cut off, or "
@@ -274,26 +274,26 @@ class Shifts:
                 )
             if length[at] != 5:
                 file.refuse(f"{file.lines[at].strip()[:80]!r}, expected R, i and j, five integers")
-            file.at += 1
+            file.position += 1
             try:
                 count = int(file.lines[at + 1])
             except ValueError:
                 count = 0
             if not 1 <= count <= 1000:
                 file.refuse(f"{file.lines[at + 1].strip()[:80]!r}, expected the number of translations T")
-            file.at += 1
+            file.position += 1
             for row in range(at + 2, at + 2 + count):
                 if row > last or length[row] != 3:
                     text = file.lines[row].strip()[:80] if row < len(file.lines) else "the end of the file"
                     file.refuse(f"{text!r}, expected a translation T, three integers", line=min(row, last) + 1)
             heads[entry], counts[entry] = at, count
-            file.at += count
+            file.position += count
         if not self._whole_end():
             file.refuse(f"the file ends within {file.lines[-1].strip()!r}, expected a line end")
         file.skip_blank()
-        if file.at < len(file.lines):
+        if file.position < len(file.lines):
             file.refuse(
-                f"{file.lines[file.at].strip()[:80]!r}, expected the end of the file after {entries} (R, i, j), as "
+                f"{file.lines[file.position].strip()[:80]!r}, expected the end of the file after {entries} (R, i, j), as "
                 f"many as in {owner}: mixed seeds?"
             )
         return heads, counts

@@ -21,12 +21,18 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
-from adiabloch.io.contents import checked_axes, in_turn, other_plane, plane_of, turned
-from adiabloch.io.lines import Lines
 from adiabloch.io.neighbours import Links, matching, shell_weights, steps_of_mesh
-from adiabloch.io.opening import uncompressed
-from adiabloch.io.seeds import beside, energies_beside
+from adiabloch.io.safe_open import uncompressed
+from adiabloch.io.seed_files import beside, energies_beside
 from adiabloch.io.spins import spin_of_states
+from adiabloch.io.text_lines import LineReader
+from adiabloch.io.wannier_matrices import (
+    checked_axes,
+    cyclic_axes,
+    right_handed_order,
+    spanned_axes,
+    spanned_axes_message,
+)
 from adiabloch.linalg import dagger
 from adiabloch.models import WannierModel
 from adiabloch.models.images import Images
@@ -121,12 +127,12 @@ class _Functions:
         mesh, vectors = self.checkpoint.mesh, self.checkpoint.vectors
         along = [axis for axis in range(3) if mesh[axis] > 1]
         others = axes is None and max(along, default=0) >= dimension == len(along)
-        self.kept = in_turn(axes or (along if others else range(dimension)))
+        self.kept = right_handed_order(axes or (along if others else range(dimension)))
         if not set(along) <= set(self.kept):
             raise FileFormatError(f"{path}: a mesh of {mesh}, expected one point across the {dimension}D crystal")
-        plane = plane_of(vectors, self.kept)
+        plane = spanned_axes(vectors, self.kept)
         if plane is None:
-            raise FileFormatError(f"{path}: {other_plane(vectors, self.kept)}")
+            raise FileFormatError(f"{path}: {spanned_axes_message(vectors, self.kept)}")
         self.plane, self.dimension = list(plane), dimension
         self.mesh = tuple(mesh[axis] for axis in self.kept)
         self.vectors = vectors[np.ix_(self.kept, plane)]
@@ -154,7 +160,9 @@ class _Functions:
                 raise FileFormatError(
                     f"{self.checkpoint.path}: SEED.spn does not lie beside it, expected it for spin = True"
                 )
-            blocks = images.by_cell(spin_of_states(self.checkpoint, spn), points)[..., list(turned(tuple(self.plane)))]
+            blocks = images.by_cell(spin_of_states(self.checkpoint, spn), points)[
+                ..., list(cyclic_axes(tuple(self.plane)))
+            ]
             spins = dict(zip(keys, np.moveaxis(blocks, -1, 1), strict=True))
         return WannierModel(
             self.vectors, None, dict(zip(keys, hoppings, strict=True)), dict(zip(keys, positions, strict=True)), spins
@@ -214,15 +222,15 @@ def _neighbours(checkpoint: Checkpoint, plane: list[int]) -> Float:
 
 def _stated_steps(path: Path, checkpoint: Checkpoint) -> Integer:
     """The steps as `SEED.nnkp` lists them, (K, neighbours, 3), in units of the mesh."""
-    file = Lines(path, comments=0)
+    file = LineReader(path, comments=0)
     heads = [at for at, line in enumerate(file.lines) if line.split() == ["begin", "nnkpts"]]
     if len(heads) != 1:
         file.refuse("expected one block of neighbours, 'begin nnkpts'", line=1)
-    file.at = heads[0] + 1
-    count, points = file.count("the number of neighbours"), len(checkpoint.points)
+    file.position = heads[0] + 1
+    count, points = file.read_count("the number of neighbours"), len(checkpoint.points)
     if count != checkpoint.overlaps.shape[1]:
         file.refuse(f"{count} neighbours, expected {checkpoint.overlaps.shape[1]} as in {checkpoint.path}")
-    rows: Integer = np.rint(file.block(points * count, 5, "k point, neighbour and its cell")).astype(np.int64)
+    rows: Integer = np.rint(file.read_rows(points * count, 5, "k point, neighbour and its cell")).astype(np.int64)
     rows = rows.reshape(points, count, 5)
     right = (rows[..., 0] == np.arange(1, points + 1)[:, None]) & (rows[..., 1] >= 1) & (rows[..., 1] <= points)
     if not right.all():

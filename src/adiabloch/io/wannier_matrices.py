@@ -30,7 +30,7 @@ NEGLIGIBLE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Contents:
+class WannierMatrices:
     """Matrices of Wannier functions, made Hermitian and with all weights divided out."""
 
     vectors: Float
@@ -76,11 +76,11 @@ class Contents:
             The lattice vectors along which the model repeats, from 0; by default the first ones, or as many others if
             something hops along these and along no more.
         """
-        kept = self._axes(dimension) if axes is None else in_turn(axes)
-        cartesian = plane_of(self.vectors, kept)
+        kept = self._axes(dimension) if axes is None else right_handed_order(axes)
+        cartesian = spanned_axes(self.vectors, kept)
         if cartesian is None:
-            self.refuse_cell(other_plane(self.vectors, kept))
-        turn = turned(cartesian)
+            self.refuse_cell(spanned_axes_message(self.vectors, kept))
+        turn = cyclic_axes(cartesian)
         hoppings, positions, spins = self._folded(kept)
         for found, name in ((hoppings, "hoppings"), (positions, "position matrix"), (spins, "spin matrices")):
             if found is not None and found.beyond > found.negligible:
@@ -116,7 +116,11 @@ class Contents:
         if dimension == 3 or not self._leaves(first):
             return first
         along = {axis for axis in range(3) if self._leaves(tuple(x for x in range(3) if x != axis))}
-        return in_turn(along) if len(along) == dimension and not self._leaves(in_turn(along)) else first
+        return (
+            right_handed_order(along)
+            if len(along) == dimension and not self._leaves(right_handed_order(along))
+            else first
+        )
 
     def _leaves(self, kept: tuple[int, ...]) -> bool:
         """Whether something hops along other lattice vectors than these."""
@@ -131,7 +135,7 @@ class Contents:
         cells = _names(ways[:, across], [self.hoppings, self.positions, self.spins], len(self.centres))
         stays = (ways[:, None, None, across] + cells[:, None] - cells == 0).all(axis=-1)
         length = float(np.sqrt((self.vectors**2).sum(axis=1)).min())
-        plane = plane_of(self.vectors, kept) or (0, 1, 2)
+        plane = spanned_axes(self.vectors, kept) or (0, 1, 2)
         found: list[_Folded | None] = []
         for matrices, scale in ((self.hoppings, None), (self.positions, length), (self.spins, None)):
             if matrices is None:
@@ -190,7 +194,7 @@ def _names(across: Integer, matrices: Sequence[Complex | None], n: int) -> Integ
     return cells
 
 
-def in_turn(axes: Iterable[int]) -> tuple[int, ...]:
+def right_handed_order(axes: Iterable[int]) -> tuple[int, ...]:
     """Axes in an order that keeps right-handed what is: x, y; y, z; z, x."""
     chosen = set(axes)
     missing = {0, 1, 2} - chosen
@@ -198,22 +202,22 @@ def in_turn(axes: Iterable[int]) -> tuple[int, ...]:
     return tuple(x for x in ((start + step) % 3 for step in range(3)) if x in chosen)
 
 
-def turned(plane: tuple[int, ...]) -> tuple[int, ...]:
+def cyclic_axes(plane: tuple[int, ...]) -> tuple[int, ...]:
     """All three Cartesian axes as they are counted where these come first."""
     return tuple((plane[0] + step) % 3 for step in range(3))
 
 
-def plane_of(vectors: Float, kept: tuple[int, ...]) -> tuple[int, ...] | None:
+def spanned_axes(vectors: Float, kept: tuple[int, ...]) -> tuple[int, ...] | None:
     """Cartesian axes that some of the lattice vectors (3, 3) lie along, the others being perpendicular; or None."""
     others = [axis for axis in range(3) if axis not in kept]
     if not others:
         return 0, 1, 2
     plane = np.flatnonzero(np.abs(vectors[list(kept)]).max(axis=0) > 1e-8).tolist()
     fits = len(plane) == len(kept) and np.abs(vectors[np.ix_(others, plane)]).max(initial=0.0) <= 1e-8
-    return in_turn(plane) if fits else None
+    return right_handed_order(plane) if fits else None
 
 
-def other_plane(vectors: Float, kept: tuple[int, ...]) -> str:
+def spanned_axes_message(vectors: Float, kept: tuple[int, ...]) -> str:
     """What to say where there are none."""
     names = ", ".join(f"a{axis + 1}" for axis in kept)
     return (
@@ -239,7 +243,7 @@ def checked_axes(dimension: int | None, axes: Sequence[int] | None) -> tuple[int
     return len(chosen), chosen
 
 
-def averaged(
+def hermitian_part(
     translations: Integer,
     matrices: Complex,
     name: str,
@@ -307,10 +311,10 @@ def _is_half(cells: list[tuple[int, ...]]) -> bool:
     return False
 
 
-def averaged_hoppings(
+def hermitian_hoppings(
     translations: Integer, matrices: Complex, name: str, refuse: Callable[[str, int], NoReturn], rounding: float = 0.0
 ) -> tuple[Integer, Complex, float]:
-    """Hoppings averaged with their Hermitian partners (see `averaged`); the defect relative to the largest.
+    """Hoppings averaged with their Hermitian partners (see `hermitian_part`); the defect relative to the largest.
 
     Energies are counted from their mean on site: where their zero is says nothing of how exact they are.
 
@@ -326,14 +330,14 @@ def averaged_hoppings(
     scale = min(max(spread, 1e-6 * largest), largest)
     expected = f"less than {HOPPING_DEFECT:.0e} of the largest {name}, or of what energies on site differ by"
     limit = HOPPING_DEFECT * scale + rounding
-    ways, found, defect = averaged(translations, matrices, name, limit, expected, refuse)
+    ways, found, defect = hermitian_part(translations, matrices, name, limit, expected, refuse)
     return ways, found, defect / max(largest, 1e-300)
 
 
-def averaged_positions(
+def hermitian_positions(
     translations: Integer, matrices: Complex, vectors: Float, name: str, refuse: Callable[[str, int], NoReturn], of: str
 ) -> tuple[Integer, Complex, float]:
-    """A position matrix averaged with its Hermitian partner (see `averaged`), with a warning if that is far from it.
+    """A position matrix averaged with its Hermitian partner (see `hermitian_part`), with a warning if that is far from it.
 
     Wannier90 takes it by finite differences about the origin, which is not Hermitian on a coarse mesh or far from
     there. How far it may be from it is measured by the shortest lattice vector, and whether that is said by the largest
@@ -348,7 +352,7 @@ def averaged_positions(
     """
     length = float(np.sqrt((vectors**2).sum(axis=1)).min())
     expected = f"less than {POSITION_DEFECT:g} of the shortest lattice vector, {length:.3g} Angstrom"
-    ways, found, defect = averaged(translations, matrices, name, POSITION_DEFECT * length, expected, refuse)
+    ways, found, defect = hermitian_part(translations, matrices, name, POSITION_DEFECT * length, expected, refuse)
     between = found.copy()
     at_home, own = np.flatnonzero((ways == 0).all(axis=1)), np.arange(found.shape[1])
     between[at_home[:, None], own, own] = 0.0

@@ -13,8 +13,8 @@ import numpy as np
 
 from adiabloch.errors import AdiablochError, FileFormatError, MissingExtraError
 from adiabloch.io.hdf5 import check_hdf5
-from adiabloch.io.opening import text_of
-from adiabloch.io.safe_yaml import plain
+from adiabloch.io.safe_open import read_text
+from adiabloch.io.safe_yaml import parse_yaml
 
 ATOMS = 50_000
 """Atoms that a supercell may have."""
@@ -36,7 +36,7 @@ def loaded(path: Path, text: str) -> Any:
     """
     units_of(None)
     try:
-        content = plain(text)
+        content = parse_yaml(text)
         if not isinstance(content, dict):
             raise ValueError("no entries")
         calculation = _calculation(path, content)
@@ -87,7 +87,7 @@ def _calculation(path: Path, content: dict[str, Any]) -> Any:
     )
     charges = data.nac_params
     if charges is None and (beside := _beside(path, "BORN")):
-        charges = parse_BORN_from_strings(text_of(beside), found.primitive)
+        charges = parse_BORN_from_strings(read_text(beside), found.primitive)
     if charges:
         charges.setdefault("factor", units_of(data.calculator).nac_factor)
         found.nac_params = charges
@@ -113,7 +113,7 @@ def _add_constants(found: Any, path: Path, data: Any) -> None:
             return
         if not (beside := _beside(path, "FORCE_SETS")):
             return
-        dataset = parse_FORCE_SETS_from_strings(text_of(beside), natom=len(found.supercell))
+        dataset = parse_FORCE_SETS_from_strings(read_text(beside), natom=len(found.supercell))
     found.dataset = dataset
     # displacements of all atoms at once are what symfc is for
     calculator = "symfc" if "displacements" in dataset else None
@@ -129,7 +129,7 @@ def _beside(path: Path, name: str) -> Path | None:
 
 def _force_constants(path: Path, found: Any) -> Any:
     """From `FORCE_CONSTANTS`: two numbers of atoms, then for each pair their numbers and three rows."""
-    words = text_of(path).split("\n", 1)
+    words = read_text(path).split("\n", 1)
     counts = [int(word) for word in words[0].split()]
     rows, columns = counts if len(counts) == 2 else (counts[0], counts[0])
     numbers = words[1].split() if len(words) > 1 else []

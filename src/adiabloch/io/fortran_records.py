@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from adiabloch.errors import FileFormatError
 from adiabloch.files import checked_path
-from adiabloch.io.lines import ABSURD
-from adiabloch.io.opening import COMPRESSED, open_regular
+from adiabloch.io.safe_open import COMPRESSED, open_regular
+from adiabloch.io.text_lines import LARGEST_VALUE
 
 
-class Records:
+class FortranRecords:
     """The records of an unformatted sequential file, each between two copies of its length.
 
     A record may come in parts, as compilers write those beyond 2 GiB: the length before a part is negative if another
@@ -31,7 +31,7 @@ class Records:
         self._file: BinaryIO = open_regular(path)
         self._left = os.fstat(self._file.fileno()).st_size
 
-    def __enter__(self) -> Records:
+    def __enter__(self) -> FortranRecords:
         return self
 
     def __exit__(self, *reason: object) -> None:
@@ -41,7 +41,7 @@ class Records:
         """Raise the error that names file and record (counted from one)."""
         raise FileFormatError(f"{self.path}, record {self.number}: {message}")
 
-    def raw(self, expected: str) -> bytes:
+    def read_record(self, expected: str) -> bytes:
         """The next record."""
         self.number += 1
         parts = [self._part(expected, first=True)]
@@ -64,29 +64,29 @@ class Records:
         self._left -= size + 8
         return content, length < 0
 
-    def array(self, dtype: str, count: int, expected: str) -> NDArray[Any]:
+    def read_array(self, dtype: str, count: int, expected: str) -> NDArray[Any]:
         """The next record as so many numbers of a type ("i4", "f8", "c16")."""
-        content = self.raw(expected)
+        content = self.read_record(expected)
         if len(content) != count * np.dtype(dtype).itemsize:
             self.refuse(f"{len(content)} bytes, expected {expected} ({count} of type {dtype})")
         numbers = np.frombuffer(content, dtype="<" + dtype)
         if numbers.dtype.kind in "fc":
             parts = numbers.view("<f8")
             # comparisons with NaN are false
-            if not (np.abs(parts) < ABSURD).all():
+            if not (np.abs(parts) < LARGEST_VALUE).all():
                 self.refuse(f"a number that is infinite, absurdly large or none, expected {expected}")
         return numbers
 
-    def structure(self, layout: str, expected: str) -> tuple[Any, ...]:
+    def read_struct(self, layout: str, expected: str) -> tuple[Any, ...]:
         """The next record as numbers of several types, in the notation of `struct`."""
-        content = self.raw(expected)
+        content = self.read_record(expected)
         if len(content) != struct.calcsize(layout):
             self.refuse(f"{len(content)} bytes, expected {expected} ({struct.calcsize(layout)})")
         return struct.unpack(layout, content)
 
-    def count(self, expected: str, largest: int = 10**6) -> int:
+    def read_count(self, expected: str, largest: int = 10**6) -> int:
         """The next record as one positive integer."""
-        number = int(self.array("i4", 1, expected)[0])
+        number = int(self.read_array("i4", 1, expected)[0])
         if not 0 < number <= largest:
             self.refuse(f"{number}, expected {expected}")
         return number

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.files import checked_path
-from adiabloch.io.opening import text_of
+from adiabloch.io.safe_open import read_text
 
-ABSURD = 1e9
+LARGEST_VALUE = 1e9
 """No energy and no length is that large."""
 
 LARGEST_SPARSE = 2 * 10**8
@@ -25,7 +25,7 @@ _WHOLE = re.compile(r"[+-]?\d+$")
 _REPEATED = re.compile(r"(?:(\d{1,9})\*)?\+?(\d{1,9})$")
 
 
-class Lines:
+class LineReader:
     """The lines of a file and how far they have been read.
 
     Parameters
@@ -33,42 +33,42 @@ class Lines:
     path : path-like
         Compressed if the name ends in .gz, .bz2 or .xz.
     comments : int
-        Lines to leave out at the top.
+        LineReader to leave out at the top.
     """
 
     def __init__(self, path: str | os.PathLike[str], comments: int = 1) -> None:
         self.path = checked_path(path)
-        self.lines: list[str] = text_of(path).split("\n")
-        self.at = comments
-        self.heads: list[int] = []  # where each R stood, counted from one, in the matrices read last
-        self.degeneracies = 0  # where they begin, counted from one
+        self.lines: list[str] = read_text(path).split("\n")
+        self.position = comments
+        self.matrix_lines: list[int] = []  # where each R stood, counted from one, in the matrices read last
+        self.degeneracy_line = 0  # where they begin, counted from one
 
     def refuse(self, message: str, *, line: int | None = None) -> NoReturn:
         """Raise the error that names file and line (counted from one; where reading stands if not given)."""
-        raise FileFormatError(f"{self.path}, line {line or min(self.at + 1, len(self.lines))}: {message}")
+        raise FileFormatError(f"{self.path}, line {line or min(self.position + 1, len(self.lines))}: {message}")
 
-    def block(self, rows: int, columns: int, expected: str, labels: int = 0) -> Float:
+    def read_rows(self, rows: int, columns: int, expected: str, labels: int = 0) -> Float:
         """The next rows as an array of numbers; the first words of each may be labels."""
         if rows > 20 and not labels:
-            numbers = table(self.lines[self.at : self.at + rows], columns)
+            numbers = parse_table(self.lines[self.position : self.position + rows], columns)
             if numbers is not None and len(numbers) == rows:
-                self.at += rows
-                self._whole_end(expected)
+                self.position += rows
+                self._check_last_line(expected)
                 return numbers
-        words = [line.split() for line in islice(self.lines, self.at, self.at + rows)]
+        words = [line.split() for line in islice(self.lines, self.position, self.position + rows)]
         for words_of_row in words:
             if len(words_of_row) != columns + labels:
                 self.refuse(f"{' '.join(words_of_row)[:80]!r}, expected {expected}")
-            self.at += 1
+            self.position += 1
         if len(words) < rows:
             self.refuse(f"the file ends, expected {expected}")
         if rows:
-            self._whole_end(expected)
-        return self.numbers([row[labels:] for row in words], range(self.at - rows, self.at), expected)
+            self._check_last_line(expected)
+        return self.parse_numbers([row[labels:] for row in words], range(self.position - rows, self.position), expected)
 
-    def _whole_end(self, expected: str) -> None:
+    def _check_last_line(self, expected: str) -> None:
         """Refuse a last line without an end that looks cut: other than the one before, and with fewer digits."""
-        if self.at < len(self.lines):
+        if self.position < len(self.lines):
             return
         last, before = self.lines[-1].rstrip(), self.lines[-2].rstrip() if len(self.lines) > 1 else ""
         words, words_before = last.split(), before.split()
@@ -76,85 +76,85 @@ class Lines:
         if not (alike or len(last) == len(before)):
             self.refuse(f"the file ends within {last.strip()[:80]!r}, expected {expected} and a line end")
 
-    def numbers(self, words: list[list[str]], rows: range | Integer, expected: str) -> Float:
+    def parse_numbers(self, words: list[list[str]], rows: range | Integer, expected: str) -> Float:
         """Words of the given lines as numbers, none of them NaN or absurd."""
-        numbers = parsed(words)
+        numbers = parse_words(words)
         # NaN is not smaller than anything
-        wrong = ~(np.abs(numbers) < ABSURD).all(axis=1)
+        wrong = ~(np.abs(numbers) < LARGEST_VALUE).all(axis=1)
         if wrong.any():
             row = int(np.argmax(wrong))
             self.refuse(f"{' '.join(words[row])[:80]!r}, expected {expected}", line=int(rows[row]) + 1)
         return numbers
 
-    def whole_numbers(self, words: list[list[str]], rows: range | Integer, expected: str) -> Integer:
+    def parse_integers(self, words: list[list[str]], rows: range | Integer, expected: str) -> Integer:
         """Words of the given lines as integers of a sensible size."""
-        numbers = self.numbers(words, rows, expected)
+        numbers = self.parse_numbers(words, rows, expected)
         wrong = ((numbers != np.rint(numbers)) | (np.abs(numbers) > 1e6)).any(axis=1)
         if wrong.any():
             row = int(np.argmax(wrong))
             self.refuse(f"{' '.join(words[row])[:80]!r}, expected {expected}", line=int(rows[row]) + 1)
         return numbers.astype(np.int64)
 
-    def integers(self, columns: int, expected: str) -> list[int]:
+    def read_integers(self, columns: int, expected: str) -> list[int]:
         """The integers of the next line."""
-        numbers = self.block(1, columns, expected)[0]
-        line = self.lines[self.at - 1]
+        numbers = self.read_rows(1, columns, expected)[0]
+        line = self.lines[self.position - 1]
         # what Fortran reads as an integer has no point
         if not all(_WHOLE.match(word) for word in line.split()) or np.abs(numbers).max(initial=0) > 1e6:
-            self.at -= 1
+            self.position -= 1
             self.refuse(f"{line.strip()!r}, expected {expected}")
         return [int(x) for x in numbers]
 
-    def count(self, expected: str) -> int:
+    def read_count(self, expected: str) -> int:
         """A positive integer on a line of its own, and a comment behind it if there is one."""
-        words = self.lines[self.at].split() if self.at < len(self.lines) else []
+        words = self.lines[self.position].split() if self.position < len(self.lines) else []
         if len(words) > 1 and words[1][0] not in "+-.0123456789":
-            number = self.whole_numbers([words[:1]], range(self.at, self.at + 1), expected)[0, 0]
-            self.at += 1
+            number = self.parse_integers([words[:1]], range(self.position, self.position + 1), expected)[0, 0]
+            self.position += 1
         else:
-            (number,) = self.integers(1, expected)
+            (number,) = self.read_integers(1, expected)
         if number < 1:
-            self.refuse(f"{number}, expected {expected}", line=self.at)
+            self.refuse(f"{number}, expected {expected}", line=self.position)
         return int(number)
 
-    def weights(self, cells: int, *, more: bool = False) -> Integer:
+    def read_degeneracies(self, cells: int, *, more: bool = False) -> Integer:
         """Degeneracies of the lattice vectors, over as many lines as it takes; `more`: the last may hold others."""
-        self.degeneracies = self.at + 1
+        self.degeneracy_line = self.position + 1
         found: list[int] = []
         expected = f"{cells} degeneracies, positive integers"
         while len(found) < cells:
-            if self.at >= len(self.lines):
+            if self.position >= len(self.lines):
                 self.refuse(f"the file ends, expected {expected}")
-            line = self.lines[self.at]
+            line = self.lines[self.position]
             for word in re.split("[!#]", line)[0].replace(",", " ").split():
                 stated = _REPEATED.match(word)
                 if stated is None or int(stated[2]) < 1 or int(stated[1] or 1) > cells:
                     self.refuse(f"{line.strip()[:80]!r}, expected {expected}")
                 found += [int(stated[2])] * int(stated[1] or 1)
-            self.at += 1
+            self.position += 1
         if len(found) > cells and not more:
-            self.refuse(f"{len(found)} numbers, expected {expected}", line=self.at)
+            self.refuse(f"{len(found)} numbers, expected {expected}", line=self.position)
         return np.array(found[:cells])
 
-    def matrices(
+    def read_matrices(
         self, n: int, cells: int, components: int, translations: Integer | None = None
     ) -> tuple[Integer, Complex]:
         """One n x n matrix of complex numbers or vectors for each R -> (R, 3), (R, n, n, components).
 
         Each R stands on a line of its own above its matrix.
         """
-        self.enough(cells * (n * n + 1), f"{cells} matrices of {n} x {n} lines")
-        found, values = self._at_once(n, cells, components) or self._one_by_one(n, cells, components)
-        self._whole_end("the last line of a matrix")
+        self.require_lines(cells * (n * n + 1), f"{cells} matrices of {n} x {n} lines")
+        found, values = self._read_all_matrices(n, cells, components) or self._read_each_matrix(n, cells, components)
+        self._check_last_line("the last line of a matrix")
         if translations is not None and (found != translations).any():
             cell = int(np.argmax((found != translations).any(axis=1)))
             R, wanted = (tuple(some[cell].tolist()) for some in (found, translations))
-            self.refuse(f"R = {R}, expected {wanted} as for the hoppings", line=self.heads[cell])
+            self.refuse(f"R = {R}, expected {wanted} as for the hoppings", line=self.matrix_lines[cell])
         return found, values
 
-    def _at_once(self, n: int, cells: int, components: int) -> tuple[Integer, Complex] | None:
+    def _read_all_matrices(self, n: int, cells: int, components: int) -> tuple[Integer, Complex] | None:
         """All matrices, if there is nothing wrong with any."""
-        at, heads, rows = self.at, list[int](), list[str]()
+        at, heads, rows = self.position, list[int](), list[str]()
         for _ in range(cells):
             while at < len(self.lines) and not self.lines[at].strip():
                 at += 1
@@ -164,49 +164,49 @@ class Lines:
             rows += self.lines[at + 1 : at + 1 + n * n]
             at += 1 + n * n
         above = [self.lines[head] for head in heads]
-        found, numbers = table(above, 3), table(rows, 2 + 2 * components)
+        found, numbers = parse_table(above, 3), parse_table(rows, 2 + 2 * components)
         if found is None or numbers is None or "." in "".join(above) or np.abs(found).max() > 1e6:
             return None
         matrices = arranged(numbers[:, :2], numbers[:, 2:], np.repeat(np.arange(cells), n * n), cells, n)
         if matrices is None:
             return None
-        self.at, self.heads = at, [head + 1 for head in heads]
+        self.position, self.matrix_lines = at, [head + 1 for head in heads]
         return found.astype(np.int64), matrices
 
-    def _one_by_one(self, n: int, cells: int, components: int) -> tuple[Integer, Complex]:
+    def _read_each_matrix(self, n: int, cells: int, components: int) -> tuple[Integer, Complex]:
         """The same matrix by matrix, to say which is wrong."""
         found = np.zeros((cells, 3), dtype=np.int64)
         values = np.empty((cells, n, n, components), dtype=np.complex128)
-        self.heads = []
+        self.matrix_lines = []
         for cell in range(cells):
             self.skip_blank()
-            found[cell] = self.integers(3, "a lattice vector R, three integers")
-            self.heads.append(self.at)
-            numbers = self.block(n * n, 2 + 2 * components, f"i, j and {2 * components} numbers")
+            found[cell] = self.read_integers(3, "a lattice vector R, three integers")
+            self.matrix_lines.append(self.position)
+            numbers = self.read_rows(n * n, 2 + 2 * components, f"i, j and {2 * components} numbers")
             matrix = arranged(numbers[:, :2], numbers[:, 2:], np.zeros(n * n, dtype=np.int64), 1, n)
             if matrix is None:
-                self.refuse(f"indices of this matrix, expected each i, j = 1..{n} once", line=self.at - n * n + 1)
+                self.refuse(f"indices of this matrix, expected each i, j = 1..{n} once", line=self.position - n * n + 1)
             values[cell] = matrix[0]
         return found, values
 
-    def rows_of_matrices(self, n: int, cells: int) -> tuple[Integer, Complex]:
+    def read_elements(self, n: int, cells: int) -> tuple[Integer, Complex]:
         """One n x n matrix of complex numbers for each R, R on every line -> (R, 3), (R, n, n, 1).
 
         All lines that are left are read. Zeros may have been left out, whole matrices of them too, but not what has a
         Hermitian partner in the file.
         """
-        where = np.array([at for at in range(self.at, len(self.lines)) if self.lines[at].strip()], dtype=np.int64)
+        where = np.array([at for at in range(self.position, len(self.lines)) if self.lines[at].strip()], dtype=np.int64)
         rows, expected = [self.lines[at] for at in where], "R (three integers), i, j and 2 numbers"
-        numbers = table(rows, 7) if rows else np.zeros((0, 7))
+        numbers = parse_table(rows, 7) if rows else np.zeros((0, 7))
         if numbers is None:
             words = [row.split() for row in rows]
             for at, own in zip(where, words, strict=True):
                 if len(own) != 7:
                     self.refuse(f"{' '.join(own)[:80]!r}, expected {expected}", line=int(at) + 1)
-            numbers = self.numbers(words, where, expected)
-        self.at = len(self.lines) if len(rows) else self.at
+            numbers = self.parse_numbers(words, where, expected)
+        self.position = len(self.lines) if len(rows) else self.position
         if len(rows) and where[-1] == len(self.lines) - 1:
-            self._whole_end(expected)
+            self._check_last_line(expected)
         labels = np.rint(numbers[:, :5]).astype(np.int64)
         wrong = (labels != numbers[:, :5]).any(axis=1) | (np.abs(labels) > 1e6).any(axis=1)
         starts = np.flatnonzero(np.diff(labels[:, :3], axis=0, prepend=np.iinfo(np.int32).min).any(axis=1))
@@ -221,10 +221,12 @@ class Lines:
             row = int(np.argmax(wrong))
             self.refuse(f"{rows[row].strip()[:80]!r}, expected {expected}", line=int(where[row]) + 1)
         found = labels[starts, :3]
-        self.heads = (where[starts] + 1).tolist()
+        self.matrix_lines = (where[starts] + 1).tolist()
         if len(found) > cells:
             R = tuple(found[cells].tolist())
-            self.refuse(f"R = {R} after {cells} lattice vectors, expected the end of the file", line=self.heads[cells])
+            self.refuse(
+                f"R = {R} after {cells} lattice vectors, expected the end of the file", line=self.matrix_lines[cells]
+            )
         cell = np.repeat(np.arange(len(found)), np.diff([*starts, len(rows)]))
         outside = (labels[:, 3:] < 1).any(axis=1) | (labels[:, 3:] > n).any(axis=1)
         if outside.any():
@@ -264,34 +266,36 @@ class Lines:
         if lost.any() or (len(found) == cells and _only_on_site(~there, index)):
             number, i, j = (int(x) for x in np.argwhere(lost if lost.any() else ~there)[0])
             R = tuple(found[number].tolist())
-            self.refuse(f"no line of R = {R}, i, j = {i + 1}, {j + 1}, expected {expected}", line=self.heads[number])
+            self.refuse(
+                f"no line of R = {R}, i, j = {i + 1}, {j + 1}, expected {expected}", line=self.matrix_lines[number]
+            )
 
-    def enough(self, lines: int, expected: str) -> None:
+    def require_lines(self, lines: int, expected: str) -> None:
         """Before memory is taken: refuse where less is left to read."""
-        if lines > len(self.lines) - self.at:
-            self.refuse(f"{len(self.lines) - self.at} lines left, expected {expected}")
+        if lines > len(self.lines) - self.position:
+            self.refuse(f"{len(self.lines) - self.position} lines left, expected {expected}")
 
     def skip_blank(self) -> None:
         """Go to the next line that holds something."""
-        while self.at < len(self.lines) and not self.lines[self.at].strip():
-            self.at += 1
+        while self.position < len(self.lines) and not self.lines[self.position].strip():
+            self.position += 1
 
-    def end(self) -> None:
+    def require_end(self) -> None:
         """Refuse anything that is left."""
         self.skip_blank()
-        if self.at < len(self.lines):
-            self.refuse(f"{self.lines[self.at].strip()[:80]!r}, expected the end of the file")
+        if self.position < len(self.lines):
+            self.refuse(f"{self.lines[self.position].strip()[:80]!r}, expected the end of the file")
 
 
-def table(lines: list[str], columns: int) -> Float | None:
-    """Lines of so many numbers, fast; None if there is anything else in them, or an absurd number."""
+def parse_table(lines: list[str], columns: int) -> Float | None:
+    """LineReader of so many numbers, fast; None if there is anything else in them, or an absurd number."""
     for form in (str, _exponents):
         try:
             numbers = np.loadtxt(map(form, lines), comments=None, ndmin=2)
         except ValueError:
             continue
         # NaN is not smaller than anything
-        fits = numbers.shape == (len(lines), columns) and (np.abs(numbers) < ABSURD).all()
+        fits = numbers.shape == (len(lines), columns) and (np.abs(numbers) < LARGEST_VALUE).all()
         return numbers if fits else None
     return None
 
@@ -321,7 +325,7 @@ def arranged(
     return values.reshape(cells, n, n, -1).swapaxes(1, 2)
 
 
-def parsed(words: list[list[str]]) -> Float:
+def parse_words(words: list[list[str]]) -> Float:
     """Rows of words as numbers, NaN where a word is none."""
     try:
         numbers = np.array(words, dtype=np.float64)
