@@ -9,8 +9,8 @@ from test_spin_files import Calculation
 import adiabloch as ab
 from adiabloch.errors import AccuracyWarning, FileFormatError, InvalidArgumentError
 from adiabloch.io import read_chk, read_hr, read_spin, read_tb, write_tb
-from adiabloch.io.seed_files import WignerSeitzShifts
 from adiabloch.io.text_lines import LineReader
+from adiabloch.io.wigner_seitz import WignerSeitzShifts
 from adiabloch.models import WannierModel
 from adiabloch.models.spin import PAULI
 from checkpoint_files import Functions

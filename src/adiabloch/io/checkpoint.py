@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.io.fortran_records import FortranRecords, is_text
-from adiabloch.io.text_lines import LARGEST_VALUE, LineReader
+from adiabloch.io.text_lines import LineReader
+from adiabloch.io.text_numbers import LARGEST_VALUE
 from adiabloch.linalg import dagger
 
 ENDING = "postwann"

@@ -22,17 +22,11 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.neighbours import Links, matching, shell_weights, steps_of_mesh
+from adiabloch.io.periodic_axes import checked_axes, cyclic_axes, right_handed_order, spanned_axes, spanned_axes_message
 from adiabloch.io.safe_open import uncompressed
 from adiabloch.io.seed_files import beside, energies_beside
 from adiabloch.io.spins import spin_of_states
 from adiabloch.io.text_lines import LineReader
-from adiabloch.io.wannier_matrices import (
-    checked_axes,
-    cyclic_axes,
-    right_handed_order,
-    spanned_axes,
-    spanned_axes_message,
-)
 from adiabloch.linalg import dagger
 from adiabloch.models import WannierModel
 from adiabloch.models.images import Images

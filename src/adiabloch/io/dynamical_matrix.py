@@ -12,7 +12,8 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import AdiablochError
-from adiabloch.io.text_lines import LineReader, parse_words
+from adiabloch.io.text_lines import LineReader
+from adiabloch.io.text_numbers import parse_words
 from adiabloch.models import Structure
 from adiabloch.units import BOHR, ELECTRON_MASS, HBAR_SQUARED_PER_DALTON, THZ, WAVENUMBER
 

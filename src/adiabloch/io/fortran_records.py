@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from adiabloch.errors import FileFormatError
 from adiabloch.files import checked_path
 from adiabloch.io.safe_open import COMPRESSED, open_regular
-from adiabloch.io.text_lines import LARGEST_VALUE
+from adiabloch.io.text_numbers import LARGEST_VALUE
 
 
 class FortranRecords:

@@ -19,7 +19,7 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.files import checked_path
 from adiabloch.io.safe_open import UNREADABLE, open_content
-from adiabloch.io.text_lines import LARGEST_VALUE, parse_words
+from adiabloch.io.text_numbers import LARGEST_VALUE, parse_words
 
 LARGEST = 1.1
 """What an overlap cannot exceed: 1, up to what pseudopotentials leave out."""

@@ -20,7 +20,7 @@ ATOMS = 50_000
 """Atoms that a supercell may have."""
 
 
-def loaded(path: Path, text: str) -> Any:
+def load_phonopy(path: Path, text: str) -> Any:
     """The `phonopy.Phonopy` of a file such as `phonopy_params.yaml`, with its force constants.
 
     They are those of the file; made from the forces in the file; or else those of `FORCE_CONSTANTS` or

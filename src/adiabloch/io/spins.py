@@ -12,9 +12,10 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.fortran_records import FortranRecords, is_text
+from adiabloch.io.periodic_axes import checked_axes, right_handed_order
 from adiabloch.io.seed_files import PathLike, beside
 from adiabloch.io.text_lines import LineReader
-from adiabloch.io.wannier_matrices import NEGLIGIBLE, checked_axes, right_handed_order
+from adiabloch.io.wannier_matrices import NEGLIGIBLE
 from adiabloch.linalg import dagger
 from adiabloch.models.hoppings import Translation
 from adiabloch.models.images import Images, series

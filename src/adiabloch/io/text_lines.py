@@ -14,15 +14,10 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.files import checked_path
 from adiabloch.io.safe_open import read_text
-
-LARGEST_VALUE = 1e9
-"""No energy and no length is that large."""
+from adiabloch.io.text_numbers import _REPEATED, _WHOLE, LARGEST_VALUE, _digits, parse_table, parse_words
 
 LARGEST_SPARSE = 2 * 10**8
 """Elements of matrices that are made of files without zeros."""
-
-_WHOLE = re.compile(r"[+-]?\d+$")
-_REPEATED = re.compile(r"(?:(\d{1,9})\*)?\+?(\d{1,9})$")
 
 
 class LineReader:
@@ -287,24 +282,6 @@ class LineReader:
             self.refuse(f"{self.lines[self.position].strip()[:80]!r}, expected the end of the file")
 
 
-def parse_table(lines: list[str], columns: int) -> Float | None:
-    """LineReader of so many numbers, fast; None if there is anything else in them, or an absurd number."""
-    for form in (str, _exponents):
-        try:
-            numbers = np.loadtxt(map(form, lines), comments=None, ndmin=2)
-        except ValueError:
-            continue
-        # NaN is not smaller than anything
-        fits = numbers.shape == (len(lines), columns) and (np.abs(numbers) < LARGEST_VALUE).all()
-        return numbers if fits else None
-    return None
-
-
-def _exponents(line: str) -> str:
-    """A line with exponents as C writes them."""
-    return line.replace("D", "E").replace("d", "E")
-
-
 def arranged(
     labels: Integer | Float, parts: Float, cell: Integer, cells: int, n: int, *, partial: bool = False
 ) -> Complex | None:
@@ -325,32 +302,7 @@ def arranged(
     return values.reshape(cells, n, n, -1).swapaxes(1, 2)
 
 
-def parse_words(words: list[list[str]]) -> Float:
-    """Rows of words as numbers, NaN where a word is none."""
-    try:
-        numbers = np.array(words, dtype=np.float64)
-    except ValueError:
-        numbers = np.array([[_number(word) for word in row] for row in words])
-    if "_" in "".join("".join(row) for row in words):
-        # Python reads 1_000, nobody writes it
-        numbers[[any("_" in word for word in row) for row in words]] = np.nan
-    return numbers
-
-
 def _only_on_site(missing: NDArray[np.bool_], index: dict[tuple[int, ...], int]) -> bool:
     """Whether nothing but energies of functions, which have no partners, is missing."""
     home = index.get((0, 0, 0))
     return home is not None and missing.sum() == np.trace(missing[home]) > 0
-
-
-def _digits(word: str) -> int:
-    """How much of a number stands behind its point."""
-    return len(word.partition(".")[2])
-
-
-def _number(word: str) -> float:
-    """A number as Fortran writes it: 1.0D+00, and 1.0-100 where the exponent leaves no room for its letter."""
-    try:
-        return float(re.sub(r"(?<=[0-9.])([+-][0-9]{3})$", r"E\1", re.sub("[dD]", "E", word)))
-    except ValueError:
-        return float("nan")

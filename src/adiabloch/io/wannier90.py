@@ -14,11 +14,14 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import FileFormatError, InvalidArgumentError, warn
 from adiabloch.files import atomic_write, checked_path
+from adiabloch.io.hermiticity import hermitian_hoppings, hermitian_positions
+from adiabloch.io.periodic_axes import checked_axes
 from adiabloch.io.safe_open import COMPRESSED
-from adiabloch.io.seed_files import PathLike, WignerSeitzShifts, beside, read_cell, read_centres, translated_home
+from adiabloch.io.seed_files import PathLike, beside, read_cell, read_centres, translated_home
 from adiabloch.io.spins import spin_beside
 from adiabloch.io.text_lines import LineReader
-from adiabloch.io.wannier_matrices import WannierMatrices, checked_axes, hermitian_hoppings, hermitian_positions
+from adiabloch.io.wannier_matrices import WannierMatrices
+from adiabloch.io.wigner_seitz import WignerSeitzShifts
 from adiabloch.models import TightBinding, WannierModel
 
 ROUNDING = 2e-6

@@ -10,14 +10,9 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Integer
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.io.wannier_matrices import (
-    HOPPING_DEFECT,
-    WannierMatrices,
-    checked_axes,
-    hermitian_hoppings,
-    hermitian_part,
-    hermitian_positions,
-)
+from adiabloch.io.hermiticity import HOPPING_DEFECT, hermitian_hoppings, hermitian_part, hermitian_positions
+from adiabloch.io.periodic_axes import checked_axes
+from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.models import TightBinding
 
 OFF_SITE = 1e-6

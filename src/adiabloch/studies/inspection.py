@@ -12,11 +12,12 @@ from adiabloch.arrays import Float
 from adiabloch.geometry.band_edges import exact_edges
 from adiabloch.geometry.gaps import gap_at, place
 from adiabloch.io import load, load_cycle, load_model
-from adiabloch.io.netcdf import MODEL
+from adiabloch.io.netcdf_models import MODEL
+from adiabloch.io.periodic_axes import checked_axes
 from adiabloch.io.safe_open import uncompressed
 from adiabloch.io.seed_files import beside, read_spreads
 from adiabloch.io.wannier90 import hr_contents, tb_contents
-from adiabloch.io.wannier_matrices import WannierMatrices, checked_axes
+from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.lattice import AXES
 from adiabloch.linalg import eigh_batch
 from adiabloch.models import Cycle, TightBinding, WannierModel
