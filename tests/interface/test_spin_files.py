@@ -299,7 +299,7 @@ def test_files_that_do_not_belong_together(tmp_path):
         (18, "disentgl", "line 18: stage 'disentgl', expected 'postwann'"),
         (19, "2", "line 19: 4 functions of 6 bands"),
         (19, "0", "line 19: 4 functions of 6 bands, expected as many, or disentangled"),
-        (21, "1", "bands in the window miscounted"),
+        (21, "1", "wrong number of bands in the window"),
         (63, "0.9 0.9", "not orthonormal"),
         (-1, "1.0 1.0", "expected a spread"),
     ],

@@ -1,4 +1,4 @@
-"""Checkpoints of Wannier90: which Bloch states its functions are made of."""
+"""Checkpoints `SEED.chk` of Wannier90: the Wannier functions as combinations of Bloch states."""
 
 from __future__ import annotations
 
@@ -19,41 +19,43 @@ from adiabloch.io.text_lines import LineReader
 from adiabloch.io.text_numbers import LARGEST_VALUE
 from adiabloch.linalg import dagger
 
-ENDING = "postwann"
-"""What a checkpoint says of itself when the functions are final."""
-ORTHONORMAL = 1e-6
-"""How far the states of the functions may be from it."""
+FINAL_STAGE = "postwann"
+"""Stage stated in the checkpoint of a finished calculation."""
+ORTHONORMALITY_TOLERANCE = 1e-6
+"""Largest deviation of V^dagger V from the unit matrix."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """The Wannier functions of a `SEED.chk`, w_nk = sum_m psi_mk V_mn(k)."""
+    """Wannier functions of a `SEED.chk`, w_nk = sum_m psi_mk V_mn(k)."""
 
     path: Path
+    """File of the checkpoint."""
     vectors: Float
     """Lattice vectors, (3, 3) rows, Angstrom."""
     mesh: tuple[int, int, int]
+    """Number of k points along each reciprocal vector."""
     points: Float
     """Reduced wave vectors, (K, 3)."""
     bands: Integer
-    """Which bands of the calculation, from 0, those of V are; (M,)."""
+    """Indices, from 0, of the bands of V among those of the calculation, (M,)."""
     states: Complex
     """V, (K, M, n)."""
     centres: Float
-    """(n, 3), Angstrom."""
+    """Centres of the Wannier functions, (n, 3), Angstrom."""
     overlaps: Complex
-    """Between the functions at k and its neighbours, (K, neighbours, n, n)."""
+    """Overlaps between the functions at k and at its neighbours, (K, neighbours, n, n)."""
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
-    """Read a `SEED.chk` of Wannier90, or what w90chk2chk makes of it.
+    """Read a `SEED.chk` of Wannier90, or the `SEED.chk.fmt` that w90chk2chk makes of it.
 
     Raises
     ------
     FileFormatError
-        A file that is none or is cut, or not that of a mesh; the message says where.
+        The file is malformed or truncated, or its k points do not form a mesh; the message names the place.
     """
-    # what is beyond all bounds is refused below
+    # numbers that overflow are rejected below
     with np.errstate(over="ignore", invalid="ignore"):
         functions = _of_text(path) if is_text(path) else _of_records(path)
         steps = functions.points * functions.mesh
@@ -86,8 +88,8 @@ def _of_records(path: str | os.PathLike[str]) -> Checkpoint:
         neighbours = file.read_count("the number of neighbours of a k point")
         n = file.read_count("the number of Wannier functions", bands)
         stage = file.read_record("a stage").decode("ascii", "replace").strip()
-        if stage != ENDING:
-            file.refuse(f"stage {stage!r}, expected {ENDING!r}: Wannier90 did not finish")
+        if stage != FINAL_STAGE:
+            file.refuse(f"stage {stage!r}, expected {FINAL_STAGE!r}: Wannier90 did not finish")
         disentangled = bool(file.read_array("i4", 1, "whether bands were disentangled")[0])
         window = packed = None
         if disentangled:
@@ -96,7 +98,9 @@ def _of_records(path: str | os.PathLike[str]) -> Checkpoint:
             sizes = file.read_array("i4", count, "how many bands are in the window")
             packed = file.read_array("c16", count * n * bands, "the disentangled states").reshape(count, n, bands)
             if (window.sum(axis=1) != sizes).any() or (sizes < n).any():
-                file.refuse(f"bands in the window miscounted, expected {n} at least, as many as it has")
+                file.refuse(
+                    f"wrong number of bands in the window, expected {n} at least, and as many as the window has"
+                )
         elif n != bands:
             file.refuse(f"{n} Wannier functions of {bands} bands, expected as many, or disentangled ones")
         turns = file.read_array("c16", count * n * n, "the rotations").reshape(count, n, n)
@@ -118,7 +122,7 @@ def _of_text(path: str | os.PathLike[str]) -> Checkpoint:
         file.refuse(f"{excluded}, expected the number of excluded bands", line=file.position)
     file.require_lines(excluded, f"the excluded bands on {excluded}")
     left_out = [file.read_count("an excluded band") for _ in range(excluded)]
-    # Fortran counts columns first
+    # the first index of Fortran runs fastest
     vectors = file.read_rows(1, 9, "the lattice vectors, nine numbers").reshape(3, 3).T
     file.read_rows(1, 9, "the reciprocal vectors, nine numbers")
     count = file.read_count("the number of k points")
@@ -131,8 +135,8 @@ def _of_text(path: str | os.PathLike[str]) -> Checkpoint:
     n = file.read_count("the number of Wannier functions")
     stage = file.lines[file.position].strip() if file.position < len(file.lines) else ""
     file.position += 1
-    if stage != ENDING:
-        file.refuse(f"stage {stage[:80]!r}, expected {ENDING!r}: Wannier90 did not finish", line=file.position)
+    if stage != FINAL_STAGE:
+        file.refuse(f"stage {stage[:80]!r}, expected {FINAL_STAGE!r}: Wannier90 did not finish", line=file.position)
     (disentangled,) = file.read_integers(1, "1 or 0, whether bands were disentangled")
     if n > bands or (not disentangled and n != bands) or disentangled not in (0, 1):
         file.refuse(f"{n} functions of {bands} bands, expected as many, or disentangled ones", line=file.position)
@@ -145,7 +149,10 @@ def _of_text(path: str | os.PathLike[str]) -> Checkpoint:
         sizes = file.read_rows(count, 1, "how many bands are in the window")[:, 0]
         window = inside.reshape(count, bands) == 1
         if (window.sum(axis=1) != sizes).any() or (sizes < n).any():
-            file.refuse(f"bands in the window miscounted, expected {n} at least, as many as it has", line=file.position)
+            file.refuse(
+                f"wrong number of bands in the window, expected {n} at least, and as many as the window has",
+                line=file.position,
+            )
         packed = _complex(file, "a disentangled state", count, n, bands)
     states = _states(_complex(file, "a rotation", count, n, n), window, packed)
     _check_states(states, partial(file.refuse, line=file.position))
@@ -158,7 +165,10 @@ def _of_text(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def _states(turns: Complex, window: NDArray[np.bool_] | None, packed: Complex | None) -> Complex:
-    """V, (K, M, n), from rotations and disentangled states as they are on file: column by column, window only."""
+    """Calculate V, (K, M, n), from the rotations and the disentangled states.
+
+    The file stores both column by column, and the disentangled states only for the bands in the window.
+    """
     if window is None or packed is None:
         return np.ascontiguousarray(turns.swapaxes(1, 2))
     count, n, bands = packed.shape
@@ -169,14 +179,15 @@ def _states(turns: Complex, window: NDArray[np.bool_] | None, packed: Complex | 
 
 
 def _check_states(states: Complex, refuse: Callable[[str], NoReturn]) -> None:
+    """Raise an error unless V^dagger V is the unit matrix."""
     defect = float(np.abs(dagger(states) @ states - np.eye(states.shape[2])).max())
     # comparisons with NaN are false
-    if not defect <= ORTHONORMAL:
-        refuse(f"the functions' states are not orthonormal by {defect:.1e}, expected that they are")
+    if not defect <= ORTHONORMALITY_TOLERANCE:
+        refuse(f"Wannier functions that are not orthonormal, by {defect:.1e}, expected orthonormal ones")
 
 
 def _kept(bands: int, excluded: int, left_out: list[int], refuse: Callable[[str], NoReturn]) -> Integer:
-    """Bands that are not left out, from 0."""
+    """Indices, from 0, of the bands that are not excluded."""
     kept = np.setdiff1d(np.arange(bands + excluded), np.array(left_out, dtype=int) - 1)
     if len(kept) != bands:
         refuse(f"excluded bands {left_out} of {bands + excluded}, expected each once")

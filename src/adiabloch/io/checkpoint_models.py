@@ -21,7 +21,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
-from adiabloch.io.neighbours import Links, matching, shell_weights, steps_of_mesh
+from adiabloch.io.neighbours import NeighbourOverlaps, matching, shell_weights, steps_of_mesh
 from adiabloch.io.periodic_axes import checked_axes, cyclic_axes, right_handed_order, spanned_axes, spanned_axes_message
 from adiabloch.io.safe_open import uncompressed
 from adiabloch.io.seed_files import beside, energies_beside
@@ -185,7 +185,7 @@ class _Functions:
 
 def _neighbours(checkpoint: Checkpoint, plane: list[int]) -> Float:
     """The steps b from each k to its neighbours in the order of the overlaps, (K, neighbours, 3), 1/Angstrom."""
-    links = Links(checkpoint)
+    links = NeighbourOverlaps(checkpoint)
     path = _beside(checkpoint.path, ".nnkp")
     reason = "SEED.nnkp does not lie beside it"
     stated = None

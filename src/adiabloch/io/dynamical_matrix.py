@@ -13,7 +13,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import AdiablochError
 from adiabloch.io.text_lines import LineReader
-from adiabloch.io.text_numbers import parse_words
+from adiabloch.io.text_numbers import parse_words, shown
 from adiabloch.models import Structure
 from adiabloch.units import BOHR, ELECTRON_MASS, HBAR_SQUARED_PER_DALTON, THZ, WAVENUMBER
 
@@ -184,5 +184,5 @@ class _Node:
         found = parse_words([words]) if words else np.zeros((1, 0))
         # NaN is not smaller than anything
         if found.shape != (1, count) or not (np.abs(found) < 1e9).all():
-            self.refuse(f"{name}: {' '.join(words)[:80]!r}, expected {count} numbers")
+            self.refuse(f"{name}: {shown(' '.join(words))}, expected {count} numbers")
         return np.ascontiguousarray(found[0])

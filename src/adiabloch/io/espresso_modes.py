@@ -20,6 +20,7 @@ from adiabloch.io.mode_selection import (
     orthonormalized,
 )
 from adiabloch.io.text_lines import LineReader
+from adiabloch.io.text_numbers import shown
 from adiabloch.models import Modes, Structure
 from adiabloch.units import THZ, WAVENUMBER
 
@@ -86,7 +87,7 @@ def _read_modes_at_q(file: LineReader, structure: Structure, alat: float | None)
     expected = "q = three numbers"
     words = file.lines[file.position].partition("=")[2].strip().strip("()").split()
     if len(words) != 3:
-        refuse(f"{file.lines[file.position].strip()[:80]!r}, expected {expected}")
+        refuse(f"{shown(file.lines[file.position])}, expected {expected}")
     cartesian = file.parse_numbers([words], range(file.position, file.position + 1), expected)[0]
     step = 0.51 * 10.0 ** -min(len(word.partition(".")[2]) for word in words)
     file.position += 1
@@ -120,17 +121,17 @@ def _read_star_line(file: LineReader) -> None:
 def _read_quantum(file: LineReader, mode: int, atoms: int) -> float:
     """Quantum in eV, from a line with the frequency in two units."""
     expected = f"freq ({mode + 1}) = ... [THz] = ... [cm-1], of {3 * atoms} modes of the structure's {atoms} atoms"
-    line = file.lines[file.position] if file.position < len(file.lines) else ""
+    line = file.current_line()
     stated = _FREQUENCY.match(line)
     if stated is None or int(stated[1]) != mode + 1:
-        file.refuse(f"{line.strip()[:80]!r}, expected {expected}")
+        file.refuse(f"{shown(line)}, expected {expected}")
     words = [stated[2], stated[3]]
     terahertz, wavenumber = file.parse_numbers([words], range(file.position, file.position + 1), expected)[0]
     first, second = (0.6 * 10.0 ** -len(word.partition(".")[2]) for word in words)
     # constants differ in the eighth digit
     slack = first * THZ + second * WAVENUMBER + 1e-6 * abs(terahertz) * THZ
     if abs(terahertz * THZ - wavenumber * WAVENUMBER) > slack:
-        file.refuse(f"{line.strip()[:80]!r}, expected the same frequency in both units")
+        file.refuse(f"{shown(line)}, expected the same frequency in both units")
     file.position += 1
     # this one has more digits
     return float(wavenumber * WAVENUMBER)
@@ -146,7 +147,7 @@ def _read_displacements(file: LineReader, atoms: int) -> Complex:
         stated = _ROW.match(line)
         row = stated[1].split() if stated else []
         if len(row) != 6:
-            file.refuse(f"{line.strip()[:80]!r}, expected {expected}")
+            file.refuse(f"{shown(line)}, expected {expected}")
         words.append(row)
         file.position += 1
     numbers = file.parse_numbers(words, range(file.position - atoms, file.position), expected)

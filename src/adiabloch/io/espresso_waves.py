@@ -1,4 +1,4 @@
-"""Wave functions as Quantum ESPRESSO leaves them: PREFIX.save with wfc1.dat, ..., one for each k point."""
+"""Wave functions of Quantum ESPRESSO: `wfc1.dat`, ... in `PREFIX.save`, one file for each k point."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.io.fortran_records import FortranRecords
 
-NORM = 1e-5
-"""How far wave functions in plane waves may be from orthonormal."""
+ORTHONORMALITY_TOLERANCE = 1e-5
+"""Largest deviation of the overlaps of wave functions from the unit matrix."""
 
 
 @dataclass(frozen=True, eq=False)
-class Head:
-    """What a file says before its amplitudes."""
+class WaveHeader:
+    """Header of a file of wave functions."""
 
     wave: Float
     """Cartesian wave vector, 1/bohr."""
@@ -26,25 +26,26 @@ class Head:
     size: int
     """Number of plane waves."""
     spinors: int
-    """Components of each state."""
+    """Number of spinor components of each state."""
     bands: int
+    """Number of bands."""
 
     @property
     def reduced(self) -> Float:
-        """The wave vector in terms of the reciprocal vectors."""
+        """Wave vector in units of the reciprocal vectors."""
         return np.asarray(self.wave @ np.linalg.inv(self.reciprocal))
 
 
 def wave_file(folder: Path, point: int) -> FortranRecords:
-    """The file of a k point, counted from 0."""
+    """Open the file of a k point, counted from 0."""
     path = folder / f"wfc{point + 1}.dat"
     if not path.exists() and path.with_suffix(".hdf5").exists():
         raise FileFormatError(f"{path}: only an .hdf5 file is there, expected Quantum ESPRESSO's own format")
     return FortranRecords(path)
 
 
-def read_head(file: FortranRecords) -> Head:
-    """Its first three records."""
+def read_header(file: FortranRecords) -> WaveHeader:
+    """Read the first three records of a file."""
     number, *rest = file.read_struct("<i3diid", "number, wave vector, spin, symmetry and scale of a k point")
     if rest[4]:
         file.refuse("half of the plane waves (gamma_only), expected all: give k points as a list")
@@ -54,11 +55,18 @@ def read_head(file: FortranRecords) -> Head:
     if not (0 < size < 10**8 and spinors in (1, 2) and 0 < bands < 10**6):
         file.refuse(f"{[size, spinors, bands]}, expected numbers of plane waves, spinors, bands")
     reciprocal = file.read_array("f8", 9, "the reciprocal vectors").reshape(3, 3)
-    return Head(np.array(rest[:3]), reciprocal, size, spinors, bands)
+    return WaveHeader(np.array(rest[:3]), reciprocal, size, spinors, bands)
 
 
-def read_amplitudes(file: FortranRecords, head: Head) -> tuple[Integer, Complex]:
-    """What comes after it: reciprocal vectors G (M, 3) in ascending order, amplitudes (spinor, M, bands) there."""
+def read_amplitudes(file: FortranRecords, head: WaveHeader) -> tuple[Integer, Complex]:
+    """Read the records after the header.
+
+    Returns
+    -------
+    G : int array, shape (M, 3)
+        Reciprocal lattice vectors in lexicographic order.
+    amplitudes : complex array, shape (spinor, M, bands)
+    """
     G = file.read_array("i4", 3 * head.size, "the plane waves").reshape(head.size, 3)
     rows = [file.read_array("c16", head.spinors * head.size, "amplitudes of a band") for _ in range(head.bands)]
     order = np.lexsort(G.T[::-1])

@@ -16,6 +16,7 @@ from adiabloch.io.mode_selection import (
     check_same_structure,
 )
 from adiabloch.io.text_lines import LineReader
+from adiabloch.io.text_numbers import shown
 from adiabloch.models import Structure
 from adiabloch.units import BOHR
 
@@ -28,11 +29,11 @@ def _read_dimensions(file: LineReader) -> tuple[int, int, int, Float]:
     rows = range(2, 3)
     words = file.lines[2].split() if len(file.lines) > 2 else []
     if len(words) != 9:
-        file.refuse(f"{' '.join(words)[:80]!r}, expected {expected}", line=3)
+        file.refuse(f"{shown(' '.join(words))}, expected {expected}", line=3)
     types, atoms, ibrav = map(int, file.parse_integers([words[:3]], rows, expected)[0])
     celldm = file.parse_numbers([words[3:]], rows, expected)[0]
     if not 0 < types <= atoms <= len(file.lines) or not 0 < celldm[0] < 1e4:
-        file.refuse(f"{' '.join(words)[:80]!r}, expected {expected}", line=3)
+        file.refuse(f"{shown(' '.join(words))}, expected {expected}", line=3)
     return types, atoms, ibrav, celldm
 
 
@@ -60,10 +61,10 @@ def read_structure_of_fildyn(file: LineReader, given: Structure | None) -> Struc
     symbols, masses = [], []
     for number in range(1, types + 1):
         expected = f"{number}, its name in quotes and its mass, of {types} types of atoms"
-        line = file.lines[file.position] if file.position < len(file.lines) else ""
+        line = file.current_line()
         stated = _ATOM_TYPE.match(line)
         if stated is None or int(stated[1]) != number:
-            file.refuse(f"{line.strip()[:80]!r}, expected {expected}")
+            file.refuse(f"{shown(line)}, expected {expected}")
         symbols.append(stated[2].capitalize())
         masses.append(
             file.parse_numbers([[stated[3]]], range(file.position, file.position + 1), expected)[0, 0] * RYDBERG_MASS

@@ -15,6 +15,7 @@ from adiabloch.errors import AdiablochError, FileFormatError, MissingExtraError
 from adiabloch.io.hdf5 import check_hdf5
 from adiabloch.io.safe_open import read_text
 from adiabloch.io.safe_yaml import parse_yaml
+from adiabloch.io.text_numbers import shown
 
 ATOMS = 50_000
 """Atoms that a supercell may have."""
@@ -134,7 +135,7 @@ def _force_constants(path: Path, found: Any) -> Any:
     rows, columns = counts if len(counts) == 2 else (counts[0], counts[0])
     numbers = words[1].split() if len(words) > 1 else []
     if not (rows > 0 and columns > 0 and len(numbers) == rows * columns * 11):
-        raise FileFormatError(f"{path}, line 1: {words[0].strip()[:80]!r}, expected the numbers of atoms in the file")
+        raise FileFormatError(f"{path}, line 1: {shown(words[0])}, expected the numbers of atoms in the file")
     table = np.array(numbers, dtype=float).reshape(rows, columns, 11)
     constants = np.ascontiguousarray(table[..., 2:].reshape(rows, columns, 3, 3))
     _check_constants(path, found, constants, table[:, 0, 0] - 1)

@@ -15,6 +15,7 @@ from adiabloch.arrays import Float
 from adiabloch.errors import FileFormatError
 from adiabloch.io.safe_open import COMPRESSED, uncompressed
 from adiabloch.io.text_lines import LineReader
+from adiabloch.io.text_numbers import shown
 from adiabloch.units import BOHR
 
 PathLike = str | os.PathLike[str]
@@ -155,7 +156,7 @@ def _three_vectors(file: LineReader, rows: list[tuple[int, list[str]]], head: in
     expected = "three lattice vectors of three numbers each"
     for number, words in rows:
         if len(words) != 3:
-            file.refuse(f"{' '.join(words)[:80]!r}, expected {expected}", line=number)
+            file.refuse(f"{shown(' '.join(words))}, expected {expected}", line=number)
         if number >= len(file.lines):
             file.refuse(f"the file ends within this line, expected {expected} and a line end", line=number)
     if len(rows) != 3:

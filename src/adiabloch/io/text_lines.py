@@ -1,4 +1,4 @@
-"""Text files line by line: numbers as Fortran writes them, and errors that say file, line and what was expected."""
+"""Reading of text files line by line, with errors that name file, line and expected content."""
 
 from __future__ import annotations
 
@@ -14,36 +14,54 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.files import checked_path
 from adiabloch.io.safe_open import read_text
-from adiabloch.io.text_numbers import _REPEATED, _WHOLE, LARGEST_VALUE, _digits, parse_table, parse_words
+from adiabloch.io.text_numbers import LARGEST_VALUE, decimals, parse_table, parse_words, shown
 
 LARGEST_SPARSE = 2 * 10**8
-"""Elements of matrices that are made of files without zeros."""
+"""Largest number of matrix elements made from a file that leaves out zeros."""
+
+_WHOLE = re.compile(r"[+-]?\d+$")
+_REPEATED = re.compile(r"(?:(\d{1,9})\*)?\+?(\d{1,9})$")
 
 
 class LineReader:
-    """The lines of a file and how far they have been read.
+    """Lines of a text file and the position of reading.
 
     Parameters
     ----------
     path : path-like
         Compressed if the name ends in .gz, .bz2 or .xz.
     comments : int
-        LineReader to leave out at the top.
+        Number of comment lines at the top, which are skipped.
+
+    Attributes
+    ----------
+    lines : list of str
+        All lines of the file.
+    position : int
+        Index of the next line, from 0.
+    matrix_lines : list of int
+        Line numbers, from 1, of the R of the matrices read last.
+    degeneracy_line : int
+        Number of the first line of the degeneracies, from 1.
     """
 
     def __init__(self, path: str | os.PathLike[str], comments: int = 1) -> None:
         self.path = checked_path(path)
         self.lines: list[str] = read_text(path).split("\n")
         self.position = comments
-        self.matrix_lines: list[int] = []  # where each R stood, counted from one, in the matrices read last
-        self.degeneracy_line = 0  # where they begin, counted from one
+        self.matrix_lines: list[int] = []
+        self.degeneracy_line = 0
 
     def refuse(self, message: str, *, line: int | None = None) -> NoReturn:
-        """Raise the error that names file and line (counted from one; where reading stands if not given)."""
+        """Raise an error that names the file and the line (from 1; by default the next line)."""
         raise FileFormatError(f"{self.path}, line {line or min(self.position + 1, len(self.lines))}: {message}")
 
+    def current_line(self) -> str:
+        """Text of the next line; empty at the end of the file."""
+        return self.lines[self.position] if self.position < len(self.lines) else ""
+
     def read_rows(self, rows: int, columns: int, expected: str, labels: int = 0) -> Float:
-        """The next rows as an array of numbers; the first words of each may be labels."""
+        """Read the next rows as an array of numbers; the first `labels` words of each row are skipped."""
         if rows > 20 and not labels:
             numbers = parse_table(self.lines[self.position : self.position + rows], columns)
             if numbers is not None and len(numbers) == rows:
@@ -53,7 +71,7 @@ class LineReader:
         words = [line.split() for line in islice(self.lines, self.position, self.position + rows)]
         for words_of_row in words:
             if len(words_of_row) != columns + labels:
-                self.refuse(f"{' '.join(words_of_row)[:80]!r}, expected {expected}")
+                self.refuse(f"{shown(' '.join(words_of_row))}, expected {expected}")
             self.position += 1
         if len(words) < rows:
             self.refuse(f"the file ends, expected {expected}")
@@ -62,47 +80,52 @@ class LineReader:
         return self.parse_numbers([row[labels:] for row in words], range(self.position - rows, self.position), expected)
 
     def _check_last_line(self, expected: str) -> None:
-        """Refuse a last line without an end that looks cut: other than the one before, and with fewer digits."""
+        """Raise an error if the last line has no line end and looks truncated compared to the line before.
+
+        A complete line has as many words as the line before and at least as many decimals, or the same length.
+        """
         if self.position < len(self.lines):
             return
         last, before = self.lines[-1].rstrip(), self.lines[-2].rstrip() if len(self.lines) > 1 else ""
         words, words_before = last.split(), before.split()
-        alike = len(words) == len(words_before) and _digits(words[-1]) >= _digits(words_before[-1])
+        alike = len(words) == len(words_before) and decimals(words[-1]) >= decimals(words_before[-1])
         if not (alike or len(last) == len(before)):
-            self.refuse(f"the file ends within {last.strip()[:80]!r}, expected {expected} and a line end")
+            self.refuse(f"the file ends within {shown(last)}, expected {expected} and a line end")
 
     def parse_numbers(self, words: list[list[str]], rows: range | Integer, expected: str) -> Float:
-        """Words of the given lines as numbers, none of them NaN or absurd."""
+        """Convert the words of the given lines to numbers; NaN and numbers above `LARGEST_VALUE` are errors."""
         numbers = parse_words(words)
-        # NaN is not smaller than anything
-        wrong = ~(np.abs(numbers) < LARGEST_VALUE).all(axis=1)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            self.refuse(f"{' '.join(words[row])[:80]!r}, expected {expected}", line=int(rows[row]) + 1)
+        # comparisons with NaN are false
+        self._check_rows(~(np.abs(numbers) < LARGEST_VALUE).all(axis=1), words, rows, expected)
         return numbers
 
     def parse_integers(self, words: list[list[str]], rows: range | Integer, expected: str) -> Integer:
-        """Words of the given lines as integers of a sensible size."""
+        """Convert the words of the given lines to integers of at most 10^6."""
         numbers = self.parse_numbers(words, rows, expected)
-        wrong = ((numbers != np.rint(numbers)) | (np.abs(numbers) > 1e6)).any(axis=1)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            self.refuse(f"{' '.join(words[row])[:80]!r}, expected {expected}", line=int(rows[row]) + 1)
+        self._check_rows(((numbers != np.rint(numbers)) | (np.abs(numbers) > 1e6)).any(axis=1), words, rows, expected)
         return numbers.astype(np.int64)
 
+    def _check_rows(
+        self, wrong: NDArray[np.bool_] | np.bool_, words: list[list[str]], rows: range | Integer, expected: str
+    ) -> None:
+        """Raise an error about the first wrong row; `rows` are the line indices."""
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            self.refuse(f"{shown(' '.join(words[row]))}, expected {expected}", line=int(rows[row]) + 1)
+
     def read_integers(self, columns: int, expected: str) -> list[int]:
-        """The integers of the next line."""
+        """Read the integers of the next line."""
         numbers = self.read_rows(1, columns, expected)[0]
         line = self.lines[self.position - 1]
-        # what Fortran reads as an integer has no point
+        # an integer of Fortran has no decimal point
         if not all(_WHOLE.match(word) for word in line.split()) or np.abs(numbers).max(initial=0) > 1e6:
             self.position -= 1
             self.refuse(f"{line.strip()!r}, expected {expected}")
         return [int(x) for x in numbers]
 
     def read_count(self, expected: str) -> int:
-        """A positive integer on a line of its own, and a comment behind it if there is one."""
-        words = self.lines[self.position].split() if self.position < len(self.lines) else []
+        """Read a positive integer from a line of its own, which may end in a comment."""
+        words = self.current_line().split()
         if len(words) > 1 and words[1][0] not in "+-.0123456789":
             number = self.parse_integers([words[:1]], range(self.position, self.position + 1), expected)[0, 0]
             self.position += 1
@@ -113,7 +136,15 @@ class LineReader:
         return int(number)
 
     def read_degeneracies(self, cells: int, *, more: bool = False) -> Integer:
-        """Degeneracies of the lattice vectors, over as many lines as it takes; `more`: the last may hold others."""
+        """Read the degeneracies of the lattice vectors from several lines.
+
+        Parameters
+        ----------
+        cells : int
+            Number of lattice vectors.
+        more : bool
+            Allow further numbers on the last line.
+        """
         self.degeneracy_line = self.position + 1
         found: list[int] = []
         expected = f"{cells} degeneracies, positive integers"
@@ -124,7 +155,7 @@ class LineReader:
             for word in re.split("[!#]", line)[0].replace(",", " ").split():
                 stated = _REPEATED.match(word)
                 if stated is None or int(stated[2]) < 1 or int(stated[1] or 1) > cells:
-                    self.refuse(f"{line.strip()[:80]!r}, expected {expected}")
+                    self.refuse(f"{shown(line)}, expected {expected}")
                 found += [int(stated[2])] * int(stated[1] or 1)
             self.position += 1
         if len(found) > cells and not more:
@@ -134,9 +165,23 @@ class LineReader:
     def read_matrices(
         self, n: int, cells: int, components: int, translations: Integer | None = None
     ) -> tuple[Integer, Complex]:
-        """One n x n matrix of complex numbers or vectors for each R -> (R, 3), (R, n, n, components).
+        """Read an n x n matrix for each R, with R on a line of its own above the matrix (`_tb.dat`).
 
-        Each R stands on a line of its own above its matrix.
+        Parameters
+        ----------
+        n : int
+            Number of Wannier functions.
+        cells : int
+            Number of lattice vectors R.
+        components : int
+            Number of complex components of each matrix element.
+        translations : int array, shape (R, 3), optional
+            Expected R.
+
+        Returns
+        -------
+        translations : int array, shape (R, 3)
+        matrices : complex array, shape (R, n, n, components)
         """
         self.require_lines(cells * (n * n + 1), f"{cells} matrices of {n} x {n} lines")
         found, values = self._read_all_matrices(n, cells, components) or self._read_each_matrix(n, cells, components)
@@ -148,7 +193,7 @@ class LineReader:
         return found, values
 
     def _read_all_matrices(self, n: int, cells: int, components: int) -> tuple[Integer, Complex] | None:
-        """All matrices, if there is nothing wrong with any."""
+        """Read all matrices at once, which is fast; None if any of them is malformed."""
         at, heads, rows = self.position, list[int](), list[str]()
         for _ in range(cells):
             while at < len(self.lines) and not self.lines[at].strip():
@@ -169,7 +214,7 @@ class LineReader:
         return found.astype(np.int64), matrices
 
     def _read_each_matrix(self, n: int, cells: int, components: int) -> tuple[Integer, Complex]:
-        """The same matrix by matrix, to say which is wrong."""
+        """Read one matrix after the other, to name the malformed one in the error."""
         found = np.zeros((cells, 3), dtype=np.int64)
         values = np.empty((cells, n, n, components), dtype=np.complex128)
         self.matrix_lines = []
@@ -185,10 +230,22 @@ class LineReader:
         return found, values
 
     def read_elements(self, n: int, cells: int) -> tuple[Integer, Complex]:
-        """One n x n matrix of complex numbers for each R, R on every line -> (R, 3), (R, n, n, 1).
+        """Read an n x n matrix for each R, with R on every line (`_hr.dat`), from all remaining lines.
 
-        All lines that are left are read. Zeros may have been left out, whole matrices of them too, but not what has a
-        Hermitian partner in the file.
+        Zeros may be left out, also whole matrices of zeros. A missing element with a nonzero Hermitian partner in the
+        file is an error.
+
+        Parameters
+        ----------
+        n : int
+            Number of Wannier functions.
+        cells : int
+            Number of lattice vectors R.
+
+        Returns
+        -------
+        translations : int array, shape (R, 3)
+        matrices : complex array, shape (R, n, n, 1)
         """
         where = np.array([at for at in range(self.position, len(self.lines)) if self.lines[at].strip()], dtype=np.int64)
         rows, expected = [self.lines[at] for at in where], "R (three integers), i, j and 2 numbers"
@@ -197,7 +254,7 @@ class LineReader:
             words = [row.split() for row in rows]
             for at, own in zip(where, words, strict=True):
                 if len(own) != 7:
-                    self.refuse(f"{' '.join(own)[:80]!r}, expected {expected}", line=int(at) + 1)
+                    self.refuse(f"{shown(' '.join(own))}, expected {expected}", line=int(at) + 1)
             numbers = self.parse_numbers(words, where, expected)
         self.position = len(self.lines) if len(rows) else self.position
         if len(rows) and where[-1] == len(self.lines) - 1:
@@ -205,16 +262,16 @@ class LineReader:
         labels = np.rint(numbers[:, :5]).astype(np.int64)
         wrong = (labels != numbers[:, :5]).any(axis=1) | (np.abs(labels) > 1e6).any(axis=1)
         starts = np.flatnonzero(np.diff(labels[:, :3], axis=0, prepend=np.iinfo(np.int32).min).any(axis=1))
-        # a matrix that stands there twice begins anew
+        # a repeated matrix counts as a new one
         sizes = np.diff([*starts, len(rows)])
         starts = np.concatenate(
             [np.arange(at, at + size, n * n) for at, size in zip(starts, sizes, strict=True)] or [starts]
         )
-        # a point in one line of a program's output is one in all
+        # programs write all lines in one format: a decimal point is in all labels or in none
         wrong[starts] |= ["." in "".join(rows[start].split()[:5]) for start in starts]
         if wrong.any():
             row = int(np.argmax(wrong))
-            self.refuse(f"{rows[row].strip()[:80]!r}, expected {expected}", line=int(where[row]) + 1)
+            self.refuse(f"{shown(rows[row])}, expected {expected}", line=int(where[row]) + 1)
         found = labels[starts, :3]
         self.matrix_lines = (where[starts] + 1).tolist()
         if len(found) > cells:
@@ -247,7 +304,10 @@ class LineReader:
     def _only_zeros_missing(
         self, found: Integer, labels: Integer, cell: Integer, matrices: Complex, cells: int
     ) -> None:
-        """Refuse lines that are missing where their Hermitian partners say that they are not zero."""
+        """Raise an error if a missing element has a nonzero Hermitian partner.
+
+        The partner of the element (R, i, j) is (-R, j, i).
+        """
         n = matrices.shape[1]
         there = np.zeros(matrices.shape[:3], dtype=bool)
         there[cell, labels[:, 0] - 1, labels[:, 1] - 1] = True
@@ -256,7 +316,6 @@ class LineReader:
         expected = f"{cells} matrices of {n} x {n} lines, or all but the zeros and both R and -R: cut off?"
         if (back < 0).any():
             self.refuse(f"{len(cell)} lines after the degeneracies, expected {expected}")
-        # of (R, i, j) the partner is (-R, j, i)
         lost = ~there & (matrices[back].swapaxes(1, 2)[..., 0] != 0)
         if lost.any() or (len(found) == cells and _only_on_site(~there, index)):
             number, i, j = (int(x) for x in np.argwhere(lost if lost.any() else ~there)[0])
@@ -266,28 +325,28 @@ class LineReader:
             )
 
     def require_lines(self, lines: int, expected: str) -> None:
-        """Before memory is taken: refuse where less is left to read."""
+        """Raise an error if fewer lines are left, before memory is allocated for them."""
         if lines > len(self.lines) - self.position:
             self.refuse(f"{len(self.lines) - self.position} lines left, expected {expected}")
 
     def skip_blank(self) -> None:
-        """Go to the next line that holds something."""
+        """Go to the next line that is not blank."""
         while self.position < len(self.lines) and not self.lines[self.position].strip():
             self.position += 1
 
     def require_end(self) -> None:
-        """Refuse anything that is left."""
+        """Raise an error if anything but blank lines is left."""
         self.skip_blank()
         if self.position < len(self.lines):
-            self.refuse(f"{self.lines[self.position].strip()[:80]!r}, expected the end of the file")
+            self.refuse(f"{shown(self.lines[self.position])}, expected the end of the file")
 
 
 def arranged(
     labels: Integer | Float, parts: Float, cell: Integer, cells: int, n: int, *, partial: bool = False
 ) -> Complex | None:
-    """Rows of i, j (counted from one) and real and imaginary parts as matrices (cells, n, n, components).
+    """Arrange rows of i, j (from 1) and real and imaginary parts as matrices, (cells, n, n, components).
 
-    None unless each i, j is there once, or with `partial` at most once.
+    None unless each i, j occurs exactly once, or with `partial` at most once.
     """
     exact = np.rint(labels).astype(np.int64)
     if (exact != labels).any() or (exact < 1).any() or (exact > n).any():
@@ -303,6 +362,6 @@ def arranged(
 
 
 def _only_on_site(missing: NDArray[np.bool_], index: dict[tuple[int, ...], int]) -> bool:
-    """Whether nothing but energies of functions, which have no partners, is missing."""
+    """Return True if only on-site energies, which are their own partners, are missing."""
     home = index.get((0, 0, 0))
     return home is not None and missing.sum() == np.trace(missing[home]) > 0

@@ -9,48 +9,54 @@ import numpy as np
 from adiabloch.arrays import Float
 
 LARGEST_VALUE = 1e9
-"""No energy and no length is that large."""
-_WHOLE = re.compile(r"[+-]?\d+$")
-_REPEATED = re.compile(r"(?:(\d{1,9})\*)?\+?(\d{1,9})$")
+"""Largest number accepted as an energy or a length."""
+
+
+def shown(text: str) -> str:
+    """Quote the first 80 characters of a text for an error message."""
+    return repr(text.strip()[:80])
 
 
 def parse_table(lines: list[str], columns: int) -> Float | None:
-    """LineReader of so many numbers, fast; None if there is anything else in them, or an absurd number."""
-    for form in (str, _exponents):
+    """Convert lines of `columns` numbers each to an array; None if a line contains anything else or a number too large.
+
+    Faster than `parse_words`, which finds the wrong line.
+    """
+    for form in (str, _c_exponents):
         try:
             numbers = np.loadtxt(map(form, lines), comments=None, ndmin=2)
         except ValueError:
             continue
-        # NaN is not smaller than anything
+        # comparisons with NaN are false
         fits = numbers.shape == (len(lines), columns) and (np.abs(numbers) < LARGEST_VALUE).all()
         return numbers if fits else None
     return None
 
 
-def _exponents(line: str) -> str:
-    """A line with exponents as C writes them."""
+def _c_exponents(line: str) -> str:
+    """Replace the exponent letter D of Fortran by the E of C."""
     return line.replace("D", "E").replace("d", "E")
 
 
 def parse_words(words: list[list[str]]) -> Float:
-    """Rows of words as numbers, NaN where a word is none."""
+    """Convert rows of words to numbers; NaN for a word that is not a number."""
     try:
         numbers = np.array(words, dtype=np.float64)
     except ValueError:
         numbers = np.array([[_number(word) for word in row] for row in words])
     if "_" in "".join("".join(row) for row in words):
-        # Python reads 1_000, nobody writes it
+        # Python accepts 1_000, which is not a number of Fortran
         numbers[[any("_" in word for word in row) for row in words]] = np.nan
     return numbers
 
 
-def _digits(word: str) -> int:
-    """How much of a number stands behind its point."""
+def decimals(word: str) -> int:
+    """Number of characters after the decimal point of a number."""
     return len(word.partition(".")[2])
 
 
 def _number(word: str) -> float:
-    """A number as Fortran writes it: 1.0D+00, and 1.0-100 where the exponent leaves no room for its letter."""
+    """Convert a number of Fortran: 1.0D+00, or 1.0-100 without a letter for an exponent of three digits."""
     try:
         return float(re.sub(r"(?<=[0-9.])([+-][0-9]{3})$", r"E\1", re.sub("[dD]", "E", word)))
     except ValueError:

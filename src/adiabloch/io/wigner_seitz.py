@@ -9,7 +9,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.io.seed_files import PathLike
 from adiabloch.io.text_lines import LineReader
-from adiabloch.io.text_numbers import parse_table
+from adiabloch.io.text_numbers import parse_table, shown
 
 APART = 0.02
 """Angstrom by which an image may be farther than the closest one: Wannier90 allows for rounding, too."""
@@ -104,14 +104,14 @@ class WignerSeitzShifts:
                     "mixed seeds?"
                 )
             if length[at] != 5:
-                file.refuse(f"{file.lines[at].strip()[:80]!r}, expected R, i and j, five integers")
+                file.refuse(f"{shown(file.lines[at])}, expected R, i and j, five integers")
             file.position += 1
             try:
                 count = int(file.lines[at + 1])
             except ValueError:
                 count = 0
             if not 1 <= count <= 1000:
-                file.refuse(f"{file.lines[at + 1].strip()[:80]!r}, expected the number of translations T")
+                file.refuse(f"{shown(file.lines[at + 1])}, expected the number of translations T")
             file.position += 1
             for row in range(at + 2, at + 2 + count):
                 if row > last or length[row] != 3:
@@ -124,7 +124,7 @@ class WignerSeitzShifts:
         file.skip_blank()
         if file.position < len(file.lines):
             file.refuse(
-                f"{file.lines[file.position].strip()[:80]!r}, expected the end of the file after {entries} (R, i, j), as "
+                f"{shown(file.lines[file.position])}, expected the end of the file after {entries} (R, i, j), as "
                 f"many as in {owner}: mixed seeds?"
             )
         return heads, counts
