@@ -102,7 +102,11 @@ def test_compressed_files_of_bands(whole, copies):
         (5, "0.1 ****", r"line 5: '0.1 \*\*\*\*', expected an overlap"),
         (5, "0.1 \x1c0.1", r"line 5: .*, expected an overlap"),
         (5, "1.2 0.0", r"line 5: '1.2 0.0', expected an overlap, two numbers, none above 1"),
-        (5, "0.9 0.0", r"line 3: the overlaps below this line differ from the adjoint of those of the reverse step, below line \d+"),
+        (
+            5,
+            "0.9 0.0",
+            r"line 3: the overlaps below this line differ from the adjoint of those of the reverse step, below line \d+",
+        ),
         (-1, "0.1 0.2\n0.3 0.4", r"line 323: '0.3 0.4', expected the end of the file"),
     ],
 )
@@ -227,7 +231,7 @@ def test_files_that_do_not_belong_together(turning, copies, tmp_path):
     write_energies(seeds[1].with_suffix(".eig"), kept[1][:, ::-1])
     refused(r"phase1/x.eig: energies at k point 1 fall, expected them in ascending order")
     seeds[1].with_suffix(".eig").unlink()
-    refused(r"phase1/x.mmn: SEED.eig does not lie beside it")
+    refused(r"phase1/x.mmn: SEED.eig is not in the same folder")
     write_energies(seeds[1].with_suffix(".eig"), kept[1])
     first = folders[0] / "wfc6.dat"
     first.write_bytes((folders[0] / "wfc5.dat").read_bytes())

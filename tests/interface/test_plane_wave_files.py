@@ -116,7 +116,7 @@ def test_checkpoints_that_lack_something_are_refused(calculations, tmp_path):
     source = calculations.checkpoints[0]
     target = tmp_path / "x.chk"
     target.write_bytes(source.read_bytes())
-    with pytest.raises(FileFormatError, match=r"SEED.eig does not lie beside it"):
+    with pytest.raises(FileFormatError, match=r"SEED.eig is not in the same folder"):
         read_chk(target, dimension=2)
     lines = source.with_suffix(".eig").read_text().splitlines()
     (tmp_path / "x.eig").write_text("\n".join([*lines[:30], lines[31], *lines[31:]]) + "\n")
@@ -139,7 +139,7 @@ def test_checkpoints_that_lack_something_are_refused(calculations, tmp_path):
     assert read_chk(target, dimension=2).digest == found.digest
     with pytest.raises(FileFormatError, match=r"a mesh of \(4, 4, 1\), expected one point across the 1D crystal"):
         read_chk(target, dimension=1)
-    with pytest.raises(FileFormatError, match=r"SEED.spn does not lie beside it"):
+    with pytest.raises(FileFormatError, match=r"SEED.spn is not in the same folder"):
         read_chk(target, dimension=2, spin=True)
     with pytest.raises(InvalidArgumentError, match=r"dimension: 4"):
         read_chk(target, dimension=4)

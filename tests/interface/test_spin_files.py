@@ -270,7 +270,7 @@ def test_files_that_do_not_belong_together(tmp_path):
             read_tb(tb, spin=True)
     calculation.write(tmp_path)
     spn.unlink()
-    with pytest.raises(FileFormatError, match="do not both lie beside it, expected them for spin = True"):
+    with pytest.raises(FileFormatError, match="are not both in the same folder, expected them for spin = True"):
         read_tb(tb, spin=True)
     with pytest.raises(FileFormatError, match=r"seed.spn: cannot be read"):
         read_spin(chk, spn)

@@ -269,12 +269,12 @@ def test_large_files_are_read_at_once(tmp_path, monkeypatch):
     path = write_tb(tb_model(), tmp_path / "x_tb.dat")
     monkeypatch.setattr(LineReader, "_read_each_matrix", slow)
     monkeypatch.setattr(LineReader, "parse_numbers", slow)
-    monkeypatch.setattr(WignerSeitzShifts, "_line_by_line", slow)
+    monkeypatch.setattr(WignerSeitzShifts, "_read_each_line", slow)
     with pytest.raises(AssertionError):
         read_tb(path)
     monkeypatch.undo()
     monkeypatch.setattr(LineReader, "_read_each_matrix", slow)
-    monkeypatch.setattr(WignerSeitzShifts, "_line_by_line", slow)
+    monkeypatch.setattr(WignerSeitzShifts, "_read_each_line", slow)
     (tmp_path / "x_hr.dat").write_text(hr_text(H))
     rows = [f"{R[0]} {R[1]} {R[2]} {i + 1} {j + 1}\n1\n0 0 0" for R in H for i, j in np.ndindex(2, 2)]
     (tmp_path / "x_wsvec.dat").write_text("\n".join(["by hand", *rows]) + "\n")

@@ -28,7 +28,7 @@ from adiabloch.io.espresso_waves import ORTHONORMALITY_TOLERANCE, read_amplitude
 from adiabloch.io.neighbours import matching, shell_weights
 from adiabloch.io.overlaps import OverlapFile
 from adiabloch.io.safe_open import uncompressed
-from adiabloch.io.seed_files import beside, energies_beside
+from adiabloch.io.seed_files import find_seed_file, read_energies
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle
@@ -218,12 +218,12 @@ class _Snapshot:
         place = Path(folder)
         if not place.is_dir():
             raise FileFormatError(f"{folder}: no such folder, expected PREFIX.save of Quantum ESPRESSO")
-        path = beside(f"{os.fspath(seed)}.mmn", ".mmn", ".mmn")
+        path = find_seed_file(f"{os.fspath(seed)}.mmn", ".mmn", ".mmn")
         if path is None:
             raise FileFormatError(f"{os.fspath(seed)}.mmn: no such file, expected the overlaps of all bands")
         with closing(OverlapFile(path)) as file:
             points, bands = file.points, file.bands
-        energies = energies_beside(uncompressed(path), ".mmn", points, bands)
+        energies = read_energies(uncompressed(path), ".mmn", points, bands)
         falls = (np.diff(energies, axis=1) < -ENERGY_TOLERANCE).any(axis=1)
         if falls.any():
             point = int(np.argmax(falls))

@@ -1,4 +1,4 @@
-"""Phonon modes in the files of Quantum ESPRESSO: ph.x, matdyn.x, dynmat.x."""
+"""Phonon modes from files of `ph.x`, `matdyn.x` and `dynmat.x` of Quantum ESPRESSO."""
 
 from __future__ import annotations
 
@@ -29,7 +29,23 @@ _ROW = re.compile(r"\s*\((.*)\)\s*$")
 
 
 def read_espresso_modes(file: LineReader, structure: Structure, wanted: Float | None, alat: float | None) -> Modes:
-    """From the blocks of modes that begin where reading stands."""
+    """Read the blocks of modes from the current line on, and select a wave vector.
+
+    Parameters
+    ----------
+    file : LineReader
+        File, at the first block of modes.
+    structure : Structure
+        Crystal structure.
+    wanted : float array of shape (3,), or None
+        Wave vector in reduced coordinates.
+    alat : float or None
+        Unit of length of the wave vectors in Angstrom.
+
+    Returns
+    -------
+    Modes
+    """
     if alat is not None and not (np.isfinite(alat) and alat > 0):
         raise InvalidArgumentError(f"alat: {alat!r}, expected a length in Angstrom")
     found = []
@@ -45,7 +61,7 @@ def read_espresso_modes(file: LineReader, structure: Structure, wanted: Float | 
         )
     chosen, at = modes_at(found, wanted, file.path)
     roots = np.sqrt(structure.masses)[:, None]
-    # displacements or eigenvectors, told by what is orthonormal
+    # displacements or eigenvectors, recognized from their orthonormality
     weighted, plain = orthonormalized(chosen.vectors * roots), orthonormalized(chosen.vectors)
     vectors, defect = min(weighted, plain, key=lambda pair: pair[1])
     if defect > ORTHONORMALITY_TOLERANCE:
@@ -57,7 +73,7 @@ def read_espresso_modes(file: LineReader, structure: Structure, wanted: Float | 
 
 
 def read_xml_modes(file: LineReader, text: str, structure: Structure | None, wanted: Float | None) -> Modes:
-    """From a dynamical matrix as XML."""
+    """Read the modes from a dynamical matrix in XML."""
     stated = read_dynamical_matrix(file, text)
     if structure is not None:
         check_same_structure(stated.structure, structure, file)
@@ -65,12 +81,12 @@ def read_xml_modes(file: LineReader, text: str, structure: Structure | None, wan
     chosen, at = modes_at([found], wanted, file.path)
     vectors, defect = orthonormalized(chosen.vectors * np.sqrt(stated.structure.masses)[:, None])
     if defect > ORTHONORMALITY_TOLERANCE:
-        chosen.refuse(f"modes that are not orthonormal with the masses, by {defect:.1e}, expected that they are")
+        chosen.refuse(f"modes that are not orthonormal with the masses, by {defect:.1e}, expected orthonormal ones")
     return Modes(stated.structure, at if wanted is None else wanted, chosen.quanta, vectors)
 
 
 def _go_to_next_q(file: LineReader) -> bool:
-    """Go to the next line 'q = ...'; what comes in between is headings."""
+    """Go to the next line 'q = ...'; only headings may precede it. Return False at the end of the file."""
     while file.position < len(file.lines):
         line = file.lines[file.position].strip()
         if re.match(r"q\s*=", line):
@@ -82,7 +98,7 @@ def _go_to_next_q(file: LineReader) -> bool:
 
 
 def _read_modes_at_q(file: LineReader, structure: Structure, alat: float | None) -> FileModes:
-    """Modes at one wave vector; reading stands at its line."""
+    """Read the modes at one wave vector, from its line on."""
     refuse = partial(file.refuse, line=file.position + 1)
     expected = "q = three numbers"
     words = file.lines[file.position].partition("=")[2].strip().strip("()").split()
@@ -109,6 +125,7 @@ def _read_modes_at_q(file: LineReader, structure: Structure, alat: float | None)
 
 
 def _read_star_line(file: LineReader) -> None:
+    """Read the line of stars before the first and after the last mode."""
     file.skip_blank()
     line = file.lines[file.position].strip() if file.position < len(file.lines) else ""
     if set(line) != {"*"}:
@@ -119,7 +136,7 @@ def _read_star_line(file: LineReader) -> None:
 
 
 def _read_quantum(file: LineReader, mode: int, atoms: int) -> float:
-    """Quantum in eV, from a line with the frequency in two units."""
+    """Read a quantum in eV from a line with the frequency in two units."""
     expected = f"freq ({mode + 1}) = ... [THz] = ... [cm-1], of {3 * atoms} modes of the structure's {atoms} atoms"
     line = file.current_line()
     stated = _FREQUENCY.match(line)
@@ -128,17 +145,17 @@ def _read_quantum(file: LineReader, mode: int, atoms: int) -> float:
     words = [stated[2], stated[3]]
     terahertz, wavenumber = file.parse_numbers([words], range(file.position, file.position + 1), expected)[0]
     first, second = (0.6 * 10.0 ** -len(word.partition(".")[2]) for word in words)
-    # constants differ in the eighth digit
+    # the constants of the programs differ in the eighth digit
     slack = first * THZ + second * WAVENUMBER + 1e-6 * abs(terahertz) * THZ
     if abs(terahertz * THZ - wavenumber * WAVENUMBER) > slack:
         file.refuse(f"{shown(line)}, expected the same frequency in both units")
     file.position += 1
-    # this one has more digits
+    # the wave number has more digits
     return float(wavenumber * WAVENUMBER)
 
 
 def _read_displacements(file: LineReader, atoms: int) -> Complex:
-    """The lines of a mode, (n, 3)."""
+    """Read the lines of a mode, (n, 3)."""
     expected = f"{atoms} lines ( x, y, z as six numbers ), as many as atoms in the structure"
     if atoms > len(file.lines) - file.position:
         file.refuse(f"{len(file.lines) - file.position} lines left, expected {expected}")
@@ -158,7 +175,7 @@ def _read_displacements(file: LineReader, atoms: int) -> Complex:
 
 
 def go_to_heading(file: LineReader, heading: str) -> None:
-    """Go to a line."""
+    """Go to the line with a heading."""
     found = next((at for at in range(file.position, len(file.lines)) if file.lines[at].strip() == heading), None)
     if found is None:
         file.refuse(f"expected a line {heading!r} and modes under it", line=len(file.lines))

@@ -1,4 +1,4 @@
-"""Crystal at the head of a dynamical matrix of Quantum ESPRESSO's ph.x (text format of `fildyn`)."""
+"""Crystal structure in the header of a dynamical matrix of `ph.x` of Quantum ESPRESSO (`fildyn` as text)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ATOM_TYPE = re.compile(r"\s*(\d+)\s*'\s*([A-Za-z]+)[^']*'\s*(\S+)\s*$")
 
 
 def _read_dimensions(file: LineReader) -> tuple[int, int, int, Float]:
-    """Number of types and atoms, ibrav, celldm in bohr and ratios."""
+    """Read the numbers of types and atoms, ibrav, and celldm (the first in bohr, the others as ratios)."""
     expected = "numbers of types and atoms, ibrav and six numbers celldm"
     rows = range(2, 3)
     words = file.lines[2].split() if len(file.lines) > 2 else []
@@ -38,12 +38,12 @@ def _read_dimensions(file: LineReader) -> tuple[int, int, int, Float]:
 
 
 def length_unit(file: LineReader) -> float:
-    """The unit of length in Angstrom."""
+    """Unit of length of the file in Angstrom."""
     return float(_read_dimensions(file)[3][0]) * BOHR
 
 
 def read_structure_of_fildyn(file: LineReader, given: Structure | None) -> Structure:
-    """The crystal at the head of a `fildyn` file, compared with the one given; reading stands behind it."""
+    """Read the crystal from the header of a `fildyn` file, up to its last line, and compare it with a given one."""
     types, atoms, ibrav, celldm = _read_dimensions(file)
     unit = float(celldm[0]) * BOHR
     file.position = 3
@@ -87,7 +87,7 @@ def read_structure_of_fildyn(file: LineReader, given: Structure | None) -> Struc
 
 
 def _bravais_vectors(ibrav: int, celldm: Float) -> Float | None:
-    """Lattice vectors in units of the first parameter as Quantum ESPRESSO makes them; None for the rarer ones."""
+    """Lattice vectors of Quantum ESPRESSO in units of celldm(1); None for the less common values of ibrav."""
     _, b, c, cosine, *_ = celldm
     if ibrav == 5 and -0.5 < cosine < 1:
         x, y, z = np.sqrt([(1 - cosine) / 2, (1 - cosine) / 6, (1 + 2 * cosine) / 3])

@@ -12,13 +12,14 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import warn
 
 HOPPING_DEFECT = 1e-5
-"""How far h(R) and h(-R)^dagger may be apart, relative to the largest: files have finite digits."""
+"""Largest difference between h(R) and h(-R)^dagger, relative to the largest h: files have finite digits."""
 POSITION_DEFECT = 0.15
-"""The same for the position matrix, in units of the shortest lattice vector: Wannier90 takes finite differences."""
+"""Largest difference between r(R) and r(-R)^dagger, in units of the shortest lattice vector: Wannier90 calculates r by
+finite differences."""
 POSITION_DOUBT = 0.5
-"""From when on a warning says so, relative to the largest element between two functions: these are then in doubt."""
+"""Difference that causes a warning, relative to the largest element of r between two functions."""
 POSITION_FLOOR = 1e-3
-"""Below which none does, in units of the shortest lattice vector: elements between functions may be that small."""
+"""Difference below which there is no warning, in units of the shortest lattice vector."""
 
 
 def hermitian_part(
@@ -29,35 +30,37 @@ def hermitian_part(
     expected: str,
     refuse: Callable[[str, int], NoReturn],
 ) -> tuple[Integer, Complex, float]:
-    """Matrices averaged with their Hermitian partners, and how far they were from them.
+    """Average matrices X(R) with X(-R)^dagger.
 
     Parameters
     ----------
     translations : int array, shape (R, 3)
-        With both R and -R, or of each pair one only: the other is filled in behind.
+        Lattice vectors, either both R and -R, or only one of each pair; the missing ones are appended.
     matrices : complex array, shape (R, n, n, components)
+        Matrices X(R).
     name : str
-        What to call them in errors.
+        Name of the matrices in error messages.
     limit : float
-        How far X(R) and X(-R)^dagger may be apart.
+        Largest difference between X(R) and X(-R)^dagger.
     expected : str
-        What is expected of that, for errors.
+        Description of the limit in error messages.
     refuse : callable
-        Raises the error, given the message and the number of the R that it is about.
+        Function that raises the error, given the message and the index of the R concerned.
 
     Returns
     -------
     translations : int array
         Each R once.
     averaged : complex array
+        Hermitian part of the matrices.
     defect : float
-        The largest difference.
+        Largest difference between X(R) and X(-R)^dagger.
     """
     index: dict[tuple[int, ...], int] = {}
     for number, R in enumerate(map(tuple, translations.tolist())):
         first = index.setdefault(R, number)
         if first != number and not np.array_equal(matrices[first], matrices[number]):
-            refuse(f"R = {R} once more with another matrix, expected each R once", number)
+            refuse(f"R = {R} again with another matrix, expected each R once", number)
     kept = np.array([*index.values()])
     lonely = [R for R in index if tuple(-x for x in R) not in index]
     if lonely and not _is_half(list(index)):
@@ -81,7 +84,7 @@ def hermitian_part(
 
 
 def _is_half(cells: list[tuple[int, ...]]) -> bool:
-    """Whether cells are those on one side of the origin: the first component that is not zero has one sign."""
+    """Return True if all cells lie on one side of the origin: the first nonzero components have one sign."""
     for order in permutations(range(3)):
         heads = [next((R[axis] for axis in order if R[axis]), 0) for R in cells]
         if all(head >= 0 for head in heads) or all(head <= 0 for head in heads):
@@ -92,21 +95,29 @@ def _is_half(cells: list[tuple[int, ...]]) -> bool:
 def hermitian_hoppings(
     translations: Integer, matrices: Complex, name: str, refuse: Callable[[str, int], NoReturn], rounding: float = 0.0
 ) -> tuple[Integer, Complex, float]:
-    """Hoppings averaged with their Hermitian partners (see `hermitian_part`); the defect relative to the largest.
+    """Average hoppings h(R) with h(-R)^dagger (see `hermitian_part`).
 
-    Energies are counted from their mean on site: where their zero is says nothing of how exact they are.
+    The limit of the difference is relative to the largest hopping, with on-site energies counted from their mean, so
+    that it does not depend on the zero of energy.
 
     Parameters
     ----------
     rounding : float
-        How far they may be apart besides, for files of few digits.
+        Additional difference allowed for files with few digits.
+
+    Returns
+    -------
+    translations, averaged
+        As for `hermitian_part`.
+    defect : float
+        Largest difference relative to the largest hopping.
     """
     counted = matrices[..., 0].copy()
     home = (translations == 0).all(axis=1)
     counted[home] -= np.einsum("rii->r", counted[home])[:, None, None] / counted.shape[1] * np.eye(counted.shape[1])
     spread, largest = 2 * float(np.abs(counted).max()), float(np.abs(matrices).max())
     scale = min(max(spread, 1e-6 * largest), largest)
-    expected = f"less than {HOPPING_DEFECT:.0e} of the largest {name}, or of what energies on site differ by"
+    expected = f"less than {HOPPING_DEFECT:.0e} of the largest {name}, or of the spread of the on-site energies"
     limit = HOPPING_DEFECT * scale + rounding
     ways, found, defect = hermitian_part(translations, matrices, name, limit, expected, refuse)
     return ways, found, defect / max(largest, 1e-300)
@@ -115,18 +126,18 @@ def hermitian_hoppings(
 def hermitian_positions(
     translations: Integer, matrices: Complex, vectors: Float, name: str, refuse: Callable[[str, int], NoReturn], of: str
 ) -> tuple[Integer, Complex, float]:
-    """A position matrix averaged with its Hermitian partner (see `hermitian_part`), with a warning if that is far from it.
+    """Average a position matrix r(R) with r(-R)^dagger (see `hermitian_part`), with a warning if they differ much.
 
-    Wannier90 takes it by finite differences about the origin, which is not Hermitian on a coarse mesh or far from
-    there. How far it may be from it is measured by the shortest lattice vector, and whether that is said by the largest
-    element between two functions: neither knows where the origin is.
+    Wannier90 calculates r by finite differences about the origin. The result is not Hermitian on a coarse mesh or far
+    from the origin. The limit of the difference is relative to the shortest lattice vector, and that of the warning
+    relative to the largest element between two functions; neither depends on the origin.
 
     Parameters
     ----------
     vectors : float array, shape (3, 3)
         Lattice vectors.
     of : str
-        Whose it is, for the warning.
+        Source of the matrix in the warning.
     """
     length = float(np.sqrt((vectors**2).sum(axis=1)).min())
     expected = f"less than {POSITION_DEFECT:g} of the shortest lattice vector, {length:.3g} Angstrom"
@@ -140,7 +151,7 @@ def hermitian_positions(
             f"{of}: the position matrix is not Hermitian, {name}(R) and {name}(-R)^dagger differ by up to {defect:.3f} "
             f"Angstrom ({100 * defect / length:.1f} % of the shortest lattice vector; the largest element between two "
             f"functions is {largest:.3f} Angstrom): its Hermitian part is taken. The finite differences of Wannier90 "
-            "are that inexact on a coarse mesh of k points or far from the origin; read_chk makes a better one from "
-            "the checkpoint"
+            "are inaccurate on a coarse mesh of k points or far from the origin; read_chk calculates a more accurate "
+            "position matrix from the checkpoint"
         )
     return ways, found, defect

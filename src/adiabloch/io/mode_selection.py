@@ -1,4 +1,4 @@
-"""Phonon modes as a file holds them: the choice of a wave vector, and the checks on modes and structure."""
+"""Phonon modes as read from a file: choice of the wave vector, and checks of the modes and the structure."""
 
 from __future__ import annotations
 
@@ -17,30 +17,47 @@ from adiabloch.linalg import svd_batch
 from adiabloch.models import Structure
 
 ORTHONORMALITY_TOLERANCE = 1e-3
-"""How far modes may be from orthonormal: files have six digits, and masses of elements differ in the fourth."""
+"""Largest deviation of modes from orthonormality: files have six digits, and tables of masses differ in the fourth."""
 
 
 @dataclass(frozen=True, eq=False)
 class FileModes:
-    """Modes at a wave vector, as a file has them."""
+    """Modes at a wave vector, as read from a file."""
 
     q: Float
-    """Reduced coordinates (3,); NaN if they cannot be told."""
+    """Reduced coordinates of the wave vector, (3,); NaN if they are unknown."""
     slack: Float
-    """How far the file's digits leave them open, (3,)."""
+    """Rounding error of the reduced coordinates in the file, (3,)."""
     quanta: Float
+    """Quanta in eV, (modes,)."""
     vectors: Complex
-    """(modes, n, 3)."""
+    """Displacements or eigenvectors, (modes, n, 3)."""
     refuse: Callable[[str], NoReturn]
-    """What raises the error about them."""
+    """Function that raises an error about these modes."""
 
 
 def modes_at(found: Sequence[FileModes], wanted: Float | None, path: object) -> tuple[FileModes, Float]:
-    """The modes at the wave vector asked for, and this vector, the one of the file but for its digits."""
+    """Select the modes at a wave vector.
+
+    Parameters
+    ----------
+    found : sequence of FileModes
+        Modes at the wave vectors of the file.
+    wanted : float array of shape (3,), or None
+        Wave vector in reduced coordinates, up to reciprocal lattice vectors; by default the only one of the file, or 0.
+    path : object
+        File named in errors.
+
+    Returns
+    -------
+    modes : FileModes
+    q : float array, shape (3,)
+        Wave vector, shifted by a reciprocal lattice vector to that of the file.
+    """
     if wanted is None and len(found) == 1:
         return found[0], found[0].q
     target = np.zeros(3) if wanted is None else wanted
-    # turned by reciprocal lattice vectors to where the file has it; those that cannot be told compare as far
+    # shifted by reciprocal lattice vectors to those of the file; unknown wave vectors (NaN) count as distant
     near = [target - np.rint(target - np.nan_to_num(one.q, nan=0.0)) for one in found]
     far = [float(np.nan_to_num(np.abs(at - one.q), nan=1.0).max()) for at, one in zip(near, found, strict=True)]
     fits = [
@@ -67,7 +84,7 @@ def modes_at(found: Sequence[FileModes], wanted: Float | None, path: object) -> 
 
 
 def orthonormalized(vectors: Complex) -> tuple[Complex, float]:
-    """Vectors (modes, n, 3) brought to unit length and made orthogonal, and how far they were from orthogonal."""
+    """Normalize and orthogonalize vectors (modes, n, 3); the second value is the deviation from orthogonality."""
     square = vectors.reshape(len(vectors), -1)
     square = square / np.sqrt((np.abs(square) ** 2).sum(axis=1))[:, None]
     left, singular, right = svd_batch(square)
@@ -75,7 +92,7 @@ def orthonormalized(vectors: Complex) -> tuple[Complex, float]:
 
 
 def check_same_structure(own: Structure, given: Structure, file: LineReader) -> None:
-    """Whether a structure is that of the file, but for the cells in which atoms are counted."""
+    """Raise an error if the given structure differs from that of the file, up to lattice vectors of the atoms."""
     problem = None
     if own.symbols != given.symbols:
         problem = f"its atoms are {' '.join(own.symbols[:8])}, not {' '.join(given.symbols[:8])}"

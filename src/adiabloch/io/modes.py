@@ -1,4 +1,4 @@
-"""Phonon modes of Quantum ESPRESSO and phonopy."""
+"""Phonon modes from files of Quantum ESPRESSO and phonopy."""
 
 from __future__ import annotations
 
@@ -28,28 +28,31 @@ def read_modes(
 ) -> Modes:
     r"""Read the phonon modes at one wave vector.
 
-    The file is known by its content: Quantum ESPRESSO's dynamical matrix of `ph.x` (`fildyn`, also as XML); modes of
-    `matdyn.x` or `dynmat.x` (`matdyn.modes`, `dynmat.out`, also the eigenvectors that `fleig` and `fileig` ask for);
-    phonopy's `band.yaml`, `mesh.yaml` or `qpoints.yaml` with eigenvectors; `phonopy_params.yaml` and the like, which
-    hold force constants or forces, or lie beside `FORCE_CONSTANTS`, `force_constants.hdf5` or `FORCE_SETS` (and
-    `BORN`). What is in the file comes first; the folder one works in does not matter, and no code in the file is run.
+    The format is recognized from the content of the file:
+
+    - dynamical matrix of `ph.x` of Quantum ESPRESSO (`fildyn`, as text or XML);
+    - modes of `matdyn.x` or `dynmat.x` (`matdyn.modes`, `dynmat.out`, or the eigenvectors of `fleig` and `fileig`);
+    - `band.yaml`, `mesh.yaml` or `qpoints.yaml` of phonopy with eigenvectors;
+    - `phonopy_params.yaml` and similar files of phonopy with force constants or forces. If they contain neither, these
+      are taken from `FORCE_CONSTANTS`, `force_constants.hdf5` or `FORCE_SETS` (and `BORN`) in the folder of the file.
+
+    The current folder is not searched, and no code in the file is executed.
 
     Parameters
     ----------
     path : path-like
         Compressed if the name ends in .gz, .bz2 or .xz.
     structure : Structure, optional
-        Needed for `matdyn.modes`, `dynmat.out` and `qpoints.yaml`, which do not hold it: the same cell, the atoms in
-        the same order and cells, the masses of the calculation. Other files have their own, which is taken; one that
-        is given is compared with it.
+        Crystal structure, required for `matdyn.modes`, `dynmat.out` and `qpoints.yaml`, which do not contain it: the
+        same cell, the atoms in the same order and cells, the masses of the calculation. For other files, which contain
+        the structure, it is only compared with that of the file.
     q : array_like, shape (3,), optional
-        Wave vector in reduced coordinates, up to reciprocal lattice vectors; without it the only one of the file, or
-        0. Files give few digits (four in `matdyn.modes`): a q that is given is taken as it is, one that is not as it
-        stands in the file.
+        Wave vector in reduced coordinates, up to reciprocal lattice vectors; by default the only one of the file, or
+        0. Files state few digits (four in `matdyn.modes`); a given `q` is used with all its digits.
     alat : float, optional
-        The unit of length in Angstrom in which `matdyn.x` counts wave vectors (2 pi/alat; celldm(1) of the
-        calculation); needed for those other than 0. It is the length of the first lattice vector for a cell given
-        by its vectors (ibrav = 0), but not for fcc and bcc ones given by ibrav = 2 or 3.
+        Unit of length in Angstrom of the wave vectors of `matdyn.x` (2 pi/alat; celldm(1) of the calculation);
+        required for wave vectors other than 0. For a cell given by its vectors (ibrav = 0) it is the length of the
+        first lattice vector, but not for fcc and bcc cells given by ibrav = 2 or 3.
 
     Returns
     -------
@@ -58,17 +61,18 @@ def read_modes(
     Raises
     ------
     FileFormatError
-        The file is none of these, is broken, or its modes are not orthonormal with the masses; it names file and line.
+        The format is unknown, the file is malformed, or its modes are not orthonormal with the masses; the message
+        names file and line.
     InvalidArgumentError
-        No such q in the file; the structure or alat is missing, or is not that of the file.
+        The file does not contain this q, or the structure or alat is missing or differs from that of the file.
     MissingExtraError
-        If the file is one of phonopy's, which is not installed.
+        The file is one of phonopy, and phonopy is not installed.
 
     Notes
     -----
-    Displacements that are not weighted with the masses, as `matdyn.modes` and `dynmat.out` have them, become
-    eigenvectors; which of the two a file holds is told by what is orthonormal. phonopy's eigenvectors have the phase
-    exp(i q (R + tau)) of the place of the atom, they are turned to the exp(i q R) of `Modes`.
+    `matdyn.modes` and `dynmat.out` contain displacements, not weighted with the masses; they are converted to
+    eigenvectors. The kind of the vectors is recognized from their orthonormality. The eigenvectors of phonopy have the
+    phase convention exp(i q (R + tau)); they are converted to the exp(i q R) of `Modes`.
     """
     wanted = None if q is None else checked(q, "q", (3,))
     if structure is not None and not isinstance(structure, Structure):

@@ -163,7 +163,7 @@ class NeighbourOverlaps:
                 worst = int(np.argmax(defect))
                 return (
                     f"overlaps of k point {here[worst] + 1} with its neighbour {back[worst] + 1} that are not adjoint "
-                    f"to those of the step back, by {defect[worst]:.1e}"
+                    f"to those of the reverse step, by {defect[worst]:.1e}"
                 )
         b, centres = self.cartesian(steps), self.checkpoint.centres
         weights = shell_weights(self.checkpoint.path, self.cartesian(first))

@@ -1,7 +1,8 @@
-"""Results, models and cycles on disk, as NetCDF: whole or not at all.
+"""Results in NetCDF files, written completely or not at all.
 
-A file is made in memory and then written, as the HDF5 library may take the whole process down where a disk is full. Its
-last bytes are a checksum, so that damage is told before that library meets it: in a damaged file it may run for ever.
+A file is built in memory and then written, because the HDF5 library may crash the process if the disk is full. The last
+bytes of a file are a checksum, so that damage is detected before the HDF5 library reads the file: it may loop without
+end in a damaged file.
 """
 
 from __future__ import annotations
@@ -15,11 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from adiabloch.errors import (
-    FileFormatError,
-    InvalidArgumentError,
-    MissingExtraError,
-)
+from adiabloch.errors import FileFormatError, InvalidArgumentError, MissingExtraError, first_line
 from adiabloch.files import checked_path, write_atomic
 from adiabloch.io.hdf5 import check_hdf5
 from adiabloch.io.safe_open import open_regular
@@ -28,20 +25,20 @@ if TYPE_CHECKING:
     import xarray
 
 CHECKSUM = b"adiabloch sha256"
-"""What a checksum of all bytes before it begins with, at the end of a file; programs that read NetCDF ignore both."""
+"""Mark before the checksum at the end of a file; other programs that read NetCDF ignore both."""
 
 
 def save(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     """Write a result to a NetCDF file.
 
-    The file appears whole or not at all: it is written beside its place and then moved there. A checksum at its end
-    tells `load` of any damage.
+    The file is written completely or not at all. From the checksum at its end `load` detects damage.
 
     Parameters
     ----------
     result : xarray.Dataset
+        Result of a function of adiabloch.
     path : path-like
-        A symbolic link is followed; an existing file keeps its permissions.
+        Name of the file. A symbolic link is followed; an existing file keeps its permissions.
 
     Returns
     -------
@@ -50,9 +47,9 @@ def save(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     InvalidArgumentError
-        If it is no Dataset, or holds what NetCDF cannot; if the path is none.
+        The result is not a Dataset, contains objects that NetCDF cannot store, or the path is invalid.
     FileWriteError
-        If the file cannot be written: a folder, a read-only file, a full disk.
+        The file cannot be written: the path is a folder, the file is read-only, or the disk is full.
     """
     import xarray
 
@@ -64,20 +61,29 @@ def save(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
             + (f"; use adiabloch.io.{other}" if other else "")
         )
     checked_path(path)
-    # NetCDF has no truth values
+    # NetCDF has no booleans
     plain = {key: int(value) if isinstance(value, bool | np.bool_) else value for key, value in result.attrs.items()}
     return write_atomic(path, netcdf_bytes(result.assign_attrs(plain)))
 
 
 def load(path: str | os.PathLike[str]) -> xarray.Dataset:
-    """Read a result back.
+    """Read a result from a NetCDF file.
 
-    Nothing but the file itself is read: links to other files are refused, as are arrays that claim more than is there.
+    Links to other files, and arrays that declare more data than are stored, are rejected.
+
+    Parameters
+    ----------
+    path : path-like
+        File written by `save`.
+
+    Returns
+    -------
+    xarray.Dataset
 
     Raises
     ------
     FileFormatError
-        If there is no such file, it is not NetCDF, or it is damaged.
+        The file does not exist, is not NetCDF, or is damaged.
     """
     import xarray
 
@@ -88,9 +94,9 @@ def load(path: str | os.PathLike[str]) -> xarray.Dataset:
     try:
         with xarray.open_dataset(path, engine=engine) as stored:
             result = stored.load()
-    except Exception as reason:  # attributes may say anything: scale factors that are words, dates that are none
+    except Exception as reason:  # attributes may be invalid: scale factors that are not numbers, malformed dates
         raise FileFormatError(
-            f"{path}: expected a NetCDF file written by adiabloch ({type(reason).__name__}: {_short(reason)})"
+            f"{path}: expected a NetCDF file written by adiabloch ({type(reason).__name__}: {first_line(reason)})"
         ) from None
     if isinstance(reached := result.attrs.get("converged"), int | np.integer):
         result.attrs["converged"] = bool(reached)
@@ -98,24 +104,24 @@ def load(path: str | os.PathLike[str]) -> xarray.Dataset:
 
 
 def netcdf_bytes(dataset: xarray.Dataset, encoding: Mapping[str, Any] | None = None) -> bytes:
-    """The bytes of a NetCDF file, the checksum at the end."""
+    """Bytes of a NetCDF file, with the checksum at the end."""
     options = dict(encoding or {})
     try:
-        content = _written_in_memory(dataset, options)
+        content = _bytes_without_checksum(dataset, options)
     except (TypeError, ValueError, NotImplementedError, AttributeError) as reason:
         raise InvalidArgumentError(
-            f"save: NetCDF cannot hold this Dataset ({_short(reason)}); expected a result as it came, or one with "
-            "numbers, words and lists of these"
+            f"save: NetCDF cannot store this Dataset ({first_line(reason)}); expected an unchanged result, or one with "
+            "numbers, strings and lists of these"
         ) from None
     return content + CHECKSUM + hashlib.sha256(content).digest()
 
 
-def _written_in_memory(dataset: xarray.Dataset, encoding: dict[str, Any]) -> bytes:
+def _bytes_without_checksum(dataset: xarray.Dataset, encoding: dict[str, Any]) -> bytes:
     engine, memory = _engine(), io.BytesIO()
     try:
         dataset.to_netcdf(memory, engine=engine, encoding=encoding)
         return memory.getvalue()
-    except ValueError:  # xarray before 2025.9 does so for its stores only
+    except ValueError:  # xarray before 2025.9 writes to memory only through its stores
         import h5netcdf
         from xarray.backends import H5NetCDFStore
 
@@ -126,7 +132,7 @@ def _written_in_memory(dataset: xarray.Dataset, encoding: dict[str, Any]) -> byt
 
 
 def _verify_checksum(path: str | os.PathLike[str]) -> bool:
-    """Refuse a file whose checksum does not fit; whether it has one, others were written by another program."""
+    """Raise an error if the checksum does not fit; return True if there is one, False for files of other programs."""
     with open_regular(path) as file:
         end = hashlib.sha256().digest_size
         size = file.seek(0, os.SEEK_END) - end - len(CHECKSUM)
@@ -135,9 +141,9 @@ def _verify_checksum(path: str | os.PathLike[str]) -> bool:
         file.seek(size)
         tail = file.read(len(CHECKSUM) + end)
         if not tail.startswith(CHECKSUM):
-            # what is left of one in a file that was cut
+            # part of a checksum at the end of a truncated file
             if CHECKSUM in tail or any(tail.endswith(CHECKSUM[:length]) for length in range(4, len(CHECKSUM))):
-                raise FileFormatError(f"{path}: damaged, it was cut; expected the bytes that were written")
+                raise FileFormatError(f"{path}: damaged, it is truncated; expected the bytes that were written")
             return False
         stated = tail[len(CHECKSUM) :]
         file.seek(0)
@@ -154,12 +160,9 @@ def _verify_checksum(path: str | os.PathLike[str]) -> bool:
 
 
 def _engine() -> Literal["h5netcdf"]:
+    """Name of the NetCDF engine of xarray, after checking that it is installed."""
     try:
         import h5netcdf  # noqa: F401
     except ImportError:
         raise MissingExtraError("NetCDF files need h5netcdf: pip install 'adiabloch[netcdf]'") from None
     return "h5netcdf"
-
-
-def _short(reason: BaseException) -> str:
-    return str(reason).splitlines()[0][:200] if str(reason) else type(reason).__name__

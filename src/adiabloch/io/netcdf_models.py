@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 CYCLE = "adiabloch cycle"
 MODEL = "adiabloch model"
 COMPRESSION = {"zlib": True, "complevel": 4}
-"""Of what is large in a cycle. Without shuffling the bytes: zeros repeat themselves whole."""
+"""Compression of large arrays, without shuffling of bytes, because the arrays contain many zeros."""
 MODEL_ERRORS = (AdiablochError, AttributeError, KeyError, IndexError, ValueError, TypeError)
-"""What variables that do not make a model raise."""
+"""Exceptions raised by variables that do not define a valid model."""
 COMPRESSED_SIZE = 1000
-"""Numbers from which on this saves more than its bookkeeping takes."""
+"""Number of elements from which on compression is worthwhile."""
 
 
 def save_model(model: TightBinding, path: str | os.PathLike[str], *, resolution: float | None = None) -> Path:
@@ -41,9 +41,10 @@ def save_model(model: TightBinding, path: str | os.PathLike[str], *, resolution:
 
     Parameters
     ----------
-    model : TightBinding
-        A WannierModel too.
+    model : TightBinding or WannierModel
+        Model to write.
     path : path-like
+        Name of the file.
     resolution : float, optional
         As for `save_cycle`.
 
@@ -54,7 +55,7 @@ def save_model(model: TightBinding, path: str | os.PathLike[str], *, resolution:
     Raises
     ------
     InvalidArgumentError
-        If it is no model.
+        The argument is not a model.
     FileWriteError
         As for `save`.
 
@@ -77,16 +78,21 @@ def save_model(model: TightBinding, path: str | os.PathLike[str], *, resolution:
 def load_model(path: str | os.PathLike[str]) -> TightBinding:
     """Read a model written by `save_model`.
 
+    Parameters
+    ----------
+    path : path-like
+        Name of the file.
+
     Returns
     -------
     TightBinding or WannierModel
-        The latter if it has a position matrix.
+        A WannierModel if the file contains a position matrix.
 
     Raises
     ------
     FileFormatError
-        If the file is not such a model, was changed since it was written, or what it holds is not a valid one; the
-        message names file and variable.
+        The file does not contain a model, was changed since it was written, or contains an invalid model; the message
+        names file and variable.
     """
     models, stored = _read_snapshots(path, MODEL, "model", "load_cycle")
     if len(models) != 1:
@@ -101,14 +107,23 @@ def save_cycle(cycle: Cycle, path: str | os.PathLike[str], *, resolution: float 
     Parameters
     ----------
     cycle : Cycle
+        Cycle to write.
     path : path-like
+        Name of the file.
     resolution : float, optional
-        Round matrix elements (energies, positions, spin, motion, each in its unit) to multiples of the power of two
-        below this, which makes the file smaller; by default all is kept, bit by bit.
+        Round matrix elements (energies, positions, spin, motion, each in its unit) to multiples of the largest power of
+        two not above this value, which makes the file smaller. By default all numbers are stored exactly.
 
     Returns
     -------
     pathlib.Path
+
+    Raises
+    ------
+    InvalidArgumentError
+        The argument is not a cycle.
+    FileWriteError
+        As for `save`.
     """
     if not isinstance(cycle, Cycle):
         other = "; use save_model" if isinstance(cycle, TightBinding) else ""
@@ -126,11 +141,20 @@ def save_cycle(cycle: Cycle, path: str | os.PathLike[str], *, resolution: float 
 def load_cycle(path: str | os.PathLike[str]) -> Cycle:
     """Read a cycle written by `save_cycle`.
 
+    Parameters
+    ----------
+    path : path-like
+        Name of the file.
+
+    Returns
+    -------
+    Cycle
+
     Raises
     ------
     FileFormatError
-        If the file is not such a cycle, was changed since it was written, or what it holds is not a valid one; the
-        message names file and variable.
+        The file does not contain a cycle, was changed since it was written, or contains an invalid cycle; the message
+        names file and variable.
     """
     snapshots, stored = _read_snapshots(path, CYCLE, "cycle", "load_model")
     try:
@@ -143,7 +167,7 @@ def load_cycle(path: str | os.PathLike[str]) -> Cycle:
 
 
 def _rounding_unit(resolution: float | None) -> float | None:
-    """What numbers are rounded to multiples of."""
+    """Largest power of two not above the resolution; None without rounding."""
     if resolution is None:
         return None
     if not (isinstance(resolution, Real) and 0 < resolution < 1):
@@ -152,7 +176,7 @@ def _rounding_unit(resolution: float | None) -> float | None:
 
 
 def _variables(snapshots: Sequence[TightBinding], spin_by_cell: bool, unit: float | None) -> dict[str, Any]:
-    """What a model or the snapshots of a cycle are made of."""
+    """NetCDF variables of a model or of the snapshots of a cycle."""
     cells, hoppings = _stack_by_translation([model.hoppings for model in snapshots])
     variables: dict[str, Any] = {
         "lattice_vectors": (("vector", "axis"), snapshots[0].lattice.vectors),
@@ -188,7 +212,19 @@ def _write(variables: Mapping[str, Any], attributes: Mapping[str, str], path: st
 def _read_snapshots(
     path: str | os.PathLike[str], kind: str, what: str, other: str
 ) -> tuple[list[TightBinding], xarray.Dataset]:
-    """The models in a file of a kind, and all that is stored there."""
+    """Read the models in a file, and all its variables.
+
+    Parameters
+    ----------
+    path : path-like
+        Name of the file.
+    kind : str
+        Expected kind of the file.
+    what : str
+        Name of this kind in error messages.
+    other : str
+        Function that reads the other kind.
+    """
     stored = load(path)
     found = stored.attrs.get("kind")
     if found != kind:
@@ -222,8 +258,8 @@ def _read_snapshots(
 
 
 def _check_fingerprint(path: str | os.PathLike[str], stored: xarray.Dataset, digest: str, writer: str) -> None:
-    """Refuse a file whose numbers are others than those it was written with, by whatever program they were changed."""
-    # models are fingerprinted before their numbers are rounded to a resolution
+    """Raise an error if the fingerprint of the numbers differs from that stored in the file."""
+    # the fingerprint of a model is calculated before rounding to the resolution, so it is the second choice
     stated, found = stored.attrs.get("contents"), _dataset_fingerprint(stored)
     if stated is None:
         stated, found = stored.attrs.get("model"), digest
@@ -235,9 +271,21 @@ def _check_fingerprint(path: str | os.PathLike[str], stored: xarray.Dataset, dig
 
 
 def _stack_by_translation(each: Sequence[Mapping[Translation, Complex]], axis: int = 0) -> tuple[Integer, Complex]:
-    """Matrices by translation on all translations that occur, (R, d) and (snapshots, R, ...), rows along `axis`.
+    """Stack the matrices of all snapshots on a common list of translations.
 
-    Of R and -R one is left out if it is the adjoint of the other: it is filled in when it is read.
+    Of each pair R, -R one is left out if its matrix is the adjoint of the other; it is restored on reading.
+
+    Parameters
+    ----------
+    each : sequence of mapping {R: array}
+        Matrices of each snapshot.
+    axis : int
+        Axis of the rows of the matrices.
+
+    Returns
+    -------
+    translations : int array, shape (R, d)
+    matrices : complex array, shape (snapshots, R, ...)
     """
     zero = np.zeros_like(next(iter(each[0].values())))
 
@@ -259,15 +307,15 @@ def _by_translation(stored: xarray.Dataset, name: str, cells: str) -> list[dict[
 
 
 def _dataset_fingerprint(stored: xarray.Dataset) -> str:
-    """Of all numbers of a file and what they are called, and of what it says that they are."""
-    said = [
+    """Fingerprint of the names, dimensions and numbers of all variables, and of the attributes kind and model."""
+    parts = [
         np.frombuffer(str(stored.attrs.get(name)).encode(), np.uint8).astype(np.int64) for name in ("kind", "model")
     ]
     for name in sorted(map(str, stored.variables)):
         variable = stored.variables[name]
-        said.append(np.frombuffer(f"{name} {variable.dims}".encode(), np.uint8).astype(np.int64))
-        said.append(variable.values)
-    return fingerprint(*said)
+        parts.append(np.frombuffer(f"{name} {variable.dims}".encode(), np.uint8).astype(np.int64))
+        parts.append(variable.values)
+    return fingerprint(*parts)
 
 
 def _real_and_imaginary(array: Complex, unit: float | None) -> Float:
@@ -281,5 +329,5 @@ def _complex_from_parts(stored: xarray.DataArray) -> Complex:
             f"{stored.name}: numbers of type {stored.dtype} over {', '.join(map(str, stored.dims))}, the last of "
             f"length {stored.shape[-1] if stored.shape else 0}; expected float64, real and imaginary parts over part"
         )
-    # bit by bit, the signs of zeros with it
+    # a view keeps all bits, including the signs of zeros
     return np.ascontiguousarray(stored.values, dtype=np.float64).view(np.complex128)[..., 0]

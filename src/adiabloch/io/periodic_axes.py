@@ -12,7 +12,7 @@ from adiabloch.errors import InvalidArgumentError
 
 
 def right_handed_order(axes: Iterable[int]) -> tuple[int, ...]:
-    """Axes in an order that keeps right-handed what is: x, y; y, z; z, x."""
+    """Order axes cyclically, which keeps the handedness: x, y; y, z; z, x."""
     chosen = set(axes)
     missing = {0, 1, 2} - chosen
     start = (max(missing) + 1) % 3 if len(chosen) == 2 else min(chosen)
@@ -20,12 +20,12 @@ def right_handed_order(axes: Iterable[int]) -> tuple[int, ...]:
 
 
 def cyclic_axes(plane: tuple[int, ...]) -> tuple[int, ...]:
-    """All three Cartesian axes as they are counted where these come first."""
+    """All three Cartesian axes in cyclic order, beginning with the first axis of the plane."""
     return tuple((plane[0] + step) % 3 for step in range(3))
 
 
 def spanned_axes(vectors: Float, kept: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Cartesian axes that some of the lattice vectors (3, 3) lie along, the others being perpendicular; or None."""
+    """Cartesian axes spanned by the lattice vectors `kept`; None unless the other vectors are perpendicular."""
     others = [axis for axis in range(3) if axis not in kept]
     if not others:
         return 0, 1, 2
@@ -35,7 +35,7 @@ def spanned_axes(vectors: Float, kept: tuple[int, ...]) -> tuple[int, ...] | Non
 
 
 def spanned_axes_message(vectors: Float, kept: tuple[int, ...]) -> str:
-    """What to say where there are none."""
+    """Error message for lattice vectors that do not span Cartesian axes."""
     names = ", ".join(f"a{axis + 1}" for axis in kept)
     return (
         f"lattice vectors {vectors.tolist()}, expected {names} along as many of the axes x, y, z, and the others "
@@ -44,7 +44,25 @@ def spanned_axes_message(vectors: Float, kept: tuple[int, ...]) -> str:
 
 
 def checked_axes(dimension: int | None, axes: Sequence[int] | None) -> tuple[int, tuple[int, ...] | None]:
-    """The number of dimensions and the lattice vectors along which a crystal repeats, if these are given."""
+    """Check the number of dimensions and the lattice vectors along which a crystal is periodic.
+
+    Parameters
+    ----------
+    dimension : int or None
+        Number of dimensions; by default that of `axes`, or 3.
+    axes : sequence of int or None
+        Lattice vectors, from 0.
+
+    Returns
+    -------
+    dimension : int
+    axes : tuple of int or None
+
+    Raises
+    ------
+    InvalidArgumentError
+        An argument is out of range, or the two contradict each other.
+    """
     if dimension is not None and dimension not in (1, 2, 3):
         raise InvalidArgumentError(f"dimension: {dimension!r}, expected 1, 2 or 3")
     if axes is None:

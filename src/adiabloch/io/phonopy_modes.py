@@ -1,4 +1,4 @@
-"""Phonon modes of phonopy, from its files and from its objects."""
+"""Phonon modes from files and objects of phonopy."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ def from_phonopy(phonopy: Any, q: ArrayLike = (0.0, 0.0, 0.0)) -> Modes:
     Parameters
     ----------
     phonopy : phonopy.Phonopy
-        With force constants. Its `qpoints` are those asked for afterwards.
+        Calculation with force constants. Its `qpoints` are replaced by `q`.
     q : array_like, shape (3,)
-        Wave vector in reduced coordinates of the primitive cell. At 0 without the non-analytical term.
+        Wave vector in reduced coordinates of the primitive cell. At 0 the non-analytical term is left out.
 
     Returns
     -------
     Modes
-        Of the primitive cell.
+        Modes of the primitive cell.
 
     Raises
     ------
     InvalidArgumentError
-        If it is something else, or has no force constants.
+        The argument is not a phonopy.Phonopy, or has no force constants.
     MissingExtraError
-        If phonopy is not installed.
+        phonopy is not installed.
     """
     wave = checked(q, "q", (3,))
     wanted = ("primitive", "force_constants", "run_qpoints", "qpoints", "unit_conversion_factor", "calculator")
@@ -69,21 +69,37 @@ def from_phonopy(phonopy: Any, q: ArrayLike = (0.0, 0.0, 0.0)) -> Modes:
         cell.masses,
     )
     phonopy.run_qpoints([wave], with_eigenvectors=True)
-    # the user may have asked phonopy for another unit of frequency
+    # the calculation may use another unit of frequency
     frequencies = np.asarray(phonopy.qpoints.frequencies)[0] * (units.factor / phonopy.unit_conversion_factor)
     vectors = np.asarray(phonopy.qpoints.eigenvectors)[0].T.reshape(len(frequencies), -1, 3)
     return Modes(structure, wave, THZ * frequencies, _with_lattice_phase(vectors, structure, wave))
 
 
 def _with_lattice_phase(vectors: Complex, structure: Structure, q: Float) -> Complex:
-    """Eigenvectors (modes, n, 3) of phonopy, u ~ e exp(i q (R + tau)), as those of u ~ e exp(i q R)."""
+    """Convert eigenvectors (modes, n, 3) from u ~ e exp(i q (R + tau)), as in phonopy, to u ~ e exp(i q R)."""
     phase = np.exp(2j * np.pi * structure.lattice.reduced_positions(structure.positions) @ q)
-    turned: Complex = vectors * phase[:, None]
-    return turned
+    converted: Complex = vectors * phase[:, None]
+    return converted
 
 
 def read_phonopy_modes(file: LineReader, text: str, structure: Structure | None, wanted: Float | None) -> Modes:
-    """From a .yaml file."""
+    """Read the modes at a wave vector from a YAML file of phonopy.
+
+    Parameters
+    ----------
+    file : LineReader
+        File, named in errors.
+    text : str
+        Text of the file.
+    structure : Structure or None
+        Crystal structure, required if the file contains none.
+    wanted : float array of shape (3,), or None
+        Wave vector in reduced coordinates.
+
+    Returns
+    -------
+    Modes
+    """
     if not re.search(r"^phonon\s*:", text, re.MULTILINE):
         try:
             modes = from_phonopy(load_phonopy(file.path, text), np.zeros(3) if wanted is None else wanted)
@@ -97,15 +113,15 @@ def read_phonopy_modes(file: LineReader, text: str, structure: Structure | None,
     content = PhonopyYaml(file, text)
     crystal = structure_of_yaml(content, structure, file)
     shape = (len(crystal.symbols), 3, 2)
-    waves = [content.numbers("phonon", at, "q-position", shape=(3,)) for at in range(content.items("phonon"))]
+    waves = [content.numbers("phonon", at, "q-position", shape=(3,)) for at in range(content.count("phonon"))]
     found = []
     for at, q in enumerate(waves):
-        bands = content.items("phonon", at, "band")
+        bands = content.count("phonon", at, "band")
         if bands != 3 * shape[0]:
             content.refuse(f"phonon[{at}].band: {bands} modes, expected {3 * shape[0]}")
         quanta = [content.numbers("phonon", at, "band", mode, "frequency", shape=()) for mode in range(bands)]
         refuse = partial(_refuse_at_q, content, at)
-        # eigenvectors only where they are asked for: there are many
+        # eigenvectors are read at the selected wave vector only
         found.append(
             FileModes(q, np.full(3, 0.6e-7), THZ * np.array(quanta), np.empty((0, *shape[:2]), complex), refuse)
         )
@@ -132,4 +148,5 @@ def read_phonopy_modes(file: LineReader, text: str, structure: Structure | None,
 
 
 def _refuse_at_q(content: PhonopyYaml, at: int, message: str) -> NoReturn:
+    """Raise an error about a wave vector."""
     content.refuse(f"phonon[{at}]: {message}")

@@ -1,4 +1,4 @@
-"""Entries of the YAML files of phonopy, and the crystal in them."""
+"""YAML files of phonopy: entries and crystal structure."""
 
 from __future__ import annotations
 
@@ -24,11 +24,19 @@ from adiabloch.models import Structure
 from adiabloch.units import BOHR
 
 LENGTH_UNITS = {"angstrom": 1.0, "au": BOHR}
-"""As phonopy calls them."""
+"""Units of length in Angstrom, by their names in phonopy."""
 
 
 class PhonopyYaml:
-    """A .yaml file of phonopy; errors name the entry."""
+    """Content of a YAML file of phonopy; errors name the entry.
+
+    Parameters
+    ----------
+    file : LineReader
+        File, named in errors.
+    text : str
+        Text of the file.
+    """
 
     def __init__(self, file: LineReader, text: str) -> None:
         try:
@@ -45,18 +53,18 @@ class PhonopyYaml:
                 line=1 if mark is None else mark.line + 1,
             )
         except (ValueError, TypeError, ArithmeticError, RecursionError) as reason:
-            # words that look like dates or numbers and are none; keys that cannot be any
+            # malformed dates or numbers, or keys that are not hashable
             file.refuse(f"not YAML ({reason}), expected a file of phonopy", line=1)
 
     def refuse(self, message: str) -> NoReturn:
-        """Raise the error that names the file."""
+        """Raise an error that names the file."""
         raise FileFormatError(f"{self.path}: {message}")
 
     def __contains__(self, key: str) -> bool:
         return isinstance(self.content, dict) and key in self.content
 
     def read(self, *keys: str | int) -> Any:
-        """An entry."""
+        """Value of an entry."""
         found = self.content
         for depth, key in enumerate(keys, start=1):
             fits = isinstance(found, dict) if isinstance(key, str) else isinstance(found, list)
@@ -65,22 +73,22 @@ class PhonopyYaml:
             found = found[key]
         return found
 
-    def items(self, *keys: str | int) -> int:
-        """Number of entries of a list."""
+    def count(self, *keys: str | int) -> int:
+        """Number of items of a list."""
         found = self.read(*keys)
         if not isinstance(found, list) or not found:
             self.refuse(f"{_entry_name(keys)}: {str(found)[:80]!r}, expected a list")
         return len(found)
 
     def word(self, *keys: str | int) -> str:
-        """An entry that is text."""
+        """Text of an entry."""
         found = self.read(*keys)
         if not isinstance(found, str) or not found:
             self.refuse(f"{_entry_name(keys)}: {str(found)[:80]!r}, expected a name")
         return found
 
     def numbers(self, *keys: str | int, shape: tuple[int, ...]) -> Float:
-        """An entry as an array of finite numbers."""
+        """Entry as an array of finite numbers."""
         try:
             found = checked(self.read(*keys), _entry_name(keys), shape)
         except InvalidModelError as reason:
@@ -88,17 +96,17 @@ class PhonopyYaml:
         except OverflowError:
             found = np.full(shape, np.inf)
         if np.abs(found).max(initial=0.0) > LARGEST_VALUE:
-            self.refuse(f"{_entry_name(keys)}: {np.abs(found).max():.1e}, expected numbers of a sensible size")
+            self.refuse(f"{_entry_name(keys)}: {np.abs(found).max():.1e}, expected numbers up to {LARGEST_VALUE:.0e}")
         return found
 
 
 def _entry_name(keys: Sequence[str | int]) -> str:
-    """An entry's name, such as phonon[3].band."""
+    """Name of an entry, such as phonon[3].band."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
 
 
 def structure_of_yaml(content: PhonopyYaml, given: Structure | None, file: LineReader) -> Structure:
-    """The crystal of phonopy's file, or the one given if there is none in it."""
+    """Crystal structure of a file of phonopy, or the given one if the file contains none."""
     reciprocal = content.numbers("reciprocal_lattice", shape=(3, 3))
     if "lattice" not in content:
         if given is None:
@@ -114,9 +122,9 @@ def structure_of_yaml(content: PhonopyYaml, given: Structure | None, file: LineR
             content.refuse(f"length_unit: {unit!r}, expected one of {', '.join(LENGTH_UNITS)}")
         scale = LENGTH_UNITS[unit]
         if given is not None and "length_unit" not in content:
-            # phonopy's library does not write the unit
+            # the library of phonopy does not write the unit
             scale = _length_unit_of(given, reciprocal, file)
-        points = range(content.items("points"))
+        points = range(content.count("points"))
         reduced = np.array([content.numbers("points", atom, "coordinates", shape=(3,)) for atom in points])
         masses = [content.numbers("points", atom, "mass", shape=()) for atom in points]
         symbols = [content.word("points", atom, "symbol") for atom in points]
@@ -132,7 +140,7 @@ def structure_of_yaml(content: PhonopyYaml, given: Structure | None, file: LineR
 
 
 def _length_unit_of(given: Structure, reciprocal: Float, file: LineReader) -> float:
-    """What the file's unit of length is in Angstrom."""
+    """Unit of length of the file in Angstrom, from a comparison of its reciprocal vectors with the given structure."""
     product = given.vectors @ reciprocal.T
     for scale in LENGTH_UNITS.values():
         if np.abs(product - scale * np.eye(3)).max() < 2e-3 * scale:

@@ -1,10 +1,10 @@
-"""What lies beside a file of Wannier90 under the same seed name: centres, cell, Wigner-Seitz vectors, spreads."""
+"""Files of Wannier90 with the same seed name: search for them, and reading of energies, centres, cell and spreads."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -21,28 +21,44 @@ from adiabloch.units import BOHR
 PathLike = str | os.PathLike[str]
 
 
-def beside(path: PathLike, ending: str, other: str) -> Path | None:
-    """The file of the same seed with another ending, plain or compressed, if there is one.
+CHECKPOINT_ENDINGS = (".chk", ".chk.fmt")
+"""Endings of checkpoints, binary and formatted."""
+
+
+def find_seed_file(path: PathLike, endings: str | Sequence[str], others: str | Sequence[str]) -> Path | None:
+    """Find a file with the same seed name and another ending, plain or compressed, in the same folder.
 
     Parameters
     ----------
     path : path-like
-        SEED + ending, compressed or not.
-    ending, other : str
-        "_hr.dat" and "_centres.xyz", for example.
+        SEED + ending, plain or compressed.
+    endings : str or sequence of str
+        Possible endings of this file, such as "_hr.dat".
+    others : str or sequence of str
+        Endings of the file to find, such as "_centres.xyz", in order of preference.
+
+    Returns
+    -------
+    pathlib.Path or None
+        The first file that exists; None if there is none, or if `path` has another ending.
     """
     name = uncompressed(path).name
-    if not name.endswith(ending):
-        return None
-    found = Path(path).with_name(name.removesuffix(ending) + other)
-    return next((file for end in ("", *COMPRESSED) if (file := found.with_name(found.name + end)).is_file()), None)
+    for ending in [endings] if isinstance(endings, str) else endings:
+        if not name.endswith(ending):
+            continue
+        for other in [others] if isinstance(others, str) else others:
+            for compressed in ("", *COMPRESSED):
+                found = Path(path).with_name(name.removesuffix(ending) + other + compressed)
+                if found.is_file():
+                    return found
+    return None
 
 
-def energies_beside(path: PathLike, ending: str, points: int, bands: int) -> Float:
-    """Energies (K, M) in eV from the `SEED.eig` beside a file SEED + ending, point by point."""
-    found = beside(path, ending, ".eig")
+def read_energies(path: PathLike, endings: str | Sequence[str], points: int, bands: int) -> Float:
+    """Read the energies (K, M) in eV from the `SEED.eig` in the folder of a file SEED + ending."""
+    found = find_seed_file(path, endings, ".eig")
     if found is None:
-        raise FileFormatError(f"{path}: SEED.eig does not lie beside it, expected it")
+        raise FileFormatError(f"{path}: SEED.eig is not in the same folder, expected it")
     file = LineReader(found, comments=0)
     file.require_lines(points * bands, f"{bands} energies at each of {points} k points")
     rows = file.read_rows(points * bands, 3, "band, k point and energy")
@@ -57,9 +73,10 @@ def energies_beside(path: PathLike, ending: str, points: int, bands: int) -> Flo
 
 
 def read_centres(path: PathLike, size: int, owner: Path) -> Float:
-    """Centres of the Wannier functions from a `_centres.xyz` file, (n, 3); atoms come after them under other names.
+    """Read the centres of the Wannier functions, (n, 3), from a `_centres.xyz` file.
 
-    The count on the first line is that of both, before Wannier90 2.1 that of the centres alone.
+    Atoms follow the centres under other names. The number on the first line is that of centres and atoms, or before
+    Wannier90 2.1 that of the centres alone.
     """
     file = LineReader(path, comments=0)
     count = file.read_count("the number of centres and atoms")
@@ -82,8 +99,11 @@ def read_centres(path: PathLike, size: int, owner: Path) -> Float:
     return places[centres]
 
 
-def translated_home(path: PathLike) -> int | None:
-    """The line of a `.win` file that moves the written centres, not the hoppings, to the home cell; None without."""
+def translate_home_line(path: PathLike) -> int | None:
+    """Number of the line with `translate_home_cell` in a `.win` file; None if it is not set.
+
+    With this option Wannier90 moves the centres written to file into the home cell, but not the hoppings.
+    """
     for number, words in _statements(LineReader(path, comments=0)):
         if words[0] == "translate_home_cell" and words[1:] and words[1].strip(".")[:1] == "t":
             return number
@@ -91,7 +111,14 @@ def translated_home(path: PathLike) -> int | None:
 
 
 def read_cell(path: PathLike, size: int, owner: Path) -> tuple[Float, Callable[[str], NoReturn]]:
-    """Lattice vectors in Angstrom from a `.win` or `.wout` file, and what refuses them by file and line."""
+    """Read the lattice vectors in Angstrom from a `.win` or `.wout` file.
+
+    Returns
+    -------
+    vectors : float array, shape (3, 3)
+    refuse : callable
+        Function that raises an error about these vectors, with file and line.
+    """
     file = LineReader(path, comments=0)
     name = uncompressed(file.path).name
     vectors, line = _cell_of_wout(file, size, owner) if name.endswith(".wout") else _cell_of_win(file, size, owner)
@@ -99,7 +126,7 @@ def read_cell(path: PathLike, size: int, owner: Path) -> tuple[Float, Callable[[
 
 
 def _statements(file: LineReader) -> list[tuple[int, list[str]]]:
-    """LineReader of a `.win` file that say something: number and words, in lower case and without comments."""
+    """Line number and words, in lower case, of each line of a `.win` file that is not a comment."""
     found = []
     for number, line in enumerate(file.lines, start=1):
         words = re.sub("[=:]", " ", re.split("[!#]", line.lower())[0]).split()
@@ -109,6 +136,7 @@ def _statements(file: LineReader) -> list[tuple[int, list[str]]]:
 
 
 def _cell_of_win(file: LineReader, size: int, owner: Path) -> tuple[Float, int]:
+    """Read the block `unit_cell_cart`: lattice vectors, and the line where the block begins."""
     statements = _statements(file)
     for number, words in statements:
         if words[0] == "num_wann" and words[1:] != [str(size)]:
@@ -134,6 +162,7 @@ def _cell_of_win(file: LineReader, size: int, owner: Path) -> tuple[Float, int]:
 
 
 def _cell_of_wout(file: LineReader, size: int, owner: Path) -> tuple[Float, int]:
+    """Read the lattice vectors, and the line where they begin."""
     for number, line in enumerate(file.lines, start=1):
         stated = re.search(r"Number of Wannier Functions\s*:\s*(\S+)", line)
         if stated and stated[1] != str(size):
@@ -165,7 +194,7 @@ def _three_vectors(file: LineReader, rows: list[tuple[int, list[str]]], head: in
 
 
 def read_spreads(path: PathLike, size: int) -> Float | None:
-    """Final spreads of the Wannier functions in square Angstrom from a `.wout` file; None if it does not say."""
+    """Read the final spreads of the Wannier functions in square Angstrom from a `.wout` file; None without them."""
     file = LineReader(path, comments=0)
     starts = [at for at, line in enumerate(file.lines) if line.strip() == "Final State"]
     if not starts:

@@ -1,4 +1,4 @@
-"""What is in files and objects of Wannier functions, on its way to a model."""
+"""Matrices between Wannier functions as read from files or objects, and their conversion to models."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from adiabloch.models import TightBinding, WannierModel
 from adiabloch.models.hoppings import checked_spin
 
 NEGLIGIBLE = 1e-6
-"""Relative size of what may be dropped along the directions that a slab does not have."""
+"""Relative size of matrix elements along the non-periodic directions of a slab or chain that are neglected."""
 
 
 @dataclass(frozen=True, eq=False)
 class WannierMatrices:
-    """Matrices of Wannier functions, made Hermitian and with all weights divided out."""
+    """Matrices between Wannier functions, Hermitian and divided by the degeneracies of the R."""
 
     vectors: Float
     """Lattice vectors as rows, (3, 3)."""
     centres: Float
-    """Of the Wannier functions, (n, 3)."""
+    """Centres of the Wannier functions, (n, 3)."""
     translations: Integer
-    """(R, 3)."""
+    """Lattice vectors R, (R, 3)."""
     hoppings: Complex
-    """(R, n, n, 1)."""
+    """Hoppings, (R, n, n, 1)."""
     positions: Complex | None
-    """The position matrix (R, n, n, 3) if the files hold it."""
+    """Position matrix, (R, n, n, 3); None if the files do not contain it."""
     defects: dict[str, float]
-    """Largest difference of h(R) and h(-R)^dagger as they are in the file, relative to the largest h; that of r in
-    Angstrom."""
+    """Largest difference between X(R) and X(-R)^dagger in the file: relative to the largest h for X = h, in Angstrom
+    for X = r."""
     sources: tuple[Path, ...]
-    """The files it was read from."""
+    """Files from which the matrices were read."""
     refuse: Callable[[str], NoReturn]
-    """What raises the error about the hoppings' file."""
+    """Function that raises an error about the file of the hoppings."""
     refuse_cell: Callable[[str], NoReturn]
-    """The same for the lattice vectors, wherever they came from."""
+    """Function that raises an error about the source of the lattice vectors."""
     spins: Complex | None = None
-    """Spin operators (R, n, n, 3) in units of hbar, if the files hold them."""
+    """Spin operators (R, n, n, 3) in units of hbar; None without spin."""
     sampled: frozenset[int] = frozenset({0, 1, 2})
-    """Lattice vectors along which there is more than one k point, or may be."""
+    """Lattice vectors along which there is, or may be, more than one k point."""
 
     def model(
         self,
@@ -54,35 +54,38 @@ class WannierMatrices:
         spin: ArrayLike | Mapping[Any, ArrayLike] | None = None,
         axes: Sequence[int] | None = None,
     ) -> TightBinding:
-        """As a model of so many dimensions: a WannierModel if there is a position matrix.
-
-        Spin operators that are given take the place of those in the files.
+        """Convert to a model: a WannierModel if there is a position matrix.
 
         Parameters
         ----------
         dimension : int
+            Number of periodic directions.
         spin : array_like or mapping, optional
-            In the Cartesian axes of the file.
+            Spin operators in the Cartesian axes of the file, which replace those of the files.
         axes : sequence of int, optional
-            The lattice vectors along which the model repeats, from 0; by default the first ones, or as many others if
-            something hops along these and along no more.
+            Lattice vectors along which the model is periodic, from 0. By default the first ones; or as many others, if
+            there are hoppings along exactly these.
+
+        Returns
+        -------
+        TightBinding or WannierModel
         """
         kept = self._axes(dimension) if axes is None else right_handed_order(axes)
         cartesian = spanned_axes(self.vectors, kept)
         if cartesian is None:
             self.refuse_cell(spanned_axes_message(self.vectors, kept))
         turn = cyclic_axes(cartesian)
-        hoppings, positions, spins = self._folded(kept)
+        hoppings, positions, spins = self._projected(kept)
         for found, name in ((hoppings, "hoppings"), (positions, "position matrix"), (spins, "spin matrices")):
             if found is not None and found.beyond > found.negligible:
                 self.refuse(
                     f"{name} up to {found.beyond:.1e} leave the {dimension} dimensions asked for, expected none"
-                    + (" (axes= says along which lattice vectors the crystal repeats)" if axes is None else "")
+                    + (" (axes= sets the lattice vectors along which the crystal is periodic)" if axes is None else "")
                 )
         assert hoppings is not None
         keys = [tuple(map(int, R)) for R in hoppings.translations]
         vectors, centres = self.vectors[np.ix_(kept, cartesian)], self.centres[:, cartesian]
-        # what the caller gave is not to be blamed on the file
+        # checked here: an error about the argument must not name the file
         operators = None if spin is None else checked_spin(spin, dimension, len(centres))
         if spin is None and spins is not None:
             operators = dict(zip(keys, np.moveaxis(spins.matrices, 3, 1), strict=True))
@@ -102,7 +105,7 @@ class WannierMatrices:
             self.refuse_cell(str(reason))
 
     def _axes(self, dimension: int) -> tuple[int, ...]:
-        """The first lattice vectors, or as many others along which alone something hops."""
+        """Choose the first lattice vectors, or as many others if there are hoppings along exactly these."""
         first = tuple(range(dimension))
         if dimension == 3 or not self._leaves(first):
             return first
@@ -114,20 +117,20 @@ class WannierMatrices:
         )
 
     def _leaves(self, kept: tuple[int, ...]) -> bool:
-        """Whether something hops along other lattice vectors than these."""
-        return any(found is not None and found.beyond > found.negligible for found in self._folded(kept))
+        """Return True if there are matrix elements along lattice vectors other than these."""
+        return any(found is not None and found.beyond > found.negligible for found in self._projected(kept))
 
-    def _folded(self, kept: tuple[int, ...]) -> tuple[_Folded | None, _Folded | None, _Folded | None]:
-        """Hoppings, positions and spins on translations along some lattice vectors."""
+    def _projected(self, kept: tuple[int, ...]) -> tuple[_Projected | None, _Projected | None, _Projected | None]:
+        """Project hoppings, positions and spins onto the translations along the lattice vectors kept."""
         across = [axis for axis in range(3) if axis not in kept]
         ways = self.translations.copy()
-        # with a single k point along a vector, R along it says which copies are near, and nothing else
+        # with a single k point along a vector, R along it only states which image is the nearest
         ways[:, [axis for axis in across if axis not in self.sampled]] = 0
-        cells = _names(ways[:, across], [self.hoppings, self.positions, self.spins], len(self.centres))
+        cells = _home_cells(ways[:, across], [self.hoppings, self.positions, self.spins], len(self.centres))
         stays = (ways[:, None, None, across] + cells[:, None] - cells == 0).all(axis=-1)
         length = float(np.sqrt((self.vectors**2).sum(axis=1)).min())
         plane = spanned_axes(self.vectors, kept) or (0, 1, 2)
-        found: list[_Folded | None] = []
+        found: list[_Projected | None] = []
         for matrices, scale in ((self.hoppings, None), (self.positions, length), (self.spins, None)):
             if matrices is None:
                 found.append(None)
@@ -137,33 +140,42 @@ class WannierMatrices:
             np.add.at(total, where.reshape(-1), matrices * stays[..., None])
             lost = (matrices if scale is None else matrices[..., plane])[~stays]
             largest = float(np.abs(matrices).max()) if scale is None else scale
-            found.append(_Folded(inside, total, float(np.abs(lost).max(initial=0.0)), NEGLIGIBLE * largest))
+            found.append(_Projected(inside, total, float(np.abs(lost).max(initial=0.0)), NEGLIGIBLE * largest))
         return found[0], found[1], found[2]
 
 
 @dataclass(frozen=True, eq=False)
-class _Folded:
-    """Matrices on translations along some lattice vectors only."""
+class _Projected:
+    """Matrices on the translations along some of the lattice vectors."""
 
     translations: Integer
-    """(R, d)"""
+    """Translations along these vectors, (R, d)."""
     matrices: Complex
-    """(R, n, n, components)"""
+    """Matrices, (R, n, n, components)."""
     beyond: float
-    """The largest element that leads elsewhere."""
+    """Largest element along the other lattice vectors."""
     negligible: float
-    """How large that may be."""
+    """Largest value of `beyond` that may be neglected."""
 
 
-def _names(across: Integer, matrices: Sequence[Complex | None], n: int) -> Integer:
-    """Cells (n, vectors) to count functions to, so that what couples them leads to R = 0 along some lattice vectors.
+def _home_cells(across: Integer, matrices: Sequence[Complex | None], n: int) -> Integer:
+    """Choose the image of each function that is in the home cell of a slab or chain.
 
-    Which copy of a function is in the home cell is a matter of names. The strongest elements decide.
+    The images are chosen so that the strongest matrix elements lead to R = 0 along the non-periodic lattice vectors.
 
     Parameters
     ----------
     across : int array, shape (R, vectors)
-        Translations along these vectors.
+        Translations along the non-periodic vectors.
+    matrices : sequence of complex array or None
+        Matrices (R, n, n, components), in order of priority.
+    n : int
+        Number of functions.
+
+    Returns
+    -------
+    int array, shape (n, vectors)
+        Cell of each function along these vectors.
     """
     cells = np.zeros((n, across.shape[1]), dtype=np.int64)
     if not across.any():
@@ -178,7 +190,7 @@ def _names(across: Integer, matrices: Sequence[Complex | None], n: int) -> Integ
         strong = np.argwhere(strength > NEGLIGIBLE * strength.max(initial=0.0))
         for way, i, j in strong[np.argsort(-strength[tuple(strong.T)], kind="stable")]:
             if group[i] != group[j]:
-                # i stays, all that j hangs together with follows
+                # i stays; all functions already connected to j move with it
                 moved = group == group[j]
                 cells[moved] += cells[i] + ways[way] - cells[j]
                 group[moved] = group[i]

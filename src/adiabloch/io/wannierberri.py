@@ -1,4 +1,4 @@
-"""Systems of WannierBerri as they are in memory; WannierBerri itself is not needed."""
+"""Models from systems of WannierBerri in memory, without importing WannierBerri."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.models import TightBinding
 
 OFF_SITE = 1e-6
-"""Relative size of spin matrices that may be neglected away from R = 0."""
+"""Relative size below which spin matrices at R other than 0 are neglected."""
 
 
 def from_wannierberri(
@@ -26,27 +26,28 @@ def from_wannierberri(
     axes: Sequence[int] | None = None,
     spin: bool | ArrayLike | Mapping[Any, ArrayLike] = True,
 ) -> TightBinding:
-    """Take over a System_R of WannierBerri, its position matrix and its spin if it has them.
+    """Convert a System_R of WannierBerri to a model, with its position matrix and its spin if it has them.
 
     Parameters
     ----------
     system : wannierberri.System_R
-        Hermitian up to what `read_tb` allows; h(R) is averaged with h(-R)^dagger, and the position matrix likewise.
+        Hermitian up to the tolerances of `read_tb`; h(R) is averaged with h(-R)^dagger, and the position matrix
+        likewise.
     dimension, axes
         As for `read_tb`; by default the lattice vectors along which the system is periodic.
     spin : bool, array_like of shape (3, n, n), or mapping {R: (3, n, n) array_like}
-        True takes the spin matrices ("SS") if the system has them. False leaves them out; others, in units of hbar,
-        take their place.
+        True takes the spin matrices ("SS") if the system has them, False leaves them out. Other spin operators, in
+        units of hbar, replace them.
 
     Returns
     -------
     WannierModel or TightBinding
-        The latter if the system has no position matrix ("AA").
+        A TightBinding if the system has no position matrix ("AA").
 
     Raises
     ------
     InvalidArgumentError
-        If it is no such system.
+        The argument is not such a system, or its matrices are not Hermitian.
     """
     wanted = ("real_lattice", "num_wann", "wannier_centers_cart")
     missing = [name for name in wanted if not hasattr(system, name)]
@@ -58,7 +59,7 @@ def from_wannierberri(
         _refuse("the system has no Hamiltonian ('Ham'), expected one")
     centres = np.asarray(system.wannier_centers_cart, float).reshape(n, 3)
     positions = _matrices(system, "AA", (len(translations), n, n, 3))
-    # WannierBerri counts from the centres, unless told otherwise in versions before 1.0
+    # WannierBerri counts positions from the centres; versions before 1.0 have an option for absolute positions
     if positions is not None and getattr(system, "use_wcc_phase", True):
         positions = positions.copy()
         positions[(translations == 0).all(axis=1)] += np.eye(n)[:, :, None] * centres
@@ -86,6 +87,7 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _translations(system: Any) -> Integer:
+    """Lattice vectors R of a system, (R, 3)."""
     given = system.rvec.iRvec if hasattr(system, "rvec") else system.iRvec
     translations = np.asarray(given)
     if translations.ndim != 2 or translations.shape[1] != 3 or (translations != np.rint(translations)).any():
@@ -96,6 +98,7 @@ def _translations(system: Any) -> Integer:
 
 
 def _matrices(system: Any, name: str, shape: tuple[int, ...]) -> Complex | None:
+    """Matrices of a system by their name; None if it does not have them."""
     if not system.has_R_mat(name):
         return None
     matrices = np.asarray(system.get_R_mat(name), dtype=np.complex128)
@@ -117,7 +120,7 @@ def _periodic(system: Any) -> list[int]:
 
 
 def _spin(system: Any, translations: Integer, n: int) -> Complex | None:
-    """Spin operators (R, n, n, 3) in units of hbar; WannierBerri has Pauli matrices."""
+    """Spin operators (R, n, n, 3) in units of hbar, from the Pauli matrices of WannierBerri; None without spin."""
     matrices = _matrices(system, "SS", (len(translations), n, n, 3))
     if matrices is None:
         return None

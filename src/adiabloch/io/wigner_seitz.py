@@ -11,49 +11,49 @@ from adiabloch.io.seed_files import PathLike
 from adiabloch.io.text_lines import LineReader
 from adiabloch.io.text_numbers import parse_table, shown
 
-APART = 0.02
-"""Angstrom by which an image may be farther than the closest one: Wannier90 allows for rounding, too."""
+DISTANCE_TOLERANCE = 0.02
+"""Largest difference in Angstrom between the distances of equally close images; Wannier90 has such a tolerance too."""
 _Entries = tuple[Integer, Integer, Integer, Integer, Integer]
-"""Where each entry of a `_wsvec.dat` begins, how many T it has, its R, i, j, and where its T are, and these."""
+"""Entries of a `_wsvec.dat`: line index, number of T, and R, i, j of each entry; line index of each T, and T."""
 
 
 class WignerSeitzShifts:
-    r"""Translations T between supercells: h_ij(R) is shared equally by R + T, the closest images of j to i.
+    r"""Translations T between supercells: h_ij(R) is divided equally among R + T, the closest images of j to i.
 
     Parameters
     ----------
     path : path-like
         A `_wsvec.dat` file.
     translations : int array, shape (R, 3)
-        Those of the hoppings, in the order of their file.
+        Lattice vectors of the hoppings, in the order of their file.
     size : int
         Number of Wannier functions.
     owner : Path
-        The file of the hoppings.
+        File of the hoppings.
 
     Raises
     ------
     FileFormatError
-        The file is broken, belongs to other hoppings, or would make them contradict their Hermitian partners.
+        The file is malformed, belongs to other hoppings, or would make them non-Hermitian.
     """
 
     def __init__(self, path: PathLike, translations: Integer, size: int, owner: Path) -> None:
         self.file = LineReader(path)
         self.translations = translations
         entries = len(translations) * size * size
-        heads, counts, labels, self.rows, self.steps = self._at_once(entries) or self._line_by_line(entries, owner)
-        self._check_owner(heads, labels, size, owner)
+        heads, counts, labels, self.rows, self.steps = self._read_all(entries) or self._read_each_line(entries, owner)
+        self._check_hoppings(heads, labels, size, owner)
         self.cell = np.repeat(np.arange(len(heads)) // size**2, counts)
         self.i, self.j = (np.repeat(labels[:, column] - 1, counts) for column in (3, 4))
         self.share = np.repeat(1 / counts, counts)
         self._check_partners()
 
-    def _at_once(self, entries: int) -> _Entries | None:
-        """All of the file, if there is nothing wrong with its structure."""
+    def _read_all(self, entries: int) -> _Entries | None:
+        """Read the whole file at once, which is fast; None if its structure is malformed."""
         lines = self.file.lines[self.file.position :]
         words = " ".join(lines).split()
         numbers = parse_table(words, 1)
-        if numbers is None or not self._whole_end() or "." in "".join(words):
+        if numbers is None or not self._last_line_complete() or "." in "".join(words):
             return None
         whole = numbers[:, 0].astype(np.int64)
         if (whole != numbers[:, 0]).any() or np.abs(whole).max(initial=0) > 1e6:
@@ -75,23 +75,23 @@ class WignerSeitzShifts:
         rows = np.repeat(heads + 2, several) + inner
         return heads, several, whole[start[:, None] + np.arange(5)], rows, whole[triples]
 
-    def _whole_end(self) -> bool:
-        """Whether the last line is whole: it has an end, or is as long as the first translation T."""
+    def _last_line_complete(self) -> bool:
+        """Return True if the last line is complete: it has a line end, or is as long as that of the first T."""
         lines = self.file.lines
         return not lines[-1].strip() or (len(lines) > 3 and len(lines[-1].rstrip()) == len(lines[3].rstrip()))
 
-    def _line_by_line(self, entries: int, owner: Path) -> _Entries:
-        """The same line by line, to say which is wrong."""
+    def _read_each_line(self, entries: int, owner: Path) -> _Entries:
+        """Read the file line by line, to name the malformed line in the error."""
         file = self.file
-        heads, counts = self._skeleton(entries, owner)
+        heads, counts = self._find_entries(entries, owner)
         words = [line.split() for line in file.lines]
         labels = file.parse_integers([words[at] for at in heads], heads, "R, i and j, five integers")
         rows = np.repeat(heads + 2 - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
         steps = file.parse_integers([words[at] for at in rows], rows, "a translation T, three integers")
         return heads, counts, labels, rows, steps
 
-    def _skeleton(self, entries: int, owner: Path) -> tuple[Integer, Integer]:
-        """Where each entry begins (counted from zero), and how many translations it has."""
+    def _find_entries(self, entries: int, owner: Path) -> tuple[Integer, Integer]:
+        """Find the line index (from 0) and the number of translations of each entry."""
         file = self.file
         length = np.array([len(line.split()) for line in file.lines])
         last = int(np.flatnonzero(length)[-1]) if length.any() else 0
@@ -119,7 +119,7 @@ class WignerSeitzShifts:
                     file.refuse(f"{text!r}, expected a translation T, three integers", line=min(row, last) + 1)
             heads[entry], counts[entry] = at, count
             file.position += count
-        if not self._whole_end():
+        if not self._last_line_complete():
             file.refuse(f"the file ends within {file.lines[-1].strip()!r}, expected a line end")
         file.skip_blank()
         if file.position < len(file.lines):
@@ -129,8 +129,8 @@ class WignerSeitzShifts:
             )
         return heads, counts
 
-    def _check_owner(self, heads: Integer, labels: Integer, size: int, owner: Path) -> None:
-        """The same R in the same order as the hoppings, and each i, j once."""
+    def _check_hoppings(self, heads: Integer, labels: Integer, size: int, owner: Path) -> None:
+        """Raise an error unless the entries have the R of the hoppings in the same order, and each i, j once."""
         wrong = (labels[:, :3] != np.repeat(self.translations, size**2, axis=0)).any(axis=1)
         if wrong.any():
             entry = int(np.argmax(wrong))
@@ -146,7 +146,7 @@ class WignerSeitzShifts:
             )
 
     def _check_partners(self) -> None:
-        """The translations of (-R, j, i) are those of (R, i, j) turned round, or H(k) were not Hermitian."""
+        """Raise an error unless the translations of (-R, j, i) are the negative ones of (R, i, j), as H(k) needs."""
         index = {R: number for number, R in enumerate(map(tuple, self.translations.tolist()))}
         opposite = np.array([index[tuple(-x for x in R)] for R in index])
         entries = np.column_stack([self.cell, self.i, self.j, self.steps])
@@ -166,15 +166,15 @@ class WignerSeitzShifts:
             )
 
     def check_lengths(self, vectors: Float, centres: Float, owner: Path) -> None:
-        """R + T is the closest image, or cell, centres and translations do not belong together."""
+        """Raise an error unless each R + T leads to the closest image, given the lattice vectors and centres."""
         start = self.translations[self.cell] @ vectors + centres[self.j] - centres[self.i]
         length = _lengths(start + self.steps @ vectors)
         shortest = np.full(len(length), np.inf)
-        # every T of the file leads from supercell to supercell
+        # every T of the file is a vector of the superlattice
         for step in np.unique(self.steps, axis=0) @ vectors:
             shortest = np.minimum(shortest, _lengths(start + step))
         difference = length - shortest
-        if difference.max(initial=0.0) > APART:
+        if difference.max(initial=0.0) > DISTANCE_TOLERANCE:
             row = int(np.argmax(difference))
             R = tuple(self.translations[self.cell[row]].tolist())
             self.file.refuse(
@@ -184,8 +184,15 @@ class WignerSeitzShifts:
                 line=int(self.rows[row]) + 1,
             )
 
-    def shared(self, *matrices: Complex | None) -> tuple[Integer, list[Complex | None]]:
-        """Matrices (R, n, n, components) over R + T."""
+    def distribute(self, *matrices: Complex | None) -> tuple[Integer, list[Complex | None]]:
+        """Divide matrices (R, n, n, components) among the translations R + T.
+
+        Returns
+        -------
+        translations : int array
+            All R + T.
+        matrices : list of complex array or None
+        """
         targets, where = np.unique(self.translations[self.cell] + self.steps, axis=0, return_inverse=True)
         result: list[Complex | None] = []
         for given in matrices:
@@ -200,5 +207,6 @@ class WignerSeitzShifts:
 
 
 def _lengths(vectors: Float) -> Float:
+    """Lengths of vectors, (N, 3) -> (N,)."""
     lengths: Float = np.sqrt((vectors**2).sum(axis=1))
     return lengths

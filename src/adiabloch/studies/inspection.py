@@ -15,8 +15,8 @@ from adiabloch.io import load, load_cycle, load_model
 from adiabloch.io.netcdf_models import MODEL
 from adiabloch.io.periodic_axes import checked_axes
 from adiabloch.io.safe_open import uncompressed
-from adiabloch.io.seed_files import beside, read_spreads
-from adiabloch.io.wannier90 import hr_contents, tb_contents
+from adiabloch.io.seed_files import find_seed_file, read_spreads
+from adiabloch.io.wannier90 import read_hr_matrices, read_tb_matrices
 from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.lattice import AXES
 from adiabloch.linalg import eigh_batch
@@ -117,7 +117,7 @@ def inspect(
         crystal: TightBinding | Cycle = saved(path)
         spreads, stated = None, [("hoppings and cell", str(path))]
     else:
-        contents = hr_contents(path) if name.endswith("_hr.dat") else tb_contents(path)
+        contents = read_hr_matrices(path) if name.endswith("_hr.dat") else read_tb_matrices(path)
         crystal = contents.model(count, axes=axes)
         spreads, stated = _spreads(path, crystal.size), _from_files(contents)
     snapshots = list(crystal.snapshots) if isinstance(crystal, Cycle) else [crystal]
@@ -139,7 +139,7 @@ def _from_files(contents: WannierMatrices) -> list[tuple[str, str]]:
 
 
 def _spreads(path: str | os.PathLike[str], size: int) -> Float | None:
-    found = [beside(path, ending, ".wout") for ending in ("_tb.dat", "_hr.dat")]
+    found = [find_seed_file(path, ending, ".wout") for ending in ("_tb.dat", "_hr.dat")]
     return next((read_spreads(file, size) for file in found if file is not None), None)
 
 
