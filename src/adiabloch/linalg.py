@@ -74,6 +74,7 @@ def rotated(matrices: Complex, states: Complex) -> Complex:
 
 
 def _product_2x2(left: Complex, right: Complex) -> Complex:
+    """Product of 2 x 2 matrices, with the sums written out."""
     product = np.empty(np.broadcast_shapes(left.shape, right.shape), dtype=np.complex128)
     for i in (0, 1):
         for j in (0, 1):

@@ -1,4 +1,4 @@
-"""Files: results and cycles, Wannier functions, structures and phonon modes; models of other programs."""
+"""Files of results, models, cycles, Wannier functions, structures and phonon modes; models of other programs."""
 
 from adiabloch.io.bands import read_bands
 from adiabloch.io.checkpoint_models import read_chk, read_snapshots

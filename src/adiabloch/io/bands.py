@@ -95,23 +95,12 @@ def read_bands(
     """
     if dimension not in (2, 3):
         raise InvalidArgumentError(f"dimension: {dimension!r}, expected 2 or 3")
-    if len(folders) != len(seeds) or len(seeds) < 3:
-        raise InvalidArgumentError(
-            f"read_bands: {len(folders)} folders and {len(seeds)} seeds, expected one of each for every snapshot, "
-            "three at least"
-        )
-    snapshots = tuple(_Snapshot.of(folder, seed) for folder, seed in zip(folders, seeds, strict=True))
-    _check_equal_sizes(snapshots)
-    first = snapshots[0]
-    if not (isinstance(occupied, int | np.integer) and 1 <= occupied < first.energies.shape[1]):
-        raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {first.energies.shape[1] - 1}")
-    reciprocal, points = _mesh(first, dimension)
-    vectors = 2 * np.pi * np.linalg.inv(reciprocal).T
-    if np.abs(vectors[:dimension, dimension:]).max(initial=0.0) > 1e-6:
-        raise FileFormatError(
-            f"{first.folder}: lattice vectors out of the first {dimension} axes, expected them within"
-        )
-    lattice = Lattice(vectors[:dimension, :dimension])
+    snapshots = _find_snapshots(folders, seeds)
+    bands = snapshots[0].energies.shape[1]
+    if not (isinstance(occupied, int | np.integer) and 1 <= occupied < bands):
+        raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {bands - 1}")
+    reciprocal, points = _mesh(snapshots[0], dimension)
+    lattice = _lattice(snapshots[0], reciprocal, dimension)
     if isinstance(common, Cycle):
         common = _mean_displacement(common, lattice, len(snapshots), int(occupied), tolerance)
     shape = (len(snapshots), dimension)
@@ -119,8 +108,24 @@ def read_bands(
     return Bands(snapshots, int(occupied), lattice, reciprocal, points, rates(moved))
 
 
-def _check_equal_sizes(snapshots: Sequence[_Snapshot]) -> None:
-    """Raise an error unless all snapshots have the same numbers of bands and k points."""
+def _lattice(snapshot: _Snapshot, reciprocal: Float, dimension: int) -> Lattice:
+    """Lattice of the crystal from all three reciprocal vectors."""
+    vectors = 2 * np.pi * np.linalg.inv(reciprocal).T
+    if np.abs(vectors[:dimension, dimension:]).max(initial=0.0) > 1e-6:
+        raise FileFormatError(
+            f"{snapshot.folder}: lattice vectors out of the first {dimension} axes, expected them within"
+        )
+    return Lattice(vectors[:dimension, :dimension])
+
+
+def _find_snapshots(folders: Sequence[PathLike], seeds: Sequence[PathLike]) -> tuple[_Snapshot, ...]:
+    """Find the files of all snapshots and check that these have the same numbers of bands and k points."""
+    if len(folders) != len(seeds) or len(seeds) < 3:
+        raise InvalidArgumentError(
+            f"read_bands: {len(folders)} folders and {len(seeds)} seeds, expected one of each for every snapshot, "
+            "three at least"
+        )
+    snapshots = tuple(_Snapshot.of(folder, seed) for folder, seed in zip(folders, seeds, strict=True))
     first = snapshots[0]
     for one in snapshots:
         if one.energies.shape != first.energies.shape:
@@ -129,6 +134,7 @@ def _check_equal_sizes(snapshots: Sequence[_Snapshot]) -> None:
                 f"{one.overlaps}, line 2: {bands} bands at {points} k points, expected {first.energies.shape[1]} at "
                 f"{first.energies.shape[0]} as in {first.overlaps}"
             )
+    return snapshots
 
 
 @dataclass(frozen=True, eq=False)

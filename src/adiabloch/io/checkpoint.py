@@ -71,6 +71,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def _of_records(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a binary checkpoint."""
     with FortranRecords(path) as file:
         file.read_record("a title of 33 characters")
         bands = file.read_count("the number of bands")
@@ -115,6 +116,7 @@ def _of_records(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def _of_text(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a formatted checkpoint."""
     file = LineReader(path)
     bands = file.read_count("the number of bands")
     (excluded,) = file.read_integers(1, "the number of excluded bands")

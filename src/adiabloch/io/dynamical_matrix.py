@@ -186,11 +186,13 @@ class _Node:
         return self._integer(name, self.numbers_attribute(name, 1)[0], largest)
 
     def _integer(self, name: str, number: float, largest: int) -> int:
+        """Convert a number to an integer from 1 to `largest`."""
         if number != round(number) or not 1 <= number <= largest:
             self.refuse(f"{name}: {number:g}, expected an integer from 1 to {largest}")
         return int(number)
 
     def _numbers(self, name: str, text: str, count: int) -> Float:
+        """Convert a text to `count` numbers."""
         words = text.replace(",", " ").replace("(", " ").replace(")", " ").split()
         found = parse_words([words]) if words else np.zeros((1, 0))
         # comparisons with NaN are false

@@ -7,7 +7,7 @@ import re
 
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import checked
+from adiabloch.arrays import Float, checked
 from adiabloch.errors import (
     InvalidArgumentError,
 )
@@ -77,7 +77,11 @@ def read_modes(
     wanted = None if q is None else checked(q, "q", (3,))
     if structure is not None and not isinstance(structure, Structure):
         raise InvalidArgumentError(f"structure: expected a Structure, got {type(structure).__name__}")
-    file = LineReader(path, comments=0)
+    return _read_recognized(LineReader(path, comments=0), structure, wanted, alat)
+
+
+def _read_recognized(file: LineReader, structure: Structure | None, wanted: Float | None, alat: float | None) -> Modes:
+    """Recognize the format of a file from its content and read the modes."""
     text = "\n".join(file.lines)
     if is_dynamical_matrix(text):
         return read_xml_modes(file, text, structure, wanted)
@@ -88,7 +92,7 @@ def read_modes(
         return read_espresso_modes(file, own, wanted, alat)
     if re.search(r"^[ \t]*(freq|omega)[ \t]*\(", text, re.MULTILINE) or "diagonalizing the dynamical matrix" in text:
         if structure is None:
-            raise InvalidArgumentError(f"{path}: does not hold the crystal, expected structure=...")
+            raise InvalidArgumentError(f"{file.path}: does not hold the crystal, expected structure=...")
         return read_espresso_modes(file, structure, wanted, alat)
     if not re.search(r"^(phonon|phonopy|unit_cell|primitive_cell|supercell)\s*:", text, re.MULTILINE):
         file.refuse(

@@ -117,6 +117,7 @@ def netcdf_bytes(dataset: xarray.Dataset, encoding: Mapping[str, Any] | None = N
 
 
 def _bytes_without_checksum(dataset: xarray.Dataset, encoding: dict[str, Any]) -> bytes:
+    """Bytes of a NetCDF file, written in memory."""
     engine, memory = _engine(), io.BytesIO()
     try:
         dataset.to_netcdf(memory, engine=engine, encoding=encoding)

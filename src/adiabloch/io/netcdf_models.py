@@ -201,6 +201,7 @@ def _variables(snapshots: Sequence[TightBinding], spin_by_cell: bool, unit: floa
 
 
 def _write(variables: Mapping[str, Any], attributes: Mapping[str, str], path: str | os.PathLike[str]) -> Path:
+    """Write variables and attributes, with a fingerprint of the numbers, to a NetCDF file."""
     import xarray
 
     stored = xarray.Dataset(variables, attrs=attributes)
@@ -299,6 +300,7 @@ def _stack_by_translation(each: Sequence[Mapping[Translation, Complex]], axis: i
 
 
 def _by_translation(stored: xarray.Dataset, name: str, cells: str) -> list[dict[Translation, Complex]]:
+    """Matrices of each snapshot by translation; `name` and `cells` are the variables of matrices and translations."""
     translations = stored[cells].values
     if translations.dtype.kind not in "iu":
         raise InvalidModelError(f"{cells}: numbers of type {translations.dtype}, expected integers")
@@ -319,11 +321,13 @@ def _dataset_fingerprint(stored: xarray.Dataset) -> str:
 
 
 def _real_and_imaginary(array: Complex, unit: float | None) -> Float:
+    """Real and imaginary parts along a new last axis, rounded to multiples of `unit`."""
     parts = np.stack([array.real, array.imag], axis=-1)
     return parts if unit is None else np.rint(parts / unit) * unit
 
 
 def _complex_from_parts(stored: xarray.DataArray) -> Complex:
+    """Complex numbers from their real and imaginary parts along the last axis."""
     if stored.dims[-1:] != ("part",) or stored.shape[-1] != 2 or stored.dtype != np.float64:
         raise InvalidModelError(
             f"{stored.name}: numbers of type {stored.dtype} over {', '.join(map(str, stored.dims))}, the last of "

@@ -101,50 +101,62 @@ def read_phonopy_modes(file: LineReader, text: str, structure: Structure | None,
     Modes
     """
     if not re.search(r"^phonon\s*:", text, re.MULTILINE):
-        try:
-            modes = from_phonopy(load_phonopy(file.path, text), np.zeros(3) if wanted is None else wanted)
-        except (FileFormatError, MissingExtraError):
-            raise
-        except AdiablochError as reason:
-            raise FileFormatError(f"{file.path}: {reason}") from None
-        if structure is not None:
-            check_same_structure(modes.structure, structure, file)
-        return modes
+        return _modes_of_force_constants(file, text, structure, wanted)
     content = PhonopyYaml(file, text)
     crystal = structure_of_yaml(content, structure, file)
-    shape = (len(crystal.symbols), 3, 2)
+    found = _read_frequencies(content, len(crystal.symbols))
+    chosen, near = modes_at(found, wanted, file.path)
+    vectors, defect = orthonormalized(_read_eigenvectors(content, found.index(chosen), len(crystal.symbols)))
+    if defect > ORTHONORMALITY_TOLERANCE:
+        chosen.refuse(f"eigenvectors that are not orthogonal (by {defect:.1e}), expected orthogonal ones")
+    return Modes(
+        crystal, near if wanted is None else wanted, chosen.quanta, _with_lattice_phase(vectors, crystal, near)
+    )
+
+
+def _modes_of_force_constants(file: LineReader, text: str, structure: Structure | None, wanted: Float | None) -> Modes:
+    """Calculate the modes from the force constants of a file."""
+    try:
+        modes = from_phonopy(load_phonopy(file.path, text), np.zeros(3) if wanted is None else wanted)
+    except (FileFormatError, MissingExtraError):
+        raise
+    except AdiablochError as reason:
+        raise FileFormatError(f"{file.path}: {reason}") from None
+    if structure is not None:
+        check_same_structure(modes.structure, structure, file)
+    return modes
+
+
+def _read_frequencies(content: PhonopyYaml, atoms: int) -> list[FileModes]:
+    """Read the frequencies at all wave vectors, without the eigenvectors, which are many."""
     waves = [content.numbers("phonon", at, "q-position", shape=(3,)) for at in range(content.count("phonon"))]
     found = []
     for at, q in enumerate(waves):
         bands = content.count("phonon", at, "band")
-        if bands != 3 * shape[0]:
-            content.refuse(f"phonon[{at}].band: {bands} modes, expected {3 * shape[0]}")
+        if bands != 3 * atoms:
+            content.refuse(f"phonon[{at}].band: {bands} modes, expected {3 * atoms}")
         quanta = [content.numbers("phonon", at, "band", mode, "frequency", shape=()) for mode in range(bands)]
+        none = np.empty((0, atoms, 3), dtype=np.complex128)
         refuse = partial(_refuse_at_q, content, at)
-        # eigenvectors are read at the selected wave vector only
-        found.append(
-            FileModes(q, np.full(3, 0.6e-7), THZ * np.array(quanta), np.empty((0, *shape[:2]), complex), refuse)
-        )
-    chosen, near = modes_at(found, wanted, file.path)
-    at = found.index(chosen)
+        found.append(FileModes(q, np.full(3, 0.6e-7), THZ * np.array(quanta), none, refuse))
+    return found
+
+
+def _read_eigenvectors(content: PhonopyYaml, at: int, atoms: int) -> Complex:
+    """Read the eigenvectors (modes, n, 3) at a wave vector."""
     if "eigenvector" not in content.read("phonon", at, "band", 0):
         content.refuse(
             "holds no eigenvectors, expected them: EIGENVECTORS = .TRUE., --eigvecs, or with_eigenvectors=True"
         )
     pairs = [
-        content.numbers("phonon", at, "band", mode, "eigenvector", shape=shape) for mode in range(len(chosen.quanta))
+        content.numbers("phonon", at, "band", mode, "eigenvector", shape=(atoms, 3, 2)) for mode in range(3 * atoms)
     ]
     vectors = np.array(pairs).view(np.complex128)[..., 0]
     norms = (np.abs(vectors) ** 2).sum(axis=(1, 2))
     if np.abs(norms - 1.0).max() > ORTHONORMALITY_TOLERANCE:
         mode = int(np.argmax(np.abs(norms - 1.0)))
         content.refuse(f"phonon[{at}].band[{mode}].eigenvector: of norm {norms[mode]:.6g}, expected 1")
-    vectors, defect = orthonormalized(vectors)
-    if defect > ORTHONORMALITY_TOLERANCE:
-        chosen.refuse(f"eigenvectors that are not orthogonal (by {defect:.1e}), expected orthogonal ones")
-    return Modes(
-        crystal, near if wanted is None else wanted, chosen.quanta, _with_lattice_phase(vectors, crystal, near)
-    )
+    return vectors
 
 
 def _refuse_at_q(content: PhonopyYaml, at: int, message: str) -> NoReturn:

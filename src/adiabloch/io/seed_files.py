@@ -182,6 +182,7 @@ def _cell_of_wout(file: LineReader, size: int, owner: Path) -> tuple[Float, int]
 
 
 def _three_vectors(file: LineReader, rows: list[tuple[int, list[str]]], head: int) -> Float:
+    """Convert three rows of words, with their line numbers, to lattice vectors."""
     expected = "three lattice vectors of three numbers each"
     for number, words in rows:
         if len(words) != 3:

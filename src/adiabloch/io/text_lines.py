@@ -207,7 +207,7 @@ class LineReader:
         found, numbers = parse_table(above, 3), parse_table(rows, 2 + 2 * components)
         if found is None or numbers is None or "." in "".join(above) or np.abs(found).max() > 1e6:
             return None
-        matrices = arranged(numbers[:, :2], numbers[:, 2:], np.repeat(np.arange(cells), n * n), cells, n)
+        matrices = arrange_matrices(numbers[:, :2], numbers[:, 2:], np.repeat(np.arange(cells), n * n), cells, n)
         if matrices is None:
             return None
         self.position, self.matrix_lines = at, [head + 1 for head in heads]
@@ -223,7 +223,7 @@ class LineReader:
             found[cell] = self.read_integers(3, "a lattice vector R, three integers")
             self.matrix_lines.append(self.position)
             numbers = self.read_rows(n * n, 2 + 2 * components, f"i, j and {2 * components} numbers")
-            matrix = arranged(numbers[:, :2], numbers[:, 2:], np.zeros(n * n, dtype=np.int64), 1, n)
+            matrix = arrange_matrices(numbers[:, :2], numbers[:, 2:], np.zeros(n * n, dtype=np.int64), 1, n)
             if matrix is None:
                 self.refuse(f"indices of this matrix, expected each i, j = 1..{n} once", line=self.position - n * n + 1)
             values[cell] = matrix[0]
@@ -247,18 +247,9 @@ class LineReader:
         translations : int array, shape (R, 3)
         matrices : complex array, shape (R, n, n, 1)
         """
-        where = np.array([at for at in range(self.position, len(self.lines)) if self.lines[at].strip()], dtype=np.int64)
-        rows, expected = [self.lines[at] for at in where], "R (three integers), i, j and 2 numbers"
-        numbers = parse_table(rows, 7) if rows else np.zeros((0, 7))
-        if numbers is None:
-            words = [row.split() for row in rows]
-            for at, own in zip(where, words, strict=True):
-                if len(own) != 7:
-                    self.refuse(f"{shown(' '.join(own))}, expected {expected}", line=int(at) + 1)
-            numbers = self.parse_numbers(words, where, expected)
-        self.position = len(self.lines) if len(rows) else self.position
-        if len(rows) and where[-1] == len(self.lines) - 1:
-            self._check_last_line(expected)
+        expected = "R (three integers), i, j and 2 numbers"
+        where, numbers = self._read_remaining_rows(7, expected)
+        rows = [self.lines[at] for at in where]
         labels = np.rint(numbers[:, :5]).astype(np.int64)
         wrong = (labels != numbers[:, :5]).any(axis=1) | (np.abs(labels) > 1e6).any(axis=1)
         starts = np.flatnonzero(np.diff(labels[:, :3], axis=0, prepend=np.iinfo(np.int32).min).any(axis=1))
@@ -287,21 +278,35 @@ class LineReader:
         full = len(rows) == cells * n * n
         if not full and (len(rows) < n or len(found) * n * n > LARGEST_SPARSE):
             self.refuse(f"{len(rows)} lines left, expected {cells} matrices of {n} x {n} lines")
-        matrices = arranged(labels[:, 3:], numbers[:, 5:], cell, len(found), n, partial=True)
+        matrices = arrange_matrices(labels[:, 3:], numbers[:, 5:], cell, len(found), n, partial=True)
         if matrices is None or len(rows) > cells * n * n:
-            size = n * n
-            places = (cell * n + labels[:, 4] - 1) * n + labels[:, 3] - 1
-            _, first = np.unique(places, return_index=True)
+            _, first = np.unique((cell * n + labels[:, 4] - 1) * n + labels[:, 3] - 1, return_index=True)
             row = int(np.setdiff1d(np.arange(len(rows)), first)[0])
             self.refuse(
-                f"indices of this matrix, expected each i, j = 1..{n} at most once among {size} lines",
+                f"indices of this matrix, expected each i, j = 1..{n} at most once among {n * n} lines",
                 line=int(where[row]) + 1,
             )
         if not full:
-            self._only_zeros_missing(found, labels[:, 3:], cell, matrices, cells)
+            self._check_missing_elements(found, labels[:, 3:], cell, matrices, cells)
         return found, matrices
 
-    def _only_zeros_missing(
+    def _read_remaining_rows(self, columns: int, expected: str) -> tuple[Integer, Float]:
+        """Read all remaining lines that are not blank: line indices, and numbers (rows, columns)."""
+        where = np.array([at for at in range(self.position, len(self.lines)) if self.lines[at].strip()], dtype=np.int64)
+        rows = [self.lines[at] for at in where]
+        numbers = parse_table(rows, columns) if rows else np.zeros((0, columns))
+        if numbers is None:
+            words = [row.split() for row in rows]
+            for at, own in zip(where, words, strict=True):
+                if len(own) != columns:
+                    self.refuse(f"{shown(' '.join(own))}, expected {expected}", line=int(at) + 1)
+            numbers = self.parse_numbers(words, where, expected)
+        self.position = len(self.lines) if len(rows) else self.position
+        if len(rows) and where[-1] == len(self.lines) - 1:
+            self._check_last_line(expected)
+        return where, numbers
+
+    def _check_missing_elements(
         self, found: Integer, labels: Integer, cell: Integer, matrices: Complex, cells: int
     ) -> None:
         """Raise an error if a missing element has a nonzero Hermitian partner.
@@ -341,7 +346,7 @@ class LineReader:
             self.refuse(f"{shown(self.lines[self.position])}, expected the end of the file")
 
 
-def arranged(
+def arrange_matrices(
     labels: Integer | Float, parts: Float, cell: Integer, cells: int, n: int, *, partial: bool = False
 ) -> Complex | None:
     """Arrange rows of i, j (from 1) and real and imaginary parts as matrices, (cells, n, n, components).

@@ -49,10 +49,7 @@ def from_wannierberri(
     InvalidArgumentError
         The argument is not such a system, or its matrices are not Hermitian.
     """
-    wanted = ("real_lattice", "num_wann", "wannier_centers_cart")
-    missing = [name for name in wanted if not hasattr(system, name)]
-    if missing or not (hasattr(system, "rvec") or hasattr(system, "iRvec")):
-        _refuse(f"expected a System_R of WannierBerri, got {type(system).__name__} without {missing or 'iRvec'}")
+    _check_type(system)
     n, translations = int(system.num_wann), _translations(system)
     hoppings = _matrices(system, "Ham", (len(translations), n, n))
     if hoppings is None:
@@ -80,6 +77,14 @@ def from_wannierberri(
         axes = _periodic(system)
     count, axes = checked_axes(dimension, axes)
     return contents.model(count, operators, axes)
+
+
+def _check_type(system: Any) -> None:
+    """Raise an error if an object lacks the attributes of a System_R."""
+    wanted = ("real_lattice", "num_wann", "wannier_centers_cart")
+    missing = [name for name in wanted if not hasattr(system, name)]
+    if missing or not (hasattr(system, "rvec") or hasattr(system, "iRvec")):
+        _refuse(f"expected a System_R of WannierBerri, got {type(system).__name__} without {missing or 'iRvec'}")
 
 
 def _refuse(message: str) -> NoReturn:
