@@ -230,9 +230,9 @@ class _Snapshot:
         with closing(OverlapFile(path)) as file:
             points, bands = file.points, file.bands
         energies = read_energies(uncompressed(path), ".mmn", points, bands)
-        falls = (np.diff(energies, axis=1) < -ENERGY_TOLERANCE).any(axis=1)
-        if falls.any():
-            point = int(np.argmax(falls))
+        descending = (np.diff(energies, axis=1) < -ENERGY_TOLERANCE).any(axis=1)
+        if descending.any():
+            point = int(np.argmax(descending))
             raise FileFormatError(f"{seed}.eig: energies at k point {point + 1} fall, expected them in ascending order")
         return cls(place, path, energies)
 
@@ -347,9 +347,9 @@ def _mesh(snapshot: _Snapshot, dimension: int) -> tuple[Float, Float]:
     steps = (points - points[0] + 1e-6) % 1.0 - 1e-6
     sides = [1 + int((np.diff(np.sort(along)) > 1e-5).sum()) for along in steps.T]
     scaled = steps * sides
-    whole = np.rint(scaled)
-    distinct = len(np.unique(whole % sides, axis=0))
-    if np.abs(scaled - whole).max() > 1e-3 or not distinct == len(points) == int(np.prod(sides)):
+    rounded = np.rint(scaled)
+    distinct = len(np.unique(rounded % sides, axis=0))
+    if np.abs(scaled - rounded).max() > 1e-3 or not distinct == len(points) == int(np.prod(sides)):
         raise FileFormatError(f"{snapshot.folder}: k points that are not those of a mesh, expected each of them once")
     if any(side != 1 for side in sides[dimension:]):
         raise FileFormatError(

@@ -104,8 +104,8 @@ def _of_records(path: str | os.PathLike[str]) -> Checkpoint:
                 )
         elif n != bands:
             file.refuse(f"{n} Wannier functions of {bands} bands, expected as many, or disentangled ones")
-        turns = file.read_array("c16", count * n * n, "the rotations").reshape(count, n, n)
-        states = _states(turns, window, packed)
+        rotations = file.read_array("c16", count * n * n, "the rotations").reshape(count, n, n)
+        states = _states(rotations, window, packed)
         _check_states(states, file.refuse)
         elements = file.read_array("c16", count * neighbours * n * n, "the overlaps")
         overlaps = elements.reshape(count, neighbours, n, n).swapaxes(2, 3)
@@ -166,18 +166,18 @@ def _of_text(path: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(file.path, vectors, (mesh[0], mesh[1], mesh[2]), points, kept, states, centres, overlaps)
 
 
-def _states(turns: Complex, window: NDArray[np.bool_] | None, packed: Complex | None) -> Complex:
+def _states(rotations: Complex, window: NDArray[np.bool_] | None, packed: Complex | None) -> Complex:
     """Calculate V, (K, M, n), from the rotations and the disentangled states.
 
     The file stores both column by column, and the disentangled states only for the bands in the window.
     """
     if window is None or packed is None:
-        return np.ascontiguousarray(turns.swapaxes(1, 2))
+        return np.ascontiguousarray(rotations.swapaxes(1, 2))
     count, n, bands = packed.shape
     optimal = np.zeros((count, bands, n), dtype=np.complex128)
     for own, states, found in zip(optimal, packed, window, strict=True):
         own[found] = states[:, : found.sum()].T
-    return np.asarray(optimal @ turns.swapaxes(1, 2))
+    return np.asarray(optimal @ rotations.swapaxes(1, 2))
 
 
 def _check_states(states: Complex, refuse: Callable[[str], NoReturn]) -> None:

@@ -53,8 +53,8 @@ def read_espresso_modes(file: LineReader, structure: Structure, wanted: Float | 
         found.append(_read_modes_at_q(file, structure, alat))
     if not found:
         file.refuse("expected modes under a line 'q = ...'", line=len(file.lines))
-    told = [one for one in found if np.isfinite(one.q).all()]
-    if not told if wanted is None else len(told) < len(found) and wanted.any():
+    known = [one for one in found if np.isfinite(one.q).all()]
+    if not known if wanted is None else len(known) < len(found) and wanted.any():
         raise InvalidArgumentError(
             f"{file.path}: wave vectors are in units of 2 pi/alat, expected alat=..., celldm(1) of the calculation in "
             f"Angstrom; for a cell given by its vectors it is {np.sqrt((structure.vectors[0] ** 2).sum()):.6f}"
@@ -114,10 +114,10 @@ def _read_modes_at_q(file: LineReader, structure: Structure, alat: float | None)
         quanta.append(_read_quantum(file, mode, atoms))
         vectors[mode] = _read_displacements(file, atoms)
     _read_star_line(file)
-    told = alat or (np.nan if cartesian.any() else 1.0)
+    unit = alat or (np.nan if cartesian.any() else 1.0)
     return FileModes(
-        structure.vectors @ cartesian / told,
-        step * np.abs(structure.vectors).sum(axis=1) / told,
+        structure.vectors @ cartesian / unit,
+        step * np.abs(structure.vectors).sum(axis=1) / unit,
         np.array(quanta),
         vectors,
         refuse,

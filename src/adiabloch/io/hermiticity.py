@@ -65,22 +65,22 @@ def hermitian_part(
     lonely = [R for R in index if tuple(-x for x in R) not in index]
     if lonely and not _is_half(list(index)):
         refuse(f"R = {lonely[0]} comes without -R, expected both", index[lonely[0]])
-    ways, found = translations[kept], matrices[kept]
+    cells, found = translations[kept], matrices[kept]
     if lonely:
         alone = [number for number, R in enumerate(index) if any(R)]
-        ways = np.concatenate([ways, -ways[alone]])
+        cells = np.concatenate([cells, -cells[alone]])
         found = np.concatenate([found, found[alone].conj().swapaxes(1, 2)])
-    places = {R: number for number, R in enumerate(map(tuple, ways.tolist()))}
+    places = {R: number for number, R in enumerate(map(tuple, cells.tolist()))}
     adjoint = found[[places[tuple(-x for x in R)] for R in places]].conj().swapaxes(1, 2)
     defect = np.abs(found - adjoint).max(axis=(1, 2, 3))
     worst = int(np.argmax(defect))
     if not defect[worst] <= limit:
-        R = tuple(ways[worst].tolist())
+        R = tuple(cells[worst].tolist())
         refuse(
             f"{name}(R) and {name}(-R)^dagger differ by {defect[worst]:.1e} at R = {R}, expected {expected}",
             index[R],
         )
-    return ways, 0.5 * (found + adjoint), float(defect[worst])
+    return cells, 0.5 * (found + adjoint), float(defect[worst])
 
 
 def _is_half(cells: list[tuple[int, ...]]) -> bool:
@@ -119,8 +119,8 @@ def hermitian_hoppings(
     scale = min(max(spread, 1e-6 * largest), largest)
     expected = f"less than {HOPPING_DEFECT:.0e} of the largest {name}, or of the spread of the on-site energies"
     limit = HOPPING_DEFECT * scale + rounding
-    ways, found, defect = hermitian_part(translations, matrices, name, limit, expected, refuse)
-    return ways, found, defect / max(largest, 1e-300)
+    cells, found, defect = hermitian_part(translations, matrices, name, limit, expected, refuse)
+    return cells, found, defect / max(largest, 1e-300)
 
 
 def hermitian_positions(
@@ -141,9 +141,9 @@ def hermitian_positions(
     """
     length = float(np.sqrt((vectors**2).sum(axis=1)).min())
     expected = f"less than {POSITION_DEFECT:g} of the shortest lattice vector, {length:.3g} Angstrom"
-    ways, found, defect = hermitian_part(translations, matrices, name, POSITION_DEFECT * length, expected, refuse)
+    cells, found, defect = hermitian_part(translations, matrices, name, POSITION_DEFECT * length, expected, refuse)
     between = found.copy()
-    at_home, own = np.flatnonzero((ways == 0).all(axis=1)), np.arange(found.shape[1])
+    at_home, own = np.flatnonzero((cells == 0).all(axis=1)), np.arange(found.shape[1])
     between[at_home[:, None], own, own] = 0.0
     largest = float(np.abs(between).max(initial=0.0))
     if defect > max(POSITION_DOUBT * largest, POSITION_FLOOR * length):
@@ -154,4 +154,4 @@ def hermitian_positions(
             "are inaccurate on a coarse mesh of k points or far from the origin; read_chk calculates a more accurate "
             "position matrix from the checkpoint"
         )
-    return ways, found, defect
+    return cells, found, defect

@@ -154,10 +154,10 @@ class NeighbourOverlaps:
         there = self.neighbour(steps)
         for slot in range(len(first)):
             # index of the reverse step of the neighbour; there is none if the file keeps half of the steps
-            leads = (steps[there[:, slot]] == -steps[:, slot, None]).all(axis=-1)
-            (here,) = np.nonzero(leads.any(axis=1))
+            returns = (steps[there[:, slot]] == -steps[:, slot, None]).all(axis=-1)
+            (here,) = np.nonzero(returns.any(axis=1))
             back = there[here, slot]
-            defect = np.abs(dagger(M[here, slot]) - M[back, leads[here].argmax(axis=1)]).max(axis=(1, 2))
+            defect = np.abs(dagger(M[here, slot]) - M[back, returns[here].argmax(axis=1)]).max(axis=(1, 2))
             # comparisons with NaN are false
             if not (defect <= ADJOINT_TOLERANCE).all():
                 worst = int(np.argmax(defect))
@@ -186,8 +186,8 @@ class NeighbourOverlaps:
 
     def score(self, steps: Integer) -> float:
         """Agreement of the phases of the overlaps with the centres: larger values are better."""
-        turned = self._diagonal * np.exp(1j * self.cartesian(steps) @ self.checkpoint.centres.T)
-        return float(turned.real.sum())
+        aligned = self._diagonal * np.exp(1j * self.cartesian(steps) @ self.checkpoint.centres.T)
+        return float(aligned.real.sum())
 
     def sorted(self, steps: Integer) -> Integer:
         """Order the steps (neighbours, 3) at each k point so that they fit the overlaps best, (K, neighbours, 3)."""
@@ -231,7 +231,7 @@ class NeighbourOverlaps:
                 same = ((steps[:, one] - steps[:, other]) % sides == 0).all(axis=1)
                 same &= np.abs(b[:, one][:, plane] - b[:, other][:, plane]).max(axis=1) > STEP_TOLERANCE
                 same &= np.abs(M[:, one] - M[:, other]).max(axis=(1, 2)) > ADJOINT_TOLERANCE
-                turned = (self._diagonal[:, one] - self._diagonal[:, other]) * (waves[:, one] - waves[:, other])
-                if (same & (turned.real.sum(axis=1) < DISTINGUISHABLE)).any():
+                aligned = (self._diagonal[:, one] - self._diagonal[:, other]) * (waves[:, one] - waves[:, other])
+                if (same & (aligned.real.sum(axis=1) < DISTINGUISHABLE)).any():
                     return True
         return False

@@ -74,7 +74,7 @@ class WannierMatrices:
         cartesian = spanned_axes(self.vectors, kept)
         if cartesian is None:
             self.refuse_cell(spanned_axes_message(self.vectors, kept))
-        turn = cyclic_axes(cartesian)
+        order = cyclic_axes(cartesian)
         hoppings, positions, spins = self._projected(kept)
         for found, name in ((hoppings, "hoppings"), (positions, "position matrix"), (spins, "spin matrices")):
             if found is not None and found.beyond > found.negligible:
@@ -89,11 +89,11 @@ class WannierMatrices:
         operators = None if spin is None else checked_spin(spin, dimension, len(centres))
         if spin is None and spins is not None:
             operators = dict(zip(keys, np.moveaxis(spins.matrices, 3, 1), strict=True))
-        if operators is not None and turn != (0, 1, 2):
+        if operators is not None and order != (0, 1, 2):
             operators = (
-                {R: S[list(turn)] for R, S in operators.items()}
+                {R: S[list(order)] for R, S in operators.items()}
                 if isinstance(operators, Mapping)
-                else operators[list(turn)]
+                else operators[list(order)]
             )
         blocks = dict(zip(keys, hoppings.matrices[..., 0], strict=True))
         try:
@@ -123,11 +123,11 @@ class WannierMatrices:
     def _projected(self, kept: tuple[int, ...]) -> tuple[_Projected | None, _Projected | None, _Projected | None]:
         """Project hoppings, positions and spins onto the translations along the lattice vectors kept."""
         across = [axis for axis in range(3) if axis not in kept]
-        ways = self.translations.copy()
+        reduced = self.translations.copy()
         # with a single k point along a vector, R along it only states which image is the nearest
-        ways[:, [axis for axis in across if axis not in self.sampled]] = 0
-        cells = _home_cells(ways[:, across], [self.hoppings, self.positions, self.spins], len(self.centres))
-        stays = (ways[:, None, None, across] + cells[:, None] - cells == 0).all(axis=-1)
+        reduced[:, [axis for axis in across if axis not in self.sampled]] = 0
+        cells = _home_cells(reduced[:, across], [self.hoppings, self.positions, self.spins], len(self.centres))
+        retained = (reduced[:, None, None, across] + cells[:, None] - cells == 0).all(axis=-1)
         length = float(np.sqrt((self.vectors**2).sum(axis=1)).min())
         plane = spanned_axes(self.vectors, kept) or (0, 1, 2)
         found: list[_Projected | None] = []
@@ -135,12 +135,12 @@ class WannierMatrices:
             if matrices is None:
                 found.append(None)
                 continue
-            inside, where = np.unique(ways[:, kept], axis=0, return_inverse=True)
-            total = np.zeros((len(inside), *matrices.shape[1:]), dtype=np.complex128)
-            np.add.at(total, where.reshape(-1), matrices * stays[..., None])
-            lost = (matrices if scale is None else matrices[..., plane])[~stays]
+            cells_kept, where = np.unique(reduced[:, kept], axis=0, return_inverse=True)
+            total = np.zeros((len(cells_kept), *matrices.shape[1:]), dtype=np.complex128)
+            np.add.at(total, where.reshape(-1), matrices * retained[..., None])
+            dropped = (matrices if scale is None else matrices[..., plane])[~retained]
             largest = float(np.abs(matrices).max()) if scale is None else scale
-            found.append(_Projected(inside, total, float(np.abs(lost).max(initial=0.0)), NEGLIGIBLE * largest))
+            found.append(_Projected(cells_kept, total, float(np.abs(dropped).max(initial=0.0)), NEGLIGIBLE * largest))
         return found[0], found[1], found[2]
 
 
@@ -181,17 +181,17 @@ def _home_cells(across: Integer, matrices: Sequence[Complex | None], n: int) -> 
     if not across.any():
         return cells
     group = np.arange(n)
-    ways, which = np.unique(across, axis=0, return_inverse=True)
+    reduced, which = np.unique(across, axis=0, return_inverse=True)
     for given in matrices:
         if given is None:
             continue
-        strength = np.zeros((len(ways), n, n))
+        strength = np.zeros((len(reduced), n, n))
         np.maximum.at(strength, which.reshape(-1), np.abs(given).max(axis=3))
         strong = np.argwhere(strength > NEGLIGIBLE * strength.max(initial=0.0))
         for way, i, j in strong[np.argsort(-strength[tuple(strong.T)], kind="stable")]:
             if group[i] != group[j]:
                 # i stays; all functions already connected to j move with it
                 moved = group == group[j]
-                cells[moved] += cells[i] + ways[way] - cells[j]
+                cells[moved] += cells[i] + reduced[way] - cells[j]
                 group[moved] = group[i]
     return cells

@@ -55,25 +55,25 @@ class WignerSeitzShifts:
         numbers = parse_table(words, 1)
         if numbers is None or not self._last_line_complete() or "." in "".join(words):
             return None
-        whole = numbers[:, 0].astype(np.int64)
-        if (whole != numbers[:, 0]).any() or np.abs(whole).max(initial=0) > 1e6:
+        integers = numbers[:, 0].astype(np.int64)
+        if (integers != numbers[:, 0]).any() or np.abs(integers).max(initial=0) > 1e6:
             return None
-        at, given, starts, counts = 0, whole.tolist(), [0] * entries, [0] * entries
+        at, given, starts, counts = 0, integers.tolist(), [0] * entries, [0] * entries
         for entry in range(entries):
             if at + 5 >= len(given) or not 1 <= given[at + 5] <= 1000:
                 return None
             starts[entry], counts[entry] = at, given[at + 5]
             at += 6 + 3 * given[at + 5]
-        several, start = np.array(counts), np.array(starts)
-        above = np.cumsum(several + 2) - several - 2
-        length = int((several + 2).sum())
+        multiplicity, start = np.array(counts), np.array(starts)
+        above = np.cumsum(multiplicity + 2) - multiplicity - 2
+        length = int((multiplicity + 2).sum())
         if at != len(given) or any(line.strip() for line in lines[length:]) or not all(map(str.strip, lines[:length])):
             return None
-        inner = np.arange(several.sum()) - np.repeat(np.cumsum(several) - several, several)
-        triples = (np.repeat(start + 6, several) + 3 * inner)[:, None] + np.arange(3)
+        inner = np.arange(multiplicity.sum()) - np.repeat(np.cumsum(multiplicity) - multiplicity, multiplicity)
+        triples = (np.repeat(start + 6, multiplicity) + 3 * inner)[:, None] + np.arange(3)
         heads = above + self.file.position
-        rows = np.repeat(heads + 2, several) + inner
-        return heads, several, whole[start[:, None] + np.arange(5)], rows, whole[triples]
+        rows = np.repeat(heads + 2, multiplicity) + inner
+        return heads, multiplicity, integers[start[:, None] + np.arange(5)], rows, integers[triples]
 
     def _last_line_complete(self) -> bool:
         """Return True if the last line is complete: it has a line end, or is as long as that of the first T."""
