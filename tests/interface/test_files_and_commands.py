@@ -123,7 +123,7 @@ def test_cycles_that_were_changed_are_refused(tmp_path, cycle, resolution):
             ab.io.load_cycle(bad)
     for encoding in ({"scale_factor": 2.0}, {"add_offset": 1.0}, {"scale_factor": 0.5, "add_offset": 1.0}):
         bad = _written(good, tmp_path / "bad.nc", positions=encoding)
-        with pytest.raises(FileFormatError, match=r"positions has a .*, expected numbers as they are"):
+        with pytest.raises(FileFormatError, match=r"positions has a .*, expected unscaled numbers"):
             ab.io.load_cycle(bad)
 
 

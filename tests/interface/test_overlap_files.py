@@ -235,7 +235,7 @@ def test_files_that_do_not_belong_together(turning, copies, tmp_path):
     write_energies(seeds[1].with_suffix(".eig"), kept[1])
     first = folders[0] / "wfc6.dat"
     first.write_bytes((folders[0] / "wfc5.dat").read_bytes())
-    refused(r"phase0/x.save: k points that are not those of a mesh, expected each of them once")
+    refused(r"phase0/x.save: k points that do not form a mesh, expected each point once")
     write(0, 5, 5, turning.states[0, 5, :, :BANDS])
     read_all(folders, seeds)
     # what is wrong at the end of a file is found, too

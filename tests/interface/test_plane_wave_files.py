@@ -154,7 +154,7 @@ def test_files_that_are_refused(calculations, tmp_path):
     with pytest.raises(FileFormatError, match=r"wfc3.dat: cannot be read"):
         read_plane_waves(tmp_path, checkpoint).at(2)
     (tmp_path / "wfc5.hdf5").touch()
-    with pytest.raises(FileFormatError, match=r"only an .hdf5 file is there"):
+    with pytest.raises(FileFormatError, match=r"only an .hdf5 file exists"):
         read_plane_waves(tmp_path, checkpoint).at(4)
     bands = np.eye(len(calculations.mesh.G), dtype=complex)[:, : EXTRA + 28]
     for number, gamma_only, point, message in (
@@ -173,7 +173,7 @@ def test_files_that_are_refused(calculations, tmp_path):
         read_plane_waves(tmp_path, checkpoint).at(0)
     whole = (folder / "wfc1.dat").read_bytes()
     (tmp_path / "wfc1.dat").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FileFormatError, match=r"record \d+: the file ends or is no file of records"):
+    with pytest.raises(FileFormatError, match=r"record \d+: the file ends, or is not an unformatted Fortran file"):
         read_plane_waves(tmp_path, checkpoint).at(0)
 
 

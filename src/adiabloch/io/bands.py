@@ -113,7 +113,7 @@ def _lattice(snapshot: _Snapshot, reciprocal: Float, dimension: int) -> Lattice:
     vectors = 2 * np.pi * np.linalg.inv(reciprocal).T
     if np.abs(vectors[:dimension, dimension:]).max(initial=0.0) > 1e-6:
         raise FileFormatError(
-            f"{snapshot.folder}: lattice vectors out of the first {dimension} axes, expected them within"
+            f"{snapshot.folder}: lattice vectors with components beyond the first {dimension} axes, expected none"
         )
     return Lattice(vectors[:dimension, :dimension])
 
@@ -301,7 +301,7 @@ class _SnapshotReader:
         which = matching(steps, self._steps)
         if (which < 0).any():
             self._file.refuse(
-                f"neighbours of k point {point + 1} by other steps than those of the first, expected a uniform mesh"
+                f"steps to the neighbours of k point {point + 1} differ from those of the first, expected a uniform mesh"
             )
         M, there = M[which], self._snapshot.energies[rows[which, 0]]
         transported = (M * there[:, None, :]) @ dagger(M)
@@ -350,7 +350,7 @@ def _mesh(snapshot: _Snapshot, dimension: int) -> tuple[Float, Float]:
     rounded = np.rint(scaled)
     distinct = len(np.unique(rounded % sides, axis=0))
     if np.abs(scaled - rounded).max() > 1e-3 or not distinct == len(points) == int(np.prod(sides)):
-        raise FileFormatError(f"{snapshot.folder}: k points that are not those of a mesh, expected each of them once")
+        raise FileFormatError(f"{snapshot.folder}: k points that do not form a mesh, expected each point once")
     if any(side != 1 for side in sides[dimension:]):
         raise FileFormatError(
             f"{snapshot.folder}: a mesh of {tuple(sides)}, expected one point across the {dimension}D crystal"

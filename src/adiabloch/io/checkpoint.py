@@ -62,7 +62,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         distinct = len(np.unique(np.rint(steps) % functions.mesh, axis=0))
         volume = abs(float(np.linalg.det(functions.vectors)))
     if not np.abs(steps - np.rint(steps)).max() < 1e-5 or np.abs(steps).max() > LARGEST_VALUE or distinct != len(steps):
-        raise FileFormatError(f"{path}: k points that are not those of a mesh of {functions.mesh}, expected each once")
+        raise FileFormatError(f"{path}: k points that do not form a mesh of {functions.mesh}, expected each point once")
     if not 1e-6 < volume < LARGEST_VALUE or np.abs(functions.vectors).max() > LARGEST_VALUE:
         raise FileFormatError(
             f"{path}: lattice vectors {functions.vectors.tolist()}, expected three that are independent"

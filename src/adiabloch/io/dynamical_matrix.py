@@ -95,7 +95,7 @@ def _root(file: LineReader, text: str) -> ElementTree.Element:
     """Parse the XML text; document types and entities are rejected."""
     start = text.find("<")
     if re.search(r"<!(DOCTYPE|ENTITY)", text):
-        file.refuse("a document type, expected a dynamical matrix of ph.x, which has none", line=1)
+        file.refuse("an XML document type, expected a dynamical matrix of ph.x, which has none", line=1)
     try:
         return ElementTree.fromstring(text[max(start, 0) :])
     except ElementTree.ParseError as reason:

@@ -40,7 +40,7 @@ def wave_file(folder: Path, point: int) -> FortranRecords:
     """Open the file of a k point, counted from 0."""
     path = folder / f"wfc{point + 1}.dat"
     if not path.exists() and path.with_suffix(".hdf5").exists():
-        raise FileFormatError(f"{path}: only an .hdf5 file is there, expected Quantum ESPRESSO's own format")
+        raise FileFormatError(f"{path}: only an .hdf5 file exists, expected the binary format of Quantum ESPRESSO")
     return FortranRecords(path)
 
 

@@ -54,11 +54,11 @@ class FortranRecords:
         """Read the next part of a record; the second value is True if another part follows."""
         head = self._file.read(4)
         if len(head) < 4:
-            self.refuse(f"the file ends or is no file of records, expected {expected}")
+            self.refuse(f"the file ends, or is not an unformatted Fortran file, expected {expected}")
         (length,) = struct.unpack("<i", head)
         size = abs(length)
         if size + 8 > self._left:
-            self.refuse(f"the file ends or is no file of records, expected {expected}")
+            self.refuse(f"the file ends, or is not an unformatted Fortran file, expected {expected}")
         content, tail = self._file.read(size), self._file.read(4)
         if len(content) < size or len(tail) < 4 or struct.unpack("<i", tail)[0] != (size if first else -size):
             self.refuse(f"its two lengths differ, expected {expected}")

@@ -97,7 +97,7 @@ def _check_heaps(path: Path, content: mmap.mmap) -> None:
                 size = int.from_bytes(content[here + 8 : here + 16], "little")
                 step = size if free else 16 + 8 * -(-size // 8)
                 if not 16 <= step <= end - here:
-                    raise FileFormatError(f"{path}: damaged: an object of {size} bytes in a heap of words")
+                    raise FileFormatError(f"{path}: damaged: an object of {size} bytes in a heap of strings")
                 here += step
         at = content.find(HEAP_SIGNATURE, at + 4)
 

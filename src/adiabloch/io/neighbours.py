@@ -68,7 +68,7 @@ def shell_weights(path: Path, steps: Float) -> Float:
     found, *_ = np.linalg.lstsq(shells[:, upper[0], upper[1]].T, np.eye(3)[upper], rcond=1e-8)
     defect = float(np.abs(np.tensordot(found, shells, axes=1) - np.eye(3)).max())
     if not defect <= 1e-4:
-        raise FileFormatError(f"{path}: the steps to neighbours are not complete, off by {defect:.1e}")
+        raise FileFormatError(f"{path}: the steps to the neighbours do not fulfil sum w b b = 1, by {defect:.1e}")
     return np.asarray(found[shell])
 
 

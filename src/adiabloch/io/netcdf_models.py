@@ -237,9 +237,7 @@ def _read_snapshots(
     for name, variable in stored.variables.items():
         scaled = {"scale_factor", "add_offset"} & {*variable.encoding, *variable.attrs}
         if scaled:
-            raise FileFormatError(
-                f"{path}: {name} has a {' and an '.join(sorted(scaled))}, expected numbers as they are"
-            )
+            raise FileFormatError(f"{path}: {name} has a {' and an '.join(sorted(scaled))}, expected unscaled numbers")
     try:
         lattice = Lattice(stored.lattice_vectors.values)
         count = len(stored.positions)
@@ -266,7 +264,7 @@ def _check_fingerprint(path: str | os.PathLike[str], stored: xarray.Dataset, dig
         stated, found = stored.attrs.get("model"), digest
     if stated != found:
         raise FileFormatError(
-            f"{path}: its numbers have the fingerprint {found}, expected {stated} as the file says of itself: changed "
+            f"{path}: its numbers have the fingerprint {found}, expected {stated} as stored in the file: changed "
             f"since {writer} wrote it"
         )
 

@@ -118,7 +118,7 @@ def read_spin_of_seed(file: LineReader, ending: str, translations: Integer, vect
     if covered != len(functions.points):
         _refuse(
             chk,
-            f"a mesh of {functions.mesh}, whose supercell the R of {file.path} fill to {covered} of "
+            f"a mesh of {functions.mesh}, of whose supercell the R of {file.path} cover {covered} of "
             f"{len(functions.points)} cells, expected all: mixed seeds?",
         )
     return _fourier_by_cell(functions, spin_of_states(functions, spn), translations)
@@ -135,7 +135,7 @@ def spin_of_states(functions: Checkpoint, spn: PathLike) -> Complex:
     upper[:, :, rows, columns] = elements
     imaginary = float(np.abs(np.einsum("skii->ski", upper).imag).max())
     if imaginary > 1e-6:
-        _refuse(spn, f"elements of bands with themselves up to {imaginary:.1e} i, expected real ones")
+        _refuse(spn, f"imaginary parts of diagonal elements up to {imaginary:.1e}, expected real elements")
     spins = upper + dagger(np.triu(upper, 1))
     V = functions.states
     return np.ascontiguousarray(np.moveaxis(0.5 * dagger(V) @ spins @ V, 0, 3))
