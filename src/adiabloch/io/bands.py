@@ -301,7 +301,7 @@ class _SnapshotReader:
         which = matching(steps, self._steps)
         if (which < 0).any():
             self._file.refuse(
-                f"steps to the neighbours of k point {point + 1} differ from those of the first, expected a uniform mesh"
+                f"steps to the neighbours of k point {point + 1} differ from those of the first, expected a mesh"
             )
         M, there = M[which], self._snapshot.energies[rows[which, 0]]
         transported = (M * there[:, None, :]) @ dagger(M)

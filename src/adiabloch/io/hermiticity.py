@@ -60,7 +60,7 @@ def hermitian_part(
     for number, R in enumerate(map(tuple, translations.tolist())):
         first = index.setdefault(R, number)
         if first != number and not np.array_equal(matrices[first], matrices[number]):
-            refuse(f"R = {R} again with another matrix, expected each R once", number)
+            refuse(f"R = {R} once more with another matrix, expected each R once", number)
     kept = np.array([*index.values()])
     lonely = [R for R in index if tuple(-x for x in R) not in index]
     if lonely and not _is_half(list(index)):
