@@ -21,6 +21,7 @@ class AdiablochError(Exception):
 
 
 def _restored(kind: type[AdiablochError], args: tuple[object, ...], attributes: dict[str, object]) -> AdiablochError:
+    """Rebuild a pickled error without calling its constructor."""
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(attributes)
