@@ -402,7 +402,8 @@ def test_the_current_folder_does_not_matter(tmp_path, monkeypatch):
     monkeypatch.chdir(there)
     np.testing.assert_array_equal(ab.io.read_modes(here / "full.yaml", q=q).quanta, expected)
     refused(
-        lambda: ab.io.read_modes(here / "bare.yaml", q=q), "FORCE_CONSTANTS, force_constants.hdf5 or FORCE_SETS in the same folder"
+        lambda: ab.io.read_modes(here / "bare.yaml", q=q),
+        "FORCE_CONSTANTS, force_constants.hdf5 or FORCE_SETS in the same folder",
     )
     # what lies beside it counts, wherever one is
     write_FORCE_CONSTANTS(constants, filename=here / "FORCE_CONSTANTS", p2s_map=indices)
