@@ -1,4 +1,4 @@
-"""Names for the arrays that travel through the library, and the checks on those that come from outside."""
+"""Types of NumPy arrays, and checks of the arrays that a user passes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
 
 
 def _whole(value: ArrayLike) -> bool:
-    """True for whole numbers only; a conversion to integers would accept fractions and booleans too."""
+    """Return True for integers and integral floats. Fractions and booleans, which `int` accepts, are excluded."""
     if isinstance(value, Sequence) and any(isinstance(item, bool | np.bool_) for item in value):
         return False
     given = np.asarray(value)
@@ -38,18 +38,22 @@ def checked(value: ArrayLike, name: str, shape: Sequence[int | None], dtype: typ
     Parameters
     ----------
     value : array_like
-        What the user gave.
+        Argument of the user.
     name : str
-        What to call it in an error.
+        Name of the argument in error messages.
     shape : sequence of int or None
         Expected shape; None stands for any length.
     dtype : type
         Element type.
 
+    Returns
+    -------
+    array
+
     Raises
     ------
     InvalidModelError
-        If it is not numeric, has another shape or holds NaN or infinity; the message names the entry.
+        The argument is not numeric, has another shape, or contains NaN or infinity; the message names the entry.
     """
     try:
         if dtype is not complex and np.iscomplexobj(value):
@@ -72,36 +76,52 @@ def checked(value: ArrayLike, name: str, shape: Sequence[int | None], dtype: typ
 
 
 def numbers(value: ArrayLike, name: str) -> Float:
-    """Return one number, or several in a row, as a row of finite ones, (n,).
+    """Convert a number or a sequence of numbers to a one-dimensional array of finite numbers, (n,).
+
+    Parameters
+    ----------
+    value : float or array_like of shape (n,)
+        Argument of the user.
+    name : str
+        Name of the argument in error messages.
+
+    Returns
+    -------
+    float array, shape (n,)
 
     Raises
     ------
     InvalidModelError
-        As `checked` does.
+        As for `checked`; also if the argument has more than one dimension.
     """
     array = checked(value, name, (None,) * _depth(value), float)
     if array.ndim > 1:
-        raise InvalidModelError(f"{name}: expected a number or numbers in a row, got shape {array.shape}")
+        raise InvalidModelError(f"{name}: expected a number or a one-dimensional array, got shape {array.shape}")
     return frozen(np.atleast_1d(array))
 
 
 def _depth(value: ArrayLike) -> int:
+    """Return the number of dimensions; 1 for rows of different lengths, about which `checked` raises the error."""
     try:
         return np.ndim(value)
     except ValueError:
-        # rows of different lengths: `checked` says so
         return 1
 
 
 def radians(angles: ArrayLike, name: str) -> Any:
-    """Return angles as they are, with a warning where they are larger than any in radians need be.
+    """Return angles unchanged, with a warning if any of them exceeds 2 pi.
 
     Parameters
     ----------
     angles : array_like
         Finite numbers.
     name : str
-        What to call them.
+        Name of the argument in the warning.
+
+    Returns
+    -------
+    array_like
+        The argument.
     """
     largest = float(np.abs(angles).max(initial=0.0))
     if largest > 2 * np.pi * (1 + 1e-9):

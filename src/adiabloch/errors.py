@@ -1,7 +1,7 @@
-"""The one family of errors that adiabloch raises.
+"""Exceptions and warnings of adiabloch.
 
-Catch :class:`AdiablochError` to catch them all. Each message says what happened, where, and what was
-expected; where a number helps (a gap, a best estimate), the error carries it as an attribute too.
+All exceptions but `Stopped` derive from :class:`AdiablochError`. Each message names the argument or file, the value
+found, and the value expected. Numbers such as a gap or a best estimate are also attributes of the exception.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from pathlib import Path
 
 
 class AdiablochError(Exception):
-    """Anything that adiabloch refuses to do, with the reason."""
+    """Base class of the exceptions of adiabloch."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle the message and the attributes, so that errors come home whole from other processes."""
+        """Pickle the message and the attributes, so that an error raised in a worker process keeps both."""
         return _restored, (type(self), self.args, self.__dict__.copy())
 
 
 def _restored(kind: type[AdiablochError], args: tuple[object, ...], attributes: dict[str, object]) -> AdiablochError:
+    """Rebuild a pickled error without calling its constructor."""
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(attributes)
@@ -28,20 +29,20 @@ def _restored(kind: type[AdiablochError], args: tuple[object, ...], attributes: 
 
 
 class InvalidModelError(AdiablochError, ValueError):
-    """A lattice, model or cycle that contradicts itself."""
+    """Inconsistent lattice, model or cycle."""
 
 
 class InvalidArgumentError(AdiablochError, ValueError):
-    """An argument outside what the function can serve."""
+    """Invalid argument of a function."""
 
 
 class CoarseCycleError(AdiablochError, ValueError):
-    """A cycle whose snapshots are too few to be interpolated.
+    """Too few snapshots to interpolate a cycle.
 
     Attributes
     ----------
     tail : float
-        Size of the last harmonics relative to the largest.
+        Size of the last harmonics relative to the largest one.
     """
 
     def __init__(self, message: str, *, tail: float) -> None:
@@ -50,16 +51,16 @@ class CoarseCycleError(AdiablochError, ValueError):
 
 
 class GapClosedError(AdiablochError):
-    """The gap above the occupied bands closes.
+    """Closed gap above the occupied bands.
 
     Attributes
     ----------
     gap : float
         Smallest gap found, in the energy unit of the model.
     k : tuple of float
-        Where, in reduced coordinates.
+        Wave vector of the smallest gap, in reduced coordinates.
     theta : float or None
-        At which phase of the cycle.
+        Phase of the cycle at the smallest gap; None without a cycle.
     """
 
     def __init__(self, message: str, *, gap: float, k: tuple[float, ...], theta: float | None) -> None:
@@ -70,18 +71,18 @@ class GapClosedError(AdiablochError):
 
 
 class OverlappingBandsError(GapClosedError):
-    """The occupied bands rise above the empty ones, each at its own k: a metal, though the direct gap may be open.
+    """Overlap of the occupied and the empty bands at different k: a metal, although the direct gap may be open.
 
     Attributes
     ----------
     gap : float
         Indirect gap, negative.
     valence, conduction : float
-        Highest level of the occupied bands and lowest one of the empty bands.
+        Highest level of the occupied bands and lowest level of the empty bands.
     k, k_conduction : tuple of float
-        Where, in reduced coordinates.
+        Wave vectors of these levels, in reduced coordinates.
     theta : float or None
-        At which phase of the cycle, the same for both.
+        Phase of the cycle, the same for both levels; None without a cycle.
     """
 
     def __init__(
@@ -102,12 +103,12 @@ class OverlappingBandsError(GapClosedError):
 
 
 class ObstructedError(AdiablochError):
-    """No smooth gauge exists: Chern numbers of the occupied bands do not vanish.
+    """Topological obstruction: no smooth gauge exists because the occupied bands have nonzero Chern numbers.
 
     Attributes
     ----------
     chern_numbers : dict {(str, ...): int}
-        Those that do not vanish, by directions.
+        Nonzero Chern numbers, by directions.
     """
 
     def __init__(self, message: str, *, chern_numbers: dict[tuple[str, ...], int]) -> None:
@@ -116,18 +117,18 @@ class ObstructedError(AdiablochError):
 
 
 class NoBulkDefinitionError(AdiablochError):
-    """A quantity that is not known to be a property of the bulk."""
+    """Quantity that is not known to be a bulk property."""
 
 
 class BrokenGaugeError(AdiablochError):
-    """The trial orbitals are orthogonal to an occupied state somewhere.
+    """Singular gauge: the trial orbitals are orthogonal to an occupied state at some wave vector.
 
     Attributes
     ----------
     overlap : float
         Smallest overlap found.
     at : tuple of float
-        Where, in reduced coordinates.
+        Wave vector of the smallest overlap, in reduced coordinates.
     """
 
     def __init__(self, message: str, *, overlap: float, at: tuple[float, ...]) -> None:
@@ -137,18 +138,18 @@ class BrokenGaugeError(AdiablochError):
 
 
 class DegenerateBandsError(AdiablochError):
-    """A single band was asked for where it touches another one."""
+    """Degeneracy of a single band with another band."""
 
 
 class ToleranceNotReachedError(AdiablochError):
-    """An integral did not reach the accuracy asked for.
+    """Requested accuracy of an integral not reached.
 
     Attributes
     ----------
     estimate : float or array
         Best estimate, in the unit of the result.
     error : float
-        Its estimated error (largest over the components).
+        Estimated error, the largest over the components.
     """
 
     def __init__(self, message: str, *, estimate: object, error: float) -> None:
@@ -158,32 +159,32 @@ class ToleranceNotReachedError(AdiablochError):
 
 
 class MissingExtraError(AdiablochError, ImportError):
-    """An optional library is needed; the message says what to install."""
+    """Missing optional library; the message says what to install."""
 
 
 class FileFormatError(AdiablochError, ValueError):
-    """A file that cannot be read as what it should be."""
+    """Missing, damaged or unexpected content of a file."""
 
 
 class FileWriteError(AdiablochError, OSError):
-    """A file that cannot be written; what was there before is unchanged."""
+    """Failure to write a file; an existing file is unchanged."""
 
 
 class LostWorkerError(AdiablochError, RuntimeError):
-    """A worker of an executor ended before its work was done: killed, or out of memory."""
+    """Early end of a worker process of an executor, for example because it was killed or ran out of memory."""
 
 
 class Stopped(KeyboardInterrupt):
-    """Ctrl-C while something was computed; what had been found by then is kept.
+    """Interruption of a calculation by Ctrl-C, with the estimates found so far.
 
-    As a KeyboardInterrupt it is no `AdiablochError`, so that nothing takes it for a failure and goes on.
+    A `KeyboardInterrupt`, not an `AdiablochError`: code that handles the errors of adiabloch does not catch it.
 
     Attributes
     ----------
     estimate : array or None
-        Best estimate so far, in the unit of the result; NaN where there is none yet, None if there is none at all.
+        Best estimate so far, in the unit of the result; NaN for components without an estimate, None without any.
     error : array or None
-        Its estimated error.
+        Estimated error.
     """
 
     def __init__(self, message: str = "", *, estimate: object = None, error: object = None) -> None:
@@ -193,24 +194,30 @@ class Stopped(KeyboardInterrupt):
 
 
 class AccuracyWarning(UserWarning):
-    """A result is less accurate than was asked for; its error bar tells how much."""
+    """Result less accurate than requested; its error bar states the accuracy."""
 
 
 class UnitWarning(UserWarning):
-    """A number or position that seems to be given in another unit than it is taken in."""
+    """Number or position that seems to be in another unit than expected."""
 
 
 def did_you_mean(given: object, known: Iterable[str]) -> str:
-    """The end of a message about a name: "; did you mean 'sx'?", or nothing if no known name is like it."""
-    import difflib  # rarely needed
+    """Suggest the most similar known name: "; did you mean 'sx'?", or an empty string if no name is similar."""
+    import difflib  # imported here because it is rarely needed
 
     names = {name.lower(): name for name in known}
     close = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.6) if isinstance(given, str) else []
     return f"; did you mean {names[close[0]]!r}?" if close else ""
 
 
+def first_line(reason: BaseException) -> str:
+    """Return the first line of an error message, at most 200 characters; the type of an error without message."""
+    lines = str(reason).strip().splitlines()
+    return lines[0][:200] if lines else type(reason).__name__
+
+
 def warn(message: str, category: type[Warning] = AccuracyWarning) -> None:
-    """Warn, pointing at the line of the user that led here: the innermost one outside this package."""
+    """Issue a warning that points at the innermost line of the call stack outside this package."""
     package, level, frame = str(Path(__file__).parent), 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         frame, level = frame.f_back, level + 1

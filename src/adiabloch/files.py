@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all; what stands in their place keeps its nature and its permissions."""
+"""Atomic writing of files: a file is replaced completely or stays unchanged."""
 
 from __future__ import annotations
 
@@ -20,23 +20,27 @@ except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
 UNFINISHED = re.compile(r"\..*\.[0-9a-f]{16}\.unfinished(\.[^.]*)?")
-"""Names of files that are being written."""
+"""Names of temporary files during writing."""
 
 
 def checked_path(path: object, name: str = "path") -> Path:
-    """Return a user's path.
+    """Check that an argument is a path and return it.
 
     Parameters
     ----------
     path : object
-        What the user gave.
+        Argument of the user.
     name : str
-        What to call it in an error.
+        Name of the argument in error messages.
+
+    Returns
+    -------
+    pathlib.Path
 
     Raises
     ------
     InvalidArgumentError
-        If it is no path, empty, or holds a null byte.
+        The argument is not a path, is empty, or contains a null byte.
     """
     if not isinstance(path, str | os.PathLike):
         raise InvalidArgumentError(f"{name}: {path!r}, expected a path: a str or a pathlib.Path")
@@ -47,72 +51,84 @@ def checked_path(path: object, name: str = "path") -> Path:
 
 
 @contextmanager
-def whole(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Name of a file to write; at the end it becomes `path`, or is gone if writing failed.
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Context manager for writing a file completely or not at all.
 
-    A symbolic link is followed, an existing file keeps its permissions (and its owner, where that is allowed), a new
-    one gets those that the umask leaves. What is no regular file (a device, a pipe) is written to and stays what it is.
+    The context yields the name of a temporary file. At the end of the context this file is moved to `path`; if an
+    error occurs, it is deleted. Symbolic links are followed. An existing file keeps its permissions, and its owner if
+    the system allows it; a new file gets permissions according to the umask. Devices and pipes are written to and not
+    replaced.
+
+    Parameters
+    ----------
+    path : path-like
+        Name of the file.
+
+    Yields
+    ------
+    str
+        Name of the temporary file.
 
     Raises
     ------
     InvalidArgumentError
-        If it is no path.
+        The argument is not a path.
     FileWriteError
-        If it is a folder, is read-only, or cannot be written (a full disk, a folder without permission); what was there
-        before is unchanged.
+        The path is a folder, is read-only, or cannot be written (full disk, missing permission). An existing file is
+        unchanged.
     """
     target = checked_path(path)
     try:
-        found = _found(target)
-        if found is None or stat.S_ISREG(found.st_mode):
-            with _beside(Path(os.path.realpath(target)), found) as name:
+        existing = _existing_status(target)
+        if existing is None or stat.S_ISREG(existing.st_mode):
+            with _replacement_file(Path(os.path.realpath(target)), existing) as name:
                 yield name
         else:
             with tempfile.TemporaryDirectory() as folder:
                 name = os.path.join(folder, "unfinished" + target.suffix)
                 yield name
-                _poured(name, target)
+                _copy_to_device(name, target)
     except OSError as reason:
         if isinstance(reason, FileWriteError):
             raise
         raise FileWriteError(
-            f"{path}: cannot be written ({reason.strerror or reason}); what was there is unchanged"
+            f"{path}: cannot be written ({reason.strerror or reason}); an existing file is unchanged"
         ) from None
 
 
-def write_whole(path: str | os.PathLike[str], content: bytes | memoryview) -> Path:
-    """Write a file whole or not at all, as `whole` does."""
-    with whole(path) as name, open(name, "wb") as file:
+def write_atomic(path: str | os.PathLike[str], content: bytes | memoryview) -> Path:
+    """Write bytes to a file completely or not at all (see `atomic_write`)."""
+    with atomic_write(path) as name, open(name, "wb") as file:
         file.write(content)
     return Path(path)
 
 
-def _found(target: Path) -> os.stat_result | None:
-    """What is there already, links followed, if it may be written to."""
+def _existing_status(target: Path) -> os.stat_result | None:
+    """Return the status of an existing file, links followed, after checking that it may be written; None if absent."""
     try:
         found = target.stat()
     except FileNotFoundError:
         return None
     if stat.S_ISDIR(found.st_mode):
         raise FileWriteError(f"{target}: is a folder, expected the name of a file, in that folder for example")
-    # the superuser may write to what is marked read-only, but did not ask to
+    # the superuser can write to read-only files; here they are protected too
     if not os.access(target, os.W_OK) or not found.st_mode & 0o222:
         raise FileWriteError(f"{target}: is read-only; expected another name, or make it writable first (chmod u+w)")
     return found
 
 
 @contextmanager
-def _beside(target: Path, found: os.stat_result | None) -> Iterator[str]:
-    """An unfinished file in the same folder, moved to its place at the end."""
+def _replacement_file(target: Path, existing: os.stat_result | None) -> Iterator[str]:
+    """Create a temporary file in the folder of the target and move it to the target at the end."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    _clear(target.parent)
-    handle, name = _created(target, 0o666 if found is None else stat.S_IMODE(found.st_mode) & 0o700)
+    _remove_unfinished(target.parent)
+    handle, name = _locked_file(target, 0o666 if existing is None else stat.S_IMODE(existing.st_mode) & 0o700)
     try:
         yield name
-        if found is not None:
+        if existing is not None:
             with suppress(OSError, AttributeError):
-                os.chown(name, found.st_uid, found.st_gid)
-            os.chmod(name, stat.S_IMODE(found.st_mode))
+                os.chown(name, existing.st_uid, existing.st_gid)
+            os.chmod(name, stat.S_IMODE(existing.st_mode))
         if handle is not None:
             os.fsync(handle)
         os.replace(name, target)
@@ -122,21 +138,21 @@ def _beside(target: Path, found: os.stat_result | None) -> Iterator[str]:
             os.close(handle)
 
 
-def _created(target: Path, mode: int) -> tuple[int | None, str]:
-    """A new file, locked as long as it is open: nobody takes it for the leftover of a process that was killed."""
+def _locked_file(target: Path, mode: int) -> tuple[int | None, str]:
+    """Create a temporary file. It stays locked while it is open, so that no other process removes it."""
     while True:
         name = target.parent / f".{target.stem[:40]}.{secrets.token_hex(8)}.unfinished{target.suffix[:20]}"
         handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
         if fcntl is None:
-            os.close(handle)  # what is open cannot be moved there
+            os.close(handle)  # Windows cannot move an open file
             return None, str(name)
         if not _locked(handle) or os.fstat(handle).st_nlink:
             return handle, str(name)
-        os.close(handle)  # cleared away before it was locked
+        os.close(handle)  # removed by another process before it was locked
 
 
 def _locked(handle: int) -> bool:
-    """Lock an open file unless another process has done so."""
+    """Lock an open file; return False if another process holds the lock."""
     if fcntl is None:
         return False
     try:
@@ -146,8 +162,8 @@ def _locked(handle: int) -> bool:
     return True
 
 
-def _clear(folder: Path) -> None:
-    """Remove what processes that were killed left unfinished."""
+def _remove_unfinished(folder: Path) -> None:
+    """Remove temporary files that killed processes left in a folder."""
     if fcntl is None:
         return
     with suppress(OSError), os.scandir(folder) as entries:
@@ -163,9 +179,9 @@ def _clear(folder: Path) -> None:
                     os.close(handle)
 
 
-def _poured(name: str, target: Path) -> None:
-    """Write a file's bytes to a device or a pipe."""
-    # without a reader a pipe would wait for one
+def _copy_to_device(name: str, target: Path) -> None:
+    """Copy the bytes of a file to a device or a pipe."""
+    # opening a pipe without a reader would block
     handle = os.open(target, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
     os.set_blocking(handle, True)
     with open(handle, "wb") as special, open(name, "rb") as written:

@@ -1,4 +1,4 @@
-"""Bravais lattices: cells, reciprocal cells, paths through the Brillouin zone."""
+"""Bravais lattices: primitive vectors, reciprocal vectors, and paths through the Brillouin zone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError
 
 AXES = ("x", "y", "z")
 SHORTEST, LONGEST = 1e-90, 1e90
-"""Lengths whose cubes are numbers, with room to spare."""
+"""Range of lengths whose cubes neither underflow nor overflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Lattice:
     Raises
     ------
     InvalidModelError
-        If the vectors are not d linearly independent vectors of d finite components, d = 1, 2 or 3.
+        The argument is not d linearly independent vectors of d finite components, d = 1, 2 or 3.
 
     Examples
     --------
@@ -50,8 +50,8 @@ class Lattice:
         lengths = np.abs(array).max(axis=1)
         if not SHORTEST < lengths.min() <= lengths.max() < LONGEST and lengths.all():
             raise InvalidModelError(
-                f"lattice vectors: lengths from {lengths.min():.3g} to {lengths.max():.3g}, whose volumes are beyond "
-                f"the range of numbers; expected {SHORTEST:.0e} to {LONGEST:.0e}, in another unit"
+                f"lattice vectors: lengths from {lengths.min():.3g} to {lengths.max():.3g}, whose volumes exceed the "
+                f"range of numbers; expected {SHORTEST:.0e} to {LONGEST:.0e}: choose another unit"
             )
         lengths = np.sqrt((array**2).sum(axis=1))
         if _measure(array) <= 1e-10 * np.prod(lengths):
@@ -87,12 +87,21 @@ class Lattice:
         return tuple(f"k{axis}" for axis in AXES[: self.dimension])
 
     def reduced(self, k: ArrayLike) -> Float:
-        """Reduced coordinates of Cartesian wave vectors, both of shape (..., d).
+        """Convert Cartesian wave vectors to reduced coordinates.
+
+        Parameters
+        ----------
+        k : array_like, shape (..., d)
+            Cartesian wave vectors.
+
+        Returns
+        -------
+        float array, shape (..., d)
 
         Raises
         ------
         InvalidArgumentError
-            If they have another number of components, or are not finite numbers.
+            The wave vectors have another number of components, or are not finite numbers.
         """
         try:
             waves = np.asarray(k, float)
@@ -106,22 +115,22 @@ class Lattice:
         return waves @ self.vectors.T / (2 * np.pi)
 
     def cartesian(self, reduced: ArrayLike) -> Float:
-        """Cartesian wave vectors of reduced coordinates, both of shape (..., d)."""
+        """Convert reduced coordinates of wave vectors to Cartesian ones, (..., d) -> (..., d)."""
         return np.asarray(reduced, float) @ self.reciprocal
 
     def reduced_positions(self, positions: ArrayLike) -> Float:
-        """Positions in units of the lattice vectors, (..., d) -> (..., d)."""
+        """Convert Cartesian positions to units of the lattice vectors, (..., d) -> (..., d)."""
         return np.asarray(positions, float) @ np.linalg.inv(self.vectors)
 
     def path(self, nodes: Mapping[str, ArrayLike] | Sequence[tuple[str, ArrayLike]], points: int = 200) -> Path:
-        """Straight segments between labelled points of the Brillouin zone.
+        """Path of straight segments between labelled points of the Brillouin zone.
 
         Parameters
         ----------
         nodes : mapping or sequence of (label, reduced coordinates)
-            The corners in order; use a sequence when a label comes twice.
+            Corners in order; use a sequence if a label occurs twice.
         points : int
-            Number of wave vectors, shared out by length.
+            Number of wave vectors, distributed over the segments in proportion to their lengths.
 
         Returns
         -------
@@ -134,7 +143,7 @@ class Lattice:
                 f"path: expected pairs of label and reduced coordinates, got {nodes!r}"
             ) from None
         if not isinstance(points, int | np.integer) or points < 2:
-            raise InvalidArgumentError(f"path: points: {points!r}, expected a number of wave vectors")
+            raise InvalidArgumentError(f"path: points: {points!r}, expected an integer, at least 2")
         if len(pairs) < 2:
             raise InvalidArgumentError(f"path: expected at least two nodes, got {len(pairs)}")
         d = self.dimension
@@ -147,7 +156,10 @@ class Lattice:
 
 
 def _measure(vectors: Float) -> float:
-    """Volume that they span; numpy.linalg.det, by way of a logarithm, rounds differently in other units."""
+    """Length, area or volume spanned by the vectors.
+
+    Written out, because the rounding errors of `numpy.linalg.det` depend on the unit of length.
+    """
     if len(vectors) == 1:
         return float(abs(vectors[0, 0]))
     if len(vectors) == 2:
@@ -157,13 +169,13 @@ def _measure(vectors: Float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Path:
-    """Wave vectors along a path, ready for a band plot."""
+    """Wave vectors along a path through the Brillouin zone, for a band plot."""
 
     k: Float
     """Cartesian wave vectors, (points, d)."""
     distance: Float
-    """Length along the path, (points,)."""
+    """Distance along the path, (points,)."""
     ticks: Float
-    """Length at the corners."""
+    """Distances of the corners."""
     labels: tuple[str, ...]
-    """Names of the corners."""
+    """Labels of the corners."""

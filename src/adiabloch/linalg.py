@@ -1,6 +1,6 @@
-"""The one door to the eigensolver.
+"""Linear algebra of batches of matrices.
 
-Everything that diagonalises goes through :func:`eigh_batch`, so that a faster solver has one place to live.
+All diagonalisations use :func:`eigh_batch`, so that the eigensolver can be replaced in one place.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ def eigh_batch(matrices: Complex) -> tuple[Float, Complex]:
     Parameters
     ----------
     matrices : complex array, shape (..., N, N)
-        Hermitian; for N > 2 only the lower triangle is read.
+        Hermitian matrices; for N > 2 only the lower triangle is used.
 
     Returns
     -------
     energies : float array, shape (..., N)
-        Ascending.
+        Eigenvalues in ascending order.
     states : complex array, shape (..., N, N)
         Eigenvectors as columns.
     """
@@ -43,7 +43,7 @@ def svd_batch(matrices: Complex) -> tuple[Complex, Float, Complex]:
     left : complex array, shape (..., J, J)
         Z.
     singular : float array, shape (..., J)
-        Descending.
+        Singular values in descending order.
     right : complex array, shape (..., J, J)
         V^dagger.
     """
@@ -58,14 +58,14 @@ def svd_batch(matrices: Complex) -> tuple[Complex, Float, Complex]:
 
 
 def dagger(matrices: Complex) -> Complex:
-    """Hermitian conjugate of the last two axes."""
+    """Hermitian conjugate with respect to the last two axes."""
     return np.conj(np.swapaxes(matrices, -1, -2))
 
 
 def rotated(matrices: Complex, states: Complex) -> Complex:
-    """Matrices in the basis of the states, U^dagger M U, batched over the leading axis.
+    """Transform matrices to the basis of the states, U^dagger M U, batched over the leading axes.
 
-    Two by two, the sums are written out: NumPy's matrix product spends more time on the call than on the numbers.
+    For 2 x 2 matrices the sums are written out, which is faster than NumPy's matrix product.
     """
     if matrices.shape[-1] != 2:
         result: Complex = dagger(states) @ matrices @ states
@@ -74,6 +74,7 @@ def rotated(matrices: Complex, states: Complex) -> Complex:
 
 
 def _product_2x2(left: Complex, right: Complex) -> Complex:
+    """Product of 2 x 2 matrices, with the sums written out."""
     product = np.empty(np.broadcast_shapes(left.shape, right.shape), dtype=np.complex128)
     for i in (0, 1):
         for j in (0, 1):
@@ -83,10 +84,10 @@ def _product_2x2(left: Complex, right: Complex) -> Complex:
 
 
 def _eigh_2x2(h: Complex) -> tuple[Float, Complex]:
-    """Closed form for 2 x 2, seven times faster than LAPACK's per-matrix overhead.
+    """Diagonalise 2 x 2 matrices in closed form, about seven times faster than LAPACK.
 
-    With h = m + z sigma_z + [[0, b], [b*, 0]] and r = sqrt(z^2 + |b|^2), the vector with the larger of r + z and
-    r - z is built without cancellation and the other one is its orthogonal complement.
+    With h = m + z sigma_z + [[0, b], [b*, 0]] and r = sqrt(z^2 + |b|^2), the eigenvector with the larger of r + z and
+    r - z is computed without cancellation; the other one is its orthogonal complement.
     """
     upper, lower = h[..., 0, 0].real, h[..., 1, 1].real
     b = h[..., 0, 1]
@@ -109,7 +110,10 @@ def _eigh_2x2(h: Complex) -> tuple[Float, Complex]:
 
 
 def _svd_2x2(m: Complex) -> tuple[Complex, Float, Complex]:
-    """By way of M^dagger M, five times faster; good to machine precision times sigma_1/sigma_2."""
+    """Singular value decomposition of 2 x 2 matrices from the eigenvectors of M^dagger M.
+
+    About five times faster than LAPACK; accurate to machine precision times sigma_1/sigma_2.
+    """
     right = _eigh_2x2(_product_2x2(dagger(m), m))[1][..., ::-1]
     left = _product_2x2(m, right)
     singular = np.sqrt((left.real**2 + left.imag**2).sum(axis=-2))
@@ -118,12 +122,12 @@ def _svd_2x2(m: Complex) -> tuple[Complex, Float, Complex]:
 
 
 def commutator(A: Complex, B: Complex) -> Complex:
-    """[A, B] of Hermitian matrices."""
+    """Commutator [A, B] of Hermitian matrices."""
     product = A @ B
     return np.asarray(product - dagger(product))
 
 
 def anticommutator(A: Complex, B: Complex) -> Complex:
-    """{A, B}/2 of Hermitian matrices."""
+    """Half the anticommutator, {A, B}/2, of Hermitian matrices."""
     product = A @ B
     return np.asarray(0.5 * (product + dagger(product)))

@@ -1,4 +1,4 @@
-"""How much memory this process may still take, and refusals before it is taken."""
+"""Free memory of this process, and checks of the memory that a calculation needs."""
 
 from __future__ import annotations
 
@@ -8,49 +8,51 @@ from pathlib import Path
 
 from adiabloch.errors import InvalidArgumentError
 
-SHARE = 0.8
-"""Of what is free, the largest part that one piece of work may take."""
-UNKNOWN = 16 * 2**30
-"""Bytes taken for free where the system does not tell."""
-GROUP = Path("/sys/fs/cgroup")
+LARGEST_SHARE = 0.8
+"""Largest part of the free memory that one calculation may use."""
+DEFAULT_FREE = 16 * 2**30
+"""Free memory in bytes assumed if the system does not report it."""
+CONTROL_GROUP = Path("/sys/fs/cgroup")
+"""Folder in which Linux reports the memory limits of a container."""
 
 
 def free_memory() -> int:
-    """Bytes that are free: of the machine, of its container, and of the limits set for this process."""
-    bounds = [bound for bound in (_of_machine(), _of_group(), _of_process()) if bound is not None]
-    return max(min(bounds, default=UNKNOWN), 0)
+    """Free memory in bytes: the smallest of those of the machine, the container and the limits of the process."""
+    bounds = [bound for bound in (_free_of_machine(), _free_of_container(), _free_of_process()) if bound is not None]
+    return max(min(bounds, default=DEFAULT_FREE), 0)
 
 
-def fits(size: float) -> bool:
-    """Whether so many bytes may be taken."""
-    return size <= SHARE * free_memory()
+def fits_in_memory(size: float) -> bool:
+    """Return True if a calculation may use `size` bytes."""
+    return size <= LARGEST_SHARE * free_memory()
 
 
 def check_memory(size: float, what: str, remedy: str) -> None:
-    """Refuse work that needs more memory than is free.
+    """Raise an error if a calculation needs more memory than is free.
 
     Parameters
     ----------
     size : float
-        Bytes that it will take.
+        Memory needed, in bytes.
     what : str
-        What takes them, an argument with its value for example.
+        Cause in the error message, for example an argument with its value.
     remedy : str
-        What to do about it.
+        Advice in the error message.
 
     Raises
     ------
     InvalidArgumentError
+        The memory needed exceeds the share of the free memory that one calculation may use.
     """
-    # asking the system takes longer than small work
-    if size > 2**26 and not fits(size):
+    # the system call takes longer than a small calculation
+    if size > 2**26 and not fits_in_memory(size):
         raise InvalidArgumentError(
-            f"{what}: needs about {readable(size)} of memory, {readable(free_memory())} are free; {remedy}"
+            f"{what}: needs about {format_bytes(size)} of memory, {format_bytes(free_memory())} are free; {remedy}"
         )
 
 
-def readable(size: float) -> str:
-    """A number of bytes as one reads it."""
+def format_bytes(size: float) -> str:
+    """Format a number of bytes with a unit, such as "1.5 GB"."""
     for unit in ("kB", "MB", "GB"):
         size /= 1024
         if size < 1000:
@@ -58,7 +60,8 @@ def readable(size: float) -> str:
     return f"{size / 1024:.3g} TB"
 
 
-def _of_machine() -> int | None:
+def _free_of_machine() -> int | None:
+    """Free memory of the machine in bytes; None if unknown."""
     with suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
@@ -68,16 +71,17 @@ def _of_machine() -> int | None:
     return None
 
 
-def _of_group() -> int | None:
-    """What a container may still take."""
+def _free_of_container() -> int | None:
+    """Memory in bytes that the limit of the container leaves; None without a limit."""
     with suppress(OSError, ValueError):
-        limit = (GROUP / "memory.max").read_text(encoding="ascii").strip()
+        limit = (CONTROL_GROUP / "memory.max").read_text(encoding="ascii").strip()
         if limit != "max":
-            return int(limit) - int((GROUP / "memory.current").read_text(encoding="ascii"))
+            return int(limit) - int((CONTROL_GROUP / "memory.current").read_text(encoding="ascii"))
     return None
 
 
-def _of_process() -> int | None:
+def _free_of_process() -> int | None:
+    """Memory in bytes that the limits of this process leave; None without limits."""
     try:
         import resource
     except ImportError:  # not on Windows

@@ -97,7 +97,7 @@ def test_steps_that_the_user_chose(tmp_path):
     functions.write_neighbours(tmp_path / "seed.nnkp", functions.orders[:, ::-1])
     assert apart(read_chk(path), model) < 1e-12
     (tmp_path / "seed.nnkp").unlink()
-    with pytest.raises(FileFormatError, match=r"SEED\.nnkp does not .* 10 neighbours .*wannier90\.x -pp seed$"):
+    with pytest.raises(FileFormatError, match=r"SEED\.nnkp is not .* 10 neighbours .*wannier90\.x -pp seed$"):
         read_chk(path)
 
 

@@ -14,7 +14,7 @@ import adiabloch as ab
 from adiabloch import units
 from adiabloch.cli import app
 from adiabloch.errors import FileFormatError, InvalidArgumentError, InvalidModelError
-from adiabloch.io.netcdf import _from_parts
+from adiabloch.io.netcdf_models import _complex_from_parts
 from adiabloch.paper.table import Table
 from adiabloch.plotting import charts
 from adiabloch.plotting.dispatch import PICTURES, picture_of
@@ -109,7 +109,7 @@ def test_cycles_that_were_changed_are_refused(tmp_path, cycle, resolution):
     cells[0] += 0.5
     joined = xarray.DataArray(hoppings[..., 0] + 1j * hoppings[..., 1], dims=("snapshot", "R", "orbital", "to"))
     with pytest.raises(InvalidModelError, match="numbers of type complex128"):
-        _from_parts(joined)
+        _complex_from_parts(joined)
     longer = np.concatenate([hoppings, hoppings], axis=-1)
     nameless = good.copy()
     nameless.attrs = {}
@@ -126,7 +126,7 @@ def test_cycles_that_were_changed_are_refused(tmp_path, cycle, resolution):
             ab.io.load_cycle(bad)
     for encoding in ({"scale_factor": 2.0}, {"add_offset": 1.0}, {"scale_factor": 0.5, "add_offset": 1.0}):
         bad = _written(good, tmp_path / "bad.nc", positions=encoding)
-        with pytest.raises(FileFormatError, match=r"positions has a .*, expected numbers as they are"):
+        with pytest.raises(FileFormatError, match=r"positions has a .*, expected unscaled numbers"):
             ab.io.load_cycle(bad)
 
 

@@ -47,7 +47,7 @@ OF_A_MODEL = {
     "array of them": (lambda m: ab.anomalous_hall(m, np.array([1j])), "complex numbers where real"),
     "complex temperature": (lambda m: ab.filling(m, 0.0, 1j), "temperature: .*complex"),
     "ragged scan": (lambda m: ab.filling(m, [[1, 2], [3]]), "chemical_potential: expected an array of numbers"),
-    "table of a scan": (lambda m: ab.filling(m, [[1, 2], [3, 4]]), "numbers in a row, got shape"),
+    "table of a scan": (lambda m: ab.filling(m, [[1, 2], [3, 4]]), "one-dimensional array, got shape"),
     "chemical potential in words": (lambda m: ab.filling(m, "zero"), "chemical_potential: expected an array"),
     "path of a number": (lambda m: m.lattice.path(3), "path: expected pairs"),
     "points in words": (lambda m: m.lattice.path({"G": [0, 0], "K": [1 / 3, 1 / 3]}, points="many"), "points: 'many'"),

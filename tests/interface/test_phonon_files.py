@@ -564,7 +564,11 @@ def test_dynamical_matrices_as_xml(tmp_path, name):
     ("old", "new", "message"),
     [
         ("</GEOMETRY_INFO>", "", r"line \d+: not XML .*, expected a dynamical matrix"),
-        ('<?xml version="1.0"?>', '<?xml version="1.0"?>\n<!DOCTYPE a [<!ENTITY b "c">]>', "line 1: a document type"),
+        (
+            '<?xml version="1.0"?>',
+            '<?xml version="1.0"?>\n<!DOCTYPE a [<!ENTITY b "c">]>',
+            "line 1: an XML document type",
+        ),
         ("<NUMBER_OF_ATOMS", "<NUMBER_OF_ATOM", "not XML"),
         ("CELL_DIMENSIONS", "CELL_SIZES", r"line 4: GEOMETRY_INFO: lacks CELL_DIMENSIONS"),
         ('INDEX="2"', 'INDEX="3"', r"GEOMETRY_INFO/ATOM\.2: INDEX: 3, expected an integer from 1 to 2"),

@@ -116,7 +116,7 @@ def test_checkpoints_that_lack_something_are_refused(calculations, tmp_path):
     source = calculations.checkpoints[0]
     target = tmp_path / "x.chk"
     target.write_bytes(source.read_bytes())
-    with pytest.raises(FileFormatError, match=r"SEED.eig does not lie beside it"):
+    with pytest.raises(FileFormatError, match=r"SEED.eig is not in the same folder"):
         read_chk(target, dimension=2)
     lines = source.with_suffix(".eig").read_text().splitlines()
     (tmp_path / "x.eig").write_text("\n".join([*lines[:30], lines[31], *lines[31:]]) + "\n")
@@ -139,7 +139,7 @@ def test_checkpoints_that_lack_something_are_refused(calculations, tmp_path):
     assert read_chk(target, dimension=2).digest == found.digest
     with pytest.raises(FileFormatError, match=r"a mesh of \(4, 4, 1\), expected one point across the 1D crystal"):
         read_chk(target, dimension=1)
-    with pytest.raises(FileFormatError, match=r"SEED.spn does not lie beside it"):
+    with pytest.raises(FileFormatError, match=r"SEED.spn is not in the same folder"):
         read_chk(target, dimension=2, spin=True)
     with pytest.raises(InvalidArgumentError, match=r"dimension: 4"):
         read_chk(target, dimension=4)
@@ -154,7 +154,7 @@ def test_files_that_are_refused(calculations, tmp_path):
     with pytest.raises(FileFormatError, match=r"wfc3.dat: cannot be read"):
         read_plane_waves(tmp_path, checkpoint).at(2)
     (tmp_path / "wfc5.hdf5").touch()
-    with pytest.raises(FileFormatError, match=r"only an .hdf5 file is there"):
+    with pytest.raises(FileFormatError, match=r"only an .hdf5 file exists"):
         read_plane_waves(tmp_path, checkpoint).at(4)
     bands = np.eye(len(calculations.mesh.G), dtype=complex)[:, : EXTRA + 28]
     for number, gamma_only, point, message in (
@@ -173,7 +173,7 @@ def test_files_that_are_refused(calculations, tmp_path):
         read_plane_waves(tmp_path, checkpoint).at(0)
     whole = (folder / "wfc1.dat").read_bytes()
     (tmp_path / "wfc1.dat").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FileFormatError, match=r"record \d+: the file ends or is no file of records"):
+    with pytest.raises(FileFormatError, match=r"record \d+: the file ends, or is not an unformatted Fortran file"):
         read_plane_waves(tmp_path, checkpoint).at(0)
 
 

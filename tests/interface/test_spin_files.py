@@ -263,14 +263,14 @@ def test_files_that_do_not_belong_together(tmp_path):
         read_tb(tb, spin=True)
     for change, message in (
         ({"centres": calculation.centres + 0.01}, r"centres up to 1.0e-02 Angstrom"),
-        ({"mesh": (6, 1, 1), "points": np.eye(6, 3) * 0 + [[j / 6, 0, 0] for j in range(6)]}, "fill to .* of 6 cells"),
+        ({"mesh": (6, 1, 1), "points": np.eye(6, 3) * 0 + [[j / 6, 0, 0] for j in range(6)]}, "cover .* of 6 cells"),
     ):
         Calculation(**{**calculation.__dict__, **change}).write(tmp_path)
         with pytest.raises(FileFormatError, match=message):
             read_tb(tb, spin=True)
     calculation.write(tmp_path)
     spn.unlink()
-    with pytest.raises(FileFormatError, match="do not both lie beside it, expected them for spin = True"):
+    with pytest.raises(FileFormatError, match="are not both in the same folder, expected them for spin = True"):
         read_tb(tb, spin=True)
     with pytest.raises(FileFormatError, match=r"seed.spn: cannot be read"):
         read_spin(chk, spn)
@@ -291,15 +291,15 @@ def test_files_that_do_not_belong_together(tmp_path):
         (4, "5", r"line 3: excluded bands \[5, 5\] of 8, expected each once"),
         (6, "1 2 3", "line 6: '1 2 3', expected the lattice vectors, nine numbers"),
         (8, "7", "expected one of 7 k points"),
-        (9, "2 3 1", "k points that are not those of a mesh of"),
+        (9, "2 3 1", "k points that do not form a mesh of"),
         (9, "0 2 3", r"line 9: a mesh of \[0, 2, 3\]"),
-        (10, "0 0 0.25", "k points that are not those of a mesh"),
+        (10, "0 0 0.25", "k points that do not form a mesh"),
         (16, "900000", "lines left, expected the states"),
         (17, "7", "line 19: 7 functions of 6 bands"),
         (18, "disentgl", "line 18: stage 'disentgl', expected 'postwann'"),
         (19, "2", "line 19: 4 functions of 6 bands"),
         (19, "0", "line 19: 4 functions of 6 bands, expected as many, or disentangled"),
-        (21, "1", "bands in the window miscounted"),
+        (21, "1", "wrong number of bands in the window"),
         (63, "0.9 0.9", "not orthonormal"),
         (-1, "1.0 1.0", "expected a spread"),
     ],
@@ -319,7 +319,7 @@ def test_spin_that_is_none(tmp_path):
     calculation = Calculation.random(0)
     for pauli, message in (
         (4 * calculation.pauli, "none above 1"),
-        (calculation.pauli + 0.1j * np.eye(BANDS), "elements of bands with themselves up to 1.0e-01 i"),
+        (calculation.pauli + 0.1j * np.eye(BANDS), "imaginary parts of diagonal elements up to 1.0e-01"),
     ):
         for formatted in (False, True):
             files = Calculation(**{**calculation.__dict__, "pauli": pauli}).write(tmp_path, formatted=formatted)

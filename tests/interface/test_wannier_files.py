@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import adiabloch as ab
 from adiabloch.errors import FileFormatError, InvalidArgumentError, InvalidModelError
 from adiabloch.io import from_pythtb, from_wannierberri, read_hr, read_tb, write_tb
-from adiabloch.io.seeds import BOHR
 from adiabloch.models import WannierModel
+from adiabloch.units import BOHR
 from random_models import oblique_vectors
 
 seeds = st.integers(0, 10**6)

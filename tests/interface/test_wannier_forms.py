@@ -9,8 +9,8 @@ from test_spin_files import Calculation
 import adiabloch as ab
 from adiabloch.errors import AccuracyWarning, FileFormatError, InvalidArgumentError
 from adiabloch.io import read_chk, read_hr, read_spin, read_tb, write_tb
-from adiabloch.io.lines import Lines
-from adiabloch.io.seeds import Shifts
+from adiabloch.io.text_lines import LineReader
+from adiabloch.io.wigner_seitz import WignerSeitzShifts
 from adiabloch.models import WannierModel
 from adiabloch.models.spin import PAULI
 from checkpoint_files import Functions
@@ -267,14 +267,14 @@ def test_large_files_are_read_at_once(tmp_path, monkeypatch):
         raise AssertionError("read line by line")
 
     path = write_tb(tb_model(), tmp_path / "x_tb.dat")
-    monkeypatch.setattr(Lines, "_one_by_one", slow)
-    monkeypatch.setattr(Lines, "numbers", slow)
-    monkeypatch.setattr(Shifts, "_line_by_line", slow)
+    monkeypatch.setattr(LineReader, "_read_each_matrix", slow)
+    monkeypatch.setattr(LineReader, "parse_numbers", slow)
+    monkeypatch.setattr(WignerSeitzShifts, "_read_each_line", slow)
     with pytest.raises(AssertionError):
         read_tb(path)
     monkeypatch.undo()
-    monkeypatch.setattr(Lines, "_one_by_one", slow)
-    monkeypatch.setattr(Shifts, "_line_by_line", slow)
+    monkeypatch.setattr(LineReader, "_read_each_matrix", slow)
+    monkeypatch.setattr(WignerSeitzShifts, "_read_each_line", slow)
     (tmp_path / "x_hr.dat").write_text(hr_text(H))
     rows = [f"{R[0]} {R[1]} {R[2]} {i + 1} {j + 1}\n1\n0 0 0" for R in H for i, j in np.ndindex(2, 2)]
     (tmp_path / "x_wsvec.dat").write_text("\n".join(["by hand", *rows]) + "\n")

@@ -13,11 +13,12 @@ from adiabloch.engine.arguments import counted_bands
 from adiabloch.geometry.band_edges import exact_edges
 from adiabloch.geometry.gaps import gap_at, place
 from adiabloch.io import load, load_cycle, load_model
-from adiabloch.io.contents import Contents, checked_axes
-from adiabloch.io.netcdf import MODEL
-from adiabloch.io.opening import uncompressed
-from adiabloch.io.seeds import beside, read_spreads
-from adiabloch.io.wannier90 import hr_contents, tb_contents
+from adiabloch.io.netcdf_models import MODEL
+from adiabloch.io.periodic_axes import checked_axes
+from adiabloch.io.safe_open import uncompressed
+from adiabloch.io.seed_files import find_seed_file, read_spreads
+from adiabloch.io.wannier90 import read_hr_matrices, read_tb_matrices
+from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.lattice import AXES
 from adiabloch.linalg import eigh_batch
 from adiabloch.models import Cycle, TightBinding, WannierModel
@@ -140,7 +141,7 @@ def inspect(
         crystal: TightBinding | Cycle = saved(path)
         spreads, stated = None, [("hoppings and cell", str(path))]
     else:
-        contents = hr_contents(path) if name.endswith("_hr.dat") else tb_contents(path)
+        contents = read_hr_matrices(path) if name.endswith("_hr.dat") else read_tb_matrices(path)
         crystal = contents.model(count, axes=axes)
         spreads, stated = _spreads(path, crystal.size), _from_files(contents)
     snapshots = list(crystal.snapshots) if isinstance(crystal, Cycle) else [crystal]
@@ -148,7 +149,7 @@ def inspect(
     return Inspection(str(crystal), crystal, facts, snapshots[0].positions, spreads, _shells(snapshots))
 
 
-def _from_files(contents: Contents) -> list[tuple[str, str]]:
+def _from_files(contents: WannierMatrices) -> list[tuple[str, str]]:
     """Names of the files, and deviation of their matrices from Hermiticity."""
     facts = [("read from", ", ".join(str(path) for path in contents.sources))]
     facts += [
@@ -163,7 +164,7 @@ def _from_files(contents: Contents) -> list[tuple[str, str]]:
 
 def _spreads(path: str | os.PathLike[str], size: int) -> Float | None:
     """Spreads of the Wannier functions from the `.wout` file with the same seed name, if there is one."""
-    found = [beside(path, ending, ".wout") for ending in ("_tb.dat", "_hr.dat")]
+    found = [find_seed_file(path, ending, ".wout") for ending in ("_tb.dat", "_hr.dat")]
     return next((read_spreads(file, size) for file in found if file is not None), None)
 
 

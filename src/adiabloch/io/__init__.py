@@ -1,15 +1,17 @@
-"""Files: results and cycles, Wannier functions, structures and phonon modes; models of other programs."""
+"""Files of results, models, cycles, Wannier functions, structures and phonon modes; models of other programs."""
 
 from adiabloch.io.bands import read_bands
-from adiabloch.io.modes import from_phonopy, read_modes
-from adiabloch.io.netcdf import load, load_cycle, load_model, save, save_cycle, save_model
+from adiabloch.io.checkpoint_models import read_chk, read_snapshots
+from adiabloch.io.modes import read_modes
+from adiabloch.io.netcdf import load, save
+from adiabloch.io.netcdf_models import load_cycle, load_model, save_cycle, save_model
 from adiabloch.io.overlaps import read_overlaps
+from adiabloch.io.phonopy_modes import from_phonopy
 from adiabloch.io.plane_waves import read_motion, read_plane_waves
 from adiabloch.io.pythtb import from_pythtb
 from adiabloch.io.spins import read_spin
 from adiabloch.io.structures import from_ase, read_structure, write_structure
 from adiabloch.io.wannier90 import read_hr, read_tb, write_tb
-from adiabloch.io.wannier_functions import read_chk, read_snapshots
 from adiabloch.io.wannierberri import from_wannierberri
 
 __all__ = [

@@ -1,12 +1,12 @@
-r"""All bands of a calculation along a cycle, not only those that Wannier functions span.
+r"""All bands of a calculation along a cycle, without Wannier functions.
 
-Their velocities follow from the overlaps of neighbouring k points,
+The velocities follow from the overlaps of neighbouring k points,
 
 .. math:: D_a = \sum_b w_b\, b_a\, M(k, b)\, E(k + b)\, M(k, b)^\dagger ,
 
-a finite difference of :math:`\sum_n |n\rangle E_n \langle n|` over the mesh, and how they change along the cycle from
-their wave functions in plane waves (`adiabloch.geometry.snapshots`). One k point after the other is read, in all
-snapshots, so that memory does not grow with the mesh.
+a finite difference of :math:`\sum_n |n\rangle E_n \langle n|` over the mesh. The derivatives along the cycle follow
+from the wave functions in plane waves (`adiabloch.geometry.snapshots`). The snapshots are read one k point at a time,
+so that the memory does not depend on the size of the mesh.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from adiabloch.engine.run import Run
 from adiabloch.errors import CoarseCycleError, FileFormatError, InvalidArgumentError
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.snapshots import frame_of_snapshots
+from adiabloch.io.espresso_waves import ORTHONORMALITY_TOLERANCE, read_amplitudes, read_header, wave_file
 from adiabloch.io.neighbours import matching, shell_weights
-from adiabloch.io.opening import uncompressed
 from adiabloch.io.overlaps import OverlapFile
-from adiabloch.io.seeds import beside, energies_beside
-from adiabloch.io.waves import NORM, read_amplitudes, read_head, wave_file
+from adiabloch.io.safe_open import uncompressed
+from adiabloch.io.seed_files import find_seed_file, read_energies
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle
@@ -38,14 +38,14 @@ from adiabloch.units import BOHR
 from adiabloch.workflows.dipoles import dipoles
 
 PathLike = str | os.PathLike[str]
-SMOOTH = 0.1
-"""How large the last harmonics of the occupied states may be, relative to the largest one."""
-SAME = 1e-5
-"""Between wave vectors, or reciprocal vectors, that are the same; 1/bohr."""
-LEVEL = 1e-6
-"""eV by which degenerate energies may be out of order."""
-LINKED = 1e-4
-"""Between an overlap on file and that of the wave functions."""
+LARGEST_TAIL = 0.1
+"""Largest size of the last harmonics of the occupied states, relative to the largest harmonic."""
+WAVE_VECTOR_TOLERANCE = 1e-5
+"""Largest difference between equal wave vectors, or reciprocal vectors, 1/bohr."""
+ENERGY_TOLERANCE = 1e-6
+"""Largest decrease in eV of successive energies, which should be in ascending order."""
+OVERLAP_TOLERANCE = 1e-4
+"""Largest difference between an overlap in the file and that of the wave functions."""
 
 
 def read_bands(
@@ -57,44 +57,69 @@ def read_bands(
     dimension: int = 3,
     tolerance: float = 1e-4,
 ) -> Bands:
-    """All bands of the snapshots of a cycle, for `adiabloch.perturbative_by_bands`.
+    """Read all bands of the snapshots of a cycle, for `adiabloch.perturbative_by_bands`.
 
     Parameters
     ----------
     folders : sequence of path-like
-        Where Quantum ESPRESSO left the wave functions of each snapshot, at theta_j = 2 pi j/N: `PREFIX.save` with
-        `wfc1.dat`, ...; norm-conserving pseudopotentials; k points as Wannier90 lists them.
+        Folder `PREFIX.save` of Quantum ESPRESSO for each snapshot, at theta_j = 2 pi j/N, with the wave functions
+        `wfc1.dat`, ...; norm-conserving pseudopotentials; k points in the order of Wannier90.
     seeds : sequence of path-like
-        Of each snapshot: `SEED.mmn` and `SEED.eig`, plain or compressed, of all bands that are in the wave functions.
-        If some are excluded from the Wannier functions, that is another seed than theirs.
+        Seed name of each snapshot: `SEED.mmn` and `SEED.eig`, plain or compressed, of all bands of the wave functions.
+        If bands are excluded from the Wannier functions, this seed differs from that of the Wannier functions.
     occupied : int
         Number of occupied bands.
     common : Cycle, or array_like of shape (N, d), or None
-        A motion that all electrons share, taken with the velocity of H in place of the momentum (see
+        Common motion of all electrons, taken with the velocity of H in place of the momentum (see
         `adiabloch.models.followed`): the mean displacement of the electrons in each snapshot in Angstrom, or the cycle
-        of the same snapshots in Wannier functions, whose polarization knows it; or none. In a local potential it
-        changes nothing but for the finite differences. In nonlocal pseudopotentials it moves something from this part
-        to the Chern-Simons part or back, so it must be the one that the motion of the functions was found with:
-        `read_motion` takes out what the polarization of their cycle knows, and so that cycle stands here.
+        of the same snapshots in Wannier functions, whose polarization gives it, or None. In a local potential the
+        result does not depend on it, apart from the finite differences. With nonlocal pseudopotentials it shifts a
+        contribution between this part and the Chern-Simons part. Therefore it must be the motion that `read_motion`
+        subtracted, which is that of the cycle of Wannier functions: pass this cycle.
     dimension : int
-        2 for a slab in the xy plane.
+        Number of dimensions; 2 for a slab in the xy plane.
     tolerance : float
-        Accuracy of that displacement, relative to a lattice vector.
+        Accuracy of the mean displacement, relative to a lattice vector.
 
     Returns
     -------
     Bands
-        Overlaps and wave functions are read when they are needed.
+        Overlaps and wave functions are read on demand.
 
     Raises
     ------
     FileFormatError
-        A file that is missing, cut, or of another calculation; the message names it and where.
+        A file is missing, truncated, or of another calculation; the message names the file and the place.
     InvalidArgumentError
-        Lists of other lengths, a cycle of another crystal, `occupied` out of range.
+        The lists differ in length, the cycle is of another crystal, or `occupied` is out of range.
     """
     if dimension not in (2, 3):
         raise InvalidArgumentError(f"dimension: {dimension!r}, expected 2 or 3")
+    snapshots = _find_snapshots(folders, seeds)
+    bands = snapshots[0].energies.shape[1]
+    if not (isinstance(occupied, int | np.integer) and 1 <= occupied < bands):
+        raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {bands - 1}")
+    reciprocal, points = _mesh(snapshots[0], dimension)
+    lattice = _lattice(snapshots[0], reciprocal, dimension)
+    if isinstance(common, Cycle):
+        common = _mean_displacement(common, lattice, len(snapshots), int(occupied), tolerance)
+    shape = (len(snapshots), dimension)
+    moved = np.zeros(shape) if common is None else checked(common, "common", shape)
+    return Bands(snapshots, int(occupied), lattice, reciprocal, points, rates(moved))
+
+
+def _lattice(snapshot: _Snapshot, reciprocal: Float, dimension: int) -> Lattice:
+    """Lattice of the crystal from all three reciprocal vectors."""
+    vectors = 2 * np.pi * np.linalg.inv(reciprocal).T
+    if np.abs(vectors[:dimension, dimension:]).max(initial=0.0) > 1e-6:
+        raise FileFormatError(
+            f"{snapshot.folder}: lattice vectors with components beyond the first {dimension} axes, expected none"
+        )
+    return Lattice(vectors[:dimension, :dimension])
+
+
+def _find_snapshots(folders: Sequence[PathLike], seeds: Sequence[PathLike]) -> tuple[_Snapshot, ...]:
+    """Find the files of all snapshots and check that these have the same numbers of bands and k points."""
     if len(folders) != len(seeds) or len(seeds) < 3:
         raise InvalidArgumentError(
             f"read_bands: {len(folders)} folders and {len(seeds)} seeds, expected one of each for every snapshot, "
@@ -109,27 +134,14 @@ def read_bands(
                 f"{one.overlaps}, line 2: {bands} bands at {points} k points, expected {first.energies.shape[1]} at "
                 f"{first.energies.shape[0]} as in {first.overlaps}"
             )
-    if not (isinstance(occupied, int | np.integer) and 1 <= occupied < first.energies.shape[1]):
-        raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {first.energies.shape[1] - 1}")
-    reciprocal, points = _mesh(first, dimension)
-    vectors = 2 * np.pi * np.linalg.inv(reciprocal).T
-    if np.abs(vectors[:dimension, dimension:]).max(initial=0.0) > 1e-6:
-        raise FileFormatError(
-            f"{first.folder}: lattice vectors out of the first {dimension} axes, expected them within"
-        )
-    lattice = Lattice(vectors[:dimension, :dimension])
-    if isinstance(common, Cycle):
-        common = _mean_displacement(common, lattice, len(snapshots), int(occupied), tolerance)
-    shape = (len(snapshots), dimension)
-    moved = np.zeros(shape) if common is None else checked(common, "common", shape)
-    return Bands(snapshots, int(occupied), lattice, reciprocal, points, rates(moved))
+    return snapshots
 
 
 @dataclass(frozen=True, eq=False)
 class Bands:
-    """All bands of the snapshots of a cycle, one k point at a time.
+    """All bands of the snapshots of a cycle, read one k point at a time.
 
-    What `adiabloch.workflows.all_bands.BandsOfCycle` asks for.
+    Implements the protocol `adiabloch.workflows.all_bands.BandsOfCycle`.
     """
 
     snapshots: tuple[_Snapshot, ...]
@@ -148,23 +160,24 @@ class Bands:
         return int(self.snapshots[0].energies.shape[1])
 
     def frames(self) -> Iterator[Eigenframe]:
-        """Eigenframes of all snapshots, (N, bands), along k and theta, one for each k point.
+        """Iterate over the k points: eigenframes of all snapshots, (N, bands), along k and theta.
 
         Raises
         ------
         FileFormatError
-            As `read_bands`.
+            As for `read_bands`.
         CoarseCycleError
-            Occupied states that are not smooth along the cycle: the message says how large their last harmonics are.
+            The occupied states are not smooth along the cycle; the message states the size of their last harmonics.
         """
         names = self.lattice.directions
         harmonics = np.zeros(len(self.snapshots))
         with ExitStack() as stack:
             tracks = [
-                _Track(self, one, stack.enter_context(closing(OverlapFile(one.overlaps)))) for one in self.snapshots
+                _SnapshotReader(self, one, stack.enter_context(closing(OverlapFile(one.overlaps))))
+                for one in self.snapshots
             ]
             for point in range(len(self.points)):
-                found = [track.at(point) for track in tracks]
+                found = [track.read(point) for track in tracks]
                 G = found[0].G
                 for one, other in zip(self.snapshots, found, strict=True):
                     if not np.array_equal(other.G, G):
@@ -185,19 +198,20 @@ class Bands:
                 harmonics += powers
                 yield frame
             for track in tracks:
-                track.end()
+                track.check_end()
         tail = harmonic_tail(harmonics)
-        if tail > SMOOTH:
+        if tail > LARGEST_TAIL:
             raise CoarseCycleError(
                 f"bands: the occupied states are not smooth along the cycle: their last harmonics reach {tail:.1e} of "
-                f"the largest one, expected below {SMOOTH:.0e}; give more snapshots, in the order of their phases",
+                f"the largest one, expected at most {LARGEST_TAIL:.0e}; give more snapshots, in the order of their "
+                "phases",
                 tail=tail,
             )
 
 
 @dataclass(frozen=True, eq=False)
 class _Snapshot:
-    """Where a snapshot is, and its energies."""
+    """Files of a snapshot, and its energies."""
 
     folder: Path
     overlaps: Path
@@ -206,35 +220,37 @@ class _Snapshot:
 
     @classmethod
     def of(cls, folder: PathLike, seed: PathLike) -> _Snapshot:
+        """Find the files of a snapshot and read its energies."""
         place = Path(folder)
         if not place.is_dir():
             raise FileFormatError(f"{folder}: no such folder, expected PREFIX.save of Quantum ESPRESSO")
-        path = beside(f"{os.fspath(seed)}.mmn", ".mmn", ".mmn")
+        path = find_seed_file(f"{os.fspath(seed)}.mmn", ".mmn", ".mmn")
         if path is None:
             raise FileFormatError(f"{os.fspath(seed)}.mmn: no such file, expected the overlaps of all bands")
         with closing(OverlapFile(path)) as file:
             points, bands = file.points, file.bands
-        energies = energies_beside(uncompressed(path), ".mmn", points, bands)
-        falls = (np.diff(energies, axis=1) < -LEVEL).any(axis=1)
-        if falls.any():
-            point = int(np.argmax(falls))
+        energies = read_energies(uncompressed(path), ".mmn", points, bands)
+        descending = (np.diff(energies, axis=1) < -ENERGY_TOLERANCE).any(axis=1)
+        if descending.any():
+            point = int(np.argmax(descending))
             raise FileFormatError(f"{seed}.eig: energies at k point {point + 1} fall, expected them in ascending order")
         return cls(place, path, energies)
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
-    """What is known of a snapshot at a k point."""
+class _BlochStates:
+    """Bloch states and velocities of a snapshot at a k point."""
 
     G: Integer
+    """Plane waves, (M, 3)."""
     states: Complex
     """(spinor, M, bands)"""
     velocities: Complex
     """(d, bands, bands)"""
 
 
-class _Track:
-    """A snapshot that is read k point by k point."""
+class _SnapshotReader:
+    """Reader of a snapshot, one k point after the other."""
 
     def __init__(self, bands: Bands, snapshot: _Snapshot, file: OverlapFile) -> None:
         self._bands, self._snapshot, self._file = bands, snapshot, file
@@ -242,26 +258,27 @@ class _Track:
         self._steps = self._weights = np.zeros(0)
         self._before: tuple[Integer, Complex] | None = None
 
-    def at(self, point: int) -> _Found:
-        """The next k point."""
+    def read(self, point: int) -> _BlochStates:
+        """Read the next k point."""
         rows, M = next(self._blocks)
         G, states = self._waves(point)
         if self._before is not None:
             self._check_link(point, rows, M, G, states)
         self._before = G, states
-        return _Found(G, states, self._velocities(point, rows, M))
+        return _BlochStates(G, states, self._velocities(point, rows, M))
 
-    def end(self) -> None:
-        """Whether the file ends as it should."""
+    def check_end(self) -> None:
+        """Raise an error if the file of overlaps does not end after the last k point."""
         next(self._blocks, None)
 
     def _waves(self, point: int) -> tuple[Integer, Complex]:
+        """Read the plane waves G (M, 3) and the amplitudes (spinor, M, bands)."""
         bands = self._bands
         with wave_file(self._snapshot.folder, point) as file:
-            head = read_head(file)
-            if np.abs(head.reciprocal - bands.reciprocal * BOHR).max() > SAME:
+            head = read_header(file)
+            if np.abs(head.reciprocal - bands.reciprocal * BOHR).max() > WAVE_VECTOR_TOLERANCE:
                 file.refuse(f"another lattice than in {bands.snapshots[0].folder}, expected the same in all snapshots")
-            if np.abs(head.wave - bands.points[point] @ head.reciprocal).max() > SAME:
+            if np.abs(head.wave - bands.points[point] @ head.reciprocal).max() > WAVE_VECTOR_TOLERANCE:
                 file.refuse(
                     f"k = {head.reduced.round(6).tolist()} (reduced), expected {bands.points[point].round(6).tolist()} "
                     f"as in {bands.snapshots[0].folder}"
@@ -271,11 +288,12 @@ class _Track:
             G, states = read_amplitudes(file, head)
             flat = states.reshape(-1, head.bands)
             defect = float(np.abs(dagger(flat) @ flat - np.eye(head.bands)).max())
-            if defect > NORM:
+            if defect > ORTHONORMALITY_TOLERANCE:
                 file.refuse(f"bands are not orthonormal by {defect:.1e}, expected norm-conserving pseudopotentials")
         return G, states
 
     def _velocities(self, point: int, rows: Integer, M: Complex) -> Complex:
+        """Velocity matrices (d, bands, bands) from the overlaps with the neighbours."""
         bands, d = self._bands, self._bands.lattice.dimension
         steps = (bands.points[rows[:, 0]] + rows[:, 1:] - bands.points[point]) @ bands.reciprocal
         if point == 0:
@@ -283,7 +301,7 @@ class _Track:
         which = matching(steps, self._steps)
         if (which < 0).any():
             self._file.refuse(
-                f"neighbours of k point {point + 1} by other steps than those of the first, expected a uniform mesh"
+                f"steps to the neighbours of k point {point + 1} differ from those of the first, expected a mesh"
             )
         M, there = M[which], self._snapshot.energies[rows[which, 0]]
         transported = (M * there[:, None, :]) @ dagger(M)
@@ -291,23 +309,23 @@ class _Track:
         return np.asarray(0.5 * (v + dagger(v)))
 
     def _check_link(self, point: int, rows: Integer, M: Complex, G: Integer, states: Complex) -> None:
-        """Whether the overlaps are those of these wave functions, if the point before is a neighbour."""
+        """Raise an error if the overlaps with the previous k point are not those of the wave functions."""
         assert self._before is not None
         others, before = self._before
         for number in np.flatnonzero(rows[:, 0] == point - 1):
-            # plane wave G at k' + cell is G + cell at k'
-            here, there = _common(G, others - rows[number, 1:])
+            # the plane wave G at k' + cell is G + cell at k'
+            here, there = _common_rows(G, others - rows[number, 1:])
             overlap = (dagger(states[:, here]) @ before[:, there]).sum(axis=0)
             apart = float(np.abs(overlap - M[number]).max())
-            if apart > LINKED:
+            if apart > OVERLAP_TOLERANCE:
                 self._file.refuse(
                     f"overlaps of k point {point + 1} with {point} are not those of the wave functions in "
                     f"{self._snapshot.folder}, by {apart:.1e}, expected files of one calculation"
                 )
 
 
-def _common(one: Integer, other: Integer) -> tuple[Integer, Integer]:
-    """Where the rows are that both have."""
+def _common_rows(one: Integer, other: Integer) -> tuple[Integer, Integer]:
+    """Indices of the common rows in both arrays."""
     reach = int(max(np.abs(one).max(), np.abs(other).max())) + 1
     sides = np.array([4 * reach**2, 2 * reach, 1])
     _, here, there = np.intersect1d(one @ sides, other @ sides, assume_unique=True, return_indices=True)
@@ -315,24 +333,24 @@ def _common(one: Integer, other: Integer) -> tuple[Integer, Integer]:
 
 
 def _mesh(snapshot: _Snapshot, dimension: int) -> tuple[Float, Float]:
-    """Reciprocal vectors in 1/Angstrom and reduced points (K, 3), those of a uniform mesh."""
+    """Read the reciprocal vectors in 1/Angstrom and the reduced k points (K, 3), and check that these form a mesh."""
     heads = []
     for point in range(len(snapshot.energies)):
         with wave_file(snapshot.folder, point) as file:
-            heads.append(read_head(file))
+            heads.append(read_header(file))
             if abs(float(np.linalg.det(heads[0].reciprocal))) < 1e-9:
                 file.refuse("reciprocal vectors that are not independent, expected three that are")
-            if np.abs(heads[point].reciprocal - heads[0].reciprocal).max() > SAME:
+            if np.abs(heads[point].reciprocal - heads[0].reciprocal).max() > WAVE_VECTOR_TOLERANCE:
                 file.refuse("another lattice than at the first k point, expected the same")
     points = np.array([head.reduced for head in heads])
-    # from 0 to 1, rounding included
+    # in the interval [0, 1), up to rounding errors
     steps = (points - points[0] + 1e-6) % 1.0 - 1e-6
     sides = [1 + int((np.diff(np.sort(along)) > 1e-5).sum()) for along in steps.T]
     scaled = steps * sides
-    whole = np.rint(scaled)
-    distinct = len(np.unique(whole % sides, axis=0))
-    if np.abs(scaled - whole).max() > 1e-3 or not distinct == len(points) == int(np.prod(sides)):
-        raise FileFormatError(f"{snapshot.folder}: k points that are not those of a mesh, expected each of them once")
+    rounded = np.rint(scaled)
+    distinct = len(np.unique(rounded % sides, axis=0))
+    if np.abs(scaled - rounded).max() > 1e-3 or not distinct == len(points) == int(np.prod(sides)):
+        raise FileFormatError(f"{snapshot.folder}: k points that do not form a mesh, expected each point once")
     if any(side != 1 for side in sides[dimension:]):
         raise FileFormatError(
             f"{snapshot.folder}: a mesh of {tuple(sides)}, expected one point across the {dimension}D crystal"
@@ -341,7 +359,7 @@ def _mesh(snapshot: _Snapshot, dimension: int) -> tuple[Float, Float]:
 
 
 def _mean_displacement(cycle: Cycle, lattice: Lattice, count: int, occupied: int, tolerance: float) -> Float:
-    """Of the electrons, from the polarization of the snapshots in Wannier functions."""
+    """Mean displacement of the electrons, (N, d), from the polarization of the snapshots in Wannier functions."""
     if cycle.lattice.dimension != lattice.dimension or np.abs(cycle.lattice.vectors - lattice.vectors).max() > 1e-4:
         raise InvalidArgumentError(
             f"common: a cycle with lattice vectors {cycle.lattice.vectors.tolist()}, expected "

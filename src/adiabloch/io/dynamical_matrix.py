@@ -1,4 +1,4 @@
-"""Dynamical matrices of Quantum ESPRESSO's ph.x as XML, which it writes where the name in fildyn ends in .xml."""
+"""Dynamical matrices of `ph.x` of Quantum ESPRESSO in XML, written if the name `fildyn` ends in .xml."""
 
 from __future__ import annotations
 
@@ -12,45 +12,48 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import AdiablochError
-from adiabloch.io.lines import Lines, parsed
+from adiabloch.io.text_lines import LineReader
+from adiabloch.io.text_numbers import parse_words, shown
 from adiabloch.models import Structure
 from adiabloch.units import BOHR, ELECTRON_MASS, HBAR_SQUARED_PER_DALTON, THZ, WAVENUMBER
 
 RYDBERG_MASS = 2.0 * ELECTRON_MASS * HBAR_SQUARED_PER_DALTON
-"""Rydberg's atomic unit of mass in dalton: two electrons."""
+"""Unit of mass of Rydberg atomic units in dalton: two electron masses."""
 RYDBERG = 0.5 / (ELECTRON_MASS * BOHR**2)
-"""eV."""
-BELONGS = 1e-3
-"""How far the modes may be from those of a matrix, relative to its largest eigenvalue."""
+"""Rydberg energy in eV."""
+EIGENVALUE_TOLERANCE = 1e-3
+"""Largest residual of the modes as eigenvectors of a matrix, relative to its largest eigenvalue."""
 
 
 @dataclass(frozen=True, eq=False)
 class DynamicalMatrix:
-    """What such a file says."""
+    """Crystal structure and modes of a file."""
 
     structure: Structure
+    """Crystal structure."""
     q: Float
-    """Of the modes, reduced coordinates, (3,)."""
+    """Wave vector of the modes in reduced coordinates, (3,)."""
     quanta: Float
-    """(3 n,) in eV."""
+    """Quanta in eV, (3 n,)."""
     displacements: Complex
-    """(3 n, n, 3)."""
+    """Displacements of the modes, (3 n, n, 3)."""
     refuse: Callable[[str], NoReturn]
+    """Function that raises an error about the modes."""
 
 
 def is_dynamical_matrix(text: str) -> bool:
-    """Whether a text is such a file, or meant to be."""
+    """Return True if a text seems to be a dynamical matrix in XML."""
     head = text[:4000]
     return head.lstrip("\ufeff\ufffd \n\t").startswith("<?xml") or "<GEOMETRY_INFO" in head
 
 
-def read_dynamical_matrix(file: Lines, text: str) -> DynamicalMatrix:
-    """Crystal and modes of a file.
+def read_dynamical_matrix(file: LineReader, text: str) -> DynamicalMatrix:
+    """Read the crystal structure and the modes of a file.
 
     Raises
     ------
     FileFormatError
-        A file that is none, is broken, or has no modes, or modes of another matrix.
+        The file is malformed, contains no modes, or contains the modes of another matrix.
     """
     node = _Node(file, _root(file, text))
     geometry = node.child("GEOMETRY_INFO")
@@ -88,10 +91,11 @@ def read_dynamical_matrix(file: Lines, text: str) -> DynamicalMatrix:
     return DynamicalMatrix(structure, vectors @ q, quanta, moved, modes.refuse)
 
 
-def _root(file: Lines, text: str) -> ElementTree.Element:
+def _root(file: LineReader, text: str) -> ElementTree.Element:
+    """Parse the XML text; document types and entities are rejected."""
     start = text.find("<")
     if re.search(r"<!(DOCTYPE|ENTITY)", text):
-        file.refuse("a document type, expected a dynamical matrix of ph.x, which has none", line=1)
+        file.refuse("an XML document type, expected a dynamical matrix of ph.x, which has none", line=1)
     try:
         return ElementTree.fromstring(text[max(start, 0) :])
     except ElementTree.ParseError as reason:
@@ -100,7 +104,10 @@ def _root(file: Lines, text: str) -> ElementTree.Element:
 
 
 def _wave(node: _Node, structure: Structure, quanta: Float, moved: Complex) -> Float:
-    """The wave vector of the matrix that the modes belong to, in units of 2 pi/alat: a file holds a star of them."""
+    """Wave vector, in units of 2 pi/alat, of the matrix whose eigenvectors are the modes.
+
+    A file contains the matrices of all wave vectors of a star, but the modes of one of them.
+    """
     atoms = len(structure.symbols)
     roots = np.repeat(np.sqrt(structure.masses / RYDBERG_MASS), 3)
     vectors = moved.reshape(3 * atoms, -1) * roots
@@ -116,7 +123,7 @@ def _wave(node: _Node, structure: Structure, quanta: Float, moved: Complex) -> F
         for i in range(atoms):
             for j in range(atoms):
                 block = matrix.numbers(f"PHI.{i + 1}.{j + 1}", 18).view(np.complex128)
-                # Fortran counts rows first
+                # the first index of Fortran runs fastest
                 D[i, :, j] = block.reshape(3, 3).T
         flat = D.reshape(3 * atoms, -1) / roots[:, None] / roots
         flat = 0.5 * (flat + flat.conj().T)
@@ -126,62 +133,69 @@ def _wave(node: _Node, structure: Structure, quanta: Float, moved: Complex) -> F
     if not waves:
         node.refuse("lacks DYNAMICAL_MAT_.1, expected a dynamical matrix of ph.x")
     best = int(np.argmin(far))
-    if not far[best] <= BELONGS:
+    if not far[best] <= EIGENVALUE_TOLERANCE:
         node.refuse(
             f"modes that are not those of its matrix, by {far[best]:.1e} of the largest squared frequency, expected "
-            "them to be"
+            "the eigenvectors of the matrix"
         )
     return waves[best]
 
 
 @dataclass(frozen=True, eq=False)
 class _Node:
-    """An element; errors name it."""
+    """Element of the XML tree; errors name it."""
 
-    file: Lines
+    file: LineReader
     element: ElementTree.Element
     name: str = ""
 
     def refuse(self, message: str) -> NoReturn:
-        """Raise the error that names the file and the element."""
+        """Raise an error that names the file and the element."""
         self.file.refuse(f"{self.name + ': ' if self.name else ''}{message}", line=self._line())
 
     def _line(self) -> int:
-        """Where the element begins, about: names come once, but for those in a star of matrices."""
+        """Approximate line of the element: names occur once, except for those in the matrices of a star."""
         tag = f"<{self.name.rpartition('/')[2]}"
         return next((at for at, line in enumerate(self.file.lines, start=1) if self.name and tag in line), 1)
 
     def child(self, tag: str) -> _Node:
+        """Child element with a tag."""
         found = self.element.find(tag)
         if found is None:
             self.refuse(f"lacks {tag}, expected a dynamical matrix of ph.x")
         return _Node(self.file, found, f"{self.name}/{tag}" if self.name else tag)
 
     def text(self) -> str:
+        """Text of the element."""
         return (self.element.text or "").strip()
 
     def numbers(self, tag: str, count: int) -> Float:
-        """So many numbers in a child; those of complex ones stand with commas between."""
+        """Read `count` numbers from a child element; the parts of complex numbers are separated by commas."""
         return self._numbers(tag, self.child(tag).text(), count)
 
     def numbers_attribute(self, name: str, count: int) -> Float:
+        """Read `count` numbers from an attribute."""
         return self._numbers(name, self.element.get(name, ""), count)
 
     def integer(self, tag: str) -> int:
+        """Read a positive integer from a child element."""
         return self._integer(tag, self.numbers(tag, 1)[0], 10**4)
 
     def integer_attribute(self, name: str, largest: int) -> int:
+        """Read a positive integer from an attribute."""
         return self._integer(name, self.numbers_attribute(name, 1)[0], largest)
 
     def _integer(self, name: str, number: float, largest: int) -> int:
+        """Convert a number to an integer from 1 to `largest`."""
         if number != round(number) or not 1 <= number <= largest:
             self.refuse(f"{name}: {number:g}, expected an integer from 1 to {largest}")
         return int(number)
 
     def _numbers(self, name: str, text: str, count: int) -> Float:
+        """Convert a text to `count` numbers."""
         words = text.replace(",", " ").replace("(", " ").replace(")", " ").split()
-        found = parsed([words]) if words else np.zeros((1, 0))
-        # NaN is not smaller than anything
+        found = parse_words([words]) if words else np.zeros((1, 0))
+        # comparisons with NaN are false
         if found.shape != (1, count) or not (np.abs(found) < 1e9).all():
-            self.refuse(f"{name}: {' '.join(words)[:80]!r}, expected {count} numbers")
+            self.refuse(f"{name}: {shown(' '.join(words))}, expected {count} numbers")
         return np.ascontiguousarray(found[0])

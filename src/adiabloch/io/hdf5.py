@@ -1,7 +1,7 @@
-"""HDF5 files that others wrote, looked at before anything in them is used.
+"""Checks of HDF5 files from unknown sources, before their data are read.
 
-HDF5 can take data from other files (external links, external storage, virtual datasets), so that a file received from
-somebody would show what is in one's own; and a few bytes can claim arrays of any size. Both are refused.
+HDF5 can refer to data in other files (external links, external storage, virtual datasets), so a received file could
+expose files of the user; and a few bytes can declare arrays of any size. Both are rejected.
 """
 
 from __future__ import annotations
@@ -14,78 +14,78 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from adiabloch.errors import FileFormatError
-from adiabloch.io import probe
-from adiabloch.io.opening import PathLike, open_regular
-from adiabloch.memory import fits, free_memory, readable
+from adiabloch.errors import FileFormatError, first_line
+from adiabloch.io import hdf5_probe
+from adiabloch.io.safe_open import PathLike, open_regular
+from adiabloch.memory import fits_in_memory, format_bytes, free_memory
 
 if TYPE_CHECKING:
     import h5py
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-HEAP = b"GCOL\x01\0\0\0"
-"""How a heap of words and lists of varying length begins, at a multiple of eight bytes."""
-MOST = 100_000
-"""Objects, and strings of varying length, that a file may hold."""
+HEAP_SIGNATURE = b"GCOL\x01\0\0\0"
+"""First bytes of a global heap (strings and lists of variable length), at a multiple of eight bytes."""
+LARGEST_COUNT = 100_000
+"""Largest number of objects, and of strings of variable length, in a file."""
 
 
 def check_hdf5(path: PathLike, *, intact: bool = False) -> None:
-    """Refuse an HDF5 file that leads elsewhere, claims more than it holds, or does not come to an end.
+    """Raise an error for an HDF5 file that is damaged, refers to other files, or declares more data than it stores.
 
     Parameters
     ----------
     path : path-like
+        Name of the file.
     intact : bool
-        Whether a checksum told that it is as it was written. Otherwise another process reads it first.
+        True if a checksum confirmed the content. Otherwise the file is first read in a separate process.
 
     Raises
     ------
     FileFormatError
-        If it is no regular file, no HDF5, damaged, or one of these.
+        The file is not a regular file, is not HDF5, or fails one of these checks.
     """
     import h5py
 
     with open_regular(path) as content:
         if content.read(len(SIGNATURE)) != SIGNATURE:
-            raise FileFormatError(f"{path}: no NetCDF4 or HDF5 file (its first bytes are others)")
+            raise FileFormatError(f"{path}: no NetCDF4 or HDF5 file (its first bytes differ)")
         with mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             _check_heaps(Path(path), mapped)
     if not intact:
-        _check_end(path)
+        _check_in_process(path)
     try:
         with h5py.File(path, "r", locking=False) as file:
-            _Visit(Path(path)).group(file, "/")
+            _Inspection(Path(path)).check_group(file, "/")
     except FileFormatError:
         raise
-    except Exception as reason:  # whatever befalls h5py in a damaged file
-        text = str(reason).splitlines()
-        raise FileFormatError(f"{path}: damaged, or no HDF5 file ({text[0][:200] if text else reason!r})") from None
+    except Exception as reason:  # h5py raises errors of many types for a damaged file
+        raise FileFormatError(f"{path}: damaged, or no HDF5 file ({first_line(reason)})") from None
 
 
-def _check_end(path: PathLike) -> None:
-    """Refuse a file that the HDF5 library does not come to an end with, or that takes it down."""
+def _check_in_process(path: PathLike) -> None:
+    """Raise an error for a file that makes the HDF5 library crash or run without end, tested in another process."""
     name = os.path.abspath(path)
-    command = [sys.executable, "-P", probe.__file__, name, str(os.path.getsize(name))]
+    command = [sys.executable, "-P", hdf5_probe.__file__, name, str(os.path.getsize(name))]
     try:
         code = subprocess.run(
             command, capture_output=True, stdin=subprocess.DEVNULL, timeout=600, check=False
         ).returncode
     except subprocess.TimeoutExpired:
         code = -1
-    except OSError:  # no Python to start
+    except OSError:  # no Python interpreter available
         return
     if code < 0:
         raise FileFormatError(
-            f"{path}: damaged: the HDF5 library crashes or does not come to an end with it, expected a whole file"
+            f"{path}: damaged: the HDF5 library crashes or does not come to an end with it, expected an intact file"
         )
 
 
 def _check_heaps(path: Path, content: mmap.mmap) -> None:
-    """Refuse damaged heaps of words and lists, in which the HDF5 library runs in a circle.
+    """Raise an error for damaged global heaps, in which the HDF5 library may loop without end.
 
-    A heap is a row of objects, each with its size: one of size 0 leads to itself.
+    A heap is a sequence of objects, each with its size; the library never gets past an object of size 0.
     """
-    at = content.find(HEAP)
+    at = content.find(HEAP_SIGNATURE)
     while at >= 0:
         if at % 8 == 0:
             end = at + int.from_bytes(content[at + 8 : at + 16], "little")
@@ -97,13 +97,13 @@ def _check_heaps(path: Path, content: mmap.mmap) -> None:
                 size = int.from_bytes(content[here + 8 : here + 16], "little")
                 step = size if free else 16 + 8 * -(-size // 8)
                 if not 16 <= step <= end - here:
-                    raise FileFormatError(f"{path}: damaged: an object of {size} bytes in a heap of words")
+                    raise FileFormatError(f"{path}: damaged: an object of {size} bytes in a heap of strings")
                 here += step
-        at = content.find(HEAP, at + 4)
+        at = content.find(HEAP_SIGNATURE, at + 4)
 
 
-class _Visit:
-    """A walk through all groups and datasets."""
+class _Inspection:
+    """Check of all groups and datasets of a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -111,11 +111,11 @@ class _Visit:
         self.size = 0.0
 
     def refuse(self, name: str, message: str) -> NoReturn:
-        """Raise the error that names the file and the object in it."""
+        """Raise an error that names the file and the object in it."""
         raise FileFormatError(f"{self.path}, {name}: {message}")
 
-    def group(self, group: h5py.Group, name: str) -> None:
-        """All that is linked in a group, and in those beneath it."""
+    def check_group(self, group: h5py.Group, name: str) -> None:
+        """Check all objects in a group and its subgroups."""
         import h5py
 
         waiting = [(group, name)]
@@ -132,15 +132,15 @@ class _Visit:
                 if token in self.known:
                     continue
                 self.known.add(token)
-                if len(self.known) > MOST:
-                    self.refuse(here, f"more than {MOST} objects, expected a result")
+                if len(self.known) > LARGEST_COUNT:
+                    self.refuse(here, f"more than {LARGEST_COUNT} objects, expected a result")
                 if isinstance(found, h5py.Group):
                     waiting.append((found, here))
                 elif isinstance(found, h5py.Dataset):
-                    self.dataset(found, here)
+                    self.check_dataset(found, here)
 
-    def dataset(self, found: h5py.Dataset, name: str) -> None:
-        """One array, not yet read."""
+    def check_dataset(self, found: h5py.Dataset, name: str) -> None:
+        """Check an array without reading it."""
         if found.external or found.is_virtual:
             self.refuse(name, "its numbers are in another file, expected them in this one")
         if found.shape is None:
@@ -149,17 +149,18 @@ class _Visit:
         elements = math.prod(found.shape)
         size = elements * found.dtype.itemsize
         chunk = math.prod(found.chunks or (0,)) * found.dtype.itemsize
-        if found.dtype.hasobject and elements > MOST:
-            self.refuse(name, f"{elements} strings or lists, expected at most {MOST}")
-        if probe.swollen(size, stored):
+        if found.dtype.hasobject and elements > LARGEST_COUNT:
+            self.refuse(name, f"{elements} strings or lists, expected at most {LARGEST_COUNT}")
+        if hdf5_probe.is_overcompressed(size, stored):
             self.refuse(
                 name,
-                f"shape {found.shape} claims {readable(size)} where {readable(stored)} are stored, expected them all",
+                f"shape {found.shape} claims {format_bytes(size)} where {format_bytes(stored)} are stored, expected "
+                "all of them",
             )
         self.size += size
-        if (self.size > 2**26 or chunk > 2**26) and not fits(3 * (self.size + chunk)):
+        if (self.size > 2**26 or chunk > 2**26) and not fits_in_memory(3 * (self.size + chunk)):
             self.refuse(
                 name,
-                f"with it the file holds {readable(self.size)}, for which {readable(free_memory())} of free memory do "
-                "not suffice",
+                f"with it the file holds {format_bytes(self.size)}, too much for {format_bytes(free_memory())} of free "
+                "memory",
             )

@@ -1,7 +1,7 @@
-"""Overlaps of the bands at neighbouring k points, M_mn(k, b) = <u_mk|u_n,k+b>: SEED.mmn of Wannier90.
+"""Overlaps of the bands at neighbouring k points, M_mn(k, b) = <u_mk|u_n,k+b>: `SEED.mmn` of Wannier90.
 
-These files are large, so they are read block by block, and what is known of overlaps is checked on the way: none is
-above 1, and the way back, M(k + b, -b) = M(k, b)^+, stands in the file as well.
+These files are large and are read block by block. Two properties are checked on reading: no overlap exceeds 1, and the
+reverse overlaps M(k + b, -b) = M(k, b)^dagger are in the file.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.files import checked_path
-from adiabloch.io.lines import ABSURD, parsed
-from adiabloch.io.opening import UNREADABLE, open_content
+from adiabloch.io.safe_open import UNREADABLE, open_content
+from adiabloch.io.text_numbers import LARGEST_VALUE, parse_words, shown
 
-LARGEST = 1.1
-"""What an overlap cannot exceed: 1, up to what pseudopotentials leave out."""
-THERE_AND_BACK = 1e-6
-"""How far the overlaps of a step and of the step back may be from adjoint, each of them."""
+LARGEST_OVERLAP = 1.1
+"""Largest overlap accepted; the norm of pseudo wave functions may deviate from 1."""
+ADJOINT_TOLERANCE = 1e-6
+"""Largest deviation of M(k + b, -b) from M(k, b)^dagger, per band."""
 _PLAIN = b"0123456789+-.eE \t\r\n"
 _SENSIBLE = _PLAIN + b"dD"
 _PRINTED = bytes(range(32, 127)) + b"\t\r\n"
@@ -32,10 +32,10 @@ _PRINTED = bytes(range(32, 127)) + b"\t\r\n"
 
 @dataclass(frozen=True, eq=False)
 class Overlaps:
-    """All of a `SEED.mmn`."""
+    """Overlaps of a `SEED.mmn` file."""
 
     neighbours: Integer
-    """(K, neighbours, 4): number of the neighbour from 0, and the cell of it, three integers."""
+    """Index of each neighbour, from 0, and the three integers of its cell, (K, neighbours, 4)."""
     matrices: Complex
     """M(k, b), (K, neighbours, bands, bands)."""
 
@@ -46,7 +46,8 @@ def read_overlaps(path: str | os.PathLike[str]) -> Overlaps:
     Parameters
     ----------
     path : path-like
-        `SEED.mmn` as pw2wannier90 and its like write it for Wannier90; compressed if the name ends in .gz, .bz2 or .xz.
+        `SEED.mmn` as pw2wannier90 and similar programs write it for Wannier90; compressed if the name ends in .gz,
+        .bz2 or .xz.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def read_overlaps(path: str | os.PathLike[str]) -> Overlaps:
     Raises
     ------
     FileFormatError
-        A file that is none or is cut, or whose overlaps are none; the message names file and line.
+        The file is missing, malformed or truncated, or contains impossible overlaps; the message names file and line.
     """
     with closing(OverlapFile(path)) as file:
         blocks = list(file.blocks())
@@ -63,21 +64,22 @@ def read_overlaps(path: str | os.PathLike[str]) -> Overlaps:
 
 
 class OverlapFile:
-    """A `SEED.mmn` that is read k point by k point.
+    """Reader of a `SEED.mmn` file, one k point at a time.
 
     Parameters
     ----------
     path : path-like
+        Compressed if the name ends in .gz, .bz2 or .xz.
     """
 
     bands: int
     points: int
     neighbours: int
-    """Of each point."""
+    """Number of neighbours of each k point."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = checked_path(path)
-        self.at = 0
+        self.position = 0
         self._file = open_content(path)
         try:
             (title,) = self._lines(1, "a title")
@@ -92,48 +94,59 @@ class OverlapFile:
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def refuse(self, message: str, *, line: int | None = None) -> NoReturn:
-        """Raise the error that names file and line (counted from one; the one read last if not given)."""
-        raise FileFormatError(f"{self.path}, line {line or self.at}: {message}")
+        """Raise an error that names the file and the line (from 1; by default the one read last)."""
+        raise FileFormatError(f"{self.path}, line {line or self.position}: {message}")
 
     def blocks(self) -> Iterator[tuple[Integer, Complex]]:
-        """For each k point its neighbours (neighbours, 4), number from 0 and cell, and M (neighbours, bands, bands)."""
-        links = _Links(self)
+        """Iterate over the k points.
+
+        Yields
+        ------
+        neighbours : int array, shape (neighbours, 4)
+            Index of each neighbour, from 0, and its cell.
+        overlaps : complex array, shape (neighbours, bands, bands)
+            M(k, b).
+        """
+        reverse = _ReverseOverlaps(self)
         for point in range(self.points):
             rows = np.empty((self.neighbours, 4), dtype=np.int64)
             found = []
             for number in range(self.neighbours):
-                rows[number] = self._head(point)
-                found.append(self._matrix())
-                links.add(point, rows[number], found[-1])
+                rows[number] = self._read_neighbour(point)
+                found.append(self._read_overlaps())
+                reverse.add(point, rows[number], found[-1])
             yield rows, np.array(found)
-        for line in self._rest():
+        for line in self._remaining_lines():
             if line.strip(b" \t\r\n"):
                 self.refuse(f"{_shown(line)}, expected the end of the file")
-        links.check()
+        reverse.check()
 
-    def _head(self, point: int) -> list[int]:
+    def _read_neighbour(self, point: int) -> list[int]:
+        """Read the line above a matrix: index of the neighbour, from 0, and its cell."""
         expected = f"k point {point + 1}, one of {self.points} as its neighbour, and the cell of that, five integers"
         here, there, *cell = self._integers(5, expected)
         if here != point + 1 or not 1 <= there <= self.points:
             self.refuse(f"{[here, there, *cell]}, expected {expected}")
         return [there - 1, *cell]
 
-    def _matrix(self) -> Complex:
-        n, first = self.bands, self.at
+    def _read_overlaps(self) -> Complex:
+        """Read a matrix of overlaps, (bands, bands)."""
+        n, first = self.bands, self.position
         expected = "an overlap, two numbers"
         lines = self._lines(n * n, expected)
         numbers = self._numbers(lines, 2, expected)
-        if not np.abs(numbers).max() <= LARGEST:
-            row = int(np.argmax((~(np.abs(numbers) <= LARGEST)).any(axis=1)))
+        if not np.abs(numbers).max() <= LARGEST_OVERLAP:
+            row = int(np.argmax((~(np.abs(numbers) <= LARGEST_OVERLAP)).any(axis=1)))
             self.refuse(f"{_shown(lines[row])}, expected {expected}, none above 1", line=first + row + 1)
         # the first index runs fastest
         return numbers.view(np.complex128).reshape(n, n).T
 
     def _integers(self, columns: int, expected: str) -> list[int]:
+        """Read the integers of the next line."""
         lines = self._lines(1, expected)
         (numbers,) = self._numbers(lines, columns, expected)
         if (numbers != np.rint(numbers)).any() or np.abs(numbers).max() > 1e6:
@@ -141,49 +154,50 @@ class OverlapFile:
         return [int(x) for x in numbers]
 
     def _numbers(self, lines: list[bytes], columns: int, expected: str) -> Float:
-        """So many numbers from each of the lines read last."""
-        first = self.at - len(lines)
+        """Convert the lines read last to `columns` numbers each."""
+        first = self.position - len(lines)
         if not b"".join(lines).translate(None, _PLAIN):
             try:
                 numbers = np.loadtxt(lines, comments=None, ndmin=2)
             except ValueError:
                 numbers = np.empty((0, 0))
-            if numbers.shape == (len(lines), columns) and (np.abs(numbers) < ABSURD).all():
+            if numbers.shape == (len(lines), columns) and (np.abs(numbers) < LARGEST_VALUE).all():
                 return numbers
-        # one by one: exponents as Fortran writes them, or the line that is wrong
+        # line by line: for exponents of Fortran, and to find the malformed line
         for number, line in enumerate(lines, start=first + 1):
             words = line.split()
             odd = line.translate(None, _SENSIBLE) or b"\r" in line.rstrip(b"\r\n") or len(words) != columns
-            if odd or not (np.abs(parsed([[word.decode("ascii") for word in words]])) < ABSURD).all():
+            if odd or not (np.abs(parse_words([[word.decode("ascii") for word in words]])) < LARGEST_VALUE).all():
                 self.refuse(f"{_shown(line)}, expected {expected}", line=number)
-        return parsed([line.decode("ascii").split() for line in lines])
+        return parse_words([line.decode("ascii").split() for line in lines])
 
     def _lines(self, count: int, expected: str) -> list[bytes]:
-        """So many lines, each of them with its end."""
+        """Read the next `count` lines; each must have a line end."""
         found: list[bytes] = []
         try:
             found.extend(islice(self._file, count))
         except UNREADABLE as reason:
-            self.refuse(f"cannot be read ({reason}), expected {expected}", line=self.at + len(found) + 1)
-        self.at += len(found)
+            self.refuse(f"cannot be read ({reason}), expected {expected}", line=self.position + len(found) + 1)
+        self.position += len(found)
         if len(found) < count or not found[-1].endswith(b"\n"):
             last = f" within {_shown(found[-1])}" if found and not found[-1].endswith(b"\n") else ""
             self.refuse(f"the file ends{last}, expected {expected} and a line end")
         return found
 
-    def _rest(self) -> Iterator[bytes]:
+    def _remaining_lines(self) -> Iterator[bytes]:
+        """Iterate over the remaining lines."""
         try:
             for line in self._file:
-                self.at += 1
+                self.position += 1
                 yield line
         except UNREADABLE as reason:
-            self.refuse(f"cannot be read ({reason}), expected the end of the file", line=self.at + 1)
+            self.refuse(f"cannot be read ({reason}), expected the end of the file", line=self.position + 1)
 
 
-class _Links:
-    """Whether each step has its step back, with the adjoint overlaps: two numbers of each are kept.
+class _ReverseOverlaps:
+    """Check of M(k + b, -b) = M(k, b)^dagger for all k and b, with two numbers kept for each matrix.
 
-    With two vectors x, y of phases, x^+ M y of a step is the conjugate of y^+ M x of the step back.
+    For two vectors x, y of phases, x^dagger M y of a step is the conjugate of y^dagger M x of the reverse step.
     """
 
     def __init__(self, file: OverlapFile) -> None:
@@ -193,30 +207,29 @@ class _Links:
         self._known: dict[tuple[int, ...], tuple[complex, complex, int]] = {}
 
     def add(self, point: int, row: Integer, matrix: Complex) -> None:
-        """Remember a step."""
-        line = self.file.at - self.file.bands**2
+        """Record the overlaps of a step."""
+        line = self.file.position - self.file.bands**2
         key = (point, *map(int, row))
         if key in self._known:
-            self.file.refuse(
-                f"a step that was there on line {self._known[key][2]} already, expected another", line=line
-            )
+            self.file.refuse(f"the same step as on line {self._known[key][2]}, expected each step once", line=line)
         x, y = self._left, self._right
         self._known[key] = complex(x.conj() @ matrix @ y), complex(y.conj() @ matrix @ x), line
 
     def check(self) -> None:
-        """Compare all."""
-        tolerance = THERE_AND_BACK * self.file.bands
+        """Compare each step with its reverse step."""
+        tolerance = ADJOINT_TOLERANCE * self.file.bands
         for (point, other, *cell), (there, _, line) in self._known.items():
             back = self._known.get((other, point, *(-x for x in cell)))
             if back is None:
-                self.file.refuse("a step that has no step back in the file, expected both", line=line)
+                self.file.refuse("a step without the reverse step in the file, expected both", line=line)
             if not abs(there - back[1].conjugate()) <= tolerance:
                 self.file.refuse(
-                    f"the overlaps from here on are not adjoint to those of the step back, from line {back[2]} on, by "
-                    f"{abs(there - back[1].conjugate()):.1e}, expected below {tolerance:.0e}",
+                    f"the overlaps below this line differ from the adjoint of those of the reverse step, below line "
+                    f"{back[2]}, by {abs(there - back[1].conjugate()):.1e}, expected at most {tolerance:.0e}",
                     line=line,
                 )
 
 
 def _shown(line: bytes) -> str:
-    return repr(line.decode("ascii", "replace").strip()[:80])
+    """Quote a line for an error message."""
+    return shown(line.decode("ascii", "replace"))

@@ -1,4 +1,4 @@
-"""Wannier functions in plane waves: the wave functions of Quantum ESPRESSO, combined as Wannier90 found."""
+"""Wannier functions in plane waves: wave functions of Quantum ESPRESSO combined by the matrices of Wannier90."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.engine.run import Run
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
-from adiabloch.io.waves import NORM, read_amplitudes, read_head, wave_file
+from adiabloch.io.espresso_waves import ORTHONORMALITY_TOLERANCE, read_amplitudes, read_header, wave_file
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle, WannierModel, followed
 from adiabloch.models.hoppings import Translation
@@ -23,14 +23,16 @@ from adiabloch.workflows.dipoles import dipoles
 
 @dataclass(frozen=True, eq=False)
 class PlaneWaves:
-    """Wannier functions of a calculation, one wave vector at a time (see `adiabloch.models.Waves`)."""
+    """Wannier functions of a calculation, read one wave vector at a time (see `adiabloch.models.Waves`)."""
 
     folder: Path
+    """Folder `PREFIX.save` of Quantum ESPRESSO."""
     checkpoint: Checkpoint
+    """Checkpoint of Wannier90."""
 
     @property
     def mesh(self) -> tuple[int, ...]:
-        """Points of the mesh along each reciprocal vector."""
+        """Number of k points along each reciprocal vector."""
         return self.checkpoint.mesh
 
     @property
@@ -40,7 +42,7 @@ class PlaneWaves:
 
     @property
     def centres(self) -> Float:
-        """Of the functions, (n, 3)."""
+        """Centres of the Wannier functions, (n, 3), Angstrom."""
         return self.checkpoint.centres
 
     @property
@@ -49,9 +51,9 @@ class PlaneWaves:
         return np.asarray(2 * np.pi * np.linalg.inv(self.checkpoint.vectors).T, dtype=np.float64)
 
     def at(self, point: int) -> tuple[Integer, Complex]:
-        """Reciprocal vectors G (M, 3) in ascending order, and the functions' amplitudes (spinor, M, n) there."""
+        """Read the reciprocal vectors G (M, 3) in lexicographic order, and the amplitudes (spinor, M, n)."""
         with wave_file(self.folder, point) as file:
-            head = read_head(file)
+            head = read_header(file)
             expected = self.points[point] @ head.reciprocal
             if np.abs(head.wave - expected).max() > 1e-5:
                 file.refuse(
@@ -67,34 +69,34 @@ class PlaneWaves:
         states = amplitudes[..., self.checkpoint.bands] @ self.checkpoint.states[point]
         flat = states.reshape(head.spinors * head.size, -1)
         defect = float(np.abs(dagger(flat) @ flat - np.eye(flat.shape[1])).max())
-        if defect > NORM:
+        if defect > ORTHONORMALITY_TOLERANCE:
             raise FileFormatError(
-                f"{file.path}: the Wannier functions' plane waves are not orthonormal by {defect:.1e}, expected "
-                f"norm-conserving pseudopotentials, and the calculation that {self.checkpoint.path} belongs to"
+                f"{file.path}: the Wannier functions in plane waves are not orthonormal by {defect:.1e}, expected "
+                f"norm-conserving pseudopotentials, and the calculation of {self.checkpoint.path}"
             )
         return G, states
 
 
 def read_plane_waves(folder: str | os.PathLike[str], checkpoint: str | os.PathLike[str]) -> PlaneWaves:
-    """The Wannier functions of a calculation in plane waves.
+    """Read the Wannier functions of a calculation in plane waves.
 
     Parameters
     ----------
     folder : path-like
-        Where Quantum ESPRESSO left its wave functions: `PREFIX.save`, with `wfc1.dat`, ...; norm-conserving
-        pseudopotentials; k points as Wannier90 lists them.
+        Folder `PREFIX.save` of Quantum ESPRESSO with the wave functions `wfc1.dat`, ...; norm-conserving
+        pseudopotentials; k points in the order of Wannier90.
     checkpoint : path-like
         `SEED.chk` of Wannier90, or `SEED.chk.fmt`.
 
     Returns
     -------
     PlaneWaves
-        Wave functions are read when they are needed.
+        Wave functions are read on demand.
 
     Raises
     ------
     FileFormatError
-        A file that is missing, cut, or of another calculation.
+        A file is missing, truncated, or of another calculation.
     """
     found = PlaneWaves(Path(folder), read_checkpoint(checkpoint))
     if not found.folder.is_dir():
@@ -110,28 +112,31 @@ def read_motion(
     *,
     tolerance: float = 1e-4,
 ) -> list[dict[Translation, Complex]]:
-    """How the Wannier functions of a cycle move, from their plane waves, for `Cycle(snapshots, motion=...)`.
+    """Motion of the Wannier functions of a cycle, from plane waves, for `Cycle(snapshots, motion=...)`.
 
     Parameters
     ----------
     folders, checkpoints : sequence of path-like
-        Of each snapshot, as for `read_plane_waves`.
+        Files of each snapshot, as for `read_plane_waves`.
     snapshots : sequence of WannierModel
-        As `read_tb` reads them, neither aligned nor rotated.
+        Models as `read_tb` returns them, neither aligned nor rotated.
     occupied : int
-        Number of occupied bands, whose mean displacement is what all functions have in common (see
+        Number of occupied bands. Their mean displacement is the common motion of all functions (see
         `adiabloch.models.followed`).
     tolerance : float
-        Accuracy of that displacement, relative to a lattice vector.
+        Accuracy of the mean displacement, relative to a lattice vector.
 
     Returns
     -------
     list of dict {R: (n, n) array}
+        Matrices of the motion for each snapshot.
 
     Raises
     ------
     FileFormatError, InvalidModelError, CoarseCycleError
-        Files that are not what they should be, do not belong together, or are not smooth along the cycle.
+        Files are malformed, belong to different calculations, or are not smooth along the cycle.
+    InvalidArgumentError
+        The lists differ in length.
     """
     if len(folders) != len(checkpoints):
         raise InvalidArgumentError(f"read_motion: {len(folders)} folders and {len(checkpoints)} checkpoints")

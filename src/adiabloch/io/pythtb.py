@@ -1,4 +1,4 @@
-"""Models of PythTB, version 1 or 2, as they are in memory; PythTB itself is not needed."""
+"""Models from those of PythTB, version 1 or 2, in memory, without importing PythTB."""
 
 from __future__ import annotations
 
@@ -15,40 +15,44 @@ from adiabloch.models.spin import SPIN
 
 
 @dataclass(frozen=True)
-class _Stated:
-    """What a model of either version says of itself."""
+class _PythTBData:
+    """Data of a PythTB model of either version."""
 
     vectors: Float
     """All lattice vectors, (dim_r, dim_r)."""
     orbitals: Float
-    """Reduced coordinates, (n, dim_r)."""
+    """Reduced coordinates of the orbitals, (n, dim_r)."""
     periodic: list[int]
+    """Indices of the periodic lattice vectors."""
     spin_components: int
+    """Number of spin components, 1 or 2."""
     onsite: Any
+    """On-site energies, or blocks of them."""
     hoppings: Sequence[tuple[Any, int, int, Sequence[int]]]
+    """Amplitude, orbitals i and j, and R of each hopping."""
 
 
 def from_pythtb(model: Any) -> TightBinding:
-    """Take over a model of PythTB: a `tb_model` of version 1 or a `TBModel` of version 2.
+    """Convert a model of PythTB: a `tb_model` of version 1 or a `TBModel` of version 2.
 
     Parameters
     ----------
     model : pythtb.tb_model or pythtb.TBModel
-        Periodic in one, two or three directions. Where it has further directions (dim_r > dim_k), the periodic vectors
-        must lie along x or in the xy plane (a single one may point anywhere and becomes x); the orbitals' coordinates
-        perpendicular to them are dropped.
+        Model that is periodic in one, two or three directions. If it has further directions (dim_r > dim_k), the
+        periodic vectors must lie along x or in the xy plane; a single periodic vector may have any direction, which
+        becomes x. The coordinates of the orbitals perpendicular to the periodic vectors are dropped.
 
     Returns
     -------
     TightBinding
-        With spin operators if the model has explicit spin (nspin = 2); states in PythTB's order, spin up and down of
-        the first orbital first. A model that PythTB made from Wannier90 files is taken as PythTB takes it, without the
-        position matrix: read the `_tb.dat` file with `read_tb` to have it.
+        Model with spin operators if nspin = 2, with the states in the order of PythTB: spin up and down of the first
+        orbital first. A model that PythTB made from Wannier90 files has no position matrix; read the `_tb.dat` file
+        with `read_tb` to get it.
 
     Raises
     ------
     InvalidArgumentError
-        If it is no such model, has no periodic direction, or has parameters without values.
+        The argument is not such a model, has no periodic direction, or has parameters without values.
 
     Examples
     --------
@@ -57,41 +61,42 @@ def from_pythtb(model: Any) -> TightBinding:
     >>> ab.io.from_pythtb(pythtb.models.haldane(0.2, 1.0, 0.1))  # doctest: +SKIP
     TightBinding(2D, 2 orbitals, 7 translations)
     """
-    stated = _version_one(model) if hasattr(model, "_orb") and hasattr(model, "_per") else _version_two(model)
-    dim_r = len(stated.vectors)
-    if not 1 <= len(stated.periodic) <= 3:
+    data = _version_one(model) if hasattr(model, "_orb") and hasattr(model, "_per") else _version_two(model)
+    dim_r = len(data.vectors)
+    if not 1 <= len(data.periodic) <= 3:
         raise InvalidArgumentError(
-            f"from_pythtb: {len(stated.periodic)} periodic directions, expected 1, 2 or 3; for open samples there is "
-            "adiabloch.finite"
+            f"from_pythtb: {len(data.periodic)} periodic directions, expected 1, 2 or 3; use adiabloch.finite for "
+            "open samples"
         )
-    frame = _frame(stated.vectors[stated.periodic])
+    frame = _frame(data.vectors[data.periodic])
     bonds, directions = [], set[tuple[int, int, tuple[int, ...]]]()
-    for number, (amplitude, i, j, R) in enumerate(stated.hoppings):
-        across = [int(x) for at, x in enumerate(R) if at not in stated.periodic]
+    for number, (amplitude, i, j, R) in enumerate(data.hoppings):
+        across = [int(x) for at, x in enumerate(R) if at not in data.periodic]
         if any(across):
             raise InvalidArgumentError(
                 f"from_pythtb: hopping {number} leads to R = {tuple(R)}, expected no step along the open directions"
             )
-        to = tuple(int(R[at]) for at in stated.periodic)
+        to = tuple(int(R[at]) for at in data.periodic)
         back = (j, i, tuple(-r for r in to))
         if back in directions:
-            # PythTB may be told to let a bond and its partner add up: then both go one way
+            # PythTB can add a bond and its partner: both are then stored in the same direction
             (i, j, to), amplitude = back, np.conj(amplitude).T
         directions.add((i, j, to))
         bonds.append((amplitude, i, j, to))
-    spinful = stated.spin_components == 2
+    spinful = data.spin_components == 2
     return TightBinding.from_bonds(
-        stated.vectors[stated.periodic] @ frame,
-        checked(stated.orbitals, "from_pythtb: orbitals", (None, dim_r)) @ stated.vectors @ frame,
-        stated.onsite,
+        data.vectors[data.periodic] @ frame,
+        checked(data.orbitals, "from_pythtb: orbitals", (None, dim_r)) @ data.vectors @ frame,
+        data.onsite,
         bonds,
         SPIN if spinful else None,
         reduced=False,
     )
 
 
-def _version_one(model: Any) -> _Stated:
-    return _Stated(
+def _version_one(model: Any) -> _PythTBData:
+    """Read a `tb_model` of version 1."""
+    return _PythTBData(
         np.asarray(model._lat, float),
         np.asarray(model._orb, float),
         [int(at) for at in model._per],
@@ -102,7 +107,8 @@ def _version_one(model: Any) -> _Stated:
     )
 
 
-def _version_two(model: Any) -> _Stated:
+def _version_two(model: Any) -> _PythTBData:
+    """Read a `TBModel` of version 2."""
     wanted = ("lat_vecs", "get_orb_vecs", "periodic_dirs", "nspin", "onsite", "hoppings")
     missing = [name for name in wanted if not hasattr(model, name)]
     if missing:
@@ -117,7 +123,7 @@ def _version_two(model: Any) -> _Stated:
         )
     vectors = np.asarray(model.lat_vecs, float)
     home = [0] * len(vectors)
-    return _Stated(
+    return _PythTBData(
         vectors,
         np.asarray(model.get_orb_vecs(cartesian=False), float),
         [int(at) for at in model.periodic_dirs],
@@ -131,13 +137,13 @@ def _version_two(model: Any) -> _Stated:
 
 
 def _frame(periodic: Float) -> Float:
-    """Axes in which the periodic vectors (d, dim_r) have d components, as columns (dim_r, d)."""
+    """Axes, as columns (dim_r, d), in which the periodic vectors (d, dim_r) have d components."""
     d, dim_r = periodic.shape
     if np.abs(periodic[:, d:]).max(initial=0.0) <= 1e-10 * np.abs(periodic).max():
         return np.eye(dim_r)[:, :d]
     if d == 1:
         return (periodic[0] / np.sqrt(periodic[0] @ periodic[0]))[:, None]
     raise InvalidArgumentError(
-        f"from_pythtb: periodic vectors {periodic.tolist()}, expected them in the xy plane: what has components x and "
-        "y could not be told otherwise; turn the model first"
+        f"from_pythtb: periodic vectors {periodic.tolist()}, expected them in the xy plane, so that the components x "
+        "and y of the model are defined; rotate the model first"
     )

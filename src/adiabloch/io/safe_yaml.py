@@ -1,4 +1,4 @@
-"""YAML of strangers as plain data: no code in it is run, and it does not grow when it is read."""
+"""Safe reading of YAML: plain data only, without execution of code and without expansion of nested aliases."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 from typing import Any
 
 GROWTH = 10
-"""How many times more entries than characters anchors and aliases may stand for."""
+"""Largest number of entries, aliases expanded, per character of the text."""
 
 _SIXTIES = re.compile(r"\d(?::[0-5]?\d){100}")
 
 
-def plain(text: str) -> Any:
-    """What YAML says, as dictionaries, lists, words and numbers.
+def parse_yaml(text: str) -> Any:
+    """Convert YAML to dictionaries, lists, strings and numbers.
 
     Raises
     ------
     yaml.YAMLError
-        If it is no YAML, or asks for objects.
+        The text is not YAML, or requests Python objects.
     ValueError, TypeError, ArithmeticError, RecursionError
-        For words that look like dates or numbers and are none, keys that cannot be any, aliases that multiply.
+        The text contains malformed dates or numbers, keys that are not hashable, or aliases that expand too much.
     """
     import yaml
 
@@ -38,7 +38,7 @@ def plain(text: str) -> Any:
 
 
 def _entries(root: Any) -> int:
-    """Number of entries once each alias is replaced by what it stands for."""
+    """Count the entries with all aliases expanded."""
     import yaml
 
     sizes: dict[int, int] = {}
@@ -50,7 +50,7 @@ def _entries(root: Any) -> int:
         else:
             parts = node.value if isinstance(node, yaml.SequenceNode) else []
         if seen:
-            # what holds itself counts once
+            # a node that contains itself counts once
             sizes[id(node)] = 1 + sum(sizes[id(part)] for part in parts)
         elif id(node) not in sizes:
             sizes[id(node)] = 1

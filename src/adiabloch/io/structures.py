@@ -1,4 +1,4 @@
-"""Crystal structures through ASE, in the formats whose readers do nothing but read."""
+"""Crystal structures from and to files, through ASE, in formats whose readers run no programs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError
-from adiabloch.files import checked_path, whole
-from adiabloch.io.opening import COMPRESSED, content_of, refuse_long_lines
+from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError, first_line
+from adiabloch.files import atomic_write, checked_path
+from adiabloch.io.safe_open import COMPRESSED, read_bytes, refuse_long_lines
 from adiabloch.models import Structure
 
-READ = frozenset(
+READABLE_FORMATS = frozenset(
     (
         *("vasp", "vasp-xdatcar", "vasp-out", "vasp-xml", "cif", "extxyz", "xyz", "xsf", "espresso-in", "espresso-out"),
         *("abinit-in", "abinit-out", "aims", "aims-output", "siesta-xv", "struct_out", "lammps-data", "gen", "elk"),
@@ -26,82 +26,87 @@ READ = frozenset(
         *("turbomole", "gpumd"),
     )
 )
-"""ASE's names of formats that are read. Others start programs (castep-cell), include other files, reach databases."""
-RUNS = frozenset({"castep-cell"})
-"""Formats that ASE starts a program to write."""
+"""Formats that are read, by their names in ASE. Readers of others run programs (castep-cell), include other files, or
+access databases."""
+WRITTEN_BY_PROGRAM = frozenset({"castep-cell"})
+"""Formats for whose writing ASE runs a program."""
 XML = frozenset({"vasp-xml", "xsd"})
+"""Formats in XML."""
 
 
 def read_structure(path: str | os.PathLike[str], format: str | None = None) -> Structure:
     """Read a crystal structure through ASE: POSCAR, CIF, extended XYZ, inputs and outputs of Quantum ESPRESSO, others.
 
-    No program is started, and nothing but the file is read (a POSCAR without symbols takes them from the POTCAR or
-    OUTCAR beside it).
+    No program is run, and no other file is read, except that the symbols missing in a POSCAR are taken from the POTCAR
+    or OUTCAR in the same folder.
 
     Parameters
     ----------
     path : path-like
-        Of several structures in a file, the last is taken. Compressed if the name ends in .gz, .bz2 or .xz.
+        Name of the file; the last structure is taken if there are several. Compressed if the name ends in .gz, .bz2 or
+        .xz.
     format : str, optional
-        ASE's name of the format, where neither the file's name nor its content tells; one of `READ`.
+        Name of the format in ASE, if neither the name nor the content of the file determines it; one of
+        `READABLE_FORMATS`.
 
     Returns
     -------
     Structure
-        With ASE's masses, those of the natural elements, unless the file holds others in a format that ASE takes them
-        from.
+        Structure with the masses of ASE (natural elements), or with those of the file if ASE reads masses in its
+        format.
 
     Raises
     ------
     FileFormatError
-        If there is no such file, ASE cannot read it, it holds no crystal, or places that are partly occupied.
+        The file does not exist, ASE cannot read it, it does not contain a crystal, or sites are partially occupied.
     MissingExtraError
-        If ASE is not installed.
+        ASE is not installed.
     """
     ase_io = _ase_io()
     if not checked_path(path).exists():
         raise FileFormatError(f"{path}: no such file")
-    content = content_of(path)
+    content = read_bytes(path)
     try:
         known = format or _format(ase_io, path, content)
         if known not in ase_io.formats.ioformats:
             raise ValueError(f"no format {known!r}")
-        if known in READ:
+        if known in READABLE_FORMATS:
             with _deprecations_ignored():
-                atoms = _parsed(ase_io, Path(path), content, known)
-            # numbers of atoms that no element has are found here
+                atoms = _parse_atoms(ase_io, Path(path), content, known)
+            # unknown atomic numbers raise an error here
             return from_ase(atoms)
     except FileFormatError:
         raise
     except AdiablochError as reason:
         raise FileFormatError(f"{path}: {reason}") from None
-    except Exception as reason:  # ASE's readers raise whatever befalls them
+    except Exception as reason:  # the readers of ASE raise errors of many types
         raise FileFormatError(
-            f"{path}: ASE cannot read it ({_short(reason)}), expected a structure"
+            f"{path}: ASE cannot read it ({_type_and_message(reason)}), expected a structure"
             + (f" in the format {format!r}" if format else "; format=... says in which format, if ASE does not find it")
         ) from None
     raise FileFormatError(
-        f"{path}: the format {known!r} is not read, as ASE's reader of it may start programs or open other files; "
-        f"expected one of {', '.join(sorted(READ))}: convert it with ASE yourself, or pass format=... if it is another"
+        f"{path}: the format {known!r} is not read, because its reader in ASE may run programs or open other files; "
+        f"expected one of {', '.join(sorted(READABLE_FORMATS))}: convert the file with ASE, or pass format=... if the "
+        "format is another"
     )
 
 
 def _format(ase_io: Any, path: str | os.PathLike[str], content: bytes) -> str:
-    """ASE's name of the format of a file, from its name and its beginning."""
+    """Name in ASE of the format of a file, from the name and the first bytes of the file."""
     beginning = io.BytesIO(content[:10_000])
-    # an absolute name is none of a database
+    # ASE does not take an absolute path for the name of a database
     beginning.name = os.path.abspath(path)
     return str(ase_io.formats.filetype(beginning))
 
 
-def _parsed(ase_io: Any, path: Path, content: bytes, known: str) -> Any:
-    """ASE's atoms from the content of a file, which is in memory already."""
+def _parse_atoms(ase_io: Any, path: Path, content: bytes, known: str) -> Any:
+    """Convert the content of a file to the `Atoms` of ASE."""
     reader = ase_io.formats.ioformats[known]
     if known != "traj":
         refuse_long_lines(path, content)
     _check_counts(path, content, known)
     if known in XML and b"<!ENTITY" in content:
-        raise FileFormatError(f"{path}: defines XML entities, expected none: no program writes them")
+        raise FileFormatError(f"{path}: defines XML entities, expected none")
     if not reader.acceptsfd:
         with tempfile.TemporaryDirectory() as folder:
             name = path.name.removesuffix(path.suffix) if path.suffix in COMPRESSED else path.name
@@ -109,13 +114,13 @@ def _parsed(ase_io: Any, path: Path, content: bytes, known: str) -> Any:
             copy.write_bytes(content)
             return ase_io.read(os.fspath(copy), format=known, do_not_split_by_at_sign=True)
     stream: Any = io.BytesIO(content) if reader.isbinary else io.StringIO(content.decode("utf-8", errors="replace"))
-    # a POSCAR without symbols looks for them beside it
+    # for a POSCAR without symbols ASE searches the folder of the file
     stream.name = os.path.abspath(path)
     return ase_io.read(stream, format=known)
 
 
 def _check_counts(path: Path, content: bytes, known: str) -> None:
-    """Refuse numbers of atoms that the file does not have lines for: ASE counts up to them, or takes memory."""
+    """Raise an error if the stated number of atoms exceeds the number of lines, before ASE allocates memory for it."""
     if known in ("extxyz", "xyz"):
         lines, at = content.splitlines(), 0
         while at < len(lines) and lines[at].strip().isdigit():
@@ -135,6 +140,7 @@ def _check_counts(path: Path, content: bytes, known: str) -> None:
 
 
 def _check_count(path: Path, count: int, left: int, line: int) -> None:
+    """Raise an error if there are fewer lines left than atoms."""
     if count > left:
         raise FileFormatError(f"{path}, line {line}: {count} atoms, but {left} lines are left; expected one for each")
 
@@ -142,16 +148,18 @@ def _check_count(path: Path, count: int, left: int, line: int) -> None:
 def write_structure(
     structure: Structure, path: str | os.PathLike[str], format: str | None = None, **options: Any
 ) -> Path:
-    """Write a crystal structure through ASE. The file appears whole or not at all.
+    """Write a crystal structure through ASE, completely or not at all.
 
     Parameters
     ----------
     structure : Structure
+        Structure to write.
     path : path-like
+        Name of the file.
     format : str, optional
-        ASE's name of the format, where the file's name does not tell.
+        Name of the format in ASE, if the name of the file does not determine it.
     **options
-        For ASE's writer of that format, `pseudopotentials` of Quantum ESPRESSO's inputs for example.
+        Options of the writer in ASE, for example `pseudopotentials` for inputs of Quantum ESPRESSO.
 
     Returns
     -------
@@ -160,38 +168,40 @@ def write_structure(
     Raises
     ------
     InvalidArgumentError
-        If ASE cannot write it in that format.
+        The argument is not a Structure, or ASE cannot write it in this format.
+    FileWriteError
+        The file cannot be written; an existing file is unchanged.
     MissingExtraError
-        If ASE is not installed.
+        ASE is not installed.
     """
     ase_io = _ase_io()
     if not isinstance(structure, Structure):
         raise InvalidArgumentError(f"write_structure: expected a Structure, got {type(structure).__name__}")
     checked_path(path)
     try:
-        # the name of the unfinished file would not tell
+        # the name of the temporary file does not determine the format
         known = format or ase_io.formats.filetype(os.fspath(path), read=False)
-        if known in RUNS:
+        if known in WRITTEN_BY_PROGRAM:
             raise ValueError(f"ASE starts a program to write {known}")
-        with whole(path) as name, _deprecations_ignored():
+        with atomic_write(path) as name, _deprecations_ignored():
             ase_io.write(name, _atoms(structure), format=known, **options)
     except OSError:
         raise
     except Exception as reason:
         raise InvalidArgumentError(
-            f"{path}: ASE cannot write it ({_short(reason)}), expected a format that ASE writes, with the options that "
-            "its writer takes"
+            f"{path}: ASE cannot write it ({_type_and_message(reason)}), expected a format that ASE writes, with the "
+            "options of its writer"
         ) from None
     return Path(path)
 
 
 def from_ase(atoms: Any) -> Structure:
-    """Take over a crystal from ASE's `Atoms`.
+    """Convert `Atoms` of ASE to a crystal structure.
 
     Parameters
     ----------
     atoms : ase.Atoms
-        Periodic along one direction at least, with three lattice vectors.
+        Atoms with three lattice vectors, periodic along at least one direction.
 
     Returns
     -------
@@ -200,7 +210,7 @@ def from_ase(atoms: Any) -> Structure:
     Raises
     ------
     InvalidArgumentError
-        If it is something else, no crystal, or has places that are partly occupied.
+        The argument is not `Atoms`, is not a crystal, or has partially occupied sites.
     """
     wanted = ("cell", "pbc", "get_chemical_symbols", "get_positions", "get_masses")
     if missing := [name for name in wanted if not hasattr(atoms, name)]:
@@ -217,15 +227,15 @@ def from_ase(atoms: Any) -> Structure:
 
 
 def _check_occupation(atoms: Any) -> None:
-    """Each place holds one atom, whole."""
+    """Raise an error for partially occupied sites."""
     stated = dict(getattr(atoms, "info", {}).get("occupancy") or {})
     for number, place in stated.items():
         held = {str(symbol): float(part) for symbol, part in dict(place).items()}
         if len(held) > 1 or any(abs(part - 1.0) > 1e-3 for part in held.values()):
             parts = " and ".join(f"{part:g} {symbol}" for symbol, part in held.items())
             raise InvalidArgumentError(
-                f"place {number} is occupied by {parts}, expected whole atoms: partial occupation takes a supercell "
-                "with an atom, or none, at each place"
+                f"site {number} is occupied by {parts}, expected whole atoms: describe partial occupation by a "
+                "supercell with one atom, or none, at each site"
             )
     for name in ("occupancy", "occupancies"):
         each = np.asarray(getattr(atoms, "arrays", {}).get(name, ()), dtype=float)
@@ -235,6 +245,7 @@ def _check_occupation(atoms: Any) -> None:
 
 
 def _atoms(structure: Structure) -> Any:
+    """Convert a structure to `Atoms` of ASE."""
     import ase
 
     return ase.Atoms(
@@ -247,6 +258,7 @@ def _atoms(structure: Structure) -> Any:
 
 
 def _ase_io() -> Any:
+    """Import `ase.io`."""
     try:
         import ase.io
         import ase.io.formats
@@ -257,13 +269,14 @@ def _ase_io() -> Any:
 
 @contextmanager
 def _deprecations_ignored() -> Iterator[None]:
-    """Ignore ASE's use of deprecated NumPy functions, which is no error of the file, also under `python -W error`."""
+    """Ignore deprecation warnings inside ASE, which would become errors about the file under `python -W error`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", PendingDeprecationWarning)
         yield
 
 
-def _short(reason: BaseException) -> str:
-    lines = str(reason).strip().splitlines()
-    return f"{type(reason).__name__}: {lines[0][:200]}" if lines else type(reason).__name__
+def _type_and_message(reason: BaseException) -> str:
+    """Return the type and the first line of an error message."""
+    name, line = type(reason).__name__, first_line(reason)
+    return name if line == name else f"{name}: {line}"

@@ -1,4 +1,4 @@
-"""Wannier functions from and to the files of Wannier90: `_tb.dat`, and `_hr.dat` with what lies beside it."""
+"""Models from and to the files of Wannier90: `_tb.dat`, and `_hr.dat` with the other files of the same seed."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import FileFormatError, InvalidArgumentError, warn
-from adiabloch.files import checked_path, whole
-from adiabloch.io.contents import Contents, averaged_hoppings, averaged_positions, checked_axes
-from adiabloch.io.lines import Lines
-from adiabloch.io.opening import COMPRESSED
-from adiabloch.io.seeds import PathLike, Shifts, beside, moved_home, read_cell, read_centres
-from adiabloch.io.spins import spin_beside
+from adiabloch.files import atomic_write, checked_path
+from adiabloch.io.hermiticity import hermitian_hoppings, hermitian_positions
+from adiabloch.io.periodic_axes import checked_axes
+from adiabloch.io.safe_open import COMPRESSED
+from adiabloch.io.seed_files import PathLike, find_seed_file, read_cell, read_centres, translate_home_line
+from adiabloch.io.spins import read_spin_of_seed
+from adiabloch.io.text_lines import LineReader
+from adiabloch.io.wannier_matrices import WannierMatrices
+from adiabloch.io.wigner_seitz import WignerSeitzShifts
 from adiabloch.models import TightBinding, WannierModel
 
 ROUNDING = 2e-6
-"""How far h(R) and h(-R)^dagger of `_hr.dat` may be apart besides, in eV: it has six decimals."""
+"""Difference between h(R) and h(-R)^dagger in eV allowed for the six decimals of `_hr.dat`."""
 
 
 Spin = ArrayLike | Mapping[Any, ArrayLike] | bool
-"""Spin operators that are given, (3, n, n) or by translation; True for those in files of the same seed."""
+"""Spin operators, (3, n, n) or by translation; True for those in the files of the same seed."""
 
 
 def read_tb(
@@ -37,30 +40,32 @@ def read_tb(
     wsvec: PathLike | bool | None = None,
     spin: Spin | None = None,
 ) -> WannierModel:
-    """Read a `_tb.dat` file of Wannier90, or of another program that writes them.
+    """Read a `_tb.dat` file of Wannier90, or of another program that writes this format.
 
-    Lengths are in Angstrom, energies in eV. The degeneracy weights of the lattice vectors are divided out, and
-    h(R) is averaged with h(-R)^dagger; likewise the position matrix, which Wannier90 makes Hermitian only up to the
-    error of its finite differences. Of R and -R one may be missing, if all that are there lie on one side.
+    Lengths are in Angstrom, energies in eV. The matrices are divided by the degeneracies of the lattice vectors, and
+    h(R) is averaged with h(-R)^dagger. The position matrix is averaged likewise; that of Wannier90 is Hermitian only up
+    to the error of its finite differences. Of each pair R, -R one may be missing if all R lie on one side of the
+    origin.
 
     Parameters
     ----------
     path : path-like
         Compressed if the name ends in .gz, .bz2 or .xz.
     dimension : int
-        3 by default. 2 for a slab, 1 for a chain, in vacuum: nothing may hop through it. Which copy of a function the
-        file has in the home cell does not matter. Positions across are dropped.
+        Number of dimensions: 3 by default; 2 for a slab, 1 for a chain, in vacuum, without hoppings through the
+        vacuum. The result does not depend on which image of a function is in the home cell of the file. Positions
+        along the non-periodic directions are dropped.
     axes : sequence of int, optional
-        The lattice vectors along which the crystal repeats, (0, 1) for a slab whose third one leads through the
-        vacuum, (2,) for a chain along the third one; by default those along which something hops. They must lie along
-        as many Cartesian axes, which the model counts anew and in turn: y, z of a slab across x become x, y, and z
-        becomes x in a chain.
+        Lattice vectors along which the crystal is periodic: (0, 1) for a slab with the vacuum along the third vector,
+        (2,) for a chain along the third vector; by default those along which there are hoppings. They must span as
+        many Cartesian axes. These are renamed cyclically in the model: y, z of a slab become x, y, and z of a chain
+        becomes x.
     wsvec : path-like or False, optional
-        The `_wsvec.dat` file that says to which images of a Wannier function its hoppings go; by default the one
-        beside SEED_tb.dat if there is one. False leaves it out.
+        The `_wsvec.dat` file with the images of the Wannier functions to which the hoppings lead; by default that of
+        the same seed in the same folder, if it exists. False leaves it out.
     spin : array_like of shape (3, n, n), mapping {R: (3, n, n) array_like}, or True, optional
-        Spin operators in units of hbar, which the format does not hold; True takes them from SEED.chk (or SEED.chk.fmt)
-        and SEED.spn beside the file, as `read_spin` does, on its own R.
+        Spin operators in units of hbar, which the format does not contain. True takes them from SEED.chk (or
+        SEED.chk.fmt) and SEED.spn in the same folder, as `read_spin` does, but on the R of the file.
 
     Returns
     -------
@@ -69,16 +74,16 @@ def read_tb(
     Raises
     ------
     FileFormatError
-        If the file is not what it should be; the message names the file, the line, and what was expected.
+        The file is malformed; the message names the file, the line, and the expected content.
 
     Warns
     -----
     AccuracyWarning
-        The position matrix is so far from Hermitian that its elements between functions are in doubt; the message says
-        by how much, in Angstrom.
+        The position matrix is so far from Hermitian that its elements between functions are doubtful; the message
+        states the difference in Angstrom.
     """
     count, axes = checked_axes(dimension, axes)
-    model = tb_contents(path, wsvec, spin is True).model(count, None if isinstance(spin, bool) else spin, axes)
+    model = read_tb_matrices(path, wsvec, spin is True).model(count, None if isinstance(spin, bool) else spin, axes)
     assert isinstance(model, WannierModel)
     return model
 
@@ -93,30 +98,30 @@ def read_hr(
     wsvec: PathLike | bool | None = None,
     spin: Spin | None = None,
 ) -> TightBinding:
-    """Read a `_hr.dat` file of Wannier90, with centres, cell and Wigner-Seitz vectors from the files beside it.
+    """Read a `_hr.dat` file of Wannier90, with centres, cell and Wigner-Seitz vectors from files of the same seed.
 
-    Lengths are in Angstrom, energies in eV. There is no position matrix in these files: Wannier functions count as
-    points at their centres. Read the `_tb.dat` file instead if there is one.
+    Lengths are in Angstrom, energies in eV. These files contain no position matrix: the Wannier functions are treated
+    as points at their centres. Read the `_tb.dat` file instead if it exists.
 
-    The file is read as Fortran programs read it: comments behind the counts, blank lines, the elements of an R in any
-    order. Zeros may be left out, and of R and -R one, if all that are there lie on one side; R = 0 must be there. What
-    has a Hermitian partner in the file cannot be missing.
+    The format is that of Fortran programs: comments may follow the counts, lines may be blank, and the elements of an
+    R may be in any order. Zeros may be left out, except those with a nonzero Hermitian partner in the file. Of each
+    pair R, -R one may be missing if all R lie on one side of the origin. R = 0 must be present.
 
     Parameters
     ----------
     path : path-like
-        Like all files here, compressed if the name ends in .gz, .bz2 or .xz.
+        Compressed if the name ends in .gz, .bz2 or .xz, as all files here.
     centres : path-like or array_like of shape (n, 3), optional
-        A `_centres.xyz` file, or Cartesian centres; by default SEED_centres.xyz beside SEED_hr.dat.
+        A `_centres.xyz` file, or Cartesian centres; by default SEED_centres.xyz in the folder of SEED_hr.dat.
     cell : path-like or array_like of shape (3, 3), optional
-        A `.win` or `.wout` file, or lattice vectors as rows; by default SEED.win or SEED.wout beside SEED_hr.dat.
+        A `.win` or `.wout` file, or lattice vectors as rows; by default SEED.win or SEED.wout in the same folder.
     dimension, axes
         As for `read_tb`.
     wsvec : path-like or False, optional
         As for `read_tb`.
     spin : array_like of shape (3, n, n), mapping {R: (3, n, n) array_like}, or True, optional
-        Spin operators in units of hbar, which the format does not hold; True takes them from SEED.chk (or SEED.chk.fmt)
-        and SEED.spn beside the file, as `read_spin` does, on its own R.
+        Spin operators in units of hbar, which the format does not contain. True takes them from SEED.chk (or
+        SEED.chk.fmt) and SEED.spn in the same folder, as `read_spin` does, but on the R of the file.
 
     Returns
     -------
@@ -125,35 +130,43 @@ def read_hr(
     Raises
     ------
     FileFormatError
-        If a file is missing, is not what it should be, or belongs to other files than the rest (mixed seeds); the
-        message names the file, the line, and what was expected.
+        A file is missing, is malformed, or belongs to another calculation than the others (mixed seeds); the message
+        names the file, the line, and the expected content.
 
     Warns
     -----
     AccuracyWarning
-        Degeneracies that are not those of Wannier90, by which the hoppings are Hermitian all the same.
+        The degeneracies are not those of Wannier90, although the hoppings divided by them are Hermitian.
     """
     count, axes = checked_axes(dimension, axes)
-    contents = hr_contents(path, centres, cell, wsvec, spin is True)
+    contents = read_hr_matrices(path, centres, cell, wsvec, spin is True)
     return contents.model(count, None if isinstance(spin, bool) else spin, axes)
 
 
 def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
-    """Write a model as a `_tb.dat` file, whole or not at all.
+    """Write a model to a `_tb.dat` file, completely or not at all.
 
-    One- and two-dimensional models get lattice vectors of unit length along the missing axes. The format has no room
-    for spin operators.
+    One- and two-dimensional models get lattice vectors of unit length along the missing axes. Spin operators are not
+    written, because the format does not contain them.
 
     Parameters
     ----------
     model : TightBinding
-        A `WannierModel` with its position matrix; the orbitals of any other model sit where they are.
+        A `WannierModel` is written with its position matrix; the position matrix of any other model is diagonal, with
+        the positions of the orbitals.
     path : path-like
         Compressed if the name ends in .gz, .bz2 or .xz.
 
     Returns
     -------
     pathlib.Path
+
+    Raises
+    ------
+    InvalidArgumentError
+        The argument is not a model.
+    FileWriteError
+        The file cannot be written; an existing file is unchanged.
     """
     if not isinstance(model, TightBinding):
         raise InvalidArgumentError(f"write_tb: expected a model, got {type(model).__name__}")
@@ -168,7 +181,7 @@ def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
     else:
         positions[(cells == 0).all(axis=1), ..., :d] = np.eye(n)[:, :, None] * model.positions
     target = checked_path(path)
-    with whole(target) as name, COMPRESSED.get(target.suffix, open)(name, "wt", encoding="ascii") as file:
+    with atomic_write(target) as name, COMPRESSED.get(target.suffix, open)(name, "wt", encoding="ascii") as file:
         file.write(" written by adiabloch\n")
         np.savetxt(file, vectors, fmt="%24.16e")
         file.write(f"{n:12d}\n{len(cells):12d}\n")
@@ -180,6 +193,7 @@ def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
 
 
 def _write_matrices(file: IO[str], cells: Integer, matrices: Complex) -> None:
+    """Write a matrix for each R, with R on a line of its own above the matrix."""
     n, components = matrices.shape[-2:]
     j, i = (index.ravel() + 1 for index in np.indices((n, n)))
     for R, matrix in zip(cells, matrices, strict=True):
@@ -188,37 +202,37 @@ def _write_matrices(file: IO[str], cells: Integer, matrices: Complex) -> None:
         np.savetxt(file, np.column_stack([i, j, numbers]), fmt=["%5d", "%5d", *["%24.16e"] * (2 * components)])
 
 
-def tb_contents(path: PathLike, wsvec: PathLike | bool | None = None, spin: bool = False) -> Contents:
-    """What is in a `_tb.dat` file (see `read_tb`), with `spin` in those beside it too."""
-    file = Lines(path)
+def read_tb_matrices(path: PathLike, wsvec: PathLike | bool | None = None, spin: bool = False) -> WannierMatrices:
+    """Read the matrices of a `_tb.dat` file (see `read_tb`); with `spin`, also the spin from files of the same seed."""
+    file = LineReader(path)
     if [len(line.split()) for line in file.lines[1:3]] == [1, 1]:
         file.refuse("a number alone, expected the first lattice vector: a _hr.dat file? read it with read_hr")
-    vectors = file.block(3, 3, "a lattice vector, three numbers")
-    size = file.count("the number of Wannier functions")
-    cells = file.count("the number of lattice vectors R")
-    weights = file.weights(cells)
-    given, matrices = file.matrices(size, cells, 1)
+    vectors = file.read_rows(3, 3, "a lattice vector, three numbers")
+    size = file.read_count("the number of Wannier functions")
+    cells = file.read_count("the number of lattice vectors R")
+    weights = file.read_degeneracies(cells)
+    given, matrices = file.read_matrices(size, cells, 1)
     degenerate = weights[:, None, None, None]
-    translations, hoppings, h_defect = averaged_hoppings(given, matrices / degenerate, "h", _at_head(file))
+    translations, hoppings, h_defect = hermitian_hoppings(given, matrices / degenerate, "h", _refuse_at_R(file))
     _check_cells(file, given, weights)
-    _, matrices = file.matrices(size, cells, 3, given)
-    _, positions, r_defect = averaged_positions(
-        given, matrices / degenerate, vectors, "r", _at_head(file), str(file.path)
+    _, matrices = file.read_matrices(size, cells, 3, given)
+    _, positions, r_defect = hermitian_positions(
+        given, matrices / degenerate, vectors, "r", _refuse_at_R(file), str(file.path)
     )
-    file.end()
+    file.require_end()
     home = np.flatnonzero((translations == 0).all(axis=1))
     centres = np.diagonal(positions[home[0]]).real.T
-    spins = spin_beside(file, "_tb.dat", translations, vectors, centres) if spin else None
+    spins = read_spin_of_seed(file, "_tb.dat", translations, vectors, centres) if spin else None
     shifts = _shifts(file, "_tb.dat", wsvec, translations, size)
     sources = [file.path]
     if shifts is not None:
         shifts.check_lengths(vectors, centres, file.path)
-        translations, (shared, positions_, spins) = shifts.shared(hoppings, positions, spins)
+        translations, (shared, positions_, spins) = shifts.distribute(hoppings, positions, spins)
         sources.append(shifts.file.path)
         assert shared is not None
         assert positions_ is not None
         hoppings, positions = shared, positions_
-    return Contents(
+    return WannierMatrices(
         vectors,
         centres,
         translations,
@@ -233,44 +247,44 @@ def tb_contents(path: PathLike, wsvec: PathLike | bool | None = None, spin: bool
     )
 
 
-def hr_contents(
+def read_hr_matrices(
     path: PathLike,
     centres: PathLike | ArrayLike | None = None,
     cell: PathLike | ArrayLike | None = None,
     wsvec: PathLike | bool | None = None,
     spin: bool = False,
-) -> Contents:
-    """What is in a `_hr.dat` file and those beside it (see `read_hr`), with `spin` in those of the spin too."""
-    file = Lines(path)
+) -> WannierMatrices:
+    """Read the matrices of a `_hr.dat` file and the files of its seed (see `read_hr`); with `spin`, also the spin."""
+    file = LineReader(path)
     if [len(line.split()) for line in file.lines[1:4]] == [3, 3, 3]:
         file.refuse("three numbers, expected the number of Wannier functions: a _tb.dat file? read it with read_tb")
-    size = file.count("the number of Wannier functions")
-    cells = file.count("the number of lattice vectors R")
-    weights = file.weights(cells, more=True)
-    given, matrices = file.rows_of_matrices(size, cells)
+    size = file.read_count("the number of Wannier functions")
+    cells = file.read_count("the number of lattice vectors R")
+    weights = file.read_degeneracies(cells, more=True)
+    given, matrices = file.read_elements(size, cells)
     if len(given) < cells and (weights != weights[0]).any():
         file.refuse(
-            f"{len(given)} lattice vectors, expected {cells}: their degeneracies differ, and which of them are left "
-            "out as zero is not told"
+            f"{len(given)} lattice vectors, expected {cells}: their degeneracies differ, and the file does not tell "
+            "which of them belong to the missing R"
         )
     weights = weights[: len(given)]
-    translations, hoppings, defect = averaged_hoppings(
-        given, matrices / weights[:, None, None, None], "h", _at_head(file), ROUNDING
+    translations, hoppings, defect = hermitian_hoppings(
+        given, matrices / weights[:, None, None, None], "h", _refuse_at_R(file), ROUNDING
     )
     _check_cells(file, given, weights)
     sources = [file.path]
     vectors, refuse_cell = _cell(file, cell, size, sources)
     places, stated = _centres(file, centres, size, sources)
-    spins = spin_beside(file, "_hr.dat", translations, vectors, places) if spin else None
+    spins = read_spin_of_seed(file, "_hr.dat", translations, vectors, places) if spin else None
     shifts = _shifts(file, "_hr.dat", wsvec, translations, size)
     if shifts is not None:
         if stated is not None:
             shifts.check_lengths(vectors, places, stated)
-        translations, (shared, spins) = shifts.shared(hoppings, spins)
+        translations, (shared, spins) = shifts.distribute(hoppings, spins)
         assert shared is not None
         hoppings = shared
         sources.append(shifts.file.path)
-    return Contents(
+    return WannierMatrices(
         vectors,
         places,
         translations,
@@ -286,15 +300,15 @@ def hr_contents(
 
 
 def _cell(
-    file: Lines, cell: PathLike | ArrayLike | None, size: int, sources: list[Path]
+    file: LineReader, cell: PathLike | ArrayLike | None, size: int, sources: list[Path]
 ) -> tuple[Float, Callable[[str], NoReturn]]:
-    """Lattice vectors (3, 3), and what refuses them."""
+    """Read the lattice vectors, (3, 3); the second value is a function that raises an error about them."""
     if cell is None:
-        cell = beside(file.path, "_hr.dat", ".win") or beside(file.path, "_hr.dat", ".wout")
+        cell = find_seed_file(file.path, "_hr.dat", (".win", ".wout"))
         if cell is None:
             raise FileFormatError(
-                f"{file.path}: has no lattice vectors, and neither SEED.win nor SEED.wout lies beside it; expected "
-                "cell = a file, or the vectors"
+                f"{file.path}: has no lattice vectors, and neither SEED.win nor SEED.wout is in the same folder; "
+                "expected cell = a file, or the vectors"
             )
     if isinstance(cell, str | os.PathLike):
         sources.append(Path(cell))
@@ -307,72 +321,76 @@ def _cell(
 
 
 def _centres(
-    file: Lines, centres: PathLike | ArrayLike | None, size: int, sources: list[Path]
+    file: LineReader, centres: PathLike | ArrayLike | None, size: int, sources: list[Path]
 ) -> tuple[Float, Path | None]:
-    """Centres (n, 3) and the file they are from."""
+    """Read the centres, (n, 3); the second value is their file, None for an array."""
     if centres is None:
-        centres = beside(file.path, "_hr.dat", "_centres.xyz")
+        centres = find_seed_file(file.path, "_hr.dat", "_centres.xyz")
         if centres is None:
             raise FileFormatError(
-                f"{file.path}: has no centres, and SEED_centres.xyz does not lie beside it; expected centres = a "
+                f"{file.path}: has no centres, and SEED_centres.xyz is not in the same folder; expected centres = a "
                 "file, or the centres"
             )
     if not isinstance(centres, str | os.PathLike):
         return checked(centres, "centres", (size, 3)), None
     sources.append(Path(centres))
-    win = beside(centres, "_centres.xyz", ".win")
-    line = None if win is None else moved_home(win)
+    win = find_seed_file(centres, "_centres.xyz", ".win")
+    line = None if win is None else translate_home_line(win)
     if line is not None:
         raise FileFormatError(
             f"{win}, line {line}: translate_home_cell moved the centres written to {centres} but not the hoppings, "
-            "expected centres where the hoppings put them, as the .wout file lists them: give them as an array"
+            "expected the centres that belong to the hoppings, as listed in the .wout file: give them as an array"
         )
     return read_centres(centres, size, file.path), Path(centres)
 
 
-def _shifts(file: Lines, ending: str, wsvec: PathLike | bool | None, translations: Integer, size: int) -> Shifts | None:
-    """The translations in the file given, or in the one beside, if any."""
+def _shifts(
+    file: LineReader, ending: str, wsvec: PathLike | bool | None, translations: Integer, size: int
+) -> WignerSeitzShifts | None:
+    """Read the Wigner-Seitz vectors from the file given, or from that of the same seed; None without a file."""
     if wsvec is False:
         return None
-    found = beside(file.path, ending, "_wsvec.dat") if wsvec is None or wsvec is True else Path(wsvec)
+    found = find_seed_file(file.path, ending, "_wsvec.dat") if wsvec is None or wsvec is True else Path(wsvec)
     if found is None:
         if wsvec is True:
-            raise FileFormatError(f"{file.path}: no SEED_wsvec.dat lies beside it, expected one for wsvec = True")
+            raise FileFormatError(
+                f"{file.path}: SEED_wsvec.dat is not in the same folder, expected one for wsvec = True"
+            )
         return None
-    return Shifts(found, translations, size, file.path)
+    return WignerSeitzShifts(found, translations, size, file.path)
 
 
-def _check_cells(file: Lines, translations: Integer, weights: Integer) -> None:
-    """R = 0 is there, and the degeneracies are those of all lattice vectors of a supercell."""
+def _check_cells(file: LineReader, translations: Integer, weights: Integer) -> None:
+    """Check that R = 0 is present and that the inverse degeneracies add up to the number of k points."""
     if translations.any(axis=1).all():
-        file.refuse("R = (0, 0, 0) is missing, expected it among the lattice vectors", line=file.heads[0])
+        file.refuse("R = (0, 0, 0) is missing, expected it among the lattice vectors", line=file.matrix_lines[0])
     of = dict(zip(map(tuple, translations.tolist()), weights.tolist(), strict=True))
     alike = all(of.get(tuple(-x for x in R), weight) == weight for R, weight in of.items())
-    # -R that are not listed are as degenerate
+    # a missing -R has the degeneracy of R
     total = sum((1 if tuple(-x for x in R) in of else 2) / weight for R, weight in of.items())
     if abs(total - round(total)) <= 1e-6:
         return
     problem = f"the inverses of the degeneracies add up to {total:.6g}"
     if alike:
         file.refuse(
-            f"{problem}, expected a whole number, that of the k points: a wrong degeneracy, or lattice vectors that "
-            "are missing; if these were left out on purpose, divide the matrices by their degeneracies and write 1",
-            line=file.degeneracies,
+            f"{problem}, expected a whole number, that of the k points: a degeneracy is wrong, or lattice vectors are "
+            "missing; if these were left out on purpose, divide the matrices by their degeneracies and write 1",
+            line=file.degeneracy_line,
         )
     warn(
-        f"{file.path}, line {file.degeneracies}: {problem} and those of R and -R differ, not as those of Wannier90, "
-        "which add up to the number of k points; matrices are divided by them"
+        f"{file.path}, line {file.degeneracy_line}: {problem} and those of R and -R differ, unlike those of Wannier90, "
+        "whose inverses add up to the number of k points; matrices are divided by them"
     )
 
 
 def _sampled(translations: Integer) -> frozenset[int]:
-    """Lattice vectors along which there is an R before it is shared by copies: more than one k point."""
+    """Lattice vectors along which some R is nonzero, before the Wigner-Seitz shifts: more than one k point."""
     return frozenset(np.flatnonzero(translations.any(axis=0)).tolist())
 
 
-def _at_head(file: Lines) -> Callable[[str, int], NoReturn]:
-    """What refuses a matrix by the line where its R stands."""
-    heads = file.heads
+def _refuse_at_R(file: LineReader) -> Callable[[str, int], NoReturn]:
+    """Function that raises an error about a matrix, with the line of its R."""
+    heads = file.matrix_lines
 
     def refuse(message: str, number: int) -> NoReturn:
         file.refuse(message, line=heads[number])

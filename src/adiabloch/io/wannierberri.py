@@ -1,4 +1,4 @@
-"""Systems of WannierBerri as they are in memory; WannierBerri itself is not needed."""
+"""Models from systems of WannierBerri in memory, without importing WannierBerri."""
 
 from __future__ import annotations
 
@@ -10,18 +10,13 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Integer
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.io.contents import (
-    HOPPING_DEFECT,
-    Contents,
-    averaged,
-    averaged_hoppings,
-    averaged_positions,
-    checked_axes,
-)
+from adiabloch.io.hermiticity import HOPPING_DEFECT, hermitian_hoppings, hermitian_part, hermitian_positions
+from adiabloch.io.periodic_axes import checked_axes
+from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.models import TightBinding
 
 OFF_SITE = 1e-6
-"""Relative size of spin matrices that may be neglected away from R = 0."""
+"""Relative size below which spin matrices at R other than 0 are neglected."""
 
 
 def from_wannierberri(
@@ -31,52 +26,52 @@ def from_wannierberri(
     axes: Sequence[int] | None = None,
     spin: bool | ArrayLike | Mapping[Any, ArrayLike] = True,
 ) -> TightBinding:
-    """Take over a System_R of WannierBerri, its position matrix and its spin if it has them.
+    """Convert a System_R of WannierBerri to a model, with its position matrix and its spin if it has them.
 
     Parameters
     ----------
     system : wannierberri.System_R
-        Hermitian up to what `read_tb` allows; h(R) is averaged with h(-R)^dagger, and the position matrix likewise.
+        Hermitian up to the tolerances of `read_tb`; h(R) is averaged with h(-R)^dagger, and the position matrix
+        likewise.
     dimension, axes
         As for `read_tb`; by default the lattice vectors along which the system is periodic.
     spin : bool, array_like of shape (3, n, n), or mapping {R: (3, n, n) array_like}
-        True takes the spin matrices ("SS") if the system has them. False leaves them out; others, in units of hbar,
-        take their place.
+        True takes the spin matrices ("SS") if the system has them, False leaves them out. Other spin operators, in
+        units of hbar, replace them.
 
     Returns
     -------
     WannierModel or TightBinding
-        The latter if the system has no position matrix ("AA").
+        A TightBinding if the system has no position matrix ("AA").
 
     Raises
     ------
     InvalidArgumentError
-        If it is no such system.
+        The argument is not such a system, or its matrices are not Hermitian.
     """
-    wanted = ("real_lattice", "num_wann", "wannier_centers_cart")
-    missing = [name for name in wanted if not hasattr(system, name)]
-    if missing or not (hasattr(system, "rvec") or hasattr(system, "iRvec")):
-        _refuse(f"expected a System_R of WannierBerri, got {type(system).__name__} without {missing or 'iRvec'}")
+    _check_type(system)
     n, translations = int(system.num_wann), _translations(system)
     hoppings = _matrices(system, "Ham", (len(translations), n, n))
     if hoppings is None:
         _refuse("the system has no Hamiltonian ('Ham'), expected one")
     centres = np.asarray(system.wannier_centers_cart, float).reshape(n, 3)
     positions = _matrices(system, "AA", (len(translations), n, n, 3))
-    # WannierBerri counts from the centres, unless told otherwise in versions before 1.0
+    # WannierBerri counts positions from the centres; versions before 1.0 have an option for absolute positions
     if positions is not None and getattr(system, "use_wcc_phase", True):
         positions = positions.copy()
         positions[(translations == 0).all(axis=1)] += np.eye(n)[:, :, None] * centres
     vectors = np.asarray(system.real_lattice, float)
     spins = _spin(system, translations, n) if spin is True else None
     given = translations
-    translations, hoppings, h_defect = averaged_hoppings(given, hoppings[..., None], "Ham", _refuse_at)
+    translations, hoppings, h_defect = hermitian_hoppings(given, hoppings[..., None], "Ham", _refuse_at)
     defects = {"h": h_defect}
     if positions is not None:
-        _, positions, defects["r"] = averaged_positions(
+        _, positions, defects["r"] = hermitian_positions(
             given, positions, vectors, "AA", _refuse_at, "from_wannierberri"
         )
-    contents = Contents(vectors, centres, translations, hoppings, positions, defects, (), _refuse, _refuse, spins)
+    contents = WannierMatrices(
+        vectors, centres, translations, hoppings, positions, defects, (), _refuse, _refuse, spins
+    )
     operators = None if isinstance(spin, bool) else spin
     if dimension is None and axes is None:
         axes = _periodic(system)
@@ -84,11 +79,20 @@ def from_wannierberri(
     return contents.model(count, operators, axes)
 
 
+def _check_type(system: Any) -> None:
+    """Raise an error if an object lacks the attributes of a System_R."""
+    wanted = ("real_lattice", "num_wann", "wannier_centers_cart")
+    missing = [name for name in wanted if not hasattr(system, name)]
+    if missing or not (hasattr(system, "rvec") or hasattr(system, "iRvec")):
+        _refuse(f"expected a System_R of WannierBerri, got {type(system).__name__} without {missing or 'iRvec'}")
+
+
 def _refuse(message: str) -> NoReturn:
     raise InvalidArgumentError(f"from_wannierberri: {message}")
 
 
 def _translations(system: Any) -> Integer:
+    """Lattice vectors R of a system, (R, 3)."""
     given = system.rvec.iRvec if hasattr(system, "rvec") else system.iRvec
     translations = np.asarray(given)
     if translations.ndim != 2 or translations.shape[1] != 3 or (translations != np.rint(translations)).any():
@@ -99,6 +103,7 @@ def _translations(system: Any) -> Integer:
 
 
 def _matrices(system: Any, name: str, shape: tuple[int, ...]) -> Complex | None:
+    """Matrices of a system by their name; None if it does not have them."""
     if not system.has_R_mat(name):
         return None
     matrices = np.asarray(system.get_R_mat(name), dtype=np.complex128)
@@ -120,13 +125,13 @@ def _periodic(system: Any) -> list[int]:
 
 
 def _spin(system: Any, translations: Integer, n: int) -> Complex | None:
-    """Spin operators (R, n, n, 3) in units of hbar; WannierBerri has Pauli matrices."""
+    """Spin operators (R, n, n, 3) in units of hbar, from the Pauli matrices of WannierBerri; None without spin."""
     matrices = _matrices(system, "SS", (len(translations), n, n, 3))
     if matrices is None:
         return None
     largest = float(np.abs(matrices).max())
     expected = f"less than {HOPPING_DEFECT:.0e} of the largest SS"
-    _, spins, _ = averaged(translations, 0.5 * matrices, "SS", HOPPING_DEFECT * largest, expected, _refuse_at)
+    _, spins, _ = hermitian_part(translations, 0.5 * matrices, "SS", HOPPING_DEFECT * largest, expected, _refuse_at)
     beyond = ~(translations == 0).all(axis=1)
     if np.abs(spins[beyond]).max(initial=0.0) <= OFF_SITE * np.abs(spins).max():
         spins[beyond] = 0.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import rich.table
 from rich.console import Console
 
-from adiabloch.files import whole
+from adiabloch.files import atomic_write
 from adiabloch.io import save
 from adiabloch.paper.study import Study
 from adiabloch.paper.table import Table
@@ -53,12 +53,12 @@ def _printable(table: Table) -> rich.table.Table:
 
 
 def _save_figure(figure: Figure, path: Path) -> Path:
-    with whole(path) as name, project_style():
+    with atomic_write(path) as name, project_style():
         figure.savefig(name)
     return path
 
 
 def _write_text(text: str, path: Path) -> Path:
-    with whole(path) as name:
+    with atomic_write(path) as name:
         Path(name).write_text(text, encoding="utf-8")
     return path

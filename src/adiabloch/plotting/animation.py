@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.files import whole
+from adiabloch.files import atomic_write
 from adiabloch.plotting.dispatch import local_field, picture_of
 from adiabloch.plotting.style import project_style
 
@@ -53,7 +53,7 @@ def animate(
         if path is not None:
             from matplotlib.animation import PillowWriter
 
-            with whole(path) as name:
+            with atomic_write(path) as name:
                 animation.save(name, PillowWriter(fps=frames_per_second), dpi=100)
     return animation
 

@@ -1,7 +1,7 @@
 """Calculations of phonopy from its files, without `phonopy.load`.
 
-That one reads YAML with a loader that runs code, and takes force constants, forces and Born charges from whatever lies
-in the current folder. Here YAML is plain data, and only the file itself and what lies beside it counts.
+`phonopy.load` uses a YAML loader that can execute code, and takes force constants, forces and Born charges from files
+in the current folder. Here YAML is read as plain data, and only the file itself and the files in its folder are used.
 """
 
 from __future__ import annotations
@@ -13,50 +13,51 @@ import numpy as np
 
 from adiabloch.errors import AdiablochError, FileFormatError, MissingExtraError
 from adiabloch.io.hdf5 import check_hdf5
-from adiabloch.io.opening import text_of
-from adiabloch.io.safe_yaml import plain
+from adiabloch.io.safe_open import read_text
+from adiabloch.io.safe_yaml import parse_yaml
+from adiabloch.io.text_numbers import shown
 
 ATOMS = 50_000
-"""Atoms that a supercell may have."""
+"""Largest number of atoms in a supercell."""
 
 
-def loaded(path: Path, text: str) -> Any:
-    """The `phonopy.Phonopy` of a file such as `phonopy_params.yaml`, with its force constants.
+def load_phonopy(path: Path, text: str) -> Any:
+    """Load a `phonopy.Phonopy` with force constants from a file such as `phonopy_params.yaml`.
 
-    They are those of the file; made from the forces in the file; or else those of `FORCE_CONSTANTS` or
-    `force_constants.hdf5`, or made from `FORCE_SETS`, beside it. Born charges are those of the file, or of `BORN`
-    beside it.
+    The force constants are those of the file, or are calculated from the forces in the file. Without either, they are
+    read from `FORCE_CONSTANTS` or `force_constants.hdf5`, or calculated from `FORCE_SETS`, in the folder of the file.
+    Born charges are those of the file, or of `BORN` in its folder.
 
     Raises
     ------
     FileFormatError
-        If it is no such file, or there are no force constants.
+        The file is not a file of phonopy, or there are no force constants.
     MissingExtraError
-        If phonopy is not installed.
+        phonopy is not installed.
     """
     units_of(None)
     try:
-        content = plain(text)
+        content = parse_yaml(text)
         if not isinstance(content, dict):
             raise ValueError("no entries")
         calculation = _calculation(path, content)
     except AdiablochError:
         raise
-    except Exception as reason:  # whatever befalls phonopy
+    except Exception as reason:  # phonopy raises errors of many types
         raise FileFormatError(
             f"{path}: phonopy cannot load it ({type(reason).__name__}: {str(reason)[:200]}), expected one "
             "with force constants or forces, such as phonopy_params.yaml"
         ) from None
     if calculation.force_constants is None:
         raise FileFormatError(
-            f"{path}: phonopy finds no force constants for it, expected them or forces in it, or FORCE_CONSTANTS, "
-            "force_constants.hdf5 or FORCE_SETS beside it"
+            f"{path}: phonopy finds no force constants, expected them or forces in the file, or FORCE_CONSTANTS, "
+            "force_constants.hdf5 or FORCE_SETS in the same folder"
         )
     return calculation
 
 
 def units_of(calculator: str | None) -> Any:
-    """Of lengths and frequencies, for the program that phonopy took the forces from."""
+    """Units of length and frequency of the program that calculated the forces."""
     try:
         from phonopy.physical_units import get_calculator_physical_units
     except ImportError:
@@ -65,6 +66,7 @@ def units_of(calculator: str | None) -> Any:
 
 
 def _calculation(path: Path, content: dict[str, Any]) -> Any:
+    """Set up a `phonopy.Phonopy` with Born charges and force constants."""
     from phonopy import Phonopy
     from phonopy.file_IO import parse_BORN_from_strings
     from phonopy.interface.phonopy_yaml import load_phonopy_yaml
@@ -86,8 +88,8 @@ def _calculation(path: Path, content: dict[str, Any]) -> Any:
         **({} if scheme is None else {"site_mixture_scheme": scheme}),
     )
     charges = data.nac_params
-    if charges is None and (beside := _beside(path, "BORN")):
-        charges = parse_BORN_from_strings(text_of(beside), found.primitive)
+    if charges is None and (born := _file_in_folder(path, "BORN")):
+        charges = parse_BORN_from_strings(read_text(born), found.primitive)
     if charges:
         charges.setdefault("factor", units_of(data.calculator).nac_factor)
         found.nac_params = charges
@@ -96,7 +98,7 @@ def _calculation(path: Path, content: dict[str, Any]) -> Any:
 
 
 def _add_constants(found: Any, path: Path, data: Any) -> None:
-    """Force constants of the file, or of one beside it."""
+    """Add the force constants of the file, or of another file in its folder."""
     from phonopy.file_IO import parse_FORCE_SETS_from_strings
     from phonopy.structure.dataset import forces_in_dataset
 
@@ -105,36 +107,37 @@ def _add_constants(found: Any, path: Path, data: Any) -> None:
         return
     dataset = data.dataset
     if not forces_in_dataset(dataset):
-        if beside := _beside(path, "FORCE_CONSTANTS"):
-            found.force_constants = _force_constants(beside, found)
+        if text_file := _file_in_folder(path, "FORCE_CONSTANTS"):
+            found.force_constants = _constants_of_text(text_file, found)
             return
-        if beside := _beside(path, "force_constants.hdf5"):
-            found.force_constants = _constants_of_hdf5(beside, found, data.calculator)
+        if hdf5_file := _file_in_folder(path, "force_constants.hdf5"):
+            found.force_constants = _constants_of_hdf5(hdf5_file, found, data.calculator)
             return
-        if not (beside := _beside(path, "FORCE_SETS")):
+        if not (force_sets := _file_in_folder(path, "FORCE_SETS")):
             return
-        dataset = parse_FORCE_SETS_from_strings(text_of(beside), natom=len(found.supercell))
+        dataset = parse_FORCE_SETS_from_strings(read_text(force_sets), natom=len(found.supercell))
     found.dataset = dataset
-    # displacements of all atoms at once are what symfc is for
+    # displacements of all atoms at once require symfc
     calculator = "symfc" if "displacements" in dataset else None
     found.produce_force_constants(fc_calculator=calculator, calculate_full_force_constants=False, show_drift=False)
     if calculator is None:
         found.symmetrize_force_constants(show_drift=False, use_symfc_projector=True)
 
 
-def _beside(path: Path, name: str) -> Path | None:
+def _file_in_folder(path: Path, name: str) -> Path | None:
+    """Path of a file in the folder of `path`; None if it does not exist."""
     found = path.with_name(name)
     return found if found.is_file() else None
 
 
-def _force_constants(path: Path, found: Any) -> Any:
-    """From `FORCE_CONSTANTS`: two numbers of atoms, then for each pair their numbers and three rows."""
-    words = text_of(path).split("\n", 1)
+def _constants_of_text(path: Path, found: Any) -> Any:
+    """Read `FORCE_CONSTANTS`: two numbers of atoms, then for each pair of atoms their indices and three rows."""
+    words = read_text(path).split("\n", 1)
     counts = [int(word) for word in words[0].split()]
     rows, columns = counts if len(counts) == 2 else (counts[0], counts[0])
     numbers = words[1].split() if len(words) > 1 else []
     if not (rows > 0 and columns > 0 and len(numbers) == rows * columns * 11):
-        raise FileFormatError(f"{path}, line 1: {words[0].strip()[:80]!r}, expected the numbers of atoms in the file")
+        raise FileFormatError(f"{path}, line 1: {shown(words[0])}, expected the numbers of atoms in the file")
     table = np.array(numbers, dtype=float).reshape(rows, columns, 11)
     constants = np.ascontiguousarray(table[..., 2:].reshape(rows, columns, 3, 3))
     _check_constants(path, found, constants, table[:, 0, 0] - 1)
@@ -142,7 +145,7 @@ def _force_constants(path: Path, found: Any) -> Any:
 
 
 def _check_constants(path: Path, found: Any, constants: Any, atoms: Any) -> None:
-    """Whether they belong to the supercell: all of its atoms, or the primitive ones among them, in each row."""
+    """Raise an error unless the rows are all atoms of the supercell, or those of the primitive cell."""
     size = len(found.supercell)
     if constants.ndim != 4 or constants.shape[1:] != (size, 3, 3) or not np.isfinite(constants).all():
         raise FileFormatError(
@@ -157,7 +160,7 @@ def _check_constants(path: Path, found: Any, constants: Any, atoms: Any) -> None
 
 
 def _constants_of_hdf5(path: Path, found: Any, calculator: str | None) -> Any:
-    """From `force_constants.hdf5`, in the units of the calculation."""
+    """Read `force_constants.hdf5` and convert to the units of the calculation."""
     import h5py
     from phonopy.interface.calculator import get_force_constant_conversion_factor
 

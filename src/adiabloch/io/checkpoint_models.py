@@ -1,13 +1,14 @@
-r"""Wannier functions from the checkpoint of Wannier90, with a position matrix that knows no origin.
+r"""Models from the checkpoint of Wannier90, with a position matrix that does not depend on the origin.
 
-The position matrix of a `_tb.dat` is a finite difference of overlaps about the origin. Far from it this is less exact,
-not Hermitian, and breaks the symmetry of the crystal. About the middle of the two functions,
+The position matrix of a `_tb.dat` is a finite difference of overlaps about the origin. Far from the origin it is less
+accurate, not Hermitian, and breaks the symmetry of the crystal. The finite difference about the midpoint of the two
+functions,
 
 .. math:: r_{ij}(R) = \frac{i}{N} \sum_{kb} w_b\, b\; e^{-i k \cdot R}\, M_{ij}(k, b)\,
           e^{i b \cdot (\tau_i + \tau_j - R)/2} ,
 
-it is Hermitian to the last digit and the same wherever the origin is; M are the overlaps between the functions at k and
-k + b, the tau their centres, which stand on the diagonal of R = 0.
+is Hermitian to machine precision and independent of the origin. M are the overlaps between the functions at k and
+k + b, and tau their centres, which are the diagonal elements at R = 0.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
-from adiabloch.io.contents import checked_axes, in_turn, other_plane, plane_of, turned
-from adiabloch.io.lines import Lines
-from adiabloch.io.neighbours import Links, matching, shell_weights, steps_of_mesh
-from adiabloch.io.opening import uncompressed
-from adiabloch.io.seeds import beside, energies_beside
+from adiabloch.io.neighbours import NeighbourOverlaps, matching, shell_weights, steps_of_mesh
+from adiabloch.io.periodic_axes import checked_axes, cyclic_axes, right_handed_order, spanned_axes, spanned_axes_message
+from adiabloch.io.safe_open import uncompressed
+from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file, read_energies
 from adiabloch.io.spins import spin_of_states
+from adiabloch.io.text_lines import LineReader
 from adiabloch.linalg import dagger
 from adiabloch.models import WannierModel
 from adiabloch.models.images import Images
@@ -37,24 +38,24 @@ PathLike = str | os.PathLike[str]
 def read_chk(
     path: PathLike, *, dimension: int | None = None, axes: Sequence[int] | None = None, spin: bool = False
 ) -> WannierModel:
-    """Read Wannier functions from Wannier90's checkpoint `SEED.chk`, with `SEED.eig` beside it.
+    """Read Wannier functions from the checkpoint `SEED.chk` of Wannier90 and `SEED.eig` in the same folder.
 
-    More exact than `read_tb`: the position matrix is Hermitian and symmetric as the crystal is, and of equally near
-    copies of a function none is preferred. Which overlap belongs to which neighbour of a k point is said by
-    `SEED.nnkp` if it lies beside; it must make the overlaps adjoint to those of the steps back, and give the centres of
-    the checkpoint. Without it, or where it does not, the order that does is looked for.
+    More accurate than `read_tb`: the position matrix is Hermitian and has the symmetry of the crystal, and hoppings
+    are divided equally among equally near images of a function. The order of the neighbours of a k point is taken from
+    `SEED.nnkp` if it is in the same folder. This order must make the overlaps adjoint to those of the reverse steps and
+    must reproduce the centres of the checkpoint. Without a valid order, it is determined from the overlaps.
 
     Parameters
     ----------
     path : path-like
-        Binary, or what w90chk2chk makes of it, `SEED.chk.fmt`.
+        Binary `SEED.chk`, or the `SEED.chk.fmt` that w90chk2chk makes of it.
     dimension : int
-        3 by default; 2 for a slab, 1 for a chain.
+        Number of dimensions: 3 by default; 2 for a slab, 1 for a chain.
     axes : sequence of int, optional
-        The lattice vectors along which the crystal repeats, as for `read_tb`; by default the first ones, or those along
+        Lattice vectors along which the crystal is periodic, as for `read_tb`; by default the first ones, or those along
         which there is more than one k point.
     spin : bool
-        Whether to take the spin from `SEED.spn` as well.
+        Read the spin from `SEED.spn` as well.
 
     Returns
     -------
@@ -64,8 +65,8 @@ def read_chk(
     Raises
     ------
     FileFormatError
-        A file that is missing, cut, or of another calculation; the message names it and where. The overlaps alone do
-        not tell which neighbour is which: `wannier90.x -pp SEED` writes `SEED.nnkp`.
+        A file is missing, truncated, or of another calculation; the message names the file and the place. Also if the
+        overlaps do not determine the order of the neighbours; `wannier90.x -pp SEED` writes `SEED.nnkp` with it.
     """
     return read_snapshots([path], dimension=dimension, axes=axes, spin=spin)[0]
 
@@ -77,15 +78,15 @@ def read_snapshots(
     axes: Sequence[int] | None = None,
     spin: bool = False,
 ) -> list[WannierModel]:
-    """Read the snapshots of a cycle from their checkpoints, with the same copies of each function in all of them.
+    """Read the snapshots of a cycle from their checkpoints, with the same images of each function in all snapshots.
 
-    Which copies of a function are nearest is decided by the mean centres: if each file decided by itself, ties would
-    break differently, and the cycle would not be smooth.
+    The nearest images of a function are chosen from the mean centres. Chosen for each snapshot separately, ties would
+    be broken differently, and the cycle would not be smooth.
 
     Parameters
     ----------
     paths : sequence of path-like
-        `SEED.chk` of each snapshot, at theta_j = 2 pi j/N.
+        File `SEED.chk` of each snapshot, at theta_j = 2 pi j/N.
     dimension, axes, spin
         As for `read_chk`.
 
@@ -96,10 +97,12 @@ def read_snapshots(
     Raises
     ------
     FileFormatError
-        As `read_chk`; files of several lattices or meshes.
+        As for `read_chk`; also if the files differ in lattice or mesh.
+    InvalidArgumentError
+        There are no files.
     """
     count, axes = checked_axes(dimension, axes)
-    found = [_Functions(path, count, axes) for path in paths]
+    found = [_SeedData(path, count, axes) for path in paths]
     if not found:
         raise InvalidArgumentError("read_snapshots: expected at least one file, got none")
     first = found[0]
@@ -113,31 +116,30 @@ def read_snapshots(
     return [one.model(images, spin) for one in found]
 
 
-class _Functions:
-    """What the files of a seed say."""
+class _SeedData:
+    """Checkpoint, energies and neighbours of a seed."""
 
     def __init__(self, path: PathLike, dimension: int, axes: tuple[int, ...] | None) -> None:
         self.checkpoint: Checkpoint = read_checkpoint(path)
         mesh, vectors = self.checkpoint.mesh, self.checkpoint.vectors
         along = [axis for axis in range(3) if mesh[axis] > 1]
         others = axes is None and max(along, default=0) >= dimension == len(along)
-        self.kept = in_turn(axes or (along if others else range(dimension)))
+        self.kept = right_handed_order(axes or (along if others else range(dimension)))
         if not set(along) <= set(self.kept):
             raise FileFormatError(f"{path}: a mesh of {mesh}, expected one point across the {dimension}D crystal")
-        plane = plane_of(vectors, self.kept)
+        plane = spanned_axes(vectors, self.kept)
         if plane is None:
-            raise FileFormatError(f"{path}: {other_plane(vectors, self.kept)}")
+            raise FileFormatError(f"{path}: {spanned_axes_message(vectors, self.kept)}")
         self.plane, self.dimension = list(plane), dimension
         self.mesh = tuple(mesh[axis] for axis in self.kept)
         self.vectors = vectors[np.ix_(self.kept, plane)]
         self.centres = self.checkpoint.centres[:, self.plane]
         points, bands = self.checkpoint.states.shape[:2]
-        ending = ".chk" if beside(self.checkpoint.path, ".chk", ".eig") else ".chk.fmt"
-        self.energies = energies_beside(self.checkpoint.path, ending, points, bands)
+        self.energies = read_energies(self.checkpoint.path, CHECKPOINT_ENDINGS, points, bands)
         self.steps = _neighbours(self.checkpoint, self.plane)
 
     def model(self, images: Images, spin: bool) -> WannierModel:
-        """Hoppings, positions and spin on the translations of the images."""
+        """Model with hoppings, positions and spin on the translations of the images."""
         points = self.checkpoint.points[:, list(self.kept)]
         V = self.checkpoint.states
         R = images.translations
@@ -149,22 +151,24 @@ class _Functions:
         positions[home, np.arange(n), np.arange(n)] = self.centres
         spins = None
         if spin:
-            spn = _beside(self.checkpoint.path, ".spn")
+            spn = find_seed_file(self.checkpoint.path, CHECKPOINT_ENDINGS, ".spn")
             if spn is None:
                 raise FileFormatError(
-                    f"{self.checkpoint.path}: SEED.spn does not lie beside it, expected it for spin = True"
+                    f"{self.checkpoint.path}: SEED.spn is not in the same folder, expected it for spin = True"
                 )
-            blocks = images.by_cell(spin_of_states(self.checkpoint, spn), points)[..., list(turned(tuple(self.plane)))]
+            blocks = images.by_cell(spin_of_states(self.checkpoint, spn), points)[
+                ..., list(cyclic_axes(tuple(self.plane)))
+            ]
             spins = dict(zip(keys, np.moveaxis(blocks, -1, 1), strict=True))
         return WannierModel(
             self.vectors, None, dict(zip(keys, hoppings, strict=True)), dict(zip(keys, positions, strict=True)), spins
         )
 
     def _positions(self, images: Images, points: Float) -> Complex:
-        """The position matrix but for the centres, (R, n, n, d)."""
+        """Position matrix without the centres, (R, n, n, d)."""
         overlaps, steps = self.checkpoint.overlaps, self.steps[0]
         weights = shell_weights(self.checkpoint.path, steps)
-        # neighbours come in another order at each k
+        # the order of the neighbours differs from k to k
         order = matching(self.steps, steps)
         cells = images.translations @ self.vectors
         middles = 0.5 * (self.centres[:, None] + self.centres[None, :] - cells[:, None, None])
@@ -182,10 +186,10 @@ class _Functions:
 
 
 def _neighbours(checkpoint: Checkpoint, plane: list[int]) -> Float:
-    """The steps b from each k to its neighbours in the order of the overlaps, (K, neighbours, 3), 1/Angstrom."""
-    links = Links(checkpoint)
-    path = _beside(checkpoint.path, ".nnkp")
-    reason = "SEED.nnkp does not lie beside it"
+    """Steps b from each k to its neighbours in the order of the overlaps, (K, neighbours, 3), 1/Angstrom."""
+    links = NeighbourOverlaps(checkpoint)
+    path = find_seed_file(checkpoint.path, CHECKPOINT_ENDINGS, ".nnkp")
+    reason = "SEED.nnkp is not in the same folder"
     stated = None
     if path is not None:
         stated = _stated_steps(path, checkpoint)
@@ -198,8 +202,8 @@ def _neighbours(checkpoint: Checkpoint, plane: list[int]) -> Float:
     expected = f"expected the SEED.nnkp of this calculation: make it with wannier90.x -pp {_seed(checkpoint.path)}"
     if steps is None:
         raise FileFormatError(
-            f"{checkpoint.path}: {reason}, and {count} neighbours are not what the mesh of {checkpoint.mesh} makes "
-            f"Wannier90 choose by itself; {expected}"
+            f"{checkpoint.path}: {reason}, and {count} neighbours are not the default choice of Wannier90 for a mesh "
+            f"of {checkpoint.mesh}; {expected}"
         )
     found = links.sorted(steps)
     if links.undecided(found, plane):
@@ -213,16 +217,16 @@ def _neighbours(checkpoint: Checkpoint, plane: list[int]) -> Float:
 
 
 def _stated_steps(path: Path, checkpoint: Checkpoint) -> Integer:
-    """The steps as `SEED.nnkp` lists them, (K, neighbours, 3), in units of the mesh."""
-    file = Lines(path, comments=0)
+    """Read the steps from `SEED.nnkp`, (K, neighbours, 3), in units of the mesh."""
+    file = LineReader(path, comments=0)
     heads = [at for at, line in enumerate(file.lines) if line.split() == ["begin", "nnkpts"]]
     if len(heads) != 1:
         file.refuse("expected one block of neighbours, 'begin nnkpts'", line=1)
-    file.at = heads[0] + 1
-    count, points = file.count("the number of neighbours"), len(checkpoint.points)
+    file.position = heads[0] + 1
+    count, points = file.read_count("the number of neighbours"), len(checkpoint.points)
     if count != checkpoint.overlaps.shape[1]:
         file.refuse(f"{count} neighbours, expected {checkpoint.overlaps.shape[1]} as in {checkpoint.path}")
-    rows: Integer = np.rint(file.block(points * count, 5, "k point, neighbour and its cell")).astype(np.int64)
+    rows: Integer = np.rint(file.read_rows(points * count, 5, "k point, neighbour and its cell")).astype(np.int64)
     rows = rows.reshape(points, count, 5)
     right = (rows[..., 0] == np.arange(1, points + 1)[:, None]) & (rows[..., 1] >= 1) & (rows[..., 1] <= points)
     if not right.all():
@@ -236,10 +240,6 @@ def _stated_steps(path: Path, checkpoint: Checkpoint) -> Integer:
     return steps
 
 
-def _beside(path: Path, other: str) -> Path | None:
-    """The file of the same seed as a checkpoint, binary or formatted."""
-    return beside(path, ".chk", other) or beside(path, ".chk.fmt", other)
-
-
 def _seed(path: Path) -> str:
+    """Seed name of a checkpoint."""
     return uncompressed(path).name.removesuffix(".fmt").removesuffix(".chk")

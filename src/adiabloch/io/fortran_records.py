@@ -1,4 +1,4 @@
-"""Binary files of Fortran programs, record by record, with errors that say which record and what was expected."""
+"""Reading of unformatted (binary) files of Fortran programs record by record."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 
 from adiabloch.errors import FileFormatError
 from adiabloch.files import checked_path
-from adiabloch.io.lines import ABSURD
-from adiabloch.io.opening import COMPRESSED, open_regular
+from adiabloch.io.safe_open import COMPRESSED, open_regular
+from adiabloch.io.text_numbers import LARGEST_VALUE
 
 
-class Records:
-    """The records of an unformatted sequential file, each between two copies of its length.
+class FortranRecords:
+    """Records of an unformatted sequential file. Each record is enclosed by two copies of its length.
 
-    A record may come in parts, as compilers write those beyond 2 GiB: the length before a part is negative if another
-    part follows, the one behind it if a part came before.
+    Compilers split records longer than 2 GiB into parts: the length before a part is negative if another part follows,
+    the length after it is negative if a part precedes.
 
     Parameters
     ----------
     path : path-like
+        Not compressed.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -31,18 +32,18 @@ class Records:
         self._file: BinaryIO = open_regular(path)
         self._left = os.fstat(self._file.fileno()).st_size
 
-    def __enter__(self) -> Records:
+    def __enter__(self) -> FortranRecords:
         return self
 
     def __exit__(self, *reason: object) -> None:
         self._file.close()
 
     def refuse(self, message: str) -> NoReturn:
-        """Raise the error that names file and record (counted from one)."""
+        """Raise an error that names the file and the record (from 1)."""
         raise FileFormatError(f"{self.path}, record {self.number}: {message}")
 
-    def raw(self, expected: str) -> bytes:
-        """The next record."""
+    def read_record(self, expected: str) -> bytes:
+        """Read the bytes of the next record."""
         self.number += 1
         parts = [self._part(expected, first=True)]
         while parts[-1][1]:
@@ -50,50 +51,54 @@ class Records:
         return parts[0][0] if len(parts) == 1 else b"".join(content for content, _ in parts)
 
     def _part(self, expected: str, *, first: bool) -> tuple[bytes, bool]:
-        """The next part of a record, and whether another one follows."""
+        """Read the next part of a record; the second value is True if another part follows."""
         head = self._file.read(4)
         if len(head) < 4:
-            self.refuse(f"the file ends or is no file of records, expected {expected}")
+            self.refuse(f"the file ends, or is not an unformatted Fortran file, expected {expected}")
         (length,) = struct.unpack("<i", head)
         size = abs(length)
         if size + 8 > self._left:
-            self.refuse(f"the file ends or is no file of records, expected {expected}")
+            self.refuse(f"the file ends, or is not an unformatted Fortran file, expected {expected}")
         content, tail = self._file.read(size), self._file.read(4)
         if len(content) < size or len(tail) < 4 or struct.unpack("<i", tail)[0] != (size if first else -size):
             self.refuse(f"its two lengths differ, expected {expected}")
         self._left -= size + 8
         return content, length < 0
 
-    def array(self, dtype: str, count: int, expected: str) -> NDArray[Any]:
-        """The next record as so many numbers of a type ("i4", "f8", "c16")."""
-        content = self.raw(expected)
+    def read_array(self, dtype: str, count: int, expected: str) -> NDArray[Any]:
+        """Read the next record as `count` numbers of a type ("i4", "f8", "c16")."""
+        content = self.read_record(expected)
         if len(content) != count * np.dtype(dtype).itemsize:
             self.refuse(f"{len(content)} bytes, expected {expected} ({count} of type {dtype})")
         numbers = np.frombuffer(content, dtype="<" + dtype)
         if numbers.dtype.kind in "fc":
             parts = numbers.view("<f8")
             # comparisons with NaN are false
-            if not (np.abs(parts) < ABSURD).all():
-                self.refuse(f"a number that is infinite, absurdly large or none, expected {expected}")
+            if not (np.abs(parts) < LARGEST_VALUE).all():
+                self.refuse(f"a number that is NaN, infinite or above {LARGEST_VALUE:.0e}, expected {expected}")
         return numbers
 
-    def structure(self, layout: str, expected: str) -> tuple[Any, ...]:
-        """The next record as numbers of several types, in the notation of `struct`."""
-        content = self.raw(expected)
+    def read_struct(self, layout: str, expected: str) -> tuple[Any, ...]:
+        """Read the next record as numbers of several types, in the notation of `struct`."""
+        content = self.read_record(expected)
         if len(content) != struct.calcsize(layout):
             self.refuse(f"{len(content)} bytes, expected {expected} ({struct.calcsize(layout)})")
         return struct.unpack(layout, content)
 
-    def count(self, expected: str, largest: int = 10**6) -> int:
-        """The next record as one positive integer."""
-        number = int(self.array("i4", 1, expected)[0])
+    def read_count(self, expected: str, largest: int = 10**6) -> int:
+        """Read the next record as a positive integer."""
+        number = int(self.read_array("i4", 1, expected)[0])
         if not 0 < number <= largest:
             self.refuse(f"{number}, expected {expected}")
         return number
 
 
 def is_text(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is formatted: records begin with their length, whose bytes are no letters (negative in parts)."""
+    """Return True for a formatted (text) file.
+
+    An unformatted file begins with the length of its first record, which has a byte 0 or 255. Compressed files count
+    as text.
+    """
     if checked_path(path).suffix in COMPRESSED:
         return True
     with open_regular(path) as file:

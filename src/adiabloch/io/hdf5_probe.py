@@ -1,7 +1,7 @@
-"""A program of its own that reads all of an HDF5 file, so that a damaged one keeps nobody else waiting.
+"""Program that reads all of an HDF5 file within limited processor time.
 
-The HDF5 library may run for ever in a damaged file, or crash, and cannot be stopped from Python. Here it has so many
-seconds of processor time.
+The HDF5 library may crash or loop without end in a damaged file, and cannot be stopped from Python. Therefore the file
+is tested in a separate process.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ import contextlib
 import sys
 
 SECONDS, SPEED = 5, 10_000_000
-"""Processor time, and bytes of a file for each second more."""
+"""Processor time in seconds, and bytes of a file for each additional second."""
 RATIOS = {2**20: 1100, 2**28: 100}
-"""How many times smaller than itself an array may be on disk, from so many bytes on: zeros are compressed a
-thousandfold, but what is large is not all zero."""
+"""Largest compression ratios of arrays above given sizes in bytes: zeros are compressed a thousandfold, but large
+arrays are not all zero."""
 
 
-def swollen(size: int, stored: int) -> bool:
-    """Whether an array of so many bytes is too large for what is stored of it."""
+def is_overcompressed(size: int, stored: int) -> bool:
+    """Return True if an array of `size` bytes is too large for the number of bytes stored."""
     return any(size > least and size > ratio * stored for least, ratio in RATIOS.items())
 
 
 def read_all(path: str) -> None:
-    """Touch all attributes, dimensions and numbers of a file."""
+    """Read all attributes, dimensions and arrays of a file."""
     import h5py
 
-    def touch(_: str, found: object) -> None:
-        with contextlib.suppress(Exception):  # what raises an error comes to an end
+    def read(_: str, found: object) -> None:
+        with contextlib.suppress(Exception):  # an error is an end too
             for name in found.attrs:  # type: ignore[attr-defined]
                 with contextlib.suppress(Exception):
                     found.attrs[name]  # type: ignore[attr-defined]
@@ -34,16 +34,16 @@ def read_all(path: str) -> None:
             with contextlib.suppress(Exception):
                 for axis in range(found.ndim):
                     len(found.dims[axis])
-                if not swollen(found.nbytes, found.id.get_storage_size()):
+                if not is_overcompressed(found.nbytes, found.id.get_storage_size()):
                     found[()]
 
     with h5py.File(path, "r", locking=False) as file:
-        touch("/", file)
-        file.visititems(touch)
+        read("/", file)
+        file.visititems(read)
 
 
-def limited(size: int) -> None:
-    """Give this process so much time as a file of that size may take."""
+def limit_time(size: int) -> None:
+    """Limit the processor time of this process to that for a file of `size` bytes."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -56,6 +56,6 @@ def limited(size: int) -> None:
 if __name__ == "__main__":
     import h5py  # noqa: F401
 
-    limited(int(sys.argv[2]))
+    limit_time(int(sys.argv[2]))
     with contextlib.suppress(Exception):
         read_all(sys.argv[1])

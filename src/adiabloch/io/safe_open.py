@@ -1,7 +1,7 @@
-"""Opening files that others wrote: regular files only, and no more than fits.
+"""Safe opening of files from unknown sources.
 
-A name may lead to a pipe that never ends or a device that never stops, a few compressed bytes may stand for gigabytes.
-All text and binary files are opened here, and refused before they take memory or time.
+Only regular files are opened, not pipes or devices, which may never end. Compressed files that expand to gigabytes and
+files that do not fit into memory are rejected early.
 """
 
 from __future__ import annotations
@@ -20,35 +20,36 @@ from typing import IO, Any, BinaryIO
 
 from adiabloch.errors import FileFormatError
 from adiabloch.files import checked_path
-from adiabloch.memory import fits, free_memory, readable
+from adiabloch.memory import fits_in_memory, format_bytes, free_memory
 
 PathLike = str | os.PathLike[str]
 RATIO = 100
-"""How many times smaller than its content a compressed file of numbers may be; those of programs are 3 to 20 times."""
+"""Largest compression ratio of a file; files of numbers have ratios of 3 to 20."""
 MODEST = 2**25
-"""Bytes of content up to which any ratio is taken."""
+"""Size of the content in bytes up to which any compression ratio is accepted."""
 CHUNK = 2**22
+"""Number of bytes read at a time."""
 LINE = 60
-"""Bytes that Python takes for a line of text besides its characters."""
+"""Memory in bytes that Python needs for a line of text in addition to its characters."""
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError)
-"""What compressed files that are broken raise when they are read."""
+"""Exceptions raised on reading damaged compressed files."""
 COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-"""What opens compressed files, by how their names end."""
+"""Functions that open compressed files, by file suffix."""
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 
 
 def open_regular(path: PathLike) -> BinaryIO:
-    """Open a file to read its bytes as they are.
+    """Open a regular file to read its bytes, without decompression.
 
     Raises
     ------
     FileFormatError
-        If there is no such file, or it is a folder, a pipe, a device, a socket.
+        The file does not exist, or is a folder, a pipe, a device or a socket.
     """
     checked = checked_path(path)
     try:
-        # a pipe would wait for somebody who writes
+        # opening a pipe without a writer would block
         handle = os.open(checked, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except OSError as reason:
         raise FileFormatError(f"{path}: cannot be read ({reason.strerror or reason})") from None
@@ -60,12 +61,12 @@ def open_regular(path: PathLike) -> BinaryIO:
 
 
 def open_content(path: PathLike) -> IO[bytes]:
-    """Open a file to read its content: decompressed if its name ends in .gz, .bz2 or .xz, and no bomb.
+    """Open a file to read its content, decompressed if its name ends in .gz, .bz2 or .xz.
 
     Raises
     ------
     FileFormatError
-        As `open_regular`; while it is read, if it swells to more than a hundred times its size.
+        As for `open_regular`; on reading, if the content exceeds a hundred times the size of the compressed file.
     """
     file = open_regular(path)
     suffix = Path(path).suffix
@@ -75,39 +76,39 @@ def open_content(path: PathLike) -> IO[bytes]:
 
 
 def uncompressed(path: PathLike) -> Path:
-    """A path without the ending that says how the file is compressed, if it has one."""
+    """Path without the suffix of a compressed file (.gz, .bz2, .xz)."""
     found = Path(path)
     return found.with_suffix("") if found.suffix in COMPRESSED else found
 
 
-def content_of(path: PathLike) -> bytes:
-    """All bytes of a file, decompressed as by `open_content`.
+def read_bytes(path: PathLike) -> bytes:
+    """Read all bytes of a file, decompressed as by `open_content`.
 
     Raises
     ------
     FileFormatError
-        As `open_content`; if it cannot be read, or does not fit into memory.
+        As for `open_content`; also if the file cannot be read, or does not fit into memory.
     """
     with open_content(path) as file:
         return b"".join(_chunks(file, Path(path), text=False))
 
 
-def text_of(path: PathLike) -> str:
-    """All of a text file, decompressed as by `open_content`; bytes beyond ASCII become question marks.
+def read_text(path: PathLike) -> str:
+    """Read a text file, decompressed as by `open_content`; bytes beyond ASCII are replaced.
 
     Raises
     ------
     FileFormatError
-        As `content_of`; if it holds control characters, which no text has.
+        As for `read_bytes`; also if the file contains control characters.
     """
     with open_content(path) as file:
         text = b"".join(_chunks(file, Path(path), text=True)).decode("ascii", errors="replace")
-    # as Python reads text: \r\n and \r end lines, too
+    # universal newlines: \r\n and \r end lines too
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _chunks(file: IO[bytes], path: Path, *, text: bool) -> list[bytes]:
-    """The bytes of a file, refused as soon as they are no text or would not fit."""
+    """Read a file in chunks and stop with an error as soon as it is not text or exceeds the free memory."""
     chunks: list[bytes] = []
     size = lines = 0
     checked = 0
@@ -126,60 +127,61 @@ def _chunks(file: IO[bytes], path: Path, *, text: bool) -> list[bytes]:
         chunks.append(chunk)
         size += len(chunk)
         lines += chunk.count(b"\n")
-        # the bytes, the characters, the lines
+        # memory for the bytes, their copy as text, and the lines
         need = 3 * size + (LINE * lines if text else 0)
         if need > checked + 2**28:
             checked = need
-            if not fits(need):
+            if not fits_in_memory(need):
                 raise FileFormatError(
-                    f"{path}: more than {readable(size)}, for which {readable(free_memory())} of free memory do not "
-                    "suffice; expected a smaller file"
+                    f"{path}: more than {format_bytes(size)}, too much for {format_bytes(free_memory())} of free "
+                    "memory; expected a smaller file"
                 )
 
 
 class _Bounded(io.RawIOBase):
-    """What a compressed file holds, up to a sensible multiple of its size."""
+    """Content of a compressed file, up to the largest compression ratio."""
 
     def __init__(self, path: Path, file: BinaryIO, inside: IO[bytes]) -> None:
         self._path, self._file, self._inside = path, file, inside
         self._size = 0
 
     def readable(self) -> bool:
-        """Whether it can be read: always."""
+        """Return True: the stream can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer with what comes next."""
+        """Fill a buffer with the next bytes of the content."""
         content = self._inside.read(len(buffer))
         buffer[: len(content)] = content
         self._size += len(content)
         if self._size > MODEST + RATIO * self._file.tell():
             raise FileFormatError(
-                f"{self._path}: more than {readable(self._size)} come out of {readable(self._file.tell())} of a "
-                f"compressed file; expected numbers, which are not made {RATIO} times smaller (decompress it yourself "
-                "if it is genuine)"
+                f"{self._path}: {format_bytes(self._file.tell())} of a compressed file expand to more than "
+                f"{format_bytes(self._size)}; expected a compression ratio of at most {RATIO} (decompress the file "
+                "yourself if you trust it)"
             )
         return len(content)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._inside.close()
         self._file.close()
         super().close()
 
 
 def _kind(mode: int) -> str:
-    """What is no regular file."""
+    """Name of a kind of file that is not regular."""
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
 def refuse_long_lines(path: PathLike, content: bytes, longest: int = 100_000) -> None:
-    """Refuse text with lines that no program writes, and over which readers of others take hours.
+    """Raise an error for very long lines, for which the text readers of other libraries take hours.
 
     Raises
     ------
     FileFormatError
+        A line has more than `longest` characters.
     """
     for number, line in enumerate(content.split(b"\n"), start=1):
         if len(line) > longest:
