@@ -94,10 +94,10 @@ def plain_mean(cycle: ab.Cycle, n: int) -> float:
 def gauge_convergence() -> None:
     """True error of Chern-Simons integrals against points along each side, without any integrator."""
     from adiabloch.geometry.frame import frame_of
-    from adiabloch.geometry.gauge import chern_simons_form, gauge_directions, smooth_gauge
+    from adiabloch.geometry.gauge import chern_simons_form, gauge_needs, smooth_gauge
 
     def angle(model: ab.TightBinding, trials: ab.geometry.Trials, n: int) -> float:
-        along, axis, total = gauge_directions(model.directions), np.arange(n) / n, 0.0
+        along, axis, total = gauge_needs(model, (1,)), np.arange(n) / n, 0.0
         series, orbitals = model.matrices(along), trials.series(model.lattice.vectors)
         for first in axis:
             grid = [np.array([first]), axis, axis]

@@ -5,10 +5,10 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
-from adiabloch.geometry import bands
+from adiabloch.geometry import bands, needs_of
 from adiabloch.geometry.chern import chern_number, chern_numbers
 from adiabloch.geometry.frame import eigenframe
-from adiabloch.geometry.induced import band_shift_derivatives, interband_part, metric_curl_part, occupied_shift
+from adiabloch.geometry.induced import band_shift, interband_part, metric_curl_part, occupied_shift
 from random_models import general, two_bands
 
 DIRECTIONS = ("kx", "ky", "theta")
@@ -127,7 +127,9 @@ def test_band_by_band_equals_occupied_empty_for_one_band():
 def test_curl_of_the_metric(cycle, place):
     """(1/2)(d_x G^yt - d_y G^xt), the metric from overlaps of neighbouring states."""
     k, theta = place
-    frame = eigenframe(cycle, band_shift_derivatives("theta", "z"), k=k[None], theta=theta)
+    frame = eigenframe(
+        cycle, needs_of(cycle, lambda f: band_shift(f, "theta", "z")).derivatives, k=k[None], theta=theta
+    )
     x, step = np.append(k, theta), 2e-2
     for n in range(3):
         slopes = []
@@ -142,7 +144,7 @@ def test_curl_of_the_metric(cycle, place):
 
 def test_curl_of_the_metric_integrates_to_zero():
     cycle = two_bands(np.random.default_rng(6)).cycle
-    along = band_shift_derivatives("theta", "z")
+    along = needs_of(cycle, lambda f: band_shift(f, "theta", "z")).derivatives
     n = 48
     reduced = np.stack(np.meshgrid(np.arange(n) / n, np.arange(n) / n), -1).reshape(-1, 2)
     frame = eigenframe(cycle, along, k=cycle.lattice.cartesian(reduced), theta=1.0)

@@ -9,7 +9,6 @@ import adiabloch as ab
 from adiabloch.geometry.bands import connection, orbital_moment
 from adiabloch.geometry.fields import (
     curvature_in_field,
-    magneto_derivatives,
     magneto_nonlinear_hall_vector,
     metric_dipole,
     moment_in_field,
@@ -19,7 +18,7 @@ from adiabloch.geometry.fields import (
 from adiabloch.geometry.filled import (
     filled_curvature,
     filled_expectation,
-    filled_magnetization,
+    filled_moment,
     filled_observable_shift,
     filled_shift,
 )
@@ -104,16 +103,12 @@ def test_gauge_does_not_matter(seed):
         lambda f: curvature_in_field(f, "kx", "z"),
         lambda f: moment_in_field(f, "ky", "z"),
         lambda f: filled_curvature(f, [1, 2], "z"),
-        lambda f: filled_magnetization(f, [1, 2], "z"),
+        lambda f: filled_moment(f, [1, 2], "z"),
         lambda f: filled_shift(f, [1, 2], "kx", "z"),
     ):
         expected = np.asarray(quantity(frame))
         assert np.abs(expected).max() > 1e-9
         np.testing.assert_allclose(quantity(turned), expected, rtol=0, atol=1e-10 * np.abs(expected).max())
-
-
-def test_derivatives_for_the_order_eb_suffice():
-    assert set(magneto_derivatives("z", "z")) <= set(ALONG)
 
 
 @given(seeds)
@@ -125,11 +120,10 @@ def test_filled_bands_are_the_sum_of_single_ones(seed):
     A = connection(frame, "kx"), connection(frame, "ky")
     curvature = -2 * (A[0] * A[1].swapaxes(1, 2)).sum(axis=2).imag
     shift = interband_part(frame, "kx", "z")
-    constant, slope = filled_magnetization(frame, edges, "z", origin=0.2)
+    constant = filled_moment(frame.shifted(0.2), edges, "z")
     moment = orbital_moment(frame, "z") + (frame.energies - 0.2) * curvature
     for found, single in (
         (filled_curvature(frame, edges, "z"), curvature),
-        (slope, -curvature),
         (constant, moment),
         (filled_shift(frame, edges, "kx", "z"), shift),
     ):
@@ -153,7 +147,7 @@ def test_bands_that_touch_among_the_filled_do_no_harm(seed):
     turned = touching.rotated(mixing)
     for quantity in (
         lambda f: filled_curvature(f, [2, 3], "z"),
-        lambda f: np.array(filled_magnetization(f, [2, 3], "z")),
+        lambda f: filled_moment(f, [2, 3], "z"),
         lambda f: filled_shift(f, [2, 3], "ky", "z"),
         lambda f: filled_expectation(f, [2, 3], "s"),
         lambda f: filled_observable_shift(f, [2, 3], "ky", "s"),

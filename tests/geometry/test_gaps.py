@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.geometry.gaps import bands_below, closest_approach
+from adiabloch.geometry.gaps import bands_below
+from adiabloch.minimize import pattern_search
 
 
 def chain(top):
     """One band whose narrow top, between the points of any coarse mesh, is at an energy."""
     hoppings = {(n,): [[0.5 * 0.9**n * np.exp(-2j * np.pi * 0.237 * n)]] for n in range(1, 30)}
     model = ab.TightBinding([[1.0]], [[0.0]], hoppings)
-    highest = (
-        -closest_approach(lambda k: 1e3 - model.energies(k * 2 * np.pi)[:, 0], np.arange(64)[:, None] / 64)[0] + 1e3
-    )
+    highest = -pattern_search(lambda k: 1e3 - model.energies(k * 2 * np.pi)[:, 0], np.arange(64)[:, None] / 64)[0] + 1e3
     hoppings[0,] = [[top - highest]]
     return ab.TightBinding([[1.0]], [[0.0]], hoppings)
 
@@ -32,9 +31,9 @@ def test_what_is_crossed_ends_the_search():
         calls.append(len(points))
         return 0.01 - 1e3 * points[:, 0]
 
-    smallest, _ = closest_approach(falling, np.zeros(1))
+    smallest, _ = pattern_search(falling, np.zeros(1))
     assert smallest < 0
     assert len(calls) < 10
-    smallest, where = closest_approach(lambda p: ((p - 0.3) ** 2).sum(axis=1), np.zeros(2) + 0.2, reach=0.05)
+    smallest, where = pattern_search(lambda p: ((p - 0.3) ** 2).sum(axis=1), np.zeros(2) + 0.2, reach=0.05)
     assert smallest < 1e-20
     assert where == pytest.approx([0.3, 0.3], abs=1e-9)

@@ -11,7 +11,7 @@ import adiabloch as ab
 from adiabloch.errors import BrokenGaugeError, GapClosedError, ObstructedError, ToleranceNotReachedError
 from adiabloch.geometry.chern import second_chern_number
 from adiabloch.geometry.frame import Eigenframe, frame_of
-from adiabloch.geometry.gauge import chern_simons_form, gauge_directions, smooth_gauge
+from adiabloch.geometry.gauge import chern_simons_form, gauge_needs, smooth_gauge
 from adiabloch.geometry.occupied import group_curvature
 from adiabloch.geometry.trials import trial_orbitals
 from random_models import general
@@ -20,7 +20,7 @@ seeds = st.integers(0, 10**6)
 
 
 def gauge_at(crystal, group, trials, reduced):
-    along = gauge_directions(crystal.directions, moving=crystal.orbitals_move)
+    along = gauge_needs(crystal, (1,))
     return smooth_gauge(frame_of(crystal.matrices(along).at(reduced), along), group, trials, crystal.directions)
 
 
@@ -97,7 +97,7 @@ def test_states_within_a_group_do_not_matter(seed, occupied, empty):
     rng = np.random.default_rng(seed)
     n = occupied + empty
     cycle = general(rng, n, occupied).cycle
-    along = gauge_directions(cycle.directions)
+    along = gauge_needs(cycle, (1,))
     frame = frame_of(cycle.matrices(along).at(rng.random((8, 3))), along)
     frame = Eigenframe(np.where(np.arange(n) < occupied, -1.0, 1.0) * np.ones((8, 1)), frame.states, frame.derivatives)
     mixed = np.zeros((8, n, n), complex)
@@ -123,7 +123,8 @@ def test_trial_orbitals_change_the_form_but_not_its_integral():
     here, there = (chern_simons_form(gauge_at(cycle, 2, g, at), *cycle.directions) for g in choices)
     assert np.abs(here - there).max() > 0.1 * np.abs(here).max()
     totals = [
-        float(ab.pumped_magnetization(cycle, 2, tolerance=1e-9, trials=g).chern_simons[0]) for g in (*choices, [0, 1], None)
+        float(ab.pumped_magnetization(cycle, 2, tolerance=1e-9, trials=g).chern_simons[0])
+        for g in (*choices, [0, 1], None)
     ]
     assert abs(totals[0]) > 1e-7
     np.testing.assert_allclose(totals, totals[0], rtol=0, atol=1e-8 * abs(totals[0]))
@@ -270,7 +271,7 @@ def test_gauge_of_orbitals_that_spread_over_cells():
         Y = u @ (u.conj().swapaxes(1, 2) @ g)
         return Y / np.linalg.norm(Y, axis=1, keepdims=True)
 
-    along = gauge_directions(model.directions)
+    along = gauge_needs(model, (1,))
     g, *slopes = trials.series(model.lattice.vectors).at(at).swapaxes(0, 1)
     gauge = smooth_gauge(frame_of(model.matrices(along).at(at), along), 1, g, model.directions, slopes)
     for direction in model.directions:
@@ -284,7 +285,7 @@ def test_gauge_of_orbitals_that_spread_over_cells():
 def test_parameters_are_directions_too():
     """A frame along parameters of a texture, whatever their names: the forms only know directions."""
     cycle = general(np.random.default_rng(6), 4, 2).cycle
-    along = gauge_directions(cycle.directions)
+    along = gauge_needs(cycle, (1,))
     frame = frame_of(cycle.matrices(along).at(np.random.default_rng(7).random((5, 3))), along)
     renamed = Eigenframe(frame.energies, frame.states, {**frame.derivatives, ("w",): frame.derivatives[("theta",)]})
     trials = np.eye(4)[:, :2] + 0j

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 
 from adiabloch.engine.insulator import Insulator
+from adiabloch.geometry import needs_of
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.integration import progress
 from adiabloch.integration.mesh import integrate
@@ -20,7 +21,7 @@ def shift(frame):
 
 def test_memory_does_not_grow_with_the_mesh():
     cycle = two_bands(np.random.default_rng(0)).cycle
-    integrand = Insulator(cycle, (1,), shift, (("theta",), ("kx", "ky"), ("kx", "ky")))
+    integrand = Insulator(cycle, (1,), shift, needs_of(cycle, shift))
     peaks, points = [], []
     for start in ((32, 32, 8), (128, 128, 16)):
         tracemalloc.start()

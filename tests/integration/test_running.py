@@ -129,7 +129,8 @@ def test_a_number_of_workers(executor):
 def test_nested_executors_do_not_deadlock(size):
     with ThreadPoolExecutor(size) as pool:
         calls = [
-            pool.submit(lambda: ab.pumped_magnetization(CYCLE, 1, tolerance=1e-2, executor=pool).total.values) for _ in range(3)
+            pool.submit(lambda: ab.pumped_magnetization(CYCLE, 1, tolerance=1e-2, executor=pool).total.values)
+            for _ in range(3)
         ]
         for call in calls:
             np.testing.assert_allclose(

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from adiabloch.geometry.fermi_level import occupation, sharpness
 from adiabloch.integration.fermi_weights import smearing, weights
 from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
-from adiabloch.occupation import REACH, entropy
+from adiabloch.occupation import REACH, entropy, fermi_function, fermi_peak
 
 KINDS = ("filled", "entropy", "level", "heat")
 
@@ -44,8 +43,8 @@ def test_weights_and_their_slopes(kind):
 def test_weights_far_away():
     """No overflow, and the limits of zero temperature."""
     x = np.array([-1e308, -1e5, -800.0, 800.0, 1e5, 1e308])
-    np.testing.assert_array_equal(occupation(x), [1, 1, 1, 0, 0, 0])
-    for weight in (sharpness(x), entropy(x)):
+    np.testing.assert_array_equal(fermi_function(x), [1, 1, 1, 0, 0, 0])
+    for weight in (fermi_peak(x), entropy(x)):
         assert (np.abs(weight) < 1e-300).all()
     for kind in ("entropy", "level", "heat"):
         assert np.abs(weights([kind], x[1:-1], 1.0)).max() < 1e-290

@@ -29,7 +29,9 @@ def cycle():
 
 
 def test_results_come_back(tmp_path):
-    result = ab.pumped_magnetization(ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5, 0.1), 0.1), 1, tolerance=1e-4)
+    result = ab.pumped_magnetization(
+        ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5, 0.1), 0.1), 1, tolerance=1e-4
+    )
     for variable in result.variables.values():
         assert variable.dims == () or variable.dtype.kind == "U" or "units" in variable.attrs
     back = ab.io.load(ab.io.save(result, tmp_path / "deep" / "result.nc"))

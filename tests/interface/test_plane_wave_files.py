@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
+from adiabloch.engine.run import Run
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError
 from adiabloch.io import read_chk, read_plane_waves, read_snapshots
+from adiabloch.workflows.dipoles import dipoles
 from plane_wave_files import adjoint, overlaps, write_checkpoint, write_energies, write_neighbours, write_waves
 from plane_waves import PHASES, Mesh, Turning
 
@@ -66,7 +68,7 @@ def test_motion(calculations):
     again = ab.models.followed(
         models,
         calculations.waves,
-        common=ab.responses.polarization.dipoles(ab.Cycle(models), 3, ab.responses.evaluation.Effort(1e-4)) / 3,
+        common=dipoles(ab.Cycle(models), 3, Run(1e-4)) / 3,
     )
     for one, other in zip(motion, again, strict=True):
         assert one.keys() == other.keys()

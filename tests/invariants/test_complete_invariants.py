@@ -93,7 +93,9 @@ def test_magnetoelectric(name, dimension):
     change, occupied = CHANGES[name]
     model = general(np.random.default_rng(12), ORBITALS, OCCUPIED, dimension=dimension).cycle.at(0.4)
     tolerance = 1e-10 if dimension == 2 else 1e-7
-    here, there = (ab.magnetoelectric(m, n, tolerance=tolerance) for m, n in ((model, OCCUPIED), (change(model), occupied)))
+    here, there = (
+        ab.magnetoelectric(m, n, tolerance=tolerance) for m, n in ((model, OCCUPIED), (change(model), occupied))
+    )
     if dimension == 2:
         close(there.total.values, here.total.values, None)
     else:

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import adiabloch as ab
+from adiabloch.geometry import needs_of
 from adiabloch.geometry.bands import curvature, metric, orbital_moment
 from adiabloch.geometry.frame import Eigenframe, eigenframe
-from adiabloch.geometry.induced import band_shift, band_shift_derivatives, occupied_shift
+from adiabloch.geometry.induced import band_shift, occupied_shift
 from random_models import general, oblique_vectors, two_bands
 
 seeds = st.integers(0, 10**6)
@@ -42,7 +43,7 @@ def test_phases_of_states_do_not_matter(seed):
     rng = np.random.default_rng(seed)
     cycle = general(rng, 3, 1).cycle
     k, theta = points(rng, 20)
-    frame = eigenframe(cycle, band_shift_derivatives("theta", "z"), k=k, theta=theta)
+    frame = eigenframe(cycle, needs_of(cycle, lambda f: band_shift(f, "theta", "z")).derivatives, k=k, theta=theta)
     phases = np.exp(2j * np.pi * rng.random((20, 3)))
     turned = frame.rotated(phases[:, :, None] * np.eye(3))
     for quantity in (

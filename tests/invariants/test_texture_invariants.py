@@ -256,7 +256,9 @@ def responses_of(texture):
         # their spin, which reaches other cells and turns along
         ab.local_observable(texture, 1, None, WHERE, WHEN, tolerance=1e-10),
         ab.local_current(texture, None, WHERE, WHEN, tolerance=1e-9, frequency=1.0, magnetic_field=0.3, **metal),
-        ab.local_observable(texture, None, None, WHERE, WHEN, tolerance=1e-9, frequency=1.0, electric_field=[0.1, 0.2], **metal),
+        ab.local_observable(
+            texture, None, None, WHERE, WHEN, tolerance=1e-9, frequency=1.0, electric_field=[0.1, 0.2], **metal
+        ),
     )
 
 

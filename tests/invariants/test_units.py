@@ -405,7 +405,9 @@ def test_complaints_are_in_the_units_of_the_user():
     if estimate is not None:
         _, expected = complaint(lambda: metal("orbital_magnetization", 1.0, 1.0, tolerance=1e-9, limit=2000))
         np.testing.assert_allclose(estimate, E * expected, rtol=1e-10, atol=1e-12 * E)
-    text, estimate = complaint(lambda: ab.inplane_magnetization(model(E, L), 1, L * HEIGHTS, tolerance=1e-12, limit=300))
+    text, estimate = complaint(
+        lambda: ab.inplane_magnetization(model(E, L), 1, L * HEIGHTS, tolerance=1e-12, limit=300)
+    )
     _, expected = complaint(lambda: ab.inplane_magnetization(model(1.0, 1.0), 1, HEIGHTS, tolerance=1e-12, limit=300))
     if estimate is not None:
         np.testing.assert_allclose(estimate, E * expected, rtol=1e-10)

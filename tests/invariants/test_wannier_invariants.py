@@ -168,7 +168,9 @@ CYCLES = {
     "perturbative pumped_magnetization": lambda c: (
         ab.pumped_magnetization(c, 1, tolerance=EXACT, chern_simons=False).perturbative
     ),
-    "instantaneous_magnetization": lambda c: ab.instantaneous_magnetization(c, 1, [0.2, 3.0], tolerance=ROUGH).perturbative,
+    "instantaneous_magnetization": lambda c: (
+        ab.instantaneous_magnetization(c, 1, [0.2, 3.0], tolerance=ROUGH).perturbative
+    ),
     "magnetization_map": lambda c: ab.magnetization_map(c, [0.1, 0.5], [0.3], 0.7)["shift"],
 }
 LAYERS = {

@@ -457,7 +457,9 @@ def test_chern_simons_forms_do_not_know_the_basis():
     )
     # occupied states of which there are two, and a curvature of a space that the functions do not span
     tall = projected(rng, 1, 2, dimension=3, strength=0.3).model(0.3)
-    first, second = (ab.magnetoelectric(m, 1, tolerance=1e-5) for m in (tall, in_other_functions(as_wannier(tall), rng, 1)))
+    first, second = (
+        ab.magnetoelectric(m, 1, tolerance=1e-5) for m in (tall, in_other_functions(as_wannier(tall), rng, 1))
+    )
     assert np.abs(first.chern_simons).max() > 1e-4
     off = (second.total - first.total).values
     assert np.abs(off - np.diag(np.diag(off))).max() < 1e-6

@@ -111,7 +111,9 @@ def test_pumped_spin_does_not_know_the_basis(seed):
         ab.pumped_spin(cycle, 2, tolerance=1e-5), {"total": -ab.pumped_spin(turned.reversed(), 2, tolerance=1e-5).total}
     )
     assert np.abs(backwards).max() > 1e-6
-    between, there = (ab.observable_density(c.at(0.5), 2, c.at(0.5).observables, tolerance=1e-5) for c in (cycle, turned))
+    between, there = (
+        ab.observable_density(c.at(0.5), 2, c.at(0.5).observables, tolerance=1e-5) for c in (cycle, turned)
+    )
     same(there, between)
 
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
+from adiabloch.engine.run import Run
 from adiabloch.errors import CoarseCycleError, GapClosedError, InvalidArgumentError, OverlappingBandsError
 from adiabloch.geometry.snapshots import frame_of_snapshots
 from adiabloch.units import ELECTRON_MASS
+from adiabloch.workflows.dipoles import dipoles
 from plane_wave_files import adjoint, neighbours, overlaps, write_all_bands
 from plane_waves import AREA, OCCUPIED, PHASES, RECIPROCAL, Mesh, Turning, along_cycle
 
@@ -106,7 +108,7 @@ def test_a_common_motion_changes_nothing(turning, files, found):
 def test_a_cycle_knows_the_common_motion(turning, files):
     """From the polarization of its Wannier functions."""
     cycle = electronic(turning)[0]
-    moved = ab.responses.polarization.dipoles(cycle, OCCUPIED, ab.responses.evaluation.Effort(1e-4)) / OCCUPIED
+    moved = dipoles(cycle, OCCUPIED, Run(1e-4)) / OCCUPIED
     bands = ab.io.read_bands(*files, OCCUPIED, dimension=2, common=cycle)
     assert bands.rates == pytest.approx(ab.models.motion.rates(moved), abs=1e-12)
     assert np.abs(bands.rates).max() > 0.01

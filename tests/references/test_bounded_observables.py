@@ -242,7 +242,9 @@ def test_wires_and_solids(dimension):
     P = {}
     for n in (-2, -1, 1, 2):
         hoppings = {**model.hoppings, home: model.hoppings[home] - n * h * operator}
-        P[n] = ab.polarization(ab.TightBinding(model.lattice, model.positions, hoppings), 1, tolerance=1e-12).polarization.values
+        P[n] = ab.polarization(
+            ab.TightBinding(model.lattice, model.positions, hoppings), 1, tolerance=1e-12
+        ).polarization.values
     slope = (8 * (P[1] - P[-1]) - (P[2] - P[-2])) / (12 * h)
     np.testing.assert_allclose(found, slope, rtol=0, atol=1e-6 * np.abs(slope).max())
     # the first-order state by resolvents, at random points
@@ -347,4 +349,6 @@ def test_the_unit_of_energy_does_not_matter(unit):
     np.testing.assert_allclose(there.total, unit * here.total, rtol=1e-7)
     assert float(there.error[0]) < 1e-7 * np.abs(there.total).max()
     density = ab.observable_density(other, 1, {"z": np.diag(z)}, tolerance=1e-8).total
-    np.testing.assert_allclose(density, ab.observable_density(model, 1, {"z": np.diag(z)}, tolerance=1e-8).total, rtol=1e-7)
+    np.testing.assert_allclose(
+        density, ab.observable_density(model, 1, {"z": np.diag(z)}, tolerance=1e-8).total, rtol=1e-7
+    )

@@ -5,7 +5,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.geometry.frame import frame_of
-from adiabloch.geometry.gauge import chern_simons_form, gauge_directions, smooth_gauge
+from adiabloch.geometry.gauge import chern_simons_form, gauge_needs, smooth_gauge
 from random_models import general
 from sweeps import slow
 
@@ -53,7 +53,7 @@ def test_two_bands_do_not_wind():
     """What is skipped for two bands is indeed zero: the paper's model, and random ones."""
     paper = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=0.5, t1=0.1), amplitude=0.3)
     for cycle in (paper, general(np.random.default_rng(0), 2, 1).cycle):
-        along = gauge_directions(cycle.directions)
+        along = gauge_needs(cycle, (1,))
         frame = frame_of(cycle.matrices(along).on_grid([np.arange(48) / 48] * 2 + [np.arange(16) / 16]), along)
         gauge = smooth_gauge(frame, 1, np.array([[0.3], [1.0]]) + 0j, cycle.directions)
         form = chern_simons_form(gauge, "theta", "kx", "ky")
@@ -85,7 +85,10 @@ def test_polarization_moves_with_the_orbitals():
     model = general(np.random.default_rng(4), 4, 2).cycle.at(0.0)
     shift = np.array([0.013, -0.021])
     moved = ab.TightBinding(model.lattice, model.positions + shift, model.hoppings)
-    change = ab.polarization(moved, 2, tolerance=1e-10).polarization - ab.polarization(model, 2, tolerance=1e-10).polarization
+    change = (
+        ab.polarization(moved, 2, tolerance=1e-10).polarization
+        - ab.polarization(model, 2, tolerance=1e-10).polarization
+    )
     np.testing.assert_allclose(change, 2 * shift / model.lattice.measure, atol=1e-9)
 
 
@@ -109,7 +112,8 @@ def test_axion_angle_with_time_reversal(beta, expected):
 def test_axion_angle_is_odd_under_time_reversal():
     """The staggered field reversed: theta -> -theta."""
     angles = [
-        float(ab.axion_angle(ab.models.fu_kane_mele(b), 2, tolerance=1e-6).axion_angle) for b in (0.4 * np.pi, -0.4 * np.pi)
+        float(ab.axion_angle(ab.models.fu_kane_mele(b), 2, tolerance=1e-6).axion_angle)
+        for b in (0.4 * np.pi, -0.4 * np.pi)
     ]
     assert angles[0] == pytest.approx(-angles[1], abs=1e-6)
     assert abs(angles[0]) > 0.3

@@ -30,7 +30,9 @@ def places(u):
 
 def moment(cycles, sizes, all_bands=None):
     patterns = [places(u) for u in sizes]
-    found = ab.phonon_moment(list(cycles), [*MASSES.values()], patterns, 4, tolerance=1e-4, charges=CHARGES, all_bands=all_bands)
+    found = ab.phonon_moment(
+        list(cycles), [*MASSES.values()], patterns, 4, tolerance=1e-4, charges=CHARGES, all_bands=all_bands
+    )
     return found.sel(component="z")
 
 

@@ -281,7 +281,9 @@ def test_all_bands_for_small_amplitudes(tmp_path):
     sums = [by_bands(part, counts=(4, 30, 40)) for part in parts]
     moment = ab.phonon_moment(cycles, MASSES, patterns, 1, charges=[0, 2], all_bands=sums)
     per_unit = [
-        float(moment.perturbative_functions[1 + at, 0] / ab.pumped_magnetization(cycle, 1, tolerance=1e-4).perturbative[0])
+        float(
+            moment.perturbative_functions[1 + at, 0] / ab.pumped_magnetization(cycle, 1, tolerance=1e-4).perturbative[0]
+        )
         for at, cycle in enumerate(cycles)
     ]
     unit = per_unit[0] * sizes[0] ** 2

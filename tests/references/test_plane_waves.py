@@ -4,7 +4,6 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.models.motion import rates
-from adiabloch.engine.run import Run
 from adiabloch.workflows.dipoles import dipoles
 from plane_waves import AREA, OCCUPIED, PHASES, Turning
 
@@ -24,7 +23,7 @@ def sets(turning):
 
 def electrons(models):
     """Mean displacement of the electrons."""
-    return dipoles(ab.Cycle(models, tolerance=1), OCCUPIED, Effort(1e-4)) / OCCUPIED
+    return dipoles(ab.Cycle(models, tolerance=1), OCCUPIED, Run(1e-4)) / OCCUPIED
 
 
 def pumped(models, motion):

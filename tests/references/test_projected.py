@@ -5,7 +5,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.geometry.frame import frame_of
-from adiabloch.geometry.gauge import chern_simons_form, gauge_directions, smooth_gauge
+from adiabloch.geometry.gauge import chern_simons_form, gauge_needs, smooth_gauge
 from adiabloch.geometry.induced import occupied_shift
 from projected_models import extrapolated, projected
 
@@ -40,7 +40,7 @@ def test_chern_simons_is_often_the_larger_part():
     for seed in range(40):
         J, K, options = KINDS[seed % len(KINDS)]
         cycle = projected(np.random.default_rng(seed), J, K, strength=0.4, **options).cycle()
-        along = gauge_directions(cycle.directions)
+        along = gauge_needs(cycle, (1,))
         frame = frame_of(cycle.matrices(along).on_grid([np.arange(12) / 12] * 2 + [np.arange(24) / 24]), along)
         form = chern_simons_form(smooth_gauge(frame, J, np.eye(J + K)[:, :J] + 0j, cycle.directions), *cycle.directions)
         larger += abs(form.mean() / 2) > abs(occupied_shift(frame, J, "theta", "z").mean())

@@ -311,7 +311,14 @@ def test_a_cold_metal_in_its_gap_is_an_insulator():
     spins = {"o": np.array([[0.2, 0.3j, 0.1], [-0.3j, 0.5, 0], [0.1, 0, -0.4]])}
     first = ab.local_observable(texture, 1, spins, place, 0.3, tolerance=1e-7)
     second = ab.local_observable(
-        texture, None, spins, place, 0.3, tolerance=1e-7, chemical_potential=float(energies[:2].mean()), temperature=0.01
+        texture,
+        None,
+        spins,
+        place,
+        0.3,
+        tolerance=1e-7,
+        chemical_potential=float(energies[:2].mean()),
+        temperature=0.01,
     )
     for name in first.data_vars:
         if name not in ("error", "dipole_density"):

@@ -6,6 +6,7 @@ import xarray
 from test_phonon_moment import MASSES, by_bands, ionic, pattern
 
 import adiabloch as ab
+from adiabloch.engine.run import Run
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.trials import trial_orbitals
 from adiabloch.models import WannierModel
@@ -110,9 +111,7 @@ def test_plain_orbitals_all_filled():
         with pytest.raises(InvalidArgumentError, match="occupied: 4"):
             response(model, 4)
     assert ab.pumped_charge(ab.Cycle([model] * 4), 4).charge.values.tolist() == [0, 0]
-    assert ab.responses.polarization.dipoles(
-        ab.Cycle([model] * 4), 4, ab.responses.evaluation.Effort(1e-6)
-    ) == pytest.approx(0)
+    assert dipoles(ab.Cycle([model] * 4), 4, Run(1e-6)) == pytest.approx(0)
 
 
 @pytest.mark.slow

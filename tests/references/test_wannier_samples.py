@@ -185,7 +185,9 @@ def test_stacked_layers_of_wannier_functions(layer):
     solid = WannierModel(vectors, None, {(*R, 0): h for R, h in model.hoppings.items()}, places)
     tensor = ab.layer_magnetoelectric(model, 1, z, tolerance=1e-9).total.values
     scale = np.abs(tensor).max()
-    np.testing.assert_allclose(7.0 * ab.magnetoelectric(solid, 1, tolerance=1e-8).total, tensor, rtol=0, atol=1e-7 * scale)
+    np.testing.assert_allclose(
+        7.0 * ab.magnetoelectric(solid, 1, tolerance=1e-8).total, tensor, rtol=0, atol=1e-7 * scale
+    )
     # rows and columns of dP_j/dB_i
     np.testing.assert_allclose(
         7.0 * ab.magnetic_polarization(solid, 1, tolerance=1e-8).total.T, tensor, rtol=0, atol=1e-7 * scale

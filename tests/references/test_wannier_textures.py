@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.geometry.induced import band_shift, band_shift_derivatives, carried_part
+from adiabloch.geometry import needs_of
+from adiabloch.geometry.induced import band_shift, carried_part
 from sweeps import slow
 from textures import LENGTH, along, compare, differences, wannier_texture
 
@@ -196,7 +197,9 @@ def test_the_map_of_a_cycle_adds_up():
     cycle, theta = wannier_texture(np.random.default_rng(1), 1, 2, size=0.1, split=True)(0.3), 0.7
     reduced = np.stack(np.meshgrid(*[np.arange(32) / 32] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
     points = reduced @ cycle.lattice.reciprocal
-    frame = ab.eigenframe(cycle, band_shift_derivatives("theta", "z", curved=True), k=points, theta=theta)
+    frame = ab.eigenframe(
+        cycle, needs_of(cycle, lambda f: band_shift(f, "theta", "z")).derivatives, k=points, theta=theta
+    )
     shifts, carried = (part(frame, "theta", "z")[:, 0] for part in (band_shift, carried_part))
     expected = float(ab.instantaneous_magnetization(cycle, 1, [theta], tolerance=1e-9).perturbative[0, 0])
     assert shifts.mean() == pytest.approx(expected * cycle.lattice.measure, rel=1e-6)

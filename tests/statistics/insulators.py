@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 import adiabloch as ab
+from adiabloch.engine import mean as evaluation
 from adiabloch.errors import AdiablochError
 from adiabloch.integration.mesh import _blocks
-from adiabloch.responses import evaluation
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 

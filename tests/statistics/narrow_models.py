@@ -12,7 +12,8 @@ import itertools
 import numpy as np
 
 import adiabloch as ab
-from adiabloch.geometry.gaps import closest_approach, gap_at
+from adiabloch.geometry.gaps import gap_at
+from adiabloch.minimize import pattern_search
 from random_models import oblique_vectors
 
 PAULI = (
@@ -111,7 +112,7 @@ def narrow_insulator(rng, dimension, bands, occupied, gap, *, driven=False, shea
         mesh = np.stack(np.meshgrid(*[np.arange(n) / n] * D, indexing="ij"), -1).reshape(-1, D)
         values = gap_at(made, occupied)
         starts = mesh[np.argsort(values(mesh))[:3]]
-        return closest_approach(values, starts, reach=0.5 / n, finest=1e-4)[0]
+        return pattern_search(values, starts, reach=0.5 / n, finest=1e-4)[0]
 
     m, m0, g0 = 0.5, 0.6, smallest(0.6)
     for _ in range(12):

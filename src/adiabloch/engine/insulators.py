@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float
+from adiabloch.arrays import Float
 from adiabloch.engine.arguments import Model
 from adiabloch.engine.declaration import BandTerm, GaugeTerm, Part, Response, Term
 from adiabloch.engine.insulator import Insulator
@@ -19,13 +19,13 @@ from adiabloch.engine.mean import error_bar, mean, provenance
 from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Run
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.gauge import SmoothGauge, smooth_gauge
-from adiabloch.geometry.recording import Recorded, needs_of, offered_by, record
+from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
+from adiabloch.geometry.recording import Recorded, needs_of
 from adiabloch.geometry.trials import Trials
 from adiabloch.integration.mesh import Integral
-from adiabloch.models.crystal import Crystal, Derivative, Operator
+from adiabloch.models.crystal import Operator
 from adiabloch.models.cycle import THETA
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group
 from adiabloch.units import Unit
 
 if TYPE_CHECKING:
@@ -170,49 +170,6 @@ def integrand_of(
         theta=theta,
         filled=occupied.filled,
     )
-
-
-def gauge_needs(
-    crystal: Crystal,
-    groups: Sequence[Group],
-    form: Callable[[Sequence[SmoothGauge]], Float],
-    operators: Sequence[str] = (),
-    directions: Sequence[str] | None = None,
-    available: Callable[[tuple[str, ...]], bool] | None = None,
-) -> tuple[Derivative, ...]:
-    """Derivatives that smooth gauges of groups of bands read, and forms made of them.
-
-    Parameters
-    ----------
-    crystal : Crystal
-    groups : sequence of int or (int, int)
-    form : callable
-        Gauges of the groups -> values.
-    operators : sequence of str
-        Names of observables.
-    directions : sequence of str, optional
-        Directions of the connections; by default those of the crystal.
-    available : callable, optional
-        Predicate for derivatives that are offered; by default those of the crystal.
-    """
-    along = tuple(crystal.directions if directions is None else directions)
-
-    def formula(frame: Eigenframe) -> Float:
-        gauges = []
-        for group in groups:
-            inside, _ = inside_outside(group, crystal.size)
-            columns: Complex = np.eye(crystal.size, dtype=np.complex128)[:, inside]
-            gauges.append(smooth_gauge(frame, group, columns, along))
-        return form(gauges)
-
-    return record(
-        formula,
-        crystal.size,
-        available or offered_by(crystal, operators),
-        curved=crystal.orbitals_move or crystal.basis_turns,
-        operators=operators,
-        products=False,
-    ).derivatives
 
 
 def _bands(frame: Eigenframe, rows: Sequence[Row], groups: Sequence[Group]) -> Float:

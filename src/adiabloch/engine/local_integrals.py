@@ -14,7 +14,6 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.engine.insulator import Insulator
-from adiabloch.engine.insulators import gauge_needs
 from adiabloch.engine.local_arguments import Drive, Sites
 from adiabloch.engine.mean import CANCELLING, mean
 from adiabloch.engine.preflight import preflight
@@ -24,7 +23,7 @@ from adiabloch.engine.thermal_bands import ThermalBands
 from adiabloch.errors import AdiablochError, Stopped, warn
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.gauge import SmoothGauge
+from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
 from adiabloch.geometry.local import LocalBands
 from adiabloch.geometry.recording import Key, Product, Recorded, record
 from adiabloch.geometry.trials import Choice, Trials
@@ -246,7 +245,7 @@ class LocalRequest:
         first: tuple[Derivative, ...] = (*self.k, *place.fields)
         slopes = [x for x in seen if not isinstance(x, str)]
         axes: tuple[Derivative, ...] = (*place.axes,)
-        factors = (first, (TIME, *slopes), *([first, axes] if axes else []))
+        factors: tuple[tuple[Derivative, ...], ...] = (first, (TIME, *slopes), *((first, axes) if axes else ()))
         along = tuple(dict.fromkeys([*self.k, *place.axes, TIME, *place.fields, *seen]))
         recorded = Recorded(along, (Product(factors, len(factors)),))
         if not self.needs_gauge:

@@ -17,7 +17,8 @@ singular value vanishes the gauge breaks: the smallest one is its health.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,8 +27,9 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.occupied import group_curvature, tilt
+from adiabloch.geometry.recording import offered_by, record
 from adiabloch.linalg import dagger, rotated, svd_batch
-from adiabloch.models.crystal import connections_of
+from adiabloch.models.crystal import Crystal, Derivative, connections_of
 from adiabloch.occupation import Group, inside_outside
 
 
@@ -98,6 +100,53 @@ def smooth_gauge(
         B = dagger(left) @ (drift @ dagger(right))
         drifts[a], connections[a] = B, 1j * (B - dagger(B)) / sums
     return SmoothGauge(frame, group, left, overlaps, drifts, connections)
+
+
+def gauge_needs(
+    crystal: Crystal,
+    groups: Sequence[Group],
+    form: Callable[[Sequence[SmoothGauge]], Float] | None = None,
+    operators: Sequence[str] = (),
+    directions: Sequence[str] | None = None,
+    available: Callable[[tuple[str, ...]], bool] | None = None,
+) -> tuple[Derivative, ...]:
+    """Derivatives that smooth gauges of groups of bands read, and forms made of them.
+
+    Parameters
+    ----------
+    crystal : Crystal
+    groups : sequence of int or (int, int)
+    form : callable, optional
+        Gauges of the groups -> values; by default all curvatures.
+    operators : sequence of str
+        Names of observables.
+    directions : sequence of str, optional
+        Directions of the connections; by default those of the crystal.
+    available : callable, optional
+        Predicate for derivatives that are offered; by default those of the crystal.
+    """
+    along = tuple(crystal.directions if directions is None else directions)
+
+    def curvatures(gauges: Sequence[SmoothGauge]) -> Float:
+        pairs = itertools.combinations(along, 2)
+        return np.array([gauge.curvature(a, b).real.sum() for a, b in pairs for gauge in gauges])
+
+    def formula(frame: Eigenframe) -> Float:
+        gauges = []
+        for group in groups:
+            inside, _ = inside_outside(group, crystal.size)
+            columns: Complex = np.eye(crystal.size, dtype=np.complex128)[:, inside]
+            gauges.append(smooth_gauge(frame, group, columns, along))
+        return (form or curvatures)(gauges)
+
+    return record(
+        formula,
+        crystal.size,
+        available or offered_by(crystal, operators),
+        curved=crystal.orbitals_move or crystal.basis_turns,
+        operators=operators,
+        products=False,
+    ).derivatives
 
 
 def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:

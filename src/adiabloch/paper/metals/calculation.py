@@ -13,10 +13,10 @@ from adiabloch.models import TightBinding, strained_haldane
 from adiabloch.paper.study import Report, silent
 from adiabloch.responses.anomalous_hall import anomalous_hall
 from adiabloch.responses.density_of_states import density_of_states
-from adiabloch.responses.orbital_magnetization import orbital_magnetization
 from adiabloch.responses.magnetoelectric import magnetoelectric
 from adiabloch.responses.nonlinear_ettingshausen import nonlinear_ettingshausen
 from adiabloch.responses.nonlinear_hall import nonlinear_hall
+from adiabloch.responses.orbital_magnetization import orbital_magnetization
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:

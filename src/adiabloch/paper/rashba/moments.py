@@ -14,8 +14,8 @@ from adiabloch.geometry.induced import interband_part
 from adiabloch.models import Cycle
 from adiabloch.paper.honeycomb import T1
 from adiabloch.paper.rashba.cycles import Follow, rashba_cycle
-from adiabloch.responses.pumped_spin import pumped_spin
 from adiabloch.responses.pumped_magnetization import pumped_magnetization
+from adiabloch.responses.pumped_spin import pumped_spin
 
 G_FACTOR = 2.0
 POINT_LIMIT = 2**24
