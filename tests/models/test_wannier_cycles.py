@@ -8,7 +8,7 @@ from scipy.linalg import expm
 
 import adiabloch as ab
 from adiabloch.errors import InvalidModelError
-from adiabloch.models import WannierModel, aligned, riding
+from adiabloch.models import WannierModel, aligned, atom_following
 
 seeds = st.integers(0, 10**6)
 CENTRAL = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
@@ -101,7 +101,7 @@ def test_a_crystal_that_goes_round_as_a_whole(seed):
     rng = np.random.default_rng(seed)
     model = model.rotated(np.linalg.qr(rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)))[0]).moved(1, (1, 0))
     snapshots, places = rigid(model)
-    for motion in (riding(snapshots, places), [{}] * 8):
+    for motion in (atom_following(snapshots, places), [{}] * 8):
         found = ab.pumped_magnetization(ab.Cycle(snapshots, motion=motion), 1, 1e-7)
         assert float(found.total[0]) * model.lattice.measure == pytest.approx(0.03**2 / 2, rel=1e-6)
         assert abs(float(found.perturbative[0])) < 1e-9
@@ -111,7 +111,7 @@ def test_the_momentum_of_riding_functions():
     """p = m dr/dt: in a chosen displacement rate, element by element."""
     model = as_wannier(moving_orbitals(3)[0]).rotated(np.linalg.qr(np.vander([1.0, 2.0, 3.0]))[0])
     snapshots, places = rigid(model)
-    (first, *_) = riding(snapshots, places, mass=0.7)
+    (first, *_) = atom_following(snapshots, places, mass=0.7)
     k = np.array([0.4, -1.1])
     point = model.lattice.reduced(k)[None]
     phases = {R: np.exp(2j * np.pi * point[0] @ R) for R in first}
@@ -178,14 +178,14 @@ def test_results_say_that_the_motion_was_not_told():
     snapshots, places = rigid(as_wannier(moving_orbitals(1)[0]))
     untold = ab.pumped_magnetization(ab.Cycle(snapshots), 1, 1e-3, chern_simons=False)
     assert "i <W|d_theta W> counts as zero" in untold.attrs["motion"]
-    told = ab.pumped_magnetization(ab.Cycle(snapshots, motion=riding(snapshots, places)), 1, 1e-3)
+    told = ab.pumped_magnetization(ab.Cycle(snapshots, motion=atom_following(snapshots, places)), 1, 1e-3)
     assert "motion" not in told.attrs
 
 
 def test_cycles_on_disk(tmp_path):
     """The position matrix and the motion go with the hoppings."""
     snapshots, places = rigid(as_wannier(moving_orbitals(1)[0]))
-    for motion in (None, [{}] * 8, riding(snapshots, places)):
+    for motion in (None, [{}] * 8, atom_following(snapshots, places)):
         cycle = ab.Cycle(snapshots, motion=motion)
         again = ab.io.load_cycle(ab.io.save_cycle(cycle, tmp_path / "cycle.nc"))
         assert again.digest == cycle.digest
@@ -210,9 +210,9 @@ def test_what_does_not_fit_is_refused():
     ):
         ab.Cycle(snapshots, motion=[{(0, 0): [[0, 1, 0], [0, 0, 0], [0, 0, 0]]}] * 4)
     with pytest.raises(InvalidModelError, match="displacements: expected shape"):
-        riding(snapshots, np.zeros((4, 2, 2)))
+        atom_following(snapshots, np.zeros((4, 2, 2)))
     with pytest.raises(InvalidModelError, match="expected a WannierModel"):
-        riding(moving_orbitals(0, samples=4), np.zeros((4, 3, 2)))
+        atom_following(moving_orbitals(0, samples=4), np.zeros((4, 3, 2)))
     with pytest.raises(InvalidModelError, match="expected a WannierModel"):
         aligned(moving_orbitals(0, samples=4))
     with pytest.raises(InvalidModelError, match="at least one"):

@@ -83,7 +83,7 @@ def test_a_guess_is_worse(turning, sets, exact):
     off = {}
     for count in (6, 12):
         models = sets[count][0]
-        off[count] = sum(pumped(models, ab.models.riding(models, turning.riders(count), mass=1.0))) / exact - 1
+        off[count] = sum(pumped(models, ab.models.atom_following(models, turning.riders(count), mass=1.0))) / exact - 1
     assert -0.6 < off[6] < -0.3
     assert 0.05 < off[12] < 0.15
 

@@ -6,7 +6,7 @@ from adiabloch.models.crystal import Crystal, Derivative, Matrices
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.displacement import distance_law, exponential, linear, phonon_cycle
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
-from adiabloch.models.motion import followed, riding
+from adiabloch.models.motion import atom_following, followed
 from adiabloch.models.phonons import Modes, Phonon, Structure
 from adiabloch.models.spinful import kane_mele, rashba_honeycomb
 from adiabloch.models.texture import Texture
@@ -26,6 +26,7 @@ __all__ = [
     "TightBinding",
     "WannierModel",
     "aligned",
+    "atom_following",
     "distance_law",
     "exponential",
     "followed",
@@ -38,7 +39,6 @@ __all__ = [
     "qi_wu_zhang",
     "rashba_honeycomb",
     "rice_mele",
-    "riding",
     "rotating_bonds",
     "strained_haldane",
     "thouless_pump",

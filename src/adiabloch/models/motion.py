@@ -1,6 +1,6 @@
 r"""How Wannier functions move along a cycle: A_theta = i <W|d_theta W>.
 
-From their plane waves it is known (`followed`). Without these it can be guessed (`riding`): a function that goes along
+From their plane waves it is known (`followed`). Without these it can be guessed (`atom_following`): a function that goes along
 with an atom at velocity u' changes as d_theta |W> = -i u'.p |W>, so that
 
 .. math:: i \langle W_i | \partial_\theta W_j \rangle = \tfrac12 (u'_i + u'_j) \cdot \langle W_i | p | W_j \rangle,
@@ -27,7 +27,7 @@ from adiabloch.models.wannier import WannierModel
 from adiabloch.units import ELECTRON_MASS
 
 
-def riding(
+def atom_following(
     snapshots: Sequence[WannierModel], displacements: ArrayLike, *, mass: float = ELECTRON_MASS
 ) -> list[dict[Translation, Complex]]:
     """The motion of Wannier functions that ride on their atoms, for `Cycle(snapshots, motion=...)`.
@@ -113,7 +113,7 @@ def followed(
     tolerance : float
         How large the last harmonics of the plane waves may be, relative to the largest one.
     mass : float
-        As for `riding`.
+        As for `atom_following`.
 
     Returns
     -------
@@ -175,7 +175,7 @@ def left_behind(
     velocities : complex array, shape (d, a, b)
         Between these states, from their H.
     mass : float
-        As for `riding`.
+        As for `atom_following`.
     """
     along = dagger(left) @ ((momenta @ rate)[:, None] * right)
     return np.asarray(along.sum(axis=0) - mass * np.tensordot(rate, velocities, axes=1))
