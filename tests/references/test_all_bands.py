@@ -139,7 +139,7 @@ def electronic(turning, count=4):
         )
         for model in models
     ]
-    return ab.Cycle(scaled, motion=ab.models.followed(scaled, waves), tolerance=1), scaled
+    return ab.Cycle(scaled, motion=ab.models.motion_from_plane_waves(scaled, waves), tolerance=1), scaled
 
 
 def test_moment_of_a_phonon_with_all_bands(turning, found):

@@ -8,7 +8,7 @@ Between an empty state c and an occupied one n,
           - w' \cdot \Big( \langle c | p | n \rangle - \frac{m}{\hbar^2} v_{cn} \Big) .
 
 The second term takes a motion w that is common to all electrons with the velocity of H in place of the momentum, as
-`adiabloch.models.followed` does. In a local potential, with all bands there are, it is zero.
+`adiabloch.models.motion_from_plane_waves` does. In a local potential, with all bands there are, it is zero.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.waves import NORM, read_amplitudes, read_head, wave_file
 from adiabloch.linalg import dagger
-from adiabloch.models import Cycle, WannierModel, followed
+from adiabloch.models import Cycle, WannierModel, motion_from_plane_waves
 from adiabloch.models.hoppings import Translation
 from adiabloch.responses.evaluation import Effort
 from adiabloch.responses.polarization import dipoles
@@ -120,7 +120,7 @@ def read_motion(
         As `read_tb` reads them, neither aligned nor rotated.
     occupied : int
         Number of occupied bands, whose mean displacement is what all functions have in common (see
-        `adiabloch.models.followed`).
+        `adiabloch.models.motion_from_plane_waves`).
     tolerance : float
         Accuracy of that displacement, relative to a lattice vector.
 
@@ -137,4 +137,4 @@ def read_motion(
         raise InvalidArgumentError(f"read_motion: {len(folders)} folders and {len(checkpoints)} checkpoints")
     waves = [read_plane_waves(folder, file) for folder, file in zip(folders, checkpoints, strict=True)]
     electrons = dipoles(Cycle(snapshots), occupied, Effort(tolerance)) / occupied
-    return followed(snapshots, waves, common=electrons)
+    return motion_from_plane_waves(snapshots, waves, common=electrons)

@@ -1,6 +1,6 @@
 r"""How Wannier functions move along a cycle: A_theta = i <W|d_theta W>.
 
-From their plane waves it is known (`followed`). Without these it can be guessed (`atom_following`): a function that goes along
+From their plane waves it is known (`motion_from_plane_waves`). Without these it can be guessed (`atom_following`): a function that goes along
 with an atom at velocity u' changes as d_theta |W> = -i u'.p |W>, so that
 
 .. math:: i \langle W_i | \partial_\theta W_j \rangle = \tfrac12 (u'_i + u'_j) \cdot \langle W_i | p | W_j \rangle,
@@ -84,7 +84,7 @@ class Waves(Protocol):
         ...
 
 
-def followed(
+def motion_from_plane_waves(
     snapshots: Sequence[WannierModel],
     waves: Sequence[Waves],
     *,
@@ -148,7 +148,7 @@ def followed(
     tail = harmonic_tail(harmonics)
     if tail > tolerance:
         raise CoarseCycleError(
-            f"followed: the Wannier functions are not smooth along the cycle: the last harmonics of their plane waves "
+            f"motion_from_plane_waves: the Wannier functions are not smooth along the cycle: the last harmonics of their plane waves "
             f"reach {tail:.1e} of the largest one, expected below {tolerance:.0e}; give more snapshots, or functions "
             "that correspond (projections without localisation, all of one order and one sign)",
             tail=tail,
@@ -191,16 +191,22 @@ def _checked_snapshots(snapshots: Sequence[WannierModel]) -> list[WannierModel]:
 def _check_waves(waves: Sequence[Waves], snapshots: Sequence[WannierModel]) -> None:
     """Whether they are those of the snapshots, as far as centres and meshes tell."""
     if len(waves) != len(snapshots):
-        raise InvalidModelError(f"followed: {len(waves)} sets of plane waves for {len(snapshots)} snapshots")
+        raise InvalidModelError(
+            f"motion_from_plane_waves: {len(waves)} sets of plane waves for {len(snapshots)} snapshots"
+        )
     for number, (wave, model) in enumerate(zip(waves, snapshots, strict=True)):
         d = model.lattice.dimension
         if wave.mesh != waves[0].mesh or np.abs(wave.points - waves[0].points).max() > 1e-8:
-            raise InvalidModelError(f"followed: plane waves {number} are on another mesh than the first, expected one")
+            raise InvalidModelError(
+                f"motion_from_plane_waves: plane waves {number} are on another mesh than the first, expected one"
+            )
         if any(side != 1 for side in wave.mesh[d:]):
-            raise InvalidModelError(f"followed: a mesh of {wave.mesh} points, expected a single layer for {d}D models")
+            raise InvalidModelError(
+                f"motion_from_plane_waves: a mesh of {wave.mesh} points, expected a single layer for {d}D models"
+            )
         if len(wave.centres) != model.size or np.abs(wave.centres[:, :d] - model.positions).max() > 1e-3:
             raise InvalidModelError(
-                f"followed: the centres of snapshot {number} are not those of its plane waves, expected the functions "
+                f"motion_from_plane_waves: the centres of snapshot {number} are not those of its plane waves, expected the functions "
                 "of one calculation, neither moved nor in another order"
             )
 
@@ -212,7 +218,7 @@ def _at(waves: Sequence[Waves], point: int) -> tuple[Integer, Complex]:
     for number, (G, _) in enumerate(found):
         if not np.array_equal(G, first):
             raise InvalidModelError(
-                f"followed: plane waves {number} at k point {point} are not those of the first, expected one lattice "
+                f"motion_from_plane_waves: plane waves {number} at k point {point} are not those of the first, expected one lattice "
                 "and one cutoff"
             )
     return first, np.array([amplitudes for _, amplitudes in found])
