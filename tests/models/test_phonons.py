@@ -44,7 +44,7 @@ def angular_momentum(phonon, supercell=None, count=64):
 def test_optical_mode_turns():
     modes = modes_of(nitride(), np.zeros(3))
     for sense in (1, -1):
-        phonon = modes.turning(5, sense=sense)
+        phonon = modes.circular_phonon(5, sense=sense)
         np.testing.assert_allclose(phonon.angular_momentum, [0, 0, sense], atol=1e-9)
         np.testing.assert_allclose(angular_momentum(phonon), [0, 0, sense], atol=1e-6)
         masses, c, omega = in_si(phonon)
@@ -58,7 +58,9 @@ def test_optical_mode_turns():
         assert np.cross(u[0, 0], u[1, 0])[2] * sense > 0
         assert phonon.radius == pytest.approx(radii.max())
     # an axis has no length
-    np.testing.assert_allclose(modes.turning(5, axis=(0, 0, 1e-6)).amplitude, modes.turning(5).amplitude)
+    np.testing.assert_allclose(
+        modes.circular_phonon(5, axis=(0, 0, 1e-6)).amplitude, modes.circular_phonon(5).amplitude
+    )
     assert modes.frequencies[5] == pytest.approx(nitride().modes(np.zeros(3))[0][5] / (2e12 * np.pi))
 
 
@@ -68,9 +70,9 @@ def test_mixtures_of_degenerate_modes_turn_the_same(seed):
     unitary = np.linalg.qr(rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2)))[0]
     mix = np.eye(6, dtype=complex)
     mix[4:, 4:] = unitary
-    first = modes_of(nitride(), np.zeros(3)).turning(4)
+    first = modes_of(nitride(), np.zeros(3)).circular_phonon(4)
     for number in (4, 5):
-        other = modes_of(nitride(), np.zeros(3), mix).turning(number)
+        other = modes_of(nitride(), np.zeros(3), mix).circular_phonon(number)
         np.testing.assert_allclose(other.amplitude, first.amplitude, atol=1e-9)
 
 
@@ -86,9 +88,9 @@ def test_axis_turns_with_the_crystal():
         modes.quanta,
         modes.eigenvectors @ turn.T,
     )
-    phonon = turned.turning(4, axis=3.0 * turn[:, 2])
+    phonon = turned.circular_phonon(4, axis=3.0 * turn[:, 2])
     np.testing.assert_allclose(phonon.angular_momentum, turn[:, 2], atol=1e-9)
-    assert turned.turning(4, axis=(0, 0, 1)).angular_momentum[2] == pytest.approx(abs(turn[2, 2]))
+    assert turned.circular_phonon(4, axis=(0, 0, 1)).angular_momentum[2] == pytest.approx(abs(turn[2, 2]))
 
 
 def test_single_modes_turn_away_from_gamma():
@@ -98,7 +100,7 @@ def test_single_modes_turn_away_from_gamma():
     for number in range(6):
         for sense in (1, -1):
             try:
-                phonon = modes.turning(number, sense=sense)
+                phonon = modes.circular_phonon(number, sense=sense)
             except InvalidArgumentError:
                 continue
             momenta.append(phonon.angular_momentum[2])
@@ -106,7 +108,7 @@ def test_single_modes_turn_away_from_gamma():
             np.testing.assert_allclose(angular_momentum(phonon, ROOT3), phonon.angular_momentum, atol=1e-6)
     assert len(momenta) == 4
     opposite = modes_of(nitride(), -K)
-    assert opposite.turning(2, sense=-1).angular_momentum[2] == pytest.approx(-momenta[0])
+    assert opposite.circular_phonon(2, sense=-1).angular_momentum[2] == pytest.approx(-momenta[0])
 
 
 @pytest.mark.parametrize(("q", "supercell"), [(K, ROOT3), ([0.5, 0, 0.5], [[2, 0, 0], [0, 1, 0], [0, 0, 2]])])
@@ -127,7 +129,7 @@ def test_supercells_obey_the_equation_of_motion(q, supercell):
 
 
 def test_phases_are_those_of_phonon_cycle():
-    phonon = modes_of(nitride(), K).turning(2)
+    phonon = modes_of(nitride(), K).circular_phonon(2)
     rest = phonon.structure
     model = ab.TightBinding(rest.vectors, rest.positions, {(0, 0, 0): np.diag([1.0, -1.0])})
     cycle = ab.models.phonon_cycle(
@@ -142,7 +144,7 @@ def test_phases_are_those_of_phonon_cycle():
 
 
 def test_sizes():
-    phonon = modes_of(nitride(), np.zeros(3)).turning(4)
+    phonon = modes_of(nitride(), np.zeros(3)).circular_phonon(4)
     u = phonon.displacements(8)
     np.testing.assert_allclose(phonon.displacements(4, scale=2.5), 2.5 * u[::2], atol=1e-12)
     assert np.linalg.norm(phonon.displacements(8, largest=0.02), axis=-1).max() == pytest.approx(0.02)
@@ -165,7 +167,7 @@ def test_tables_and_names():
     assert wavenumber == pytest.approx(terahertz * 1e12 / constants.c / 100, rel=1e-4)
     assert mev == pytest.approx(terahertz * 1e15 * constants.h / constants.e, rel=1e-4)
     assert repr(modes).startswith("Modes(6 at q = (0, 0, 0), -0.00 to 56.96 THz")
-    assert "angular momentum (0, 0, 1) hbar" in repr(modes.turning(4))
+    assert "angular momentum (0, 0, 1) hbar" in repr(modes.circular_phonon(4))
     assert repr(modes.structure) == "Structure(2 atoms: B N)"
 
 
@@ -185,27 +187,27 @@ def test_tables_and_names():
 )
 def test_what_does_not_turn(arguments, message):
     with pytest.raises(InvalidArgumentError, match=message):
-        modes_of(nitride(), np.zeros(3)).turning(**arguments)
+        modes_of(nitride(), np.zeros(3)).circular_phonon(**arguments)
 
 
 def test_unstable_crystals_and_ambiguous_modes():
     modes = modes_of(nitride(), np.zeros(3))
     with pytest.raises(InvalidArgumentError, match=r"imaginary ones do not oscillate"):
-        replace(modes, quanta=-modes.quanta).turning(4)
+        replace(modes, quanta=-modes.quanta).circular_phonon(4)
     # acoustic and optical pair made degenerate: two that turn alike
     both = replace(modes, quanta=np.ones(6))
     with pytest.raises(InvalidArgumentError, match=r"several combinations have the angular momentum 1\.0000"):
-        both.turning(4)
+        both.circular_phonon(4)
     split = replace(modes, quanta=modes.quanta * (1 + 1e-5 * np.arange(6)))
     mean = split.quanta[4:].mean()
-    assert split.turning(4).quantum == pytest.approx(mean, rel=1e-12)
+    assert split.circular_phonon(4).quantum == pytest.approx(mean, rel=1e-12)
     with pytest.raises(InvalidArgumentError, match=r"mode 4 at q"):
-        split.turning(4, tolerance=1e-6)
+        split.circular_phonon(4, tolerance=1e-6)
 
 
 def test_what_is_no_phonon():
     modes = modes_of(nitride(), K)
-    phonon = replace(modes_of(nitride(), np.zeros(3)).turning(4), q=K)
+    phonon = replace(modes_of(nitride(), np.zeros(3)).circular_phonon(4), q=K)
     with pytest.raises(InvalidArgumentError, match=r"q = .* does not fit the supercell: q \. R = 0\.333333 for its ve"):
         phonon.displacements()
     with pytest.raises(InvalidArgumentError, match="supercell: expected independent integer rows"):

@@ -178,7 +178,7 @@ class Modes:
         ]
         return "\n".join([f"{'q = ' + _shown(self.q)}", "mode         THz       cm^-1         meV", *rows])
 
-    def turning(
+    def circular_phonon(
         self, number: int, axis: ArrayLike = (0.0, 0.0, 1.0), sense: int = 1, tolerance: float = 1e-3
     ) -> Phonon:
         r"""The phonon with the largest angular momentum about an axis among the modes degenerate with a given one.
