@@ -20,7 +20,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger
-from adiabloch.models.motion import left_behind, rates
+from adiabloch.models.motion import momentum_mismatch, rates
 
 NOISE = 1e-14
 """Of the largest harmonic of a projector, squared, what rounding makes of nothing."""
@@ -70,7 +70,9 @@ def frame_of_snapshots(
         across = dagger(flat[number]) @ flat[:, :, o]
         shared[number] = (np.abs(across[:, o]) ** 2).sum(axis=(1, 2))
         A = 1j * np.tensordot(slopes[number], across @ dagger(across[:, o]), axes=1)
-        A = A - left_behind(states[number], states[number][..., o], momenta, common[number], along[number][:, :, o])
+        A = A - momentum_mismatch(
+            states[number], states[number][..., o], momenta, common[number], along[number][:, :, o]
+        )
         # A = i D/(E_n - E_c)
         D[number, c, o] = -1j * A[c] * (energies[number, None, o] - energies[number, c, None])
     D[:, o, c] = dagger(D[:, c, o])

@@ -143,7 +143,7 @@ def motion_from_plane_waves(
         changes = np.fft.ifft(spectrum * (1j * _orders(count))[:, None, None, None], axis=0) * count
         for number, (own, rate) in enumerate(zip(functions, shared, strict=True)):
             A = 1j * (dagger(own) @ changes[number]).sum(axis=0)
-            A = A - left_behind(own, own, momenta, rate, velocities[number][point], mass)
+            A = A - momentum_mismatch(own, own, momenta, rate, velocities[number][point], mass)
             moved[number, point] = 0.5 * (A + dagger(A))
     tail = harmonic_tail(harmonics)
     if tail > tolerance:
@@ -159,7 +159,7 @@ def motion_from_plane_waves(
     return [dict(zip(cells, images.by_cell(matrices, k), strict=True)) for matrices in moved]
 
 
-def left_behind(
+def momentum_mismatch(
     left: Complex, right: Complex, momenta: Float, rate: Float, velocities: Complex, mass: float = ELECTRON_MASS
 ) -> Complex:
     r"""w'.(<l|p|r> - (m/hbar^2) v): what of a common motion lies outside of the states that are known; (a, b).
