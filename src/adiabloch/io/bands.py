@@ -72,10 +72,11 @@ def read_bands(
     common : Cycle, or array_like of shape (N, d), or None
         A motion that all electrons share, taken with the velocity of H in place of the momentum (see
         `adiabloch.models.motion_from_plane_waves`): the mean displacement of the electrons in each snapshot in
-        Angstrom, or the cycle of the same snapshots in Wannier functions, whose polarization knows it; or none. In a local potential it
-        changes nothing but for the finite differences. In nonlocal pseudopotentials it moves something from this part
-        to the Chern-Simons part or back, so it must be the one that the motion of the functions was found with:
-        `read_motion` takes out what the polarization of their cycle knows, and so that cycle stands here.
+        Angstrom, or the cycle of the same snapshots in Wannier functions, whose polarization knows it; or none. In a
+        local potential it changes nothing but for the finite differences. In nonlocal pseudopotentials it moves
+        something from this part to the Chern-Simons part or back, so it must be the one that the motion of the
+        functions was found with: `read_motion` takes out what the polarization of their cycle knows, and so that cycle
+        stands here.
     dimension : int
         2 for a slab in the xy plane.
     tolerance : float

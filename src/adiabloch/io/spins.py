@@ -17,7 +17,7 @@ from adiabloch.io.records import Records, is_text
 from adiabloch.io.seeds import PathLike, beside
 from adiabloch.linalg import dagger
 from adiabloch.models.hoppings import Translation
-from adiabloch.models.images import Images, series
+from adiabloch.models.nearest_images import NearestImages, mesh_fourier_transform
 
 LARGEST = 1.1
 """What an element of a Pauli matrix between bands cannot exceed: 1, up to what pseudopotentials leave out."""
@@ -60,7 +60,7 @@ def read_spin(
     kept = list(in_turn(axes or range(count)))
     across = [axis for axis in range(3) if axis not in kept]
     functions = read_checkpoint(checkpoint)
-    images = Images(functions.vectors, functions.mesh, np.zeros((1, 3)), tie=1e-5)
+    images = NearestImages(functions.vectors, functions.mesh, np.zeros((1, 3)), tie=1e-5)
     cells, spins = images.translations, images.by_cell(spin_of_states(functions, spn), functions.points)
     inside = (cells[:, across] == 0).all(axis=1)
     beyond = float(np.abs(spins[~inside]).max(initial=0.0))
@@ -136,7 +136,7 @@ def by_cell(functions: Checkpoint, values: Complex, cells: Integer) -> Complex:
     """Matrices (K, ...) on the mesh as matrices (R, ...) by cell: those that differ by supercells share equally."""
     _, same, count = np.unique(cells % functions.mesh, axis=0, return_inverse=True, return_counts=True)
     shares = 1.0 / count[same.ravel()].reshape(-1, *[1] * (values.ndim - 1))
-    return shares * series(values, functions.points, cells)
+    return shares * mesh_fourier_transform(values, functions.points, cells)
 
 
 def _spin_of_records(path: PathLike, points: int, bands: int, owner: Path) -> Complex:

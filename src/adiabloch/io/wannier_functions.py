@@ -29,7 +29,7 @@ from adiabloch.io.seeds import beside, energies_beside
 from adiabloch.io.spins import spin_of_states
 from adiabloch.linalg import dagger
 from adiabloch.models import WannierModel
-from adiabloch.models.images import Images
+from adiabloch.models.nearest_images import NearestImages
 
 PathLike = str | os.PathLike[str]
 
@@ -109,7 +109,7 @@ def read_snapshots(
             raise FileFormatError(
                 f"{one.checkpoint.path}: another lattice, mesh or number of functions than {first.checkpoint.path}"
             )
-    images = Images(first.vectors, first.mesh, np.mean([one.centres for one in found], axis=0))
+    images = NearestImages(first.vectors, first.mesh, np.mean([one.centres for one in found], axis=0))
     return [one.model(images, spin) for one in found]
 
 
@@ -136,7 +136,7 @@ class _Functions:
         self.energies = energies_beside(self.checkpoint.path, ending, points, bands)
         self.steps = _neighbours(self.checkpoint, self.plane)
 
-    def model(self, images: Images, spin: bool) -> WannierModel:
+    def model(self, images: NearestImages, spin: bool) -> WannierModel:
         """Hoppings, positions and spin on the translations of the images."""
         points = self.checkpoint.points[:, list(self.kept)]
         V = self.checkpoint.states
@@ -160,7 +160,7 @@ class _Functions:
             self.vectors, None, dict(zip(keys, hoppings, strict=True)), dict(zip(keys, positions, strict=True)), spins
         )
 
-    def _positions(self, images: Images, points: Float) -> Complex:
+    def _positions(self, images: NearestImages, points: Float) -> Complex:
         """The position matrix but for the centres, (R, n, n, d)."""
         overlaps, steps = self.checkpoint.overlaps, self.steps[0]
         weights = shell_weights(self.checkpoint.path, steps)

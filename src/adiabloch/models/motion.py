@@ -22,7 +22,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import CoarseCycleError, InvalidModelError
 from adiabloch.linalg import dagger
 from adiabloch.models.hoppings import Translation
-from adiabloch.models.images import Images
+from adiabloch.models.nearest_images import NearestImages
 from adiabloch.models.wannier import WannierModel
 from adiabloch.units import ELECTRON_MASS
 
@@ -154,7 +154,7 @@ def motion_from_plane_waves(
             tail=tail,
         )
     centres = np.mean([model.positions for model in snapshots], axis=0)
-    images = Images(snapshots[0].lattice.vectors, first.mesh[:d], centres)
+    images = NearestImages(snapshots[0].lattice.vectors, first.mesh[:d], centres)
     cells = [tuple(map(int, R)) for R in images.translations]
     return [dict(zip(cells, images.by_cell(matrices, k), strict=True)) for matrices in moved]
 

@@ -16,7 +16,7 @@ REACH = 2
 """Supercells to either side in which the nearest copy is looked for."""
 
 
-class Images:
+class NearestImages:
     """For each pair of functions the translations that lead to the nearest copies, in the supercell of a mesh.
 
     Parameters
@@ -56,10 +56,10 @@ class Images:
     def by_cell(self, matrices: Complex, points: Float) -> Complex:
         """Matrices (K, n, n, ...) on the mesh of reduced wave vectors (K, d) as a series in R, (R, n, n, ...)."""
         weights = self.weights.reshape(*self.weights.shape, *[1] * (matrices.ndim - 3))
-        return series(matrices, points, self.translations) * weights
+        return mesh_fourier_transform(matrices, points, self.translations) * weights
 
 
-def series(matrices: Complex, points: Float, translations: Integer) -> Complex:
+def mesh_fourier_transform(matrices: Complex, points: Float, translations: Integer) -> Complex:
     """Fourier transform of matrices (K, ...) on a mesh of reduced wave vectors, at the translations (R, d)."""
     phases = np.exp(-2j * np.pi * (translations @ points.T)) / len(points)
     return np.asarray(np.tensordot(phases, matrices, axes=1))
