@@ -50,7 +50,7 @@ def texture():
 def test_textures_that_make_no_sense(function, says):
     def build():
         made = ab.Texture(function)
-        return made.around(np.full(made.lattice.dimension, 2.0))
+        return made.local_crystal(np.full(made.lattice.dimension, 2.0))
 
     if says is None:
         assert build().axes == ()

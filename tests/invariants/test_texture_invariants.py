@@ -269,8 +269,8 @@ def test_wannier_functions_of_the_same_space(name, wannier):
 class Turning(ab.Texture):
     """Functions that turn from place to place, with their connection along it."""
 
-    def around(self, place, **options):
-        found = super().around(place, **options)
+    def local_crystal(self, place, **options):
+        found = super().local_crystal(place, **options)
         home = (found.frequencies == 0).all(axis=1)
         slopes = {}
         # places are in the unit of length that the texture counts in

@@ -30,7 +30,7 @@ from adiabloch.geometry.jets import Blocks, Jet, total
 from adiabloch.geometry.occupied import Group
 from adiabloch.linalg import dagger
 from adiabloch.models.crystal import Derivative, curl
-from adiabloch.models.place import TIME
+from adiabloch.models.local_crystal import TIME
 
 Pairs = Sequence[tuple[str, str]]
 

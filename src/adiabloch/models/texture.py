@@ -16,7 +16,7 @@ from adiabloch.models.crystal import Operator
 from adiabloch.models.cycle import TELL, THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import copied
-from adiabloch.models.place import Place, observed
+from adiabloch.models.local_crystal import LocalCrystal, observed
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
 from adiabloch.units import Units
@@ -120,9 +120,9 @@ class Texture:
         _check_kinship(crystal, self.home, where)
         return crystal
 
-    def around(
+    def local_crystal(
         self, place: ArrayLike, *, curved: bool = False, operators: Mapping[str, Operator] | None = None
-    ) -> Place:
+    ) -> LocalCrystal:
         """The crystal at a place and how it changes around it.
 
         Parameters
@@ -147,7 +147,9 @@ class Texture:
         gradients = {name: self._gradients(values, len(steps), curved) for name, values in samples.items()}
         tail = crystal.tail if isinstance(crystal, Cycle) else 0.0
         names = tuple(observables[0])
-        return Place(self.lattice, reference, crystal.directions, names, frequencies, gradients, tail, units=self.units)
+        return LocalCrystal(
+            self.lattice, reference, crystal.directions, names, frequencies, gradients, tail, units=self.units
+        )
 
     def _gradients(self, samples: Complex, lines: int, curved: bool) -> dict[tuple[str, ...], Complex]:
         """Amplitudes here and their derivatives, from those here and in steps along lines; without what is zero."""

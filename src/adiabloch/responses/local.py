@@ -16,7 +16,7 @@ from adiabloch.geometry.fermi_level import FermiLevel
 from adiabloch.geometry.trials import Choice
 from adiabloch.lattice import AXES
 from adiabloch.models.cycle import Cycle
-from adiabloch.models.place import TIME
+from adiabloch.models.local_crystal import TIME
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import LIMIT, Effort, checked_degeneracy

@@ -30,7 +30,7 @@ from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.lattice import AXES
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.cycle import TELL, THETA, Cycle
-from adiabloch.models.place import TIME, Place
+from adiabloch.models.local_crystal import TIME, LocalCrystal
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import (
@@ -185,7 +185,7 @@ class Request:
 
         def tasks() -> Iterator[tuple[Float, Insulator | ThermalBands]]:
             for where in sites.places:
-                place = texture.around(where, curved=self.drive.moving, operators=self.operators)
+                place = texture.local_crystal(where, curved=self.drive.moving, operators=self.operators)
                 place = place.driven(self.drive.rates, self.drive.magnetic_field)
                 yield where, self._integrand(place, sites.theta, orbitals)
 
@@ -231,7 +231,7 @@ class Request:
         """Outputs at a place, (phases, outputs), the error as the last one."""
         where, integrand = task
         place = integrand.crystal
-        assert isinstance(place, Place)
+        assert isinstance(place, LocalCrystal)
         phases = 1 if integrand.theta is None else len(integrand.theta)
         first = len(self.directions) * (FIRST_ORDER if place.axes else len(self.terms))
         try:
@@ -259,8 +259,10 @@ class Request:
         unobstructed(texture.home, (self.filling,), "the split of a local current")
         return smooth_trials(texture.home, (self.filling,), trials)
 
-    def _integrand(self, place: Place, theta: Float | None, trials: tuple[Trials, ...]) -> Insulator | ThermalBands:
-        axes, names = place.axes, place.fields
+    def _integrand(
+        self, place: LocalCrystal, theta: Float | None, trials: tuple[Trials, ...]
+    ) -> Insulator | ThermalBands:
+        axes, names = place.axes, place.observable_names
         at_surface = isinstance(self.filling, FermiLevel)
         along = local_derivatives(self.k, axes, observables=names, level=at_surface, curved=place.basis_turns)
         terms = tuple(term for term, _ in self.terms.values())

@@ -17,11 +17,11 @@ from adiabloch.models.fourier import FourierSeries
 from adiabloch.units import Units
 
 TIME = "t"
-"""The direction of a `Place` along which everything goes on at once: cycle, fields, motion of the texture."""
+"""The direction of a `LocalCrystal` along which everything goes on at once: cycle, fields, motion of the texture."""
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class LocalCrystal:
     """The crystal at a place of a texture, with its gradient there: a `Crystal` with more directions.
 
     "x", "y", "z" are derivatives along the texture; in a magnetic field they contain what the vector potential adds,
@@ -31,7 +31,7 @@ class Place:
     lattice: Lattice
     positions: Float
     directions: tuple[str, ...]
-    fields: tuple[str, ...]
+    observable_names: tuple[str, ...]
     """Names of observables. Directions too: the fields conjugate to them, along which the derivative of H is these."""
     frequencies: Integer
     gradients: Mapping[str, Mapping[tuple[str, ...], Complex]]
@@ -71,7 +71,7 @@ class Place:
         changing = {axis for field in self.gradients.values() for axis in spatial if (axis,) in field}
         return tuple(axis for axis in spatial if axis in changing or self._potential(axis))
 
-    def driven(self, rates: Mapping[str, float], magnetic_field: Float | None = None) -> Place:
+    def driven(self, rates: Mapping[str, float], magnetic_field: Float | None = None) -> LocalCrystal:
         """The same place with something going on."""
         return replace(self, rates=dict(rates), magnetic_field=magnetic_field)
 
@@ -79,12 +79,13 @@ class Place:
     def observables(self) -> dict[str, Operator]:
         """Observables by name."""
         return {
-            name: FourierSeries(self.frequencies, self.gradients[observed(name)][()][:, None]) for name in self.fields
+            name: FourierSeries(self.frequencies, self.gradients[observed(name)][()][:, None])
+            for name in self.observable_names
         }
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H and its derivatives (see `Crystal`), also along "x", "y", "z" and "t"."""
-        directions = (*self.directions, *AXES[: self.lattice.dimension], TIME, *self.fields)
+        directions = (*self.directions, *AXES[: self.lattice.dimension], TIME, *self.observable_names)
         centres = places_of(self.lattice.directions, self.positions)
         return covariant_series(self.frequencies, self._plain, centres, directions, along)
 
@@ -110,7 +111,7 @@ class Place:
 
     def _derived(self, name: str, directions: tuple[str, ...]) -> Complex | None:
         """Amplitudes of a derivative along directions that are none."""
-        fields = [x for x in directions if x in self.fields]
+        fields = [x for x in directions if x in self.observable_names]
         if fields and (name != HAMILTONIAN or len(fields) > 1):
             return None
         texture = tuple(sorted(x for x in directions if x in AXES))
