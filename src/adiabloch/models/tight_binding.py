@@ -17,6 +17,7 @@ from adiabloch.linalg import eigh_batch
 from adiabloch.models.arguments import callable_with
 from adiabloch.models.crystal import Derivative, Operator, directions_of, positions_of
 from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.hopping_transform import sampled_hoppings
 from adiabloch.models.hoppings import (
     Translation,
     cells_inside,
@@ -30,7 +31,6 @@ from adiabloch.models.hoppings import (
     hermitian,
     with_partners,
 )
-from adiabloch.models.sampling import sampled_hoppings
 from adiabloch.units import Units
 
 SMALLEST, LARGEST = 1e-200, 1e200
