@@ -9,7 +9,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.errors import GapClosedError, InvalidArgumentError
 from adiabloch.linalg import eigh_batch
-from adiabloch.models.cycle import TELL, Cycle
+from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.responses.evaluation import checked_occupied
 from adiabloch.units import Units
 
@@ -29,7 +29,7 @@ def checked_arguments(cycle: Cycle, occupied: int, dimensions: tuple[int, ...]) 
         raise InvalidArgumentError(f"cycle: a {cycle.lattice.dimension}D crystal, expected {expected}")
     bands = checked_occupied(cycle, occupied)
     if cycle.basis_turns and not cycle.orbitals_move:
-        raise InvalidArgumentError(f"cycle: what it pumps depends on how its Wannier functions move; {TELL}")
+        raise InvalidArgumentError(f"cycle: what it pumps depends on how its Wannier functions move; {MOTION_HINT}")
     return bands
 
 

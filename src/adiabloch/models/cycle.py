@@ -31,7 +31,7 @@ from adiabloch.models.wannier import WannierModel
 from adiabloch.units import Units
 
 THETA = "theta"
-TELL = "pass motion= to Cycle (models.atom_following or io.read_motion make it)"
+MOTION_HINT = "pass motion= to Cycle (models.atom_following or io.read_motion make it)"
 """What to do where it matters how Wannier functions move."""
 SMOOTH = 1e-2
 """How large the last harmonics of a cycle may be, relative to the largest."""

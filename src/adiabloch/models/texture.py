@@ -13,7 +13,7 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.crystal import Operator
-from adiabloch.models.cycle import TELL, THETA, Cycle
+from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import copied
 from adiabloch.models.local_crystal import LocalCrystal, observed
@@ -189,7 +189,7 @@ def _called(local: Callable[[Float], TightBinding | Cycle], place: Float) -> Tig
         )
     if isinstance(crystal, Cycle) and crystal.basis_turns and not crystal.orbitals_move:
         raise InvalidModelError(
-            f"texture: what the cycle at r = {place.tolist()} drives depends on how its Wannier functions move; {TELL}"
+            f"texture: what the cycle at r = {place.tolist()} drives depends on how its Wannier functions move; {MOTION_HINT}"
         )
     return crystal
 

@@ -30,7 +30,7 @@ from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import checked_executor
 from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.models.crystal import Crystal
-from adiabloch.models.cycle import TELL, THETA, Cycle
+from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.results import labelled
 
@@ -42,7 +42,7 @@ PER = {1: "length", 2: "area", 3: "volume"}
 ACROSS = "in one dimension nothing flows across"
 FLAT = "a one-dimensional crystal has no orbital magnetization"
 """Why a response needs more than one dimension."""
-UNTOLD = f"how the Wannier functions move was not told ({TELL}): i <W|d_theta W> counts as zero"
+UNTOLD = f"how the Wannier functions move was not told ({MOTION_HINT}): i <W|d_theta W> counts as zero"
 LIMIT = 2**27
 """Points after which an integral gives up."""
 CANCELLING = 1e-3

@@ -32,7 +32,7 @@ from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import Insulator
 from adiabloch.linalg import commutator
 from adiabloch.models.crystal import Derivative, Operator, curl, positions_of
-from adiabloch.models.cycle import TELL, THETA, Cycle
+from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import (
@@ -151,7 +151,7 @@ def pumped_inplane_magnetization(
     effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     cycle = checked_cycle(cycle, (2,), WHY)
     if cycle.basis_turns and not cycle.orbitals_move:
-        raise InvalidArgumentError(f"cycle: what it pumps depends on how its Wannier functions move; {TELL}")
+        raise InvalidArgumentError(f"cycle: what it pumps depends on how its Wannier functions move; {MOTION_HINT}")
     windings = windings_of(cycle, checked_occupied(cycle, occupied))
     pumps = {directions: number for directions, number in windings.items() if number and THETA in directions}
     if pumps:

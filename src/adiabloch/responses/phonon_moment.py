@@ -19,7 +19,7 @@ from adiabloch.arrays import Float, Integer, checked
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.bands import components
 from adiabloch.lattice import AXES
-from adiabloch.models.cycle import TELL, Cycle
+from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.motion import rates
 from adiabloch.responses.evaluation import LIMIT, Effort, checked_cycle, checked_occupied
 from adiabloch.responses.observables import pumped_spin
@@ -42,7 +42,7 @@ PARTS = {
 BY_BANDS = ("bands", "component")
 NOT_TOLD = (
     "perturbative part alone: the cycle does not know how its Wannier functions move, on which this part and what "
-    f"is missing depend; {TELL}"
+    f"is missing depend; {MOTION_HINT}"
 )
 FROM_ALL = (
     "perturbative part with all bands of a calculation on its own mesh (all_bands=), the other parts of the cycle; the "

@@ -29,7 +29,7 @@ from adiabloch.integration.running import Here, run, stoppable, workers
 from adiabloch.integration.thermal_bands import ThermalBands
 from adiabloch.lattice import AXES
 from adiabloch.models.crystal import Derivative, Operator
-from adiabloch.models.cycle import TELL, THETA, Cycle
+from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.models.local_crystal import TIME, LocalCrystal
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
@@ -387,7 +387,7 @@ def checked_texture(texture: object) -> Texture:
         )
     if isinstance(texture.home, Cycle) and texture.home.basis_turns and not texture.home.orbitals_move:
         raise InvalidArgumentError(
-            f"texture: what its cycles drive depends on how their Wannier functions move; {TELL}"
+            f"texture: what its cycles drive depends on how their Wannier functions move; {MOTION_HINT}"
         )
     return texture
 

@@ -28,7 +28,7 @@ from adiabloch.geometry.occupied import Group
 from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import BROKEN, Insulator
 from adiabloch.models.crystal import Derivative, curl
-from adiabloch.models.cycle import TELL, THETA, Cycle
+from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.responses.evaluation import (
     LIMIT,
     Effort,
@@ -156,7 +156,7 @@ def pumped_magnetization(
     form: dict[str, Any] = {}
     if chern_simons and cycle.basis_turns and not cycle.orbitals_move:
         raise InvalidArgumentError(
-            f"chern_simons: it depends on how the Wannier functions move along the cycle; {TELL}, or "
+            f"chern_simons: it depends on how the Wannier functions move along the cycle; {MOTION_HINT}, or "
             "chern_simons=False, which leaves it out"
         )
     if chern_simons:
