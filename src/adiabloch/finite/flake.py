@@ -235,7 +235,7 @@ def cut(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
         raise InvalidArgumentError(f"shape: {shape!r}, expected 'parallelogram' or 'hexagon'{close}")
     copies = len(orbitals) // cycle.size
     name = f"flake ({shape}, L = {size})"
-    piece = (WannierPiece if cycle.basis_turns else Piece)(cycle, cells, orbitals)
+    piece = (WannierPiece if cycle.has_basis_connection else Piece)(cycle, cells, orbitals)
     return Flake(piece, name, occupied * copies, copies * cycle.lattice.measure)
 
 

@@ -228,7 +228,7 @@ def _strip(cycle: Cycle, occupied: int, width: int) -> Strip:
     cells = np.zeros((width * cycle.size, 2), dtype=np.int64)
     cells[:, 1] = np.repeat(np.arange(width), cycle.size)
     length = float(np.hypot(*first))
-    kind = WannierPiece if cycle.basis_turns else Piece
+    kind = WannierPiece if cycle.has_basis_connection else Piece
     piece = kind(cycle, cells, np.tile(np.arange(cycle.size), width), periodic=True)
     return Strip(piece, first / length, length, cycle.lattice.measure / length, occupied * width)
 

@@ -28,7 +28,7 @@ def checked_arguments(cycle: Cycle, occupied: int, dimensions: tuple[int, ...]) 
         expected = " or ".join(f"{d}D" for d in dimensions)
         raise InvalidArgumentError(f"cycle: a {cycle.lattice.dimension}D crystal, expected {expected}")
     bands = checked_occupied(cycle, occupied)
-    if cycle.basis_turns and not cycle.orbitals_move:
+    if cycle.has_basis_connection and not cycle.orbitals_move:
         raise InvalidArgumentError(f"cycle: what it pumps depends on how its Wannier functions move; {MOTION_HINT}")
     return bands
 

@@ -96,6 +96,6 @@ def _each(frame: Eigenframe, edges: Edges, formula: Callable[[int], Float]) -> F
 
 def curvatures_of_basis(crystal: Crystal) -> tuple[Derivative, ...]:
     """Derivatives that a frame must carry for the curvature of a Wannier model to be complete."""
-    if not crystal.basis_turns:
+    if not crystal.has_basis_connection:
         return ()
     return tuple(curl(*PLANES[component]) for component in components(crystal.lattice.dimension))

@@ -94,7 +94,7 @@ class Insulator:
             wanted += gauge_directions(
                 (*self.crystal.directions, *self.beyond),
                 moving=self.crystal.orbitals_move,
-                turning=self.crystal.basis_turns,
+                turning=self.crystal.has_basis_connection,
             )
         return tuple(x for x in dict.fromkeys(wanted) if x not in self.operators)
 

@@ -105,7 +105,7 @@ class Crystal(Protocol):
         ...
 
     @property
-    def basis_turns(self) -> bool:
+    def has_basis_connection(self) -> bool:
         """Whether the basis has a position matrix beyond the places of its orbitals, as Wannier functions do."""
         ...
 

@@ -302,7 +302,7 @@ class Cycle:
             spin = dict(zip(keys, gathered(self.spins), strict=True))
         turn = np.exp(1j * theta * np.arange(-top, top + 1))
         positions = np.tensordot(turn, self.shifts, axes=1).real
-        if not self.basis_turns:
+        if not self.has_basis_connection:
             return TightBinding(self.lattice, positions, hoppings, spin, reduced=False)
         places = dict(zip(keys, np.moveaxis(gathered(self.connections), 1, 3), strict=True))
         home, n = (0,) * d, np.arange(self.size)
@@ -338,14 +338,14 @@ class Cycle:
         return covariant_series(self.frequencies, plain_series(amplitudes, factors), centres, self.directions, along)
 
     @property
-    def basis_turns(self) -> bool:
+    def has_basis_connection(self) -> bool:
         """Whether its snapshots are Wannier models, with a position matrix."""
         return isinstance(self.snapshots[0], WannierModel)
 
     @property
     def orbitals_move(self) -> bool:
         """Whether the basis moves along the cycle, with the charge on it, in a way that is known."""
-        if self.basis_turns:
+        if self.has_basis_connection:
             return self.motion is not None
         top = len(self.shifts) // 2
         moving = np.delete(self.shifts, top, axis=0)

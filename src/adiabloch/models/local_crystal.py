@@ -52,10 +52,10 @@ class LocalCrystal:
     @property
     def orbitals_move(self) -> bool:
         """Whether the basis changes along the cycle."""
-        return self.basis_turns and THETA in self.directions
+        return self.has_basis_connection and THETA in self.directions
 
     @property
-    def basis_turns(self) -> bool:
+    def has_basis_connection(self) -> bool:
         """Whether the basis has connections, and with them a curvature."""
         return not {*self.directions, *AXES}.isdisjoint(self.gradients)
 

@@ -187,7 +187,7 @@ def _called(local: Callable[[Float], TightBinding | Cycle], place: Float) -> Tig
             f"texture: the function returned {type(crystal).__name__} at r = {place.tolist()}, "
             "expected a TightBinding or a Cycle"
         )
-    if isinstance(crystal, Cycle) and crystal.basis_turns and not crystal.orbitals_move:
+    if isinstance(crystal, Cycle) and crystal.has_basis_connection and not crystal.orbitals_move:
         raise InvalidModelError(
             f"texture: what the cycle at r = {place.tolist()} drives depends on how its Wannier functions move; {MOTION_HINT}"
         )
@@ -221,7 +221,7 @@ def _check_kinship(crystal: TightBinding | Cycle, home: TightBinding | Cycle, pl
         raise InvalidModelError(f"{where} has another lattice than at the origin; expected the same everywhere")
     if crystal.size != home.size:
         raise InvalidModelError(f"{where} has {crystal.size} orbitals, {home.size} at the origin; expected the same")
-    if crystal.basis_turns is not home.basis_turns:
+    if crystal.has_basis_connection is not home.has_basis_connection:
         raise InvalidModelError(f"{where} differs in kind; expected a position matrix everywhere or nowhere")
 
 

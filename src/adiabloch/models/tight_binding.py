@@ -299,7 +299,7 @@ class TightBinding:
         return self.translations
 
     @property
-    def basis_turns(self) -> bool:
+    def has_basis_connection(self) -> bool:
         """Whether there is a position matrix beyond the positions: not here."""
         return False
 

@@ -97,7 +97,7 @@ class WannierModel(TightBinding):
         return super().__repr__().replace("TightBinding", "WannierModel")
 
     @property
-    def basis_turns(self) -> bool:
+    def has_basis_connection(self) -> bool:
         """Whether there is a position matrix beyond the positions: so it is."""
         return True
 

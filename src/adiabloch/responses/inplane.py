@@ -150,7 +150,7 @@ def pumped_inplane_magnetization(
     """
     effort = Effort(tolerance, limit, executor, progress, absolute=absolute, strict=strict)
     cycle = checked_cycle(cycle, (2,), WHY)
-    if cycle.basis_turns and not cycle.orbitals_move:
+    if cycle.has_basis_connection and not cycle.orbitals_move:
         raise InvalidArgumentError(f"cycle: what it pumps depends on how its Wannier functions move; {MOTION_HINT}")
     windings = windings_of(cycle, checked_occupied(cycle, occupied))
     pumps = {directions: number for directions, number in windings.items() if number and THETA in directions}
@@ -208,7 +208,7 @@ def layer_magnetoelectric(
     windings = unobstructed(model, (occupied,), "layer magnetoelectric response")
     # what does not commute: the plane with itself, the plane with the heights
     plane: tuple[Derivative, ...] = positions_of(K)
-    curved = (*plane, curl(*K)) if model.basis_turns else plane if np.ndim(heights) != 1 else ()  # type: ignore[arg-type]
+    curved = (*plane, curl(*K)) if model.has_basis_connection else plane if np.ndim(heights) != 1 else ()  # type: ignore[arg-type]
     integrand = replace(
         _integrand(model, occupied, heights, _induced, ((Z, *K), (*K, *curved), K)),
         form=_axion,

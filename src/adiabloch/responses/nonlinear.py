@@ -165,7 +165,7 @@ def magneto_nonlinear_hall(
         model,
         tuple(Column("level", number) for number in range(len(pairs))),
         surface=partial(_magneto_vectors, pairs=pairs),
-        along=tuple(x for pair in pairs for x in magneto_derivatives(*pair, curved=model.basis_turns)),
+        along=tuple(x for pair in pairs for x in magneto_derivatives(*pair, curved=model.has_basis_connection)),
         degeneracy=checked_degeneracy(model, degeneracy, on_mesh=mesh is not None),
     )
     label = unit(charge=3, hbar=-2, length=4 - d)

@@ -251,7 +251,7 @@ def _of_one(
 ) -> dict[str, Float]:
     """Moments of a quantum, by part and component, from one cycle; whether the tolerance was reached is noted."""
     cycle, names = phonon.cycle, phonon.names
-    told = cycle.orbitals_move or not cycle.basis_turns
+    told = cycle.orbitals_move or not cycle.has_basis_connection
     # electrons have the charge -1
     per_unit = -phonon.magneton * states * cycle.lattice.measure
     enough = effort.in_units_of(per_unit).absolute

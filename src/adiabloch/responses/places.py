@@ -264,7 +264,7 @@ class Request:
     ) -> Insulator | ThermalBands:
         axes, names = place.axes, place.observable_names
         at_surface = isinstance(self.filling, FermiLevel)
-        along = local_derivatives(self.k, axes, observables=names, level=at_surface, curved=place.basis_turns)
+        along = local_derivatives(self.k, axes, observables=names, level=at_surface, curved=place.has_basis_connection)
         terms = tuple(term for term, _ in self.terms.values())
         if isinstance(self.filling, FermiLevel):
             formula = partial(
@@ -385,7 +385,7 @@ def checked_texture(texture: object) -> Texture:
         raise InvalidArgumentError(
             f"texture: expected an adiabloch.Texture, Cycle or TightBinding, got {type(texture).__name__}"
         )
-    if isinstance(texture.home, Cycle) and texture.home.basis_turns and not texture.home.orbitals_move:
+    if isinstance(texture.home, Cycle) and texture.home.has_basis_connection and not texture.home.orbitals_move:
         raise InvalidArgumentError(
             f"texture: what its cycles drive depends on how their Wannier functions move; {MOTION_HINT}"
         )

@@ -154,7 +154,7 @@ def pumped_magnetization(
         apart(cycle, parts)
     names = components(cycle.lattice.dimension)
     form: dict[str, Any] = {}
-    if chern_simons and cycle.basis_turns and not cycle.orbitals_move:
+    if chern_simons and cycle.has_basis_connection and not cycle.orbitals_move:
         raise InvalidArgumentError(
             f"chern_simons: it depends on how the Wannier functions move along the cycle; {MOTION_HINT}, or "
             "chern_simons=False, which leaves it out"
@@ -346,7 +346,7 @@ def _factors(cycle: Cycle) -> tuple[tuple[Derivative, ...], ...]:
     """Directions of the three factors of the perturbative part; the frame carries the curvature of the basis too."""
     k = cycle.lattice.directions
     moving = tuple(curl(a, THETA) for a in k) if cycle.orbitals_move else ()
-    turning = tuple(curl(a, b) for a, b in combinations(k, 2)) if cycle.basis_turns and moving else ()
+    turning = tuple(curl(a, b) for a, b in combinations(k, 2)) if cycle.has_basis_connection and moving else ()
     return ((THETA, *moving), (*k, *turning), k)
 
 
