@@ -27,7 +27,7 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.occupied import Group, group_curvature, inside_outside, tilt
 from adiabloch.linalg import dagger, rotated, svd_batch
-from adiabloch.models.crystal import Derivative, connections_of, curl, positions_of
+from adiabloch.models.crystal import Derivative, connection_names, curl, position_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def smooth_gauge(
     drifts, connections = {}, {}
     for number, a in enumerate(directions):
         drift = dagger(tilt(frame, group, a)) @ G[:, c]
-        for name in connections_of(a):
+        for name in connection_names(a):
             # other than along k only Wannier functions have one
             if a.startswith("k") or (name,) in frame.derivatives:
                 drift -= 1j * (frame.derivative(name)[:, o] @ G)
@@ -105,10 +105,10 @@ def gauge_directions(directions: tuple[str, ...], *, moving: bool = False, turni
     turning : bool
         Whether the basis has a position matrix, and with it a curvature.
     """
-    wanted: list[Derivative] = [*directions, *positions_of(directions)]
+    wanted: list[Derivative] = [*directions, *position_names(directions)]
     wanted += [curl(a, b) for a, b in combinations(directions, 2) if turning or (moving and "theta" in (a, b))]
     if moving and turning:
-        wanted += [name for a in directions if not a.startswith("k") for name in connections_of(a)]
+        wanted += [name for a in directions if not a.startswith("k") for name in connection_names(a)]
     return wanted
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.linalg import commutator
-from adiabloch.models.crystal import CURVATURE, Derivative, connections_of, directions_of, positions_of
+from adiabloch.models.crystal import CURVATURE, Derivative, connection_names, directions_of, position_names
 from adiabloch.models.fourier import FourierSeries
 
 HAMILTONIAN = "H"
@@ -55,7 +55,7 @@ def covariant_series(
         A derivative that is none of these.
     """
     names = tuple(map(directions_of, along))
-    connections = {connection: a for a in directions for connection in connections_of(a)}
+    connections = {connection: a for a in directions for connection in connection_names(a)}
     for name in names:
         if not ((len(name) == 1 and name[0] in connections) or _sound(name, directions)):
             raise InvalidArgumentError(
@@ -208,12 +208,14 @@ def _negative(term: Complex | None) -> Complex | None:
     return None if term is None else -term
 
 
-def places_of(directions: Sequence[str], centres: Float) -> dict[str, Float]:
+def centres_by_name(directions: Sequence[str], centres: Float) -> dict[str, Float]:
     """Positions of the orbitals, (N, d), by name."""
-    return dict(zip(positions_of(directions), centres.T, strict=True))
+    return dict(zip(position_names(directions), centres.T, strict=True))
 
 
-def factors_of(directions: Sequence[str], vectors: Float, frequencies: Integer, centres: Float) -> dict[str, Complex]:
+def derivative_factors(
+    directions: Sequence[str], vectors: Float, frequencies: Integer, centres: Float
+) -> dict[str, Complex]:
     """What a plain derivative multiplies amplitudes (F, N, N) with: i (R + tau_j - tau_i) along k, i m along theta."""
     d = len(vectors)
     bonds = (frequencies[:, :d] @ vectors)[:, None, None] + (centres[None, :] - centres[:, None])

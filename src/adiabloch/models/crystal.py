@@ -28,14 +28,14 @@ def curl(a: str, b: str) -> tuple[str, str, str]:
     return (CURVATURE, a, b)
 
 
-def positions_of(directions: Sequence[str]) -> tuple[str, ...]:
+def position_names(directions: Sequence[str]) -> tuple[str, ...]:
     """Names of the position matrices that belong to the k directions among `directions`: "kx" -> "rx"."""
     return tuple(f"r{direction[1]}" for direction in directions if direction.startswith("k"))
 
 
-def connections_of(direction: str) -> tuple[str, ...]:
+def connection_names(direction: str) -> tuple[str, ...]:
     """Names of the connections of the basis along a direction: "rx" along "kx", "r_theta" along "theta"."""
-    return positions_of([direction]) or (f"r_{direction}",)
+    return position_names([direction]) or (f"r_{direction}",)
 
 
 def directions_of(derivative: Derivative) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidMode
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.arguments import callable_with
 from adiabloch.models.closing import check_closed, jump, last_is_first, mismatch
-from adiabloch.models.covariant import HAMILTONIAN, covariant_series, factors_of, places_of, plain_series
+from adiabloch.models.covariant import HAMILTONIAN, centres_by_name, covariant_series, derivative_factors, plain_series
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
@@ -333,8 +333,8 @@ class Cycle:
         if self.motion is not None:
             amplitudes[THETA] = self.motion
         positions = self.shifts[len(self.shifts) // 2].real
-        factors = factors_of(self.directions, self.lattice.vectors, self.frequencies, positions)
-        centres = places_of(self.lattice.directions, positions)
+        factors = derivative_factors(self.directions, self.lattice.vectors, self.frequencies, positions)
+        centres = centres_by_name(self.lattice.directions, positions)
         return covariant_series(self.frequencies, plain_series(amplitudes, factors), centres, self.directions, along)
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.lattice import AXES, Lattice
-from adiabloch.models.covariant import HAMILTONIAN, Slot, covariant_series, factors_of, places_of
+from adiabloch.models.covariant import HAMILTONIAN, Slot, centres_by_name, covariant_series, derivative_factors
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.cycle import THETA
 from adiabloch.models.fourier import FourierSeries
@@ -86,7 +86,7 @@ class LocalCrystal:
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H and its derivatives (see `Crystal`), also along "x", "y", "z" and "t"."""
         directions = (*self.directions, *AXES[: self.lattice.dimension], TIME, *self.observable_names)
-        centres = places_of(self.lattice.directions, self.positions)
+        centres = centres_by_name(self.lattice.directions, self.positions)
         return covariant_series(self.frequencies, self._plain, centres, directions, along)
 
     def _plain(self, slot: Slot) -> Complex | None:
@@ -123,7 +123,7 @@ class LocalCrystal:
 
     @cached_property
     def _factors(self) -> dict[str, Complex]:
-        return factors_of(self.directions, self.lattice.vectors, self.frequencies, self.positions)
+        return derivative_factors(self.directions, self.lattice.vectors, self.frequencies, self.positions)
 
     def _potential(self, axis: str) -> dict[str, float]:
         """-e d_axis A_j along each k_j for A = B x r/2."""

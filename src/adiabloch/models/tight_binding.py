@@ -15,7 +15,7 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError, UnitWarnin
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.arguments import callable_with
-from adiabloch.models.crystal import Derivative, Operator, directions_of, positions_of
+from adiabloch.models.crystal import Derivative, Operator, directions_of, position_names
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hopping_transform import sampled_hoppings
 from adiabloch.models.hoppings import (
@@ -362,7 +362,7 @@ class TightBinding:
         stack = [amplitudes]
         for derivative in along:
             directions = directions_of(derivative)
-            if directions[0] in positions_of(self.directions):
+            if directions[0] in position_names(self.directions):
                 if len(directions) > 1:
                     raise InvalidArgumentError(f"derivative {derivative!r}: the orbitals of a model stand still")
                 stack.append(self._places(directions[0]))
@@ -382,7 +382,7 @@ class TightBinding:
         """Positions of the orbitals as a series: diagonal, and only in the home cell."""
         matrices = np.zeros_like(self.amplitudes)
         home = (self.translations == 0).all(axis=1)
-        matrices[home] = np.diag(self.positions[:, positions_of(self.directions).index(name)])
+        matrices[home] = np.diag(self.positions[:, position_names(self.directions).index(name)])
         return matrices
 
     @property

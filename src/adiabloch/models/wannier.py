@@ -14,7 +14,7 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import dagger
 from adiabloch.linalg import rotated as in_basis
-from adiabloch.models.covariant import HAMILTONIAN, covariant_series, factors_of, places_of, plain_series
+from adiabloch.models.covariant import HAMILTONIAN, centres_by_name, covariant_series, derivative_factors, plain_series
 from adiabloch.models.crystal import Derivative
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
@@ -124,8 +124,8 @@ class WannierModel(TightBinding):
         """
         amplitudes = dict(zip(self.directions, self.connections.swapaxes(0, 1), strict=True))
         amplitudes[HAMILTONIAN] = self.amplitudes
-        factors = factors_of(self.directions, self.lattice.vectors, self.translations, self.positions)
-        centres = places_of(self.directions, self.positions)
+        factors = derivative_factors(self.directions, self.lattice.vectors, self.translations, self.positions)
+        centres = centres_by_name(self.directions, self.positions)
         return covariant_series(self.translations, plain_series(amplitudes, factors), centres, self.directions, along)
 
     def displaced(self, pattern: ArrayLike, law: HoppingLaw, *, move_orbitals: bool = False) -> TightBinding:

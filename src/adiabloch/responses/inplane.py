@@ -31,7 +31,7 @@ from adiabloch.geometry.observables import (
 from adiabloch.geometry.trials import Choice
 from adiabloch.integration.insulator import Insulator
 from adiabloch.linalg import commutator
-from adiabloch.models.crystal import Derivative, Operator, curl, positions_of
+from adiabloch.models.crystal import Derivative, Operator, curl, position_names
 from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.tight_binding import TightBinding
@@ -207,7 +207,7 @@ def layer_magnetoelectric(
     occupied = checked_occupied(model, occupied)
     windings = unobstructed(model, (occupied,), "layer magnetoelectric response")
     # what does not commute: the plane with itself, the plane with the heights
-    plane: tuple[Derivative, ...] = positions_of(K)
+    plane: tuple[Derivative, ...] = position_names(K)
     curved = (*plane, curl(*K)) if model.has_basis_connection else plane if np.ndim(heights) != 1 else ()  # type: ignore[arg-type]
     integrand = replace(
         _integrand(model, occupied, heights, _induced, ((Z, *K), (*K, *curved), K)),
@@ -231,7 +231,7 @@ def _integrand(
     bands = checked_occupied(crystal, occupied)
     z = _height(crystal, heights)
     operators = {Z: z}
-    if any(positions_of(K)[0] in group for group in factors):
+    if any(position_names(K)[0] in group for group in factors):
         operators |= {name: _slope(crystal, z, axis) for axis, name in enumerate(SLOPES)}
     return Insulator(crystal, (bands,), partial(formula, occupied=bands), factors, operators=operators)
 
@@ -293,7 +293,7 @@ def _with_curvature(frame: Eigenframe) -> Eigenframe:
     if SLOPES[:1] not in frame.derivatives:
         return frame
     z, known = frame.derivative(Z), dict(frame.derivatives)
-    for slope, k, r in zip(SLOPES, K, positions_of(K), strict=True):
+    for slope, k, r in zip(SLOPES, K, position_names(K), strict=True):
         known[curl(k, "kz")] = frame.derivative(slope) - 1j * commutator(frame.derivative(r), z)
     return replace(frame, derivatives=known)
 
