@@ -108,7 +108,7 @@ def test_a_cycle_knows_the_common_motion(turning, files):
     cycle = electronic(turning)[0]
     moved = ab.responses.polarization.dipoles(cycle, OCCUPIED, ab.responses.evaluation.Effort(1e-4)) / OCCUPIED
     bands = ab.io.read_bands(*files, OCCUPIED, dimension=2, common=cycle)
-    assert bands.rates == pytest.approx(ab.models.motion.rates(moved), abs=1e-12)
+    assert bands.rates == pytest.approx(ab.models.harmonics.theta_derivatives(moved), abs=1e-12)
     assert np.abs(bands.rates).max() > 0.01
     for wrong, message in (
         (ab.Cycle(cycle.snapshots[::2], motion=[{}] * 4, tolerance=1), "a cycle of 4 snapshots, expected 8"),

@@ -3,7 +3,7 @@
 import pytest
 
 import adiabloch as ab
-from adiabloch.models.motion import rates
+from adiabloch.models.harmonics import theta_derivatives
 from adiabloch.responses.evaluation import Effort
 from adiabloch.responses.polarization import dipoles
 from plane_waves import AREA, OCCUPIED, PHASES, Turning
@@ -62,7 +62,7 @@ def test_wells_that_go_round_in_another_frame(exact):
     whole = (Turning(RELATIVE).displacements - other.displacements)[:, 0]
     moment = OCCUPIED * electrons(models) + 0.5 * OCCUPIED * whole
     assert abs(resting) < 0.05 * abs(exact)
-    speed = rates(whole)
+    speed = theta_derivatives(whole)
     carried = (moment[:, 0] * speed[:, 1] - moment[:, 1] * speed[:, 0]).mean() / SQUARE
     assert resting + carried == pytest.approx(exact, abs=2e-3)
 

@@ -20,7 +20,8 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger
-from adiabloch.models.motion import momentum_mismatch, rates
+from adiabloch.models.harmonics import theta_derivatives
+from adiabloch.models.orbital_motion import momentum_mismatch
 
 NOISE = 1e-14
 """Of the largest harmonic of a projector, squared, what rounding makes of nothing."""
@@ -61,7 +62,7 @@ def frame_of_snapshots(
     count, size = energies.shape
     o, c = slice(0, occupied), slice(occupied, size)
     flat = states.reshape(count, -1, size)
-    slopes = rates(np.eye(count))
+    slopes = theta_derivatives(np.eye(count))
     shared = np.empty((count, count))
     D = np.zeros((count, size, size), dtype=np.complex128)
     along = np.stack([*velocities.values()], axis=1)

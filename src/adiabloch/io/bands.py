@@ -32,7 +32,7 @@ from adiabloch.io.waves import NORM, read_amplitudes, read_head, wave_file
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle
-from adiabloch.models.motion import harmonic_tail, rates
+from adiabloch.models.harmonics import power_tail, theta_derivatives
 from adiabloch.responses.evaluation import Effort
 from adiabloch.responses.polarization import dipoles
 from adiabloch.units import BOHR
@@ -123,7 +123,7 @@ def read_bands(
         common = _mean_displacement(common, lattice, len(snapshots), int(occupied), tolerance)
     shape = (len(snapshots), dimension)
     moved = np.zeros(shape) if common is None else checked(common, "common", shape)
-    return Bands(snapshots, int(occupied), lattice, reciprocal, points, rates(moved))
+    return Bands(snapshots, int(occupied), lattice, reciprocal, points, theta_derivatives(moved))
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +187,7 @@ class Bands:
                 yield frame
             for track in tracks:
                 track.end()
-        tail = harmonic_tail(harmonics)
+        tail = power_tail(harmonics)
         if tail > SMOOTH:
             raise CoarseCycleError(
                 f"bands: the occupied states are not smooth along the cycle: their last harmonics reach {tail:.1e} of "

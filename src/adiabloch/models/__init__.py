@@ -6,7 +6,7 @@ from adiabloch.models.crystal import Crystal, Derivative, Matrices
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.displacement import distance_law, exponential, linear, phonon_cycle
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
-from adiabloch.models.motion import atom_following, motion_from_plane_waves
+from adiabloch.models.orbital_motion import atom_following, motion_from_plane_waves
 from adiabloch.models.phonons import Modes, Phonon, Structure
 from adiabloch.models.spinful import kane_mele, rashba_honeycomb
 from adiabloch.models.texture import Texture

@@ -17,6 +17,7 @@ from adiabloch.models.closing import check_closed, jump, last_is_first, mismatch
 from adiabloch.models.covariant import HAMILTONIAN, centres_by_name, covariant_series, derivative_factors, plain_series
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.harmonics import equidistant_phases, harmonic_tail, interpolated_harmonics
 from adiabloch.models.hoppings import (
     Translation,
     cells_inside,
@@ -106,12 +107,16 @@ class Cycle:
         hoppings, positions, places = _stacked(snapshots, translations)
         moving = None if moves is None else _on_cells(moves, translations, (n, n))
         spins = None if spin is None else _on_cells(spin, translations, (3, n, n))
-        tail = max(_tail(hoppings), _tail(positions), _tail(places))
+        tail = max(harmonic_tail(hoppings), harmonic_tail(positions), harmonic_tail(places))
         if spins is not None:
             # the spin enters as it is, not by its slope: what it lacks counts beside the whole of it
-            tail = max(tail, _tail(spins, whole=True))
+            tail = max(tail, harmonic_tail(spins, with_constant=True))
         parts = [part for part in (hoppings, positions, places, spins) if part is not None]
-        if len(snapshots) > 3 and last_is_first(parts) and tail > _tail(_stacked(snapshots[:-1], translations)[0]):
+        if (
+            len(snapshots) > 3
+            and last_is_first(parts)
+            and tail > harmonic_tail(_stacked(snapshots[:-1], translations)[0])
+        ):
             raise InvalidModelError(
                 f"cycle: first and last snapshot are equal: leave the last out; {len(snapshots)} snapshots stand at "
                 f"theta_j = 2 pi j/{len(snapshots)}, j = 0 to {len(snapshots) - 1}"
@@ -129,12 +134,12 @@ class Cycle:
                 f"the largest one, expected below {tolerance:.0e}; give more snapshots (theta_j = 2 pi j/N){open_end}",
                 tail=tail,
             )
-        harmonics, shifts = _harmonics(positions)
+        harmonics, shifts = interpolated_harmonics(positions)
         frequencies = np.concatenate(
             [np.column_stack([translations, np.full(len(translations), m)]) for m in harmonics]
         )
         amplitudes, connections, rates, operators = (
-            None if samples is None else _harmonics(samples)[1].reshape(-1, *samples.shape[2:])
+            None if samples is None else interpolated_harmonics(samples)[1].reshape(-1, *samples.shape[2:])
             for samples in (hoppings, places, moving, spins)
         )
         # exact zeros of the spectrum come out of the transform as rounding noise: drop them with the empty harmonics
@@ -199,7 +204,7 @@ class Cycle:
             return model
 
         def sampled(count: int) -> list[TightBinding]:
-            return [called(theta) for theta in 2 * np.pi * np.arange(count) / count]
+            return [called(theta) for theta in equidistant_phases(count)]
 
         if samples is not None and not (isinstance(samples, int | np.integer) and samples >= 3):
             raise InvalidArgumentError(f"samples: {samples!r}, expected a number of snapshots, at least 3")
@@ -443,36 +448,3 @@ def _stacked(snapshots: tuple[TightBinding, ...], translations: Integer) -> tupl
     if np.abs(places).max() <= 1e-14 * np.abs(snapshots[0].lattice.vectors).max():
         places[:] = 0.0
     return hoppings, positions, places
-
-
-def _harmonics(samples: Complex) -> tuple[Integer, Complex]:
-    """Trigonometric interpolation through N samples: harmonics -M..M and their amplitudes.
-
-    For even N the Nyquist harmonic N/2 is shared between +-N/2; it then adds nothing to the derivative at the
-    samples.
-    """
-    count = len(samples)
-    top = count // 2
-    spectrum = np.fft.fft(samples, axis=0) / count
-    m = np.arange(-top, top + 1)
-    amplitudes = spectrum[m % count]
-    if count % 2 == 0:
-        amplitudes[[0, -1]] *= 0.5
-    return m, amplitudes
-
-
-def _tail(samples: Complex, *, whole: bool = False) -> float:
-    """Last harmonics relative to the largest (constant part aside, or `whole`); 0 for something that does not vary.
-
-    The last harmonic alone misses cycles with only odd (or only even) harmonics, so with six samples or more the last
-    two are looked at.
-    """
-    spectrum = np.abs(np.fft.fft(samples, axis=0)).reshape(len(samples), -1).max(axis=1, initial=0.0)
-    top = len(samples) // 2
-    varying = spectrum[1 : top + 1]
-    if varying.max() <= 1e-14 * spectrum[0]:
-        return 0.0
-    last = varying[-2:] if len(samples) >= 6 else varying[-1:]
-    tail = float(last.max() / (spectrum if whole else varying).max())
-    # below rounding there is nothing to converge
-    return 0.0 if last.max() <= 1e-15 * spectrum[0] else tail

@@ -20,7 +20,7 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.bands import components
 from adiabloch.lattice import AXES
 from adiabloch.models.cycle import MOTION_HINT, Cycle
-from adiabloch.models.motion import rates
+from adiabloch.models.harmonics import theta_derivatives
 from adiabloch.responses.evaluation import LIMIT, Effort, checked_cycle, checked_occupied
 from adiabloch.responses.observables import pumped_spin
 from adiabloch.responses.polarization import dipoles
@@ -202,7 +202,7 @@ class _Turning:
             )
         places = np.zeros((*given.shape[:2], 3))
         places[..., : given.shape[2]] = given
-        phonon = cls(cycle, places, rates(places), masses)
+        phonon = cls(cycle, places, theta_derivatives(places), masses)
         if phonon.action <= 1e-16 * np.abs(cycle.lattice.vectors).max() ** 2 * masses.max():
             raise InvalidArgumentError("displacements: no atom moves, expected a turning phonon")
         return phonon

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import CoarseCycleError, InvalidModelError
 from adiabloch.linalg import dagger
+from adiabloch.models.harmonics import derivative_orders, power_tail, theta_derivatives
 from adiabloch.models.hoppings import Translation
 from adiabloch.models.nearest_images import NearestImages
 from adiabloch.models.wannier import WannierModel
@@ -53,7 +54,10 @@ def atom_following(
     snapshots = _checked_snapshots(snapshots)
     n, d = snapshots[0].size, snapshots[0].lattice.dimension
     places = checked(displacements, "displacements", (len(snapshots), n, d))
-    return [_carried(model, rate, mass) for model, rate in zip(snapshots, rates(places), strict=True)]
+    return [
+        _atom_following_connection(model, rate, mass)
+        for model, rate in zip(snapshots, theta_derivatives(places), strict=True)
+    ]
 
 
 class Waves(Protocol):
@@ -130,7 +134,7 @@ def motion_from_plane_waves(
     n, d, count = snapshots[0].size, snapshots[0].lattice.dimension, len(snapshots)
     _check_waves(waves, snapshots)
     first = waves[0]
-    shared = np.zeros((count, d)) if common is None else rates(checked(common, "common", (count, d)))
+    shared = np.zeros((count, d)) if common is None else theta_derivatives(checked(common, "common", (count, d)))
     k = first.points[:, :d]
     velocities = [model.matrices(model.directions).at(k)[:, 1:] for model in snapshots]
     moved = np.empty((count, len(k), n, n), dtype=np.complex128)
@@ -140,12 +144,12 @@ def motion_from_plane_waves(
         momenta = ((first.points[point] + G) @ first.reciprocal)[:, :d]
         spectrum = np.fft.fft(functions, axis=0) / count
         harmonics += (np.abs(spectrum) ** 2).sum(axis=(1, 2, 3))
-        changes = np.fft.ifft(spectrum * (1j * _orders(count))[:, None, None, None], axis=0) * count
+        changes = np.fft.ifft(spectrum * (1j * derivative_orders(count))[:, None, None, None], axis=0) * count
         for number, (own, rate) in enumerate(zip(functions, shared, strict=True)):
             A = 1j * (dagger(own) @ changes[number]).sum(axis=0)
             A = A - momentum_mismatch(own, own, momenta, rate, velocities[number][point], mass)
             moved[number, point] = 0.5 * (A + dagger(A))
-    tail = harmonic_tail(harmonics)
+    tail = power_tail(harmonics)
     if tail > tolerance:
         raise CoarseCycleError(
             f"motion_from_plane_waves: the Wannier functions are not smooth along the cycle: the last harmonics of their plane waves "
@@ -224,28 +228,7 @@ def _at(waves: Sequence[Waves], point: int) -> tuple[Integer, Complex]:
     return first, np.array([amplitudes for _, amplitudes in found])
 
 
-def harmonic_tail(powers: Float) -> float:
-    """Size of the last two harmonics relative to the largest that varies, from the powers of all."""
-    top = len(powers) // 2
-    varying = np.sqrt([powers[m] + powers[-m] for m in range(1, top + 1)])
-    return float(varying[-2:].max() / varying.max()) if varying.max() > 1e-12 * np.sqrt(powers[0]) else 0.0
-
-
-def _orders(count: int) -> Float:
-    """Harmonics in the order of the transform; that of Nyquist, which has no direction, counts as none."""
-    orders: Float = np.asarray(np.fft.fftfreq(count, 1 / count), dtype=np.float64)
-    orders[np.abs(orders) == count / 2] = 0.0
-    return orders
-
-
-def rates(places: Float) -> Float:
-    """Derivatives along theta of places (N, ...) at theta_j = 2 pi j/N."""
-    slopes = 1j * _orders(len(places)).reshape(-1, *[1] * (places.ndim - 1))
-    spectrum = np.fft.fft(places, axis=0) * slopes
-    return np.asarray(np.fft.ifft(spectrum, axis=0).real)
-
-
-def _carried(model: WannierModel, rate: Float, mass: float) -> dict[Translation, Complex]:
+def _atom_following_connection(model: WannierModel, rate: Float, mass: float) -> dict[Translation, Complex]:
     """The connection of one snapshot by translation: products of two series reach twice as far."""
     reach = 2 * np.abs(model.translations).max(axis=0)
     sides = 2 * reach + 1
