@@ -232,7 +232,9 @@ def waving_wannier(name=""):
 
     def local(r):
         share, snapshots, moves = 0.2 * np.cos(r @ Q), [], []
-        for one, other, A, B in zip(first.snapshots, more.snapshots, first.moves, more.moves, strict=True):
+        for one, other, A, B in zip(
+            first.snapshots, more.snapshots, first.snapshot_motion, more.snapshot_motion, strict=True
+        ):
             hoppings, places, motion = (
                 {R: x + share * extra.get(R, 0) for R, x in base.items()}
                 for base, extra in (
@@ -288,7 +290,7 @@ def test_wannier_functions_that_turn_from_place_to_place(wannier):
 
     def turned(r):
         U, cycle = expm(1j * np.sin(Q @ r) * TURN), local(r)
-        pairs = zip(cycle.snapshots, cycle.moves, strict=True)
+        pairs = zip(cycle.snapshots, cycle.snapshot_motion, strict=True)
         moves = [carried(model, A, lambda m: m.rotated(U)) for model, A in pairs]
         return ab.Cycle([m.rotated(U) for m in cycle.snapshots], motion=moves)
 

@@ -327,7 +327,7 @@ def test_cycles_on_disk_keep_spin_and_motion(tmp_path, steps):
     path = ab.io.save_cycle(cycle, tmp_path / "cycle.nc")
     again = ab.io.load_cycle(path)
     assert again.digest == cycle.digest
-    for one, other in zip(again.moves, cycle.moves, strict=True):
+    for one, other in zip(again.snapshot_motion, cycle.snapshot_motion, strict=True):
         assert set(one) >= set(other)
         for R, A in other.items():
             np.testing.assert_allclose(one[R], A, rtol=0, atol=1e-14)
@@ -335,7 +335,7 @@ def test_cycles_on_disk_keep_spin_and_motion(tmp_path, steps):
         np.testing.assert_allclose(getattr(again, name), getattr(cycle, name), rtol=0, atol=1e-14)
     # sampled at the snapshots, the series gives the motion back
     waves = np.exp(1j * np.outer(angles(steps), cycle.frequencies[:, 2]))
-    for wave, move in zip(waves, cycle.moves, strict=True):
+    for wave, move in zip(waves, cycle.snapshot_motion, strict=True):
         for R, A in move.items():
             here = (cycle.frequencies[:, :2] == R).all(axis=1)
             np.testing.assert_allclose(np.tensordot(wave[here], cycle.motion[here], axes=1), A, rtol=0, atol=1e-14)
@@ -360,7 +360,7 @@ def test_moving_functions_backwards_and_in_larger_cells():
     assert ab.pumped_spin(ab.Cycle(models), 1, tolerance=1e-4).total.values != pytest.approx(forth, rel=1e-3)
     assert cycle.reversed().reversed().digest == cycle.digest
     larger = cycle.supercell([[2, 0], [0, 1]])
-    assert larger.moves is not None
+    assert larger.snapshot_motion is not None
     assert ab.pumped_spin(larger, 2, tolerance=1e-4).total.values == pytest.approx(forth, rel=1e-6)
 
 

@@ -251,7 +251,7 @@ def _block(numbers: Integer, d: int) -> Integer:
 def _hexagon(cycle: Cycle, size: int) -> tuple[Integer, Integer]:
     """Sites inside the Wigner-Seitz cell of the superlattice L (a + b), L (2 b - a), with a and b at 60 degrees."""
     a, b = _sixty_degrees(cycle.lattice)
-    positions = cycle.shifts[len(cycle.shifts) // 2].real
+    positions = cycle.position_harmonics[len(cycle.position_harmonics) // 2].real
     centre = _hole(cycle.lattice, positions, (a + b) / 3)
     cells = _block(np.arange(-3 * size - 3, 3 * size + 4), 2)
     places = (cells @ cycle.lattice.vectors)[:, None, :] + positions - centre

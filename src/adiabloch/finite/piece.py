@@ -212,16 +212,16 @@ class Piece:
     def _places(self) -> Float:
         """Origins of the sites' cells, from the middle of the piece: there, sums keep their figures best."""
         places = self.cells @ self.cycle.lattice.vectors
-        at_rest = self.cycle.shifts[len(self.cycle.shifts) // 2].real
+        at_rest = self.cycle.position_harmonics[len(self.cycle.position_harmonics) // 2].real
         centred: Float = places - (places + at_rest[self.orbitals]).mean(axis=0)
         return centred
 
     def _positions(self, theta: Float, order: int = 0) -> Float:
         """Positions or their derivatives in theta, shape (P, S, d)."""
-        top = len(self.cycle.shifts) // 2
+        top = len(self.cycle.position_harmonics) // 2
         m = np.arange(-top, top + 1)
         turn = (1j * m) ** order * np.exp(1j * np.multiply.outer(theta, m))
-        within: Float = np.tensordot(turn, self.cycle.shifts, axes=1).real[:, self.orbitals]
+        within: Float = np.tensordot(turn, self.cycle.position_harmonics, axes=1).real[:, self.orbitals]
         return within if order else within + self._places
 
 

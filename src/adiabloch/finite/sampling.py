@@ -40,8 +40,8 @@ def theta_count(cycle: Cycle, samples: int | None) -> int:
     cos(2 theta) too.
     """
     if samples is None:
-        moving = np.abs(cycle.shifts).max(axis=(1, 2)) > 1e-14 * np.abs(cycle.lattice.vectors).max()
-        shifted = np.abs(np.flatnonzero(moving) - len(cycle.shifts) // 2).max(initial=0)
+        moving = np.abs(cycle.position_harmonics).max(axis=(1, 2)) > 1e-14 * np.abs(cycle.lattice.vectors).max()
+        shifted = np.abs(np.flatnonzero(moving) - len(cycle.position_harmonics) // 2).max(initial=0)
         return int(max(12, 4 * np.abs(cycle.frequencies[:, -1]).max(), 4 * shifted))
     if not (isinstance(samples, (int, np.integer)) and samples >= 4 and samples % 2 == 0):
         raise InvalidArgumentError(f"theta_samples: {samples!r}, expected an even number, at least 4")

@@ -92,7 +92,9 @@ class WannierPiece(Piece):
     @cached_property
     def _at_rest(self) -> Float:
         """Mean places of the functions, (S, d)."""
-        return np.asarray(self._places + self.cycle.shifts[len(self.cycle.shifts) // 2].real[self.orbitals])
+        return np.asarray(
+            self._places + self.cycle.position_harmonics[len(self.cycle.position_harmonics) // 2].real[self.orbitals]
+        )
 
     def _positions_of(self, rest: list[Joined]) -> list[Complex]:
         """The position matrices; along a ribbon, of which only what lies across it has a meaning."""

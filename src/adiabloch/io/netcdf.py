@@ -192,8 +192,8 @@ def save_cycle(cycle: Cycle, path: str | os.PathLike[str], *, resolution: float 
     checked_path(path)
     unit = _unit(resolution)
     variables = _variables(cycle.snapshots, cycle.spins is not None, unit)
-    if cycle.moves is not None:
-        cells, motion = _stacked(cycle.moves)
+    if cycle.snapshot_motion is not None:
+        cells, motion = _stacked(cycle.snapshot_motion)
         variables["motion_translations"] = (("R_motion", "axis"), cells)
         variables["motion"] = (("snapshot", "R_motion", "orbital", "to", "part"), _in_parts(motion, unit))
     return _written(variables, {"kind": KIND, "model": cycle.digest}, path)

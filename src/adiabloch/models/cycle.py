@@ -80,13 +80,13 @@ class Cycle:
     """(F, N, N): hoppings by translation and harmonic."""
     connections: Complex
     """(F, d, N, N): position matrix of the basis less the mean places of the orbitals; zero for orbitals at rest."""
-    shifts: Complex
+    position_harmonics: Complex
     """(harmonics, N, d): positions by harmonic, -M..M."""
     spins: Complex | None
     """(F, 3, N, N): spin operators where they reach other cells or change along the cycle."""
     motion: Complex | None
     """(F, N, N): connection of the Wannier functions along theta, if it is known."""
-    moves: tuple[Mapping[Translation, Complex], ...] | None
+    snapshot_motion: tuple[Mapping[Translation, Complex], ...] | None
     """The same for each snapshot, as it was given, with its partners at -R."""
 
     def __init__(
@@ -154,7 +154,7 @@ class Cycle:
         set_field(self, "snapshots", snapshots)
         set_field(self, "tail", tail)
         set_field(self, "frequencies", frozen(frequencies[used]))
-        set_field(self, "shifts", frozen(shifts))
+        set_field(self, "position_harmonics", frozen(shifts))
         for name, series in (
             ("amplitudes", amplitudes),
             ("connections", connections),
@@ -162,7 +162,7 @@ class Cycle:
             ("motion", rates),
         ):
             set_field(self, name, None if series is None else frozen(series[used]))
-        set_field(self, "moves", moves)
+        set_field(self, "snapshot_motion", moves)
 
     @classmethod
     def from_function(
@@ -271,7 +271,7 @@ class Cycle:
             snapshots=tuple(model.scaled(units) for model in self.snapshots),
             amplitudes=frozen(self.amplitudes / units.energy),
             connections=frozen(self.connections / units.length),
-            shifts=frozen(self.shifts / units.length),
+            position_harmonics=frozen(self.position_harmonics / units.length),
         )
 
     @property
@@ -285,13 +285,13 @@ class Cycle:
         """Short fingerprint of everything that defines the cycle."""
         spin = self.snapshots[0].spin if self.spins is None else self.spins
         assert not isinstance(spin, Mapping)
-        matrices = (self.amplitudes, self.shifts, self.connections, self.motion, spin)
+        matrices = (self.amplitudes, self.position_harmonics, self.connections, self.motion, spin)
         return fingerprint(self.lattice.vectors, self.frequencies, *matrices)
 
     def at(self, theta: float) -> TightBinding:
         """The interpolated model at phase theta."""
         theta = float(checked(theta, "theta", ()))
-        d, top = self.lattice.dimension, len(self.shifts) // 2
+        d, top = self.lattice.dimension, len(self.position_harmonics) // 2
         phases = np.exp(1j * theta * self.frequencies[:, d])
         cells, where = np.unique(self.frequencies[:, :d], axis=0, return_inverse=True)
         keys = [tuple(map(int, R)) for R in cells]
@@ -306,19 +306,19 @@ class Cycle:
         if self.spins is not None:
             spin = dict(zip(keys, gathered(self.spins), strict=True))
         turn = np.exp(1j * theta * np.arange(-top, top + 1))
-        positions = np.tensordot(turn, self.shifts, axes=1).real
+        positions = np.tensordot(turn, self.position_harmonics, axes=1).real
         if not self.has_basis_connection:
             return TightBinding(self.lattice, positions, hoppings, spin, reduced=False)
         places = dict(zip(keys, np.moveaxis(gathered(self.connections), 1, 3), strict=True))
         home, n = (0,) * d, np.arange(self.size)
-        places[home][n, n] += self.shifts[top].real
+        places[home][n, n] += self.position_harmonics[top].real
         return WannierModel(self.lattice, positions, hoppings, places, spin)
 
     def reversed(self) -> Cycle:
         """The same cycle run backwards."""
         moves = None
-        if self.moves is not None:
-            backwards = (self.moves[0], *self.moves[:0:-1])
+        if self.snapshot_motion is not None:
+            backwards = (self.snapshot_motion[0], *self.snapshot_motion[:0:-1])
             moves = [{R: -A for R, A in move.items()} for move in backwards]
         return Cycle((self.snapshots[0], *self.snapshots[:0:-1]), tolerance=np.inf, motion=moves)
 
@@ -326,9 +326,9 @@ class Cycle:
         """The same cycle described in a larger cell (see `TightBinding.supercell`)."""
         larger = [model.supercell(matrix) for model in self.snapshots]
         moves = None
-        if self.moves is not None:
+        if self.snapshot_motion is not None:
             wide = np.asarray(matrix, float)
-            moves = [folded(move, cells_inside(wide), wide) for move in self.moves]
+            moves = [folded(move, cells_inside(wide), wide) for move in self.snapshot_motion]
         return Cycle(larger, tolerance=np.inf, motion=moves)
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
@@ -337,7 +337,7 @@ class Cycle:
         amplitudes = {name: A for name, A in connections.items() if A.any()} | {HAMILTONIAN: self.amplitudes}
         if self.motion is not None:
             amplitudes[THETA] = self.motion
-        positions = self.shifts[len(self.shifts) // 2].real
+        positions = self.position_harmonics[len(self.position_harmonics) // 2].real
         factors = derivative_factors(self.directions, self.lattice.vectors, self.frequencies, positions)
         centres = centres_by_name(self.lattice.directions, positions)
         return covariant_series(self.frequencies, plain_series(amplitudes, factors), centres, self.directions, along)
@@ -352,8 +352,8 @@ class Cycle:
         """Whether the basis moves along the cycle, with the charge on it, in a way that is known."""
         if self.has_basis_connection:
             return self.motion is not None
-        top = len(self.shifts) // 2
-        moving = np.delete(self.shifts, top, axis=0)
+        top = len(self.position_harmonics) // 2
+        moving = np.delete(self.position_harmonics, top, axis=0)
         return bool(np.abs(moving).max(initial=0.0) > 1e-14 * np.abs(self.lattice.vectors).max())
 
 

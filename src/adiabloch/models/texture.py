@@ -227,7 +227,11 @@ def _check_kinship(crystal: TightBinding | Cycle, home: TightBinding | Cycle, pl
 
 def reference_of(crystal: TightBinding | Cycle) -> Float:
     """Places of the orbitals, at the mean over the cycle, (N, d): what the rest of the position matrix counts from."""
-    return crystal.shifts[len(crystal.shifts) // 2].real if isinstance(crystal, Cycle) else crystal.positions
+    return (
+        crystal.position_harmonics[len(crystal.position_harmonics) // 2].real
+        if isinstance(crystal, Cycle)
+        else crystal.positions
+    )
 
 
 def stacked(
