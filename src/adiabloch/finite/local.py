@@ -20,10 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from adiabloch.arrays import Complex, Float, Integer, checked, radians
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
-from adiabloch.finite.crystals import Crystals, Profile
 from adiabloch.finite.piece import DENSE
 from adiabloch.finite.sampling import circle, mean_error
 from adiabloch.finite.supercell import Mesh, Supercell
+from adiabloch.finite.texture_series import Profile, TextureSeries
 from adiabloch.finite.wannier_supercell import WannierSupercell
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
@@ -143,7 +143,7 @@ def local_current(
     1.0
     """
     started = time.perf_counter()
-    crystals = Crystals.sampled(profile)
+    crystals = TextureSeries.sampled(profile)
     occupied = counted_bands(occupied, crystals.size)
     lengths = _checked_lengths(cells, harmonics)
     observables = _checked_operators(operators, crystals.size)
@@ -283,7 +283,7 @@ class Fields(NamedTuple):
 class Setup:
     """What evaluates the question for supercells."""
 
-    crystals: Crystals
+    crystals: TextureSeries
     question: Question
     pool: Executor
     bar: ProgressBar
@@ -357,7 +357,7 @@ def _limit(lengths: Integer, values: Complex) -> Complex:
     return limit
 
 
-def _phases(crystals: Crystals, phases: ArrayLike | None, samples: int | None) -> tuple[Float, bool]:
+def _phases(crystals: TextureSeries, phases: ArrayLike | None, samples: int | None) -> tuple[Float, bool]:
     """Phases of the cycle, and whether they make an average."""
     if phases is not None:
         if samples is not None:
@@ -372,7 +372,7 @@ def _phases(crystals: Crystals, phases: ArrayLike | None, samples: int | None) -
     if not crystals.driven:
         return np.zeros(1), False
     if samples is None:
-        return circle(max(LEAST_PHASES, 4 * int(np.abs(crystals.drives).max()))), True
+        return circle(max(LEAST_PHASES, 4 * int(np.abs(crystals.cycle_harmonics).max()))), True
     if not (isinstance(samples, (int, np.integer)) and samples >= 4 and samples % 2 == 0):
         raise InvalidArgumentError(f"theta_samples: {samples!r}, expected an even number, at least 4")
     return circle(int(samples)), True
@@ -407,7 +407,7 @@ def _checked_operators(operators: Mapping[str, ArrayLike] | None, size: int) -> 
     return found
 
 
-def _quantities(crystals: Crystals, observables: Mapping[str, Complex]) -> list[str]:
+def _quantities(crystals: TextureSeries, observables: Mapping[str, Complex]) -> list[str]:
     names = ["current", *(["observable"] if observables else [])]
     return [*(names if crystals.driven else []), *(f"static_{name}" for name in names)]
 

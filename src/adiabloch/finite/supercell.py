@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.finite.crystals import Crystals, closed
 from adiabloch.finite.sampling import CLOSED
+from adiabloch.finite.texture_series import TextureSeries, gap_closed_error
 from adiabloch.linalg import dagger, eigh_batch
 
 
@@ -56,7 +56,7 @@ class Measured(NamedTuple):
 class Supercell:
     """L cells of a texture along the first lattice vector, repeated."""
 
-    crystals: Crystals
+    crystals: TextureSeries
     length: int
     """Number of cells, L."""
 
@@ -67,9 +67,9 @@ class Supercell:
 
     def laid_out(self, series: Complex) -> Complex:
         """Texture harmonics (P, F, N, N) at the middles of all bonds, (F, L, N, N)."""
-        textures = self.crystals.textures
-        cell = np.exp(2j * np.pi / self.length * np.multiply.outer(np.arange(self.length), textures))
-        inside = np.exp(2j * np.pi / self.length * np.multiply.outer(textures, self.middles))
+        texture_harmonics = self.crystals.texture_harmonics
+        cell = np.exp(2j * np.pi / self.length * np.multiply.outer(np.arange(self.length), texture_harmonics))
+        inside = np.exp(2j * np.pi / self.length * np.multiply.outer(texture_harmonics, self.middles))
         return np.asarray(np.tensordot(cell, series * inside, axes=1).swapaxes(0, 1))
 
     def measure(self, theta: float, mesh: Mesh, occupied: int, crystal_gap: float = 0.0) -> Measured:
@@ -107,7 +107,7 @@ class Supercell:
     def checked(self, gap: float, crystal_gap: float, k: tuple[float, ...], theta: float) -> float:
         """The gap, refused where it is far below that of the crystals."""
         if not gap > CLOSED * crystal_gap:
-            raise closed(f"supercell (L = {self.length})", gap, crystal_gap, k, theta, self.crystals.units)
+            raise gap_closed_error(f"supercell (L = {self.length})", gap, crystal_gap, k, theta, self.crystals.units)
         return gap
 
     def count(self, densities: Complex, matrices: tuple[Complex, Complex]) -> None:

@@ -79,7 +79,7 @@ class WannierSupercell(Supercell):
 
     def _elements(self, name: str, theta: float) -> tuple[Complex, ...]:
         """Elements at midpoints, (F, L, N, N), and their derivatives along the cycle, the texture, both."""
-        p = 1j * self.crystals.textures[:, None, None, None]
+        p = 1j * self.crystals.texture_harmonics[:, None, None, None]
         value, slope = self.crystals.at_phase(theta, name)
         return tuple(map(self.laid_out, (value, slope, p * value, p * slope)))
 

@@ -29,7 +29,7 @@ Profile = Callable[[float], "TightBinding | Cycle"]
 
 
 @dataclass(frozen=True, eq=False)
-class Crystals:
+class TextureSeries:
     """The local crystals: hoppings as a Fourier series in the phases of texture and cycle."""
 
     lattice: Lattice
@@ -37,9 +37,9 @@ class Crystals:
     """(N, d)"""
     cells: Integer
     """(F, d): lattice translations of the hoppings."""
-    textures: Integer
+    texture_harmonics: Integer
     """(P,): harmonics of the texture."""
-    drives: Integer
+    cycle_harmonics: Integer
     """(M,): harmonics of the cycle."""
     amplitudes: Complex
     """(P, M, F, N, N)"""
@@ -51,7 +51,7 @@ class Crystals:
     """Those of the profile."""
 
     @classmethod
-    def sampled(cls, profile: Profile) -> Crystals:
+    def sampled(cls, profile: Profile) -> TextureSeries:
         """Sample the profile until its series is complete."""
         texture = _texture_of(profile)
         along = texture.lattice.vectors[0] / (2 * np.pi)
@@ -64,7 +64,7 @@ class Crystals:
             for s in [*mesh, *probes]:
                 if s not in at:
                     at[s] = texture.at(s * along)
-            cells, drives, samples = _aligned([at[s] for s in [*mesh, *probes]], reference_of(texture.home))
+            cells, cycle_harmonics, samples = _aligned([at[s] for s in [*mesh, *probes]], reference_of(texture.home))
             p = np.fft.fftfreq(count, 1 / count).astype(np.int64)
             series = {name: np.fft.fft(values[:count], axis=0) / count for name, values in samples.items()}
             waves, missing = np.exp(1j * np.multiply.outer(probes, p)), 0.0
@@ -90,7 +90,7 @@ class Crystals:
             reference_of(home),
             cells,
             p[used],
-            drives,
+            cycle_harmonics,
             hoppings,
             connections,
             isinstance(home, Cycle),
@@ -103,15 +103,15 @@ class Crystals:
         return len(self.positions)
 
     @property
-    def backwards(self) -> Crystals:
+    def backwards(self) -> TextureSeries:
         """The texture reversed, s to -s."""
-        return replace(self, textures=-self.textures)
+        return replace(self, texture_harmonics=-self.texture_harmonics)
 
     @property
     def even(self) -> bool:
         """Whether the reversed texture is the same."""
-        order, mirrored = np.argsort(self.textures), np.argsort(-self.textures)
-        if not (self.textures[order] == -self.textures[mirrored]).all():
+        order, mirrored = np.argsort(self.texture_harmonics), np.argsort(-self.texture_harmonics)
+        if not (self.texture_harmonics[order] == -self.texture_harmonics[mirrored]).all():
             return False
         return all(
             np.abs(series[order] - series[mirrored]).max() <= 1e-14 * np.abs(series).max()
@@ -120,15 +120,15 @@ class Crystals:
 
     def at_phase(self, theta: float, name: str = HAMILTONIAN) -> tuple[Complex, Complex]:
         """Texture harmonics of hoppings or a connection at a phase, and derivatives along the cycle; (P, F, N, N)."""
-        turns = np.exp(1j * self.drives * theta)
+        turns = np.exp(1j * self.cycle_harmonics * theta)
         series = self.amplitudes if name == HAMILTONIAN else self.connections[name]
-        h, dh = np.tensordot(np.stack([turns, 1j * self.drives * turns]), series, axes=(1, 1))
+        h, dh = np.tensordot(np.stack([turns, 1j * self.cycle_harmonics * turns]), series, axes=(1, 1))
         return h, dh
 
     def gap(self, occupied: int, theta: Float, samples: int = 8) -> float:
         """Smallest gap of the crystals themselves on coarse meshes of k and s; refused if there is none."""
         axes = [np.arange(samples) / samples] * self.lattice.dimension
-        waves = np.exp(1j * np.multiply.outer(circle(samples), self.textures))
+        waves = np.exp(1j * np.multiply.outer(circle(samples), self.texture_harmonics))
         smallest = np.inf
         for phase in theta.tolist():
             for s, h in zip(circle(samples), np.tensordot(waves, self.at_phase(phase)[0], axes=1), strict=True):
@@ -138,11 +138,13 @@ class Crystals:
                 smallest = min(smallest, float(gaps[lowest]))
                 if smallest < 1e-9 * np.abs(self.amplitudes).max():
                     k = tuple(float(x) / samples for x in np.unravel_index(lowest, [samples] * len(axes)))
-                    raise closed(f"crystal at s = {s:.6g}", smallest, smallest, k, phase, self.units)
+                    raise gap_closed_error(f"crystal at s = {s:.6g}", smallest, smallest, k, phase, self.units)
         return smallest
 
 
-def closed(what: str, gap: float, crystal: float, k: tuple[float, ...], theta: float, units: Units) -> GapClosedError:
+def gap_closed_error(
+    what: str, gap: float, crystal: float, k: tuple[float, ...], theta: float, units: Units
+) -> GapClosedError:
     """What to raise where the gap closes."""
     gap, crystal = units.energy * gap, units.energy * crystal
     return GapClosedError(
@@ -178,12 +180,14 @@ def _aligned(crystals: Sequence[TightBinding | Cycle], reference: Float) -> tupl
     if frequencies.shape[1] == d:
         frequencies = np.pad(frequencies, [(0, 0), (0, 1)])
     cells, cell = np.unique(frequencies[:, :d], axis=0, return_inverse=True)
-    drives, drive = np.unique(frequencies[:, d], return_inverse=True)
+    cycle_harmonics, drive = np.unique(frequencies[:, d], return_inverse=True)
     found = {}
     for name, values in samples.items():
-        found[name] = np.zeros((len(crystals), len(drives), len(cells), *values.shape[2:]), dtype=np.complex128)
+        found[name] = np.zeros(
+            (len(crystals), len(cycle_harmonics), len(cells), *values.shape[2:]), dtype=np.complex128
+        )
         found[name][:, drive.ravel(), cell.ravel()] = values
-    return cells, drives, found
+    return cells, cycle_harmonics, found
 
 
 def _sizes(series: Complex) -> Float:
