@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.finite.supercell import Mesh, Supercell
+from adiabloch.finite.supercell import Supercell, SupercellMesh
 from adiabloch.finite.texture_series import TextureSeries
 from textures import random_texture
 
@@ -33,7 +33,7 @@ def test_charge_is_conserved_harmonic_by_harmonic(kind):
     J, K, d = kind
     crystals = TextureSeries.sampled(random_texture(np.random.default_rng(J + K + d), J, K, d))
     supercell, M, points = Supercell(crystals, 9), 4, 48 if d < 3 else 24
-    mesh, theta = Mesh(4, 0.25), 2 * np.pi * np.arange(points) / points
+    mesh, theta = SupercellMesh(4, 0.25), 2 * np.pi * np.arange(points) / points
     measured = [supercell.measure(phase, mesh, J) for phase in theta]
     currents = np.array([supercell.currents(m, M) for m in measured])
     charge = np.array([supercell.density(m, np.eye(J + K)[None] + 0j, M)[0, 0] for m in measured])

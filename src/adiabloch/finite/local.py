@@ -22,7 +22,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked, radians
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.finite.piece import DENSE
 from adiabloch.finite.sampling import circle, mean_error
-from adiabloch.finite.supercell import Mesh, Supercell
+from adiabloch.finite.supercell import Supercell, SupercellMesh
 from adiabloch.finite.texture_series import Profile, TextureSeries
 from adiabloch.finite.wannier_supercell import WannierSupercell
 from adiabloch.integration.progress import ProgressBar
@@ -243,7 +243,7 @@ class Question:
     """(operators, N, N)"""
     crystal_gap: float
 
-    def answer(self, task: tuple[Supercell, Mesh, float]) -> Answer:
+    def answer(self, task: tuple[Supercell, SupercellMesh, float]) -> Answer:
         """Fields of one supercell at one phase."""
         supercell, mesh, theta = task
         measured = supercell.measure(theta, mesh, self.occupied, self.crystal_gap)
@@ -288,7 +288,7 @@ class Setup:
     pool: Executor
     bar: ProgressBar
 
-    def fields(self, length: int, mesh: Mesh) -> Fields:
+    def fields(self, length: int, mesh: SupercellMesh) -> Fields:
         """Even and odd part in 1/L for one length."""
         theta = self.question.theta
         kind = WannierSupercell if self.crystals.connections else Supercell
@@ -312,15 +312,15 @@ class Setup:
 
 def _settled(
     setup: Setup, length: int, tolerance: float, k_points: int | None, limit: int
-) -> tuple[Fields, Mesh, dict[str, Float]]:
+) -> tuple[Fields, SupercellMesh, dict[str, Float]]:
     """The mesh that is fine enough, found with the shortest supercell; its fields, and errors by quantity and order.
 
     The other supercells are made of the same crystals and need no finer mesh.
     """
-    mesh = Mesh(COARSEST if k_points is None else max(1, k_points // 2), 0.5)
+    mesh = SupercellMesh(COARSEST if k_points is None else max(1, k_points // 2), 0.5)
     coarse = setup.fields(length, mesh)
     while True:
-        mesh = mesh.finer if k_points is None else Mesh(k_points, 0.0)
+        mesh = mesh.finer if k_points is None else SupercellMesh(k_points, 0.0)
         fine = setup.fields(length, mesh)
         errors, worst = {}, 0.0
         for name, values in fine.values.items():

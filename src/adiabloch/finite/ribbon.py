@@ -191,7 +191,7 @@ class Strip:
 
 
 @dataclass(frozen=True, eq=False)
-class Mesh:
+class RibbonMesh:
     """What the ribbons gave on a mesh of wave numbers and phases."""
 
     k: Float
@@ -235,12 +235,12 @@ def _strip(cycle: Cycle, occupied: int, width: int) -> Strip:
 
 def _converged(
     strips: list[Strip], tolerance: float, samples: int | None, limit: int, pool: Executor, bar: ProgressBar
-) -> tuple[Mesh, float]:
+) -> tuple[RibbonMesh, float]:
     """Double the mesh along its worse axis until the mean of M stands still; with it, the smallest gap."""
     cycle = strips[0].piece.cycle
     reach = int(np.abs(cycle.frequencies[:, 0]).max())
     k, theta = circle(max(8, 2 * reach + 2)) / (2 * np.pi), circle(theta_count(cycle, samples))
-    mesh = Mesh(k, theta, _evaluated(strips, k, theta, pool, bar), strips[0].height)
+    mesh = RibbonMesh(k, theta, _evaluated(strips, k, theta, pool, bar), strips[0].height)
     crystal = crystal_gap(cycle, strips[0].levels * cycle.size // strips[0].piece.size)
     gap = _checked_gap(strips, mesh, crystal)
     while True:
@@ -263,7 +263,7 @@ def _converged(
     return mesh, gap
 
 
-def _doubled(mesh: Mesh, axis: int, strips: list[Strip], pool: Executor, bar: ProgressBar) -> Mesh:
+def _doubled(mesh: RibbonMesh, axis: int, strips: list[Strip], pool: Executor, bar: ProgressBar) -> RibbonMesh:
     """Add points halfway between the old ones along an axis."""
     old = (mesh.k, mesh.theta)[axis]
     between = old + 0.5 * (old[1] - old[0])
@@ -274,7 +274,7 @@ def _doubled(mesh: Mesh, axis: int, strips: list[Strip], pool: Executor, bar: Pr
     results = np.stack([mesh.results, fresh], axis=axis + 2).reshape(shape)
     both = np.column_stack([old, between]).ravel()
     k, theta = (both, mesh.theta) if axis == 0 else (mesh.k, both)
-    return Mesh(k, theta, results, mesh.height)
+    return RibbonMesh(k, theta, results, mesh.height)
 
 
 def _evaluated(strips: list[Strip], k: Float, theta: Float, pool: Executor, bar: ProgressBar) -> Float:
@@ -299,7 +299,7 @@ def _measured(task: tuple[Strip, Float]) -> Float:
     return strip(points)
 
 
-def _checked_gap(strips: list[Strip], mesh: Mesh, crystal: float) -> float:
+def _checked_gap(strips: list[Strip], mesh: RibbonMesh, crystal: float) -> float:
     """Smallest gap of all ribbons, having looked between the points of the mesh where it may close."""
     smallest = np.inf
     for strip, gaps in zip(strips, mesh.gaps, strict=True):
@@ -314,7 +314,7 @@ def _checked_gap(strips: list[Strip], mesh: Mesh, crystal: float) -> float:
     return smallest
 
 
-def _check_pump(mesh: Mesh, strip: Strip) -> None:
+def _check_pump(mesh: RibbonMesh, strip: Strip) -> None:
     """Refuse a ribbon that carries charge along itself: its moment depends on the origin."""
     charge = 2 * np.pi * float(mesh.results[-1, ..., 1].mean()) * strip.length
     if abs(charge) > 0.5:

@@ -16,7 +16,7 @@ from adiabloch.finite.texture_series import TextureSeries, gap_closed_error
 from adiabloch.linalg import dagger, eigh_batch
 
 
-class Mesh(NamedTuple):
+class SupercellMesh(NamedTuple):
     """Wave vectors of a supercell."""
 
     across: int
@@ -33,9 +33,9 @@ class Mesh(NamedTuple):
         )
 
     @property
-    def finer(self) -> Mesh:
+    def finer(self) -> SupercellMesh:
         """Twice the number; along the texture, where one point is often enough, at another place."""
-        return Mesh(2 * self.across, 0.5 - self.offset)
+        return SupercellMesh(2 * self.across, 0.5 - self.offset)
 
 
 class Measured(NamedTuple):
@@ -72,7 +72,7 @@ class Supercell:
         inside = np.exp(2j * np.pi / self.length * np.multiply.outer(texture_harmonics, self.middles))
         return np.asarray(np.tensordot(cell, series * inside, axes=1).swapaxes(0, 1))
 
-    def measure(self, theta: float, mesh: Mesh, occupied: int, crystal_gap: float = 0.0) -> Measured:
+    def measure(self, theta: float, mesh: SupercellMesh, occupied: int, crystal_gap: float = 0.0) -> Measured:
         """Mean over the Brillouin zone at one phase; refused where the gap is far below that of the crystals."""
         h, dh = self.hoppings(theta)
         flows, sizes = np.zeros((2, *h.shape)), np.zeros((2, *h.shape))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.finite.supercell import Measured, Mesh, Supercell
+from adiabloch.finite.supercell import Measured, Supercell, SupercellMesh
 from adiabloch.finite.wannier import Joined
 from adiabloch.linalg import anticommutator
 from adiabloch.models.covariant import HAMILTONIAN
@@ -27,7 +27,7 @@ class WannierSupercell(Supercell):
     first order in q that is all.
     """
 
-    def measure(self, theta: float, mesh: Mesh, occupied: int, crystal_gap: float = 0.0) -> Measured:
+    def measure(self, theta: float, mesh: SupercellMesh, occupied: int, crystal_gap: float = 0.0) -> Measured:
         """Mean over the Brillouin zone at one phase; flows (2, 2, d, L N): at x, and what A along the texture adds."""
         d, size = self.crystals.lattice.dimension, self.length * self.crystals.size
         elements = {name: self._elements(name, theta) for name in (HAMILTONIAN, *self.crystals.connections)}
