@@ -14,7 +14,7 @@ import numpy as np
 
 from adiabloch.arrays import Float, Integer
 from adiabloch.errors import InvalidArgumentError, did_you_mean
-from adiabloch.finite.piece import DENSE, Piece, Weights
+from adiabloch.finite.open_sample import DENSE, OpenSample, Weights
 from adiabloch.finite.sampling import (
     CLOSED,
     checked_arguments,
@@ -26,7 +26,7 @@ from adiabloch.finite.sampling import (
     suspicious,
     theta_count,
 )
-from adiabloch.finite.wannier import WannierPiece
+from adiabloch.finite.wannier_sample import WannierSample
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.lattice import Lattice
@@ -179,7 +179,7 @@ def _limit(sizes: Integer, values: Float) -> Float:
 class Flake:
     """One flake and what is measured on it."""
 
-    piece: Piece
+    sample: OpenSample
     name: str
     levels: int
     """Number of occupied levels."""
@@ -189,13 +189,13 @@ class Flake:
     @property
     def moments(self) -> list[Weights]:
         """The components of r x v / 2, per area or volume."""
-        planes = PLANES[self.piece.cycle.lattice.dimension].values()
+        planes = PLANES[self.sample.cycle.lattice.dimension].values()
         return [partial(_cross, a=a, b=b, measure=self.measure) for a, b in planes]
 
     def __call__(self, theta: float) -> Float:
         """Components of the moment, and the gap, at one phase."""
         phase = np.array([theta])
-        pumped = self.piece.pumped(phase, phase, self.levels, self.moments)
+        pumped = self.sample.pumped(phase, phase, self.levels, self.moments)
         E = pumped.energies[0]
         return np.concatenate([pumped.values[0], [E[self.levels] - E[self.levels - 1]]])
 
@@ -203,7 +203,7 @@ class Flake:
         """Gap at phases, shape (P, 1) -> (P,)."""
         gaps = []
         for phase in points:  # one by one: these are large matrices
-            E = self.piece.energies(phase, phase)[0]
+            E = self.sample.energies(phase, phase)[0]
             gaps.append(E[self.levels] - E[self.levels - 1])
         return np.array(gaps)
 
@@ -235,8 +235,8 @@ def cut(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
         raise InvalidArgumentError(f"shape: {shape!r}, expected 'parallelogram' or 'hexagon'{close}")
     copies = len(orbitals) // cycle.size
     name = f"flake ({shape}, L = {size})"
-    piece = (WannierPiece if cycle.has_basis_connection else Piece)(cycle, cells, orbitals)
-    return Flake(piece, name, occupied * copies, copies * cycle.lattice.measure)
+    sample = (WannierSample if cycle.has_basis_connection else OpenSample)(cycle, cells, orbitals)
+    return Flake(sample, name, occupied * copies, copies * cycle.lattice.measure)
 
 
 def _parallelogram(cycle: Cycle, size: int) -> tuple[Integer, Integer]:
@@ -304,7 +304,7 @@ def _evaluated(
         by_task = np.full((len(tasks), *outcomes[0].shape), np.nan) if outcomes else np.zeros((len(tasks), 0))
         by_task[: len(outcomes)] = outcomes if outcomes else 0
         return (
-            flakes[0].piece.cycle.units.size(UNITS[flakes[0].piece.cycle.lattice.dimension])
+            flakes[0].sample.cycle.units.size(UNITS[flakes[0].sample.cycle.lattice.dimension])
             * by_task.reshape(len(flakes), len(theta), -1)[..., :-1]
         )
 
@@ -333,5 +333,5 @@ def _checked_gap(flake: Flake, theta: Float, gaps: Float, crystal: float) -> flo
         gap, where = lowest_gap(flake.gap, np.array([at]), np.array([np.pi / len(theta)]))
         at = float(where[0])
     if gap <= CLOSED * crystal:
-        raise closed_edges(flake.name, gap, crystal, (), at, flake.piece.cycle.units)
+        raise closed_edges(flake.name, gap, crystal, (), at, flake.sample.cycle.units)
     return gap

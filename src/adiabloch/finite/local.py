@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from adiabloch.arrays import Complex, Float, Integer, checked, radians
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
-from adiabloch.finite.piece import DENSE
+from adiabloch.finite.open_sample import DENSE
 from adiabloch.finite.sampling import circle, mean_error
 from adiabloch.finite.supercell import Supercell, SupercellMesh
 from adiabloch.finite.texture_series import Profile, TextureSeries

@@ -125,5 +125,5 @@ def magnetoelectric(
 
 def _measured(flake: Flake) -> tuple[Float, float]:
     """Tensor and gap of one flake."""
-    tensor, E = flake.piece.polarized(0.0, flake.levels, flake.moments)
+    tensor, E = flake.sample.polarized(0.0, flake.levels, flake.moments)
     return tensor, float(E[flake.levels] - E[flake.levels - 1])

@@ -13,7 +13,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
-from adiabloch.finite.piece import DENSE, Piece
+from adiabloch.finite.open_sample import DENSE, OpenSample
 from adiabloch.finite.sampling import (
     CLOSED,
     checked_arguments,
@@ -25,7 +25,7 @@ from adiabloch.finite.sampling import (
     suspicious,
     theta_count,
 )
-from adiabloch.finite.wannier import WannierPiece
+from adiabloch.finite.wannier_sample import WannierSample
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.memory import check_memory
@@ -144,7 +144,7 @@ def ribbon_magnetization(
 class Strip:
     """One ribbon and what is measured on it."""
 
-    piece: Piece
+    sample: OpenSample
     along: Float
     """Unit vector of the periodic direction."""
     length: float
@@ -168,26 +168,26 @@ class Strip:
 
     def __call__(self, points: Float) -> Float:
         """D, total current, gap and magnitude of D at points (k, theta); shape (P, 4)."""
-        pumped = self.piece.pumped(points[:, 0], points[:, 1], self.levels, [self.moment, self.current])
+        pumped = self.sample.pumped(points[:, 0], points[:, 1], self.levels, [self.moment, self.current])
         E = pumped.energies
         gaps = E[:, self.levels] - E[:, self.levels - 1]
         return np.column_stack([pumped.values, gaps, pumped.magnitudes[:, 0]])
 
     def gap(self, points: Float) -> Float:
         """Gap at points (k, theta)."""
-        energies = self.piece.energies(points[:, 0], points[:, 1])
+        energies = self.sample.energies(points[:, 0], points[:, 1])
         result: Float = energies[:, self.levels] - energies[:, self.levels - 1]
         return result
 
     @property
     def rows(self) -> int:
         """Width in cells."""
-        return self.piece.size // self.piece.cycle.size
+        return self.sample.size // self.sample.cycle.size
 
     @property
     def block(self) -> int:
         """Points a call."""
-        return max(1, BLOCK // (16 * 6 * self.piece.size**2))
+        return max(1, BLOCK // (16 * 6 * self.sample.size**2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,20 +228,20 @@ def _strip(cycle: Cycle, occupied: int, width: int) -> Strip:
     cells = np.zeros((width * cycle.size, 2), dtype=np.int64)
     cells[:, 1] = np.repeat(np.arange(width), cycle.size)
     length = float(np.hypot(*first))
-    kind = WannierPiece if cycle.has_basis_connection else Piece
-    piece = kind(cycle, cells, np.tile(np.arange(cycle.size), width), periodic=True)
-    return Strip(piece, first / length, length, cycle.lattice.measure / length, occupied * width)
+    kind = WannierSample if cycle.has_basis_connection else OpenSample
+    sample = kind(cycle, cells, np.tile(np.arange(cycle.size), width), periodic=True)
+    return Strip(sample, first / length, length, cycle.lattice.measure / length, occupied * width)
 
 
 def _converged(
     strips: list[Strip], tolerance: float, samples: int | None, limit: int, pool: Executor, bar: ProgressBar
 ) -> tuple[RibbonMesh, float]:
     """Double the mesh along its worse axis until the mean of M stands still; with it, the smallest gap."""
-    cycle = strips[0].piece.cycle
+    cycle = strips[0].sample.cycle
     reach = int(np.abs(cycle.frequencies[:, 0]).max())
     k, theta = circle(max(8, 2 * reach + 2)) / (2 * np.pi), circle(theta_count(cycle, samples))
     mesh = RibbonMesh(k, theta, _evaluated(strips, k, theta, pool, bar), strips[0].height)
-    crystal = crystal_gap(cycle, strips[0].levels * cycle.size // strips[0].piece.size)
+    crystal = crystal_gap(cycle, strips[0].levels * cycle.size // strips[0].sample.size)
     gap = _checked_gap(strips, mesh, crystal)
     while True:
         errors = mesh.errors if samples is None else mesh.errors * [1, 0]
@@ -308,7 +308,7 @@ def _checked_gap(strips: list[Strip], mesh: RibbonMesh, crystal: float) -> float
         if gap > CLOSED * crystal and suspicious(gaps):
             gap, at = lowest_gap(strip.gap, at, np.array([0.5 / len(mesh.k), np.pi / len(mesh.theta)]))
         if gap <= CLOSED * crystal:
-            place, units = (float(at[0] % 1),), strip.piece.cycle.units
+            place, units = (float(at[0] % 1),), strip.sample.cycle.units
             raise closed_edges(f"ribbon of {strip.rows} rows", gap, crystal, place, float(at[1]), units)
         smallest = min(smallest, gap)
     return smallest

@@ -9,7 +9,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.finite.supercell import Measured, Supercell, SupercellMesh
-from adiabloch.finite.wannier import Joined
+from adiabloch.finite.wannier_sample import Joined
 from adiabloch.linalg import anticommutator
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.cycle import THETA

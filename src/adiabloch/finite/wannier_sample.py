@@ -20,12 +20,12 @@ from typing import NamedTuple
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.finite.piece import Piece, Pumped, Weights, norm
+from adiabloch.finite.open_sample import OpenSample, Pumped, Weights, norm
 from adiabloch.linalg import anticommutator, commutator, dagger, eigh_batch
 
 
 @dataclass(frozen=True, eq=False)
-class WannierPiece(Piece):
+class WannierSample(OpenSample):
     """Wannier functions of a cycle's crystal, hoppings and positions between them.
 
     Operators stand for hermitised products: with weights w(place, step) = sum_b (c_b + sum_a B_ab place_a) step_b that
@@ -33,7 +33,7 @@ class WannierPiece(Piece):
     """
 
     def pumped(self, k: Float, theta: Float, occupied: int, operators: list[Weights]) -> Pumped:
-        """Return what the slow change adds to the expectation values of operators at each point (see `Piece`)."""
+        """Return what the slow change adds to the expectation values of operators at each point (see `OpenSample`)."""
         values, magnitudes, energies = [], [], []
         for point in zip(k, theta, strict=True):  # one by one: these are many large matrices
             H, *A, motion = self._matrices(*point)
@@ -59,7 +59,7 @@ class WannierPiece(Piece):
         return Pumped(np.array(values), np.array(magnitudes), np.array(energies))
 
     def polarized(self, theta: float, occupied: int, operators: list[Weights]) -> tuple[Float, Float]:
-        """Return what an electric field adds to the expectation values of operators (see `Piece`)."""
+        """Return what an electric field adds to the expectation values of operators (see `OpenSample`)."""
         H, *A, _ = self._matrices(0.0, theta)
         levels, states = eigh_batch(H.value[None])
         E, o, c = levels[0], states[0, :, :occupied], states[0, :, occupied:]

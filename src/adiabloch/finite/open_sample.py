@@ -39,7 +39,7 @@ class Pumped(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class OpenSample:
     """Sites of a cycle's crystal and the hoppings between them; all other hoppings are cut.
 
     Parameters
