@@ -13,9 +13,9 @@ from adiabloch.arrays import Complex, Integer, checked, frozen
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.arguments import callable_with
-from adiabloch.models.closing import check_closed, jump, last_is_first, mismatch
 from adiabloch.models.covariant import HAMILTONIAN, centres_by_name, covariant_series, derivative_factors, plain_series
 from adiabloch.models.crystal import Derivative, Operator
+from adiabloch.models.cycle_closure import check_closed, closing_step, interpolation_error, repeats_first_snapshot
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.harmonics import equidistant_phases, harmonic_tail, interpolated_harmonics
 from adiabloch.models.hoppings import (
@@ -114,7 +114,7 @@ class Cycle:
         parts = [part for part in (hoppings, positions, places, spins) if part is not None]
         if (
             len(snapshots) > 3
-            and last_is_first(parts)
+            and repeats_first_snapshot(parts)
             and tail > harmonic_tail(_stacked(snapshots[:-1], translations)[0])
         ):
             raise InvalidModelError(
@@ -122,7 +122,7 @@ class Cycle:
                 f"theta_j = 2 pi j/{len(snapshots)}, j = 0 to {len(snapshots) - 1}"
             )
         if tail > tolerance:
-            closing, others = jump(hoppings)
+            closing, others = closing_step(hoppings)
             open_end = ""
             if closing > 2 * others:
                 open_end = (
@@ -216,7 +216,7 @@ class Cycle:
             cycle = cls(snapshots, tolerance=np.inf if samples is None and count < 256 else tolerance)
             last = samples is not None or count >= 256
             if cycle.tail <= 1e-13 or last:
-                off, where = mismatch(called, cycle.at, snapshots)
+                off, where = interpolation_error(called, cycle.at, snapshots)
                 if off <= 1e-12 or last:
                     break
             count *= 2

@@ -28,8 +28,7 @@ def harmonic_phases(orders: Integer, theta: Float | float, derivative: int = 0) 
     -------
     complex array, shape (..., M)
     """
-    phases: Complex = (1j * orders) ** derivative * np.exp(1j * np.multiply.outer(theta, orders))
-    return phases
+    return np.asarray((1j * orders) ** derivative * np.exp(1j * np.multiply.outer(theta, orders)))
 
 
 def interpolated_harmonics(samples: Complex) -> tuple[Integer, Complex]:

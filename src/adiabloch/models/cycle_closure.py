@@ -36,10 +36,10 @@ def check_closed(function: Callable[[float], TightBinding], snapshots: Sequence[
     InvalidModelError
         They differ: the message says in what, and where the path does close or how it goes on.
     """
-    start, end = parts_of(snapshots[0]), parts_of(function(2 * np.pi))
+    start, end = model_parts(snapshots[0]), model_parts(function(2 * np.pi))
     changes = _changes(snapshots)
     for name, change in changes.items():
-        gap = apart(start[name], end.get(name, {}))
+        gap = largest_difference(start[name], end.get(name, {}))
         if gap > _allowed(start[name], change):
             raise InvalidModelError(
                 f"cycle: the path does not close: between theta = 0 and 2 pi {name} differ by {gap:.3g} (they change "
@@ -47,7 +47,7 @@ def check_closed(function: Callable[[float], TightBinding], snapshots: Sequence[
             )
 
 
-def mismatch(
+def interpolation_error(
     function: Callable[[float], TightBinding],
     interpolated: Callable[[float], TightBinding],
     snapshots: Sequence[TightBinding],
@@ -57,16 +57,16 @@ def mismatch(
     worst, where = 0.0, 0.0
     for number in sorted({0, count // 3, (2 * count) // 3}):
         theta = 2 * np.pi * (number + BETWEEN) / count
-        true, guess = parts_of(function(theta)), parts_of(interpolated(theta))
+        true, guess = model_parts(function(theta)), model_parts(interpolated(theta))
         for name, change in changes.items():
-            off = apart(true[name], guess.get(name, {}))
+            off = largest_difference(true[name], guess.get(name, {}))
             if off > ROUNDING * _size(true[name]):
-                relative = off / max(change, apart(true[name], parts_of(snapshots[0])[name]))
+                relative = off / max(change, largest_difference(true[name], model_parts(snapshots[0])[name]))
                 worst, where = max((worst, where), (relative, theta))
     return worst, where
 
 
-def last_is_first(series: Iterable[Complex | Float]) -> bool:
+def repeats_first_snapshot(series: Iterable[Complex | Float]) -> bool:
     """True if the last snapshot repeats the first one on a path that changes; the first axis counts the snapshots."""
     moved = False
     for values in series:
@@ -78,13 +78,13 @@ def last_is_first(series: Iterable[Complex | Float]) -> bool:
     return moved
 
 
-def jump(hoppings: Complex) -> tuple[float, float]:
+def closing_step(hoppings: Complex) -> tuple[float, float]:
     """Change of the hoppings from the last snapshot to the first one, and the largest between any others."""
     steps = np.abs(np.roll(hoppings, -1, axis=0) - hoppings).reshape(len(hoppings), -1).max(axis=1)
     return float(steps[-1]), float(steps[:-1].max())
 
 
-def parts_of(model: TightBinding) -> Parts:
+def model_parts(model: TightBinding) -> Parts:
     """What makes up a model."""
     parts: dict[str, Mapping[Translation, Complex | Float]] = {
         "hoppings": model.hoppings,
@@ -97,7 +97,9 @@ def parts_of(model: TightBinding) -> Parts:
     return parts
 
 
-def apart(one: Mapping[Translation, Complex | Float], other: Mapping[Translation, Complex | Float]) -> float:
+def largest_difference(
+    one: Mapping[Translation, Complex | Float], other: Mapping[Translation, Complex | Float]
+) -> float:
     """Largest difference of matrices by translation, zero where there is none; infinite where shapes differ."""
     largest = 0.0
     for R in {*one, *other}:
@@ -114,8 +116,8 @@ def _size(part: Mapping[Translation, Complex | Float]) -> float:
 
 def _changes(snapshots: Sequence[TightBinding]) -> dict[str, float]:
     """How far each part moves away from the first snapshot."""
-    first, *others = (parts_of(model) for model in snapshots)
-    return {name: max(apart(first[name], other.get(name, {})) for other in others) for name in first}
+    first, *others = (model_parts(model) for model in snapshots)
+    return {name: max(largest_difference(first[name], other.get(name, {})) for other in others) for name in first}
 
 
 def _allowed(part: Mapping[Translation, Complex | Float], change: float) -> float:
@@ -127,7 +129,7 @@ def _explained(function: Callable[[float], TightBinding], start: Parts, end: Par
 
     def at(theta: float) -> Mapping[Translation, Complex | Float] | None:
         try:
-            return parts_of(function(theta)).get(name, {})
+            return model_parts(function(theta)).get(name, {})
         except Exception:
             # it may not be made for such phases
             return None
@@ -135,7 +137,7 @@ def _explained(function: Callable[[float], TightBinding], start: Parts, end: Par
     allowed = _allowed(start[name], change)
     for period, meaning in PERIODS.items():
         found = at(period)
-        if found is not None and apart(start[name], found) <= allowed:
+        if found is not None and largest_difference(start[name], found) <= allowed:
             return meaning
     further = at(4 * np.pi)
     if further is not None:
@@ -143,6 +145,6 @@ def _explained(function: Callable[[float], TightBinding], start: Parts, end: Par
             {R: b - a.get(R, 0.0 * b) for R, b in c.items()}
             for a, c in ((start[name], end[name]), (end[name], further))
         ]
-        if apart(*steps) <= allowed:
+        if largest_difference(*steps) <= allowed:
             return "from 2 pi to 4 pi it changes by the same again: a drift, not a cycle"
     return "is theta in radians?"
