@@ -15,7 +15,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def maker(function: Callable[P, T]) -> Callable[P, T]:
+def validated_arguments(function: Callable[P, T]) -> Callable[P, T]:
     """Make a function refuse names that it does not know, what is no finite number for a float, and what is no model.
 
     Raises
@@ -50,7 +50,7 @@ def maker(function: Callable[P, T]) -> Callable[P, T]:
     return checked
 
 
-def callable_with(function: Any, count: int, name: str, expected: str) -> Any:
+def checked_callable(function: Any, count: int, name: str, expected: str) -> Any:
     """Return a user's function that takes so many arguments.
 
     Parameters

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from adiabloch.models.arguments import maker
+from adiabloch.models.arguments import validated_arguments
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 
 
-@maker
+@validated_arguments
 def rice_mele(delta: float, dimerization: float, t: float = 1.0) -> TightBinding:
     r"""Rice and Mele's chain: alternating energies +-delta and bonds t +- dimerization, lattice constant one.
 
@@ -35,7 +35,7 @@ def rice_mele(delta: float, dimerization: float, t: float = 1.0) -> TightBinding
     return TightBinding.from_bonds([[1.0]], [[0.0], [0.5]], [delta, -delta], bonds)
 
 
-@maker
+@validated_arguments
 def thouless_pump(delta: float, dimerization: float, t: float = 1.0) -> Cycle:
     """Rice and Mele's chain once round its metallic point: pumps one electron a period.
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Integer, checked, frozen
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
-from adiabloch.models.arguments import callable_with
+from adiabloch.models.arguments import checked_callable
 from adiabloch.models.covariant import HAMILTONIAN, centres_by_name, covariant_series, derivative_factors, plain_series
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.cycle_closure import check_closed, closing_step, interpolation_error, repeats_first_snapshot
@@ -20,12 +20,12 @@ from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.harmonics import equidistant_phases, harmonic_tail, interpolated_harmonics
 from adiabloch.models.hoppings import (
     Translation,
-    cells_inside,
+    cells_in_supercell,
     checked_hoppings,
-    copied,
     fingerprint,
-    folded,
+    folded_to_supercell,
     with_partners,
+    with_replaced_fields,
 )
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
@@ -188,7 +188,7 @@ class Cycle:
         CoarseCycleError
             Too few samples.
         """
-        callable_with(function, 1, "cycle", "a function of theta that returns a TightBinding")
+        checked_callable(function, 1, "cycle", "a function of theta that returns a TightBinding")
 
         def called(theta: float) -> TightBinding:
             try:
@@ -266,7 +266,7 @@ class Cycle:
 
     def scaled(self, units: Units) -> Cycle:
         """The same cycle with energies and lengths counted in these units."""
-        return copied(
+        return with_replaced_fields(
             self,
             snapshots=tuple(model.scaled(units) for model in self.snapshots),
             amplitudes=frozen(self.amplitudes / units.energy),
@@ -328,7 +328,7 @@ class Cycle:
         moves = None
         if self.snapshot_motion is not None:
             wide = np.asarray(matrix, float)
-            moves = [folded(move, cells_inside(wide), wide) for move in self.snapshot_motion]
+            moves = [folded_to_supercell(move, cells_in_supercell(wide), wide) for move in self.snapshot_motion]
         return Cycle(larger, tolerance=np.inf, motion=moves)
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.models.arguments import maker
+from adiabloch.models.arguments import validated_arguments
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import HoppingLaw, TightBinding
 
@@ -19,7 +19,7 @@ def _length(vectors: Float) -> Float:
     return lengths
 
 
-@maker
+@validated_arguments
 def linear(beta: float) -> HoppingLaw:
     r"""Hopping law t -> t (1 - beta d.(d' - d)/\|d\|^2): strictly linear in the displacements.
 
@@ -37,7 +37,7 @@ def linear(beta: float) -> HoppingLaw:
     return law
 
 
-@maker
+@validated_arguments
 def exponential(beta: float) -> HoppingLaw:
     r"""Hopping law t -> t exp(-beta (\|d'\|/\|d\| - 1)).
 
@@ -70,7 +70,7 @@ def distance_law(hopping: Callable[[Float], ArrayLike]) -> HoppingLaw:
     return law
 
 
-@maker
+@validated_arguments
 def phonon_cycle(
     model: TightBinding,
     polarization: ArrayLike,

@@ -7,7 +7,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.lattice import Lattice
-from adiabloch.models.arguments import maker
+from adiabloch.models.arguments import validated_arguments
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 
@@ -26,7 +26,7 @@ def honeycomb_sites(bond: float = 1.0) -> tuple[Lattice, Float]:
     return Lattice(bond * LATTICE), bond * np.array([[0.0, 0.0], BONDS[0]])
 
 
-@maker
+@validated_arguments
 def gapped_honeycomb(delta: float, t1: float = 0.0, t0: float = 1.0, bond: float = 1.0) -> TightBinding:
     r"""Honeycomb lattice with a staggered potential and second-neighbour hopping (Eq. 22).
 
@@ -61,7 +61,7 @@ def gapped_honeycomb(delta: float, t1: float = 0.0, t0: float = 1.0, bond: float
     return TightBinding.from_bonds(lattice, sites, [3 * t1 + delta, 3 * t1 - delta], bonds, reduced=False)
 
 
-@maker
+@validated_arguments
 def rotating_bonds(model: TightBinding, amplitude: float) -> Cycle:
     r"""Turn the two atoms of a honeycomb model against each other (Eqs. 23-24).
 

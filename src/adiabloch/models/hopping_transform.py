@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, checked
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import Lattice
-from adiabloch.models.hoppings import Translation, hermitian
+from adiabloch.models.hoppings import Translation, checked_hermitian
 
 Sampler = Callable[[Float], Complex]
 
@@ -31,7 +31,7 @@ def sampled_hoppings(
         matrices = [
             checked(_called(hamiltonian, k), f"H(k) at k = {k}", (n, n), complex) for k in lattice.cartesian(reduced)
         ]
-        return hermitian(np.array(matrices), "H(k), sample")
+        return checked_hermitian(np.array(matrices), "H(k), sample")
 
     knows_positions = _knows_positions(sample, lattice, positions)
     while True:

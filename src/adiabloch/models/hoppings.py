@@ -31,14 +31,14 @@ def fingerprint(*arrays: Float | Complex | Integer | None) -> str:
     return digest.hexdigest()[:16]
 
 
-def copied(original: Any, **fields: object) -> Any:
+def with_replaced_fields(original: Any, **fields: object) -> Any:
     """The same thing with other values of some fields."""
     other = object.__new__(type(original))
     other.__dict__.update({**original.__dict__, **fields})
     return other
 
 
-def exact_translation(R: Any, d: int) -> Translation:
+def checked_translation(R: Any, d: int) -> Translation:
     """The tuple of d integers that R stands for, or an error."""
     try:
         entries = tuple(R)
@@ -64,7 +64,7 @@ def checked_block(amplitude: ArrayLike, m: int, name: str) -> Complex:
     return block * np.eye(m) if block.ndim == 0 else block
 
 
-def hermitian(matrices: Complex, name: str) -> Complex:
+def checked_hermitian(matrices: Complex, name: str) -> Complex:
     """The Hermitian part of matrices that must be Hermitian, or an error that says which is not."""
     defect = np.abs(matrices - dagger(matrices)).max(axis=(-1, -2))
     scale = np.abs(matrices).max(initial=1e-300)
@@ -82,7 +82,7 @@ def checked_hoppings(
         raise InvalidModelError(f"hoppings: expected a mapping {{R: ({n}, {n}) array}}, got {type(hoppings).__name__}")
     result = {}
     for R, h in hoppings.items():
-        exact = exact_translation(R, d)
+        exact = checked_translation(R, d)
         result[exact] = checked(h, f"{name} at R = {exact}", (n, n), complex)
     result.setdefault((0,) * d, np.zeros((n, n), dtype=np.complex128))
     return result
@@ -136,19 +136,21 @@ def checked_spin(spin: object, d: int, n: int, name: str = "spin") -> Complex | 
         What to call them in errors.
     """
     if not isinstance(spin, Mapping):
-        return hermitian(checked(spin, name, (3, n, n), complex), name)  # type: ignore[arg-type]
+        return checked_hermitian(checked(spin, name, (3, n, n), complex), name)  # type: ignore[arg-type]
     home = (0,) * d
-    given = {exact_translation(R, d): S for R, S in spin.items()}
+    given = {checked_translation(R, d): S for R, S in spin.items()}
     blocks = {R: checked(S, f"{name} at R = {R}", (3, n, n), complex) for R, S in given.items()}
     complete = with_partners({home: np.zeros((3, n, n), dtype=np.complex128), **blocks}, name, "S")
     reaching = sorted(R for R, S in complete.items() if S.any() or home == R)
     if reaching == [home]:
-        return hermitian(complete[home], name)
+        return checked_hermitian(complete[home], name)
     # zeros of either sign are the same, but not to a fingerprint
     return {R: frozen(complete[R] + 0.0) for R in reaching}
 
 
-def folded(blocks: Mapping[Translation, Complex], cells: Integer, wide: Float) -> dict[Translation, Complex]:
+def folded_to_supercell(
+    blocks: Mapping[Translation, Complex], cells: Integer, wide: Float
+) -> dict[Translation, Complex]:
     """Matrices (..., n, n) by translation as those of a larger cell, copy by copy.
 
     Parameters
@@ -174,7 +176,7 @@ def folded(blocks: Mapping[Translation, Complex], cells: Integer, wide: Float) -
     return {R: b.reshape(*b.shape[:-4], b.shape[-4] * b.shape[-3], -1) for R, b in result.items()}
 
 
-def cells_inside(wide: Float) -> Integer:
+def cells_in_supercell(wide: Float) -> Integer:
     """Cells that a larger one holds, (|det|, d), given its lattice vectors in terms of the old ones."""
     d, reach = len(wide), int(np.abs(wide).sum())
     cells = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * d, indexing="ij"), -1).reshape(-1, d)

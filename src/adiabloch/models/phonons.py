@@ -12,7 +12,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import eigh_batch
-from adiabloch.models.hoppings import cells_inside
+from adiabloch.models.hoppings import cells_in_supercell
 from adiabloch.units import HBAR_SQUARED_PER_DALTON, THZ, WAVENUMBER
 
 FAINT = 1e-4
@@ -115,7 +115,7 @@ def _copies(matrix: ArrayLike) -> tuple[Float, Float]:
     wide = checked(matrix, "supercell", (3, 3))
     if round(abs(float(np.linalg.det(wide)))) == 0 or (wide != np.rint(wide)).any():
         raise InvalidArgumentError(f"supercell: expected independent integer rows, got {wide.tolist()}")
-    return wide, cells_inside(wide).astype(float)
+    return wide, cells_in_supercell(wide).astype(float)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from adiabloch.arrays import Complex
-from adiabloch.models.arguments import maker
+from adiabloch.models.arguments import validated_arguments
 from adiabloch.models.honeycomb import BONDS, CELLS, LATTICE, SECOND, honeycomb_sites
 from adiabloch.models.spin import PAULI, SPIN
 from adiabloch.models.tight_binding import TightBinding
 
 
-@maker
+@validated_arguments
 def rashba_honeycomb(delta: float, rashba: float, t0: float = 1.0, t1: float = 0.0, bond: float = 1.0) -> TightBinding:
     r"""Gapped honeycomb lattice with Rashba spin-orbit coupling.
 
@@ -44,7 +44,7 @@ def rashba_honeycomb(delta: float, rashba: float, t0: float = 1.0, t1: float = 0
     return kane_mele(delta, intrinsic=0.0, rashba=rashba, t0=t0, t1=t1, bond=bond)
 
 
-@maker
+@validated_arguments
 def kane_mele(
     delta: float,
     intrinsic: float,

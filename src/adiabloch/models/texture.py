@@ -15,7 +15,7 @@ from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.crystal import Operator
 from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.hoppings import copied
+from adiabloch.models.hoppings import with_replaced_fields
 from adiabloch.models.local_crystal import LocalCrystal, observed
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
@@ -103,7 +103,7 @@ class Texture:
 
     def scaled(self, units: Units) -> Texture:
         """The same texture with energies and lengths counted in these units."""
-        return copied(self, _source=self, step=self.step / units.length, home=self.home.scaled(units))
+        return with_replaced_fields(self, _source=self, step=self.step / units.length, home=self.home.scaled(units))
 
     @property
     def natural_units(self) -> Units:

@@ -14,22 +14,22 @@ from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError, UnitWarning, did_you_mean, warn
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import eigh_batch
-from adiabloch.models.arguments import callable_with
+from adiabloch.models.arguments import checked_callable
 from adiabloch.models.crystal import Derivative, Operator, directions_of, position_names
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hopping_transform import sampled_hoppings
 from adiabloch.models.hoppings import (
     Translation,
-    cells_inside,
+    cells_in_supercell,
     checked_block,
+    checked_hermitian,
     checked_hoppings,
     checked_spin,
-    copied,
-    exact_translation,
+    checked_translation,
     fingerprint,
-    folded,
-    hermitian,
+    folded_to_supercell,
     with_partners,
+    with_replaced_fields,
 )
 from adiabloch.units import Units
 
@@ -188,7 +188,7 @@ class TightBinding:
             raise InvalidModelError(f"onsite: expected shape ({s},) or ({s}, m, m), got {energies.shape}")
         m = blocks.shape[1]
         for i, block in enumerate(blocks):
-            hermitian(block[None], f"onsite, site {i}, block")
+            checked_hermitian(block[None], f"onsite, site {i}, block")
         hoppings: dict[Translation, Complex] = {}
         given: dict[tuple[int, int, Translation], Complex] = {}
 
@@ -201,7 +201,7 @@ class TightBinding:
         for number, (amplitude, i, j, R) in enumerate(_checked_bonds(bonds)):
             if not (0 <= i < s and 0 <= j < s):
                 raise InvalidModelError(f"bond {number}: sites {i} and {j}, expected 0 <= site < {s}")
-            to = exact_translation(R, lattice.dimension)
+            to = checked_translation(R, lattice.dimension)
             if i == j and to == home:
                 raise InvalidModelError(f"bond {number}: joins site {i} to itself; use onsite for its energy")
             block = checked_block(amplitude, m, f"bond {number}")
@@ -256,7 +256,7 @@ class TightBinding:
             If H(k) is not Hermitian, not periodic in either gauge, or its hoppings do not decay.
         """
         lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
-        callable_with(hamiltonian, 1, "H(k)", "a function of one Cartesian wave vector")
+        checked_callable(hamiltonian, 1, "H(k)", "a function of one Cartesian wave vector")
         positions = cartesian_positions(lattice, positions, "positions", reduced)
         hoppings = sampled_hoppings(lattice, positions, hamiltonian, tolerance=tolerance, samples=samples, limit=limit)
         return cls(lattice, positions, hoppings, reduced=False)
@@ -316,7 +316,7 @@ class TightBinding:
     def scaled(self, units: Units) -> Self:
         """The same crystal with energies and lengths counted in these units."""
         amplitudes = frozen(self.amplitudes / units.energy)
-        return copied(
+        return with_replaced_fields(
             self,
             _units=units,
             lattice=Lattice(self.lattice.vectors / units.length),
@@ -436,7 +436,7 @@ class TightBinding:
         TightBinding
         """
         shifts = checked(pattern, "displacement pattern", self.positions.shape)
-        callable_with(law, 2, "hopping law", LAW)
+        checked_callable(law, 2, "hopping law", LAW)
         before = self.bonds
         after = before + shifts[None, None, :, :] - shifts[None, :, None, :]
         stretched = (np.abs(before).max(axis=-1) > 0) & (np.abs(after - before).max(axis=-1) > 0)
@@ -475,12 +475,12 @@ class TightBinding:
         copies = round(abs(float(np.linalg.det(wide))))
         if copies == 0 or (wide != np.rint(wide)).any():
             raise InvalidArgumentError(f"supercell matrix: expected independent integer rows, got {wide.tolist()}")
-        cells = cells_inside(wide)
+        cells = cells_in_supercell(wide)
         return TightBinding(
             wide @ self.lattice.vectors,
             ((cells @ self.lattice.vectors)[:, None, :] + self.positions).reshape(-1, d),
-            folded(self.hoppings, cells, wide),
-            None if self.spin is None else folded(self.spin_by_cell, cells, wide),
+            folded_to_supercell(self.hoppings, cells, wide),
+            None if self.spin is None else folded_to_supercell(self.spin_by_cell, cells, wide),
             reduced=False,
         )
 

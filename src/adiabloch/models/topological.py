@@ -7,14 +7,14 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import radians
 from adiabloch.lattice import Lattice
-from adiabloch.models.arguments import maker
+from adiabloch.models.arguments import validated_arguments
 from adiabloch.models.displacement import exponential
 from adiabloch.models.honeycomb import CELLS, honeycomb_sites
 from adiabloch.models.spin import PAULI, SPIN
 from adiabloch.models.tight_binding import TightBinding
 
 
-@maker
+@validated_arguments
 def haldane(delta: float, t2: float, phi: float, t1: float = 1.0, bond: float = 1.0) -> TightBinding:
     r"""Haldane's model of a Chern insulator.
 
@@ -49,7 +49,7 @@ def haldane(delta: float, t2: float, phi: float, t1: float = 1.0, bond: float = 
     return TightBinding.from_bonds(lattice, sites, [delta, -delta], [*first, *second], reduced=False)
 
 
-@maker
+@validated_arguments
 def strained_haldane(
     delta: float,
     t2: float,
@@ -101,7 +101,7 @@ def strained_haldane(
     return TightBinding(rest.lattice.vectors @ stretch, rest.positions @ stretch, hoppings, reduced=False)
 
 
-@maker
+@validated_arguments
 def qi_wu_zhang(mass: float, t: float = 1.0) -> TightBinding:
     r"""Qi, Wu and Zhang's Chern insulator on the square lattice, lattice constant one.
 
@@ -128,7 +128,7 @@ def qi_wu_zhang(mass: float, t: float = 1.0) -> TightBinding:
     return _wilson_dirac(0.0, t, t * mass, t)
 
 
-@maker
+@validated_arguments
 def tilted_dirac(tilt: float, mass: float, velocity: float = 1.0, wilson: float = 1.0) -> TightBinding:
     r"""A tilted massive Dirac cone, made periodic on a square lattice with lattice constant one.
 
@@ -166,7 +166,7 @@ def _wilson_dirac(tilt: float, velocity: float, centre: float, cosine: float) ->
     return TightBinding(Lattice(np.eye(2)), np.zeros((2, 2)), hoppings)
 
 
-@maker
+@validated_arguments
 def fu_kane_mele(beta: float, m: float = 0.5, soc: float = 0.25, t: float = 1.0) -> TightBinding:
     r"""Diamond lattice with spin-orbit coupling, one strong bond and a staggered Zeeman field: a tunable axion angle.
 

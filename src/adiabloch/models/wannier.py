@@ -19,12 +19,12 @@ from adiabloch.models.crystal import Derivative
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
     Translation,
-    cells_inside,
+    cells_in_supercell,
     checked_hoppings,
-    copied,
-    exact_translation,
+    checked_translation,
     fingerprint,
-    folded,
+    folded_to_supercell,
+    with_replaced_fields,
 )
 from adiabloch.models.tight_binding import HoppingLaw, TightBinding
 from adiabloch.units import Units
@@ -105,7 +105,7 @@ class WannierModel(TightBinding):
         """The same crystal with energies and lengths counted in these units."""
         places = {R: frozen(r / units.length) for R, r in self.position_matrix.items()}
         connections = frozen(self.connections / units.length)
-        return copied(super().scaled(units), position_matrix=places, connections=connections)
+        return with_replaced_fields(super().scaled(units), position_matrix=places, connections=connections)
 
     @property
     def digest(self) -> str:
@@ -147,7 +147,9 @@ class WannierModel(TightBinding):
         home = (0,) * self.lattice.dimension
         wide = np.asarray(matrix, float)
         # what is left of the position matrix without the centres knows no origin: it folds as the hoppings do
-        rest = folded(dict(zip(self.hoppings, self.connections, strict=True)), cells_inside(wide), wide)
+        rest = folded_to_supercell(
+            dict(zip(self.hoppings, self.connections, strict=True)), cells_in_supercell(wide), wide
+        )
         positions = {R: np.moveaxis(block, 0, 2) for R, block in rest.items()}
         positions[home] = positions[home] + _diagonal_matrices(larger.positions)
         return WannierModel(larger.lattice, larger.positions, larger.hoppings, positions, larger.spin)
@@ -193,7 +195,7 @@ class WannierModel(TightBinding):
             raise InvalidArgumentError(f"moved: orbital {orbital}, expected 0 <= orbital < {self.size}")
         d = self.lattice.dimension
         cells = np.zeros((self.size, d), dtype=np.int64)
-        cells[orbital] = exact_translation(R, d)
+        cells[orbital] = checked_translation(R, d)
         places = self.positions + cells @ self.lattice.vectors
         rest = _recounted(dict(zip(self.hoppings, self.connections, strict=True)), cells)
         positions = {R: np.moveaxis(block, 0, 2) for R, block in rest.items()}
@@ -232,7 +234,7 @@ def _checked_positions(position_matrix: Mapping[Any, ArrayLike], d: int) -> dict
         raise InvalidModelError(
             f"position matrix: expected a mapping {{R: (n, n, {d}) array}}, got {type(position_matrix).__name__}"
         )
-    given = {exact_translation(R, d): r for R, r in position_matrix.items()}
+    given = {checked_translation(R, d): r for R, r in position_matrix.items()}
     if home not in given:
         raise InvalidModelError(f"position matrix: lacks R = {home}, whose diagonal holds the centres")
     n = len(checked(given[home], f"position matrix at R = {home}", (None, None, d), complex))

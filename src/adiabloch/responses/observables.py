@@ -20,7 +20,7 @@ from adiabloch.lattice import AXES
 from adiabloch.models.crystal import Operator
 from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.hoppings import Translation, checked_hoppings, checked_spin, hermitian, with_partners
+from adiabloch.models.hoppings import Translation, checked_hermitian, checked_hoppings, checked_spin, with_partners
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.evaluation import (
     LIMIT,
@@ -325,7 +325,7 @@ def _checked_operator(crystal: Model, given: Given, name: str) -> Operator:
         return given
     if not isinstance(given, Mapping):
         matrix = checked(given, f"operator {name!r}", (n, n), complex)  # type: ignore[arg-type]
-        return hermitian(matrix[None], f"operator {name!r}, matrix")[0]
+        return checked_hermitian(matrix[None], f"operator {name!r}, matrix")[0]
     return _series(
         crystal, with_partners(checked_hoppings(given, d, n, f"operator {name!r}"), f"operator {name!r}", "O")
     )
