@@ -4,8 +4,9 @@ from adiabloch.models.alignment import aligned
 from adiabloch.models.chains import rice_mele, thouless_pump
 from adiabloch.models.crystal import Crystal, Derivative, Matrices
 from adiabloch.models.cycle import Cycle
-from adiabloch.models.displacement import distance_law, exponential, linear, phonon_cycle
+from adiabloch.models.displacement import phonon_cycle
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
+from adiabloch.models.hopping_laws import distance_law, exponential, linear
 from adiabloch.models.orbital_motion import atom_following, motion_from_plane_waves
 from adiabloch.models.phonons import Modes, Phonon, Structure
 from adiabloch.models.spinful import kane_mele, rashba_honeycomb

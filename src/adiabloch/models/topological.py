@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import radians
 from adiabloch.lattice import Lattice
 from adiabloch.models.arguments import validated_arguments
-from adiabloch.models.displacement import exponential
 from adiabloch.models.honeycomb import CELLS, honeycomb_sites
+from adiabloch.models.hopping_laws import exponential
 from adiabloch.models.spin import PAULI, SPIN
 from adiabloch.models.tight_binding import TightBinding
 

@@ -17,6 +17,7 @@ from adiabloch.linalg import rotated as in_basis
 from adiabloch.models.covariant import HAMILTONIAN, centres_by_name, covariant_series, derivative_factors, plain_series
 from adiabloch.models.crystal import Derivative
 from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.hopping_laws import HoppingLaw
 from adiabloch.models.hoppings import (
     Translation,
     cells_in_supercell,
@@ -26,7 +27,7 @@ from adiabloch.models.hoppings import (
     folded_to_supercell,
     with_replaced_fields,
 )
-from adiabloch.models.tight_binding import HoppingLaw, TightBinding
+from adiabloch.models.tight_binding import TightBinding
 from adiabloch.units import Units
 
 
