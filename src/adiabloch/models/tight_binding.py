@@ -10,20 +10,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked, frozen
-from adiabloch.errors import InvalidArgumentError, InvalidModelError, did_you_mean
+from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.arguments import checked_callable
+from adiabloch.models.bond_derivatives import hoppings_with_derivatives
 from adiabloch.models.bonds import checked_bonds, checked_onsite, hoppings_of_bonds
-from adiabloch.models.crystal import Derivative, Operator, directions_of, position_names
+from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hopping_laws import HoppingLaw, hopping_factors
 from adiabloch.models.hopping_transform import sampled_hoppings
 from adiabloch.models.hoppings import (
     Translation,
     cells_in_supercell,
+    check_energy_range,
     checked_hoppings,
     checked_spin,
+    energy_scale,
     fingerprint,
     folded_to_supercell,
     with_partners,
@@ -31,9 +34,6 @@ from adiabloch.models.hoppings import (
 )
 from adiabloch.models.orbital_positions import cartesian_positions
 from adiabloch.units import Units
-
-SMALLEST_ENERGY, LARGEST_ENERGY = 1e-200, 1e200
-"""Range of the largest hopping: products and quotients of energies in the responses then stay finite."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,12 +109,7 @@ class TightBinding:
         operators = None if spin is None else checked_spin(spin, lattice.dimension, n)
         translations = np.array(sorted(complete), dtype=np.int64).reshape(-1, lattice.dimension)
         amplitudes = np.array([complete[tuple(map(int, R))] for R in translations], dtype=np.complex128)
-        largest = float(np.abs(amplitudes).max(initial=0.0))
-        if largest and not SMALLEST_ENERGY < largest < LARGEST_ENERGY:
-            raise InvalidModelError(
-                f"hoppings: the largest one is {largest:.3g}, too close to the limits of the range of numbers; expected "
-                f"{SMALLEST_ENERGY:.0e} to {LARGEST_ENERGY:.0e}; use another unit of energy"
-            )
+        check_energy_range(amplitudes)
         set_field = object.__setattr__
         set_field(self, "lattice", lattice)
         set_field(self, "positions", positions)
@@ -293,14 +288,7 @@ class TightBinding:
     @property
     def natural_units(self) -> Units:
         """Natural units: the largest hopping or difference of on-site energies, and the shortest lattice vector."""
-        home = (self.translations == 0).all(axis=1)
-        levels = np.diagonal(self.amplitudes[home][0]).real
-        couplings = self.amplitudes.copy()
-        couplings[home, np.arange(self.size), np.arange(self.size)] = 0.0
-        # real and imaginary parts: the rounding of a modulus depends on the unit
-        sizes = (np.ptp(levels), np.abs(couplings.view(float)).max(), np.abs(levels).max())
-        energy = max(sizes[:2]) or sizes[2] or 1.0
-        return Units(float(energy), self.lattice.shortest)
+        return Units(energy_scale(self.amplitudes, self.translations), self.lattice.shortest)
 
     @property
     def digest(self) -> str:
@@ -316,41 +304,10 @@ class TightBinding:
 
     def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
         """H and its derivatives as one Fourier series (see `Crystal`)."""
-        return FourierSeries(self.translations, self._with_derivatives(self.amplitudes, along))
-
-    def _with_derivatives(self, amplitudes: Complex, along: Sequence[Derivative]) -> Complex:
-        """Hoppings (R, N, N) together with those of their k derivatives, (R, 1 + derivatives, N, N).
-
-        d/dk multiplies h_ij(R) by i (R + tau_j - tau_i). The phases exp(i k.(tau_j - tau_i)) are omitted: they are a
-        change of basis that does not affect eigenframes.
-        """
-        stack = [amplitudes]
-        for derivative in along:
-            directions = directions_of(derivative)
-            if directions[0] in position_names(self.directions):
-                if len(directions) > 1:
-                    raise InvalidArgumentError(
-                        f"derivative {derivative!r}: a position matrix that does not depend on k has no derivative"
-                    )
-                stack.append(self._position_matrix(directions[0]))
-                continue
-            matrices = amplitudes
-            for direction in directions:
-                if direction not in self.directions:
-                    raise InvalidArgumentError(
-                        f"derivative along {direction!r}: expected one of {self.directions}"
-                        f"{did_you_mean(direction, self.directions)}"
-                    )
-                matrices = 1j * self.bonds[..., self.directions.index(direction)] * matrices
-            stack.append(matrices)
-        return np.stack(stack, axis=1)
-
-    def _position_matrix(self, name: str) -> Complex:
-        """Position matrix as a Fourier series (R, N, N): the orbital positions on the diagonal at R = 0."""
-        matrices = np.zeros_like(self.amplitudes)
-        home = (self.translations == 0).all(axis=1)
-        matrices[home] = np.diag(self.positions[:, position_names(self.directions).index(name)])
-        return matrices
+        stack = hoppings_with_derivatives(
+            self.amplitudes, self.translations, self.bonds, self.positions, self.directions, along
+        )
+        return FourierSeries(self.translations, stack)
 
     @property
     def bonds(self) -> Float:
