@@ -30,7 +30,7 @@ def test_a_bond_and_its_partner():
 
 def test_a_bond_and_a_partner_that_cancel():
     """i t from A to B and i t from B to A, where -i t was meant: nothing would be left."""
-    with pytest.raises(InvalidModelError, match="or not at all"):
+    with pytest.raises(InvalidModelError, match="or cancel"):
         ab.TightBinding.from_bonds([[1.0]], CHAIN, [0, 0], [(0.5j, 0, 1, (0,)), (0.5j, 1, 0, (0,))])
 
 

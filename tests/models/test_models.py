@@ -53,8 +53,8 @@ def test_grid_and_points_agree(seed, d):
 @pytest.mark.parametrize("kept", [2**27, 12000, 0])
 def test_grids_one_after_the_other(kept, dense, monkeypatch):
     """What they share of outer sums is what each would have made, whichever of them are kept."""
-    monkeypatch.setattr(fourier, "KEPT", kept)
-    monkeypatch.setattr(fourier, "DENSE", dense)
+    monkeypatch.setattr(fourier, "KEPT_BYTES", kept)
+    monkeypatch.setattr(fourier, "DENSE_BYTES", dense)
     rng = np.random.default_rng(3)
     frequencies = np.concatenate([rng.integers(-20, 21, (38, 3)), [[-20] * 3, [20] * 3]])
     coefficients = rng.normal(size=(40, 2, 3, 3)) + 1j * rng.normal(size=(40, 2, 3, 3))

@@ -17,7 +17,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import AccuracyWarning, InvalidModelError, warn
 from adiabloch.linalg import dagger, rotated
-from adiabloch.models.cycle import SMOOTH, Cycle
+from adiabloch.models.cycle import DEFAULT_TOLERANCE, Cycle
 from adiabloch.models.wannier import WannierModel
 
 STEPS = 200
@@ -77,10 +77,10 @@ def aligned(models: Sequence[WannierModel], *, rotations: bool = False) -> Align
     found = [first, *(_nearest(model, first, rotations) for model in models[1:])]
     before, after = (np.array([_distance(model, first) for model in some]) for some in (models, found))
     alignment = Alignment(tuple(found), before, after, _roughness(found))
-    if alignment.tail > SMOOTH:
+    if alignment.tail > DEFAULT_TOLERANCE:
         warn(
             f"aligned: not smooth along a cycle: the last harmonics of its {len(found)} snapshots reach "
-            f"{alignment.tail:.1e} of the largest one, expected below {SMOOTH:.0e}; more snapshots may help"
+            f"{alignment.tail:.1e} of the largest one, expected below {DEFAULT_TOLERANCE:.0e}; more snapshots may help"
             + ("" if rotations else ", or rotations=True if the functions were localized for each of them"),
             AccuracyWarning,
         )

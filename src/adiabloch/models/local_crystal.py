@@ -10,8 +10,8 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.lattice import AXES, Lattice
-from adiabloch.models.covariant import HAMILTONIAN, Slot, centres_by_name, covariant_series, derivative_factors
-from adiabloch.models.crystal import Derivative, Operator
+from adiabloch.models.covariant import HAMILTONIAN, SeriesName, centres_by_name, covariant_series, derivative_factors
+from adiabloch.models.crystal import Derivative, Matrices, Operator
 from adiabloch.models.cycle import THETA
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.units import Units
@@ -83,13 +83,13 @@ class LocalCrystal:
             for name in self.observable_names
         }
 
-    def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
+    def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
         """H and its derivatives (see `Crystal`), also along "x", "y", "z" and "t"."""
         directions = (*self.directions, *AXES[: self.lattice.dimension], TIME, *self.observable_names)
         centres = centres_by_name(self.lattice.directions, self.positions)
         return covariant_series(self.frequencies, self._plain, centres, directions, along)
 
-    def _plain(self, slot: Slot) -> Complex | None:
+    def _plain(self, slot: SeriesName) -> Complex | None:
         """Amplitudes of H or of a connection, differentiated."""
         name, *waves = slot
         # directions that are sums have the connections of their parts

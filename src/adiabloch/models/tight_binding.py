@@ -16,7 +16,7 @@ from adiabloch.linalg import eigh_batch
 from adiabloch.models.arguments import checked_callable
 from adiabloch.models.bond_derivatives import hoppings_with_derivatives
 from adiabloch.models.bonds import checked_bonds, checked_onsite, hoppings_of_bonds
-from adiabloch.models.crystal import Derivative, Operator
+from adiabloch.models.crystal import Derivative, Matrices, Operator
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hopping_laws import HoppingLaw, hopping_factors
 from adiabloch.models.hopping_transform import sampled_hoppings
@@ -302,7 +302,7 @@ class TightBinding:
             return np.array([*self.spin]), np.array([*self.spin.values()])
         return () if self.spin is None else (self.spin,)
 
-    def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
+    def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
         """H and its derivatives as one Fourier series (see `Crystal`)."""
         stack = hoppings_with_derivatives(
             self.amplitudes, self.translations, self.bonds, self.positions, self.directions, along

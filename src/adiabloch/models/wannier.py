@@ -14,9 +14,14 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.linalg import dagger
 from adiabloch.linalg import rotated as in_basis
-from adiabloch.models.covariant import HAMILTONIAN, centres_by_name, covariant_series, derivative_factors, plain_series
-from adiabloch.models.crystal import Derivative
-from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.covariant import (
+    HAMILTONIAN,
+    centres_by_name,
+    covariant_series,
+    derivative_factors,
+    ordinary_derivatives,
+)
+from adiabloch.models.crystal import Derivative, Matrices
 from adiabloch.models.hopping_laws import HoppingLaw
 from adiabloch.models.hoppings import (
     Translation,
@@ -114,7 +119,7 @@ class WannierModel(TightBinding):
         matrices = (self.amplitudes, self.connections, *self._spin_arrays())
         return fingerprint(self.lattice.vectors, self.positions, self.translations, *matrices)
 
-    def matrices(self, along: Sequence[Derivative] = ()) -> FourierSeries:
+    def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
         """H and its covariant derivatives (see `Crystal`).
 
         Parameters
@@ -127,7 +132,9 @@ class WannierModel(TightBinding):
         amplitudes[HAMILTONIAN] = self.amplitudes
         factors = derivative_factors(self.directions, self.lattice.vectors, self.translations, self.positions)
         centres = centres_by_name(self.directions, self.positions)
-        return covariant_series(self.translations, plain_series(amplitudes, factors), centres, self.directions, along)
+        return covariant_series(
+            self.translations, ordinary_derivatives(amplitudes, factors), centres, self.directions, along
+        )
 
     def displaced(self, pattern: ArrayLike, law: HoppingLaw, *, move_orbitals: bool = False) -> TightBinding:
         """Not for Wannier functions: a law for the hoppings says nothing of the position matrix.
