@@ -16,7 +16,7 @@ from adiabloch.models.crystal import Operator
 from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import with_replaced_fields
-from adiabloch.models.local_crystal import LocalCrystal, observed
+from adiabloch.models.local_crystal import LocalCrystal, observable_key
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
 from adiabloch.units import Units
@@ -244,7 +244,7 @@ def stacked(
     """
     fields = [_fields(crystal, reference) for crystal in crystals]
     for own, named in zip(fields, observables, strict=False):
-        own |= {observed(name): _series(X, crystals[0].frequencies.shape[1]) for name, X in named.items()}
+        own |= {observable_key(name): _series(X, crystals[0].frequencies.shape[1]) for name, X in named.items()}
     each = [(number, name, *field) for number, own in enumerate(fields) for name, field in own.items()]
     frequencies, inverse = np.unique(np.concatenate([places for _, _, places, _ in each]), axis=0, return_inverse=True)
     where = np.split(inverse.ravel(), np.cumsum([len(places) for _, _, places, _ in each])[:-1])
