@@ -15,7 +15,7 @@ from adiabloch.linalg import eigh_batch
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.texture import Texture, reference_of, stacked
+from adiabloch.models.texture import Texture, common_amplitudes, reference_positions
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.units import Units
 
@@ -64,7 +64,9 @@ class TextureSeries:
             for s in [*mesh, *probes]:
                 if s not in at:
                     at[s] = texture.at(s * along)
-            cells, cycle_harmonics, samples = _aligned([at[s] for s in [*mesh, *probes]], reference_of(texture.home))
+            cells, cycle_harmonics, samples = _aligned(
+                [at[s] for s in [*mesh, *probes]], reference_positions(texture.home)
+            )
             p = np.fft.fftfreq(count, 1 / count).astype(np.int64)
             series = {name: np.fft.fft(values[:count], axis=0) / count for name, values in samples.items()}
             waves, missing = np.exp(1j * np.multiply.outer(probes, p)), 0.0
@@ -87,7 +89,7 @@ class TextureSeries:
         connections = dict(zip(names, others, strict=True))
         return cls(
             texture.lattice,
-            reference_of(home),
+            reference_positions(home),
             cells,
             p[used],
             cycle_harmonics,
@@ -175,7 +177,7 @@ def _texture_of(profile: Profile) -> Texture:
 
 def _aligned(crystals: Sequence[TightBinding | Cycle], reference: Float) -> tuple[Integer, Integer, dict[str, Complex]]:
     """Translations (F, d), harmonics of the cycle (M,) and amplitudes (crystals, M, F, N, N) by name."""
-    frequencies, samples = stacked(crystals, reference)
+    frequencies, samples = common_amplitudes(crystals, reference)
     d = crystals[0].lattice.dimension
     if frequencies.shape[1] == d:
         frequencies = np.pad(frequencies, [(0, 0), (0, 1)])

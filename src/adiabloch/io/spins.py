@@ -61,7 +61,7 @@ def read_spin(
     across = [axis for axis in range(3) if axis not in kept]
     functions = read_checkpoint(checkpoint)
     images = NearestImages(functions.vectors, functions.mesh, np.zeros((1, 3)), tie=1e-5)
-    cells, spins = images.translations, images.by_cell(spin_of_states(functions, spn), functions.points)
+    cells, spins = images.translations, images.by_translation(spin_of_states(functions, spn), functions.points)
     inside = (cells[:, across] == 0).all(axis=1)
     beyond = float(np.abs(spins[~inside]).max(initial=0.0))
     if beyond > NEGLIGIBLE * float(np.abs(spins).max()):

@@ -142,7 +142,7 @@ class _Functions:
         V = self.checkpoint.states
         R = images.translations
         keys = [tuple(map(int, cell)) for cell in R]
-        hoppings = images.by_cell(dagger(V) @ (self.energies[:, :, None] * V), points)
+        hoppings = images.by_translation(dagger(V) @ (self.energies[:, :, None] * V), points)
         positions = self._positions(images, points)
         home = keys.index((0,) * self.dimension)
         n = len(self.centres)
@@ -154,7 +154,9 @@ class _Functions:
                 raise FileFormatError(
                     f"{self.checkpoint.path}: SEED.spn does not lie beside it, expected it for spin = True"
                 )
-            blocks = images.by_cell(spin_of_states(self.checkpoint, spn), points)[..., list(turned(tuple(self.plane)))]
+            blocks = images.by_translation(spin_of_states(self.checkpoint, spn), points)[
+                ..., list(turned(tuple(self.plane)))
+            ]
             spins = dict(zip(keys, np.moveaxis(blocks, -1, 1), strict=True))
         return WannierModel(
             self.vectors, None, dict(zip(keys, hoppings, strict=True)), dict(zip(keys, positions, strict=True)), spins
@@ -173,7 +175,7 @@ class _Functions:
             along = step[self.plane]
             if not np.abs(along).max() > 1e-8:
                 continue
-            blocks = images.by_cell(overlaps[np.arange(len(points)), which], points)
+            blocks = images.by_translation(overlaps[np.arange(len(points)), which], points)
             blocks = blocks * np.exp(1j * middles @ along)
             total += 1j * weight * blocks[..., None] * along
         opposite = {tuple(map(int, R)): number for number, R in enumerate(images.translations)}

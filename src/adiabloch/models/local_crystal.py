@@ -17,7 +17,7 @@ from adiabloch.models.fourier import FourierSeries
 from adiabloch.units import Units
 
 TIME = "t"
-"""Direction of a `LocalCrystal` that stands for the time derivative: cycle, fields and motion of the texture together."""
+"""Direction that stands for the time derivative: cycle, fields and motion of the texture together."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,8 +56,8 @@ class TightBinding:
         Spin operators S_x, S_y, S_z in the orbital basis, in units of hbar. If they have matrix elements between cells,
         as for Wannier functions, <0 i|S|R j> by R, with partners at -R as for the hoppings.
     reduced : bool, optional
-        True if the positions are multiples of the lattice vectors. By default they are Cartesian; pass False to suppress
-        the warning for Cartesian positions that look like reduced ones.
+        True if the positions are multiples of the lattice vectors. By default they are Cartesian; pass False to
+        suppress the warning for Cartesian positions that look like reduced ones.
 
     Raises
     ------
