@@ -37,9 +37,9 @@ def turning(phase, what="hoppings"):
 @pytest.mark.parametrize(
     ("phase", "hint"),
     [
-        (lambda t: t / 2, "half a turn"),
-        (np.deg2rad, "it takes degrees"),
-        (lambda t: 2 * np.pi * t, "it takes turns"),
+        (lambda t: t / 2, "half of the cycle"),
+        (np.deg2rad, "it seems to take degrees"),
+        (lambda t: 2 * np.pi * t, "it seems to take turns"),
         (lambda t: 1.3 * t, r"is theta in radians\?"),
     ],
 )

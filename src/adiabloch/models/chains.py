@@ -1,4 +1,4 @@
-"""Chains that pump charge."""
+"""One-dimensional models of charge pumping."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from adiabloch.models.tight_binding import TightBinding
 
 @validated_arguments
 def rice_mele(delta: float, dimerization: float, t: float = 1.0) -> TightBinding:
-    r"""Rice and Mele's chain: alternating energies +-delta and bonds t +- dimerization, lattice constant one.
+    r"""Rice-Mele chain: on-site energies +-delta and hoppings t +- dimerization, with lattice constant one.
 
     Parameters
     ----------
     delta : float
         Staggered potential, +delta on A.
     dimerization : float
-        The bond inside the cell is t + dimerization, that to the next cell t - dimerization.
+        The hopping is t + dimerization within the cell and t - dimerization to the next cell.
     t : float
         Mean hopping.
 
     Returns
     -------
     TightBinding
-        Orbitals A at 0 and B at 1/2.
+        Model with orbitals A at 0 and B at 1/2.
 
     References
     ----------
@@ -37,7 +37,7 @@ def rice_mele(delta: float, dimerization: float, t: float = 1.0) -> TightBinding
 
 @validated_arguments
 def thouless_pump(delta: float, dimerization: float, t: float = 1.0) -> Cycle:
-    """Rice and Mele's chain once round its metallic point: pumps one electron a period.
+    """Cycle of the Rice-Mele chain around its metallic point: a pump of one electron per period.
 
     For positive amplitudes the electrons move by one cell along +x.
 

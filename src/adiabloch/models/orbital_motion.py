@@ -140,9 +140,10 @@ def motion_from_plane_waves(
     tail = power_tail(powers)
     if tail > tolerance:
         raise CoarseCycleError(
-            "motion_from_plane_waves: the Wannier functions are not smooth along the cycle: the last harmonics of their "
-            f"plane waves reach {tail:.1e} of the largest one, expected below {tolerance:.0e}; give more snapshots, or "
-            "functions that correspond (projections without localisation, all in one order and with one sign)",
+            "motion_from_plane_waves: the Wannier functions are not smooth along the cycle: the last harmonics of "
+            f"their plane waves reach {tail:.1e} of the largest one, expected below {tolerance:.0e}; give more "
+            "snapshots, or functions that correspond (projections without localisation, all in one order and with one "
+            "sign)",
             tail=tail,
         )
     centres = np.mean([model.positions for model in snapshots], axis=0)

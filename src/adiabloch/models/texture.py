@@ -242,24 +242,16 @@ def _check_consistency(crystal: TightBinding | Cycle, home: TightBinding | Cycle
         )
     vectors, expected = crystal.lattice.vectors, home.lattice.vectors
     if vectors.shape != expected.shape or not np.allclose(vectors, expected, rtol=1e-10, atol=0):
-        raise InvalidModelError(
-            f"{where} has another lattice than the crystal at the origin; expected the same lattice everywhere"
-        )
+        raise InvalidModelError(f"{where} has another lattice than at the origin; expected the same lattice everywhere")
     if crystal.size != home.size:
-        raise InvalidModelError(
-            f"{where} has {crystal.size} orbitals, that at the origin {home.size}; expected the same"
-        )
+        raise InvalidModelError(f"{where} has {crystal.size} orbitals, {home.size} at the origin; expected the same")
     if crystal.has_basis_connection is not home.has_basis_connection:
         raise InvalidModelError(f"{where} differs in kind; expected a position matrix everywhere or nowhere")
 
 
 def reference_positions(crystal: TightBinding | Cycle) -> Float:
     """Orbital positions, averaged over the cycle, (N, d): reference of the connections."""
-    return (
-        crystal.position_harmonics[len(crystal.position_harmonics) // 2].real
-        if isinstance(crystal, Cycle)
-        else crystal.positions
-    )
+    return crystal.mean_positions if isinstance(crystal, Cycle) else crystal.positions
 
 
 def common_amplitudes(
