@@ -7,31 +7,23 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from adiabloch.arrays import Float, Integer
 from adiabloch.errors import InvalidArgumentError, did_you_mean
+from adiabloch.finite.cycle_phases import checked_cycle, checked_sizes, mean_error, phase_count
+from adiabloch.finite.extrapolation import flake_limit
+from adiabloch.finite.gap_checks import CLOSED, crystal_gap, edge_states_error, lowest_gap, needs_refinement
 from adiabloch.finite.open_sample import DENSE, OpenSample, Weights
-from adiabloch.finite.sampling import (
-    CLOSED,
-    checked_arguments,
-    circle,
-    closed_edges,
-    crystal_gap,
-    lowest_gap,
-    mean_error,
-    suspicious,
-    theta_count,
-)
 from adiabloch.finite.wannier_sample import WannierSample
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.lattice import Lattice
 from adiabloch.memory import check_memory
 from adiabloch.models.cycle import Cycle
+from adiabloch.models.harmonics import equidistant_phases
 from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
 
@@ -122,13 +114,13 @@ def pumped_magnetization(
     True
     """
     started = time.perf_counter()
-    occupied = checked_arguments(cycle, occupied, (2, 3))
-    sizes = flake_sizes(cells)
-    theta = circle(theta_count(cycle, theta_samples))
+    occupied = checked_cycle(cycle, occupied, (2, 3))
+    sizes = checked_sizes(cells, 1, "a size of at least 1")
+    theta = equidistant_phases(phase_count(cycle, theta_samples))
     flakes = [cut(cycle, occupied, size, shape) for size in sizes]
     densities, gaps = _evaluated(flakes, theta, crystal_gap(cycle, occupied), executor, progress)
     by_size = densities.mean(axis=1)
-    total, spread = extrapolated(np.array(sizes), by_size, cycle.lattice.dimension)
+    total, spread = flake_limit(np.array(sizes), by_size, cycle.lattice.dimension)
     rounding = cycle.tail * np.abs(total).max() + ROUNDING * np.abs(densities).max()
     error = np.sqrt(spread**2 + mean_error(densities[-1]) ** 2 + rounding**2)
     unit = UNITS[cycle.lattice.dimension]
@@ -149,30 +141,6 @@ def pumped_magnetization(
         cycle_tail=cycle.tail,
         seconds=time.perf_counter() - started,
     )
-
-
-def extrapolated(sizes: Integer, values: Float, dimension: int) -> tuple[Float, Float]:
-    """Limit of values over sizes L for L to infinity, and its error; values have shape (sizes, components)."""
-    degree = min(len(sizes) - 1, dimension)
-    limit = _limit(sizes[-degree - 1 :], values[-degree - 1 :])
-    if degree == 0:
-        return limit, np.full_like(limit, np.nan)
-    if len(sizes) > degree + 1:
-        other = _limit(sizes[-degree - 2 : -1], values[-degree - 2 : -1])
-    else:
-        other = _limit(sizes[1:], values[1:])
-    return limit, np.abs(limit - other)
-
-
-def _limit(sizes: Integer, values: Float) -> Float:
-    """Polynomial in 1/L through all points, at 1/L = 0 (Lagrange)."""
-    x = 1.0 / sizes
-    apart = x[None, :] - x[:, None]
-    np.fill_diagonal(apart, 1.0)
-    factors = np.broadcast_to(x, apart.shape) / apart
-    np.fill_diagonal(factors, 1.0)
-    result: Float = factors.prod(axis=1) @ values
-    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,15 +179,6 @@ class Flake:
 def _cross(place: Float, step: Float, *, a: int, b: int, measure: float) -> Float:
     result: Float = (place[..., a] * step[..., b] - place[..., b] * step[..., a]) / (2 * measure)
     return result
-
-
-def flake_sizes(cells: int | Sequence[int]) -> list[int]:
-    """Sizes of flakes, one or several in ascending order."""
-    given = list(cells) if np.iterable(cells) else [cells]
-    whole = all(isinstance(size, (int, np.integer)) and size >= 1 for size in given)
-    if not given or not whole or any(b <= a for a, b in pairwise(given)):
-        raise InvalidArgumentError(f"cells: {cells!r}, expected a size of at least 1, or several in ascending order")
-    return [int(size) for size in given]
 
 
 def cut(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
@@ -329,9 +288,9 @@ def _checked_gap(flake: Flake, theta: Float, gaps: Float, crystal: float) -> flo
     """Smallest gap of a flake, having looked between the samples where it may close."""
     lowest = int(np.argmin(gaps))
     gap, at = float(gaps[lowest]), float(theta[lowest])
-    if gap > CLOSED * crystal and suspicious(gaps):
+    if gap > CLOSED * crystal and needs_refinement(gaps):
         gap, where = lowest_gap(flake.gap, np.array([at]), np.array([np.pi / len(theta)]))
         at = float(where[0])
     if gap <= CLOSED * crystal:
-        raise closed_edges(flake.name, gap, crystal, (), at, flake.sample.cycle.units)
+        raise edge_states_error(flake.name, gap, crystal, (), at, flake.sample.cycle.units)
     return gap

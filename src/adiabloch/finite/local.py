@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from adiabloch.arrays import Complex, Float, Integer, checked, radians
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
+from adiabloch.finite.cycle_phases import mean_error
 from adiabloch.finite.open_sample import DENSE
-from adiabloch.finite.sampling import circle, mean_error
 from adiabloch.finite.supercell import Supercell, SupercellMesh
 from adiabloch.finite.texture_series import Profile, TextureSeries
 from adiabloch.finite.wannier_supercell import WannierSupercell
@@ -29,6 +29,7 @@ from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.lattice import AXES
 from adiabloch.memory import check_memory
+from adiabloch.models.harmonics import equidistant_phases
 from adiabloch.responses.evaluation import counted_bands
 from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
@@ -372,10 +373,10 @@ def _phases(crystals: TextureSeries, phases: ArrayLike | None, samples: int | No
     if not crystals.driven:
         return np.zeros(1), False
     if samples is None:
-        return circle(max(LEAST_PHASES, 4 * int(np.abs(crystals.cycle_harmonics).max()))), True
+        return equidistant_phases(max(LEAST_PHASES, 4 * int(np.abs(crystals.cycle_harmonics).max()))), True
     if not (isinstance(samples, (int, np.integer)) and samples >= 4 and samples % 2 == 0):
         raise InvalidArgumentError(f"theta_samples: {samples!r}, expected an even number, at least 4")
-    return circle(int(samples)), True
+    return equidistant_phases(int(samples)), True
 
 
 def _checked_lengths(cells: int | Sequence[int], harmonics: int) -> list[int]:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.finite.flake import PLANES, Flake, Shape, cut, extrapolated, flake_sizes
-from adiabloch.finite.sampling import CLOSED, closed_edges, crystal_gap
+from adiabloch.finite.cycle_phases import checked_sizes
+from adiabloch.finite.extrapolation import flake_limit
+from adiabloch.finite.flake import PLANES, Flake, Shape, cut
+from adiabloch.finite.gap_checks import CLOSED, crystal_gap, edge_states_error
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.models.cycle import Cycle
@@ -85,7 +87,7 @@ def magnetoelectric(
     started = time.perf_counter()
     model = checked_model(model, (2, 3), FLAT)
     occupied = checked_occupied(model, occupied)
-    sizes = flake_sizes(cells)
+    sizes = checked_sizes(cells, 1, "a size of at least 1")
     # a model at rest is a cycle too
     still = Cycle([model] * 4)
     flakes = [cut(still, occupied, size, shape) for size in sizes]
@@ -98,13 +100,13 @@ def magnetoelectric(
         bar.stage(f"{len(flakes)} sizes", len(flakes))
         for flake, (tensor, gap) in zip(flakes, run(pool, _measured, flakes), strict=True):
             if gap <= CLOSED * crystal:
-                raise closed_edges(flake.name, gap, crystal, (), 0.0, model.units)
+                raise edge_states_error(flake.name, gap, crystal, (), 0.0, model.units)
             values.append(tensor)
             gaps.append(gap)
             bar.advance(1)
     # in 2D the one row of the tensor is the result
     by_size = np.array(values) if d == 3 else np.array(values)[:, 0]
-    total, error = extrapolated(np.array(sizes), by_size.reshape(len(sizes), -1), d)
+    total, error = flake_limit(np.array(sizes), by_size.reshape(len(sizes), -1), d)
     dims = ["component", "field"] if d == 3 else ["field"]
     axes = ["x", "y", "z"][:d]
     return labelled(

@@ -13,23 +13,15 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
+from adiabloch.finite.cycle_phases import checked_cycle, mean_error, phase_count
+from adiabloch.finite.gap_checks import CLOSED, crystal_gap, edge_states_error, lowest_gap, needs_refinement
 from adiabloch.finite.open_sample import DENSE, OpenSample
-from adiabloch.finite.sampling import (
-    CLOSED,
-    checked_arguments,
-    circle,
-    closed_edges,
-    crystal_gap,
-    lowest_gap,
-    mean_error,
-    suspicious,
-    theta_count,
-)
 from adiabloch.finite.wannier_sample import WannierSample
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.memory import check_memory
 from adiabloch.models.cycle import Cycle
+from adiabloch.models.harmonics import equidistant_phases
 from adiabloch.responses.natural import natural
 from adiabloch.responses.results import labelled
 
@@ -110,7 +102,7 @@ def ribbon_magnetization(
     True
     """
     started = time.perf_counter()
-    occupied = checked_arguments(cycle, occupied, (2,))
+    occupied = checked_cycle(cycle, occupied, (2,))
     if not (isinstance(rows, (int, np.integer)) and rows >= WIDTHS):
         raise InvalidArgumentError(f"rows: {rows!r}, expected an integer, at least {WIDTHS}")
     if not 0 < tolerance < 1:
@@ -239,7 +231,7 @@ def _converged(
     """Double the mesh along its worse axis until the mean of M stands still; with it, the smallest gap."""
     cycle = strips[0].sample.cycle
     reach = int(np.abs(cycle.frequencies[:, 0]).max())
-    k, theta = circle(max(8, 2 * reach + 2)) / (2 * np.pi), circle(theta_count(cycle, samples))
+    k, theta = equidistant_phases(max(8, 2 * reach + 2)) / (2 * np.pi), equidistant_phases(phase_count(cycle, samples))
     mesh = RibbonMesh(k, theta, _evaluated(strips, k, theta, pool, bar), strips[0].height)
     crystal = crystal_gap(cycle, strips[0].levels * cycle.size // strips[0].sample.size)
     gap = _checked_gap(strips, mesh, crystal)
@@ -305,11 +297,11 @@ def _checked_gap(strips: list[Strip], mesh: RibbonMesh, crystal: float) -> float
     for strip, gaps in zip(strips, mesh.gaps, strict=True):
         i, j = np.unravel_index(int(np.argmin(gaps)), gaps.shape)
         gap, at = float(gaps[i, j]), np.array([mesh.k[i], mesh.theta[j]])
-        if gap > CLOSED * crystal and suspicious(gaps):
+        if gap > CLOSED * crystal and needs_refinement(gaps):
             gap, at = lowest_gap(strip.gap, at, np.array([0.5 / len(mesh.k), np.pi / len(mesh.theta)]))
         if gap <= CLOSED * crystal:
             place, units = (float(at[0] % 1),), strip.sample.cycle.units
-            raise closed_edges(f"ribbon of {strip.rows} rows", gap, crystal, place, float(at[1]), units)
+            raise edge_states_error(f"ribbon of {strip.rows} rows", gap, crystal, place, float(at[1]), units)
         smallest = min(smallest, gap)
     return smallest
 

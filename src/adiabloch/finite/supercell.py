@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.finite.sampling import CLOSED
+from adiabloch.finite.gap_checks import CLOSED
 from adiabloch.finite.texture_series import TextureSeries, gap_closed_error
 from adiabloch.linalg import dagger, eigh_batch
 

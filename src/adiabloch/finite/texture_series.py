@@ -9,12 +9,12 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import GapClosedError, InvalidArgumentError, InvalidModelError
-from adiabloch.finite.sampling import circle
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.harmonics import equidistant_phases
 from adiabloch.models.texture import Texture, common_amplitudes, reference_positions
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.units import Units
@@ -60,7 +60,7 @@ class TextureSeries:
         probes = [0.4142135, 2.2360679, 4.7320508]
         count = SAMPLES
         while True:
-            mesh = circle(count).tolist()
+            mesh = equidistant_phases(count).tolist()
             for s in [*mesh, *probes]:
                 if s not in at:
                     at[s] = texture.at(s * along)
@@ -130,10 +130,12 @@ class TextureSeries:
     def gap(self, occupied: int, theta: Float, samples: int = 8) -> float:
         """Smallest gap of the crystals themselves on coarse meshes of k and s; refused if there is none."""
         axes = [np.arange(samples) / samples] * self.lattice.dimension
-        waves = np.exp(1j * np.multiply.outer(circle(samples), self.texture_harmonics))
+        waves = np.exp(1j * np.multiply.outer(equidistant_phases(samples), self.texture_harmonics))
         smallest = np.inf
         for phase in theta.tolist():
-            for s, h in zip(circle(samples), np.tensordot(waves, self.at_phase(phase)[0], axes=1), strict=True):
+            for s, h in zip(
+                equidistant_phases(samples), np.tensordot(waves, self.at_phase(phase)[0], axes=1), strict=True
+            ):
                 energies = eigh_batch(FourierSeries(self.cells, h[:, None]).on_grid(axes)[:, 0])[0]
                 gaps = energies[:, occupied] - energies[:, occupied - 1]
                 lowest = int(np.argmin(gaps))

@@ -2,8 +2,8 @@
 
 Wannier functions that are computed separately for the crystals along a path may differ in their order, their home cells
 and their phases. They are matched to those of the first crystal by their centres, their on-site energies, and the
-agreement of hoppings and position matrices; no overlaps between the functions of two crystals are needed. Functions that
-differ by a unitary transformation within the cell can be aligned too.
+agreement of hoppings and position matrices; no overlaps between the functions of two crystals are needed. Functions
+that differ by a unitary transformation within the cell can be aligned too.
 """
 
 from __future__ import annotations

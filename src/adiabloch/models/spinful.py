@@ -102,7 +102,7 @@ def kane_mele(
 
 
 def _path_sign(site: int, cell: tuple[int, ...]) -> float:
-    """Sign nu of the hop from `site` of `cell` to `site` of the home cell: that of d1 x d2, the bonds along the path."""
+    """Sign nu of the hop from `site` of `cell` to `site` of the home cell: that of d1 x d2 for its two bonds."""
     path = -np.asarray(cell) @ LATTICE
     steps = BONDS if site == 0 else -BONDS
     for first in steps:

@@ -19,7 +19,8 @@ def haldane(delta: float, t2: float, phi: float, t1: float = 1.0, bond: float = 
     r"""Haldane model of a Chern insulator.
 
     The nearest-neighbour hopping is t1. The second-neighbour hoppings of A along (sqrt3, 0) and (-sqrt3/2, +-3/2)
-    bond lengths are t2 exp(i phi), those of B are t2 exp(-i phi). The gap closes at \|delta\| = 3 sqrt(3) \|t2 sin(phi)\|.
+    bond lengths are t2 exp(i phi), those of B are t2 exp(-i phi). The gap closes at
+    \|delta\| = 3 sqrt(3) \|t2 sin(phi)\|.
 
     Parameters
     ----------
@@ -181,9 +182,9 @@ def fu_kane_mele(beta: float, m: float = 0.5, soc: float = 0.25, t: float = 1.0)
               + m \sin\beta \sum_i \xi_i c_i^\dagger (\sigma_x + \sigma_y + \sigma_z) c_i
 
     with t_ij = t, except 3 t + m cos(beta) along [111], d1 and d2 the bonds along the path from j to i, and lattice
-    constant 2. The field has the magnitude sqrt(3) m sin(beta). At beta = 0 and pi the model has time-reversal symmetry, and the
-    axion angle is 0 (ordinary) and pi (topological insulator); in between it changes continuously, and the gap stays
-    open.
+    constant 2. The field has the magnitude sqrt(3) m sin(beta). At beta = 0 and pi the model has time-reversal
+    symmetry, and the axion angle is 0 (ordinary insulator) and pi (topological insulator). In between it changes
+    continuously, and the gap stays open.
 
     Parameters
     ----------

@@ -15,8 +15,8 @@ import numpy as np
 
 from adiabloch import finite
 from adiabloch.arrays import Float
-from adiabloch.finite.sampling import circle
 from adiabloch.models import Cycle, Texture, gapped_honeycomb, rotating_bonds
+from adiabloch.models.harmonics import equidistant_phases
 from adiabloch.responses.local import local_current
 from adiabloch.responses.pumped_magnetization import pumped_magnetization
 from adiabloch.studies.tables import HEAD, Row, stated
@@ -116,7 +116,7 @@ def _disk(count: int) -> xarray.Dataset:
     """
     import xarray
 
-    texture, half, theta = Texture(disk), np.linspace(0.0, REACH, count), circle(MEANS)
+    texture, half, theta = Texture(disk), np.linspace(0.0, REACH, count), equidistant_phases(MEANS)
     quadrant = local_current(texture, 1, {"x": half, "y": half}, theta, 1e-3, split=True)
     quadrant = quadrant.mean("theta", keep_attrs=True)
     angle = np.radians(TURN)
@@ -163,7 +163,7 @@ def _wave(places: int, phases: int, tolerance: float) -> xarray.Dataset:
     import xarray
 
     # between the crests, where there is a gradient for the tolerance to refer to
-    b, s, theta = _along(), circle(places) + np.pi / places, circle(phases)
+    b, s, theta = _along(), equidistant_phases(places) + np.pi / places, equidistant_phases(phases)
     texture = Texture(lambda place: wave(float(b @ place) / CELLS))
     found = local_current(texture, 1, np.outer(s, b) * CELLS / (b @ b), theta, tolerance, split=True)
     found = found.drop_vars(["x", "y"]).rename(point="s").assign_coords(s=s)
