@@ -82,7 +82,7 @@ CASES = {
     ),
     "law that diverges": (
         lambda: gapped_honeycomb(0.2).displaced([[0.1, 0], [0, 0]], lambda b, a: np.full(len(b), np.inf)),
-        "hopping law: gave inf",
+        "hopping law: returned inf",
     ),
     "phonon that does not fit": (
         lambda: phonon_cycle(gapped_honeycomb(0.2), [[0.1, 0], [0, 0]], linear(1.0), q=[0.5, 0]),

@@ -1,7 +1,7 @@
-r"""Pieces cut out of a crystal: flakes and ribbons, with every hopping between their sites.
+r"""Open samples of a crystal, flakes and ribbons, with all hoppings between their sites.
 
-Everything here lives in real space. With positions r and hoppings H_ij, the velocity v = i [H, r] makes both the
-orbital moment and the current along an edge simple multiples of the hoppings, so that no formula of the bulk is needed.
+The calculations are in real space. With positions r and hoppings H_ij, the velocity v = i [H, r] makes both the orbital
+moment and the current along an edge multiples of the hoppings, so that no bulk formula is needed.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.linalg import dagger, eigh_batch
 from adiabloch.models.cycle import Cycle
 
-DENSE = 16 * 6
-"""Bytes that the work on one matrix takes for each of its elements."""
-Weights = Callable[[Float, Float], Float]
-"""w(place, step), linear in the step, (..., d) each -> (...): the operator with the elements i w(midpoint, bond) H_ij.
+DENSE_BYTES = 16 * 6
+"""Memory for each element of a matrix, in bytes, while the matrix is processed."""
+VelocityWeight = Callable[[Float, Float], Float]
+"""w(position, step), linear in the step, (..., d) each -> (...): the operator with elements i w(midpoint, bond) H_ij.
 
-The hermitised product of a function f(r) with the velocity v = i [H, r] has the elements i (f(r_i) + f(r_j))/2 times
-(r_j - r_i) H_ij, so that f v_x has w = f(place) step_x (if f is linear), and r x v/2 has w = place x step/2.
+The symmetrized product of a function f(r) with the velocity v = i [H, r] has the elements i (f(r_i) + f(r_j))/2 times
+(r_j - r_i) H_ij. So f v_x has w = f(position) step_x (if f is linear), and r x v/2 has w = position x step/2.
 """
 
 
 class Pumped(NamedTuple):
-    """What a slow change adds to expectation values."""
+    """First-order adiabatic changes of expectation values at P points."""
 
     values: Float
     """(P, operators), in units of omega."""
     magnitudes: Float
-    """(P, operators): how large they could be (Cauchy and Schwarz), which tells how much rounding to expect."""
+    """(P, operators): upper bounds of the moduli (Cauchy-Schwarz), from which rounding errors are estimated."""
     energies: Float
     """(P, S)"""
 
 
 @dataclass(frozen=True, eq=False)
 class OpenSample:
-    """Sites of a cycle's crystal and the hoppings between them; all other hoppings are cut.
+    """Sites of a crystal and the hoppings between them; hoppings to other sites are removed.
 
     Parameters
     ----------
     cycle : Cycle
     cells : int array, shape (S, d)
-        Cell of every site.
+        Cell of each site.
     orbitals : int array, shape (S,)
-        Its orbital.
+        Orbital of each site.
     periodic : bool
-        Whether the piece repeats along the first lattice vector; all its cells then have 0 there.
+        True if the sample is periodic along the first lattice vector; the first component of all cells must be 0 then.
     """
 
     cycle: Cycle
@@ -64,28 +64,28 @@ class OpenSample:
         return len(self.orbitals)
 
     def energies(self, k: Float, theta: Float) -> Float:
-        """Levels at reduced wave numbers k along the periodic direction and phases theta; shape (P, S)."""
+        """Energy levels (P, S) at reduced wave numbers k along the periodic direction and phases theta."""
         return eigh_batch(self._matrix(self._elements(k, theta)[0]))[0]
 
-    def pumped(self, k: Float, theta: Float, occupied: int, operators: list[Weights]) -> Pumped:
-        r"""Return what the slow change adds to the expectation values of operators at each point.
+    def pumped(self, k: Float, theta: Float, occupied: int, operators: list[VelocityWeight]) -> Pumped:
+        r"""First-order adiabatic changes of the expectation values of operators.
 
-        The first-order adiabatic state of an occupied level v,
+        The first-order adiabatic state of an occupied level v, with empty levels c,
 
         .. math:: |\psi_v^{(1)}\rangle = \sum_c |c\rangle \frac{i \langle c|\partial_\theta v\rangle}{E_c - E_v},
                   \qquad \langle c|\partial_\theta v\rangle = \frac{\langle c|\partial_\theta H|v\rangle}{E_v - E_c},
 
-        (c empty) gives an operator O the value 2 Re sum_v <v|O|psi1_v>. Orbitals that move carry their charge along:
-        sum_i n_i w(r_i, dr_i/dtheta) is added, n_i being the occupation of site i.
+        gives an operator O the value 2 Re sum_v <v|O|psi1_v>. Orbitals that move carry their charge with them, which
+        adds sum_i n_i w(r_i, dr_i/dtheta), where n_i is the occupation of site i.
 
         Parameters
         ----------
         k, theta : float arrays, shape (P,)
-            A flake does not look at k.
+            Reduced wave numbers and phases; flakes do not depend on k.
         occupied : int
             Number of occupied levels.
         operators : list of callable
-            As their `Weights`.
+            Weights of the operators (see `VelocityWeight`).
 
         Returns
         -------
@@ -97,24 +97,24 @@ class OpenSample:
         E = energies[:, :occupied, None] - energies[:, None, occupied:]
         change = (dagger(o) @ (self._matrix(dH) @ c)).conj() / E**2
         density = (np.abs(o) ** 2).sum(axis=-1)
-        r, moved = self._positions(theta), self._positions(theta, order=1)
+        r, drift = self._positions(theta), self._positions(theta, derivative=1)
         rows, columns = np.divmod(self._series[0], self.size)
         midpoints, bonds = 0.5 * (r[:, rows] + r[:, columns]), r[:, columns] - r[:, rows]
-        once_round = np.broadcast_to(self.cycle.lattice.vectors[0], midpoints.shape)
+        period = np.broadcast_to(self.cycle.lattice.vectors[0], midpoints.shape)
         values, magnitudes = [], []
         for w in operators:
-            operator = self._matrix(1j * (w(midpoints, bonds) * H + w(midpoints, once_round) * wound))
+            operator = self._matrix(1j * (w(midpoints, bonds) * H + w(midpoints, period) * wound))
             # <v|O|psi1_v> = -i sum_c O_vc (dH)_cv/(E_v - E_c)^2
             electrons = 2.0 * (dagger(o) @ (operator @ c) * change).imag.sum(axis=(1, 2))
-            values.append(electrons + (density * w(r, moved)).sum(axis=1))
+            values.append(electrons + (density * w(r, drift)).sum(axis=1))
             magnitudes.append(2.0 * norm(operator) * norm(change))
         return Pumped(np.stack(values, axis=-1), np.stack(magnitudes, axis=-1), energies)
 
-    def polarized(self, theta: float, occupied: int, operators: list[Weights]) -> tuple[Float, Float]:
-        r"""Return what an electric field adds to the expectation values of operators on an open piece.
+    def polarized(self, theta: float, occupied: int, operators: list[VelocityWeight]) -> tuple[Float, Float]:
+        r"""First-order changes of the expectation values of operators in an electric field, for a flake.
 
         To first order in H - e E.r an occupied level v becomes
-        :math:`|v\rangle + \sum_c |c\rangle \langle c | e E \cdot r | v \rangle / (E_c - E_v)`, c empty.
+        :math:`|v\rangle + \sum_c |c\rangle \langle c | e E \cdot r | v \rangle / (E_c - E_v)`, with empty levels c.
 
         Parameters
         ----------
@@ -122,12 +122,12 @@ class OpenSample:
         occupied : int
             Number of occupied levels.
         operators : list of callable
-            As their `Weights`.
+            Weights of the operators (see `VelocityWeight`).
 
         Returns
         -------
         values : float array, shape (operators, d)
-            By component of the field, in units of e.
+            Changes by component of the field, in units of e.
         energies : float array, shape (S,)
         """
         phase = np.array([theta])
@@ -147,42 +147,50 @@ class OpenSample:
 
     @cached_property
     def _series(self) -> tuple[Integer, Complex, Integer]:
-        """Flat indices of the matrix elements; their series in H, dH/dtheta and the wound H; its frequencies.
+        """Fourier series of the matrix elements of H, dH/dtheta and the winding H.
 
-        The wound H counts each hopping as often as it goes round the ribbon: the part of the bond that the positions
-        of its ends do not tell.
+        The winding H multiplies each hopping by its winding number around the ribbon: the part of the bond that is not
+        contained in the positions of its ends.
+
+        Returns
+        -------
+        elements : int array, shape (E,)
+            Flat indices of the matrix elements that do not vanish.
+        series : complex array, shape (3, E, F)
+        frequencies : int array, shape (F, 2)
+            Winding number and harmonic of theta.
         """
-        rows, columns, terms = self._joined
-        frequencies, number = np.unique(self._phases[terms], axis=0, return_inverse=True)
+        rows, columns, terms = self._hops
+        frequencies, number = np.unique(self._frequencies[terms], axis=0, return_inverse=True)
         elements, element = np.unique(rows * self.size + columns, return_inverse=True)
         h = self.cycle.amplitudes[terms, self.orbitals[rows], self.orbitals[columns]]
-        around, harmonic = self._phases[terms].T
+        winding, harmonic = self._frequencies[terms].T
         series = np.zeros((3, len(elements), len(frequencies)), dtype=np.complex128)
-        for kind, amplitudes in enumerate((h, 1j * harmonic * h, around * h)):
+        for kind, amplitudes in enumerate((h, 1j * harmonic * h, winding * h)):
             np.add.at(series[kind], (element.ravel(), number.ravel()), amplitudes)
         return elements, series, frequencies
 
     @property
-    def _phases(self) -> Integer:
-        """(F, 2): how often each term of the cycle goes round the ribbon, and its harmonic of theta."""
-        around = self.cycle.frequencies[:, 0] * int(self.periodic)
-        return np.column_stack([around, self.cycle.frequencies[:, -1]])
+    def _frequencies(self) -> Integer:
+        """Winding number around the ribbon and harmonic of theta of each term of the cycle, (F, 2)."""
+        winding = self.cycle.frequencies[:, 0] * int(self.periodic)
+        return np.column_stack([winding, self.cycle.frequencies[:, -1]])
 
     @property
-    def _present(self) -> Float:
-        """How large what joins two orbitals is, by term of the cycle, relative to the largest: (F, N, N)."""
+    def _relative_sizes(self) -> Float:
+        """Modulus of each hopping of the cycle relative to the largest one, (F, N, N)."""
         sizes = np.abs(self.cycle.amplitudes)
         return np.asarray(sizes / max(sizes.max(initial=0.0), 1e-300))
 
     @cached_property
-    def _joined(self) -> tuple[Integer, Integer, Integer]:
-        """Both sites of every hopping inside the piece, and the term of the cycle that it comes from."""
+    def _hops(self) -> tuple[Integer, Integer, Integer]:
+        """Both sites of each hopping inside the sample, and its term of the cycle; (hops,) each."""
         d = self.cycle.lattice.dimension
         lowest, highest = self.cells.min(axis=0), self.cells.max(axis=0)
         number = np.full((*(highest - lowest + 1), self.cycle.size), -1)
         number[(*(self.cells - lowest).T, self.orbitals)] = np.arange(self.size)
-        # what a Fourier transform leaves of an exact zero is no hopping
-        present = self._present > 1e-16
+        # hoppings at the level of rounding are zeros after a Fourier transform
+        present = self._relative_sizes > 1e-16
         found: list[tuple[Integer, Integer, Integer]] = []
         for term, R in enumerate(self.cycle.frequencies[:, :d]):
             ends = self.cells + R
@@ -196,36 +204,32 @@ class OpenSample:
         return rows, columns, terms
 
     def _elements(self, k: Float, theta: Float) -> Complex:
-        """Elements of H, dH/dtheta and the wound H, shape (3, P, elements)."""
+        """Matrix elements of H, dH/dtheta and the winding H, (3, P, E)."""
         _, series, frequencies = self._series
         angles = np.stack([2 * np.pi * k, theta], axis=-1)
         values: Complex = np.exp(1j * angles @ frequencies.T) @ series.swapaxes(1, 2)
         return values
 
     def _matrix(self, elements: Complex) -> Complex:
-        """(P, elements) -> (P, S, S)."""
+        """Matrices (P, S, S) from their elements (P, E)."""
         matrices = np.zeros((len(elements), self.size**2), dtype=np.complex128)
         matrices[:, self._series[0]] = elements
         return matrices.reshape(-1, self.size, self.size)
 
     @cached_property
-    def _places(self) -> Float:
-        """Origins of the sites' cells, from the middle of the piece: there, sums keep their figures best."""
-        places = self.cells @ self.cycle.lattice.vectors
-        at_rest = self.cycle.position_harmonics[len(self.cycle.position_harmonics) // 2].real
-        centred: Float = places - (places + at_rest[self.orbitals]).mean(axis=0)
+    def _cell_origins(self) -> Float:
+        """Origin of the cell of each site, (S, d), relative to the centre of the sample to reduce rounding errors."""
+        origins = self.cells @ self.cycle.lattice.vectors
+        centred: Float = origins - (origins + self.cycle.mean_positions[self.orbitals]).mean(axis=0)
         return centred
 
-    def _positions(self, theta: Float, order: int = 0) -> Float:
-        """Positions or their derivatives in theta, shape (P, S, d)."""
-        top = len(self.cycle.position_harmonics) // 2
-        m = np.arange(-top, top + 1)
-        turn = (1j * m) ** order * np.exp(1j * np.multiply.outer(theta, m))
-        within: Float = np.tensordot(turn, self.cycle.position_harmonics, axes=1).real[:, self.orbitals]
-        return within if order else within + self._places
+    def _positions(self, theta: Float, derivative: int = 0) -> Float:
+        """Positions of the sites, or their derivatives along theta; (P, S, d)."""
+        within = self.cycle.positions_at(theta, derivative)[:, self.orbitals]
+        return within if derivative else within + self._cell_origins
 
 
 def norm(matrices: Complex) -> Float:
-    """Frobenius norms, (P, N, M) -> (P,)."""
+    """Frobenius norms of matrices, (P, N, M) -> (P,)."""
     norms: Float = np.sqrt((np.abs(matrices) ** 2).sum(axis=(1, 2)))
     return norms

@@ -1,4 +1,4 @@
-"""The pumped magnetization from the edge currents of ribbons."""
+"""Pumped magnetization from the edge currents of ribbons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.finite.cycle_phases import checked_cycle, mean_error, phase_count
 from adiabloch.finite.gap_checks import CLOSED, crystal_gap, edge_states_error, lowest_gap, needs_refinement
-from adiabloch.finite.open_sample import DENSE, OpenSample
+from adiabloch.finite.open_sample import DENSE_BYTES, OpenSample
 from adiabloch.finite.wannier_sample import WannierSample
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 UNIT = "e*omega"
 WIDTHS = 4
-"""Widths computed: the asked one, one row more, and two rows fewer for the error."""
-BLOCK = 2**25
-"""Bytes that the matrices of one block of points may take."""
+"""Number of widths computed: the given one, one row more, and two smaller ones for the error."""
+BLOCK_BYTES = 2**25
+"""Memory of the matrices of one block of points, in bytes."""
 
 
 @natural
@@ -47,30 +47,30 @@ def ribbon_magnetization(
     executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
-    r"""Pumped magnetization of a 2D crystal from the edge currents of ribbons, by brute force.
+    r"""Pumped magnetization of a 2D crystal, computed directly from the edge currents of ribbons.
 
-    A ribbon of W rows is periodic along the first lattice vector (x) and open along the second. With y perpendicular
-    to it and j_x,i the current induced at site i, per length,
+    A ribbon of W rows is periodic along the first lattice vector (x) and open along the second. With the coordinate y
+    perpendicular to x and the induced current j_x,i at site i, per length of the ribbon,
 
     .. math:: D(W) = - \sum_i \overline{y_i\, j_{x,i}}, \qquad \bar M = \frac{D(W + 1) - D(W)}{h},
 
-    h being the height of a row: what the edges add to D drops out, and M converges exponentially with W. The current
-    is that of the first-order adiabatic states of the ribbon, j = i [H, x], averaged over the period.
+    where h is the height of a row. The contribution of the edges to D cancels, and M converges exponentially with W.
+    The current is that of the first-order adiabatic states of the ribbon, j = i [H, x], averaged over the period.
 
     Parameters
     ----------
     cycle : Cycle
-        In two dimensions; insulating, as are the ribbon's edges. Of Wannier models with their motion: positions are
-        matrices then, and y_i j_x,i a hermitised product.
+        Insulating cycle in two dimensions; the edges of the ribbon must be insulating too. A cycle of Wannier models
+        needs `motion`; y_i j_x,i is then a symmetrized product of matrices.
     occupied : int
-        Number of occupied bands of the crystal; `occupied * rows` of the ribbon.
+        Number of occupied bands of the crystal; the ribbon has `occupied * rows`.
     rows : int
         Width W, at least 4.
     tolerance : float
-        Relative accuracy of the sums over wave numbers and phases, whose mesh is doubled until it is reached. It says
-        nothing of the width.
+        Relative accuracy of the sums over wave numbers and phases, whose mesh is doubled until it is reached. It does
+        not include the error due to the finite width.
     theta_samples : int, optional
-        Keep this number of phases, even, in place of doubling it.
+        Fixed number of phases, even, which is then not doubled.
     limit : int
         Largest number of points (wave numbers x phases).
     executor, progress
@@ -79,17 +79,18 @@ def ribbon_magnetization(
     Returns
     -------
     xarray.Dataset
-        `total` and `error` over `component` ("z"), in e*omega: moment per area. Perturbative and Chern-Simons part
-        come together. The error counts the mesh, and the width by how M changes from W - 2 to W.
+        `total` and `error` over `component` ("z"), in e*omega: moment per area. The perturbative and Chern-Simons parts
+        are not separated. The error includes that of the mesh, and that of the width from the change of M between W - 2
+        and W.
 
     Raises
     ------
     InvalidArgumentError
-        An argument out of range; or a cycle that pumps charge along the ribbon, so that D depends on the origin.
+        An argument out of range, or a cycle that pumps charge along the ribbon, so that D depends on the origin.
     GapClosedError
-        The ribbon's own gap closes: states on its edges cross the gap.
+        Edge states of the ribbon cross the gap.
     ToleranceNotReachedError
-        The limit was reached first; the error carries the best estimate.
+        The limit was reached first; the exception contains the best estimate.
 
     Examples
     --------
@@ -108,7 +109,7 @@ def ribbon_magnetization(
     if not 0 < tolerance < 1:
         raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a relative accuracy between 0 and 1")
     size = (int(rows) + 1) * cycle.size
-    check_memory(DENSE * size**2, f"rows: {rows} rows have {size} orbitals", "ask for narrower ribbons")
+    check_memory(DENSE_BYTES * size**2, f"rows: {rows} rows have {size} orbitals", "ask for narrower ribbons")
     strips = [_strip(cycle, occupied, width) for width in range(int(rows) - WIDTHS + 2, int(rows) + 2)]
     with ProgressBar("ribbons", progress) as bar, workers(executor) as pool:
         mesh, gap = _converged(strips, tolerance, theta_samples, limit, pool, bar)
@@ -134,88 +135,90 @@ def ribbon_magnetization(
 
 @dataclass(frozen=True, eq=False)
 class Strip:
-    """One ribbon and what is measured on it."""
+    """Ribbon, and its moment and current."""
 
     sample: OpenSample
     along: Float
     """Unit vector of the periodic direction."""
     length: float
-    """Its period."""
+    """Length of the period."""
     height: float
     """Height of a row."""
     levels: int
     """Number of occupied levels."""
 
-    def moment(self, place: Float, step: Float) -> Float:
-        """- y times the step along x, per length."""
-        y = place[..., 1] * self.along[0] - place[..., 0] * self.along[1]
+    def moment(self, position: Float, step: Float) -> Float:
+        """Weight of D: -y times the step along x, per length of the ribbon."""
+        y = position[..., 1] * self.along[0] - position[..., 0] * self.along[1]
         moment: Float = -y * (step @ self.along) / self.length
         return moment
 
-    def current(self, place: Float, step: Float) -> Float:
-        """Take the step along x, per length of the ribbon."""
-        del place
+    def current(self, position: Float, step: Float) -> Float:
+        """Weight of the total current: the step along x, per length of the ribbon."""
+        del position
         along: Float = step @ self.along / self.length
         return along
 
     def __call__(self, points: Float) -> Float:
-        """D, total current, gap and magnitude of D at points (k, theta); shape (P, 4)."""
+        """D, total current, gap and upper bound of D at points (k, theta); (P, 2) -> (P, 4)."""
         pumped = self.sample.pumped(points[:, 0], points[:, 1], self.levels, [self.moment, self.current])
         E = pumped.energies
         gaps = E[:, self.levels] - E[:, self.levels - 1]
         return np.column_stack([pumped.values, gaps, pumped.magnitudes[:, 0]])
 
     def gap(self, points: Float) -> Float:
-        """Gap at points (k, theta)."""
+        """Gaps (P,) at points (k, theta), (P, 2)."""
         energies = self.sample.energies(points[:, 0], points[:, 1])
         result: Float = energies[:, self.levels] - energies[:, self.levels - 1]
         return result
 
     @property
     def rows(self) -> int:
-        """Width in cells."""
+        """Number of rows."""
         return self.sample.size // self.sample.cycle.size
 
     @property
     def block(self) -> int:
-        """Points a call."""
-        return max(1, BLOCK // (16 * 6 * self.sample.size**2))
+        """Number of points in one block."""
+        return max(1, BLOCK_BYTES // (DENSE_BYTES * self.sample.size**2))
 
 
 @dataclass(frozen=True, eq=False)
 class RibbonMesh:
-    """What the ribbons gave on a mesh of wave numbers and phases."""
+    """Results of all ribbons on a mesh of wave numbers and phases."""
 
     k: Float
     theta: Float
     results: Float
     """(widths, k, theta, 4): see `Strip.__call__`."""
     height: float
+    """Height of a row."""
 
     @property
     def magnetization(self) -> Float:
-        """Shape (widths - 1, k, theta): its mean is M."""
+        """[D(W + 1) - D(W)]/h, shape (widths - 1, k, theta); its mean is M."""
         return np.diff(self.results[..., 0], axis=0) / self.height
 
     @property
     def gaps(self) -> Float:
-        """Gaps, shape (widths, k, theta)."""
+        """Gaps, (widths, k, theta)."""
         return self.results[..., 2]
 
     @property
     def errors(self) -> Float:
-        """Error of the mean of M from each axis, k and theta."""
+        """Errors of the mean of M due to the meshes of k and theta, (2,)."""
         M = self.magnetization[-1]
         return np.array([mean_error(M.mean(axis=1 - axis)) for axis in (0, 1)])
 
     @property
     def rounding(self) -> float:
-        """What rounding leaves uncertain in the mean of M, independent from point to point."""
+        """Rounding error of the mean of M; the errors of different points are independent."""
         magnitudes = self.results[-1, ..., 3]
         return float(np.finfo(float).eps * magnitudes.mean() / (np.sqrt(magnitudes.size) * self.height))
 
 
 def _strip(cycle: Cycle, occupied: int, width: int) -> Strip:
+    """Ribbon of `width` rows."""
     first = cycle.lattice.vectors[0]
     cells = np.zeros((width * cycle.size, 2), dtype=np.int64)
     cells[:, 1] = np.repeat(np.arange(width), cycle.size)
@@ -228,7 +231,7 @@ def _strip(cycle: Cycle, occupied: int, width: int) -> Strip:
 def _converged(
     strips: list[Strip], tolerance: float, samples: int | None, limit: int, pool: Executor, bar: ProgressBar
 ) -> tuple[RibbonMesh, float]:
-    """Double the mesh along its worse axis until the mean of M stands still; with it, the smallest gap."""
+    """Mesh on which the mean of M has converged, doubled along the axis with the larger error; and the smallest gap."""
     cycle = strips[0].sample.cycle
     reach = int(np.abs(cycle.frequencies[:, 0]).max())
     k, theta = equidistant_phases(max(8, 2 * reach + 2)) / (2 * np.pi), equidistant_phases(phase_count(cycle, samples))
@@ -256,7 +259,7 @@ def _converged(
 
 
 def _doubled(mesh: RibbonMesh, axis: int, strips: list[Strip], pool: Executor, bar: ProgressBar) -> RibbonMesh:
-    """Add points halfway between the old ones along an axis."""
+    """Double the mesh along an axis by adding the points halfway between the old ones."""
     old = (mesh.k, mesh.theta)[axis]
     between = old + 0.5 * (old[1] - old[0])
     k, theta = (between, mesh.theta) if axis == 0 else (mesh.k, between)
@@ -270,7 +273,7 @@ def _doubled(mesh: RibbonMesh, axis: int, strips: list[Strip], pool: Executor, b
 
 
 def _evaluated(strips: list[Strip], k: Float, theta: Float, pool: Executor, bar: ProgressBar) -> Float:
-    """All strips on the mesh of k and theta; shape (widths, k, theta, 4)."""
+    """Results of all ribbons on the mesh of k and theta, (widths, k, theta, 4)."""
     points = np.stack(np.meshgrid(k, theta, indexing="ij"), axis=-1).reshape(-1, 2)
     bar.stage(f"{len(k)} x {len(theta)} points", len(points) * len(strips))
 
@@ -287,12 +290,13 @@ def _evaluated(strips: list[Strip], k: Float, theta: Float, pool: Executor, bar:
 
 
 def _measured(task: tuple[Strip, Float]) -> Float:
+    """Results of one ribbon at a block of points."""
     strip, points = task
     return strip(points)
 
 
 def _checked_gap(strips: list[Strip], mesh: RibbonMesh, crystal: float) -> float:
-    """Smallest gap of all ribbons, having looked between the points of the mesh where it may close."""
+    """Smallest gap of all ribbons, searched between the points of the mesh if it may close there."""
     smallest = np.inf
     for strip, gaps in zip(strips, mesh.gaps, strict=True):
         i, j = np.unravel_index(int(np.argmin(gaps)), gaps.shape)
@@ -307,17 +311,17 @@ def _checked_gap(strips: list[Strip], mesh: RibbonMesh, crystal: float) -> float
 
 
 def _check_pump(mesh: RibbonMesh, strip: Strip) -> None:
-    """Refuse a ribbon that carries charge along itself: its moment depends on the origin."""
+    """Raise InvalidArgumentError if charge is pumped along the ribbon, since the moment then depends on the origin."""
     charge = 2 * np.pi * float(mesh.results[-1, ..., 1].mean()) * strip.length
     if abs(charge) > 0.5:
         raise InvalidArgumentError(
             f"cycle: it pumps {charge:.3f} electrons along a ribbon of {strip.rows} rows in a period, so that the "
-            "moment depends on the origin; expected a cycle that pumps none"
+            "moment depends on the origin; expected a cycle that pumps no charge"
         )
 
 
 def _width_error(values: Float) -> float:
-    """How far M is from its value at infinite width, from three successive widths (a geometric series)."""
+    """Error of M due to the finite width, from three successive widths (a geometric series)."""
     before, last = np.abs(np.diff(values))
     ratio = min(last / max(before, 1e-300), 0.9)
     return float(max(before, last) / (1 - ratio))

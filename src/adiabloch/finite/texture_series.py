@@ -1,4 +1,4 @@
-"""The local crystals of a texture along one direction, as a Fourier series in its phase."""
+"""Local crystals of a texture along one direction, as a Fourier series in the phases of texture and cycle."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ from adiabloch.linalg import eigh_batch
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.harmonics import equidistant_phases
+from adiabloch.models.harmonics import equidistant_phases, harmonic_phases
 from adiabloch.models.texture import Texture, common_amplitudes, reference_positions
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.units import Units
 
-SAMPLES = 32
-"""Local crystals to begin with; doubled until their Fourier series is complete."""
+FIRST_SAMPLES = 32
+"""Initial number of local crystals; it is doubled until their Fourier series is complete."""
 MOST_SAMPLES = 1024
+"""Largest number of local crystals."""
 COMPLETE = 1e-12
-"""What may be missing of the local hoppings, relative to the largest."""
+"""Largest error of the Fourier series of the hoppings, relative to the largest hopping."""
+TEST_PHASES = (0.4142135, 2.2360679, 4.7320508)
+"""Phases off the mesh at which the Fourier series is tested."""
 
 Profile = Callable[[float], "TightBinding | Cycle"]
+"""Local crystal as a function of the phase of the texture."""
 
 
 @dataclass(frozen=True, eq=False)
 class TextureSeries:
-    """The local crystals: hoppings as a Fourier series in the phases of texture and cycle."""
+    """Hoppings and connections of the local crystals, as a Fourier series in the phases of texture and cycle."""
 
     lattice: Lattice
     positions: Float
@@ -38,42 +42,47 @@ class TextureSeries:
     cells: Integer
     """(F, d): lattice translations of the hoppings."""
     texture_harmonics: Integer
-    """(P,): harmonics of the texture."""
+    """(P,)"""
     cycle_harmonics: Integer
-    """(M,): harmonics of the cycle."""
+    """(M,)"""
     amplitudes: Complex
     """(P, M, F, N, N)"""
     connections: Mapping[str, Complex]
-    """The same of the position matrix less the positions, "kx", ..., and of the motion, "theta", if there are any."""
+    """Connections that do not vanish, as `amplitudes`: position matrix minus positions, "kx", ..., and "theta"."""
     driven: bool
-    """Whether the local crystals are cycles."""
+    """True if the local crystals are cycles."""
     units: Units = Units()  # noqa: RUF009
-    """Those of the profile."""
+    """Units of the profile in terms of the user's units."""
 
     @classmethod
     def sampled(cls, profile: Profile) -> TextureSeries:
-        """Sample the profile until its series is complete."""
+        """Sample a profile until its Fourier series is complete.
+
+        Parameters
+        ----------
+        profile : callable
+            Takes the phase of the texture, from 0 to 2 pi, and returns a Cycle or a TightBinding.
+
+        Raises
+        ------
+        InvalidArgumentError
+            `profile` is not callable, or not smooth and periodic.
+        InvalidModelError
+            `profile` returns something else, or crystals of different lattices or orbitals.
+        """
         texture = _texture_of(profile)
         along = texture.lattice.vectors[0] / (2 * np.pi)
-        at: dict[float, TightBinding | Cycle] = {}
-        # places off the mesh, to see what the mesh does not
-        probes = [0.4142135, 2.2360679, 4.7320508]
-        count = SAMPLES
+        crystals: dict[float, TightBinding | Cycle] = {}
+        count = FIRST_SAMPLES
         while True:
             mesh = equidistant_phases(count).tolist()
-            for s in [*mesh, *probes]:
-                if s not in at:
-                    at[s] = texture.at(s * along)
-            cells, cycle_harmonics, samples = _aligned(
-                [at[s] for s in [*mesh, *probes]], reference_positions(texture.home)
+            for s in [*mesh, *TEST_PHASES]:
+                if s not in crystals:
+                    crystals[s] = texture.at(s * along)
+            cells, cycle_harmonics, samples = _common_series(
+                [crystals[s] for s in [*mesh, *TEST_PHASES]], reference_positions(texture.home)
             )
-            p = np.fft.fftfreq(count, 1 / count).astype(np.int64)
-            series = {name: np.fft.fft(values[:count], axis=0) / count for name, values in samples.items()}
-            waves, missing = np.exp(1j * np.multiply.outer(probes, p)), 0.0
-            for name, amplitudes in series.items():
-                amplitudes[p == -(count // 2)] = 0.0
-                off = np.tensordot(waves, amplitudes, axes=1) - samples[name][count:]
-                missing = max(missing, float(np.abs(off).max() / np.abs(amplitudes).max()))
+            harmonics, series, missing = _transformed(samples, count)
             if missing <= COMPLETE:
                 break
             if count >= MOST_SAMPLES:
@@ -83,18 +92,15 @@ class TextureSeries:
                 )
             count *= 2
         used = np.any([_sizes(amplitudes) > 1e-15 * _sizes(amplitudes).max() for amplitudes in series.values()], axis=0)
-        hoppings, *others = (amplitudes[used] for amplitudes in series.values())
-        names = [name for name in series if name != HAMILTONIAN]
         home = texture.home
-        connections = dict(zip(names, others, strict=True))
         return cls(
             texture.lattice,
             reference_positions(home),
             cells,
-            p[used],
+            harmonics[used],
             cycle_harmonics,
-            hoppings,
-            connections,
+            series.pop(HAMILTONIAN)[used],
+            {name: amplitudes[used] for name, amplitudes in series.items()},
             isinstance(home, Cycle),
             home.units,
         )
@@ -106,12 +112,12 @@ class TextureSeries:
 
     @property
     def backwards(self) -> TextureSeries:
-        """The texture reversed, s to -s."""
+        """The reversed texture, s -> -s."""
         return replace(self, texture_harmonics=-self.texture_harmonics)
 
     @property
     def even(self) -> bool:
-        """Whether the reversed texture is the same."""
+        """True if the reversed texture is the same."""
         order, mirrored = np.argsort(self.texture_harmonics), np.argsort(-self.texture_harmonics)
         if not (self.texture_harmonics[order] == -self.texture_harmonics[mirrored]).all():
             return False
@@ -121,21 +127,47 @@ class TextureSeries:
         )
 
     def at_phase(self, theta: float, name: str = HAMILTONIAN) -> tuple[Complex, Complex]:
-        """Texture harmonics of hoppings or a connection at a phase, and derivatives along the cycle; (P, F, N, N)."""
-        turns = np.exp(1j * self.cycle_harmonics * theta)
+        """Texture harmonics of the hoppings, or of a connection, at a phase of the cycle.
+
+        Parameters
+        ----------
+        theta : float
+        name : str
+            "H", or the direction of a connection.
+
+        Returns
+        -------
+        values, derivatives : complex array, shape (P, F, N, N)
+            The derivatives are along theta.
+        """
+        phases = np.stack([harmonic_phases(self.cycle_harmonics, theta, order) for order in (0, 1)])
         series = self.amplitudes if name == HAMILTONIAN else self.connections[name]
-        h, dh = np.tensordot(np.stack([turns, 1j * self.cycle_harmonics * turns]), series, axes=(1, 1))
-        return h, dh
+        values, derivatives = np.tensordot(phases, series, axes=(1, 1))
+        return values, derivatives
 
     def gap(self, occupied: int, theta: Float, samples: int = 8) -> float:
-        """Smallest gap of the crystals themselves on coarse meshes of k and s; refused if there is none."""
+        """Smallest gap of the local crystals on coarse meshes of k and s.
+
+        Parameters
+        ----------
+        occupied : int
+            Number of occupied bands.
+        theta : float array, shape (T,)
+            Phases of the cycle.
+        samples : int
+            Number of points along each axis of k and along s.
+
+        Raises
+        ------
+        GapClosedError
+            The gap of a local crystal closes.
+        """
         axes = [np.arange(samples) / samples] * self.lattice.dimension
-        waves = np.exp(1j * np.multiply.outer(equidistant_phases(samples), self.texture_harmonics))
+        phases = equidistant_phases(samples)
+        waves = harmonic_phases(self.texture_harmonics, phases)
         smallest = np.inf
         for phase in theta.tolist():
-            for s, h in zip(
-                equidistant_phases(samples), np.tensordot(waves, self.at_phase(phase)[0], axes=1), strict=True
-            ):
+            for s, h in zip(phases, np.tensordot(waves, self.at_phase(phase)[0], axes=1), strict=True):
                 energies = eigh_batch(FourierSeries(self.cells, h[:, None]).on_grid(axes)[:, 0])[0]
                 gaps = energies[:, occupied] - energies[:, occupied - 1]
                 lowest = int(np.argmin(gaps))
@@ -149,12 +181,25 @@ class TextureSeries:
 def gap_closed_error(
     what: str, gap: float, crystal: float, k: tuple[float, ...], theta: float, units: Units
 ) -> GapClosedError:
-    """What to raise where the gap closes."""
+    """Error for a local crystal or a supercell whose gap closes.
+
+    Parameters
+    ----------
+    what : str
+        Description of the crystal or supercell.
+    gap, crystal : float
+        Its gap, and the smallest gap of the local crystals.
+    k : tuple of float
+        Reduced wave vector.
+    theta : float
+    units : Units
+        Units of the gaps in terms of the user's units.
+    """
     gap, crystal = units.energy * gap, units.energy * crystal
     return GapClosedError(
         f"{what}: its gap closes, {gap:.1e} at k = {', '.join(f'{x:.6g}' for x in k)} (reduced), theta = {theta:.6g}; "
-        f"the smallest of the crystals that it is made of is {crystal:.2g}; expected an insulator everywhere, and a "
-        "texture that binds no states inside the gap",
+        f"the smallest gap of the local crystals is {crystal:.2g}; expected an insulator everywhere, and a texture "
+        "without bound states inside the gap",
         gap=gap,
         k=k,
         theta=theta,
@@ -162,7 +207,7 @@ def gap_closed_error(
 
 
 def _texture_of(profile: Profile) -> Texture:
-    """The texture with one cell as its period."""
+    """Texture with a period of one cell along the first lattice vector."""
     if not callable(profile):
         raise InvalidArgumentError(
             f"profile: expected a function of the texture's phase that returns a Cycle or a TightBinding, got "
@@ -174,25 +219,46 @@ def _texture_of(profile: Profile) -> Texture:
             f"profile: returned {type(first).__name__} at s = 0, expected a Cycle or a TightBinding"
         )
     along = 2 * np.pi * np.linalg.inv(first.lattice.vectors)[:, 0]
-    return Texture(lambda place: profile(float(place[: len(along)] @ along)))
+    return Texture(lambda position: profile(float(position[: len(along)] @ along)))
 
 
-def _aligned(crystals: Sequence[TightBinding | Cycle], reference: Float) -> tuple[Integer, Integer, dict[str, Complex]]:
-    """Translations (F, d), harmonics of the cycle (M,) and amplitudes (crystals, M, F, N, N) by name."""
+def _common_series(
+    crystals: Sequence[TightBinding | Cycle], reference: Float
+) -> tuple[Integer, Integer, dict[str, Complex]]:
+    """Translations (F, d), harmonics of the cycle (M,), and amplitudes (crystals, M, F, N, N) by name."""
     frequencies, samples = common_amplitudes(crystals, reference)
     d = crystals[0].lattice.dimension
     if frequencies.shape[1] == d:
         frequencies = np.pad(frequencies, [(0, 0), (0, 1)])
     cells, cell = np.unique(frequencies[:, :d], axis=0, return_inverse=True)
-    cycle_harmonics, drive = np.unique(frequencies[:, d], return_inverse=True)
+    cycle_harmonics, harmonic = np.unique(frequencies[:, d], return_inverse=True)
     found = {}
     for name, values in samples.items():
-        found[name] = np.zeros(
-            (len(crystals), len(cycle_harmonics), len(cells), *values.shape[2:]), dtype=np.complex128
-        )
-        found[name][:, drive.ravel(), cell.ravel()] = values
+        found[name] = np.zeros((len(crystals), len(cycle_harmonics), len(cells), *values.shape[2:]), dtype=complex)
+        found[name][:, harmonic.ravel(), cell.ravel()] = values
     return cells, cycle_harmonics, found
 
 
+def _transformed(samples: Mapping[str, Complex], count: int) -> tuple[Integer, dict[str, Complex], float]:
+    """Fourier series through `count` samples, and its error at the test phases, which follow them.
+
+    Returns
+    -------
+    harmonics : int array, shape (count,)
+    series : dict {str: complex array, shape (count, M, F, N, N)}
+    error : float
+        Relative to the largest amplitude.
+    """
+    harmonics = np.fft.fftfreq(count, 1 / count).astype(np.int64)
+    series = {name: np.fft.fft(values[:count], axis=0) / count for name, values in samples.items()}
+    waves, error = harmonic_phases(harmonics, np.array(TEST_PHASES)), 0.0
+    for name, amplitudes in series.items():
+        amplitudes[harmonics == -(count // 2)] = 0.0
+        off = np.tensordot(waves, amplitudes, axes=1) - samples[name][count:]
+        error = max(error, float(np.abs(off).max() / np.abs(amplitudes).max()))
+    return harmonics, series, error
+
+
 def _sizes(series: Complex) -> Float:
+    """Largest modulus at each texture harmonic, (P,)."""
     return np.asarray(np.abs(series).max(axis=(1, 2, 3, 4)))
