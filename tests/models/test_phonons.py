@@ -1,4 +1,4 @@
-"""Structures, modes and turning phonons, against springs by hand."""
+"""Structures, modes and circular phonons, compared with explicit spring models."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ def in_si(phonon):
 
 
 def angular_momentum(phonon, supercell=None, count=64):
-    """Of a cell in hbar, from the motion as it is sampled."""
+    """Angular momentum of a cell in hbar, from the sampled motion."""
     masses, _, omega = in_si(phonon)
     u = phonon.displacements(count, supercell=supercell) * 1e-10
     copies = u.shape[1] // len(masses)
@@ -41,7 +41,7 @@ def angular_momentum(phonon, supercell=None, count=64):
     return np.einsum("k,jka->a", np.tile(masses, copies), np.cross(u, rates)) / count / copies / constants.hbar
 
 
-def test_optical_mode_turns():
+def test_circular_optical_mode():
     modes = modes_of(nitride(), np.zeros(3))
     for sense in (1, -1):
         phonon = modes.circular_phonon(5, sense=sense)
@@ -50,14 +50,14 @@ def test_optical_mode_turns():
         masses, c, omega = in_si(phonon)
         energy = 0.5 * omega**2 * (masses @ (np.abs(c) ** 2).sum(axis=1))
         assert energy == pytest.approx(phonon.quantum * constants.e, rel=1e-6)
-        # both atoms go round in circles, against each other, with the centre of mass at rest
+        # both atoms move on circles in opposite phase, with the centre of mass at rest
         u = phonon.displacements(8)
         radii = np.linalg.norm(u, axis=-1)
         np.testing.assert_allclose(radii, radii[:1].repeat(8, 0), atol=1e-9)
         np.testing.assert_allclose(np.einsum("k,jka->ja", modes.structure.masses, u), 0, atol=1e-9)
         assert np.cross(u[0, 0], u[1, 0])[2] * sense > 0
         assert phonon.radius == pytest.approx(radii.max())
-    # an axis has no length
+    # the length of the axis is irrelevant
     np.testing.assert_allclose(
         modes.circular_phonon(5, axis=(0, 0, 1e-6)).amplitude, modes.circular_phonon(5).amplitude
     )
@@ -65,7 +65,7 @@ def test_optical_mode_turns():
 
 
 @given(st.integers(0, 10**6))
-def test_mixtures_of_degenerate_modes_turn_the_same(seed):
+def test_mixtures_of_degenerate_modes_give_the_same_phonon(seed):
     rng = np.random.default_rng(seed)
     unitary = np.linalg.qr(rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2)))[0]
     mix = np.eye(6, dtype=complex)
@@ -76,7 +76,7 @@ def test_mixtures_of_degenerate_modes_turn_the_same(seed):
         np.testing.assert_allclose(other.amplitude, first.amplitude, atol=1e-9)
 
 
-def test_axis_turns_with_the_crystal():
+def test_axis_rotates_with_the_crystal():
     rng = np.random.default_rng(1)
     turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     turn *= np.linalg.det(turn)
@@ -93,8 +93,8 @@ def test_axis_turns_with_the_crystal():
     assert turned.circular_phonon(4, axis=(0, 0, 1)).angular_momentum[2] == pytest.approx(abs(turn[2, 2]))
 
 
-def test_single_modes_turn_away_from_gamma():
-    """Without degeneracy, where neither inversion nor time reversal forbids it."""
+def test_single_modes_are_circular_away_from_gamma():
+    """A mode without degeneracy, where neither inversion nor time reversal forbids an angular momentum."""
     modes = modes_of(nitride(), K)
     momenta = []
     for number in range(6):
@@ -148,7 +148,7 @@ def test_sizes():
     u = phonon.displacements(8)
     np.testing.assert_allclose(phonon.displacements(4, scale=2.5), 2.5 * u[::2], atol=1e-12)
     assert np.linalg.norm(phonon.displacements(8, largest=0.02), axis=-1).max() == pytest.approx(0.02)
-    # an ellipse that leans is measured along its longer axis
+    # the radius of a tilted ellipse is its major semi-axis
     structure, c = phonon.structure, np.array([[0.02, 0.03j + 0.01, 0.01], [0, 0, 0]])
     energy = structure.masses @ (np.abs(c) ** 2).sum(axis=1)
     quantum = 2 * constants.hbar**2 / (constants.e * constants.atomic_mass * 1e-20) / energy
@@ -185,7 +185,7 @@ def test_tables_and_names():
         ({"number": 4, "tolerance": -1}, "tolerance: -1, expected"),
     ],
 )
-def test_what_does_not_turn(arguments, message):
+def test_modes_that_are_not_circular(arguments, message):
     with pytest.raises(InvalidArgumentError, match=message):
         modes_of(nitride(), np.zeros(3)).circular_phonon(**arguments)
 
@@ -194,7 +194,7 @@ def test_unstable_crystals_and_ambiguous_modes():
     modes = modes_of(nitride(), np.zeros(3))
     with pytest.raises(InvalidArgumentError, match=r"imaginary ones do not oscillate"):
         replace(modes, quanta=-modes.quanta).circular_phonon(4)
-    # acoustic and optical pair made degenerate: two that turn alike
+    # acoustic and optical pairs made degenerate: two phonons with the same angular momentum
     both = replace(modes, quanta=np.ones(6))
     with pytest.raises(InvalidArgumentError, match=r"several combinations have the angular momentum 1\.0000"):
         both.circular_phonon(4)
@@ -205,7 +205,7 @@ def test_unstable_crystals_and_ambiguous_modes():
         split.circular_phonon(4, tolerance=1e-6)
 
 
-def test_what_is_no_phonon():
+def test_invalid_phonons():
     modes = modes_of(nitride(), K)
     phonon = replace(modes_of(nitride(), np.zeros(3)).circular_phonon(4), q=K)
     with pytest.raises(InvalidArgumentError, match=r"q = .* does not fit the supercell: q \. R = 0\.333333 for the"):

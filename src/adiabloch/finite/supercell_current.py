@@ -287,7 +287,7 @@ def _checked_operators(operators: Mapping[str, ArrayLike] | None, size: int) -> 
     for name, operator in operators.items():
         matrix = checked(operator, f"operator {name!r}", (size, size), complex)
         if np.abs(matrix - matrix.conj().T).max() > 1e-10 * np.abs(matrix).max():
-            raise InvalidArgumentError(f"operators: {name!r} is not Hermitian")
+            raise InvalidArgumentError(f"operators: {name!r} is not Hermitian, expected a Hermitian matrix")
         found[str(name)] = matrix
     return found
 
