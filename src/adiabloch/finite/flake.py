@@ -216,11 +216,11 @@ def cut_flake(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
 
 def _parallelogram(cycle: Cycle, size: int) -> tuple[Integer, Integer]:
     """Cells (S, d) and orbitals (S,) of a flake with L cells along each lattice vector."""
-    cells = _block(np.arange(size), cycle.lattice.dimension)
+    cells = _all_vectors(np.arange(size), cycle.lattice.dimension)
     return np.repeat(cells, cycle.size, axis=0), np.tile(np.arange(cycle.size), len(cells))
 
 
-def _block(numbers: Integer, d: int) -> Integer:
+def _all_vectors(numbers: Integer, d: int) -> Integer:
     """All vectors of d of the numbers, (len(numbers)^d, d)."""
     return np.stack(np.meshgrid(*[numbers] * d, indexing="ij"), axis=-1).reshape(-1, d)
 
@@ -230,7 +230,7 @@ def _hexagon(cycle: Cycle, size: int) -> tuple[Integer, Integer]:
     a, b = _sixty_degrees(cycle.lattice)
     positions = cycle.mean_positions
     centre = _hole(cycle.lattice, positions, (a + b) / 3)
-    cells = _block(np.arange(-3 * size - 3, 3 * size + 4), 2)
+    cells = _all_vectors(np.arange(-3 * size - 3, 3 * size + 4), 2)
     sites = (cells @ cycle.lattice.vectors)[:, None, :] + positions - centre
     edges = size * np.array([a + b, 2 * b - a, b - 2 * a])
     # 1 at the border, which is halfway to the next point of the superlattice
@@ -260,7 +260,7 @@ def _sixty_degrees(lattice: Lattice) -> tuple[Float, Float]:
 def _hole(lattice: Lattice, positions: Float, third: Float) -> Float:
     """Point farthest from all sites, among the threefold axes: the sites shifted by multiples of `third`."""
     candidates = (positions[:, None, :] + np.arange(3)[None, :, None] * third).reshape(-1, 2)
-    cells = _block(np.arange(-2, 3), 2)
+    cells = _all_vectors(np.arange(-2, 3), 2)
     apart = lattice.reduced_positions(candidates[:, None, :] - positions[None, :, :])
     apart -= np.rint(apart)
     images = (apart[:, :, None, :] + cells) @ lattice.vectors

@@ -110,9 +110,9 @@ def ribbon_magnetization(
         raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a relative accuracy between 0 and 1")
     size = (int(rows) + 1) * cycle.size
     check_memory(DENSE_BYTES * size**2, f"rows: {rows} rows have {size} orbitals", "ask for narrower ribbons")
-    strips = [_strip(cycle, occupied, width) for width in range(int(rows) - WIDTHS + 2, int(rows) + 2)]
+    ribbons = [_ribbon(cycle, occupied, width) for width in range(int(rows) - WIDTHS + 2, int(rows) + 2)]
     with ProgressBar("ribbons", progress) as bar, workers(executor) as pool:
-        mesh, gap = _converged(strips, tolerance, theta_samples, limit, pool, bar)
+        mesh, gap = _converged(ribbons, tolerance, theta_samples, limit, pool, bar)
     values = mesh.magnetization.mean(axis=(1, 2))
     error = float(np.hypot(_width_error(values), mesh.errors.max()))
     return labelled(
@@ -134,7 +134,7 @@ def ribbon_magnetization(
 
 
 @dataclass(frozen=True, eq=False)
-class Strip:
+class Ribbon:
     """Ribbon, and its moment and current."""
 
     sample: OpenSample
@@ -190,7 +190,7 @@ class RibbonMesh:
     k: Float
     theta: Float
     results: Float
-    """(widths, k, theta, 4): see `Strip.__call__`."""
+    """(widths, k, theta, 4): see `Ribbon.__call__`."""
     height: float
     """Height of a row."""
 
@@ -217,7 +217,7 @@ class RibbonMesh:
         return float(np.finfo(float).eps * magnitudes.mean() / (np.sqrt(magnitudes.size) * self.height))
 
 
-def _strip(cycle: Cycle, occupied: int, width: int) -> Strip:
+def _ribbon(cycle: Cycle, occupied: int, width: int) -> Ribbon:
     """Ribbon of `width` rows."""
     first = cycle.lattice.vectors[0]
     cells = np.zeros((width * cycle.size, 2), dtype=np.int64)
@@ -225,19 +225,19 @@ def _strip(cycle: Cycle, occupied: int, width: int) -> Strip:
     length = float(np.hypot(*first))
     kind = WannierSample if cycle.has_basis_connection else OpenSample
     sample = kind(cycle, cells, np.tile(np.arange(cycle.size), width), periodic=True)
-    return Strip(sample, first / length, length, cycle.lattice.measure / length, occupied * width)
+    return Ribbon(sample, first / length, length, cycle.lattice.measure / length, occupied * width)
 
 
 def _converged(
-    strips: list[Strip], tolerance: float, samples: int | None, limit: int, pool: Executor, bar: ProgressBar
+    ribbons: list[Ribbon], tolerance: float, samples: int | None, limit: int, pool: Executor, bar: ProgressBar
 ) -> tuple[RibbonMesh, float]:
     """Mesh on which the mean of M has converged, doubled along the axis with the larger error; and the smallest gap."""
-    cycle = strips[0].sample.cycle
+    cycle = ribbons[0].sample.cycle
     reach = int(np.abs(cycle.frequencies[:, 0]).max())
     k, theta = equidistant_phases(max(8, 2 * reach + 2)) / (2 * np.pi), equidistant_phases(phase_count(cycle, samples))
-    mesh = RibbonMesh(k, theta, _evaluated(strips, k, theta, pool, bar), strips[0].height)
-    crystal = crystal_gap(cycle, strips[0].levels * cycle.size // strips[0].sample.size)
-    gap = _checked_gap(strips, mesh, crystal)
+    mesh = RibbonMesh(k, theta, _evaluated(ribbons, k, theta, pool, bar), ribbons[0].height)
+    crystal = crystal_gap(cycle, ribbons[0].levels * cycle.size // ribbons[0].sample.size)
+    gap = _checked_gap(ribbons, mesh, crystal)
     while True:
         errors = mesh.errors if samples is None else mesh.errors * [1, 0]
         value = float(mesh.magnetization[-1].mean())
@@ -252,18 +252,18 @@ def _converged(
                 error=float(errors.max()),
             )
         with stoppable(partial(float, cycle.units.size(UNIT) * value)):
-            mesh = _doubled(mesh, int(np.argmax(errors)), strips, pool, bar)
-        gap = _checked_gap(strips, mesh, crystal)
-    _check_pump(mesh, strips[-1])
+            mesh = _doubled(mesh, int(np.argmax(errors)), ribbons, pool, bar)
+        gap = _checked_gap(ribbons, mesh, crystal)
+    _check_pump(mesh, ribbons[-1])
     return mesh, gap
 
 
-def _doubled(mesh: RibbonMesh, axis: int, strips: list[Strip], pool: Executor, bar: ProgressBar) -> RibbonMesh:
+def _doubled(mesh: RibbonMesh, axis: int, ribbons: list[Ribbon], pool: Executor, bar: ProgressBar) -> RibbonMesh:
     """Double the mesh along an axis by adding the points halfway between the old ones."""
     old = (mesh.k, mesh.theta)[axis]
     between = old + 0.5 * (old[1] - old[0])
     k, theta = (between, mesh.theta) if axis == 0 else (mesh.k, between)
-    fresh = _evaluated(strips, k, theta, pool, bar)
+    fresh = _evaluated(ribbons, k, theta, pool, bar)
     shape = list(fresh.shape)
     shape[axis + 1] *= 2
     results = np.stack([mesh.results, fresh], axis=axis + 2).reshape(shape)
@@ -272,50 +272,50 @@ def _doubled(mesh: RibbonMesh, axis: int, strips: list[Strip], pool: Executor, b
     return RibbonMesh(k, theta, results, mesh.height)
 
 
-def _evaluated(strips: list[Strip], k: Float, theta: Float, pool: Executor, bar: ProgressBar) -> Float:
+def _evaluated(ribbons: list[Ribbon], k: Float, theta: Float, pool: Executor, bar: ProgressBar) -> Float:
     """Results of all ribbons on the mesh of k and theta, (widths, k, theta, 4)."""
     points = np.stack(np.meshgrid(k, theta, indexing="ij"), axis=-1).reshape(-1, 2)
-    bar.stage(f"{len(k)} x {len(theta)} points", len(points) * len(strips))
+    bar.stage(f"{len(k)} x {len(theta)} points", len(points) * len(ribbons))
 
-    def tasks() -> Iterator[tuple[Strip, Float]]:
-        for strip in strips:
-            for first in range(0, len(points), strip.block):
-                yield strip, points[first : first + strip.block]
+    def tasks() -> Iterator[tuple[Ribbon, Float]]:
+        for ribbon in ribbons:
+            for first in range(0, len(points), ribbon.block):
+                yield ribbon, points[first : first + ribbon.block]
 
     outcomes = []
     for outcome in run(pool, _measured, tasks()):
         outcomes.append(outcome)
         bar.advance(len(outcome))
-    return np.concatenate(outcomes).reshape(len(strips), len(k), len(theta), -1)
+    return np.concatenate(outcomes).reshape(len(ribbons), len(k), len(theta), -1)
 
 
-def _measured(task: tuple[Strip, Float]) -> Float:
+def _measured(task: tuple[Ribbon, Float]) -> Float:
     """Results of one ribbon at a block of points."""
-    strip, points = task
-    return strip(points)
+    ribbon, points = task
+    return ribbon(points)
 
 
-def _checked_gap(strips: list[Strip], mesh: RibbonMesh, crystal: float) -> float:
+def _checked_gap(ribbons: list[Ribbon], mesh: RibbonMesh, crystal: float) -> float:
     """Smallest gap of all ribbons, searched between the points of the mesh if it may close there."""
     smallest = np.inf
-    for strip, gaps in zip(strips, mesh.gaps, strict=True):
+    for ribbon, gaps in zip(ribbons, mesh.gaps, strict=True):
         i, j = np.unravel_index(int(np.argmin(gaps)), gaps.shape)
         gap, at = float(gaps[i, j]), np.array([mesh.k[i], mesh.theta[j]])
         if gap > CLOSED * crystal and needs_refinement(gaps):
-            gap, at = lowest_gap(strip.gap, at, np.array([0.5 / len(mesh.k), np.pi / len(mesh.theta)]))
+            gap, at = lowest_gap(ribbon.gap, at, np.array([0.5 / len(mesh.k), np.pi / len(mesh.theta)]))
         if gap <= CLOSED * crystal:
-            place, units = (float(at[0] % 1),), strip.sample.cycle.units
-            raise edge_states_error(f"ribbon of {strip.rows} rows", gap, crystal, place, float(at[1]), units)
+            place, units = (float(at[0] % 1),), ribbon.sample.cycle.units
+            raise edge_states_error(f"ribbon of {ribbon.rows} rows", gap, crystal, place, float(at[1]), units)
         smallest = min(smallest, gap)
     return smallest
 
 
-def _check_pump(mesh: RibbonMesh, strip: Strip) -> None:
+def _check_pump(mesh: RibbonMesh, ribbon: Ribbon) -> None:
     """Raise InvalidArgumentError if charge is pumped along the ribbon, since the moment then depends on the origin."""
-    charge = 2 * np.pi * float(mesh.results[-1, ..., 1].mean()) * strip.length
+    charge = 2 * np.pi * float(mesh.results[-1, ..., 1].mean()) * ribbon.length
     if abs(charge) > 0.5:
         raise InvalidArgumentError(
-            f"cycle: it pumps {charge:.3f} electrons along a ribbon of {strip.rows} rows in a period, so that the "
+            f"cycle: it pumps {charge:.3f} electrons along a ribbon of {ribbon.rows} rows in a period, so that the "
             "moment depends on the origin; expected a cycle that pumps no charge"
         )
 

@@ -141,6 +141,7 @@ class CovariantSeries:
         return self._covariant(self.ordinary.on_grid(axes))
 
     def _covariant(self, values: Complex) -> Complex:
+        """Covariant derivatives (P, 1 + derivatives, N, N) from ordinary series at the same points."""
         derivatives = _CovariantDerivatives(
             lambda series: values[:, self.columns[series]] if series in self.columns else None, self.connections
         )
@@ -193,6 +194,7 @@ class _CovariantDerivatives:
         return _sum(slopes, *(None if A is None or F is None else -1j * commutator(A, F) for A, F in parts))
 
     def _connection(self, direction: str, waves: tuple[str, ...]) -> Complex | None:
+        """Ordinary derivatives along `waves` of a connection."""
         return self._ordinary((direction, *sorted(waves)))
 
 
@@ -205,11 +207,13 @@ def _divisions(waves: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], tuple[
 
 
 def _sum(*terms: Complex | None) -> Complex | None:
+    """Sum of terms; None stands for zero."""
     present = [term for term in terms if term is not None]
     return sum(present[1:], present[0]) if present else None
 
 
 def _negative(term: Complex | None) -> Complex | None:
+    """Negative of a term; None stands for zero."""
     return None if term is None else -term
 
 

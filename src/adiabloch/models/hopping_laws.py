@@ -124,5 +124,6 @@ def hopping_factors(law: HoppingLaw, before: Float, after: Float) -> Float:
 
 
 def _length(vectors: Float) -> Float:
+    """Lengths (...) of vectors (..., d)."""
     lengths: Float = np.sqrt((vectors**2).sum(axis=-1))
     return lengths

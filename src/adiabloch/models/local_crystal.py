@@ -135,6 +135,7 @@ class LocalCrystal:
 
     @cached_property
     def _factors(self) -> dict[str, Complex]:
+        """Factors of derivatives along k and theta (see `derivative_factors`)."""
         return derivative_factors(self.directions, self.lattice.vectors, self.frequencies, self.positions)
 
     def _vector_potential(self, axis: str) -> dict[str, float]:

@@ -158,6 +158,7 @@ def _check_angular_momentum(momenta: Float, group: Integer, about: Float, sense:
 
 
 def _levi_civita() -> Float:
+    """Levi-Civita symbol, (3, 3, 3)."""
     symbol = np.zeros((3, 3, 3))
     for x, y, z in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
         symbol[x, y, z], symbol[x, z, y] = 1.0, -1.0

@@ -137,7 +137,7 @@ class WannierModel(TightBinding):
         )
 
     def displaced(self, pattern: ArrayLike, law: HoppingLaw, *, move_orbitals: bool = False) -> TightBinding:
-        """Not available for Wannier functions: a hopping law does not determine the position matrix.
+        """Unavailable for Wannier functions: a hopping law does not determine the position matrix.
 
         Raises
         ------
