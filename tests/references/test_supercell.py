@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.finite.supercell import Supercell, SupercellMesh
+from adiabloch.finite.supercell import Supercell
+from adiabloch.finite.supercell_geometry import SupercellGeometry, SupercellMesh
 from adiabloch.finite.texture_series import TextureSeries
 from textures import random_texture
 
@@ -32,12 +33,12 @@ def test_charge_is_conserved_harmonic_by_harmonic(kind):
     """i m q.j_m = -d rho_m/d theta at any length, and no current along q at rest."""
     J, K, d = kind
     crystals = TextureSeries.sampled(random_texture(np.random.default_rng(J + K + d), J, K, d))
-    supercell, M, points = Supercell(crystals, 9), 4, 48 if d < 3 else 24
+    supercell, M, points = Supercell(SupercellGeometry(crystals, 9)), 4, 48 if d < 3 else 24
     mesh, theta = SupercellMesh(4, 0.25), 2 * np.pi * np.arange(points) / points
     measured = [supercell.measure(phase, mesh, J) for phase in theta]
     currents = np.array([supercell.currents(m, M) for m in measured])
     charge = np.array([supercell.density(m, np.eye(J + K)[None] + 0j, M)[0, 0] for m in measured])
-    divergence = 1j * np.arange(-M, M + 1) * (currents @ crystals.lattice.reciprocal[0]) / supercell.length
+    divergence = 1j * np.arange(-M, M + 1) * (currents @ crystals.lattice.reciprocal[0]) / supercell.geometry.length
     turning = 1j * np.fft.fftfreq(points, 1 / points)
     change = np.fft.ifft(turning[:, None] * np.fft.fft(charge, axis=0), axis=0)
     assert largest(divergence[:, 1]) > 1e-3

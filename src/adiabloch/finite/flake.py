@@ -16,7 +16,8 @@ from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.finite.cycle_phases import checked_cycle, checked_sizes, mean_error, phase_count
 from adiabloch.finite.extrapolation import flake_limit
 from adiabloch.finite.gap_checks import CLOSED, crystal_gap, edge_states_error, lowest_gap, needs_refinement
-from adiabloch.finite.open_sample import DENSE_BYTES, OpenSample, VelocityWeight
+from adiabloch.finite.open_sample import DENSE_BYTES, OpenSample, Sample, VelocityWeight
+from adiabloch.finite.sites import Sites
 from adiabloch.finite.wannier_sample import WannierSample
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
@@ -150,7 +151,7 @@ def pumped_magnetization(
 class Flake:
     """Open flake, and its moment."""
 
-    sample: OpenSample
+    sample: Sample
     name: str
     """Description for messages."""
     levels: int
@@ -161,7 +162,7 @@ class Flake:
     @property
     def moments(self) -> list[VelocityWeight]:
         """Weights of the components of r x v / 2, per area or volume."""
-        planes = PLANES[self.sample.cycle.lattice.dimension].values()
+        planes = PLANES[self.sample.sites.cycle.lattice.dimension].values()
         return [partial(_cross, a=a, b=b, measure=self.measure) for a, b in planes]
 
     def __call__(self, theta: float) -> Float:
@@ -210,7 +211,7 @@ def cut_flake(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
         raise InvalidArgumentError(f"shape: {shape!r}, expected 'parallelogram' or 'hexagon'{close}")
     copies = len(orbitals) // cycle.size
     name = f"flake ({shape}, L = {size})"
-    sample = (WannierSample if cycle.has_basis_connection else OpenSample)(cycle, cells, orbitals)
+    sample = (WannierSample if cycle.has_basis_connection else OpenSample)(Sites(cycle, cells, orbitals))
     return Flake(sample, name, occupied * copies, copies * cycle.lattice.measure)
 
 
@@ -281,7 +282,7 @@ def _evaluated(
         by_task = np.full((len(tasks), *outcomes[0].shape), np.nan) if outcomes else np.zeros((len(tasks), 0))
         by_task[: len(outcomes)] = outcomes if outcomes else 0
         return (
-            flakes[0].sample.cycle.units.size(UNITS[flakes[0].sample.cycle.lattice.dimension])
+            flakes[0].sample.sites.cycle.units.size(UNITS[flakes[0].sample.sites.cycle.lattice.dimension])
             * by_task.reshape(len(flakes), len(theta), -1)[..., :-1]
         )
 
@@ -311,5 +312,5 @@ def _checked_gap(flake: Flake, theta: Float, gaps: Float, crystal: float) -> flo
         gap, where = lowest_gap(flake.gap, np.array([at]), np.array([np.pi / len(theta)]))
         at = float(where[0])
     if gap <= CLOSED * crystal:
-        raise edge_states_error(flake.name, gap, crystal, (), at, flake.sample.cycle.units)
+        raise edge_states_error(flake.name, gap, crystal, (), at, flake.sample.sites.cycle.units)
     return gap

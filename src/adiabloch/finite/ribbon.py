@@ -15,7 +15,8 @@ from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.finite.cycle_phases import checked_cycle, mean_error, phase_count
 from adiabloch.finite.gap_checks import CLOSED, crystal_gap, edge_states_error, lowest_gap, needs_refinement
-from adiabloch.finite.open_sample import DENSE_BYTES, OpenSample
+from adiabloch.finite.open_sample import DENSE_BYTES, OpenSample, Sample
+from adiabloch.finite.sites import Sites
 from adiabloch.finite.wannier_sample import WannierSample
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
@@ -137,7 +138,7 @@ def ribbon_magnetization(
 class Ribbon:
     """Ribbon, and its moment and current."""
 
-    sample: OpenSample
+    sample: Sample
     along: Float
     """Unit vector of the periodic direction."""
     length: float
@@ -175,12 +176,12 @@ class Ribbon:
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return self.sample.size // self.sample.cycle.size
+        return self.sample.sites.size // self.sample.sites.cycle.size
 
     @property
     def block(self) -> int:
         """Number of points in one block."""
-        return max(1, BLOCK_BYTES // (DENSE_BYTES * self.sample.size**2))
+        return max(1, BLOCK_BYTES // (DENSE_BYTES * self.sample.sites.size**2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +225,7 @@ def _ribbon(cycle: Cycle, occupied: int, width: int) -> Ribbon:
     cells[:, 1] = np.repeat(np.arange(width), cycle.size)
     length = float(np.hypot(*first))
     kind = WannierSample if cycle.has_basis_connection else OpenSample
-    sample = kind(cycle, cells, np.tile(np.arange(cycle.size), width), periodic=True)
+    sample = kind(Sites(cycle, cells, np.tile(np.arange(cycle.size), width), periodic=True))
     return Ribbon(sample, first / length, length, cycle.lattice.measure / length, occupied * width)
 
 
@@ -232,11 +233,11 @@ def _converged(
     ribbons: list[Ribbon], tolerance: float, samples: int | None, limit: int, pool: Executor, bar: ProgressBar
 ) -> tuple[RibbonMesh, float]:
     """Mesh on which the mean of M has converged, doubled along the axis with the larger error; and the smallest gap."""
-    cycle = ribbons[0].sample.cycle
+    cycle = ribbons[0].sample.sites.cycle
     reach = int(np.abs(cycle.frequencies[:, 0]).max())
     k, theta = equidistant_phases(max(8, 2 * reach + 2)) / (2 * np.pi), equidistant_phases(phase_count(cycle, samples))
     mesh = RibbonMesh(k, theta, _evaluated(ribbons, k, theta, pool, bar), ribbons[0].height)
-    crystal = crystal_gap(cycle, ribbons[0].levels * cycle.size // ribbons[0].sample.size)
+    crystal = crystal_gap(cycle, ribbons[0].levels * cycle.size // ribbons[0].sample.sites.size)
     gap = _checked_gap(ribbons, mesh, crystal)
     while True:
         errors = mesh.errors if samples is None else mesh.errors * [1, 0]
@@ -304,7 +305,7 @@ def _checked_gap(ribbons: list[Ribbon], mesh: RibbonMesh, crystal: float) -> flo
         if gap > CLOSED * crystal and needs_refinement(gaps):
             gap, at = lowest_gap(ribbon.gap, at, np.array([0.5 / len(mesh.k), np.pi / len(mesh.theta)]))
         if gap <= CLOSED * crystal:
-            place, units = (float(at[0] % 1),), ribbon.sample.cycle.units
+            place, units = (float(at[0] % 1),), ribbon.sample.sites.cycle.units
             raise edge_states_error(f"ribbon of {ribbon.rows} rows", gap, crystal, place, float(at[1]), units)
         smallest = min(smallest, gap)
     return smallest

@@ -10,7 +10,8 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import ToleranceNotReachedError
-from adiabloch.finite.supercell import Supercell, SupercellMesh
+from adiabloch.finite.supercell import Supercell
+from adiabloch.finite.supercell_geometry import SupercellGeometry, SupercellMesh
 from adiabloch.finite.texture_series import TextureSeries
 from adiabloch.finite.wannier_supercell import WannierSupercell
 from adiabloch.integration.progress import ProgressBar
@@ -53,7 +54,7 @@ class FieldRequest:
     crystal_gap: float
     """Smallest gap of the local crystals."""
 
-    def fields(self, task: tuple[Supercell, SupercellMesh, float]) -> PhaseFields:
+    def fields(self, task: tuple[Supercell | WannierSupercell, SupercellMesh, float]) -> PhaseFields:
         """Fields of one supercell at one phase."""
         supercell, mesh, theta = task
         measured = supercell.measure(theta, mesh, self.occupied, self.crystal_gap)
@@ -66,7 +67,7 @@ class FieldRequest:
             densities = supercell.density(measured, self.operators, self.harmonics)
             names = ("static_observable", "observable")
             values |= dict(zip(names, densities.swapaxes(1, 2), strict=True))
-            electrons = self.occupied / supercell.series.lattice.measure * np.abs(self.operators).max()
+            electrons = self.occupied / supercell.geometry.series.lattice.measure * np.abs(self.operators).max()
             scales |= {"static_observable": electrons, "observable": electrons / self.crystal_gap}
         return PhaseFields(values, scales, measured.gap)
 
@@ -84,9 +85,8 @@ class FieldEvaluator:
         """Parts even and odd in 1/L for one length, from the texture and the reversed texture."""
         theta = self.request.theta
         kind = WannierSupercell if self.series.connections else Supercell
-        supercells = [kind(self.series, length)]
-        if not self.series.even:
-            supercells.append(kind(self.series.backwards, length))
+        textures = [self.series] if self.series.even else [self.series, self.series.backwards]
+        supercells = [kind(SupercellGeometry(texture, length)) for texture in textures]
         self.bar.stage(f"{length} cells, {mesh.across} wave numbers", len(theta) * len(supercells))
         found: list[PhaseFields] = []
         tasks = ((supercell, mesh, phase) for supercell in supercells for phase in theta.tolist())

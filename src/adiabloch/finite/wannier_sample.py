@@ -21,17 +21,25 @@ from typing import NamedTuple
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.finite.open_sample import OpenSample, Pumped, VelocityWeight, norm
+from adiabloch.finite.open_sample import Pumped, VelocityWeight, norm
+from adiabloch.finite.sites import HamiltonianSeries, Hops, Sites
 from adiabloch.linalg import anticommutator, commutator, dagger, eigh_batch
 
 
 @dataclass(frozen=True, eq=False)
-class WannierSample(OpenSample):
+class WannierSample:
     """Open sample of Wannier functions, with hoppings and position matrix elements between them.
 
     Operators are symmetrized products: for weights w(position, step) = sum_b (c_b + sum_a B_ab position_a) step_b the
     operator is sum_b c_b v_b + sum_ab B_ab {r_a, v_b}/2.
     """
+
+    sites: Sites
+
+    def energies(self, k: Float, theta: Float) -> Float:
+        """Energy levels (P, S) at reduced wave numbers k along the periodic direction and phases theta."""
+        series = self._series
+        return eigh_batch(series.matrix(series.elements(k, theta)[0]))[0]
 
     def pumped(self, k: Float, theta: Float, occupied: int, operators: list[VelocityWeight]) -> Pumped:
         """First-order adiabatic changes of the expectation values of operators (see `OpenSample.pumped`)."""
@@ -82,21 +90,26 @@ class WannierSample(OpenSample):
     @cached_property
     def _blocks(self) -> Complex:
         """H, the position matrix minus the mean positions, and the connection along theta: (F, 2 + d, N, N)."""
-        cycle = self.cycle
+        cycle = self.sites.cycle
         motion = np.zeros_like(cycle.amplitudes) if cycle.motion is None else cycle.motion
         blocks: Complex = np.concatenate([cycle.amplitudes[:, None], cycle.connections, motion[:, None]], axis=1)
         return blocks
 
-    @property
-    def _relative_sizes(self) -> Float:
-        """Largest modulus of the matrix elements of all operators, each relative to its largest one; (F, N, N)."""
+    @cached_property
+    def _hops(self) -> Hops:
+        """Hops of all operators, whose sizes are relative to the largest element of each operator."""
         sizes = np.abs(self._blocks)
-        return np.asarray((sizes / np.maximum(sizes.max(axis=(0, 2, 3), keepdims=True), 1e-300)).max(axis=1))
+        return self.sites.hops((sizes / np.maximum(sizes.max(axis=(0, 2, 3), keepdims=True), 1e-300)).max(axis=1))
+
+    @cached_property
+    def _series(self) -> HamiltonianSeries:
+        """Hamiltonian of the sample."""
+        return HamiltonianSeries.of(self.sites, self._hops)
 
     @cached_property
     def _mean_positions(self) -> Float:
         """Mean positions of the functions, (S, d)."""
-        return np.asarray(self._cell_origins + self.cycle.mean_positions[self.orbitals])
+        return np.asarray(self.sites.cell_origins + self.sites.cycle.mean_positions[self.sites.orbitals])
 
     def _position_matrices(self, connections: list[SampleOperator]) -> list[Complex]:
         """Position matrices by axis. In a ribbon only the component across the ribbon is meaningful."""
@@ -105,17 +118,18 @@ class WannierSample(OpenSample):
     def _operators(self, k: float, theta: float, derivative: int = 0) -> list[SampleOperator]:
         """H, the position matrices minus the mean positions, and A_theta, or their ordinary derivatives along theta."""
         rows, columns, terms = self._hops
-        winding, m = self._frequencies[terms].T
+        orbitals = self.sites.orbitals
+        winding, m = self.sites.frequencies[terms].T
         factors = (1j * m) ** derivative * np.exp(1j * (m * theta + 2 * np.pi * k * winding))
         bonds = self._mean_positions[columns] - self._mean_positions[rows]
-        bonds = bonds + winding[:, None] * self.cycle.lattice.vectors[0]
-        elements = factors[:, None] * self._blocks[terms, :, self.orbitals[rows], self.orbitals[columns]]
+        bonds = bonds + winding[:, None] * self.sites.cycle.lattice.vectors[0]
+        elements = factors[:, None] * self._blocks[terms, :, orbitals[rows], orbitals[columns]]
         return [SampleOperator(self._summed(F), [self._summed(1j * x * F) for x in bonds.T]) for F in elements.T]
 
     def _summed(self, elements: Complex) -> Complex:
         """Matrix (S, S) from the elements of all hops."""
         rows, columns, _ = self._hops
-        matrix = np.zeros((self.size, self.size), dtype=np.complex128)
+        matrix = np.zeros((self.sites.size, self.sites.size), dtype=np.complex128)
         np.add.at(matrix, (rows, columns), elements)
         return matrix
 
