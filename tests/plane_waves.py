@@ -133,7 +133,7 @@ def positions(mesh, functions):
 
 @dataclass(frozen=True)
 class Waves:
-    """What `adiabloch.models.followed` asks for."""
+    """What `adiabloch.models.motion_from_plane_waves` asks for."""
 
     grid: Mesh
     functions: np.ndarray

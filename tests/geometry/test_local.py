@@ -36,10 +36,10 @@ def textured(seed, dimension=2, occupied=1, empty=2, split=True):
 
 def frame_at(texture, r, theta, points, operator=None, level=True):
     """Frame at reduced points, with the axes and the k directions."""
-    place = texture.around(r, operators={}).driven({"theta": 0.8})
+    place = texture.local_crystal(r, operators={}).driven({"theta": 0.8})
     names = ()
     if operator is not None:
-        place, names = texture.around(r, operators={"o": operator}).driven(place.rates), ("o",)
+        place, names = texture.local_crystal(r, operators={"o": operator}).driven(place.rates), ("o",)
     k = texture.lattice.directions
     along = all_derivatives(k, place.axes, names)
     at = np.column_stack([points, np.full(len(points), theta / (2 * np.pi))])
@@ -202,7 +202,7 @@ def divergence(frame, band, drive):
 def test_gradient_energy_and_measure():
     """By perturbation theory in a weak vector potential: -m.B, and the known density of states."""
     model = ab.models.haldane(delta=0.5, t2=0.2, phi=1.1)
-    place = ab.Texture.uniform(model).around([0.0, 0.0]).driven({}, np.array([1.0]))
+    place = ab.Texture.uniform(model).local_crystal([0.0, 0.0]).driven({}, np.array([1.0]))
     along = ["kx", "ky", "x", "y"]
     frame = frame_of(place.matrices(along).at(np.random.default_rng(0).random((5, 2))), along)
     moment = ab.geometry.orbital_moment(frame, "z")
@@ -222,7 +222,7 @@ def test_the_quadrupole_is_in_the_density_of_any_observable(level):
     """Eq. (B4) for the velocity: its dipole term is the curl of the magnetization and the quadrupole current."""
     texture = textured(3, empty=2 if level is None else 1)
     points, n = mesh(2, 40), texture.size
-    place = texture.around([0.4, -0.7]).driven({"theta": 0.8})
+    place = texture.local_crystal([0.4, -0.7]).driven({"theta": 0.8})
     k, axes = texture.lattice.directions, place.axes
     along = all_derivatives(k, axes)
     along += [(a, b, c) for a in k for b in k for c in (*axes, "t")]
@@ -290,7 +290,7 @@ def test_gradients_of_a_texture():
         return ab.TightBinding(vectors, [[0, 0], [0.2, 0.1]], {(0, 0): onsite, (1, 0): hop})
 
     r = np.array([0.7, 1.1])
-    place = ab.Texture(local).around(r, curved=True)
+    place = ab.Texture(local).local_crystal(r, curved=True)
     phase = r @ q
     home = (place.frequencies == 0).all(axis=1)
     right = (place.frequencies == [1, 0]).all(axis=1)
@@ -304,4 +304,4 @@ def test_gradients_of_a_texture():
     # orders of differentiation do not matter, constants do not count
     first, second = (place.matrices([order]).at(np.array([[0.1, 0.2]]))[0, 1] for order in (("x", "ky"), ("ky", "x")))
     assert first == pytest.approx(second, abs=1e-14)
-    assert ab.Texture.uniform(local(r)).around(r).axes == ()
+    assert ab.Texture.uniform(local(r)).local_crystal(r).axes == ()

@@ -82,7 +82,7 @@ CASES = {
     ),
     "law that diverges": (
         lambda: gapped_honeycomb(0.2).displaced([[0.1, 0], [0, 0]], lambda b, a: np.full(len(b), np.inf)),
-        "hopping law: gave inf",
+        "hopping law: returned inf",
     ),
     "phonon that does not fit": (
         lambda: phonon_cycle(gapped_honeycomb(0.2), [[0.1, 0], [0, 0]], linear(1.0), q=[0.5, 0]),
@@ -128,7 +128,7 @@ CASES = {
     "wave vectors that are none": (lambda: gapped_honeycomb(0.2).hamiltonian("G"), "expected Cartesian wave vectors"),
     "law with too few factors": (
         lambda: gapped_honeycomb(0.2).displaced([[0.1, 0], [0, 0]], lambda b, a: np.ones(2)),
-        "one factor a bond",
+        "one factor per bond",
     ),
     "no orbitals": (lambda: ab.TightBinding(SQUARE, np.zeros((0, 2)), {}), "at least one orbital"),
     "cycle of nothing": (lambda: ab.Cycle(3), "expected a sequence of models"),

@@ -160,7 +160,7 @@ def test_motion_that_was_not_told(model):
     places = {(0, 0): np.einsum("ij,ia->ija", np.eye(2), model.positions)}
     wannier = WannierModel(model.lattice, None, model.hoppings, places)
     still = ab.Cycle([wannier] * 4)
-    tell = r"pass motion= to Cycle \(models.riding or io.read_motion make it\)"
+    tell = r"pass motion= to Cycle \(from models.atom_following or io.read_motion\)"
     refused(lambda: ab.pumped_magnetization(still, 1), tell)
     refused(lambda: ab.pumped_inplane_magnetization(still, 1, [0.0, 1.0]), tell)
     refused(lambda: ab.local_current(still, 1), tell)

@@ -94,7 +94,7 @@ def test_modes_of_matdyn(tmp_path, weighted):
     crystal = crystal_of(springs)
     at_rest = read_modes(path, crystal)
     check_spectrum(at_rest, springs, np.zeros(3))
-    assert at_rest.turning(4).angular_momentum == pytest.approx([0, 0, 1], abs=1e-6)
+    assert at_rest.circular_phonon(4).angular_momentum == pytest.approx([0, 0, 1], abs=1e-6)
     for q, supercell in ((K, ROOT3), (HALF, DOUBLE), (K + np.array([1, -2, 0]), ROOT3)):
         modes = read_modes(path, crystal, q=q, alat=2.5)
         np.testing.assert_array_equal(modes.q, q)
@@ -142,7 +142,7 @@ def test_masses_are_checked(tmp_path):
     path.write_text(matdyn(springs, [np.zeros(3)]))
     crystal = crystal_of(springs)
     slightly = replace(crystal, masses=crystal.masses * [1.0005, 1])
-    assert read_modes(path, slightly).turning(4).angular_momentum[2] == pytest.approx(1)
+    assert read_modes(path, slightly).circular_phonon(4).angular_momentum[2] == pytest.approx(1)
     wrong = replace(crystal, masses=crystal.masses[::-1])
     with pytest.raises(FileFormatError, match=r"line 3: modes that are not orthonormal, .* expected the masses of the"):
         read_modes(path, wrong)
@@ -164,7 +164,7 @@ def test_real_files_of_quantum_espresso():
     corrected = read_modes(DATA / "hbn_dynmat.modes", crystal)
     assert corrected.frequencies[3:] == pytest.approx([24.056817, 40.749426, 40.749426])
     for found in (modes, corrected):
-        phonon = found.turning(5)
+        phonon = found.circular_phonon(5)
         assert phonon.angular_momentum == pytest.approx([0, 0, 1], abs=1e-6)
         radii = np.linalg.norm(phonon.displacements(), axis=-1)[0]
         # the sum rule is not exact without dynmat.x
@@ -753,7 +753,7 @@ def test_from_files_to_snapshots(tmp_path):
     """All the way: modes of a file, a phonon, structures in folders."""
     pytest.importorskip("ase")
     modes = ab.io.read_modes(DATA / "hbn_gamma.dyn")
-    phonon = modes.turning(5)
+    phonon = modes.circular_phonon(5)
     for number, snapshot in enumerate(phonon.snapshots(4, largest=0.02)):
         write_structure(snapshot, tmp_path / f"phase{number}" / "POSCAR")
     places = [read_structure(tmp_path / f"phase{j}" / "POSCAR").positions for j in range(4)]

@@ -65,7 +65,7 @@ def test_what_was_written(calculations):
 def test_motion(calculations):
     models = calculations.models
     motion = ab.io.read_motion(calculations.folders, calculations.checkpoints, models, 3)
-    again = ab.models.followed(
+    again = ab.models.motion_from_plane_waves(
         models,
         calculations.waves,
         common=dipoles(ab.Cycle(models), 3, Run(1e-4)) / 3,

@@ -33,9 +33,9 @@ def texture():
 @pytest.mark.parametrize(
     ("function", "says"),
     [
-        (3.0, "expected a function of the place, got float"),
+        (3.0, "expected a function of the position, got float"),
         (lambda r: 1.0, "returned float at r = "),
-        (lambda r: ab.models.haldane(0.5, 0.1, 1.0) if r[0] < 1 else local(r), "expected one or the other"),
+        (lambda r: ab.models.haldane(0.5, 0.1, 1.0) if r[0] < 1 else local(r), "expected the same type"),
         (lambda r: ab.models.rice_mele(0.1, 0.2), None),
         (
             lambda r: ab.TightBinding([[1.0 + 0.1 * (r[0] > 1), 0], [0, 1]], [[0, 0]], {(0, 0): [[0]]}),
@@ -50,7 +50,7 @@ def texture():
 def test_textures_that_make_no_sense(function, says):
     def build():
         made = ab.Texture(function)
-        return made.around(np.full(made.lattice.dimension, 2.0))
+        return made.local_crystal(np.full(made.lattice.dimension, 2.0))
 
     if says is None:
         assert build().axes == ()

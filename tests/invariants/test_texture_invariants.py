@@ -232,7 +232,9 @@ def waving_wannier(name=""):
 
     def local(r):
         share, snapshots, moves = 0.2 * np.cos(r @ Q), [], []
-        for one, other, A, B in zip(first.snapshots, more.snapshots, first.moves, more.moves, strict=True):
+        for one, other, A, B in zip(
+            first.snapshots, more.snapshots, first.snapshot_motion, more.snapshot_motion, strict=True
+        ):
             hoppings, places, motion = (
                 {R: x + share * extra.get(R, 0) for R, x in base.items()}
                 for base, extra in (
@@ -271,8 +273,8 @@ def test_wannier_functions_of_the_same_space(name, wannier):
 class Turning(ab.Texture):
     """Functions that turn from place to place, with their connection along it."""
 
-    def around(self, place, **options):
-        found = super().around(place, **options)
+    def local_crystal(self, place, **options):
+        found = super().local_crystal(place, **options)
         home = (found.frequencies == 0).all(axis=1)
         slopes = {}
         # places are in the unit of length that the texture counts in
@@ -290,7 +292,7 @@ def test_wannier_functions_that_turn_from_place_to_place(wannier):
 
     def turned(r):
         U, cycle = expm(1j * np.sin(Q @ r) * TURN), local(r)
-        pairs = zip(cycle.snapshots, cycle.moves, strict=True)
+        pairs = zip(cycle.snapshots, cycle.snapshot_motion, strict=True)
         moves = [carried(model, A, lambda m: m.rotated(U)) for model, A in pairs]
         return ab.Cycle([m.rotated(U) for m in cycle.snapshots], motion=moves)
 

@@ -105,7 +105,7 @@ def changed(cycle, name):
     thetas = 2 * np.pi * np.arange(SAMPLES) / SAMPLES
     pairs = [
         CHANGES[name](model, moves, theta)
-        for model, moves, theta in zip(cycle.snapshots, cycle.moves, thetas, strict=True)
+        for model, moves, theta in zip(cycle.snapshots, cycle.snapshot_motion, thetas, strict=True)
     ]
     return ab.Cycle([model for model, _ in pairs], motion=[moves for _, moves in pairs])
 

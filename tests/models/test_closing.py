@@ -1,4 +1,4 @@
-"""Paths of models that do not close, or are not between the snapshots what these let expect."""
+"""Paths of models that do not close, or that the snapshots do not resolve."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SPIN = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]]) / 2
 
 
 def turning(phase, what="hoppings"):
-    """A function of theta whose hoppings, positions, spin operators or position matrix go round with a phase."""
+    """Function of theta in which hoppings, positions, spin operators or the position matrix depend on a phase."""
     still = gapped_honeycomb(0.5, 0.1)
 
     def model(theta):
@@ -37,9 +37,9 @@ def turning(phase, what="hoppings"):
 @pytest.mark.parametrize(
     ("phase", "hint"),
     [
-        (lambda t: t / 2, "half a turn"),
-        (np.deg2rad, "it takes degrees"),
-        (lambda t: 2 * np.pi * t, "it takes turns"),
+        (lambda t: t / 2, "half of the cycle"),
+        (np.deg2rad, "it seems to take degrees"),
+        (lambda t: 2 * np.pi * t, "it seems to take turns"),
         (lambda t: 1.3 * t, r"is theta in radians\?"),
     ],
 )
@@ -57,7 +57,7 @@ def test_drifts():
         ab.Cycle.from_function(lambda t: gapped_honeycomb(0.5 + 0.001 * t**2))
 
 
-def test_a_small_drift_beside_a_large_turn():
+def test_a_small_drift_of_a_large_cycle():
     def drifting(theta, by):
         model = turning(lambda t: t)(theta)
         hoppings = {**model.hoppings, (0, 0): model.hoppings[0, 0] + by * theta * np.eye(2)}
@@ -65,13 +65,13 @@ def test_a_small_drift_beside_a_large_turn():
 
     with pytest.raises(InvalidModelError, match="does not close"):
         ab.Cycle.from_function(lambda t: drifting(t, 1e-5), 8, tolerance=0.1)
-    # what 2 pi is to a computer is no drift
+    # the rounding of 2 pi is no drift
     ab.Cycle.from_function(lambda t: drifting(t, 1e-14), 8)
 
 
 @pytest.mark.parametrize("wave", [np.cos, np.sin])
 @pytest.mark.parametrize("samples", [None, 8, 16])
-def test_harmonics_that_the_samples_do_not_see(wave, samples):
+def test_harmonics_that_the_samples_do_not_resolve(wave, samples):
     def model(theta):
         return gapped_honeycomb(0.5 + 0.1 * np.cos(theta) + 0.05 * wave(16 * theta), 0.1)
 
@@ -84,8 +84,8 @@ def test_harmonics_that_the_samples_do_not_see(wave, samples):
     assert caught.value.tail > 0.1
 
 
-def test_what_lies_between_the_samples_counts_in_the_error_bar():
-    """A harmonic that eight samples take for a constant, too small to be refused."""
+def test_interpolation_error_is_part_of_the_error_bar():
+    """A harmonic that is constant on eight samples, and too small for an error."""
     cycle = ab.Cycle.from_function(lambda t: turning(lambda a: a + 1e-3 * np.cos(8 * a))(t), 8)
     assert 1e-4 < cycle.tail < 1e-2
     assert ab.Cycle.from_function(turning(lambda t: t), 8).tail == 0.0
@@ -100,8 +100,8 @@ def test_a_snapshot_given_twice(what, count):
     ab.Cycle(snapshots[:-1])
 
 
-def test_there_and_back():
-    """First and last may be equal where the path turns back between them."""
+def test_a_path_that_reverses():
+    """First and last snapshot may be equal if the path reverses between them."""
     N = 12
     ab.Cycle([gapped_honeycomb(0.5 + 0.1 * np.cos(2 * np.pi * (j + 0.5) / N), 0.1) for j in range(N)])
     with pytest.raises(InvalidModelError, match="leave the last out"):
@@ -115,7 +115,7 @@ def test_snapshots_that_do_not_close():
         ab.Cycle(snapshots)
 
 
-def test_a_function_that_knows_its_samples_only():
+def test_a_function_defined_at_its_samples_only():
     def table(theta):
         return {0.0: gapped_honeycomb(0.5)}[theta]
 

@@ -1,4 +1,4 @@
-"""Models of the literature against their Hamiltonians written out by hand, their symmetries and their topology."""
+"""Models of the literature: comparison with explicit Hamiltonians, symmetries and topology."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def time_reversed(model, k):
 
 
 def link_chern(states, n=1):
-    """Chern number of the lowest n bands from states on a periodic grid (a, b, N, N): C = (1/2 pi) int Omega^ab."""
+    """Chern number of the lowest n bands, C = (1/2 pi) int Omega^ab, from states on a periodic grid (a, b, N, N)."""
     u = states[..., :n]
 
     def link(axis):
@@ -41,7 +41,7 @@ def periodic_states(model, n):
 
 
 def test_gapped_honeycomb(ks):
-    """Eq. (22) as printed, with the lattice's own second-neighbour factor."""
+    """Eq. (22) with the correct second-neighbour factor of the lattice."""
     model = models.gapped_honeycomb(delta=0.3, t1=0.1, t0=1.2)
     for kx, ky in ks:
         x, y = np.sqrt(3) * kx / 2, ky / 2
@@ -66,7 +66,7 @@ def test_kane_mele_by_hand(ks):
         for v in second:
             H += t1 * np.eye(4) * np.exp(1j * k @ v)
             for site, steps in ((0, A_TO_B), (1, -A_TO_B)):
-                # the electron comes from v and goes to the origin: steps d1 + d2 = -v, left turns count plus
+                # the electron hops from v to the origin: d1 + d2 = -v, with + for a left turn
                 d1 = next(d for d in steps if np.isclose(np.hypot(*(-v - d)), 1))
                 nu = np.sign(np.cross(np.append(d1, 0), np.append(-v - d1, 0))[2])
                 H[2 * site : 2 * site + 2, 2 * site : 2 * site + 2] += 1j * so * nu * S[2] * np.exp(1j * k @ v)
@@ -89,7 +89,7 @@ def test_rashba_honeycomb(ks):
     np.testing.assert_allclose(Sx @ Sx + Sy @ Sy + Sz @ Sz, 0.75 * np.eye(4), atol=1e-15)
 
 
-def test_turning_atoms_do_not_touch_the_spin():
+def test_rotating_bonds_do_not_change_the_spin():
     model = models.rashba_honeycomb(0.3, 0.4)
     cycle = models.rotating_bonds(model, 0.1)
     theta = 0.8
@@ -100,7 +100,7 @@ def test_turning_atoms_do_not_touch_the_spin():
         np.testing.assert_allclose(change, expected, atol=1e-14)
 
 
-def test_intrinsic_coupling_closes_the_gap_where_it_should():
+def test_intrinsic_coupling_closes_the_gap():
     so = 0.06
     corners = models.kane_mele(0.0, so).lattice.cartesian([[1 / 3, 2 / 3], [2 / 3, 1 / 3]])
     for ratio, gap in ((1.0, 0.0), (0.5, 0.5), (1.5, 0.5)):
@@ -132,7 +132,7 @@ def test_haldane(ks):
 
 
 def test_haldane_orbital_moment():
-    """The moment part of the equilibrium magnetization, known from an independent program."""
+    """The moment part of the equilibrium magnetization, compared with an independent program."""
     model = models.haldane(2.0, 1 / 3, 0.2 * np.pi)
     n = 96
     reduced = np.stack(np.meshgrid(np.arange(n) / n, np.arange(n) / n), -1).reshape(-1, 2)
@@ -160,13 +160,13 @@ def test_tilted_dirac(ks):
     k = np.array([1e-3, -2e-3])
     cone = w * k[0] * I2 + v * (k[0] * S[0] + k[1] * S[1]) + m * S[2]
     np.testing.assert_allclose(model.hamiltonian(k), cone, atol=1e-5)
-    # no second cone at the other places where the sines vanish
+    # no second cone at the other zeros of the sines
     for far in ([np.pi, 0], [0, np.pi], [np.pi, np.pi]):
         assert np.diff(model.energies(far)).min() > 4 * m
 
 
 def test_fu_kane_mele():
-    """Hopping by hopping in the list form in which the model is usually coded."""
+    """All hoppings, from the explicit list in which the model is usually coded."""
     t, soc, m, beta = 1.0, 0.25, 0.5, 0.7
     model = models.fu_kane_mele(beta, m, soc, t)
     field = m * np.sin(beta) * S.sum(axis=0)

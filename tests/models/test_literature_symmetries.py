@@ -55,7 +55,7 @@ def test_bond_counts():
 
 
 def test_rashba_threefold_rotation_of_the_matrix():
-    """C3 about an A site: U H(k) U^dagger = H(R k), spin turned along."""
+    """C3 about an A site: U H(k) U^dagger = H(R k), where U rotates the spin as well."""
     model = models.rashba_honeycomb(0.3, 0.4, t1=0.1)
     a = 2 * np.pi / 3
     U = np.kron(np.eye(2), np.diag(np.exp([-0.5j * a, 0.5j * a])))
@@ -79,7 +79,7 @@ def test_haldane_symmetries():
     model = models.haldane(0.5, 0.2, 0.35 * np.pi)
     for k in RNG.uniform(-3, 3, (10, 2)):
         np.testing.assert_allclose(model.hamiltonian(rotation(2 * np.pi / 3) @ k), model.hamiltonian(k), atol=1e-12)
-        # time reversal turns phi; inversion turns delta
+        # time reversal changes the sign of phi, inversion that of delta
         np.testing.assert_allclose(
             models.haldane(0.5, 0.2, -0.35 * np.pi).hamiltonian(-k).conj(), model.hamiltonian(k), atol=1e-12
         )
@@ -101,7 +101,7 @@ def test_particle_hole():
     for model in (models.qi_wu_zhang(0.7), models.tilted_dirac(0.0, 0.2)):
         for k in RNG.uniform(-3, 3, (10, 2)):
             np.testing.assert_allclose(S[0] @ model.hamiltonian(-k).conj() @ S[0], -model.hamiltonian(k), atol=1e-13)
-    # a tilt makes the energies at one k lopsided
+    # with a tilt the energies at one k are not symmetric about zero
     E = models.tilted_dirac(0.3, 0.2).energies([0.3, 0.1])
     assert abs(E.sum()) > 0.1
 
@@ -118,7 +118,7 @@ def test_tilted_dirac_other_cones():
 
 
 def test_axion_loop():
-    """Time reversal exactly where the field vanishes, beta -> -beta its image; open gap on a finer zone."""
+    """Time reversal holds exactly without a field and maps beta to -beta; the gap is open on a finer mesh."""
     T = np.kron(np.eye(2), 1j * S[1])
     k = RNG.uniform(-3, 3, 3)
     for beta in np.linspace(0, 2 * np.pi, 13):
@@ -132,20 +132,20 @@ def test_axion_loop():
 
 @pytest.mark.parametrize(("beta", "parity"), [(0.0, 1), (np.pi, -1)])
 def test_axion_endpoints(beta, parity):
-    """Fu and Kane's product of parities about the middle of the strong bond: ordinary at 0, topological at pi."""
+    """Product of parities (Fu and Kane) about the centre of the strong bond: ordinary at 0, topological at pi."""
     model = models.fu_kane_mele(beta)
     P = np.kron(S[0], np.eye(2))
     product = 1.0
     for corner in np.stack(np.meshgrid(*[[0, 0.5]] * 3, indexing="ij"), -1).reshape(-1, 3):
         k = model.lattice.cartesian(corner)
-        # in the periodic gauge inversion about the strong bond swaps the sites and nothing else
+        # in the periodic gauge inversion about the strong bond only exchanges the sites
         centre = np.exp(1j * model.positions @ k)
         H = centre[:, None] * model.hamiltonian(k) * centre.conj()
         np.testing.assert_allclose(P @ H @ P, H, atol=1e-12)
         u = np.linalg.eigh(H)[1][:, :2]
         xi = np.linalg.eigvalsh(u.conj().T @ P @ u)
         np.testing.assert_allclose(np.abs(xi), 1, atol=1e-9)
-        assert xi[0] * xi[1] > 0  # Kramers partners share a parity
+        assert xi[0] * xi[1] > 0  # Kramers partners have the same parity
         product *= xi[0]
     assert round(product) == parity
 
@@ -160,7 +160,7 @@ def test_rice_mele_gap_and_chirality():
 
 
 def test_pump_moves_the_wannier_centre_forward():
-    """The occupied Wannier centre moves by one lattice constant a period, to the right for positive amplitudes."""
+    """The occupied Wannier centre moves by one lattice constant per period, to the right for positive amplitudes."""
     cycle = models.thouless_pump(0.6, 0.5)
     k = 2 * np.pi * np.arange(60) / 60
     centres = []

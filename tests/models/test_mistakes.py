@@ -1,4 +1,4 @@
-"""Models and arguments that say something else than was meant: refused, or a warning at the user's line."""
+"""Likely mistakes in models and arguments: an error, or a warning at the line of the user."""
 
 import warnings
 
@@ -29,8 +29,8 @@ def test_a_bond_and_its_partner():
 
 
 def test_a_bond_and_a_partner_that_cancel():
-    """i t from A to B and i t from B to A, where -i t was meant: nothing would be left."""
-    with pytest.raises(InvalidModelError, match="or not at all"):
+    """i t from A to B and i t from B to A in place of -i t: the bond would cancel."""
+    with pytest.raises(InvalidModelError, match="or cancel"):
         ab.TightBinding.from_bonds([[1.0]], CHAIN, [0, 0], [(0.5j, 0, 1, (0,)), (0.5j, 1, 0, (0,))])
 
 
@@ -40,7 +40,7 @@ def test_blocks_in_both_directions():
         ab.TightBinding.from_bonds(
             [[1.0]], CHAIN, np.zeros((2, 2, 2)), [(block, 0, 1, (0,)), (block.conj().T, 1, 0, (0,))]
         )
-    # another coupling along the same bond adds up, whatever its direction
+    # other couplings along the same bond are added, for either direction
     model = ab.TightBinding.from_bonds(
         [[1.0]], CHAIN, [0, 0], [(1.0, 0, 1, (0,)), (0.2, 1, 0, (0,)), (0.1, 0, 1, (0,))]
     )
@@ -81,7 +81,7 @@ def test_reduced_positions(name):
         np.testing.assert_allclose(model.positions, np.array(positions) @ np.array(vectors))
     for model in everywhere(reduced=False):
         np.testing.assert_array_equal(model.positions, positions)
-        # and nothing is said of what is made of it
+        # and there is no further warning for models made from it
         model.supercell(2 * np.eye(d))
 
 

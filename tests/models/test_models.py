@@ -1,4 +1,4 @@
-"""Lattices, models, cycles: what is built is what was meant."""
+"""Lattices, models and cycles."""
 
 import itertools
 import pickle
@@ -17,7 +17,7 @@ seeds = st.integers(0, 10**6)
 
 
 def bloch_sum(model, k):
-    """H(k) term by term, as the definition has it."""
+    """H(k) from its definition, term by term."""
     H = np.zeros((model.size, model.size), complex)
     for R, h in model.hoppings.items():
         for i, j in np.ndindex(model.size, model.size):
@@ -51,16 +51,16 @@ def test_grid_and_points_agree(seed, d):
 
 @pytest.mark.parametrize("dense", [0, 2**30])
 @pytest.mark.parametrize("kept", [2**27, 12000, 0])
-def test_grids_one_after_the_other(kept, dense, monkeypatch):
-    """What they share of outer sums is what each would have made, whichever of them are kept."""
-    monkeypatch.setattr(fourier, "KEPT", kept)
-    monkeypatch.setattr(fourier, "DENSE", dense)
+def test_consecutive_grids(kept, dense, monkeypatch):
+    """Partial sums that grids share do not change the values, whether they are kept or not."""
+    monkeypatch.setattr(fourier, "KEPT_BYTES", kept)
+    monkeypatch.setattr(fourier, "DENSE_BYTES", dense)
     rng = np.random.default_rng(3)
     frequencies = np.concatenate([rng.integers(-20, 21, (38, 3)), [[-20] * 3, [20] * 3]])
     coefficients = rng.normal(size=(40, 2, 3, 3)) + 1j * rng.normal(size=(40, 2, 3, 3))
     series = fourier.FourierSeries(frequencies, coefficients)
     sides = [[rng.random(n) for _ in range(2)] for n in (1, 1, 3)]
-    # the same numbers along the first axis and the second too
+    # the same points along the first axis
     sides[1][0] = sides[0][0]
     for turn in range(2):
         for axes in itertools.product(*sides):
@@ -74,7 +74,7 @@ def test_grids_one_after_the_other(kept, dense, monkeypatch):
 
 @given(seeds)
 def test_moving_orbitals_have_covariant_velocities(seed):
-    """With tau(theta), dH/dk must be that of the model frozen at theta."""
+    """dH/dk at theta equals that of the interpolated model with the positions tau(theta)."""
     rng = np.random.default_rng(seed)
     cycle = two_bands(rng, moving=True).cycle
     k, theta = rng.normal(size=(1, 2)), rng.uniform(0, 6)
@@ -96,7 +96,7 @@ def test_cycle_passes_through_its_snapshots():
 
 @pytest.mark.parametrize("count", [7, 8])
 def test_interpolation_goes_through_rough_snapshots(count):
-    """Whatever the snapshots, the Nyquist harmonic of an even number of them included."""
+    """Arbitrary snapshots, including the Nyquist harmonic of an even number of them."""
     rng = np.random.default_rng(count)
     models = [gapped_honeycomb(delta, t1) for delta, t1 in rng.uniform(0.1, 1, (count, 2))]
     cycle = ab.Cycle(models, tolerance=np.inf)
@@ -107,7 +107,7 @@ def test_interpolation_goes_through_rough_snapshots(count):
 
 
 def test_interpolation_is_spectral():
-    """A smooth cycle: twice the snapshots, the square of the error."""
+    """For a smooth cycle, twice the number of snapshots squares the error."""
     model = gapped_honeycomb(0.5, 0.1)
 
     def turned(theta):
@@ -149,7 +149,7 @@ def test_supercell_folds_the_bands(seed, d):
     assert larger.size == 2 * copies
     assert larger.lattice.measure == pytest.approx(copies * model.lattice.measure)
     k = rng.normal(size=d)
-    # k vectors of the primitive zone that fold onto k
+    # wave vectors of the primitive zone that fold onto k
     reach = range(-6, 7)
     shifts = np.stack(np.meshgrid(*[list(reach)] * d, indexing="ij"), -1).reshape(-1, d) @ larger.lattice.reciprocal
     cells = shifts @ model.lattice.vectors.T / (2 * np.pi)
@@ -160,7 +160,7 @@ def test_supercell_folds_the_bands(seed, d):
 
 
 def test_displacement_laws():
-    """To first order all laws with one beta agree; Eq. (24) is the linear one."""
+    """All laws with the same beta agree to first order; Eq. (24) is the linear law."""
     model = gapped_honeycomb(0.2, 0.1)
     u = 1e-4 * np.array([[0.3, -0.8], [-0.5, 0.2]])
     beta = 3.0
@@ -182,7 +182,7 @@ def test_displacement_laws():
 
 
 def test_rotating_bonds_are_displaced_atoms():
-    """Turning A by u and B by -u with delta t0 = 2 beta u is the paper's cycle."""
+    """Displacements u of A and -u of B with delta t0 = 2 beta u give the cycle of the paper."""
     model, u, beta = gapped_honeycomb(0.2, 0.1), 0.02, 2.5
     cycle = rotating_bonds(model, 2 * beta * u)
     for theta in (0.3, 2.0):
@@ -192,7 +192,7 @@ def test_rotating_bonds_are_displaced_atoms():
             np.testing.assert_allclose(cycle.at(theta).hoppings[R], h, atol=1e-14)
 
 
-def test_displaced_orbitals_stay_or_go():
+def test_displacements_with_and_without_orbitals():
     model = gapped_honeycomb(0.2)
     u = [[0.1, 0.0], [0.0, 0.0]]
     assert (model.displaced(u, linear(3.0)).positions == model.positions).all()
@@ -210,7 +210,7 @@ def test_phonon_at_gamma_is_the_rotation():
 
 
 def test_valley_phonon():
-    """At K in the sqrt3 x sqrt3 cell: the valleys turn oppositely and pump oppositely, a real mode nothing."""
+    """At K in the sqrt3 x sqrt3 cell: opposite valleys pump with opposite signs, a real mode does not pump."""
     model = gapped_honeycomb(0.5, 0.1)
     cell = [[1, 1], [-1, 2]]
     law = linear(3.0)
@@ -221,7 +221,7 @@ def test_valley_phonon():
 
     at_k, at_minus_k = moment([1 / 3, 2 / 3], 1), moment([2 / 3, 1 / 3], -1)
     assert abs(at_k) > 1e-7
-    # time reversal takes one into the other
+    # time reversal maps one to the other
     assert at_minus_k == pytest.approx(-at_k, rel=1e-5)
 
 
@@ -241,7 +241,7 @@ def test_bonds_add_up_and_blocks_fill():
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
-def test_one_door_to_the_eigensolver(n):
+def test_eigensolver_is_called_in_one_module_only(n):
     rng = np.random.default_rng(n)
     H = rng.normal(size=(200, n, n)) + 1j * rng.normal(size=(200, n, n))
     H = H + H.conj().swapaxes(1, 2)

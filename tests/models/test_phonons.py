@@ -1,4 +1,4 @@
-"""Structures, modes and turning phonons, against springs by hand."""
+"""Structures, modes and circular phonons, compared with explicit spring models."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ def in_si(phonon):
 
 
 def angular_momentum(phonon, supercell=None, count=64):
-    """Of a cell in hbar, from the motion as it is sampled."""
+    """Angular momentum of a cell in hbar, from the sampled motion."""
     masses, _, omega = in_si(phonon)
     u = phonon.displacements(count, supercell=supercell) * 1e-10
     copies = u.shape[1] // len(masses)
@@ -41,40 +41,42 @@ def angular_momentum(phonon, supercell=None, count=64):
     return np.einsum("k,jka->a", np.tile(masses, copies), np.cross(u, rates)) / count / copies / constants.hbar
 
 
-def test_optical_mode_turns():
+def test_circular_optical_mode():
     modes = modes_of(nitride(), np.zeros(3))
     for sense in (1, -1):
-        phonon = modes.turning(5, sense=sense)
+        phonon = modes.circular_phonon(5, sense=sense)
         np.testing.assert_allclose(phonon.angular_momentum, [0, 0, sense], atol=1e-9)
         np.testing.assert_allclose(angular_momentum(phonon), [0, 0, sense], atol=1e-6)
         masses, c, omega = in_si(phonon)
         energy = 0.5 * omega**2 * (masses @ (np.abs(c) ** 2).sum(axis=1))
         assert energy == pytest.approx(phonon.quantum * constants.e, rel=1e-6)
-        # both atoms go round in circles, against each other, with the centre of mass at rest
+        # both atoms move on circles in opposite phase, with the centre of mass at rest
         u = phonon.displacements(8)
         radii = np.linalg.norm(u, axis=-1)
         np.testing.assert_allclose(radii, radii[:1].repeat(8, 0), atol=1e-9)
         np.testing.assert_allclose(np.einsum("k,jka->ja", modes.structure.masses, u), 0, atol=1e-9)
         assert np.cross(u[0, 0], u[1, 0])[2] * sense > 0
         assert phonon.radius == pytest.approx(radii.max())
-    # an axis has no length
-    np.testing.assert_allclose(modes.turning(5, axis=(0, 0, 1e-6)).amplitude, modes.turning(5).amplitude)
+    # the length of the axis is irrelevant
+    np.testing.assert_allclose(
+        modes.circular_phonon(5, axis=(0, 0, 1e-6)).amplitude, modes.circular_phonon(5).amplitude
+    )
     assert modes.frequencies[5] == pytest.approx(nitride().modes(np.zeros(3))[0][5] / (2e12 * np.pi))
 
 
 @given(st.integers(0, 10**6))
-def test_mixtures_of_degenerate_modes_turn_the_same(seed):
+def test_mixtures_of_degenerate_modes_give_the_same_phonon(seed):
     rng = np.random.default_rng(seed)
     unitary = np.linalg.qr(rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2)))[0]
     mix = np.eye(6, dtype=complex)
     mix[4:, 4:] = unitary
-    first = modes_of(nitride(), np.zeros(3)).turning(4)
+    first = modes_of(nitride(), np.zeros(3)).circular_phonon(4)
     for number in (4, 5):
-        other = modes_of(nitride(), np.zeros(3), mix).turning(number)
+        other = modes_of(nitride(), np.zeros(3), mix).circular_phonon(number)
         np.testing.assert_allclose(other.amplitude, first.amplitude, atol=1e-9)
 
 
-def test_axis_turns_with_the_crystal():
+def test_axis_rotates_with_the_crystal():
     rng = np.random.default_rng(1)
     turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     turn *= np.linalg.det(turn)
@@ -86,19 +88,19 @@ def test_axis_turns_with_the_crystal():
         modes.quanta,
         modes.eigenvectors @ turn.T,
     )
-    phonon = turned.turning(4, axis=3.0 * turn[:, 2])
+    phonon = turned.circular_phonon(4, axis=3.0 * turn[:, 2])
     np.testing.assert_allclose(phonon.angular_momentum, turn[:, 2], atol=1e-9)
-    assert turned.turning(4, axis=(0, 0, 1)).angular_momentum[2] == pytest.approx(abs(turn[2, 2]))
+    assert turned.circular_phonon(4, axis=(0, 0, 1)).angular_momentum[2] == pytest.approx(abs(turn[2, 2]))
 
 
-def test_single_modes_turn_away_from_gamma():
-    """Without degeneracy, where neither inversion nor time reversal forbids it."""
+def test_single_modes_are_circular_away_from_gamma():
+    """A mode without degeneracy, where neither inversion nor time reversal forbids an angular momentum."""
     modes = modes_of(nitride(), K)
     momenta = []
     for number in range(6):
         for sense in (1, -1):
             try:
-                phonon = modes.turning(number, sense=sense)
+                phonon = modes.circular_phonon(number, sense=sense)
             except InvalidArgumentError:
                 continue
             momenta.append(phonon.angular_momentum[2])
@@ -106,7 +108,7 @@ def test_single_modes_turn_away_from_gamma():
             np.testing.assert_allclose(angular_momentum(phonon, ROOT3), phonon.angular_momentum, atol=1e-6)
     assert len(momenta) == 4
     opposite = modes_of(nitride(), -K)
-    assert opposite.turning(2, sense=-1).angular_momentum[2] == pytest.approx(-momenta[0])
+    assert opposite.circular_phonon(2, sense=-1).angular_momentum[2] == pytest.approx(-momenta[0])
 
 
 @pytest.mark.parametrize(("q", "supercell"), [(K, ROOT3), ([0.5, 0, 0.5], [[2, 0, 0], [0, 1, 0], [0, 0, 2]])])
@@ -127,7 +129,7 @@ def test_supercells_obey_the_equation_of_motion(q, supercell):
 
 
 def test_phases_are_those_of_phonon_cycle():
-    phonon = modes_of(nitride(), K).turning(2)
+    phonon = modes_of(nitride(), K).circular_phonon(2)
     rest = phonon.structure
     model = ab.TightBinding(rest.vectors, rest.positions, {(0, 0, 0): np.diag([1.0, -1.0])})
     cycle = ab.models.phonon_cycle(
@@ -142,11 +144,11 @@ def test_phases_are_those_of_phonon_cycle():
 
 
 def test_sizes():
-    phonon = modes_of(nitride(), np.zeros(3)).turning(4)
+    phonon = modes_of(nitride(), np.zeros(3)).circular_phonon(4)
     u = phonon.displacements(8)
     np.testing.assert_allclose(phonon.displacements(4, scale=2.5), 2.5 * u[::2], atol=1e-12)
     assert np.linalg.norm(phonon.displacements(8, largest=0.02), axis=-1).max() == pytest.approx(0.02)
-    # an ellipse that leans is measured along its longer axis
+    # the radius of a tilted ellipse is its major semi-axis
     structure, c = phonon.structure, np.array([[0.02, 0.03j + 0.01, 0.01], [0, 0, 0]])
     energy = structure.masses @ (np.abs(c) ** 2).sum(axis=1)
     quantum = 2 * constants.hbar**2 / (constants.e * constants.atomic_mass * 1e-20) / energy
@@ -165,48 +167,48 @@ def test_tables_and_names():
     assert wavenumber == pytest.approx(terahertz * 1e12 / constants.c / 100, rel=1e-4)
     assert mev == pytest.approx(terahertz * 1e15 * constants.h / constants.e, rel=1e-4)
     assert repr(modes).startswith("Modes(6 at q = (0, 0, 0), -0.00 to 56.96 THz")
-    assert "angular momentum (0, 0, 1) hbar" in repr(modes.turning(4))
+    assert "angular momentum (0, 0, 1) hbar" in repr(modes.circular_phonon(4))
     assert repr(modes.structure) == "Structure(2 atoms: B N)"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"number": 6}, r"mode: 6, expected one of 0\.\.5"),
+        ({"number": 6}, r"mode: 6, expected an integer from 0 to 5"),
         ({"number": -1}, "mode: -1, expected"),
         ({"number": 4.0}, "mode: 4.0, expected"),
         ({"number": 3}, r"mode 3 at q = \(0, 0, 0\): angular momentum .* expected anticlockwise"),
         ({"number": 4, "axis": (1, 0, 0), "sense": -1}, r"modes 4, 5 .* about \(1, 0, 0\), expected clockwise"),
-        ({"number": 1}, "mode 1 has the frequency .* only shifts the crystal"),
+        ({"number": 1}, "mode 1 has the frequency .* is a translation of the crystal"),
         ({"number": 4, "sense": 2}, "sense: 2, expected 1"),
         ({"number": 4, "axis": (0, 0, 0)}, "axis: a vector of length 0"),
         ({"number": 4, "tolerance": -1}, "tolerance: -1, expected"),
     ],
 )
-def test_what_does_not_turn(arguments, message):
+def test_modes_that_are_not_circular(arguments, message):
     with pytest.raises(InvalidArgumentError, match=message):
-        modes_of(nitride(), np.zeros(3)).turning(**arguments)
+        modes_of(nitride(), np.zeros(3)).circular_phonon(**arguments)
 
 
 def test_unstable_crystals_and_ambiguous_modes():
     modes = modes_of(nitride(), np.zeros(3))
     with pytest.raises(InvalidArgumentError, match=r"imaginary ones do not oscillate"):
-        replace(modes, quanta=-modes.quanta).turning(4)
-    # acoustic and optical pair made degenerate: two that turn alike
+        replace(modes, quanta=-modes.quanta).circular_phonon(4)
+    # acoustic and optical pairs made degenerate: two phonons with the same angular momentum
     both = replace(modes, quanta=np.ones(6))
     with pytest.raises(InvalidArgumentError, match=r"several combinations have the angular momentum 1\.0000"):
-        both.turning(4)
+        both.circular_phonon(4)
     split = replace(modes, quanta=modes.quanta * (1 + 1e-5 * np.arange(6)))
     mean = split.quanta[4:].mean()
-    assert split.turning(4).quantum == pytest.approx(mean, rel=1e-12)
+    assert split.circular_phonon(4).quantum == pytest.approx(mean, rel=1e-12)
     with pytest.raises(InvalidArgumentError, match=r"mode 4 at q"):
-        split.turning(4, tolerance=1e-6)
+        split.circular_phonon(4, tolerance=1e-6)
 
 
-def test_what_is_no_phonon():
+def test_invalid_phonons():
     modes = modes_of(nitride(), K)
-    phonon = replace(modes_of(nitride(), np.zeros(3)).turning(4), q=K)
-    with pytest.raises(InvalidArgumentError, match=r"q = .* does not fit the supercell: q \. R = 0\.333333 for its ve"):
+    phonon = replace(modes_of(nitride(), np.zeros(3)).circular_phonon(4), q=K)
+    with pytest.raises(InvalidArgumentError, match=r"q = .* does not fit the supercell: q \. R = 0\.333333 for the"):
         phonon.displacements()
     with pytest.raises(InvalidArgumentError, match="supercell: expected independent integer rows"):
         phonon.snapshots(supercell=np.ones((3, 3)))

@@ -1,4 +1,4 @@
-"""Wannier functions with a position matrix: covariant derivatives, freedom of basis, files."""
+"""Wannier models: covariant derivatives, choice of the basis, files."""
 
 import gzip
 import re
@@ -23,7 +23,7 @@ dimensions = st.sampled_from([2, 3])
 
 
 def random_wannier(rng, d, n=3, *, centres=None):
-    """Hoppings and positions to the nearest cells without any symmetry."""
+    """Random hoppings and position matrix elements to the nearest cells, without symmetry."""
 
     def matrices(scale, *extra):
         found = {}
@@ -41,17 +41,17 @@ def frame_of(model, k):
 
 
 def whole_curvature(model, k):
-    """Berry curvature of every band, with that of the space of the Wannier functions."""
+    """Berry curvature of every band, including the curvature of the space of the Wannier functions."""
     return bands.curvature(frame_of(model, k), "kx", "ky")
 
 
 def values(model, k, *along):
-    """What `matrices` gives after H, at one Cartesian k."""
+    """Derivatives of H from `matrices` at one Cartesian k."""
     return model.matrices(along).at(model.lattice.reduced(k)[None])[0, 1:]
 
 
 def transported(model, k, step, F):
-    """Covariant difference of F(k) along a small step, by parallel transport with the whole position matrix."""
+    """Covariant finite difference of F(k), by parallel transport with the full position matrix."""
     axis = int(np.argmax(step))
     forth, back = (expm(-1j * s * values(model, k + s * step / 2, f"r{'xyz'[axis]}")[0] * step[axis]) for s in (1, -1))
     F_forth, F_back = forth @ F(k + step) @ forth.conj().T, back @ F(k - step) @ back.conj().T
@@ -60,7 +60,7 @@ def transported(model, k, step, F):
 
 @given(seeds, dimensions, st.booleans())
 def test_derivatives_are_covariant(seed, d, elsewhere):
-    """Transported with exp(-i r dk), whatever positions the phases refer to."""
+    """Comparison with parallel transport by exp(-i r dk), for any positions in the phases."""
     rng = np.random.default_rng(seed)
     model = random_wannier(rng, d, centres=rng.normal(size=(3, d)) if elsewhere else None)
     k = rng.normal(size=d)
@@ -87,7 +87,7 @@ def test_curvature_of_the_space(seed, d):
     H = model.matrices().at(model.lattice.reduced(k)[None])[0, 0]
     np.testing.assert_allclose(xy - yx, -1j * (Omega @ H - H @ Omega), atol=1e-12)
     np.testing.assert_allclose(opposite, -Omega, atol=1e-13)
-    # phases aside, positions enter as a part of r like any other
+    # apart from phases, positions are an ordinary part of r
     step = 1e-5
     along_a, along_b = (
         (values(model, k + step * np.eye(d)[i], r)[0] - values(model, k - step * np.eye(d)[i], r)[0]) / (2 * step)
@@ -106,7 +106,7 @@ def test_grid_and_points_agree(seed, d):
 
 
 @given(seeds, dimensions)
-def test_any_wannier_functions_of_the_same_space(seed, d):
+def test_results_do_not_depend_on_the_wannier_functions(seed, d):
     rng = np.random.default_rng(seed)
     model = random_wannier(rng, d)
     k = rng.normal(size=(4, d))
@@ -126,7 +126,7 @@ def test_any_wannier_functions_of_the_same_space(seed, d):
     np.testing.assert_allclose(back.positions, model.positions, atol=1e-12)
 
 
-def test_no_more_than_the_centres_is_tight_binding():
+def test_diagonal_position_matrix_is_tight_binding():
     rng = np.random.default_rng(5)
     model = random_wannier(rng, 3)
     plain = ab.TightBinding(model.lattice, model.positions, model.hoppings)
@@ -139,8 +139,8 @@ def test_no_more_than_the_centres_is_tight_binding():
 
 
 @given(seeds)
-def test_bands_cut_out_of_more_bands(seed):
-    """Wannier functions of the two lowest bands of four: each band keeps the curvature it has among all four."""
+def test_curvature_of_a_subset_of_bands(seed):
+    """Wannier functions of the two lowest bands of four: each band has the same curvature as among all four."""
     rng = np.random.default_rng(seed)
     family = projected(rng, 2, 2, strength=0.3, split=True)
     whole = family.model()
@@ -196,7 +196,7 @@ def test_supercell_folds_the_curvature(seed, d):
     assert large == pytest.approx(small, rel=1e-7, abs=1e-9)
 
 
-def test_spin_turns_along():
+def test_spin_is_rotated_too():
     rng = np.random.default_rng(2)
     model = random_wannier(rng, 2, 4)
     spin = np.kron(np.eye(2), ab.models.spin.PAULI / 2)
@@ -205,11 +205,11 @@ def test_spin_turns_along():
     frames = [ab.eigenframe(crystal, ("sx",), k=[[0.3, 0.2]]) for crystal in (model, model.rotated(U))]
     np.testing.assert_allclose(*(np.abs(f.derivative("sx")) for f in frames), atol=1e-12)
     assert model.supercell(2 * np.eye(2)).spin.shape == (3, 16, 16)
-    # counted to another cell, a function takes its coupling along
+    # a function assigned to another cell keeps its matrix elements
     assert sorted(model.moved(1, (1, 0)).spin) == [(-1, 0), (0, 0), (1, 0)]
 
 
-def test_what_is_refused():
+def test_invalid_models():
     model = random_wannier(np.random.default_rng(1), 2)
     lattice, h, r = model.lattice, model.hoppings, model.position_matrix
     with pytest.raises(InvalidModelError, match=r"position matrix at R = .* contradict each other: r_[xy]"):
@@ -231,8 +231,8 @@ def test_what_is_refused():
             model.matrices([wrong])
 
 
-def test_what_only_one_of_the_two_matrices_reaches():
-    """Hoppings and positions need not go equally far."""
+def test_hoppings_and_positions_of_different_range():
+    """Hoppings and position matrices may have different translations."""
     home, far = (0, 0), {(2, 1): np.full((1, 1, 2), 0.1j)}
     model = WannierModel(np.eye(2), [[0.5, 0.5]], {(1, 0): [[1.0]]}, {home: np.full((1, 1, 2), 0.25), **far})
     assert set(model.hoppings) == set(model.position_matrix) == {home, (1, 0), (-1, 0), (2, 1), (-2, -1)}
@@ -290,7 +290,7 @@ HANDMADE = """a chain by hand
 
 
 def test_a_file_by_hand(tmp_path):
-    """Weights are divided out, numbers read as Fortran writes them, partners averaged."""
+    """Weights are divided out, Fortran numbers are read, and partners are averaged."""
     path = tmp_path / "chain_tb.dat"
     path.write_text(HANDMADE)
     model = read_tb(path, dimension=1)
@@ -324,7 +324,7 @@ def test_a_file_by_hand(tmp_path):
         ("0.0 0.0\n\n", "0.0 0.0\n\nthe end", "expected"),
     ],
 )
-def test_files_that_are_refused(tmp_path, old, new, message):
+def test_invalid_files(tmp_path, old, new, message):
     path = tmp_path / "chain_tb.dat"
     at = HANDMADE.rindex(old) if new.endswith("the end") else HANDMADE.index(old)
     path.write_text(HANDMADE[:at] + new + HANDMADE[at + len(old) :])
@@ -333,7 +333,7 @@ def test_files_that_are_refused(tmp_path, old, new, message):
     assert re.match(rf"{re.escape(str(path))}, line \d+: ", str(caught.value))
 
 
-def test_slabs_that_are_none(tmp_path):
+def test_invalid_slabs(tmp_path):
     model = random_wannier(np.random.default_rng(4), 3)
     path = write_tb(model, tmp_path / "solid_tb.dat")
     with pytest.raises(FileFormatError, match="perpendicular for dimension = 2"):
@@ -350,7 +350,7 @@ def test_slabs_that_are_none(tmp_path):
         read_tb(path, dimension=4)
 
 
-def test_files_that_are_none(tmp_path):
+def test_other_files(tmp_path):
     with pytest.raises(FileFormatError, match="cannot be read"):
         read_tb(tmp_path / "nowhere_tb.dat")
     with pytest.raises(FileFormatError, match="is a folder, expected a regular file"):
@@ -365,7 +365,7 @@ def test_files_that_are_none(tmp_path):
 
 @pytest.mark.parametrize("seed", range(120))
 def test_mutated_files(tmp_path, seed):
-    """Whatever happens to a file: a model, or an error that says where it went wrong."""
+    """A corrupted file gives a model, or an error that says where it is wrong."""
     rng = np.random.default_rng(seed)
     path = write_tb(random_wannier(rng, 2, 2), tmp_path / "mutated_tb.dat")
     text = path.read_text()
@@ -405,10 +405,10 @@ def test_mutated_files(tmp_path, seed):
 
 
 def test_gallium_arsenide(shared):
-    """A real file, and nothing that depends on the choice of Wannier functions."""
+    """A file from Wannier90; results do not depend on the choice of Wannier functions."""
     model = read_tb(shared / "GaAs_tb.dat")
     assert (model.size, model.lattice.dimension) == (16, 3)
-    # the k points that the file was made from; between them so coarse a mesh makes bands overlap
+    # the k points of the calculation; between the points of such a coarse mesh the bands overlap
     mesh = np.stack(np.meshgrid(*[np.arange(2) / 2] * 3, indexing="ij"), -1).reshape(-1, 3)
     energies = model.energies(model.lattice.cartesian(mesh))
     assert energies[:, 8].min() - energies[:, 7].max() > 0.1
@@ -422,14 +422,14 @@ def test_gallium_arsenide(shared):
 
 
 def as_wannier(model):
-    """The same tight-binding model with its places as a position matrix."""
+    """The same tight-binding model with its positions as a position matrix."""
     home = (0,) * model.lattice.dimension
     places = np.eye(model.size)[:, :, None] * model.positions
     return WannierModel(model.lattice, None, dict(model.hoppings), {home: places})
 
 
 def in_other_functions(model, rng, steps=2):
-    """Wannier functions that spread over cells, of the same space: rotated and moved by turns."""
+    """Extended Wannier functions of the same space, from alternate rotations and shifts by a cell."""
     n, d = model.size, model.lattice.dimension
     for _ in range(steps):
         U = np.linalg.qr(rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))[0]
@@ -442,8 +442,8 @@ def modulo(difference, quantum):
     return np.abs(turns - np.rint(turns)).max()
 
 
-def test_chern_simons_forms_do_not_know_the_basis():
-    """Polarization, axion angle and magnetoelectric tensor of one crystal in many Wannier functions."""
+def test_chern_simons_forms_do_not_depend_on_the_basis():
+    """Polarization, axion angle and magnetoelectric tensor of one crystal for several choices of Wannier functions."""
     rng = np.random.default_rng(3)
     flat = projected(rng, 1, 2, dimension=2, strength=0.4).model(0.3)
     plain = ab.polarization(flat, 1, tolerance=1e-9)
@@ -455,7 +455,7 @@ def test_chern_simons_forms_do_not_know_the_basis():
     assert ab.magnetoelectric(other, 1, tolerance=1e-9).total.values == pytest.approx(
         ab.magnetoelectric(flat, 1, tolerance=1e-9).total.values, abs=1e-9
     )
-    # occupied states of which there are two, and a curvature of a space that the functions do not span
+    # two occupied states, and a space with curvature
     tall = projected(rng, 1, 2, dimension=3, strength=0.3).model(0.3)
     first, second = (
         ab.magnetoelectric(m, 1, tolerance=1e-5) for m in (tall, in_other_functions(as_wannier(tall), rng, 1))
@@ -466,8 +466,8 @@ def test_chern_simons_forms_do_not_know_the_basis():
     assert modulo(np.diag(off), float(first["quantum"])) < 1e-5
 
 
-def test_axion_angle_of_a_space_cut_out_of_a_larger_one():
-    """Two bands of three as a model of their own, with the position matrix that this leaves: the same angle."""
+def test_axion_angle_of_a_subset_of_bands():
+    """Two bands of three as a separate model, with the projected position matrix: the same angle."""
     rng = np.random.default_rng(8)
     model = random_wannier(rng, 3, 2)
     model = WannierModel(
@@ -483,7 +483,7 @@ def test_axion_angle_of_a_space_cut_out_of_a_larger_one():
 
 
 def wannier_cycle(rng, d=2, steps=8):
-    """A cycle of Wannier models: all of it turns."""
+    """Cycle of Wannier models in which all matrices change."""
     base = random_wannier(rng, d)
     other, third = ({R: 0.1 * h for R, h in random_wannier(rng, d).hoppings.items()} for _ in range(2))
     swing = {R: 0.3 * r for R, r in random_wannier(rng, d).position_matrix.items()}
@@ -499,7 +499,7 @@ def wannier_cycle(rng, d=2, steps=8):
 
 @given(seeds)
 def test_cycles_follow_the_position_matrix(seed):
-    """Every snapshot, what is between them, and derivatives along k and theta."""
+    """Snapshots, interpolation between them, and derivatives along k and theta."""
     rng = np.random.default_rng(seed)
     cycle, at = wannier_cycle(rng)
     theta, k = float(rng.uniform(0, 6)), rng.normal(size=2)
@@ -527,7 +527,7 @@ def test_cycles_follow_the_position_matrix(seed):
 
 
 def test_pumped_magnetization_of_wannier_functions():
-    """Perturbative part: in other functions of the same space, and with orbitals that only sit there."""
+    """Perturbative part: for other functions of the same space, and with additional uncoupled orbitals."""
     rng = np.random.default_rng(5)
     cycle, _ = wannier_cycle(rng)
     U = np.linalg.qr(rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)))[0]
@@ -545,7 +545,7 @@ def test_pumped_magnetization_of_wannier_functions():
         ab.pumped_magnetization(cycle, 1)
 
 
-def test_what_leaves_the_position_matrix_out_is_refused():
+def test_functions_without_position_matrix_are_refused():
     model = random_wannier(np.random.default_rng(4), 2)
     with pytest.raises(InvalidModelError, match="position matrix"):
         ab.Cycle([model, model, model, ab.TightBinding(model.lattice, model.positions, model.hoppings)])

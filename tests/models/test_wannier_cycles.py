@@ -1,4 +1,4 @@
-"""Cycles of Wannier models whose functions move, turn and come in any order."""
+"""Cycles of Wannier models: motion of the functions, alignment, files."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ from scipy.linalg import expm
 
 import adiabloch as ab
 from adiabloch.errors import InvalidModelError
-from adiabloch.models import WannierModel, aligned, riding
+from adiabloch.models import WannierModel, aligned, atom_following
 
 seeds = st.integers(0, 10**6)
 CENTRAL = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
 
 
 def as_wannier(model):
-    """A tight-binding model with its places as a position matrix."""
+    """Tight-binding model with its positions as a position matrix."""
     places = np.eye(model.size)[:, :, None] * model.positions
     return WannierModel(model.lattice, None, dict(model.hoppings), {(0, 0): places})
 
@@ -55,8 +55,8 @@ def turning_basis(seed, n=3, size=0.1):
     return U, A
 
 
-def test_magnetization_does_not_know_the_basis_even_where_it_turns():
-    """Orbitals that move, which ribbons have confirmed, described by Wannier functions that turn along too."""
+def test_magnetization_does_not_depend_on_a_basis_that_changes():
+    """Moving orbitals (verified by ribbons), described by Wannier functions that are rotated along the cycle."""
     snapshots = moving_orbitals(0, samples=24)
     theta = 2 * np.pi * np.arange(len(snapshots)) / len(snapshots)
     U, A = turning_basis(1)
@@ -72,13 +72,13 @@ def test_magnetization_does_not_know_the_basis_even_where_it_turns():
         for name in ("perturbative", "chern_simons", "total"):
             assert abs(plain[name][0]) > 1e-4
             assert float(found[name][0]) == pytest.approx(sign * float(plain[name][0]), rel=accuracy)
-    # the motion counts
+    # the motion contributes
     ignored = ab.pumped_magnetization(ab.Cycle(turned.snapshots, motion=[{}] * len(snapshots)), 1, tolerance=1e-8)
     assert abs(float(ignored.total[0] / plain.total[0]) - 1) > 1e-3
 
 
 def rigid(model, radius=0.03, samples=8):
-    """A crystal that goes round as a whole, with the displacements of all its functions."""
+    """Crystal that moves on a circle as a whole, with the displacements of all functions."""
     theta = 2 * np.pi * np.arange(samples) / samples
     circle = radius * np.stack([np.cos(theta), np.sin(theta)], axis=-1)
     home = np.eye(model.size)[:, :, None]
@@ -95,23 +95,23 @@ def rigid(model, radius=0.03, samples=8):
 
 
 @given(st.integers(0, 50))
-def test_a_crystal_that_goes_round_as_a_whole(seed):
-    """Its electrons carry n e u^2/2 a cell, whatever they are: nothing is perturbed but by the motion itself."""
+def test_a_crystal_that_moves_on_a_circle(seed):
+    """The moment of the electrons is n e u^2/2 per cell: the motion does not perturb them."""
     model = as_wannier(moving_orbitals(seed)[0])
     rng = np.random.default_rng(seed)
     model = model.rotated(np.linalg.qr(rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)))[0]).moved(1, (1, 0))
     snapshots, places = rigid(model)
-    for motion in (riding(snapshots, places), [{}] * 8):
+    for motion in (atom_following(snapshots, places), [{}] * 8):
         found = ab.pumped_magnetization(ab.Cycle(snapshots, motion=motion), 1, tolerance=1e-7)
         assert float(found.total[0]) * model.lattice.measure == pytest.approx(0.03**2 / 2, rel=1e-6)
         assert abs(float(found.perturbative[0])) < 1e-9
 
 
-def test_the_momentum_of_riding_functions():
-    """p = m dr/dt: in a chosen displacement rate, element by element."""
+def test_the_momentum_of_atom_following_functions():
+    """p = m dr/dt, element by element, for a given velocity of the displacements."""
     model = as_wannier(moving_orbitals(3)[0]).rotated(np.linalg.qr(np.vander([1.0, 2.0, 3.0]))[0])
     snapshots, places = rigid(model)
-    (first, *_) = riding(snapshots, places, mass=0.7)
+    (first, *_) = atom_following(snapshots, places, mass=0.7)
     k = np.array([0.4, -1.1])
     point = model.lattice.reduced(k)[None]
     phases = {R: np.exp(2j * np.pi * point[0] @ R) for R in first}
@@ -137,7 +137,7 @@ def test_alignment_of_order_cells_and_phases(seed):
     assert found.models[0] is mixed[0]
     energies = [model.energies([[0.3, 0.1]]) for model in (mixed[2], found.models[2])]
     assert energies[1] == pytest.approx(energies[0], abs=1e-12)
-    # as near as they were before they were mixed up, up to the phases of complex elements
+    # as close as before they were mixed, up to the phases of complex elements
     untouched = aligned(snapshots)
     assert found.after == pytest.approx(untouched.after, abs=1e-6)
     for one, other in zip(found.models, untouched.models, strict=True):
@@ -147,8 +147,8 @@ def test_alignment_of_order_cells_and_phases(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_alignment_of_functions_that_were_turned_into_each_other(seed):
-    """Localized anew for each snapshot, say: without rotations a warning with the number, with them as smooth."""
+def test_alignment_of_rotated_functions(seed):
+    """Functions localized separately for each snapshot: a warning without rotations, a smooth cycle with them."""
     rng = np.random.default_rng(seed)
     snapshots = [as_wannier(model) for model in moving_orbitals(seed, samples=8, size=0.1)]
     mixed = [snapshots[0]]
@@ -167,25 +167,25 @@ def test_alignment_of_functions_that_were_turned_into_each_other(seed):
     assert moments[0] == pytest.approx(moments[1], rel=1e-6)
 
 
-def test_a_smooth_cycle_stays_as_it_is():
+def test_a_smooth_cycle_is_not_changed():
     snapshots = [as_wannier(model) for model in moving_orbitals(0, samples=8, size=0.1)]
     found = aligned(snapshots)
     assert found.tail < 1e-4
     assert (found.after <= found.before + 1e-12).all()
 
 
-def test_results_say_that_the_motion_was_not_told():
+def test_results_note_that_the_motion_is_missing():
     snapshots, places = rigid(as_wannier(moving_orbitals(1)[0]))
     untold = ab.pumped_magnetization(ab.Cycle(snapshots), 1, tolerance=1e-3, chern_simons=False)
     assert "i <W|d_theta W> counts as zero" in untold.attrs["motion"]
-    told = ab.pumped_magnetization(ab.Cycle(snapshots, motion=riding(snapshots, places)), 1, tolerance=1e-3)
+    told = ab.pumped_magnetization(ab.Cycle(snapshots, motion=atom_following(snapshots, places)), 1, tolerance=1e-3)
     assert "motion" not in told.attrs
 
 
 def test_cycles_on_disk(tmp_path):
-    """The position matrix and the motion go with the hoppings."""
+    """Position matrix and motion are saved with the hoppings."""
     snapshots, places = rigid(as_wannier(moving_orbitals(1)[0]))
-    for motion in (None, [{}] * 8, riding(snapshots, places)):
+    for motion in (None, [{}] * 8, atom_following(snapshots, places)):
         cycle = ab.Cycle(snapshots, motion=motion)
         again = ab.io.load_cycle(ab.io.save_cycle(cycle, tmp_path / "cycle.nc"))
         assert again.digest == cycle.digest
@@ -199,7 +199,7 @@ def test_cycles_on_disk(tmp_path):
         ab.io.save_cycle(cycle, tmp_path / "no.nc", resolution=2)
 
 
-def test_what_does_not_fit_is_refused():
+def test_inconsistent_arguments():
     snapshots = [as_wannier(model) for model in moving_orbitals(0, samples=4)]
     with pytest.raises(InvalidModelError, match="expected one for each of 4"):
         ab.Cycle(snapshots, motion=[{}])
@@ -210,9 +210,9 @@ def test_what_does_not_fit_is_refused():
     ):
         ab.Cycle(snapshots, motion=[{(0, 0): [[0, 1, 0], [0, 0, 0], [0, 0, 0]]}] * 4)
     with pytest.raises(InvalidModelError, match="displacements: expected shape"):
-        riding(snapshots, np.zeros((4, 2, 2)))
+        atom_following(snapshots, np.zeros((4, 2, 2)))
     with pytest.raises(InvalidModelError, match="expected a WannierModel"):
-        riding(moving_orbitals(0, samples=4), np.zeros((4, 3, 2)))
+        atom_following(moving_orbitals(0, samples=4), np.zeros((4, 3, 2)))
     with pytest.raises(InvalidModelError, match="expected a WannierModel"):
         aligned(moving_orbitals(0, samples=4))
     with pytest.raises(InvalidModelError, match="at least one"):

@@ -1,4 +1,4 @@
-"""Spin that reaches other cells: the same crystal, whatever basis its spin operators are given in."""
+"""Spin operators with matrix elements between cells: results do not depend on the basis."""
 
 import itertools
 
@@ -17,16 +17,16 @@ from random_models import oblique_vectors
 seeds = st.integers(0, 10**6)
 NAMES = ("sx", "sy", "sz")
 MESH = 13
-"""Points along an axis that resolve all that is made here: products of a few steps to neighbouring cells."""
+"""Points along an axis that resolve all matrices of this module: products of a few steps to neighbouring cells."""
 
 
 def turning_unitary(rng, n, axes, steps=2):
-    """A unitary on the torus as a finite Fourier series {frequency: (n, n)}: rotations, and steps of one function."""
+    """Unitary on the torus as a finite Fourier series {frequency: (n, n)}: rotations, and shifts of one function."""
     series = {(0,) * axes: random_unitary(rng, n)}
     for number in range(steps):
         step = np.zeros(axes, int)
         step[rng.integers(axes)] = 1
-        # the cycle does turn it, and so does k
+        # it depends on theta and on k
         step[-1 if number == 0 else 0] = 1
         stays = np.diag(np.arange(n) != rng.integers(n)).astype(complex)
         grown: dict = {}
@@ -44,9 +44,9 @@ def random_unitary(rng, n):
 
 
 def in_turning_basis(snapshots, rng, *, moving=True):
-    """Tight-binding models with spin on site in functions that turn with k and theta, and how these move.
+    """Tight-binding models with on-site spin, in functions that depend on k and theta, with their motion.
 
-    Hoppings, position matrix, spin and motion are sampled and transformed back; nothing of the library does it.
+    Hoppings, position matrix, spin and motion are sampled and Fourier transformed independently of the library.
     """
     first = snapshots[0]
     d, n, vectors = first.lattice.dimension, first.size, first.lattice.vectors
@@ -81,7 +81,7 @@ def in_turning_basis(snapshots, rng, *, moving=True):
 
 
 def spinful(zeeman=(0.1, -0.07, 0.23)):
-    """Rashba coupling and a field that breaks time reversal."""
+    """Model with Rashba coupling and a field that breaks time reversal."""
     model = ab.models.rashba_honeycomb(delta=1.0, rashba=0.4, t1=0.05)
     home = model.hoppings[0, 0] + np.einsum("a,aij->ij", zeeman, model.spin)
     return ab.TightBinding(model.lattice, model.positions, {**model.hoppings, (0, 0): home}, model.spin)
@@ -95,8 +95,8 @@ def same(found, expected, accuracy=1e-9):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_pumped_spin_does_not_know_the_basis(seed):
-    """Spin, hoppings, position matrix and motion all turn with k and with theta."""
+def test_pumped_spin_does_not_depend_on_the_basis(seed):
+    """Spin, hoppings, position matrix and motion are rotated with k and theta."""
     rng = np.random.default_rng(seed)
     cycle = ab.models.rotating_bonds(spinful(), amplitude=0.1)
     plain = ab.Cycle([cycle.at(theta) for theta in angles(MESH)])
@@ -105,7 +105,7 @@ def test_pumped_spin_does_not_know_the_basis(seed):
     assert len(models[0].spin) > 1
     assert len(np.unique(turned.frequencies[np.abs(turned.spins).max(axis=(1, 2, 3)) > 1e-3, 2])) > 1
     same(ab.pumped_spin(turned, 2, tolerance=1e-5), ab.pumped_spin(cycle, 2, tolerance=1e-5))
-    # what follows the cycle: backwards, and between the snapshots
+    # reversed cycle, and phases between the snapshots
     backwards = ab.pumped_spin(turned.reversed(), 2, tolerance=1e-5).total.values
     same(
         ab.pumped_spin(cycle, 2, tolerance=1e-5), {"total": -ab.pumped_spin(turned.reversed(), 2, tolerance=1e-5).total}
@@ -117,8 +117,8 @@ def test_pumped_spin_does_not_know_the_basis(seed):
     same(there, between)
 
 
-def test_spin_of_a_crystal_does_not_know_the_basis():
-    """In equilibrium, at any filling, and in an electric field."""
+def test_spin_of_a_crystal_does_not_depend_on_the_basis():
+    """Equilibrium at any filling, and response to an electric field."""
     model = spinful()
     (turned,), _ = in_turning_basis([model], np.random.default_rng(3), moving=False)
     assert isinstance(turned.spin, dict)
@@ -129,7 +129,7 @@ def test_spin_of_a_crystal_does_not_know_the_basis():
         lambda m: ab.observable_density(m, 2, m.observables, tolerance=1e-5),
     ):
         same(response(turned), response(model))
-    # as operators given apart
+    # as separate operators
     bare = WannierModel(model.lattice, None, turned.hoppings, turned.position_matrix)
     expected = ab.spin_magnetoelectric(model, 2, tolerance=1e-5)
     same(ab.spin_magnetoelectric(bare, 2, turned.spin, tolerance=1e-5), expected)
@@ -138,7 +138,7 @@ def test_spin_of_a_crystal_does_not_know_the_basis():
 
 
 def test_operators_that_reach_other_cells_along_a_cycle():
-    """A matrix by translation stays what it is while the cycle turns."""
+    """A matrix by translation is constant along the cycle."""
     rng = np.random.default_rng(5)
     cycle = ab.models.rotating_bonds(spinful(), amplitude=0.1)
     X = {(0, 0): np.diag([1.0, 2, 3, 4]), (1, 0): rng.normal(size=(4, 4)), (0, 1): 1j * rng.normal(size=(4, 4))}
@@ -153,7 +153,7 @@ def test_operators_that_reach_other_cells_along_a_cycle():
 
 
 def reaching(rng, d=2, n=3):
-    """Random hoppings, position matrix and spin that lead to other cells."""
+    """Random hoppings, position matrix and spin with elements between cells."""
 
     def blocks(scale, before=(), after=()):
         found = {}
@@ -173,7 +173,7 @@ def spin_of_bands(model, k):
 
 
 @given(seeds, st.sampled_from([1, 2, 3]))
-def test_any_wannier_functions_have_the_same_spin(seed, d):
+def test_spin_does_not_depend_on_the_wannier_functions(seed, d):
     rng = np.random.default_rng(seed)
     model = reaching(rng, d)
     k = rng.normal(size=(3, d))
@@ -190,7 +190,7 @@ def test_any_wannier_functions_have_the_same_spin(seed, d):
 
 
 @given(seeds)
-def test_spin_folds_into_larger_cells(seed):
+def test_spin_in_larger_cells(seed):
     rng = np.random.default_rng(seed)
     model = reaching(rng)
     wide = [[2, 1], [0, 1]]
@@ -208,8 +208,8 @@ def test_spin_folds_into_larger_cells(seed):
     np.testing.assert_allclose(values[1][:, 0], values[0].reshape(3, -1)[:, order], atol=1e-11 / close)
 
 
-def test_spin_stays_on_site_where_it_can():
-    """Matrices at R = 0 alone are one matrix, and a function may be counted to another cell and back."""
+def test_spin_stays_within_the_cell():
+    """Matrices at R = 0 only are stored as one array, also after a function is moved to another cell and back."""
     model = spinful()
     assert isinstance(
         ab.TightBinding(model.lattice, model.positions, model.hoppings, {(0, 0): model.spin}).spin, np.ndarray
@@ -233,8 +233,8 @@ def test_spin_stays_on_site_where_it_can():
 SPIN_4 = np.kron(np.eye(2), SPIN)
 
 
-def test_spin_of_bands_cut_out_of_a_larger_model():
-    """Two bands of four as Wannier functions of their own: expectation values are those of the whole."""
+def test_spin_of_a_subset_of_bands():
+    """Two bands of four as separate Wannier functions: expectation values are those of the full model."""
     rng = np.random.default_rng(2)
     hop = 0.2 * (rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4)))
     home = np.diag([-4.0, -3.2, 3, 4]) + 0.5 * np.ones((4, 4))
@@ -242,7 +242,7 @@ def test_spin_of_bands_cut_out_of_a_larger_model():
     count = 64
     mesh = np.arange(count)[:, None] / count
     states = ab.eigenframe(whole, ["kx"], k=whole.lattice.cartesian(mesh)).states[..., :2]
-    # the functions nearest to the first two orbitals
+    # the functions closest to the first two orbitals
     left, _, right = np.linalg.svd(states.conj().swapaxes(1, 2)[..., :2])
     kept = states @ (left @ right)
     dagger = kept.conj().swapaxes(1, 2)
@@ -299,8 +299,8 @@ def test_spin_is_interpolated_along_a_cycle(seed, steps):
     assert still.digest != cycle.digest
 
 
-def test_cycles_of_few_snapshots_say_so():
-    """Spin that is not resolved counts like hoppings that are not."""
+def test_cycles_with_few_snapshots_are_refused():
+    """Unresolved spin is treated like unresolved hoppings."""
     models, *_ = spin_cycle(np.random.default_rng(0))
     rough = [
         WannierModel(m.lattice, None, m.hoppings, m.position_matrix, {R: S * (-1) ** i for R, S in m.spin.items()})
@@ -323,21 +323,21 @@ def test_cycles_of_few_snapshots_say_so():
 
 @pytest.mark.parametrize("steps", [4, 5, 8, 9])
 def test_cycles_on_disk_keep_spin_and_motion(tmp_path, steps):
-    """Even numbers of snapshots, whose last harmonic is its own partner, with the rest."""
+    """Saved cycles, including even numbers of snapshots with a Nyquist harmonic."""
     models, _, motion = spin_cycle(np.random.default_rng(steps), steps)
     cycle = ab.Cycle(models, motion=motion)
     path = ab.io.save_cycle(cycle, tmp_path / "cycle.nc")
     again = ab.io.load_cycle(path)
     assert again.digest == cycle.digest
-    for one, other in zip(again.moves, cycle.moves, strict=True):
+    for one, other in zip(again.snapshot_motion, cycle.snapshot_motion, strict=True):
         assert set(one) >= set(other)
         for R, A in other.items():
             np.testing.assert_allclose(one[R], A, rtol=0, atol=1e-14)
     for name in ("motion", "spins", "connections", "amplitudes"):
         np.testing.assert_allclose(getattr(again, name), getattr(cycle, name), rtol=0, atol=1e-14)
-    # sampled at the snapshots, the series gives the motion back
+    # at the snapshots the series reproduces the motion
     waves = np.exp(1j * np.outer(angles(steps), cycle.frequencies[:, 2]))
-    for wave, move in zip(waves, cycle.moves, strict=True):
+    for wave, move in zip(waves, cycle.snapshot_motion, strict=True):
         for R, A in move.items():
             here = (cycle.frequencies[:, :2] == R).all(axis=1)
             np.testing.assert_allclose(np.tensordot(wave[here], cycle.motion[here], axes=1), A, rtol=0, atol=1e-14)
@@ -354,7 +354,7 @@ def test_spin_on_site_on_disk(tmp_path):
 
 
 def test_moving_functions_backwards_and_in_larger_cells():
-    """The motion changes its sign, and folds as the hoppings do."""
+    """The motion changes its sign, and is folded like the hoppings."""
     models, _, motion = spin_cycle(np.random.default_rng(1))
     cycle = ab.Cycle(models, motion=motion)
     forth = ab.pumped_spin(cycle, 1, tolerance=1e-4).total.values
@@ -362,11 +362,11 @@ def test_moving_functions_backwards_and_in_larger_cells():
     assert ab.pumped_spin(ab.Cycle(models), 1, tolerance=1e-4).total.values != pytest.approx(forth, rel=1e-3)
     assert cycle.reversed().reversed().digest == cycle.digest
     larger = cycle.supercell([[2, 0], [0, 1]])
-    assert larger.moves is not None
+    assert larger.snapshot_motion is not None
     assert ab.pumped_spin(larger, 2, tolerance=1e-4).total.values == pytest.approx(forth, rel=1e-6)
 
 
-def test_what_contradicts_itself_is_refused():
+def test_contradictory_operators():
     model = reaching(np.random.default_rng(0))
     lattice, r, S = model.lattice, model.position_matrix, model.spin
     # an insulator with one band occupied

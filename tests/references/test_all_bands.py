@@ -110,7 +110,7 @@ def test_a_cycle_knows_the_common_motion(turning, files):
     cycle = electronic(turning)[0]
     moved = dipoles(cycle, OCCUPIED, Run(1e-4)) / OCCUPIED
     bands = ab.io.read_bands(*files, OCCUPIED, dimension=2, common=cycle)
-    assert bands.rates == pytest.approx(ab.models.motion.rates(moved), abs=1e-12)
+    assert bands.rates == pytest.approx(ab.models.harmonics.theta_derivatives(moved), abs=1e-12)
     assert np.abs(bands.rates).max() > 0.01
     for wrong, message in (
         (ab.Cycle(cycle.snapshots[::2], motion=[{}] * 4, tolerance=1), "a cycle of 4 snapshots, expected 8"),
@@ -141,7 +141,7 @@ def electronic(turning, count=4):
         )
         for model in models
     ]
-    return ab.Cycle(scaled, motion=ab.models.followed(scaled, waves), tolerance=1), scaled
+    return ab.Cycle(scaled, motion=ab.models.motion_from_plane_waves(scaled, waves), tolerance=1), scaled
 
 
 def test_moment_of_a_phonon_with_all_bands(turning, found):

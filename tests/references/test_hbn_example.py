@@ -126,7 +126,7 @@ def test_the_choice_of_wannier_functions_does_not_matter(cycles, moments):
     rng = np.random.default_rng(5)
     U = np.linalg.qr(rng.normal(size=(8, 8)) + 1j * rng.normal(size=(8, 8)))[0]
     snapshots = [model.rotated(U) for model in cycles[0.04].snapshots]
-    motion = [{R: U.conj().T @ A @ U for R, A in moves.items()} for moves in cycles[0.04].moves]
+    motion = [{R: U.conj().T @ A @ U for R, A in moves.items()} for moves in cycles[0.04].snapshot_motion]
     turned = moment([ab.Cycle(snapshots, motion=motion)], [0.04])
     assert float(turned.total[0]) == pytest.approx(float(moments.total[2]), rel=1e-6)
 

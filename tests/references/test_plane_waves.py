@@ -3,7 +3,8 @@
 import pytest
 
 import adiabloch as ab
-from adiabloch.models.motion import rates
+from adiabloch.models.harmonics import theta_derivatives
+from adiabloch.engine.run import Run
 from adiabloch.workflows.dipoles import dipoles
 from plane_waves import AREA, OCCUPIED, PHASES, Turning
 
@@ -35,12 +36,16 @@ def pumped(models, motion):
 @pytest.fixture(scope="module")
 def exact(turning, sets):
     """All bands, and a Chern-Simons part for which the occupied ones are enough."""
-    return turning.perturbative() / SQUARE + pumped(sets[4][0], ab.models.followed(*sets[4], mass=1.0))[1]
+    return (
+        turning.perturbative() / SQUARE + pumped(sets[4][0], ab.models.motion_from_plane_waves(*sets[4], mass=1.0))[1]
+    )
 
 
 def test_chern_simons_part_needs_only_the_occupied_bands(sets):
     """One, three or nine empty functions: the part is the same if it is known how they move."""
-    parts = [pumped(models, ab.models.followed(models, waves, mass=1.0))[1] for models, waves in sets.values()]
+    parts = [
+        pumped(models, ab.models.motion_from_plane_waves(models, waves, mass=1.0))[1] for models, waves in sets.values()
+    ]
     assert parts == pytest.approx([0.4812] * 3, abs=5e-4)
 
 
@@ -51,11 +56,13 @@ def test_wells_that_go_round_in_another_frame(exact):
     """
     other = Turning(ONE)
     models, waves = other.wannier(4)
-    resting = other.perturbative() / SQUARE + pumped(models, ab.models.followed(models, waves, mass=1.0))[1]
+    resting = (
+        other.perturbative() / SQUARE + pumped(models, ab.models.motion_from_plane_waves(models, waves, mass=1.0))[1]
+    )
     whole = (Turning(RELATIVE).displacements - other.displacements)[:, 0]
     moment = OCCUPIED * electrons(models) + 0.5 * OCCUPIED * whole
     assert abs(resting) < 0.05 * abs(exact)
-    speed = rates(whole)
+    speed = theta_derivatives(whole)
     carried = (moment[:, 0] * speed[:, 1] - moment[:, 1] * speed[:, 0]).mean() / SQUARE
     assert resting + carried == pytest.approx(exact, abs=2e-3)
 
@@ -67,7 +74,7 @@ def test_few_empty_functions_are_nearly_enough(sets, exact):
     for count, (models, waves) in sets.items():
         common = electrons(models)
         with_common, without = (
-            abs(sum(pumped(models, ab.models.followed(models, waves, common=w, mass=1.0))) / exact - 1)
+            abs(sum(pumped(models, ab.models.motion_from_plane_waves(models, waves, common=w, mass=1.0))) / exact - 1)
             for w in (common, None)
         )
         assert with_common < without
@@ -82,7 +89,7 @@ def test_a_guess_is_worse(turning, sets, exact):
     off = {}
     for count in (6, 12):
         models = sets[count][0]
-        off[count] = sum(pumped(models, ab.models.riding(models, turning.riders(count), mass=1.0))) / exact - 1
+        off[count] = sum(pumped(models, ab.models.atom_following(models, turning.riders(count), mass=1.0))) / exact - 1
     assert -0.6 < off[6] < -0.3
     assert 0.05 < off[12] < 0.15
 
@@ -90,13 +97,13 @@ def test_a_guess_is_worse(turning, sets, exact):
 def test_plane_waves_that_do_not_belong_are_refused(sets):
     models, waves = sets[4]
     with pytest.raises(ab.errors.InvalidModelError, match=r"7 sets of plane waves for 8 snapshots"):
-        ab.models.followed(models, waves[1:], mass=1.0)
+        ab.models.motion_from_plane_waves(models, waves[1:], mass=1.0)
     moved = [model.moved(1, (1, 0)) for model in models]
     with pytest.raises(ab.errors.InvalidModelError, match=r"centres of snapshot 0 are not those of its plane waves"):
-        ab.models.followed(moved, waves, mass=1.0)
+        ab.models.motion_from_plane_waves(moved, waves, mass=1.0)
     mixed = [waves[(3 * phase) % PHASES] for phase in range(PHASES)]
     with pytest.raises(ab.errors.InvalidModelError, match=r"centres of snapshot \d"):
-        ab.models.followed(models, mixed, mass=1.0)
+        ab.models.motion_from_plane_waves(models, mixed, mass=1.0)
 
 
 def test_functions_that_change_sign_are_refused(sets):
@@ -104,4 +111,4 @@ def test_functions_that_change_sign_are_refused(sets):
     broken = list(waves)
     broken[3] = type(broken[3])(broken[3].grid, -broken[3].functions, broken[3].centres)
     with pytest.raises(ab.errors.CoarseCycleError, match=r"not smooth along the cycle: .* reach \d"):
-        ab.models.followed(models, broken, mass=1.0)
+        ab.models.motion_from_plane_waves(models, broken, mass=1.0)

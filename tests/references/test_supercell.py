@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.finite.crystals import Crystals
-from adiabloch.finite.supercell import Mesh, Supercell
+from adiabloch.finite.supercell import Supercell
+from adiabloch.finite.supercell_geometry import SupercellGeometry, SupercellMesh
+from adiabloch.finite.texture_series import TextureSeries
 from textures import random_texture
 
 KINDS = [(1, 1, 1), (1, 2, 2), (2, 1, 2), (1, 1, 3)]
@@ -31,13 +32,13 @@ def stacked_pumps(theta):
 def test_charge_is_conserved_harmonic_by_harmonic(kind):
     """i m q.j_m = -d rho_m/d theta at any length, and no current along q at rest."""
     J, K, d = kind
-    crystals = Crystals.sampled(random_texture(np.random.default_rng(J + K + d), J, K, d))
-    supercell, M, points = Supercell(crystals, 9), 4, 48 if d < 3 else 24
-    mesh, theta = Mesh(4, 0.25), 2 * np.pi * np.arange(points) / points
+    crystals = TextureSeries.sampled(random_texture(np.random.default_rng(J + K + d), J, K, d))
+    supercell, M, points = Supercell(SupercellGeometry(crystals, 9)), 4, 48 if d < 3 else 24
+    mesh, theta = SupercellMesh(4, 0.25), 2 * np.pi * np.arange(points) / points
     measured = [supercell.measure(phase, mesh, J) for phase in theta]
     currents = np.array([supercell.currents(m, M) for m in measured])
     charge = np.array([supercell.density(m, np.eye(J + K)[None] + 0j, M)[0, 0] for m in measured])
-    divergence = 1j * np.arange(-M, M + 1) * (currents @ crystals.lattice.reciprocal[0]) / supercell.length
+    divergence = 1j * np.arange(-M, M + 1) * (currents @ crystals.lattice.reciprocal[0]) / supercell.geometry.length
     turning = 1j * np.fft.fftfreq(points, 1 / points)
     change = np.fft.ifft(turning[:, None] * np.fft.fft(charge, axis=0), axis=0)
     assert largest(divergence[:, 1]) > 1e-3
@@ -134,7 +135,7 @@ def test_the_cycle_reversed_reverses_the_induced_current():
 def test_the_texture_may_begin_anywhere(even):
     """Moving it by part of a cell multiplies j_m by a phase; for an even one this also leaves the shortcut."""
     profile = random_texture(np.random.default_rng(4), 1, 1, even=even)
-    assert Crystals.sampled(profile).even is even
+    assert TextureSeries.sampled(profile).even is even
     here, there = (
         ab.finite.local_current(lambda s, move=move: profile(s + move), 1, [20, 24], phases=0.3, k_points=16)
         for move in (0.0, 0.7)

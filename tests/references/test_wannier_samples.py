@@ -202,7 +202,7 @@ def test_flakes_do_not_know_the_basis():
     generator = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
     E, V = np.linalg.eigh(0.1 * (generator + generator.conj().T))
     snapshots, motion = [], []
-    for number, (model, moves) in enumerate(zip(cycle.snapshots, cycle.moves, strict=True)):
+    for number, (model, moves) in enumerate(zip(cycle.snapshots, cycle.snapshot_motion, strict=True)):
         theta = 2 * np.pi * number / len(cycle.snapshots)
         turn = U @ V @ np.diag(np.exp(1j * np.sin(theta) * E)) @ V.conj().T
         snapshots.append(model.rotated(turn))
@@ -277,7 +277,7 @@ def test_what_a_cycle_pumps_in_the_plane_of_a_layer():
     def moments(L):
         there = [Sample(model, L, z) for model in cycle.snapshots]
         turning = []
-        for model, moves in zip(cycle.snapshots, cycle.moves, strict=True):
+        for model, moves in zip(cycle.snapshots, cycle.snapshot_motion, strict=True):
             turning.append(Sample(WannierModel(model.lattice, None, moves, model.position_matrix), L).H)
         dH, dr = along(np.array([s.H for s in there])), along(np.array([s.r for s in there]))
         total = np.zeros(3)

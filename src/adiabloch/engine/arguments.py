@@ -18,7 +18,7 @@ from adiabloch.geometry.degeneracy import FRACTION, STEEPNESS, Degeneracy, refus
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gaps import bandwidth
 from adiabloch.models.crystal import Crystal
-from adiabloch.models.cycle import TELL, Cycle
+from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group, inside_outside
 
@@ -35,11 +35,11 @@ INTERFACE = (
     "observables",
     "frequencies",
     "orbitals_move",
-    "basis_turns",
+    "has_basis_connection",
     "matrices",
 )
 """Attributes of a crystal."""
-UNTOLD = f"the motion of the Wannier functions is not given ({TELL}): i <W|d_theta W> counts as zero"
+UNTOLD = f"the motion of the Wannier functions is not given ({MOTION_HINT}): i <W|d_theta W> counts as zero"
 
 
 def checked_occupied(crystal: Model, occupied: object, *, empty: int = 1) -> int:

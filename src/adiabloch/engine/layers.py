@@ -27,7 +27,7 @@ def height_operators(crystal: Model, heights: Heights) -> dict[str, Operator]:
     InvalidArgumentError
     """
     z = _height(crystal, heights)
-    if not crystal.basis_turns and np.ndim(heights) == 1:  # type: ignore[arg-type]
+    if not crystal.has_basis_connection and np.ndim(heights) == 1:  # type: ignore[arg-type]
         return {Z: z}
     return {Z: z, **{name: _slope(crystal, z, axis) for axis, name in enumerate(SLOPES)}}
 

@@ -14,7 +14,7 @@ from adiabloch.engine.arguments import checked_occupied
 from adiabloch.engine.metal_warnings import check_temperature
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.lattice import AXES
-from adiabloch.models.cycle import TELL, THETA, Cycle
+from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import FermiLevel, one_of, single_level
@@ -138,9 +138,9 @@ def checked_texture(texture: object) -> Texture:
         raise InvalidArgumentError(
             f"texture: expected an adiabloch.Texture, Cycle or TightBinding, got {type(texture).__name__}"
         )
-    if isinstance(texture.home, Cycle) and texture.home.basis_turns and not texture.home.orbitals_move:
+    if isinstance(texture.home, Cycle) and texture.home.has_basis_connection and not texture.home.orbitals_move:
         raise InvalidArgumentError(
-            f"texture: the result depends on how the Wannier functions of its cycles move; {TELL}"
+            f"texture: the result depends on how the Wannier functions of its cycles move; {MOTION_HINT}"
         )
     return texture
 

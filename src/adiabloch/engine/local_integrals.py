@@ -32,7 +32,7 @@ from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import Here, stoppable, workers
 from adiabloch.integration.running import run as run_tasks
 from adiabloch.models.crystal import CURVATURE, Derivative, Operator
-from adiabloch.models.place import TIME, Place
+from adiabloch.models.local_crystal import TIME, LocalCrystal
 from adiabloch.models.texture import Texture
 from adiabloch.occupation import FermiLevel
 from adiabloch.units import Unit
@@ -172,7 +172,7 @@ class LocalRequest:
     ) -> Iterator[tuple[Float, Insulator | ThermalBands]]:
         known: dict[tuple[str, ...], tuple[Recorded, tuple[Derivative, ...]]] = {}
         for where in sites.positions:
-            place = texture.around(where, curved=self.drive.moving, operators=self.operators)
+            place = texture.local_crystal(where, curved=self.drive.moving, operators=self.operators)
             place = place.driven(self.drive.rates, self.drive.magnetic_field)
             if place.axes not in known:
                 known[place.axes] = self._needs(place)
@@ -182,7 +182,7 @@ class LocalRequest:
         """Outputs at a position, (phases, outputs), the error as the last one."""
         where, integrand = task
         place = integrand.crystal
-        assert isinstance(place, Place)
+        assert isinstance(place, LocalCrystal)
         phases = 1 if integrand.theta is None else len(integrand.theta)
         # the tolerance refers to terms of first order; where there are none, to all
         wanted = ("first",) if place.axes else ("first", "driven", "rest")
@@ -212,7 +212,7 @@ class LocalRequest:
         assert isinstance(self.occupation, int)
         return preflight(texture.home, (self.occupation,), "the split of a local current", trials=trials).trials
 
-    def _formula(self, place: Place) -> Callable[..., Float]:
+    def _formula(self, place: LocalCrystal) -> Callable[..., Float]:
         """Formula of all outputs: (frame) -> (P, outputs), or (frame, groups) -> (P, groups, outputs) for metals."""
         rows = [(self.terms[name].formula, self.arguments[name]) for name in self.layout if name in self.terms]
         summed = [number for number, name in enumerate(self.layout) if self._adds(name)]
@@ -225,7 +225,7 @@ class LocalRequest:
         """True if a variable is part of the total."""
         return name in self.terms and self.terms[name].order in ("first", "driven")
 
-    def _form(self, place: Place) -> Callable[[Sequence[SmoothGauge]], Float]:
+    def _form(self, place: LocalCrystal) -> Callable[[Sequence[SmoothGauge]], Float]:
         rows = [
             (self.terms[name].gauge if name in self.terms else None, self.arguments[name])
             for name in self.layout
@@ -233,20 +233,20 @@ class LocalRequest:
         ]
         return partial(_gauge_forms, rows=rows, k=self.k, axes=place.axes, rates=dict(self.drive.rates))
 
-    def _needs(self, place: Place) -> tuple[Recorded, tuple[Derivative, ...]]:
+    def _needs(self, place: LocalCrystal) -> tuple[Recorded, tuple[Derivative, ...]]:
         """Derivatives of the formulas with the size of their products, and those of the gauge."""
         formula = self._formula(place)
-        available = partial(_offered, place, {*place.directions, *place.axes, TIME, *place.fields})
+        available = partial(_offered, place, {*place.directions, *place.axes, TIME, *place.observable_names})
         at = [(0, 1)] if isinstance(self.occupation, FermiLevel) else []
         evaluated = partial(_on_groups, formula=formula, groups=at) if at else formula
         seen = record(
-            evaluated, place.size, available, curved=place.basis_turns or place.orbitals_move, products=False
+            evaluated, place.size, available, curved=place.has_basis_connection or place.orbitals_move, products=False
         ).derivatives
-        first: tuple[Derivative, ...] = (*self.k, *place.fields)
+        first: tuple[Derivative, ...] = (*self.k, *place.observable_names)
         slopes = [x for x in seen if not isinstance(x, str)]
         axes: tuple[Derivative, ...] = (*place.axes,)
         factors: tuple[tuple[Derivative, ...], ...] = (first, (TIME, *slopes), *((first, axes) if axes else ()))
-        along = tuple(dict.fromkeys([*self.k, *place.axes, TIME, *place.fields, *seen]))
+        along = tuple(dict.fromkeys([*self.k, *place.axes, TIME, *place.observable_names, *seen]))
         recorded = Recorded(along, (Product(factors, len(factors)),))
         if not self.needs_gauge:
             return recorded, ()
@@ -258,7 +258,7 @@ class LocalRequest:
 
     def _integrand(
         self,
-        place: Place,
+        place: LocalCrystal,
         theta: Float | None,
         projections: tuple[Trials, ...],
         needs: Recorded,
@@ -312,12 +312,12 @@ class LocalRequest:
 Rows = Sequence[tuple[Callable[..., Float] | None, Sequence[tuple[str, ...]]]]
 
 
-def _offered(place: Place, names: set[str], key: Key) -> bool:
+def _offered(place: LocalCrystal, names: set[str], key: Key) -> bool:
     """True for derivatives that a place offers, the names being those of its directions, axes and observables."""
     if CURVATURE in key:
-        return place.basis_turns
+        return place.has_basis_connection
     if key[0].startswith("r_"):
-        return place.orbitals_move and place.basis_turns
+        return place.orbitals_move and place.has_basis_connection
     return len(key) > 1 or key[0] in names or key[0].startswith("r")
 
 

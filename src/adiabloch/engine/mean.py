@@ -182,7 +182,7 @@ def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **
     """Attributes that tell how a result was made."""
     lows = _reported(integral)
     tail: dict[str, object] = {"cycle_tail": crystal.tail} if isinstance(crystal, Cycle) else {}
-    if isinstance(crystal, Cycle) and crystal.basis_turns and not crystal.orbitals_move:
+    if isinstance(crystal, Cycle) and crystal.has_basis_connection and not crystal.orbitals_move:
         tail["motion"] = UNTOLD
     return {
         "model": digest_of(crystal),

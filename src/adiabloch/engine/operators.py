@@ -13,7 +13,13 @@ from adiabloch.engine.arguments import Model
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.models.crystal import Operator
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.hoppings import Translation, checked_hoppings, checked_spin, hermitian, with_partners
+from adiabloch.models.hoppings import (
+    Translation,
+    checked_hermitian,
+    checked_hoppings,
+    checked_spin,
+    with_partners,
+)
 
 SPIN = ("sx", "sy", "sz")
 Given = ArrayLike | Mapping[Any, ArrayLike] | Operator
@@ -42,7 +48,7 @@ def _checked_operator(crystal: Model, given: Given, name: str) -> Operator:
         return given
     if not isinstance(given, Mapping):
         matrix = checked(given, f"operator {name!r}", (n, n), complex)  # type: ignore[arg-type]
-        return hermitian(matrix[None], f"operator {name!r}, matrix")[0]
+        return checked_hermitian(matrix[None], f"operator {name!r}, matrix")[0]
     return _series(
         crystal, with_partners(checked_hoppings(given, d, n, f"operator {name!r}"), f"operator {name!r}", "O")
     )

@@ -1,4 +1,4 @@
-"""The pumped magnetization of open flakes, extrapolated in their size."""
+"""Pumped magnetization of open flakes, extrapolated to infinite size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,35 +15,30 @@ from adiabloch.arrays import Float, Integer
 from adiabloch.engine.natural import natural
 from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError, did_you_mean
-from adiabloch.finite.piece import DENSE, Piece, Weights
-from adiabloch.finite.sampling import (
-    CLOSED,
-    checked_arguments,
-    circle,
-    closed_edges,
-    crystal_gap,
-    lowest_gap,
-    mean_error,
-    suspicious,
-    theta_count,
-)
-from adiabloch.finite.wannier import WannierPiece
+from adiabloch.finite.cycle_phases import checked_cycle, checked_sizes, mean_error, phase_count
+from adiabloch.finite.extrapolation import flake_limit
+from adiabloch.finite.gap_checks import CLOSED, crystal_gap, edge_states_error, lowest_gap, needs_refinement
+from adiabloch.finite.open_sample import DENSE_BYTES, OpenSample, Sample, VelocityWeight
+from adiabloch.finite.sites import Sites
+from adiabloch.finite.wannier_sample import WannierSample
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.lattice import Lattice
 from adiabloch.memory import check_memory
 from adiabloch.models.cycle import Cycle
+from adiabloch.models.harmonics import equidistant_phases
 
 if TYPE_CHECKING:
     import xarray
 
 UNITS = {2: "e*omega", 3: "e*omega/length"}
-"""Of the pumped magnetization, by dimension."""
+"""Unit of the pumped magnetization, by dimension."""
 ROUNDING = 1e-12
-"""Of what a flake holds: sums over all its states."""
+"""Relative rounding error of a moment, which is a sum over all states of the flake."""
 PLANES = {2: {"z": (0, 1)}, 3: {"x": (1, 2), "y": (2, 0), "z": (0, 1)}}
-"""Components of the moment by dimension, and the two axes of their cross product."""
+"""Components of the moment by dimension, and the two axes of each cross product."""
 Shape = Literal["parallelogram", "hexagon"]
+"""Shape of a flake."""
 
 
 @natural
@@ -58,7 +52,7 @@ def pumped_magnetization(
     executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
-    r"""Pumped orbital magnetization from open flakes, by brute force.
+    r"""Pumped orbital magnetization computed directly for open flakes.
 
     The moment of a flake, averaged over the period, divided by its area (2D) or volume (3D) V:
 
@@ -71,45 +65,47 @@ def pumped_magnetization(
     Parameters
     ----------
     cycle : Cycle
-        In two or three dimensions; insulating, as are the edges of the flakes. Of Wannier models it must know the
-        motion; their flakes are closed systems of these functions, with their position matrix in place of r.
+        Insulating cycle in two or three dimensions; the edges of the flakes must be insulating too. A cycle of Wannier
+        models needs `motion`; the flakes are then finite systems of Wannier functions, with their position matrix in
+        place of r.
     occupied : int
-        Number of occupied bands of the crystal; as many levels a cell of the flake.
+        Number of occupied bands of the crystal, and of occupied levels per cell of the flake.
     cells : int or sequence of int
-        Size L of the flake, or several to extrapolate from.
+        Size L of the flake, or several sizes in ascending order for an extrapolation.
     shape : {"parallelogram", "hexagon"}
         "parallelogram": L cells along each lattice vector. "hexagon" (hexagonal lattices only): a hexagon with edges
-        along the lattice vectors, which for a honeycomb is the zigzag flake of 3 L^2 cells and converges best. It is
-        the Wigner-Seitz cell of the superlattice L (a1 + a2), L (2 a2 - a1), centred on the largest hole between the
-        sites: any such cell holds each orbital exactly 3 L^2 times, so that the number of electrons is never in
-        doubt.
+        along the lattice vectors; for a honeycomb lattice it is the zigzag flake of 3 L^2 cells, which converges best.
+        It is the Wigner-Seitz cell of the superlattice L (a1 + a2), L (2 a2 - a1), centred at the largest hole between
+        the sites. Such a cell contains each orbital exactly 3 L^2 times, so that the number of electrons is well
+        defined.
     theta_samples : int, optional
-        Number of phases, even; by default four for the highest harmonic of the cycle, at least twelve. A flake that
-        keeps a threefold symmetry, as the hexagon does, needs only four.
+        Number of phases, even; by default four times the highest harmonic of the cycle, and at least twelve. Four are
+        enough for a flake with a threefold axis, such as the hexagon.
     executor, progress
         As in `adiabloch.pumped_magnetization`.
 
     Returns
     -------
     xarray.Dataset
-        `total` and `error` over `component` ("z" in 2D; x, y, z in 3D), in e*omega, and over `cells` what each size
-        gave: `by_size` and the smallest `gap`. Perturbative and Chern-Simons part come together. With a single size
-        nothing is extrapolated, `total` is off by a term of order 1/L and `error` is NaN.
+        `total` and `error` over `component` ("z" in 2D; x, y, z in 3D), in e*omega (per length in 3D); `by_size` over
+        `cells` and `component`, and the smallest `gap` over `cells`, for each size. The perturbative and Chern-Simons
+        parts are not separated. With a single size there is no extrapolation: `total` has an error of order 1/L, and
+        `error` is NaN.
 
     Raises
     ------
     InvalidArgumentError
-        An argument out of range, a shape that does not suit the lattice.
+        An argument out of range, or a shape that is not possible for the lattice.
     GapClosedError
-        The flake's own gap closes: states on its edges cross the gap. (The edges of a Chern insulator leave small
-        flakes a gap, which falls as 1/L: look at `gap`.)
+        Edge states of the flake cross the gap. (Small flakes of a Chern insulator have a gap that decreases as 1/L;
+        check `gap`.)
 
     Notes
     -----
-    The moment of a flake is a polynomial in L, bulk + edges (+ faces) + corners, up to terms that are exponentially
-    small. So M is extrapolated by a polynomial in 1/L of degree d through the largest d + 1 sizes (of lower degree if
-    there are fewer); the error is the distance to the one through the sizes before the largest, or to the one of
-    lower degree without the smallest.
+    The moment of a flake is a polynomial in L, with terms from the bulk, edges (faces) and corners, up to exponentially
+    small corrections. M is therefore extrapolated by a polynomial in 1/L of degree d through the largest d + 1 sizes
+    (of lower degree if there are fewer). The error is the difference to the polynomial without the largest size or, for
+    fewer sizes, to that of lower degree without the smallest one.
 
     Examples
     --------
@@ -122,13 +118,13 @@ def pumped_magnetization(
     True
     """
     started = time.perf_counter()
-    occupied = checked_arguments(cycle, occupied, (2, 3))
-    sizes = flake_sizes(cells)
-    theta = circle(theta_count(cycle, theta_samples))
-    flakes = [cut(cycle, occupied, size, shape) for size in sizes]
+    occupied = checked_cycle(cycle, occupied, (2, 3))
+    sizes = checked_sizes(cells, 1, "a size of at least 1")
+    theta = equidistant_phases(phase_count(cycle, theta_samples))
+    flakes = [cut_flake(cycle, occupied, size, shape) for size in sizes]
     densities, gaps = _evaluated(flakes, theta, crystal_gap(cycle, occupied), executor, progress)
     by_size = densities.mean(axis=1)
-    total, spread = extrapolated(np.array(sizes), by_size, cycle.lattice.dimension)
+    total, spread = flake_limit(np.array(sizes), by_size, cycle.lattice.dimension)
     rounding = cycle.tail * np.abs(total).max() + ROUNDING * np.abs(densities).max()
     error = np.sqrt(spread**2 + mean_error(densities[-1]) ** 2 + rounding**2)
     unit = UNITS[cycle.lattice.dimension]
@@ -151,81 +147,61 @@ def pumped_magnetization(
     )
 
 
-def extrapolated(sizes: Integer, values: Float, dimension: int) -> tuple[Float, Float]:
-    """Limit of values over sizes L for L to infinity, and its error; values have shape (sizes, components)."""
-    degree = min(len(sizes) - 1, dimension)
-    limit = _limit(sizes[-degree - 1 :], values[-degree - 1 :])
-    if degree == 0:
-        return limit, np.full_like(limit, np.nan)
-    if len(sizes) > degree + 1:
-        other = _limit(sizes[-degree - 2 : -1], values[-degree - 2 : -1])
-    else:
-        other = _limit(sizes[1:], values[1:])
-    return limit, np.abs(limit - other)
-
-
-def _limit(sizes: Integer, values: Float) -> Float:
-    """Polynomial in 1/L through all points, at 1/L = 0 (Lagrange)."""
-    x = 1.0 / sizes
-    apart = x[None, :] - x[:, None]
-    np.fill_diagonal(apart, 1.0)
-    factors = np.broadcast_to(x, apart.shape) / apart
-    np.fill_diagonal(factors, 1.0)
-    result: Float = factors.prod(axis=1) @ values
-    return result
-
-
 @dataclass(frozen=True, eq=False)
 class Flake:
-    """One flake and what is measured on it."""
+    """Open flake, and its moment."""
 
-    piece: Piece
+    sample: Sample
     name: str
+    """Description for messages."""
     levels: int
     """Number of occupied levels."""
     measure: float
-    """Its area or volume."""
+    """Area or volume."""
 
     @property
-    def moments(self) -> list[Weights]:
-        """The components of r x v / 2, per area or volume."""
-        planes = PLANES[self.piece.cycle.lattice.dimension].values()
+    def moments(self) -> list[VelocityWeight]:
+        """Weights of the components of r x v / 2, per area or volume."""
+        planes = PLANES[self.sample.sites.cycle.lattice.dimension].values()
         return [partial(_cross, a=a, b=b, measure=self.measure) for a, b in planes]
 
     def __call__(self, theta: float) -> Float:
-        """Components of the moment, and the gap, at one phase."""
+        """Components of the moment, followed by the gap, at one phase."""
         phase = np.array([theta])
-        pumped = self.piece.pumped(phase, phase, self.levels, self.moments)
+        pumped = self.sample.pumped(phase, phase, self.levels, self.moments)
         E = pumped.energies[0]
         return np.concatenate([pumped.values[0], [E[self.levels] - E[self.levels - 1]]])
 
     def gap(self, points: Float) -> Float:
-        """Gap at phases, shape (P, 1) -> (P,)."""
+        """Gaps (P,) at phases (P, 1)."""
         gaps = []
-        for phase in points:  # one by one: these are large matrices
-            E = self.piece.energies(phase, phase)[0]
+        for phase in points:  # one at a time, since the matrices are large
+            E = self.sample.energies(phase, phase)[0]
             gaps.append(E[self.levels] - E[self.levels - 1])
         return np.array(gaps)
 
 
-def _cross(place: Float, step: Float, *, a: int, b: int, measure: float) -> Float:
-    result: Float = (place[..., a] * step[..., b] - place[..., b] * step[..., a]) / (2 * measure)
+def _cross(position: Float, step: Float, *, a: int, b: int, measure: float) -> Float:
+    """Component of position x step / 2 in the plane of the axes a and b, per area or volume."""
+    result: Float = (position[..., a] * step[..., b] - position[..., b] * step[..., a]) / (2 * measure)
     return result
 
 
-def flake_sizes(cells: int | Sequence[int]) -> list[int]:
-    """Sizes of flakes, one or several in ascending order."""
-    given = list(cells) if np.iterable(cells) else [cells]
-    whole = all(isinstance(size, (int, np.integer)) and size >= 1 for size in given)
-    if not given or not whole or any(b <= a for a, b in pairwise(given)):
-        raise InvalidArgumentError(f"cells: {cells!r}, expected a size of at least 1, or several in ascending order")
-    return [int(size) for size in given]
+def cut_flake(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
+    """Flake of a crystal.
 
-
-def cut(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
-    """Cut a flake out of a crystal."""
+    Parameters
+    ----------
+    cycle : Cycle
+    occupied : int
+        Number of occupied bands.
+    size : int
+        Size L.
+    shape : str
+        "parallelogram" or "hexagon".
+    """
     count = (3 if shape == "hexagon" else 1) * size**cycle.lattice.dimension * cycle.size
-    check_memory(DENSE * count**2, f"cells: L = {size} gives {count} orbitals", "ask for smaller flakes")
+    check_memory(DENSE_BYTES * count**2, f"cells: L = {size} gives {count} orbitals", "ask for smaller flakes")
     if shape == "parallelogram":
         cells, orbitals = _parallelogram(cycle, size)
     elif shape == "hexagon":
@@ -235,40 +211,42 @@ def cut(cycle: Cycle, occupied: int, size: int, shape: str) -> Flake:
         raise InvalidArgumentError(f"shape: {shape!r}, expected 'parallelogram' or 'hexagon'{close}")
     copies = len(orbitals) // cycle.size
     name = f"flake ({shape}, L = {size})"
-    piece = (WannierPiece if cycle.basis_turns else Piece)(cycle, cells, orbitals)
-    return Flake(piece, name, occupied * copies, copies * cycle.lattice.measure)
+    sample = (WannierSample if cycle.has_basis_connection else OpenSample)(Sites(cycle, cells, orbitals))
+    return Flake(sample, name, occupied * copies, copies * cycle.lattice.measure)
 
 
 def _parallelogram(cycle: Cycle, size: int) -> tuple[Integer, Integer]:
-    cells = _block(np.arange(size), cycle.lattice.dimension)
+    """Cells (S, d) and orbitals (S,) of a flake with L cells along each lattice vector."""
+    cells = _all_vectors(np.arange(size), cycle.lattice.dimension)
     return np.repeat(cells, cycle.size, axis=0), np.tile(np.arange(cycle.size), len(cells))
 
 
-def _block(numbers: Integer, d: int) -> Integer:
+def _all_vectors(numbers: Integer, d: int) -> Integer:
+    """All vectors of d of the numbers, (len(numbers)^d, d)."""
     return np.stack(np.meshgrid(*[numbers] * d, indexing="ij"), axis=-1).reshape(-1, d)
 
 
 def _hexagon(cycle: Cycle, size: int) -> tuple[Integer, Integer]:
-    """Sites inside the Wigner-Seitz cell of the superlattice L (a + b), L (2 b - a), with a and b at 60 degrees."""
+    """Cells and orbitals in the Wigner-Seitz cell of the superlattice L (a + b), L (2 b - a), a and b at 60 degrees."""
     a, b = _sixty_degrees(cycle.lattice)
-    positions = cycle.shifts[len(cycle.shifts) // 2].real
+    positions = cycle.mean_positions
     centre = _hole(cycle.lattice, positions, (a + b) / 3)
-    cells = _block(np.arange(-3 * size - 3, 3 * size + 4), 2)
-    places = (cells @ cycle.lattice.vectors)[:, None, :] + positions - centre
+    cells = _all_vectors(np.arange(-3 * size - 3, 3 * size + 4), 2)
+    sites = (cells @ cycle.lattice.vectors)[:, None, :] + positions - centre
     edges = size * np.array([a + b, 2 * b - a, b - 2 * a])
-    # 1 on the border: halfway to the next point of the superlattice
-    depth = np.abs(2 * places @ edges.T / (edges**2).sum(axis=1)).max(axis=-1)
+    # 1 at the border, which is halfway to the next point of the superlattice
+    depth = np.abs(2 * sites @ edges.T / (edges**2).sum(axis=1)).max(axis=-1)
     cell, orbital = np.nonzero(depth < 1)
     if np.abs(depth - 1).min() < 1e-9 or len(cell) != 3 * size**2 * cycle.size:
         raise InvalidArgumentError(
             f"shape: the border of a hexagon with L = {size} runs through sites of this crystal, so that the number of "
-            "its electrons is not clear; expected the sites of a honeycomb, or use shape='parallelogram'"
+            "electrons is not defined; expected the sites of a honeycomb, or use shape='parallelogram'"
         )
     return cells[cell], orbital
 
 
 def _sixty_degrees(lattice: Lattice) -> tuple[Float, Float]:
-    """Two lattice vectors at 60 degrees."""
+    """Two lattice vectors of equal length at 60 degrees."""
     if lattice.dimension == 2:
         a, b = lattice.vectors
         b = b if a @ b > 0 else a + b
@@ -281,14 +259,14 @@ def _sixty_degrees(lattice: Lattice) -> tuple[Float, Float]:
 
 
 def _hole(lattice: Lattice, positions: Float, third: Float) -> Float:
-    """Find the point farthest from all sites, among the threefold axes that go with each site."""
+    """Point farthest from all sites, among the threefold axes: the sites shifted by multiples of `third`."""
     candidates = (positions[:, None, :] + np.arange(3)[None, :, None] * third).reshape(-1, 2)
-    around = _block(np.arange(-2, 3), 2)
+    cells = _all_vectors(np.arange(-2, 3), 2)
     apart = lattice.reduced_positions(candidates[:, None, :] - positions[None, :, :])
     apart -= np.rint(apart)
-    images = (apart[:, :, None, :] + around) @ lattice.vectors
+    images = (apart[:, :, None, :] + cells) @ lattice.vectors
     distance = np.sqrt((images**2).sum(axis=-1)).min(axis=(1, 2))
-    # the first of equals, whatever rounding says
+    # the tolerance makes the choice among equal points independent of rounding
     centre: Float = candidates[np.argmax(distance > distance.max() * (1 - 1e-9))]
     return centre
 
@@ -296,7 +274,7 @@ def _hole(lattice: Lattice, positions: Float, third: Float) -> Float:
 def _evaluated(
     flakes: list[Flake], theta: Float, crystal: float, executor: Executor | int | None, progress: bool | None
 ) -> tuple[Float, Float]:
-    """Densities of the moment (sizes, phases, components) and the smallest gap of each flake."""
+    """Moments per area or volume, (sizes, phases, components), and the smallest gap of each flake, (sizes,)."""
     tasks = [(flake, float(phase)) for flake in flakes for phase in theta]
     outcomes: list[Float] = []
 
@@ -304,7 +282,7 @@ def _evaluated(
         by_task = np.full((len(tasks), *outcomes[0].shape), np.nan) if outcomes else np.zeros((len(tasks), 0))
         by_task[: len(outcomes)] = outcomes if outcomes else 0
         return (
-            flakes[0].piece.cycle.units.size(UNITS[flakes[0].piece.cycle.lattice.dimension])
+            flakes[0].sample.sites.cycle.units.size(UNITS[flakes[0].sample.sites.cycle.lattice.dimension])
             * by_task.reshape(len(flakes), len(theta), -1)[..., :-1]
         )
 
@@ -321,17 +299,18 @@ def _evaluated(
 
 
 def _measured(task: tuple[Flake, float]) -> Float:
+    """Moment and gap of a flake at a phase."""
     flake, theta = task
     return flake(theta)
 
 
 def _checked_gap(flake: Flake, theta: Float, gaps: Float, crystal: float) -> float:
-    """Smallest gap of a flake, having looked between the samples where it may close."""
+    """Smallest gap of a flake, searched between the phases if it may close there."""
     lowest = int(np.argmin(gaps))
     gap, at = float(gaps[lowest]), float(theta[lowest])
-    if gap > CLOSED * crystal and suspicious(gaps):
+    if gap > CLOSED * crystal and needs_refinement(gaps):
         gap, where = lowest_gap(flake.gap, np.array([at]), np.array([np.pi / len(theta)]))
         at = float(where[0])
     if gap <= CLOSED * crystal:
-        raise closed_edges(flake.name, gap, crystal, (), at, flake.piece.cycle.units)
+        raise edge_states_error(flake.name, gap, crystal, (), at, flake.sample.sites.cycle.units)
     return gap

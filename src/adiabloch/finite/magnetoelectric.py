@@ -1,4 +1,4 @@
-"""The orbital magnetoelectric response of open flakes, extrapolated in their size."""
+"""Orbital magnetoelectric response of open flakes, extrapolated to infinite size."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from adiabloch.arrays import Float
 from adiabloch.engine.arguments import FLAT, checked_model, checked_occupied
 from adiabloch.engine.natural import natural
 from adiabloch.engine.results import labelled
-from adiabloch.finite.flake import PLANES, Flake, Shape, cut, extrapolated, flake_sizes
-from adiabloch.finite.sampling import CLOSED, closed_edges, crystal_gap
+from adiabloch.finite.cycle_phases import checked_sizes
+from adiabloch.finite.extrapolation import flake_limit
+from adiabloch.finite.flake import PLANES, Flake, Shape, cut_flake
+from adiabloch.finite.gap_checks import CLOSED, crystal_gap, edge_states_error
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.models.cycle import Cycle
@@ -36,40 +38,39 @@ def magnetoelectric(
     executor: Executor | int | None = None,
     progress: bool | None = None,
 ) -> xarray.Dataset:
-    r"""Orbital magnetization of open flakes in an electric field, by brute force.
+    r"""Orbital magnetization in an electric field, computed directly for open flakes.
 
     .. math:: \frac{\partial M_i}{\partial E_j} = \frac{1}{V}\, 2 \mathrm{Re} \sum_{vc}
               \frac{\langle v | \hat m_i | c \rangle \langle c | e r_j | v \rangle}{E_c - E_v},
               \qquad \hat m = \frac{e}{2}\, r \times v, \quad v = i [H, r]
 
-    with v occupied and c empty levels of the flake, V its area or volume. Wannier functions have their position matrix
-    in place of r, and where its components do not commute, the anomalous velocity -i e E_b [r_b, r_a] beside v_a.
+    with v occupied and c empty levels of the flake, and V its area or volume. For Wannier functions r is the position
+    matrix. If its components do not commute, v_a also contains the anomalous velocity -i e E_b [r_b, r_a].
 
     Parameters
     ----------
     model : TightBinding
-        In two or three dimensions; insulating, as are the edges of the flakes.
+        Insulator in two or three dimensions; the edges of the flakes must be insulating too.
     occupied : int
-        Number of occupied bands of the crystal; as many levels a cell of the flake.
+        Number of occupied bands of the crystal, and of occupied levels per cell of the flake.
     cells : int or sequence of int
-        Size L of the flake, or several to extrapolate from.
+        Size L of the flake, or several sizes in ascending order for an extrapolation.
     shape, executor, progress
         As in `adiabloch.finite.pumped_magnetization`.
 
     Returns
     -------
     xarray.Dataset
-        `total` and `error` over `field` ("x", "y") in 2D, where the moment is that along z; in 3D over `component` and
-        `field`: moment per area or volume and field, in units of e^2 (over hbar; in 2D times a length). `by_size` and
-        `gap` over `cells`:
-        what each size gave, and its gap. With a single size nothing is extrapolated and `error` is NaN.
+        `total` and `error`: moment per area and field over `field` ("x", "y") in 2D, where the moment is that along z,
+        in e^2 length/hbar; moment per volume and field over `component` and `field` in 3D, in e^2/hbar. `by_size` and
+        `gap` for each size, over `cells`. With a single size there is no extrapolation, and `error` is NaN.
 
     Raises
     ------
     InvalidArgumentError
-        An argument out of range, a shape that does not suit the lattice.
+        An argument out of range, or a shape that is not possible for the lattice.
     GapClosedError
-        States on the edges cross the gap.
+        Edge states of the flake cross the gap.
 
     Examples
     --------
@@ -85,10 +86,10 @@ def magnetoelectric(
     started = time.perf_counter()
     model = checked_model(model, (2, 3), FLAT)
     occupied = checked_occupied(model, occupied)
-    sizes = flake_sizes(cells)
-    # a model at rest is a cycle too
+    sizes = checked_sizes(cells, 1, "a size of at least 1")
+    # a constant cycle
     still = Cycle([model] * 4)
-    flakes = [cut(still, occupied, size, shape) for size in sizes]
+    flakes = [cut_flake(still, occupied, size, shape) for size in sizes]
     crystal, d = crystal_gap(still, occupied), model.lattice.dimension
     values: list[Float] = []
     gaps: list[float] = []
@@ -98,13 +99,13 @@ def magnetoelectric(
         bar.stage(f"{len(flakes)} sizes", len(flakes))
         for flake, (tensor, gap) in zip(flakes, run(pool, _measured, flakes), strict=True):
             if gap <= CLOSED * crystal:
-                raise closed_edges(flake.name, gap, crystal, (), 0.0, model.units)
+                raise edge_states_error(flake.name, gap, crystal, (), 0.0, model.units)
             values.append(tensor)
             gaps.append(gap)
             bar.advance(1)
-    # in 2D the one row of the tensor is the result
+    # in 2D the tensor has one row
     by_size = np.array(values) if d == 3 else np.array(values)[:, 0]
-    total, error = extrapolated(np.array(sizes), by_size.reshape(len(sizes), -1), d)
+    total, error = flake_limit(np.array(sizes), by_size.reshape(len(sizes), -1), d)
     dims = ["component", "field"] if d == 3 else ["field"]
     axes = ["x", "y", "z"][:d]
     return labelled(
@@ -124,6 +125,6 @@ def magnetoelectric(
 
 
 def _measured(flake: Flake) -> tuple[Float, float]:
-    """Tensor and gap of one flake."""
-    tensor, E = flake.piece.polarized(0.0, flake.levels, flake.moments)
+    """Magnetoelectric tensor (components, d) and gap of one flake."""
+    tensor, E = flake.sample.polarized(0.0, flake.levels, flake.moments)
     return tensor, float(E[flake.levels] - E[flake.levels - 1])

@@ -29,7 +29,7 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.occupied import group_curvature, tilt
 from adiabloch.geometry.recording import offered_by, record
 from adiabloch.linalg import dagger, rotated, svd_batch
-from adiabloch.models.crystal import Crystal, Derivative, connections_of
+from adiabloch.models.crystal import Crystal, Derivative, connection_names
 from adiabloch.occupation import Group, inside_outside
 
 
@@ -91,7 +91,7 @@ def smooth_gauge(
     drifts, connections = {}, {}
     for number, a in enumerate(directions):
         drift = dagger(tilt(frame, group, a)) @ G[:, c]
-        for name in connections_of(a):
+        for name in connection_names(a):
             # other than along k only Wannier functions have one
             if a.startswith("k") or (name,) in frame.derivatives:
                 drift -= 1j * (frame.derivative(name)[:, o] @ G)
@@ -143,7 +143,7 @@ def gauge_needs(
         formula,
         crystal.size,
         available or offered_by(crystal, operators),
-        curved=crystal.orbitals_move or crystal.basis_turns,
+        curved=crystal.orbitals_move or crystal.has_basis_connection,
         operators=operators,
         products=False,
     ).derivatives

@@ -17,7 +17,7 @@ from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
 from adiabloch.linalg import commutator, rotated
-from adiabloch.models.crystal import curl, positions_of
+from adiabloch.models.crystal import curl, position_names
 from adiabloch.models.cycle import THETA
 from adiabloch.occupation import Group, inside_outside
 
@@ -103,7 +103,7 @@ def _with_curvature(frame: Eigenframe) -> Eigenframe:
         return frame
     z = frame.derivative(Z)
     found: dict[tuple[str, ...], Complex] = {}
-    for slope, k, r in zip(SLOPES, K, positions_of(K), strict=True):
+    for slope, k, r in zip(SLOPES, K, position_names(K), strict=True):
         found[curl(k, "kz")] = frame.derivative(slope) - 1j * commutator(frame.derivative(r), z)
     return frame.with_derivatives(found)
 

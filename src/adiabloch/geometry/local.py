@@ -27,7 +27,7 @@ from adiabloch.geometry.inhomogeneous import (
 )
 from adiabloch.geometry.jets import Blocks, Jet, total
 from adiabloch.linalg import dagger
-from adiabloch.models.place import TIME
+from adiabloch.models.local_crystal import TIME
 from adiabloch.occupation import FermiLevel, Group
 
 Pairs = Sequence[tuple[str, str]]

@@ -112,7 +112,7 @@ def offered_by(crystal: Crystal, operators: Sequence[str] = ()) -> Callable[[Key
     All derivatives of H; the curvature of the basis where it has one, along theta where its orbitals move; the
     connection along theta of Wannier functions that move; observables by name.
     """
-    moving, turning = crystal.orbitals_move, crystal.basis_turns
+    moving, turning = crystal.orbitals_move, crystal.has_basis_connection
     directions = {*crystal.directions}
 
     def offered(key: Key) -> bool:
@@ -151,7 +151,7 @@ def needs_of(crystal: Crystal, formula: Callable[[Eigenframe], Float], operators
         formula,
         crystal.size,
         offered_by(crystal, operators),
-        curved=crystal.orbitals_move or crystal.basis_turns,
+        curved=crystal.orbitals_move or crystal.has_basis_connection,
         operators=operators,
     )
 

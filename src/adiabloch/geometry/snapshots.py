@@ -8,7 +8,7 @@ Between an empty state c and an occupied one n,
           - w' \cdot \Big( \langle c | p | n \rangle - \frac{m}{\hbar^2} v_{cn} \Big) .
 
 The second term takes a motion w that is common to all electrons with the velocity of H in place of the momentum, as
-`adiabloch.models.followed` does. In a local potential, with all bands there are, it is zero.
+`adiabloch.models.motion_from_plane_waves` does. In a local potential, with all bands there are, it is zero.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger
-from adiabloch.models.motion import left_behind, rates
+from adiabloch.models.harmonics import theta_derivatives
+from adiabloch.models.orbital_motion import momentum_mismatch
 
 NOISE = 1e-14
 """Of the largest harmonic of a projector, squared, what rounding makes of nothing."""
@@ -61,7 +62,7 @@ def frame_of_snapshots(
     count, size = energies.shape
     o, c = slice(0, occupied), slice(occupied, size)
     flat = states.reshape(count, -1, size)
-    slopes = rates(np.eye(count))
+    slopes = theta_derivatives(np.eye(count))
     shared = np.empty((count, count))
     D = np.zeros((count, size, size), dtype=np.complex128)
     along = np.stack([*velocities.values()], axis=1)
@@ -70,7 +71,9 @@ def frame_of_snapshots(
         across = dagger(flat[number]) @ flat[:, :, o]
         shared[number] = (np.abs(across[:, o]) ** 2).sum(axis=(1, 2))
         A = 1j * np.tensordot(slopes[number], across @ dagger(across[:, o]), axes=1)
-        A = A - left_behind(states[number], states[number][..., o], momenta, common[number], along[number][:, :, o])
+        A = A - momentum_mismatch(
+            states[number], states[number][..., o], momenta, common[number], along[number][:, :, o]
+        )
         # A = i D/(E_n - E_c)
         D[number, c, o] = -1j * A[c] * (energies[number, None, o] - energies[number, c, None])
     D[:, o, c] = dagger(D[:, c, o])

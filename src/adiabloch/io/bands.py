@@ -33,7 +33,7 @@ from adiabloch.io.seed_files import find_seed_file, read_energies
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle
-from adiabloch.models.motion import harmonic_tail, rates
+from adiabloch.models.harmonics import power_tail, theta_derivatives
 from adiabloch.units import BOHR
 from adiabloch.workflows.dipoles import dipoles
 
@@ -105,7 +105,7 @@ def read_bands(
         common = _mean_displacement(common, lattice, len(snapshots), int(occupied), tolerance)
     shape = (len(snapshots), dimension)
     moved = np.zeros(shape) if common is None else checked(common, "common", shape)
-    return Bands(snapshots, int(occupied), lattice, reciprocal, points, rates(moved))
+    return Bands(snapshots, int(occupied), lattice, reciprocal, points, theta_derivatives(moved))
 
 
 def _lattice(snapshot: _Snapshot, reciprocal: Float, dimension: int) -> Lattice:
@@ -199,7 +199,7 @@ class Bands:
                 yield frame
             for track in tracks:
                 track.check_end()
-        tail = harmonic_tail(harmonics)
+        tail = power_tail(harmonics)
         if tail > LARGEST_TAIL:
             raise CoarseCycleError(
                 f"bands: the occupied states are not smooth along the cycle: their last harmonics reach {tail:.1e} of "

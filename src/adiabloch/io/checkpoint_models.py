@@ -30,7 +30,7 @@ from adiabloch.io.spins import spin_of_states
 from adiabloch.io.text_lines import LineReader
 from adiabloch.linalg import dagger
 from adiabloch.models import WannierModel
-from adiabloch.models.images import Images
+from adiabloch.models.nearest_images import NearestImages
 
 PathLike = str | os.PathLike[str]
 
@@ -112,7 +112,7 @@ def read_snapshots(
             raise FileFormatError(
                 f"{one.checkpoint.path}: another lattice, mesh or number of functions than {first.checkpoint.path}"
             )
-    images = Images(first.vectors, first.mesh, np.mean([one.centres for one in found], axis=0))
+    images = NearestImages(first.vectors, first.mesh, np.mean([one.centres for one in found], axis=0))
     return [one.model(images, spin) for one in found]
 
 
@@ -138,13 +138,13 @@ class _SeedData:
         self.energies = read_energies(self.checkpoint.path, CHECKPOINT_ENDINGS, points, bands)
         self.steps = _neighbours(self.checkpoint, self.plane)
 
-    def model(self, images: Images, spin: bool) -> WannierModel:
+    def model(self, images: NearestImages, spin: bool) -> WannierModel:
         """Model with hoppings, positions and spin on the translations of the images."""
         points = self.checkpoint.points[:, list(self.kept)]
         V = self.checkpoint.states
         R = images.translations
         keys = [tuple(map(int, cell)) for cell in R]
-        hoppings = images.by_cell(dagger(V) @ (self.energies[:, :, None] * V), points)
+        hoppings = images.by_translation(dagger(V) @ (self.energies[:, :, None] * V), points)
         positions = self._positions(images, points)
         home = keys.index((0,) * self.dimension)
         n = len(self.centres)
@@ -156,7 +156,7 @@ class _SeedData:
                 raise FileFormatError(
                     f"{self.checkpoint.path}: SEED.spn is not in the same folder, expected it for spin = True"
                 )
-            blocks = images.by_cell(spin_of_states(self.checkpoint, spn), points)[
+            blocks = images.by_translation(spin_of_states(self.checkpoint, spn), points)[
                 ..., list(cyclic_axes(tuple(self.plane)))
             ]
             spins = dict(zip(keys, np.moveaxis(blocks, -1, 1), strict=True))
@@ -164,7 +164,7 @@ class _SeedData:
             self.vectors, None, dict(zip(keys, hoppings, strict=True)), dict(zip(keys, positions, strict=True)), spins
         )
 
-    def _positions(self, images: Images, points: Float) -> Complex:
+    def _positions(self, images: NearestImages, points: Float) -> Complex:
         """Position matrix without the centres, (R, n, n, d)."""
         overlaps, steps = self.checkpoint.overlaps, self.steps[0]
         weights = shell_weights(self.checkpoint.path, steps)
@@ -177,7 +177,7 @@ class _SeedData:
             along = step[self.plane]
             if not np.abs(along).max() > 1e-8:
                 continue
-            blocks = images.by_cell(overlaps[np.arange(len(points)), which], points)
+            blocks = images.by_translation(overlaps[np.arange(len(points)), which], points)
             blocks = blocks * np.exp(1j * middles @ along)
             total += 1j * weight * blocks[..., None] * along
         opposite = {tuple(map(int, R)): number for number, R in enumerate(images.translations)}

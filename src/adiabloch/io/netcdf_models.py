@@ -131,8 +131,8 @@ def save_cycle(cycle: Cycle, path: str | os.PathLike[str], *, resolution: float 
     checked_path(path)
     unit = _rounding_unit(resolution)
     variables = _variables(cycle.snapshots, cycle.spins is not None, unit)
-    if cycle.moves is not None:
-        cells, motion = _stack_by_translation(cycle.moves)
+    if cycle.snapshot_motion is not None:
+        cells, motion = _stack_by_translation(cycle.snapshot_motion)
         variables["motion_translations"] = (("R_motion", "axis"), cells)
         variables["motion"] = (("snapshot", "R_motion", "orbital", "to", "part"), _real_and_imaginary(motion, unit))
     return _write(variables, {"kind": CYCLE, "model": cycle.digest}, path)

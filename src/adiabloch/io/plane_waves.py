@@ -15,7 +15,7 @@ from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.espresso_waves import ORTHONORMALITY_TOLERANCE, read_amplitudes, read_header, wave_file
 from adiabloch.linalg import dagger
-from adiabloch.models import Cycle, WannierModel, followed
+from adiabloch.models import Cycle, WannierModel, motion_from_plane_waves
 from adiabloch.models.hoppings import Translation
 from adiabloch.units import BOHR
 from adiabloch.workflows.dipoles import dipoles
@@ -142,4 +142,4 @@ def read_motion(
         raise InvalidArgumentError(f"read_motion: {len(folders)} folders and {len(checkpoints)} checkpoints")
     waves = [read_plane_waves(folder, file) for folder, file in zip(folders, checkpoints, strict=True)]
     electrons = dipoles(Cycle(snapshots), occupied, Run(tolerance)) / occupied
-    return followed(snapshots, waves, common=electrons)
+    return motion_from_plane_waves(snapshots, waves, common=electrons)

@@ -18,7 +18,7 @@ from adiabloch.io.text_lines import LineReader
 from adiabloch.io.wannier_matrices import NEGLIGIBLE
 from adiabloch.linalg import dagger
 from adiabloch.models.hoppings import Translation
-from adiabloch.models.images import Images, series
+from adiabloch.models.nearest_images import NearestImages, mesh_fourier_transform
 
 LARGEST_PAULI = 1.1
 """Largest element of a Pauli matrix between bands; the norm of pseudo wave functions may deviate from 1."""
@@ -63,8 +63,8 @@ def read_spin(
     kept = list(right_handed_order(axes or range(count)))
     across = [axis for axis in range(3) if axis not in kept]
     functions = read_checkpoint(checkpoint)
-    images = Images(functions.vectors, functions.mesh, np.zeros((1, 3)), tie=1e-5)
-    cells, spins = images.translations, images.by_cell(spin_of_states(functions, spn), functions.points)
+    images = NearestImages(functions.vectors, functions.mesh, np.zeros((1, 3)), tie=1e-5)
+    cells, spins = images.translations, images.by_translation(spin_of_states(functions, spn), functions.points)
     inside = (cells[:, across] == 0).all(axis=1)
     beyond = float(np.abs(spins[~inside]).max(initial=0.0))
     if beyond > NEGLIGIBLE * float(np.abs(spins).max()):
@@ -148,7 +148,7 @@ def _fourier_by_cell(functions: Checkpoint, values: Complex, cells: Integer) -> 
     """
     _, same, count = np.unique(cells % functions.mesh, axis=0, return_inverse=True, return_counts=True)
     shares = 1.0 / count[same.ravel()].reshape(-1, *[1] * (values.ndim - 1))
-    return shares * series(values, functions.points, cells)
+    return shares * mesh_fourier_transform(values, functions.points, cells)
 
 
 def _spin_of_records(path: PathLike, points: int, bands: int, owner: Path) -> Complex:

@@ -1,14 +1,17 @@
-"""What a crystal is: tight-binding models, closed cycles of them, displaced atoms, models of the literature."""
+"""Models of crystals: tight binding, Wannier functions, cycles, textures, phonons, and models of the literature."""
 
 from adiabloch.models.alignment import aligned
 from adiabloch.models.chains import rice_mele, thouless_pump
 from adiabloch.models.crystal import Crystal, Derivative, Matrices
 from adiabloch.models.cycle import Cycle
-from adiabloch.models.displacement import distance_law, exponential, linear, phonon_cycle
+from adiabloch.models.displacement import phonon_cycle
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
-from adiabloch.models.motion import followed, riding
-from adiabloch.models.phonons import Modes, Phonon, Structure
+from adiabloch.models.hopping_laws import distance_law, exponential, linear
+from adiabloch.models.orbital_motion import atom_following, motion_from_plane_waves
+from adiabloch.models.phonon_modes import Modes
+from adiabloch.models.phonons import Phonon
 from adiabloch.models.spinful import kane_mele, rashba_honeycomb
+from adiabloch.models.structures import Structure
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.topological import fu_kane_mele, haldane, qi_wu_zhang, strained_haldane, tilted_dirac
@@ -26,19 +29,19 @@ __all__ = [
     "TightBinding",
     "WannierModel",
     "aligned",
+    "atom_following",
     "distance_law",
     "exponential",
-    "followed",
     "fu_kane_mele",
     "gapped_honeycomb",
     "haldane",
     "kane_mele",
     "linear",
+    "motion_from_plane_waves",
     "phonon_cycle",
     "qi_wu_zhang",
     "rashba_honeycomb",
     "rice_mele",
-    "riding",
     "rotating_bonds",
     "strained_haldane",
     "thouless_pump",

@@ -1,9 +1,9 @@
-"""Wannier functions of several crystals that differ little, made to correspond.
+"""Alignment of the Wannier functions of similar crystals.
 
-Files made one by one along a path may have their Wannier functions in another order, in other home cells and with other
-phases. They are brought to those of the first crystal by where they sit, what energy they have, and how their hoppings
-and position matrices agree; no overlap between the functions of two crystals is needed. Functions that are mixed
-otherwise can be turned back too.
+Wannier functions that are computed separately for the crystals along a path may differ in their order, their home cells
+and their phases. They are matched to those of the first crystal by their centres, their on-site energies, and the
+agreement of hoppings and position matrices; no overlaps between the functions of two crystals are needed. Functions
+that differ by a unitary transformation within the cell can be aligned too.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import AccuracyWarning, InvalidModelError, warn
 from adiabloch.linalg import dagger, rotated
-from adiabloch.models.cycle import SMOOTH, Cycle
+from adiabloch.models.cycle import DEFAULT_TOLERANCE, Cycle
 from adiabloch.models.wannier import WannierModel
 
-STEPS = 200
-"""After which turning functions into each other gives up."""
+MOST_STEPS = 200
+"""Largest number of iterations for phases and rotations."""
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """Crystals whose Wannier functions correspond, and how well."""
+    """Crystals with aligned Wannier functions, and the differences that remain."""
 
     models: tuple[WannierModel, ...]
+    """Aligned models, in the order given."""
     before: Float
-    """How far the matrices of each were from those of the first one, relative to their size."""
+    """Distance of each model's matrices from those of the first model before alignment, relative to their size."""
     after: Float
-    """How far they are now."""
+    """The same distance after alignment."""
     tail: float
-    """Size of the last harmonics relative to the largest, as snapshots of a cycle."""
+    """Size of the last harmonics relative to the largest one, for the models as snapshots of a cycle."""
 
     def __str__(self) -> str:
         return (
@@ -45,42 +46,42 @@ class Alignment:
 
 
 def aligned(models: Sequence[WannierModel], *, rotations: bool = False) -> Alignment:
-    """Make the Wannier functions of several crystals correspond: order, home cells, phases.
+    """Align the Wannier functions of several crystals: order, home cells and phases.
 
     Parameters
     ----------
     models : sequence of WannierModel
-        Of one lattice, with as many Wannier functions: snapshots along a cycle, say.
+        Models with the same number of Wannier functions, for example the snapshots of a cycle.
     rotations : bool
-        Whether to turn functions of one cell into each other as well, until the matrices are as near to those of the
-        first crystal as they can be: for functions that were localized anew for each crystal. Leave it out where the
-        functions are projections: these follow their atoms by themselves.
+        Apply a unitary transformation within the cell as well, which brings the matrices as close as possible to those
+        of the first crystal. Use it for functions that were localized separately for each crystal. It is not needed for
+        projections, which follow their atoms.
 
     Returns
     -------
     Alignment
-        Its `models` are in the order given, the first one as it was.
+        Its `models` are in the order given; the first one is unchanged.
 
     Raises
     ------
     InvalidModelError
-        Models that do not belong together.
+        No model, or models of different dimensions or numbers of functions.
 
     Warns
     -----
     AccuracyWarning
-        If they do not make a smooth cycle: the message says how large the last harmonics are.
+        Models that are not smooth as a cycle; the message gives the size of the last harmonics.
     """
     models = tuple(models)
     _check(models)
     first = models[0]
-    found = [first, *(_nearest(model, first, rotations) for model in models[1:])]
+    found = [first, *(_aligned_model(model, first, rotations) for model in models[1:])]
     before, after = (np.array([_distance(model, first) for model in some]) for some in (models, found))
-    alignment = Alignment(tuple(found), before, after, _roughness(found))
-    if alignment.tail > SMOOTH:
+    alignment = Alignment(tuple(found), before, after, _cycle_tail(found))
+    if alignment.tail > DEFAULT_TOLERANCE:
         warn(
             f"aligned: not smooth along a cycle: the last harmonics of its {len(found)} snapshots reach "
-            f"{alignment.tail:.1e} of the largest one, expected below {SMOOTH:.0e}; more snapshots may help"
+            f"{alignment.tail:.1e} of the largest one, expected below {DEFAULT_TOLERANCE:.0e}; more snapshots may help"
             + ("" if rotations else ", or rotations=True if the functions were localized for each of them"),
             AccuracyWarning,
         )
@@ -88,6 +89,7 @@ def aligned(models: Sequence[WannierModel], *, rotations: bool = False) -> Align
 
 
 def _check(models: tuple[WannierModel, ...]) -> None:
+    """Check that all are Wannier models of one dimension and one number of functions."""
     if not models:
         raise InvalidModelError("aligned: expected at least one model, got none")
     for number, model in enumerate(models):
@@ -101,11 +103,11 @@ def _check(models: tuple[WannierModel, ...]) -> None:
 
 
 def _matrices(model: WannierModel, reference: WannierModel) -> tuple[Complex, Complex]:
-    """Hoppings and position matrix of both on all their translations, in units of the reference's; (M, N, N) each."""
+    """Hoppings and position matrices of both models, in units of those of the reference; (M, N, N) each."""
     keys = sorted({*model.hoppings, *reference.hoppings})
     n, d = model.size, model.lattice.dimension
     home, i = keys.index((0,) * d), np.arange(n)
-    # neither the zero of energy nor the origin tells functions apart
+    # the zero of energy and the origin are removed: they do not distinguish functions
     centre, level = reference.positions.mean(axis=0), float(np.trace(reference.hoppings[(0,) * d]).real) / n
     spread = float(np.linalg.norm(reference.positions - centre)) or 1.0
     sizes = np.array([float(np.linalg.norm(reference.amplitudes)) or 1.0, *[spread] * d])
@@ -122,30 +124,31 @@ def _matrices(model: WannierModel, reference: WannierModel) -> tuple[Complex, Co
     return found[0], found[1]
 
 
-def _nearest(model: WannierModel, reference: WannierModel, rotations: bool) -> WannierModel:
-    """The crystal as it is, or brought to the reference, whichever is nearer to it."""
-    ways = [model, _phased(_ordered(model, reference), reference)]
+def _aligned_model(model: WannierModel, reference: WannierModel, rotations: bool) -> WannierModel:
+    """The model itself or its aligned version, whichever is closer to the reference."""
+    ways = [model, _with_matched_phases(_in_order(model, reference), reference)]
     if rotations:
-        # where functions are mixed, looking for an order may lead astray
-        ways = [_turned(way, reference) for way in ways]
+        # for mixed functions the search for an order may fail, so that both are tried
+        ways = [_rotated_to_reference(way, reference) for way in ways]
     return min(ways, key=partial(_distance, reference=reference))
 
 
-def _roughness(models: Sequence[WannierModel]) -> float:
-    """Last harmonics of hoppings and positions along a cycle, relative to the largest."""
+def _cycle_tail(models: Sequence[WannierModel]) -> float:
+    """Size of the last harmonics of the models as snapshots of a cycle; 0 for fewer than three models."""
     if len(models) < 3:
         return 0.0
     return Cycle(models, tolerance=np.inf).tail
 
 
 def _distance(model: WannierModel, reference: WannierModel) -> float:
+    """Distance of the matrices of a model from those of the reference, relative to their size."""
     X, Y = _matrices(model, reference)
     return float(np.linalg.norm(X - Y) / np.linalg.norm(Y))
 
 
-def _ordered(model: WannierModel, reference: WannierModel) -> WannierModel:
-    """The functions in the order and the cells of those of the reference that sit and lie nearest."""
-    from scipy.optimize import linear_sum_assignment  # imported late: it is slow to load
+def _in_order(model: WannierModel, reference: WannierModel) -> WannierModel:
+    """Order and home cells of the functions, matched to the reference by centres and on-site energies."""
+    from scipy.optimize import linear_sum_assignment  # slow to import
 
     inverse = np.linalg.inv(model.lattice.vectors)
     apart = (model.positions[:, None] - reference.positions[None]) @ inverse
@@ -164,11 +167,12 @@ def _ordered(model: WannierModel, reference: WannierModel) -> WannierModel:
     return model.rotated(U)
 
 
-def _phased(model: WannierModel, reference: WannierModel) -> WannierModel:
-    """The functions with phases that bring matrix elements to the reference: the largest ones first.
+def _with_matched_phases(model: WannierModel, reference: WannierModel) -> WannierModel:
+    """Phases of the functions that bring matrix elements closest to those of the reference.
 
-    Where u_i* X_ij u_j shall be like Y_ij, sum X_ij Y_ij* has the phase of u_i u_j*. Phases go from one to the next
-    along the tree of the largest of these sums; the first function of each tree, coupled to no other, keeps its own.
+    If u_i* X_ij u_j = Y_ij, the sum of X_ij Y_ij* has the phase of u_i u_j*. Phases are determined along a tree of the
+    largest of these sums, and then refined with all of them. One function in each set of coupled functions keeps its
+    phase.
     """
     X, Y = _matrices(model, reference)
     sums = (X * Y.conj()).sum(axis=0)
@@ -186,26 +190,26 @@ def _phased(model: WannierModel, reference: WannierModel) -> WannierModel:
                 break
             phases[j] = phases[i] * (sums[i, j] / weights[i, j]).conj()
             reached[j] = True
-    # the tree weighs some elements only, and may change from crystal to crystal: let all have their say
+    # the tree uses only some matrix elements and may differ between crystals: iterate with all of them
     sums = sums + dagger(sums)
     steady = np.abs(sums).sum(axis=1).max(initial=1e-300)
-    for _ in range(STEPS):
+    for _ in range(MOST_STEPS):
         better = sums @ phases + steady * phases
         phases = better / np.abs(better)
     return model.rotated(np.diag(phases))
 
 
-def _turned(model: WannierModel, reference: WannierModel) -> WannierModel:
-    """The functions of a cell turned into each other, by the unitary U that brings U^dagger X U nearest to Y.
+def _rotated_to_reference(model: WannierModel, reference: WannierModel) -> WannierModel:
+    """Rotation of the functions of the cell by the unitary U that brings U^dagger X U closest to Y.
 
-    To first order U^dagger X U = X + [X, K] for U = 1 + K: a step solves the least squares of X + [X, K] - Y, shorter
-    as long as it leads away.
+    For U = 1 + K, U^dagger X U = X + [X, K] to first order. Each step minimizes the norm of X + [X, K] - Y; it is
+    halved until the distance decreases.
     """
     X, Y = _matrices(model, reference)
     U = np.eye(model.size, dtype=np.complex128)
     here, shorter = float(np.linalg.norm(X - Y)), 1.0
-    step = _towards(X, Y)
-    for _ in range(STEPS):
+    step = _rotation_step(X, Y)
+    for _ in range(MOST_STEPS):
         left, _, right = np.linalg.svd(np.eye(model.size) + shorter * step)
         tried = U @ left @ right
         turned = rotated(X, tried)
@@ -216,14 +220,14 @@ def _turned(model: WannierModel, reference: WannierModel) -> WannierModel:
                 break
             continue
         U, done = tried, here - there < 1e-14 * here
-        here, shorter, step = there, 1.0, _towards(turned, Y)
+        here, shorter, step = there, 1.0, _rotation_step(turned, Y)
         if done:
             break
     return model.rotated(U)
 
 
-def _towards(X: Complex, Y: Complex) -> Complex:
-    """The anti-Hermitian K for which the sum of |X + [X, K] - Y|^2 is least."""
+def _rotation_step(X: Complex, Y: Complex) -> Complex:
+    """Anti-Hermitian K that minimizes the sum of |X + [X, K] - Y|^2."""
     n = X.shape[1]
     one, adjoint, missing = np.eye(n), dagger(X), Y - X
     square = (
@@ -233,6 +237,6 @@ def _towards(X: Complex, Y: Complex) -> Complex:
         - np.einsum("mac,mdb->abcd", X, adjoint, optimize=True)
     )
     right = (adjoint @ missing - missing @ adjoint).sum(axis=0)
-    # phases that couple to nothing are not determined: they stay
+    # phases of uncoupled functions are undetermined; the least-squares solution leaves them unchanged
     K = np.linalg.lstsq(square.reshape(n * n, n * n), right.ravel(), rcond=1e-10)[0].reshape(n, n)
     return np.asarray(0.5 * (K - dagger(K)))

@@ -1,4 +1,4 @@
-"""Arguments of functions that make models: misspelt, missing or no numbers."""
+"""Checks of arguments: unknown names, numbers that are not finite, and functions of the wrong signature."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def maker(function: Callable[P, T]) -> Callable[P, T]:
-    """Make a function refuse names that it does not know, what is no finite number for a float, and what is no model.
+def validated_arguments(function: Callable[P, T]) -> Callable[P, T]:
+    """Check the arguments of a function that makes models.
 
-    Raises
-    ------
-    InvalidArgumentError
+    The decorated function raises InvalidArgumentError for unknown or missing arguments, for arguments annotated as
+    float that are not finite real numbers, and for arguments annotated as TightBinding that are not models.
     """
     signature = inspect.signature(function)
     models = [name for name, one in signature.parameters.items() if one.annotation == "TightBinding"]
@@ -50,28 +49,34 @@ def maker(function: Callable[P, T]) -> Callable[P, T]:
     return checked
 
 
-def callable_with(function: Any, count: int, name: str, expected: str) -> Any:
-    """Return a user's function that takes so many arguments.
+def checked_callable(function: Any, count: int, name: str, expected: str) -> Any:
+    """Check that an argument is a function of `count` positional arguments.
 
     Parameters
     ----------
     function : object
-        What the user gave.
+        The argument.
     count : int
-        How many positional arguments it is called with.
+        Number of positional arguments of each call.
     name, expected : str
-        What to call it, and what it should be.
+        Name of the argument and description of the expected function, for messages.
+
+    Returns
+    -------
+    callable
+        `function` itself.
 
     Raises
     ------
     InvalidArgumentError
+        Not callable, or another number of arguments.
     """
     if not callable(function):
         raise InvalidArgumentError(f"{name}: expected {expected}, got {type(function).__name__} {function!r}")
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
-        # written in C, and not told
+        # functions written in C may have no signature
         return function
     try:
         signature.bind(*range(count))
@@ -82,12 +87,13 @@ def callable_with(function: Any, count: int, name: str, expected: str) -> Any:
 
 
 def signature_of(signature: inspect.Signature) -> str:
-    """Names and defaults only."""
+    """Signature as text, with names and defaults only."""
     bare = [one.replace(annotation=inspect.Parameter.empty) for one in signature.parameters.values()]
     return str(inspect.Signature(bare))
 
 
 def _is_number(value: Any) -> bool:
+    """True for a finite real number."""
     try:
         return np.ndim(value) == 0 and not np.iscomplexobj(value) and bool(np.isfinite(float(value)))
     except (TypeError, ValueError, OverflowError):

@@ -1,31 +1,31 @@
-"""Chains that pump charge."""
+"""One-dimensional models of charge pumping."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from adiabloch.models.arguments import maker
+from adiabloch.models.arguments import validated_arguments
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 
 
-@maker
+@validated_arguments
 def rice_mele(delta: float, dimerization: float, t: float = 1.0) -> TightBinding:
-    r"""Rice and Mele's chain: alternating energies +-delta and bonds t +- dimerization, lattice constant one.
+    r"""Rice-Mele chain: on-site energies +-delta and hoppings t +- dimerization, with lattice constant one.
 
     Parameters
     ----------
     delta : float
         Staggered potential, +delta on A.
     dimerization : float
-        The bond inside the cell is t + dimerization, that to the next cell t - dimerization.
+        The hopping is t + dimerization within the cell and t - dimerization to the next cell.
     t : float
         Mean hopping.
 
     Returns
     -------
     TightBinding
-        Orbitals A at 0 and B at 1/2.
+        Model with orbitals A at 0 and B at 1/2.
 
     References
     ----------
@@ -35,9 +35,9 @@ def rice_mele(delta: float, dimerization: float, t: float = 1.0) -> TightBinding
     return TightBinding.from_bonds([[1.0]], [[0.0], [0.5]], [delta, -delta], bonds)
 
 
-@maker
+@validated_arguments
 def thouless_pump(delta: float, dimerization: float, t: float = 1.0) -> Cycle:
-    """Rice and Mele's chain once round its metallic point: pumps one electron a period.
+    """Cycle of the Rice-Mele chain around its metallic point: a pump of one electron per period.
 
     For positive amplitudes the electrons move by one cell along +x.
 

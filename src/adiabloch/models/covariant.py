@@ -1,9 +1,9 @@
-"""Covariant derivatives of a Hamiltonian whose basis has a position matrix, from plain Fourier series.
+"""Covariant derivatives of a Hamiltonian whose basis has a connection, from ordinary Fourier series.
 
-The basis u_i turns with k, A_a = i <u_i|d_a u_j>, and perhaps along other directions, so that a derivative is
-D_a F = d_a F - i [A_a, F], and derivatives commute up to the curvature of the basis,
-Omega_ab = d_a A_b - d_b A_a - i [A_a, A_b]. Products are taken at each point: H, the connections and their plain
-derivatives are series, over k alone or over a cycle too.
+The basis u_i depends on k, and perhaps on other directions, with the connection A_a = i <u_i|d_a u_j>. The covariant
+derivative is D_a F = d_a F - i [A_a, F]; covariant derivatives commute up to the curvature of the basis,
+Omega_ab = d_a A_b - d_b A_a - i [A_a, A_b]. Products of matrices are taken at each point: H, the connections and their
+ordinary derivatives are Fourier series, over k alone or over k and theta.
 """
 
 from __future__ import annotations
@@ -17,93 +17,91 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.linalg import commutator
-from adiabloch.models.crystal import CURVATURE, Derivative, connections_of, directions_of, positions_of
+from adiabloch.models.crystal import CURVATURE, Derivative, Matrices, connection_names, directions_of, position_names
 from adiabloch.models.fourier import FourierSeries
 
 HAMILTONIAN = "H"
-Slot = tuple[str, ...]
-"""What one series holds: "H" or the direction of a connection, then what it is differentiated along."""
-Plain = Callable[[Slot], Complex | None]
-"""Gives the amplitudes (F, N, N) of a slot; None for zero."""
+SeriesName = tuple[str, ...]
+"""Name of an ordinary series: "H" or the direction of a connection, then the directions of its derivatives."""
+OrdinaryDerivatives = Callable[[SeriesName], Complex | None]
+"""Matrices (F, N, N) of an ordinary series by its name; None stands for zero."""
 
 
 def covariant_series(
     frequencies: Integer,
-    plain: Plain,
+    ordinary: OrdinaryDerivatives,
     centres: Mapping[str, Float],
     directions: Sequence[str],
     along: Sequence[Derivative],
-) -> FourierSeries:
-    """H and its covariant derivatives.
+) -> Matrices:
+    """H and its covariant derivatives as functions on the unit torus.
 
     Parameters
     ----------
     frequencies : int array, shape (F, D)
-    plain : callable
-        Amplitudes of H, ("H",), of the connection along a direction, ("kx",), and of their plain derivatives,
-        ("H", "kx", "theta"), ...; of the connections along k less the centres.
+    ordinary : callable
+        Amplitudes of H, ("H",), of the connection along a direction, ("kx",), and of their ordinary derivatives,
+        ("H", "kx", "theta"), ...; connections along k without the orbital positions.
     centres : mapping {"rx": float array (N,)}
-        Positions of the orbitals, by name.
+        Orbital positions, by name of the position matrix.
     directions : sequence of str
-        What can be differentiated along.
+        Directions of derivatives.
     along : sequence of str or tuple of str
-        See `adiabloch.models.crystal.Derivative`; the order counts, ("kx", "ky") is D_x D_y H.
+        Derivatives (see `adiabloch.models.crystal.Derivative`). The order counts: ("kx", "ky") is D_x D_y H.
 
     Raises
     ------
     InvalidArgumentError
-        A derivative that is none of these.
+        A derivative along another direction.
     """
     names = tuple(map(directions_of, along))
-    connections = {connection: a for a in directions for connection in connections_of(a)}
+    connections = {connection: a for a in directions for connection in connection_names(a)}
     for name in names:
-        if not ((len(name) == 1 and name[0] in connections) or _sound(name, directions)):
+        if not ((len(name) == 1 and name[0] in connections) or _is_derivative(name, directions)):
             raise InvalidArgumentError(
                 f"derivative along {name[0] if len(name) == 1 else name!r}: expected one or several of "
                 f"{tuple(directions)}, or one of {tuple(connections)}"
             )
-    found: dict[Slot, Complex] = {}
+    needed: dict[SeriesName, Complex] = {}
 
-    def noted(slot: Slot) -> Complex | None:
-        if slot not in found and (series := plain(slot)) is not None:
-            found[slot] = series
-        # what it is does not matter here, but whether it is
-        return np.zeros((1, 1, 1), complex) if slot in found else None
+    def recorded(series: SeriesName) -> Complex | None:
+        if series not in needed and (matrices := ordinary(series)) is not None:
+            needed[series] = matrices
+        # a placeholder: only the series that occur are recorded here, not the values of the derivatives
+        return np.zeros((1, 1, 1), complex) if series in needed else None
 
-    noted((HAMILTONIAN,))
-    wanted = _Derivatives(noted, connections)
+    recorded((HAMILTONIAN,))
+    derivatives = _CovariantDerivatives(recorded, connections)
     for name in names:
-        wanted(name)
-    if all(slot[0] == HAMILTONIAN for slot in found):
-        # nothing turns: each derivative is one series
-        return FourierSeries(
-            frequencies, np.stack([_flat(name, found, frequencies, centres) for name in ((), *names)], axis=1)
-        )
+        derivatives(name)
+    if all(series[0] == HAMILTONIAN for series in needed):
+        # without connections each covariant derivative is an ordinary one
+        stack = [_ordinary_amplitudes(name, needed, frequencies, centres) for name in ((), *names)]
+        return FourierSeries(frequencies, np.stack(stack, axis=1))
     return CovariantSeries(
-        frequencies,
-        np.stack([*found.values()], axis=1),
-        slots={slot: index for index, slot in enumerate(found)},
+        FourierSeries(frequencies, np.stack([*needed.values()], axis=1)),
+        columns={series: index for index, series in enumerate(needed)},
         along=names,
         connections=connections,
         centres={name: np.diag(tau).astype(np.complex128) for name, tau in centres.items()},
     )
 
 
-def _flat(
-    name: tuple[str, ...], found: Mapping[Slot, Complex], frequencies: Integer, centres: Mapping[str, Float]
+def _ordinary_amplitudes(
+    name: tuple[str, ...], needed: Mapping[SeriesName, Complex], frequencies: Integer, centres: Mapping[str, Float]
 ) -> Complex:
-    """Amplitudes of a derivative on a basis that does not turn, or of the places of its orbitals."""
-    slot = (HAMILTONIAN, *sorted(name))
-    if slot in found:
-        return found[slot]
-    matrices = np.zeros_like(found[HAMILTONIAN,])
+    """Amplitudes of a derivative, or of the position matrix, in a basis without connections."""
+    series = (HAMILTONIAN, *sorted(name))
+    if series in needed:
+        return needed[series]
+    matrices = np.zeros_like(needed[HAMILTONIAN,])
     if len(name) == 1 and name[0] in centres:
         matrices[(frequencies == 0).all(axis=1)] = np.diag(centres[name[0]])
     return matrices
 
 
-def _sound(name: tuple[str, ...], directions: Sequence[str]) -> bool:
-    """Whether it is a derivative of H, or one of the curvature."""
+def _is_derivative(name: tuple[str, ...], directions: Sequence[str]) -> bool:
+    """True if a name stands for a derivative of H, or for the basis curvature or one of its derivatives."""
     if CURVATURE in name:
         rest = name[name.index(CURVATURE) + 1 :]
         return len(rest) == 2 and {*name} - {CURVATURE} <= set(directions)
@@ -111,40 +109,44 @@ def _sound(name: tuple[str, ...], directions: Sequence[str]) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class CovariantSeries(FourierSeries):
-    """Covariant derivatives, put together at each point from plain Fourier series.
+class CovariantSeries:
+    """Covariant derivatives, computed at each point from ordinary Fourier series; it implements `Matrices`.
 
     Parameters
     ----------
-    slots : mapping {Slot: int}
-        Which series holds what; those that are missing are zero.
+    ordinary : FourierSeries
+        H, connections and their ordinary derivatives.
+    columns : mapping {SeriesName: int}
+        Columns of `ordinary` by name; series that are missing are zero.
     along : sequence of tuple of str
-        The derivatives to give after H.
+        Derivatives returned after H.
     connections : mapping {str: str}
-        Names of the connections, "rx", ..., and their directions.
+        Directions of the connections by name, "rx", ....
     centres : mapping {str: (N, N) array}
-        What is not in the series of a connection.
+        Orbital positions on the diagonal, which `ordinary` does not contain.
     """
 
-    slots: Mapping[Slot, int]
+    ordinary: FourierSeries
+    columns: Mapping[SeriesName, int]
     along: Sequence[tuple[str, ...]]
     connections: Mapping[str, str]
     centres: Mapping[str, Complex]
 
     def at(self, points: Float) -> Complex:
-        """Shape (P, D) -> (P, 1 + derivatives, N, N)."""
-        return self._covariant(super().at(points))
+        """Values at points (P, D), shape (P, 1 + derivatives, N, N)."""
+        return self._covariant(self.ordinary.at(points))
 
     def on_grid(self, axes: Sequence[Float]) -> Complex:
-        """Tensor product of D axes -> (P, 1 + derivatives, N, N), last axis fastest."""
-        return self._covariant(super().on_grid(axes))
+        """Values on the tensor grid of D axes, shape (P, 1 + derivatives, N, N); the last axis varies fastest."""
+        return self._covariant(self.ordinary.on_grid(axes))
 
     def _covariant(self, values: Complex) -> Complex:
-        derivatives = _Derivatives(
-            lambda slot: values[:, self.slots[slot]] if slot in self.slots else None, self.connections
+        """Covariant derivatives (P, 1 + derivatives, N, N) from ordinary series at the same points."""
+        derivatives = _CovariantDerivatives(
+            lambda series: values[:, self.columns[series]] if series in self.columns else None, self.connections
         )
         result = np.zeros((len(values), 1 + len(self.along), *values.shape[2:]), dtype=np.complex128)
-        result[:, 0] = values[:, self.slots[HAMILTONIAN,]]
+        result[:, 0] = values[:, self.columns[HAMILTONIAN,]]
         for index, name in enumerate(self.along, start=1):
             matrices = derivatives(name)
             if matrices is not None:
@@ -154,45 +156,50 @@ class CovariantSeries(FourierSeries):
         return result
 
 
-class _Derivatives:
-    """Covariant derivatives by name, from plain ones at the same points; None for what vanishes."""
+class _CovariantDerivatives:
+    """Covariant derivatives by name, from ordinary ones at the same points; None stands for zero.
 
-    def __init__(self, plain: Plain, connections: Mapping[str, str]) -> None:
-        self._plain, self._connections = plain, connections
+    Each derivative is computed once.
+    """
+
+    def __init__(self, ordinary: OrdinaryDerivatives, connections: Mapping[str, str]) -> None:
+        self._ordinary, self._connections = ordinary, connections
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Complex | None] = {}
 
     def __call__(self, name: tuple[str, ...]) -> Complex | None:
         if name[0] in self._connections:
-            return self._plain((self._connections[name[0]],))
-        return self._of(name, ())
+            return self._ordinary((self._connections[name[0]],))
+        return self._derivative(name, ())
 
-    def _of(self, name: tuple[str, ...], waves: tuple[str, ...]) -> Complex | None:
-        """Plain derivatives along `waves` of a covariant derivative."""
+    def _derivative(self, name: tuple[str, ...], waves: tuple[str, ...]) -> Complex | None:
+        """Ordinary derivatives along `waves` of the covariant derivative `name`."""
         key = name, tuple(sorted(waves))
         if key not in self._known:
-            self._known[key] = self._made(*key)
+            self._known[key] = self._computed(*key)
         return self._known[key]
 
-    def _made(self, name: tuple[str, ...], waves: tuple[str, ...]) -> Complex | None:
+    def _computed(self, name: tuple[str, ...], waves: tuple[str, ...]) -> Complex | None:
+        """D_a F = d_a F - i [A_a, F], or the curvature, with the ordinary derivatives distributed over the product."""
         if not name:
-            return self._plain((HAMILTONIAN, *waves))
+            return self._ordinary((HAMILTONIAN, *waves))
         a, *others = name
         rest = tuple(others)
         if a == CURVATURE:
             one, other = rest
             slopes = _sum(self._connection(other, (*waves, one)), _negative(self._connection(one, (*waves, other))))
-            parts = [(self._connection(one, left), self._connection(other, right)) for left, right in _shared(waves)]
+            parts = [(self._connection(one, left), self._connection(other, right)) for left, right in _divisions(waves)]
         else:
-            slopes = self._of(rest, (*waves, a))
-            parts = [(self._connection(a, left), self._of(rest, right)) for left, right in _shared(waves)]
+            slopes = self._derivative(rest, (*waves, a))
+            parts = [(self._connection(a, left), self._derivative(rest, right)) for left, right in _divisions(waves)]
         return _sum(slopes, *(None if A is None or F is None else -1j * commutator(A, F) for A, F in parts))
 
     def _connection(self, direction: str, waves: tuple[str, ...]) -> Complex | None:
-        return self._plain((direction, *sorted(waves)))
+        """Ordinary derivatives along `waves` of a connection."""
+        return self._ordinary((direction, *sorted(waves)))
 
 
-def _shared(waves: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """All ways to share out derivatives between two factors."""
+def _divisions(waves: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """All ways to divide derivatives between the two factors of a product."""
     everything = range(len(waves))
     for count in range(len(waves) + 1):
         for chosen in combinations(everything, count):
@@ -200,35 +207,51 @@ def _shared(waves: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], tuple[str
 
 
 def _sum(*terms: Complex | None) -> Complex | None:
+    """Sum of terms; None stands for zero."""
     present = [term for term in terms if term is not None]
     return sum(present[1:], present[0]) if present else None
 
 
 def _negative(term: Complex | None) -> Complex | None:
+    """Negative of a term; None stands for zero."""
     return None if term is None else -term
 
 
-def places_of(directions: Sequence[str], centres: Float) -> dict[str, Float]:
-    """Positions of the orbitals, (N, d), by name."""
-    return dict(zip(positions_of(directions), centres.T, strict=True))
+def centres_by_name(directions: Sequence[str], centres: Float) -> dict[str, Float]:
+    """Orbital positions (N, d) by name of the position matrix, {"rx": (N,), ...}."""
+    return dict(zip(position_names(directions), centres.T, strict=True))
 
 
-def factors_of(directions: Sequence[str], vectors: Float, frequencies: Integer, centres: Float) -> dict[str, Complex]:
-    """What a plain derivative multiplies amplitudes (F, N, N) with: i (R + tau_j - tau_i) along k, i m along theta."""
+def derivative_factors(
+    directions: Sequence[str], vectors: Float, frequencies: Integer, centres: Float
+) -> dict[str, Complex]:
+    """Factors by which derivatives multiply amplitudes (F, N, N).
+
+    They are i (R + tau_j - tau_i) along k and i m along theta, m being the harmonic.
+
+    Parameters
+    ----------
+    directions : sequence of str
+    vectors : float array, shape (d, d)
+        Lattice vectors as rows.
+    frequencies : int array, shape (F, D)
+    centres : float array, shape (N, d)
+        Orbital positions.
+    """
     d = len(vectors)
     bonds = (frequencies[:, :d] @ vectors)[:, None, None] + (centres[None, :] - centres[:, None])
     waves = [*np.moveaxis(bonds, 3, 0), *frequencies[:, d:].T[..., None, None]]
     return {direction: np.asarray(1j * wave) for direction, wave in zip(directions, waves, strict=True)}
 
 
-def plain_series(amplitudes: Mapping[str, Complex], factors: Mapping[str, Complex]) -> Plain:
-    """Derivatives of H and of connections from their amplitudes by name, those that there are."""
+def ordinary_derivatives(amplitudes: Mapping[str, Complex], factors: Mapping[str, Complex]) -> OrdinaryDerivatives:
+    """Ordinary derivatives of H and of connections, from their amplitudes and the factors of derivatives."""
 
-    def plain(slot: Slot) -> Complex | None:
-        matrices = amplitudes.get(slot[0])
-        for wave in slot[1:]:
+    def ordinary(series: SeriesName) -> Complex | None:
+        matrices = amplitudes.get(series[0])
+        for wave in series[1:]:
             if matrices is not None:
                 matrices = factors[wave] * matrices
         return matrices
 
-    return plain
+    return ordinary

@@ -1,4 +1,4 @@
-"""What the rest of the library needs to know of a crystal."""
+"""Interface of a crystal, as the rest of the library uses it."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from adiabloch.lattice import Lattice
 from adiabloch.units import Units
 
 Derivative = str | tuple[str, ...]
-"""A direction ("kx", "theta") or several for a higher derivative, ("kx", "theta").
+"""Name of a derivative: a direction ("kx", "theta"), or several for a higher derivative, ("kx", "theta").
 
-"rx", "ry", "rz" stand for the position of the basis in place of H: the matrix A_W,a = i <W|d_a W> of the basis states,
-which for orbitals at fixed places is diagonal, tau_a, and "r_theta" for the connection i <W|d_theta W> of Wannier
+"rx", "ry", "rz" stand for the position matrix of the basis states W instead of a derivative of H, A_a = i <W|d_a W>;
+for tight-binding orbitals it is diagonal, tau_a. "r_theta" stands for the connection i <W|d_theta W> of Wannier
 functions that move. ("curl", "kx", "theta") is the curvature of the basis, Omega_ab = D_a A_b - D_b A_a: minus the
-velocity of orbitals that move, and for Wannier functions whatever the space that they span leaves out. Where it does
-not vanish the order of derivatives counts, ("kx", "theta") being D_x D_theta H; ("theta", "curl", "kx", "ky") is the
-derivative of a curvature.
+velocity of orbitals that move; for Wannier functions it also contains the states outside their space. If it does not
+vanish, the order of derivatives counts: ("kx", "theta") is D_x D_theta H. ("theta", "curl", "kx", "ky") is a derivative
+of the curvature.
 """
 
 CURVATURE = "curl"
 
 
 def curl(a: str, b: str) -> tuple[str, str, str]:
-    """Name of the curvature of the basis, Omega_ab."""
+    """Name of the basis curvature Omega_ab."""
     return (CURVATURE, a, b)
 
 
-def positions_of(directions: Sequence[str]) -> tuple[str, ...]:
-    """Names of the position matrices that belong to the k directions among `directions`: "kx" -> "rx"."""
+def position_names(directions: Sequence[str]) -> tuple[str, ...]:
+    """Names of the position matrices along the k directions among `directions`: "kx" -> "rx"."""
     return tuple(f"r{direction[1]}" for direction in directions if direction.startswith("k"))
 
 
-def connections_of(direction: str) -> tuple[str, ...]:
-    """Names of the connections of the basis along a direction: "rx" along "kx", "r_theta" along "theta"."""
-    return positions_of([direction]) or (f"r_{direction}",)
+def connection_names(direction: str) -> tuple[str, ...]:
+    """Names of the basis connections along a direction: "rx" along "kx", "r_theta" along "theta"."""
+    return position_names([direction]) or (f"r_{direction}",)
 
 
 def directions_of(derivative: Derivative) -> tuple[str, ...]:
-    """The directions of a derivative as a tuple, whichever way it was written."""
+    """Directions of a derivative as a tuple; a single direction may be given as a string."""
     return (derivative,) if isinstance(derivative, str) else derivative
 
 
@@ -47,26 +47,27 @@ class Matrices(Protocol):
     """H and some of its derivatives as functions on the unit torus of reduced coordinates."""
 
     def at(self, points: Float) -> Complex:
-        """Shape (P, D) -> (P, 1 + derivatives, N, N)."""
+        """Values at points (P, D), shape (P, 1 + derivatives, N, N)."""
         ...
 
     def on_grid(self, axes: Sequence[Float]) -> Complex:
-        """Tensor product of D axes -> (P, 1 + derivatives, N, N), last axis fastest."""
+        """Values on the tensor grid of D axes, shape (P, 1 + derivatives, N, N); the last axis varies fastest."""
         ...
 
 
 Operator = Complex | Matrices
-"""A bounded observable in the basis of a crystal: one matrix (N, N), or its values on the torus in the first slot."""
+"""Bounded observable in the basis of a crystal: a constant matrix (N, N), or a function whose first matrix it is."""
 
 
 class Crystal(Protocol):
-    """Anything with Bloch bands: a model, or a closed cycle of models.
+    """Interface of models, cycles and local crystals: anything with Bloch bands.
 
-    Laws
-    ----
-    `matrices(along)` gives H in slot 0 and, in slot j, its derivative along `along[j - 1]`: covariant in k (it knows
-    where the orbitals sit; for the places themselves see `Derivative`) and all in one and the same basis, smooth and
-    periodic on the unit torus whose axes are the reduced wave vector and, for a cycle, theta / 2 pi.
+    Notes
+    -----
+    `matrices(along)` gives H first, then its derivative along each entry of `along`. Derivatives along k are covariant:
+    they contain the orbital positions (see `Derivative` for the position matrix itself). All matrices are in one basis,
+    which is smooth and periodic on the unit torus. The axes of the torus are the reduced wave vector and, for a cycle,
+    theta / 2 pi.
     """
 
     @property
@@ -86,12 +87,12 @@ class Crystal(Protocol):
 
     @property
     def units(self) -> Units:
-        """Its units in those of the user, for messages."""
+        """Units of the crystal in terms of the user's units, for messages."""
         ...
 
     @property
     def observables(self) -> Mapping[str, Operator]:
-        """Bounded observables by name: the derivative of H along its conjugate field."""
+        """Bounded observables by name. Each is the derivative of H with respect to its conjugate field."""
         ...
 
     @property
@@ -101,12 +102,12 @@ class Crystal(Protocol):
 
     @property
     def orbitals_move(self) -> bool:
-        """Whether the places of the orbitals change along the cycle."""
+        """True if the orbital positions change along the cycle."""
         ...
 
     @property
-    def basis_turns(self) -> bool:
-        """Whether the basis has a position matrix beyond the places of its orbitals, as Wannier functions do."""
+    def has_basis_connection(self) -> bool:
+        """True if the position matrix is not diagonal in the basis, as for Wannier functions."""
         ...
 
     def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:

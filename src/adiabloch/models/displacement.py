@@ -1,76 +1,19 @@
-"""How hoppings follow the atoms, and cycles in which atoms turn."""
+"""Cycles of displaced atoms."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float, checked
+from adiabloch.arrays import checked
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.models.arguments import maker
+from adiabloch.models.arguments import validated_arguments
 from adiabloch.models.cycle import Cycle
-from adiabloch.models.tight_binding import HoppingLaw, TightBinding
+from adiabloch.models.hopping_laws import HoppingLaw
+from adiabloch.models.tight_binding import TightBinding
 
 
-def _length(vectors: Float) -> Float:
-    lengths: Float = np.sqrt((vectors**2).sum(axis=-1))
-    return lengths
-
-
-@maker
-def linear(beta: float) -> HoppingLaw:
-    r"""Hopping law t -> t (1 - beta d.(d' - d)/\|d\|^2): strictly linear in the displacements.
-
-    Parameters
-    ----------
-    beta : float
-        -d ln t / d ln \|d\|, about 3 for graphene.
-    """
-
-    def law(before: Float, after: Float) -> Float:
-        stretch = ((after - before) * before).sum(axis=-1) / (before**2).sum(axis=-1)
-        factors: Float = 1.0 - beta * stretch
-        return factors
-
-    return law
-
-
-@maker
-def exponential(beta: float) -> HoppingLaw:
-    r"""Hopping law t -> t exp(-beta (\|d'\|/\|d\| - 1)).
-
-    Parameters
-    ----------
-    beta : float
-        -d ln t / d ln \|d\| at rest, about 3 for graphene.
-    """
-
-    def law(before: Float, after: Float) -> Float:
-        factors: Float = np.exp(-beta * (_length(after) / _length(before) - 1.0))
-        return factors
-
-    return law
-
-
-def distance_law(hopping: Callable[[Float], ArrayLike]) -> HoppingLaw:
-    """Hopping law t -> t f(d')/f(d) for a given function f of the bond length.
-
-    Parameters
-    ----------
-    hopping : callable
-        The hopping as a function of bond lengths (an array in, an array out).
-    """
-
-    def law(before: Float, after: Float) -> Float:
-        factors: Float = np.asarray(hopping(_length(after)), float) / np.asarray(hopping(_length(before)), float)
-        return factors
-
-    return law
-
-
-@maker
+@validated_arguments
 def phonon_cycle(
     model: TightBinding,
     polarization: ArrayLike,
@@ -81,21 +24,21 @@ def phonon_cycle(
     move_orbitals: bool = False,
     samples: int | None = None,
 ) -> Cycle:
-    r"""A phonon as a cycle: orbital j of cell R moves by u_j(R) = Re[ e_j exp(i (q.R - theta)) ].
+    r"""Cycle of a phonon: orbital j of cell R is displaced by u_j(R) = Re[ e_j exp(i (q.R - theta)) ].
 
     Parameters
     ----------
     model : TightBinding
-        The crystal at rest.
+        The crystal without displacements.
     polarization : array_like, shape (n, d), complex
-        Displacement amplitude e_j of every orbital, in the length unit of the lattice: (1, i) u turns
-        anticlockwise, (1, -i) u clockwise, real ones only swing.
+        Displacement amplitude e_j of every orbital, in the length unit of the lattice. (1, i) u rotates
+        anticlockwise, (1, -i) u clockwise; a real amplitude is linearly polarized.
     law : callable
-        How hoppings follow (`linear`, `exponential`, `distance_law`).
+        Hopping law (`linear`, `exponential`, `distance_law`).
     q : array_like, shape (d,), optional
         Wave vector in reduced coordinates; 0 by default.
     supercell : array_like, shape (d, d), integers, optional
-        A cell in which the phonon is periodic: q . R must be an integer for each of its rows R.
+        Cell in which the phonon is periodic: q . R must be an integer for each of its rows R.
     move_orbitals, samples
         As in `TightBinding.displaced` and `Cycle.from_function`.
 
@@ -106,11 +49,11 @@ def phonon_cycle(
     Raises
     ------
     InvalidArgumentError
-        If the phonon does not fit into the supercell.
+        The phonon is not periodic in the supercell.
 
     Examples
     --------
-    The valley phonon of gapped graphene, atoms A turning at q = K in the sqrt3 x sqrt3 cell:
+    Valley phonon of gapped graphene, in which the A atoms rotate with q = K, in the sqrt3 x sqrt3 cell:
 
     >>> import adiabloch as ab
     >>> model = ab.models.gapped_honeycomb(delta=0.5, t1=0.1)
@@ -126,8 +69,8 @@ def phonon_cycle(
     if np.abs(winding - np.rint(winding)).max() > 1e-9:
         row = int(np.argmax(np.abs(winding - np.rint(winding))))
         raise InvalidArgumentError(
-            f"phonon: q = {wave.tolist()} does not fit the supercell: q . R = {winding[row]:.6g} for its vector "
-            f"{wide[row].tolist()}, expected an integer"
+            f"phonon: q = {wave.tolist()} does not fit the supercell: q . R = {winding[row]:.6g} for the lattice "
+            f"vector R = {wide[row].tolist()}, expected an integer"
         )
     crystal = model.supercell(wide)
     cells = model.lattice.reduced_positions(

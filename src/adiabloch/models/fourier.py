@@ -1,25 +1,25 @@
-"""Matrix-valued Fourier series over the Brillouin zone (and the cycle), evaluated fast.
+"""Matrix-valued Fourier series over the Brillouin zone, and over the cycle.
 
-Every crystal model ends up here: its Hamiltonian and the derivatives asked for are series
-sum_f C_f exp(2 pi i f.x) over integer frequencies f (lattice vectors, and the harmonic of the cycle), with x the
-reduced coordinates on the unit torus. On a tensor grid the sum is done one axis at a time, so that inner points
-share the partial sums of outer ones.
+The Hamiltonian of every crystal model and its derivatives are series sum_f C_f exp(2 pi i f.x) over integer frequencies
+f (lattice translations, and the harmonic of the cycle), with x the reduced coordinates on the unit torus. On a tensor
+grid the sum is done one axis at a time, so that all points along the inner axes share the partial sums over the outer
+ones.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 
-KEPT = 2**27
-"""Bytes that a partial sum over outer axes may take to be kept for the next grid."""
-DENSE = 2**26
-"""Bytes that all frequencies of a box may take, those that do not occur too: one product sums over an axis then."""
+KEPT_BYTES = 2**27
+"""Largest size of a partial sum over outer axes that is kept for the next grid."""
+DENSE_BYTES = 2**26
+"""Largest size of the coefficients on the full box of frequencies; if they fit, sums over an axis are one product."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,28 +30,16 @@ class FourierSeries:
     ----------
     frequencies : int array, shape (F, D)
     coefficients : complex array, shape (F, K, N, N)
-        K series side by side: the Hamiltonian first, then its derivatives.
+        K series: the Hamiltonian first, then its derivatives.
     """
 
     frequencies: Integer
     coefficients: Complex
+    grid_sums: GridSums = field(init=False, repr=False)
+    """Evaluator on tensor grids; it keeps the partial sums of the last grid."""
 
     def __post_init__(self) -> None:
-        lowest = self.frequencies.min(axis=0)
-        extent = self.frequencies.max(axis=0) - lowest + 1
-        box: Complex | None = None
-        size = int(np.prod(extent)) * self.coefficients[0].size
-        if len(extent) == 1 or size * 16 <= DENSE or size < 2 * self.coefficients.size:
-            box = np.zeros((*extent, *self.coefficients.shape[1:]), dtype=np.complex128)
-            box[tuple((self.frequencies - lowest).T)] = self.coefficients
-        object.__setattr__(self, "_box", box)
-        object.__setattr__(self, "_lowest", lowest)
-        object.__setattr__(self, "_extent", extent)
-        object.__setattr__(self, "_partial", {})
-
-    def __getstate__(self) -> dict[str, object]:
-        """Partial sums stay at home."""
-        return {**self.__dict__, "_partial": {}}
+        object.__setattr__(self, "grid_sums", GridSums(self.frequencies, self.coefficients))
 
     def at(self, points: Float) -> Complex:
         """Values at arbitrary points.
@@ -71,9 +59,7 @@ class FourierSeries:
         return values
 
     def on_grid(self, axes: Sequence[Float]) -> Complex:
-        """Values on the tensor product of `axes`, the last axis running fastest.
-
-        Grids that come one after the other in a thread share the sums over the outer axes that they have in common.
+        """Values on a tensor grid.
 
         Parameters
         ----------
@@ -82,51 +68,83 @@ class FourierSeries:
 
         Returns
         -------
-        complex array, shape (P, K, N, N), P = product of the axes' lengths
+        complex array, shape (P, K, N, N)
+            P is the product of the lengths of the axes; the index along the last axis varies fastest.
         """
-        box: Complex | None = self._box  # type: ignore[attr-defined]
-        lowest: Integer = self._lowest  # type: ignore[attr-defined]
-        extents: Integer = self._extent  # type: ignore[attr-defined]
-        partial: dict[int, list[tuple[bytes, Complex]]] = self._partial  # type: ignore[attr-defined]
-        known, kept = partial.get(threading.get_ident(), []), list[tuple[bytes, Complex]]()
-        values, points = self.coefficients if box is None else box, 1
+        return self.grid_sums(axes)
+
+
+class GridSums:
+    """Evaluation of a Fourier series on tensor grids, with reuse of partial sums.
+
+    Consecutive grids of a thread share the partial sums over the leading axes that they have in common. Partial sums
+    are kept for each thread separately, so that one evaluator may be called from several threads, and are not pickled.
+    They do not change the values.
+
+    Parameters
+    ----------
+    frequencies : int array, shape (F, D)
+    coefficients : complex array, shape (F, K, N, N)
+    """
+
+    def __init__(self, frequencies: Integer, coefficients: Complex) -> None:
+        self._frequencies, self._coefficients = frequencies, coefficients
+        self._lowest = frequencies.min(axis=0)
+        self._extent = frequencies.max(axis=0) - self._lowest + 1
+        self._box: Complex | None = None
+        """Coefficients on the full box of frequencies, if it is small or well filled."""
+        size = int(np.prod(self._extent)) * coefficients[0].size
+        if len(self._extent) == 1 or size * 16 <= DENSE_BYTES or size < 2 * coefficients.size:
+            self._box = np.zeros((*self._extent, *coefficients.shape[1:]), dtype=np.complex128)
+            self._box[tuple((frequencies - self._lowest).T)] = coefficients
+        self._kept: dict[int, list[tuple[bytes, Complex]]] = {}
+        """By thread: the phases along each leading axis of the last grid, and the partial sums over these axes."""
+
+    def __getstate__(self) -> dict[str, object]:
+        """Omit the partial sums."""
+        return {**self.__dict__, "_kept": {}}
+
+    def __call__(self, axes: Sequence[Float]) -> Complex:
+        """Values on the tensor grid of `axes`, (P, K, N, N) (see `FourierSeries.on_grid`)."""
+        known, kept = self._kept.get(threading.get_ident(), []), list[tuple[bytes, Complex]]()
+        values, points = self._coefficients if self._box is None else self._box, 1
         steps = [
             (np.exp(2j * np.pi * np.multiply.outer(axis, np.arange(first, first + extent))))
-            for axis, first, extent in zip(axes, lowest, extents, strict=True)
+            for axis, first, extent in zip(axes, self._lowest, self._extent, strict=True)
         ]
-        *outer, last = _merged(steps) if box is not None else [steps[0], *_merged(steps[1:])]
+        *outer, last = _merged(steps) if self._box is not None else [steps[0], *_merged(steps[1:])]
         for depth, phases in enumerate(outer):
             own = phases.tobytes()
             if depth == len(kept) < len(known) and known[depth][0] == own:
                 values = known[depth][1]
             else:
                 known = []
-                if values is self.coefficients:
-                    values = self._summed_first(phases)
+                if values is self._coefficients:
+                    values = self._sum_over_first_axis(phases)
                 else:
                     values = phases @ values.reshape(points, phases.shape[1], -1)
             points *= len(phases)
-            if depth == len(kept) and values.nbytes <= KEPT:
+            if depth == len(kept) and values.nbytes <= KEPT_BYTES:
                 kept.append((own, values))
-        partial[threading.get_ident()] = kept
+        self._kept[threading.get_ident()] = kept
         result: Complex = last @ values.reshape(points, last.shape[1], -1)
-        return result.reshape(points * len(last), *self.coefficients.shape[1:])
+        return result.reshape(points * len(last), *self._coefficients.shape[1:])
 
-    def _summed_first(self, phases: Complex) -> Complex:
-        """Sum over the first axis, (points, frequencies), of frequencies that fill little of their box."""
-        first, *others = (self.frequencies - self._lowest).T  # type: ignore[attr-defined]
-        extents = self._extent[1:]  # type: ignore[attr-defined]
-        places = np.ravel_multi_index(tuple(others), tuple(extents))
-        flat = self.coefficients.reshape(len(first), -1)
+    def _sum_over_first_axis(self, phases: Complex) -> Complex:
+        """Sum over the first axis for phases (points, frequencies), if the box of frequencies is sparsely filled."""
+        first, *others = (self._frequencies - self._lowest).T
+        extents = self._extent[1:]
+        flat_index = np.ravel_multi_index(tuple(others), tuple(extents))
+        flat = self._coefficients.reshape(len(first), -1)
         values = np.zeros((len(phases), int(np.prod(extents)), flat.shape[1]), dtype=np.complex128)
         for number in range(phases.shape[1]):
             rows = np.flatnonzero(first == number)
-            values[:, places[rows]] += phases[:, number, None, None] * flat[rows]
+            values[:, flat_index[rows]] += phases[:, number, None, None] * flat[rows]
         return values
 
 
 def _merged(steps: list[Complex], enough: int = 32) -> list[Complex]:
-    """Join neighbouring axes while they have few frequencies: one larger product beats several tiny ones."""
+    """Join neighbouring axes with few frequencies, since one larger product is faster than several small ones."""
     merged = steps[:1]
     for phases in steps[1:]:
         if merged[-1].shape[1] * phases.shape[1] <= enough:

@@ -1,4 +1,4 @@
-"""Honeycomb models: gapped graphene and its rotating bonds."""
+"""Honeycomb models: gapped graphene and a cycle of its bonds."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.lattice import Lattice
-from adiabloch.models.arguments import maker
+from adiabloch.models.arguments import validated_arguments
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 
 LATTICE = np.sqrt(3.0) * np.array([[1.0, 0.0], [0.5, np.sqrt(0.75)]])
-"""Primitive vectors for bond length one."""
+"""Primitive vectors for bond length 1."""
 BONDS = np.array([[np.sqrt(0.75), 0.5], [-np.sqrt(0.75), 0.5], [0.0, -1.0]])
-"""The three vectors from A to its neighbours B."""
+"""Vectors from A to its three neighbours B."""
 CELLS = ((0, 0), (-1, 0), (0, -1))
-"""Cells of those neighbours."""
+"""Cells of these neighbours."""
 SECOND = ((1, 0), (0, 1), (1, -1))
-"""Half of the six second neighbours; the other half are their opposites."""
+"""Three of the six second neighbours; the other three are their opposites."""
 
 
 def honeycomb_sites(bond: float = 1.0) -> tuple[Lattice, Float]:
-    """Lattice and the sites A at the origin, B at the end of the first bond."""
+    """Lattice and site positions: A at the origin, B at the end of the first bond."""
     return Lattice(bond * LATTICE), bond * np.array([[0.0, 0.0], BONDS[0]])
 
 
-@maker
+@validated_arguments
 def gapped_honeycomb(delta: float, t1: float = 0.0, t0: float = 1.0, bond: float = 1.0) -> TightBinding:
     r"""Honeycomb lattice with a staggered potential and second-neighbour hopping (Eq. 22).
 
@@ -34,7 +34,7 @@ def gapped_honeycomb(delta: float, t1: float = 0.0, t0: float = 1.0, bond: float
 
     with F_R + i F_Im the sum of exp(i k.d) over the three bonds d from A to B, and
     F_NN = 2 cos(2x) + 4 cos(x) cos(3y) + 3, x = sqrt(3) k_x a0/2, y = k_y a0/2. (The second-neighbour factor printed
-    in the paper is not periodic on this lattice: it takes a0 for the lattice constant sqrt(3) a0.)
+    in the paper is not periodic on this lattice: it uses a0 as the lattice constant instead of sqrt(3) a0.)
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def gapped_honeycomb(delta: float, t1: float = 0.0, t0: float = 1.0, bond: float
     Returns
     -------
     TightBinding
-        Orbitals A, B.
+        Model with orbitals A, B.
 
     References
     ----------
@@ -61,29 +61,29 @@ def gapped_honeycomb(delta: float, t1: float = 0.0, t0: float = 1.0, bond: float
     return TightBinding.from_bonds(lattice, sites, [3 * t1 + delta, 3 * t1 - delta], bonds, reduced=False)
 
 
-@maker
+@validated_arguments
 def rotating_bonds(model: TightBinding, amplitude: float) -> Cycle:
-    r"""Turn the two atoms of a honeycomb model against each other (Eqs. 23-24).
+    r"""Cycle of a honeycomb model whose two atoms move on circles in opposite phase (Eqs. 23-24).
 
-    The atoms A and B move on circles in opposite phase; the hopping along the bond d from A to B changes by
-    amplitude * d.(cos theta, sin theta)/\|d\|, alike for every state (spin) of the sites.
+    The hopping along the bond d from A to B changes by amplitude * d.(cos theta, sin theta)/\|d\|, equally for all
+    states (spin) of the sites.
 
     Parameters
     ----------
     model : TightBinding
-        A honeycomb model of this module, with any number of states on A and as many on B, sites in this order.
+        Honeycomb model with the same number of states on A and B; all states of A first.
     amplitude : float
-        Change of the hopping, delta t0; a negative one starts the turn half a period later.
+        Change of the hopping, delta t0; a negative one shifts the cycle by half a period.
 
     Returns
     -------
     Cycle
-        Anticlockwise; `reversed()` turns clockwise.
+        Anticlockwise motion; `reversed()` gives the clockwise one.
 
     Raises
     ------
     InvalidArgumentError
-        If the model has no such bonds.
+        The model does not have three equal bonds from A to B.
     """
     half = model.size // 2
     bonds = model.bonds
@@ -98,7 +98,7 @@ def rotating_bonds(model: TightBinding, amplitude: float) -> Cycle:
             "states on A; the model must list all states of A, then those of B"
         )
 
-    def turned(theta: float) -> TightBinding:
+    def rotated(theta: float) -> TightBinding:
         along = from_a_to_b @ np.array([np.cos(theta), np.sin(theta)]) / length
         change: Complex = np.zeros_like(model.amplitudes)
         change[:, :half, half:] = amplitude * np.where(nearest, along, 0.0)
@@ -107,4 +107,4 @@ def rotating_bonds(model: TightBinding, amplitude: float) -> Cycle:
         hoppings = {tuple(map(int, R)): h for R, h in zip(model.translations, model.amplitudes + change, strict=True)}
         return TightBinding(model.lattice, model.positions, hoppings, model.spin, reduced=False)
 
-    return Cycle.from_function(turned, samples=4)
+    return Cycle.from_function(rotated, samples=4)

@@ -1,4 +1,4 @@
-"""Hoppings as users write them, checked and completed."""
+"""Matrices by lattice translation: checks, Hermitian partners, supercells, and their energy scale."""
 
 from __future__ import annotations
 
@@ -13,33 +13,41 @@ from adiabloch.errors import InvalidModelError
 from adiabloch.linalg import dagger
 
 Translation = tuple[int, ...]
-FARTHEST = 10_000
-"""Cells that a hopping may reach: a mesh that resolves it has more points than that along its axis."""
+FARTHEST_CELL = 10_000
+"""Largest component of a translation: a mesh that resolves it needs more points along that axis."""
+SMALLEST_ENERGY, LARGEST_ENERGY = 1e-200, 1e200
+"""Range of the largest hopping: products and quotients of energies in the responses then stay finite."""
 
 
 def fingerprint(*arrays: Float | Complex | Integer | None) -> str:
-    """Short hash of arrays, stable across runs and machines."""
-    # slow to import, and needed by few who import this
+    """Short hash of arrays that does not depend on the machine; None is skipped."""
+    # imported here because hashlib is slow to import
     import hashlib
 
     digest = hashlib.sha256()
     for array in arrays:
         if array is not None:
             digest.update(str((array.shape, array.dtype.str)).encode())
-            # a zero has no sign
+            # adding 0 turns -0 into +0
             digest.update(np.ascontiguousarray(array + 0).tobytes())
     return digest.hexdigest()[:16]
 
 
-def copied(original: Any, **fields: object) -> Any:
-    """The same thing with other values of some fields."""
+def with_replaced_fields(original: Any, **fields: object) -> Any:
+    """Copy of an object with other values of some fields, without a call of its constructor."""
     other = object.__new__(type(original))
     other.__dict__.update({**original.__dict__, **fields})
     return other
 
 
-def exact_translation(R: Any, d: int) -> Translation:
-    """The tuple of d integers that R stands for, or an error."""
+def checked_translation(R: Any, d: int) -> Translation:
+    """Convert R to a tuple of d integers.
+
+    Raises
+    ------
+    InvalidModelError
+        R is not a sequence of d integers, or one of them exceeds `FARTHEST_CELL`.
+    """
     try:
         entries = tuple(R)
         exact = tuple(int(r) for r in entries)
@@ -47,13 +55,13 @@ def exact_translation(R: Any, d: int) -> Translation:
         raise InvalidModelError(f"translation {R!r}: expected a tuple of {d} integers") from None
     if len(exact) != d or any(a != b for a, b in zip(entries, exact, strict=True)):
         raise InvalidModelError(f"translation {R!r}: expected a tuple of {d} integers")
-    if max(map(abs, exact)) > FARTHEST:
-        raise InvalidModelError(f"translation {R!r}: expected at most {FARTHEST} cells in any direction")
+    if max(map(abs, exact)) > FARTHEST_CELL:
+        raise InvalidModelError(f"translation {R!r}: expected at most {FARTHEST_CELL} cells in any direction")
     return exact
 
 
 def checked_block(amplitude: ArrayLike, m: int, name: str) -> Complex:
-    """An m x m block, or a number times the unit block."""
+    """Convert an m x m block, or a number that multiplies the unit matrix, to an m x m block."""
     expected = " ".join(f"{name}: amplitude {amplitude!r}, expected a number or a {m} x {m} block".split())
     try:
         block = np.asarray(amplitude, dtype=np.complex128)
@@ -64,8 +72,14 @@ def checked_block(amplitude: ArrayLike, m: int, name: str) -> Complex:
     return block * np.eye(m) if block.ndim == 0 else block
 
 
-def hermitian(matrices: Complex, name: str) -> Complex:
-    """The Hermitian part of matrices that must be Hermitian, or an error that says which is not."""
+def checked_hermitian(matrices: Complex, name: str) -> Complex:
+    """Hermitian part of matrices (..., n, n) that are Hermitian up to rounding.
+
+    Raises
+    ------
+    InvalidModelError
+        A matrix is not Hermitian; the message gives its number.
+    """
     defect = np.abs(matrices - dagger(matrices)).max(axis=(-1, -2))
     scale = np.abs(matrices).max(initial=1e-300)
     if (defect > 1e-8 * scale).any():
@@ -77,12 +91,21 @@ def hermitian(matrices: Complex, name: str) -> Complex:
 def checked_hoppings(
     hoppings: Mapping[Any, ArrayLike], d: int, n: int, name: str = "hopping"
 ) -> dict[Translation, Complex]:
-    """Every R an exact tuple of integers, every h(R) a finite matrix; the on-site block added if it is missing."""
+    """Hoppings with exact translations and finite (n, n) matrices; a zero on-site block is added if it is missing.
+
+    Parameters
+    ----------
+    hoppings : mapping {R: (n, n) array_like}
+    d, n : int
+        Dimension and number of orbitals.
+    name : str
+        Name of a matrix, for messages.
+    """
     if not isinstance(hoppings, Mapping):
         raise InvalidModelError(f"hoppings: expected a mapping {{R: ({n}, {n}) array}}, got {type(hoppings).__name__}")
     result = {}
     for R, h in hoppings.items():
-        exact = exact_translation(R, d)
+        exact = checked_translation(R, d)
         result[exact] = checked(h, f"{name} at R = {exact}", (n, n), complex)
     result.setdefault((0,) * d, np.zeros((n, n), dtype=np.complex128))
     return result
@@ -91,13 +114,18 @@ def checked_hoppings(
 def with_partners(
     hoppings: Mapping[Translation, Complex], name: str = "hoppings", symbol: str = "h"
 ) -> dict[Translation, Complex]:
-    """Add h(-R) = h(R)^dagger where it is missing; where both are given they must agree.
+    """Add the partners h(-R) = h(R)^dagger that are missing.
 
     Parameters
     ----------
     hoppings : mapping {R: (..., n, n) array}
     name, symbol : str
-        What to call them in errors.
+        Name of the mapping and symbol of its matrices, for messages.
+
+    Raises
+    ------
+    InvalidModelError
+        Both h(R) and h(-R) are given, and they are not Hermitian conjugates of each other.
     """
     scale = max(float(np.abs(h).max(initial=0.0)) for h in hoppings.values())
     complete: dict[Translation, Complex] = {}
@@ -107,13 +135,12 @@ def with_partners(
         difference = np.abs(h - dagger(partner))
         if difference.max(initial=0.0) > 1e-8 * scale:
             *which, i, j = (int(x) for x in np.unravel_index(int(np.argmax(difference)), difference.shape))
-            if not any(R):
-                row, column = (", ".join(map(str, (*which, *ij))) for ij in ((i, j), (j, i)))
-                raise InvalidModelError(
-                    f"{name}: the block within a cell, R = {R}, is not Hermitian: {symbol}[{row}] = "
-                    f"{h[*which, i, j]:.6g} but {symbol}[{column}] = {h[*which, j, i]:.6g}, expected its conjugate"
-                )
             there, back = (", ".join(map(str, (*which, *ij))) for ij in ((i, j), (j, i)))
+            if not any(R):
+                raise InvalidModelError(
+                    f"{name}: the block within a cell, R = {R}, is not Hermitian: {symbol}[{there}] = "
+                    f"{h[*which, i, j]:.6g} but {symbol}[{back}] = {h[*which, j, i]:.6g}, expected its conjugate"
+                )
             raise InvalidModelError(
                 f"{name} at R = {R} and {opposite} contradict each other: {symbol}({R})[{there}] = "
                 f"{h[*which, i, j]:.6g} but {symbol}({opposite})[{back}]* = {partner[*which, j, i].conjugate():.6g}; "
@@ -125,7 +152,7 @@ def with_partners(
 
 
 def checked_spin(spin: object, d: int, n: int, name: str = "spin") -> Complex | dict[Translation, Complex]:
-    """Spin operators: (3, n, n) on site, or (3, n, n) by translation where they reach other cells.
+    """Spin operators, (3, n, n) if they act within the cell, else (3, n, n) by translation.
 
     Parameters
     ----------
@@ -133,31 +160,42 @@ def checked_spin(spin: object, d: int, n: int, name: str = "spin") -> Complex | 
     d, n : int
         Dimension and number of orbitals.
     name : str
-        What to call them in errors.
+        Name of the operators, for messages.
+
+    Raises
+    ------
+    InvalidModelError
+        Other shapes, or operators that are not Hermitian.
     """
     if not isinstance(spin, Mapping):
-        return hermitian(checked(spin, name, (3, n, n), complex), name)  # type: ignore[arg-type]
+        return checked_hermitian(checked(spin, name, (3, n, n), complex), name)  # type: ignore[arg-type]
     home = (0,) * d
-    given = {exact_translation(R, d): S for R, S in spin.items()}
+    given = {checked_translation(R, d): S for R, S in spin.items()}
     blocks = {R: checked(S, f"{name} at R = {R}", (3, n, n), complex) for R, S in given.items()}
     complete = with_partners({home: np.zeros((3, n, n), dtype=np.complex128), **blocks}, name, "S")
-    reaching = sorted(R for R, S in complete.items() if S.any() or home == R)
-    if reaching == [home]:
-        return hermitian(complete[home], name)
-    # zeros of either sign are the same, but not to a fingerprint
-    return {R: frozen(complete[R] + 0.0) for R in reaching}
+    nonzero = sorted(R for R, S in complete.items() if S.any() or home == R)
+    if nonzero == [home]:
+        return checked_hermitian(complete[home], name)
+    # adding 0 turns -0 into +0
+    return {R: frozen(complete[R] + 0.0) for R in nonzero}
 
 
-def folded(blocks: Mapping[Translation, Complex], cells: Integer, wide: Float) -> dict[Translation, Complex]:
-    """Matrices (..., n, n) by translation as those of a larger cell, copy by copy.
+def folded_to_supercell(
+    blocks: Mapping[Translation, Complex], cells: Integer, wide: Float
+) -> dict[Translation, Complex]:
+    """Matrices by translation of the supercell, with the copies of an orbital ordered by `cells`.
 
     Parameters
     ----------
     blocks : mapping {R: (..., n, n) array}
     cells : int array, shape (copies, d)
-        Those that the larger cell holds.
+        Cells in the supercell (see `cells_in_supercell`).
     wide : float array, shape (d, d)
-        Its lattice vectors in terms of the old ones, as rows.
+        Lattice vectors of the supercell as rows, in units of the old ones.
+
+    Returns
+    -------
+    dict {R: (..., copies n, copies n) array}
     """
     copies, into = len(cells), np.linalg.inv(wide)
     number = {tuple(cell): index for index, cell in enumerate(cells.tolist())}
@@ -174,9 +212,37 @@ def folded(blocks: Mapping[Translation, Complex], cells: Integer, wide: Float) -
     return {R: b.reshape(*b.shape[:-4], b.shape[-4] * b.shape[-3], -1) for R, b in result.items()}
 
 
-def cells_inside(wide: Float) -> Integer:
-    """Cells that a larger one holds, (|det|, d), given its lattice vectors in terms of the old ones."""
+def cells_in_supercell(wide: Float) -> Integer:
+    """Cells in a supercell, (|det wide|, d), for lattice vectors `wide` in units of the old ones, as rows."""
     d, reach = len(wide), int(np.abs(wide).sum())
     cells = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * d, indexing="ij"), -1).reshape(-1, d)
     inside = np.floor(cells @ np.linalg.inv(wide) + 1e-9)
     return cells[(inside == 0).all(axis=1)]
+
+
+def check_energy_range(amplitudes: Complex) -> None:
+    """Raise InvalidModelError if the largest hopping is outside the range of `SMALLEST_ENERGY` to `LARGEST_ENERGY`."""
+    largest = float(np.abs(amplitudes).max(initial=0.0))
+    if largest and not SMALLEST_ENERGY < largest < LARGEST_ENERGY:
+        raise InvalidModelError(
+            f"hoppings: the largest one is {largest:.3g}, too close to the limits of the range of numbers; expected "
+            f"{SMALLEST_ENERGY:.0e} to {LARGEST_ENERGY:.0e}; use another unit of energy"
+        )
+
+
+def energy_scale(amplitudes: Complex, translations: Integer) -> float:
+    """Largest hopping or difference of on-site energies; without both, the largest on-site energy, or 1.
+
+    Parameters
+    ----------
+    amplitudes : complex array, shape (R, N, N)
+    translations : int array, shape (R, d)
+    """
+    home = (translations == 0).all(axis=1)
+    levels = np.diagonal(amplitudes[home][0]).real
+    couplings = amplitudes.copy()
+    orbitals = np.arange(amplitudes.shape[-1])
+    couplings[home, orbitals, orbitals] = 0.0
+    # real and imaginary parts are compared: the rounding of a modulus depends on the unit
+    sizes = (np.ptp(levels), np.abs(couplings.view(float)).max(), np.abs(levels).max())
+    return float(max(sizes[:2]) or sizes[2] or 1.0)

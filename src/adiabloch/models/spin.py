@@ -1,4 +1,4 @@
-"""Spin one half: the matrices that models and observables share."""
+"""Pauli matrices and operators of spin one half."""
 
 from __future__ import annotations
 

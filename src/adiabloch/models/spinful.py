@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from adiabloch.arrays import Complex
-from adiabloch.models.arguments import maker
+from adiabloch.models.arguments import validated_arguments
 from adiabloch.models.honeycomb import BONDS, CELLS, LATTICE, SECOND, honeycomb_sites
 from adiabloch.models.spin import PAULI, SPIN
 from adiabloch.models.tight_binding import TightBinding
 
 
-@maker
+@validated_arguments
 def rashba_honeycomb(delta: float, rashba: float, t0: float = 1.0, t1: float = 0.0, bond: float = 1.0) -> TightBinding:
     r"""Gapped honeycomb lattice with Rashba spin-orbit coupling.
 
@@ -35,7 +35,7 @@ def rashba_honeycomb(delta: float, rashba: float, t0: float = 1.0, t1: float = 0
     Returns
     -------
     TightBinding
-        Orbitals A up, A down, B up, B down; with spin operators. `rotating_bonds` turns its atoms.
+        Model with orbitals A up, A down, B up, B down, and spin operators. `rotating_bonds` makes a cycle of it.
 
     References
     ----------
@@ -44,7 +44,7 @@ def rashba_honeycomb(delta: float, rashba: float, t0: float = 1.0, t1: float = 0
     return kane_mele(delta, intrinsic=0.0, rashba=rashba, t0=t0, t1=t1, bond=bond)
 
 
-@maker
+@validated_arguments
 def kane_mele(
     delta: float,
     intrinsic: float,
@@ -53,15 +53,15 @@ def kane_mele(
     t1: float = 0.0,
     bond: float = 1.0,
 ) -> TightBinding:
-    r"""Kane and Mele's model of the quantum spin Hall effect.
+    r"""Kane-Mele model of the quantum spin Hall effect.
 
     .. math:: H = t_0 \sum_{\langle ij\rangle} c_i^\dagger c_j
               + i \lambda_{SO} \sum_{\langle\langle ij\rangle\rangle} \nu_{ij} c_i^\dagger \sigma_z c_j
               + i \lambda_R \sum_{\langle ij\rangle} c_i^\dagger (\sigma \times \hat d_{ij})_z c_j
               + \Delta \sum_i \xi_i c_i^\dagger c_i + t_1 (\ldots)
 
-    with the t1 term of `gapped_honeycomb`, and nu_ij = +1 if the electron turns left on its way from j to i and -1 if
-    it turns right. Without Rashba coupling the gap closes at Delta = 3 sqrt(3) lambda_SO.
+    with the t1 term of `gapped_honeycomb`, and nu_ij = +1 if the path from j to i turns left and -1 if it turns
+    right. Without Rashba coupling the gap closes at Delta = 3 sqrt(3) lambda_SO.
 
     Parameters
     ----------
@@ -79,21 +79,21 @@ def kane_mele(
     Returns
     -------
     TightBinding
-        Orbitals A up, A down, B up, B down; with spin operators.
+        Model with orbitals A up, A down, B up, B down, and spin operators.
 
     References
     ----------
     C. L. Kane, E. J. Mele, Phys. Rev. Lett. 95, 146802 (2005).
     """
     lattice, sites = honeycomb_sites(bond)
-    # the electron hops from B to A, against the bond from A to B
+    # the hopping <A|H|B> takes the electron from B to A, against the bond from A to B
     to_a = -BONDS
     first = [
         (t0 * np.eye(2) + 1j * rashba * (PAULI[0] * d[1] - PAULI[1] * d[0]), 0, 1, cell)
         for d, cell in zip(to_a, CELLS, strict=True)
     ]
     second = [
-        (t1 * np.eye(2) + 1j * intrinsic * _turn(site, cell) * PAULI[2], site, site, cell)
+        (t1 * np.eye(2) + 1j * intrinsic * _path_sign(site, cell) * PAULI[2], site, site, cell)
         for cell in SECOND
         for site in (0, 1)
     ]
@@ -101,12 +101,12 @@ def kane_mele(
     return TightBinding.from_bonds(lattice, sites, np.array(onsite), [*first, *second], spin=SPIN, reduced=False)
 
 
-def _turn(site: int, cell: tuple[int, ...]) -> float:
-    """Nu of the hop from `site` of `cell` to `site` of the home cell: the sign of d1 x d2 on the way between."""
-    way = -np.asarray(cell) @ LATTICE
+def _path_sign(site: int, cell: tuple[int, ...]) -> float:
+    """Sign nu of the hop from `site` of `cell` to `site` of the home cell: that of d1 x d2 for its two bonds."""
+    path = -np.asarray(cell) @ LATTICE
     steps = BONDS if site == 0 else -BONDS
     for first in steps:
-        second = way - first
+        second = path - first
         if abs(second @ second - 1.0) < 1e-9:
             return float(np.sign(first[0] * second[1] - first[1] * second[0]))
-    raise AssertionError(f"no common neighbour on the way along {cell}")
+    raise AssertionError(f"no common neighbour on the path along {cell}")

@@ -1,4 +1,4 @@
-"""Crystals that change slowly from place to place."""
+"""Textures: crystals that vary slowly in space."""
 
 from __future__ import annotations
 
@@ -13,46 +13,50 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.crystal import Operator
-from adiabloch.models.cycle import TELL, THETA, Cycle
+from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.hoppings import copied
-from adiabloch.models.place import Place, observed
+from adiabloch.models.hoppings import with_replaced_fields
+from adiabloch.models.local_crystal import LocalCrystal, observable_key
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
 from adiabloch.units import Units
 
-FIRST = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
-SECOND = {1: 8 / 5, 2: -1 / 5, 3: 8 / 315, 4: -1 / 560}
-"""Central differences of eighth order: weights of f(h n), odd and even in n."""
+FIRST_DIFFERENCES = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
+"""Central differences of eighth order for h f'(0): weights of f(h n) - f(-h n) by n."""
+SECOND_DIFFERENCES = {1: 8 / 5, 2: -1 / 5, 3: 8 / 315, 4: -1 / 560}
+"""Central differences of eighth order for h^2 f''(0): weights of f(h n) + f(-h n) - 2 f(0) by n."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Texture:
-    r"""A crystal that changes slowly from place to place.
+    r"""Crystal that varies slowly in space.
 
-    Near r it looks like a uniform crystal, H(k; r), or a cycle, H(k; r, theta). In a sample with this texture a hopping
-    between orbitals at r_i and r_j is that of the crystal at (r_i + r_j)/2. Positions of Wannier functions are
-    matrices, hoppings the hermitised functions of these: in all functions of a space the same sample. Functions of one
-    number at different places correspond to each other.
+    Near r it is described by a uniform crystal, H(k; r), or by a cycle, H(k; r, theta). In a sample with this texture
+    the hopping between orbitals at r_i and r_j is that of the crystal at (r_i + r_j)/2. For Wannier functions the
+    position operator is a matrix, and hoppings are Hermitian functions of it, so that the sample does not depend on the
+    choice of Wannier functions within their space. Orbitals with the same index at different positions correspond to
+    each other.
 
     Parameters
     ----------
     local : callable
-        Takes a place, Cartesian coordinates of shape (d,), and returns the crystal there: a TightBinding, or a Cycle
-        if something turns. All of one lattice, with the same orbitals, wherever they sit; smooth. Wannier models too;
-        cycles of these with their motion.
+        Takes a position, Cartesian coordinates of shape (d,), and returns the crystal there: a TightBinding, or a Cycle
+        for a driven crystal. All crystals must have the same lattice and the same orbitals, at any orbital positions,
+        and depend smoothly on the position. Wannier models are accepted; cycles of them need `motion`.
     step : float, optional
-        Distance of the places from which derivatives are taken (by differences of eighth order), in the length unit
-        of the lattice; a quarter of the shortest lattice vector by default.
+        Distance between the positions from which derivatives are taken (by differences of eighth order), in the length
+        unit of the lattice; a quarter of the shortest lattice vector by default.
 
     Raises
     ------
     InvalidModelError
-        The function returns something else.
+        `local` is not callable, or returns something else.
+    InvalidArgumentError
+        `step` is not a positive number.
 
     Examples
     --------
-    Graphene whose gap varies along x, with atoms that turn everywhere:
+    Graphene with a gap that varies along x, and with rotating atoms:
 
     >>> import numpy as np, adiabloch as ab
     >>> def local(r):
@@ -65,22 +69,22 @@ class Texture:
     local: Callable[[Float], TightBinding | Cycle]
     step: float
     home: TightBinding | Cycle
-    """The crystal at the origin."""
+    """Crystal at the origin."""
 
     def __init__(self, local: Callable[[Float], TightBinding | Cycle], step: float | None = None) -> None:
         if not callable(local):
-            raise InvalidModelError(f"texture: expected a function of the place, got {type(local).__name__}")
+            raise InvalidModelError(f"texture: expected a function of the position, got {type(local).__name__}")
         object.__setattr__(self, "local", local)
         home = _first(local)
         object.__setattr__(self, "home", home)
         if step is not None and not (np.isfinite(step) and step > 0):
-            raise InvalidArgumentError(f"step: {step!r}, expected a length")
+            raise InvalidArgumentError(f"step: {step!r}, expected a positive length")
         object.__setattr__(self, "step", 0.25 * home.lattice.shortest if step is None else float(step))
 
     @classmethod
     def uniform(cls, crystal: TightBinding | Cycle) -> Texture:
-        """The same crystal everywhere."""
-        return cls(lambda place: crystal)
+        """Texture with the same crystal everywhere."""
+        return cls(lambda position: crystal)
 
     def __repr__(self) -> str:
         kind = "cycles" if isinstance(self.home, Cycle) else "models"
@@ -88,7 +92,7 @@ class Texture:
 
     @property
     def lattice(self) -> Lattice:
-        """The Bravais lattice, the same everywhere."""
+        """The Bravais lattice, the same at all positions."""
         return self.home.lattice
 
     @property
@@ -98,83 +102,101 @@ class Texture:
 
     @property
     def units(self) -> Units:
-        """Its units in those of the texture that it was made from by `scaled`."""
+        """Units of this texture in terms of those of the texture from which `scaled` made it."""
         return self.home.units
 
     def scaled(self, units: Units) -> Texture:
-        """The same texture with energies and lengths counted in these units."""
-        return copied(self, _source=self, step=self.step / units.length, home=self.home.scaled(units))
+        """Convert to other units of energy and length."""
+        return with_replaced_fields(self, _source=self, step=self.step / units.length, home=self.home.scaled(units))
 
     @property
     def natural_units(self) -> Units:
-        """Those of the crystal at the origin."""
+        """Natural units of the crystal at the origin."""
         return self.home.natural_units
 
     def at(self, place: ArrayLike) -> TightBinding | Cycle:
-        """The crystal at a place, shape (d,)."""
+        """Crystal at a position, Cartesian coordinates of shape (d,)."""
         where = checked(place, "place", (self.lattice.dimension,))
         source: Texture | None = self.__dict__.get("_source")
         if source is not None:
             return source.at(self.units.length * where).scaled(self.units)
         crystal = _called(self.local, where)
-        _check_kinship(crystal, self.home, where)
+        _check_consistency(crystal, self.home, where)
         return crystal
 
-    def around(
+    def local_crystal(
         self, place: ArrayLike, *, curved: bool = False, operators: Mapping[str, Operator] | None = None
-    ) -> Place:
-        """The crystal at a place and how it changes around it.
+    ) -> LocalCrystal:
+        """Crystal at a position, with its derivatives in space.
 
         Parameters
         ----------
         place : array_like, shape (d,)
+            Cartesian coordinates.
         curved : bool
-            Whether to take second derivatives too, which a moving texture needs.
+            Include second derivatives, which a moving texture needs.
         operators : mapping {str: Operator}, optional
-            Observables, the same everywhere; those of the crystals themselves by default, their spin.
+            Observables, the same at all positions; by default the spin operators of the crystals.
+
+        Returns
+        -------
+        LocalCrystal
         """
         where = checked(place, "place", (self.lattice.dimension,))
         d = self.lattice.dimension
         steps = [*self.step * np.eye(d)]
         if curved:
             steps += [steps[i] + steps[j] for i in range(d) for j in range(i)]
-        offsets = [np.zeros(d), *(n * step for step in steps for m in FIRST for n in (m, -m))]
+        offsets = [np.zeros(d), *(n * step for step in steps for m in FIRST_DIFFERENCES for n in (m, -m))]
         crystals = [self.at(where + offset) for offset in offsets]
         observables = [crystal.observables if operators is None else operators for crystal in crystals]
         crystal = self.home
-        reference = reference_of(crystal)
-        frequencies, samples = stacked(crystals, reference, observables)
+        reference = reference_positions(crystal)
+        frequencies, samples = common_amplitudes(crystals, reference, observables)
         gradients = {name: self._gradients(values, len(steps), curved) for name, values in samples.items()}
         tail = crystal.tail if isinstance(crystal, Cycle) else 0.0
         names = tuple(observables[0])
-        return Place(self.lattice, reference, crystal.directions, names, frequencies, gradients, tail, units=self.units)
+        return LocalCrystal(
+            self.lattice, reference, crystal.directions, names, frequencies, gradients, tail, units=self.units
+        )
 
     def _gradients(self, samples: Complex, lines: int, curved: bool) -> dict[tuple[str, ...], Complex]:
-        """Amplitudes here and their derivatives, from those here and in steps along lines; without what is zero."""
+        """Amplitudes and their derivatives along the axes, without derivatives that vanish.
+
+        Parameters
+        ----------
+        samples : complex array, shape (1 + 2 lines steps, F, N, N)
+            Amplitudes at the position itself, then at n and -n steps along each line.
+        lines : int
+            Number of lines: the axes, then for second derivatives the diagonals between two axes.
+        curved : bool
+            Include second derivatives.
+        """
         d, h, here = self.lattice.dimension, self.step, samples[0]
-        steps = samples[1:].reshape(lines, len(FIRST), 2, *samples.shape[1:])
+        steps = samples[1:].reshape(lines, len(FIRST_DIFFERENCES), 2, *samples.shape[1:])
         gradients: dict[tuple[str, ...], Complex] = {(): here}
         odd, even = steps[:, :, 0] - steps[:, :, 1], steps[:, :, 0] + steps[:, :, 1] - 2 * here
         for i in range(d):
-            gradients[(AXES[i],)] = _weighted(FIRST, odd[i]) / h
+            gradients[(AXES[i],)] = _weighted(FIRST_DIFFERENCES, odd[i]) / h
         if curved:
-            along = [_weighted(SECOND, line) / h**2 for line in even]
+            along = [_weighted(SECOND_DIFFERENCES, line) / h**2 for line in even]
             diagonals = iter(along[d:])
             for i in range(d):
                 gradients[(AXES[i], AXES[i])] = along[i]
                 for j in range(i):
                     gradients[(AXES[j], AXES[i])] = 0.5 * (next(diagonals) - along[i] - along[j])
         scale = float(np.abs(samples).max())
-        # what differs by rounding only is the same
+        # derivatives at the level of rounding are zero
         return {key: g for key, g in gradients.items() if np.abs(g).max() > 1e-13 * scale / h ** len(key) or not key}
 
 
 def _weighted(weights: Mapping[int, float], samples: Complex) -> Complex:
+    """Sum of samples with the weights of a difference formula."""
     return np.asarray(np.tensordot(np.array([*weights.values()]), samples, axes=1), dtype=np.complex128)
 
 
 def _called(local: Callable[[Float], TightBinding | Cycle], place: Float) -> TightBinding | Cycle:
-    """The crystal that the user's function gives; an exception inside it stays theirs."""
+    """Call the user's function; an exception that it raises is passed on with a note."""
     try:
         crystal = local(place)
     except Exception as error:
@@ -185,15 +207,16 @@ def _called(local: Callable[[Float], TightBinding | Cycle], place: Float) -> Tig
             f"texture: the function returned {type(crystal).__name__} at r = {place.tolist()}, "
             "expected a TightBinding or a Cycle"
         )
-    if isinstance(crystal, Cycle) and crystal.basis_turns and not crystal.orbitals_move:
+    if isinstance(crystal, Cycle) and crystal.has_basis_connection and not crystal.orbitals_move:
         raise InvalidModelError(
-            f"texture: what the cycle at r = {place.tolist()} drives depends on how its Wannier functions move; {TELL}"
+            f"texture: what the cycle at r = {place.tolist()} drives depends on how its Wannier functions move; "
+            f"{MOTION_HINT}"
         )
     return crystal
 
 
 def _first(local: Callable[[Float], TightBinding | Cycle]) -> TightBinding | Cycle:
-    """The crystal at the origin; only when it is there the number of coordinates is known."""
+    """Crystal at the origin. The dimension is not known before the function is called, so each one is tried."""
     failures = []
     for dimension in (2, 1, 3):
         try:
@@ -205,43 +228,58 @@ def _first(local: Callable[[Float], TightBinding | Cycle]) -> TightBinding | Cyc
             return crystal
     if failures:
         raise failures[0]
-    raise InvalidModelError("texture: the function's crystals have another dimension than the place it is given")
+    raise InvalidModelError(
+        "texture: the function returns crystals of another dimension than that of its argument, expected the same"
+    )
 
 
-def _check_kinship(crystal: TightBinding | Cycle, home: TightBinding | Cycle, place: Float) -> None:
+def _check_consistency(crystal: TightBinding | Cycle, home: TightBinding | Cycle, place: Float) -> None:
+    """Check that a crystal has the kind, the lattice and the number of orbitals of the crystal at the origin."""
     where = f"texture: the crystal at r = {place.tolist()}"
     if isinstance(crystal, Cycle) is not isinstance(home, Cycle):
         raise InvalidModelError(
-            f"{where} is a {type(crystal).__name__}, at the origin a {type(home).__name__}; expected one or the other"
+            f"{where} is a {type(crystal).__name__}, that at the origin a {type(home).__name__}; expected the same type"
         )
     vectors, expected = crystal.lattice.vectors, home.lattice.vectors
     if vectors.shape != expected.shape or not np.allclose(vectors, expected, rtol=1e-10, atol=0):
-        raise InvalidModelError(f"{where} has another lattice than at the origin; expected the same everywhere")
+        raise InvalidModelError(f"{where} has another lattice than at the origin; expected the same lattice everywhere")
     if crystal.size != home.size:
         raise InvalidModelError(f"{where} has {crystal.size} orbitals, {home.size} at the origin; expected the same")
-    if crystal.basis_turns is not home.basis_turns:
+    if crystal.has_basis_connection is not home.has_basis_connection:
         raise InvalidModelError(f"{where} differs in kind; expected a position matrix everywhere or nowhere")
 
 
-def reference_of(crystal: TightBinding | Cycle) -> Float:
-    """Places of the orbitals, at the mean over the cycle, (N, d): what the rest of the position matrix counts from."""
-    return crystal.shifts[len(crystal.shifts) // 2].real if isinstance(crystal, Cycle) else crystal.positions
+def reference_positions(crystal: TightBinding | Cycle) -> Float:
+    """Orbital positions, averaged over the cycle, (N, d): reference of the connections."""
+    return crystal.mean_positions if isinstance(crystal, Cycle) else crystal.positions
 
 
-def stacked(
+def common_amplitudes(
     crystals: Sequence[TightBinding | Cycle], reference: Float, observables: Sequence[Mapping[str, Operator]] = ()
 ) -> tuple[Integer, dict[str, Complex]]:
-    """Amplitudes of several crystals on the union of their frequencies, (F, D) and (S, F, N, N).
+    """Amplitudes of several crystals on the union of their frequencies.
 
-    Of "H", of the connections along "kx", ..., "theta" if any of the crystals has one (along k beyond the reference,
-    places of the orbitals), and of observables, "<sx>", ....
+    Parameters
+    ----------
+    crystals : sequence of TightBinding or Cycle
+        S crystals.
+    reference : float array, shape (N, d)
+        Orbital positions relative to which connections along k are taken.
+    observables : sequence of mapping {str: Operator}, optional
+        Observables of each crystal.
+
+    Returns
+    -------
+    frequencies : int array, shape (F, D)
+    amplitudes : dict {str: complex array, shape (S, F, N, N)}
+        By name: "H"; connections along "kx", ..., "theta" that any of the crystals has; observables, "<sx>", ....
     """
-    fields = [_fields(crystal, reference) for crystal in crystals]
-    for own, named in zip(fields, observables, strict=False):
-        own |= {observed(name): _series(X, crystals[0].frequencies.shape[1]) for name, X in named.items()}
-    each = [(number, name, *field) for number, own in enumerate(fields) for name, field in own.items()]
-    frequencies, inverse = np.unique(np.concatenate([places for _, _, places, _ in each]), axis=0, return_inverse=True)
-    where = np.split(inverse.ravel(), np.cumsum([len(places) for _, _, places, _ in each])[:-1])
+    by_name = [_amplitudes_by_name(crystal, reference) for crystal in crystals]
+    for own, named in zip(by_name, observables, strict=False):
+        own |= {observable_key(name): _series(X, crystals[0].frequencies.shape[1]) for name, X in named.items()}
+    each = [(number, name, *series) for number, own in enumerate(by_name) for name, series in own.items()]
+    frequencies, inverse = np.unique(np.concatenate([own for _, _, own, _ in each]), axis=0, return_inverse=True)
+    where = np.split(inverse.ravel(), np.cumsum([len(own) for _, _, own, _ in each])[:-1])
     n = crystals[0].size
     samples: dict[str, Complex] = {}
     for (number, name, _, amplitudes), rows in zip(each, where, strict=True):
@@ -251,14 +289,14 @@ def stacked(
     return frequencies, samples
 
 
-def _fields(crystal: TightBinding | Cycle, reference: Float) -> dict[str, tuple[Integer, Complex]]:
-    """Frequencies and amplitudes (F, N, N) of H and of the connections of a crystal, those that there are.
+def _amplitudes_by_name(crystal: TightBinding | Cycle, reference: Float) -> dict[str, tuple[Integer, Complex]]:
+    """Frequencies and amplitudes (F, N, N) of H and of the connections of a crystal that do not vanish.
 
-    Connections along k are what the position matrix is beyond the reference, places of the orbitals (N, d).
+    Connections along k are the position matrix minus the reference positions (N, d).
     """
-    fields = {HAMILTONIAN: (crystal.frequencies, crystal.amplitudes)}
-    offsets = reference_of(crystal) - reference
-    # what differs by rounding is the same
+    found = {HAMILTONIAN: (crystal.frequencies, crystal.amplitudes)}
+    offsets = reference_positions(crystal) - reference
+    # differences at the level of rounding are zero
     offsets[np.abs(offsets) < 1e-12 * np.abs(crystal.lattice.vectors).max()] = 0.0
     home = (crystal.frequencies == 0).all(axis=1)
     for axis, name in enumerate(crystal.lattice.directions):
@@ -267,10 +305,10 @@ def _fields(crystal: TightBinding | Cycle, reference: Float) -> dict[str, tuple[
             connection += crystal.connections[:, axis]
         connection[home] += np.diag(offsets[:, axis])
         if connection.any():
-            fields[name] = (crystal.frequencies, connection)
+            found[name] = (crystal.frequencies, connection)
     if isinstance(crystal, Cycle) and crystal.motion is not None:
-        fields[THETA] = (crystal.frequencies, crystal.motion)
-    return fields
+        found[THETA] = (crystal.frequencies, crystal.motion)
+    return found
 
 
 def _series(X: Operator, directions: int) -> tuple[Integer, Complex]:

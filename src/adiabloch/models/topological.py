@@ -1,4 +1,4 @@
-"""Models with Chern numbers and axion angles."""
+"""Topological models: Chern insulators, Dirac cones, and a model with a tunable axion angle."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import radians
 from adiabloch.lattice import Lattice
-from adiabloch.models.arguments import maker
-from adiabloch.models.displacement import exponential
+from adiabloch.models.arguments import validated_arguments
 from adiabloch.models.honeycomb import CELLS, honeycomb_sites
+from adiabloch.models.hopping_laws import exponential
 from adiabloch.models.spin import PAULI, SPIN
 from adiabloch.models.tight_binding import TightBinding
 
 
-@maker
+@validated_arguments
 def haldane(delta: float, t2: float, phi: float, t1: float = 1.0, bond: float = 1.0) -> TightBinding:
-    r"""Haldane's model of a Chern insulator.
+    r"""Haldane model of a Chern insulator.
 
-    Nearest neighbours hop with t1; second neighbours of A along (sqrt3, 0) and (-sqrt3/2, +-3/2) bond lengths with
-    t2 exp(i phi), those of B with t2 exp(-i phi). The gap closes at \|delta\| = 3 sqrt(3) \|t2 sin(phi)\|.
+    The nearest-neighbour hopping is t1. The second-neighbour hoppings of A along (sqrt3, 0) and (-sqrt3/2, +-3/2)
+    bond lengths are t2 exp(i phi), those of B are t2 exp(-i phi). The gap closes at
+    \|delta\| = 3 sqrt(3) \|t2 sin(phi)\|.
 
     Parameters
     ----------
@@ -35,21 +36,25 @@ def haldane(delta: float, t2: float, phi: float, t1: float = 1.0, bond: float = 
     Returns
     -------
     TightBinding
-        Orbitals A, B.
+        Model with orbitals A, B.
 
     References
     ----------
     F. D. M. Haldane, Phys. Rev. Lett. 61, 2015 (1988).
     """
     lattice, sites = honeycomb_sites(bond)
-    around = ((1, 0), (-1, 1), (0, -1))
+    second_neighbours = ((1, 0), (-1, 1), (0, -1))
     first = [(t1, 0, 1, cell) for cell in CELLS]
     radians(phi, "phi")
-    second = [(t2 * np.exp(1j * phi * sign), site, site, cell) for cell in around for site, sign in ((0, 1), (1, -1))]
+    second = [
+        (t2 * np.exp(1j * phi * sign), site, site, cell)
+        for cell in second_neighbours
+        for site, sign in ((0, 1), (1, -1))
+    ]
     return TightBinding.from_bonds(lattice, sites, [delta, -delta], [*first, *second], reduced=False)
 
 
-@maker
+@validated_arguments
 def strained_haldane(
     delta: float,
     t2: float,
@@ -61,28 +66,29 @@ def strained_haldane(
     t1: float = 1.0,
     bond: float = 1.0,
 ) -> TightBinding:
-    r"""Haldane's model under uniaxial strain: no time reversal, no inversion, no threefold axis.
+    r"""Haldane model under uniaxial strain: no time reversal, no inversion, no threefold axis.
 
-    The lattice is stretched along one direction and shrinks across it, and all hoppings follow their bonds,
-    t exp(-beta (\|d'\|/\|d\| - 1)). Strain along x (angle 0) or y keeps the mirror x -> -x together with time reversal.
+    The lattice is stretched along one direction and contracts perpendicular to it. The hoppings change with the bond
+    lengths, t exp(-beta (\|d'\|/\|d\| - 1)). For strain along x (angle 0) or y, the mirror x -> -x combined with time
+    reversal remains a symmetry.
 
     Parameters
     ----------
     delta, t2, phi, t1, bond : float
-        As in `haldane`, at rest.
+        As in `haldane`, without strain.
     strain : float
-        Relative elongation; negative for pressure.
+        Relative elongation; negative for compression.
     angle : float
-        From x, a direction across a bond, to the direction of the strain, in radians.
+        Angle from x, which is perpendicular to a bond, to the direction of the strain, in radians.
     beta : float
-        -d ln t/d ln \|d\| at rest.
+        -d ln t/d ln \|d\| without strain.
     poisson : float
-        Contraction across over elongation along.
+        Poisson ratio: perpendicular contraction divided by elongation.
 
     Returns
     -------
     TightBinding
-        Orbitals A, B.
+        Model with orbitals A, B.
 
     References
     ----------
@@ -101,25 +107,25 @@ def strained_haldane(
     return TightBinding(rest.lattice.vectors @ stretch, rest.positions @ stretch, hoppings, reduced=False)
 
 
-@maker
+@validated_arguments
 def qi_wu_zhang(mass: float, t: float = 1.0) -> TightBinding:
-    r"""Qi, Wu and Zhang's Chern insulator on the square lattice, lattice constant one.
+    r"""Qi-Wu-Zhang model of a Chern insulator on the square lattice, with lattice constant one.
 
     .. math:: H = t\, [\sin k_x \sigma_x + \sin k_y \sigma_y + (m + \cos k_x + \cos k_y) \sigma_z]
 
-    Chern number of the lower band: 1 for -2 < m < 0, -1 for 0 < m < 2, else 0.
+    The Chern number of the lower band is 1 for -2 < m < 0, -1 for 0 < m < 2, and 0 otherwise.
 
     Parameters
     ----------
     mass : float
-        m.
+        Mass m.
     t : float
-        Unit of energy.
+        Hopping, the unit of energy.
 
     Returns
     -------
     TightBinding
-        Two orbitals in one place.
+        Model with two orbitals at one position.
 
     References
     ----------
@@ -128,35 +134,35 @@ def qi_wu_zhang(mass: float, t: float = 1.0) -> TightBinding:
     return _wilson_dirac(0.0, t, t * mass, t)
 
 
-@maker
+@validated_arguments
 def tilted_dirac(tilt: float, mass: float, velocity: float = 1.0, wilson: float = 1.0) -> TightBinding:
-    r"""A tilted massive Dirac cone, made periodic on a square lattice with lattice constant one.
+    r"""Tilted massive Dirac cone on a square lattice with lattice constant one.
 
     .. math:: H = w \sin k_x + v (\sin k_x \sigma_x + \sin k_y \sigma_y) + [m + b (2 - \cos k_x - \cos k_y)] \sigma_z
 
-    Close to k = 0 it is w k_x + v k.sigma + m sigma_z; the Wilson term b lifts the other cones.
+    Near k = 0, H = w k_x + v k.sigma + m sigma_z; the Wilson term b opens gaps at the other cones.
 
     Parameters
     ----------
     tilt : float
-        w; smaller than v for a type-I cone.
+        Tilt w; smaller than v for a type-I cone.
     mass : float
-        m, half the gap.
+        Mass m, half the gap.
     velocity : float
-        v.
+        Velocity v.
     wilson : float
-        b.
+        Coefficient b of the Wilson term.
 
     Returns
     -------
     TightBinding
-        Two orbitals in one place.
+        Model with two orbitals at one position.
     """
     return _wilson_dirac(tilt, velocity, mass + 2 * wilson, -wilson)
 
 
 def _wilson_dirac(tilt: float, velocity: float, centre: float, cosine: float) -> TightBinding:
-    """W sin kx + v (sin kx sigma_x + sin ky sigma_y) + [centre + cosine (cos kx + cos ky)] sigma_z."""
+    """Model with H = w sin kx + v (sin kx sigma_x + sin ky sigma_y) + [centre + cosine (cos kx + cos ky)] sigma_z."""
     hoppings = {
         (0, 0): centre * PAULI[2],
         # sin k = (e^ik - e^-ik)/2i
@@ -166,25 +172,26 @@ def _wilson_dirac(tilt: float, velocity: float, centre: float, cosine: float) ->
     return TightBinding(Lattice(np.eye(2)), np.zeros((2, 2)), hoppings)
 
 
-@maker
+@validated_arguments
 def fu_kane_mele(beta: float, m: float = 0.5, soc: float = 0.25, t: float = 1.0) -> TightBinding:
-    r"""Diamond lattice with spin-orbit coupling, one strong bond and a staggered Zeeman field: a tunable axion angle.
+    r"""Fu-Kane-Mele model on the diamond lattice with a staggered Zeeman field, which tunes the axion angle.
 
     .. math:: H = \sum_{\langle ij\rangle} t_{ij} c_i^\dagger c_j
               + 2 i \lambda \sum_{\langle\langle ij\rangle\rangle}
               c_i^\dagger \sigma \cdot (d^1_{ij} \times d^2_{ij}) c_j
               + m \sin\beta \sum_i \xi_i c_i^\dagger (\sigma_x + \sigma_y + \sigma_z) c_i
 
-    with t_ij = t but 3 t + m cos(beta) along [111], d1 and d2 the bonds on the way from j to i, lattice constant 2.
-    The field has the length sqrt(3) m sin(beta). At beta = 0 and pi time reversal holds and the axion angle is 0
-    (ordinary) and pi (topological insulator); in between it turns, and the gap stays open.
+    with t_ij = t, except 3 t + m cos(beta) along [111], d1 and d2 the bonds along the path from j to i, and lattice
+    constant 2. The field has the magnitude sqrt(3) m sin(beta). At beta = 0 and pi the model has time-reversal
+    symmetry, and the axion angle is 0 (ordinary insulator) and pi (topological insulator). In between it changes
+    continuously, and the gap stays open.
 
     Parameters
     ----------
     beta : float
-        Angle between dimerization and Zeeman field.
+        Angle that mixes dimerization, cos(beta), and Zeeman field, sin(beta).
     m : float
-        Their common strength.
+        Common amplitude of dimerization and Zeeman field.
     soc : float
         Spin-orbit coupling lambda.
     t : float
@@ -193,7 +200,7 @@ def fu_kane_mele(beta: float, m: float = 0.5, soc: float = 0.25, t: float = 1.0)
     Returns
     -------
     TightBinding
-        Orbitals A up, A down, B up, B down; with spin operators.
+        Model with orbitals A up, A down, B up, B down, and spin operators.
 
     References
     ----------
@@ -211,7 +218,7 @@ def fu_kane_mele(beta: float, m: float = 0.5, soc: float = 0.25, t: float = 1.0)
     steps = np.array([sites[1] + np.array(cell) @ lattice.vectors for cell in cells])
     for one in range(4):
         for other in range(one):
-            # from A of cell R by way of B to A at home: d1 = steps[one], d2 = -steps[other]; from B the other way round
+            # from A in cell R via B to A in the home cell: d1 = steps[one], d2 = -steps[other]; opposite for B
             cross = np.cross(steps[one], -steps[other])
             cell = tuple(int(x) for x in np.array(cells[other]) - np.array(cells[one]))
             block = 2j * soc * np.tensordot(cross, PAULI, axes=1)

@@ -17,7 +17,7 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry import local
 from adiabloch.lattice import AXES
 from adiabloch.models.cycle import Cycle
-from adiabloch.models.place import TIME
+from adiabloch.models.local_crystal import TIME
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.units import Unit

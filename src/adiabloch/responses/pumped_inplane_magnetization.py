@@ -15,7 +15,7 @@ from adiabloch.engine.run import Options, Run
 from adiabloch.errors import InvalidArgumentError, ObstructedError
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.layers import inplane_pumped
-from adiabloch.models.cycle import TELL, THETA, Cycle
+from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.occupation import Group
 from adiabloch.units import Unit
 
@@ -65,8 +65,8 @@ def pumped_inplane_magnetization(
         on the origin of the heights.
     """
     cycle = checked_cycle(cycle, (2,), LAYER)
-    if cycle.basis_turns and not cycle.orbitals_move:
-        raise InvalidArgumentError(f"cycle: the result depends on how its Wannier functions move; {TELL}")
+    if cycle.has_basis_connection and not cycle.orbitals_move:
+        raise InvalidArgumentError(f"cycle: the result depends on how its Wannier functions move; {MOTION_HINT}")
     number = checked_occupied(cycle, occupied)
     chern_numbers = checked_chern_numbers(cycle, number)
     pumps = {directions: one for directions, one in chern_numbers.items() if one and THETA in directions}

@@ -29,7 +29,7 @@ from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.trials import Choice
 from adiabloch.lattice import Lattice
-from adiabloch.models.cycle import TELL, THETA, Cycle
+from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.occupation import Group
 from adiabloch.units import Unit
 
@@ -126,9 +126,9 @@ def pumped_magnetization(
     parts = checked_groups(cycle, occupied, groups)
     if len(parts) > 1:
         apart(cycle, parts)
-    if chern_simons and cycle.basis_turns and not cycle.orbitals_move:
+    if chern_simons and cycle.has_basis_connection and not cycle.orbitals_move:
         raise InvalidArgumentError(
-            f"chern_simons: it depends on how the Wannier functions move along the cycle; {TELL}, or "
+            f"chern_simons: it depends on how the Wannier functions move along the cycle; {MOTION_HINT}, or "
             "chern_simons=False, which leaves it out"
         )
     bands = _occupied(cycle, occupied, parts, trials) if chern_simons else _perturbative_only(cycle, occupied, parts)

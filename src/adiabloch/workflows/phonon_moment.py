@@ -21,8 +21,8 @@ from adiabloch.engine.run import Options, Run
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.bands import components
 from adiabloch.lattice import AXES
-from adiabloch.models.cycle import TELL, Cycle
-from adiabloch.models.motion import rates
+from adiabloch.models.cycle import MOTION_HINT, Cycle
+from adiabloch.models.harmonics import theta_derivatives
 from adiabloch.responses.pumped_magnetization import (
     PUMPED_MAGNETIZATION,
     chern_simons_magnetization,
@@ -47,7 +47,7 @@ PARTS = {
 BY_BANDS = ("bands", "component")
 NOT_TOLD = (
     "perturbative part alone: the cycle does not know how its Wannier functions move, on which this part and what "
-    f"is missing depend; {TELL}"
+    f"is missing depend; {MOTION_HINT}"
 )
 FROM_ALL = (
     "perturbative part with all bands of a calculation on its own mesh (all_bands=), the other parts of the cycle; the "
@@ -202,7 +202,7 @@ class _CircularPhonon:
             )
         places = np.zeros((*given.shape[:2], 3))
         places[..., : given.shape[2]] = given
-        phonon = cls(cycle, places, rates(places), masses)
+        phonon = cls(cycle, places, theta_derivatives(places), masses)
         if phonon.action <= 1e-16 * np.abs(cycle.lattice.vectors).max() ** 2 * masses.max():
             raise InvalidArgumentError("displacements: no atom moves, expected a turning phonon")
         return phonon
@@ -251,7 +251,7 @@ def _of_one(
 ) -> dict[str, Float]:
     """Moments of a quantum, by part and component, from one cycle; whether the tolerance was reached is noted."""
     cycle, names = phonon.cycle, phonon.names
-    told = cycle.orbitals_move or not cycle.basis_turns
+    told = cycle.orbitals_move or not cycle.has_basis_connection
     # electrons have the charge -1
     per_unit = -phonon.magneton * states * cycle.lattice.measure
     enough = run.in_units_of(per_unit).absolute

@@ -10,8 +10,8 @@ import numpy as np
 
 from adiabloch import finite
 from adiabloch.arrays import Float
-from adiabloch.finite.sampling import circle
 from adiabloch.models import Cycle, Texture
+from adiabloch.models.harmonics import equidistant_phases
 from adiabloch.paper import honeycomb
 from adiabloch.paper.honeycomb import AMPLITUDE, T1
 from adiabloch.paper.study import Report, silent
@@ -100,7 +100,7 @@ def _disk(count: int) -> xarray.Dataset:
     """
     import xarray
 
-    texture, half, theta = Texture(disk), np.linspace(0.0, DISK_REACH, count), circle(DISK_PHASES)
+    texture, half, theta = Texture(disk), np.linspace(0.0, DISK_REACH, count), equidistant_phases(DISK_PHASES)
     quadrant = local_current(texture, 1, {"x": half, "y": half}, theta, tolerance=1e-3, split=True)
     quadrant = quadrant.mean("theta", keep_attrs=True)
     angle = np.radians(DISK_ANGLE)
@@ -168,7 +168,7 @@ def _wave(places: int, phases: int, tolerance: float) -> xarray.Dataset:
     import xarray
 
     # between the crests, because the tolerance refers to the gradient, which vanishes at a crest
-    b, s, theta = _wave_direction(), circle(places) + np.pi / places, circle(phases)
+    b, s, theta = _wave_direction(), equidistant_phases(places) + np.pi / places, equidistant_phases(phases)
     texture = Texture(lambda place: wave(float(b @ place) / WAVE_CELLS))
     found = local_current(texture, 1, np.outer(s, b) * WAVE_CELLS / (b @ b), theta, tolerance=tolerance, split=True)
     found = found.drop_vars(["x", "y"]).rename(point="s").assign_coords(s=s)

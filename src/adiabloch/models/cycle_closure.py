@@ -1,4 +1,4 @@
-"""Whether a path of models closes, and whether it is between its snapshots what the interpolation takes it for."""
+"""Closure of a path of models, and accuracy of the interpolation between its snapshots."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.wannier import WannierModel
 
 Parts = Mapping[str, Mapping[Translation, Complex | Float]]
-"""What makes up a model, by name and translation."""
-SAME = 1e-6
-"""Of how much something changes along a path: a smaller difference is none."""
+"""Matrices and positions of a model, by name and translation."""
+CLOSED = 1e-6
+"""Largest difference between the ends of a closed path, relative to the change along the path."""
 ROUNDING = 1e-12
-"""Of how large something is."""
-BETWEEN = 0.382
-"""Where to look between two snapshots: half-way a harmonic that they do not see may vanish."""
+"""Largest difference due to rounding, relative to the size of a quantity."""
+TEST_POINT = 0.382
+"""Position between two snapshots at which the interpolation is tested; at 0.5 unresolved harmonics may vanish."""
 PERIODS = {
-    1.0: "it closes at theta = 1, so it takes turns; it is called with radians, 0 to 2 pi",
-    360.0: "it closes at theta = 360, so it takes degrees; it is called with radians, 0 to 2 pi",
-    4 * np.pi: "it closes at theta = 4 pi, so that this is half a turn",
+    1.0: "it closes at theta = 1, so it seems to take turns; it is called with radians, 0 to 2 pi",
+    360.0: "it closes at theta = 360, so it seems to take degrees; it is called with radians, 0 to 2 pi",
+    4 * np.pi: "it closes at theta = 4 pi, so that 0 to 2 pi is half of the cycle",
 }
-"""Where else a path may close, and what that means."""
+"""Other values of theta at which a path may close, and the explanation."""
 
 
 def check_closed(function: Callable[[float], TightBinding], snapshots: Sequence[TightBinding]) -> None:
-    """Compare what a function gives at 0 and at 2 pi.
+    """Check that a function gives the same model at theta = 0 and 2 pi.
 
     Raises
     ------
     InvalidModelError
-        They differ: the message says in what, and where the path does close or how it goes on.
+        The models differ; the message says in which quantity, and at which theta the path closes, if it does.
     """
-    start, end = parts_of(snapshots[0]), parts_of(function(2 * np.pi))
+    start, end = model_parts(snapshots[0]), model_parts(function(2 * np.pi))
     changes = _changes(snapshots)
     for name, change in changes.items():
-        gap = apart(start[name], end.get(name, {}))
+        gap = largest_difference(start[name], end.get(name, {}))
         if gap > _allowed(start[name], change):
             raise InvalidModelError(
                 f"cycle: the path does not close: between theta = 0 and 2 pi {name} differ by {gap:.3g} (they change "
@@ -47,45 +47,56 @@ def check_closed(function: Callable[[float], TightBinding], snapshots: Sequence[
             )
 
 
-def mismatch(
+def interpolation_error(
     function: Callable[[float], TightBinding],
     interpolated: Callable[[float], TightBinding],
     snapshots: Sequence[TightBinding],
 ) -> tuple[float, float]:
-    """How far a function is from its interpolation between snapshots, relative to its change; and at which theta."""
+    """Largest difference between a function and its interpolation, relative to the change along the path.
+
+    Returns
+    -------
+    error, theta : float
+        The difference, and the phase at which it was found.
+    """
     count, changes = len(snapshots), _changes(snapshots)
     worst, where = 0.0, 0.0
     for number in sorted({0, count // 3, (2 * count) // 3}):
-        theta = 2 * np.pi * (number + BETWEEN) / count
-        true, guess = parts_of(function(theta)), parts_of(interpolated(theta))
+        theta = 2 * np.pi * (number + TEST_POINT) / count
+        true, guess = model_parts(function(theta)), model_parts(interpolated(theta))
         for name, change in changes.items():
-            off = apart(true[name], guess.get(name, {}))
+            off = largest_difference(true[name], guess.get(name, {}))
             if off > ROUNDING * _size(true[name]):
-                relative = off / max(change, apart(true[name], parts_of(snapshots[0])[name]))
+                relative = off / max(change, largest_difference(true[name], model_parts(snapshots[0])[name]))
                 worst, where = max((worst, where), (relative, theta))
     return worst, where
 
 
-def last_is_first(series: Iterable[Complex | Float]) -> bool:
-    """True if the last snapshot repeats the first one on a path that changes; the first axis counts the snapshots."""
+def repeats_first_snapshot(series: Iterable[Complex | Float]) -> bool:
+    """True if the last snapshot equals the first one although the path is not constant.
+
+    Parameters
+    ----------
+    series : iterable of array, shape (snapshots, ...)
+    """
     moved = False
     for values in series:
         away = np.abs(values - values[0]).reshape(len(values), -1).max(axis=1, initial=0.0)
         change, rounding = float(away.max()), ROUNDING * float(np.abs(values[0]).max(initial=0.0))
-        if away[-1] > max(SAME * change, rounding):
+        if away[-1] > max(CLOSED * change, rounding):
             return False
         moved = moved or change > rounding
     return moved
 
 
-def jump(hoppings: Complex) -> tuple[float, float]:
-    """Change of the hoppings from the last snapshot to the first one, and the largest between any others."""
+def closing_step(hoppings: Complex) -> tuple[float, float]:
+    """Change of the hoppings from the last snapshot to the first one, and the largest change between others."""
     steps = np.abs(np.roll(hoppings, -1, axis=0) - hoppings).reshape(len(hoppings), -1).max(axis=1)
     return float(steps[-1]), float(steps[:-1].max())
 
 
-def parts_of(model: TightBinding) -> Parts:
-    """What makes up a model."""
+def model_parts(model: TightBinding) -> Parts:
+    """Matrices and positions of a model."""
     parts: dict[str, Mapping[Translation, Complex | Float]] = {
         "hoppings": model.hoppings,
         "positions": {(): model.positions},
@@ -97,8 +108,10 @@ def parts_of(model: TightBinding) -> Parts:
     return parts
 
 
-def apart(one: Mapping[Translation, Complex | Float], other: Mapping[Translation, Complex | Float]) -> float:
-    """Largest difference of matrices by translation, zero where there is none; infinite where shapes differ."""
+def largest_difference(
+    one: Mapping[Translation, Complex | Float], other: Mapping[Translation, Complex | Float]
+) -> float:
+    """Largest difference of matrices by translation; missing ones count as zero; infinite for different shapes."""
     largest = 0.0
     for R in {*one, *other}:
         a, b = one.get(R, np.zeros(())), other.get(R, np.zeros(()))
@@ -109,33 +122,35 @@ def apart(one: Mapping[Translation, Complex | Float], other: Mapping[Translation
 
 
 def _size(part: Mapping[Translation, Complex | Float]) -> float:
+    """Largest modulus of all elements."""
     return max(float(np.abs(block).max(initial=0.0)) for block in part.values())
 
 
 def _changes(snapshots: Sequence[TightBinding]) -> dict[str, float]:
-    """How far each part moves away from the first snapshot."""
-    first, *others = (parts_of(model) for model in snapshots)
-    return {name: max(apart(first[name], other.get(name, {})) for other in others) for name in first}
+    """Largest change of each part from the first snapshot."""
+    first, *others = (model_parts(model) for model in snapshots)
+    return {name: max(largest_difference(first[name], other.get(name, {})) for other in others) for name in first}
 
 
 def _allowed(part: Mapping[Translation, Complex | Float], change: float) -> float:
-    return max(SAME * change, ROUNDING * _size(part))
+    """Largest difference between the ends of a closed path."""
+    return max(CLOSED * change, ROUNDING * _size(part))
 
 
 def _explained(function: Callable[[float], TightBinding], start: Parts, end: Parts, name: str, change: float) -> str:
-    """Where a path does close, if it does somewhere, or how it goes on."""
+    """Explanation of an open path: the theta at which it closes, a drift, or a question about the units."""
 
     def at(theta: float) -> Mapping[Translation, Complex | Float] | None:
         try:
-            return parts_of(function(theta)).get(name, {})
+            return model_parts(function(theta)).get(name, {})
         except Exception:
-            # it may not be made for such phases
+            # the function may not accept such phases
             return None
 
     allowed = _allowed(start[name], change)
     for period, meaning in PERIODS.items():
         found = at(period)
-        if found is not None and apart(start[name], found) <= allowed:
+        if found is not None and largest_difference(start[name], found) <= allowed:
             return meaning
     further = at(4 * np.pi)
     if further is not None:
@@ -143,6 +158,6 @@ def _explained(function: Callable[[float], TightBinding], start: Parts, end: Par
             {R: b - a.get(R, 0.0 * b) for R, b in c.items()}
             for a, c in ((start[name], end[name]), (end[name], further))
         ]
-        if apart(*steps) <= allowed:
+        if largest_difference(*steps) <= allowed:
             return "from 2 pi to 4 pi it changes by the same again: a drift, not a cycle"
     return "is theta in radians?"
