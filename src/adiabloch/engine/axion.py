@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.arguments import Model, checked_occupied
+from adiabloch.engine.arguments import Model
 from adiabloch.engine.declaration import GaugeTerm, Response
-from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
-from adiabloch.engine.preflight import preflight
-from adiabloch.engine.run import Options, Run
+from adiabloch.engine.insulators import of_insulator
+from adiabloch.engine.run import Options
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.trials import Choice
 
@@ -46,13 +45,9 @@ def insulator_with_axion_angle(
     trials : sequence of int or array_like, optional
         Trial orbitals of the user.
     """
-    run = Run.of(options, TOLERANCE)
-    number = checked_occupied(model, occupied)
     if model.lattice.dimension == 2:
-        return mean_of_insulator(layer, model, Occupied((number,)), run)
-    checked = preflight(model, (number,), solid.title, trials=trials)
-    bands = Occupied((number,), checked.trials, provenance=checked.provenance)
-    result = mean_of_insulator(solid, model, bands, run)
+        return of_insulator(layer, model, occupied, options)
+    result = of_insulator(solid, model, occupied, options, trials=trials)
     theta = 4 * np.pi**2 * float(result.chern_simons.values[0, 0])
     unit = result.total.attrs["units"]
     return result.assign(

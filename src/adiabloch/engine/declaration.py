@@ -149,6 +149,8 @@ class Response:
         For a scan: formulas receive energies counted from the middle of the chemical potentials (`Scan.middle`).
     per_cell : bool
         True for a quantity per cell of the crystal, in place of per length, area or volume.
+    cycle : bool
+        True for a response of a cycle.
     separate : bool
         For a scan: the accuracy of each part is relative to that part, not to the largest.
     """
@@ -167,10 +169,16 @@ class Response:
     from_middle: bool = False
     per_cell: bool = False
     separate: bool = False
+    cycle: bool = False
 
     def labels(self, dimension: int, **given: Sequence[str]) -> dict[str, list[str]]:
         """Labels along each axis; those of axes without labels of their own are given."""
         return {name: list(given[name] if of is None else of(dimension)) for name, of in self.axes.items()}
+
+    @property
+    def needs_gauge(self) -> bool:
+        """True if a term needs a smooth gauge."""
+        return any(isinstance(term, GaugeTerm) for term in self.terms)
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
@@ -181,6 +189,13 @@ class Response:
         """Long name of a part."""
         title = (self.long_name or self.title).format(measure=measure)
         return ": ".join(filter(None, (title, self.parts[name].description)))
+
+
+def total_and(**parts: tuple[Term, ...]) -> dict[str, Part]:
+    """Parts with these names and terms, preceded by their sum `total`."""
+    everything = tuple(term for terms in parts.values() for term in terms)
+    described = {name: Part(terms, f"{name.replace('_', ' ')} part") for name, terms in parts.items()}
+    return {"total": Part(everything), **described}
 
 
 __all__ = [
@@ -195,4 +210,5 @@ __all__ = [
     "chemical_potential_of",
     "components",
     "inverse_temperature",
+    "total_and",
 ]

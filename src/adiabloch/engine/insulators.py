@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.arguments import Model
-from adiabloch.engine.declaration import BandTerm, GaugeTerm, Part, Response, Term
+from adiabloch.engine.arguments import Model, checked_cycle, checked_model, checked_occupied
+from adiabloch.engine.declaration import BandTerm, GaugeTerm, Response
 from adiabloch.engine.insulator import Insulator
 from adiabloch.engine.mean import error_bar, mean, provenance
+from adiabloch.engine.preflight import preflight
 from adiabloch.engine.results import labelled
-from adiabloch.engine.run import Run
+from adiabloch.engine.run import Options, Run
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
 from adiabloch.geometry.recording import Recorded, needs_of
-from adiabloch.geometry.trials import Trials
+from adiabloch.geometry.trials import Choice, Trials
 from adiabloch.integration.mesh import Integral
 from adiabloch.models.crystal import Operator
 from adiabloch.models.cycle import THETA
@@ -66,6 +67,40 @@ class Occupied:
     def group(self) -> Group:
         """All occupied bands as one group."""
         return self.groups[0] if self.number is None else self.number
+
+
+def of_insulator(
+    response: Response,
+    crystal: Model,
+    occupied: object,
+    options: Options,
+    *,
+    trials: Choice = None,
+    operators: Mapping[str, Operator] | None = None,
+    labels: Mapping[str, Sequence[str]] | None = None,
+) -> xarray.Dataset:
+    """Check the arguments of a response of an insulator, and evaluate it for all occupied bands as one group.
+
+    Parameters
+    ----------
+    response : Response
+    crystal : TightBinding, Cycle or another crystal
+    occupied : int
+        Number of occupied bands.
+    options : Options
+    trials : sequence of int or array_like, optional
+        Trial orbitals of the user, for gauge terms.
+    operators, labels : mapping, optional
+        As in `mean_of_insulator`.
+    """
+    run = Run.of(options, TOLERANCE)
+    checked: Model = (checked_cycle if response.cycle else checked_model)(crystal, response.dimensions, response.reason)
+    number = checked_occupied(checked, occupied)
+    bands = Occupied((number,))
+    if response.needs_gauge:
+        found = preflight(checked, (number,), response.title, trials=trials)
+        bands = Occupied((number,), found.trials, provenance=found.provenance)
+    return mean_of_insulator(response, checked, bands, run, operators=operators, labels=labels)
 
 
 def mean_of_insulator(
@@ -189,10 +224,3 @@ def _outputs(
     """Sums of terms, each evaluated once, side by side; (P, outputs)."""
     values = {term: np.sum(evaluated(*term), axis=0) for term in dict.fromkeys(itertools.chain(*rows))}
     return np.stack([np.sum([np.zeros(points), *(values[term] for term in row)], axis=0) for row in rows], axis=-1)
-
-
-def total_and(**parts: tuple[Term, ...]) -> dict[str, Part]:
-    """Parts with these names and terms, preceded by their sum `total`."""
-    everything = tuple(term for terms in parts.values() for term in terms)
-    described = {name: Part(terms, f"{name.replace('_', ' ')} part") for name, terms in parts.items()}
-    return {"total": Part(everything), **described}

@@ -36,7 +36,7 @@ Row = tuple[Callable[..., Float], tuple[Any, ...]]
 """A formula and its labels; tuples of labels for a formula that returns all components."""
 
 
-def scan_of_metal(
+def of_metal(
     response: Response,
     model: Model,
     chemical_potential: Any,

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, checked, radians
 from adiabloch.engine.arguments import counted_bands
 from adiabloch.engine.natural import natural
-from adiabloch.engine.results import labelled
+from adiabloch.engine.results import Variable, labelled
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.finite.cycle_phases import checked_phase_count, checked_sizes, mean_error
 from adiabloch.finite.extrapolation import supercell_limit
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 LEAST_PHASES = 24
 """Smallest number of phases chosen automatically."""
-Variables = dict[str, tuple[Sequence[str], Float, str, str]]
+Variables = dict[str, Variable]
 """Dimensions, values, unit and long name of each variable of a result."""
 
 

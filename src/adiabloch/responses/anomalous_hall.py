@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.engine.arguments import ACROSS
-from adiabloch.engine.declaration import Part, Response, SeaTerm, components
-from adiabloch.engine.interface import response
-from adiabloch.engine.metals import scan_of_metal
-from adiabloch.engine.run import Options
+from adiabloch.engine import ACROSS, Options, Part, Response, SeaTerm, components, of_metal, response
+from adiabloch.engine.types import ArrayLike, Dataset, TightBinding, Unit
 from adiabloch.geometry.filled import filled_hall
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 ANOMALOUS_HALL = Response(
     "anomalous Hall conductivity",
@@ -38,7 +28,7 @@ def anomalous_hall(
     *,
     degeneracy: float | None = 0.0,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Intrinsic anomalous Hall conductivity, in metals, insulators and Chern insulators.
 
     .. math:: j = -e^2 E \times \int \frac{dk}{(2\pi)^d} \sum_n f_n \Omega_n,
@@ -59,4 +49,4 @@ def anomalous_hall(
     >>> f"{2 * np.pi * float(hall.total.sel(component='z')):.4f}"
     '1.0000'
     """
-    return scan_of_metal(ANOMALOUS_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy)
+    return of_metal(ANOMALOUS_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.engine.arguments import ACROSS
-from adiabloch.engine.declaration import Part, Response, SeaTerm, components, inverse_temperature
-from adiabloch.engine.interface import response
-from adiabloch.engine.metals import scan_of_metal
-from adiabloch.engine.run import Options
+from adiabloch.engine import (
+    ACROSS,
+    Options,
+    Part,
+    Response,
+    SeaTerm,
+    components,
+    inverse_temperature,
+    of_metal,
+    response,
+)
+from adiabloch.engine.types import ArrayLike, Dataset, TightBinding, Unit
 from adiabloch.geometry.filled import filled_hall
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 ANOMALOUS_NERNST = Response(
     "anomalous Nernst conductivity",
@@ -40,7 +40,7 @@ def anomalous_nernst(
     *,
     degeneracy: float | None = 0.0,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Intrinsic anomalous Nernst conductivity: the current perpendicular to a temperature gradient.
 
     .. math:: \alpha_{xy} = -e \int \frac{dk}{(2\pi)^d} \sum_n s(E_n)\, \Omega^z_n, \qquad j = \alpha\, (-\nabla T),
@@ -54,4 +54,4 @@ def anomalous_nernst(
     xarray.Dataset
         `total` and `error` over `component` ("z" is alpha_xy), in units of e k_B/hbar (3D: per length).
     """
-    return scan_of_metal(ANOMALOUS_NERNST, model, chemical_potential, temperature, options, degeneracy=degeneracy)
+    return of_metal(ANOMALOUS_NERNST, model, chemical_potential, temperature, options, degeneracy=degeneracy)

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 import numpy as np
 
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import checked_model, chosen_group
+from adiabloch.engine import (
+    GaugeTerm,
+    Occupied,
+    Options,
+    Part,
+    Response,
+    Run,
+    checked_model,
+    chosen_group,
+    mean_of_insulator,
+    preflight,
+    response,
+)
 from adiabloch.engine.axion import principal
-from adiabloch.engine.declaration import GaugeTerm, Part, Response
-from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
-from adiabloch.engine.interface import response
-from adiabloch.engine.preflight import preflight
-from adiabloch.engine.run import Options, Run
-from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
-from adiabloch.geometry.trials import Choice
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
+from adiabloch.engine.insulators import TOLERANCE
+from adiabloch.engine.types import Choice, Dataset, Float, SmoothGauge, TightBinding, Unit
+from adiabloch.geometry.gauge import chern_simons_form
 
 
 def angle(gauge: SmoothGauge) -> Float:
@@ -47,7 +49,7 @@ def axion_angle(
     bands: int | tuple[int, int] | None = None,
     trials: Choice = None,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Axion angle of a three-dimensional insulator, the Chern-Simons integral over its Brillouin zone.
 
     .. math:: \theta = -\frac{1}{4\pi} \int d^3k\, \mathrm{tr} \Big[ A\, dA - \frac{2i}{3} A^3 \Big]

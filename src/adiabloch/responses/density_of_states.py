@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float
-from adiabloch.engine.declaration import Part, Response, SurfaceTerm
-from adiabloch.engine.interface import response
-from adiabloch.engine.metals import scan_of_metal
-from adiabloch.engine.run import Options
+from adiabloch.engine import Options, Part, Response, SurfaceTerm, of_metal, response
+from adiabloch.engine.types import ArrayLike, Dataset, Eigenframe, Float, TightBinding, Unit
 from adiabloch.geometry.degeneracy import Degeneracy
-from adiabloch.geometry.frame import Eigenframe
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 
 def one(frame: Eigenframe) -> Float:
@@ -39,7 +29,7 @@ DENSITY_OF_STATES = Response(
 @response(DENSITY_OF_STATES)
 def density_of_states(
     model: TightBinding, chemical_potential: ArrayLike, temperature: ArrayLike = 0.0, **options: Unpack[Options]
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Density of states at the Fermi level, per length, area or volume.
 
     .. math:: D(\mu, T) = \sum_n \int \frac{dk}{(2\pi)^d} \Big( -\frac{\partial f}{\partial E} \Big)
@@ -70,4 +60,4 @@ def density_of_states(
     >>> [f"{x:.3f}" for x in levels.total.values]  # mu/(pi v^2) for two cones, v = 3/2
     ['0.014', '0.029']
     """
-    return scan_of_metal(DENSITY_OF_STATES, model, chemical_potential, temperature, options, degeneracy=Degeneracy())
+    return of_metal(DENSITY_OF_STATES, model, chemical_potential, temperature, options, degeneracy=Degeneracy())

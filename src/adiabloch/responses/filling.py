@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.engine.declaration import Part, Response, SeaTerm
-from adiabloch.engine.interface import response
-from adiabloch.engine.metals import scan_of_metal
-from adiabloch.engine.run import Options
+from adiabloch.engine import Options, Part, Response, SeaTerm, of_metal, response
+from adiabloch.engine.types import ArrayLike, Dataset, TightBinding, Unit
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.filled import filled_number
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 FILLING = Response(
     "filling",
@@ -32,7 +23,7 @@ FILLING = Response(
 @response(FILLING)
 def filling(
     model: TightBinding, chemical_potential: ArrayLike, temperature: ArrayLike = 0.0, **options: Unpack[Options]
-) -> xarray.Dataset:
+) -> Dataset:
     """Electrons per cell at given chemical potentials.
 
     Parameters
@@ -51,4 +42,4 @@ def filling(
     >>> float(ab.filling(ab.models.haldane(delta=0.5, t2=0.2, phi=1.1), chemical_potential=0.0).total)
     1.0
     """
-    return scan_of_metal(FILLING, model, chemical_potential, temperature, options, degeneracy=Degeneracy())
+    return of_metal(FILLING, model, chemical_potential, temperature, options, degeneracy=Degeneracy())

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.arrays import Float, numbers, radians
-from adiabloch.engine.arguments import FLAT, checked_cycle, checked_occupied
-from adiabloch.engine.declaration import BandTerm, Part, Response, components
-from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
-from adiabloch.engine.interface import response
-from adiabloch.engine.run import Options, Run
+from adiabloch.arrays import numbers, radians
+from adiabloch.engine import (
+    FLAT,
+    THETA,
+    BandTerm,
+    Occupied,
+    Options,
+    Part,
+    Response,
+    Run,
+    checked_cycle,
+    checked_occupied,
+    components,
+    mean_of_insulator,
+    response,
+)
+from adiabloch.engine.insulators import TOLERANCE
+from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Eigenframe, Float, Group, Unit
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.induced import occupied_shift
-from adiabloch.models.cycle import THETA, Cycle
-from adiabloch.occupation import Group
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 
 def shift(frame: Eigenframe, group: Group, component: str) -> Float:
@@ -41,9 +44,7 @@ INSTANTANEOUS_MAGNETIZATION = Response(
 
 
 @response(INSTANTANEOUS_MAGNETIZATION)
-def instantaneous_magnetization(
-    cycle: Cycle, occupied: int, theta: ArrayLike, **options: Unpack[Options]
-) -> xarray.Dataset:
+def instantaneous_magnetization(cycle: Cycle, occupied: int, theta: ArrayLike, **options: Unpack[Options]) -> Dataset:
     """Perturbative pumped magnetization at given phases of the cycle, before the average over the period.
 
     Parameters

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import checked_model, checked_occupied
-from adiabloch.engine.declaration import BandTerm, GaugeTerm, Part, Response, all_axes
-from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
-from adiabloch.engine.interface import response
+from adiabloch.engine import (
+    BandTerm,
+    GaugeTerm,
+    Options,
+    Part,
+    Response,
+    all_axes,
+    checked_model,
+    of_insulator,
+    response,
+)
 from adiabloch.engine.layers import LAYER, Heights, height_operators
-from adiabloch.engine.preflight import preflight
-from adiabloch.engine.run import Options, Run
-from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.gauge import SmoothGauge
+from adiabloch.engine.types import Choice, Dataset, Eigenframe, Float, Group, SmoothGauge, TightBinding, Unit
 from adiabloch.geometry.layers import layer_chern_simons, layer_shift
-from adiabloch.geometry.trials import Choice
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.occupation import Group
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 
 def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
@@ -50,7 +46,7 @@ LAYER_MAGNETOELECTRIC = Response(
 @response(LAYER_MAGNETOELECTRIC)
 def layer_magnetoelectric(
     model: TightBinding, occupied: int, heights: Heights, *, trials: Choice = None, **options: Unpack[Options]
-) -> xarray.Dataset:
+) -> Dataset:
     """Orbital magnetization induced by an electric field in a layer, in all directions, also across the layer.
 
     Returns
@@ -64,9 +60,5 @@ def layer_magnetoelectric(
     ObstructedError
         The bands have a Chern number: their Hall current makes the moment depend on the origin of the heights.
     """
-    model = checked_model(model, (2,), LAYER)
-    number = checked_occupied(model, occupied)
-    checked = preflight(model, (number,), "layer magnetoelectric response", trials=trials)
-    bands, run = Occupied((number,), checked.trials, provenance=checked.provenance), Run.of(options, TOLERANCE)
-    operators = height_operators(model, heights)
-    return mean_of_insulator(LAYER_MAGNETOELECTRIC, model, bands, run, operators=operators)
+    operators = height_operators(checked_model(model, (2,), LAYER), heights)
+    return of_insulator(LAYER_MAGNETOELECTRIC, model, occupied, options, trials=trials, operators=operators)

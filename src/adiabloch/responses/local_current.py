@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.engine.arguments import checked_degeneracy
-from adiabloch.engine.interface import response
+from adiabloch.engine import Options, Run, checked_degeneracy, components, response
 from adiabloch.engine.local_arguments import Drive, Positions, Sites, checked_occupation, checked_texture
 from adiabloch.engine.local_integrals import LocalRequest, LocalTerm, labelled_terms
-from adiabloch.engine.run import Options, Run
+from adiabloch.engine.types import ArrayLike, Choice, Cycle, Dataset, TightBinding, Unit
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry import local
-from adiabloch.geometry.bands import components
-from adiabloch.geometry.trials import Choice
 from adiabloch.lattice import AXES
-from adiabloch.models.cycle import Cycle
 from adiabloch.models.texture import Texture
-from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import FermiLevel
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 TOLERANCE = 1e-4
 K, MOMENT, DIPOLE = ("k",), ("moment",), ("axis",)
@@ -87,7 +76,7 @@ def local_current(
     split: bool = False,
     trials: Choice = None,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Electric current in a slowly non-uniform crystal under a slow drive, term by term. Implements Eq. (6).
 
     .. math:: j = \nabla \times \Big( M^0 + \int f\, \partial_B a^t \Big) + \partial_t \int f\, e a^k

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.engine.arguments import checked_degeneracy
-from adiabloch.engine.interface import response
+from adiabloch.engine import Options, Run, checked_degeneracy, checked_operators, checked_spins, response
 from adiabloch.engine.local_arguments import Drive, Positions, Sites, checked_occupation, checked_texture
 from adiabloch.engine.local_integrals import LocalRequest, LocalTerm, labelled_terms
-from adiabloch.engine.operators import Given, checked_operators, checked_spins
-from adiabloch.engine.run import Options, Run
+from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Given, TightBinding, Unit
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry import local
 from adiabloch.lattice import AXES
-from adiabloch.models.cycle import Cycle
 from adiabloch.models.local_crystal import TIME
 from adiabloch.models.texture import Texture
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 TOLERANCE = 1e-4
 H, DIPOLE = ("observable",), ("observable", "axis")
@@ -58,7 +48,7 @@ def local_observable(
     chemical_potential: float | None = None,
     temperature: float | None = None,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Density of bounded observables in a slowly non-uniform crystal under a slow drive. Implements Eq. (B4).
 
     Parameters

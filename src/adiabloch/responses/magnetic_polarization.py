@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import FLAT, checked_model
+from adiabloch.engine import (
+    FLAT,
+    BandTerm,
+    Options,
+    Part,
+    Response,
+    cartesian,
+    checked_model,
+    components,
+    response,
+    total_and,
+)
 from adiabloch.engine.axion import chern_simons_part, insulator_with_axion_angle
-from adiabloch.engine.declaration import BandTerm, Part, Response, cartesian, components
-from adiabloch.engine.insulators import total_and
-from adiabloch.engine.interface import response
-from adiabloch.engine.run import Options
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.engine.types import Choice, Dataset, Eigenframe, Float, Group, TightBinding, Unit
 from adiabloch.geometry.inhomogeneous import shift_in_magnetic_field
-from adiabloch.geometry.trials import Choice
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.occupation import Group
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 
 def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
@@ -59,7 +58,7 @@ SOLID = Response(
 @response(SOLID)
 def magnetic_polarization(
     model: TightBinding, occupied: int, *, trials: Choice = None, **options: Unpack[Options]
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Electric polarization induced by a magnetic field in an insulator: the second route, Eq. (18).
 
     .. math:: \frac{\partial P_j}{\partial B_i} = \int \frac{dk}{(2\pi)^d} \sum_{n \in occ}

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float, checked
-from adiabloch.engine.arguments import checked_degeneracy
-from adiabloch.engine.interface import response
-from adiabloch.engine.results import labelled
+from adiabloch.arrays import checked
+from adiabloch.engine import THETA, checked_degeneracy, components, labelled, response
+from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Eigenframe, Float, Unit
 from adiabloch.errors import InvalidArgumentError, did_you_mean
-from adiabloch.geometry.bands import components
 from adiabloch.geometry.degeneracy import refuse_groups
-from adiabloch.geometry.frame import Eigenframe, eigenframe
+from adiabloch.geometry.frame import eigenframe
 from adiabloch.geometry.induced import carried_part, interband_part, metric_curl_part
 from adiabloch.geometry.recording import needs_of
-from adiabloch.models.cycle import THETA, Cycle
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 UNIT = Unit(charge=1, omega=1, length=2)
 WAVE = {"units": "1/length"}
@@ -42,7 +32,7 @@ def magnetization_map(
     degeneracy: float | None = None,
     kz: float = 0.0,
     component: str = "z",
-) -> xarray.Dataset:
+) -> Dataset:
     """Map of d_B a^t over the Brillouin zone, band by band. Implements Eq. (8).
 
     Parameters

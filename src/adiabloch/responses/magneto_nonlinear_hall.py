@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.engine.arguments import ACROSS
-from adiabloch.engine.declaration import Part, Response, SurfaceTerm, components
-from adiabloch.engine.interface import response
-from adiabloch.engine.metals import scan_of_metal
-from adiabloch.engine.run import Options
+from adiabloch.engine import ACROSS, Options, Part, Response, SurfaceTerm, components, of_metal, response
+from adiabloch.engine.types import ArrayLike, Dataset, TightBinding, Unit
 from adiabloch.geometry.fields import magneto_nonlinear_hall_vector
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 MAGNETO_NONLINEAR_HALL = Response(
     "magneto-nonlinear Hall effect",
@@ -40,7 +30,7 @@ def magneto_nonlinear_hall(
     *,
     degeneracy: float | None = None,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Intrinsic magneto-nonlinear Hall effect, of order EB. Implements the second term of Eq. (10).
 
     .. math:: j = e^2 E \times \int \frac{dk}{(2\pi)^d} \sum_n f_n' [ v_n \times (a_n)^B + (m_n \cdot B)\, \Omega_n ]
@@ -54,4 +44,4 @@ def magneto_nonlinear_hall(
         `total` and `error` over `component` of the Hall vector ("z" is sigma_xy, as for `adiabloch.anomalous_hall`)
         and `magnetic_field`: d sigma/dB in units of e^3/hbar^2 times an area (2D; a length in 3D).
     """
-    return scan_of_metal(MAGNETO_NONLINEAR_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy)
+    return of_metal(MAGNETO_NONLINEAR_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy)

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import FLAT, Model, checked_model
+from adiabloch.engine import (
+    FLAT,
+    BandTerm,
+    Options,
+    Part,
+    Response,
+    SeaTerm,
+    SurfaceTerm,
+    cartesian,
+    checked_model,
+    components,
+    of_metal,
+    response,
+    total_and,
+)
+from adiabloch.engine.arguments import Model
 from adiabloch.engine.axion import chern_simons_part, insulator_with_axion_angle
-from adiabloch.engine.declaration import BandTerm, Part, Response, SeaTerm, SurfaceTerm, cartesian, components
-from adiabloch.engine.insulators import total_and
-from adiabloch.engine.interface import response
-from adiabloch.engine.metals import scan_of_metal
-from adiabloch.engine.run import Options
+from adiabloch.engine.types import ArrayLike, Choice, Dataset, Edges, Eigenframe, Float, Group, TightBinding, Unit
 from adiabloch.errors import NoBulkDefinitionError
 from adiabloch.geometry.fields import metric_dipole
-from adiabloch.geometry.filled import Edges, filled_shift
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.filled import filled_shift
 from adiabloch.geometry.gaps import bands_below
 from adiabloch.geometry.induced import occupied_shift
-from adiabloch.geometry.trials import Choice
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.occupation import Group, Scan, one_of
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
+from adiabloch.occupation import Scan, one_of
 
 
 def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
@@ -97,7 +98,7 @@ def magnetoelectric(
     temperature: ArrayLike = 0.0,
     trials: Choice = None,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Orbital magnetization induced by an electric field. Implements Eqs. (13), (14) and (19).
 
     In an insulator, given the number of occupied bands, in two or three dimensions:
@@ -154,7 +155,7 @@ def magnetoelectric(
     model = checked_model(model, (2, 3), FLAT)
     if chemical_potential is not None:
         if model.lattice.dimension == 2:
-            return scan_of_metal(METAL, model, chemical_potential, temperature, options, degeneracy=degeneracy)
+            return of_metal(METAL, model, chemical_potential, temperature, options, degeneracy=degeneracy)
         occupied = insulating_bands(model, chemical_potential, temperature)
     return insulator_with_axion_angle(LAYER, SOLID, model, occupied, options, trials)
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import ACROSS, checked_model
-from adiabloch.engine.declaration import Part, Response, SeaTerm, SurfaceTerm, cartesian, chemical_potential_of
-from adiabloch.engine.interface import response
-from adiabloch.engine.metals import scan_of_metal
-from adiabloch.engine.run import Options
+from adiabloch.engine import (
+    ACROSS,
+    Options,
+    Part,
+    Response,
+    SeaTerm,
+    SurfaceTerm,
+    cartesian,
+    checked_model,
+    chemical_potential_of,
+    of_metal,
+    response,
+)
+from adiabloch.engine.types import ArrayLike, Dataset, Eigenframe, Float, TightBinding, Unit
 from adiabloch.errors import NoBulkDefinitionError
 from adiabloch.geometry.fields import metric_dipole, nonlinear_hall_tensor
 from adiabloch.geometry.filled import filled_shift
-from adiabloch.geometry.frame import Eigenframe
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 
 def shift_current(frame: Eigenframe, axes: tuple[str, ...], *_: tuple[str, ...]) -> Float:
@@ -80,7 +81,7 @@ def nonlinear_ettingshausen(
     *,
     degeneracy: float | None = None,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Intrinsic nonlinear anomalous Ettingshausen effect in two dimensions. Implements Eqs. (27) to (30).
 
     The transport heat current of second order in the field,
@@ -110,6 +111,4 @@ def nonlinear_ettingshausen(
             "magnetization current, and the magnetization that an electric field induces in a 3D metal is not known to "
             "be a property of the bulk; expected a crystal in two dimensions"
         )
-    return scan_of_metal(
-        NONLINEAR_ETTINGSHAUSEN, model, chemical_potential, temperature, options, degeneracy=degeneracy
-    )
+    return of_metal(NONLINEAR_ETTINGSHAUSEN, model, chemical_potential, temperature, options, degeneracy=degeneracy)

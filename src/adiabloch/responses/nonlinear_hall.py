@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import ACROSS
-from adiabloch.engine.declaration import Part, Response, SurfaceTerm, cartesian
-from adiabloch.engine.interface import response
-from adiabloch.engine.metals import scan_of_metal
-from adiabloch.engine.run import Options
+from adiabloch.engine import ACROSS, Options, Part, Response, SurfaceTerm, cartesian, of_metal, response
+from adiabloch.engine.types import ArrayLike, Dataset, Eigenframe, Float, TightBinding, Unit
 from adiabloch.geometry.fields import nonlinear_hall_tensor
-from adiabloch.geometry.frame import Eigenframe
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 
 def shift_current(frame: Eigenframe, axes: tuple[str, ...], *_: tuple[str, ...]) -> Float:
@@ -48,7 +36,7 @@ def nonlinear_hall(
     *,
     degeneracy: float | None = None,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Intrinsic nonlinear Hall effect: the current of second order in the field that needs no scattering.
 
     .. math:: j = -e^2 E \times \int \frac{dk}{(2\pi)^d} \sum_n f_n\, \partial_k \times a_n
@@ -76,4 +64,4 @@ def nonlinear_hall(
     >>> f"{float(response.total.sel(component='x', field='y', other_field='y')):.2f}"
     '0.25'
     """
-    return scan_of_metal(NONLINEAR_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy)
+    return of_metal(NONLINEAR_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy)

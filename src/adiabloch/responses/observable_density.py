@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import checked_model, checked_occupied
-from adiabloch.engine.declaration import BandTerm, Part, Response
-from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
-from adiabloch.engine.interface import response
-from adiabloch.engine.operators import Given, checked_operators
-from adiabloch.engine.run import Options, Run
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.engine import BandTerm, Options, Part, Response, checked_model, checked_operators, of_insulator, response
+from adiabloch.engine.types import Dataset, Eigenframe, Float, Given, Group, TightBinding, Unit
 from adiabloch.geometry.observables import expectation
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.occupation import Group
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 
 def value(frame: Eigenframe, group: Group, observable: str) -> Float:
@@ -39,7 +27,7 @@ OBSERVABLE_DENSITY = Response(
 @response(OBSERVABLE_DENSITY)
 def observable_density(
     model: TightBinding, occupied: int, operators: Mapping[str, Given], **options: Unpack[Options]
-) -> xarray.Dataset:
+) -> Dataset:
     """Expectation values of bounded observables in the ground state of an insulator, per length, area or volume.
 
     Returns
@@ -47,7 +35,6 @@ def observable_density(
     xarray.Dataset
         `total` and `error` over `observable`, in the operator's unit.
     """
-    model = checked_model(model)
-    found = checked_operators(model, operators)
-    bands, run = Occupied((checked_occupied(model, occupied),)), Run.of(options, TOLERANCE)
-    return mean_of_insulator(OBSERVABLE_DENSITY, model, bands, run, operators=found, labels={"observable": [*found]})
+    found = checked_operators(checked_model(model), operators)
+    labels = {"observable": [*found]}
+    return of_insulator(OBSERVABLE_DENSITY, model, occupied, options, operators=found, labels=labels)

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import checked_model, checked_occupied
-from adiabloch.engine.declaration import BandTerm, Part, Response, SeaTerm, cartesian
-from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
-from adiabloch.engine.interface import response
-from adiabloch.engine.metals import scan_of_metal
-from adiabloch.engine.operators import Given, checked_operators
-from adiabloch.engine.run import Options, Run
-from adiabloch.geometry.filled import Edges, filled_observable_shift
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.engine import (
+    BandTerm,
+    Options,
+    Part,
+    Response,
+    SeaTerm,
+    cartesian,
+    checked_model,
+    checked_operators,
+    of_insulator,
+    of_metal,
+    response,
+)
+from adiabloch.engine.types import ArrayLike, Dataset, Edges, Eigenframe, Float, Given, Group, TightBinding, Unit
+from adiabloch.geometry.filled import filled_observable_shift
 from adiabloch.geometry.observables import observable_shift
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.occupation import Group, one_of
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
+from adiabloch.occupation import one_of
 
 
 def shift(frame: Eigenframe, group: Group, observable: str, field: str) -> Float:
@@ -63,7 +61,7 @@ def observable_response(
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Any bounded observable induced by an electric field, in insulators and metals. Implements Eq. (B7).
 
     .. math:: \frac{\partial O}{\partial E_j} = e \int \frac{dk}{(2\pi)^d} \sum_n f_n \sum_{m \ne n}
@@ -85,7 +83,7 @@ def observable_response(
     found = checked_operators(model, operators)
     labels = {"observable": [*found]}
     if chemical_potential is not None:
-        return scan_of_metal(
+        return of_metal(
             METAL,
             model,
             chemical_potential,
@@ -95,5 +93,4 @@ def observable_response(
             operators=found,
             labels=labels,
         )
-    bands, run = Occupied((checked_occupied(model, occupied),)), Run.of(options, TOLERANCE)
-    return mean_of_insulator(INSULATOR, model, bands, run, operators=found, labels=labels)
+    return of_insulator(INSULATOR, model, occupied, options, operators=found, labels=labels)

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import FLAT
-from adiabloch.engine.declaration import Part, Response, SeaTerm, components
-from adiabloch.engine.interface import response
-from adiabloch.engine.metals import scan_of_metal
-from adiabloch.engine.run import Options
+from adiabloch.engine import FLAT, Options, Part, Response, SeaTerm, components, of_metal, response
+from adiabloch.engine.types import ArrayLike, Dataset, Float, TightBinding, Unit
 from adiabloch.geometry.filled import filled_hall, filled_moment
-from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Scan
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 
 def fermi_energy(scan: Scan) -> Float:
@@ -50,7 +39,7 @@ def orbital_magnetization(
     *,
     degeneracy: float | None = 0.0,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Orbital magnetization in equilibrium, of metals, insulators and Chern insulators. Implements Eq. (7).
 
     .. math:: M_0 = \int \frac{dk}{(2\pi)^d} \sum_n (f_n m_n + e\, g_n \Omega_n), \qquad
@@ -74,4 +63,4 @@ def orbital_magnetization(
     >>> f"{float(magnetization.total.sel(component='z')):.6e}"
     '-4.525454e-03'
     """
-    return scan_of_metal(ORBITAL_MAGNETIZATION, model, chemical_potential, temperature, options, degeneracy=degeneracy)
+    return of_metal(ORBITAL_MAGNETIZATION, model, chemical_potential, temperature, options, degeneracy=degeneracy)

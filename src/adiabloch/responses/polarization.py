@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 import numpy as np
 
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import checked_model, chosen_group
-from adiabloch.engine.declaration import GaugeTerm, Part, Response, cartesian
-from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
-from adiabloch.engine.interface import response
-from adiabloch.engine.preflight import preflight
-from adiabloch.engine.run import Options, Run
-from adiabloch.geometry.gauge import SmoothGauge
-from adiabloch.geometry.trials import Choice
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
+from adiabloch.engine import (
+    GaugeTerm,
+    Occupied,
+    Options,
+    Part,
+    Response,
+    Run,
+    cartesian,
+    checked_model,
+    chosen_group,
+    mean_of_insulator,
+    preflight,
+    response,
+)
+from adiabloch.engine.insulators import TOLERANCE
+from adiabloch.engine.types import Choice, Dataset, Float, SmoothGauge, TightBinding, Unit
 
 
 def berry_connection(gauge: SmoothGauge, component: str) -> Float:
@@ -47,7 +49,7 @@ def polarization(
     bands: int | tuple[int, int] | None = None,
     trials: Choice = None,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Electric polarization of the electrons of an insulator, modulo its quantum.
 
     .. math:: P = e \int \frac{dk}{(2\pi)^d}\, \mathrm{tr} A, \qquad A = i \langle u | \partial_k u \rangle

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from adiabloch.engine.arguments import checked_cycle, chosen_group, named_group
-from adiabloch.engine.interface import response
-from adiabloch.engine.preflight import checked_chern_numbers
-from adiabloch.engine.results import labelled
+from adiabloch.engine import THETA, checked_chern_numbers, checked_cycle, chosen_group, labelled, named_group, response
+from adiabloch.engine.types import Cycle, Dataset, Unit
 from adiabloch.geometry.chern import chern_number
 from adiabloch.lattice import AXES
-from adiabloch.models.cycle import THETA, Cycle
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 
 @response()
-def pumped_charge(
-    cycle: Cycle, occupied: int | None = None, *, bands: int | tuple[int, int] | None = None
-) -> xarray.Dataset:
+def pumped_charge(cycle: Cycle, occupied: int | None = None, *, bands: int | tuple[int, int] | None = None) -> Dataset:
     r"""Charge that a cycle pumps along each lattice vector, an integer.
 
     .. math:: C_i = \frac{1}{2\pi} \oint d\theta \int d\kappa_i\, \mathrm{tr} F_{\theta \kappa_i}

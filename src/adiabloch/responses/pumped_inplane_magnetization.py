@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import checked_cycle, checked_occupied
-from adiabloch.engine.declaration import BandTerm, Part, Response, cartesian
-from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
-from adiabloch.engine.interface import response
+from adiabloch.engine import (
+    THETA,
+    BandTerm,
+    Occupied,
+    Options,
+    Part,
+    Response,
+    Run,
+    cartesian,
+    checked_chern_numbers,
+    checked_cycle,
+    checked_occupied,
+    described,
+    mean_of_insulator,
+    response,
+)
+from adiabloch.engine.insulators import TOLERANCE
 from adiabloch.engine.layers import LAYER, Heights, height_operators
-from adiabloch.engine.preflight import checked_chern_numbers, described
-from adiabloch.engine.run import Options, Run
+from adiabloch.engine.types import Cycle, Dataset, Eigenframe, Float, Group, Unit
 from adiabloch.errors import InvalidArgumentError, ObstructedError
-from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.layers import inplane_pumped
-from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
-from adiabloch.occupation import Group
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
+from adiabloch.models.cycle import MOTION_HINT
 
 
 def shift(frame: Eigenframe, group: Group, component: str) -> Float:
@@ -41,9 +46,7 @@ PUMPED_INPLANE_MAGNETIZATION = Response(
 
 
 @response(PUMPED_INPLANE_MAGNETIZATION)
-def pumped_inplane_magnetization(
-    cycle: Cycle, occupied: int, heights: Heights, **options: Unpack[Options]
-) -> xarray.Dataset:
+def pumped_inplane_magnetization(cycle: Cycle, occupied: int, heights: Heights, **options: Unpack[Options]) -> Dataset:
     """Orbital magnetization in the plane that a cycle pumps in a layer, averaged over its period (Eq. B6).
 
     Parameters

@@ -4,37 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 import numpy as np
 
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import (
+from adiabloch.engine import (
     FLAT,
-    apart,
+    THETA,
+    BandTerm,
+    GaugeTerm,
+    Occupied,
+    Options,
+    Part,
+    Response,
+    Run,
+    checked_chern_numbers,
     checked_cycle,
-    checked_groups,
     checked_occupied,
+    components,
+    described,
+    mean_of_insulator,
+    preflight,
+    response,
+    total_and,
 )
-from adiabloch.engine.declaration import BandTerm, GaugeTerm, Part, Response, components
+from adiabloch.engine.arguments import apart, checked_groups
 from adiabloch.engine.insulator import BROKEN
-from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator, total_and
-from adiabloch.engine.interface import response
-from adiabloch.engine.preflight import checked_chern_numbers, described, preflight
-from adiabloch.engine.run import Options, Run
+from adiabloch.engine.insulators import TOLERANCE
+from adiabloch.engine.types import Choice, Cycle, Dataset, Eigenframe, Float, Group, SmoothGauge, Unit
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.bands import PLANES
-from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
+from adiabloch.geometry.gauge import chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
-from adiabloch.geometry.trials import Choice
 from adiabloch.lattice import Lattice
-from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
-from adiabloch.occupation import Group
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
+from adiabloch.models.cycle import MOTION_HINT
 
 REMEDY = "; chern_simons=False gives the perturbative part, which is defined"
 LEFT_OUT = "chern_simons and total were not asked for"
@@ -73,7 +76,7 @@ def pumped_magnetization(
     chern_simons: bool = True,
     trials: Choice = None,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Orbital magnetization pumped by a cycle, averaged over its period.
 
     .. math:: \bar M = \int_0^T \frac{dt}{T} \int \frac{dk}{(2\pi)^d} \Big[ \sum_{n \in occ} \partial_B a^t_n
@@ -173,7 +176,7 @@ CHERN_SIMONS_PART = replace(
 
 
 @response(CHERN_SIMONS_PART)
-def chern_simons_magnetization(cycle: Cycle, occupied: int, **options: Unpack[Options]) -> xarray.Dataset:
+def chern_simons_magnetization(cycle: Cycle, occupied: int, **options: Unpack[Options]) -> Dataset:
     """Chern-Simons part of the pumped magnetization by itself, for which no empty states are needed.
 
     Parameters

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import checked_cycle, checked_occupied
-from adiabloch.engine.declaration import BandTerm, Part, Response
-from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
-from adiabloch.engine.interface import response
-from adiabloch.engine.operators import Given, checked_operators
-from adiabloch.engine.run import Options, Run
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.engine import (
+    THETA,
+    BandTerm,
+    Options,
+    Part,
+    Response,
+    checked_cycle,
+    checked_operators,
+    of_insulator,
+    response,
+)
+from adiabloch.engine.types import Cycle, Dataset, Eigenframe, Float, Given, Group, Unit
 from adiabloch.geometry.observables import observable_shift
-from adiabloch.models.cycle import THETA, Cycle
-from adiabloch.occupation import Group
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 
 def shift(frame: Eigenframe, group: Group, observable: str) -> Float:
@@ -33,6 +31,7 @@ PUMPED_OBSERVABLE = Response(
     parts={"total": Part((BandTerm(shift),))},
     axes={"observable": None},
     equation="Eq. (B6)",
+    cycle=True,
     long_name="pumped observable per {measure}",
 )
 
@@ -40,7 +39,7 @@ PUMPED_OBSERVABLE = Response(
 @response(PUMPED_OBSERVABLE)
 def pumped_observable(
     cycle: Cycle, occupied: int, operators: Mapping[str, Given], **options: Unpack[Options]
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Any bounded observable pumped by a cycle, averaged over its period. Implements Eq. (B6).
 
     .. math:: \bar O = \int_0^T \frac{dt}{T} \int \frac{dk}{(2\pi)^d} \sum_{n \in occ} \sum_{c}
@@ -51,8 +50,6 @@ def pumped_observable(
     xarray.Dataset
         `total` and `error` over `observable`: per length, area or volume, in the operator's unit times omega.
     """
-    cycle = checked_cycle(cycle)
-    found = checked_operators(cycle, operators)
-    bands = Occupied((checked_occupied(cycle, occupied),))
-    run = Run.of(options, TOLERANCE)
-    return mean_of_insulator(PUMPED_OBSERVABLE, cycle, bands, run, operators=found, labels={"observable": [*found]})
+    found = checked_operators(checked_cycle(cycle), operators)
+    labels = {"observable": [*found]}
+    return of_insulator(PUMPED_OBSERVABLE, cycle, occupied, options, operators=found, labels=labels)

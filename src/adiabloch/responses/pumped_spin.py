@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import checked_cycle, checked_occupied
-from adiabloch.engine.declaration import BandTerm, Part, Response, all_axes
-from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
-from adiabloch.engine.interface import response
-from adiabloch.engine.operators import Spin, checked_spins
-from adiabloch.engine.run import Options, Run
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.engine import (
+    THETA,
+    BandTerm,
+    Options,
+    Part,
+    Response,
+    all_axes,
+    checked_cycle,
+    checked_spins,
+    of_insulator,
+    response,
+)
+from adiabloch.engine.types import Cycle, Dataset, Eigenframe, Float, Group, Spin, Unit
 from adiabloch.geometry.observables import observable_shift
-from adiabloch.models.cycle import THETA, Cycle
-from adiabloch.occupation import Group
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
 
 
 def shift(frame: Eigenframe, group: Group, component: str) -> Float:
@@ -32,14 +31,13 @@ PUMPED_SPIN = Response(
     parts={"total": Part((BandTerm(shift),))},
     axes={"component": all_axes},
     equation="Eq. (B6)",
+    cycle=True,
     long_name="pumped spin per {measure}",
 )
 
 
 @response(PUMPED_SPIN)
-def pumped_spin(
-    cycle: Cycle, occupied: int, spin_operators: Spin | None = None, **options: Unpack[Options]
-) -> xarray.Dataset:
+def pumped_spin(cycle: Cycle, occupied: int, spin_operators: Spin | None = None, **options: Unpack[Options]) -> Dataset:
     r"""Spin pumped by a cycle, averaged over its period. Implements Eq. (B6).
 
     .. math:: \bar S = \int_0^T \frac{dt}{T} \int \frac{dk}{(2\pi)^d} \sum_{n \in occ} \sum_{c}
@@ -67,7 +65,5 @@ def pumped_spin(
     >>> f"{float(pumped.total.sel(component='z')):.4e}"
     '4.4028e-05'
     """
-    cycle = checked_cycle(cycle)
-    operators = checked_spins(cycle, spin_operators)
-    bands = Occupied((checked_occupied(cycle, occupied),))
-    return mean_of_insulator(PUMPED_SPIN, cycle, bands, Run.of(options, TOLERANCE), operators=operators)
+    operators = checked_spins(checked_cycle(cycle), spin_operators)
+    return of_insulator(PUMPED_SPIN, cycle, occupied, options, operators=operators)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import checked_model
-from adiabloch.engine.declaration import Part, Response, SeaTerm, all_axes
-from adiabloch.engine.interface import response
-from adiabloch.engine.metals import scan_of_metal
-from adiabloch.engine.operators import Spin, checked_spins
-from adiabloch.engine.run import Options
+from adiabloch.engine import (
+    Options,
+    Part,
+    Response,
+    SeaTerm,
+    all_axes,
+    checked_model,
+    checked_spins,
+    of_metal,
+    response,
+)
+from adiabloch.engine.types import ArrayLike, Dataset, Edges, Eigenframe, Float, Spin, TightBinding, Unit
 from adiabloch.geometry.degeneracy import Degeneracy
-from adiabloch.geometry.filled import Edges, filled_expectation
-from adiabloch.geometry.frame import Eigenframe
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
+from adiabloch.geometry.filled import filled_expectation
 
 
 def spin(frame: Eigenframe, edges: Edges, component: str) -> Float:
@@ -45,7 +42,7 @@ def spin_magnetization(
     temperature: ArrayLike = 0.0,
     spin_operators: Spin | None = None,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     """Spin in equilibrium, per length, area or volume.
 
     Returns
@@ -54,7 +51,7 @@ def spin_magnetization(
         `total` and `error` over `component` ("x", "y", "z"), in units of hbar; the magnetization is -g mu_B/hbar times
         it.
     """
-    return scan_of_metal(
+    return of_metal(
         SPIN_MAGNETIZATION,
         model,
         chemical_potential,

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
-
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import checked_model, checked_occupied
-from adiabloch.engine.declaration import BandTerm, Part, Response, SeaTerm, all_axes, cartesian
-from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
-from adiabloch.engine.interface import response
-from adiabloch.engine.metals import scan_of_metal
-from adiabloch.engine.operators import Spin, checked_spins
-from adiabloch.engine.run import Options, Run
-from adiabloch.geometry.filled import Edges, filled_observable_shift
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.engine import (
+    BandTerm,
+    Options,
+    Part,
+    Response,
+    SeaTerm,
+    all_axes,
+    cartesian,
+    checked_model,
+    checked_spins,
+    of_insulator,
+    of_metal,
+    response,
+)
+from adiabloch.engine.types import ArrayLike, Dataset, Edges, Eigenframe, Float, Group, Spin, TightBinding, Unit
+from adiabloch.geometry.filled import filled_observable_shift
 from adiabloch.geometry.observables import observable_shift
-from adiabloch.models.tight_binding import TightBinding
-from adiabloch.occupation import Group, one_of
-from adiabloch.units import Unit
-
-if TYPE_CHECKING:
-    import xarray
+from adiabloch.occupation import one_of
 
 
 def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
@@ -66,7 +65,7 @@ def spin_magnetoelectric(
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
     **options: Unpack[Options],
-) -> xarray.Dataset:
+) -> Dataset:
     r"""Spin induced by an electric field, in insulators and metals. Implements Eq. (B7).
 
     .. math:: \frac{\partial S_i}{\partial E_j} = e \int \frac{dk}{(2\pi)^d} \sum_n f_n \sum_{m \ne n}
@@ -89,8 +88,5 @@ def spin_magnetoelectric(
     model = checked_model(model)
     found = checked_spins(model, spin_operators)
     if chemical_potential is not None:
-        return scan_of_metal(
-            METAL, model, chemical_potential, temperature, options, degeneracy=degeneracy, operators=found
-        )
-    bands, run = Occupied((checked_occupied(model, occupied),)), Run.of(options, TOLERANCE)
-    return mean_of_insulator(INSULATOR, model, bands, run, operators=found)
+        return of_metal(METAL, model, chemical_potential, temperature, options, degeneracy=degeneracy, operators=found)
+    return of_insulator(INSULATOR, model, occupied, options, operators=found)
