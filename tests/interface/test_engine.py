@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import AdiablochError, InvalidArgumentError
 from adiabloch.geometry import needs_of
 from adiabloch.geometry.fields import magneto_nonlinear_hall_vector
 from adiabloch.geometry.induced import occupied_shift
@@ -48,8 +48,12 @@ class Wrapped:
 def test_a_crystal_of_the_users_own(call):
     """What offers the interface of a crystal works where a TightBinding does."""
     there, here = call(Wrapped(MODEL)), call(MODEL)
-    for name in here.data_vars:
-        np.testing.assert_allclose(there[name], here[name], rtol=1e-6, atol=1e-9)
+    main = "polarization" if "polarization" in here else "total"
+    assert abs(here[main]).max() > 1e-4
+    # it has no natural units and no bound of its energies, so that meshes and brackets may differ
+    off = abs(there[main] - here[main])
+    assert (off <= there.error + here.error).all()
+    assert off.max() < 1e-2 * abs(here[main]).max()
 
 
 @pytest.mark.parametrize("name", RESPONSES)
@@ -88,7 +92,7 @@ def test_a_fixed_mesh_has_an_error_bar(mesh):
 
 @pytest.mark.parametrize("mesh", [3, 37, (24, 24, 2), 0, (24, 24)])
 def test_a_mesh_without_an_error_bar_is_refused(mesh):
-    with pytest.raises(InvalidArgumentError, match="mesh"):
+    with pytest.raises(AdiablochError, match="mesh"):
         ab.pumped_magnetization(CYCLE, 1, mesh=mesh)
 
 

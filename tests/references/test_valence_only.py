@@ -7,11 +7,11 @@ from test_phonon_moment import MASSES, by_bands, ionic, pattern
 
 import adiabloch as ab
 from adiabloch.engine.run import Run
-from adiabloch.workflows.dipoles import dipoles
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.trials import trial_orbitals
 from adiabloch.models import WannierModel
 from adiabloch.models.spin import SPIN
+from adiabloch.workflows.dipoles import dipoles
 from random_models import oblique_vectors
 
 
