@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import adiabloch as ab
 from adiabloch.errors import BrokenGaugeError, GapClosedError, ObstructedError, ToleranceNotReachedError
+from adiabloch.geometry.band_subspace import group_curvature
 from adiabloch.geometry.chern import second_chern_number
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gauge import chern_simons_form, gauge_needs, smooth_gauge
-from adiabloch.geometry.occupied import group_curvature
 from adiabloch.geometry.trials import trial_orbitals
 from random_models import general
 

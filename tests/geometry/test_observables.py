@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import adiabloch as ab
+from adiabloch.geometry.band_subspace import tilt
 from adiabloch.geometry.frame import Eigenframe, eigenframe, frame_of
 from adiabloch.geometry.gauge import smooth_gauge
 from adiabloch.geometry.observables import (
@@ -15,7 +16,6 @@ from adiabloch.geometry.observables import (
     observable_shift,
     with_height,
 )
-from adiabloch.geometry.occupied import tilt
 from random_models import general
 
 seeds = st.integers(0, 10**6)

@@ -9,6 +9,7 @@
 -1
 """
 
+from adiabloch.geometry.band_subspace import group_curvature
 from adiabloch.geometry.bands import (
     connection,
     curvature,
@@ -39,7 +40,6 @@ from adiabloch.geometry.inhomogeneous import (
 )
 from adiabloch.geometry.jets import Blocks, Jet
 from adiabloch.geometry.observables import expectation, observable_shift
-from adiabloch.geometry.occupied import group_curvature
 from adiabloch.geometry.recording import needs_of
 from adiabloch.geometry.trials import Trials, trial_orbitals
 

@@ -25,8 +25,8 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
+from adiabloch.geometry.band_subspace import group_curvature, tilt
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.occupied import group_curvature, tilt
 from adiabloch.geometry.recording import offered_by, record
 from adiabloch.linalg import dagger, rotated, svd_batch
 from adiabloch.models.crystal import Crystal, Derivative, connection_names

@@ -22,8 +22,8 @@ from functools import cached_property, reduce
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
+from adiabloch.geometry.band_subspace import splittings, tilt
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.occupied import splittings, tilt
 from adiabloch.linalg import dagger
 from adiabloch.models.crystal import curl
 from adiabloch.occupation import Group, inside_outside

@@ -8,8 +8,8 @@ along the field conjugate to it, and its response is a Berry curvature between t
 from __future__ import annotations
 
 from adiabloch.arrays import Complex, Float
+from adiabloch.geometry.band_subspace import splittings, tilt
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.occupied import splittings, tilt
 from adiabloch.occupation import Group, inside_outside
 
 
