@@ -12,7 +12,7 @@ from adiabloch.linalg import dagger
 from adiabloch.occupation import Group, inside_outside
 
 
-def splittings(frame: Eigenframe, group: Group) -> Float:
+def energy_differences(frame: Eigenframe, group: Group) -> Float:
     """E_n - E_c between states inside and outside the group, (P, C, J); infinite where joined bands touch."""
     o, c = inside_outside(group, frame.energies.shape[1])
     if frame.touching == "joined":
@@ -23,7 +23,7 @@ def splittings(frame: Eigenframe, group: Group) -> Float:
 def tilt(frame: Eigenframe, group: Group, a: str) -> Complex:
     """How the group turns out of itself, X_cn = <c|d_a n> = D^a_cn/(E_n - E_c), n inside, c outside; (P, C, J)."""
     o, c = inside_outside(group, frame.energies.shape[1])
-    return frame.derivative(a)[:, c, o] / splittings(frame, group)
+    return frame.derivative(a)[:, c, o] / energy_differences(frame, group)
 
 
 def group_curvature(frame: Eigenframe, group: Group, a: str, b: str) -> Complex:

@@ -22,7 +22,7 @@ from functools import cached_property, reduce
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.geometry.band_subspace import splittings, tilt
+from adiabloch.geometry.band_subspace import energy_differences, tilt
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger
 from adiabloch.models.crystal import curl
@@ -127,7 +127,7 @@ class Blocks:
         self._group = group
         self._known = {} if known is None else known
         self._inside, self._outside = inside_outside(group, frame.energies.shape[1])
-        self._splittings = splittings(frame, group)
+        self._energy_differences = energy_differences(frame, group)
         self._whole: dict[tuple[str, ...], Jet] = {}
         self._tilts: dict[str, Jet] = {}
         self._turns = tuple(self._turn(tilt(frame, group, a)) for a in self.along)
@@ -185,7 +185,7 @@ class Blocks:
             for left, right in _SPLITS[mask]:
                 # X with fewer derivatives is known by now
                 rest = rest - parts[left] @ inside.parts[right] + outside.parts[right] @ parts[left]
-            parts.append(rest / self._splittings)
+            parts.append(rest / self._energy_differences)
         return Jet(tuple(parts))
 
     @cached_property
@@ -232,7 +232,7 @@ class Blocks:
         X, Db = tilt(self.frame, self._group, a), self.frame.derivative(b)
         slope = self._transported((a,), 1)[:, self._outside][:, :, self._inside]
         slope = slope - X @ _square(Db, self._inside) + _square(Db, self._outside) @ X
-        return self._turn(slope / self._splittings)
+        return self._turn(slope / self._energy_differences)
 
     def _turn(self, X: Complex) -> Complex:
         """K from X."""
