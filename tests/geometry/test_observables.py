@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import adiabloch as ab
-from adiabloch.geometry.band_subspace import tilt
+from adiabloch.geometry.band_subspace import interband_coupling
 from adiabloch.geometry.frame import Eigenframe, eigenframe, frame_of
 from adiabloch.geometry.gauge import smooth_gauge
 from adiabloch.geometry.observables import (
@@ -133,7 +133,7 @@ def test_heights_are_a_third_direction():
     assert np.abs(upright.derivative("kz")).max() > 0.1
     np.testing.assert_allclose(layered.derivative("kz"), upright.derivative("kz"), atol=1e-13)
     # between occupied and empty states the connection along z is z itself
-    np.testing.assert_allclose(1j * tilt(layered, 2, "kz"), flat.derivative("z")[:, 2:, :2], atol=1e-13)
+    np.testing.assert_allclose(1j * interband_coupling(layered, 2, "kz"), flat.derivative("z")[:, 2:, :2], atol=1e-13)
     gauge = gauge_with_height(smooth_gauge(flat, 2, trials, names[:2]), flat.derivative("z"))
     whole = smooth_gauge(upright, 2, trials, names)
     # trial orbitals of the solid do not depend on kz: the gauges are one

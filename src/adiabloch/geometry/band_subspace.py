@@ -20,7 +20,7 @@ def energy_differences(frame: Eigenframe, group: Group) -> Float:
     return frame.energies[:, None, o] - frame.energies[:, c, None]
 
 
-def tilt(frame: Eigenframe, group: Group, a: str) -> Complex:
+def interband_coupling(frame: Eigenframe, group: Group, a: str) -> Complex:
     """How the group turns out of itself, X_cn = <c|d_a n> = D^a_cn/(E_n - E_c), n inside, c outside; (P, C, J)."""
     o, c = inside_outside(group, frame.energies.shape[1])
     return frame.derivative(a)[:, c, o] / energy_differences(frame, group)
@@ -34,7 +34,7 @@ def group_curvature(frame: Eigenframe, group: Group, a: str, b: str) -> Complex:
     for the states F inside and Q = 1 - F F^dagger. The last term, the curvature of the basis itself, is there for
     Wannier functions cut out of a larger space, and for orbitals that move along theta: Omega_W,k theta = -d_theta r.
     """
-    Xa, Xb = tilt(frame, group, a), tilt(frame, group, b)
+    Xa, Xb = interband_coupling(frame, group, a), interband_coupling(frame, group, b)
     half = 1j * (dagger(Xa) @ Xb)
     F = half + dagger(half)
     o, _ = inside_outside(group, frame.energies.shape[1])

@@ -25,7 +25,7 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.geometry.band_subspace import group_curvature, tilt
+from adiabloch.geometry.band_subspace import group_curvature, interband_coupling
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.recording import offered_by, record
 from adiabloch.linalg import dagger, rotated, svd_batch
@@ -90,7 +90,7 @@ def smooth_gauge(
     sums = overlaps[:, :, None] + overlaps[:, None, :]
     drifts, connections = {}, {}
     for number, a in enumerate(directions):
-        drift = dagger(tilt(frame, group, a)) @ G[:, c]
+        drift = dagger(interband_coupling(frame, group, a)) @ G[:, c]
         for name in connection_names(a):
             # other than along k only Wannier functions have one
             if a.startswith("k") or (name,) in frame.derivatives:

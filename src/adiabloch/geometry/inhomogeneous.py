@@ -126,22 +126,22 @@ def equilibrium_form(blocks: Blocks, a: str, b: str) -> Jet:
     dependence on the chemical potential is a Chern number. Complex, to be taken the real part.
     """
     inside, outside = blocks.energies
-    Xb = blocks.tilt(b)
-    form = 1j * blocks.overlap(blocks.tilt(a), Xb @ inside + outside @ Xb)
+    Xb = blocks.interband_coupling(b)
+    form = 1j * blocks.overlap(blocks.interband_coupling(a), Xb @ inside + outside @ Xb)
     own = blocks.bent_inside(a, b)
     return form if own is None else form + blocks.summed(own @ inside)
 
 
 def curvature_form(blocks: Blocks, a: str, b: str) -> Jet:
     """Berry curvature of a group, -2 sum_nc Im A^a_nc A^b_cn; (P,). Complex, to be taken the real part."""
-    form = 2j * blocks.overlap(blocks.tilt(a), blocks.tilt(b))
+    form = 2j * blocks.overlap(blocks.interband_coupling(a), blocks.interband_coupling(b))
     own = blocks.bent_inside(a, b)
     return form if own is None else form + blocks.summed(own)
 
 
 def group_metric(blocks: Blocks, a: str, b: str) -> Jet:
     """Quantum metric of a group, Re sum_nc A^a_nc A^b_cn; (P,). Complex, to be taken the real part."""
-    return blocks.overlap(blocks.tilt(a), blocks.tilt(b))
+    return blocks.overlap(blocks.interband_coupling(a), blocks.interband_coupling(b))
 
 
 def gradient_energy(frame: Eigenframe, axes: Sequence[str]) -> Float:

@@ -22,7 +22,7 @@ from functools import cached_property, reduce
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.geometry.band_subspace import energy_differences, tilt
+from adiabloch.geometry.band_subspace import energy_differences, interband_coupling
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger
 from adiabloch.models.crystal import curl
@@ -129,8 +129,8 @@ class Blocks:
         self._inside, self._outside = inside_outside(group, frame.energies.shape[1])
         self._energy_differences = energy_differences(frame, group)
         self._whole: dict[tuple[str, ...], Jet] = {}
-        self._tilts: dict[str, Jet] = {}
-        self._turns = tuple(self._turn(tilt(frame, group, a)) for a in self.along)
+        self._couplings: dict[str, Jet] = {}
+        self._turns = tuple(self._turn(interband_coupling(frame, group, a)) for a in self.along)
 
     def overlap(self, left: Jet, right: Jet) -> Jet:
         """A^dagger B of blocks from inside to outside, summed over the group or not."""
@@ -140,15 +140,15 @@ class Blocks:
         """A block inside the group, summed over it or not."""
         return block.trace() if self.traced else block
 
-    def tilt(self, a: str) -> Jet:
+    def interband_coupling(self, a: str) -> Jet:
         """How the group turns out of itself, X_cn = <c|d_a n>, (P, C, J)."""
-        if a not in self._tilts:
-            self._tilts[a] = self.solved(self.across(a))
-        return self._tilts[a]
+        if a not in self._couplings:
+            self._couplings[a] = self.solved(self.across(a))
+        return self._couplings[a]
 
     def connection(self, a: str) -> Jet:
         """A^a_cn = i X_cn, (P, C, J)."""
-        return 1j * self.tilt(a)
+        return 1j * self.interband_coupling(a)
 
     def across(self, *directions: str) -> Jet:
         """Block of a derivative of H from inside to outside, (P, C, J)."""
@@ -229,7 +229,7 @@ class Blocks:
     def _bend(self) -> Complex:
         """How the turning along the first direction changes along the second."""
         a, b = self.along
-        X, Db = tilt(self.frame, self._group, a), self.frame.derivative(b)
+        X, Db = interband_coupling(self.frame, self._group, a), self.frame.derivative(b)
         slope = self._transported((a,), 1)[:, self._outside][:, :, self._inside]
         slope = slope - X @ _square(Db, self._inside) + _square(Db, self._outside) @ X
         return self._turn(slope / self._energy_differences)

@@ -8,7 +8,7 @@ along the field conjugate to it, and its response is a Berry curvature between t
 from __future__ import annotations
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.geometry.band_subspace import energy_differences, tilt
+from adiabloch.geometry.band_subspace import energy_differences, interband_coupling
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.occupation import Group, inside_outside
 
@@ -37,5 +37,5 @@ def observable_shift(frame: Eigenframe, group: Group, drive: str, operator: Comp
         In the eigenframe.
     """
     o, c = inside_outside(group, frame.energies.shape[1])
-    A = 1j * tilt(frame, group, drive)
+    A = 1j * interband_coupling(frame, group, drive)
     return -2.0 * (operator[:, c, o].conj() * A / energy_differences(frame, group)).real.sum(axis=(1, 2))
