@@ -29,7 +29,7 @@ from adiabloch.geometry.fields import (
 from adiabloch.geometry.filled import filled_curvature, filled_moment, filled_shift
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form, smooth_gauge
-from adiabloch.geometry.induced import band_shift, carried_shift, occupied_shift
+from adiabloch.geometry.induced import band_shift, basis_curvature_shift, occupied_shift
 from adiabloch.geometry.inhomogeneous import (
     gradient_energy,
     gradient_matrix,
@@ -50,7 +50,7 @@ __all__ = [
     "SmoothGauge",
     "Trials",
     "band_shift",
-    "carried_shift",
+    "basis_curvature_shift",
     "chern_number",
     "chern_numbers",
     "chern_simons_form",

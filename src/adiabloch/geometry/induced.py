@@ -33,11 +33,11 @@ def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) 
 
     the first term of Eq. (8) in the form that holds for any number of degenerate bands: denominators are between
     occupied and empty states only. For one occupied band it is the paper's. The same for any group of bands that has
-    a gap to all others. What the frame knows of places that move or do not commute is counted (`carried_shift`).
+    a gap to all others. What the frame knows of places that move or do not commute is counted (`basis_curvature_shift`).
     """
     a, b = PLANES[component]
     shift = induced_moment(Blocks(frame, group), drive, a, b).real()[0]
-    return shift + carried_shift(frame, group, drive, component)
+    return shift + basis_curvature_shift(frame, group, drive, component)
 
 
 def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet:
@@ -47,7 +47,7 @@ def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet:
     return blocks.overlap(blocks.connection(drive), blocks.solved(cross))
 
 
-def carried_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
+def basis_curvature_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
     r"""What the curvature of the basis adds to the moment between occupied and empty states, in units of e; (P,).
 
     .. math:: -\frac12 \sum_{cycl} \mathrm{Re} \sum_{nc} A^a_{nc} \Omega^{bc}_{cn}
@@ -59,11 +59,11 @@ def carried_shift(frame: Eigenframe, group: Group, drive: str, component: str) -
     """
     a, b = PLANES[component]
     # if the drive is one of the two, two of the terms cancel and the third vanishes
-    moment = None if drive in (a, b) else carried_moment(Blocks(frame, group), drive, a, b)
+    moment = None if drive in (a, b) else basis_curvature_moment(Blocks(frame, group), drive, a, b)
     return np.zeros(len(frame.energies)) if moment is None else moment.real()[0]
 
 
-def carried_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet | None:
+def basis_curvature_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet | None:
     """The same along any two directions, with its derivatives; complex, to be taken the real part; None for zero."""
     bent = ((blocks.connection(x), blocks.bent(y, z)) for x, y, z in _cyclic(drive, a, b))
     terms = [-0.5 * blocks.overlap(A, own) for A, own in bent if own is not None]
@@ -76,14 +76,14 @@ def band_shift(frame: Eigenframe, drive: str, component: str) -> Float:
     .. math:: \partial_B a^t_n = 2 \mathrm{Re} \sum_{n_1 \ne n} \frac{-A^t_{n n_1} m_{n_1 n}}{E_n - E_{n_1}}
               + \frac{e}{2} \partial_k \times G^{kt}_n
 
-    and what the curvature of the basis adds where the frame carries one (`carried_part`).
+    and what the curvature of the basis adds where the frame carries one (`basis_curvature_part`).
     """
     return of_bands(band_shift_factors(frame, drive, component))
 
 
 def band_shift_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
     """The same as a matrix between bands."""
-    parts = (_interband_factors, _metric_curl_factors, _carried_factors)
+    parts = (_interband_factors, _metric_curl_factors, _basis_curvature_factors)
     return [factors for part in parts for factors in part(frame, drive, component)]
 
 
@@ -97,9 +97,9 @@ def metric_curl_part(frame: Eigenframe, drive: str, component: str) -> Float:
     return of_bands(_metric_curl_factors(frame, drive, component))
 
 
-def carried_part(frame: Eigenframe, drive: str, component: str) -> Float:
-    """What the curvature of the basis adds, as in `carried_shift`, for each band; shape (P, N)."""
-    factors = _carried_factors(frame, drive, component)
+def basis_curvature_part(frame: Eigenframe, drive: str, component: str) -> Float:
+    """What the curvature of the basis adds, as in `basis_curvature_shift`, for each band; shape (P, N)."""
+    factors = _basis_curvature_factors(frame, drive, component)
     return of_bands(factors) if factors else np.zeros(frame.energies.shape)
 
 
@@ -117,7 +117,7 @@ def _metric_curl_factors(frame: Eigenframe, drive: str, component: str) -> Facto
     return [(sign * L, R) for sign, factors in signed for L, R in factors]
 
 
-def _carried_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
+def _basis_curvature_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
     a, b = PLANES[component]
     if drive in (a, b):
         return []

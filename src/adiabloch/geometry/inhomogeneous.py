@@ -15,7 +15,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import PLANES, connection, curvature
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.induced import carried_shift
+from adiabloch.geometry.induced import basis_curvature_shift
 from adiabloch.geometry.jets import Blocks, Jet, total
 from adiabloch.occupation import Group
 
@@ -177,4 +177,4 @@ def shift_in_magnetic_field(frame: Eigenframe, group: Group, drive: str, compone
         frame.shared[key] = blocks, gradient_matrix(blocks, pairs, mixed=False)
     blocks, delta = frame.shared[key]
     shift: Float = positional_shift(blocks, drive, delta).real()[0]
-    return shift + carried_shift(frame, group, drive, component)
+    return shift + basis_curvature_shift(frame, group, drive, component)

@@ -17,7 +17,7 @@ from adiabloch.geometry import fermi_level
 from adiabloch.geometry.bands import PLANES
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form
-from adiabloch.geometry.induced import carried_moment, induced_moment
+from adiabloch.geometry.induced import basis_curvature_moment, induced_moment
 from adiabloch.geometry.inhomogeneous import (
     curvature_form,
     equilibrium_form,
@@ -101,7 +101,7 @@ def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
 
 def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
     """Integrand f d_B a^t along two directions of k, Eq. (8), the curl of the metric integrated by parts."""
-    moment, more = induced_moment(blocks, TIME, a, b), carried_moment(blocks, TIME, a, b)
+    moment, more = induced_moment(blocks, TIME, a, b), basis_curvature_moment(blocks, TIME, a, b)
     form = bands.filled(blocks, moment if more is None else moment + more)
     if bands.level is None:
         return form

@@ -10,7 +10,7 @@ from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Eigenframe, Float,
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.degeneracy import refuse_groups
 from adiabloch.geometry.frame import eigenframe
-from adiabloch.geometry.induced import carried_part, interband_part, metric_curl_part
+from adiabloch.geometry.induced import basis_curvature_part, interband_part, metric_curl_part
 from adiabloch.geometry.recording import needs_of
 
 UNIT = Unit(charge=1, omega=1, length=2)
@@ -18,7 +18,7 @@ WAVE = {"units": "1/length"}
 PARTS = {
     "interband": (interband_part, "interband part of d_B a^t"),
     "metric_curl": (metric_curl_part, "metric-curl part of d_B a^t"),
-    "carried": (carried_part, "basis-curvature part of d_B a^t"),
+    "carried": (basis_curvature_part, "basis-curvature part of d_B a^t"),
 }
 
 

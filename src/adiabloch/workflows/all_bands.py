@@ -62,7 +62,7 @@ def perturbative_by_bands(
 
     Wannier functions span few empty states, and the part that a cycle of them has, `pumped_magnetization(...)
     .perturbative`, lacks the others. It is the part of states that do not move with the atoms, plane waves: the
-    functions' own differs from it, too, by what their motion takes along (`geometry.carried_shift`).
+    functions' own differs from it, too, by what their motion takes along (`geometry.basis_curvature_shift`).
 
     Parameters
     ----------
