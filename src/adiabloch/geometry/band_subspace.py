@@ -38,5 +38,5 @@ def group_curvature(frame: Eigenframe, group: Group, a: str, b: str) -> Complex:
     half = 1j * (dagger(Xa) @ Xb)
     F = half + dagger(half)
     o, _ = inside_outside(group, frame.energies.shape[1])
-    own = frame.curvature_of_basis(a, b)
+    own = frame.basis_curvature(a, b)
     return F if own is None else F + own[:, o, o]

@@ -64,7 +64,7 @@ def curvature(frame: Eigenframe, a: str, b: str) -> Float:
     Where the frame carries the curvature of the space that its basis spans, that is part of it.
     """
     curved = of_bands(curvature_factors(frame, a, b))
-    if (own := frame.curvature_of_basis(a, b)) is not None:
+    if (own := frame.basis_curvature(a, b)) is not None:
         curved += np.diagonal(own, axis1=1, axis2=2).real
     return curved
 

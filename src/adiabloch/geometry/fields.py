@@ -105,7 +105,7 @@ def magneto_nonlinear_hall_vector(frame: Eigenframe, component: str, field: str)
     )
     moment = _matrix(frame, moment_factors(frame, field))
     turning = times(frame, moment, curvature_factors(frame, a, b))
-    if (own := frame.curvature_of_basis(a, b)) is not None:
+    if (own := frame.basis_curvature(a, b)) is not None:
         turning = turning + times(frame, own, moment_factors(frame, field))
     return -(shift + turning)
 

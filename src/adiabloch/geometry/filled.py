@@ -87,7 +87,7 @@ def _between(pairs: Float, edges: Edges) -> Float:
 
 def _of_basis(frame: Eigenframe, edges: Edges, component: str, weight: Float | float = 1.0) -> Float | float:
     """Curvature of the space that the basis spans, where the frame carries it: Wannier functions cut out of more."""
-    curvature = frame.curvature_of_basis(*PLANES[component])
+    curvature = frame.basis_curvature(*PLANES[component])
     if curvature is None:
         return 0.0
     own = np.diagonal(curvature, axis1=1, axis2=2).real

@@ -71,7 +71,7 @@ class Eigenframe:
             f"frame: carries no derivative along {directions}; it was made with {known or 'none'}"
         )
 
-    def curvature_of_basis(self, a: str, b: str) -> Complex | None:
+    def basis_curvature(self, a: str, b: str) -> Complex | None:
         """Omega_ab of the basis itself, (P, N, N), where the frame carries it: see `adiabloch.models.crystal`."""
         if (known := self.derivatives.get(curl(a, b))) is not None:
             return known

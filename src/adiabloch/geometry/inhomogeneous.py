@@ -66,7 +66,7 @@ def gradient_form(blocks: Blocks, drive: str, pairs: Sequence[tuple[str, str]]) 
     """
     form = positional_shift(blocks, drive, gradient_matrix(blocks, pairs))
     for k, r in pairs:
-        if (bent := blocks.bent(drive, r)) is not None:
+        if (bent := blocks.basis_curvature(drive, r)) is not None:
             form = form - blocks.overlap(blocks.connection(k), bent)
     return form
 
@@ -128,14 +128,14 @@ def equilibrium_form(blocks: Blocks, a: str, b: str) -> Jet:
     inside, outside = blocks.energies
     Xb = blocks.interband_coupling(b)
     form = 1j * blocks.overlap(blocks.interband_coupling(a), Xb @ inside + outside @ Xb)
-    own = blocks.bent_inside(a, b)
+    own = blocks.basis_curvature_inside(a, b)
     return form if own is None else form + blocks.summed(own @ inside)
 
 
 def curvature_form(blocks: Blocks, a: str, b: str) -> Jet:
     """Berry curvature of a group, -2 sum_nc Im A^a_nc A^b_cn; (P,). Complex, to be taken the real part."""
     form = 2j * blocks.overlap(blocks.interband_coupling(a), blocks.interband_coupling(b))
-    own = blocks.bent_inside(a, b)
+    own = blocks.basis_curvature_inside(a, b)
     return form if own is None else form + blocks.summed(own)
 
 

@@ -162,11 +162,11 @@ class Blocks:
         """Block outside, (P, C, C)."""
         return self._cut(self._operator(directions), self._outside, self._outside)
 
-    def bent(self, a: str, b: str) -> Jet | None:
+    def basis_curvature(self, a: str, b: str) -> Jet | None:
         """Block of the curvature of the basis, Omega_ab, from inside to outside, (P, C, J); None if it has none."""
         return self._curvature(a, b, self._outside)
 
-    def bent_inside(self, a: str, b: str) -> Jet | None:
+    def basis_curvature_inside(self, a: str, b: str) -> Jet | None:
         """The same inside the group, (P, J, J)."""
         return self._curvature(a, b, self._inside)
 

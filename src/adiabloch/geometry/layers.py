@@ -38,7 +38,7 @@ def inplane_pumped(frame: Eigenframe, group: Group, component: str) -> Float:
     """Change of the moment in the plane with theta, in units of e omega (Eq. B6); (P,)."""
     z, row = frame.derivative(Z), ROWS[component]
     shift = observable_shift(frame, group, THETA, inplane_moment(frame, z)[row])
-    if frame.curvature_of_basis(THETA, K[0]) is None:
+    if frame.basis_curvature(THETA, K[0]) is None:
         return shift
     return shift + expectation(frame, group, inplane_moment(_anomalous(frame, THETA), z)[row])
 
@@ -112,6 +112,6 @@ def _anomalous(frame: Eigenframe, drive: str) -> Eigenframe:
     """The frame with anomalous velocities Omega_drive,k of the basis in place of D_k H."""
     still = np.zeros_like(frame.states)
     found: dict[tuple[str, ...], Complex] = {
-        (k,): still if (own := frame.curvature_of_basis(drive, k)) is None else own for k in K
+        (k,): still if (own := frame.basis_curvature(drive, k)) is None else own for k in K
     }
     return frame.with_derivatives(found)
