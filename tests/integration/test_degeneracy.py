@@ -14,7 +14,7 @@ from adiabloch.geometry import bands, fields
 from adiabloch.geometry.degeneracy import FRACTION, Degeneracy, layers
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.induced import band_shift
-from adiabloch.models.crystal import curl
+from adiabloch.models.crystal import basis_curvature_name
 
 PAIRS = (("kx", "ky"), ("ky", "kz"), ("kz", "kx"))
 ONE, X, Y, Z = np.eye(2), np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), np.diag([1.0, -1.0])
@@ -348,7 +348,7 @@ def test_unitary_mixing_within_groups_changes_nothing():
     rng = np.random.default_rng(3)
     n, points, directions = 6, 4, ("kx", "ky", "kz")
     levels = [0.0, 0.0, 0.7, 1.5, 1.5, 1.5]
-    along = [*directions, *itertools.product(directions, repeat=2), *(curl(a, b) for a, b in PAIRS)]
+    along = [*directions, *itertools.product(directions, repeat=2), *(basis_curvature_name(a, b) for a, b in PAIRS)]
     H = np.broadcast_to(np.diag(np.asarray(levels, complex)), (points, 1, n, n))
     slopes = rng.normal(size=(points, len(along), n, n)) + 1j * rng.normal(size=(points, len(along), n, n))
     frame = frame_of(np.concatenate([H, slopes + slopes.conj().swapaxes(2, 3)], axis=1), along, touching="joined")

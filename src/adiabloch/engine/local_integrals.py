@@ -31,7 +31,7 @@ from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import Here, stoppable, workers
 from adiabloch.integration.running import run as run_tasks
-from adiabloch.models.crystal import CURVATURE, Derivative, Operator
+from adiabloch.models.crystal import BASIS_CURVATURE, Derivative, Operator
 from adiabloch.models.local_crystal import TIME, LocalCrystal
 from adiabloch.models.texture import Texture
 from adiabloch.occupation import FermiLevel
@@ -314,7 +314,7 @@ Rows = Sequence[tuple[Callable[..., Float] | None, Sequence[tuple[str, ...]]]]
 
 def _offered(place: LocalCrystal, names: set[str], key: Key) -> bool:
     """True for derivatives that a place offers, the names being those of its directions, axes and observables."""
-    if CURVATURE in key:
+    if BASIS_CURVATURE in key:
         return place.has_basis_connection
     if key[0].startswith("r_"):
         return place.orbitals_move and place.has_basis_connection

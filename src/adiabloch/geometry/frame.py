@@ -14,7 +14,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, numbers, radians
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
 from adiabloch.linalg import eigh_batch, rotated
-from adiabloch.models.crystal import CURVATURE, Crystal, Derivative, Operator, curl, directions_of
+from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative, Operator, basis_curvature_name, directions_of
 
 Touching = Literal["refused", "joined"]
 JOINED = 1e-9
@@ -73,9 +73,9 @@ class Eigenframe:
 
     def basis_curvature(self, a: str, b: str) -> Complex | None:
         """Omega_ab of the basis itself, (P, N, N), where the frame carries it: see `adiabloch.models.crystal`."""
-        if (known := self.derivatives.get(curl(a, b))) is not None:
+        if (known := self.derivatives.get(basis_curvature_name(a, b))) is not None:
             return known
-        return None if (known := self.derivatives.get(curl(b, a))) is None else -known
+        return None if (known := self.derivatives.get(basis_curvature_name(b, a))) is None else -known
 
     def velocity(self, direction: str) -> Float:
         """Band velocities (slopes of the energies) along a direction, shape (P, N)."""
@@ -191,7 +191,7 @@ class Eigenframe:
 
     @cached_property
     def _curved(self) -> bool:
-        return any(CURVATURE in name for name in self.derivatives)
+        return any(BASIS_CURVATURE in name for name in self.derivatives)
 
     @cached_property
     def _gaps(self) -> Float:

@@ -25,7 +25,7 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.band_subspace import energy_differences, interband_coupling
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger
-from adiabloch.models.crystal import curl
+from adiabloch.models.crystal import basis_curvature_name
 from adiabloch.occupation import Group, inside_outside
 
 _SPLITS = {0: (), 1: ((0, 1),), 2: ((0, 2),), 3: ((0, 3), (1, 2), (2, 1))}
@@ -171,7 +171,7 @@ class Blocks:
         return self._curvature(a, b, self._inside)
 
     def _curvature(self, a: str, b: str, rows: slice | list[int]) -> Jet | None:
-        for sign, name in ((1, curl(a, b)), (-1, curl(b, a))):
+        for sign, name in ((1, basis_curvature_name(a, b)), (-1, basis_curvature_name(b, a))):
             if name in self.frame.derivatives:
                 return sign * self._cut(self._operator(name), rows, self._inside)
         return None

@@ -17,7 +17,7 @@ from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
 from adiabloch.linalg import commutator, rotated
-from adiabloch.models.crystal import curl, position_names
+from adiabloch.models.crystal import basis_curvature_name, position_names
 from adiabloch.models.cycle import THETA
 from adiabloch.occupation import Group, inside_outside
 
@@ -104,7 +104,7 @@ def _with_curvature(frame: Eigenframe) -> Eigenframe:
     z = frame.derivative(Z)
     found: dict[tuple[str, ...], Complex] = {}
     for slope, k, r in zip(SLOPES, K, position_names(K), strict=True):
-        found[curl(k, "kz")] = frame.derivative(slope) - 1j * commutator(frame.derivative(r), z)
+        found[basis_curvature_name(k, "kz")] = frame.derivative(slope) - 1j * commutator(frame.derivative(r), z)
     return frame.with_derivatives(found)
 
 

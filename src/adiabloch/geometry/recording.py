@@ -10,7 +10,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.models.crystal import CURVATURE, Crystal, Derivative
+from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative
 from adiabloch.models.cycle import THETA
 
 Key = tuple[str, ...]
@@ -76,7 +76,7 @@ class RecordingDerivatives(Mapping[Key, Complex]):
 
     def __contains__(self, key: object) -> bool:
         assert isinstance(key, tuple)
-        return self.available(key) and (CURVATURE not in key or key[-2] < key[-1])
+        return self.available(key) and (BASIS_CURVATURE not in key or key[-2] < key[-1])
 
     def __getitem__(self, key: Key) -> Complex:
         if key not in self:
@@ -91,7 +91,7 @@ class RecordingDerivatives(Mapping[Key, Complex]):
 
     def __iter__(self) -> Iterator[Key]:
         # asked only whether the basis has a curvature
-        return iter([(CURVATURE,)] if self.curved else [])
+        return iter([(BASIS_CURVATURE,)] if self.curved else [])
 
     def __len__(self) -> int:
         return len(self.read)
@@ -116,7 +116,7 @@ def offered_by(crystal: Crystal, operators: Sequence[str] = ()) -> Callable[[Key
     directions = {*crystal.directions}
 
     def offered(key: Key) -> bool:
-        if CURVATURE in key:
+        if BASIS_CURVATURE in key:
             pair = key[-2:]
             return directions.issuperset(pair) and (turning or (moving and THETA in pair))
         if key[0].startswith("r_"):
@@ -220,4 +220,4 @@ def _kind(key: Key, operators: frozenset[str]) -> str:
     """Kind of a derivative: of an observable, of the drive, or along k alone."""
     if not operators.isdisjoint(key):
         return "observable"
-    return "drive" if any(not name.startswith(("k", "r")) and name != CURVATURE for name in key) else "k"
+    return "drive" if any(not name.startswith(("k", "r")) and name != BASIS_CURVATURE for name in key) else "k"

@@ -20,12 +20,12 @@ vanish, the order of derivatives counts: ("kx", "theta") is D_x D_theta H. ("the
 of the curvature.
 """
 
-CURVATURE = "curl"
+BASIS_CURVATURE = "curl"
 
 
-def curl(a: str, b: str) -> tuple[str, str, str]:
+def basis_curvature_name(a: str, b: str) -> tuple[str, str, str]:
     """Name of the basis curvature Omega_ab."""
-    return (CURVATURE, a, b)
+    return (BASIS_CURVATURE, a, b)
 
 
 def position_names(directions: Sequence[str]) -> tuple[str, ...]:
