@@ -84,7 +84,7 @@ def test_curvature_of_the_space(seed, d):
     a, b = rng.permutation(d)[:2]
     (ka, kb), (ra, rb) = ([f"{letter}{'xyz'[i]}" for i in (a, b)] for letter in "kr")
     xy, yx, Omega, opposite, Ra, Rb = values(
-        model, k, (ka, kb), (kb, ka), basis_curvature_name(ka, kb), curl(kb, ka), ra, rb
+        model, k, (ka, kb), (kb, ka), basis_curvature_name(ka, kb), basis_curvature_name(kb, ka), ra, rb
     )
     H = model.matrices().at(model.lattice.reduced(k)[None])[0, 0]
     np.testing.assert_allclose(xy - yx, -1j * (Omega @ H - H @ Omega), atol=1e-12)
