@@ -228,7 +228,15 @@ def test_invalid_models():
         model.displaced(np.zeros((3, 2)), ab.models.linear(1.0))
     with pytest.raises(InvalidArgumentError, match="unitary"):
         model.rotated(2 * np.eye(3))
-    for wrong in ("kz", "theta", ("kx", "kz"), ("rx", "kx"), ("rx", "ry"), ("curl", "kx"), ("curl", "kx", "rx")):
+    for wrong in (
+        "kz",
+        "theta",
+        ("kx", "kz"),
+        ("rx", "kx"),
+        ("rx", "ry"),
+        ("basis_curvature", "kx"),
+        ("basis_curvature", "kx", "rx"),
+    ):
         with pytest.raises(InvalidArgumentError, match="derivative"):
             model.matrices([wrong])
 
