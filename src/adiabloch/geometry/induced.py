@@ -65,8 +65,8 @@ def basis_curvature_shift(frame: Eigenframe, group: Group, drive: str, component
 
 def basis_curvature_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet | None:
     """The same along any two directions, with its derivatives; complex, to be taken the real part; None for zero."""
-    bent = ((blocks.connection(x), blocks.basis_curvature(y, z)) for x, y, z in _cyclic(drive, a, b))
-    terms = [-0.5 * blocks.overlap(A, own) for A, own in bent if own is not None]
+    couplings = ((blocks.connection(x), blocks.basis_curvature(y, z)) for x, y, z in _cyclic(drive, a, b))
+    terms = [-0.5 * blocks.overlap(A, own) for A, own in couplings if own is not None]
     return total(terms) if terms else None
 
 
@@ -121,8 +121,8 @@ def _basis_curvature_factors(frame: Eigenframe, drive: str, component: str) -> F
     a, b = PLANES[component]
     if drive in (a, b):
         return []
-    bent = ((connection(frame, x), frame.basis_curvature(y, z)) for x, y, z in _cyclic(drive, a, b))
-    return [(-0.5 * A, own) for A, own in bent if own is not None]
+    couplings = ((connection(frame, x), frame.basis_curvature(y, z)) for x, y, z in _cyclic(drive, a, b))
+    return [(-0.5 * A, own) for A, own in couplings if own is not None]
 
 
 def _cyclic(a: str, b: str, c: str) -> tuple[tuple[str, str, str], ...]:

@@ -66,8 +66,8 @@ def gradient_form(blocks: Blocks, drive: str, pairs: Sequence[tuple[str, str]]) 
     """
     form = positional_shift(blocks, drive, gradient_matrix(blocks, pairs))
     for k, r in pairs:
-        if (bent := blocks.basis_curvature(drive, r)) is not None:
-            form = form - blocks.overlap(blocks.connection(k), bent)
+        if (omega := blocks.basis_curvature(drive, r)) is not None:
+            form = form - blocks.overlap(blocks.connection(k), omega)
     return form
 
 
