@@ -206,4 +206,4 @@ def test_the_map_of_a_cycle_adds_up():
     assert abs(carried.mean()) > 0.01 * abs(shifts.mean())
     here = ab.magnetization_map(cycle, points[5:6, 0], points[5:6, 1], theta)
     assert float(here["shift"][0, 0, 0]) == pytest.approx(shifts[5], rel=1e-12)
-    assert float(here["carried"][0, 0, 0]) == pytest.approx(carried[5], rel=1e-12)
+    assert float(here["basis_curvature"][0, 0, 0]) == pytest.approx(carried[5], rel=1e-12)

@@ -18,7 +18,7 @@ WAVE = {"units": "1/length"}
 PARTS = {
     "interband": (interband_part, "interband part of d_B a^t"),
     "metric_curl": (metric_curl_part, "metric-curl part of d_B a^t"),
-    "carried": (basis_curvature_part, "basis-curvature part of d_B a^t"),
+    "basis_curvature": (basis_curvature_part, "basis-curvature part of d_B a^t"),
 }
 
 
@@ -52,7 +52,7 @@ def magnetization_map(
     Returns
     -------
     xarray.Dataset
-        `interband` and `metric_curl`, the two terms of Eq. (8), `carried`, the contribution of the curvature of the
+        `interband` and `metric_curl`, the two terms of Eq. (8), `basis_curvature`, the contribution of the curvature of the
         basis (orbitals that move, Wannier functions), and their sum `shift`, over `ky`, `kx` and `band`; in e*omega
         times the square of the length.
 
