@@ -79,19 +79,19 @@ class FermiSea:
         return len(self.crystal.directions)
 
     @property
-    def carried(self) -> tuple[Derivative, ...]:
+    def frame_derivatives(self) -> tuple[Derivative, ...]:
         """Derivatives that the frame carries: those of the formulas, and along all axes for the slopes."""
         return tuple(x for x in dict.fromkeys([*self.crystal.directions, *self.along]) if x not in self.operators)
 
     @property
     def batch(self) -> int:
         """Points a call: the working arrays stay near the cache."""
-        points = 2**22 // (16 * self.crystal.size**2 * (3 + len(self.carried)))
+        points = 2**22 // (16 * self.crystal.size**2 * (3 + len(self.frame_derivatives)))
         return max(min(points, 8192), 256)
 
     @cached_property
     def _matrices(self) -> Matrices:
-        return self.crystal.matrices(self.carried)
+        return self.crystal.matrices(self.frame_derivatives)
 
     def __getstate__(self) -> dict[str, object]:
         """Not pickled: the Fourier series is rebuilt in each worker."""
@@ -119,12 +119,12 @@ class FermiSea:
         return self._frame(self._matrices.on_grid(axes), on_grid(self.operators, axes))
 
     def _frame(self, matrices: Complex, operators: Mapping[str, Complex]) -> Eigenframe:
-        frame = frame_of(matrices, self.carried, operators, touching="joined")
+        frame = frame_of(matrices, self.frame_derivatives, operators, touching="joined")
         return self.degeneracy.joined(frame, self.crystal.lattice)
 
     def joins(self, point: Float, first: int, last: int) -> bool:
         """Whether these bands, equal at a reduced point (d,), count as degenerate around it too, by the threshold."""
-        frame = frame_of(self._matrices.at(point[None]), self.carried, at_points(self.operators, point[None]))
+        frame = frame_of(self._matrices.at(point[None]), self.frame_derivatives, at_points(self.operators, point[None]))
         joined = self.degeneracy.joined(frame, self.crystal.lattice, rounding=False).joined
         return joined is not None and bool((joined.strength[0, first : last + 1, first : last + 1] == 1.0).all())
 
