@@ -38,16 +38,16 @@ from adiabloch.geometry.inhomogeneous import (
     phase_space_measure,
     positional_shift,
 )
-from adiabloch.geometry.jets import Blocks, Jet
 from adiabloch.geometry.observables import expectation, observable_shift
 from adiabloch.geometry.recording import needs_of
+from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock
 from adiabloch.geometry.trials import Trials, trial_orbitals
 
 __all__ = [
     "Blocks",
     "Eigenframe",
-    "Jet",
     "SmoothGauge",
+    "TaylorBlock",
     "Trials",
     "band_shift",
     "basis_curvature_shift",

@@ -9,29 +9,29 @@ from __future__ import annotations
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.geometry.jets import Jet
+from adiabloch.geometry.taylor_blocks import TaylorBlock
 from adiabloch.occupation import FermiLevel
 
 
-def filled(level: FermiLevel, energy: Jet) -> Jet:
+def filled(level: FermiLevel, energy: TaylorBlock) -> TaylorBlock:
     """Fermi function f(E)."""
     return energy.composed(list(level.derivatives(_mean(energy))))
 
 
-def slope(level: FermiLevel, energy: Jet) -> Jet:
+def slope(level: FermiLevel, energy: TaylorBlock) -> TaylorBlock:
     """Derivative f'(E) of the Fermi function, with one further derivative at most."""
     _, f1, f2 = level.derivatives(_mean(energy))
     return energy.composed([f1, f2])
 
 
-def grand_potential(level: FermiLevel, energy: Jet) -> Jet:
+def grand_potential(level: FermiLevel, energy: TaylorBlock) -> TaylorBlock:
     """g(E) = -kT log(1 + exp((mu - E)/kT)), whose derivative is f."""
     mean = _mean(energy)
     f, f1, _ = level.derivatives(mean)
     return energy.composed([level.grand_potential(mean), f, f1])
 
 
-def _mean(energy: Jet) -> Float:
+def _mean(energy: TaylorBlock) -> Float:
     """Mean energy of the group, (P,)."""
     value = energy.parts[0].real
     return np.asarray(value if value.ndim == 1 else value.trace(axis1=1, axis2=2) / value.shape[-1])

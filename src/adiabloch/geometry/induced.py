@@ -19,7 +19,7 @@ from adiabloch.geometry.bands import (
     of_bands,
 )
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.jets import Blocks, Jet, total
+from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock, total
 from adiabloch.occupation import Group
 
 
@@ -40,7 +40,7 @@ def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) 
     return shift + basis_curvature_shift(frame, group, drive, component)
 
 
-def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet:
+def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock:
     """The same along any two directions, with its derivatives; complex, to be taken the real part."""
     Aa, Ab = blocks.connection(a), blocks.connection(b)
     cross = blocks.outside(a) @ Ab - blocks.outside(b) @ Aa + Ab @ blocks.inside(a) - Aa @ blocks.inside(b)
@@ -63,7 +63,7 @@ def basis_curvature_shift(frame: Eigenframe, group: Group, drive: str, component
     return np.zeros(len(frame.energies)) if moment is None else moment.real()[0]
 
 
-def basis_curvature_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet | None:
+def basis_curvature_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock | None:
     """The same along any two directions, with its derivatives; complex, to be taken the real part; None for zero."""
     couplings = ((blocks.connection(x), blocks.basis_curvature(y, z)) for x, y, z in _cyclic(drive, a, b))
     terms = [-0.5 * blocks.overlap(A, own) for A, own in couplings if own is not None]

@@ -16,11 +16,11 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import PLANES, connection, curvature
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.induced import basis_curvature_shift
-from adiabloch.geometry.jets import Blocks, Jet, total
+from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock, total
 from adiabloch.occupation import Group
 
 
-def gradient_matrix(blocks: Blocks, pairs: Sequence[tuple[str, str]], *, mixed: bool = True) -> Jet:
+def gradient_matrix(blocks: Blocks, pairs: Sequence[tuple[str, str]], *, mixed: bool = True) -> TaylorBlock:
     r"""Mixing Delta_cn of a wave packet with empty states c by the gradient of H, shape (P, C, J). Eq. (4).
 
     .. math:: \Delta_{cn} = \frac{i}{2} (\partial_k \cdot \partial_r H)_{cn}
@@ -46,7 +46,7 @@ def gradient_matrix(blocks: Blocks, pairs: Sequence[tuple[str, str]], *, mixed: 
     return total(terms)
 
 
-def positional_shift(blocks: Blocks, drive: str, delta: Jet) -> Jet:
+def positional_shift(blocks: Blocks, drive: str, delta: TaylorBlock) -> TaylorBlock:
     r"""Shift of position (drive "kx", ...) or energy ("theta"), summed over the group; (P,). Eqs. (2), (3).
 
     .. math:: a = \sum_{nc} 2 \mathrm{Re} \frac{A_{nc} \Delta_{cn}}{E_n - E_c}
@@ -56,7 +56,7 @@ def positional_shift(blocks: Blocks, drive: str, delta: Jet) -> Jet:
     return 2 * blocks.overlap(blocks.connection(drive), blocks.solved(delta))
 
 
-def gradient_form(blocks: Blocks, drive: str, pairs: Sequence[tuple[str, str]]) -> Jet:
+def gradient_form(blocks: Blocks, drive: str, pairs: Sequence[tuple[str, str]]) -> TaylorBlock:
     r"""The same where H changes along all of some pairs, and the basis may have a curvature; (P,).
 
     .. math:: \sum_{nc} 2 \mathrm{Re} \frac{A^t_{nc} \Delta_{cn}}{E_n - E_c}
@@ -116,7 +116,7 @@ def _blocks(frame: Eigenframe, band: int, *along: str) -> Blocks:
     return Blocks(frame, (band, band + 1), along)
 
 
-def equilibrium_form(blocks: Blocks, a: str, b: str) -> Jet:
+def equilibrium_form(blocks: Blocks, a: str, b: str) -> TaylorBlock:
     r"""Two-form of the energy of occupied states, summed over the group; (P,). Eqs. (7), (B4).
 
     .. math:: M_{ab} = \sum_{nc} -\mathrm{Im} (A^a_{nc} A^b_{cn}) (E_n + E_c)
@@ -132,14 +132,14 @@ def equilibrium_form(blocks: Blocks, a: str, b: str) -> Jet:
     return form if own is None else form + blocks.summed(own @ inside)
 
 
-def curvature_form(blocks: Blocks, a: str, b: str) -> Jet:
+def curvature_form(blocks: Blocks, a: str, b: str) -> TaylorBlock:
     """Berry curvature of a group, -2 sum_nc Im A^a_nc A^b_cn; (P,). Complex, to be taken the real part."""
     form = 2j * blocks.overlap(blocks.interband_coupling(a), blocks.interband_coupling(b))
     own = blocks.basis_curvature_inside(a, b)
     return form if own is None else form + blocks.summed(own)
 
 
-def group_metric(blocks: Blocks, a: str, b: str) -> Jet:
+def group_metric(blocks: Blocks, a: str, b: str) -> TaylorBlock:
     """Quantum metric of a group, Re sum_nc A^a_nc A^b_cn; (P,). Complex, to be taken the real part."""
     return blocks.overlap(blocks.interband_coupling(a), blocks.interband_coupling(b))
 

@@ -25,7 +25,7 @@ from adiabloch.geometry.inhomogeneous import (
     group_metric,
     shift_block,
 )
-from adiabloch.geometry.jets import Blocks, Jet, total
+from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock, total
 from adiabloch.linalg import dagger
 from adiabloch.models.local_crystal import TIME
 from adiabloch.occupation import FermiLevel, Group
@@ -75,20 +75,20 @@ class LocalBands:
         """Zeros, (P,)."""
         return np.zeros(len(self.frame.energies))
 
-    def filled(self, blocks: Blocks, form: Jet) -> Jet:
+    def filled(self, blocks: Blocks, form: TaylorBlock) -> TaylorBlock:
         """Fill a form: f(E) times it, summed over the group."""
         return form if self.level is None else (fermi_level.filled(self.level, blocks.energies[0]) @ form).trace()
 
-    def surface(self, blocks: Blocks, form: Jet) -> Jet:
+    def surface(self, blocks: Blocks, form: TaylorBlock) -> TaylorBlock:
         """Take a form at the Fermi surface: f'(E) times it, summed over the group; only at a temperature."""
         assert self.level is not None
         return (fermi_level.slope(self.level, blocks.energies[0]) @ form).trace()
 
 
-# Integrals over k, as jets: what the terms below are derivatives of.
+# Integrals over k, as Taylor blocks: what the terms below are derivatives of.
 
 
-def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
+def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> TaylorBlock:
     """Integrand f m + g Omega along two directions: along two of k the equilibrium magnetization, Eq. (7)."""
     form = equilibrium_form(blocks, a, b)
     if bands.level is None:
@@ -99,7 +99,7 @@ def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
     return bands.filled(blocks, moment) + (fermi_level.grand_potential(bands.level, energy) @ curvature).trace()
 
 
-def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
+def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> TaylorBlock:
     """Integrand f d_B a^t along two directions of k, Eq. (8), the curl of the metric integrated by parts."""
     moment, more = induced_moment(blocks, TIME, a, b), basis_curvature_moment(blocks, TIME, a, b)
     form = bands.filled(blocks, moment if more is None else moment + more)
@@ -110,7 +110,7 @@ def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Jet:
     return form - 0.5 * bands.surface(blocks, dipole)
 
 
-def shift_integral(bands: LocalBands, blocks: Blocks, drive: str, pairs: Pairs) -> Jet:
+def shift_integral(bands: LocalBands, blocks: Blocks, drive: str, pairs: Pairs) -> TaylorBlock:
     """Integrand f a^drive, Eqs. (2), (3), the divergence of the metric integrated by parts."""
     form = bands.filled(blocks, gradient_form(blocks, drive, pairs))
     if bands.level is None:
@@ -152,7 +152,7 @@ def energy_term(bands: LocalBands, h: str) -> Float:
         return bands.nothing()
     blocks = bands.along()
     energy = total(blocks.overlap(blocks.connection(k), blocks.across(r)) for k, r in bands.pairs)
-    hermitian = 0.5 * (energy + Jet(tuple(dagger(part) for part in energy.parts)))
+    hermitian = 0.5 * (energy + TaylorBlock(tuple(dagger(part) for part in energy.parts)))
     return -bands.surface(blocks, hermitian @ curvature_form(blocks, h, TIME)).real()[0]
 
 
@@ -278,7 +278,7 @@ def chern_simons_polarization(gauge: SmoothGauge, axes: Sequence[str], axis: str
     return np.zeros(len(gauge.overlaps)) + np.sum(forms, axis=0)
 
 
-def _divergence(bands: LocalBands, s: str, form: Callable[[LocalBands, Blocks, str, str], Jet]) -> Float:
+def _divergence(bands: LocalBands, s: str, form: Callable[[LocalBands, Blocks, str, str], TaylorBlock]) -> Float:
     """sum_i d_i M_si."""
     current = bands.nothing()
     for k, r in bands.pairs:

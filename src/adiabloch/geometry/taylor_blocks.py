@@ -9,7 +9,7 @@ others only, :math:`\partial_b U = U K_b`, and
           K_b = \begin{pmatrix} 0 & -X_b^\dagger \\ X_b & 0 \end{pmatrix} .
 
 Products obey Leibniz' rule, energies become the blocks of D^b, and degeneracies within either group do no harm. A
-formula written for jets gives its derivatives with its value.
+formula written for Taylor blocks gives its derivatives with its value.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ _SPLITS = {0: (), 1: ((0, 1),), 2: ((0, 2),), 3: ((0, 3), (1, 2), (2, 1))}
 
 
 @dataclass(frozen=True, eq=False)
-class Jet:
+class TaylorBlock:
     """Matrices (P, ...) and their derivatives: none, along the first direction, the second, both."""
 
     parts: tuple[Complex, ...]
 
-    def __add__(self, other: Jet) -> Jet:
-        return Jet(tuple(a + b for a, b in zip(self.parts, other.parts, strict=True)))
+    def __add__(self, other: TaylorBlock) -> TaylorBlock:
+        return TaylorBlock(tuple(a + b for a, b in zip(self.parts, other.parts, strict=True)))
 
-    def __sub__(self, other: Jet) -> Jet:
-        return Jet(tuple(a - b for a, b in zip(self.parts, other.parts, strict=True)))
+    def __sub__(self, other: TaylorBlock) -> TaylorBlock:
+        return TaylorBlock(tuple(a - b for a, b in zip(self.parts, other.parts, strict=True)))
 
-    def __rmul__(self, factor: complex) -> Jet:
-        return Jet(tuple(factor * a for a in self.parts))
+    def __rmul__(self, factor: complex) -> TaylorBlock:
+        return TaylorBlock(tuple(factor * a for a in self.parts))
 
-    def __matmul__(self, other: Jet) -> Jet:
+    def __matmul__(self, other: TaylorBlock) -> TaylorBlock:
         return self.product(other, np.matmul)
 
-    def product(self, other: Jet, times: Callable[[Complex, Complex], Complex]) -> Jet:
+    def product(self, other: TaylorBlock, times: Callable[[Complex, Complex], Complex]) -> TaylorBlock:
         """A product of any kind by Leibniz' rule."""
         products = []
         for mask, first in enumerate(self.parts):
@@ -58,13 +58,13 @@ class Jet:
             for left, right in _SPLITS[mask]:
                 total = total + times(self.parts[left], other.parts[right])
             products.append(total)
-        return Jet(tuple(products))
+        return TaylorBlock(tuple(products))
 
-    def times(self, other: Jet) -> Jet:
+    def times(self, other: TaylorBlock) -> TaylorBlock:
         """Product of numbers, one at each point."""
         return self.product(other, np.multiply)
 
-    def composed(self, derivatives: Sequence[Float]) -> Jet:
+    def composed(self, derivatives: Sequence[Float]) -> TaylorBlock:
         """A function of this number, or of a matrix that here is a number times one; its value and derivatives here."""
         first, *rest = self.parts
         value, *slopes = derivatives
@@ -77,17 +77,17 @@ class Jet:
             a, b, _ = rest
             square = a * b if first.ndim == 1 else 0.5 * (a @ b + b @ a)
             parts[3] = parts[3] + slopes[1] * square
-        return Jet(tuple(parts))
+        return TaylorBlock(tuple(parts))
 
-    def trace(self) -> Jet:
+    def trace(self) -> TaylorBlock:
         """Tr A, (P,)."""
-        return Jet(tuple(a.trace(axis1=1, axis2=2) for a in self.parts))
+        return TaylorBlock(tuple(a.trace(axis1=1, axis2=2) for a in self.parts))
 
-    def overlap(self, other: Jet) -> Jet:
+    def overlap(self, other: TaylorBlock) -> TaylorBlock:
         """Tr A^dagger B, (P,)."""
         return self.product(other, _overlap)
 
-    def inner(self, other: Jet) -> Jet:
+    def inner(self, other: TaylorBlock) -> TaylorBlock:
         """A^dagger B, (P, J, J)."""
         return self.product(other, _inner)
 
@@ -97,7 +97,7 @@ class Jet:
 
 
 class Blocks:
-    """Operators of a frame, cut into blocks inside a group of bands and outside, as jets.
+    """Operators of a frame, cut into blocks inside a group of bands and outside, as Taylor blocks.
 
     Parameters
     ----------
@@ -128,55 +128,55 @@ class Blocks:
         self._known = {} if known is None else known
         self._inside, self._outside = inside_outside(group, frame.energies.shape[1])
         self._energy_differences = energy_differences(frame, group)
-        self._whole: dict[tuple[str, ...], Jet] = {}
-        self._couplings: dict[str, Jet] = {}
+        self._whole: dict[tuple[str, ...], TaylorBlock] = {}
+        self._couplings: dict[str, TaylorBlock] = {}
         self._turns = tuple(self._turn(interband_coupling(frame, group, a)) for a in self.along)
 
-    def overlap(self, left: Jet, right: Jet) -> Jet:
+    def overlap(self, left: TaylorBlock, right: TaylorBlock) -> TaylorBlock:
         """A^dagger B of blocks from inside to outside, summed over the group or not."""
         return left.overlap(right) if self.traced else left.inner(right)
 
-    def summed(self, block: Jet) -> Jet:
+    def summed(self, block: TaylorBlock) -> TaylorBlock:
         """A block inside the group, summed over it or not."""
         return block.trace() if self.traced else block
 
-    def interband_coupling(self, a: str) -> Jet:
+    def interband_coupling(self, a: str) -> TaylorBlock:
         """How the group turns out of itself, X_cn = <c|d_a n>, (P, C, J)."""
         if a not in self._couplings:
             self._couplings[a] = self.solved(self.across(a))
         return self._couplings[a]
 
-    def connection(self, a: str) -> Jet:
+    def connection(self, a: str) -> TaylorBlock:
         """A^a_cn = i X_cn, (P, C, J)."""
         return 1j * self.interband_coupling(a)
 
-    def across(self, *directions: str) -> Jet:
+    def across(self, *directions: str) -> TaylorBlock:
         """Block of a derivative of H from inside to outside, (P, C, J)."""
         return self._cut(self._operator(directions), self._outside, self._inside)
 
-    def inside(self, *directions: str) -> Jet:
+    def inside(self, *directions: str) -> TaylorBlock:
         """Block inside the group, (P, J, J)."""
         return self._cut(self._operator(directions), self._inside, self._inside)
 
-    def outside(self, *directions: str) -> Jet:
+    def outside(self, *directions: str) -> TaylorBlock:
         """Block outside, (P, C, C)."""
         return self._cut(self._operator(directions), self._outside, self._outside)
 
-    def basis_curvature(self, a: str, b: str) -> Jet | None:
+    def basis_curvature(self, a: str, b: str) -> TaylorBlock | None:
         """Block of the curvature of the basis, Omega_ab, from inside to outside, (P, C, J); None if it has none."""
         return self._curvature(a, b, self._outside)
 
-    def basis_curvature_inside(self, a: str, b: str) -> Jet | None:
+    def basis_curvature_inside(self, a: str, b: str) -> TaylorBlock | None:
         """The same inside the group, (P, J, J)."""
         return self._curvature(a, b, self._inside)
 
-    def _curvature(self, a: str, b: str, rows: slice | list[int]) -> Jet | None:
+    def _curvature(self, a: str, b: str, rows: slice | list[int]) -> TaylorBlock | None:
         for sign, name in ((1, basis_curvature_name(a, b)), (-1, basis_curvature_name(b, a))):
             if name in self.frame.derivatives:
                 return sign * self._cut(self._operator(name), rows, self._inside)
         return None
 
-    def solved(self, Z: Jet) -> Jet:
+    def solved(self, Z: TaylorBlock) -> TaylorBlock:
         """Solution of X E_o - E_c X = Z: Z_cn/(E_n - E_c), and its derivatives."""
         inside, outside = self.energies
         parts: list[Complex] = []
@@ -186,27 +186,27 @@ class Blocks:
                 # X with fewer derivatives is known by now
                 rest = rest - parts[left] @ inside.parts[right] + outside.parts[right] @ parts[left]
             parts.append(rest / self._energy_differences)
-        return Jet(tuple(parts))
+        return TaylorBlock(tuple(parts))
 
     @cached_property
-    def energies(self) -> tuple[Jet, Jet]:
+    def energies(self) -> tuple[TaylorBlock, TaylorBlock]:
         """H inside the group and outside, as matrices: diagonal here, not so around."""
         return self._level(self._inside), self._level(self._outside)
 
     @cached_property
-    def energy(self) -> Jet:
+    def energy(self) -> TaylorBlock:
         """Sum of the energies of the group, (P,): that of a single band."""
         return self.energies[0].trace()
 
-    def _level(self, bands: slice | list[int]) -> Jet:
+    def _level(self, bands: slice | list[int]) -> TaylorBlock:
         energies = self.frame.energies[:, bands]
         parts = [np.asarray(energies[:, :, None] * np.eye(energies.shape[1]), dtype=np.complex128)]
         parts += [_square(self.frame.derivative(a), bands) for a in self.along]
         if len(self.along) == 2:
             parts.append(_square(self._transported((self.along[0],), 1), bands))
-        return Jet(tuple(parts))
+        return TaylorBlock(tuple(parts))
 
-    def _operator(self, directions: tuple[str, ...]) -> Jet:
+    def _operator(self, directions: tuple[str, ...]) -> TaylorBlock:
         """U^dagger (d H) U with its covariant derivatives; (P, N, N)."""
         if directions not in self._whole:
             D = self.frame.derivative(*directions)
@@ -214,7 +214,7 @@ class Blocks:
             if len(self.along) == 2:
                 bend = self._transported((self.along[0], *directions), 1)
                 parts.append(bend + _commutator(parts[2], self._turns[0]) + _commutator(D, self._bend))
-            self._whole[directions] = Jet(tuple(parts))
+            self._whole[directions] = TaylorBlock(tuple(parts))
         return self._whole[directions]
 
     def _transported(self, directions: tuple[str, ...], number: int) -> Complex:
@@ -243,12 +243,12 @@ class Blocks:
         return K
 
     @staticmethod
-    def _cut(jet: Jet, rows: slice | list[int], columns: slice | list[int]) -> Jet:
-        return Jet(tuple(part[:, rows][:, :, columns] for part in jet.parts))
+    def _cut(block: TaylorBlock, rows: slice | list[int], columns: slice | list[int]) -> TaylorBlock:
+        return TaylorBlock(tuple(part[:, rows][:, :, columns] for part in block.parts))
 
 
-def total(terms: Iterable[Jet]) -> Jet:
-    """Sum of jets, at least one."""
+def total(terms: Iterable[TaylorBlock]) -> TaylorBlock:
+    """Sum of Taylor blocks, at least one."""
     return reduce(operator.add, terms)
 
 
