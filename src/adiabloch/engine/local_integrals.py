@@ -140,7 +140,7 @@ class LocalRequest:
         Stopped
             Ctrl-C; with the values at the positions that were finished.
         """
-        projections = self._projections(texture, trials)
+        chosen = self._projections(texture, trials)
         count = len(sites.positions)
         results: list[Float] = []
         integrals: list[Integral] = []
@@ -154,7 +154,7 @@ class LocalRequest:
             # a single position is parallel in itself
             inner = replace(run, executor=pool if count == 1 else Here(), progress=False)
             outer = Here() if count == 1 else pool
-            tasks = self._tasks(texture, sites, projections)
+            tasks = self._tasks(texture, sites, chosen)
             for values, integral in run_tasks(outer, partial(self._at_position, inner), tasks):
                 results.append(values)
                 integrals.append(integral)
