@@ -12,7 +12,7 @@ from adiabloch.engine.declaration import GaugeTerm, Response
 from adiabloch.engine.insulators import of_insulator
 from adiabloch.engine.run import Options
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
-from adiabloch.geometry.trials import Choice
+from adiabloch.geometry.projections import Choice
 
 if TYPE_CHECKING:
     import xarray
@@ -31,7 +31,7 @@ def chern_simons_part() -> tuple[GaugeTerm, ...]:
 
 
 def insulator_with_axion_angle(
-    layer: Response, solid: Response, model: Model, occupied: object, options: Options, trials: Choice
+    layer: Response, solid: Response, model: Model, occupied: object, options: Options, projections: Choice
 ) -> xarray.Dataset:
     """Magnetoelectric tensor of an insulator; in three dimensions with the axion angle and its quantum.
 
@@ -42,12 +42,12 @@ def insulator_with_axion_angle(
     model : TightBinding
     occupied : int
     options : Options
-    trials : sequence of int or array_like, optional
+    projections : sequence of int or array_like, optional
         Trial orbitals of the user.
     """
     if model.lattice.dimension == 2:
         return of_insulator(layer, model, occupied, options)
-    result = of_insulator(solid, model, occupied, options, trials=trials)
+    result = of_insulator(solid, model, occupied, options, projections=projections)
     theta = 4 * np.pi**2 * float(result.chern_simons.values[0, 0])
     unit = result.total.attrs["units"]
     return result.assign(

@@ -23,8 +23,8 @@ from adiabloch.geometry.gaps import (
     place,
 )
 from adiabloch.geometry.gauge import SmoothGauge, smooth_gauge
+from adiabloch.geometry.projections import Projections, overlap_at
 from adiabloch.geometry.recording import Product, Recorded
-from adiabloch.geometry.trials import Trials, overlap_at
 from adiabloch.integration.protocols import Low, Sample
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator, directions_of
@@ -59,7 +59,7 @@ class Insulator:
         Terms that need a smooth gauge: gauges of the groups -> values (P, outputs), added to those of the formula.
     gauge_needs : sequence
         Derivatives that the gauges read.
-    trials : sequence of Trials, optional
+    projections : sequence of Projections, optional
         Trial orbitals of each group, for the form.
     operators : mapping {name: Operator}, optional
         Bounded observables that the frame shall carry.
@@ -73,7 +73,7 @@ class Insulator:
     needs: Recorded = field(default_factory=Recorded)
     form: Form | None = None
     gauge_needs: tuple[Derivative, ...] = ()
-    trials: tuple[Trials, ...] = ()
+    projections: tuple[Projections, ...] = ()
     operators: Mapping[str, Operator] = field(default_factory=dict)
     theta: Float | None = None
     beyond: tuple[str, ...] = ()
@@ -189,23 +189,23 @@ class Insulator:
             smallest, where = pattern_search(gap_at(self.crystal, edge), lows["gap"].at)
             if smallest <= self._closed:
                 raise closed_gap(self.crystal, smallest, where, edge)
-        for group, trials in zip(self.groups, self.trials, strict=False):
-            smallest, where = pattern_search(overlap_at(self.crystal, group, trials), lows["overlap"].at)
+        for group, projections in zip(self.groups, self.projections, strict=False):
+            smallest, where = pattern_search(overlap_at(self.crystal, group, projections), lows["overlap"].at)
             if smallest < BROKEN:
                 raise BrokenGaugeError(
                     f"the trial orbitals do not span the occupied states: their smallest overlap falls to "
                     f"{smallest:.1e} at {place(self.crystal, where)}. No Chern number forbids a smooth gauge, so "
-                    "other trial orbitals will do; give them as trials=",
+                    "other trial orbitals will do; give them as projections=",
                     overlap=smallest,
                     at=tuple(float(x) for x in where),
                 )
 
     def _gauges(self, frame: Eigenframe, axes: Sequence[Float]) -> list[SmoothGauge]:
         gauges = []
-        for group, trials in zip(self.groups, self.trials, strict=True):
-            orbitals, slopes = trials.coefficients, []
-            if not trials.constant:
-                orbitals = trials.series(self.crystal.lattice.vectors).on_grid(axes).swapaxes(0, 1)
+        for group, projections in zip(self.groups, self.projections, strict=True):
+            orbitals, slopes = projections.coefficients, []
+            if not projections.constant:
+                orbitals = projections.series(self.crystal.lattice.vectors).on_grid(axes).swapaxes(0, 1)
                 slopes = [*orbitals[1:], *[np.zeros_like(orbitals[0])] * len(self.beyond)]
             directions = (*self.crystal.directions, *self.beyond)
             gauges.append(smooth_gauge(frame, group, orbitals[0], directions, slopes))

@@ -48,7 +48,7 @@ DOCUMENTED = {
         "lattice; or <0 i|z|R j> by R, for Wannier functions: for a layer\n    read as a crystal in three dimensions, "
         "`{R[:2]: r[..., 2] for R, r in solid.position_matrix.items()}`.\n    Their origin does not matter."
     ),
-    "trials": (
+    "projections": (
         "sequence of int or array_like of shape (N, occupied), optional\n    Trial orbitals for the smooth gauge of "
         "Chern-Simons parts and polarizations: numbers of orbitals, or columns\n    in the basis of the model. By "
         "default those with the largest overlap with the occupied states."

@@ -25,8 +25,8 @@ from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
 from adiabloch.geometry.local import LocalBands
+from adiabloch.geometry.projections import Choice, Projections
 from adiabloch.geometry.recording import Key, Product, Recorded, record
-from adiabloch.geometry.trials import Choice, Trials
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import Here, stoppable, workers
@@ -131,7 +131,7 @@ class LocalRequest:
         return any(term.gauge is not None for term in self.terms.values())
 
     def evaluated(
-        self, texture: Texture, sites: Sites, run: Run, trials: Choice = None
+        self, texture: Texture, sites: Sites, run: Run, projections: Choice = None
     ) -> tuple[Mapping[str, Float], dict[str, object]]:
         """Variables at all positions, (positions..., phases..., labels), and their provenance.
 
@@ -140,7 +140,7 @@ class LocalRequest:
         Stopped
             Ctrl-C; with the values at the positions that were finished.
         """
-        chosen = self._projections(texture, trials)
+        chosen = self._projections(texture, projections)
         count = len(sites.positions)
         results: list[Float] = []
         integrals: list[Integral] = []
@@ -168,7 +168,7 @@ class LocalRequest:
         return variables, self._provenance(texture, integrals, run)
 
     def _tasks(
-        self, texture: Texture, sites: Sites, projections: tuple[Trials, ...]
+        self, texture: Texture, sites: Sites, projections: tuple[Projections, ...]
     ) -> Iterator[tuple[Float, Insulator | ThermalBands]]:
         known: dict[tuple[str, ...], tuple[Recorded, tuple[Derivative, ...]]] = {}
         for where in sites.positions:
@@ -205,12 +205,14 @@ class LocalRequest:
         uncertain = math.hypot(integral.error, place.tail * float(np.abs(values[:, :leading]).max()))
         return np.column_stack([values, np.full(phases, uncertain)]), integral
 
-    def _projections(self, texture: Texture, trials: Choice) -> tuple[Trials, ...]:
+    def _projections(self, texture: Texture, projections: Choice) -> tuple[Projections, ...]:
         """Projections for a smooth gauge, the same everywhere: chosen for the crystal at the origin."""
         if not self.needs_gauge:
             return ()
         assert isinstance(self.occupation, int)
-        return preflight(texture.home, (self.occupation,), "the split of a local current", trials=trials).trials
+        return preflight(
+            texture.home, (self.occupation,), "the split of a local current", projections=projections
+        ).projections
 
     def _formula(self, place: LocalCrystal) -> Callable[..., Float]:
         """Formula of all outputs: (frame) -> (P, outputs), or (frame, groups) -> (P, groups, outputs) for metals."""
@@ -260,7 +262,7 @@ class LocalRequest:
         self,
         place: LocalCrystal,
         theta: Float | None,
-        projections: tuple[Trials, ...],
+        projections: tuple[Projections, ...],
         needs: Recorded,
         of_gauge: tuple[Derivative, ...],
     ) -> Insulator | ThermalBands:

@@ -12,7 +12,7 @@ from adiabloch.engine.arguments import Model
 from adiabloch.errors import ObstructedError
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
 from adiabloch.geometry.gaps import check_gap
-from adiabloch.geometry.trials import Choice, Trials, trial_orbitals
+from adiabloch.geometry.projections import Choice, Projections, trial_orbitals
 from adiabloch.occupation import Group, inside_outside
 
 Groups = tuple[Group, ...]
@@ -27,7 +27,7 @@ class Preflight:
     groups: Groups
     chern_numbers: ChernNumbers
     """Of the first group; all of them zero, as for the other groups."""
-    trials: tuple[Trials, ...]
+    projections: tuple[Projections, ...]
     """Trial orbitals for each group."""
 
     @property
@@ -37,11 +37,11 @@ class Preflight:
 
 
 _CHERN: WeakKeyDictionary[Model, dict[Group, ChernNumbers]] = WeakKeyDictionary()
-_TRIALS: WeakKeyDictionary[Model, dict[Groups, tuple[Trials, ...]]] = WeakKeyDictionary()
+_TRIALS: WeakKeyDictionary[Model, dict[Groups, tuple[Projections, ...]]] = WeakKeyDictionary()
 """Results for crystals that are still alive; what the user chose is not kept."""
 
 
-def preflight(crystal: Model, groups: Groups, what: str, *, trials: Choice = None, remedy: str = "") -> Preflight:
+def preflight(crystal: Model, groups: Groups, what: str, *, projections: Choice = None, remedy: str = "") -> Preflight:
     """Check that a smooth gauge exists, and find projections for it.
 
     Parameters
@@ -51,7 +51,7 @@ def preflight(crystal: Model, groups: Groups, what: str, *, trials: Choice = Non
         Groups of bands, each with a gap to all others.
     what : str
         Quantity that needs the gauge, for the error message.
-    trials : sequence of int or array_like, optional
+    projections : sequence of int or array_like, optional
         Trial orbitals of the user.
     remedy : str
         End of the error message.
@@ -63,8 +63,8 @@ def preflight(crystal: Model, groups: Groups, what: str, *, trials: Choice = Non
         Some Chern number does not vanish.
     """
     numbers = unobstructed(crystal, groups, what, remedy)
-    if trials is not None:
-        return Preflight(groups, numbers, _chosen(crystal, groups, trials))
+    if projections is not None:
+        return Preflight(groups, numbers, _chosen(crystal, groups, projections))
     known = _TRIALS.setdefault(crystal, {})
     if groups not in known:
         known[groups] = tuple(trial_orbitals(crystal, group, None) for group in groups)
@@ -122,11 +122,11 @@ def _chern_numbers(crystal: Model, group: Group) -> ChernNumbers:
     return numbers
 
 
-def _chosen(crystal: Model, groups: Groups, trials: Choice) -> tuple[Trials, ...]:
+def _chosen(crystal: Model, groups: Groups, projections: Choice) -> tuple[Projections, ...]:
     """The user's trial orbitals, shared out among the groups."""
     if len(groups) == 1:
-        return (trial_orbitals(crystal, groups[0], trials),)
-    together = np.asarray(trials)
+        return (trial_orbitals(crystal, groups[0], projections),)
+    together = np.asarray(projections)
     edges = [inside_outside(group, crystal.size)[0] for group in groups]
     return tuple(
         trial_orbitals(crystal, group, together[..., inside]) for group, inside in zip(groups, edges, strict=True)

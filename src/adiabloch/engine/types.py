@@ -11,7 +11,7 @@ from adiabloch.engine.operators import Given, Spin
 from adiabloch.geometry.filled import Edges
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge
-from adiabloch.geometry.trials import Choice
+from adiabloch.geometry.projections import Choice
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group

@@ -39,16 +39,16 @@ from adiabloch.geometry.inhomogeneous import (
     positional_shift,
 )
 from adiabloch.geometry.observables import expectation, observable_shift
+from adiabloch.geometry.projections import Projections, trial_orbitals
 from adiabloch.geometry.recording import needs_of
 from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock
-from adiabloch.geometry.trials import Trials, trial_orbitals
 
 __all__ = [
     "Blocks",
     "Eigenframe",
+    "Projections",
     "SmoothGauge",
     "TaylorBlock",
-    "Trials",
     "band_shift",
     "basis_curvature_shift",
     "chern_number",

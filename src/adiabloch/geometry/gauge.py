@@ -67,7 +67,7 @@ class SmoothGauge:
 
 
 def smooth_gauge(
-    frame: Eigenframe, group: Group, trials: Complex, directions: Sequence[str], slopes: Sequence[Complex] = ()
+    frame: Eigenframe, group: Group, projections: Complex, directions: Sequence[str], slopes: Sequence[Complex] = ()
 ) -> SmoothGauge:
     """Gauge of a group of bands from trial orbitals.
 
@@ -77,7 +77,7 @@ def smooth_gauge(
         With derivatives along the directions and what belongs to them (`adiabloch.geometry.needs_of` finds them).
     group : int or (int, int)
         Number of lowest bands, or first and last + 1.
-    trials : complex array, shape (N, J) or (P, N, J)
+    projections : complex array, shape (N, J) or (P, N, J)
         One column for each band of the group, in the basis of the model.
     directions : sequence of str
         Where the connection will be asked for.
@@ -85,7 +85,7 @@ def smooth_gauge(
         Derivatives of the trial orbitals along the directions, if they are not the same at all points.
     """
     o, c = inside_outside(group, frame.energies.shape[1])
-    G = dagger(frame.states) @ trials
+    G = dagger(frame.states) @ projections
     left, overlaps, right = svd_batch(G[:, o])
     sums = overlaps[:, :, None] + overlaps[:, None, :]
     drifts, connections = {}, {}

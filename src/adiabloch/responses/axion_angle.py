@@ -47,7 +47,7 @@ def axion_angle(
     occupied: int | None = None,
     *,
     bands: int | tuple[int, int] | None = None,
-    trials: Choice = None,
+    projections: Choice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Axion angle of a three-dimensional insulator, the Chern-Simons integral over its Brillouin zone.
@@ -79,8 +79,8 @@ def axion_angle(
     run = Run.of(options, TOLERANCE)
     model = checked_model(model, (3,))
     group, note = chosen_group(model, occupied, bands)
-    checked = preflight(model, (group,), "axion angle", trials=trials)
-    filled = Occupied((group,), checked.trials, filled=bands is None, provenance={**checked.provenance, **note})
+    checked = preflight(model, (group,), "axion angle", projections=projections)
+    filled = Occupied((group,), checked.projections, filled=bands is None, provenance={**checked.provenance, **note})
     result = mean_of_insulator(AXION_ANGLE, model, filled, run, scale=np.pi)
     value = principal(float(result.axion_angle), float(result.error))
     radians = {"units": "rad"}

@@ -45,7 +45,7 @@ LAYER_MAGNETOELECTRIC = Response(
 
 @response(LAYER_MAGNETOELECTRIC)
 def layer_magnetoelectric(
-    model: TightBinding, occupied: int, heights: Heights, *, trials: Choice = None, **options: Unpack[Options]
+    model: TightBinding, occupied: int, heights: Heights, *, projections: Choice = None, **options: Unpack[Options]
 ) -> Dataset:
     """Orbital magnetization induced by an electric field in a layer, in all directions, also across the layer.
 
@@ -61,4 +61,4 @@ def layer_magnetoelectric(
         The bands have a Chern number: their Hall current makes the moment depend on the origin of the heights.
     """
     operators = height_operators(checked_model(model, (2,), LAYER), heights)
-    return of_insulator(LAYER_MAGNETOELECTRIC, model, occupied, options, trials=trials, operators=operators)
+    return of_insulator(LAYER_MAGNETOELECTRIC, model, occupied, options, projections=projections, operators=operators)

@@ -74,7 +74,7 @@ def local_current(
     chemical_potential: float | None = None,
     temperature: float | None = None,
     split: bool = False,
-    trials: Choice = None,
+    projections: Choice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Electric current in a slowly non-uniform crystal under a slow drive, term by term. Implements Eq. (6).
@@ -117,7 +117,7 @@ def local_current(
     split : bool
         Whether to give the magnetization and the polarization of Eqs. (16) to (18) too, of an insulator without
         Chern numbers: j = curl M + d_t P.
-    trials : sequence of int or array_like, optional
+    projections : sequence of int or array_like, optional
         Trial orbitals for the smooth gauge that the split needs, the same everywhere.
     limit : int
         Largest number of points for each position.
@@ -188,7 +188,7 @@ def local_current(
         unit=driven,
         degeneracy=checked_degeneracy(texture.home, degeneracy),
     )
-    values, provenance = request.evaluated(texture, sites, run, trials)
+    values, provenance = request.evaluated(texture, sites, run, projections)
     dims = {"k": "component", "moment": "component" if d == 3 else None, "axis": "component"}
     coordinates = {"component": list(AXES[:d])}
     return labelled_terms(request, values, sites, dims, coordinates, units, "local current", provenance)

@@ -57,7 +57,7 @@ SOLID = Response(
 
 @response(SOLID)
 def magnetic_polarization(
-    model: TightBinding, occupied: int, *, trials: Choice = None, **options: Unpack[Options]
+    model: TightBinding, occupied: int, *, projections: Choice = None, **options: Unpack[Options]
 ) -> Dataset:
     r"""Electric polarization induced by a magnetic field in an insulator: the second route, Eq. (18).
 
@@ -74,4 +74,4 @@ def magnetic_polarization(
         `field` (of B): `total`, `perturbative`, `chern_simons`, `error`, and `axion_angle` and `quantum` as in
         `magnetoelectric`. Units e^2 (over hbar).
     """
-    return insulator_with_axion_angle(LAYER, SOLID, checked_model(model, (2, 3), FLAT), occupied, options, trials)
+    return insulator_with_axion_angle(LAYER, SOLID, checked_model(model, (2, 3), FLAT), occupied, options, projections)

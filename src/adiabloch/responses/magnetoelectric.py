@@ -96,7 +96,7 @@ def magnetoelectric(
     degeneracy: float | None = None,
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
-    trials: Choice = None,
+    projections: Choice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Orbital magnetization induced by an electric field. Implements Eqs. (13), (14) and (19).
@@ -157,7 +157,7 @@ def magnetoelectric(
         if model.lattice.dimension == 2:
             return of_metal(METAL, model, chemical_potential, temperature, options, degeneracy=degeneracy)
         occupied = insulating_bands(model, chemical_potential, temperature)
-    return insulator_with_axion_angle(LAYER, SOLID, model, occupied, options, trials)
+    return insulator_with_axion_angle(LAYER, SOLID, model, occupied, options, projections)
 
 
 def insulating_bands(model: Model, chemical_potential: ArrayLike, temperature: ArrayLike) -> int:

@@ -47,7 +47,7 @@ def polarization(
     occupied: int | None = None,
     *,
     bands: int | tuple[int, int] | None = None,
-    trials: Choice = None,
+    projections: Choice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Electric polarization of the electrons of an insulator, modulo its quantum.
@@ -79,8 +79,8 @@ def polarization(
     run = Run.of(options, TOLERANCE)
     model = checked_model(model)
     group, note = chosen_group(model, occupied, bands)
-    checked = preflight(model, (group,), "polarization", trials=trials)
-    filled = Occupied((group,), checked.trials, filled=bands is None, provenance={**checked.provenance, **note})
+    checked = preflight(model, (group,), "polarization", projections=projections)
+    filled = Occupied((group,), checked.projections, filled=bands is None, provenance={**checked.provenance, **note})
     quantum = model.lattice.vectors / model.lattice.measure
     scale = float(np.sqrt((quantum**2).sum(axis=1)).min())
     result = mean_of_insulator(POLARIZATION, model, filled, run, scale=scale)

@@ -74,7 +74,7 @@ def pumped_magnetization(
     *,
     groups: Sequence[int] | None = None,
     chern_simons: bool = True,
-    trials: Choice = None,
+    projections: Choice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Orbital magnetization pumped by a cycle, averaged over its period.
@@ -134,7 +134,9 @@ def pumped_magnetization(
             f"chern_simons: it depends on how the Wannier functions move along the cycle; {MOTION_HINT}, or "
             "chern_simons=False, which leaves it out"
         )
-    bands = _occupied(cycle, occupied, parts, trials) if chern_simons else _perturbative_only(cycle, occupied, parts)
+    bands = (
+        _occupied(cycle, occupied, parts, projections) if chern_simons else _perturbative_only(cycle, occupied, parts)
+    )
     result = mean_of_insulator(PUMPED_MAGNETIZATION, cycle, bands, run)
     if not chern_simons:
         result = result.assign(
@@ -147,13 +149,15 @@ def pumped_magnetization(
     return result.assign(quantum=(("generator", "component"), quantum(cycle.lattice), attributes))
 
 
-def _occupied(cycle: Cycle, occupied: int, parts: tuple[Group, ...], trials: Choice) -> Occupied:
+def _occupied(cycle: Cycle, occupied: int, parts: tuple[Group, ...], projections: Choice) -> Occupied:
     """Occupied bands with projections, where the Chern-Simons part needs them."""
-    checked = preflight(cycle, parts, "pumped magnetization: the Chern-Simons part", trials=trials, remedy=REMEDY)
+    checked = preflight(
+        cycle, parts, "pumped magnetization: the Chern-Simons part", projections=projections, remedy=REMEDY
+    )
     # with two orbitals tr(A dA) can only wind (Hopf), and it does not if some state is nowhere occupied
-    zero = cycle.size == 2 and not cycle.orbitals_move and checked.trials[0].overlap > BROKEN
+    zero = cycle.size == 2 and not cycle.orbitals_move and checked.projections[0].overlap > BROKEN
     note = {"note": TWO_BANDS if zero else COMPLETE, **checked.provenance}
-    return Occupied(parts, () if zero else checked.trials, provenance=note, number=occupied)
+    return Occupied(parts, () if zero else checked.projections, provenance=note, number=occupied)
 
 
 def _perturbative_only(cycle: Cycle, occupied: int, parts: tuple[Group, ...]) -> Occupied:
@@ -193,7 +197,7 @@ def chern_simons_magnetization(cycle: Cycle, occupied: int, **options: Unpack[Op
     """
     checked = preflight(cycle, (occupied,), "pumped magnetization: the Chern-Simons part")
     branches = quantum(cycle.lattice)
-    bands, run = Occupied((occupied,), checked.trials), Run.of(options, TOLERANCE)
+    bands, run = Occupied((occupied,), checked.projections), Run.of(options, TOLERANCE)
     # modulo the quantum a fraction of it is what counts
     result = mean_of_insulator(CHERN_SIMONS_PART, cycle, bands, run, scale=float(np.abs(branches).max()))
     attributes = {"units": result.chern_simons.attrs["units"], "long_name": "quantum of the Chern-Simons part"}

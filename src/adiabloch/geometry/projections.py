@@ -33,7 +33,7 @@ ATTEMPTS = ((1, 0), (1, 1), (1, 2), (1, 3), (2, 4), (2, 5))
 
 
 @dataclass(frozen=True, eq=False)
-class Trials:
+class Projections:
     """Trial orbitals of a group of bands: g = sum_T c_T exp(2 pi i T.x), smooth and periodic on the torus.
 
     Parameters
@@ -72,7 +72,7 @@ class Trials:
         return self._values.at(points)[:, 0]
 
 
-def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Trials:
+def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Projections:
     """Trial orbitals whose projection onto a group of bands stays far from zero all over the torus.
 
     Parameters
@@ -85,7 +85,7 @@ def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Tri
 
     Returns
     -------
-    Trials
+    Projections
 
     Notes
     -----
@@ -99,16 +99,16 @@ def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Tri
     mesh = _mesh(crystal)
     home = np.zeros((1, mesh.shape[1]), dtype=np.int64)
     if bands == crystal.size and choice is None:
-        return Trials(home, np.eye(bands, dtype=np.complex128)[None], 1.0)
+        return Projections(home, np.eye(bands, dtype=np.complex128)[None], 1.0)
 
-    def judged(translations: Integer, coefficients: Complex) -> Trials:
-        orbitals = Trials(translations, coefficients)
-        return Trials(translations, coefficients, _health(overlap_at(crystal, group, orbitals), mesh))
+    def judged(translations: Integer, coefficients: Complex) -> Projections:
+        orbitals = Projections(translations, coefficients)
+        return Projections(translations, coefficients, _health(overlap_at(crystal, group, orbitals), mesh))
 
     if choice is not None:
         return judged(home, _orthonormal(_checked_choice(choice, crystal.size, bands))[None])
     states = eigh_batch(crystal.matrices().at(mesh)[:, 0])[1][:, :, inside]
-    best = Trials(home, np.eye(crystal.size, bands, dtype=np.complex128)[None], -1.0)
+    best = Projections(home, np.eye(crystal.size, bands, dtype=np.complex128)[None], -1.0)
     for columns in _fixed(states):
         best = max(best, judged(home, columns[None]), key=attrgetter("overlap"))
         if best.overlap > GOOD:
@@ -120,14 +120,14 @@ def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Tri
     return best
 
 
-def overlap_at(crystal: Crystal, group: Group, trials: Trials) -> Callable[[Float], Float]:
+def overlap_at(crystal: Crystal, group: Group, projections: Projections) -> Callable[[Float], Float]:
     """The smallest overlap between trial orbitals and a group of bands as a function of reduced points."""
     series = crystal.matrices()
     inside, _ = inside_outside(group, crystal.size)
 
     def overlap(points: Float) -> Float:
         states = eigh_batch(series.at(points)[:, 0])[1][:, :, inside]
-        return svd_batch(dagger(states) @ trials.at(points))[1][:, -1]
+        return svd_batch(dagger(states) @ projections.at(points))[1][:, -1]
 
     return overlap
 
@@ -217,11 +217,13 @@ def _checked_choice(choice: ArrayLike, size: int, bands: int) -> Complex:
     array = np.asarray(choice)
     if array.ndim == 1 and array.dtype.kind in "iu":
         if len(array) != bands or len(set(array.tolist())) != bands or array.min() < 0 or array.max() >= size:
-            raise InvalidArgumentError(f"trials: {array.tolist()}, {expected}")
+            raise InvalidArgumentError(f"projections: {array.tolist()}, {expected}")
         return np.eye(size, dtype=np.complex128)[:, array]
-    columns: Complex = checked(choice, "trials", (None, None), complex)
+    columns: Complex = checked(choice, "projections", (None, None), complex)
     if columns.shape != (size, bands):
-        raise InvalidArgumentError(f"trials: shape {columns.shape}, {expected}")
+        raise InvalidArgumentError(f"projections: shape {columns.shape}, {expected}")
     if np.linalg.svd(columns, compute_uv=False).min() < 1e-8 * np.abs(columns).max():
-        raise InvalidArgumentError(f"trials: the {bands} columns are linearly dependent; expected independent ones")
+        raise InvalidArgumentError(
+            f"projections: the {bands} columns are linearly dependent; expected independent ones"
+        )
     return columns
