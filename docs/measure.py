@@ -110,7 +110,7 @@ def gauge_convergence() -> None:
         figure, ax = plt.subplots(figsize=(4.4, 3.3), layout="constrained")
         for field, colour in ((2.0, BLUE), (1.0, RED), (0.5, GREY)):
             model = ab.models.fu_kane_mele(0.4 * np.pi, m=field)
-            projections = ab.geometry.trial_orbitals(model, 2)
+            projections = ab.geometry.find_projections(model, 2)
             exact = angle(model, projections, 112)
             sides = np.arange(8, 76, 4)
             off = [abs(angle(model, projections, int(n)) - exact) / np.pi for n in sides]

@@ -13,7 +13,7 @@ from adiabloch.geometry.band_subspace import group_curvature
 from adiabloch.geometry.chern import second_chern_number
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gauge import chern_simons_form, gauge_needs, smooth_gauge
-from adiabloch.geometry.projections import trial_orbitals
+from adiabloch.geometry.projections import find_projections
 from random_models import general
 
 seeds = st.integers(0, 10**6)
@@ -209,13 +209,13 @@ def test_dependent_trial_orbitals():
 def test_trial_orbitals_of_a_topological_insulator():
     """Symmetric ones vanish somewhere; those found do not, and no finer mesh sees less."""
     model = ab.models.fu_kane_mele(beta=np.pi)
-    found = trial_orbitals(model, 2)
+    found = find_projections(model, 2)
     assert found.overlap > 0.1
     mesh = np.random.default_rng(0).random((4000, 3))
     states = np.linalg.eigh(model.matrices().at(mesh)[:, 0])[1][:, :, :2]
     overlaps = np.linalg.svd(states.conj().swapaxes(1, 2) @ found.at(mesh), compute_uv=False)
     assert overlaps.min() > 0.95 * found.overlap
-    symmetric = trial_orbitals(model, 2, [0, 1])  # a Kramers pair
+    symmetric = find_projections(model, 2, [0, 1])  # a Kramers pair
     assert symmetric.overlap < 1e-2
     with pytest.raises((BrokenGaugeError, ToleranceNotReachedError)):
         ab.axion_angle(model, 2, projections=[0, 1], limit=2 * 10**5, strict=True)
@@ -253,7 +253,7 @@ def hopf(offset):
 @pytest.mark.parametrize(("offset", "expected"), [(-1.5, np.pi), (1.5, np.pi), (-0.5, 0.0), (-4.0, 0.0)])
 def test_hopf_insulators(offset, expected):
     """One Hopf linking is theta = pi, two are 2 pi. No orbital fixed in its cell spans the band then."""
-    found = trial_orbitals(hopf(offset), 1)
+    found = find_projections(hopf(offset), 1)
     assert found.constant == (offset == -4.0)
     angle = float(ab.axion_angle(hopf(offset), 1, tolerance=1e-4).axion_angle)
     assert angle == pytest.approx(expected, abs=1e-5)
@@ -262,7 +262,7 @@ def test_hopf_insulators(offset, expected):
 def test_gauge_of_orbitals_that_spread_over_cells():
     """Connection against central differences, as above, for trial orbitals that depend on k."""
     model = hopf(-1.5)
-    projections = trial_orbitals(model, 1)
+    projections = find_projections(model, 1)
     at, h = np.random.default_rng(0).random((5, 3)), 1e-3
 
     def projected(points):

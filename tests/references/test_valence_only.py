@@ -8,7 +8,7 @@ from test_phonon_moment import MASSES, by_bands, ionic, pattern
 import adiabloch as ab
 from adiabloch.engine.run import Run
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry.projections import trial_orbitals
+from adiabloch.geometry.projections import find_projections
 from adiabloch.models import WannierModel
 from adiabloch.models.spin import SPIN
 from random_models import oblique_vectors
@@ -66,7 +66,7 @@ def valence(model, occupied, side):
     sides = (side,) * model.lattice.dimension
     k = mesh_of(sides)
     H = sum(h * np.exp(2j * np.pi * k @ np.array(R))[:, None, None] for R, h in model.hoppings.items())
-    energies, F = projected(H, trial_orbitals(model, occupied).at(k))
+    energies, F = projected(H, find_projections(model, occupied).at(k))
     A = connections(F, slopes(F, sides), model.positions, model.lattice.vectors)
     return WannierModel(model.lattice, None, by_cell(energies, sides), by_cell(A, sides))
 

@@ -12,7 +12,7 @@ from adiabloch.engine.arguments import Model
 from adiabloch.errors import ObstructedError
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
 from adiabloch.geometry.gaps import check_gap
-from adiabloch.geometry.projections import Choice, Projections, trial_orbitals
+from adiabloch.geometry.projections import Choice, Projections, find_projections
 from adiabloch.occupation import Group, inside_outside
 
 Groups = tuple[Group, ...]
@@ -67,7 +67,7 @@ def preflight(crystal: Model, groups: Groups, what: str, *, projections: Choice 
         return Preflight(groups, numbers, _chosen(crystal, groups, projections))
     known = _TRIALS.setdefault(crystal, {})
     if groups not in known:
-        known[groups] = tuple(trial_orbitals(crystal, group, None) for group in groups)
+        known[groups] = tuple(find_projections(crystal, group, None) for group in groups)
     return Preflight(groups, numbers, known[groups])
 
 
@@ -125,9 +125,9 @@ def _chern_numbers(crystal: Model, group: Group) -> ChernNumbers:
 def _chosen(crystal: Model, groups: Groups, projections: Choice) -> tuple[Projections, ...]:
     """The user's trial orbitals, shared out among the groups."""
     if len(groups) == 1:
-        return (trial_orbitals(crystal, groups[0], projections),)
+        return (find_projections(crystal, groups[0], projections),)
     together = np.asarray(projections)
     edges = [inside_outside(group, crystal.size)[0] for group in groups]
     return tuple(
-        trial_orbitals(crystal, group, together[..., inside]) for group, inside in zip(groups, edges, strict=True)
+        find_projections(crystal, group, together[..., inside]) for group, inside in zip(groups, edges, strict=True)
     )

@@ -39,7 +39,7 @@ from adiabloch.geometry.inhomogeneous import (
     positional_shift,
 )
 from adiabloch.geometry.observables import expectation, observable_shift
-from adiabloch.geometry.projections import Projections, trial_orbitals
+from adiabloch.geometry.projections import Projections, find_projections
 from adiabloch.geometry.recording import needs_of
 from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock
 
@@ -62,6 +62,7 @@ __all__ = [
     "filled_curvature",
     "filled_moment",
     "filled_shift",
+    "find_projections",
     "gradient_energy",
     "gradient_matrix",
     "gradient_shift",
@@ -83,5 +84,4 @@ __all__ = [
     "second_chern_number",
     "shift_tensor",
     "smooth_gauge",
-    "trial_orbitals",
 ]

@@ -72,7 +72,7 @@ class Projections:
         return self._values.at(points)[:, 0]
 
 
-def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Projections:
+def find_projections(crystal: Crystal, group: Group, choice: Choice = None) -> Projections:
     """Trial orbitals whose projection onto a group of bands stays far from zero all over the torus.
 
     Parameters
