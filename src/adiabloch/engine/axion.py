@@ -12,7 +12,7 @@ from adiabloch.engine.declaration import GaugeTerm, Response
 from adiabloch.engine.insulators import of_insulator
 from adiabloch.engine.run import Options
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
-from adiabloch.geometry.projections import Choice
+from adiabloch.geometry.projections import ProjectionChoice
 
 if TYPE_CHECKING:
     import xarray
@@ -31,7 +31,7 @@ def chern_simons_part() -> tuple[GaugeTerm, ...]:
 
 
 def insulator_with_axion_angle(
-    layer: Response, solid: Response, model: Model, occupied: object, options: Options, projections: Choice
+    layer: Response, solid: Response, model: Model, occupied: object, options: Options, projections: ProjectionChoice
 ) -> xarray.Dataset:
     """Magnetoelectric tensor of an insulator; in three dimensions with the axion angle and its quantum.
 

@@ -21,7 +21,7 @@ from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Options, Run
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
-from adiabloch.geometry.projections import Choice, Projections
+from adiabloch.geometry.projections import ProjectionChoice, Projections
 from adiabloch.geometry.recording import Recorded, needs_of
 from adiabloch.integration.mesh import Integral
 from adiabloch.models.crystal import Operator
@@ -75,7 +75,7 @@ def of_insulator(
     occupied: object,
     options: Options,
     *,
-    projections: Choice = None,
+    projections: ProjectionChoice = None,
     operators: Mapping[str, Operator] | None = None,
     labels: Mapping[str, Sequence[str]] | None = None,
 ) -> xarray.Dataset:

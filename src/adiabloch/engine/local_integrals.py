@@ -25,7 +25,7 @@ from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
 from adiabloch.geometry.local import LocalBands
-from adiabloch.geometry.projections import Choice, Projections
+from adiabloch.geometry.projections import ProjectionChoice, Projections
 from adiabloch.geometry.recording import Key, Product, Recorded, record
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
@@ -131,7 +131,7 @@ class LocalRequest:
         return any(term.gauge is not None for term in self.terms.values())
 
     def evaluated(
-        self, texture: Texture, sites: Sites, run: Run, projections: Choice = None
+        self, texture: Texture, sites: Sites, run: Run, projections: ProjectionChoice = None
     ) -> tuple[Mapping[str, Float], dict[str, object]]:
         """Variables at all positions, (positions..., phases..., labels), and their provenance.
 
@@ -205,7 +205,7 @@ class LocalRequest:
         uncertain = math.hypot(integral.error, place.tail * float(np.abs(values[:, :leading]).max()))
         return np.column_stack([values, np.full(phases, uncertain)]), integral
 
-    def _projections(self, texture: Texture, projections: Choice) -> tuple[Projections, ...]:
+    def _projections(self, texture: Texture, projections: ProjectionChoice) -> tuple[Projections, ...]:
         """Projections for a smooth gauge, the same everywhere: chosen for the crystal at the origin."""
         if not self.needs_gauge:
             return ()

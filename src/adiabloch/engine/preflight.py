@@ -12,7 +12,7 @@ from adiabloch.engine.arguments import Model
 from adiabloch.errors import ObstructedError
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
 from adiabloch.geometry.gaps import check_gap
-from adiabloch.geometry.projections import Choice, Projections, find_projections
+from adiabloch.geometry.projections import ProjectionChoice, Projections, find_projections
 from adiabloch.occupation import Group, inside_outside
 
 Groups = tuple[Group, ...]
@@ -41,7 +41,9 @@ _TRIALS: WeakKeyDictionary[Model, dict[Groups, tuple[Projections, ...]]] = WeakK
 """Results for crystals that are still alive; what the user chose is not kept."""
 
 
-def preflight(crystal: Model, groups: Groups, what: str, *, projections: Choice = None, remedy: str = "") -> Preflight:
+def preflight(
+    crystal: Model, groups: Groups, what: str, *, projections: ProjectionChoice = None, remedy: str = ""
+) -> Preflight:
     """Check that a smooth gauge exists, and find projections for it.
 
     Parameters
@@ -122,7 +124,7 @@ def _chern_numbers(crystal: Model, group: Group) -> ChernNumbers:
     return numbers
 
 
-def _chosen(crystal: Model, groups: Groups, projections: Choice) -> tuple[Projections, ...]:
+def _chosen(crystal: Model, groups: Groups, projections: ProjectionChoice) -> tuple[Projections, ...]:
     """The user's trial orbitals, shared out among the groups."""
     if len(groups) == 1:
         return (find_projections(crystal, groups[0], projections),)

@@ -11,7 +11,7 @@ from adiabloch.engine.operators import Given, Spin
 from adiabloch.geometry.filled import Edges
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge
-from adiabloch.geometry.projections import Choice
+from adiabloch.geometry.projections import ProjectionChoice
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group
@@ -25,7 +25,6 @@ else:
 
 __all__ = [
     "ArrayLike",
-    "Choice",
     "Cycle",
     "Dataset",
     "Edges",
@@ -33,6 +32,7 @@ __all__ = [
     "Float",
     "Given",
     "Group",
+    "ProjectionChoice",
     "SmoothGauge",
     "Spin",
     "TightBinding",

@@ -19,7 +19,7 @@ from adiabloch.models.crystal import Crystal
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.occupation import Group, inside_outside
 
-Choice = ArrayLike | None
+ProjectionChoice = ArrayLike | None
 """None, the numbers of J orbitals, or the J columns of an (N, J) matrix."""
 
 POINTS = 1500
@@ -72,7 +72,7 @@ class Projections:
         return self._values.at(points)[:, 0]
 
 
-def find_projections(crystal: Crystal, group: Group, choice: Choice = None) -> Projections:
+def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = None) -> Projections:
     """Trial orbitals whose projection onto a group of bands stays far from zero all over the torus.
 
     Parameters

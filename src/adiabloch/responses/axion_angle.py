@@ -21,7 +21,7 @@ from adiabloch.engine import (
 )
 from adiabloch.engine.axion import principal
 from adiabloch.engine.insulators import TOLERANCE
-from adiabloch.engine.types import Choice, Dataset, Float, SmoothGauge, TightBinding, Unit
+from adiabloch.engine.types import Dataset, Float, ProjectionChoice, SmoothGauge, TightBinding, Unit
 from adiabloch.geometry.gauge import chern_simons_form
 
 
@@ -47,7 +47,7 @@ def axion_angle(
     occupied: int | None = None,
     *,
     bands: int | tuple[int, int] | None = None,
-    projections: Choice = None,
+    projections: ProjectionChoice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Axion angle of a three-dimensional insulator, the Chern-Simons integral over its Brillouin zone.

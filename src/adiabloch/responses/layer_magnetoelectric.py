@@ -16,7 +16,7 @@ from adiabloch.engine import (
     response,
 )
 from adiabloch.engine.layers import LAYER, Heights, height_operators
-from adiabloch.engine.types import Choice, Dataset, Eigenframe, Float, Group, SmoothGauge, TightBinding, Unit
+from adiabloch.engine.types import Dataset, Eigenframe, Float, Group, ProjectionChoice, SmoothGauge, TightBinding, Unit
 from adiabloch.geometry.layers import layer_chern_simons, layer_shift
 
 
@@ -45,7 +45,12 @@ LAYER_MAGNETOELECTRIC = Response(
 
 @response(LAYER_MAGNETOELECTRIC)
 def layer_magnetoelectric(
-    model: TightBinding, occupied: int, heights: Heights, *, projections: Choice = None, **options: Unpack[Options]
+    model: TightBinding,
+    occupied: int,
+    heights: Heights,
+    *,
+    projections: ProjectionChoice = None,
+    **options: Unpack[Options],
 ) -> Dataset:
     """Orbital magnetization induced by an electric field in a layer, in all directions, also across the layer.
 

@@ -7,7 +7,7 @@ from typing import Unpack
 from adiabloch.engine import Options, Run, checked_degeneracy, components, response
 from adiabloch.engine.local_arguments import Drive, Positions, Sites, checked_occupation, checked_texture
 from adiabloch.engine.local_integrals import LocalRequest, LocalTerm, labelled_terms
-from adiabloch.engine.types import ArrayLike, Choice, Cycle, Dataset, TightBinding, Unit
+from adiabloch.engine.types import ArrayLike, Cycle, Dataset, ProjectionChoice, TightBinding, Unit
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry import local
 from adiabloch.lattice import AXES
@@ -74,7 +74,7 @@ def local_current(
     chemical_potential: float | None = None,
     temperature: float | None = None,
     split: bool = False,
-    projections: Choice = None,
+    projections: ProjectionChoice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Electric current in a slowly non-uniform crystal under a slow drive, term by term. Implements Eq. (6).

@@ -17,7 +17,7 @@ from adiabloch.engine import (
     total_and,
 )
 from adiabloch.engine.axion import chern_simons_part, insulator_with_axion_angle
-from adiabloch.engine.types import Choice, Dataset, Eigenframe, Float, Group, TightBinding, Unit
+from adiabloch.engine.types import Dataset, Eigenframe, Float, Group, ProjectionChoice, TightBinding, Unit
 from adiabloch.geometry.inhomogeneous import shift_in_magnetic_field
 
 
@@ -57,7 +57,7 @@ SOLID = Response(
 
 @response(SOLID)
 def magnetic_polarization(
-    model: TightBinding, occupied: int, *, projections: Choice = None, **options: Unpack[Options]
+    model: TightBinding, occupied: int, *, projections: ProjectionChoice = None, **options: Unpack[Options]
 ) -> Dataset:
     r"""Electric polarization induced by a magnetic field in an insulator: the second route, Eq. (18).
 

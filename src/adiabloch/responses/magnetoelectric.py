@@ -21,7 +21,17 @@ from adiabloch.engine import (
 )
 from adiabloch.engine.arguments import Model
 from adiabloch.engine.axion import chern_simons_part, insulator_with_axion_angle
-from adiabloch.engine.types import ArrayLike, Choice, Dataset, Edges, Eigenframe, Float, Group, TightBinding, Unit
+from adiabloch.engine.types import (
+    ArrayLike,
+    Dataset,
+    Edges,
+    Eigenframe,
+    Float,
+    Group,
+    ProjectionChoice,
+    TightBinding,
+    Unit,
+)
 from adiabloch.errors import NoBulkDefinitionError
 from adiabloch.geometry.fields import metric_dipole
 from adiabloch.geometry.filled import filled_shift
@@ -96,7 +106,7 @@ def magnetoelectric(
     degeneracy: float | None = None,
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
-    projections: Choice = None,
+    projections: ProjectionChoice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Orbital magnetization induced by an electric field. Implements Eqs. (13), (14) and (19).

@@ -21,7 +21,7 @@ from adiabloch.engine import (
     response,
 )
 from adiabloch.engine.insulators import TOLERANCE
-from adiabloch.engine.types import Choice, Dataset, Float, SmoothGauge, TightBinding, Unit
+from adiabloch.engine.types import Dataset, Float, ProjectionChoice, SmoothGauge, TightBinding, Unit
 
 
 def berry_connection(gauge: SmoothGauge, component: str) -> Float:
@@ -47,7 +47,7 @@ def polarization(
     occupied: int | None = None,
     *,
     bands: int | tuple[int, int] | None = None,
-    projections: Choice = None,
+    projections: ProjectionChoice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Electric polarization of the electrons of an insulator, modulo its quantum.

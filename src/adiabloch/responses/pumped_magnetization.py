@@ -31,7 +31,7 @@ from adiabloch.engine import (
 from adiabloch.engine.arguments import apart, checked_groups
 from adiabloch.engine.insulator import BROKEN
 from adiabloch.engine.insulators import TOLERANCE
-from adiabloch.engine.types import Choice, Cycle, Dataset, Eigenframe, Float, Group, SmoothGauge, Unit
+from adiabloch.engine.types import Cycle, Dataset, Eigenframe, Float, Group, ProjectionChoice, SmoothGauge, Unit
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.bands import PLANES
 from adiabloch.geometry.gauge import chern_simons_form
@@ -74,7 +74,7 @@ def pumped_magnetization(
     *,
     groups: Sequence[int] | None = None,
     chern_simons: bool = True,
-    projections: Choice = None,
+    projections: ProjectionChoice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Orbital magnetization pumped by a cycle, averaged over its period.
@@ -149,7 +149,7 @@ def pumped_magnetization(
     return result.assign(quantum=(("generator", "component"), quantum(cycle.lattice), attributes))
 
 
-def _occupied(cycle: Cycle, occupied: int, parts: tuple[Group, ...], projections: Choice) -> Occupied:
+def _occupied(cycle: Cycle, occupied: int, parts: tuple[Group, ...], projections: ProjectionChoice) -> Occupied:
     """Occupied bands with projections, where the Chern-Simons part needs them."""
     checked = preflight(
         cycle, parts, "pumped magnetization: the Chern-Simons part", projections=projections, remedy=REMEDY
