@@ -184,7 +184,7 @@ def test_a_polarization_needs_chern_numbers_zero():
 def test_bad_trial_orbitals_are_reported_with_the_place():
     """In the middle of the zone the lower band of the chain is orthogonal to the odd combination."""
     chain = ab.models.rice_mele(delta=0.0, dimerization=0.3)
-    with pytest.raises(BrokenGaugeError, match="trial orbitals do not span") as caught:
+    with pytest.raises(BrokenGaugeError, match="projections do not span") as caught:
         ab.polarization(chain, 1, projections=[[1.0], [1.0]])
     assert caught.value.overlap < 1e-5
     assert caught.value.at == pytest.approx((0.0,), abs=1e-6)

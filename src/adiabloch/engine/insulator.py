@@ -193,9 +193,9 @@ class Insulator:
             smallest, where = pattern_search(overlap_at(self.crystal, group, projections), lows["overlap"].at)
             if smallest < BROKEN:
                 raise BrokenGaugeError(
-                    f"the trial orbitals do not span the occupied states: their smallest overlap falls to "
+                    f"the projections do not span the occupied states: their smallest overlap falls to "
                     f"{smallest:.1e} at {place(self.crystal, where)}. No Chern number forbids a smooth gauge, so "
-                    "other trial orbitals will do; give them as projections=",
+                    "other projections will do; give them as projections=",
                     overlap=smallest,
                     at=tuple(float(x) for x in where),
                 )
