@@ -25,7 +25,7 @@ from adiabloch.geometry.gaps import (
 from adiabloch.geometry.gauge import SmoothGauge, smooth_gauge
 from adiabloch.geometry.projections import Projections, overlap_at
 from adiabloch.geometry.recording import Product, Recorded
-from adiabloch.integration.protocols import Low, Sample
+from adiabloch.integration.protocols import Minimum, Sample
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator, directions_of
 from adiabloch.occupation import Group, inside_outside
@@ -136,21 +136,21 @@ class Insulator:
         if self.formula is not None:
             values = self.formula(frame)
             noise = np.maximum(self._sizes(frame, gap), np.abs(values).max(axis=1))
-        lows = {"gap": _low(gap, whole)} if self._edges else {}
+        minima = {"gap": _minimum(gap, whole)} if self._edges else {}
         if self._level is not None:
-            lows[LEVEL] = _low(self._apart(frame, self._level, whole), whole)
+            minima[LEVEL] = _minimum(self._apart(frame, self._level, whole), whole)
         sharpness = (slopes / gap[:, None]).max(axis=0)
         if self.form is not None:
             gauges = self._gauges(frame, whole)
             overlap, change = self._watch_gauges(gauges)
-            lows["overlap"] = _low(overlap, whole)
+            minima["overlap"] = _minimum(overlap, whole)
             sharpness = np.maximum(sharpness, OVERLAP_SLOPES * (change / overlap[:, None]).max(axis=0))
             values = values + self.form(gauges)
             noise = noise + self._form_noise(frame, gap, overlap, gauges)
         noise = np.finfo(float).eps * noise
         if self.theta is not None:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
-        return Sample(values, noise, lows, sharpness[: self.dimension])
+        return Sample(values, noise, minima, sharpness[: self.dimension])
 
     def size(self) -> float:
         """How large the terms of the formula are, whatever cancels among them: mean over a coarse mesh."""
@@ -169,7 +169,7 @@ class Insulator:
         if self._level is not None:
             check_insulator(self.crystal, self._occupied)
 
-    def inspect(self, lows: Mapping[str, Low], resolved: bool) -> None:
+    def inspect(self, minima: Mapping[str, Minimum], resolved: bool) -> None:
         """Where the mesh cannot tell a small gap or overlap from none, or sees a level rise too high, look closely.
 
         Raises
@@ -181,16 +181,16 @@ class Insulator:
         BrokenGaugeError
             If an overlap vanishes near the smallest one seen.
         """
-        if LEVEL in lows and lows[LEVEL].value < 0:
-            check_insulator_near(self.crystal, self._occupied, lows[LEVEL].at)
+        if LEVEL in minima and minima[LEVEL].value < 0:
+            check_insulator_near(self.crystal, self._occupied, minima[LEVEL].at)
         if resolved:
             return
         for edge in self._edges:
-            smallest, where = pattern_search(gap_at(self.crystal, edge), lows["gap"].at)
+            smallest, where = pattern_search(gap_at(self.crystal, edge), minima["gap"].at)
             if smallest <= self._closed:
                 raise closed_gap(self.crystal, smallest, where, edge)
         for group, projections in zip(self.groups, self.projections, strict=False):
-            smallest, where = pattern_search(overlap_at(self.crystal, group, projections), lows["overlap"].at)
+            smallest, where = pattern_search(overlap_at(self.crystal, group, projections), minima["overlap"].at)
             if smallest < BROKEN:
                 raise BrokenGaugeError(
                     f"the projections do not span the occupied states: their smallest overlap falls to "
@@ -224,7 +224,7 @@ class Insulator:
         gap, slopes = np.full(len(frame.energies), np.inf), np.zeros((len(frame.energies), len(axes)))
         for edge in self._edges:
             here = gaps(frame, edge)
-            narrowest = _low(here, axes)
+            narrowest = _minimum(here, axes)
             if narrowest.value <= self._closed:
                 raise closed_gap(self.crystal, narrowest.value, narrowest.at, edge)
             closer = here < gap
@@ -282,7 +282,7 @@ def phases_as_outputs(values: Float, noise: Float, phases: int) -> tuple[Float, 
     return apart.reshape(len(apart), -1), noise.reshape(-1, phases).max(axis=1)
 
 
-def _low(values: Float, axes: Sequence[Float]) -> Low:
+def _minimum(values: Float, axes: Sequence[Float]) -> Minimum:
     index = int(np.argmin(values))
     position = np.unravel_index(index, tuple(len(axis) for axis in axes))
-    return Low(float(values[index]), np.array([axis[i] for axis, i in zip(axes, position, strict=True)]))
+    return Minimum(float(values[index]), np.array([axis[i] for axis, i in zip(axes, position, strict=True)]))

@@ -129,8 +129,8 @@ def _report_shortfall(
     size = crystal.units.size(unit)
     value, error = size * integral.value, size * integral.error
     scales = {"gap": crystal.units.energy}
-    lows = {name: scales.get(name, 1.0) * low for name, low in _reported(integral).items()}
-    narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in lows.items())
+    minima = {name: scales.get(name, 1.0) * low for name, low in _reported(integral).items()}
+    narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in minima.items())
     reason = "" if integral.resolved else f"; {narrow} not resolved"
     run.report_shortfall(
         f"{title}: tolerance {run.tolerance:.0e} not reached within {run.limit} points: error "
@@ -180,7 +180,7 @@ def error_bar(integral: Integral, crystal: Crystal) -> float:
 
 def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **more: object) -> dict[str, object]:
     """Attributes that tell how a result was made."""
-    lows = _reported(integral)
+    minima = _reported(integral)
     tail: dict[str, object] = {"cycle_tail": crystal.tail} if isinstance(crystal, Cycle) else {}
     if isinstance(crystal, Cycle) and crystal.has_basis_connection and not crystal.orbitals_move:
         tail["motion"] = UNTOLD
@@ -191,7 +191,7 @@ def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **
         "converged": integral.converged,
         "mesh": list(integral.mesh),
         "points": integral.points,
-        **lows,
+        **minima,
         **tail,
         **more,
         "seconds": run.elapsed,
@@ -200,4 +200,4 @@ def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **
 
 def _reported(integral: Integral) -> dict[str, float]:
     """Lowest values of what must not vanish, without those that say where to look only."""
-    return {name: low.value for name, low in integral.lows.items() if name != LEVEL}
+    return {name: low.value for name, low in integral.minima.items() if name != LEVEL}

@@ -97,7 +97,7 @@ class ThermalBands:
         axes = [np.arange(4) / 4 + 0.05] * self.dimension
         return float(self(axes).noise.mean() / ROUNDING)
 
-    def inspect(self, lows: object, resolved: bool) -> None:
+    def inspect(self, minima: object, resolved: bool) -> None:
         """Nothing here must not vanish."""
 
     def _sharpness(self, frame: Eigenframe) -> Float:

@@ -23,7 +23,7 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.errors import ToleranceNotReachedError
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.protocols import Integrand, Low
+from adiabloch.integration.protocols import Integrand, Minimum
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.integration.spectrum import aliasing_errors, by_class, classes
 
@@ -53,7 +53,7 @@ class Integral:
     """Whether the error is below the tolerance and the mesh resolves the narrowest feature that it saw."""
     resolved: bool
     """Whether the mesh resolves the narrowest feature that it saw."""
-    lows: Mapping[str, Low]
+    minima: Mapping[str, Minimum]
     """Lowest values seen of what must not vanish: "gap", "overlap"."""
 
     def times(self, factor: float) -> Integral:
@@ -73,7 +73,7 @@ def integrate(
     leading: int | None = None,
     executor: Executor | int | None = None,
     progress: ProgressBar | None = None,
-    inspect: Callable[[Mapping[str, Low], bool], None] | None = None,
+    inspect: Callable[[Mapping[str, Minimum], bool], None] | None = None,
 ) -> Integral:
     """Mean of `integrand` over the unit torus.
 
@@ -129,7 +129,7 @@ def integrate(
         while True:
             sums.refine(levels, pool, bar)
             if inspect is not None:
-                inspect(sums.lows, sums.resolved)
+                inspect(sums.minima, sums.resolved)
             value, noise = sums.mean, sums.noise / sums.points
             errors = sums.errors()
             single = [errors[(axis,)] for axis in range(integrand.dimension)]
@@ -141,7 +141,7 @@ def integrate(
             grow = grow or set(max(errors.items(), key=itemgetter(1))[0])
             finer = tuple(level + (axis in grow) for axis, level in enumerate(levels))
             done = error <= allowed and sums.resolved
-            best = Integral(value, error, sums.mesh, sums.points, done, sums.resolved, dict(sums.lows))
+            best = Integral(value, error, sums.mesh, sums.points, done, sums.resolved, dict(sums.minima))
             if done or fixed or math.prod(sums.mesh_at(finer)) > limit:
                 return best
             levels = finer
@@ -156,7 +156,7 @@ class _Sums:
         self.levels: Levels | None = None
         self.points = 0
         self.noise = 0.0
-        self.lows: dict[str, Low] = {}
+        self.minima: dict[str, Minimum] = {}
         self.sharpness: Float | None = None
         # over the other axes, for each axis; and by residue classes of all axes
         self._marginals: list[Float] = []
@@ -219,8 +219,8 @@ class _Sums:
             self.noise += outcome.noise
             if outcome.sharpness is not None:
                 self.sharpness = np.maximum(0.0 if self.sharpness is None else self.sharpness, outcome.sharpness)
-            for name, low in outcome.lows.items():
-                self.lows[name] = min(self.lows.get(name, low), low, key=itemgetter(0))
+            for name, low in outcome.minima.items():
+                self.minima[name] = min(self.minima.get(name, low), low, key=itemgetter(0))
             bar.advance(outcome.points)
 
     def _grow(self, levels: Levels, outputs: int) -> None:
@@ -255,7 +255,7 @@ class _Outcome:
     """Sums over the points of each class, (classes along each axis..., outputs)."""
     points: int
     noise: float
-    lows: Mapping[str, Low]
+    minima: Mapping[str, Minimum]
     sharpness: Float | None
 
 
@@ -292,6 +292,6 @@ def _summed(integrand: Integrand, mesh: Mesh, block: Block) -> _Outcome:
         sums,
         len(sample.values),
         float(sample.noise.sum()),
-        sample.lows,
+        sample.minima,
         sample.sharpness,
     )

@@ -12,7 +12,7 @@ from adiabloch.arrays import Float
 from adiabloch.occupation import Scan
 
 
-class Low(NamedTuple):
+class Minimum(NamedTuple):
     """The lowest value of something that must not vanish, and where it is."""
 
     value: float
@@ -28,7 +28,7 @@ class Sample:
     """(P, outputs)."""
     noise: Float
     """(P,): rounding error to expect in the values, for instance machine precision x sum of absolute terms."""
-    lows: Mapping[str, Low] = field(default_factory=dict)
+    minima: Mapping[str, Minimum] = field(default_factory=dict)
     """What must not vanish, at its lowest on the block: "gap", "overlap"."""
     sharpness: Float | None = None
     """Largest |d low/dx_a| / low on the block for each axis a: one over the width of the narrowest feature seen."""
