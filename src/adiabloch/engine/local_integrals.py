@@ -293,7 +293,7 @@ class LocalRequest:
             )
 
     def _provenance(self, texture: Texture, integrals: Sequence[Integral], run: Run) -> dict[str, object]:
-        gaps = [low.value for integral in integrals for name, low in integral.minima.items() if name == "gap"]
+        gaps = [minimum.value for integral in integrals for name, minimum in integral.minima.items() if name == "gap"]
         if isinstance(self.occupation, int):
             occupation: dict[str, object] = {"occupied": self.occupation, "gap": min(gaps, default=math.inf)}
         else:

@@ -129,8 +129,8 @@ def _report_shortfall(
     size = crystal.units.size(unit)
     value, error = size * integral.value, size * integral.error
     scales = {"gap": crystal.units.energy}
-    minima = {name: scales.get(name, 1.0) * low for name, low in _reported(integral).items()}
-    narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in minima.items())
+    minima = {name: scales.get(name, 1.0) * minimum for name, minimum in _reported(integral).items()}
+    narrow = " and ".join(f"the smallest {name}, {minimum:.2e}," for name, minimum in minima.items())
     reason = "" if integral.resolved else f"; {narrow} not resolved"
     run.report_shortfall(
         f"{title}: tolerance {run.tolerance:.0e} not reached within {run.limit} points: error "
@@ -200,4 +200,4 @@ def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **
 
 def _reported(integral: Integral) -> dict[str, float]:
     """Lowest values of what must not vanish, without those that say where to look only."""
-    return {name: low.value for name, low in integral.minima.items() if name != LEVEL}
+    return {name: minimum.value for name, minimum in integral.minima.items() if name != LEVEL}

@@ -219,8 +219,8 @@ class _Sums:
             self.noise += outcome.noise
             if outcome.sharpness is not None:
                 self.sharpness = np.maximum(0.0 if self.sharpness is None else self.sharpness, outcome.sharpness)
-            for name, low in outcome.minima.items():
-                self.minima[name] = min(self.minima.get(name, low), low, key=itemgetter(0))
+            for name, minimum in outcome.minima.items():
+                self.minima[name] = min(self.minima.get(name, minimum), minimum, key=itemgetter(0))
             bar.advance(outcome.points)
 
     def _grow(self, levels: Levels, outputs: int) -> None:

@@ -31,7 +31,7 @@ class Sample:
     minima: Mapping[str, Minimum] = field(default_factory=dict)
     """What must not vanish, at its lowest on the block: "gap", "overlap"."""
     sharpness: Float | None = None
-    """Largest |d low/dx_a| / low on the block for each axis a: one over the width of the narrowest feature seen."""
+    """Largest |d minimum/dx_a| / minimum on the block for each axis a: one over the width of the narrowest feature seen."""
 
 
 class Integrand(Protocol):
