@@ -1,7 +1,7 @@
 r"""Integrands of metals: what each filling of the bands, and each level, contributes at a point.
 
 A response of the Fermi sea is a sum over occupied states in which pairs of occupied states cancel. So it is given by
-edges, not by bands: F_c is its value when the c lowest bands are filled, with denominators between those and the
+band_counts, not by bands: F_c is its value when the c lowest bands are filled, with denominators between those and the
 empty ones only, and at any temperature it is sum_c (f_c - f_{c+1}) F_c. Two bands that touch, with the same
 occupation, then do no harm. What counts at the Fermi surface alone, s_n, comes with the level n.
 """
@@ -25,7 +25,7 @@ from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator
 from adiabloch.occupation import Scan
 
 SeaFormula = Callable[[Eigenframe, Sequence[int]], Float]
-"""Eigenframe and edges c -> F_c, (P, edges, J)."""
+"""Eigenframe and band_counts c -> F_c, (P, band_counts, J)."""
 SurfaceFormula = Callable[[Eigenframe], Float]
 """Eigenframe -> s_n, (P, N, K)."""
 
@@ -128,18 +128,18 @@ class FermiSea:
         joined = self.degeneracy.joined(frame, self.crystal.lattice, rounding=False).joined
         return joined is not None and bool((joined.strength[0, first : last + 1, first : last + 1] == 1.0).all())
 
-    def edge_values(self, frame: Eigenframe, edges: Sequence[int]) -> Float:
-        """What the sea holds when the lowest bands up to each edge are filled, (P, edges, J).
+    def edge_values(self, frame: Eigenframe, band_counts: Sequence[int]) -> Float:
+        """What the sea holds when the lowest bands up to each edge are filled, (P, band_counts, J).
 
         Half of a degenerate pair is never filled alone, and what it held would be anything: zero.
         """
         if self.sea is None:
-            return np.zeros((len(frame.energies), len(edges), 0))
-        values = self.sea(frame, edges)
+            return np.zeros((len(frame.energies), len(band_counts), 0))
+        values = self.sea(frame, band_counts)
         if frame.groups is not None:
-            inside = [c for c in edges if c < frame.energies.shape[1]]
+            inside = [c for c in band_counts if c < frame.energies.shape[1]]
             apart = 1.0 - frame.groups[:, [c - 1 for c in inside], inside]
-            here = [number for number, c in enumerate(edges) if c < frame.energies.shape[1]]
+            here = [number for number, c in enumerate(band_counts) if c < frame.energies.shape[1]]
             # what is joined may be infinite where it was to be left out
             values = np.array(values)
             values[:, here] = np.where(apart[..., None] > 0, apart[..., None] * values[:, here], 0.0)
@@ -149,20 +149,20 @@ class FermiSea:
         """What each level contributes, (P, N, K)."""
         return np.zeros((*frame.energies.shape, 0)) if self.surface is None else self.surface(frame)
 
-    def band_values(self, frame: Eigenframe, edges: Sequence[int]) -> tuple[Float, Float, Float]:
+    def band_values(self, frame: Eigenframe, band_counts: Sequence[int]) -> tuple[Float, Float, Float]:
         """What filling each band adds to the sea, (P, N, J), and its surface values, (P, N, K); how large both are.
 
-        Edges that are not asked for count as zero: they separate states that are never told apart. The sizes, (J + K,),
+        BandCounts that are not asked for count as zero: they separate states that are never told apart. The sizes, (J + K,),
         are means over the points without signs, and tell how much rounding to expect where all cancels.
         """
         points, size = frame.energies.shape
         sea, surface = np.zeros((points, size, 0)), np.zeros((points, size, 0))
         sizes = []
         if self.sea is not None:
-            values = self.edge_values(frame, edges)
+            values = self.edge_values(frame, band_counts)
             sea = np.zeros((points, size, values.shape[2]))
             sizes.append(np.abs(values).sum(axis=1).mean(axis=0))
-            for edge, value in zip(edges, values.swapaxes(0, 1), strict=True):
+            for edge, value in zip(band_counts, values.swapaxes(0, 1), strict=True):
                 sea[:, edge - 1] += value
                 if edge < size:
                     sea[:, edge] -= value

@@ -136,9 +136,13 @@ class Plan:
         origin = scan.middle if self.response.from_middle else 0.0
         sea = partial(_sea, rows=self.sea, origin=origin) if self.sea else None
         surface = partial(_surface, rows=self.surface, origin=origin) if self.surface else None
-        edges = [max(model.size // 2, 1)]
+        band_counts = [max(model.size // 2, 1)]
         names = [*operators]
-        of_sea = needs_of(model, partial(_sea, edges=edges, rows=self.sea, origin=0.0), names) if sea else Recorded()
+        of_sea = (
+            needs_of(model, partial(_sea, band_counts=band_counts, rows=self.sea, origin=0.0), names)
+            if sea
+            else Recorded()
+        )
         of_surface = needs_of(model, surface, names) if surface else Recorded()
         return FermiSea(
             model,
@@ -166,10 +170,10 @@ class Plan:
         return mixing.reshape(-1, len(self.columns), *scan.shape)
 
 
-def _sea(frame: Eigenframe, edges: Sequence[int], rows: Sequence[Row], origin: float) -> Float:
-    """Formulas of the sea side by side, (P, edges, J)."""
+def _sea(frame: Eigenframe, band_counts: Sequence[int], rows: Sequence[Row], origin: float) -> Float:
+    """Formulas of the sea side by side, (P, band_counts, J)."""
     frame = frame.shifted(origin) if origin else frame
-    return np.stack([formula(frame, edges, *names) for formula, names in rows], axis=-1)
+    return np.stack([formula(frame, band_counts, *names) for formula, names in rows], axis=-1)
 
 
 def _surface(frame: Eigenframe, rows: Sequence[Row], origin: float) -> Float:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
 from adiabloch.engine.operators import Given, Spin
-from adiabloch.geometry.filled import Edges
+from adiabloch.geometry.filled import BandCounts
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge
 from adiabloch.geometry.projections import ProjectionChoice
@@ -25,9 +25,9 @@ else:
 
 __all__ = [
     "ArrayLike",
+    "BandCounts",
     "Cycle",
     "Dataset",
-    "Edges",
     "Eigenframe",
     "Float",
     "Given",

@@ -342,9 +342,9 @@ def _look(integrand: BandIntegrand, scan: Scan, rule: Rule, mixing: Float, batch
     energies, flat = _flattened(frame.energies.reshape(boxes, -1, size), scan)
     # how much an energy may differ between a node and its surroundings
     margin = 2.0 * np.ptp(energies, axis=1) / order
-    seen = _edges_seen(energies, margin, scan)
-    edges = [int(c) + 1 for c in np.flatnonzero(seen.any(axis=0))]
-    sea, surface, sizes = integrand.band_values(frame, edges)
+    seen = _counts_seen(energies, margin, scan)
+    band_counts = [int(c) + 1 for c in np.flatnonzero(seen.any(axis=0))]
+    sea, surface, sizes = integrand.band_values(frame, band_counts)
     sea = _without(sea.reshape(boxes, order**d, size, sea.shape[-1]), seen)
     hidden = _hidden(integrand, frame, energies, seen, scan, batch.side * _spacing(order))
     functions = np.concatenate(
@@ -413,7 +413,7 @@ def _spacing(order: int) -> float:
     return float(np.abs(np.diff(chebyshev.nodes(order))).max() / 2)
 
 
-def _edges_seen(energies: Float, margin: Float, scan: Scan) -> np.ndarray:
+def _counts_seen(energies: Float, margin: Float, scan: Scan) -> np.ndarray:
     """Which numbers c of filled bands, 1 to N, some wanted (mu, T) makes out somewhere in the box; (B, N)."""
     low = energies - margin[:, None]
     high = np.full_like(energies, np.inf)
@@ -422,7 +422,7 @@ def _edges_seen(energies: Float, margin: Float, scan: Scan) -> np.ndarray:
 
 
 def _without(sea: Float, seen: np.ndarray) -> Float:
-    """Leave out edges that are not seen in a box, though they are elsewhere in the batch."""
+    """Leave out band_counts that are not seen in a box, though they are elsewhere in the batch."""
     if seen.all() or not sea.shape[-1]:
         return sea
     filled = np.cumsum(sea, axis=2)

@@ -139,7 +139,7 @@ def _shells(integrand: BandIntegrand, mixing: Float, scan: Scan, point: Float, f
 
 
 def _held(integrand: BandIntegrand, mixing: Float, scan: Scan, points: Float, bands: slice) -> Float:
-    """What some bands hold at points, with the edges between them, (P, outputs, S, M); nothing at zero temperature."""
+    """What some bands hold at points, with the band_counts between them, (P, outputs, S, M); nothing at zero temperature."""
     frame = integrand.frame(points)
     first, last, _ = bands.indices(frame.energies.shape[1])
     sea, surface, _ = integrand.band_values(frame, range(first + 1, last))

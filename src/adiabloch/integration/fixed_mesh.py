@@ -105,7 +105,7 @@ def _slab(
     """Sums over a block, (3, columns, S, M), and how many points; contested, split.
 
     Sums of all points, of those with even numbers, and of all without signs.
-    What the sea holds is summed over edges, each with the difference of the occupations beneath and above: between two
+    What the sea holds is summed over band_counts, each with the difference of the occupations beneath and above: between two
     filled bands that nearly touch it is large and counts for nothing.
     """
     numbers = [np.arange(first, last) for first, last in block]

@@ -125,15 +125,15 @@ class BandIntegrand(Protocol):
         """Bands on a tensor grid, last axis fastest."""
         ...
 
-    def edge_values(self, frame: Any, edges: Sequence[int]) -> Float:
-        """Value of the sea when the lowest bands up to each edge are filled, (P, edges, J)."""
+    def edge_values(self, frame: Any, band_counts: Sequence[int]) -> Float:
+        """Value of the sea when the lowest bands up to each edge are filled, (P, band_counts, J)."""
         ...
 
     def surface_values(self, frame: Any) -> Float:
         """Contribution of each level, (P, N, K)."""
         ...
 
-    def band_values(self, frame: Any, edges: Sequence[int]) -> tuple[Float, Float, Float]:
+    def band_values(self, frame: Any, band_counts: Sequence[int]) -> tuple[Float, Float, Float]:
         """Contribution of each band to the sea (P, N, J), surface values (P, N, K), and their sizes (J + K,)."""
         ...
 

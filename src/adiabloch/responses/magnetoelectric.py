@@ -23,8 +23,8 @@ from adiabloch.engine.arguments import Model
 from adiabloch.engine.axion import chern_simons_part, insulator_with_axion_angle
 from adiabloch.engine.types import (
     ArrayLike,
+    BandCounts,
     Dataset,
-    Edges,
     Eigenframe,
     Float,
     Group,
@@ -50,9 +50,9 @@ def shift_z(frame: Eigenframe, group: Group, field: str) -> Float:
     return shift(frame, group, "z", field)
 
 
-def interband(frame: Eigenframe, edges: Edges, field: str) -> Float:
-    """First term of Eq. (14) of filled bands; (P, edges)."""
-    return filled_shift(frame, edges, f"k{field}", "z")
+def interband(frame: Eigenframe, band_counts: BandCounts, field: str) -> Float:
+    """First term of Eq. (14) of filled bands; (P, band_counts)."""
+    return filled_shift(frame, band_counts, f"k{field}", "z")
 
 
 def dipole(frame: Eigenframe, field: str) -> Float:

@@ -30,9 +30,9 @@ def shift_current(frame: Eigenframe, axes: tuple[str, ...], *_: tuple[str, ...])
     return nonlinear_hall_tensor(frame, [f"k{axis}" for axis in axes])
 
 
-def interband(frame: Eigenframe, edges: list[int], field: str) -> Float:
+def interband(frame: Eigenframe, band_counts: list[int], field: str) -> Float:
     """First term of dM_z/dE, of filled bands."""
-    return filled_shift(frame, edges, f"k{field}", "z")
+    return filled_shift(frame, band_counts, f"k{field}", "z")
 
 
 def dipole(frame: Eigenframe, field: str) -> Float:
