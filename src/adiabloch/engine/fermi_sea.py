@@ -128,7 +128,7 @@ class FermiSea:
         joined = self.degeneracy.joined(frame, self.crystal.lattice, rounding=False).joined
         return joined is not None and bool((joined.strength[0, first : last + 1, first : last + 1] == 1.0).all())
 
-    def edge_values(self, frame: Eigenframe, band_counts: Sequence[int]) -> Float:
+    def sea_values(self, frame: Eigenframe, band_counts: Sequence[int]) -> Float:
         """What the sea holds when the lowest bands up to each edge are filled, (P, band_counts, J).
 
         Half of a degenerate pair is never filled alone, and what it held would be anything: zero.
@@ -159,7 +159,7 @@ class FermiSea:
         sea, surface = np.zeros((points, size, 0)), np.zeros((points, size, 0))
         sizes = []
         if self.sea is not None:
-            values = self.edge_values(frame, band_counts)
+            values = self.sea_values(frame, band_counts)
             sea = np.zeros((points, size, values.shape[2]))
             sizes.append(np.abs(values).sum(axis=1).mean(axis=0))
             for edge, value in zip(band_counts, values.swapaxes(0, 1), strict=True):

@@ -112,7 +112,7 @@ def _slab(
     frame = integrand.frame_on_grid([number / n for number, n in zip(numbers, mesh, strict=True)])
     even = np.logical_and.reduce(np.meshgrid(*[number % 2 == 0 for number in numbers], indexing="ij")).ravel()
     size = frame.energies.shape[1]
-    sea = integrand.edge_values(frame, range(1, size + 1))
+    sea = integrand.sea_values(frame, range(1, size + 1))
     surface = integrand.surface_values(frame)
     totals = np.zeros((3, len(integrand.columns), *scan.shape))
     for kind in {column.weight for column in integrand.columns}:

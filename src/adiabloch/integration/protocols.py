@@ -125,7 +125,7 @@ class BandIntegrand(Protocol):
         """Bands on a tensor grid, last axis fastest."""
         ...
 
-    def edge_values(self, frame: Any, band_counts: Sequence[int]) -> Float:
+    def sea_values(self, frame: Any, band_counts: Sequence[int]) -> Float:
         """Value of the sea when the lowest bands up to each edge are filled, (P, band_counts, J)."""
         ...
 
