@@ -54,7 +54,7 @@ class SeaTerm:
     Parameters
     ----------
     formula : callable
-        (frame, band_counts, *labels) -> F_c, its value with the c lowest bands filled, for each c of `band_counts`; (P, band_counts).
+        (frame, band_counts, *labels) -> F_c, its value with the c lowest bands filled, for each c of `band_counts`; (P, counts).
     weight : "filled" or "entropy"
         Fermi function f, or temperature times entropy T s.
     scale : callable, optional

@@ -25,7 +25,7 @@ from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator
 from adiabloch.occupation import Scan
 
 SeaFormula = Callable[[Eigenframe, Sequence[int]], Float]
-"""Eigenframe and band_counts c -> F_c, (P, band_counts, J)."""
+"""Eigenframe and band_counts c -> F_c, (P, counts, J)."""
 SurfaceFormula = Callable[[Eigenframe], Float]
 """Eigenframe -> s_n, (P, N, K)."""
 
@@ -129,7 +129,7 @@ class FermiSea:
         return joined is not None and bool((joined.strength[0, first : last + 1, first : last + 1] == 1.0).all())
 
     def sea_values(self, frame: Eigenframe, band_counts: Sequence[int]) -> Float:
-        """What the sea holds when the lowest bands up to each edge are filled, (P, band_counts, J).
+        """What the sea holds when the lowest bands up to each count are filled, (P, counts, J).
 
         Half of a degenerate pair is never filled alone, and what it held would be anything: zero.
         """
@@ -152,7 +152,7 @@ class FermiSea:
     def band_values(self, frame: Eigenframe, band_counts: Sequence[int]) -> tuple[Float, Float, Float]:
         """What filling each band adds to the sea, (P, N, J), and its surface values, (P, N, K); how large both are.
 
-        BandCounts that are not asked for count as zero: they separate states that are never told apart. The sizes, (J + K,),
+        Counts that are not asked for count as zero: they separate states that are never told apart. The sizes, (J + K,),
         are means over the points without signs, and tell how much rounding to expect where all cancels.
         """
         points, size = frame.energies.shape
@@ -162,10 +162,10 @@ class FermiSea:
             values = self.sea_values(frame, band_counts)
             sea = np.zeros((points, size, values.shape[2]))
             sizes.append(np.abs(values).sum(axis=1).mean(axis=0))
-            for edge, value in zip(band_counts, values.swapaxes(0, 1), strict=True):
-                sea[:, edge - 1] += value
-                if edge < size:
-                    sea[:, edge] -= value
+            for count, value in zip(band_counts, values.swapaxes(0, 1), strict=True):
+                sea[:, count - 1] += value
+                if count < size:
+                    sea[:, count] -= value
         if self.surface is not None:
             surface = self.surface_values(frame)
             sizes.append(np.abs(surface).sum(axis=1).mean(axis=0))

@@ -171,7 +171,7 @@ class Plan:
 
 
 def _sea(frame: Eigenframe, band_counts: Sequence[int], rows: Sequence[Row], origin: float) -> Float:
-    """Formulas of the sea side by side, (P, band_counts, J)."""
+    """Formulas of the sea side by side, (P, counts, J)."""
     frame = frame.shifted(origin) if origin else frame
     return np.stack([formula(frame, band_counts, *names) for formula, names in rows], axis=-1)
 

@@ -1,7 +1,7 @@
 r"""Quantities of the c lowest bands when they are filled, for several c at once.
 
 Each function gives F_c, with denominators between filled and empty bands only; a Fermi sea at any temperature is
-sum_c (f_c - f_{c+1}) F_c. `band_counts` are the numbers c of filled bands, 1 to N; arrays are (P, band_counts).
+sum_c (f_c - f_{c+1}) F_c. `band_counts` are the numbers c of filled bands, 1 to N; arrays are (P, counts).
 """
 
 from __future__ import annotations

@@ -422,7 +422,7 @@ def _counts_seen(energies: Float, margin: Float, scan: Scan) -> np.ndarray:
 
 
 def _without(sea: Float, seen: np.ndarray) -> Float:
-    """Leave out band_counts that are not seen in a box, though they are elsewhere in the batch."""
+    """Leave out band counts that are not seen in a box, though they are elsewhere in the batch."""
     if seen.all() or not sea.shape[-1]:
         return sea
     filled = np.cumsum(sea, axis=2)
@@ -468,9 +468,9 @@ def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: 
     # how far a parabola reaches beyond points of the grid
     unsure += sum(np.abs(np.diff(energies, 2, axis=axis)).max(axis=inside) / 8 for axis in inside)
     for extreme in (np.min, np.max):
-        edge = extreme(energies, axis=inside)
-        first = np.searchsorted(potentials, edge - unsure, side="right")
-        last = np.searchsorted(potentials, edge + unsure, side="left")
+        extremum = extreme(energies, axis=inside)
+        first = np.searchsorted(potentials, extremum - unsure, side="right")
+        last = np.searchsorted(potentials, extremum + unsure, side="left")
         # a temperature blurs what is smaller
         found[box[(last > first) & (unsure > 0.5 * scan.temperatures.min())]] = True
     return found

@@ -88,32 +88,32 @@ def _touching(integrand: BandIntegrand, scan: Scan) -> Iterator[tuple[int, int, 
     low = scan.potentials.min() - REACH * scan.temperatures.max()
     high = scan.potentials.max() + REACH * scan.temperatures.max()
     seen: list[tuple[int, Float]] = []
-    for edge in range(1, energies.shape[1]):
-        gaps = energies[:, edge] - energies[:, edge - 1]
-        if energies[:, edge - 1].max() < low or energies[:, edge].min() > high or gaps.max() <= TOUCHING * scale:
+    for count in range(1, energies.shape[1]):
+        gaps = energies[:, count] - energies[:, count - 1]
+        if energies[:, count - 1].max() < low or energies[:, count].min() > high or gaps.max() <= TOUCHING * scale:
             continue
         for start in _lowest(gaps.reshape([MESH[d]] * d)) if d < 3 else np.flatnonzero(gaps <= TOUCHING * scale):
             gap, point = float(gaps[start]), mesh[start]
             if gap > TOUCHING * scale:
-                gap, point = pattern_search(partial(_gap, integrand, edge), point, reach=0.5 / MESH[d], finest=1e-11)
+                gap, point = pattern_search(partial(_gap, integrand, count), point, reach=0.5 / MESH[d], finest=1e-11)
             if gap > TOUCHING * scale:
                 continue
             here = integrand.levels(point[None])[0]
-            near = np.abs(here - here[edge]) <= 10 * TOUCHING * scale
+            near = np.abs(here - here[count]) <= 10 * TOUCHING * scale
             # bands between those that are near are near as well
             first, last = int(np.flatnonzero(near)[0]), int(np.flatnonzero(near)[-1])
-            if not low < here[edge] < high or any(
+            if not low < here[count] < high or any(
                 known == first and np.abs((point - other + 0.5) % 1 - 0.5).max() < 1e-6 for known, other in seen
             ):
                 continue
             seen.append((first, point))
-            yield first, last, point, float(here[edge])
+            yield first, last, point, float(here[count])
 
 
-def _gap(integrand: BandIntegrand, edge: int, points: Float) -> Float:
-    """Gap above the lowest bands up to an edge, (P,)."""
+def _gap(integrand: BandIntegrand, count: int, points: Float) -> Float:
+    """Gap above the lowest bands up to an count, (P,)."""
     energies = integrand.levels(points)
-    return energies[:, edge] - energies[:, edge - 1]
+    return energies[:, count] - energies[:, count - 1]
 
 
 def _lowest(gaps: Float) -> Integer:
@@ -139,7 +139,7 @@ def _shells(integrand: BandIntegrand, mixing: Float, scan: Scan, point: Float, f
 
 
 def _held(integrand: BandIntegrand, mixing: Float, scan: Scan, points: Float, bands: slice) -> Float:
-    """What some bands hold at points, with the band_counts between them, (P, outputs, S, M); nothing at zero temperature."""
+    """What some bands hold at points, with the band counts between them, (P, outputs, S, M); nothing at zero temperature."""
     frame = integrand.frame(points)
     first, last, _ = bands.indices(frame.energies.shape[1])
     sea, surface, _ = integrand.band_values(frame, range(first + 1, last))

@@ -126,7 +126,7 @@ class BandIntegrand(Protocol):
         ...
 
     def sea_values(self, frame: Any, band_counts: Sequence[int]) -> Float:
-        """Value of the sea when the lowest bands up to each edge are filled, (P, band_counts, J)."""
+        """Value of the sea when the lowest bands up to each count are filled, (P, counts, J)."""
         ...
 
     def surface_values(self, frame: Any) -> Float:

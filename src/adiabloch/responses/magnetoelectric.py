@@ -51,7 +51,7 @@ def shift_z(frame: Eigenframe, group: Group, field: str) -> Float:
 
 
 def interband(frame: Eigenframe, band_counts: BandCounts, field: str) -> Float:
-    """First term of Eq. (14) of filled bands; (P, band_counts)."""
+    """First term of Eq. (14) of filled bands; (P, counts)."""
     return filled_shift(frame, band_counts, f"k{field}", "z")
 
 

@@ -21,7 +21,7 @@ from adiabloch.geometry.filled import filled_expectation
 
 
 def spin(frame: Eigenframe, band_counts: BandCounts, component: str) -> Float:
-    """Spin of filled bands; (P, band_counts)."""
+    """Spin of filled bands; (P, counts)."""
     return filled_expectation(frame, band_counts, f"s{component}")
 
 
