@@ -63,10 +63,10 @@ class FermiSea:
     """Of one over the distance from where two bands touch: how the formulas may grow there, at most."""
     degeneracy: Degeneracy = field(default_factory=Degeneracy)
 
-    def mixing(self, scan: Scan) -> Float:
+    def combination_matrix(self, scan: Scan) -> Float:
         """How the results are made up of the columns, (outputs, columns, S, M)."""
-        mixing = np.eye(len(self.columns))[:, :, None, None] if self.outputs is None else self.outputs(scan)
-        return np.broadcast_to(mixing, (*mixing.shape[:2], *scan.shape))
+        combination = np.eye(len(self.columns))[:, :, None, None] if self.outputs is None else self.outputs(scan)
+        return np.broadcast_to(combination, (*combination.shape[:2], *scan.shape))
 
     def weight_sizes(self, scan: Scan) -> Float:
         """How large the weights of the columns are, (columns, S, 1): entropies go with kT, levels with its inverse."""

@@ -151,23 +151,23 @@ class Plan:
             surface=surface,
             along=tuple(dict.fromkeys([*of_sea.derivatives, *of_surface.derivatives])),
             operators=operators,
-            outputs=self.mixing,
+            outputs=self.combination_matrix,
             # a level adds one power where bands touch
             powers=max(of_sea.denominators, of_surface.denominators + 1 if surface else 0),
             degeneracy=degeneracy,
         )
 
-    def mixing(self, scan: Scan) -> Float:
+    def combination_matrix(self, scan: Scan) -> Float:
         """The parts as linear combinations of the columns, (outputs, columns, S, M)."""
-        mixing = np.zeros((len(self.response.parts), self.size, len(self.columns), *scan.shape))
+        combination = np.zeros((len(self.response.parts), self.size, len(self.columns), *scan.shape))
         for number, part in enumerate(self.response.parts.values()):
             for term in part.terms:
                 assert isinstance(term, SeaTerm | SurfaceTerm)
                 columns = self.members[term]
                 matrix = np.eye(self.size) if term.into is None else term.into(self.dimension)
                 scale = 1.0 if term.scale is None else term.scale(scan)
-                mixing[number][:, columns.start : columns.stop] += matrix[..., None, None] * scale
-        return mixing.reshape(-1, len(self.columns), *scan.shape)
+                combination[number][:, columns.start : columns.stop] += matrix[..., None, None] * scale
+        return combination.reshape(-1, len(self.columns), *scan.shape)
 
 
 def _sea(frame: Eigenframe, band_counts: Sequence[int], rows: Sequence[Row], origin: float) -> Float:

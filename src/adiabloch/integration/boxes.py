@@ -149,11 +149,11 @@ def fill(
     d = integrand.dimension
     rule = Rule.of(d, tolerance)
     check_scan(scan, len(integrand.columns), 2 * (2 * start) ** d)
-    mixing, rest = _without_zeros(integrand, scan)
-    divergent = divergences(integrand, mixing, scan, tolerance)
-    missing = np.any([np.zeros((len(mixing), *scan.shape), dtype=bool), *(d.outputs for d in divergent)], axis=0)
-    mixing[np.broadcast_to(missing[:, None], mixing.shape)] = 0.0
-    if not mixing.any():
+    combination, rest = _without_zeros(integrand, scan)
+    divergent = divergences(integrand, combination, scan, tolerance)
+    missing = np.any([np.zeros((len(combination), *scan.shape), dtype=bool), *(d.outputs for d in divergent)], axis=0)
+    combination[np.broadcast_to(missing[:, None], combination.shape)] = 0.0
+    if not combination.any():
         value, error = np.where(missing, np.nan, 0.0), np.where(missing, np.inf, rest)
         none = np.zeros(scan.shape[1], dtype=bool)
         converged = ~missing.any(axis=0)
@@ -161,16 +161,16 @@ def fill(
     axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
     corners = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
     fresh = [_Batch(corners, 1.0 / start, 0)]
-    leaves = _Leaves(len(mixing), scan.shape, d)
-    points, size = 0, np.zeros(len(mixing))
-    flat, infinite = np.zeros(scan.shape[1], dtype=bool), np.zeros((len(mixing), *scan.shape), dtype=bool)
+    leaves = _Leaves(len(combination), scan.shape, d)
+    points, size = 0, np.zeros(len(combination))
+    flat, infinite = np.zeros(scan.shape[1], dtype=bool), np.zeros((len(combination), *scan.shape), dtype=bool)
     contested, split = False, 0.0
     best: Filled | None = None
     with stoppable(lambda: best), workers(executor) as pool:
         while True:
             tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
             bar.stage(f"{len(leaves.side) + sum(len(t.corners) for t in tasks)} boxes", len(tasks))
-            look = partial(_look, integrand, scan, rule, mixing)
+            look = partial(_look, integrand, scan, rule, combination)
             outcomes = []
             for outcome in run(pool, look, tasks):
                 outcomes.append(outcome)
@@ -331,7 +331,7 @@ def _parts(batch: _Batch, points: int, nodes: int) -> Iterator[_Batch]:
         yield _Batch(batch.corners[first : first + size], batch.side, batch.depth)
 
 
-def _look(integrand: BandIntegrand, scan: Scan, rule: Rule, mixing: Float, batch: _Batch) -> _Outcome:
+def _look(integrand: BandIntegrand, scan: Scan, rule: Rule, combination: Float, batch: _Batch) -> _Outcome:
     """Evaluate boxes: shares of all integrals, their errors, and whether something may hide."""
     d, order, boxes = integrand.dimension, rule.order, len(batch.corners)
     node = 0.5 * (chebyshev.nodes(order) + 1)
@@ -356,18 +356,18 @@ def _look(integrand: BandIntegrand, scan: Scan, rule: Rule, mixing: Float, batch
     shares = Shares(integrand, scan, rule, coefficients, lower, upper)
     value, error = shares.all()
     part = batch.side**d
-    value = part * np.einsum("ocsm,bcsm->bosm", mixing, value)
-    error = part * np.einsum("ocsm,bcsm->bosm", mixing, error)
+    value = part * np.einsum("ocsm,bcsm->bosm", combination, value)
+    error = part * np.einsum("ocsm,bcsm->bosm", combination, error)
     seas = sea.shape[-1]
     sources = [column.output + (seas if column.at_surface else 0) for column in integrand.columns]
-    size_of = boxes * part * (np.abs(mixing) * integrand.weight_sizes(scan)).max(axis=(2, 3)) @ sizes[sources]
+    size_of = boxes * part * (np.abs(combination) * integrand.weight_sizes(scan)).max(axis=(2, 3)) @ sizes[sources]
     infinite = np.zeros((len(integrand.columns), *scan.shape))
     for c, column in enumerate(integrand.columns):
         if column.weight == "level":
             heights = np.abs(surface[:, :, column.output].reshape(boxes, order**d, size).mean(axis=1))
             heights[heights < STEEP * sizes[sources[c]]] = 0.0
             infinite[c] = (flat & (heights > 0)[:, :, None]).any(axis=(0, 1)) * (scan.temperatures == 0)[:, None]
-    infinite = np.einsum("ocsm,csm->osm", np.abs(mixing), infinite) > 0
+    infinite = np.einsum("ocsm,csm->osm", np.abs(combination), infinite) > 0
     at = np.asarray(flat.any(axis=(0, 1)))
     contested, split = frame.joined_among(np.repeat(seen[:, :-1], order**d, axis=0))
     return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points), at, infinite, contested, split)
@@ -390,11 +390,11 @@ def _flattened(energies: Float, scan: Scan) -> tuple[Float, np.ndarray]:
 
 def _without_zeros(integrand: BandIntegrand, scan: Scan) -> tuple[Float, Float]:
     """How results are made up of the columns less those that symmetry makes zero, and what these leave of rounding."""
-    mixing = np.array(integrand.mixing(scan))
-    rest = np.zeros((mixing.shape[0], *scan.shape))
+    combination = np.array(integrand.combination_matrix(scan))
+    rest = np.zeros((combination.shape[0], *scan.shape))
     found = vanishing(integrand)
     if found is None:
-        return mixing, rest
+        return combination, rest
     for c, column in enumerate(integrand.columns):
         if found.of(column):
             weights = {
@@ -403,9 +403,9 @@ def _without_zeros(integrand: BandIntegrand, scan: Scan) -> tuple[Float, Float]:
                 "level": 1 / np.maximum(scan.temperatures, found.fineness),
                 "heat": np.ones_like(scan.temperatures),
             }[column.weight]
-            rest += np.abs(mixing[:, c]) * (found.rounding(column) * weights)[:, None]
-            mixing[:, c] = 0.0
-    return mixing, rest
+            rest += np.abs(combination[:, c]) * (found.rounding(column) * weights)[:, None]
+            combination[:, c] = 0.0
+    return combination, rest
 
 
 def _spacing(order: int) -> float:

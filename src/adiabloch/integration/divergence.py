@@ -47,31 +47,31 @@ class Divergence:
     energy: float
 
 
-def divergences(integrand: BandIntegrand, mixing: Float, scan: Scan, negligible: float) -> list[Divergence]:
+def divergences(integrand: BandIntegrand, combination: Float, scan: Scan, negligible: float) -> list[Divergence]:
     """Points where bands touch and an integral of theirs diverges, to more than this fraction of what is elsewhere.
 
     Parameters
     ----------
     integrand : BandIntegrand
-    mixing : float array, shape (outputs, columns, S, M)
+    combination : float array, shape (outputs, columns, S, M)
     scan : Scan
     negligible : float
         What does not come to this fraction in all shells that a computer can tell apart does not count.
     """
-    if integrand.powers <= integrand.dimension or not (scan.temperatures > 0).any() or not mixing.any():
+    if integrand.powers <= integrand.dimension or not (scan.temperatures > 0).any() or not combination.any():
         return []
     rng = np.random.default_rng(22)
     points = rng.random((SAMPLE, integrand.dimension))
-    usual = np.abs(_held(integrand, mixing, scan, points, slice(None))).mean(axis=0)
-    return list(_divergent(integrand, mixing, scan, negligible * usual))
+    usual = np.abs(_held(integrand, combination, scan, points, slice(None))).mean(axis=0)
+    return list(_divergent(integrand, combination, scan, negligible * usual))
 
 
-def _divergent(integrand: BandIntegrand, mixing: Float, scan: Scan, allowed: Float) -> Iterator[Divergence]:
+def _divergent(integrand: BandIntegrand, combination: Float, scan: Scan, allowed: Float) -> Iterator[Divergence]:
     for first, last, point, energy in _touching(integrand, scan):
         if integrand.joins(point, first, last):
             # what one group of degenerate bands holds does not grow
             continue
-        shells = np.abs(_shells(integrand, mixing, scan, point, first, last))
+        shells = np.abs(_shells(integrand, combination, scan, point, first, last))
         half = HALVINGS // 2
         lasting = (shells[half:] > 0.5 * shells[:-half][: len(shells) - half]).all(axis=0)
         found = lasting & (SHELLS * shells[-1] > allowed) & (scan.temperatures > 0)[:, None]
@@ -126,19 +126,19 @@ def _lowest(gaps: Float) -> Integer:
     return places[np.argsort(gaps.ravel()[places], kind="stable")][:STARTS]
 
 
-def _shells(integrand: BandIntegrand, mixing: Float, scan: Scan, point: Float, first: int, last: int) -> Float:
+def _shells(integrand: BandIntegrand, combination: Float, scan: Scan, point: Float, first: int, last: int) -> Float:
     """What spheres about a point hold for each doubling of their radius, the largest first, (shells, outputs, S, M)."""
     d = integrand.dimension
     directions = _directions(d)
     radii = LARGEST * 0.5 ** np.arange(HALVINGS)
     points = (point + radii[:, None, None] * directions).reshape(-1, d)
-    held = _held(integrand, mixing, scan, points, slice(first, last + 1))
+    held = _held(integrand, combination, scan, points, slice(first, last + 1))
     area = {1: 2.0, 2: 2 * np.pi, 3: 4 * np.pi}[d] * np.log(2)
     means = held.reshape(HALVINGS, -1, *held.shape[1:]).mean(axis=1)
     return area * (radii**d)[:, None, None, None] * means
 
 
-def _held(integrand: BandIntegrand, mixing: Float, scan: Scan, points: Float, bands: slice) -> Float:
+def _held(integrand: BandIntegrand, combination: Float, scan: Scan, points: Float, bands: slice) -> Float:
     """What some bands hold at points, with the band counts between them, (P, outputs, S, M); nothing at zero temperature."""
     frame = integrand.frame(points)
     first, last, _ = bands.indices(frame.energies.shape[1])
@@ -151,7 +151,7 @@ def _held(integrand: BandIntegrand, mixing: Float, scan: Scan, points: Float, ba
             for m, mu in enumerate(scan.potentials) if kT > 0 else ():
                 (weight,) = weights([column.weight], (energies - mu) / kT, kT)
                 held[:, c, s, m] = (weight * values).sum(axis=1)
-    return np.einsum("ocsm,pcsm->posm", mixing, held)
+    return np.einsum("ocsm,pcsm->posm", combination, held)
 
 
 def _directions(dimension: int) -> Float:

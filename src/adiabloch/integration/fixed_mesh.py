@@ -65,9 +65,9 @@ def sum_over_mesh(
             totals += part
             contested, split = contested or here, max(split, apart)
             bar.advance(count)
-    mixing = integrand.mixing(scan)
-    full, half = (np.einsum("ocsm,csm->osm", mixing, total / points) for total in totals[:2])
-    rounding = ROUNDING * np.einsum("ocsm,csm->osm", np.abs(mixing), totals[2] / points)
+    combination = integrand.combination_matrix(scan)
+    full, half = (np.einsum("ocsm,csm->osm", combination, total / points) for total in totals[:2])
+    rounding = ROUNDING * np.einsum("ocsm,csm->osm", np.abs(combination), totals[2] / points)
     error = np.abs(full - half * 2 ** len(mesh)) if all(n % 2 == 0 for n in mesh) else np.full_like(full, np.nan)
     return Filled(
         full,

@@ -149,7 +149,7 @@ class BandIntegrand(Protocol):
         """True if these bands, equal at a point (d,), count as degenerate around it too."""
         ...
 
-    def mixing(self, scan: Scan) -> Float:
+    def combination_matrix(self, scan: Scan) -> Float:
         """Results as linear combinations of the columns, (outputs, columns, S, M)."""
         ...
 
