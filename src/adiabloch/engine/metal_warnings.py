@@ -14,7 +14,7 @@ from adiabloch.engine.run import Run
 from adiabloch.errors import UnitWarning, warn
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gaps import bandwidth
-from adiabloch.integration.boxes import Filled
+from adiabloch.integration.boxes import SeaIntegral
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.models.crystal import Crystal
 from adiabloch.occupation import Scan
@@ -42,7 +42,7 @@ def check_temperature(crystal: Crystal, kT: float) -> None:
 
 
 def warn_of_degeneracy(
-    integrand: FermiSea, scan: Scan, filled: Filled, influence: float, run: Run, title: str, per: float, unit: Unit
+    integrand: FermiSea, scan: Scan, filled: SeaIntegral, influence: float, run: Run, title: str, per: float, unit: Unit
 ) -> None:
     """Warn where bands that are joined, or closer than the temperature, carry weight.
 
@@ -53,10 +53,10 @@ def warn_of_degeneracy(
     limit = f"{energy * threshold:.2e}"
     around, mesh = smeared(integrand, scan), (SURVEY[integrand.dimension],) * integrand.dimension
 
-    def summed(choice: Degeneracy) -> Filled:
+    def summed(choice: Degeneracy) -> SeaIntegral:
         return sum_over_mesh(replace(integrand, degeneracy=choice), around, mesh, run.executor)
 
-    def differing(one: Filled, other: Filled) -> float:
+    def differing(one: SeaIntegral, other: SeaIntegral) -> float:
         """By how much two differ at most, beyond rounding."""
         return per * float((np.abs(one.value - other.value) - one.rounding - other.rounding).max())
 
@@ -106,7 +106,7 @@ def _are_close(integrand: FermiSea, scan: Scan, warm: Degeneracy, mesh: Sequence
     return bool(((then.groups - known).max(axis=2) > 0.5)[near].any())
 
 
-def warn_of_flat_bands(filled: Filled, potentials: Float, title: str) -> None:
+def warn_of_flat_bands(filled: SeaIntegral, potentials: Float, title: str) -> None:
     """Warn that a flat band lies at the Fermi level at zero temperature."""
     levels = ", ".join(f"{mu:.6g}" for mu in potentials[filled.flat])
     what = (
@@ -120,7 +120,7 @@ def warn_of_flat_bands(filled: Filled, potentials: Float, title: str) -> None:
     )
 
 
-def report_divergence(filled: Filled, energy: float, title: str, run: Run, value: Float) -> None:
+def report_divergence(filled: SeaIntegral, energy: float, title: str, run: Run, value: Float) -> None:
     """Say that a result does not exist, and where it fails to."""
     worst = filled.divergent[0]
     lost = np.asarray(np.isnan(filled.value).any(axis=(0, 1)))
@@ -142,7 +142,7 @@ def report_divergence(filled: Filled, energy: float, title: str, run: Run, value
 
 
 def report_shortfall_of_scan(
-    filled: Filled, potentials: Float, title: str, run: Run, value: Float, per: float, unit: Unit, *, cold: bool
+    filled: SeaIntegral, potentials: Float, title: str, run: Run, value: Float, per: float, unit: Unit, *, cold: bool
 ) -> None:
     """Say how much error is left and why: the limit was reached, or the Fermi level meets a singularity.
 

@@ -14,7 +14,7 @@ from adiabloch.engine.arguments import digest_of
 from adiabloch.engine.fermi_sea import FermiSea
 from adiabloch.engine.run import LIMIT, Run
 from adiabloch.errors import Stopped
-from adiabloch.integration.boxes import Filled, fill
+from adiabloch.integration.boxes import SeaIntegral, integrate_boxes
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.occupation import Scan
@@ -81,7 +81,7 @@ def integrate_scan(
 
 def _summed(
     integrand: FermiSea, scan: Scan, run: Run, groups: Sequence[Sequence[int]], title: str, unit: Unit
-) -> Filled:
+) -> SeaIntegral:
     """Integrals per cell, on a fixed mesh or on adaptive boxes."""
     model = integrand.crystal
     size, measure = model.units.size(unit), model.lattice.measure
@@ -89,7 +89,7 @@ def _summed(
     with ProgressBar(title, run.progress) as bar, _stopped(title, scan, size / measure):
         if sides is not None:
             return sum_over_mesh(integrand, scan, sides, run.executor, bar, run.limit)
-        return fill(
+        return integrate_boxes(
             integrand,
             scan,
             tolerance=run.tolerance,
@@ -102,14 +102,14 @@ def _summed(
 
 
 def _with_degeneracy_errors(
-    filled: Filled,
+    filled: SeaIntegral,
     integrand: FermiSea,
     scan: Scan,
     run: Run,
     groups: Sequence[Sequence[int]],
     title: str,
     unit: Unit,
-) -> tuple[Filled, float]:
+) -> tuple[SeaIntegral, float]:
     """Add the influence of the threshold for degenerate bands, also returned, and of their splitting to the errors."""
     influence = 0.0
     if filled.contested:
@@ -125,7 +125,7 @@ def _with_degeneracy_errors(
 
 
 def _report(
-    filled: Filled,
+    filled: SeaIntegral,
     influence: float,
     integrand: FermiSea,
     scan: Scan,
@@ -150,7 +150,7 @@ def _report(
         warnings.report_shortfall_of_scan(filled, potentials, title, run, size * value, per, unit, cold=frozen)
 
 
-def _uncertainty(integrand: FermiSea, scan: Scan, filled: Filled, groups: Sequence[Sequence[int]]) -> Float:
+def _uncertainty(integrand: FermiSea, scan: Scan, filled: SeaIntegral, groups: Sequence[Sequence[int]]) -> Float:
     """What the noise that splits degenerate bands does beside: its size over the temperature, of the largest output."""
     share = np.minimum(0.25 * filled.split / warnings.smeared(integrand, scan).temperatures, 1.0)
     uncertain = np.zeros_like(filled.value)
@@ -167,7 +167,7 @@ def _stopped(title: str, scan: Scan, factor: float) -> Iterator[None]:
         yield
     except KeyboardInterrupt as reason:
         best = getattr(reason, "estimate", None)
-        if not isinstance(best, Filled):
+        if not isinstance(best, SeaIntegral):
             raise Stopped(f"{title}: stopped before there was an estimate") from None
         value, error = (scan.arranged(factor * numbers) for numbers in (best.value, best.error))
         raise Stopped(

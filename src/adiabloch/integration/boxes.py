@@ -46,7 +46,7 @@ which then counted for both of its sides or for none."""
 
 
 @dataclass(frozen=True, eq=False)
-class Filled:
+class SeaIntegral:
     """Integrals over the zone, for all temperatures and chemical potentials."""
 
     value: Float
@@ -102,7 +102,7 @@ class _Outcome:
     split: float
 
 
-def fill(
+def integrate_boxes(
     integrand: BandIntegrand,
     scan: Scan,
     *,
@@ -113,7 +113,7 @@ def fill(
     start: int = 4,
     executor: Executor | int | None = None,
     progress: ProgressBar | None = None,
-) -> Filled:
+) -> SeaIntegral:
     """Integrate over the unit torus for all chemical potentials and temperatures.
 
     Parameters
@@ -136,14 +136,14 @@ def fill(
 
     Returns
     -------
-    Filled
+    SeaIntegral
 
     Raises
     ------
     InvalidArgumentError
         If the chemical potentials and temperatures need more memory than is free: nothing is evaluated.
     Stopped
-        Ctrl-C; with the Filled after the last halving of boxes that was finished.
+        Ctrl-C; with the SeaIntegral after the last halving of boxes that was finished.
     """
     bar = progress or ProgressBar("", visible=False)
     d = integrand.dimension
@@ -157,7 +157,7 @@ def fill(
         value, error = np.where(missing, np.nan, 0.0), np.where(missing, np.inf, rest)
         none = np.zeros(scan.shape[1], dtype=bool)
         converged = ~missing.any(axis=0)
-        return Filled(value, error, converged, rest, 0, 0, exhausted=False, flat=none, divergent=divergent)
+        return SeaIntegral(value, error, converged, rest, 0, 0, exhausted=False, flat=none, divergent=divergent)
     axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
     corners = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
     fresh = [_Batch(corners, 1.0 / start, 0)]
@@ -165,7 +165,7 @@ def fill(
     points, size = 0, np.zeros(len(combination))
     flat, infinite = np.zeros(scan.shape[1], dtype=bool), np.zeros((len(combination), *scan.shape), dtype=bool)
     contested, split = False, 0.0
-    best: Filled | None = None
+    best: SeaIntegral | None = None
     with stoppable(lambda: best), workers(executor) as pool:
         while True:
             tasks = [part for batch in fresh for part in _parts(batch, integrand.batch, rule.order**d)]
@@ -193,7 +193,7 @@ def fill(
             converged = ((error <= allowed) & ~infinite & ~missing).all(axis=0)
             doubtful = leaves.doubtful(allowed)
             exhausted = points + doubtful.sum() * (2 * rule.order) ** d > limit
-            best = Filled(
+            best = SeaIntegral(
                 np.where(missing, np.nan, np.where(infinite, np.inf, value)),
                 np.where(infinite | missing, np.inf, error + noise + rest),
                 converged,

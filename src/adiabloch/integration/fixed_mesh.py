@@ -12,7 +12,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.integration.boxes import Filled
+from adiabloch.integration.boxes import SeaIntegral
 from adiabloch.integration.fermi_weights import falls, weights
 from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.progress import ProgressBar
@@ -31,7 +31,7 @@ def sum_over_mesh(
     executor: Executor | int | None = None,
     progress: ProgressBar | None = None,
     limit: int = 2**27,
-) -> Filled:
+) -> SeaIntegral:
     """Mean over the points j/n of a uniform mesh.
 
     The error is what changes when every other point is left out, not a number where a side of the mesh is odd.
@@ -69,7 +69,7 @@ def sum_over_mesh(
     full, half = (np.einsum("ocsm,csm->osm", combination, total / points) for total in totals[:2])
     rounding = ROUNDING * np.einsum("ocsm,csm->osm", np.abs(combination), totals[2] / points)
     error = np.abs(full - half * 2 ** len(mesh)) if all(n % 2 == 0 for n in mesh) else np.full_like(full, np.nan)
-    return Filled(
+    return SeaIntegral(
         full,
         error,
         np.ones(scan.shape, dtype=bool),
