@@ -112,7 +112,7 @@ def _with_degeneracy_errors(
 ) -> tuple[SeaIntegral, float]:
     """Add the influence of the threshold for degenerate bands, also returned, and of their splitting to the errors."""
     influence = 0.0
-    if filled.contested:
+    if filled.threshold_dependent:
         # an estimate of the change suffices
         enough = replace(run, limit=min(run.limit, max(4 * filled.points, 2**18)))
         other = _summed(replace(integrand, degeneracy=integrand.degeneracy.compared), scan, enough, groups, title, unit)

@@ -93,8 +93,8 @@ class Degeneracy:
             for choice, result in ((self, edges), (self.compared, others)):
                 apart = np.hypot(gaps[close] / choice.threshold, openings / choice.steepness)
                 result[close] = np.maximum(result[close], _switch(apart))
-        contested = edges != others
-        if not (edges.any() or contested.any()):
+        threshold_dependent = edges != others
+        if not (edges.any() or threshold_dependent.any()):
             return frame
         strength = np.broadcast_to(np.eye(size), (len(gaps), size, size)).copy()
         for n in range(size - 1):
@@ -104,7 +104,7 @@ class Degeneracy:
         apart = np.full_like(differences, np.inf)
         np.divide(differences, 1.0 - strength, out=apart, where=strength < 1.0)
         energies = np.einsum("pnm,pm->pn", strength, frame.energies) / strength.sum(axis=2)
-        found = Joined(strength, apart, gaps * ((edges > 0) & ~equal), contested, frame.energies)
+        found = Joined(strength, apart, gaps * ((edges > 0) & ~equal), threshold_dependent, frame.energies)
         return replace(frame, energies=energies, joined=found)
 
 

@@ -33,7 +33,7 @@ class Joined:
     """E_m - E_n over 1 - strength, (P, N, N) over n, m: infinite within a group."""
     split: Float
     """(P, N - 1): by how much two neighbours of one group differ, if by more than rounding."""
-    contested: np.ndarray
+    threshold_dependent: np.ndarray
     """(P, N - 1): whether neighbours would be joined differently at the threshold that this one is compared with."""
     energies: Float
     """(P, N): before the groups got one energy each."""
@@ -101,7 +101,7 @@ class Eigenframe:
                 joined.strength[:, kept, kept],
                 joined.gaps[:, kept, kept],
                 joined.split[:, : count - 1],
-                joined.contested[:, : count - 1],
+                joined.threshold_dependent[:, : count - 1],
                 joined.energies[:, kept],
             )
         return replace(
@@ -112,7 +112,7 @@ class Eigenframe:
         """The frame at some of its points: their numbers, or a mask."""
         joined = self.joined
         if joined is not None:
-            parts = (joined.strength, joined.gaps, joined.split, joined.contested, joined.energies)
+            parts = (joined.strength, joined.gaps, joined.split, joined.threshold_dependent, joined.energies)
             joined = Joined(*(part[points] for part in parts))
         return replace(
             self,
@@ -148,10 +148,10 @@ class Eigenframe:
         return None if alone else touching.astype(float)
 
     def joined_among(self, which: np.ndarray) -> tuple[bool, float]:
-        """Whether any of some gaps between neighbours, (P, N - 1), is contested; the largest split within a group."""
+        """Whether any of some gaps between neighbours, (P, N - 1), is threshold_dependent; the largest split within a group."""
         if self.joined is None:
             return False, 0.0
-        return bool((self.joined.contested & which).any()), float((self.joined.split * which).max())
+        return bool((self.joined.threshold_dependent & which).any()), float((self.joined.split * which).max())
 
     def inside(self, *directions: str) -> Complex:
         """A derivative between bands of one group only, (P, N, N): its diagonal, where all bands are alone."""

@@ -65,7 +65,7 @@ class SeaIntegral:
     """(M,): whether a flat band lies at the chemical potential; it counts as filled."""
     divergent: Sequence[Divergence] = ()
     """Where bands touch and integrals do not exist; those are not numbers."""
-    contested: bool = False
+    threshold_dependent: bool = False
     """Whether at the Fermi level bands would be joined otherwise at the threshold compared with."""
     split: float = 0.0
     """By how much bands joined at the Fermi level differ at most, if by more than rounding."""
@@ -98,7 +98,7 @@ class _Outcome:
     """(M,): whether a flat band lies at the chemical potential."""
     infinite: np.ndarray
     """(outputs, S, M): whether such a band adds a level of no width, at zero temperature."""
-    contested: bool
+    threshold_dependent: bool
     split: float
 
 
@@ -164,7 +164,7 @@ def integrate_boxes(
     leaves = _Leaves(len(combination), scan.shape, d)
     points, size = 0, np.zeros(len(combination))
     flat, infinite = np.zeros(scan.shape[1], dtype=bool), np.zeros((len(combination), *scan.shape), dtype=bool)
-    contested, split = False, 0.0
+    threshold_dependent, split = False, 0.0
     best: SeaIntegral | None = None
     with stoppable(lambda: best), workers(executor) as pool:
         while True:
@@ -177,7 +177,10 @@ def integrate_boxes(
                 size = np.maximum(size, outcome.size)
                 points += outcome.points
                 flat, infinite = flat | outcome.flat, infinite | outcome.infinite
-                contested, split = contested or outcome.contested, max(split, outcome.split)
+                threshold_dependent, split = (
+                    threshold_dependent or outcome.threshold_dependent,
+                    max(split, outcome.split),
+                )
                 bar.advance(1)
             leaves.add(tasks, outcomes)
             value, error = leaves.value.sum(axis=0), leaves.total_error()
@@ -203,7 +206,7 @@ def integrate_boxes(
                 exhausted=bool(exhausted),
                 flat=flat,
                 divergent=divergent,
-                contested=contested,
+                threshold_dependent=threshold_dependent,
                 split=split,
             )
             if not doubtful.any() or exhausted:
@@ -369,8 +372,10 @@ def _look(integrand: BandIntegrand, scan: Scan, rule: Rule, combination: Float, 
             infinite[c] = (flat & (heights > 0)[:, :, None]).any(axis=(0, 1)) * (scan.temperatures == 0)[:, None]
     infinite = np.einsum("ocsm,csm->osm", np.abs(combination), infinite) > 0
     at = np.asarray(flat.any(axis=(0, 1)))
-    contested, split = frame.joined_among(np.repeat(seen[:, :-1], order**d, axis=0))
-    return _Outcome(value, error.astype(np.float32), hidden, size_of, len(points), at, infinite, contested, split)
+    threshold_dependent, split = frame.joined_among(np.repeat(seen[:, :-1], order**d, axis=0))
+    return _Outcome(
+        value, error.astype(np.float32), hidden, size_of, len(points), at, infinite, threshold_dependent, split
+    )
 
 
 def _flattened(energies: Float, scan: Scan) -> tuple[Float, np.ndarray]:

@@ -58,12 +58,12 @@ def sum_over_mesh(
     bar = progress or ProgressBar("", visible=False)
     bar.stage(" x ".join(map(str, mesh)), points)
     totals = np.zeros((3, len(integrand.columns), *scan.shape))
-    contested, split = False, 0.0
+    threshold_dependent, split = False, 0.0
     with stoppable(lambda: None), workers(executor) as pool:
         slabs = _slabs(mesh, integrand.batch)
         for part, count, here, apart in run(pool, partial(_slab, integrand, scan, tuple(mesh)), slabs):
             totals += part
-            contested, split = contested or here, max(split, apart)
+            threshold_dependent, split = threshold_dependent or here, max(split, apart)
             bar.advance(count)
     combination = integrand.combination_matrix(scan)
     full, half = (np.einsum("ocsm,csm->osm", combination, total / points) for total in totals[:2])
@@ -78,7 +78,7 @@ def sum_over_mesh(
         0,
         exhausted=False,
         flat=np.zeros(scan.shape[1], dtype=bool),
-        contested=contested,
+        threshold_dependent=threshold_dependent,
         split=split,
         rounding=rounding,
     )
@@ -102,7 +102,7 @@ def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], .
 def _slab(
     integrand: BandIntegrand, scan: Scan, mesh: tuple[int, ...], block: tuple[tuple[int, int], ...]
 ) -> tuple[Float, int, bool, float]:
-    """Sums over a block, (3, columns, S, M), and how many points; contested, split.
+    """Sums over a block, (3, columns, S, M), and how many points; threshold_dependent, split.
 
     Sums of all points, of those with even numbers, and of all without signs.
     What the sea holds is summed over band_counts, each with the difference of the occupations beneath and above: between two

@@ -81,7 +81,7 @@ class Bands(Protocol):
         ...
 
     def joined_among(self, which: np.ndarray) -> tuple[bool, float]:
-        """True if a gap among these (P, N - 1) is contested; the largest splitting within a degenerate group."""
+        """True if a gap among these (P, N - 1) is threshold_dependent; the largest splitting within a degenerate group."""
         ...
 
 
