@@ -70,12 +70,12 @@ def warn_of_degeneracy(
             "the noise that splits bands which should be degenerate, and below all true gaps"
         )
     together = None
-    if filled.split:
+    if filled.degenerate_splitting:
         together = summed(integrand.degeneracy)
         weight = differing(summed(Degeneracy()), together)
         if weight > run.tolerance * max(largest, per * float(np.abs(together.value).max())):
             warn(
-                f"{title}: bands closer than {limit}, split by up to {energy * filled.split:.1e}, count as "
+                f"{title}: bands closer than {limit}, split by up to {energy * filled.degenerate_splitting:.1e}, count as "
                 f"degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest value "
                 f"{largest:.1e} {unit}), depending on what splits them. This is as it should be if that is noise; if "
                 "it is physical, pass a smaller degeneracy="

@@ -119,7 +119,7 @@ def _with_degeneracy_errors(
         change = warnings.change(filled.value, other.value)
         filled = replace(filled, error=filled.error + change)
         influence = float((change - filled.rounding - other.rounding).max())
-    if filled.split:
+    if filled.degenerate_splitting:
         filled = replace(filled, error=filled.error + _uncertainty(integrand, scan, filled, groups))
     return filled, influence
 
@@ -152,7 +152,7 @@ def _report(
 
 def _uncertainty(integrand: FermiSea, scan: Scan, filled: SeaIntegral, groups: Sequence[Sequence[int]]) -> Float:
     """What the noise that splits degenerate bands does beside: its size over the temperature, of the largest output."""
-    share = np.minimum(0.25 * filled.split / warnings.smeared(integrand, scan).temperatures, 1.0)
+    share = np.minimum(0.25 * filled.degenerate_splitting / warnings.smeared(integrand, scan).temperatures, 1.0)
     uncertain = np.zeros_like(filled.value)
     for group in groups:
         of = [*group]

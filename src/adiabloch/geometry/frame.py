@@ -31,7 +31,7 @@ class Joined:
     """(P, N, N): 1 on the diagonal and within a group, 0 between groups, in between where a group forms."""
     gaps: Float
     """E_m - E_n over 1 - strength, (P, N, N) over n, m: infinite within a group."""
-    split: Float
+    degenerate_splitting: Float
     """(P, N - 1): by how much two neighbours of one group differ, if by more than rounding."""
     threshold_dependent: np.ndarray
     """(P, N - 1): whether neighbours would be joined differently at the threshold that this one is compared with."""
@@ -100,7 +100,7 @@ class Eigenframe:
             joined = Joined(
                 joined.strength[:, kept, kept],
                 joined.gaps[:, kept, kept],
-                joined.split[:, : count - 1],
+                joined.degenerate_splitting[:, : count - 1],
                 joined.threshold_dependent[:, : count - 1],
                 joined.energies[:, kept],
             )
@@ -112,7 +112,13 @@ class Eigenframe:
         """The frame at some of its points: their numbers, or a mask."""
         joined = self.joined
         if joined is not None:
-            parts = (joined.strength, joined.gaps, joined.split, joined.threshold_dependent, joined.energies)
+            parts = (
+                joined.strength,
+                joined.gaps,
+                joined.degenerate_splitting,
+                joined.threshold_dependent,
+                joined.energies,
+            )
             joined = Joined(*(part[points] for part in parts))
         return replace(
             self,
@@ -151,7 +157,9 @@ class Eigenframe:
         """Whether any of some gaps between neighbours, (P, N - 1), is threshold_dependent; the largest split within a group."""
         if self.joined is None:
             return False, 0.0
-        return bool((self.joined.threshold_dependent & which).any()), float((self.joined.split * which).max())
+        return bool((self.joined.threshold_dependent & which).any()), float(
+            (self.joined.degenerate_splitting * which).max()
+        )
 
     def inside(self, *directions: str) -> Complex:
         """A derivative between bands of one group only, (P, N, N): its diagonal, where all bands are alone."""

@@ -67,7 +67,7 @@ class SeaIntegral:
     """Where bands touch and integrals do not exist; those are not numbers."""
     threshold_dependent: bool = False
     """Whether at the Fermi level bands would be joined otherwise at the threshold compared with."""
-    split: float = 0.0
+    degenerate_splitting: float = 0.0
     """By how much bands joined at the Fermi level differ at most, if by more than rounding."""
     rounding: Float | float = 0.0
     """Of a mesh, (outputs, S, M): what may be left where the values at its points cancel."""
@@ -99,7 +99,7 @@ class _Outcome:
     infinite: np.ndarray
     """(outputs, S, M): whether such a band adds a level of no width, at zero temperature."""
     threshold_dependent: bool
-    split: float
+    degenerate_splitting: float
 
 
 def integrate_boxes(
@@ -164,7 +164,7 @@ def integrate_boxes(
     leaves = _Leaves(len(combination), scan.shape, d)
     points, size = 0, np.zeros(len(combination))
     flat, infinite = np.zeros(scan.shape[1], dtype=bool), np.zeros((len(combination), *scan.shape), dtype=bool)
-    threshold_dependent, split = False, 0.0
+    threshold_dependent, degenerate_splitting = False, 0.0
     best: SeaIntegral | None = None
     with stoppable(lambda: best), workers(executor) as pool:
         while True:
@@ -177,9 +177,9 @@ def integrate_boxes(
                 size = np.maximum(size, outcome.size)
                 points += outcome.points
                 flat, infinite = flat | outcome.flat, infinite | outcome.infinite
-                threshold_dependent, split = (
+                threshold_dependent, degenerate_splitting = (
                     threshold_dependent or outcome.threshold_dependent,
-                    max(split, outcome.split),
+                    max(degenerate_splitting, outcome.degenerate_splitting),
                 )
                 bar.advance(1)
             leaves.add(tasks, outcomes)
@@ -207,7 +207,7 @@ def integrate_boxes(
                 flat=flat,
                 divergent=divergent,
                 threshold_dependent=threshold_dependent,
-                split=split,
+                degenerate_splitting=degenerate_splitting,
             )
             if not doubtful.any() or exhausted:
                 return best
@@ -372,7 +372,7 @@ def _look(integrand: BandIntegrand, scan: Scan, rule: Rule, combination: Float, 
             infinite[c] = (flat & (heights > 0)[:, :, None]).any(axis=(0, 1)) * (scan.temperatures == 0)[:, None]
     infinite = np.einsum("ocsm,csm->osm", np.abs(combination), infinite) > 0
     at = np.asarray(flat.any(axis=(0, 1)))
-    threshold_dependent, split = frame.joined_among(np.repeat(seen[:, :-1], order**d, axis=0))
+    threshold_dependent, degenerate_splitting = frame.joined_among(np.repeat(seen[:, :-1], order**d, axis=0))
     return _Outcome(
         value, error.astype(np.float32), hidden, size_of, len(points), at, infinite, threshold_dependent, split
     )

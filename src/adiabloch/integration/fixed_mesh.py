@@ -58,12 +58,12 @@ def sum_over_mesh(
     bar = progress or ProgressBar("", visible=False)
     bar.stage(" x ".join(map(str, mesh)), points)
     totals = np.zeros((3, len(integrand.columns), *scan.shape))
-    threshold_dependent, split = False, 0.0
+    threshold_dependent, degenerate_splitting = False, 0.0
     with stoppable(lambda: None), workers(executor) as pool:
         slabs = _slabs(mesh, integrand.batch)
         for part, count, here, apart in run(pool, partial(_slab, integrand, scan, tuple(mesh)), slabs):
             totals += part
-            threshold_dependent, split = threshold_dependent or here, max(split, apart)
+            threshold_dependent, degenerate_splitting = threshold_dependent or here, max(degenerate_splitting, apart)
             bar.advance(count)
     combination = integrand.combination_matrix(scan)
     full, half = (np.einsum("ocsm,csm->osm", combination, total / points) for total in totals[:2])
@@ -79,7 +79,7 @@ def sum_over_mesh(
         exhausted=False,
         flat=np.zeros(scan.shape[1], dtype=bool),
         threshold_dependent=threshold_dependent,
-        split=split,
+        degenerate_splitting=degenerate_splitting,
         rounding=rounding,
     )
 
