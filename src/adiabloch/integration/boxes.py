@@ -374,7 +374,7 @@ def _look(integrand: BandIntegrand, scan: Scan, rule: Rule, combination: Float, 
     at = np.asarray(flat.any(axis=(0, 1)))
     threshold_dependent, degenerate_splitting = frame.joined_among(np.repeat(seen[:, :-1], order**d, axis=0))
     return _Outcome(
-        value, error.astype(np.float32), hidden, size_of, len(points), at, infinite, threshold_dependent, split
+        value, error.astype(np.float32), hidden, size_of, len(points), at, infinite, threshold_dependent, degenerate_splitting
     )
 
 

@@ -102,7 +102,7 @@ def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], .
 def _slab(
     integrand: BandIntegrand, scan: Scan, mesh: tuple[int, ...], block: tuple[tuple[int, int], ...]
 ) -> tuple[Float, int, bool, float]:
-    """Sums over a block, (3, columns, S, M), and how many points; threshold_dependent, split.
+    """Sums over a block, (3, columns, S, M), and how many points; the results of `degeneracy_among`.
 
     Sums of all points, of those with even numbers, and of all without signs.
     What the sea holds is summed over band_counts, each with the difference of the occupations beneath and above: between two
