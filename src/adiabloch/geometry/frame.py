@@ -153,7 +153,7 @@ class Eigenframe:
         alone = np.count_nonzero(touching) == touching.shape[0] * touching.shape[1]
         return None if alone else touching.astype(float)
 
-    def joined_among(self, which: np.ndarray) -> tuple[bool, float]:
+    def degeneracy_among(self, which: np.ndarray) -> tuple[bool, float]:
         """Whether any of some gaps between neighbours, (P, N - 1), is threshold_dependent; the largest split within a group."""
         if self.joined is None:
             return False, 0.0

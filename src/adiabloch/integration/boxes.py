@@ -372,9 +372,17 @@ def _look(integrand: BandIntegrand, scan: Scan, rule: Rule, combination: Float, 
             infinite[c] = (flat & (heights > 0)[:, :, None]).any(axis=(0, 1)) * (scan.temperatures == 0)[:, None]
     infinite = np.einsum("ocsm,csm->osm", np.abs(combination), infinite) > 0
     at = np.asarray(flat.any(axis=(0, 1)))
-    threshold_dependent, degenerate_splitting = frame.joined_among(np.repeat(seen[:, :-1], order**d, axis=0))
+    threshold_dependent, degenerate_splitting = frame.degeneracy_among(np.repeat(seen[:, :-1], order**d, axis=0))
     return _Outcome(
-        value, error.astype(np.float32), hidden, size_of, len(points), at, infinite, threshold_dependent, degenerate_splitting
+        value,
+        error.astype(np.float32),
+        hidden,
+        size_of,
+        len(points),
+        at,
+        infinite,
+        threshold_dependent,
+        degenerate_splitting,
     )
 
 

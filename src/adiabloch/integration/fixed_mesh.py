@@ -132,4 +132,4 @@ def _slab(
                 here = each.sum(axis=1)
                 totals[:, members, s, m] = here.sum(axis=0), here[even].sum(axis=0), np.abs(each).sum(axis=(0, 1))
     low, high = frame.energies[:, :-1], frame.energies[:, 1:]
-    return totals, len(even), *frame.joined_among(scan.touched(low, high))
+    return totals, len(even), *frame.degeneracy_among(scan.touched(low, high))

@@ -80,7 +80,7 @@ class Bands(Protocol):
         """(P, N), ascending."""
         ...
 
-    def joined_among(self, which: np.ndarray) -> tuple[bool, float]:
+    def degeneracy_among(self, which: np.ndarray) -> tuple[bool, float]:
         """True if a gap among these (P, N - 1) is threshold_dependent; the largest splitting within a degenerate group."""
         ...
 
