@@ -89,7 +89,7 @@ class _Outcome:
     """(B, outputs, S, M)."""
     error: np.ndarray
     """What two finenesses differ by, with its sign, (B, outputs, S, M), single precision."""
-    hidden: np.ndarray
+    unresolved: np.ndarray
     """(B,): whether something narrow may hide in the box."""
     size: Float
     """(outputs,): what is summed, without signs, for all boxes together."""
@@ -222,7 +222,7 @@ class _Leaves:
         self.side, self.depth = np.zeros(0), np.zeros(0, dtype=int)
         self.value = np.zeros((0, outputs, *shape))
         self.error = np.zeros((0, outputs, *shape), dtype=np.float32)
-        self.hidden = np.zeros(0, dtype=bool)
+        self.unresolved = np.zeros(0, dtype=bool)
         self._halved: dict[str, np.ndarray] = {}
         """Boxes taken out last."""
         self._revealed: dict[int, Float] = {}
@@ -239,7 +239,7 @@ class _Leaves:
             "depth": [np.repeat([batch.depth for batch in batches], counts)],
             "value": [outcome.value for outcome in outcomes],
             "error": [outcome.error for outcome in outcomes],
-            "hidden": [outcome.hidden for outcome in outcomes],
+            "unresolved": [outcome.unresolved for outcome in outcomes],
         }
         for name, arrays in new.items():
             setattr(self, name, np.concatenate([getattr(self, name), *arrays]))
@@ -247,7 +247,7 @@ class _Leaves:
             self._compare()
 
     def _compare(self) -> None:
-        """Learn from boxes and their halves how much has hidden, beyond what the error of the box told."""
+        """Learn from boxes and their halves how much has unresolved, beyond what the error of the box told."""
         old = self._halved
         halves = self.value[-(len(old["value"]) << self.corners.shape[1]) :]
         changes = halves.reshape(len(old["value"]), -1, *halves.shape[1:]).sum(axis=1) - old["value"]
@@ -260,7 +260,7 @@ class _Leaves:
         beyond = np.maximum(np.abs(changes) - np.abs(old["error"]), 0.0) ** 2
         for depth in np.unique(old["depth"]):
             here = old["depth"] == depth
-            here = here & old["hidden"] if (here & old["hidden"]).any() else here
+            here = here & old["unresolved"] if (here & old["unresolved"]).any() else here
             # few tell less than many
             found = np.sqrt(beyond[here].mean(axis=0) + beyond[here].max(axis=0) / here.sum())
             # what is around a line, two powers of one over the distance, goes with the length of the box
@@ -276,14 +276,14 @@ class _Leaves:
         together = np.abs(error.sum(axis=0, dtype=float))
         apart = np.einsum("bosm,bosm->osm", error, error, dtype=float)
         for depth, revealed in self._revealed.items():
-            apart += (which & self.hidden & (self.depth == depth)).sum() * revealed**2
+            apart += (which & self.unresolved & (self.depth == depth)).sum() * revealed**2
         return together + 3 * self._optimism * np.sqrt(apart)
 
     def _squares(self, outputs: np.ndarray) -> Float:
         """Squares of what each box is uncertain by, what may hide included, (B, those outputs)."""
         squares = self.error[:, outputs].astype(float) ** 2
         for depth, revealed in self._revealed.items():
-            squares[self.hidden & (self.depth == depth)] += revealed[outputs] ** 2
+            squares[self.unresolved & (self.depth == depth)] += revealed[outputs] ** 2
         return squares
 
     def doubtful(self, allowed: Float) -> np.ndarray:
@@ -291,14 +291,14 @@ class _Leaves:
         can = self.depth < DEPTH
         # what boxes that cannot be halved are uncertain by, the others need not be better than
         allowed = np.maximum(allowed, 2 * self._uncertain(~can))
-        hidden = self.hidden & can
+        unresolved = self.unresolved & can
         many = self.corners.shape[1] == 3
         if many:
             # what is narrow is seldom met by the Fermi level, and many boxes tell how seldom
-            hidden &= self.depth < EXPERIENCED
+            unresolved &= self.depth < EXPERIENCED
         wrong = self.total_error() > allowed
-        if (hidden.any() and not many) or not wrong.any():
-            return hidden
+        if (unresolved.any() and not many) or not wrong.any():
+            return unresolved
         relative = self._squares(wrong) / np.maximum(allowed[wrong], np.finfo(float).tiny) ** 2
         order = np.argsort(relative.max(axis=1))
         left = np.empty(relative.shape[0])
@@ -308,7 +308,7 @@ class _Leaves:
         while not worst.any() and (can & (left > 0)).any():
             worst = (left > share**2) & can
             share /= 2
-        return hidden | worst
+        return unresolved | worst
 
     def halve(self, which: np.ndarray) -> list[_Batch]:
         """Take these boxes out and return their halves, box sizes apart."""
@@ -321,8 +321,8 @@ class _Leaves:
             halves = (self.corners[here][:, None] + side * offsets).reshape(-1, d)
             batches.append(_Batch(halves, side / 2, int(depth) + 1))
         by_depth = np.flatnonzero(which)[np.argsort(self.depth[which], kind="stable")]
-        self._halved = {name: getattr(self, name)[by_depth] for name in ("depth", "value", "error", "hidden")}
-        for name in ("corners", "side", "depth", "value", "error", "hidden"):
+        self._halved = {name: getattr(self, name)[by_depth] for name in ("depth", "value", "error", "unresolved")}
+        for name in ("corners", "side", "depth", "value", "error", "unresolved"):
             setattr(self, name, getattr(self, name)[~which])
         return batches
 
@@ -349,13 +349,13 @@ def _look(integrand: BandIntegrand, scan: Scan, rule: Rule, combination: Float, 
     band_counts = [int(c) + 1 for c in np.flatnonzero(seen.any(axis=0))]
     sea, surface, sizes = integrand.band_values(frame, band_counts)
     sea = _without(sea.reshape(boxes, order**d, size, sea.shape[-1]), seen)
-    hidden = _hidden(integrand, frame, energies, seen, scan, batch.side * _spacing(order))
+    unresolved = _unresolved(integrand, frame, energies, seen, scan, batch.side * _spacing(order))
     functions = np.concatenate(
         [energies[..., None], sea, surface.reshape(boxes, order**d, size, surface.shape[-1])], axis=3
     ).transpose(0, 2, 3, 1)
     coefficients = chebyshev.along_each(chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d)
     lower, upper = energies.min(axis=1) - margin, energies.max(axis=1) + margin
-    hidden |= _pockets(coefficients[:, :, 0], lower, upper, scan, rule)
+    unresolved |= _pockets(coefficients[:, :, 0], lower, upper, scan, rule)
     shares = Shares(integrand, scan, rule, coefficients, lower, upper)
     value, error = shares.all()
     part = batch.side**d
@@ -376,7 +376,7 @@ def _look(integrand: BandIntegrand, scan: Scan, rule: Rule, combination: Float, 
     return _Outcome(
         value,
         error.astype(np.float32),
-        hidden,
+        unresolved,
         size_of,
         len(points),
         at,
@@ -444,7 +444,7 @@ def _without(sea: Float, seen: np.ndarray) -> Float:
     return filled
 
 
-def _hidden(
+def _unresolved(
     integrand: BandIntegrand, frame: Bands, energies: Float, seen: np.ndarray, scan: Scan, spacing: float
 ) -> np.ndarray:
     """Whether a gap at the Fermi level, in a box, is narrower than what it may change between two nodes."""
