@@ -108,7 +108,7 @@ def _are_close(integrand: FermiSea, scan: Scan, warm: Degeneracy, mesh: Sequence
 
 def warn_of_flat_bands(filled: SeaIntegral, potentials: Float, title: str) -> None:
     """Warn that a flat band lies at the Fermi level at zero temperature."""
-    levels = ", ".join(f"{mu:.6g}" for mu in potentials[filled.flat])
+    levels = ", ".join(f"{mu:.6g}" for mu in potentials[filled.flat_bands])
     what = (
         "the result is infinite there, a level of no width"
         if np.isinf(filled.value).any()

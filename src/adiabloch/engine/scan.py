@@ -139,7 +139,7 @@ def _report(
     units, size = model.units, model.units.size(unit)
     potentials, per = units.energy * scan.potentials, size / model.lattice.measure
     frozen = bool(scan.temperatures.min() == 0)
-    if filled.flat.any() and frozen:
+    if filled.flat_bands.any() and frozen:
         warnings.warn_of_flat_bands(filled, potentials, title)
     if filled.divergent:
         warnings.report_divergence(filled, units.energy, title, run, size * value)

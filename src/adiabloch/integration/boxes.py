@@ -61,7 +61,7 @@ class SeaIntegral:
     boxes: int
     exhausted: bool
     """Whether the limit of points stopped it."""
-    flat: np.ndarray
+    flat_bands: np.ndarray
     """(M,): whether a flat band lies at the chemical potential; it counts as filled."""
     divergent: Sequence[Divergence] = ()
     """Where bands touch and integrals do not exist; those are not numbers."""
@@ -94,7 +94,7 @@ class _Outcome:
     size: Float
     """(outputs,): what is summed, without signs, for all boxes together."""
     points: int
-    flat: np.ndarray
+    flat_bands: np.ndarray
     """(M,): whether a flat band lies at the chemical potential."""
     infinite: np.ndarray
     """(outputs, S, M): whether such a band adds a level of no width, at zero temperature."""
@@ -157,7 +157,7 @@ def integrate_boxes(
         value, error = np.where(missing, np.nan, 0.0), np.where(missing, np.inf, rest)
         none = np.zeros(scan.shape[1], dtype=bool)
         converged = ~missing.any(axis=0)
-        return SeaIntegral(value, error, converged, rest, 0, 0, exhausted=False, flat=none, divergent=divergent)
+        return SeaIntegral(value, error, converged, rest, 0, 0, exhausted=False, flat_bands=none, divergent=divergent)
     axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
     corners = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
     fresh = [_Batch(corners, 1.0 / start, 0)]
@@ -176,7 +176,7 @@ def integrate_boxes(
                 outcomes.append(outcome)
                 size = np.maximum(size, outcome.size)
                 points += outcome.points
-                flat, infinite = flat | outcome.flat, infinite | outcome.infinite
+                flat, infinite = flat | outcome.flat_bands, infinite | outcome.infinite
                 threshold_dependent, degenerate_splitting = (
                     threshold_dependent or outcome.threshold_dependent,
                     max(degenerate_splitting, outcome.degenerate_splitting),
@@ -204,7 +204,7 @@ def integrate_boxes(
                 points,
                 len(leaves.side),
                 exhausted=bool(exhausted),
-                flat=flat,
+                flat_bands=flat,
                 divergent=divergent,
                 threshold_dependent=threshold_dependent,
                 degenerate_splitting=degenerate_splitting,

@@ -77,7 +77,7 @@ def sum_over_mesh(
         points,
         0,
         exhausted=False,
-        flat=np.zeros(scan.shape[1], dtype=bool),
+        flat_bands=np.zeros(scan.shape[1], dtype=bool),
         threshold_dependent=threshold_dependent,
         degenerate_splitting=degenerate_splitting,
         rounding=rounding,
