@@ -149,15 +149,17 @@ def integrate_boxes(
     d = integrand.dimension
     rule = Rule.of(d, tolerance)
     check_scan(scan, len(integrand.columns), 2 * (2 * start) ** d)
-    combination, rest = _without_zeros(integrand, scan)
+    combination, symmetry_rounding = _without_zeros(integrand, scan)
     divergent = divergences(integrand, combination, scan, tolerance)
     missing = np.any([np.zeros((len(combination), *scan.shape), dtype=bool), *(d.outputs for d in divergent)], axis=0)
     combination[np.broadcast_to(missing[:, None], combination.shape)] = 0.0
     if not combination.any():
-        value, error = np.where(missing, np.nan, 0.0), np.where(missing, np.inf, rest)
+        value, error = np.where(missing, np.nan, 0.0), np.where(missing, np.inf, symmetry_rounding)
         none = np.zeros(scan.shape[1], dtype=bool)
         converged = ~missing.any(axis=0)
-        return SeaIntegral(value, error, converged, rest, 0, 0, exhausted=False, flat_bands=none, divergent=divergent)
+        return SeaIntegral(
+            value, error, converged, symmetry_rounding, 0, 0, exhausted=False, flat_bands=none, divergent=divergent
+        )
     axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
     corners = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
     fresh = [_Batch(corners, 1.0 / start, 0)]
@@ -198,7 +200,7 @@ def integrate_boxes(
             exhausted = points + doubtful.sum() * (2 * rule.order) ** d > limit
             best = SeaIntegral(
                 np.where(missing, np.nan, np.where(infinite, np.inf, value)),
-                np.where(infinite | missing, np.inf, error + noise + rest),
+                np.where(infinite | missing, np.inf, error + noise + symmetry_rounding),
                 converged,
                 allowed,
                 points,
@@ -404,10 +406,10 @@ def _flattened(energies: Float, scan: Scan) -> tuple[Float, np.ndarray]:
 def _without_zeros(integrand: BandIntegrand, scan: Scan) -> tuple[Float, Float]:
     """How results are made up of the columns less those that symmetry makes zero, and what these leave of rounding."""
     combination = np.array(integrand.combination_matrix(scan))
-    rest = np.zeros((combination.shape[0], *scan.shape))
+    symmetry_rounding = np.zeros((combination.shape[0], *scan.shape))
     found = vanishing(integrand)
     if found is None:
-        return combination, rest
+        return combination, symmetry_rounding
     for c, column in enumerate(integrand.columns):
         if found.of(column):
             weights = {
@@ -416,9 +418,9 @@ def _without_zeros(integrand: BandIntegrand, scan: Scan) -> tuple[Float, Float]:
                 "level": 1 / np.maximum(scan.temperatures, found.fineness),
                 "heat": np.ones_like(scan.temperatures),
             }[column.weight]
-            rest += np.abs(combination[:, c]) * (found.rounding(column) * weights)[:, None]
+            symmetry_rounding += np.abs(combination[:, c]) * (found.rounding(column) * weights)[:, None]
             combination[:, c] = 0.0
-    return combination, rest
+    return combination, symmetry_rounding
 
 
 def _spacing(order: int) -> float:
