@@ -31,7 +31,7 @@ MUCH = 0.1
 
 
 def check_temperature(crystal: Crystal, kT: float) -> None:
-    """Warn of a temperature at which all bands are filled alike: kelvin, most likely."""
+    """Warn of a temperature at which all bands are integral alike: kelvin, most likely."""
     width, energy = bandwidth(crystal), crystal.units.energy
     if 0 < HOT * width < kT:
         warn(
@@ -42,13 +42,20 @@ def check_temperature(crystal: Crystal, kT: float) -> None:
 
 
 def warn_of_degeneracy(
-    integrand: FermiSea, scan: Scan, filled: SeaIntegral, influence: float, run: Run, title: str, per: float, unit: Unit
+    integrand: FermiSea,
+    scan: Scan,
+    integral: SeaIntegral,
+    influence: float,
+    run: Run,
+    title: str,
+    per: float,
+    unit: Unit,
 ) -> None:
     """Warn where bands that are joined, or closer than the temperature, carry weight.
 
     `per` turns integrals per cell, as `influence` is one, into results.
     """
-    largest = per * float(finite_sizes(filled.value).max())
+    largest = per * float(finite_sizes(integral.value).max())
     threshold, energy = integrand.degeneracy.threshold, integrand.crystal.units.energy
     limit = f"{energy * threshold:.2e}"
     around, mesh = smeared(integrand, scan), (SURVEY[integrand.dimension],) * integrand.dimension
@@ -70,12 +77,12 @@ def warn_of_degeneracy(
             "the noise that splits bands which should be degenerate, and below all true gaps"
         )
     together = None
-    if filled.degenerate_splitting:
+    if integral.degenerate_splitting:
         together = summed(integrand.degeneracy)
         weight = differing(summed(Degeneracy()), together)
         if weight > run.tolerance * max(largest, per * float(np.abs(together.value).max())):
             warn(
-                f"{title}: bands closer than {limit}, split by up to {energy * filled.degenerate_splitting:.1e}, count as "
+                f"{title}: bands closer than {limit}, split by up to {energy * integral.degenerate_splitting:.1e}, count as "
                 f"degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest value "
                 f"{largest:.1e} {unit}), depending on what splits them. This is as it should be if that is noise; if "
                 "it is physical, pass a smaller degeneracy="
@@ -106,13 +113,13 @@ def _are_close(integrand: FermiSea, scan: Scan, warm: Degeneracy, mesh: Sequence
     return bool(((then.groups - known).max(axis=2) > 0.5)[near].any())
 
 
-def warn_of_flat_bands(filled: SeaIntegral, potentials: Float, title: str) -> None:
+def warn_of_flat_bands(integral: SeaIntegral, potentials: Float, title: str) -> None:
     """Warn that a flat band lies at the Fermi level at zero temperature."""
-    levels = ", ".join(f"{mu:.6g}" for mu in potentials[filled.flat_bands])
+    levels = ", ".join(f"{mu:.6g}" for mu in potentials[integral.flat_bands])
     what = (
         "the result is infinite there, a level of no width"
-        if np.isinf(filled.value).any()
-        else "it counts as filled, and the result jumps there"
+        if np.isinf(integral.value).any()
+        else "it counts as integral, and the result jumps there"
     )
     warn(
         f"{title}: a flat band lies at the Fermi level (chemical potential {levels}) at zero temperature: {what}; give "
@@ -120,17 +127,17 @@ def warn_of_flat_bands(filled: SeaIntegral, potentials: Float, title: str) -> No
     )
 
 
-def report_divergence(filled: SeaIntegral, energy: float, title: str, run: Run, value: Float) -> None:
+def report_divergence(integral: SeaIntegral, energy: float, title: str, run: Run, value: Float) -> None:
     """Say that a result does not exist, and where it fails to."""
-    worst = filled.divergent[0]
-    lost = np.asarray(np.isnan(filled.value).any(axis=(0, 1)))
+    worst = integral.divergent[0]
+    lost = np.asarray(np.isnan(integral.value).any(axis=(0, 1)))
     places = "; ".join(
         f"bands {one.bands[0]} to {one.bands[1]} at k = {np.round(one.point, 6).tolist()} (reduced), energy "
         f"{energy * one.energy:.6g}"
-        for one in filled.divergent[:3]
+        for one in integral.divergent[:3]
     )
-    more = f" and {len(filled.divergent) - 3} more" if len(filled.divergent) > 3 else ""
-    count, components = int(worst.outputs.any(axis=(1, 2)).sum()), len(filled.value)
+    more = f" and {len(integral.divergent) - 3} more" if len(integral.divergent) > 3 else ""
+    count, components = int(worst.outputs.any(axis=(1, 2)).sum()), len(integral.value)
     run.report_shortfall(
         f"{title}: {count} of {components} components do not exist at {int(lost.sum())} of {len(lost)} chemical "
         "potentials: bands touch within the reach of the temperature, and the integral over what is around diverges "
@@ -142,23 +149,23 @@ def report_divergence(filled: SeaIntegral, energy: float, title: str, run: Run, 
 
 
 def report_shortfall_of_scan(
-    filled: SeaIntegral, potentials: Float, title: str, run: Run, value: Float, per: float, unit: Unit, *, cold: bool
+    integral: SeaIntegral, potentials: Float, title: str, run: Run, value: Float, per: float, unit: Unit, *, cold: bool
 ) -> None:
     """Say how much error is left and why: the limit was reached, or the Fermi level meets a singularity.
 
     `per` turns integrals per cell into results.
     """
-    missed = potentials[~filled.converged.all(axis=0)]
-    excess = np.where(filled.converged, -np.inf, filled.error / np.maximum(filled.allowed, np.finfo(float).tiny))
+    missed = potentials[~integral.converged.all(axis=0)]
+    excess = np.where(integral.converged, -np.inf, integral.error / np.maximum(integral.allowed, np.finfo(float).tiny))
     worst = np.unravel_index(int(np.argmax(excess)), excess.shape)
-    error, wanted = per * float(filled.error[worst]), per * float(filled.allowed[worst])
-    within = f" within {run.limit} points" if filled.exhausted else ""
+    error, wanted = per * float(integral.error[worst]), per * float(integral.allowed[worst])
+    within = f" within {run.limit} points" if integral.exhausted else ""
     message = (
         f"{title}: tolerance {run.tolerance:.0e} not reached{within} at {len(missed)} of {len(potentials)} "
         f"chemical potentials, from {missed.min():.6g} to {missed.max():.6g}: error {error:.1e} {unit}, "
         f"{wanted:.1e} {unit} wanted (see `error`)"
     )
-    if filled.exhausted:
+    if integral.exhausted:
         remedies = ["allow more points (limit)", "ask for less (tolerance, absolute)", *["give a temperature"] * cold]
         message += f"; {', or '.join(remedies)}"
     elif cold:

@@ -61,18 +61,18 @@ def integrate_scan(
     sides = run.sides(integrand.dimension)
     most = min(LIMIT, max(4 * LIMIT // model.size**2, FEWEST)) if run.limit == LIMIT else run.limit
     capped = replace(run, limit=most)
-    filled = _summed(integrand, scan, capped, groups, title, unit)
-    filled, influence = _with_degeneracy_errors(filled, integrand, scan, capped, groups, title, unit)
+    integral = _summed(integrand, scan, capped, groups, title, unit)
+    integral, influence = _with_degeneracy_errors(integral, integrand, scan, capped, groups, title, unit)
     density = 1.0 / model.lattice.measure
-    value, error = (scan.arranged(density * numbers) for numbers in (filled.value, filled.error))
-    _report(filled, influence, integrand, scan, capped, title, unit, value)
+    value, error = (scan.arranged(density * numbers) for numbers in (integral.value, integral.error))
+    _report(integral, influence, integrand, scan, capped, title, unit, value)
     provenance: dict[str, object] = {
         "model": digest_of(model),
         "tolerance": float(run.tolerance) if sides is None else float("nan"),
-        "converged": bool(filled.converged.all()),
+        "converged": bool(integral.converged.all()),
         "mesh": [] if sides is None else list(sides),
-        "points": filled.points,
-        "boxes": filled.boxes,
+        "points": integral.points,
+        "boxes": integral.boxes,
         "degeneracy": float(integrand.degeneracy.threshold),
         "seconds": run.elapsed,
     }
@@ -102,7 +102,7 @@ def _summed(
 
 
 def _with_degeneracy_errors(
-    filled: SeaIntegral,
+    integral: SeaIntegral,
     integrand: FermiSea,
     scan: Scan,
     run: Run,
@@ -112,20 +112,20 @@ def _with_degeneracy_errors(
 ) -> tuple[SeaIntegral, float]:
     """Add the influence of the threshold for degenerate bands, also returned, and of their splitting to the errors."""
     influence = 0.0
-    if filled.threshold_dependent:
+    if integral.threshold_dependent:
         # an estimate of the change suffices
-        enough = replace(run, limit=min(run.limit, max(4 * filled.points, 2**18)))
+        enough = replace(run, limit=min(run.limit, max(4 * integral.points, 2**18)))
         other = _summed(replace(integrand, degeneracy=integrand.degeneracy.compared), scan, enough, groups, title, unit)
-        change = warnings.change(filled.value, other.value)
-        filled = replace(filled, error=filled.error + change)
-        influence = float((change - filled.rounding - other.rounding).max())
-    if filled.degenerate_splitting:
-        filled = replace(filled, error=filled.error + _uncertainty(integrand, scan, filled, groups))
-    return filled, influence
+        change = warnings.change(integral.value, other.value)
+        integral = replace(integral, error=integral.error + change)
+        influence = float((change - integral.rounding - other.rounding).max())
+    if integral.degenerate_splitting:
+        integral = replace(integral, error=integral.error + _uncertainty(integrand, scan, integral, groups))
+    return integral, influence
 
 
 def _report(
-    filled: SeaIntegral,
+    integral: SeaIntegral,
     influence: float,
     integrand: FermiSea,
     scan: Scan,
@@ -139,24 +139,24 @@ def _report(
     units, size = model.units, model.units.size(unit)
     potentials, per = units.energy * scan.potentials, size / model.lattice.measure
     frozen = bool(scan.temperatures.min() == 0)
-    if filled.flat_bands.any() and frozen:
-        warnings.warn_of_flat_bands(filled, potentials, title)
-    if filled.divergent:
-        warnings.report_divergence(filled, units.energy, title, run, size * value)
+    if integral.flat_bands.any() and frozen:
+        warnings.warn_of_flat_bands(integral, potentials, title)
+    if integral.divergent:
+        warnings.report_divergence(integral, units.energy, title, run, size * value)
     # without points symmetry has made all zero, whatever the bands
-    if integrand.degeneracy.threshold > 0 and filled.points:
-        warnings.warn_of_degeneracy(integrand, scan, filled, influence, run, title, per, unit)
-    if not (filled.converged | ~np.isfinite(filled.value).all(axis=0)).all():
-        warnings.report_shortfall_of_scan(filled, potentials, title, run, size * value, per, unit, cold=frozen)
+    if integrand.degeneracy.threshold > 0 and integral.points:
+        warnings.warn_of_degeneracy(integrand, scan, integral, influence, run, title, per, unit)
+    if not (integral.converged | ~np.isfinite(integral.value).all(axis=0)).all():
+        warnings.report_shortfall_of_scan(integral, potentials, title, run, size * value, per, unit, cold=frozen)
 
 
-def _uncertainty(integrand: FermiSea, scan: Scan, filled: SeaIntegral, groups: Sequence[Sequence[int]]) -> Float:
+def _uncertainty(integrand: FermiSea, scan: Scan, integral: SeaIntegral, groups: Sequence[Sequence[int]]) -> Float:
     """What the noise that splits degenerate bands does beside: its size over the temperature, of the largest output."""
-    share = np.minimum(0.25 * filled.degenerate_splitting / warnings.smeared(integrand, scan).temperatures, 1.0)
-    uncertain = np.zeros_like(filled.value)
+    share = np.minimum(0.25 * integral.degenerate_splitting / warnings.smeared(integrand, scan).temperatures, 1.0)
+    uncertain = np.zeros_like(integral.value)
     for group in groups:
         of = [*group]
-        uncertain[of] = share[:, None] * warnings.finite_sizes(filled.value[of]).max(axis=0)
+        uncertain[of] = share[:, None] * warnings.finite_sizes(integral.value[of]).max(axis=0)
     return uncertain
 
 
