@@ -31,7 +31,7 @@ MUCH = 0.1
 
 
 def check_temperature(crystal: Crystal, kT: float) -> None:
-    """Warn of a temperature at which all bands are integral alike: kelvin, most likely."""
+    """Warn of a temperature at which all bands are filled alike: kelvin, most likely."""
     width, energy = bandwidth(crystal), crystal.units.energy
     if 0 < HOT * width < kT:
         warn(
@@ -119,7 +119,7 @@ def warn_of_flat_bands(integral: SeaIntegral, potentials: Float, title: str) -> 
     what = (
         "the result is infinite there, a level of no width"
         if np.isinf(integral.value).any()
-        else "it counts as integral, and the result jumps there"
+        else "it counts as filled, and the result jumps there"
     )
     warn(
         f"{title}: a flat band lies at the Fermi level (chemical potential {levels}) at zero temperature: {what}; give "
