@@ -18,8 +18,8 @@ from adiabloch.geometry.gaps import (
     axis_slopes,
     bandwidth,
     closed_gap,
+    direct_gaps,
     gap_at,
-    gaps,
     place,
 )
 from adiabloch.geometry.gauge import SmoothGauge, smooth_gauge
@@ -223,7 +223,7 @@ class Insulator:
         """Smallest gap at each point, and how fast it changes along the axes."""
         gap, slopes = np.full(len(frame.energies), np.inf), np.zeros((len(frame.energies), len(axes)))
         for edge in self._edges:
-            here = gaps(frame, edge)
+            here = direct_gaps(frame, edge)
             narrowest = _minimum(here, axes)
             if narrowest.value <= self._closed:
                 raise closed_gap(self.crystal, narrowest.value, narrowest.at, edge)

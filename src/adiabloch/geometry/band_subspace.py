@@ -16,7 +16,7 @@ def energy_differences(frame: Eigenframe, group: Group) -> Float:
     """E_n - E_c between states inside and outside the group, (P, C, J); infinite where joined bands touch."""
     o, c = inside_outside(group, frame.energies.shape[1])
     if frame.touching == "joined":
-        return frame.gaps()[:, c, o]
+        return frame.energy_differences()[:, c, o]
     return frame.energies[:, None, o] - frame.energies[:, c, None]
 
 

@@ -55,7 +55,7 @@ def times(frame: Eigenframe, matrix: Complex, factors: Factors) -> Float:
 
 def connection(frame: Eigenframe, a: str) -> Complex:
     """Interband connection A^a_nm = i D^a_nm/(E_m - E_n), zero on the diagonal; shape (P, N, N)."""
-    return 1j * frame.derivative(a) / frame.gaps()
+    return 1j * frame.derivative(a) / frame.energy_differences()
 
 
 def curvature(frame: Eigenframe, a: str, b: str) -> Float:
@@ -106,7 +106,7 @@ def transported_connection(frame: Eigenframe, a: str, along: str) -> tuple[Compl
     There d(U^dagger X U) = U^dagger dX U + i [A, X], which whatever is gauge invariant may use. The frame must carry
     the second derivative (along, a).
     """
-    gaps, A, D = frame.gaps(), connection(frame, along), frame.derivative(a)
+    gaps, A, D = frame.energy_differences(), connection(frame, along), frame.derivative(a)
     # the diagonal of D moves with the off-diagonal of A, so the full matrices enter the commutator
     dD = frame.derivative(along, a) + 1j * (A @ D - D @ A)
     value = 1j * D / gaps

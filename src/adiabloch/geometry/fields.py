@@ -38,12 +38,12 @@ def shift_tensor(frame: Eigenframe, a: str, b: str) -> Float:
 
 def shift_factors(frame: Eigenframe, a: str, b: str) -> Factors:
     """The same as a matrix between bands."""
-    return [(-2.0 * connection(frame, a) / frame.gaps(), connection(frame, b))]
+    return [(-2.0 * connection(frame, a) / frame.energy_differences(), connection(frame, b))]
 
 
 def shift_tensor_gradient(frame: Eigenframe, a: str, b: str, along: str) -> Float:
     """Derivative d_along G'_ab, shape (P, N); the frame must carry the second derivatives (along, a), (along, b)."""
-    gaps = frame.gaps()
+    gaps = frame.energy_differences()
     A, dA = transported_connection(frame, a, along)
     B, dB = transported_connection(frame, b, along)
     A = A / gaps

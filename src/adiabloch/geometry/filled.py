@@ -71,7 +71,7 @@ def _pairs(frame: Eigenframe, component: str) -> Float:
     key = ("pairs", component)
     if key not in frame.shared:
         a, b = PLANES[component]
-        square = frame.gaps() ** 2
+        square = frame.energy_differences() ** 2
         frame.shared[key] = -2.0 * (frame.derivative(a) * frame.derivative(b).swapaxes(1, 2)).imag / square
     return frame.shared[key]
 

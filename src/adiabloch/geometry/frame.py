@@ -29,7 +29,7 @@ class Joined:
 
     strength: Float
     """(P, N, N): 1 on the diagonal and within a group, 0 between groups, in between where a group forms."""
-    gaps: Float
+    energy_differences: Float
     """E_m - E_n over 1 - strength, (P, N, N) over n, m: infinite within a group."""
     degenerate_splitting: Float
     """(P, N - 1): by how much two neighbours of one group differ, if by more than rounding."""
@@ -99,7 +99,7 @@ class Eigenframe:
         if joined is not None:
             joined = Joined(
                 joined.strength[:, kept, kept],
-                joined.gaps[:, kept, kept],
+                joined.energy_differences[:, kept, kept],
                 joined.degenerate_splitting[:, : count - 1],
                 joined.threshold_dependent[:, : count - 1],
                 joined.energies[:, kept],
@@ -114,7 +114,7 @@ class Eigenframe:
         if joined is not None:
             parts = (
                 joined.strength,
-                joined.gaps,
+                joined.energy_differences,
                 joined.degenerate_splitting,
                 joined.threshold_dependent,
                 joined.energies,
@@ -149,7 +149,7 @@ class Eigenframe:
             return self.joined.strength
         if self.touching == "refused":
             return None
-        touching = np.isinf(self.gaps())
+        touching = np.isinf(self.energy_differences())
         alone = np.count_nonzero(touching) == touching.shape[0] * touching.shape[1]
         return None if alone else touching.astype(float)
 
@@ -169,7 +169,7 @@ class Eigenframe:
     def shifted(self, origin: float) -> Eigenframe:
         """The frame with energies counted from an origin; what depends on their differences is kept."""
         moved = replace(self, energies=self.energies - origin)
-        kept = ("_gaps", "groups", "scale")
+        kept = ("_energy_differences", "groups", "scale")
         moved.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
         return moved
 
@@ -182,7 +182,7 @@ class Eigenframe:
         """The frame with further derivatives, or others in place of its own."""
         return replace(self, derivatives=ChainMap(dict(extra), cast(Any, self.derivatives)))
 
-    def gaps(self) -> Float:
+    def energy_differences(self) -> Float:
         """E_m - E_n, (P, N, N) over n, m; infinity on the diagonal, and between bands that touch if those are joined.
 
         Raises
@@ -190,7 +190,7 @@ class Eigenframe:
         DegenerateBandsError
             If two bands touch and that is refused: single-band quantities do not exist there.
         """
-        return self._gaps
+        return self._energy_differences
 
     @cached_property
     def scale(self) -> float:
@@ -204,7 +204,7 @@ class Eigenframe:
     @cached_property
     def _gaps(self) -> Float:
         if self.joined is not None:
-            return self.joined.gaps
+            return self.joined.energy_differences
         gaps = self.energies[:, None, :] - self.energies[:, :, None]
         n = np.arange(gaps.shape[-1])
         gaps[:, n, n] = np.inf

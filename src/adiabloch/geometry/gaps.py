@@ -19,7 +19,7 @@ CLOSED = 1e-6
 """A gap below this fraction of the bandwidth counts as closed."""
 
 
-def gaps(frame: Eigenframe, occupied: int) -> Float:
+def direct_gaps(frame: Eigenframe, occupied: int) -> Float:
     """Direct gap above the occupied bands, shape (P,)."""
     return frame.energies[:, occupied] - frame.energies[:, occupied - 1]
 

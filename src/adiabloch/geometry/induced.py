@@ -105,7 +105,7 @@ def basis_curvature_part(frame: Eigenframe, drive: str, component: str) -> Float
 
 def _interband_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
     # A_{n n1}/(E_n1 - E_n)
-    return [(2.0 * connection(frame, drive) / frame.gaps(), interband_moment(frame, component))]
+    return [(2.0 * connection(frame, drive) / frame.energy_differences(), interband_moment(frame, component))]
 
 
 def _metric_curl_factors(frame: Eigenframe, drive: str, component: str) -> Factors:

@@ -106,7 +106,7 @@ def gradient_shift(frame: Eigenframe, drive: str, axes: Sequence[str]) -> Float:
     DegenerateBandsError
         Where bands touch.
     """
-    frame.gaps()
+    frame.energy_differences()
     pairs = [(f"k{axis}", axis) for axis in axes]
     bands = range(frame.energies.shape[1])
     return np.stack([complete_shift(partial(_blocks, frame, n), drive, pairs) for n in bands], axis=-1)

@@ -12,7 +12,7 @@ from adiabloch.engine.results import labelled
 from adiabloch.errors import GapClosedError, InvalidArgumentError, OverlappingBandsError
 from adiabloch.geometry.bands import components
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.gaps import CLOSED, gaps
+from adiabloch.geometry.gaps import CLOSED, direct_gaps
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.lattice import Lattice
@@ -98,7 +98,7 @@ def perturbative_by_bands(
     with ProgressBar("sum over bands", progress) as bar:
         bar.stage("k points", len(bands.points))
         for number, frame in enumerate(bands.frames()):
-            smallest = float(gaps(frame, bands.occupied).min())
+            smallest = float(direct_gaps(frame, bands.occupied).min())
             if smallest <= CLOSED * float(np.ptp(frame.energies)):
                 k = tuple(float(x) for x in bands.points[number])
                 raise GapClosedError(
@@ -106,7 +106,7 @@ def perturbative_by_bands(
                     f"{number + 1}, {k} (reduced); expected an insulator",
                     gap=smallest,
                     k=k,
-                    theta=2 * np.pi * int(gaps(frame, bands.occupied).argmin()) / len(frame.energies),
+                    theta=2 * np.pi * int(direct_gaps(frame, bands.occupied).argmin()) / len(frame.energies),
                 )
             edges.append(frame.energies[:, bands.occupied - 1 : bands.occupied + 1])
             for row, count in enumerate(steps):
