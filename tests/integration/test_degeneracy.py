@@ -308,7 +308,7 @@ def test_groups_are_connected_components():
     joined = Degeneracy(0.1).joined(frame, lattice)
     expected = np.zeros((5, 5))
     expected[:3, :3] = expected[3, 3] = expected[4, 4] = 1
-    np.testing.assert_array_equal(joined.groups[0], expected)
+    np.testing.assert_array_equal(joined.group_weights[0], expected)
     np.testing.assert_allclose(joined.energies[0], [0.04, 0.04, 0.04, 1.0, 1.3])
     assert np.isinf(joined.energy_differences()[:, :3, :3]).all()
     np.testing.assert_allclose(joined.energy_differences()[0, 0, 3:], [1.0, 1.3])
@@ -322,7 +322,7 @@ def test_groups_form_smoothly():
     strengths, inverse, energies = [], [], []
     for gap in gaps:
         frame = Degeneracy(0.1).joined(frame_with([0.0, gap, 1.0]), lattice)
-        strengths.append(0.0 if frame.groups is None else frame.groups[0, 0, 1])
+        strengths.append(0.0 if frame.group_weights is None else frame.group_weights[0, 0, 1])
         inverse.append(1 / frame.energy_differences()[0, 0, 1])
         energies.append(frame.energies[0])
         weights = sum(weight[0] for _, weight, _, groups in layers(frame) if (0, 2) in groups)

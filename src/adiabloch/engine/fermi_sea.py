@@ -136,9 +136,9 @@ class FermiSea:
         if self.sea is None:
             return np.zeros((len(frame.energies), len(band_counts), 0))
         values = self.sea(frame, band_counts)
-        if frame.groups is not None:
+        if frame.group_weights is not None:
             inside = [c for c in band_counts if c < frame.energies.shape[1]]
-            apart = 1.0 - frame.groups[:, [c - 1 for c in inside], inside]
+            apart = 1.0 - frame.group_weights[:, [c - 1 for c in inside], inside]
             here = [number for number, c in enumerate(band_counts) if c < frame.energies.shape[1]]
             # what is joined may be infinite where it was to be left out
             values = np.array(values)

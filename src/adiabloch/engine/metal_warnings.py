@@ -106,11 +106,11 @@ def _are_close(integrand: FermiSea, scan: Scan, warm: Degeneracy, mesh: Sequence
     """Whether bands near the Fermi level are closer than the temperature and not degenerate, on every other point."""
     axes = [np.arange(0.5, n, 2) / n for n in mesh]
     now, then = (replace(integrand, degeneracy=choice).frame_on_grid(axes) for choice in (integrand.degeneracy, warm))
-    if then.groups is None:
+    if then.group_weights is None:
         return False
-    known = np.eye(integrand.crystal.size) if now.groups is None else now.groups
+    known = np.eye(integrand.crystal.size) if now.group_weights is None else now.groups
     near = (np.abs(then.energies[..., None] - scan.potentials) < 4 * warm.threshold).any(axis=2)
-    return bool(((then.groups - known).max(axis=2) > 0.5)[near].any())
+    return bool(((then.group_weights - known).max(axis=2) > 0.5)[near].any())
 
 
 def warn_of_flat_bands(integral: SeaIntegral, potentials: Float, title: str) -> None:

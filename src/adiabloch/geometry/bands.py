@@ -47,9 +47,9 @@ def times(frame: Eigenframe, matrix: Complex, factors: Factors) -> Float:
     factors : sequence of (L, R)
         The second.
     """
-    if frame.groups is None:
+    if frame.group_weights is None:
         return np.diagonal(matrix, axis1=1, axis2=2).real * of_bands(factors)
-    block = frame.groups * matrix
+    block = frame.group_weights * matrix
     return of_bands([(block @ L, R) for L, R in factors])
 
 
@@ -115,7 +115,7 @@ def transported_connection(frame: Eigenframe, a: str, along: str) -> tuple[Compl
 
 def times_gap_slopes(frame: Eigenframe, X: Complex, along: str) -> Complex:
     """X_nm times the derivative of E_m - E_n, (P, N, N); X d(E) - d(E) X where energies are blocks of groups."""
-    if frame.groups is None:
+    if frame.group_weights is None:
         slope = frame.velocity(along)
         return X * (slope[:, None, :] - slope[:, :, None])
     block = frame.inside(along)
@@ -132,7 +132,7 @@ def interband_moment(frame: Eigenframe, component: str) -> Complex:
     a, b = PLANES[component]
     Aa, Ab = connection(frame, a), connection(frame, b)
     cross = frame.derivative(a) @ Ab - frame.derivative(b) @ Aa
-    if frame.groups is None:
+    if frame.group_weights is None:
         cross += frame.velocity(a)[:, None, :] * Ab - frame.velocity(b)[:, None, :] * Aa
     else:
         cross += Ab @ frame.inside(a) - Aa @ frame.inside(b)

@@ -112,7 +112,7 @@ def magneto_nonlinear_hall_vector(frame: Eigenframe, component: str, field: str)
 
 def _matrix(frame: Eigenframe, factors: Factors) -> Complex:
     """The matrix between bands that factors make up, Hermitian; its diagonal alone, where all bands are alone."""
-    if frame.groups is None:
+    if frame.group_weights is None:
         return np.asarray(of_bands(factors)[..., None] * np.eye(frame.energies.shape[1]), dtype=np.complex128)
     product = np.sum([L @ R for L, R in factors], axis=0)
     return np.asarray(0.5 * (product + dagger(product)))

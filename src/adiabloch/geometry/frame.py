@@ -143,7 +143,7 @@ class Eigenframe:
             raise _touching(self, *(int(i) for i in np.argwhere(touching)[0]))
 
     @cached_property
-    def groups(self) -> Float | None:
+    def group_weights(self) -> Float | None:
         """Matrix that is 1 between bands of one group and 0 between groups, (P, N, N); None if all bands are alone."""
         if self.joined is not None:
             return self.joined.strength
@@ -164,12 +164,12 @@ class Eigenframe:
     def inside(self, *directions: str) -> Complex:
         """A derivative between bands of one group only, (P, N, N): its diagonal, where all bands are alone."""
         D = self.derivative(*directions)
-        return D * (np.eye(D.shape[1]) if self.groups is None else self.groups)
+        return D * (np.eye(D.shape[1]) if self.group_weights is None else self.group_weights)
 
     def shifted(self, origin: float) -> Eigenframe:
         """The frame with energies counted from an origin; what depends on their differences is kept."""
         moved = replace(self, energies=self.energies - origin)
-        kept = ("_energy_differences", "groups", "scale")
+        kept = ("_energy_differences", "group_weights", "scale")
         moved.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
         return moved
 
