@@ -66,7 +66,7 @@ class Occupied:
     @property
     def group(self) -> Group:
         """All occupied bands as one group."""
-        return self.group_weights[0] if self.number is None else self.number
+        return self.groups[0] if self.number is None else self.number
 
 
 def of_insulator(

@@ -108,7 +108,7 @@ def _are_close(integrand: FermiSea, scan: Scan, warm: Degeneracy, mesh: Sequence
     now, then = (replace(integrand, degeneracy=choice).frame_on_grid(axes) for choice in (integrand.degeneracy, warm))
     if then.group_weights is None:
         return False
-    known = np.eye(integrand.crystal.size) if now.group_weights is None else now.groups
+    known = np.eye(integrand.crystal.size) if now.group_weights is None else now.group_weights
     near = (np.abs(then.energies[..., None] - scan.potentials) < 4 * warm.threshold).any(axis=2)
     return bool(((then.group_weights - known).max(axis=2) > 0.5)[near].any())
 

@@ -202,7 +202,7 @@ class Eigenframe:
         return any(BASIS_CURVATURE in name for name in self.derivatives)
 
     @cached_property
-    def _gaps(self) -> Float:
+    def _energy_differences(self) -> Float:
         if self.joined is not None:
             return self.joined.energy_differences
         gaps = self.energies[:, None, :] - self.energies[:, :, None]
