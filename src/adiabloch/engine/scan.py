@@ -36,7 +36,7 @@ class ScanIntegral:
 
 
 def integrate_scan(
-    integrand: FermiSea, scan: Scan, run: Run, *, groups: Sequence[Sequence[int]], title: str, unit: Unit
+    integrand: FermiSea, scan: Scan, run: Run, *, output_groups: Sequence[Sequence[int]], title: str, unit: Unit
 ) -> ScanIntegral:
     """Integrate a Fermi sea for all temperatures and chemical potentials.
 
@@ -45,7 +45,7 @@ def integrate_scan(
     integrand : FermiSea
     scan : Scan
     run : Run
-    groups : sequence of sequences of int
+    output_groups : sequence of sequences of int
         Outputs whose accuracy is relative to the largest of the group.
     title : str
         Name of the quantity, for the progress bar and errors.
@@ -61,8 +61,8 @@ def integrate_scan(
     sides = run.sides(integrand.dimension)
     most = min(LIMIT, max(4 * LIMIT // model.size**2, FEWEST)) if run.limit == LIMIT else run.limit
     capped = replace(run, limit=most)
-    integral = _summed(integrand, scan, capped, groups, title, unit)
-    integral, influence = _with_degeneracy_errors(integral, integrand, scan, capped, groups, title, unit)
+    integral = _summed(integrand, scan, capped, output_groups, title, unit)
+    integral, influence = _with_degeneracy_errors(integral, integrand, scan, capped, output_groups, title, unit)
     density = 1.0 / model.lattice.measure
     value, error = (scan.arranged(density * numbers) for numbers in (integral.value, integral.error))
     _report(integral, influence, integrand, scan, capped, title, unit, value)
@@ -80,7 +80,7 @@ def integrate_scan(
 
 
 def _summed(
-    integrand: FermiSea, scan: Scan, run: Run, groups: Sequence[Sequence[int]], title: str, unit: Unit
+    integrand: FermiSea, scan: Scan, run: Run, output_groups: Sequence[Sequence[int]], title: str, unit: Unit
 ) -> SeaIntegral:
     """Integrals per cell, on a fixed mesh or on adaptive boxes."""
     model = integrand.crystal
@@ -94,7 +94,7 @@ def _summed(
             scan,
             tolerance=run.tolerance,
             absolute=None if run.absolute is None else run.absolute / size * measure,
-            groups=groups,
+            output_groups=output_groups,
             limit=run.limit,
             executor=run.executor,
             progress=bar,
@@ -106,7 +106,7 @@ def _with_degeneracy_errors(
     integrand: FermiSea,
     scan: Scan,
     run: Run,
-    groups: Sequence[Sequence[int]],
+    output_groups: Sequence[Sequence[int]],
     title: str,
     unit: Unit,
 ) -> tuple[SeaIntegral, float]:
@@ -115,12 +115,14 @@ def _with_degeneracy_errors(
     if integral.threshold_dependent:
         # an estimate of the change suffices
         enough = replace(run, limit=min(run.limit, max(4 * integral.points, 2**18)))
-        other = _summed(replace(integrand, degeneracy=integrand.degeneracy.compared), scan, enough, groups, title, unit)
+        other = _summed(
+            replace(integrand, degeneracy=integrand.degeneracy.compared), scan, enough, output_groups, title, unit
+        )
         change = warnings.change(integral.value, other.value)
         integral = replace(integral, error=integral.error + change)
         influence = float((change - integral.rounding - other.rounding).max())
     if integral.degenerate_splitting:
-        integral = replace(integral, error=integral.error + _uncertainty(integrand, scan, integral, groups))
+        integral = replace(integral, error=integral.error + _uncertainty(integrand, scan, integral, output_groups))
     return integral, influence
 
 
@@ -150,11 +152,13 @@ def _report(
         warnings.report_shortfall_of_scan(integral, potentials, title, run, size * value, per, unit, cold=frozen)
 
 
-def _uncertainty(integrand: FermiSea, scan: Scan, integral: SeaIntegral, groups: Sequence[Sequence[int]]) -> Float:
+def _uncertainty(
+    integrand: FermiSea, scan: Scan, integral: SeaIntegral, output_groups: Sequence[Sequence[int]]
+) -> Float:
     """What the noise that splits degenerate bands does beside: its size over the temperature, of the largest output."""
     share = np.minimum(0.25 * integral.degenerate_splitting / warnings.smeared(integrand, scan).temperatures, 1.0)
     uncertain = np.zeros_like(integral.value)
-    for group in groups:
+    for group in output_groups:
         of = [*group]
         uncertain[of] = share[:, None] * warnings.finite_sizes(integral.value[of]).max(axis=0)
     return uncertain

@@ -108,7 +108,7 @@ def integrate_boxes(
     *,
     tolerance: float,
     absolute: float | None = None,
-    groups: Sequence[Sequence[int]],
+    output_groups: Sequence[Sequence[int]],
     limit: int = 2**27,
     start: int = 4,
     executor: Executor | int | None = None,
@@ -125,7 +125,7 @@ def integrate_boxes(
     absolute : float, optional
         Accuracy that is enough whatever the values are; by default where the parts of the zone cancel, `tolerance`
         times a tenth of what they come to without their signs.
-    groups : sequence of sequences of int
+    output_groups : sequence of sequences of int
         Outputs of one kind, whose accuracy is measured against the largest of them.
     limit : int
         Largest number of points diagonalised.
@@ -188,7 +188,7 @@ def integrate_boxes(
             value, error = leaves.value.sum(axis=0), leaves.total_error()
             unsigned = np.abs(leaves.value).sum(axis=0)
             allowed = np.zeros(len(value))
-            for group in groups:
+            for group in output_groups:
                 of = [*group]
                 enough = CANCELLING * tolerance * unsigned[of].max() if absolute is None else absolute
                 allowed[of] = max(tolerance * np.abs(value[of]).max(), enough)
