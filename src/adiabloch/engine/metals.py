@@ -79,7 +79,7 @@ def of_metal(
     cell = model.lattice.measure
     if response.per_cell:
         run = run.in_units_of(cell / model.units.size(unit))
-    integral = integrate_scan(integrand, scan, run, groups=plan.groups, title=response.title, unit=unit)
+    integral = integrate_scan(integrand, scan, run, output_groups=plan.output_groups, title=response.title, unit=unit)
     if response.per_cell:
         integral, unit = replace(integral, value=cell * integral.value, error=cell * integral.error), response.unit
     return _labelled(response, integral, unit, axes, PER[d])
@@ -122,7 +122,7 @@ class Plan:
         return cls(response, dimension, size, [*outputs[False]], [*outputs[True]], tuple(columns), members)
 
     @property
-    def groups(self) -> list[range]:
+    def output_groups(self) -> list[range]:
         """Outputs whose accuracy is relative to the largest of the group."""
         parts = len(self.response.parts)
         if not self.response.separate:

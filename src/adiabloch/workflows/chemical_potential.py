@@ -108,7 +108,9 @@ def _bracketed(
 
     def excess(potentials: Float) -> Float:
         title = f"filling {filling:g}"
-        integral = integrate_scan(integrand, Scan.of(potentials, kT), counting, groups=[[0]], title=title, unit=unit)
+        integral = integrate_scan(
+            integrand, Scan.of(potentials, kT), counting, output_groups=[[0]], title=title, unit=unit
+        )
         reached.append(bool(integral.provenance["converged"]))
         return cell * integral.value[..., 0] - filling
 
