@@ -18,9 +18,9 @@ from adiabloch.geometry.gaps import (
     axis_slopes,
     bandwidth,
     closed_gap,
+    describe_point,
     direct_gaps,
     gap_at,
-    place,
 )
 from adiabloch.geometry.gauge import SmoothGauge, smooth_gauge
 from adiabloch.geometry.projections import Projections, overlap_at
@@ -194,7 +194,7 @@ class Insulator:
             if smallest < BROKEN:
                 raise BrokenGaugeError(
                     f"the projections do not span the occupied states: their smallest overlap falls to "
-                    f"{smallest:.1e} at {place(self.crystal, where)}. No Chern number forbids a smooth gauge, so "
+                    f"{smallest:.1e} at {describe_point(self.crystal, where)}. No Chern number forbids a smooth gauge, so "
                     "other projections will do; give them as projections=",
                     overlap=smallest,
                     at=tuple(float(x) for x in where),

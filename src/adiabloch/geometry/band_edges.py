@@ -11,7 +11,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import OverlappingBandsError
-from adiabloch.geometry.gaps import coarse_mesh, place
+from adiabloch.geometry.gaps import coarse_mesh, describe_point
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.crystal import Crystal, Matrices
 
@@ -118,8 +118,8 @@ def _overlapping(crystal: Crystal, occupied: int, edges: BandEdges) -> Overlappi
     top, bottom, energy = edges.valence_at, edges.conduction_at, crystal.units.energy
     return OverlappingBandsError(
         f"occupied: no insulator has {occupied} occupied bands here: the highest level of band {occupied - 1}, "
-        f"{energy * edges.valence:.6g} at {place(crystal, top)}, lies above the lowest one of band {occupied}, "
-        f"{energy * edges.conduction:.6g} at {place(crystal, bottom)}. This is a metal: give chemical_potential= to a "
+        f"{energy * edges.valence:.6g} at {describe_point(crystal, top)}, lies above the lowest one of band {occupied}, "
+        f"{energy * edges.conduction:.6g} at {describe_point(crystal, bottom)}. This is a metal: give chemical_potential= to a "
         "response that takes it, or bands= to one that is defined for any group of bands apart from the others",
         gap=energy * edges.gap,
         valence=energy * edges.valence,

@@ -143,7 +143,7 @@ def bandwidth(crystal: Crystal) -> float:
     return float(np.ptp(eigh_batch(mesh[:, 0])[0]))
 
 
-def place(crystal: Crystal, at: Float) -> str:
+def describe_point(crystal: Crystal, at: Float) -> str:
     """A point of the torus in words."""
     d = crystal.lattice.dimension
     k = f"k = ({', '.join(f'{x:.6g}' for x in at[:d])}) (reduced)"
@@ -156,7 +156,7 @@ def closed_gap(crystal: Crystal, gap: float, at: Float, occupied: int) -> GapClo
     k = tuple(float(x) for x in at[:d])
     theta = float(2 * np.pi * at[d]) if len(at) > d else None
     return GapClosedError(
-        f"the gap above the {occupied} occupied bands closes: {gap:.1e} at {place(crystal, at)}; expected an "
+        f"the gap above the {occupied} occupied bands closes: {gap:.1e} at {describe_point(crystal, at)}; expected an "
         "insulator at every k and theta",
         gap=gap,
         k=k,
