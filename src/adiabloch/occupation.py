@@ -18,7 +18,7 @@ Selection = slice | list[int]
 _ENERGY = {"units": "energy"}
 
 
-def inside_outside(group: Group, size: int) -> tuple[slice, Selection]:
+def subspace_indices(group: Group, size: int) -> tuple[slice, Selection]:
     """Indices of the bands inside and outside of a group, out of `size` bands."""
     first, last = (0, group) if isinstance(group, int) else group
     if first == 0:

@@ -20,7 +20,7 @@ from adiabloch.geometry.gaps import bandwidth
 from adiabloch.models.crystal import Crystal
 from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 Model = TightBinding | Cycle
 M = TypeVar("M", TightBinding, Cycle)
@@ -192,6 +192,6 @@ def apart(crystal: Model, groups: tuple[Group, ...]) -> None:
     """
     axes = [np.arange(8) / 8 + 0.03] * len(crystal.directions)
     frame = frame_of(crystal.matrices(crystal.directions).on_grid(axes), crystal.directions)
-    edges = {inside_outside(group, crystal.size)[0].start for group in groups} - {0}
+    edges = {subspace_indices(group, crystal.size)[0].start for group in groups} - {0}
     joined = checked_degeneracy(crystal, None).joined(frame, crystal.lattice)
     refuse_groups(joined, sorted(edges), energy=crystal.units.energy)

@@ -28,7 +28,7 @@ from adiabloch.geometry.recording import Product, Recorded
 from adiabloch.integration.protocols import Minimum, Sample
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator, directions_of
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 Formula = Callable[[Eigenframe], Float]
 """Eigenframe -> (P, outputs)."""
@@ -115,12 +115,12 @@ class Insulator:
     @property
     def _occupied(self) -> int:
         """Number of bands up to the last group."""
-        return max(inside_outside(group, self.crystal.size)[0].stop for group in self.groups)
+        return max(subspace_indices(group, self.crystal.size)[0].stop for group in self.groups)
 
     @property
     def _edges(self) -> list[int]:
         """Bands with a gap right beneath them; none if all bands are filled."""
-        bounds = (inside_outside(group, self.crystal.size)[0] for group in self.groups)
+        bounds = (subspace_indices(group, self.crystal.size)[0] for group in self.groups)
         return sorted({edge for inside in bounds for edge in (inside.start, inside.stop)} - {0, self.crystal.size})
 
     def __getstate__(self) -> dict[str, object]:

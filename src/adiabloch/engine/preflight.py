@@ -13,7 +13,7 @@ from adiabloch.errors import ObstructedError
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
 from adiabloch.geometry.gaps import check_gap
 from adiabloch.geometry.projections import ProjectionChoice, Projections, find_projections
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 Groups = tuple[Group, ...]
 ChernNumbers = Mapping[tuple[str, ...], int]
@@ -85,7 +85,7 @@ def unobstructed(crystal: Model, groups: Groups, what: str, remedy: str = "") ->
     for group, numbers in zip(groups, each, strict=True):
         nonzero = {directions: number for directions, number in numbers.items() if number}
         if nonzero:
-            inside, _ = inside_outside(group, crystal.size)
+            inside, _ = subspace_indices(group, crystal.size)
             bands = "the occupied bands" if len(groups) == 1 else f"bands {inside.start} to {inside.stop - 1}"
             raise ObstructedError(
                 f"{what} is not defined: {bands} have {described(nonzero)}, which allows no smooth gauge{remedy}",
@@ -113,7 +113,7 @@ def described(numbers: ChernNumbers) -> str:
 
 
 def _chern_numbers(crystal: Model, group: Group) -> ChernNumbers:
-    inside, _ = inside_outside(group, crystal.size)
+    inside, _ = subspace_indices(group, crystal.size)
     for edge in {inside.start, inside.stop} - {0, crystal.size}:
         check_gap(crystal, edge)
     numbers = chern_numbers(crystal, group)
@@ -129,7 +129,7 @@ def _chosen(crystal: Model, groups: Groups, projections: ProjectionChoice) -> tu
     if len(groups) == 1:
         return (find_projections(crystal, groups[0], projections),)
     together = np.asarray(projections)
-    edges = [inside_outside(group, crystal.size)[0] for group in groups]
+    edges = [subspace_indices(group, crystal.size)[0] for group in groups]
     return tuple(
         find_projections(crystal, group, together[..., inside]) for group, inside in zip(groups, edges, strict=True)
     )

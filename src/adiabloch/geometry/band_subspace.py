@@ -9,12 +9,12 @@ from __future__ import annotations
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 
 def energy_differences(frame: Eigenframe, group: Group) -> Float:
     """E_n - E_c between states inside and outside the group, (P, C, J); infinite where joined bands touch."""
-    o, c = inside_outside(group, frame.energies.shape[1])
+    o, c = subspace_indices(group, frame.energies.shape[1])
     if frame.touching == "joined":
         return frame.energy_differences()[:, c, o]
     return frame.energies[:, None, o] - frame.energies[:, c, None]
@@ -22,7 +22,7 @@ def energy_differences(frame: Eigenframe, group: Group) -> Float:
 
 def interband_coupling(frame: Eigenframe, group: Group, a: str) -> Complex:
     """How the group turns out of itself, X_cn = <c|d_a n> = D^a_cn/(E_n - E_c), n inside, c outside; (P, C, J)."""
-    o, c = inside_outside(group, frame.energies.shape[1])
+    o, c = subspace_indices(group, frame.energies.shape[1])
     return frame.derivative(a)[:, c, o] / energy_differences(frame, group)
 
 
@@ -37,6 +37,6 @@ def group_curvature(frame: Eigenframe, group: Group, a: str, b: str) -> Complex:
     Xa, Xb = interband_coupling(frame, group, a), interband_coupling(frame, group, b)
     half = 1j * (dagger(Xa) @ Xb)
     F = half + dagger(half)
-    o, _ = inside_outside(group, frame.energies.shape[1])
+    o, _ = subspace_indices(group, frame.energies.shape[1])
     own = frame.basis_curvature(a, b)
     return F if own is None else F + own[:, o, o]

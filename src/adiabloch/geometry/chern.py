@@ -13,7 +13,7 @@ from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gauge import second_chern_form
 from adiabloch.linalg import dagger, eigh_batch
 from adiabloch.models.crystal import Crystal
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 
 def chern_number(
@@ -52,7 +52,7 @@ def chern_number(
     axes = _checked_plane(crystal, plane)
     _check_group(crystal, occupied)
     series = crystal.matrices()
-    bands, _ = inside_outside(occupied, crystal.size)
+    bands, _ = subspace_indices(occupied, crystal.size)
     while points <= limit:
         grid = np.zeros((points, points, len(crystal.directions)))
         grid[..., axes[0]], grid[..., axes[1]] = np.meshgrid(*2 * [np.arange(points) / points], indexing="ij")

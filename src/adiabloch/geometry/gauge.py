@@ -30,7 +30,7 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.recording import offered_by, record
 from adiabloch.linalg import dagger, rotated, svd_batch
 from adiabloch.models.crystal import Crystal, Derivative, connection_names
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def smooth_gauge(
     slopes : sequence of complex array (P, N, J), optional
         Derivatives of the trial orbitals along the directions, if they are not the same at all points.
     """
-    o, c = inside_outside(group, frame.energies.shape[1])
+    o, c = subspace_indices(group, frame.energies.shape[1])
     G = dagger(frame.states) @ projections
     left, overlaps, right = svd_batch(G[:, o])
     sums = overlaps[:, :, None] + overlaps[:, None, :]
@@ -134,7 +134,7 @@ def gauge_needs(
     def formula(frame: Eigenframe) -> Float:
         gauges = []
         for group in groups:
-            inside, _ = inside_outside(group, crystal.size)
+            inside, _ = subspace_indices(group, crystal.size)
             columns: Complex = np.eye(crystal.size, dtype=np.complex128)[:, inside]
             gauges.append(smooth_gauge(frame, group, columns, along))
         return (form or curvatures)(gauges)

@@ -19,7 +19,7 @@ from adiabloch.geometry.observables import expectation, observable_shift
 from adiabloch.linalg import commutator, rotated
 from adiabloch.models.crystal import basis_curvature_name, position_names
 from adiabloch.models.cycle import THETA
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 Z = "z"
 """Name of the height among the observables of a frame."""
@@ -92,7 +92,7 @@ def with_height(frame: Eigenframe, heights: Complex) -> Eigenframe:
 
 def gauge_with_height(gauge: SmoothGauge, heights: Complex) -> SmoothGauge:
     """A smooth gauge with the connection along "kz", which is z among the states of the group."""
-    o, _ = inside_outside(gauge.group, gauge.frame.energies.shape[1])
+    o, _ = subspace_indices(gauge.group, gauge.frame.energies.shape[1])
     Az = rotated(heights[:, o, o], gauge.left)
     return replace(gauge, frame=with_height(gauge.frame, heights), connections={**gauge.connections, "kz": Az})
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.band_subspace import energy_differences, interband_coupling
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 
 def expectation(frame: Eigenframe, group: Group, operator: Complex) -> Float:
     """Sum of <n|O|n> over a group of bands; the operator (P, N, N) in the eigenframe; shape (P,)."""
-    o, _ = inside_outside(group, frame.energies.shape[1])
+    o, _ = subspace_indices(group, frame.energies.shape[1])
     return operator[:, o, o].trace(axis1=1, axis2=2).real
 
 
@@ -36,6 +36,6 @@ def observable_shift(frame: Eigenframe, group: Group, drive: str, operator: Comp
     operator : complex array, shape (P, N, N)
         In the eigenframe.
     """
-    o, c = inside_outside(group, frame.energies.shape[1])
+    o, c = subspace_indices(group, frame.energies.shape[1])
     A = 1j * interband_coupling(frame, group, drive)
     return -2.0 * (operator[:, c, o].conj() * A / energy_differences(frame, group)).real.sum(axis=(1, 2))

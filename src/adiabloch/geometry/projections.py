@@ -17,7 +17,7 @@ from adiabloch.linalg import dagger, eigh_batch, svd_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 ProjectionChoice = ArrayLike | None
 """None, the numbers of J orbitals, or the J columns of an (N, J) matrix."""
@@ -94,7 +94,7 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
     go downhill in the mean of tr (g^dagger g)(g^dagger P g)^-1, which grows without bound where an overlap
     vanishes. That finds smooth gauges where none made of fixed orbitals exists, as for a Hopf insulator.
     """
-    inside, _ = inside_outside(group, crystal.size)
+    inside, _ = subspace_indices(group, crystal.size)
     bands = inside.stop - inside.start
     mesh = _mesh(crystal)
     home = np.zeros((1, mesh.shape[1]), dtype=np.int64)
@@ -123,7 +123,7 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
 def overlap_at(crystal: Crystal, group: Group, projections: Projections) -> Callable[[Float], Float]:
     """The smallest overlap between trial orbitals and a group of bands as a function of reduced points."""
     series = crystal.matrices()
-    inside, _ = inside_outside(group, crystal.size)
+    inside, _ = subspace_indices(group, crystal.size)
 
     def overlap(points: Float) -> Float:
         states = eigh_batch(series.at(points)[:, 0])[1][:, :, inside]

@@ -26,7 +26,7 @@ from adiabloch.geometry.band_subspace import energy_differences, interband_coupl
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger
 from adiabloch.models.crystal import basis_curvature_name
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 _SPLITS = {0: (), 1: ((0, 1),), 2: ((0, 2),), 3: ((0, 3), (1, 2), (2, 1))}
 """Ways to share out the directions of a derivative between the two factors of a product, all to the first aside."""
@@ -126,7 +126,7 @@ class Blocks:
         self.frame, self.along, self.traced = frame, tuple(along), traced
         self._group = group
         self._known = {} if known is None else known
-        self._inside, self._outside = inside_outside(group, frame.energies.shape[1])
+        self._inside, self._outside = subspace_indices(group, frame.energies.shape[1])
         self._energy_differences = energy_differences(frame, group)
         self._whole: dict[tuple[str, ...], TaylorBlock] = {}
         self._couplings: dict[str, TaylorBlock] = {}
