@@ -267,7 +267,7 @@ class Units:
         unit = Unit.parse(unit) if isinstance(unit, str) else unit
         return float(np.float64(self.energy) ** unit.energy * np.float64(self.length) ** unit.length)
 
-    def told(self, value: float, unit: Unit | str = "energy") -> float:
+    def in_user_units(self, value: float, unit: Unit | str = "energy") -> float:
         """A number in the user's units, without the rounding of the conversion to natural units and back."""
         return float(f"{float(value) * self.size(unit):.14g}")
 

@@ -176,7 +176,7 @@ def checked_degeneracy(crystal: Crystal, degeneracy: float | None, *, on_mesh: b
         return Degeneracy(FRACTION * width, np.inf if on_mesh else crossing, crossing)
     number = isinstance(degeneracy, Real) and not isinstance(degeneracy, bool | np.bool_)
     if not (number and 0 <= float(degeneracy) < np.inf):
-        given = crystal.units.told(float(degeneracy)) if number else repr(degeneracy)
+        given = crystal.units.in_user_units(float(degeneracy)) if number else repr(degeneracy)
         raise InvalidArgumentError(
             f"degeneracy: {given}, expected an energy, zero or more, in the energy unit of the model"
         )

@@ -199,7 +199,10 @@ class LocalRequest:
                 quiet=True,
             )
         except AdiablochError as error:
-            error.args = (f"{error} (at r = {[place.units.told(x, 'length') for x in where]})", *error.args[1:])
+            error.args = (
+                f"{error} (at r = {[place.units.in_user_units(x, 'length') for x in where]})",
+                *error.args[1:],
+            )
             raise
         values = integral.value.reshape(-1, phases).T
         uncertain = math.hypot(integral.error, place.tail * float(np.abs(values[:, :leading]).max()))

@@ -166,7 +166,9 @@ def _outside(
     for name in ATTRIBUTES.keys() & result.attrs.keys():
         number = result.attrs[name]
         label = "1" if name == "rate_theta" and given.get("frequency") is None else ATTRIBUTES[name]
-        told[name] = [units.told(x, label) for x in number] if np.ndim(number) else units.told(number, label)
+        told[name] = (
+            [units.in_user_units(x, label) for x in number] if np.ndim(number) else units.in_user_units(number, label)
+        )
     if "model" in result.attrs:
         told["model"] = crystal.digest
     lattice = crystal.lattice

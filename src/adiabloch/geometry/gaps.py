@@ -152,7 +152,7 @@ def describe_point(crystal: Crystal, at: Float) -> str:
 
 def closed_gap(crystal: Crystal, gap: float, at: Float, occupied: int) -> GapClosedError:
     """The error for a gap that closes, saying where and how small it is."""
-    d, gap = crystal.lattice.dimension, crystal.units.told(gap)
+    d, gap = crystal.lattice.dimension, crystal.units.in_user_units(gap)
     k = tuple(float(x) for x in at[:d])
     theta = float(2 * np.pi * at[d]) if len(at) > d else None
     return GapClosedError(
