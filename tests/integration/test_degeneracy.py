@@ -226,7 +226,7 @@ def test_every_band_twice_but_for_noise(kT):
         assert (np.abs(two.total - 2 * one.total) <= allowed).all()
 
 
-def in_user_units(what, response, *arguments, **options):
+def told(what, response, *arguments, **options):
     """A result that comes with warnings, one of which says something."""
     with pytest.warns(AccuracyWarning) as caught:
         result = response(*arguments, **options)

@@ -24,7 +24,7 @@ from adiabloch.errors import AdiablochError, Stopped, warn
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
-from adiabloch.geometry.local import LocalBands
+from adiabloch.geometry.local_terms import LocalBands
 from adiabloch.geometry.projections import ProjectionChoice, Projections
 from adiabloch.geometry.recording import Key, Product, Recorded, record
 from adiabloch.integration.mesh import Integral

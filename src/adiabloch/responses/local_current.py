@@ -9,7 +9,7 @@ from adiabloch.engine.local_arguments import Drive, Positions, Sites, checked_oc
 from adiabloch.engine.local_integrals import LocalRequest, LocalTerm, labelled_terms
 from adiabloch.engine.types import ArrayLike, Cycle, Dataset, ProjectionChoice, TightBinding, Unit
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry import local
+from adiabloch.geometry import local_terms
 from adiabloch.lattice import AXES
 from adiabloch.models.texture import Texture
 from adiabloch.occupation import FermiLevel
@@ -17,43 +17,47 @@ from adiabloch.occupation import FermiLevel
 TOLERANCE = 1e-4
 K, MOMENT, DIPOLE = ("k",), ("moment",), ("axis",)
 CURRENTS = {
-    "curl_induced": LocalTerm(local.magnetization_current, "curl of the induced magnetization", axes=K),
-    "polarization_rate": LocalTerm(local.shift_term, "rate of the polarization by the positional shift", axes=K),
-    "second_chern": LocalTerm(local.second_chern_term, "second Chern form", axes=K),
-    "fermi_energy": LocalTerm(local.energy_term, "Fermi surface, energy of the gradient", axes=K),
-    "fermi_shift": LocalTerm(local.surface_term, "Fermi surface, shifts", axes=K),
-    "quadrupole": LocalTerm(local.quadrupole_current, "electric quadrupoles of the wave packets", axes=K),
-    "first_chern": LocalTerm(local.chern_term, "first Chern form", "driven", axes=K),
-    "curl_equilibrium": LocalTerm(local.equilibrium_current, "curl of the equilibrium magnetization", "rest", axes=K),
+    "curl_induced": LocalTerm(local_terms.magnetization_current, "curl of the induced magnetization", axes=K),
+    "polarization_rate": LocalTerm(local_terms.shift_term, "rate of the polarization by the positional shift", axes=K),
+    "second_chern": LocalTerm(local_terms.second_chern_term, "second Chern form", axes=K),
+    "fermi_energy": LocalTerm(local_terms.energy_term, "Fermi surface, energy of the gradient", axes=K),
+    "fermi_shift": LocalTerm(local_terms.surface_term, "Fermi surface, shifts", axes=K),
+    "quadrupole": LocalTerm(local_terms.quadrupole_current, "electric quadrupoles of the wave packets", axes=K),
+    "first_chern": LocalTerm(local_terms.chern_term, "first Chern form", "driven", axes=K),
+    "curl_equilibrium": LocalTerm(
+        local_terms.equilibrium_current, "curl of the equilibrium magnetization", "rest", axes=K
+    ),
 }
 """Terms of Eq. (6): of first order in space and time, of the uniform crystal, in equilibrium."""
 MOMENTS = {
-    "M_equilibrium": LocalTerm(local.equilibrium_moment, "orbital magnetization in equilibrium", "moment", axes=MOMENT),
-    "M_induced": LocalTerm(local.induced_magnetization, "orbital magnetization, induced", "moment", axes=MOMENT),
+    "M_equilibrium": LocalTerm(
+        local_terms.equilibrium_moment, "orbital magnetization in equilibrium", "moment", axes=MOMENT
+    ),
+    "M_induced": LocalTerm(local_terms.induced_magnetization, "orbital magnetization, induced", "moment", axes=MOMENT),
     "M_chern_simons": LocalTerm(
         None,
         "orbital magnetization, Chern-Simons part",
         "moment",
-        gauge=local.chern_simons_magnetization,
+        gauge=local_terms.chern_simons_magnetization,
         axes=MOMENT,
     ),
     "P_uniform": LocalTerm(
         None,
         "polarization of the uniform crystal",
         "moment",
-        gauge=local.connection_polarization,
+        gauge=local_terms.connection_polarization,
         axes=DIPOLE,
     ),
-    "P_shift": LocalTerm(local.shift_polarization, "polarization by the positional shift", "moment", axes=DIPOLE),
+    "P_shift": LocalTerm(local_terms.shift_polarization, "polarization by the positional shift", "moment", axes=DIPOLE),
     "P_chern_simons": LocalTerm(
         None,
         "polarization, Chern-Simons part",
         "moment",
-        gauge=local.chern_simons_polarization,
+        gauge=local_terms.chern_simons_polarization,
         axes=DIPOLE,
     ),
     "P_quadrupole": LocalTerm(
-        local.quadrupole_polarization, "polarization by the divergence of the quadrupoles", "moment", axes=DIPOLE
+        local_terms.quadrupole_polarization, "polarization by the divergence of the quadrupoles", "moment", axes=DIPOLE
     ),
 }
 """Magnetization and polarization of Eqs. (16) to (18)."""
