@@ -183,7 +183,7 @@ def checked_degeneracy(crystal: Crystal, degeneracy: float | None, *, on_mesh: b
     return Degeneracy(float(degeneracy), crossing=crossing)
 
 
-def apart(crystal: Model, groups: tuple[Group, ...]) -> None:
+def check_groups_apart(crystal: Model, groups: tuple[Group, ...]) -> None:
     """Look on a coarse mesh whether groups that the user made are groups, or parts of one that noise splits.
 
     Raises

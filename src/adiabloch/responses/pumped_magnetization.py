@@ -28,7 +28,7 @@ from adiabloch.engine import (
     response,
     total_and,
 )
-from adiabloch.engine.arguments import apart, checked_groups
+from adiabloch.engine.arguments import check_groups_apart, checked_groups
 from adiabloch.engine.insulator import BROKEN
 from adiabloch.engine.insulators import TOLERANCE
 from adiabloch.engine.types import Cycle, Dataset, Eigenframe, Float, Group, ProjectionChoice, SmoothGauge, Unit
@@ -128,7 +128,7 @@ def pumped_magnetization(
     occupied = checked_occupied(cycle, occupied)
     parts = checked_groups(cycle, occupied, groups)
     if len(parts) > 1:
-        apart(cycle, parts)
+        check_groups_apart(cycle, parts)
     if chern_simons and cycle.has_basis_connection and not cycle.orbitals_move:
         raise InvalidArgumentError(
             f"chern_simons: it depends on how the Wannier functions move along the cycle; {MOTION_HINT}, or "
