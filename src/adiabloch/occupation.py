@@ -64,7 +64,7 @@ class FermiLevel:
         return np.asarray((energy - self.chemical_potential) / self.kT)
 
 
-REACH = 37.0
+THERMAL_REACH = 37.0
 """f and 1 - f are below machine precision at this many kT from the chemical potential."""
 
 
@@ -139,8 +139,8 @@ class Scan:
         """True where any (mu, T) distinguishes levels at `lowest` from levels at `highest` (arrays of equal shape)."""
         found = np.zeros(np.shape(lowest), dtype=bool)
         for kT in self.temperatures:
-            first = np.searchsorted(self.potentials, lowest - REACH * kT, side="left")
-            last = np.searchsorted(self.potentials, highest + REACH * kT, side="right")
+            first = np.searchsorted(self.potentials, lowest - THERMAL_REACH * kT, side="left")
+            last = np.searchsorted(self.potentials, highest + THERMAL_REACH * kT, side="right")
             found |= last > first
         return found
 

@@ -17,7 +17,7 @@ from adiabloch.arrays import Float, Integer
 from adiabloch.integration.fermi_weights import weights
 from adiabloch.integration.protocols import BandIntegrand
 from adiabloch.minimize import pattern_search
-from adiabloch.occupation import REACH, Scan
+from adiabloch.occupation import THERMAL_REACH, Scan
 
 TOUCHING = 1e-9
 """Of the largest energy: bands closer than this touch."""
@@ -85,8 +85,8 @@ def _touching(integrand: BandIntegrand, scan: Scan) -> Iterator[tuple[int, int, 
     mesh = np.stack(np.meshgrid(*[np.arange(MESH[d]) / MESH[d]] * d, indexing="ij"), -1).reshape(-1, d)
     energies = integrand.levels(mesh)
     scale = float(np.abs(energies).max())
-    low = scan.potentials.min() - REACH * scan.temperatures.max()
-    high = scan.potentials.max() + REACH * scan.temperatures.max()
+    low = scan.potentials.min() - THERMAL_REACH * scan.temperatures.max()
+    high = scan.potentials.max() + THERMAL_REACH * scan.temperatures.max()
     seen: list[tuple[int, Float]] = []
     for count in range(1, energies.shape[1]):
         gaps = energies[:, count] - energies[:, count - 1]

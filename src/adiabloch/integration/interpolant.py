@@ -18,7 +18,7 @@ from adiabloch.integration import chebyshev
 from adiabloch.integration.protocols import BandIntegrand, Weight
 from adiabloch.integration.simplices import on_simplices, steps_and_levels, volume
 from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
-from adiabloch.occupation import REACH, Scan
+from adiabloch.occupation import THERMAL_REACH, Scan
 
 CELLS = {1: 1024, 2: 32, 3: 8}
 """Simplices along each side of a box, by dimension."""
@@ -70,8 +70,8 @@ class Shares:
         largest = max(np.abs(array).max() for array in (self.lower, self.upper, self.scan.potentials))
         # less than the rounding of energies is no temperature
         for s, kT in enumerate(np.where(self.scan.temperatures < FROZEN * largest, 0.0, self.scan.temperatures)):
-            first = np.searchsorted(self.scan.potentials, self.lower - REACH * kT, side="left")
-            last = np.searchsorted(self.scan.potentials, self.upper + REACH * kT, side="right")
+            first = np.searchsorted(self.scan.potentials, self.lower - THERMAL_REACH * kT, side="left")
+            last = np.searchsorted(self.scan.potentials, self.upper + THERMAL_REACH * kT, side="right")
             # a flat band is filled as a whole at zero temperature; between its rounding there is nothing to see
             cut = (last > first) & ((self.upper > self.lower) | (kT > 0))
             whole, off = self._whole(first, ~cut)

@@ -11,7 +11,7 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.integration.fermi_weights import smearing, weights
 from adiabloch.integration.protocols import Weight
-from adiabloch.occupation import REACH
+from adiabloch.occupation import THERMAL_REACH
 
 FINENESS = 8
 """Points per kT."""
@@ -48,7 +48,7 @@ class ThermalGrid:
 
     @property
     def _half(self) -> int:
-        return int(REACH * FINENESS)
+        return int(THERMAL_REACH * FINENESS)
 
     @property
     def energies(self) -> Float:
@@ -133,7 +133,7 @@ class ThermalAverage:
 
     @cached_property
     def _half(self) -> int:
-        return int(REACH * self.fineness)
+        return int(THERMAL_REACH * self.fineness)
 
     @cached_property
     def _number(self) -> Integer:
