@@ -19,7 +19,7 @@ from adiabloch.occupation import FermiLevel
 
 ROUNDING = 64 * np.finfo(float).eps
 """Of what each band contributes."""
-REACH = 20.0
+LEVELS_WITHIN = 20.0
 """Levels count this many kT from the chemical potential."""
 
 
@@ -109,7 +109,7 @@ class ThermalBands:
         names, to_axes = axes_of(frame, self.crystal.lattice)
         slopes = np.abs(np.tensordot(to_axes, [frame.velocity(name) for name in names], axes=1))
         levels = frame.energies - self.level.chemical_potential
-        near = np.abs(levels) < REACH * self.level.kT
+        near = np.abs(levels) < LEVELS_WITHIN * self.level.kT
         widest: Float = np.where(near, slopes, 0.0).max(axis=(1, 2)) / (np.pi * self.level.kT)
         apart = near[:, 1:] | near[:, :-1] | (levels[:, 1:] * levels[:, :-1] < 0)
         slopes = neighbour_slopes(frame, self.crystal.lattice)
