@@ -17,9 +17,9 @@ CANCEL = 1e-4
 rounding: of what is divided by small gaps rounding takes many digits."""
 LEVEL = 1e-6
 """Bands closer than this fraction of the largest energy count together."""
-TRIALS, ORBITS = 6, 12
+SAMPLES, ORBITS = 6, 12
 """Random points at which bands, and values, are compared."""
-REACH = {1: 1, 2: 2, 3: 1}
+LARGEST_ENTRY = {1: 1, 2: 2, 3: 1}
 """Largest entries of the matrices tried."""
 
 
@@ -55,13 +55,13 @@ def operations(integrand: BandIntegrand) -> Integer:
     d = integrand.dimension
     B = np.asarray(integrand.reciprocal)
     metric = B @ B.T
-    reach = range(-REACH[d], REACH[d] + 1)
+    reach = range(-LARGEST_ENTRY[d], LARGEST_ENTRY[d] + 1)
     candidates = np.array(list(itertools.product(reach, repeat=d)))
     lengths = np.einsum("ni,ij,nj->n", candidates, metric, candidates)
     images = [candidates[np.abs(lengths - metric[i, i]) < 1e-6 * metric[i, i]] for i in range(d)]
     found = [np.eye(d, dtype=int)]
     rng = np.random.default_rng(20)
-    points = rng.random((TRIALS, d))
+    points = rng.random((SAMPLES, d))
     energies = integrand.levels(points)
     scale = float(np.abs(energies).max())
     for rows in itertools.product(*images):
