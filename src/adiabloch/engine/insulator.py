@@ -13,7 +13,7 @@ from adiabloch.errors import BrokenGaugeError
 from adiabloch.geometry.band_edges import BandEdges, band_edges, check_insulator, check_insulator_near
 from adiabloch.geometry.frame import Eigenframe, frame_of, on_grid
 from adiabloch.geometry.gaps import (
-    CLOSED,
+    CLOSED_GAP,
     axes_of,
     axis_slopes,
     bandwidth,
@@ -103,7 +103,7 @@ class Insulator:
 
     @cached_property
     def _closed(self) -> float:
-        return CLOSED * bandwidth(self.crystal)
+        return CLOSED_GAP * bandwidth(self.crystal)
 
     @cached_property
     def _level(self) -> BandEdges | None:

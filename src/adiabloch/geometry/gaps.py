@@ -15,7 +15,7 @@ from adiabloch.linalg import eigh_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal
 
-CLOSED = 1e-6
+CLOSED_GAP = 1e-6
 """A gap below this fraction of the bandwidth counts as closed."""
 
 
@@ -89,7 +89,7 @@ def check_gap(crystal: Crystal, edge: int, points: int = 1500) -> None:
     mesh, n = coarse_mesh(crystal, points)
     gap = gap_at(crystal, edge)
     smallest, where = pattern_search(gap, mesh[int(np.argmin(gap(mesh)))], reach=0.5 / n)
-    if smallest <= CLOSED * bandwidth(crystal):
+    if smallest <= CLOSED_GAP * bandwidth(crystal):
         raise closed_gap(crystal, smallest, where, edge)
 
 

@@ -12,7 +12,7 @@ from adiabloch.engine.results import labelled
 from adiabloch.errors import GapClosedError, InvalidArgumentError, OverlappingBandsError
 from adiabloch.geometry.bands import components
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.gaps import CLOSED, direct_gaps
+from adiabloch.geometry.gaps import CLOSED_GAP, direct_gaps
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.lattice import Lattice
@@ -99,7 +99,7 @@ def perturbative_by_bands(
         bar.stage("k points", len(bands.points))
         for number, frame in enumerate(bands.frames()):
             smallest = float(direct_gaps(frame, bands.occupied).min())
-            if smallest <= CLOSED * float(np.ptp(frame.energies)):
+            if smallest <= CLOSED_GAP * float(np.ptp(frame.energies)):
                 k = tuple(float(x) for x in bands.points[number])
                 raise GapClosedError(
                     f"the gap above the {bands.occupied} occupied bands closes: {smallest:.1e} at k point "
