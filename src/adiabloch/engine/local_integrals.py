@@ -172,20 +172,20 @@ class LocalRequest:
     ) -> Iterator[tuple[Float, Insulator | ThermalBands]]:
         known: dict[tuple[str, ...], tuple[Recorded, tuple[Derivative, ...]]] = {}
         for where in sites.positions:
-            place = texture.local_crystal(where, curved=self.drive.moving, operators=self.operators)
-            place = place.driven(self.drive.rates, self.drive.magnetic_field)
-            if place.axes not in known:
-                known[place.axes] = self._needs(place)
-            yield where, self._integrand(place, sites.theta, projections, *known[place.axes])
+            crystal = texture.local_crystal(where, curved=self.drive.moving, operators=self.operators)
+            crystal = crystal.driven(self.drive.rates, self.drive.magnetic_field)
+            if crystal.axes not in known:
+                known[crystal.axes] = self._needs(crystal)
+            yield where, self._integrand(crystal, sites.theta, projections, *known[crystal.axes])
 
     def _at_position(self, run: Run, task: tuple[Float, Insulator | ThermalBands]) -> tuple[Float, Integral]:
         """Outputs at a position, (phases, outputs), the error as the last one."""
         where, integrand = task
-        place = integrand.crystal
-        assert isinstance(place, LocalCrystal)
+        crystal = integrand.crystal
+        assert isinstance(crystal, LocalCrystal)
         phases = 1 if integrand.theta is None else len(integrand.theta)
         # the tolerance refers to terms of first order; where there are none, to all
-        wanted = ("first",) if place.axes else ("first", "driven", "rest")
+        wanted = ("first",) if crystal.axes else ("first", "driven", "rest")
         leading = max(self.layout[name].stop for name, term in self.terms.items() if term.order in wanted)
         try:
             integral = mean(
@@ -193,19 +193,19 @@ class LocalRequest:
                 run,
                 title=TITLE,
                 unit=self.unit,
-                scale=CANCELLING * integrand.size() / place.lattice.measure,
+                scale=CANCELLING * integrand.size() / crystal.lattice.measure,
                 leading=leading * phases,
                 density=1,
                 quiet=True,
             )
         except AdiablochError as error:
             error.args = (
-                f"{error} (at r = {[place.units.in_user_units(x, 'length') for x in where]})",
+                f"{error} (at r = {[crystal.units.in_user_units(x, 'length') for x in where]})",
                 *error.args[1:],
             )
             raise
         values = integral.value.reshape(-1, phases).T
-        uncertain = math.hypot(integral.error, place.tail * float(np.abs(values[:, :leading]).max()))
+        uncertain = math.hypot(integral.error, crystal.tail * float(np.abs(values[:, :leading]).max()))
         return np.column_stack([values, np.full(phases, uncertain)]), integral
 
     def _projections(self, texture: Texture, projections: ProjectionChoice) -> tuple[Projections, ...]:
@@ -217,11 +217,11 @@ class LocalRequest:
             texture.home, (self.occupation,), "the split of a local current", projections=projections
         ).projections
 
-    def _formula(self, place: LocalCrystal) -> Callable[..., Float]:
+    def _formula(self, crystal: LocalCrystal) -> Callable[..., Float]:
         """Formula of all outputs: (frame) -> (P, outputs), or (frame, groups) -> (P, groups, outputs) for metals."""
         rows = [(self.terms[name].formula, self.arguments[name]) for name in self.layout if name in self.terms]
         summed = [number for number, name in enumerate(self.layout) if self._adds(name)]
-        shared: dict[str, Any] = {"rows": rows, "summed": summed, "k": self.k, "axes": place.axes}
+        shared: dict[str, Any] = {"rows": rows, "summed": summed, "k": self.k, "axes": crystal.axes}
         if isinstance(self.occupation, FermiLevel):
             return partial(_of_bands, level=self.occupation, **shared)
         return partial(_of_group, occupied=self.occupation, **shared)
@@ -230,58 +230,62 @@ class LocalRequest:
         """True if a variable is part of the total."""
         return name in self.terms and self.terms[name].order in ("first", "driven")
 
-    def _form(self, place: LocalCrystal) -> Callable[[Sequence[SmoothGauge]], Float]:
+    def _form(self, crystal: LocalCrystal) -> Callable[[Sequence[SmoothGauge]], Float]:
         rows = [
             (self.terms[name].gauge if name in self.terms else None, self.arguments[name])
             for name in self.layout
             if name != ERROR
         ]
-        return partial(_gauge_forms, rows=rows, k=self.k, axes=place.axes, rates=dict(self.drive.rates))
+        return partial(_gauge_forms, rows=rows, k=self.k, axes=crystal.axes, rates=dict(self.drive.rates))
 
-    def _needs(self, place: LocalCrystal) -> tuple[Recorded, tuple[Derivative, ...]]:
+    def _needs(self, crystal: LocalCrystal) -> tuple[Recorded, tuple[Derivative, ...]]:
         """Derivatives of the formulas with the size of their products, and those of the gauge."""
-        formula = self._formula(place)
-        available = partial(_offered, place, {*place.directions, *place.axes, TIME, *place.observable_names})
+        formula = self._formula(crystal)
+        available = partial(_offered, crystal, {*crystal.directions, *crystal.axes, TIME, *crystal.observable_names})
         at = [(0, 1)] if isinstance(self.occupation, FermiLevel) else []
         evaluated = partial(_on_groups, formula=formula, groups=at) if at else formula
         seen = record(
-            evaluated, place.size, available, curved=place.has_basis_connection or place.orbitals_move, products=False
+            evaluated,
+            crystal.size,
+            available,
+            curved=crystal.has_basis_connection or crystal.orbitals_move,
+            products=False,
         ).derivatives
-        first: tuple[Derivative, ...] = (*self.k, *place.observable_names)
+        first: tuple[Derivative, ...] = (*self.k, *crystal.observable_names)
         slopes = [x for x in seen if not isinstance(x, str)]
-        axes: tuple[Derivative, ...] = (*place.axes,)
+        axes: tuple[Derivative, ...] = (*crystal.axes,)
         factors: tuple[tuple[Derivative, ...], ...] = (first, (TIME, *slopes), *((first, axes) if axes else ()))
-        along = tuple(dict.fromkeys([*self.k, *place.axes, TIME, *place.observable_names, *seen]))
+        along = tuple(dict.fromkeys([*self.k, *crystal.axes, TIME, *crystal.observable_names, *seen]))
         recorded = Recorded(along, (Product(factors, len(factors)),))
         if not self.needs_gauge:
             return recorded, ()
-        directions = (*place.directions, *place.axes)
+        directions = (*crystal.directions, *crystal.axes)
         assert isinstance(self.occupation, int)
         return recorded, gauge_needs(
-            place, (self.occupation,), self._form(place), directions=directions, available=available
+            crystal, (self.occupation,), self._form(crystal), directions=directions, available=available
         )
 
     def _integrand(
         self,
-        place: LocalCrystal,
+        crystal: LocalCrystal,
         theta: Float | None,
         projections: tuple[Projections, ...],
         needs: Recorded,
         of_gauge: tuple[Derivative, ...],
     ) -> Insulator | ThermalBands:
-        formula = self._formula(place)
+        formula = self._formula(crystal)
         if isinstance(self.occupation, FermiLevel):
-            along = tuple(dict.fromkeys([*place.directions, *needs.derivatives]))
-            return ThermalBands(place, formula, along, self.occupation, theta, self.degeneracy)
+            along = tuple(dict.fromkeys([*crystal.directions, *needs.derivatives]))
+            return ThermalBands(crystal, formula, along, self.occupation, theta, self.degeneracy)
         return Insulator(
-            place,
+            crystal,
             (self.occupation,),
             formula,
             needs,
-            self._form(place) if projections else None,
+            self._form(crystal) if projections else None,
             of_gauge,
             projections,
-            beyond=(*place.axes,) if projections else (),
+            beyond=(*crystal.axes,) if projections else (),
             theta=theta,
         )
 
@@ -317,12 +321,12 @@ class LocalRequest:
 Rows = Sequence[tuple[Callable[..., Float] | None, Sequence[tuple[str, ...]]]]
 
 
-def _offered(place: LocalCrystal, names: set[str], key: Key) -> bool:
-    """True for derivatives that a place offers, the names being those of its directions, axes and observables."""
+def _offered(crystal: LocalCrystal, names: set[str], key: Key) -> bool:
+    """True for derivatives that a crystal offers, the names being those of its directions, axes and observables."""
     if BASIS_CURVATURE in key:
-        return place.has_basis_connection
+        return crystal.has_basis_connection
     if key[0].startswith("r_"):
-        return place.orbitals_move and place.has_basis_connection
+        return crystal.orbitals_move and crystal.has_basis_connection
     return len(key) > 1 or key[0] in names or key[0].startswith("r")
 
 
