@@ -13,7 +13,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, numbers, radians
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
-from adiabloch.linalg import eigh_batch, rotated
+from adiabloch.linalg import eigh_batch, in_basis
 from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative, Operator, basis_curvature_name, directions_of
 
 Touching = Literal["refused", "joined"]
@@ -88,7 +88,7 @@ class Eigenframe:
         ----------
         unitary : complex array, shape (P, N, N) or (N, N)
         """
-        turned = {key: rotated(D, unitary) for key, D in self.derivatives.items()}
+        turned = {key: in_basis(D, unitary) for key, D in self.derivatives.items()}
         return replace(self, states=self.states @ unitary, derivatives=turned)
 
     def lowest(self, count: int) -> Eigenframe:
@@ -291,10 +291,10 @@ def frame_of(
     """
     energies, states = eigh_batch(matrices[:, 0])
     derivatives = {
-        directions_of(derivative): rotated(matrices[:, slot], states) for slot, derivative in enumerate(along, start=1)
+        directions_of(derivative): in_basis(matrices[:, slot], states) for slot, derivative in enumerate(along, start=1)
     }
     for name, operator in (observables or {}).items():
-        derivatives[(name,)] = rotated(operator, states)
+        derivatives[(name,)] = in_basis(operator, states)
     if touching == "joined":
         for key, D in derivatives.items():
             if len(key) == 1:

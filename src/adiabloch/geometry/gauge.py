@@ -28,7 +28,7 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.band_subspace import group_curvature, interband_coupling
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.recording import offered_by, record
-from adiabloch.linalg import dagger, rotated, svd_batch
+from adiabloch.linalg import dagger, in_basis, svd_batch
 from adiabloch.models.crystal import Crystal, Derivative, connection_names
 from adiabloch.occupation import Group, subspace_indices
 
@@ -63,7 +63,7 @@ class SmoothGauge:
 
     def curvature(self, a: str, b: str) -> Complex:
         """Non-abelian Berry curvature F_ab, shape (P, J, J)."""
-        return rotated(group_curvature(self.frame, self.group, a, b), self.left)
+        return in_basis(group_curvature(self.frame, self.group, a, b), self.left)
 
 
 def smooth_gauge(

@@ -16,7 +16,7 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
-from adiabloch.linalg import commutator, rotated
+from adiabloch.linalg import commutator, in_basis
 from adiabloch.models.crystal import basis_curvature_name, position_names
 from adiabloch.models.cycle import THETA
 from adiabloch.occupation import Group, subspace_indices
@@ -93,7 +93,7 @@ def with_height(frame: Eigenframe, heights: Complex) -> Eigenframe:
 def gauge_with_height(gauge: SmoothGauge, heights: Complex) -> SmoothGauge:
     """A smooth gauge with the connection along "kz", which is z among the states of the group."""
     o, _ = subspace_indices(gauge.group, gauge.frame.energies.shape[1])
-    Az = rotated(heights[:, o, o], gauge.left)
+    Az = in_basis(heights[:, o, o], gauge.left)
     return replace(gauge, frame=with_height(gauge.frame, heights), connections={**gauge.connections, "kz": Az})
 
 

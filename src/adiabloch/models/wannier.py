@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
-from adiabloch.linalg import dagger
-from adiabloch.linalg import rotated as in_basis
+from adiabloch.linalg import dagger, in_basis
 from adiabloch.models.covariant import (
     HAMILTONIAN,
     centres_by_name,
