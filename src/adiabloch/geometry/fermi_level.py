@@ -15,20 +15,20 @@ from adiabloch.occupation import FermiLevel
 
 def filled(level: FermiLevel, energy: TaylorBlock) -> TaylorBlock:
     """Fermi function f(E)."""
-    return energy.composed(list(level.derivatives(_mean(energy))))
+    return energy.compose(list(level.derivatives(_mean(energy))))
 
 
 def slope(level: FermiLevel, energy: TaylorBlock) -> TaylorBlock:
     """Derivative f'(E) of the Fermi function, with one further derivative at most."""
     _, f1, f2 = level.derivatives(_mean(energy))
-    return energy.composed([f1, f2])
+    return energy.compose([f1, f2])
 
 
 def grand_potential(level: FermiLevel, energy: TaylorBlock) -> TaylorBlock:
     """g(E) = -kT log(1 + exp((mu - E)/kT)), whose derivative is f."""
     mean = _mean(energy)
     f, f1, _ = level.derivatives(mean)
-    return energy.composed([level.grand_potential(mean), f, f1])
+    return energy.compose([level.grand_potential(mean), f, f1])
 
 
 def _mean(energy: TaylorBlock) -> Float:

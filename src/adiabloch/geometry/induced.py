@@ -44,7 +44,7 @@ def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock:
     """The same along any two directions, with its derivatives; complex, to be taken the real part."""
     Aa, Ab = blocks.connection(a), blocks.connection(b)
     cross = blocks.outside(a) @ Ab - blocks.outside(b) @ Aa + Ab @ blocks.inside(a) - Aa @ blocks.inside(b)
-    return blocks.overlap(blocks.connection(drive), blocks.solved(cross))
+    return blocks.overlap(blocks.connection(drive), blocks.solve(cross))
 
 
 def basis_curvature_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:

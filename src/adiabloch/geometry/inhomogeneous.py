@@ -53,7 +53,7 @@ def positional_shift(blocks: Blocks, drive: str, delta: TaylorBlock) -> TaylorBl
 
     without the divergence of the metric, which integrates to zero in an insulator. Complex, to be taken the real part.
     """
-    return 2 * blocks.overlap(blocks.connection(drive), blocks.solved(delta))
+    return 2 * blocks.overlap(blocks.connection(drive), blocks.solve(delta))
 
 
 def gradient_form(blocks: Blocks, drive: str, pairs: Sequence[tuple[str, str]]) -> TaylorBlock:

@@ -64,7 +64,7 @@ class TaylorBlock:
         """Product of numbers, one at each point."""
         return self.product(other, np.multiply)
 
-    def composed(self, derivatives: Sequence[Float]) -> TaylorBlock:
+    def compose(self, derivatives: Sequence[Float]) -> TaylorBlock:
         """A function of this number, or of a matrix that here is a number times one; its value and derivatives here."""
         first, *rest = self.parts
         value, *slopes = derivatives
@@ -143,7 +143,7 @@ class Blocks:
     def interband_coupling(self, a: str) -> TaylorBlock:
         """How the group turns out of itself, X_cn = <c|d_a n>, (P, C, J)."""
         if a not in self._couplings:
-            self._couplings[a] = self.solved(self.across(a))
+            self._couplings[a] = self.solve(self.across(a))
         return self._couplings[a]
 
     def connection(self, a: str) -> TaylorBlock:
@@ -176,7 +176,7 @@ class Blocks:
                 return sign * self._cut(self._operator(name), rows, self._inside)
         return None
 
-    def solved(self, Z: TaylorBlock) -> TaylorBlock:
+    def solve(self, Z: TaylorBlock) -> TaylorBlock:
         """Solution of X E_o - E_c X = Z: Z_cn/(E_n - E_c), and its derivatives."""
         inside, outside = self.energies
         parts: list[Complex] = []
