@@ -11,7 +11,7 @@ import adiabloch as ab
 import dirac_cone
 from adiabloch.errors import AccuracyWarning, DegenerateBandsError, InvalidArgumentError
 from adiabloch.geometry import bands, fields
-from adiabloch.geometry.degeneracy import FRACTION, Degeneracy, layers
+from adiabloch.geometry.degeneracy import FRACTION, Degeneracy, weighted_groups
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.induced import band_shift
 from adiabloch.models.crystal import basis_curvature_name
@@ -325,7 +325,7 @@ def test_groups_form_smoothly():
         strengths.append(0.0 if frame.group_weights is None else frame.group_weights[0, 0, 1])
         inverse.append(1 / frame.energy_differences()[0, 0, 1])
         energies.append(frame.energies[0])
-        weights = sum(weight[0] for _, weight, _, groups in layers(frame) if (0, 2) in groups)
+        weights = sum(weight[0] for _, weight, _, groups in weighted_groups(frame) if (0, 2) in groups)
         assert weights == pytest.approx(strengths[-1], abs=1e-14)
     assert strengths[0] == 1
     assert strengths[-1] == 0

@@ -10,7 +10,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.engine.insulator import phases_as_outputs, points_a_call
-from adiabloch.geometry.degeneracy import Degeneracy, layers
+from adiabloch.geometry.degeneracy import Degeneracy, weighted_groups
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gaps import axes_of, neighbour_slopes
 from adiabloch.integration.protocols import Sample
@@ -80,7 +80,7 @@ class ThermalBands:
         frame = self.degeneracy.joined(frame, self.crystal.lattice, rounding=False)
         frame.refuse_touching()
         values, sizes = None, np.zeros(len(frame.energies))
-        for points, weight, here, groups in layers(frame):
+        for points, weight, here, groups in weighted_groups(frame):
             each = weight[:, None, None] * self.formula(here, groups)
             if values is None:
                 values = np.zeros((len(sizes), each.shape[2]))

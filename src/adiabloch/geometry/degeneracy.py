@@ -138,11 +138,11 @@ def refuse_groups(frame: Eigenframe, edges: Sequence[int] | None = None, *, ener
             )
 
 
-Layer = tuple[np.ndarray, Float, Eigenframe, list[tuple[int, int]]]
+WeightedGroups = tuple[np.ndarray, Float, Eigenframe, list[tuple[int, int]]]
 """Numbers of points, their weights, the frame there, and the groups (first, last + 1) of its bands."""
 
 
-def layers(frame: Eigenframe) -> Iterator[Layer]:
+def weighted_groups(frame: Eigenframe) -> Iterator[WeightedGroups]:
     """Groups of bands without anything in between: where they form, several with weights that add up to one.
 
     For formulas of a group of bands (first, last + 1).
