@@ -18,7 +18,7 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.frame import Eigenframe, at_points, frame_of, on_grid
 from adiabloch.geometry.gaps import axes_of, neighbour_slopes
-from adiabloch.integration.fermi_weights import largest
+from adiabloch.integration.fermi_weights import largest_weight
 from adiabloch.integration.protocols import Column
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator
@@ -71,7 +71,7 @@ class FermiSea:
     def weight_sizes(self, scan: Scan) -> Float:
         """How large the weights of the columns are, (columns, S, 1): entropies go with kT, levels with its inverse."""
         kinds = [column.weight for column in self.columns]
-        return np.array([largest(kind, scan.temperatures) for kind in kinds])[..., None]
+        return np.array([largest_weight(kind, scan.temperatures) for kind in kinds])[..., None]
 
     @property
     def dimension(self) -> int:

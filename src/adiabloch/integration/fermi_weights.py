@@ -31,7 +31,7 @@ def weights(kinds: Sequence[Weight], x: Float, kT: float) -> list[Float]:
     return [made[kind]() for kind in kinds]
 
 
-def largest(kind: Weight, kT: Float) -> Float:
+def largest_weight(kind: Weight, kT: Float) -> Float:
     """The largest that a weight gets; of a level at low temperatures, averaged over a natural unit of energy."""
     made = {
         "filled": np.ones_like(kT),
@@ -42,7 +42,7 @@ def largest(kind: Weight, kT: Float) -> Float:
     return made[kind]
 
 
-def falls(kind: Weight, x: Float, kT: float) -> Float:
+def weight_drops(kind: Weight, x: Float, kT: float) -> Float:
     """How much the weight "filled" or "entropy" falls from each level to the next one above, (..., N), kT > 0.
 
     For x = (E - mu)/kT ascending along the last axis; above the last level there is nothing. Levels that nearly agree

@@ -13,7 +13,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.boxes import SeaIntegral
-from adiabloch.integration.fermi_weights import falls, weights
+from adiabloch.integration.fermi_weights import weight_drops, weights
 from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand
@@ -124,7 +124,7 @@ def _slab(
                 if at_surface:
                     (weight,) = weights([kind], (frame.energies - mu) / kT, kT)
                 elif kT > 0:
-                    weight = falls(kind, (frame.energies - mu) / kT, kT)
+                    weight = weight_drops(kind, (frame.energies - mu) / kT, kT)
                 else:
                     filled = (frame.energies <= mu) * float(kind == "filled")
                     weight = -np.diff(filled, axis=1, append=0.0)
