@@ -29,7 +29,7 @@ from adiabloch.geometry.projections import ProjectionChoice, Projections
 from adiabloch.geometry.recording import Key, Product, Recorded, record
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import Here, stoppable, workers
+from adiabloch.integration.running import SerialExecutor, stoppable, workers
 from adiabloch.integration.running import run as run_tasks
 from adiabloch.models.crystal import BASIS_CURVATURE, Derivative, Operator
 from adiabloch.models.local_crystal import TIME, LocalCrystal
@@ -152,8 +152,8 @@ class LocalRequest:
         ):
             bar.stage("place by place", count)
             # a single position is parallel in itself
-            inner = replace(run, executor=pool if count == 1 else Here(), progress=False)
-            outer = Here() if count == 1 else pool
+            inner = replace(run, executor=pool if count == 1 else SerialExecutor(), progress=False)
+            outer = SerialExecutor() if count == 1 else pool
             tasks = self._tasks(texture, sites, chosen)
             for values, integral in run_tasks(outer, partial(self._at_position, inner), tasks):
                 results.append(values)

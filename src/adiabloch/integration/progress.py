@@ -1,7 +1,7 @@
 """How far long work has come: a bar on a terminal or in a notebook, elsewhere a line every few seconds.
 
 All bars of a process share one display: work within other work, or in several threads, adds rows to it and does not
-write over it. Who waits for a block calls `tick`, as a single one may take longer than anybody wants to be left alone.
+write over it. Who waits for a block calls `refresh_display`, as a single one may take longer than anybody wants to be left alone.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class _Display:
                 bar._show()
 
 
-def tick() -> None:
+def refresh_display() -> None:
     """Called now and then by who waits for work to be done."""
     _display.refresh()
 

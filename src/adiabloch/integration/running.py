@@ -21,14 +21,14 @@ from typing import Any, TypeVar
 from threadpoolctl import ThreadpoolController
 
 from adiabloch.errors import InvalidArgumentError, LostWorkerError, Stopped
-from adiabloch.integration.progress import tick
+from adiabloch.integration.progress import refresh_display
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
 
 PATIENCE = 0.2
 """Seconds after which a task that no worker has begun is done where it is waited for."""
-MOST = 1024
+MAX_WORKERS = 1024
 """Workers that may be asked for by number."""
 
 
@@ -89,14 +89,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=one_thread.__init__)  # type: ignore[misc]
 
 
-class Halt:
+class StopFlag:
     """Told to tasks under way that nobody waits for them any more; those in other processes are not reached."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
-    def __reduce__(self) -> tuple[type[Halt], tuple[()]]:
-        return Halt, ()
+    def __reduce__(self) -> tuple[type[StopFlag], tuple[()]]:
+        return StopFlag, ()
 
     def set(self) -> None:
         """Ask all to stop."""
@@ -108,34 +108,34 @@ class Halt:
             raise CancelledError
 
 
-class _Here(threading.local):
+class _ThreadState(threading.local):
     """What the task that this thread is at belongs to."""
 
-    halts: tuple[Halt, ...] = ()
+    stop_flags: tuple[StopFlag, ...] = ()
 
 
-_here = _Here()
+_thread_state = _ThreadState()
 
 
-class Supervised:
+class SupervisedTask:
     """A function as it runs on a worker: BLAS at one thread, and stopped between its own tasks if asked to."""
 
-    def __init__(self, function: Callable[[Any], Any], halts: tuple[Halt, ...]) -> None:
-        self.function, self.halts = function, halts
+    def __init__(self, function: Callable[[Any], Any], stop_flags: tuple[StopFlag, ...]) -> None:
+        self.function, self.stop_flags = function, stop_flags
 
     def __call__(self, task: Any) -> Any:
         """Do a task."""
-        for halt in self.halts:
-            halt.check()
-        before, _here.halts = _here.halts, self.halts
+        for stop_flag in self.stop_flags:
+            stop_flag.check()
+        before, _thread_state.stop_flags = _thread_state.stop_flags, self.stop_flags
         try:
             with one_thread:
                 return self.function(task)
         finally:
-            _here.halts = before
+            _thread_state.stop_flags = before
 
 
-class Here(Executor):
+class SerialExecutor(Executor):
     """An executor that does each task at once, for work that is a task itself."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -159,10 +159,10 @@ def checked_executor(executor: object) -> Executor | int | None:
         return executor  # type: ignore[return-value]
     if hasattr(executor, "__index__") and not isinstance(executor, bool):
         number = int(executor.__index__())
-        if 1 <= number <= MOST:
+        if 1 <= number <= MAX_WORKERS:
             return number
     raise InvalidArgumentError(
-        f"executor: {executor!r}, expected a concurrent.futures.Executor, a number of threads from 1 to {MOST}, or "
+        f"executor: {executor!r}, expected a concurrent.futures.Executor, a number of threads from 1 to {MAX_WORKERS}, or "
         "None for as many as there are processors"
     )
 
@@ -178,18 +178,18 @@ def workers(executor: Executor | int | None) -> Iterator[Executor]:
     threads = None
     if executor is None or isinstance(executor, int):
         executor = threads = ThreadPoolExecutor(executor or processors(), thread_name_prefix="adiabloch")
-    halt, before = Halt(), _here.halts
+    stop_flag, before = StopFlag(), _thread_state.stop_flags
     with one_thread:
-        _here.halts = (*before, halt)
+        _thread_state.stop_flags = (*before, stop_flag)
         try:
             yield executor
         except BaseException:
-            halt.set()
+            stop_flag.set()
             if threads is not None:
                 threads.shutdown(wait=False, cancel_futures=True)
             raise
         finally:
-            _here.halts = before
+            _thread_state.stop_flags = before
         if threads is not None:
             threads.shutdown()
 
@@ -219,13 +219,13 @@ def run(
     InvalidArgumentError
         The executor takes no more tasks, or they cannot be sent to it.
     """
-    halts = _here.halts
-    supervised = Supervised(function, halts)
+    stop_flags = _thread_state.stop_flags
+    supervised = SupervisedTask(function, stop_flags)
     waiting: deque[tuple[Task, Future[Outcome]]] = deque()
     try:
         for task in tasks:
-            for halt in halts:
-                halt.check()
+            for stop_flag in stop_flags:
+                stop_flag.check()
             waiting.append((task, _submitted(executor, supervised, task)))
             if len(waiting) >= ahead:
                 yield _awaited(supervised, waiting)
@@ -236,8 +236,8 @@ def run(
             future.cancel()
 
 
-def _submitted(executor: Executor, function: Supervised, task: Any) -> Future[Any]:
-    if isinstance(executor, Here):
+def _submitted(executor: Executor, function: SupervisedTask, task: Any) -> Future[Any]:
+    if isinstance(executor, SerialExecutor):
         return executor.submit(function, task)
     try:
         return executor.submit(function, task)
@@ -247,14 +247,14 @@ def _submitted(executor: Executor, function: Supervised, task: Any) -> Future[An
         raise InvalidArgumentError(f"executor: takes no more tasks ({reason}); expected one that is open") from None
 
 
-def _awaited(function: Supervised, waiting: deque[tuple[Any, Future[Any]]]) -> Any:
+def _awaited(function: SupervisedTask, waiting: deque[tuple[Any, Future[Any]]]) -> Any:
     """The outcome of the first task, which is done here if all workers wait, for us maybe."""
     task, future = waiting[0]
     while True:
         try:
             outcome = future.result(timeout=PATIENCE)
         except StillWaiting:
-            tick()
+            refresh_display()
             if future.done():
                 # raised by the task itself
                 outcome = _result(future)
