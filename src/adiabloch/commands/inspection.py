@@ -10,7 +10,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.engine.arguments import counted_bands
-from adiabloch.geometry.band_edges import exact_edges
+from adiabloch.geometry.band_edges import exact_band_edges
 from adiabloch.geometry.gaps import describe_point, gap_at
 from adiabloch.io import load, load_cycle, load_model
 from adiabloch.io.netcdf_models import MODEL
@@ -213,7 +213,7 @@ def _bands(crystal: Crystal, occupied: int | None) -> list[tuple[str, str]]:
         return facts
 
     direct, at = _lowest(gap_at(crystal, occupied), levels[:, occupied] - levels[:, occupied - 1], mesh, 0.5 / n)
-    edges = exact_edges(crystal, occupied, POINTS)
+    edges = exact_band_edges(crystal, occupied, POINTS)
     overlap = ": the bands overlap, a metal" if edges.overlap else ""
     return [
         *facts,

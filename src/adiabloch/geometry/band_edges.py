@@ -83,7 +83,7 @@ def band_edges(crystal: Crystal, occupied: int) -> BandEdges:
     return known[occupied]
 
 
-def exact_edges(crystal: Crystal, occupied: int, points: int | None = None) -> BandEdges:
+def exact_band_edges(crystal: Crystal, occupied: int, points: int | None = None) -> BandEdges:
     """The same, followed to the very extrema, however far the bands are apart or overlap."""
     return _searched(crystal, occupied, points=points, to_the_end=True)
 
@@ -98,7 +98,7 @@ def check_insulator(crystal: Crystal, occupied: int) -> None:
     if occupied < crystal.size:
         edges = band_edges(crystal, occupied)
         if edges.overlap:
-            edges = min(edges, exact_edges(crystal, occupied), key=attrgetter("gap"))
+            edges = min(edges, exact_band_edges(crystal, occupied), key=attrgetter("gap"))
             raise _overlapping(crystal, occupied, edges)
 
 
