@@ -17,7 +17,7 @@ from adiabloch.geometry.gaps import (
     axes_of,
     axis_slopes,
     bandwidth,
-    closed_gap,
+    closed_gap_error,
     describe_point,
     direct_gaps,
     gap_at,
@@ -188,7 +188,7 @@ class Insulator:
         for edge in self._edges:
             smallest, where = pattern_search(gap_at(self.crystal, edge), minima["gap"].at)
             if smallest <= self._closed:
-                raise closed_gap(self.crystal, smallest, where, edge)
+                raise closed_gap_error(self.crystal, smallest, where, edge)
         for group, projections in zip(self.groups, self.projections, strict=False):
             smallest, where = pattern_search(overlap_at(self.crystal, group, projections), minima["overlap"].at)
             if smallest < BROKEN:
@@ -226,7 +226,7 @@ class Insulator:
             here = direct_gaps(frame, edge)
             narrowest = _minimum(here, axes)
             if narrowest.value <= self._closed:
-                raise closed_gap(self.crystal, narrowest.value, narrowest.at, edge)
+                raise closed_gap_error(self.crystal, narrowest.value, narrowest.at, edge)
             closer = here < gap
             gap = np.where(closer, here, gap)
             slopes = np.where(closer[:, None], axis_slopes(frame, edge, self.crystal.lattice), slopes)

@@ -90,7 +90,7 @@ def check_gap(crystal: Crystal, edge: int, points: int = 1500) -> None:
     gap = gap_at(crystal, edge)
     smallest, where = pattern_search(gap, mesh[int(np.argmin(gap(mesh)))], reach=0.5 / n)
     if smallest <= CLOSED_GAP * bandwidth(crystal):
-        raise closed_gap(crystal, smallest, where, edge)
+        raise closed_gap_error(crystal, smallest, where, edge)
 
 
 def coarse_mesh(crystal: Crystal, points: int) -> tuple[Float, int]:
@@ -150,7 +150,7 @@ def describe_point(crystal: Crystal, at: Float) -> str:
     return k if len(at) == d else f"{k}, theta = {2 * np.pi * at[d]:.6g}"
 
 
-def closed_gap(crystal: Crystal, gap: float, at: Float, occupied: int) -> GapClosedError:
+def closed_gap_error(crystal: Crystal, gap: float, at: Float, occupied: int) -> GapClosedError:
     """The error for a gap that closes, saying where and how small it is."""
     d, gap = crystal.lattice.dimension, crystal.units.in_user_units(gap)
     k = tuple(float(x) for x in at[:d])
