@@ -95,7 +95,7 @@ class Insulator:
     @property
     def batch(self) -> int:
         """Points a call: the working arrays (about a dozen matrices a point) stay near the cache."""
-        return points_a_call(self.crystal.size, len(self.along), self.theta)
+        return points_per_call(self.crystal.size, len(self.along), self.theta)
 
     @cached_property
     def _matrices(self) -> Matrices:
@@ -270,7 +270,7 @@ class Insulator:
         return np.sqrt(np.max([np.einsum("pi,pi->p", D, D) for D in flat], axis=0))
 
 
-def points_a_call(size: int, derivatives: int, theta: Float | None) -> int:
+def points_per_call(size: int, derivatives: int, theta: Float | None) -> int:
     """Points whose matrices stay near the cache, of N orbitals; each phase that is kept apart is a point of its own."""
     points = 2**21 // (16 * size**2 * (3 + derivatives))
     return max(min(points, 8192) // (1 if theta is None else len(theta)), 16)

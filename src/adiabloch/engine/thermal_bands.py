@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.insulator import phases_as_outputs, points_a_call
+from adiabloch.engine.insulator import phases_as_outputs, points_per_call
 from adiabloch.geometry.degeneracy import Degeneracy, weighted_groups
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gaps import axes_of, neighbour_slopes
@@ -57,7 +57,7 @@ class ThermalBands:
     @property
     def batch(self) -> int:
         """Points a call."""
-        return points_a_call(self.crystal.size, len(self.along), self.theta)
+        return points_per_call(self.crystal.size, len(self.along), self.theta)
 
     @cached_property
     def _matrices(self) -> Matrices:
