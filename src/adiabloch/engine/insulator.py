@@ -38,7 +38,7 @@ LEVEL = "level"
 """Name of the distance of the levels from an energy between occupied and empty ones, among the lowest values."""
 OVERLAP_SLOPES = 2.0
 """An overlap sqrt(a^2 + x^2) has no slope where it is smallest: the largest slope over overlap is 1/(2 a), not 1/a."""
-BROKEN = 1e-5
+BROKEN_GAUGE = 1e-5
 """A gauge whose smallest overlap falls below this is broken."""
 
 
@@ -191,7 +191,7 @@ class Insulator:
                 raise closed_gap_error(self.crystal, smallest, where, edge)
         for group, projections in zip(self.groups, self.projections, strict=False):
             smallest, where = pattern_search(overlap_at(self.crystal, group, projections), minima["overlap"].at)
-            if smallest < BROKEN:
+            if smallest < BROKEN_GAUGE:
                 raise BrokenGaugeError(
                     f"the projections do not span the occupied states: their smallest overlap falls to "
                     f"{smallest:.1e} at {describe_point(self.crystal, where)}. No Chern number forbids a smooth gauge, so "

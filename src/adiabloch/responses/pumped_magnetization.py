@@ -29,7 +29,7 @@ from adiabloch.engine import (
     total_and,
 )
 from adiabloch.engine.arguments import check_groups_apart, checked_groups
-from adiabloch.engine.insulator import BROKEN
+from adiabloch.engine.insulator import BROKEN_GAUGE
 from adiabloch.engine.insulators import TOLERANCE
 from adiabloch.engine.types import Cycle, Dataset, Eigenframe, Float, Group, ProjectionChoice, SmoothGauge, Unit
 from adiabloch.errors import InvalidArgumentError
@@ -155,7 +155,7 @@ def _occupied(cycle: Cycle, occupied: int, parts: tuple[Group, ...], projections
         cycle, parts, "pumped magnetization: the Chern-Simons part", projections=projections, remedy=REMEDY
     )
     # with two orbitals tr(A dA) can only wind (Hopf), and it does not if some state is nowhere occupied
-    zero = cycle.size == 2 and not cycle.orbitals_move and checked.projections[0].overlap > BROKEN
+    zero = cycle.size == 2 and not cycle.orbitals_move and checked.projections[0].overlap > BROKEN_GAUGE
     note = {"note": TWO_BANDS if zero else COMPLETE, **checked.provenance}
     return Occupied(parts, () if zero else checked.projections, provenance=note, number=occupied)
 
