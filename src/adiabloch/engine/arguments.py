@@ -39,7 +39,7 @@ INTERFACE = (
     "matrices",
 )
 """Attributes of a crystal."""
-UNTOLD = f"the motion of the Wannier functions is not given ({MOTION_HINT}): i <W|d_theta W> counts as zero"
+UNKNOWN_MOTION = f"the motion of the Wannier functions is not given ({MOTION_HINT}): i <W|d_theta W> counts as zero"
 
 
 def checked_occupied(crystal: Model, occupied: object, *, empty: int = 1) -> int:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from adiabloch.engine.arguments import UNTOLD, Model, digest_of, named_group
+from adiabloch.engine.arguments import UNKNOWN_MOTION, Model, digest_of, named_group
 from adiabloch.engine.insulator import LEVEL, Insulator
 from adiabloch.engine.run import Run
 from adiabloch.engine.thermal_bands import ThermalBands
@@ -183,7 +183,7 @@ def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **
     minima = _reported(integral)
     tail: dict[str, object] = {"cycle_tail": crystal.tail} if isinstance(crystal, Cycle) else {}
     if isinstance(crystal, Cycle) and crystal.has_basis_connection and not crystal.orbitals_move:
-        tail["motion"] = UNTOLD
+        tail["motion"] = UNKNOWN_MOTION
     return {
         "model": digest_of(crystal),
         **named_group(occupied),
