@@ -47,7 +47,7 @@ class SmoothGauge:
     """Z, (P, J, J)."""
     overlaps: Float
     """Singular values sigma of the overlap between trial orbitals and group, descending, (P, J)."""
-    drifts: Mapping[str, Complex]
+    projection_derivatives: Mapping[str, Complex]
     """B_a = Z^dagger U_o^dagger D_a (P g) V, how the projected trial orbitals change, by direction; (P, J, J) each."""
     connections: Mapping[str, Complex]
     """A_a by direction, (P, J, J) each."""
@@ -88,18 +88,18 @@ def smooth_gauge(
     G = dagger(frame.states) @ projections
     left, overlaps, right = svd_batch(G[:, o])
     sums = overlaps[:, :, None] + overlaps[:, None, :]
-    drifts, connections = {}, {}
+    projection_derivatives, connections = {}, {}
     for number, a in enumerate(directions):
-        drift = dagger(interband_coupling(frame, group, a)) @ G[:, c]
+        derivative = dagger(interband_coupling(frame, group, a)) @ G[:, c]
         for name in connection_names(a):
             # other than along k only Wannier functions have one
             if a.startswith("k") or (name,) in frame.derivatives:
-                drift -= 1j * (frame.derivative(name)[:, o] @ G)
+                derivative -= 1j * (frame.derivative(name)[:, o] @ G)
         if len(slopes):
-            drift += dagger(frame.states[:, :, o]) @ slopes[number]
-        B = dagger(left) @ (drift @ dagger(right))
-        drifts[a], connections[a] = B, 1j * (B - dagger(B)) / sums
-    return SmoothGauge(frame, group, left, overlaps, drifts, connections)
+            derivative += dagger(frame.states[:, :, o]) @ slopes[number]
+        B = dagger(left) @ (derivative @ dagger(right))
+        projection_derivatives[a], connections[a] = B, 1j * (B - dagger(B)) / sums
+    return SmoothGauge(frame, group, left, overlaps, projection_derivatives, connections)
 
 
 def gauge_needs(
