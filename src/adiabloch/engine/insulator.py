@@ -76,8 +76,8 @@ class Insulator:
     projections: tuple[Projections, ...] = ()
     operators: Mapping[str, Operator] = field(default_factory=dict)
     theta: Float | None = None
-    beyond: tuple[str, ...] = ()
-    """Directions beyond those of the torus along which gauges are wanted; the trial orbitals do not change there."""
+    extra_directions: tuple[str, ...] = ()
+    """Directions extra_directions those of the torus along which gauges are wanted; the trial orbitals do not change there."""
     filled: bool = True
     """Whether the bands up to the last group are filled and all others empty: then they must not overlap in energy."""
 
@@ -206,8 +206,8 @@ class Insulator:
             orbitals, slopes = projections.coefficients, []
             if not projections.constant:
                 orbitals = projections.series(self.crystal.lattice.vectors).on_grid(axes).swapaxes(0, 1)
-                slopes = [*orbitals[1:], *[np.zeros_like(orbitals[0])] * len(self.beyond)]
-            directions = (*self.crystal.directions, *self.beyond)
+                slopes = [*orbitals[1:], *[np.zeros_like(orbitals[0])] * len(self.extra_directions)]
+            directions = (*self.crystal.directions, *self.extra_directions)
             gauges.append(smooth_gauge(frame, group, orbitals[0], directions, slopes))
         return gauges
 

@@ -285,7 +285,7 @@ class LocalRequest:
             self._form(crystal) if projections else None,
             of_gauge,
             projections,
-            beyond=(*crystal.axes,) if projections else (),
+            extra_directions=(*crystal.axes,) if projections else (),
             theta=theta,
         )
 
