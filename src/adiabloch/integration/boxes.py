@@ -19,7 +19,7 @@ from adiabloch.arrays import Float
 from adiabloch.integration import chebyshev
 from adiabloch.integration.divergence import Divergence, divergences
 from adiabloch.integration.forecast import check_scan
-from adiabloch.integration.interpolant import Rule, Shares
+from adiabloch.integration.interpolant import BoxIntegrals, Rule
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand, Bands
 from adiabloch.integration.running import run, stoppable, workers
@@ -358,7 +358,7 @@ def _look(integrand: BandIntegrand, scan: Scan, rule: Rule, combination: Float, 
     coefficients = chebyshev.along_each(chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d)
     lower, upper = energies.min(axis=1) - margin, energies.max(axis=1) + margin
     unresolved |= _pockets(coefficients[:, :, 0], lower, upper, scan, rule)
-    shares = Shares(integrand, scan, rule, coefficients, lower, upper)
+    shares = BoxIntegrals(integrand, scan, rule, coefficients, lower, upper)
     value, error = shares.all()
     part = batch.side**d
     value = part * np.einsum("ocsm,bcsm->bosm", combination, value)

@@ -48,7 +48,7 @@ class Rule:
 
 
 @dataclass(eq=False)
-class Shares:
+class BoxIntegrals:
     """Integrals of interpolated bands over unit boxes.
 
     A band whose energies stay clear of all that is wanted counts as a whole; others are cut at the Fermi level.
