@@ -348,7 +348,7 @@ def _on_groups(frame: Eigenframe, formula: Callable[..., Float], groups: Sequenc
 def _outputs(bands: LocalBands, rows: Rows, summed: Sequence[int]) -> Float:
     """All terms for all their labels, and the sum of those of the drive, (P, outputs)."""
     columns = [
-        [bands.nothing() if formula is None else formula(bands, *names) for names in arguments]
+        [bands.zeros() if formula is None else formula(bands, *names) for names in arguments]
         for formula, arguments in rows
     ]
     totals = [np.sum(each, axis=0) for each in zip(*(columns[number] for number in summed), strict=True)]

@@ -13,12 +13,12 @@ from adiabloch.geometry.taylor_blocks import TaylorBlock
 from adiabloch.occupation import FermiLevel
 
 
-def filled(level: FermiLevel, energy: TaylorBlock) -> TaylorBlock:
+def fermi_function(level: FermiLevel, energy: TaylorBlock) -> TaylorBlock:
     """Fermi function f(E)."""
     return energy.compose(list(level.derivatives(_mean(energy))))
 
 
-def slope(level: FermiLevel, energy: TaylorBlock) -> TaylorBlock:
+def fermi_slope(level: FermiLevel, energy: TaylorBlock) -> TaylorBlock:
     """Derivative f'(E) of the Fermi function, with one further derivative at most."""
     _, f1, f2 = level.derivatives(_mean(energy))
     return energy.compose([f1, f2])

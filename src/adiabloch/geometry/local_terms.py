@@ -71,18 +71,20 @@ class LocalBands:
             )
         return self._blocks[directions]
 
-    def nothing(self) -> Float:
+    def zeros(self) -> Float:
         """Zeros, (P,)."""
         return np.zeros(len(self.frame.energies))
 
-    def filled(self, blocks: Blocks, form: TaylorBlock) -> TaylorBlock:
+    def occupied_sum(self, blocks: Blocks, form: TaylorBlock) -> TaylorBlock:
         """Fill a form: f(E) times it, summed over the group."""
-        return form if self.level is None else (fermi_level.filled(self.level, blocks.energies[0]) @ form).trace()
+        return (
+            form if self.level is None else (fermi_level.fermi_function(self.level, blocks.energies[0]) @ form).trace()
+        )
 
-    def surface(self, blocks: Blocks, form: TaylorBlock) -> TaylorBlock:
+    def fermi_surface_sum(self, blocks: Blocks, form: TaylorBlock) -> TaylorBlock:
         """Take a form at the Fermi surface: f'(E) times it, summed over the group; only at a temperature."""
         assert self.level is not None
-        return (fermi_level.slope(self.level, blocks.energies[0]) @ form).trace()
+        return (fermi_level.fermi_slope(self.level, blocks.energies[0]) @ form).trace()
 
 
 # Integrals over k, as Taylor blocks: what the terms below are derivatives of.
@@ -96,27 +98,27 @@ def energy_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> Taylor
     # for a single band the form is m + E Omega
     energy, curvature = blocks.energies[0], curvature_form(blocks, a, b)
     moment = form - curvature @ energy
-    return bands.filled(blocks, moment) + (fermi_level.grand_potential(bands.level, energy) @ curvature).trace()
+    return bands.occupied_sum(blocks, moment) + (fermi_level.grand_potential(bands.level, energy) @ curvature).trace()
 
 
 def moment_integral(bands: LocalBands, blocks: Blocks, a: str, b: str) -> TaylorBlock:
     """Integrand f d_B a^t along two directions of k, Eq. (8), the curl of the metric integrated by parts."""
     moment, more = induced_moment(blocks, TIME, a, b), basis_curvature_moment(blocks, TIME, a, b)
-    form = bands.filled(blocks, moment if more is None else moment + more)
+    form = bands.occupied_sum(blocks, moment if more is None else moment + more)
     if bands.level is None:
         return form
     va, vb = blocks.inside(a), blocks.inside(b)
     dipole = va @ group_metric(blocks, b, TIME) - vb @ group_metric(blocks, a, TIME)
-    return form - 0.5 * bands.surface(blocks, dipole)
+    return form - 0.5 * bands.fermi_surface_sum(blocks, dipole)
 
 
 def shift_integral(bands: LocalBands, blocks: Blocks, drive: str, pairs: Pairs) -> TaylorBlock:
     """Integrand f a^drive, Eqs. (2), (3), the divergence of the metric integrated by parts."""
-    form = bands.filled(blocks, gradient_form(blocks, drive, pairs))
+    form = bands.occupied_sum(blocks, gradient_form(blocks, drive, pairs))
     if bands.level is None:
         return form
     flows = total(blocks.inside(k) @ group_metric(blocks, r, drive) for k, r in pairs)
-    return form + bands.surface(blocks, flows)
+    return form + bands.fermi_surface_sum(blocks, flows)
 
 
 # Terms of the current and of the density of an observable alike: `h` is a direction of k, or the observable's name.
@@ -124,44 +126,44 @@ def shift_integral(bands: LocalBands, blocks: Blocks, drive: str, pairs: Pairs) 
 
 def chern_term(bands: LocalBands, h: str) -> Float:
     """First Chern form, -int f Omega^{ht}: what a uniform crystal has."""
-    return -bands.filled(bands.along(), curvature_form(bands.along(), h, TIME)).real()[0]
+    return -bands.occupied_sum(bands.along(), curvature_form(bands.along(), h, TIME)).real()[0]
 
 
 def second_chern_term(bands: LocalBands, h: str) -> Float:
     """Second Chern form, -int f Omega_h^{[kr]t}."""
-    current = bands.nothing()
+    current = bands.zeros()
     for k, r in bands.pairs:
         if k != h:
             current -= second_chern_form(bands.frame, bands.group, (h, k, r, TIME))
     if bands.level is None:
         return current
-    filled = fermi_level.filled(bands.level, bands.along().energies[0]).parts[0]
+    filled = fermi_level.fermi_function(bands.level, bands.along().energies[0]).parts[0]
     return current * filled[:, 0, 0].real
 
 
 def shift_term(bands: LocalBands, h: str) -> Float:
     """Rate of the shift, d_t int f a^h: of a polarization for a current."""
     if not bands.axes:
-        return bands.nothing()
+        return bands.zeros()
     return shift_integral(bands, bands.along(TIME), h, bands.pairs).real()[1]
 
 
 def energy_term(bands: LocalBands, h: str) -> Float:
     """At the Fermi surface, by the energy of the gradient: -int f' (delta E) Omega^{ht}."""
     if bands.level is None or not bands.axes:
-        return bands.nothing()
+        return bands.zeros()
     blocks = bands.along()
     energy = total(blocks.overlap(blocks.connection(k), blocks.across(r)) for k, r in bands.pairs)
     hermitian = 0.5 * (energy + TaylorBlock(tuple(dagger(part) for part in energy.parts)))
-    return -bands.surface(blocks, hermitian @ curvature_form(blocks, h, TIME)).real()[0]
+    return -bands.fermi_surface_sum(blocks, hermitian @ curvature_form(blocks, h, TIME)).real()[0]
 
 
 def surface_term(bands: LocalBands, h: str) -> Float:
     """At the Fermi surface, by the shifts: int (d_h f a^t - d_t f a^h)."""
     if bands.level is None or not bands.axes:
-        return bands.nothing()
+        return bands.zeros()
     blocks = bands.along()
-    slope = fermi_level.slope(bands.level, blocks.energies[0]).parts[0]
+    slope = fermi_level.fermi_slope(bands.level, blocks.energies[0]).parts[0]
     velocity, rate = (blocks.inside(x).parts[0] for x in (h, TIME))
     along = bands.along
     shifts = velocity @ shift_block(along, TIME, bands.pairs) - rate @ shift_block(along, h, bands.pairs)
@@ -187,12 +189,12 @@ def quadrupole_current(bands: LocalBands, s: str) -> Float:
     It is not in Eq. (6), but it is in Eq. (B4) that this follows from: that part of the derivative of a^t along d_i A_s
     which is symmetric in i and s, and no derivative along B.
     """
-    current = bands.nothing()
+    current = bands.zeros()
     for k, r in bands.pairs:
         blocks = bands.along(r, TIME)
         _, _, rate, slope = group_metric(blocks, k, s).parts
         if bands.level is not None:
-            f = fermi_level.filled(bands.level, blocks.energies[0]).parts
+            f = fermi_level.fermi_function(bands.level, blocks.energies[0]).parts
             slope = (f[0] @ slope + f[1] @ rate).trace(axis1=1, axis2=2)
         current -= 0.5 * slope.real
     return current
@@ -204,12 +206,12 @@ def quadrupole_current(bands: LocalBands, s: str) -> Float:
 def static_density(bands: LocalBands, h: str) -> Float:
     """Expectation value in the local crystal, int f <h>."""
     blocks = bands.along()
-    return bands.filled(blocks, blocks.summed(blocks.inside(h))).real()[0]
+    return bands.occupied_sum(blocks, blocks.summed(blocks.inside(h))).real()[0]
 
 
 def static_gradient(bands: LocalBands, h: str) -> Float:
     """What the gradient adds in equilibrium: d_h int (f delta E + g Omega^{kr}) - d_i D_i, D the dipole density."""
-    density = bands.nothing()
+    density = bands.zeros()
     for k, r in bands.pairs:
         density += energy_integral(bands, bands.along(h), k, r).real()[1]
         density -= energy_integral(bands, bands.along(r), k, h).real()[1]
@@ -224,13 +226,13 @@ def static_dipole(bands: LocalBands, h: str, axis: str) -> Float:
 def energy_shift(bands: LocalBands, h: str) -> Float:
     """-d_h int f a^t: how the field would change the energy that the drive adds."""
     if not bands.axes:
-        return bands.nothing()
+        return bands.zeros()
     return -shift_integral(bands, bands.along(h), TIME, bands.pairs).real()[1]
 
 
 def dipole_divergence(bands: LocalBands, h: str) -> Float:
     """d_i int f da^t/d(d_i h): minus the divergence of the dipoles that the drive induces."""
-    density = bands.nothing()
+    density = bands.zeros()
     for k, r in bands.pairs:
         density += shift_integral(bands, bands.along(r), TIME, [(k, h)]).real()[1]
     return density
@@ -252,14 +254,14 @@ def induced_magnetization(bands: LocalBands, component: str) -> Float:
 def shift_polarization(bands: LocalBands, axis: str) -> Float:
     """Polarization by the positional shift, int a^k."""
     if not bands.axes:
-        return bands.nothing()
+        return bands.zeros()
     return shift_integral(bands, bands.along(), f"k{axis}", bands.pairs).real()[0]
 
 
 def quadrupole_polarization(bands: LocalBands, axis: str) -> Float:
     """Polarization by the divergence of the quadrupoles, -(1/2) d_i int G_is."""
     gradients = [group_metric(bands.along(r), k, f"k{axis}").real()[1] for k, r in bands.pairs]
-    return bands.nothing() - 0.5 * np.sum(gradients, axis=0)
+    return bands.zeros() - 0.5 * np.sum(gradients, axis=0)
 
 
 def chern_simons_magnetization(gauge: SmoothGauge, axes: Sequence[str], component: str) -> Float:
@@ -280,7 +282,7 @@ def chern_simons_polarization(gauge: SmoothGauge, axes: Sequence[str], axis: str
 
 def _divergence(bands: LocalBands, s: str, form: Callable[[LocalBands, Blocks, str, str], TaylorBlock]) -> Float:
     """sum_i d_i M_si."""
-    current = bands.nothing()
+    current = bands.zeros()
     for k, r in bands.pairs:
         if k != s:
             current += form(bands, bands.along(r), s, k).real()[1]
