@@ -131,7 +131,7 @@ def report_divergence(integral: SeaIntegral, energy: float, title: str, run: Run
     """Say that a result does not exist, and where it fails to."""
     worst = integral.divergent[0]
     lost = np.asarray(np.isnan(integral.value).any(axis=(0, 1)))
-    places = "; ".join(
+    positions = "; ".join(
         f"bands {one.bands[0]} to {one.bands[1]} at k = {np.round(one.point, 6).tolist()} (reduced), energy "
         f"{energy * one.energy:.6g}"
         for one in integral.divergent[:3]
@@ -141,7 +141,7 @@ def report_divergence(integral: SeaIntegral, energy: float, title: str, run: Run
     run.report_shortfall(
         f"{title}: {count} of {components} components do not exist at {int(lost.sum())} of {len(lost)} chemical "
         "potentials: bands touch within the reach of the temperature, and the integral over what is around diverges "
-        f"({places}{more}); those are NaN. What splits the bands there, or a chemical potential many kT away, makes "
+        f"({positions}{more}); those are NaN. What splits the bands there, or a chemical potential many kT away, makes "
         "them finite",
         value,
         math.inf,

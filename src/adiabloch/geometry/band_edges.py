@@ -144,11 +144,11 @@ def _searched(
         mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(crystal.directions))
     # (2, k, phases): minus the highest occupied level, and the lowest empty one; both are sought at their lowest
     found = levels(mesh).reshape(2, n**d, -1)
-    places = mesh.reshape(found.shape[1], found.shape[2], -1)
+    positions = mesh.reshape(found.shape[1], found.shape[2], -1)
     gap = found.min(axis=1).sum(axis=0)
     starts = []
     for phase in np.argsort(gap, kind="stable")[: PHASES if near is None else 1]:
-        here = places[:, phase]
+        here = positions[:, phase]
         top, bottom = ([here[i] for i in _valleys(values, n, d)] for values in found[:, :, phase])
         if near is not None:
             top, bottom = [near, *top], [near, *bottom]
@@ -163,7 +163,7 @@ def _searched(
     middles = 0.5 * (found[1].min(axis=0) - found[0].min(axis=0))
     if not cyclic:
         middles = np.array([0.5 * (conduction - valence)])
-    phases = places[0, :, -1] if cyclic else np.zeros(1)
+    phases = positions[0, :, -1] if cyclic else np.zeros(1)
     return BandEdges(float(-valence), float(conduction), valence_at, conduction_at, phases, middles, rounding)
 
 
@@ -210,7 +210,7 @@ def _walked(
     enough: float,
     least: float,
 ) -> tuple[Float, Float]:
-    """Both levels downhill from pairs of points (2, S, D), which share their phase if there is one: (2, S) and places.
+    """Both levels downhill from pairs of points (2, S, D), which share their phase if there is one: (2, S) and positions.
 
     A pair whose levels are too far apart to meet within its step stops; all do when the gap of one is below `enough`.
     A gain smaller than `least` is rounding.

@@ -122,8 +122,8 @@ def _lowest(gaps: Float) -> Integer:
     for axis in range(gaps.ndim):
         for step in (-1, 1):
             lower &= gaps <= np.roll(gaps, step, axis)
-    places = np.flatnonzero(lower)
-    return places[np.argsort(gaps.ravel()[places], kind="stable")][:STARTS]
+    positions = np.flatnonzero(lower)
+    return positions[np.argsort(gaps.ravel()[positions], kind="stable")][:STARTS]
 
 
 def _shells(integrand: BandIntegrand, combination: Float, scan: Scan, point: Float, first: int, last: int) -> Float:
