@@ -9,13 +9,8 @@ import adiabloch as ab
 from adiabloch.geometry.band_subspace import interband_coupling
 from adiabloch.geometry.frame import Eigenframe, eigenframe, frame_of
 from adiabloch.geometry.gauge import smooth_gauge
-from adiabloch.geometry.observables import (
-    expectation,
-    gauge_with_height,
-    inplane_moment,
-    observable_shift,
-    with_height,
-)
+from adiabloch.geometry.layers import gauge_with_height, inplane_moment, with_height
+from adiabloch.geometry.observables import expectation, observable_shift
 from random_models import general
 
 seeds = st.integers(0, 10**6)
