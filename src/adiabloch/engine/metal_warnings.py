@@ -14,8 +14,8 @@ from adiabloch.engine.run import Run
 from adiabloch.errors import UnitWarning, warn
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gaps import bandwidth
-from adiabloch.integration.boxes import SeaIntegral
 from adiabloch.integration.fixed_mesh import sum_over_mesh
+from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.models.crystal import Crystal
 from adiabloch.occupation import Scan
 from adiabloch.units import Unit

@@ -14,9 +14,10 @@ from adiabloch.engine.arguments import digest_of
 from adiabloch.engine.fermi_sea import FermiSea
 from adiabloch.engine.run import LIMIT, Run
 from adiabloch.errors import Stopped
-from adiabloch.integration.boxes import SeaIntegral, integrate_boxes
+from adiabloch.integration.boxes import integrate_boxes
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.occupation import Scan
 from adiabloch.units import Unit
 

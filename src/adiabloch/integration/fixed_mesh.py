@@ -12,12 +12,12 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.integration.boxes import SeaIntegral
 from adiabloch.integration.fermi_weights import weight_drops, weights
 from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand
 from adiabloch.integration.running import processors, run, stoppable, workers
+from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.occupation import Scan
 
 ROUNDING = 1e-12
