@@ -15,6 +15,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine.insulator import Insulator
 from adiabloch.engine.local_arguments import Drive, Sites
+from adiabloch.engine.local_formulas import gauge_terms, is_offered, on_groups, terms_of_bands, terms_of_group
 from adiabloch.engine.mean import CANCELLING, mean
 from adiabloch.engine.preflight import preflight
 from adiabloch.engine.results import labelled
@@ -22,16 +23,14 @@ from adiabloch.engine.run import Run
 from adiabloch.engine.thermal_bands import ThermalBands
 from adiabloch.errors import AdiablochError, Stopped, warn
 from adiabloch.geometry.degeneracy import Degeneracy
-from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
-from adiabloch.geometry.local_terms import LocalBands
 from adiabloch.geometry.projections import ProjectionChoice, Projections
-from adiabloch.geometry.recording import Key, Product, Recorded, record
+from adiabloch.geometry.recording import Product, Recorded, record
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import SerialExecutor, stoppable, workers
 from adiabloch.integration.running import run as run_tasks
-from adiabloch.models.crystal import BASIS_CURVATURE, Derivative, Operator
+from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.local_crystal import TIME, LocalCrystal
 from adiabloch.models.texture import Texture
 from adiabloch.occupation import FermiLevel
@@ -223,8 +222,8 @@ class LocalRequest:
         summed = [number for number, name in enumerate(self.layout) if self._adds(name)]
         shared: dict[str, Any] = {"rows": rows, "summed": summed, "k": self.k, "axes": crystal.axes}
         if isinstance(self.occupation, FermiLevel):
-            return partial(_of_bands, level=self.occupation, **shared)
-        return partial(_of_group, occupied=self.occupation, **shared)
+            return partial(terms_of_bands, level=self.occupation, **shared)
+        return partial(terms_of_group, occupied=self.occupation, **shared)
 
     def _adds(self, name: str) -> bool:
         """True if a variable is part of the total."""
@@ -236,14 +235,14 @@ class LocalRequest:
             for name in self.layout
             if name != ERROR
         ]
-        return partial(_gauge_forms, rows=rows, k=self.k, axes=crystal.axes, rates=dict(self.drive.rates))
+        return partial(gauge_terms, rows=rows, k=self.k, axes=crystal.axes, rates=dict(self.drive.rates))
 
     def _needs(self, crystal: LocalCrystal) -> tuple[Recorded, tuple[Derivative, ...]]:
         """Derivatives of the formulas with the size of their products, and those of the gauge."""
         formula = self._formula(crystal)
-        available = partial(_offered, crystal, {*crystal.directions, *crystal.axes, TIME, *crystal.observable_names})
+        available = partial(is_offered, crystal, {*crystal.directions, *crystal.axes, TIME, *crystal.observable_names})
         at = [(0, 1)] if isinstance(self.occupation, FermiLevel) else []
-        evaluated = partial(_on_groups, formula=formula, groups=at) if at else formula
+        evaluated = partial(on_groups, formula=formula, groups=at) if at else formula
         seen = record(
             evaluated,
             crystal.size,
@@ -316,59 +315,6 @@ class LocalRequest:
             **({} if field_of is None else {"magnetic_field": field_of.tolist()}),
             "seconds": run.elapsed,
         }
-
-
-Rows = Sequence[tuple[Callable[..., Float] | None, Sequence[tuple[str, ...]]]]
-
-
-def _offered(crystal: LocalCrystal, names: set[str], key: Key) -> bool:
-    """True for derivatives that a crystal offers, the names being those of its directions, axes and observables."""
-    if BASIS_CURVATURE in key:
-        return crystal.has_basis_connection
-    if key[0].startswith("r_"):
-        return crystal.orbitals_move and crystal.has_basis_connection
-    return len(key) > 1 or key[0] in names or key[0].startswith("r")
-
-
-def _of_group(frame: Eigenframe, occupied: int, **shared: Any) -> Float:
-    """All outputs of the occupied bands, (P, outputs)."""
-    return _outputs(LocalBands(frame, occupied, shared["k"], shared["axes"]), shared["rows"], shared["summed"])
-
-
-def _of_bands(frame: Eigenframe, groups: Sequence[tuple[int, int]], level: FermiLevel, **shared: Any) -> Float:
-    """All outputs of each band or group of degenerate ones, (P, groups, outputs)."""
-    each = [LocalBands(frame, group, shared["k"], shared["axes"], level) for group in groups]
-    return np.stack([_outputs(bands, shared["rows"], shared["summed"]) for bands in each], axis=1)
-
-
-def _on_groups(frame: Eigenframe, formula: Callable[..., Float], groups: Sequence[tuple[int, int]]) -> Float:
-    return formula(frame, groups)
-
-
-def _outputs(bands: LocalBands, rows: Rows, summed: Sequence[int]) -> Float:
-    """All terms for all their labels, and the sum of those of the drive, (P, outputs)."""
-    columns = [
-        [bands.zeros() if formula is None else formula(bands, *names) for names in arguments]
-        for formula, arguments in rows
-    ]
-    totals = [np.sum(each, axis=0) for each in zip(*(columns[number] for number in summed), strict=True)]
-    return np.stack([*(value for column in columns for value in column), *totals], axis=-1)
-
-
-def _gauge_forms(
-    gauges: Sequence[SmoothGauge], rows: Rows, k: tuple[str, ...], axes: tuple[str, ...], rates: Mapping[str, float]
-) -> Float:
-    """Outputs of the smooth gauge, with its connection along the drive; (P, outputs)."""
-    (gauge,) = gauges
-    drive = np.zeros_like(gauge.connection(k[0]))
-    for x, rate in rates.items():
-        drive = drive + rate * gauge.connection(x)
-    gauge = replace(gauge, connections={**gauge.connections, TIME: drive})
-    nothing = np.zeros(len(gauge.overlaps))
-    columns = [
-        nothing if form is None else form(gauge, axes, *names) for form, arguments in rows for names in arguments
-    ]
-    return np.stack(columns, axis=-1)
 
 
 @contextmanager

@@ -157,7 +157,7 @@ class _Totals:
         return SeaIntegral(
             np.where(self.missing, np.nan, 0.0),
             np.where(self.missing, np.inf, self.symmetry_rounding),
-            ~self.missing.any(axis=0),
+            np.asarray(~self.missing.any(axis=0)),
             self.symmetry_rounding,
             0,
             0,
