@@ -50,10 +50,8 @@ def checked_band_sums(given: object, cycles: Sequence[Cycle], occupied: int) -> 
     if given is None:
         return []
     # a Dataset is a mapping and not a sequence
-    several = isinstance(given, Sequence)
-    sums = [
-        _checked_band_sum(one, cycles[0], occupied) for one in (cast("Sequence[object]", given) if several else [given])
-    ]
+    several = cast("Sequence[object]", given) if isinstance(given, Sequence) else [given]
+    sums = [_checked_band_sum(one, cycles[0], occupied) for one in several]
     if len(sums) != len(cycles):
         raise InvalidArgumentError(f"all_bands: {len(sums)} results, expected one for each of {len(cycles)} cycles")
     for one in sums:

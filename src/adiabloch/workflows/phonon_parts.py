@@ -1,4 +1,4 @@
-"""Parts of the magnetic moment of a phonon: electrons, spin and ions for one cycle, and the limit of small amplitudes."""
+"""Magnetic moment of a phonon by parts: electrons, spin and ions of one cycle, and the limit of small amplitudes."""
 
 from __future__ import annotations
 
