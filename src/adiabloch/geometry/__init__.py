@@ -1,4 +1,4 @@
-"""What the bands of a crystal look like: eigenframes, connections, curvatures, metrics, moments, shifts.
+"""Geometry of Bloch bands: eigenframes, connections, curvatures, metrics, moments, shifts.
 
 >>> import adiabloch as ab
 >>> model = ab.models.haldane(delta=0.5, t2=0.2, phi=1.1)

@@ -1,7 +1,7 @@
-r"""The occupied states as one space: how it turns, and the curvature of that.
+r"""Geometry of a band subspace: interband coupling and non-Abelian curvature.
 
-A group of bands is given by the number of lowest bands, or by (first, last) for a group further up. Denominators are
-between states inside and outside the group only, so degeneracies within either do no harm.
+A group of bands is given by the number of lowest bands, or by (first, last + 1). Energy denominators connect states
+inside the group with states outside only, so the bands inside, and those outside, may be degenerate.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from adiabloch.occupation import Group, subspace_indices
 
 
 def energy_differences(frame: Eigenframe, group: Group) -> Float:
-    """E_n - E_c between states inside and outside the group, (P, C, J); infinite where joined bands touch."""
+    """Differences E_n - E_c for n inside and c outside the group, (P, C, J); infinite between joined bands."""
     o, c = subspace_indices(group, frame.energies.shape[1])
     if frame.touching == "joined":
         return frame.energy_differences()[:, c, o]
@@ -21,18 +21,19 @@ def energy_differences(frame: Eigenframe, group: Group) -> Float:
 
 
 def interband_coupling(frame: Eigenframe, group: Group, a: str) -> Complex:
-    """How the group turns out of itself, X_cn = <c|d_a n> = D^a_cn/(E_n - E_c), n inside, c outside; (P, C, J)."""
+    """Interband coupling X_cn = <c|d_a n> = D^a_cn/(E_n - E_c), n inside and c outside the group; (P, C, J)."""
     o, c = subspace_indices(group, frame.energies.shape[1])
     return frame.derivative(a)[:, c, o] / energy_differences(frame, group)
 
 
 def group_curvature(frame: Eigenframe, group: Group, a: str, b: str) -> Complex:
-    r"""Non-abelian Berry curvature of a group of bands, shape (P, J, J).
+    r"""Non-Abelian Berry curvature of a group of bands, shape (P, J, J).
 
     .. math:: F_{ab} = i (D_a F^\dagger Q D_b F - D_b F^\dagger Q D_a F) + F^\dagger \Omega_{W,ab} F
 
-    for the states F inside and Q = 1 - F F^dagger. The last term, the curvature of the basis itself, is there for
-    Wannier functions cut out of a larger space, and for orbitals that move along theta: Omega_W,k theta = -d_theta r.
+    for the states F inside the group and Q = 1 - F F^dagger. The last term is the curvature of the basis. It is
+    nonzero for Wannier functions that span a part of a larger space, and for orbitals that move along theta, with
+    Omega_W,k theta = -d_theta r.
     """
     Xa, Xb = interband_coupling(frame, group, a), interband_coupling(frame, group, b)
     half = 1j * (dagger(Xa) @ Xb)

@@ -1,7 +1,7 @@
 """Functions of the energies of a group of bands at a temperature, as Taylor blocks.
 
-The energy of a group of degenerate bands is a matrix (P, J, J) that is a multiple of one at the point itself, but
-not around it.
+The energy of a group of degenerate bands is a matrix (P, J, J). It is a multiple of the unit matrix at the point
+itself, but its derivatives are not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def fermi_function(level: FermiLevel, energy: TaylorBlock) -> TaylorBlock:
 
 
 def fermi_slope(level: FermiLevel, energy: TaylorBlock) -> TaylorBlock:
-    """Derivative f'(E) of the Fermi function, with one further derivative at most."""
+    """Derivative f'(E) of the Fermi function, with at most one further derivative."""
     _, f1, f2 = level.derivatives(_mean(energy))
     return energy.compose([f1, f2])
 

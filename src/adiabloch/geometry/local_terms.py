@@ -55,7 +55,7 @@ class LocalBands:
     ) -> None:
         self.frame, self.group, self.k, self.axes, self.level = frame, group, tuple(k), tuple(axes), level
         self._blocks: dict[tuple[str, ...], Blocks] = {}
-        self._known: dict[tuple[tuple[str, ...], str], Complex] = {}
+        self._cache: dict[tuple[tuple[str, ...], str], Complex] = {}
 
     @property
     def pairs(self) -> Pairs:
@@ -67,7 +67,7 @@ class LocalBands:
         if directions not in self._blocks:
             # products with the occupation come before the sum over the group
             self._blocks[directions] = Blocks(
-                self.frame, self.group, directions, self._known, traced=self.level is None
+                self.frame, self.group, directions, self._cache, traced=self.level is None
             )
         return self._blocks[directions]
 
