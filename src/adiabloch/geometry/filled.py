@@ -1,7 +1,7 @@
-r"""Quantities of the c lowest bands when they are filled, for several c at once.
+r"""Quantities of the c lowest bands, for several numbers c of filled bands.
 
-Each function gives F_c, with denominators between filled and empty bands only; a Fermi sea at any temperature is
-sum_c (f_c - f_{c+1}) F_c. `band_counts` are the numbers c of filled bands, 1 to N; arrays are (P, counts).
+Each function gives F_c, with energy denominators between filled and empty bands only. The Fermi sea at any temperature
+is sum_c (f_c - f_{c+1}) F_c. `band_counts` are the numbers c of filled bands, 1 to N; arrays are (P, counts).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BandCounts = Sequence[int]
 
 
 def filled_number(frame: Eigenframe, band_counts: BandCounts) -> Float:
-    """Number of filled bands c."""
+    """Number c of filled bands."""
     return np.broadcast_to(np.asarray(band_counts, float), (len(frame.energies), len(band_counts)))
 
 
@@ -42,8 +42,8 @@ def filled_moment(frame: Eigenframe, band_counts: BandCounts, component: str) ->
               = -e \sum_{n \in occ} \sum_{m \in emp} \mathrm{Im} (A^a_{nm} A^b_{mn}) (E_n + E_m - 2 \mu)
 
     Eq. (7) at zero temperature: contributions of pairs of occupied states cancel between its two terms. At another
-    Fermi energy mu the curvature (`filled_curvature`) times mu is subtracted. Wannier functions add the curvature of
-    their space, with the energies of the bands; the moment that comes with it lies in the states that were left out,
+    Fermi energy mu, mu times the curvature (`filled_curvature`) is to be subtracted. For Wannier functions the basis
+    curvature contributes with the energies of the bands. The corresponding moment depends on states outside the basis
     and is not known.
     """
     E = frame.energies
@@ -52,22 +52,22 @@ def filled_moment(frame: Eigenframe, band_counts: BandCounts, component: str) ->
 
 
 def filled_shift(frame: Eigenframe, band_counts: BandCounts, drive: str, component: str) -> Float:
-    """d_B a^drive between filled and empty bands, in units of e: the sum of the first terms of Eq. (14)."""
+    """Sum of d_B a^drive between filled and empty bands, in units of e: the first terms of Eq. (14)."""
     return _each(frame, band_counts, lambda c: occupied_shift(frame, c, drive, component))
 
 
 def filled_expectation(frame: Eigenframe, band_counts: BandCounts, name: str) -> Float:
-    """Sum of the expectation values of an observable that the frame carries."""
+    """Sum of the expectation values of an observable in the frame."""
     return _each(frame, band_counts, lambda c: expectation(frame, c, frame.derivative(name)))
 
 
 def filled_observable_shift(frame: Eigenframe, band_counts: BandCounts, drive: str, name: str) -> Float:
-    """Change of an observable that the frame carries with a slow change of `drive`. Eqs. (B6), (B7)."""
+    """Change of an observable in the frame by a slow change of `drive`. Eqs. (B6), (B7)."""
     return _each(frame, band_counts, lambda c: observable_shift(frame, c, drive, frame.derivative(name)))
 
 
 def _pairs(frame: Eigenframe, component: str) -> Float:
-    """-2 Im A^a_nm A^b_mn, antisymmetric, (P, N, N)."""
+    """Curvature of pairs of bands, -2 Im A^a_nm A^b_mn, antisymmetric, (P, N, N)."""
     key = ("pairs", component)
     if key not in frame.shared:
         a, b = PLANES[component]
@@ -79,14 +79,14 @@ def _pairs(frame: Eigenframe, component: str) -> Float:
 def _between(pairs: Float, band_counts: BandCounts) -> Float:
     """Sum over pairs of one filled and one empty band.
 
-    Cumulative sums would be faster, but near a degeneracy they lose what cancels among the filled.
+    Cumulative sums would be faster but lose digits near degeneracies, where large terms of filled pairs cancel.
     """
     columns = [pairs[:, :c, c:].sum(axis=(1, 2)) for c in band_counts]
     return np.stack(columns, axis=1) if columns else np.zeros((len(pairs), 0))
 
 
 def _of_basis(frame: Eigenframe, band_counts: BandCounts, component: str, weight: Float | float = 1.0) -> Float | float:
-    """Curvature of the space that the basis spans, where the frame carries it: Wannier functions cut out of more."""
+    """Basis curvature summed over the filled bands, zero if the frame does not carry it."""
     curvature = frame.basis_curvature(*PLANES[component])
     if curvature is None:
         return 0.0

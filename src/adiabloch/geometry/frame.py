@@ -72,7 +72,7 @@ class Eigenframe:
         )
 
     def basis_curvature(self, a: str, b: str) -> Complex | None:
-        """Basis curvature Omega_ab, (P, N, N), or None if the frame does not carry it; see `adiabloch.models.crystal`."""
+        """Basis curvature Omega_ab, (P, N, N), or None if the frame does not carry it (`adiabloch.models.crystal`)."""
         if (known := self.derivatives.get(basis_curvature_name(a, b))) is not None:
             return known
         return None if (known := self.derivatives.get(basis_curvature_name(b, a))) is None else -known
@@ -144,7 +144,7 @@ class Eigenframe:
 
     @cached_property
     def group_weights(self) -> Float | None:
-        """Weights of pairs of bands, (P, N, N): 1 within a group and 0 between groups; None without degenerate bands."""
+        """Weights of pairs of bands, (P, N, N): 1 within a group, 0 between groups; None without degenerate bands."""
         if self.joined is not None:
             return self.joined.strength
         if self.touching == "refused":

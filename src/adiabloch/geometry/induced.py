@@ -1,7 +1,7 @@
 r"""Orbital magnetization induced by a slow change: perturbative part.
 
-The drive is "theta" for a cycle, "kx", "ky" or "kz" for an electric field. `occupied_shift` sums over occupied and empty
-groups, which may contain degenerate bands; `band_shift` gives the quantity for each band, as in the paper.
+The drive is "theta" for a cycle, "kx", "ky" or "kz" for an electric field. `occupied_shift` sums over occupied and
+empty groups, which may contain degenerate bands; `band_shift` gives the quantity for each band, as in the paper.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def basis_curvature_shift(frame: Eigenframe, group: Group, drive: str, component
 
 
 def basis_curvature_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock | None:
-    """Contribution of the basis curvature along two directions, with derivatives; its real part counts; None for zero."""
+    """Contribution of the basis curvature along two directions, with derivatives; complex; None if it is zero."""
     couplings = ((blocks.connection(x), blocks.basis_curvature(y, z)) for x, y, z in _cyclic(drive, a, b))
     terms = [-0.5 * blocks.overlap(A, own) for A, own in couplings if own is not None]
     return total(terms) if terms else None

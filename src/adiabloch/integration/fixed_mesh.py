@@ -1,4 +1,4 @@
-"""Fermi seas on a fixed uniform mesh: exact weights of what is there, for comparison with programs that do the same."""
+"""Fermi seas on a fixed uniform mesh, for comparison with other programs that use one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.occupation import Scan
 
 ROUNDING = 1e-12
-"""Of what is summed, without signs: gaps that nearly close take some digits."""
+"""Rounding error relative to the sum of absolute values; it is large since some gaps nearly close."""
 
 
 def sum_over_mesh(
@@ -34,15 +34,16 @@ def sum_over_mesh(
 ) -> SeaIntegral:
     """Mean over the points j/n of a uniform mesh.
 
-    The error is what changes when every other point is left out, not a number where a side of the mesh is odd.
+    The error is the change when every other point is left out, and NaN if a side of the mesh is odd.
 
     Raises
     ------
     InvalidArgumentError
-        If levels are wanted at T = 0: a mesh of points has none. If there are more points than the limit, or the
-        chemical potentials and temperatures need more memory than is free: nothing is evaluated.
+        If terms of the Fermi surface are requested at T = 0, which a mesh of points does not have. If there are more
+        points than the limit, or the chemical potentials and temperatures need more memory than is free. Nothing is
+        evaluated then.
     Stopped
-        Ctrl-C; the part of a mesh is no estimate.
+        Ctrl-C; there is no estimate from a part of a mesh.
     """
     points = math.prod(mesh)
     if points > limit:
@@ -85,7 +86,7 @@ def sum_over_mesh(
 
 
 def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Cut a mesh into blocks of at most `batch` points, long along the last axes: first and last number along each."""
+    """Split a mesh into blocks of at most `batch` points, long along the last axes: first and last index along each."""
     room, sizes = max(batch, 1), []
     for n in reversed(mesh):
         sizes.append(min(n, room))
@@ -102,11 +103,11 @@ def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], .
 def _slab(
     integrand: BandIntegrand, scan: Scan, mesh: tuple[int, ...], block: tuple[tuple[int, int], ...]
 ) -> tuple[Float, int, bool, float]:
-    """Sums over a block, (3, columns, S, M), and how many points; the results of `degeneracy_among`.
+    """Sums over a block, (3, columns, S, M), the number of points, and the results of `degeneracy_among`.
 
-    Sums of all points, of those with even numbers, and of all without signs.
-    What the sea holds is summed over band_counts, each with the difference of the occupations beneath and above: between two
-    filled bands that nearly touch it is large and counts for nothing.
+    The sums are over all points, over points with even indices, and over absolute values. The sea is summed over band
+    counts, each with the difference of the occupations below and above the gap. So large terms of two filled bands that
+    nearly touch have weight zero.
     """
     numbers = [np.arange(first, last) for first, last in block]
     frame = integrand.frame_on_grid([number / n for number, n in zip(numbers, mesh, strict=True)])
