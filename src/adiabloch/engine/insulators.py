@@ -41,12 +41,12 @@ Row = Sequence[tuple[Callable[..., Float], tuple[str, ...]]]
 
 @dataclass(frozen=True, eq=False)
 class Occupied:
-    """Occupied bands of an insulator, and what belongs to them.
+    """Occupied bands of an insulator, with their projections and attributes.
 
     Parameters
     ----------
     groups : sequence of int or (int, int)
-        Groups of occupied bands; mostly one, the number of occupied bands.
+        Groups of occupied bands; usually one, the number of occupied bands.
     projections : sequence of Projections
         Projections of each group for a smooth gauge; without them gauge terms are left out.
     filled : bool
@@ -89,7 +89,7 @@ def of_insulator(
         Number of occupied bands.
     options : Options
     projections : sequence of int or array_like, optional
-        Trial orbitals of the user, for gauge terms.
+        Projections of the user for gauge terms.
     operators, labels : mapping, optional
         As in `mean_of_insulator`.
     """
@@ -128,9 +128,9 @@ def mean_of_insulator(
     labels : mapping, optional
         Labels along axes that have none in the declaration.
     theta : float array, optional
-        For a cycle: keep these phases apart in place of the mean over the period.
+        For a cycle: phases at which the result is evaluated, in place of the mean over the period.
     scale : float
-        A natural size of the result: the tolerance is relative to the result or to this, whichever is larger.
+        Natural size of the result. The tolerance is relative to the larger of this and the result.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Warnings of results of metals: degenerate bands that carry weight, flat bands, divergences, tolerances missed."""
+"""Warnings about results of metals: degenerate bands, flat bands, divergences, tolerances that were not reached."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from adiabloch.occupation import Scan
 from adiabloch.units import Unit
 
 HOT = 3.0
-"""Temperatures above this many bandwidths are taken for a mistake."""
+"""Temperature, in bandwidths, above which the user is warned of a probable mistake."""
 SURVEY = {1: 512, 2: 40, 3: 12}
-"""Points along each axis of the mesh on which weights of close bands are estimated, by dimension."""
+"""Points along each axis of the mesh for estimates of the influence of close bands, by dimension."""
 SMEARED = 0.02
-"""Temperature, in units of the bandwidth, of that estimate at T = 0, where a mesh has no Fermi surface."""
+"""Temperature, in units of the bandwidth, of these estimates at T = 0, where a mesh has no Fermi surface."""
 MUCH = 0.1
-"""Fraction of the largest value from which a contribution of bands closer than the temperature is reported."""
+"""Fraction of the largest value above which a contribution of bands closer than the temperature is reported."""
 
 
 def check_temperature(crystal: Crystal, kT: float) -> None:
-    """Warn of a temperature at which all bands are filled alike: kelvin, most likely."""
+    """Warn of a temperature far above the bandwidth, which is probably given in kelvin."""
     width, energy = bandwidth(crystal), crystal.units.energy
     if 0 < HOT * width < kT:
         warn(
@@ -51,9 +51,9 @@ def warn_of_degeneracy(
     per: float,
     unit: Unit,
 ) -> None:
-    """Warn where bands that are joined, or closer than the temperature, carry weight.
+    """Warn if bands that are joined, or closer than the temperature, contribute.
 
-    `per` turns integrals per cell, as `influence` is one, into results.
+    `per` converts integrals per cell, such as `influence`, to results.
     """
     largest = per * float(finite_sizes(integral.value).max())
     threshold, energy = integrand.degeneracy.threshold, integrand.crystal.units.energy
@@ -64,7 +64,7 @@ def warn_of_degeneracy(
         return sum_over_mesh(replace(integrand, degeneracy=choice), around, mesh, run.executor)
 
     def differing(one: SeaIntegral, other: SeaIntegral) -> float:
-        """By how much two differ at most, beyond rounding."""
+        """Largest difference of two integrals beyond rounding."""
         return per * float((np.abs(one.value - other.value) - one.rounding - other.rounding).max())
 
     if (influence := per * influence) > run.tolerance * largest:
@@ -82,13 +82,13 @@ def warn_of_degeneracy(
         weight = differing(summed(Degeneracy()), together)
         if weight > run.tolerance * max(largest, per * float(np.abs(together.value).max())):
             warn(
-                f"{title}: bands closer than {limit}, split by up to {energy * integral.degenerate_splitting:.1e}, count as "
-                f"degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest value "
+                f"{title}: bands closer than {limit}, split by up to {energy * integral.degenerate_splitting:.1e}, count "
+                f"as degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest value "
                 f"{largest:.1e} {unit}), depending on what splits them. This is as it should be if that is noise; if "
                 "it is physical, pass a smaller degeneracy="
             )
     coldest = float(np.min(scan.temperatures, where=scan.temperatures > 0, initial=np.inf))
-    # bands farther apart that stay together open faster; those that cross still more so
+    # the gaps of bands with a larger distance open faster, even without a crossing
     warm = Degeneracy(coldest if np.isfinite(coldest) else 0.0, 10 * integrand.degeneracy.crossing)
     if warm.threshold > 2 * threshold and _are_close(integrand, scan, warm, mesh):
         together = summed(integrand.degeneracy) if together is None else together
@@ -103,7 +103,7 @@ def warn_of_degeneracy(
 
 
 def _are_close(integrand: FermiSea, scan: Scan, warm: Degeneracy, mesh: Sequence[int]) -> bool:
-    """Whether bands near the Fermi level are closer than the temperature and not degenerate, on every other point."""
+    """True if bands near the Fermi level are closer than the temperature and not degenerate, on a part of the mesh."""
     axes = [np.arange(0.5, n, 2) / n for n in mesh]
     now, then = (replace(integrand, degeneracy=choice).frame_on_grid(axes) for choice in (integrand.degeneracy, warm))
     if then.group_weights is None:
@@ -128,7 +128,7 @@ def warn_of_flat_bands(integral: SeaIntegral, potentials: Float, title: str) -> 
 
 
 def report_divergence(integral: SeaIntegral, energy: float, title: str, run: Run, value: Float) -> None:
-    """Say that a result does not exist, and where it fails to."""
+    """Report integrals that do not exist, with the touching bands."""
     worst = integral.divergent[0]
     lost = np.asarray(np.isnan(integral.value).any(axis=(0, 1)))
     positions = "; ".join(
@@ -151,9 +151,9 @@ def report_divergence(integral: SeaIntegral, energy: float, title: str, run: Run
 def report_shortfall_of_scan(
     integral: SeaIntegral, potentials: Float, title: str, run: Run, value: Float, per: float, unit: Unit, *, cold: bool
 ) -> None:
-    """Say how much error is left and why: the limit was reached, or the Fermi level meets a singularity.
+    """Report the remaining error and its reason: the limit of points, or a singularity at the Fermi level.
 
-    `per` turns integrals per cell into results.
+    `per` converts integrals per cell to results.
     """
     missed = potentials[~integral.converged.all(axis=0)]
     excess = np.where(integral.converged, -np.inf, integral.error / np.maximum(integral.allowed, np.finfo(float).tiny))
@@ -178,18 +178,18 @@ def report_shortfall_of_scan(
 
 
 def smeared(integrand: FermiSea, scan: Scan) -> Scan:
-    """The same scan, nowhere at T = 0."""
+    """Scan with a small temperature in place of T = 0."""
     lowest = SMEARED * bandwidth(integrand.crystal)
     return Scan(scan.potentials, np.where(scan.temperatures > 0, scan.temperatures, lowest))
 
 
 def finite_sizes(values: Float) -> Float:
-    """Sizes of what exists, zero for the rest."""
+    """Absolute values where they are finite, zero elsewhere."""
     return np.where(np.isfinite(values), np.abs(values), 0.0)
 
 
 def change(values: Float, others: Float) -> Float:
-    """How much other values differ; by infinity where only these exist."""
+    """Absolute difference of two results; infinite where only the first is finite."""
     both = np.isfinite(values) & np.isfinite(others)
     change = np.where(np.isfinite(values), np.inf, 0.0)
     change[both] = np.abs(others - values)[both]

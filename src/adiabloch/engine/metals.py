@@ -87,7 +87,7 @@ def of_metal(
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Rows of the formulas, columns of integrals, and how the parts are made up of them."""
+    """Layout of a scan: formulas as rows, integrals as columns, and the parts as combinations of columns."""
 
     response: Response
     dimension: int
@@ -123,7 +123,7 @@ class Plan:
 
     @property
     def output_groups(self) -> list[range]:
-        """Outputs whose accuracy is relative to the largest of the group."""
+        """Groups of outputs whose accuracy is relative to the largest of the group."""
         parts = len(self.response.parts)
         if not self.response.separate:
             return [range(self.size * parts)]
@@ -132,7 +132,7 @@ class Plan:
     def integrand(
         self, model: Model, scan: Scan, operators: Mapping[str, Operator], degeneracy: Degeneracy
     ) -> FermiSea:
-        """The Fermi sea of a crystal with these formulas."""
+        """Integrand of a crystal with these formulas."""
         origin = scan.middle if self.response.from_middle else 0.0
         sea = partial(_sea, rows=self.sea, origin=origin) if self.sea else None
         surface = partial(_surface, rows=self.surface, origin=origin) if self.surface else None
@@ -152,13 +152,13 @@ class Plan:
             along=tuple(dict.fromkeys([*of_sea.derivatives, *of_surface.derivatives])),
             operators=operators,
             outputs=self.combination_matrix,
-            # a level adds one power where bands touch
+            # a level contributes one more power where bands touch
             powers=max(of_sea.denominators, of_surface.denominators + 1 if surface else 0),
             degeneracy=degeneracy,
         )
 
     def combination_matrix(self, scan: Scan) -> Float:
-        """The parts as linear combinations of the columns, (outputs, columns, S, M)."""
+        """Parts as linear combinations of the columns, (outputs, columns, S, M)."""
         combination = np.zeros((len(self.response.parts), self.size, len(self.columns), *scan.shape))
         for number, part in enumerate(self.response.parts.values()):
             for term in part.terms:
@@ -171,13 +171,13 @@ class Plan:
 
 
 def _sea(frame: Eigenframe, band_counts: Sequence[int], rows: Sequence[Row], origin: float) -> Float:
-    """Formulas of the sea side by side, (P, counts, J)."""
+    """Formulas of the sea as columns, (P, counts, J)."""
     frame = frame.shifted(origin) if origin else frame
     return np.stack([formula(frame, band_counts, *names) for formula, names in rows], axis=-1)
 
 
 def _surface(frame: Eigenframe, rows: Sequence[Row], origin: float) -> Float:
-    """Formulas of the surface side by side, (P, N, K)."""
+    """Formulas of the surface as columns, (P, N, K)."""
     frame = frame.shifted(origin) if origin else frame
     columns = []
     for formula, names in rows:
@@ -189,7 +189,7 @@ def _surface(frame: Eigenframe, rows: Sequence[Row], origin: float) -> Float:
 def _labelled(
     response: Response, integral: ScanIntegral, unit: Unit, axes: Mapping[str, list[str]], measure: str
 ) -> xarray.Dataset:
-    """Dataset of the parts; the error bar is that of the first."""
+    """Dataset of the parts; the error bar refers to the first."""
     dims = [*integral.scan.dims, *axes]
     shape = (*integral.value.shape[:-1], *(len(labels) for labels in axes.values()))
     size = math.prod(len(labels) for labels in axes.values())

@@ -92,7 +92,8 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
     The first candidates are the eigenstates of the mean projector with the largest eigenvalues, and the orbitals that
     QR with pivoting selects at the points of a coarse mesh. If their overlap is not sufficient, orbitals that extend
     over neighbouring cells are optimized: they minimize the mean of tr (g^dagger g)(g^dagger P g)^-1, which diverges
-    where an overlap vanishes. This finds smooth gauges also where none with constant orbitals exists, as for a Hopf insulator.
+    where an overlap vanishes. This finds smooth gauges also where none with constant orbitals exists, as for a Hopf
+    insulator.
     """
     inside, _ = subspace_indices(group, crystal.size)
     bands = inside.stop - inside.start

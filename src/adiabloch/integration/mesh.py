@@ -147,7 +147,7 @@ def integrate(
 
 
 class _Sums:
-    """Sums of an integrand over a mesh that is doubled along its axes, with the smallest gaps and the sharpest features."""
+    """Sums of an integrand over a mesh that is doubled along its axes, with its minima and narrowest features."""
 
     def __init__(self, integrand: Integrand, first: Mesh) -> None:
         self.integrand = integrand

@@ -1,4 +1,4 @@
-"""Protocols of integrands: what quadrature needs to know, and nothing of the physics."""
+"""Protocols of integrands: the interface between quadrature and physics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adiabloch.occupation import Scan
 
 
 class Minimum(NamedTuple):
-    """The lowest value of something that must not vanish, and where it is."""
+    """Smallest value of a quantity that must not vanish, and its position."""
 
     value: float
     at: Float
@@ -22,22 +22,23 @@ class Minimum(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Values of an integrand on a block of points, and how sharply it may vary there."""
+    """Values of an integrand on a block of points, with rounding errors and the width of the narrowest feature."""
 
     values: Float
     """(P, outputs)."""
     noise: Float
-    """(P,): rounding error to expect in the values, for instance machine precision x sum of absolute terms."""
+    """(P,): expected rounding error of the values, such as machine precision times the sum of absolute terms."""
     minima: Mapping[str, Minimum] = field(default_factory=dict)
-    """What must not vanish, at its lowest on the block: "gap", "overlap"."""
+    """Smallest values on the block of quantities that must not vanish: "gap", "overlap"."""
     sharpness: Float | None = None
-    """Largest |d minimum/dx_a| / minimum on the block for each axis a: one over the width of the narrowest feature seen."""
+    """Largest |dg/dx_a|/g on the block for each axis a, g being a quantity that must not vanish: the inverse width of the
+    narrowest feature."""
 
 
 class Integrand(Protocol):
     """A function on the unit torus, evaluated on tensor grids of points.
 
-    It is sent to threads or other machines, so it must be picklable and must not change.
+    It is sent to threads or other processes, so it must be picklable and must not change.
     """
 
     @property
@@ -73,7 +74,7 @@ class Column:
 
 
 class Bands(Protocol):
-    """Energies of the bands at a block of points, with whatever an integrand needs to evaluate its formulas there."""
+    """Energies of the bands at a block of points, with the data that the formulas of an integrand need."""
 
     @property
     def energies(self) -> Float:
@@ -81,7 +82,15 @@ class Bands(Protocol):
         ...
 
     def degeneracy_among(self, which: np.ndarray) -> tuple[bool, float]:
-        """True if a gap among these (P, N - 1) is threshold_dependent; the largest splitting within a degenerate group."""
+        """Influence of the degeneracy criterion on selected pairs of neighbours (P, N - 1).
+
+        Returns
+        -------
+        threshold_dependent : bool
+            True if a pair would be joined differently with the criterion for comparison.
+        degenerate_splitting : float
+            Largest splitting within a degenerate group.
+        """
         ...
 
 
@@ -110,11 +119,11 @@ class BandIntegrand(Protocol):
 
     @property
     def reciprocal(self) -> Float:
-        """Vectors along the axes of the torus, as rows (d, d): their metric decides what may be a symmetry."""
+        """Vectors along the axes of the torus, as rows (d, d); their metric determines the possible symmetries."""
         ...
 
     def levels(self, points: Float) -> Float:
-        """Energies alone at reduced points (P, d), (P, N)."""
+        """Energies at reduced points (P, d), (P, N)."""
         ...
 
     def frame(self, points: Float) -> Any:
@@ -126,7 +135,7 @@ class BandIntegrand(Protocol):
         ...
 
     def sea_values(self, frame: Any, band_counts: Sequence[int]) -> Float:
-        """Value of the sea when the lowest bands up to each count are filled, (P, counts, J)."""
+        """Value of the sea for each number of filled bands, (P, counts, J)."""
         ...
 
     def surface_values(self, frame: Any) -> Float:
@@ -146,7 +155,7 @@ class BandIntegrand(Protocol):
         ...
 
     def joins(self, point: Float, first: int, last: int) -> bool:
-        """True if these bands, equal at a point (d,), count as degenerate around it too."""
+        """True if these bands, which are equal at a point (d,), count as degenerate around it."""
         ...
 
     def combination_matrix(self, scan: Scan) -> Float:

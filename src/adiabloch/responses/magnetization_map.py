@@ -52,14 +52,14 @@ def magnetization_map(
     Returns
     -------
     xarray.Dataset
-        `interband` and `metric_curl`, the two terms of Eq. (8), `basis_curvature`, the contribution of the curvature of the
-        basis (orbitals that move, Wannier functions), and their sum `shift`, over `ky`, `kx` and `band`; in e*omega
+        `interband` and `metric_curl`, the two terms of Eq. (8), `basis_curvature`, the contribution of the curvature of
+        the basis (orbitals that move, Wannier functions), and their sum `shift`, over `ky`, `kx` and `band`; in e*omega
         times the square of the length.
 
     Raises
     ------
     DegenerateBandsError
-        Where bands touch or count as degenerate.
+        Bands touch or count as degenerate.
     """
     names = components(cycle.lattice.dimension)
     if component not in names:
