@@ -1,4 +1,4 @@
-"""The isotropic Chern-Simons part that both routes to the magnetoelectric response share."""
+"""Isotropic Chern-Simons part of the magnetoelectric response, shared by both of its derivations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def isotropic(gauge: SmoothGauge, component: str, field: str) -> Float:
-    """-(e^2/2) CS on the diagonal of the tensor; (P,)."""
+    """Isotropic part -(e^2/2) CS on the diagonal of the tensor; (P,)."""
     if component != field:
         return np.zeros(len(gauge.overlaps))
     return -0.5 * chern_simons_form(gauge, "kx", "ky", "kz")
@@ -43,7 +43,7 @@ def insulator_with_axion_angle(
     occupied : int
     options : Options
     projections : sequence of int or array_like, optional
-        Trial orbitals of the user.
+        Projections of the user.
     """
     if model.lattice.dimension == 2:
         return of_insulator(layer, model, occupied, options)
@@ -57,6 +57,6 @@ def insulator_with_axion_angle(
 
 
 def principal(angle: float, slack: float = 1e-9) -> float:
-    """The angle modulo 2 pi in (-pi, pi]; values just above -pi by rounding count as pi."""
+    """Angle modulo 2 pi in (-pi, pi]; values above -pi by less than `slack` count as pi."""
     wrapped = np.pi - (np.pi - angle) % (2 * np.pi)
     return wrapped + 2 * np.pi if wrapped <= -np.pi + slack else float(wrapped)

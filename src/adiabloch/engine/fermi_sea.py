@@ -1,9 +1,9 @@
-r"""Integrands of metals: what each filling of the bands, and each level, contributes at a point.
+r"""Integrands of metals: the Fermi sea for each number of filled bands, and the Fermi surface for each level.
 
-A response of the Fermi sea is a sum over occupied states in which pairs of occupied states cancel. So it is given by
-band_counts, not by bands: F_c is its value when the c lowest bands are filled, with denominators between those and the
-empty ones only, and at any temperature it is sum_c (f_c - f_{c+1}) F_c. Two bands that touch, with the same
-occupation, then do no harm. What counts at the Fermi surface alone, s_n, comes with the level n.
+In a response of the Fermi sea, pairs of occupied states cancel. So it is given for numbers c of filled bands and not
+for bands: F_c is its value with the c lowest bands filled, with energy denominators between filled and empty bands
+only. At any temperature it is sum_c (f_c - f_{c+1}) F_c. Touching bands with the same occupation then cause no
+divergence. A term of the Fermi surface, s_n, belongs to the level n.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator
 from adiabloch.occupation import Scan
 
 SeaFormula = Callable[[Eigenframe, Sequence[int]], Float]
-"""Eigenframe and band_counts c -> F_c, (P, counts, J)."""
+"""Eigenframe and band counts c -> F_c, (P, counts, J)."""
 SurfaceFormula = Callable[[Eigenframe], Float]
 """Eigenframe -> s_n, (P, N, K)."""
 
@@ -38,18 +38,17 @@ class FermiSea:
     ----------
     crystal : Crystal
     columns : sequence of Column
-        What is integrated.
+        Integrals to compute.
     sea, surface : callable, optional
         Formulas over eigenframes; picklable.
     along : sequence
         Derivatives that the formulas need.
     operators : mapping {name: Operator}, optional
-        Bounded observables that the frame shall carry.
+        Bounded observables of the frame.
     outputs : callable, optional
-        Scan -> (outputs, columns, S, M), broadcastable: how the results are made up of the columns; by default they
-        are the columns.
+        Scan -> combination matrix (outputs, columns, S, M), broadcastable; by default the results are the columns.
     degeneracy : Degeneracy, optional
-        Which bands are joined to groups; by default those that differ by rounding.
+        Criterion for degenerate bands; by default only bands that differ by rounding are joined.
     """
 
     crystal: Crystal
@@ -60,16 +59,16 @@ class FermiSea:
     operators: Mapping[str, Operator] = field(default_factory=dict)
     outputs: Callable[[Scan], Float] | None = None
     powers: int = 4
-    """Of one over the distance from where two bands touch: how the formulas may grow there, at most."""
+    """Largest power of the inverse distance with which formulas grow near a point where bands touch."""
     degeneracy: Degeneracy = field(default_factory=Degeneracy)
 
     def combination_matrix(self, scan: Scan) -> Float:
-        """How the results are made up of the columns, (outputs, columns, S, M)."""
+        """Results as linear combinations of the columns, (outputs, columns, S, M)."""
         combination = np.eye(len(self.columns))[:, :, None, None] if self.outputs is None else self.outputs(scan)
         return np.broadcast_to(combination, (*combination.shape[:2], *scan.shape))
 
     def weight_sizes(self, scan: Scan) -> Float:
-        """How large the weights of the columns are, (columns, S, 1): entropies go with kT, levels with its inverse."""
+        """Largest values of the weights of the columns, (columns, S, 1)."""
         kinds = [column.weight for column in self.columns]
         return np.array([largest_weight(kind, scan.temperatures) for kind in kinds])[..., None]
 
@@ -85,7 +84,7 @@ class FermiSea:
 
     @property
     def batch(self) -> int:
-        """Points a call: the working arrays stay near the cache."""
+        """Number of points for each call, with working arrays of about the size of the cache."""
         points = 2**22 // (16 * self.crystal.size**2 * (3 + len(self.frame_derivatives)))
         return max(min(points, 8192), 256)
 
@@ -123,37 +122,37 @@ class FermiSea:
         return self.degeneracy.joined(frame, self.crystal.lattice)
 
     def joins(self, point: Float, first: int, last: int) -> bool:
-        """Whether these bands, equal at a reduced point (d,), count as degenerate around it too, by the threshold."""
+        """True if bands that are equal at a reduced point (d,) count as degenerate around it, by the threshold."""
         frame = frame_of(self._matrices.at(point[None]), self.frame_derivatives, at_points(self.operators, point[None]))
         joined = self.degeneracy.joined(frame, self.crystal.lattice, rounding=False).joined
         return joined is not None and bool((joined.strength[0, first : last + 1, first : last + 1] == 1.0).all())
 
     def sea_values(self, frame: Eigenframe, band_counts: Sequence[int]) -> Float:
-        """What the sea holds when the lowest bands up to each count are filled, (P, counts, J).
+        """Value of the sea for each number of filled bands, (P, counts, J).
 
-        Half of a degenerate pair is never filled alone, and what it held would be anything: zero.
+        Values for counts that split a degenerate group are zero, since its bands have one occupation.
         """
         if self.sea is None:
             return np.zeros((len(frame.energies), len(band_counts), 0))
         values = self.sea(frame, band_counts)
         if frame.group_weights is not None:
             inside = [c for c in band_counts if c < frame.energies.shape[1]]
-            apart = 1.0 - frame.group_weights[:, [c - 1 for c in inside], inside]
+            separation = 1.0 - frame.group_weights[:, [c - 1 for c in inside], inside]
             here = [number for number, c in enumerate(band_counts) if c < frame.energies.shape[1]]
             # what is joined may be infinite where it was to be left out
             values = np.array(values)
-            values[:, here] = np.where(apart[..., None] > 0, apart[..., None] * values[:, here], 0.0)
+            values[:, here] = np.where(separation[..., None] > 0, separation[..., None] * values[:, here], 0.0)
         return values
 
     def surface_values(self, frame: Eigenframe) -> Float:
-        """What each level contributes, (P, N, K)."""
+        """Contribution of each level to the Fermi surface, (P, N, K)."""
         return np.zeros((*frame.energies.shape, 0)) if self.surface is None else self.surface(frame)
 
     def band_values(self, frame: Eigenframe, band_counts: Sequence[int]) -> tuple[Float, Float, Float]:
-        """What filling each band adds to the sea, (P, N, J), and its surface values, (P, N, K); how large both are.
+        """Contribution of each band to the sea (P, N, J), surface values (P, N, K), and their sizes (J + K,).
 
-        Counts that are not asked for count as zero: they separate states that are never told apart. The sizes, (J + K,),
-        are means over the points without signs, and tell how much rounding to expect where all cancels.
+        Values for other counts are taken as zero: they separate states whose occupations never differ. The sizes are
+        means of absolute values over the points, for the estimate of rounding errors.
         """
         points, size = frame.energies.shape
         sea, surface = np.zeros((points, size, 0)), np.zeros((points, size, 0))
@@ -172,7 +171,7 @@ class FermiSea:
         return sea, surface, np.concatenate(sizes)
 
     def slopes(self, frame: Eigenframe) -> Float:
-        """How fast each band can change along the axes of the torus, summed over them, (P, N)."""
+        """Largest change of each energy along the axes of the torus, summed over them, (P, N)."""
         names, to_axes = axes_of(frame, self.crystal.lattice)
         velocities = np.stack([frame.velocity(name) for name in names], axis=-1)
         return np.asarray(np.abs(velocities @ to_axes.T).sum(axis=-1))

@@ -22,7 +22,7 @@ Rows = Sequence[tuple[Callable[..., Float] | None, Sequence[tuple[str, ...]]]]
 
 
 def is_offered(crystal: LocalCrystal, names: set[str], key: Key) -> bool:
-    """True for derivatives that a crystal offers, the names being those of its directions, axes and observables."""
+    """True for derivatives that a crystal offers; `names` are those of its directions, axes and observables."""
     if BASIS_CURVATURE in key:
         return crystal.has_basis_connection
     if key[0].startswith("r_"):
@@ -42,11 +42,12 @@ def terms_of_bands(frame: Eigenframe, groups: Sequence[tuple[int, int]], level: 
 
 
 def on_groups(frame: Eigenframe, formula: Callable[..., Float], groups: Sequence[tuple[int, int]]) -> Float:
+    """Values of a formula for fixed groups of bands."""
     return formula(frame, groups)
 
 
 def _outputs(bands: LocalBands, rows: Rows, summed: Sequence[int]) -> Float:
-    """All terms for all their labels, and the sum of those of the drive, (P, outputs)."""
+    """All terms for all their labels, and the sum of the terms of the drive, (P, outputs)."""
     columns = [
         [bands.zeros() if formula is None else formula(bands, *names) for names in arguments]
         for formula, arguments in rows
@@ -58,7 +59,7 @@ def _outputs(bands: LocalBands, rows: Rows, summed: Sequence[int]) -> Float:
 def gauge_terms(
     gauges: Sequence[SmoothGauge], rows: Rows, k: tuple[str, ...], axes: tuple[str, ...], rates: Mapping[str, float]
 ) -> Float:
-    """Outputs of the smooth gauge, with its connection along the drive; (P, outputs)."""
+    """Terms of the smooth gauge, with its connection along the drive; (P, outputs)."""
     (gauge,) = gauges
     drive = np.zeros_like(gauge.connection(k[0]))
     for x, rate in rates.items():

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 TITLE = "local current or density"
 ERROR = "error"
 Order = Literal["first", "driven", "rest", "moment"]
-"""Term of first order in the gradient and the drive; term of the drive in a uniform crystal; term in equilibrium;
-moment of which the terms are derivatives."""
+"""Kind of a term: of first order in the gradient and the drive; of the drive in a uniform crystal; in equilibrium; or a
+moment whose derivatives are terms."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class LocalTerm:
     order : "first", "driven", "rest" or "moment"
         Terms of the first two kinds add up to `total`.
     gauge : callable, optional
-        (gauge, k, axes, label) -> (P,): what a smooth gauge adds.
+        (gauge, axes, label) -> (P,): contribution of a smooth gauge.
     axes : tuple of str
         Axes of its labels.
     """
@@ -76,7 +76,7 @@ Layout = Mapping[str, range]
 
 @dataclass(frozen=True, eq=False)
 class LocalRequest:
-    """Terms to evaluate, for which drive and occupation.
+    """Terms to evaluate for a drive and an occupation.
 
     Parameters
     ----------
@@ -89,11 +89,11 @@ class LocalRequest:
     labels : mapping {axis: labels}
         Labels along the axes of the terms.
     unit : Unit
-        Of the terms of the drive.
+        Unit of the terms of the drive.
     operators : mapping, optional
         Observables; None for the spin of the crystals themselves.
     degeneracy : Degeneracy
-        Which bands of a metal are groups of degenerate ones.
+        Criterion for degenerate bands of a metal.
     """
 
     drive: Drive
@@ -208,7 +208,7 @@ class LocalRequest:
         return np.column_stack([values, np.full(phases, uncertain)]), integral
 
     def _projections(self, texture: Texture, projections: ProjectionChoice) -> tuple[Projections, ...]:
-        """Projections for a smooth gauge, the same everywhere: chosen for the crystal at the origin."""
+        """Projections for a smooth gauge, found for the crystal at the origin and used everywhere."""
         if not self.needs_gauge:
             return ()
         assert isinstance(self.occupation, int)

@@ -82,9 +82,9 @@ def warn_of_degeneracy(
         weight = differing(summed(Degeneracy()), together)
         if weight > run.tolerance * max(largest, per * float(np.abs(together.value).max())):
             warn(
-                f"{title}: bands closer than {limit}, split by up to {energy * integral.degenerate_splitting:.1e}, count "
-                f"as degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest value "
-                f"{largest:.1e} {unit}), depending on what splits them. This is as it should be if that is noise; if "
+                f"{title}: bands closer than {limit}, split by up to {energy * integral.degenerate_splitting:.1e}, "
+                f"count as degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest "
+                f"value {largest:.1e} {unit}), depending on what splits them. This is as it should be if that is noise; if "
                 "it is physical, pass a smaller degeneracy="
             )
     coldest = float(np.min(scan.temperatures, where=scan.temperatures > 0, initial=np.inf))

@@ -26,9 +26,9 @@ class Preflight:
 
     groups: Groups
     chern_numbers: ChernNumbers
-    """Of the first group; all of them zero, as for the other groups."""
+    """Chern numbers of the first group; all are zero, as for the other groups."""
     projections: tuple[Projections, ...]
-    """Trial orbitals for each group."""
+    """Projections of each group."""
 
     @property
     def provenance(self) -> dict[str, object]:
@@ -37,8 +37,8 @@ class Preflight:
 
 
 _CHERN: WeakKeyDictionary[Model, dict[Group, ChernNumbers]] = WeakKeyDictionary()
-_TRIALS: WeakKeyDictionary[Model, dict[Groups, tuple[Projections, ...]]] = WeakKeyDictionary()
-"""Results for crystals that are still alive; what the user chose is not kept."""
+_PROJECTIONS: WeakKeyDictionary[Model, dict[Groups, tuple[Projections, ...]]] = WeakKeyDictionary()
+"""Results for existing crystals, without projections that the user chose."""
 
 
 def preflight(
@@ -54,7 +54,7 @@ def preflight(
     what : str
         Quantity that needs the gauge, for the error message.
     projections : sequence of int or array_like, optional
-        Trial orbitals of the user.
+        Projections of the user.
     remedy : str
         End of the error message.
 
@@ -67,19 +67,19 @@ def preflight(
     numbers = unobstructed(crystal, groups, what, remedy)
     if projections is not None:
         return Preflight(groups, numbers, _chosen(crystal, groups, projections))
-    known = _TRIALS.setdefault(crystal, {})
+    known = _PROJECTIONS.setdefault(crystal, {})
     if groups not in known:
         known[groups] = tuple(find_projections(crystal, group, None) for group in groups)
     return Preflight(groups, numbers, known[groups])
 
 
 def unobstructed(crystal: Model, groups: Groups, what: str, remedy: str = "") -> ChernNumbers:
-    """Chern numbers of the first group, all of them zero, as they are for the other groups.
+    """Check that the Chern numbers of all groups vanish, and return those of the first group.
 
     Raises
     ------
     ObstructedError
-        Some Chern number does not vanish: the message says which.
+        Some Chern number does not vanish; the message names it.
     """
     each = [checked_chern_numbers(crystal, group) for group in groups]
     for group, numbers in zip(groups, each, strict=True):
@@ -108,28 +108,28 @@ def checked_chern_numbers(crystal: Model, group: Group) -> ChernNumbers:
 
 
 def described(numbers: ChernNumbers) -> str:
-    """Chern numbers in words."""
+    """Chern numbers as text."""
     return ", ".join(f"C({', '.join(directions)}) = {number}" for directions, number in numbers.items())
 
 
 def _chern_numbers(crystal: Model, group: Group) -> ChernNumbers:
     inside, _ = subspace_indices(group, crystal.size)
-    for edge in {inside.start, inside.stop} - {0, crystal.size}:
-        check_gap(crystal, edge)
+    for count in {inside.start, inside.stop} - {0, crystal.size}:
+        check_gap(crystal, count)
     numbers = chern_numbers(crystal, group)
     several = min(inside.stop - inside.start, crystal.size - inside.stop + inside.start) > 1
-    # a single band, or all but one, has no second Chern number beside its first ones
+    # the second Chern number of a single band, or of all but one, follows from the first Chern numbers
     if len(crystal.directions) == 4 and several and not any(numbers.values()):
         numbers[crystal.directions] = second_chern_number(crystal, group)
     return numbers
 
 
 def _chosen(crystal: Model, groups: Groups, projections: ProjectionChoice) -> tuple[Projections, ...]:
-    """The user's trial orbitals, shared out among the groups."""
+    """Projections of the user, distributed over the groups."""
     if len(groups) == 1:
         return (find_projections(crystal, groups[0], projections),)
     together = np.asarray(projections)
-    edges = [subspace_indices(group, crystal.size)[0] for group in groups]
+    insides = [subspace_indices(group, crystal.size)[0] for group in groups]
     return tuple(
-        find_projections(crystal, group, together[..., inside]) for group, inside in zip(groups, edges, strict=True)
+        find_projections(crystal, group, together[..., inside]) for group, inside in zip(groups, insides, strict=True)
     )

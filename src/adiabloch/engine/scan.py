@@ -22,7 +22,7 @@ from adiabloch.occupation import Scan
 from adiabloch.units import Unit
 
 FEWEST = 2**16
-"""Points that are always allowed by default. More bands take longer, so the default limit of points is lower."""
+"""Smallest default limit of points; the default decreases with the number of bands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,13 +111,13 @@ def _with_degeneracy_errors(
     title: str,
     unit: Unit,
 ) -> tuple[SeaIntegral, float]:
-    """Add the influence of the threshold for degenerate bands, also returned, and of their splitting to the errors."""
+    """Add the influence of the degeneracy threshold, which is also returned, and of the splitting to the errors."""
     influence = 0.0
     if integral.threshold_dependent:
         # an estimate of the change suffices
-        enough = replace(run, limit=min(run.limit, max(4 * integral.points, 2**18)))
+        limited = replace(run, limit=min(run.limit, max(4 * integral.points, 2**18)))
         other = _summed(
-            replace(integrand, degeneracy=integrand.degeneracy.compared), scan, enough, output_groups, title, unit
+            replace(integrand, degeneracy=integrand.degeneracy.compared), scan, limited, output_groups, title, unit
         )
         change = warnings.change(integral.value, other.value)
         integral = replace(integral, error=integral.error + change)
@@ -137,7 +137,7 @@ def _report(
     unit: Unit,
     value: Float,
 ) -> None:
-    """Warn of everything that limits the result; `value` in natural units."""
+    """Warn of all limitations of the result; `value` is in natural units."""
     model = integrand.crystal
     units, size = model.units, model.units.size(unit)
     potentials, per = units.energy * scan.potentials, size / model.lattice.measure
@@ -146,7 +146,7 @@ def _report(
         warnings.warn_of_flat_bands(integral, potentials, title)
     if integral.divergent:
         warnings.report_divergence(integral, units.energy, title, run, size * value)
-    # without points symmetry has made all zero, whatever the bands
+    # without points all integrals vanish by symmetry
     if integrand.degeneracy.threshold > 0 and integral.points:
         warnings.warn_of_degeneracy(integrand, scan, integral, influence, run, title, per, unit)
     if not (integral.converged | ~np.isfinite(integral.value).all(axis=0)).all():
@@ -156,7 +156,7 @@ def _report(
 def _uncertainty(
     integrand: FermiSea, scan: Scan, integral: SeaIntegral, output_groups: Sequence[Sequence[int]]
 ) -> Float:
-    """What the noise that splits degenerate bands does beside: its size over the temperature, of the largest output."""
+    """Further error by the noise that splits degenerate bands: a fraction of the largest output, noise/temperature."""
     share = np.minimum(0.25 * integral.degenerate_splitting / warnings.smeared(integrand, scan).temperatures, 1.0)
     uncertain = np.zeros_like(integral.value)
     for group in output_groups:
@@ -167,7 +167,7 @@ def _uncertainty(
 
 @contextmanager
 def _stopped(title: str, scan: Scan, factor: float) -> Iterator[None]:
-    """Say what had been found by Ctrl-C, the means over the torus being so many units of the user's."""
+    """Report the best estimate after Ctrl-C; `factor` converts means over the torus to units of the user."""
     try:
         yield
     except KeyboardInterrupt as reason:

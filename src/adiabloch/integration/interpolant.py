@@ -133,7 +133,7 @@ class BoxIntegrals:
         return value, error
 
     def _stepwise(self, coefficients: Float, owner: Integer, kT: float) -> tuple[Float, Float]:
-        """Contribution of bands with a sharp cut, averaged over the temperature and extrapolated in the simplex size."""
+        """Contribution of bands with a sharp cut, averaged over the temperature, extrapolated in the simplex size."""
         finest = self.rule.cells
         (fine, off), (middle, _), (coarse, _) = (self._sharp(coefficients, owner, kT, finest // n) for n in (1, 2, 4))
         rough, _ = self._sharp(self._truncated(coefficients), owner, kT, finest // 2)
@@ -165,7 +165,7 @@ class BoxIntegrals:
         return result
 
     def _sharp(self, coefficients: Float, owner: Integer, kT: float, cells: int) -> tuple[Float, Float]:
-        """Contribution of simplices with a sharp cut, averaged if T > 0, (B, columns, M); and the error of the average."""
+        """Contribution of simplices with a sharp cut, averaged if T > 0, (B, columns, M); error of the average."""
         result, error = np.zeros((2, len(self.lower), len(self.integrand.columns), len(self.scan.potentials)))
         average = ThermalAverage(self.scan.potentials, kT, LEVELS[self._dimension]) if kT else None
         levels = average.energies if average else self.scan.potentials

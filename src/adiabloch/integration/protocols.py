@@ -31,8 +31,8 @@ class Sample:
     minima: Mapping[str, Minimum] = field(default_factory=dict)
     """Smallest values on the block of quantities that must not vanish: "gap", "overlap"."""
     sharpness: Float | None = None
-    """Largest |dg/dx_a|/g on the block for each axis a, g being a quantity that must not vanish: the inverse width of the
-    narrowest feature."""
+    """Largest |dg/dx_a|/g on the block for each axis a, g being a quantity that must not vanish: the inverse width of
+    the narrowest feature."""
 
 
 class Integrand(Protocol):

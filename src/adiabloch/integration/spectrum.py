@@ -48,7 +48,7 @@ SAFETY = 3.5
 
 
 def classes(points: int) -> int:
-    """Number of residue classes of an axis: the largest power of two, up to `RESIDUES`, that divides its number of points.
+    """Number of residue classes of an axis: the largest power of two up to `RESIDUES` that divides its points.
 
     For an odd number of points, the largest divisor up to `RESIDUES`; 1 if there is none.
     """

@@ -16,8 +16,8 @@ Derivative = str | tuple[str, ...]
 for tight-binding orbitals it is diagonal, tau_a. "r_theta" stands for the connection i <W|d_theta W> of Wannier
 functions that move. ("basis_curvature", "kx", "theta") is the curvature of the basis, Omega_ab = D_a A_b - D_b A_a:
 minus the velocity of orbitals that move; for Wannier functions it also contains the states outside their space. If it
-does not vanish, the order of derivatives counts: ("kx", "theta") is D_x D_theta H. The derivative of the curvature along
-theta is ("theta", "basis_curvature", "kx", "ky").
+does not vanish, the order of derivatives counts: ("kx", "theta") is D_x D_theta H. A derivative of the curvature is
+("theta", "basis_curvature", "kx", "ky").
 """
 
 BASIS_CURVATURE = "basis_curvature"

@@ -125,7 +125,8 @@ class WannierModel(TightBinding):
         ----------
         along : sequence of str or tuple of str
             "kx" for D_x H; ("kx", "ky") for D_x D_y H, where the order counts; "rx" for the position matrix
-            diag(tau_x) + A_x; ("basis_curvature", "kx", "ky") for the curvature Omega_xy of the space of the Wannier functions.
+            diag(tau_x) + A_x; ("basis_curvature", "kx", "ky") for the curvature Omega_xy of the space of the
+            Wannier functions.
         """
         amplitudes = dict(zip(self.directions, self.connections.swapaxes(0, 1), strict=True))
         amplitudes[HAMILTONIAN] = self.amplitudes

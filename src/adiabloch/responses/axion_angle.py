@@ -26,7 +26,7 @@ from adiabloch.geometry.gauge import chern_simons_form
 
 
 def angle(gauge: SmoothGauge) -> Float:
-    """Axion angle times the volume of the cell, -(1/4 pi) (2 pi)^3 CS; (P,)."""
+    """Integrand of the axion angle times the volume of the cell, -(1/4 pi) (2 pi)^3 CS; (P,)."""
     return -2 * np.pi**2 * chern_simons_form(gauge, "kx", "ky", "kz")
 
 
@@ -66,8 +66,8 @@ def axion_angle(
     Returns
     -------
     xarray.Dataset
-        `axion_angle` in (-pi, pi], defined modulo 2 pi, and `error`, in radians. The smallest overlap of the trial
-        orbitals with the occupied states is in the attributes.
+        `axion_angle` in (-pi, pi], defined modulo 2 pi, and `error`, in radians. The smallest overlap of the
+        projections with the occupied states is an attribute.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Magnetoelectric response of a layer, in all directions."""
+"""Magnetoelectric response of a layer in all directions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
 
 
 def axion(gauge: SmoothGauge, component: str, field: str) -> Float:
-    """Chern-Simons part of dM_z/dE_z; that of the other elements is contained in bounded observables; (P,)."""
+    """Chern-Simons part of dM_z/dE_z, (P,); the other elements follow from bounded observables alone."""
     return layer_chern_simons(gauge, component, field)
 
 
@@ -52,13 +52,13 @@ def layer_magnetoelectric(
     projections: ProjectionChoice = None,
     **options: Unpack[Options],
 ) -> Dataset:
-    """Orbital magnetization induced by an electric field in a layer, in all directions, also across the layer.
+    """Orbital magnetization induced by an electric field in a layer, in all directions including across the layer.
 
     Returns
     -------
     xarray.Dataset
         `total` and `error` over `component` and `field` ("x", "y", "z" each): dM_i/dE_j per area, in units of e^2 times
-        length (over hbar). Row z in fields x and y is what `adiabloch.magnetoelectric` gives for the same model.
+        length (over hbar). Row z in fields x and y equals `adiabloch.magnetoelectric` for the same model.
 
     Raises
     ------

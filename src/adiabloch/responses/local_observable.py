@@ -59,14 +59,14 @@ def local_observable(
         As in `local_current`.
     operators : mapping {name: array_like (N, N), or mapping {R: array_like (N, N)}}, optional
         Hermitian matrices in the basis of the model, the same everywhere, as for `adiabloch.pumped_observable`; by
-        default the spin of the crystals, "sx", "sy", "sz". An element between two orbitals counts half-way between
+        default the spin of the crystals, "sx", "sy", "sz". An element between two orbitals is located half-way between
         them.
 
     Returns
     -------
     xarray.Dataset
-        Over the places, `theta` and `observable`: `energy_shift`, `dipole_divergence`, `shift_rate`, `second_chern`,
-        `fermi_energy`, `fermi_shift`, `first_chern` (what a uniform crystal has) and their sum `total`, per length,
+        Over the positions, `theta` and `observable`: `energy_shift`, `dipole_divergence`, `shift_rate`, `second_chern`,
+        `fermi_energy`, `fermi_shift`, `first_chern` (the term of a uniform crystal) and their sum `total`, per length,
         area or volume in the operator's unit times hbar omega/energy, or times one where rates are given; in
         equilibrium `uniform` and `gradient`, in the operator's unit; `dipole_density` over `axis` too, in equilibrium
         (of an insulator: at chemical potential zero), in the operator's unit times length; `error`.

@@ -46,7 +46,7 @@ def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
 
 
 def shift_z(frame: Eigenframe, group: Group, field: str) -> Float:
-    """The same in two dimensions, dM_z/dE_j."""
+    """Perturbative dM_z/dE_j in two dimensions; (P,)."""
     return shift(frame, group, "z", field)
 
 
@@ -145,20 +145,20 @@ def magnetoelectric(
     NoBulkDefinitionError
         In 3D: the chemical potential is not in a gap, or the temperature not zero.
     GapClosedError
-        The gap closes, or the occupied bands rise above the empty ones in energy (`OverlappingBandsError`).
+        The gap closes, or occupied levels lie above empty levels (`OverlappingBandsError`).
     ObstructedError
         In 3D: a Chern number does not vanish.
     BrokenGaugeError
-        In 3D: the trial orbitals do not span the occupied states somewhere.
+        In 3D: the projections do not span the occupied states at some point.
     ToleranceNotReachedError
-        The limit was reached first, and `strict` was asked for.
+        The tolerance was not reached, and `strict` is True.
 
     Examples
     --------
     >>> import adiabloch as ab
     >>> model = ab.models.gapped_honeycomb(delta=0.5, t1=0.1)
     >>> response = ab.magnetoelectric(model, occupied=1)
-    >>> float(abs(response.total).max()) < 1e-12  # a threefold axis and mirrors leave nothing
+    >>> float(abs(response.total).max()) < 1e-12  # zero by a threefold axis and mirrors
     True
     """
     one_of(occupied, chemical_potential)
@@ -176,7 +176,7 @@ def insulating_bands(model: Model, chemical_potential: ArrayLike, temperature: A
     Raises
     ------
     NoBulkDefinitionError
-        If it is none.
+        The crystal is no insulator at T = 0.
     """
     scan = Scan.of(chemical_potential, temperature)
     if scan.temperatures.max() == 0:

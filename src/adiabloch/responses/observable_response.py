@@ -30,7 +30,7 @@ def shift(frame: Eigenframe, group: Group, observable: str, field: str) -> Float
 
 
 def filled_shift(frame: Eigenframe, band_counts: BandCounts, observable: str, field: str) -> Float:
-    """The same for several numbers of filled bands; (P, counts)."""
+    """Change of an observable in a field for several numbers of filled bands; (P, counts)."""
     return filled_observable_shift(frame, band_counts, f"k{field}", observable)
 
 
