@@ -48,7 +48,9 @@ def responses_page() -> str:
         declared = getattr(adiabloch, name).declaration
         if declared is not None:
             parities = f"{PARITY[declared.time_reversal]} | {PARITY[declared.inversion]}"
-            lines.append(f"| [{name}](generated/adiabloch.{name}) | {declared.title} | {parities} | {declared.equation} |")
+            lines.append(
+                f"| [{name}](generated/adiabloch.{name}) | {declared.title} | {parities} | {declared.equation} |"
+            )
     lines += ["", "```{eval-rst}", ".. currentmodule:: adiabloch", "", ".. autosummary::", "   :toctree: generated", ""]
     return "\n".join([*lines, *(f"   {name}" for name in names), "```", ""])
 

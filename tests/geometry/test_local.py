@@ -8,7 +8,7 @@ from adiabloch.geometry import Blocks
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.induced import induced_moment
 from adiabloch.geometry.inhomogeneous import complete_shift, curvature_form, group_metric
-from adiabloch.geometry.local import (
+from adiabloch.geometry.local_terms import (
     LocalBands,
     chern_term,
     dipole_divergence,

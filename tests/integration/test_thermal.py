@@ -6,7 +6,7 @@ from scipy.integrate import quad
 
 from adiabloch.integration.fermi_weights import smearing, weights
 from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
-from adiabloch.occupation import REACH, entropy, fermi_function, fermi_peak
+from adiabloch.occupation import THERMAL_REACH, entropy, fermi_function, fermi_peak
 
 KINDS = ("filled", "entropy", "level", "heat")
 
@@ -164,4 +164,4 @@ def test_averages_with_all_states_below_or_above(kind, kT):
     np.testing.assert_array_equal(value, 0)
     value, _ = averaged(lambda eta: 0 * eta, potentials, kT, kind, lowest=-np.inf, highest=-np.inf, top=3.0)
     np.testing.assert_allclose(value, 3.0 if kind == "filled" else 0.0, atol=1e-13 * scale_of(kind, kT))
-    assert REACH > 36
+    assert THERMAL_REACH > 36

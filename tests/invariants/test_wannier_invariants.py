@@ -10,7 +10,7 @@ from scipy.linalg import expm
 import adiabloch as ab
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.models import WannierModel
-from adiabloch.models.crystal import curl
+from adiabloch.models.crystal import basis_curvature_name
 from random_models import oblique_vectors
 
 N, SAMPLES = 3, 16
@@ -243,7 +243,10 @@ def test_the_functions_differ(cycles):
         for name, cycle in family.items():
             assert np.abs(cycle.motion).max() > 0.02
             frame = ab.eigenframe(
-                cycle, [curl("kx", "ky"), curl("kx", "theta")], k=np.full((1, cycle.lattice.dimension), 0.3), theta=0.2
+                cycle,
+                [basis_curvature_name("kx", "ky"), basis_curvature_name("kx", "theta")],
+                k=np.full((1, cycle.lattice.dimension), 0.3),
+                theta=0.2,
             )
             assert min(np.abs(D).max() for D in frame.derivatives.values()) > 0.02
             assert len(cycle.at(0.4).spin_by_cell) > 1

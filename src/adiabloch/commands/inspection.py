@@ -10,8 +10,8 @@ import numpy as np
 
 from adiabloch.arrays import Float, tensor_grid
 from adiabloch.engine.arguments import counted_bands
-from adiabloch.geometry.band_edges import exact_edges
-from adiabloch.geometry.gaps import gap_at, place
+from adiabloch.geometry.band_edges import exact_band_edges
+from adiabloch.geometry.gaps import describe_point, gap_at
 from adiabloch.io import load, load_cycle, load_model
 from adiabloch.io.netcdf_models import MODEL
 from adiabloch.io.periodic_axes import checked_axes
@@ -215,15 +215,15 @@ def _bands(crystal: Crystal, occupied: int | None) -> list[tuple[str, str]]:
 
     starts = mesh[np.argsort(levels[:, occupied] - levels[:, occupied - 1], kind="stable")[:STARTS]]
     direct, at = pattern_search(gap_at(crystal, occupied), starts, reach=0.5 / n, finest=1e-8)
-    edges = exact_edges(crystal, occupied, POINTS)
+    edges = exact_band_edges(crystal, occupied, POINTS)
     overlap = ": the bands overlap, a metal" if edges.overlap else ""
     return [
         *facts,
-        (f"direct gap above {occupied} bands", f"{direct:.6g} at {place(crystal, at)}"),
+        (f"direct gap above {occupied} bands", f"{direct:.6g} at {describe_point(crystal, at)}"),
         (
             "indirect gap",
-            f"{edges.gap:.6g}{overlap}\nfrom {edges.valence:.6g} at {place(crystal, edges.valence_at)}\n"
-            f"to {edges.conduction:.6g} at {place(crystal, edges.conduction_at)}",
+            f"{edges.gap:.6g}{overlap}\nfrom {edges.valence:.6g} at {describe_point(crystal, edges.valence_at)}\n"
+            f"to {edges.conduction:.6g} at {describe_point(crystal, edges.conduction_at)}",
         ),
     ]
 

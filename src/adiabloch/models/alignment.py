@@ -16,7 +16,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import AccuracyWarning, InvalidModelError, warn
-from adiabloch.linalg import dagger, rotated
+from adiabloch.linalg import dagger, in_basis
 from adiabloch.models.cycle import DEFAULT_TOLERANCE, Cycle
 from adiabloch.models.wannier import WannierModel
 
@@ -212,7 +212,7 @@ def _rotated_to_reference(model: WannierModel, reference: WannierModel) -> Wanni
     for _ in range(MOST_STEPS):
         left, _, right = np.linalg.svd(np.eye(model.size) + shorter * step)
         tried = U @ left @ right
-        turned = rotated(X, tried)
+        turned = in_basis(X, tried)
         there = float(np.linalg.norm(turned - Y))
         if there > here:
             shorter *= 0.5

@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
-from adiabloch.linalg import dagger
-from adiabloch.linalg import rotated as in_basis
+from adiabloch.linalg import dagger, in_basis
 from adiabloch.models.covariant import (
     HAMILTONIAN,
     centres_by_name,
@@ -126,7 +125,8 @@ class WannierModel(TightBinding):
         ----------
         along : sequence of str or tuple of str
             "kx" for D_x H; ("kx", "ky") for D_x D_y H, where the order counts; "rx" for the position matrix
-            diag(tau_x) + A_x; ("curl", "kx", "ky") for the curvature Omega_xy of the space of the Wannier functions.
+            diag(tau_x) + A_x; ("basis_curvature", "kx", "ky") for the curvature Omega_xy of the space of the
+            Wannier functions.
         """
         amplitudes = dict(zip(self.directions, self.connections.swapaxes(0, 1), strict=True))
         amplitudes[HAMILTONIAN] = self.amplitudes
