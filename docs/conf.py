@@ -38,8 +38,8 @@ def responses_page() -> str:
     lines = [
         "# Responses",
         "",
-        "One file in `adiabloch/responses` each; [how to add one](contributing.md). Parities are those of the response under",
-        "time reversal and inversion of the crystal.",
+        "One file in `adiabloch/responses` each; [how to add one](contributing.md). Parities are those of the response",
+        "under time reversal and inversion of the crystal.",
         "",
         "| response | quantity | time reversal | inversion | equation |",
         "| --- | --- | --- | --- | --- |",
