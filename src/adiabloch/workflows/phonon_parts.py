@@ -9,6 +9,7 @@ import numpy as np
 
 from adiabloch.arrays import Float, Integer
 from adiabloch.engine.run import Run
+from adiabloch.interpolation import weights_at_zero
 from adiabloch.responses.pumped_magnetization import chern_simons_magnetization, pumped_magnetization
 from adiabloch.responses.pumped_spin import pumped_spin
 from adiabloch.units import ELECTRON_G, HBAR_SQUARED_PER_DALTON
@@ -121,8 +122,8 @@ def limit_of_small_amplitudes(sizes: Sequence[float], rows: Sequence[Mapping[str
     squares = np.array(sizes) ** 2
     order = np.argsort(squares)
     weights, fewer = np.zeros(len(rows)), np.zeros(len(rows))
-    weights[order] = _lagrange(squares[order])
-    fewer[order[:-1]] = _lagrange(squares[order[:-1]])
+    weights[order] = weights_at_zero(squares[order])
+    fewer[order[:-1]] = weights_at_zero(squares[order[:-1]])
     limit = {name: np.tensordot(weights, [row[name] for row in rows], axes=1) for name in rows[0] if name != "error"}
     steps = np.tensordot(weights - fewer, [row[_part_with_error(rows[0])] for row in rows], axes=1)
     integrals = np.sqrt(np.tensordot(weights**2, [row["error"] ** 2 for row in rows], axes=1))
@@ -132,8 +133,3 @@ def limit_of_small_amplitudes(sizes: Sequence[float], rows: Sequence[Mapping[str
 def _part_with_error(row: Mapping[str, Float]) -> str:
     """Part to which the error refers: the total if it is known."""
     return "total" if np.isfinite(row["total"]).all() else "perturbative"
-
-
-def _lagrange(x: Float) -> Float:
-    """Weights of the values at x in the interpolating polynomial at 0."""
-    return np.array([np.prod([-b / (a - b) for j, b in enumerate(x) if j != i]) for i, a in enumerate(x)])
