@@ -515,7 +515,7 @@ def test_cycles_follow_the_position_matrix(seed):
     theta, k = float(rng.uniform(0, 6)), rng.normal(size=2)
     here = at(theta)
     between = cycle.at(theta)
-    assert isinstance(between, WannierModel)
+    assert between.position_matrix is not None
     for R, h in here.hoppings.items():
         np.testing.assert_allclose(between.hoppings[R], h, atol=1e-12)
         np.testing.assert_allclose(between.position_matrix[R], here.position_matrix[R], atol=1e-12)

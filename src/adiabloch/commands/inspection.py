@@ -22,7 +22,7 @@ from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.lattice import AXES
 from adiabloch.linalg import eigh_batch
 from adiabloch.minimize import pattern_search
-from adiabloch.models import Cycle, TightBinding, WannierModel
+from adiabloch.models import Cycle, TightBinding
 from adiabloch.models.crystal import Crystal
 
 POINTS = 4000
@@ -182,7 +182,7 @@ def _size(crystal: Crystal, snapshots: Sequence[TightBinding]) -> list[tuple[str
     facts = [("orbitals", str(crystal.size)), ("lattice vectors R", str(len(snapshots[0].translations)))]
     if isinstance(crystal, Cycle):
         facts += [("snapshots", str(len(snapshots))), ("last harmonic of theta", f"{crystal.tail:.1e}")]
-    models = [model for model in snapshots if isinstance(model, WannierModel)]
+    models = [model for model in snapshots if model.position_matrix is not None]
     for where, wanted in (("at R = 0", True), ("at other R", False)) if models else ():
         largest = max(
             float(np.abs(model.connections[(model.translations == 0).all(axis=1) == wanted]).max(initial=0.0))
@@ -234,7 +234,7 @@ def _shells(snapshots: Sequence[TightBinding]) -> list[Shell]:
     for model in snapshots:
         distances.append(np.sqrt((model.bonds**2).sum(axis=-1)).ravel())
         hoppings.append(np.abs(model.amplitudes).ravel())
-        if isinstance(model, WannierModel):
+        if model.position_matrix is not None:
             positions.append(np.abs(model.connections).max(axis=1).ravel())
     distance, hopping = np.concatenate(distances), np.concatenate(hoppings)
     position = np.concatenate(positions) if positions else None
