@@ -84,8 +84,8 @@ def warn_of_degeneracy(
             warn(
                 f"{title}: bands closer than {limit}, split by up to {energy * integral.degenerate_splitting:.1e}, "
                 f"count as degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest "
-                f"value {largest:.1e} {unit}), depending on what splits them. This is as it should be if that is noise; if "
-                "it is physical, pass a smaller degeneracy="
+                f"value {largest:.1e} {unit}), depending on what splits them. This is as it should be if that is "
+                "noise; if it is physical, pass a smaller degeneracy="
             )
     coldest = float(np.min(scan.temperatures, where=scan.temperatures > 0, initial=np.inf))
     # the gaps of bands with a larger distance open faster, even without a crossing

@@ -56,7 +56,7 @@ class Integral:
     """Smallest values found of quantities that must not vanish: "gap", "overlap"."""
 
     def times(self, factor: float) -> Integral:
-        """The same integral in another unit."""
+        """Copy of the integral in another unit, multiplied by `factor`."""
         return replace(self, value=self.value * factor, error=self.error * abs(factor))
 
 

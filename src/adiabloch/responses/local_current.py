@@ -102,8 +102,8 @@ def local_current(
     theta : float or array_like, optional
         Phases of the cycle; by default the mean over the cycle.
     tolerance : float
-        Accuracy relative to the largest term of first order in the gradient, or to a thousandth of its integrand without
-        signs, if this is larger.
+        Accuracy relative to the largest term of first order in the gradient, or to a thousandth of its integrand
+        without signs, if this is larger.
     degeneracy : float, optional
         For metals: bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`.
     frequency : float, optional
