@@ -91,7 +91,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Responses, open samples and files, when they are asked for: not everybody wants to wait for all of them."""
+    """Load responses, open samples and readers of files when they are first used: importing all of them takes time."""
     if name in ("finite", "io"):
         return importlib.import_module(f"adiabloch.{name}")
     if name in _LATER:
@@ -101,5 +101,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What there is, loaded or not."""
+    """Public names, loaded or not."""
     return sorted({*globals(), *__all__})

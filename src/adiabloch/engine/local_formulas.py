@@ -12,22 +12,11 @@ from adiabloch.arrays import Float
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge
 from adiabloch.geometry.local_terms import LocalBands
-from adiabloch.geometry.recording import Key
-from adiabloch.models.crystal import BASIS_CURVATURE
-from adiabloch.models.local_crystal import TIME, LocalCrystal
+from adiabloch.models.local_crystal import TIME
 from adiabloch.occupation import FermiLevel
 
 Rows = Sequence[tuple[Callable[..., Float] | None, Sequence[tuple[str, ...]]]]
 """Formulas with the combinations of labels for which each is called; None for a term that is zero."""
-
-
-def is_offered(crystal: LocalCrystal, names: set[str], key: Key) -> bool:
-    """True for derivatives that a crystal offers; `names` are those of its directions, axes and observables."""
-    if BASIS_CURVATURE in key:
-        return crystal.has_basis_connection
-    if key[0].startswith("r_"):
-        return crystal.orbitals_move and crystal.has_basis_connection
-    return len(key) > 1 or key[0] in names or key[0].startswith("r")
 
 
 def terms_of_group(frame: Eigenframe, occupied: int, **shared: Any) -> Float:

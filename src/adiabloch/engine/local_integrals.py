@@ -15,7 +15,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine.insulator import Insulator
 from adiabloch.engine.local_arguments import Drive, Sites
-from adiabloch.engine.local_formulas import gauge_terms, is_offered, on_groups, terms_of_bands, terms_of_group
+from adiabloch.engine.local_formulas import gauge_terms, on_groups, terms_of_bands, terms_of_group
 from adiabloch.engine.mean import CANCELLING, mean
 from adiabloch.engine.preflight import preflight
 from adiabloch.engine.results import labelled
@@ -25,7 +25,7 @@ from adiabloch.errors import AdiablochError, Stopped, warn
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
 from adiabloch.geometry.projections import ProjectionChoice, Projections
-from adiabloch.geometry.recording import Product, Recorded, record
+from adiabloch.geometry.recording import Product, Recorded, offered_by, record
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import SerialExecutor, stoppable, workers
@@ -240,7 +240,7 @@ class LocalRequest:
     def _needs(self, crystal: LocalCrystal) -> tuple[Recorded, tuple[Derivative, ...]]:
         """Derivatives of the formulas with the size of their products, and those of the gauge."""
         formula = self._formula(crystal)
-        available = partial(is_offered, crystal, {*crystal.directions, *crystal.axes, TIME, *crystal.observable_names})
+        available = offered_by(crystal)
         at = [(0, 1)] if isinstance(self.occupation, FermiLevel) else []
         evaluated = partial(on_groups, formula=formula, groups=at) if at else formula
         seen = record(
