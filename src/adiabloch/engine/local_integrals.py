@@ -129,7 +129,7 @@ class LocalRequest:
         """True if a term needs a smooth gauge."""
         return any(term.gauge is not None for term in self.terms.values())
 
-    def evaluated(
+    def evaluate(
         self, texture: Texture, sites: Sites, run: Run, projections: ProjectionChoice = None
     ) -> tuple[Mapping[str, Float], dict[str, object]]:
         """Variables at all positions, (positions..., phases..., labels), and their provenance.
