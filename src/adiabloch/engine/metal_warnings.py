@@ -20,20 +20,20 @@ from adiabloch.models.crystal import Crystal
 from adiabloch.occupation import Scan
 from adiabloch.units import Unit
 
-HOT = 3.0
+HIGH_TEMPERATURE = 3.0
 """Temperature, in bandwidths, above which the user is warned of a probable mistake."""
 SURVEY = {1: 512, 2: 40, 3: 12}
 """Points along each axis of the mesh for estimates of the influence of close bands, by dimension."""
 SMEARED = 0.02
 """Temperature, in units of the bandwidth, of these estimates at T = 0, where a mesh has no Fermi surface."""
-MUCH = 0.1
+REPORTED_FRACTION = 0.1
 """Fraction of the largest value above which a contribution of bands closer than the temperature is reported."""
 
 
 def check_temperature(crystal: Crystal, kT: float) -> None:
     """Warn of a temperature far above the bandwidth, which is probably given in kelvin."""
     width, energy = bandwidth(crystal), crystal.units.energy
-    if 0 < HOT * width < kT:
+    if 0 < HIGH_TEMPERATURE * width < kT:
         warn(
             f"temperature: {energy * kT:.6g} is far above the bandwidth, {energy * width:.3g}; it is k_B T in the "
             "energy unit of the model (adiabloch.units.thermal_energy makes it from kelvin)",
@@ -93,7 +93,7 @@ def warn_of_degeneracy(
     if warm.threshold > 2 * threshold and _are_close(integrand, scan, warm, mesh):
         together = summed(integrand.degeneracy) if together is None else together
         weight = differing(summed(warm), together)
-        if weight > MUCH * max(largest, per * float(np.abs(together.value).max())):
+        if weight > REPORTED_FRACTION * max(largest, per * float(np.abs(together.value).max())):
             warn(
                 f"{title}: bands closer than the temperature, {energy * warm.threshold:.2e}, but not than {limit}, the "
                 f"threshold for degenerate ones, carry weight: were they degenerate, the result would change by about "
