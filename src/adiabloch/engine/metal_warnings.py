@@ -68,12 +68,12 @@ def warn_of_degeneracy(
         return per * float((np.abs(one.value - other.value) - one.rounding - other.rounding).max())
 
     if (influence := per * influence) > run.tolerance * largest:
-        influence_text = (
+        effect = (
             f"the result changes by up to {influence:.1e} {unit}" if influence < np.inf else "the result does not exist"
         )
         warn(
             f"{title}: bands about as close as the threshold for degenerate ones, {limit}, carry weight: with another "
-            f"threshold {influence_text} (largest value {largest:.1e} {unit}), which is in `error`. Choose degeneracy= above "
+            f"threshold {effect} (largest value {largest:.1e} {unit}), which is in `error`. Choose degeneracy= above "
             "the noise that splits bands which should be degenerate, and below all true gaps"
         )
     together = None
