@@ -129,7 +129,7 @@ class LocalRequest:
         """True if a term needs a smooth gauge."""
         return any(term.gauge is not None for term in self.terms.values())
 
-    def evaluated(
+    def evaluate(
         self, texture: Texture, sites: Sites, run: Run, projections: ProjectionChoice = None
     ) -> tuple[Mapping[str, Float], dict[str, object]]:
         """Variables at all positions, (positions..., phases..., labels), and their provenance.
@@ -144,7 +144,7 @@ class LocalRequest:
         results: list[Float] = []
         integrals: list[Integral] = []
         with (
-            _stopped(results, count, texture.units.size(self.unit)),
+            _reporting_stop(results, count, texture.units.size(self.unit)),
             ProgressBar(TITLE, run.progress) as bar,
             stoppable(lambda: results),
             workers(run.executor) as pool,
@@ -318,7 +318,7 @@ class LocalRequest:
 
 
 @contextmanager
-def _stopped(results: list[Float], count: int, factor: float) -> Iterator[None]:
+def _reporting_stop(results: list[Float], count: int, factor: float) -> Iterator[None]:
     """Report the values found before Ctrl-C, (positions, phases, outputs), NaN at positions that were not finished.
 
     One unit of the results is `factor` units of the user's.

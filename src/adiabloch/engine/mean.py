@@ -72,7 +72,7 @@ def mean(
     per_cell, size = 1.0 / crystal.lattice.measure, crystal.units.size(unit)
     sides = _checked_sides(run, integrand.dimension)
     start = _first_mesh(integrand, density)
-    with ProgressBar(title, run.progress) as bar, _stopped(title, unit, per_cell * size):
+    with ProgressBar(title, run.progress) as bar, _reporting_stop(title, unit, per_cell * size):
         if run.absolute is not None:
             sufficient = run.absolute / size
         else:
@@ -155,7 +155,7 @@ def _without_signs(integrand: Insulator | ThermalBands, mesh: Sequence[int], lea
 
 
 @contextmanager
-def _stopped(title: str, unit: Unit, factor: float) -> Iterator[None]:
+def _reporting_stop(title: str, unit: Unit, factor: float) -> Iterator[None]:
     """Report the best estimate after Ctrl-C; `factor` converts means over the torus to units of the user."""
     try:
         yield

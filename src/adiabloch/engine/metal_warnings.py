@@ -20,20 +20,20 @@ from adiabloch.models.crystal import Crystal
 from adiabloch.occupation import Scan
 from adiabloch.units import Unit
 
-HOT = 3.0
+HIGH_TEMPERATURE = 3.0
 """Temperature, in bandwidths, above which the user is warned of a probable mistake."""
 SURVEY = {1: 512, 2: 40, 3: 12}
 """Points along each axis of the mesh for estimates of the influence of close bands, by dimension."""
 SMEARED = 0.02
 """Temperature, in units of the bandwidth, of these estimates at T = 0, where a mesh has no Fermi surface."""
-MUCH = 0.1
+REPORTED_FRACTION = 0.1
 """Fraction of the largest value above which a contribution of bands closer than the temperature is reported."""
 
 
 def check_temperature(crystal: Crystal, kT: float) -> None:
     """Warn of a temperature far above the bandwidth, which is probably given in kelvin."""
     width, energy = bandwidth(crystal), crystal.units.energy
-    if 0 < HOT * width < kT:
+    if 0 < HIGH_TEMPERATURE * width < kT:
         warn(
             f"temperature: {energy * kT:.6g} is far above the bandwidth, {energy * width:.3g}; it is k_B T in the "
             "energy unit of the model (adiabloch.units.thermal_energy makes it from kelvin)",
@@ -68,12 +68,12 @@ def warn_of_degeneracy(
         return per * float((np.abs(one.value - other.value) - one.rounding - other.rounding).max())
 
     if (influence := per * influence) > run.tolerance * largest:
-        told = (
+        effect = (
             f"the result changes by up to {influence:.1e} {unit}" if influence < np.inf else "the result does not exist"
         )
         warn(
             f"{title}: bands about as close as the threshold for degenerate ones, {limit}, carry weight: with another "
-            f"threshold {told} (largest value {largest:.1e} {unit}), which is in `error`. Choose degeneracy= above "
+            f"threshold {effect} (largest value {largest:.1e} {unit}), which is in `error`. Choose degeneracy= above "
             "the noise that splits bands which should be degenerate, and below all true gaps"
         )
     together = None
@@ -93,7 +93,7 @@ def warn_of_degeneracy(
     if warm.threshold > 2 * threshold and _are_close(integrand, scan, warm, mesh):
         together = summed(integrand.degeneracy) if together is None else together
         weight = differing(summed(warm), together)
-        if weight > MUCH * max(largest, per * float(np.abs(together.value).max())):
+        if weight > REPORTED_FRACTION * max(largest, per * float(np.abs(together.value).max())):
             warn(
                 f"{title}: bands closer than the temperature, {energy * warm.threshold:.2e}, but not than {limit}, the "
                 f"threshold for degenerate ones, carry weight: were they degenerate, the result would change by about "

@@ -75,11 +75,11 @@ def in_natural_units(response: Callable[..., xarray.Dataset], given: Mapping[str
         return response(**given)
     units = crystal.natural_units
     inside = {
-        name: _divided(value, units.size(ARGUMENTS[name])) if name in ARGUMENTS else value
+        name: _scale(value, units.size(ARGUMENTS[name])) if name in ARGUMENTS else value
         for name, value in given.items()
     }
-    inside[first] = _inside(given[first], units)
-    return _outside(response(**inside), units, given, crystal)
+    inside[first] = _to_natural(given[first], units)
+    return _to_user(response(**inside), units, given, crystal)
 
 
 def natural(response: Callable[P, xarray.Dataset]) -> Callable[P, xarray.Dataset]:
@@ -111,7 +111,7 @@ def _crystal(given: object) -> TightBinding | Cycle | None:
     return given if isinstance(given, TightBinding | Cycle) and given.units == Units() else None
 
 
-def _inside(given: Any, units: Units) -> Any:
+def _to_natural(given: Any, units: Units) -> Any:
     """Crystal, texture or profile in natural units; the same object for the same crystal."""
     if isinstance(given, Texture):
         return given.scaled(units)
@@ -127,10 +127,10 @@ def _inside(given: Any, units: Units) -> Any:
     return profile
 
 
-def _divided(value: Any, size: float) -> Any:
+def _scale(value: Any, size: float) -> Any:
     """Numbers in natural units; other objects are unchanged and left to the checks of the response."""
     if isinstance(value, Mapping):
-        return {key: _divided(one, size) for key, one in value.items()}
+        return {key: _scale(one, size) for key, one in value.items()}
     if isinstance(value, FourierSeries):
         return replace(value, coefficients=value.coefficients / size)
     try:
@@ -142,7 +142,7 @@ def _divided(value: Any, size: float) -> Any:
     return value if value is None or truth else numbers / size
 
 
-def _outside(
+def _to_user(
     result: xarray.Dataset, units: Units, given: Mapping[str, Any], crystal: TightBinding | Cycle
 ) -> xarray.Dataset:
     """Result in the units of the user."""

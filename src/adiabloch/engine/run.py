@@ -148,7 +148,7 @@ class Run:
         return tuple(int(n) for n in sides)
 
     def in_units_of(self, factor: float) -> Run:
-        """The same run for a quantity that is smaller than the result by this factor."""
+        """Copy of the run for a quantity that is smaller than the result by this factor."""
         return self if self.absolute is None or factor == 0 else replace(self, absolute=self.absolute / abs(factor))
 
     def report_shortfall(self, message: str, estimate: object, error: float) -> None:

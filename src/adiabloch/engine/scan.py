@@ -21,7 +21,7 @@ from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.occupation import Scan
 from adiabloch.units import Unit
 
-FEWEST = 2**16
+SMALLEST_LIMIT = 2**16
 """Smallest default limit of points; the default decreases with the number of bands."""
 
 
@@ -60,9 +60,9 @@ def integrate_scan(
     model = integrand.crystal
     warnings.check_temperature(model, float(scan.temperatures.max()))
     sides = run.sides(integrand.dimension)
-    most = min(LIMIT, max(4 * LIMIT // model.size**2, FEWEST)) if run.limit == LIMIT else run.limit
+    most = min(LIMIT, max(4 * LIMIT // model.size**2, SMALLEST_LIMIT)) if run.limit == LIMIT else run.limit
     capped = replace(run, limit=most)
-    integral = _summed(integrand, scan, capped, output_groups, title, unit)
+    integral = _integrate(integrand, scan, capped, output_groups, title, unit)
     integral, influence = _with_degeneracy_errors(integral, integrand, scan, capped, output_groups, title, unit)
     density = 1.0 / model.lattice.measure
     value, error = (scan.arranged(density * numbers) for numbers in (integral.value, integral.error))
@@ -80,14 +80,14 @@ def integrate_scan(
     return ScanIntegral(value, error, scan, provenance)
 
 
-def _summed(
+def _integrate(
     integrand: FermiSea, scan: Scan, run: Run, output_groups: Sequence[Sequence[int]], title: str, unit: Unit
 ) -> SeaIntegral:
     """Integrals per cell, on a fixed mesh or on adaptive boxes."""
     model = integrand.crystal
     size, measure = model.units.size(unit), model.lattice.measure
     sides = run.sides(integrand.dimension)
-    with ProgressBar(title, run.progress) as bar, _stopped(title, scan, size / measure):
+    with ProgressBar(title, run.progress) as bar, _reporting_stop(title, scan, size / measure):
         if sides is not None:
             return sum_over_mesh(integrand, scan, sides, run.executor, bar, run.limit)
         return integrate_boxes(
@@ -116,7 +116,7 @@ def _with_degeneracy_errors(
     if integral.threshold_dependent:
         # an estimate of the change suffices
         limited = replace(run, limit=min(run.limit, max(4 * integral.points, 2**18)))
-        other = _summed(
+        other = _integrate(
             replace(integrand, degeneracy=integrand.degeneracy.compared), scan, limited, output_groups, title, unit
         )
         change = warnings.change(integral.value, other.value)
@@ -166,7 +166,7 @@ def _uncertainty(
 
 
 @contextmanager
-def _stopped(title: str, scan: Scan, factor: float) -> Iterator[None]:
+def _reporting_stop(title: str, scan: Scan, factor: float) -> Iterator[None]:
     """Report the best estimate after Ctrl-C; `factor` converts means over the torus to units of the user."""
     try:
         yield

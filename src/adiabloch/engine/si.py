@@ -86,14 +86,14 @@ def in_si(
         raise InvalidArgumentError(
             f"in_si: expected a result, a Dataset or a DataArray of it, got {type(result).__name__}"
         )
-    wanted = _Wanted.of(energy, length, frequency, energy_unit, tensor_unit, moment_unit, result.attrs)
+    conversion = _Conversion.of(energy, length, frequency, energy_unit, tensor_unit, moment_unit, result.attrs)
     if isinstance(result, xarray.DataArray):
         if "units" not in result.attrs:
             raise InvalidArgumentError(
                 "in_si: this array has no unit (arithmetic drops it); convert what the response gave"
             )
-        converted: Any = result.copy(data=wanted.of_variable(str(result.name), result.variable).values)
-        converted.attrs["units"] = wanted.label(result.attrs["units"])
+        converted: Any = result.copy(data=conversion.of_variable(str(result.name), result.variable).values)
+        converted.attrs["units"] = conversion.label(result.attrs["units"])
         names = list(result.coords)
     else:
         converted = result.copy()
@@ -101,12 +101,12 @@ def in_si(
     for name in names:
         if "units" not in result[name].attrs or result[name].attrs["units"] == "1":
             continue
-        variable = wanted.of_variable(str(name), result[name].variable)
+        variable = conversion.of_variable(str(name), result[name].variable)
         if name in result.coords:
             converted = converted.assign_coords({name: variable})
         else:
             converted[name] = variable
-    wanted.check_used()
+    conversion.check_used()
     return converted
 
 
@@ -117,7 +117,7 @@ SIEMENS = (1, -1, 0, 0, 0)
 
 
 @dataclass(eq=False)
-class _Wanted:
+class _Conversion:
     """Units to convert from and to."""
 
     energy: float
@@ -139,7 +139,7 @@ class _Wanted:
         tensor_unit: str | None,
         moment_unit: str | None,
         attributes: Mapping[str, Any],
-    ) -> _Wanted:
+    ) -> _Conversion:
         """Check the arguments of the user."""
         if energy_unit is None:
             energy_unit = energy if isinstance(energy, str) else "J"

@@ -69,11 +69,11 @@ def filled_observable_shift(frame: Eigenframe, band_counts: BandCounts, drive: s
 def _pairs(frame: Eigenframe, component: str) -> Float:
     """Curvature of pairs of bands, -2 Im A^a_nm A^b_mn, antisymmetric, (P, N, N)."""
     key = ("pairs", component)
-    if key not in frame.shared:
+    if key not in frame.cache:
         a, b = PLANES[component]
         square = frame.energy_differences() ** 2
-        frame.shared[key] = -2.0 * (frame.derivative(a) * frame.derivative(b).swapaxes(1, 2)).imag / square
-    return frame.shared[key]
+        frame.cache[key] = -2.0 * (frame.derivative(a) * frame.derivative(b).swapaxes(1, 2)).imag / square
+    return frame.cache[key]
 
 
 def _between(pairs: Float, band_counts: BandCounts) -> Float:

@@ -186,7 +186,7 @@ class Eigenframe:
         return moved
 
     @cached_property
-    def shared(self) -> dict[tuple[str, ...], Any]:
+    def cache(self) -> dict[tuple[str, ...], Any]:
         """Cache of quantities that several formulas share."""
         return {}
 

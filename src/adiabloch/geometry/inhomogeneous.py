@@ -171,10 +171,10 @@ def in_magnetic_field(frame: Eigenframe, component: str) -> Eigenframe:
 def shift_in_magnetic_field(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
     """Positional shift in a magnetic field, summed over a group of bands, in units of e B; (P,). Eqs. (2), (4)."""
     key = ("magnetic field", component, str(group))
-    if key not in frame.shared:
+    if key not in frame.cache:
         blocks = Blocks(in_magnetic_field(frame, component), group)
         pairs = [(a, a[1]) for a in PLANES[component]]
-        frame.shared[key] = blocks, gradient_matrix(blocks, pairs, mixed=False)
-    blocks, delta = frame.shared[key]
+        frame.cache[key] = blocks, gradient_matrix(blocks, pairs, mixed=False)
+    blocks, delta = frame.cache[key]
     shift: Float = positional_shift(blocks, drive, delta).real()[0]
     return shift + basis_curvature_shift(frame, group, drive, component)

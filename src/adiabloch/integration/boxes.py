@@ -25,7 +25,7 @@ from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.integration.sea_integral import SeaIntegral
-from adiabloch.integration.symmetry import vanishing
+from adiabloch.integration.symmetry import find_vanishing
 from adiabloch.occupation import Scan
 
 CANCELLING = 0.1
@@ -205,7 +205,7 @@ def _combination_without_zeros(integrand: BandIntegrand, scan: Scan) -> tuple[Fl
     """Combination matrix without the columns that vanish by symmetry, and the rounding error of these columns."""
     combination = np.array(integrand.combination_matrix(scan))
     rounding = np.zeros((combination.shape[0], *scan.shape))
-    found = vanishing(integrand)
+    found = find_vanishing(integrand)
     if found is None:
         return combination, rounding
     for c, column in enumerate(integrand.columns):

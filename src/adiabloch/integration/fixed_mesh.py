@@ -62,7 +62,7 @@ def sum_over_mesh(
     threshold_dependent, degenerate_splitting = False, 0.0
     with stoppable(lambda: None), workers(executor) as pool:
         slabs = _slabs(mesh, integrand.batch)
-        for part, count, here, apart in run(pool, partial(_slab, integrand, scan, tuple(mesh)), slabs):
+        for part, count, here, apart in run(pool, partial(_sum_slab, integrand, scan, tuple(mesh)), slabs):
             totals += part
             threshold_dependent, degenerate_splitting = threshold_dependent or here, max(degenerate_splitting, apart)
             bar.advance(count)
@@ -100,7 +100,7 @@ def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], .
             yield (first, min(first + sizes[-1], mesh[0])), *others
 
 
-def _slab(
+def _sum_slab(
     integrand: BandIntegrand, scan: Scan, mesh: tuple[int, ...], block: tuple[tuple[int, int], ...]
 ) -> tuple[Float, int, bool, float]:
     """Sums over a block, (3, columns, S, M), the number of points, and the results of `degeneracy_among`.

@@ -157,7 +157,7 @@ class BoxIntegrals:
             measure = np.multiply.outer(measure, weight)
         masses = (values[:, 1:] * measure.ravel()).swapaxes(0, 1).reshape(coefficients.shape[1] - 1, -1)
         grid = ThermalGrid(self.scan.potentials, kT)
-        table, below = grid.shared(values[:, 0].ravel(), masses, np.repeat(owner, values.shape[-1]), boxes)
+        table, below = grid.distribute(values[:, 0].ravel(), masses, np.repeat(owner, values.shape[-1]), boxes)
         result = np.zeros((boxes, len(self.integrand.columns), count))
         for source, members in self._by_source():
             for c, sums in zip(members, grid.summed(table[source], [self._kind(c) for c in members]), strict=True):

@@ -56,7 +56,7 @@ class Integral:
     """Smallest values found of quantities that must not vanish: "gap", "overlap"."""
 
     def times(self, factor: float) -> Integral:
-        """The same integral in another unit."""
+        """Copy of the integral in another unit, multiplied by `factor`."""
         return replace(self, value=self.value * factor, error=self.error * abs(factor))
 
 
@@ -207,9 +207,9 @@ class _Sums:
         # an iterator, since their number grows with the mesh
         tasks = (block for part in missing for block in _blocks(self.first, part, self.integrand.batch))
         grown = False
-        for outcome in run(pool, partial(_summed, self.integrand, mesh), tasks):
+        for outcome in run(pool, partial(_sum_block, self.integrand, mesh), tasks):
             if not grown:
-                self._grow(levels, outcome.sums.shape[-1])
+                self._resize(levels, outcome.sums.shape[-1])
                 grown = True
             for marginal, numbers, sums in zip(self._marginals, outcome.numbers, outcome.marginals, strict=True):
                 marginal[numbers] += sums
@@ -222,7 +222,7 @@ class _Sums:
                 self.minima[name] = min(self.minima.get(name, minimum), minimum, key=itemgetter(0))
             bar.advance(outcome.points)
 
-    def _grow(self, levels: Levels, outputs: int) -> None:
+    def _resize(self, levels: Levels, outputs: int) -> None:
         """Resize the sums for a finer mesh: point j of an axis becomes point 2 j with each doubling."""
         mesh = self.mesh_at(levels)
         counts = [classes(n) for n in mesh]
@@ -241,7 +241,7 @@ class _Sums:
 
 
 @dataclass(frozen=True, eq=False)
-class _Outcome:
+class _BlockSums:
     """Sums over the points of a block."""
 
     numbers: list[Integer]
@@ -277,14 +277,14 @@ def _blocks(first: Mesh, part: Levels, batch: int) -> Iterator[Block]:
     return itertools.product(*axes)
 
 
-def _summed(integrand: Integrand, mesh: Mesh, block: Block) -> _Outcome:
+def _sum_block(integrand: Integrand, mesh: Mesh, block: Block) -> _BlockSums:
     axes: list[Float] = [begin + step * np.arange(count, dtype=np.float64) for begin, step, count in block]
     sample = integrand(axes)
     numbers = [np.rint(axis * n).astype(int) for axis, n in zip(axes, mesh, strict=True)]
     values = sample.values.reshape(*map(len, axes), -1)
     every = range(len(axes))
     sums, labels = by_class(values, numbers, [classes(n) for n in mesh])
-    return _Outcome(
+    return _BlockSums(
         numbers,
         [values.sum(axis=tuple(other for other in every if other != axis)) for axis in every],
         labels,

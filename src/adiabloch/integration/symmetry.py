@@ -10,12 +10,12 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.integration.protocols import BandIntegrand, Column
 
-ALIKE = 1e-9
+ENERGY_ACCURACY = 1e-9
 """Relative accuracy, to the largest energy, with which the energies at two equivalent points agree."""
-CANCEL = 1e-4
+CANCELLATION_ACCURACY = 1e-4
 """Relative accuracy with which values at equivalent points cancel; in the median a thousandth of it. Rounding is large
 where formulas contain small denominators."""
-LEVEL = 1e-6
+LEVEL_SPACING = 1e-6
 """Fraction of the largest energy below which bands are treated together."""
 SAMPLES, ORBITS = 6, 12
 """Numbers of random points at which energies, and values, are compared."""
@@ -46,7 +46,7 @@ class Vanishing:
         return float(self.left[column.output + (len(self.sea) if column.at_surface else 0)])
 
 
-def operations(integrand: BandIntegrand) -> Integer:
+def find_operations(integrand: BandIntegrand) -> Integer:
     """Rotations and reflections of the zone that leave the energies unchanged, (G, d, d), the identity first.
 
     They act on reduced wave vectors about the origin, and are symmetries of the lattice. They may include time
@@ -70,18 +70,18 @@ def operations(integrand: BandIntegrand) -> Integer:
         if np.abs(W @ metric @ W.T - metric).max() > 1e-6 * metric.max() or np.array_equal(W, found[0]):
             continue
         there = integrand.levels(points @ W)
-        if np.abs(there - energies).max() <= ALIKE * scale:
+        if np.abs(there - energies).max() <= ENERGY_ACCURACY * scale:
             found.append(W)
     return np.array(found)
 
 
-def vanishing(integrand: BandIntegrand) -> Vanishing | None:
+def find_vanishing(integrand: BandIntegrand) -> Vanishing | None:
     """Outputs whose values at equivalent points, for bands of equal energy, add up to zero; None if there are none.
 
     The integral of such an output vanishes for any occupation, also if its values diverge near points that are mapped
     to themselves, since equivalent points cancel at any distance.
     """
-    group = operations(integrand)
+    group = find_operations(integrand)
     if len(group) == 1:
         return None
     rng = np.random.default_rng(21)
@@ -93,7 +93,7 @@ def vanishing(integrand: BandIntegrand) -> Vanishing | None:
     values = np.concatenate([sea, surface], axis=2).reshape(len(group), ORBITS, size, -1)
     # bands that are close are close at all images; only their sum is meaningful
     energies = frame.energies.reshape(len(group), ORBITS, size)[0]
-    separated = np.diff(energies, axis=1) > LEVEL * np.abs(energies).max()
+    separated = np.diff(energies, axis=1) > LEVEL_SPACING * np.abs(energies).max()
     level = np.concatenate([np.zeros((ORBITS, 1), dtype=int), np.cumsum(separated, axis=1)], axis=1)
     sums = np.zeros_like(values)
     for band in range(size):
@@ -102,7 +102,7 @@ def vanishing(integrand: BandIntegrand) -> Vanishing | None:
     unsigned = np.abs(sums).mean(axis=0)
     largest = unsigned.max(axis=1)
     worst = left.max(axis=1) / np.maximum(largest, np.finfo(float).tiny)
-    zero = (worst.max(axis=0) <= CANCEL) & (np.median(worst, axis=0) <= 1e-3 * CANCEL)
+    zero = (worst.max(axis=0) <= CANCELLATION_ACCURACY) & (np.median(worst, axis=0) <= 1e-3 * CANCELLATION_ACCURACY)
     if not zero.any():
         return None
     seas = sea.shape[-1]

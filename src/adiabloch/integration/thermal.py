@@ -57,7 +57,7 @@ class ThermalGrid:
         """(G,), ascending."""
         return np.asarray(self._number * self.step, dtype=np.float64)
 
-    def shared(self, energies: Float, masses: Float, owner: Integer, owners: int) -> tuple[Float, Float]:
+    def distribute(self, energies: Float, masses: Float, owner: Integer, owners: int) -> tuple[Float, Float]:
         """Distribute masses (J, L) at energies (L,) over the grid, by owner.
 
         Returns

@@ -192,7 +192,7 @@ def local_current(
         unit=driven,
         degeneracy=checked_degeneracy(texture.home, degeneracy),
     )
-    values, provenance = request.evaluated(texture, sites, run, projections)
+    values, provenance = request.evaluate(texture, sites, run, projections)
     dims = {"k": "component", "moment": "component" if d == 3 else None, "axis": "component"}
     coordinates = {"component": list(AXES[:d])}
     return labelled_terms(request, values, sites, dims, coordinates, units, "local current", provenance)

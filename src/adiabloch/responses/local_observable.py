@@ -97,7 +97,7 @@ def local_observable(
         operators=None if operators is None else found,
         degeneracy=checked_degeneracy(texture.home, degeneracy),
     )
-    values, provenance = request.evaluated(texture, sites, run)
+    values, provenance = request.evaluate(texture, sites, run)
     units = {"uniform": rest, "gradient": rest, "dipole_density": rest * Unit(length=1)}
     dims = {"observable": "observable", "axis": "axis"}
     coordinates = {"observable": list(found), "axis": list(AXES[:d])}
