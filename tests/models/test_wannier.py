@@ -411,7 +411,7 @@ def test_mutated_files(tmp_path, seed):
         outcome = repr(read_tb(path, dimension=2))
     except FileFormatError as reason:
         outcome = str(reason)
-    assert re.match(rf"WannierModel\(2D|{re.escape(str(path))}, line \d+: .*expected", outcome)
+    assert re.match(rf"TightBinding\(2D|{re.escape(str(path))}, line \d+: .*expected", outcome)
 
 
 def test_gallium_arsenide(shared):

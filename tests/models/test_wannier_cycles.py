@@ -211,9 +211,9 @@ def test_inconsistent_arguments():
         ab.Cycle(snapshots, motion=[{(0, 0): [[0, 1, 0], [0, 0, 0], [0, 0, 0]]}] * 4)
     with pytest.raises(InvalidModelError, match="displacements: expected shape"):
         atom_following(snapshots, np.zeros((4, 2, 2)))
-    with pytest.raises(InvalidModelError, match="expected a WannierModel"):
+    with pytest.raises(InvalidModelError, match="expected a model of Wannier functions"):
         atom_following(moving_orbitals(0, samples=4), np.zeros((4, 3, 2)))
-    with pytest.raises(InvalidModelError, match="expected a WannierModel"):
+    with pytest.raises(InvalidModelError, match="expected a model of Wannier functions"):
         aligned(moving_orbitals(0, samples=4))
     with pytest.raises(InvalidModelError, match="at least one"):
         aligned([])

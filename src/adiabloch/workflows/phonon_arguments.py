@@ -75,10 +75,10 @@ def _checked_band_sum(given: object, cycle: Cycle, occupied: int) -> xarray.Data
         )
     found = given.transpose(*BY_BANDS, missing_dims="ignore").sortby("bands")
     counts, there = found.bands.values, {str(name) for name in found.component.values}
-    if there != set(names) or found.perturbative.attrs.get("units") != unit:
+    if there != set(names) or found.perturbative.attrs.get("units") != str(unit):
         raise InvalidArgumentError(
             f"all_bands: components {sorted(there)} in {found.perturbative.attrs.get('units')!r}, expected "
-            f"{list(names)} in {unit!r} as the cycle has"
+            f"{list(names)} in '{unit}' as the cycle has"
         )
     if len(counts) < 2 or counts[0] <= occupied or (np.diff(counts) < 1).any():
         raise InvalidArgumentError(

@@ -56,6 +56,7 @@ def moments_of_cycle(
         whole, uncertain, quantum = np.full(len(names), np.nan), np.zeros(len(names)), np.eye(len(names))
         if motion_known:
             alone = chern_simons_magnetization(cycle, occupied, **run.options(sufficient))
+            reached.append(alone.attrs["converged"])
             whole, quantum = alone.chern_simons.values, alone.quantum.values
             uncertain = alone.error.values
         error = abs(per_unit) * uncertain
