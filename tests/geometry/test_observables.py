@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 import adiabloch as ab
 from adiabloch.geometry.frame import Eigenframe, eigenframe, frame_of
 from adiabloch.geometry.gauge import smooth_gauge
-from adiabloch.geometry.observables import (
-    expectation,
-    gauge_with_height,
-    inplane_moment,
-    observable_shift,
-    with_height,
-)
+from adiabloch.geometry.layers import gauge_with_height, inplane_moment, with_height
+from adiabloch.geometry.observables import expectation, observable_shift
 from adiabloch.geometry.occupied import tilt
 from random_models import general
 
