@@ -3,8 +3,8 @@
 import pytest
 
 import adiabloch as ab
-from adiabloch.models.harmonics import theta_derivatives
 from adiabloch.engine.run import Run
+from adiabloch.models.harmonics import theta_derivatives
 from adiabloch.workflows.dipoles import dipoles
 from plane_waves import AREA, OCCUPIED, PHASES, Turning
 

@@ -11,6 +11,7 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.trials import trial_orbitals
 from adiabloch.models import WannierModel
 from adiabloch.models.spin import SPIN
+from adiabloch.workflows.dipoles import dipoles
 from random_models import oblique_vectors
 
 
