@@ -141,6 +141,20 @@ def test_methods_of_wannier_models():
     np.testing.assert_allclose(there, here, rtol=0, atol=1e-9 * np.abs(here).max())
 
 
+def test_vector_in_three_dimensions_turns_with_the_crystal():
+    rng = np.random.default_rng(3)
+    cycle = two_bands(rng, dimension=3).cycle
+    rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    rotation *= np.linalg.det(rotation)
+    image = ab.Cycle(
+        [ab.TightBinding(m.lattice.vectors @ rotation.T, m.positions @ rotation.T, m.hoppings) for m in cycle.snapshots]
+    )
+    here = ab.pumped_magnetization(cycle, 1, tolerance=1e-5).perturbative.values
+    there = ab.pumped_magnetization(image, 1, tolerance=1e-5).perturbative.values
+    assert np.abs(here).max() > 1e-6
+    np.testing.assert_allclose(there, rotation @ here, rtol=0, atol=1e-5 * np.abs(here).max())
+
+
 # symmetries that forbid a response
 
 

@@ -45,6 +45,8 @@ class Case:
     without: frozenset[str] = frozenset()
     """Changes that the response does not go through."""
     subject: Callable = change.random_crystal
+    slow_in: tuple[int, ...] = ()
+    """Dimensions that only `make test-all` runs."""
 
 
 def declared(name: str):
@@ -98,7 +100,7 @@ class Bands:
 
 def phonon(c):
     atoms = c.atoms
-    return ab.phonon_moment(c.cycle, np.tile([1.0, 2.0], c.cells), atoms, c.occupied, tolerance=1e-10, degeneracy=1)
+    return ab.phonon_moment(c.cycle, np.tile([1.0, 2.0], c.cells), atoms, c.occupied, mesh=[*fine(c), 8], degeneracy=1)
 
 
 @cache
@@ -210,6 +212,8 @@ CASES: dict[str, Case] = {
     "pumped_magnetization, perturbative": Case(
         lambda c: ab.pumped_magnetization(c.cycle, c.occupied, mesh=(*c.mesh, 4), chern_simons=False),
         ("perturbative",),
+        # a second Chern number comes first
+        slow_in=(3,),
         **CYCLE,
     ),
     "pumped_magnetization": Case(
@@ -227,13 +231,13 @@ CASES: dict[str, Case] = {
         map_of, ("shift",), dimensions=(2,), hidden=1, without=frozenset({"supercell", "inert bands"}), **CYCLE
     ),
     "pumped_inplane_magnetization": Case(
-        lambda c: ab.pumped_inplane_magnetization(c.cycle, c.occupied, c.heights(), mesh=(*c.mesh, 8)),
+        lambda c: ab.pumped_inplane_magnetization(c.cycle, c.occupied, c.heights(), mesh=[*fine(c), SAMPLES]),
         dimensions=(2,),
         **CYCLE,
     ),
     "pumped_spin": Case(lambda c: ab.pumped_spin(c.cycle, c.occupied, mesh=(*c.mesh, 4)), **CYCLE),
     "pumped_observable": Case(
-        lambda c: ab.pumped_observable(c.cycle, c.occupied, c.observables(), mesh=(*c.mesh, 4)),
+        lambda c: ab.pumped_observable(c.cycle, c.occupied, c.observables(), mesh=(*c.mesh, 8)),
         time_reversal=-1,
         inversion=1,
         reversal=-1,
@@ -243,7 +247,13 @@ CASES: dict[str, Case] = {
         ("perturbative",),
         **CYCLE,
     ),
-    "phonon_moment": Case(phonon, dimensions=(2,), **CYCLE),
+    "phonon_moment": Case(
+        phonon,
+        dimensions=(2,),
+        # a quantum has hbar, and the spin that it pumps needs energies in eV
+        without=frozenset({"units", "powers of two"}),
+        **CYCLE,
+    ),
     "local_current, driven": Case(
         local_current,
         LOCAL_CURRENT,
@@ -339,7 +349,10 @@ def matrix():
                     ):
                         continue
                     kind = "functions" if functions else "orbitals"
-                    yield pytest.param(name, dimension, functions, what, id=f"{name}-{dimension}D-{kind}-{what}")
+                    marks = [pytest.mark.slow] if dimension in case.slow_in else []
+                    yield pytest.param(
+                        name, dimension, functions, what, id=f"{name}-{dimension}D-{kind}-{what}", marks=marks
+                    )
 
 
 @cache
