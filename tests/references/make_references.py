@@ -63,6 +63,20 @@ def ribbons() -> dict[str, list[float]]:
 
 
 @reference
+def flakes_of_metals() -> dict[str, list[float]]:
+    """Orbital magnetization of open flakes at finite temperature, by size."""
+    import test_metals
+
+    return {
+        name: [
+            float(test_metals.flake_magnetization(test_metals.ab.models.haldane(**parameters), size, mu, kT))
+            for size in test_metals.FLAKE_SIZES
+        ]
+        for name, (parameters, mu, kT) in test_metals.FLAKES.items()
+    }
+
+
+@reference
 def sums_over_bands() -> dict[str, list[float]]:
     """Perturbative part of a crystal in plane waves, summed over bands as it is written; by what moves along."""
     import test_all_bands as all_bands
