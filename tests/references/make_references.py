@@ -14,6 +14,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 ACCURACY = 1e-8
@@ -86,6 +88,37 @@ def sums_over_bands() -> dict[str, list[float]]:
         name: [all_bands.by_hand(turning, count, common) for count in all_bands.COUNTS]
         for name, common in all_bands.motions(turning).items()
     }
+
+
+def by_seed(name: str, count: int) -> dict[str, list[float]]:
+    import test_projected
+
+    make = getattr(test_projected, name)
+    return {str(seed): np.ravel(make(seed)).astype(float).tolist() for seed in range(count)}
+
+
+@reference
+def flakes_of_cycles() -> dict[str, list[float]]:
+    """Magnetization that random cycles pump in open flakes."""
+    return by_seed("flakes_of_cycle", 40)
+
+
+@reference
+def blocks_of_cycles() -> dict[str, list[float]]:
+    """The same for open blocks in three dimensions."""
+    return by_seed("blocks_of_cycle", 12)
+
+
+@reference
+def flakes_in_fields() -> dict[str, list[float]]:
+    """Magnetization of random flakes in an electric field."""
+    return by_seed("flakes_in_field", 20)
+
+
+@reference
+def blocks_in_fields() -> dict[str, list[float]]:
+    """The same for open blocks in three dimensions, all nine elements."""
+    return by_seed("blocks_in_field", 3)
 
 
 def main() -> int:
