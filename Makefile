@@ -8,8 +8,8 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all nightly lint format types imports examples docs wheel \
-	pythons check clean
+.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all nightly lint format types imports examples docs \
+	equations wheel pythons check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -61,13 +61,13 @@ nightly: $(VENV)/.dev  ## check error bars of thousands of random models against
 	$(BIN)/python tests/statistics/metals.py 0 2000
 
 lint: $(VENV)/.dev  ## check style, formatting, spelling
-	$(BIN)/ruff check src tests docs examples benchmarks
-	$(BIN)/ruff format --check src tests docs examples benchmarks
-	$(BIN)/codespell src tests docs examples benchmarks *.md
+	$(BIN)/ruff check src tests docs examples benchmarks tools
+	$(BIN)/ruff format --check src tests docs examples benchmarks tools
+	$(BIN)/codespell src tests docs examples benchmarks tools changes *.md
 
 format: $(VENV)/.dev  ## correct style and formatting automatically
-	$(BIN)/ruff check --fix src tests docs examples benchmarks
-	$(BIN)/ruff format src tests docs examples benchmarks
+	$(BIN)/ruff check --fix src tests docs examples benchmarks tools
+	$(BIN)/ruff format src tests docs examples benchmarks tools
 
 types: $(VENV)/.dev  ## check the types
 	$(BIN)/mypy
@@ -83,6 +83,9 @@ examples: $(VENV)/.dev  ## run the examples of docstrings, README and docs
 
 docs: $(VENV)/.dev  ## build the documentation in docs/_build
 	$(BIN)/sphinx-build --quiet -W --keep-going docs docs/_build
+
+equations: $(VENV)/.dev  ## make the page of equations anew from the docstrings
+	$(BIN)/python tools/equations.py > docs/equations.md
 
 wheel: $(BIN)/python  ## build the wheel and try it in empty environments
 	PYTHON=$(PYTHON) BIN=$(abspath $(BIN)) sh tools/try_wheel.sh

@@ -1,3 +1,8 @@
+import pkgutil
+from pathlib import Path
+
+import adiabloch
+from adiabloch import responses
 from adiabloch.version import __version__
 
 project = "adiabloch"
@@ -22,3 +27,38 @@ html_theme = "furo"
 html_static_path = ["_static"]
 html_title = "adiabloch"
 exclude_patterns = ["_build", "accuracy_tables.md"]
+
+
+PARITY = {1: "even", -1: "odd", None: ""}
+
+
+def responses_page() -> str:
+    """Page of all responses, made from their declarations."""
+    names = sorted(module.name for module in pkgutil.iter_modules(responses.__path__))
+    lines = [
+        "# Responses",
+        "",
+        "One file in `adiabloch/responses` each; [how to add one](contributing.md). Parities are those of the response under",
+        "time reversal and inversion of the crystal.",
+        "",
+        "| response | quantity | time reversal | inversion | equation |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name in names:
+        declared = getattr(adiabloch, name).declaration
+        if declared is not None:
+            parities = f"{PARITY[declared.time_reversal]} | {PARITY[declared.inversion]}"
+            lines.append(f"| [{name}](generated/adiabloch.{name}) | {declared.title} | {parities} | {declared.equation} |")
+    lines += ["", "```{eval-rst}", ".. currentmodule:: adiabloch", "", ".. autosummary::", "   :toctree: generated", ""]
+    return "\n".join([*lines, *(f"   {name}" for name in names), "```", ""])
+
+
+def write_if_changed(path: Path, text: str) -> None:
+    """Keep the file, and its time, if it is current."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+HERE = Path(__file__).parent
+write_if_changed(HERE / "responses.md", responses_page())
+write_if_changed(HERE / "contributing.md", (HERE.parent / "CONTRIBUTING.md").read_text())

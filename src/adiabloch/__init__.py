@@ -7,6 +7,7 @@
 """
 
 import importlib
+import pkgutil
 from typing import TYPE_CHECKING, Any
 
 from adiabloch import errors, geometry, models, units
@@ -19,41 +20,56 @@ from adiabloch.version import __version__
 
 if TYPE_CHECKING:
     from adiabloch import finite, io
-    from adiabloch.engine.run import Accuracy
-    from adiabloch.engine.si import in_si
-    from adiabloch.responses.anomalous_hall import anomalous_hall
-    from adiabloch.responses.anomalous_nernst import anomalous_nernst
-    from adiabloch.responses.axion_angle import axion_angle
-    from adiabloch.responses.density_of_states import density_of_states
-    from adiabloch.responses.filling import filling
-    from adiabloch.responses.inplane_magnetization import inplane_magnetization
-    from adiabloch.responses.instantaneous_magnetization import instantaneous_magnetization
-    from adiabloch.responses.layer_magnetoelectric import layer_magnetoelectric
-    from adiabloch.responses.local_current import local_current
-    from adiabloch.responses.local_observable import local_observable
-    from adiabloch.responses.magnetic_polarization import magnetic_polarization
-    from adiabloch.responses.magnetization_map import magnetization_map
-    from adiabloch.responses.magneto_nonlinear_hall import magneto_nonlinear_hall
-    from adiabloch.responses.magnetoelectric import magnetoelectric
-    from adiabloch.responses.nonlinear_ettingshausen import nonlinear_ettingshausen
-    from adiabloch.responses.nonlinear_hall import nonlinear_hall
-    from adiabloch.responses.observable_density import observable_density
-    from adiabloch.responses.observable_response import observable_response
-    from adiabloch.responses.orbital_magnetization import orbital_magnetization
-    from adiabloch.responses.polarization import polarization
-    from adiabloch.responses.pumped_charge import pumped_charge
-    from adiabloch.responses.pumped_inplane_magnetization import pumped_inplane_magnetization
-    from adiabloch.responses.pumped_magnetization import pumped_magnetization
-    from adiabloch.responses.pumped_observable import pumped_observable
-    from adiabloch.responses.pumped_spin import pumped_spin
-    from adiabloch.responses.spin_magnetization import spin_magnetization
-    from adiabloch.responses.spin_magnetoelectric import spin_magnetoelectric
-    from adiabloch.workflows.all_bands import perturbative_by_bands
-    from adiabloch.workflows.chemical_potential import chemical_potential
-    from adiabloch.workflows.phonon_moment import phonon_moment
+    from adiabloch.engine.run import Accuracy as Accuracy
+    from adiabloch.engine.si import in_si as in_si
+    from adiabloch.responses.anomalous_hall import anomalous_hall as anomalous_hall
+    from adiabloch.responses.anomalous_nernst import anomalous_nernst as anomalous_nernst
+    from adiabloch.responses.axion_angle import axion_angle as axion_angle
+    from adiabloch.responses.berry_curvature_dipole import berry_curvature_dipole as berry_curvature_dipole
+    from adiabloch.responses.density_of_states import density_of_states as density_of_states
+    from adiabloch.responses.filling import filling as filling
+    from adiabloch.responses.inplane_magnetization import inplane_magnetization as inplane_magnetization
+    from adiabloch.responses.instantaneous_magnetization import (
+        instantaneous_magnetization as instantaneous_magnetization,
+    )
+    from adiabloch.responses.layer_magnetoelectric import layer_magnetoelectric as layer_magnetoelectric
+    from adiabloch.responses.local_current import local_current as local_current
+    from adiabloch.responses.local_observable import local_observable as local_observable
+    from adiabloch.responses.magnetic_polarization import magnetic_polarization as magnetic_polarization
+    from adiabloch.responses.magnetization_map import magnetization_map as magnetization_map
+    from adiabloch.responses.magneto_nonlinear_hall import magneto_nonlinear_hall as magneto_nonlinear_hall
+    from adiabloch.responses.magnetoelectric import magnetoelectric as magnetoelectric
+    from adiabloch.responses.nonlinear_ettingshausen import nonlinear_ettingshausen as nonlinear_ettingshausen
+    from adiabloch.responses.nonlinear_hall import nonlinear_hall as nonlinear_hall
+    from adiabloch.responses.observable_density import observable_density as observable_density
+    from adiabloch.responses.observable_response import observable_response as observable_response
+    from adiabloch.responses.orbital_magnetization import orbital_magnetization as orbital_magnetization
+    from adiabloch.responses.polarization import polarization as polarization
+    from adiabloch.responses.pumped_charge import pumped_charge as pumped_charge
+    from adiabloch.responses.pumped_inplane_magnetization import (
+        pumped_inplane_magnetization as pumped_inplane_magnetization,
+    )
+    from adiabloch.responses.pumped_magnetization import pumped_magnetization as pumped_magnetization
+    from adiabloch.responses.pumped_observable import pumped_observable as pumped_observable
+    from adiabloch.responses.pumped_spin import pumped_spin as pumped_spin
+    from adiabloch.responses.spin_magnetization import spin_magnetization as spin_magnetization
+    from adiabloch.responses.spin_magnetoelectric import spin_magnetoelectric as spin_magnetoelectric
+    from adiabloch.workflows.all_bands import perturbative_by_bands as perturbative_by_bands
+    from adiabloch.workflows.chemical_potential import chemical_potential as chemical_potential
+    from adiabloch.workflows.phonon_moment import phonon_moment as phonon_moment
+
+_LATER = {
+    # one public function in each module of `responses`, with the same name
+    **{module.name: f"responses.{module.name}" for module in pkgutil.iter_modules([f"{__path__[0]}/responses"])},
+    "Accuracy": "engine.run",
+    "chemical_potential": "workflows.chemical_potential",
+    "in_si": "engine.si",
+    "perturbative_by_bands": "workflows.all_bands",
+    "phonon_moment": "workflows.phonon_moment",
+}
+"""Names that are loaded when they are asked for, and their modules."""
 
 __all__ = [
-    "Accuracy",
     "AdiablochError",
     "Cycle",
     "Eigenframe",
@@ -62,87 +78,20 @@ __all__ = [
     "TightBinding",
     "__version__",
     "animate",
-    "anomalous_hall",
-    "anomalous_nernst",
-    "axion_angle",
-    "chemical_potential",
-    "density_of_states",
     "eigenframe",
     "errors",
-    "filling",
     "finite",
     "geometry",
-    "in_si",
-    "inplane_magnetization",
-    "instantaneous_magnetization",
     "io",
-    "layer_magnetoelectric",
-    "local_current",
-    "local_observable",
-    "magnetic_polarization",
-    "magnetization_map",
-    "magneto_nonlinear_hall",
-    "magnetoelectric",
     "models",
-    "nonlinear_ettingshausen",
-    "nonlinear_hall",
-    "observable_density",
-    "observable_response",
-    "orbital_magnetization",
-    "perturbative_by_bands",
-    "phonon_moment",
     "plot",
-    "polarization",
-    "pumped_charge",
-    "pumped_inplane_magnetization",
-    "pumped_magnetization",
-    "pumped_observable",
-    "pumped_spin",
-    "spin_magnetization",
-    "spin_magnetoelectric",
     "units",
+    *_LATER,
 ]
 
 
-_LATER = {
-    "Accuracy": "engine.run",
-    "anomalous_hall": "responses.anomalous_hall",
-    "anomalous_nernst": "responses.anomalous_nernst",
-    "axion_angle": "responses.axion_angle",
-    "chemical_potential": "workflows.chemical_potential",
-    "density_of_states": "responses.density_of_states",
-    "filling": "responses.filling",
-    "in_si": "engine.si",
-    "inplane_magnetization": "responses.inplane_magnetization",
-    "instantaneous_magnetization": "responses.instantaneous_magnetization",
-    "layer_magnetoelectric": "responses.layer_magnetoelectric",
-    "local_current": "responses.local_current",
-    "local_observable": "responses.local_observable",
-    "magnetic_polarization": "responses.magnetic_polarization",
-    "magnetization_map": "responses.magnetization_map",
-    "magneto_nonlinear_hall": "responses.magneto_nonlinear_hall",
-    "magnetoelectric": "responses.magnetoelectric",
-    "nonlinear_ettingshausen": "responses.nonlinear_ettingshausen",
-    "nonlinear_hall": "responses.nonlinear_hall",
-    "observable_density": "responses.observable_density",
-    "observable_response": "responses.observable_response",
-    "orbital_magnetization": "responses.orbital_magnetization",
-    "perturbative_by_bands": "workflows.all_bands",
-    "phonon_moment": "workflows.phonon_moment",
-    "polarization": "responses.polarization",
-    "pumped_charge": "responses.pumped_charge",
-    "pumped_inplane_magnetization": "responses.pumped_inplane_magnetization",
-    "pumped_magnetization": "responses.pumped_magnetization",
-    "pumped_observable": "responses.pumped_observable",
-    "pumped_spin": "responses.pumped_spin",
-    "spin_magnetization": "responses.spin_magnetization",
-    "spin_magnetoelectric": "responses.spin_magnetoelectric",
-}
-"""Responses and their modules."""
-
-
 def __getattr__(name: str) -> Any:
-    """Responses, open samples and files, when they are asked for: not everybody wants to wait for all of them."""
+    """Load responses, open samples and readers of files when they are first used: importing all of them takes time."""
     if name in ("finite", "io"):
         return importlib.import_module(f"adiabloch.{name}")
     if name in _LATER:
@@ -152,5 +101,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What there is, loaded or not."""
+    """Public names, loaded or not."""
     return sorted({*globals(), *__all__})

@@ -130,3 +130,18 @@ def radians(angles: ArrayLike, name: str) -> Any:
             UnitWarning,
         )
     return angles
+
+
+def tensor_grid(axes: Sequence[ArrayLike]) -> NDArray[Any]:
+    """Points of a tensor grid, last axis fastest.
+
+    Parameters
+    ----------
+    axes : sequence of array_like, shape (n_a,)
+        Coordinates along each axis.
+
+    Returns
+    -------
+    array, shape (n_1 n_2 ..., D)
+    """
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))

@@ -6,13 +6,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, tensor_grid
 
 
 def pattern_search(
-    values_at: Callable[[Float], Float], starts: Float, reach: float = 0.02, finest: float = 1e-12
+    values_at: Callable[[Float], Float],
+    starts: Float,
+    reach: float = 0.02,
+    finest: float = 1e-12,
+    *,
+    flat: float = 0.0,
+    periodic: bool = True,
 ) -> tuple[float, Float]:
-    """Minimize a function on the unit torus from one or several starting points: smallest value, reduced coordinates.
+    """Minimize a function from one or several starting points: smallest value and its point.
 
     Pattern search: a grid of 3^D points around the best point is moved while it finds smaller values, and halved while
     it does not. Values at or below zero (a closed gap, levels that crossed) end the search.
@@ -24,10 +30,14 @@ def pattern_search(
     starts : float array, shape (D,) or (S, D)
     reach, finest : float
         Largest and smallest step.
+    flat : float
+        End the search where the values on the grid differ by less than this fraction of the smallest.
+    periodic : bool
+        True for a function on the unit torus: the point is reduced to it.
     """
     best = np.array(starts, dtype=float, ndmin=2)
     smallest, size = np.full(len(best), np.inf), np.full(len(best), reach)
-    offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * best.shape[1], indexing="ij"), -1).reshape(-1, best.shape[1])
+    offsets = tensor_grid([[-1.0, 0.0, 1.0]] * best.shape[1])
     while len(active := np.flatnonzero((size > finest) & (smallest > 0))):
         points = best[active, None] + size[active, None, None] * offsets
         values = values_at(points.reshape(-1, best.shape[1])).reshape(len(active), -1)
@@ -35,8 +45,10 @@ def pattern_search(
         each = np.arange(len(active))
         found, places = values[each, lowest], points[each, lowest]
         # halve steps that gain next to nothing
-        size[active[found > 0.99 * smallest[active]]] *= 0.5
+        stalled = found > 0.99 * smallest[active]
+        size[active[stalled]] *= 0.5
+        size[active[stalled & (np.ptp(values, axis=1) < flat * found)]] = 0.0
         better = found < smallest[active]
         smallest[active[better]], best[active[better]] = found[better], places[better]
     winner = int(smallest.argmin())
-    return float(smallest[winner]), best[winner] % 1.0
+    return float(smallest[winner]), best[winner] % 1.0 if periodic else best[winner]

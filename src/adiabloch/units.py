@@ -105,13 +105,15 @@ class Unit:
 
         Raises
         ------
-        KeyError
+        InvalidArgumentError
             If a factor of the label is unknown.
         """
         powers = dict.fromkeys(_SYMBOLS, 0)
         for name, power in _factors(label).items():
             if name in ("1", "rad"):
                 continue
+            if name not in _NAMES:
+                raise InvalidArgumentError(f"unit {label!r}: {name!r} is none of {', '.join(_NAMES)}")
             field, times = _NAMES[name]
             powers[field] += times * power
         return cls(**powers)

@@ -83,7 +83,7 @@ def test_temperature_in_kelvin():
 
 def test_unknown_units_are_named():
     with pytest.raises(InvalidArgumentError, match="furlong"):
-        ab.units.si_size("e furlong")
+        ab.units.Unit.parse("e furlong")
 
 
 MU_0, MU_B = 1.25663706127e-6, 9.2740100657e-24

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, tensor_grid
 from adiabloch.engine.arguments import counted_bands
 from adiabloch.geometry.band_edges import exact_edges
 from adiabloch.geometry.gaps import gap_at, place
@@ -21,6 +21,7 @@ from adiabloch.io.wannier90 import read_hr_matrices, read_tb_matrices
 from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.lattice import AXES
 from adiabloch.linalg import eigh_batch
+from adiabloch.minimize import pattern_search
 from adiabloch.models import Cycle, TightBinding, WannierModel
 from adiabloch.models.crystal import Crystal
 
@@ -205,14 +206,15 @@ def _bands(crystal: Crystal, occupied: int | None) -> list[tuple[str, str]]:
         counted_bands(occupied, crystal.size)
     D = len(crystal.directions)
     n = max(4, int(POINTS ** (1 / D) + 1e-9))
-    mesh = np.stack(np.meshgrid(*[np.arange(n) / n] * D, indexing="ij"), axis=-1).reshape(-1, D)
+    mesh = tensor_grid([np.arange(n) / n] * D)
     levels = eigh_batch(crystal.matrices().at(mesh)[:, 0])[0]
     bottom, top = float(levels.min()), float(levels.max())
     facts = [("energies", f"{bottom:.5g} to {top:.5g} (bandwidth {top - bottom:.5g}) on a mesh of {n} an axis")]
     if occupied is None:
         return facts
 
-    direct, at = _lowest(gap_at(crystal, occupied), levels[:, occupied] - levels[:, occupied - 1], mesh, 0.5 / n)
+    starts = mesh[np.argsort(levels[:, occupied] - levels[:, occupied - 1], kind="stable")[:STARTS]]
+    direct, at = pattern_search(gap_at(crystal, occupied), starts, reach=0.5 / n, finest=1e-8)
     edges = exact_edges(crystal, occupied, POINTS)
     overlap = ": the bands overlap, a metal" if edges.overlap else ""
     return [
@@ -224,25 +226,6 @@ def _bands(crystal: Crystal, occupied: int | None) -> list[tuple[str, str]]:
             f"to {edges.conduction:.6g} at {place(crystal, edges.conduction_at)}",
         ),
     ]
-
-
-def _lowest(values_at: Callable[[Float], Float], values: Float, mesh: Float, reach: float) -> tuple[float, Float]:
-    """Smallest value and its place, by a search from the lowest points of the mesh."""
-    best = mesh[np.argsort(values, kind="stable")[:STARTS]].copy()
-    smallest, size = np.sort(values)[: len(best)], np.full(len(best), reach)
-    offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * mesh.shape[1], indexing="ij"), -1).reshape(-1, mesh.shape[1])
-    each = np.arange(len(best))
-    for _ in range(STEPS):
-        points = best[:, None] + size[:, None, None] * offsets
-        found = values_at(points.reshape(-1, mesh.shape[1])).reshape(len(best), -1)
-        lowest = found.argmin(axis=1)
-        better = found[each, lowest] < smallest
-        smallest[better], best[better] = found[each, lowest][better], points[each, lowest][better]
-        size[~better] *= 0.5
-        if size.max() < 1e-8:
-            break
-    lowest_start = int(smallest.argmin())
-    return float(smallest[lowest_start]), best[lowest_start] % 1.0
 
 
 def _shells(snapshots: Sequence[TightBinding]) -> list[Shell]:

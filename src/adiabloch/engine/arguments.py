@@ -17,7 +17,7 @@ from adiabloch.geometry.band_edges import band_edges, check_insulator
 from adiabloch.geometry.degeneracy import FRACTION, STEEPNESS, Degeneracy, refuse_groups
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gaps import bandwidth
-from adiabloch.models.crystal import Crystal
+from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal
 from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group, inside_outside
@@ -27,18 +27,6 @@ M = TypeVar("M", TightBinding, Cycle)
 ACROSS = "in one dimension nothing flows across"
 FLAT = "a one-dimensional crystal has no orbital magnetization"
 """Reasons why a response needs more than one dimension."""
-INTERFACE = (
-    "lattice",
-    "size",
-    "directions",
-    "units",
-    "observables",
-    "frequencies",
-    "orbitals_move",
-    "has_basis_connection",
-    "matrices",
-)
-"""Attributes of a crystal."""
 UNTOLD = f"the motion of the Wannier functions is not given ({MOTION_HINT}): i <W|d_theta W> counts as zero"
 
 
@@ -137,7 +125,7 @@ def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: s
 
 def is_crystal(thing: object) -> bool:
     """True for objects that offer all that `adiabloch.models.crystal.Crystal` lists."""
-    return not isinstance(thing, type) and all(hasattr(thing, name) for name in INTERFACE)
+    return not isinstance(thing, type) and all(hasattr(thing, name) for name in CRYSTAL_INTERFACE)
 
 
 def _of_dimension(crystal: M, name: str, dimensions: tuple[int, ...], why: str) -> M:

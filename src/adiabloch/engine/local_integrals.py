@@ -25,13 +25,13 @@ from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
 from adiabloch.geometry.local import LocalBands
-from adiabloch.geometry.recording import Key, Product, Recorded, record
+from adiabloch.geometry.recording import Product, Recorded, offered_by, record
 from adiabloch.geometry.trials import Choice, Trials
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import Here, stoppable, workers
 from adiabloch.integration.running import run as run_tasks
-from adiabloch.models.crystal import CURVATURE, Derivative, Operator
+from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.local_crystal import TIME, LocalCrystal
 from adiabloch.models.texture import Texture
 from adiabloch.occupation import FermiLevel
@@ -236,7 +236,7 @@ class LocalRequest:
     def _needs(self, place: LocalCrystal) -> tuple[Recorded, tuple[Derivative, ...]]:
         """Derivatives of the formulas with the size of their products, and those of the gauge."""
         formula = self._formula(place)
-        available = partial(_offered, place, {*place.directions, *place.axes, TIME, *place.observable_names})
+        available = offered_by(place)
         at = [(0, 1)] if isinstance(self.occupation, FermiLevel) else []
         evaluated = partial(_on_groups, formula=formula, groups=at) if at else formula
         seen = record(
@@ -310,15 +310,6 @@ class LocalRequest:
 
 
 Rows = Sequence[tuple[Callable[..., Float] | None, Sequence[tuple[str, ...]]]]
-
-
-def _offered(place: LocalCrystal, names: set[str], key: Key) -> bool:
-    """True for derivatives that a place offers, the names being those of its directions, axes and observables."""
-    if CURVATURE in key:
-        return place.has_basis_connection
-    if key[0].startswith("r_"):
-        return place.orbitals_move and place.has_basis_connection
-    return len(key) > 1 or key[0] in names or key[0].startswith("r")
 
 
 def _of_group(frame: Eigenframe, occupied: int, **shared: Any) -> Float:

@@ -166,7 +166,7 @@ class _Wanted:
 
     def size(self, label: str) -> float:
         """What a number in this unit is multiplied with."""
-        size = self._unit(label).si_size(energy=self.energy, length=self.length, frequency=self.frequency)
+        size = Unit.parse(label).si_size(energy=self.energy, length=self.length, frequency=self.frequency)
         match self._kind(label):
             case "energy":
                 # without the detour over joules: the number stays as it was in a unit that is kept
@@ -179,13 +179,6 @@ class _Wanted:
                 return -ELECTRON_G * size * self._cell / HBAR
         return size
 
-    @staticmethod
-    def _unit(label: str) -> Unit:
-        try:
-            return Unit.parse(label)
-        except KeyError as unknown:
-            raise InvalidArgumentError(f"unit {label!r}: {unknown} is no unit of a result") from None
-
     def label(self, label: str) -> str:
         """The label of the converted variable."""
         kind = self._kind(label)
@@ -197,7 +190,7 @@ class _Wanted:
         if kind == "tensor":
             self.used.add(TENSOR)
             return TENSOR
-        return self._unit(label).si_label
+        return Unit.parse(label).si_label
 
     def check_used(self) -> None:
         """Complain about a unit that nothing in the result has."""
@@ -210,7 +203,7 @@ class _Wanted:
             return "energy"
         try:
             powers = Unit.parse(label).si_powers
-        except KeyError:
+        except InvalidArgumentError:
             return ""
         if self.tensor_unit and powers == SIEMENS and self.attributes.get("dimension", 3) == 3:
             return "tensor"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from adiabloch.arrays import Float, Integer
+from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.engine.natural import natural
 from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError, did_you_mean
@@ -223,7 +223,7 @@ def _parallelogram(cycle: Cycle, size: int) -> tuple[Integer, Integer]:
 
 def _all_vectors(numbers: Integer, d: int) -> Integer:
     """All vectors of d of the numbers, (len(numbers)^d, d)."""
-    return np.stack(np.meshgrid(*[numbers] * d, indexing="ij"), axis=-1).reshape(-1, d)
+    return tensor_grid([numbers] * d)
 
 
 def _hexagon(cycle: Cycle, size: int) -> tuple[Integer, Integer]:

@@ -9,6 +9,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.errors import GapClosedError
 from adiabloch.linalg import eigh_batch
+from adiabloch.minimize import pattern_search
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.harmonics import equidistant_phases
 from adiabloch.units import Units
@@ -40,8 +41,7 @@ def needs_refinement(gaps: Float) -> bool:
 def lowest_gap(gap_at: Callable[[Float], Float], start: Float, reach: Float) -> tuple[float, Float]:
     """Minimize a gap near a point.
 
-    A grid of 3^D points is centred at the best point so far. It is moved while it contains a smaller gap, and halved
-    otherwise, until the gap is nearly constant on the grid (a smooth minimum) or the grid is negligibly small (a
+    The search ends where the gap is nearly constant on the grid (a smooth minimum) or the grid is negligibly small (a
     crossing).
 
     Parameters
@@ -57,20 +57,10 @@ def lowest_gap(gap_at: Callable[[Float], Float], start: Float, reach: Float) -> 
     gap : float
     point : float array, shape (D,)
     """
-    offsets = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * len(start), indexing="ij"), -1).reshape(-1, len(start))
-    offsets = offsets * reach
-    best, smallest, scale = start, np.inf, 1.0
-    while scale > 1e-10:
-        points = best + scale * offsets
-        gaps = gap_at(points)
-        lowest = int(np.argmin(gaps))
-        if gaps[lowest] < smallest:
-            smallest, best = float(gaps[lowest]), points[lowest]
-            continue
-        if np.ptp(gaps) < 0.1 * smallest:
-            break
-        scale *= 0.5
-    return smallest, best
+    smallest, best = pattern_search(
+        lambda points: gap_at(points * reach), start / reach, reach=1.0, finest=1e-10, flat=0.1, periodic=False
+    )
+    return smallest, best * reach
 
 
 def edge_states_error(

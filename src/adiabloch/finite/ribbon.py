@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, tensor_grid
 from adiabloch.engine.natural import natural
 from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
@@ -275,7 +275,7 @@ def _doubled(mesh: RibbonMesh, axis: int, ribbons: list[Ribbon], pool: Executor,
 
 def _evaluated(ribbons: list[Ribbon], k: Float, theta: Float, pool: Executor, bar: ProgressBar) -> Float:
     """Results of all ribbons on the mesh of k and theta, (widths, k, theta, 4)."""
-    points = np.stack(np.meshgrid(k, theta, indexing="ij"), axis=-1).reshape(-1, 2)
+    points = tensor_grid([k, theta])
     bar.stage(f"{len(k)} x {len(theta)} points", len(points) * len(ribbons))
 
     def tasks() -> Iterator[tuple[Ribbon, Float]]:

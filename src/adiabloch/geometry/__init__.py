@@ -27,7 +27,7 @@ from adiabloch.geometry.fields import (
 )
 from adiabloch.geometry.filled import filled_curvature, filled_moment, filled_shift
 from adiabloch.geometry.frame import Eigenframe, eigenframe
-from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form, smooth_gauge
+from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, gauge_needs, second_chern_form, smooth_gauge
 from adiabloch.geometry.induced import band_shift, carried_shift, occupied_shift
 from adiabloch.geometry.inhomogeneous import (
     gradient_energy,
@@ -36,6 +36,7 @@ from adiabloch.geometry.inhomogeneous import (
     observable_dipole,
     phase_space_measure,
     positional_shift,
+    shift_in_magnetic_field,
 )
 from adiabloch.geometry.jets import Blocks, Jet
 from adiabloch.geometry.observables import expectation, observable_shift
@@ -62,6 +63,7 @@ __all__ = [
     "filled_curvature",
     "filled_moment",
     "filled_shift",
+    "gauge_needs",
     "gradient_energy",
     "gradient_matrix",
     "gradient_shift",
@@ -81,6 +83,7 @@ __all__ = [
     "positional_shift",
     "second_chern_form",
     "second_chern_number",
+    "shift_in_magnetic_field",
     "shift_tensor",
     "smooth_gauge",
     "trial_orbitals",

@@ -69,6 +69,18 @@ def curvature(frame: Eigenframe, a: str, b: str) -> Float:
     return curved
 
 
+def berry_curvature_times(frame: Eigenframe, matrix: Complex, a: str, b: str) -> Float:
+    """Product of a quantity of each band, such as its velocity, and its Berry curvature Omega^ab; shape (P, N).
+
+    In a group of degenerate bands it is the product of their blocks, as in `times`.
+    """
+    product = times(frame, matrix, curvature_factors(frame, a, b))
+    if (own := frame.curvature_of_basis(a, b)) is not None:
+        block = matrix * np.eye(matrix.shape[1]) if frame.groups is None else frame.groups * matrix
+        product = product + of_bands([(block, own)])
+    return product
+
+
 def curvature_factors(frame: Eigenframe, a: str, b: str) -> Factors:
     """The curvature as a matrix between bands, without that of the basis."""
     # d_a A^b - d_b A^a = i <d_a n|d_b n> - (a <-> b) = -2 Im sum_m A^a_nm A^b_mn

@@ -119,7 +119,7 @@ def _matrix(frame: Eigenframe, factors: Factors) -> Complex:
 
 
 def curvature_in_field(frame: Eigenframe, drive: str, component: str) -> Float:
-    r"""Berry curvature that a field along `drive` adds, d_k x (a^k)^E, in units of e; shape (P, N)."""
+    r"""Berry curvature that a field along `drive` adds, d_k x (a^k)^E, in units of e; shape (P, N). Eq. (25)."""
     a, b = PLANES[component]
     return -(shift_tensor_gradient(frame, b, drive, along=a) - shift_tensor_gradient(frame, a, drive, along=b))
 

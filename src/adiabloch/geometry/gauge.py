@@ -174,8 +174,9 @@ def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:
 def second_chern_form(frame: Eigenframe, group: Group, directions: tuple[str, str, str, str]) -> Float:
     r"""Second Chern form tr(F_ab F_cd + F_bc F_ad + F_ca F_bd), shape (P,).
 
-    In the paper's labelling, with a = k_s, b = k_i, c = r_i, d = t, it is the trace of Omega_s^{k[kr]t} (below
-    Eq. 6). Its integral over a closed four-dimensional torus is 4 pi^2 times the second Chern number.
+    In the paper's labelling, with a = k_s, b = k_i, c = r_i, d = t, it is the trace of
+    Omega_s^{k[kr]t}, Eqs. (6), (B5). Its integral over a closed four-dimensional torus is 4 pi^2 times the second Chern
+    number.
     """
     a, b, c, d = directions
     pairs = ((a, b, c, d), (b, c, a, d), (c, a, b, d))

@@ -113,7 +113,7 @@ def offered_by(crystal: Crystal, operators: Sequence[str] = ()) -> Callable[[Key
     connection along theta of Wannier functions that move; observables by name.
     """
     moving, turning = crystal.orbitals_move, crystal.has_basis_connection
-    directions = {*crystal.directions}
+    directions = {*crystal.directions, *getattr(crystal, "parameters", ())}
 
     def offered(key: Key) -> bool:
         if CURVATURE in key:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adiabloch.arrays import Float, Integer
+from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.errors import FileFormatError
 from adiabloch.io.checkpoint import Checkpoint
 from adiabloch.io.overlaps import LARGEST_OVERLAP
@@ -86,7 +86,7 @@ def steps_of_mesh(vectors: Float, mesh: tuple[int, ...], count: int) -> Integer 
         reach = np.floor(radius * np.sqrt((vectors**2).sum(axis=1)) * sides / (2 * np.pi) + 1e-6).astype(int)
         if np.prod(2.0 * reach + 1.0) > LARGEST_SEARCH:
             return None
-        grid = np.stack(np.meshgrid(*[np.arange(-r, r + 1) for r in reach], indexing="ij"), -1).reshape(-1, 3)
+        grid = tensor_grid([np.arange(-r, r + 1) for r in reach])
         lengths = np.sqrt(((grid @ basis) ** 2).sum(axis=1))
         inside = (lengths > 0) & (lengths <= radius * (1 + 1e-9))
         found = _first_complete(grid[inside], grid[inside] @ basis, lengths[inside])

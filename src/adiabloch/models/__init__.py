@@ -2,7 +2,7 @@
 
 from adiabloch.models.alignment import aligned
 from adiabloch.models.chains import rice_mele, thouless_pump
-from adiabloch.models.crystal import Crystal, Derivative, Matrices
+from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal, Derivative, Matrices
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.displacement import phonon_cycle
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
@@ -18,6 +18,7 @@ from adiabloch.models.topological import fu_kane_mele, haldane, qi_wu_zhang, str
 from adiabloch.models.wannier import WannierModel
 
 __all__ = [
+    "CRYSTAL_INTERFACE",
     "Crystal",
     "Cycle",
     "Derivative",

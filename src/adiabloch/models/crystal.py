@@ -59,6 +59,20 @@ Operator = Complex | Matrices
 """Bounded observable in the basis of a crystal: a constant matrix (N, N), or a function whose first matrix it is."""
 
 
+CRYSTAL_INTERFACE = (
+    "lattice",
+    "size",
+    "directions",
+    "units",
+    "observables",
+    "frequencies",
+    "orbitals_move",
+    "has_basis_connection",
+    "matrices",
+)
+"""Attributes that an object must offer to be used as a crystal (`Crystal`)."""
+
+
 class Crystal(Protocol):
     """Interface of models, cycles and local crystals: anything with Bloch bands.
 

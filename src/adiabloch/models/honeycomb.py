@@ -63,7 +63,7 @@ def gapped_honeycomb(delta: float, t1: float = 0.0, t0: float = 1.0, bond: float
 
 @validated_arguments
 def rotating_bonds(model: TightBinding, amplitude: float) -> Cycle:
-    r"""Cycle of a honeycomb model whose two atoms move on circles in opposite phase (Eqs. 23-24).
+    r"""Cycle of a honeycomb model whose two atoms move on circles in opposite phase (Eqs. (23), (24)).
 
     The hopping along the bond d from A to B changes by amplitude * d.(cos theta, sin theta)/\|d\|, equally for all
     states (spin) of the sites.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, checked
+from adiabloch.arrays import Complex, Float, checked, tensor_grid
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import Lattice
 from adiabloch.models.hoppings import Translation, checked_hermitian
@@ -44,7 +44,7 @@ def sampled_hoppings(
     contains_positions = _contains_positions(sample, lattice, positions)
     while True:
         steps = np.rint(np.fft.fftfreq(samples, 1 / samples)).astype(int)
-        translations = np.stack(np.meshgrid(*[steps] * d, indexing="ij"), -1).reshape(-1, d)
+        translations = tensor_grid([steps] * d)
         grid = translations / samples
         values = sample(grid)
         if contains_positions:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked, frozen
+from adiabloch.arrays import Complex, Float, Integer, checked, frozen, tensor_grid
 from adiabloch.errors import InvalidModelError
 from adiabloch.linalg import dagger
 
@@ -215,7 +215,7 @@ def folded_to_supercell(
 def cells_in_supercell(wide: Float) -> Integer:
     """Cells in a supercell, (|det wide|, d), for lattice vectors `wide` in units of the old ones, as rows."""
     d, reach = len(wide), int(np.abs(wide).sum())
-    cells = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * d, indexing="ij"), -1).reshape(-1, d)
+    cells = tensor_grid([np.arange(-reach, reach + 1)] * d)
     inside = np.floor(cells @ np.linalg.inv(wide) + 1e-9)
     return cells[(inside == 0).all(axis=1)]
 

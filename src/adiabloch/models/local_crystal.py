@@ -68,6 +68,11 @@ class LocalCrystal:
         return len(self.positions)
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """Directions beyond those of the torus: axes of the texture, the drive, fields of observables."""
+        return (*self.axes, TIME, *self.observable_names)
+
+    @property
     def axes(self) -> tuple[str, ...]:
         """Spatial axes along which the crystal or the vector potential changes."""
         spatial = AXES[: self.lattice.dimension]

@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.arrays import Complex, Float, Integer, checked, tensor_grid
 from adiabloch.errors import CoarseCycleError, InvalidModelError
 from adiabloch.linalg import dagger
 from adiabloch.models.harmonics import derivative_orders, power_tail, theta_derivatives
@@ -257,9 +257,7 @@ def _atom_following_connection(model: WannierModel, rate: Float, mass: float) ->
     between = 0.5 * (rate[:, None] + rate[None, :])
     connection = mass * np.einsum("paij,ija->pij", velocity, between)
     blocks = np.fft.fftn(connection.reshape(*sides, *connection.shape[1:]), axes=range(len(sides))) / np.prod(sides)
-    cells = np.stack(np.meshgrid(*[np.arange(-x, x + 1) for x in reach], indexing="ij"), axis=-1).reshape(
-        -1, len(sides)
-    )
+    cells = tensor_grid([np.arange(-x, x + 1) for x in reach])
     found = {tuple(map(int, R)): blocks[tuple(R)] for R in cells}
     least = 1e-14 * max(float(np.abs(block).max()) for block in found.values())
     # blocks at R and -R are made exact Hermitian conjugates

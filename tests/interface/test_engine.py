@@ -1,0 +1,146 @@
+"""Options of responses as values, crystals of the user's own, units as objects, and what a declaration brings along."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import adiabloch as ab
+from adiabloch.errors import AdiablochError, InvalidArgumentError
+from adiabloch.geometry import needs_of
+from adiabloch.geometry.fields import magneto_nonlinear_hall_vector
+from adiabloch.geometry.induced import occupied_shift
+from adiabloch.units import Unit
+from random_models import general
+
+MODEL = ab.models.haldane(delta=0.4, t2=0.1, phi=0.7)
+RANDOM = general(np.random.default_rng(4), 3, 1).cycle.at(0.3)
+CYCLE = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=0.2, t1=0.1), amplitude=0.1)
+RESPONSES = [name for name in ab.__all__ if getattr(getattr(ab, name), "declaration", None) is not None]
+
+
+class Wrapped:
+    """A crystal that offers the interface and nothing else."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def __getattr__(self, name):
+        if name in ab.models.CRYSTAL_INTERFACE:
+            return getattr(self._model, name)
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m: ab.anomalous_hall(m, [0.0, 0.9], 0.1, tolerance=1e-2),
+        lambda m: ab.magneto_nonlinear_hall(m, 0.9, 0.1, mesh=24),
+        lambda m: ab.magnetoelectric(m, 1, tolerance=1e-4),
+        lambda m: ab.magnetoelectric(m, chemical_potential=0.9, temperature=0.2, mesh=32),
+        lambda m: ab.polarization(
+            ab.models.rice_mele(0.3, 0.2) if m is RANDOM else Wrapped(ab.models.rice_mele(0.3, 0.2)), 1
+        ),
+        lambda m: ab.chemical_potential(m, 0.7, 0.1),
+        lambda m: ab.inplane_magnetization(m, 1, [0.0, 1.0, -0.4]),
+        lambda m: ab.observable_response(m, 1, {"z": np.diag([1.0, -1.0, 0.5])}),
+    ],
+)
+def test_a_crystal_of_the_users_own(call):
+    """What offers the interface of a crystal works where a TightBinding does."""
+    there, here = call(Wrapped(RANDOM)), call(RANDOM)
+    main = "polarization" if "polarization" in here else "total"
+    assert abs(here[main]).max() > 1e-7
+    # it has no natural units and no bound of its energies, so that meshes and brackets may differ
+    off = abs(there[main] - here[main])
+    assert (off <= there.error + here.error).all()
+    assert off.max() < 1e-2 * abs(here[main]).max()
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_options_are_the_same_everywhere(name):
+    """Keyword-only after the physics, in the same order, all documented."""
+    parameters = inspect.signature(getattr(ab, name)).parameters
+    options = ["tolerance", "absolute", "mesh", "limit", "strict", "accuracy", "executor", "progress"]
+    assert list(parameters)[-len(options) :] == options
+    assert all(parameters[option].kind is inspect.Parameter.KEYWORD_ONLY for option in options)
+    text = getattr(ab, name).__doc__
+    for parameter in parameters:
+        assert f"\n{parameter} : " in text
+
+
+def test_accuracy_as_a_value():
+    accuracy = ab.Accuracy(tolerance=1e-3, limit=10**6)
+    here, there = (ab.anomalous_hall(MODEL, 0.9, 0.1, **how) for how in ({"accuracy": accuracy}, {"tolerance": 1e-3}))
+    np.testing.assert_array_equal(here.total, there.total)
+    with pytest.raises(InvalidArgumentError, match="accuracy, tolerance: expected one of the two"):
+        ab.anomalous_hall(MODEL, 0.9, 0.1, accuracy=accuracy, tolerance=1e-2)
+    with pytest.raises(InvalidArgumentError, match=r"expected an adiabloch\.Accuracy"):
+        ab.anomalous_hall(MODEL, 0.9, 0.1, accuracy=1e-3)
+    with pytest.raises(TypeError, match=r"anomalous_hall\(\) got an unexpected keyword argument 'tolerence'"):
+        ab.anomalous_hall(MODEL, 0.9, 0.1, tolerence=1e-3)
+
+
+@pytest.mark.parametrize("mesh", [24, 36, (24, 30, 16), (21, 25, 15)])
+def test_a_fixed_mesh_has_an_error_bar(mesh):
+    exact = ab.pumped_magnetization(CYCLE, 1, tolerance=1e-9)
+    found = ab.pumped_magnetization(CYCLE, 1, mesh=mesh)
+    assert found.attrs["mesh"] == list(np.broadcast_to(mesh, 3))
+    off = abs(float((found.total - exact.total)[0]))
+    assert 0 < off <= float(found.error[0])
+    assert float(found.error[0]) < 1e4 * off
+
+
+@pytest.mark.parametrize("mesh", [3, 37, (24, 24, 2), 0, (24, 24)])
+def test_a_mesh_without_an_error_bar_is_refused(mesh):
+    with pytest.raises(AdiablochError, match="mesh"):
+        ab.pumped_magnetization(CYCLE, 1, mesh=mesh)
+
+
+def test_units():
+    pint = pytest.importorskip("pint")
+    ureg = pint.UnitRegistry()
+    for line in (
+        "energy = 2.7 eV",
+        "length = 2.46 angstrom",
+        "area = length**2",
+        "volume = length**3",
+        "omega = 1e12/s",
+    ):
+        ureg.define(line)
+    for unit in (
+        Unit(charge=2, hbar=-1, length=-1),
+        Unit(charge=3, hbar=-2, length=2),
+        Unit(charge=1, omega=1, length=-1),
+        Unit(charge=1, boltzmann=1, hbar=-1),
+        Unit(energy=-1, length=-3),
+        Unit(bohr_magneton=1),
+    ):
+        assert Unit.parse(str(unit)) == unit
+        quantity = ureg.Quantity(1.0, str(unit)).to_base_units()
+        size = unit.si_size(energy=2.7, length=2.46, frequency=1e12)
+        # pint's e is positive
+        assert abs(size) == pytest.approx(quantity.magnitude, rel=1e-6)
+    assert Unit(charge=2, hbar=-1, length=-1).latex == r"e^{2}/\hbar\,\mathrm{length}"
+    assert Unit(charge=1) * Unit(charge=1, hbar=-1) == Unit(charge=2, hbar=-1)
+    assert Unit(charge=2) / Unit(length=2) == Unit(charge=2, length=-2)
+
+
+def test_needs_are_found():
+    """Each derivative that a formula reads, in any branch that its labels take, and the powers of the gap."""
+    cycle = general(np.random.default_rng(0), 3, 1).cycle
+    found = needs_of(cycle, lambda f: occupied_shift(f, 1, "theta", "z")[:, None])
+    assert set(found.derivatives) == {"kx", "ky", "theta"}
+    (product,) = found.products
+    assert product.denominators == 3
+    assert sorted(map(len, product.factors)) == [1, 2, 2]
+    model = ab.models.fu_kane_mele(beta=1.0)
+    found = needs_of(model, lambda f: magneto_nonlinear_hall_vector(f, "x", "y"))
+    assert {x for x in found.derivatives if isinstance(x, str)} == {"kx", "ky", "kz"}
+    assert found.denominators == 3
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_results_tell_which_response_they_are(name):
+    assert getattr(ab, name).__name__ == name
+    assert ab.anomalous_hall(MODEL, 0.0, 0.1, mesh=8).attrs["response"] == "anomalous_hall"
