@@ -422,7 +422,7 @@ def close(found, expected, rows, accuracy, scale) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=accuracy * scale)
 
 
-@pytest.mark.parametrize(("name", "dimension", "functions", "what"), matrix())
+@pytest.mark.parametrize(("name", "dimension", "functions", "what"), list(matrix()))
 def test_matrix(name, dimension, functions, what):
     case = CASES[name]
     here = response_of(name, dimension, functions)
