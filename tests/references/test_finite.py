@@ -12,6 +12,7 @@ import random_models
 from adiabloch import finite
 from adiabloch.errors import GapClosedError, InvalidArgumentError, ToleranceNotReachedError
 from random_models import Driven
+from sweeps import slow
 
 SHAPES = [(reach, harmonics) for reach in (1, 2) for harmonics in (1, 2)]
 """Range of the hoppings and harmonics of the drive."""
@@ -149,7 +150,7 @@ def test_paper_flakes(shape: str, cells: list[int], theta_samples: int | None, a
     assert abs(float(flakes.total[0]) - bulk) < accuracy * bulk
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *slow(1, 2)])
 def test_random_flakes(seed: int) -> None:
     driven = random_models.two_bands(np.random.default_rng([4, seed]))
     bulk = float(ab.pumped_magnetization(driven.cycle, 1, tolerance=1e-9).total[0])
