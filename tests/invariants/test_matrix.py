@@ -138,7 +138,6 @@ def local_metal(response, c, *arguments):
 
 
 LOCAL_CURRENT = ("total", "curl_induced", "polarization_rate", "second_chern", "quadrupole", "first_chern")
-PER_CELL = {"per_cell": True}
 CYCLE = {"time_reversal": 1, "inversion": 1, "reversal": -1}
 """Axial moments that are proportional to the frequency: in the reversed crystal with the same frequency the same."""
 CASES: dict[str, Case] = {
@@ -239,7 +238,7 @@ CASES: dict[str, Case] = {
     ),
     "pumped_spin": Case(lambda c: ab.pumped_spin(c.cycle, c.occupied, mesh=(*c.mesh, 4)), **CYCLE),
     "pumped_observable": Case(
-        lambda c: ab.pumped_observable(c.cycle, c.occupied, c.observables(), mesh=(*c.mesh, 8)),
+        lambda c: ab.pumped_observable(c.cycle, c.occupied, c.observables(), mesh=(*c.mesh, SAMPLES)),
         time_reversal=-1,
         inversion=1,
         reversal=-1,
