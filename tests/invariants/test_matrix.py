@@ -108,12 +108,12 @@ def phonon(c):
 @cache
 def local_current(c):
     """Driven and equilibrium currents come from one calculation."""
-    return ab.local_current(c.texture, c.occupied, c.place, c.phase, mesh=c.mesh)
+    return ab.local_current(c.texture, c.occupied, c.place, c.phase, mesh=fine(c))
 
 
 @cache
 def local_observable(c):
-    return ab.local_observable(c.texture, c.occupied, None, c.place, c.phase, mesh=c.mesh)
+    return ab.local_observable(c.texture, c.occupied, None, c.place, c.phase, mesh=fine(c))
 
 
 HOT = 4.0
@@ -151,6 +151,7 @@ CASES: dict[str, Case] = {
     ),
     "anomalous_hall": Case(on_mesh("anomalous_hall")),
     "anomalous_nernst": Case(on_mesh("anomalous_nernst")),
+    "berry_curvature_dipole": Case(on_mesh("berry_curvature_dipole", degeneracy=0.0)),
     "orbital_magnetization": Case(on_mesh("orbital_magnetization")),
     "nonlinear_hall": Case(on_mesh("nonlinear_hall", degeneracy=0.0)),
     "nonlinear_ettingshausen": Case(on_mesh("nonlinear_ettingshausen", degeneracy=0.0), dimensions=(2,)),
