@@ -9,6 +9,7 @@ from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gauge import chern_simons_form, gauge_needs, smooth_gauge
 from adiabloch.geometry.induced import occupied_shift
 from projected_models import extrapolated, projected
+from sweeps import slow
 
 KINDS = [
     *[(J, K, {}) for J in (1, 2, 3) for K in (1, 2, 3)],
@@ -32,7 +33,7 @@ def flakes_of_cycle(seed):
     return extrapolated(sizes, [subject.pumped(L, 24) for L in sizes], 2)
 
 
-@pytest.mark.parametrize("first", range(0, 40, 4))
+@pytest.mark.parametrize("first", [*range(0, 16, 4), *slow(*range(16, 40, 4))])
 def test_forty_cycles(first):
     """To 1 percent, with every combination of J = 1..3 occupied and K = 1..3 empty bands, degenerate and split."""
     for seed in range(first, first + 4):
@@ -66,7 +67,7 @@ def blocks_of_cycle(seed):
     return extrapolated(sizes, [solid(seed)[0].pumped(L, 8) for L in sizes], 3)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(3), *slow(*range(3, 12))])
 def test_a_dozen_in_three_dimensions(seed):
     """Open blocks of up to 216 cells: 5 percent of the vector."""
     subject, occupied = solid(seed)
