@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all nightly lint format types imports examples docs \
+.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all references nightly lint format types imports examples docs \
 	equations wheel pythons check clean
 
 help:  ## show this list
@@ -51,10 +51,13 @@ verify: $(VENV)/.user  ## compare the bulk with open samples of the paper's mode
 	$(BIN)/adiabloch verify
 
 test: $(VENV)/.dev  ## run the tests
-	$(BIN)/pytest --numprocesses auto --dist worksteal
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 test-all: $(VENV)/.dev  ## run all tests, the slow ones too
-	$(BIN)/pytest --numprocesses auto --dist worksteal -m ''
+	$(BIN)/pytest --numprocesses auto --dist loadfile -m ''
+
+references: $(VENV)/.dev  ## recompute the stored numbers of the tests and compare them
+	$(BIN)/python tests/references/make_references.py
 
 nightly: $(VENV)/.dev  ## check error bars of thousands of random models against converged values (hours)
 	$(BIN)/python tests/statistics/insulators.py 0 2000

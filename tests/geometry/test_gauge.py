@@ -15,6 +15,7 @@ from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gauge import chern_simons_form, gauge_needs, smooth_gauge
 from adiabloch.geometry.projections import find_projections
 from random_models import general
+from sweeps import slow
 
 seeds = st.integers(0, 10**6)
 
@@ -146,7 +147,7 @@ def dirac(mass):
     return ab.Cycle.from_function(snapshot, 8)
 
 
-@pytest.mark.parametrize(("mass", "expected"), [(-5, 0), (-3, 1), (-1, -3), (1, 3), (3, -1), (5, 0)])
+@pytest.mark.parametrize(("mass", "expected"), [(-3, 1), (-1, -3), (5, 0), *slow((-5, 0), (1, 3), (3, -1))])
 def test_second_chern_number(mass, expected):
     """Qi, Hughes, Zhang, Phys. Rev. B 78, 195424 (2008): 0, 1, 3 by turns, up to the orientation of Gamma matrices."""
     found = second_chern_number(dirac(mass), 2)
@@ -250,7 +251,7 @@ def hopf(offset):
     return ab.TightBinding.from_function(np.eye(3), np.zeros((2, 3)), hamiltonian)
 
 
-@pytest.mark.parametrize(("offset", "expected"), [(-1.5, np.pi), (1.5, np.pi), (-0.5, 0.0), (-4.0, 0.0)])
+@pytest.mark.parametrize(("offset", "expected"), [(-1.5, np.pi), (-0.5, 0.0), *slow((1.5, np.pi), (-4.0, 0.0))])
 def test_hopf_insulators(offset, expected):
     """One Hopf linking is theta = pi, two are 2 pi. No orbital fixed in its cell spans the band then."""
     found = find_projections(hopf(offset), 1)

@@ -22,6 +22,7 @@ from adiabloch.geometry.local_terms import (
 from adiabloch.models.texture import AXES
 from adiabloch.occupation import FermiLevel
 from random_models import oblique_vectors
+from sweeps import slow
 from textures import random_texture
 
 ORDER = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
@@ -60,8 +61,10 @@ def slope(function, step):
     return sum(w * (function(n * step) - function(-n * step)) for n, w in ORDER.items()) / step
 
 
-@pytest.mark.parametrize("level", [None, FermiLevel(-0.9, 0.35)])
-@pytest.mark.parametrize("group", [1, (1, 2)])
+@pytest.mark.parametrize(
+    ("level", "group"),
+    [(None, 1), (FermiLevel(-0.9, 0.35), (1, 2)), *slow((None, (1, 2)), (FermiLevel(-0.9, 0.35), 1))],
+)
 def test_jets_against_differences(level, group):
     texture = textured(3)
     points, r, theta = np.random.default_rng(0).random((4, 2)), np.array([0.4, -0.7]), 0.9

@@ -1,15 +1,18 @@
 """Error bars of local currents mean something."""
 
 import numpy as np
+import pytest
 
 import adiabloch as ab
+from sweeps import slow
 from textures import random_texture
 
 
-def test_error_bars_of_random_places():
+@pytest.mark.parametrize("seeds", [(0, 1, 2), *slow(range(12))])
+def test_error_bars_of_random_places(seeds):
     """The true error is within the stated one at least 95 times in 100, in insulators and metals."""
     inside, runs, informative = 0, 0, 0
-    for seed in range(12):
+    for seed in seeds:
         rng = np.random.default_rng(100 + seed)
         empty = 1 + seed % 2
         profile = random_texture(rng, 1, empty, 2, split=True)
@@ -31,6 +34,6 @@ def test_error_bars_of_random_places():
             runs += len(places)
             scale = np.abs(exact[["curl_induced", "polarization_rate", "second_chern", "quadrupole"]].to_array()).max()
             assert found.error.max() <= 2 * tolerance * float(scale) + 1e-12
-    assert runs >= 100
+    assert runs == 9 * len(seeds)
     assert informative > 0.5 * runs
     assert inside >= 0.95 * runs

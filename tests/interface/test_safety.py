@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import itertools
 import lzma
 import os
 import resource
@@ -22,6 +23,7 @@ import xarray
 import adiabloch as ab
 from adiabloch.errors import AdiablochError, FileFormatError, FileWriteError, InvalidArgumentError
 from adiabloch.files import atomic_write
+from sweeps import slow
 
 READERS = {
     "_tb.dat": ab.io.read_tb,
@@ -438,8 +440,14 @@ def bomb(kind, line):
     return BOMBS[kind](line * 2**24)
 
 
-@pytest.mark.parametrize("kind", BOMBS)
-@pytest.mark.parametrize("ending", ["_tb.dat", "_hr.dat", ".chk.fmt", ".mmn", ".yaml", ".cif"])
+ENDINGS = ["_tb.dat", "_hr.dat", ".chk.fmt", ".mmn", ".yaml", ".cif"]
+QUICK_BOMBS = [(ending, ".gz") for ending in ENDINGS] + [("_tb.dat", ".bz2"), ("_tb.dat", ".xz")]
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [*QUICK_BOMBS, *slow(*(pair for pair in itertools.product(ENDINGS, BOMBS) if pair not in QUICK_BOMBS))],
+)
 def test_compressed_bombs(tmp_path, ending, kind):
     path = tmp_path / f"seed{ending}{kind}"
     head, line = (b"title\n 4 8 8\n 1 2 0 0 0\n", b"0.0 0.0\n") if ending == ".mmn" else (b"", b" 1 \n")

@@ -9,13 +9,22 @@ import adiabloch as ab
 from adiabloch.cli import app
 from adiabloch.paper import textures
 from adiabloch.paper.textures.calculation import DISK_ANGLE, SUPERCELLS_FAST, wave, whole_plane
+from sweeps import slow
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Run the command once, on its coarse grid."""
+def on_a_mesh(texture, occupied, positions, theta, *, tolerance, **options):
+    """Local current on a mesh on which it has converged, in place of meshes that are refined until they agree."""
+    return ab.local_current(texture, occupied, positions, theta, mesh=32, **options)
+
+
+@pytest.fixture(scope="module", params=["mesh", *slow("tolerance")])
+def made(tmp_path_factory, request):
+    """Run the command once, on its coarse grid; with the accuracy that it asks for the run is slow."""
     folder = tmp_path_factory.mktemp("textures")
-    done = CliRunner().invoke(app, ["textures", "--fast", "--output", str(folder)])
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "mesh":
+            patch.setattr("adiabloch.paper.textures.calculation.local_current", on_a_mesh)
+        done = CliRunner().invoke(app, ["textures", "--fast", "--output", str(folder)])
     assert done.exit_code == 0, done.output
     return folder, done.output, ab.io.load(folder / "textures.nc")
 

@@ -14,6 +14,7 @@ import adiabloch as ab
 from adiabloch import finite
 from adiabloch.errors import AdiablochError, InvalidModelError
 from random_models import oblique_vectors
+from units_of_results import powers
 
 MU, KT = 0.45, 0.12
 PAULI = 0.5 * np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
@@ -241,18 +242,6 @@ CASES = {
 }
 """Responses in units of energy and length, and the powers of these that the first variable has."""
 NO_RESPONSES = {"animate", "eigenframe", "in_si", "plot", "finite.local_values"}
-
-
-def powers(label):
-    """Powers of energy and length in a unit."""
-    above, _, below = label.replace("*", " ").partition("/")
-    found = np.zeros(2, dtype=int)
-    for product, sign in ((above, 1), (below.strip("()"), -1)):
-        for factor in product.split():
-            name, _, power = factor.partition("^")
-            each = {"energy": (1, 0), "length": (0, 1), "area": (0, 2), "volume": (0, 3), "angstrom": (0, 1)}
-            found += sign * int(power or 1) * np.array(each.get(name, (0, 0)))
-    return tuple(found.tolist())
 
 
 def results(name, E, L):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from make_references import stored
 
 import adiabloch as ab
 from adiabloch.engine.run import Run
@@ -15,6 +16,7 @@ from plane_waves import AREA, OCCUPIED, PHASES, RECIPROCAL, Mesh, Turning, along
 BANDS = 48
 MESH = Mesh(4, 9)
 SHARES = (0.5, -0.5)
+COUNTS = [8, 20, BANDS]
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,10 @@ def of_a_cell(result):
 def common_motion(turning):
     """Of the deep well, where most electrons are."""
     return turning.displacements[:, 1]
+
+
+def motions(turning):
+    return {"none": np.zeros((PHASES, 2)), "of the deep well": common_motion(turning)}
 
 
 def explicit_sum(A, E, v):
@@ -88,11 +94,12 @@ def test_all_bands_know_the_perturbative_part(turning, found):
 
 
 def test_another_code_has_the_same_numbers(turning, files, found):
-    for common in (np.zeros((PHASES, 2)), common_motion(turning)):
+    for name, common in motions(turning).items():
         bands = ab.io.read_bands(*files, OCCUPIED, dimension=2, common=common)
-        some = of_a_cell(ab.perturbative_by_bands(bands, [8, 20, BANDS]))
+        some = of_a_cell(ab.perturbative_by_bands(bands, COUNTS))
+        expected = dict(zip(COUNTS, stored("sums_over_bands")[name], strict=True))
         for count, value in some.items():
-            assert value == pytest.approx(by_hand(turning, count, common), rel=1e-8)
+            assert value == pytest.approx(expected[count], rel=1e-8)
             assert common.any() or value == of_a_cell(found)[count]
 
 

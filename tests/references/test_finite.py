@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ import random_models
 from adiabloch import finite
 from adiabloch.errors import GapClosedError, InvalidArgumentError, ToleranceNotReachedError
 from random_models import Driven
+from sweeps import slow
 
 SHAPES = [(reach, harmonics) for reach in (1, 2) for harmonics in (1, 2)]
 """Range of the hoppings and harmonics of the drive."""
@@ -80,8 +83,16 @@ def real_models() -> list[Driven]:
     ]
 
 
-def names(models: list[Driven]) -> list[str]:
-    return [f"{i}-{driven.occupied}of{driven.cycle.size}" for i, driven in enumerate(models)]
+def some(models: list[Driven]) -> list[Any]:
+    """The first and the last, of short and long reach; the others are slow."""
+    return [
+        pytest.param(
+            driven,
+            id=f"{i}-{driven.occupied}of{driven.cycle.size}",
+            marks=[] if i in (0, len(models) - 1) else [pytest.mark.slow],
+        )
+        for i, driven in enumerate(models)
+    ]
 
 
 def check_ribbon(driven: Driven, rows: int = 8) -> None:
@@ -95,17 +106,17 @@ def check_ribbon(driven: Driven, rows: int = 8) -> None:
     assert abs(float(ribbon.total[0]) - value) < 1e-6 * abs(value)
 
 
-@pytest.mark.parametrize("driven", two_band_models(), ids=names(two_band_models()))
+@pytest.mark.parametrize("driven", some(two_band_models()))
 def test_two_bands(driven: Driven) -> None:
     check_ribbon(driven)
 
 
-@pytest.mark.parametrize("driven", block_models(), ids=names(block_models()))
+@pytest.mark.parametrize("driven", some(block_models()))
 def test_independent_blocks(driven: Driven) -> None:
     check_ribbon(driven)
 
 
-@pytest.mark.parametrize("driven", real_models(), ids=names(real_models()))
+@pytest.mark.parametrize("driven", some(real_models()))
 def test_real_bands(driven: Driven) -> None:
     check_ribbon(driven)
 
@@ -139,7 +150,7 @@ def test_paper_flakes(shape: str, cells: list[int], theta_samples: int | None, a
     assert abs(float(flakes.total[0]) - bulk) < accuracy * bulk
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *slow(1, 2)])
 def test_random_flakes(seed: int) -> None:
     driven = random_models.two_bands(np.random.default_rng([4, seed]))
     bulk = float(ab.pumped_magnetization(driven.cycle, 1, tolerance=1e-9).total[0])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from make_references import stored
 from scipy.special import expit, xlogy
 
 import adiabloch as ab
@@ -70,15 +71,21 @@ def test_orbital_magnetization_of_the_literature():
     assert z(ab.orbital_magnetization(model, 0.0, tolerance=1e-9)) == pytest.approx(-4.52545417e-3, rel=2e-9)
 
 
-@pytest.mark.parametrize(
-    ("parameters", "mu", "kT"), [(TRIVIAL, 0.0, 0.1), (CHERN, 0.1, 0.1), (CHERN, 1.3, 0.15), (TRIVIAL, -2.4, 0.15)]
-)
-def test_orbital_magnetization_of_open_flakes(parameters, mu, kT):
+FLAKES = {
+    "insulator": (TRIVIAL, 0.0, 0.1),
+    "Chern insulator": (CHERN, 0.1, 0.1),
+    "metal of a Chern insulator": (CHERN, 1.3, 0.15),
+    "metal": (TRIVIAL, -2.4, 0.15),
+}
+FLAKE_SIZES = [12, 16, 20, 24]
+
+
+@pytest.mark.parametrize("name", FLAKES)
+def test_orbital_magnetization_of_open_flakes(name):
     """Insulator, Chern insulator with its edges, and metals; the temperature smooths the levels of the flake."""
-    model = ab.models.haldane(**parameters)
-    sizes = [12, 16, 20, 24]
-    flake = extrapolated(sizes, [flake_magnetization(model, L, mu, kT) for L in sizes])
-    bulk = ab.orbital_magnetization(model, mu, kT, tolerance=1e-7)
+    parameters, mu, kT = FLAKES[name]
+    flake = extrapolated(FLAKE_SIZES, stored("flakes_of_metals")[name])
+    bulk = ab.orbital_magnetization(ab.models.haldane(**parameters), mu, kT, tolerance=1e-7)
     assert z(bulk) == pytest.approx(flake, rel=1e-3)
 
 
@@ -365,7 +372,7 @@ def test_heat_current_on_every_road():
 def test_mott_relation_over_the_curve_at_zero_temperature():
     """Eq. (30): the heat current at T out of the nonlinear Hall effect at T = 0, both adaptive."""
     model, mu, kT = ab.models.tilted_dirac(tilt=0.3, mass=0.3), 0.7, 0.05
-    eta = np.linspace(mu - 36 * kT, mu + 36 * kT, 361)
+    eta = np.linspace(mu - 36 * kT, mu + 36 * kT, 181)
     # off the van Hove energies, where the curve has no value
     chi = ab.nonlinear_hall(model, eta + 1e-4 * kT, tolerance=1e-4).total.sel(component="x", field="y", other_field="y")
     x = (eta - mu) / kT

@@ -7,6 +7,7 @@ import adiabloch as ab
 from adiabloch.models import gapped_honeycomb, rotating_bonds
 from adiabloch.paper import figure1
 from adiabloch.paper.honeycomb import in_bohr_magnetons
+from sweeps import slow
 
 
 def pumped(delta=0.2, t1=0.1, amplitude=0.1, tolerance=1e-6):
@@ -32,7 +33,7 @@ def test_mean_in_the_units_of_the_paper():
 @pytest.mark.parametrize(
     ("delta", "magnitude"),
     # a ribbon of 90 rows, by brute force, gives 8.72519 for the second
-    [(0.05, 19.93), (0.1, 8.725), (0.15, 5.062), (0.25, 2.256), (0.3, 1.603), (0.5, 0.4607), (1.0, -0.0339)],
+    [(0.1, 8.725), (0.5, 0.4607), (1.0, -0.0339), *slow((0.05, 19.93), (0.15, 5.062), (0.25, 2.256), (0.3, 1.603))],
 )
 def test_gap_series(delta, magnitude):
     moment = float(in_bohr_magnetons(float(pumped(delta, tolerance=1e-4).total[0])))
@@ -42,7 +43,7 @@ def test_gap_series(delta, magnitude):
 
 def test_proportional_to_second_neighbour_hopping():
     full = float(pumped(t1=0.1, tolerance=1e-9).total[0])
-    for t1 in (0.05, -0.1, 0.02):
+    for t1 in (-0.05, 0.02):
         assert float(pumped(t1=t1, tolerance=1e-9).total[0]) == pytest.approx(full * t1 / 0.1, rel=1e-9)
 
 

@@ -34,22 +34,26 @@ def pumped(models, motion):
 
 
 @pytest.fixture(scope="module")
-def exact(turning, sets):
+def told(sets):
+    """Both parts by how many functions there are, which are told how they move."""
+    return {
+        count: pumped(models, ab.models.motion_from_plane_waves(models, waves, mass=1.0))
+        for count, (models, waves) in sets.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def exact(turning, told):
     """All bands, and a Chern-Simons part for which the occupied ones are enough."""
-    return (
-        turning.perturbative() / SQUARE + pumped(sets[4][0], ab.models.motion_from_plane_waves(*sets[4], mass=1.0))[1]
-    )
+    return turning.perturbative() / SQUARE + told[4][1]
 
 
-def test_chern_simons_part_needs_only_the_occupied_bands(sets):
+def test_chern_simons_part_needs_only_the_occupied_bands(told):
     """One, three or nine empty functions: the part is the same if it is known how they move."""
-    parts = [
-        pumped(models, ab.models.motion_from_plane_waves(models, waves, mass=1.0))[1] for models, waves in sets.values()
-    ]
-    assert parts == pytest.approx([0.4812] * 3, abs=5e-4)
+    assert [parts[1] for parts in told.values()] == pytest.approx([0.4812] * 3, abs=5e-4)
 
 
-def test_wells_that_go_round_in_another_frame(exact):
+def test_wells_that_go_round_in_another_frame(turning, exact):
     """One well turns and the other rests, or both turn about each other: differ by a motion of the whole crystal.
 
     For n electrons with dipole moment d, that go round with w in addition: <d x w'> + (n/2) <w x w'> more.
@@ -59,7 +63,7 @@ def test_wells_that_go_round_in_another_frame(exact):
     resting = (
         other.perturbative() / SQUARE + pumped(models, ab.models.motion_from_plane_waves(models, waves, mass=1.0))[1]
     )
-    whole = (Turning(RELATIVE).displacements - other.displacements)[:, 0]
+    whole = (turning.displacements - other.displacements)[:, 0]
     moment = OCCUPIED * electrons(models) + 0.5 * OCCUPIED * whole
     assert abs(resting) < 0.05 * abs(exact)
     speed = theta_derivatives(whole)
@@ -67,16 +71,13 @@ def test_wells_that_go_round_in_another_frame(exact):
     assert resting + carried == pytest.approx(exact, abs=2e-3)
 
 
-def test_few_empty_functions_are_nearly_enough(sets, exact):
+def test_few_empty_functions_are_nearly_enough(sets, told, exact):
     """Told how the functions move, and that most of it is shared by all electrons."""
     assert exact == pytest.approx(0.5153, abs=1e-3)
     errors = {}
     for count, (models, waves) in sets.items():
-        common = electrons(models)
-        with_common, without = (
-            abs(sum(pumped(models, ab.models.motion_from_plane_waves(models, waves, common=w, mass=1.0))) / exact - 1)
-            for w in (common, None)
-        )
+        motion = ab.models.motion_from_plane_waves(models, waves, common=electrons(models), mass=1.0)
+        with_common, without = (abs(sum(parts) / exact - 1) for parts in (pumped(models, motion), told[count]))
         assert with_common < without
         errors[count] = with_common
     assert errors[12] < 0.03

@@ -12,6 +12,7 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.models import WannierModel
 from projected_models import extrapolated
 from random_models import oblique_vectors
+from sweeps import slow
 
 PLANES = {2: [(0, 1)], 3: [(1, 2), (2, 0), (0, 1)]}
 
@@ -120,7 +121,7 @@ def limit(sizes, values, d=2):
     return extrapolated(sizes, values, d)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, *slow(1)])
 def test_orbital_magnetization_of_open_samples(seed):
     """Equilibrium: the curvature of the functions' space counts with the energies of the bands."""
     model = insulator(seed)
@@ -129,7 +130,7 @@ def test_orbital_magnetization_of_open_samples(seed):
     np.testing.assert_allclose(bulk, found, rtol=1e-5)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *slow(1, 2)])
 def test_flakes_in_an_electric_field(seed):
     model = insulator(seed)
     flakes = ab.finite.magnetoelectric(model, 1, [7, 8, 9, 10])
@@ -151,7 +152,7 @@ def test_blocks_in_an_electric_field():
     assert np.abs(bulk.chern_simons).max() > 1e-2 * np.abs(found).max()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *slow(1, 2)])
 def test_flakes_of_moving_functions(seed):
     cycle = moving(seed)
     flakes = ab.finite.pumped_magnetization(cycle, 1, [5, 6, 7, 8])
@@ -161,7 +162,7 @@ def test_flakes_of_moving_functions(seed):
     assert abs(float(bulk.chern_simons[0])) > 1e-2 * abs(expected)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *slow(1, 2)])
 def test_ribbons_of_moving_functions(seed):
     """The currents on the edges, where a position matrix makes them wide."""
     cycle = moving(seed)
