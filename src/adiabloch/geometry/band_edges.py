@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, tensor_grid
 from adiabloch.errors import OverlappingBandsError
 from adiabloch.geometry.gaps import coarse_mesh, describe_point
 from adiabloch.linalg import eigh_batch
@@ -141,7 +141,7 @@ def _search(
     else:
         n = max(4, int(points ** (1 / len(crystal.directions))))
         axes = [np.arange(n) / n] * d + [near[d:]] * cyclic
-        mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(crystal.directions))
+        mesh = tensor_grid(axes)
     # (2, k, phases): minus the highest occupied level, and the lowest empty level; both are minimized
     found = levels(mesh).reshape(2, n**d, -1)
     positions = mesh.reshape(found.shape[1], found.shape[2], -1)
@@ -236,7 +236,7 @@ def _descend(
     d = D - cyclic
     best, size = pairs.copy(), np.full(S, largest_step)
     lowest = levels(best.reshape(-1, D)).reshape(2, 2, S)[(0, 1), (0, 1)]
-    k_steps = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * d, indexing="ij"), -1).reshape(-1, d)
+    k_steps = tensor_grid([[-1.0, 0.0, 1.0]] * d)
     offsets = np.zeros((3 if cyclic else 1, len(k_steps), D))
     offsets[..., :d] = k_steps
     if cyclic:

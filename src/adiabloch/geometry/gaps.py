@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, tensor_grid
 from adiabloch.errors import GapClosedError
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.lattice import Lattice
@@ -97,7 +97,7 @@ def coarse_mesh(crystal: Crystal, points: int) -> tuple[Float, int]:
     """Reduced points of a mesh with about `points` points, and their number along each axis."""
     D = len(crystal.directions)
     n = max(4, math.floor(points ** (1 / D)))
-    return np.stack(np.meshgrid(*[np.arange(n) / n] * D, indexing="ij"), axis=-1).reshape(-1, D), n
+    return tensor_grid([np.arange(n) / n] * D), n
 
 
 def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | None:

@@ -11,7 +11,7 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.arrays import Complex, Float, Integer, checked, tensor_grid
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.linalg import dagger, eigh_batch, svd_batch
 from adiabloch.minimize import pattern_search
@@ -138,7 +138,7 @@ def _mesh(crystal: Crystal) -> Float:
     D = len(crystal.directions)
     n = max(4, math.floor(POINTS ** (1 / D)))
     axes = [(np.arange(n) + 0.5 / (1 + axis)) / n for axis in range(D)]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, D)
+    return tensor_grid(axes)
 
 
 def _smallest_overlap(overlap: Callable[[Float], Float], mesh: Float) -> float:
@@ -166,7 +166,7 @@ def _extended_candidate(mesh: Float, states: Complex, reach: int, seed: int) -> 
     from scipy.optimize import minimize
 
     D, (N, J) = mesh.shape[1], states.shape[1:]
-    box = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * D, indexing="ij"), axis=-1).reshape(-1, D)
+    box = tensor_grid([np.arange(-reach, reach + 1)] * D)
     translations = box[np.abs(box).sum(axis=1) <= reach]
     phases = np.exp(2j * np.pi * mesh @ translations.T)
     shape = (len(translations), N, J)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, tensor_grid
 from adiabloch.integration import chebyshev
 from adiabloch.integration.interpolant import BoxIntegrals, Rule
 from adiabloch.integration.protocols import BandIntegrand, Bands
@@ -73,7 +73,7 @@ def evaluate_boxes(integrand: BandIntegrand, scan: Scan, rule: Rule, combination
     """
     d, order, boxes = integrand.dimension, rule.order, len(batch.corners)
     node = 0.5 * (chebyshev.nodes(order) + 1)
-    grid = np.stack(np.meshgrid(*[node] * d, indexing="ij"), -1).reshape(-1, d)
+    grid = tensor_grid([node] * d)
     points = (batch.corners[:, None] + batch.side * grid).reshape(-1, d)
     frame = integrand.frame(points)
     size = frame.energies.shape[1]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, tensor_grid
 from adiabloch.integration.box_evaluation import Batch, BoxValues
 
 MAX_DEPTH = 18
@@ -144,7 +144,7 @@ class BoxPartition:
     def halve(self, which: np.ndarray) -> list[Batch]:
         """Remove boxes and return their halves, one batch for each size."""
         d = self.corners.shape[1]
-        offsets = np.stack(np.meshgrid(*[[0.0, 0.5]] * d, indexing="ij"), -1).reshape(-1, d)
+        offsets = tensor_grid([[0.0, 0.5]] * d)
         batches = []
         for depth in np.unique(self.depth[which]):
             here = which & (self.depth == depth)

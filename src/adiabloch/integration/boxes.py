@@ -15,7 +15,7 @@ from functools import partial
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, tensor_grid
 from adiabloch.integration.box_evaluation import Batch, BoxValues, evaluate_boxes, split_batch
 from adiabloch.integration.box_refinement import BoxPartition
 from adiabloch.integration.divergence import Divergence, divergences
@@ -91,7 +91,7 @@ def integrate_boxes(
     if not combination.any():
         return totals.without_boxes()
     axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
-    corners = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)
+    corners = tensor_grid(axes)
     new = [Batch(corners, 1.0 / start, 0)]
     partition = BoxPartition(len(combination), scan.shape, d)
     evaluate = partial(evaluate_boxes, integrand, scan, rule, combination)

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from adiabloch.arrays import Float, Integer
+from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.integration.fermi_weights import weights
 from adiabloch.integration.protocols import BandIntegrand
 from adiabloch.minimize import pattern_search
@@ -82,7 +82,7 @@ def _divergent(integrand: BandIntegrand, combination: Float, scan: Scan, allowed
 def _touching(integrand: BandIntegrand, scan: Scan) -> Iterator[tuple[int, int, Float, float]]:
     """Touching bands near the Fermi level: first and last band, point, energy."""
     d = integrand.dimension
-    mesh = np.stack(np.meshgrid(*[np.arange(MESH[d]) / MESH[d]] * d, indexing="ij"), -1).reshape(-1, d)
+    mesh = tensor_grid([np.arange(MESH[d]) / MESH[d]] * d)
     energies = integrand.levels(mesh)
     scale = float(np.abs(energies).max())
     low = scan.potentials.min() - THERMAL_REACH * scan.temperatures.max()
