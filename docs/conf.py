@@ -38,8 +38,8 @@ def responses_page() -> str:
     lines = [
         "# Responses",
         "",
-        "One file in `adiabloch/responses` each; [how to add one](contributing.md). Parities are those of the response under",
-        "time reversal and inversion of the crystal.",
+        "One file in `adiabloch/responses` each; [how to add one](contributing.md). Parities are those of the response",
+        "under time reversal and inversion of the crystal.",
         "",
         "| response | quantity | time reversal | inversion | equation |",
         "| --- | --- | --- | --- | --- |",
@@ -48,7 +48,9 @@ def responses_page() -> str:
         declared = getattr(adiabloch, name).declaration
         if declared is not None:
             parities = f"{PARITY[declared.time_reversal]} | {PARITY[declared.inversion]}"
-            lines.append(f"| [{name}](generated/adiabloch.{name}) | {declared.title} | {parities} | {declared.equation} |")
+            lines.append(
+                f"| [{name}](generated/adiabloch.{name}) | {declared.title} | {parities} | {declared.equation} |"
+            )
     lines += ["", "```{eval-rst}", ".. currentmodule:: adiabloch", "", ".. autosummary::", "   :toctree: generated", ""]
     return "\n".join([*lines, *(f"   {name}" for name in names), "```", ""])
 

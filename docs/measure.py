@@ -96,9 +96,9 @@ def gauge_convergence() -> None:
     from adiabloch.geometry.frame import frame_of
     from adiabloch.geometry.gauge import chern_simons_form, gauge_needs, smooth_gauge
 
-    def angle(model: ab.TightBinding, trials: ab.geometry.Trials, n: int) -> float:
+    def angle(model: ab.TightBinding, projections: ab.geometry.Projections, n: int) -> float:
         along, axis, total = gauge_needs(model, (1,)), np.arange(n) / n, 0.0
-        series, orbitals = model.matrices(along), trials.series(model.lattice.vectors)
+        series, orbitals = model.matrices(along), projections.series(model.lattice.vectors)
         for first in axis:
             grid = [np.array([first]), axis, axis]
             g, *slopes = orbitals.on_grid(grid).swapaxes(0, 1)
@@ -110,11 +110,11 @@ def gauge_convergence() -> None:
         figure, ax = plt.subplots(figsize=(4.4, 3.3), layout="constrained")
         for field, colour in ((2.0, BLUE), (1.0, RED), (0.5, GREY)):
             model = ab.models.fu_kane_mele(0.4 * np.pi, m=field)
-            trials = ab.geometry.trial_orbitals(model, 2)
-            exact = angle(model, trials, 112)
+            projections = ab.geometry.find_projections(model, 2)
+            exact = angle(model, projections, 112)
             sides = np.arange(8, 76, 4)
-            off = [abs(angle(model, trials, int(n)) - exact) / np.pi for n in sides]
-            label = f"m = {field} t, overlap {trials.overlap:.2f}"
+            off = [abs(angle(model, projections, int(n)) - exact) / np.pi for n in sides]
+            label = f"m = {field} t, overlap {projections.overlap:.2f}"
             ax.semilogy(sides, np.maximum(off, 1e-16), "o-", ms=2.5, color=colour, label=label)
         ax.set(xlabel="points along each side of the zone", ylabel="error of the axion angle / pi", ylim=(1e-16, 3))
         ax.legend()

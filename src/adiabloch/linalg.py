@@ -62,7 +62,7 @@ def dagger(matrices: Complex) -> Complex:
     return np.conj(np.swapaxes(matrices, -1, -2))
 
 
-def rotated(matrices: Complex, states: Complex) -> Complex:
+def in_basis(matrices: Complex, states: Complex) -> Complex:
     """Transform matrices to the basis of the states, U^dagger M U, batched over the leading axes.
 
     For 2 x 2 matrices the sums are written out, which is faster than NumPy's matrix product.

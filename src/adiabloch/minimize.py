@@ -20,13 +20,13 @@ def pattern_search(
 ) -> tuple[float, Float]:
     """Minimize a function from one or several starting points: smallest value and its point.
 
-    Pattern search: a grid of 3^D points around the best point is moved while it finds smaller values, and halved while
-    it does not. Values at or below zero (a closed gap, levels that crossed) end the search.
+    Pattern search: a grid of 3^D points around the best point is moved while it finds smaller values, and its step is
+    halved otherwise. The search ends at values of zero or below (a closed gap, crossed levels).
 
     Parameters
     ----------
     values_at : callable
-        Points (P, D) -> (P,), for instance a gap or the smallest overlap of a gauge.
+        Points (P, D) -> values (P,), for instance a gap or the smallest overlap of a gauge.
     starts : float array, shape (D,) or (S, D)
     reach, finest : float
         Largest and smallest step.
@@ -43,12 +43,12 @@ def pattern_search(
         values = values_at(points.reshape(-1, best.shape[1])).reshape(len(active), -1)
         lowest = values.argmin(axis=1)
         each = np.arange(len(active))
-        found, places = values[each, lowest], points[each, lowest]
-        # halve steps that gain next to nothing
+        found, positions = values[each, lowest], points[each, lowest]
+        # halve steps with a negligible gain
         stalled = found > 0.99 * smallest[active]
         size[active[stalled]] *= 0.5
         size[active[stalled & (np.ptp(values, axis=1) < flat * found)]] = 0.0
         better = found < smallest[active]
-        smallest[active[better]], best[active[better]] = found[better], places[better]
+        smallest[active[better]], best[active[better]] = found[better], positions[better]
     winner = int(smallest.argmin())
     return float(smallest[winner]), best[winner] % 1.0 if periodic else best[winner]

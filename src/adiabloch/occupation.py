@@ -13,12 +13,12 @@ from adiabloch.arrays import Float, checked, numbers
 from adiabloch.errors import InvalidArgumentError
 
 Group = int | tuple[int, int]
-"""A group of bands: number of lowest bands, or bands first <= n < last."""
+"""Group of bands: number of lowest bands, or (first, last) for bands first <= n < last."""
 Selection = slice | list[int]
 _ENERGY = {"units": "energy"}
 
 
-def inside_outside(group: Group, size: int) -> tuple[slice, Selection]:
+def subspace_indices(group: Group, size: int) -> tuple[slice, Selection]:
     """Indices of the bands inside and outside of a group, out of `size` bands."""
     first, last = (0, group) if isinstance(group, int) else group
     if first == 0:
@@ -64,26 +64,26 @@ class FermiLevel:
         return np.asarray((energy - self.chemical_potential) / self.kT)
 
 
-REACH = 37.0
-"""f and 1 - f are below machine precision at this many kT from the chemical potential."""
+THERMAL_REACH = 37.0
+"""Distance from the chemical potential, in kT, beyond which f and 1 - f are below machine precision."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """Chemical potentials and temperatures, all pairs of which are obtained in one pass over the zone."""
+    """Chemical potentials and temperatures, all pairs of which are evaluated in one pass over the zone."""
 
     potentials: Float
     """(M,), ascending."""
     temperatures: Float
     """(S,), kT in the energy unit of the model."""
     order: Any = field(default_factory=lambda: slice(None))
-    """Indices of the chemical potentials as the user gave them in `potentials`."""
+    """Indices in `potentials` of the chemical potentials in the order of the user."""
     single: tuple[bool, bool] = (False, False)
-    """True if temperature, chemical potential were given as numbers and not as arrays."""
+    """True for temperature, chemical potential that were given as a number and not as an array."""
 
     @classmethod
     def of(cls, chemical_potential: ArrayLike, temperature: ArrayLike) -> Scan:
-        """Check the user's arguments and sort the chemical potentials.
+        """Check the arguments of the user and sort the chemical potentials.
 
         Raises
         ------
@@ -114,12 +114,12 @@ class Scan:
 
     @property
     def dims(self) -> list[str]:
-        """Dimensions of a result, before those of its components."""
+        """Dimensions of a result without those of its components."""
         return [n for n, one in zip(("temperature", "chemical_potential"), self.single, strict=True) if not one]
 
     @property
     def coordinates(self) -> Mapping[str, Any]:
-        """Coordinates of a result; numbers where one number was given."""
+        """Coordinates of a result; scalars for arguments that were given as numbers."""
         axes = {"temperature": self.temperatures, "chemical_potential": self.potentials[self.order]}
         return {
             name: ((), values[0], _ENERGY) if one else ((name,), values, _ENERGY)
@@ -127,26 +127,26 @@ class Scan:
         }
 
     def arranged(self, values: Float) -> Float:
-        """Outputs (O, S, M) in the order and with the dimensions that the user gave, (..., O)."""
+        """Outputs (O, S, M) in the order and with the dimensions of the arguments of the user, (..., O)."""
         ordered = np.moveaxis(values[..., self.order], 0, -1)
-        # the last axis first, so that the index of the earlier one stays valid
+        # the last axis first, so that the index of the other one stays valid
         for axis in (1, 0):
             if self.single[axis]:
                 ordered = np.take(ordered, 0, axis=axis)
         return ordered
 
     def touched(self, lowest: Float, highest: Float) -> np.ndarray:
-        """True where any (mu, T) distinguishes levels at `lowest` from levels at `highest` (arrays of equal shape)."""
+        """True where levels at `lowest` and `highest` (arrays of equal shape) differ in occupation for some (mu, T)."""
         found = np.zeros(np.shape(lowest), dtype=bool)
         for kT in self.temperatures:
-            first = np.searchsorted(self.potentials, lowest - REACH * kT, side="left")
-            last = np.searchsorted(self.potentials, highest + REACH * kT, side="right")
+            first = np.searchsorted(self.potentials, lowest - THERMAL_REACH * kT, side="left")
+            last = np.searchsorted(self.potentials, highest + THERMAL_REACH * kT, side="right")
             found |= last > first
         return found
 
 
 def single_level(chemical_potential: ArrayLike, temperature: ArrayLike | None) -> FermiLevel:
-    """One Fermi level from the user's arguments; kT = 0 is left to the caller to refuse."""
+    """Fermi level from the arguments of the user; the caller checks that kT > 0 if needed."""
     kT = 0.0 if temperature is None else float(checked(temperature, "temperature", ()))
     return FermiLevel(float(checked(chemical_potential, "chemical_potential", ())), kT)
 

@@ -1,7 +1,7 @@
-"""Units: the only place with constants of nature.
+"""Units and constants of nature; no other module contains constants.
 
-Raw results are pure numbers that multiply powers of the carrier's charge e, energies and lengths in the units of the
-model. Electrons have e = -|e|; that sign enters here and nowhere else.
+Results are numbers in units of powers of the charge e of the carrier, and of the energy and length units of the model.
+Electrons have e = -|e|; this sign enters only here.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Unit:
 
     @property
     def si_label(self) -> str:
-        """The SI unit as one would write it: volts for energies over charges."""
+        """Customary SI unit, with volts for energies over charges."""
         base = self.si_powers
         return _NAMED.get(base) or _product(dict(zip("AVsmK", base, strict=True)))
 
@@ -255,22 +255,22 @@ def _factors(label: str) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Units:
-    """Units of energy and length in which a crystal is described, in terms of those that the user gave it in.
+    """Units of energy and length of a crystal, in terms of the units of the user.
 
-    Responses are computed in natural units, so that neither the range of floating-point numbers nor a comparison of
-    different quantities can tell which units the user has.
+    Responses are computed in natural units, so that neither the range of floating-point numbers nor comparisons of
+    different quantities depend on the units of the user.
     """
 
     energy: float = 1.0
     length: float = 1.0
 
     def size(self, unit: Unit | str) -> float:
-        """Size of a unit in the user's units; charges and hbar are the same in both."""
+        """Size of a unit in units of the user; charges and hbar are the same in both."""
         unit = Unit.parse(unit) if isinstance(unit, str) else unit
         return float(np.float64(self.energy) ** unit.energy * np.float64(self.length) ** unit.length)
 
-    def told(self, value: float, unit: Unit | str = "energy") -> float:
-        """A number in the user's units, without the rounding of the conversion to natural units and back."""
+    def in_user_units(self, value: float, unit: Unit | str = "energy") -> float:
+        """Number in units of the user, without the rounding of the conversion to natural units and back."""
         return float(f"{float(value) * self.size(unit):.14g}")
 
 
@@ -310,7 +310,7 @@ def moment_in_bohr_magnetons(magnetization: ArrayLike, quantum: float, area: flo
     quantum : float
         hbar*omega in eV.
     area : float
-        Area that carries the moment, in square Angstrom: that of the cell for a moment per cell.
+        Area of the moment in square Angstrom: the area of the cell for a moment per cell.
 
     Returns
     -------

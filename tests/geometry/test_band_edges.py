@@ -5,7 +5,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.errors import AdiablochError, GapClosedError, OverlappingBandsError
-from adiabloch.geometry.band_edges import band_edges, check_insulator_near, exact_edges
+from adiabloch.geometry.band_edges import band_edges, check_insulator_near, exact_band_edges
 from random_models import general
 
 
@@ -39,8 +39,8 @@ def test_indirect_gaps_of_models(seed):
     rng = np.random.default_rng(seed)
     model = tilted(rng.uniform(0.05, 0.7), delta=rng.uniform(0.1, 0.8), phase=rng.uniform(0, 6))
     expected = brute(model, 1, 600)
-    assert exact_edges(model, 1).gap == pytest.approx(expected, abs=2e-4)
-    assert exact_edges(model, 1).gap <= expected + 1e-12
+    assert exact_band_edges(model, 1).gap == pytest.approx(expected, abs=2e-4)
+    assert exact_band_edges(model, 1).gap <= expected + 1e-12
     assert band_edges(model, 1).overlap is bool(expected < 0)
 
 
@@ -59,7 +59,7 @@ def test_indirect_gaps_of_cycles(dimension, seed):
         )
 
     cycle = ab.Cycle.from_function(moved, 8)
-    found = exact_edges(cycle, 2)
+    found = exact_band_edges(cycle, 2)
     assert driven.gap - 1e-12 <= found.gap <= brute(cycle, 2, {1: 300, 2: 40, 3: 12}[dimension], 24) + 1e-12
     assert not band_edges(cycle, 2).overlap
     # two levels that are apart at each phase, and overlap over the period
@@ -244,5 +244,5 @@ def test_levels_that_move_together_stay_an_insulator():
     cycle = ab.Cycle.from_function(lambda t: tilted(0.05, energy=20 * np.sin(t)), 8)
     still = ab.Cycle([tilted(0.05)] * 4)
     assert not band_edges(cycle, 1).overlap
-    assert exact_edges(cycle, 1).gap == pytest.approx(exact_edges(still, 1).gap, abs=1e-6)
+    assert exact_band_edges(cycle, 1).gap == pytest.approx(exact_band_edges(still, 1).gap, abs=1e-6)
     ab.pumped_magnetization(cycle, 1, tolerance=1e-3)

@@ -116,16 +116,16 @@ def test_filled_bands_are_the_sum_of_single_ones(seed):
     """What is left out, pairs of filled states, cancels."""
     rng = np.random.default_rng(seed)
     _, _, frame = frames(rng, 4)
-    edges = [1, 2, 3, 4]
+    band_counts = [1, 2, 3, 4]
     A = connection(frame, "kx"), connection(frame, "ky")
     curvature = -2 * (A[0] * A[1].swapaxes(1, 2)).sum(axis=2).imag
     shift = interband_part(frame, "kx", "z")
-    constant = filled_moment(frame.shifted(0.2), edges, "z")
+    constant = filled_moment(frame.shifted(0.2), band_counts, "z")
     moment = orbital_moment(frame, "z") + (frame.energies - 0.2) * curvature
     for found, single in (
-        (filled_curvature(frame, edges, "z"), curvature),
+        (filled_curvature(frame, band_counts, "z"), curvature),
         (constant, moment),
-        (filled_shift(frame, edges, "kx", "z"), shift),
+        (filled_shift(frame, band_counts, "kx", "z"), shift),
     ):
         expected = np.cumsum(single, axis=1)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(single).max())

@@ -9,28 +9,28 @@ from hypothesis import strategies as st
 
 import adiabloch as ab
 from adiabloch.errors import BrokenGaugeError, GapClosedError, ObstructedError, ToleranceNotReachedError
+from adiabloch.geometry.band_subspace import group_curvature
 from adiabloch.geometry.chern import second_chern_number
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gauge import chern_simons_form, gauge_needs, smooth_gauge
-from adiabloch.geometry.occupied import group_curvature
-from adiabloch.geometry.trials import trial_orbitals
+from adiabloch.geometry.projections import find_projections
 from random_models import general
 from sweeps import slow
 
 seeds = st.integers(0, 10**6)
 
 
-def gauge_at(crystal, group, trials, reduced):
+def gauge_at(crystal, group, projections, reduced):
     along = gauge_needs(crystal, (1,))
-    return smooth_gauge(frame_of(crystal.matrices(along).at(reduced), along), group, trials, crystal.directions)
+    return smooth_gauge(frame_of(crystal.matrices(along).at(reduced), along), group, projections, crystal.directions)
 
 
-def smooth_states(crystal, occupied, trials, reduced):
+def smooth_states(crystal, occupied, projections, reduced):
     """F = P g (g^dagger P g)^(-1/2) in the periodic gauge, by linear algebra alone."""
     H = crystal.matrices().at(reduced)[:, 0]
     u = np.linalg.eigh(H)[1][:, :, :occupied]
-    Y = u @ (u.conj().swapaxes(1, 2) @ trials)
-    s, v = np.linalg.eigh(trials.conj().T @ Y)
+    Y = u @ (u.conj().swapaxes(1, 2) @ projections)
+    s, v = np.linalg.eigh(projections.conj().T @ Y)
     return Y @ (v / np.sqrt(s)[:, None, :]) @ v.conj().swapaxes(1, 2)
 
 
@@ -52,14 +52,14 @@ def test_connection_is_the_derivative_of_the_states(occupied, moving):
     """Against central differences of states made without the library's formulas; the trace and the eigenvalues."""
     rng = np.random.default_rng(occupied)
     cycle = general(rng, 5, occupied, moving=moving).cycle
-    trials = np.linalg.qr(rng.normal(size=(5, occupied)) + 1j * rng.normal(size=(5, occupied)))[0]
+    projections = np.linalg.qr(rng.normal(size=(5, occupied)) + 1j * rng.normal(size=(5, occupied)))[0]
     at = rng.random((6, 3))
-    gauge = gauge_at(cycle, occupied, trials, at)
+    gauge = gauge_at(cycle, occupied, projections, at)
     assert gauge.overlaps.min() > 0.01
     h = 1e-3
     for axis, direction in enumerate(cycle.directions):
         step = cartesian_step(cycle, direction, h)
-        F = {n: smooth_states(cycle, occupied, trials, at + n * step) for n in (-2, -1, 0, 1, 2)}
+        F = {n: smooth_states(cycle, occupied, projections, at + n * step) for n in (-2, -1, 0, 1, 2)}
         dF = (8 * (F[1] - F[-1]) - (F[2] - F[-2])) / (12 * h)
         if direction != "theta":
             tau = np.array([cycle.at(2 * np.pi * x[2]).positions[:, axis] for x in at])
@@ -75,11 +75,11 @@ def test_curvature_is_that_of_the_connection(moving):
     """tr F_ab = d_a tr A_b - d_b tr A_a, by central differences in the smooth gauge."""
     rng = np.random.default_rng(5)
     cycle = general(rng, 4, 2, moving=moving).cycle
-    trials = np.eye(4)[:, :2] + 0j
+    projections = np.eye(4)[:, :2] + 0j
     at, h = rng.random((4, 3)), 1e-3
 
     def trace(direction, points):
-        return gauge_at(cycle, 2, trials, points).connection(direction).trace(axis1=1, axis2=2).real
+        return gauge_at(cycle, 2, projections, points).connection(direction).trace(axis1=1, axis2=2).real
 
     for a, b in itertools.combinations(cycle.directions, 2):
         slopes = []
@@ -87,7 +87,7 @@ def test_curvature_is_that_of_the_connection(moving):
             step = cartesian_step(cycle, one, h)
             near, far = (trace(other, at + n * step) - trace(other, at - n * step) for n in (1, 2))
             slopes.append((8 * near - far) / (12 * h))
-        expected = gauge_at(cycle, 2, trials, at).curvature(a, b).trace(axis1=1, axis2=2).real
+        expected = gauge_at(cycle, 2, projections, at).curvature(a, b).trace(axis1=1, axis2=2).real
         assert np.abs(expected).max() > 1e-4
         np.testing.assert_allclose(slopes[0] - slopes[1], expected, atol=1e-8)
 
@@ -107,9 +107,9 @@ def test_states_within_a_group_do_not_matter(seed, occupied, empty):
         mixed[:, block, block] = np.linalg.qr(rng.normal(size=(8, size, size)) + 1j * rng.normal(size=(8, size, size)))[
             0
         ]
-    trials = np.eye(n)[:, :occupied] + 0.1 * rng.normal(size=(n, occupied))
+    projections = np.eye(n)[:, :occupied] + 0.1 * rng.normal(size=(n, occupied))
     forms = [
-        chern_simons_form(smooth_gauge(f, occupied, trials, cycle.directions), *cycle.directions)
+        chern_simons_form(smooth_gauge(f, occupied, projections, cycle.directions), *cycle.directions)
         for f in (frame, frame.rotated(mixed))
     ]
     assert np.abs(forms[0]).max() > 1e-8
@@ -124,7 +124,7 @@ def test_trial_orbitals_change_the_form_but_not_its_integral():
     here, there = (chern_simons_form(gauge_at(cycle, 2, g, at), *cycle.directions) for g in choices)
     assert np.abs(here - there).max() > 0.1 * np.abs(here).max()
     totals = [
-        float(ab.pumped_magnetization(cycle, 2, tolerance=1e-9, trials=g).chern_simons[0])
+        float(ab.pumped_magnetization(cycle, 2, tolerance=1e-9, projections=g).chern_simons[0])
         for g in (*choices, [0, 1], None)
     ]
     assert abs(totals[0]) > 1e-7
@@ -185,41 +185,41 @@ def test_a_polarization_needs_chern_numbers_zero():
 def test_bad_trial_orbitals_are_reported_with_the_place():
     """In the middle of the zone the lower band of the chain is orthogonal to the odd combination."""
     chain = ab.models.rice_mele(delta=0.0, dimerization=0.3)
-    with pytest.raises(BrokenGaugeError, match="trial orbitals do not span") as caught:
-        ab.polarization(chain, 1, trials=[[1.0], [1.0]])
+    with pytest.raises(BrokenGaugeError, match="projections do not span") as caught:
+        ab.polarization(chain, 1, projections=[[1.0], [1.0]])
     assert caught.value.overlap < 1e-5
     assert caught.value.at == pytest.approx((0.0,), abs=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("trials", "message"),
+    ("projections", "message"),
     [([0], r"numbers of 2 orbitals"), ([0, 0], "numbers of 2"), ([0, 9], "numbers of 2"), (np.eye(3), "shape")],
 )
-def test_wrong_trial_orbitals(trials, message):
+def test_wrong_trial_orbitals(projections, message):
     cycle = general(np.random.default_rng(0), 4, 2).cycle
     with pytest.raises(ab.AdiablochError, match=message):
-        ab.pumped_magnetization(cycle, 2, trials=trials)
+        ab.pumped_magnetization(cycle, 2, projections=projections)
 
 
 def test_dependent_trial_orbitals():
     cycle = general(np.random.default_rng(0), 4, 2).cycle
     with pytest.raises(ab.AdiablochError, match="linearly dependent"):
-        ab.pumped_magnetization(cycle, 2, trials=np.ones((4, 2)))
+        ab.pumped_magnetization(cycle, 2, projections=np.ones((4, 2)))
 
 
 def test_trial_orbitals_of_a_topological_insulator():
     """Symmetric ones vanish somewhere; those found do not, and no finer mesh sees less."""
     model = ab.models.fu_kane_mele(beta=np.pi)
-    found = trial_orbitals(model, 2)
+    found = find_projections(model, 2)
     assert found.overlap > 0.1
     mesh = np.random.default_rng(0).random((4000, 3))
     states = np.linalg.eigh(model.matrices().at(mesh)[:, 0])[1][:, :, :2]
     overlaps = np.linalg.svd(states.conj().swapaxes(1, 2) @ found.at(mesh), compute_uv=False)
     assert overlaps.min() > 0.95 * found.overlap
-    symmetric = trial_orbitals(model, 2, [0, 1])  # a Kramers pair
+    symmetric = find_projections(model, 2, [0, 1])  # a Kramers pair
     assert symmetric.overlap < 1e-2
     with pytest.raises((BrokenGaugeError, ToleranceNotReachedError)):
-        ab.axion_angle(model, 2, trials=[0, 1], limit=2 * 10**5, strict=True)
+        ab.axion_angle(model, 2, projections=[0, 1], limit=2 * 10**5, strict=True)
 
 
 def test_groups_need_gaps_between_them():
@@ -254,7 +254,7 @@ def hopf(offset):
 @pytest.mark.parametrize(("offset", "expected"), [(-1.5, np.pi), (-0.5, 0.0), *slow((1.5, np.pi), (-4.0, 0.0))])
 def test_hopf_insulators(offset, expected):
     """One Hopf linking is theta = pi, two are 2 pi. No orbital fixed in its cell spans the band then."""
-    found = trial_orbitals(hopf(offset), 1)
+    found = find_projections(hopf(offset), 1)
     assert found.constant == (offset == -4.0)
     angle = float(ab.axion_angle(hopf(offset), 1, tolerance=1e-4).axion_angle)
     assert angle == pytest.approx(expected, abs=1e-5)
@@ -263,17 +263,17 @@ def test_hopf_insulators(offset, expected):
 def test_gauge_of_orbitals_that_spread_over_cells():
     """Connection against central differences, as above, for trial orbitals that depend on k."""
     model = hopf(-1.5)
-    trials = trial_orbitals(model, 1)
+    projections = find_projections(model, 1)
     at, h = np.random.default_rng(0).random((5, 3)), 1e-3
 
     def projected(points):
-        g = trials.at(points)
+        g = projections.at(points)
         u = np.linalg.eigh(model.matrices().at(points)[:, 0])[1][:, :, :1]
         Y = u @ (u.conj().swapaxes(1, 2) @ g)
         return Y / np.linalg.norm(Y, axis=1, keepdims=True)
 
     along = gauge_needs(model, (1,))
-    g, *slopes = trials.series(model.lattice.vectors).at(at).swapaxes(0, 1)
+    g, *slopes = projections.series(model.lattice.vectors).at(at).swapaxes(0, 1)
     gauge = smooth_gauge(frame_of(model.matrices(along).at(at), along), 1, g, model.directions, slopes)
     for direction in model.directions:
         step = cartesian_step(model, direction, h)
@@ -289,12 +289,12 @@ def test_parameters_are_directions_too():
     along = gauge_needs(cycle, (1,))
     frame = frame_of(cycle.matrices(along).at(np.random.default_rng(7).random((5, 3))), along)
     renamed = Eigenframe(frame.energies, frame.states, {**frame.derivatives, ("w",): frame.derivatives[("theta",)]})
-    trials = np.eye(4)[:, :2] + 0j
+    projections = np.eye(4)[:, :2] + 0j
     forms = [
-        chern_simons_form(smooth_gauge(renamed, 2, trials, ("kx", "ky", name)), name, "kx", "ky")
+        chern_simons_form(smooth_gauge(renamed, 2, projections, ("kx", "ky", name)), name, "kx", "ky")
         for name in ("theta", "w")
     ]
     np.testing.assert_array_equal(forms[0], forms[1])
     # odd under exchange of two directions
-    gauge = smooth_gauge(renamed, 2, trials, ("kx", "ky", "w"))
+    gauge = smooth_gauge(renamed, 2, projections, ("kx", "ky", "w"))
     np.testing.assert_allclose(chern_simons_form(gauge, "kx", "w", "ky"), -forms[1], atol=1e-12)

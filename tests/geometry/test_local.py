@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.geometry import Blocks
+from adiabloch.geometry import Blocks, fermi_level
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.induced import induced_moment
 from adiabloch.geometry.inhomogeneous import complete_shift, curvature_form, group_metric
-from adiabloch.geometry.local import (
+from adiabloch.geometry.local_terms import (
     LocalBands,
     chern_term,
     dipole_divergence,
@@ -78,7 +78,7 @@ def test_jets_against_differences(level, group):
             energy_integral(bands, blocks, "kx", "ky"),
             moment_integral(bands, blocks, "kx", "ky") if "t" not in along else curvature_form(blocks, "kx", "ky"),
             shift_integral(bands, blocks, "ky", pairs) if along in ((), ("t",)) else curvature_form(blocks, "kx", "ky"),
-            bands.filled(blocks, group_metric(blocks, "kx", "ky")),
+            bands.occupied_sum(blocks, group_metric(blocks, "kx", "ky")),
         ]
 
     e = np.array([1.0, 0.0])
@@ -256,7 +256,7 @@ def test_integration_by_parts():
         for band in range(2):
             bands = LocalBands(frame, (band, band + 1), k, axes, level)
             by_parts += shift_integral(bands, bands.along(), drive, bands.pairs).real()[0].mean()
-            f = level.filled(bands.along().energy).real()[0]
+            f = fermi_level.fermi_function(level, bands.along().energy).real()[0]
             plain += (f * complete_shift(bands.along, drive, bands.pairs)).mean()
             size += abs(f * complete_shift(bands.along, drive, bands.pairs)).mean()
         assert by_parts == pytest.approx(plain, abs=1e-6 * size)

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import adiabloch as ab
+from adiabloch.geometry.band_subspace import interband_coupling
 from adiabloch.geometry.frame import Eigenframe, eigenframe, frame_of
 from adiabloch.geometry.gauge import smooth_gauge
 from adiabloch.geometry.layers import gauge_with_height, inplane_moment, with_height
 from adiabloch.geometry.observables import expectation, observable_shift
-from adiabloch.geometry.occupied import tilt
 from random_models import general
 
 seeds = st.integers(0, 10**6)
@@ -119,7 +119,7 @@ def test_heights_are_a_third_direction():
     solid = ab.TightBinding(
         vectors, np.column_stack([model.positions, z]), {(*R, 0): h for R, h in model.hoppings.items()}
     )
-    points, trials = rng.random((6, 2)), np.eye(4)[:, :2] + 0j
+    points, projections = rng.random((6, 2)), np.eye(4)[:, :2] + 0j
     names = ("kx", "ky", "kz")
     flat = frame_of(model.matrices(["kx", "ky", "rx", "ry"]).at(points), ["kx", "ky", "rx", "ry"], {"z": np.diag(z)})
     layered = with_height(flat, flat.derivative("z"))
@@ -128,9 +128,9 @@ def test_heights_are_a_third_direction():
     assert np.abs(upright.derivative("kz")).max() > 0.1
     np.testing.assert_allclose(layered.derivative("kz"), upright.derivative("kz"), atol=1e-13)
     # between occupied and empty states the connection along z is z itself
-    np.testing.assert_allclose(1j * tilt(layered, 2, "kz"), flat.derivative("z")[:, 2:, :2], atol=1e-13)
-    gauge = gauge_with_height(smooth_gauge(flat, 2, trials, names[:2]), flat.derivative("z"))
-    whole = smooth_gauge(upright, 2, trials, names)
+    np.testing.assert_allclose(1j * interband_coupling(layered, 2, "kz"), flat.derivative("z")[:, 2:, :2], atol=1e-13)
+    gauge = gauge_with_height(smooth_gauge(flat, 2, projections, names[:2]), flat.derivative("z"))
+    whole = smooth_gauge(upright, 2, projections, names)
     # trial orbitals of the solid do not depend on kz: the gauges are one
     for a in names:
         np.testing.assert_allclose(gauge.connection(a), whole.connection(a), atol=1e-12)

@@ -11,10 +11,10 @@ import adiabloch as ab
 import dirac_cone
 from adiabloch.errors import AccuracyWarning, DegenerateBandsError, InvalidArgumentError
 from adiabloch.geometry import bands, fields
-from adiabloch.geometry.degeneracy import FRACTION, Degeneracy, layers
+from adiabloch.geometry.degeneracy import FRACTION, Degeneracy, weighted_groups
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.induced import band_shift
-from adiabloch.models.crystal import curl
+from adiabloch.models.crystal import basis_curvature_name
 from sweeps import slow
 
 PAIRS = (("kx", "ky"), ("ky", "kz"), ("kz", "kx"))
@@ -307,10 +307,10 @@ def test_groups_are_connected_components():
     joined = Degeneracy(0.1).joined(frame, lattice)
     expected = np.zeros((5, 5))
     expected[:3, :3] = expected[3, 3] = expected[4, 4] = 1
-    np.testing.assert_array_equal(joined.groups[0], expected)
+    np.testing.assert_array_equal(joined.group_weights[0], expected)
     np.testing.assert_allclose(joined.energies[0], [0.04, 0.04, 0.04, 1.0, 1.3])
-    assert np.isinf(joined.gaps()[:, :3, :3]).all()
-    np.testing.assert_allclose(joined.gaps()[0, 0, 3:], [1.0, 1.3])
+    assert np.isinf(joined.energy_differences()[:, :3, :3]).all()
+    np.testing.assert_allclose(joined.energy_differences()[0, 0, 3:], [1.0, 1.3])
     assert Degeneracy(0.01).joined(frame, lattice) is frame
 
 
@@ -321,10 +321,10 @@ def test_groups_form_smoothly():
     strengths, inverse, energies = [], [], []
     for gap in gaps:
         frame = Degeneracy(0.1).joined(frame_with([0.0, gap, 1.0]), lattice)
-        strengths.append(0.0 if frame.groups is None else frame.groups[0, 0, 1])
-        inverse.append(1 / frame.gaps()[0, 0, 1])
+        strengths.append(0.0 if frame.group_weights is None else frame.group_weights[0, 0, 1])
+        inverse.append(1 / frame.energy_differences()[0, 0, 1])
         energies.append(frame.energies[0])
-        weights = sum(weight[0] for _, weight, _, groups in layers(frame) if (0, 2) in groups)
+        weights = sum(weight[0] for _, weight, _, groups in weighted_groups(frame) if (0, 2) in groups)
         assert weights == pytest.approx(strengths[-1], abs=1e-14)
     assert strengths[0] == 1
     assert strengths[-1] == 0
@@ -347,7 +347,7 @@ def test_unitary_mixing_within_groups_changes_nothing():
     rng = np.random.default_rng(3)
     n, points, directions = 6, 4, ("kx", "ky", "kz")
     levels = [0.0, 0.0, 0.7, 1.5, 1.5, 1.5]
-    along = [*directions, *itertools.product(directions, repeat=2), *(curl(a, b) for a, b in PAIRS)]
+    along = [*directions, *itertools.product(directions, repeat=2), *(basis_curvature_name(a, b) for a, b in PAIRS)]
     H = np.broadcast_to(np.diag(np.asarray(levels, complex)), (points, 1, n, n))
     slopes = rng.normal(size=(points, len(along), n, n)) + 1j * rng.normal(size=(points, len(along), n, n))
     frame = frame_of(np.concatenate([H, slopes + slopes.conj().swapaxes(2, 3)], axis=1), along, touching="joined")

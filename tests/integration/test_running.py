@@ -19,7 +19,7 @@ from adiabloch import memory
 from adiabloch.errors import InvalidArgumentError, LostWorkerError, Stopped, ToleranceNotReachedError
 from adiabloch.integration import progress
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import Here, checked_executor, run, workers
+from adiabloch.integration.running import SerialExecutor, checked_executor, run, workers
 
 HALDANE = ab.models.haldane(0.2, 0.1, 1.3)
 CYCLE = ab.models.rotating_bonds(ab.models.gapped_honeycomb(1.0, 0.1), 0.1)
@@ -72,11 +72,11 @@ def blas_of(task):
     return blas()
 
 
-@pytest.mark.parametrize("executor", [None, 2, Here, ThreadPoolExecutor, ProcessPoolExecutor])
+@pytest.mark.parametrize("executor", [None, 2, SerialExecutor, ThreadPoolExecutor, ProcessPoolExecutor])
 def test_tasks_see_one_thread_of_blas(executor):
     with contextlib.ExitStack() as stack:
         given = stack.enter_context(executor(1)) if executor in (ThreadPoolExecutor, ProcessPoolExecutor) else executor
-        with workers(Here() if executor is Here else given) as pool:
+        with workers(SerialExecutor() if executor is SerialExecutor else given) as pool:
             assert {n for found in run(pool, blas_of, range(3)) for n in found} == {1}
 
 
@@ -170,7 +170,7 @@ def test_errors_of_tasks_come_through():
             raise TimeoutError("mine")
         return number
 
-    for executor in (None, Here()):
+    for executor in (None, SerialExecutor()):
         with pytest.raises(TimeoutError, match="mine"), workers(executor) as pool:
             list(run(pool, broken, range(9)))
 
@@ -277,7 +277,7 @@ def test_threads_that_nobody_waits_for_stop_at_their_next_task():
         time.sleep(0.02)
 
     def outer(task):
-        return list(run(Here(), inner, range(1000)))
+        return list(run(SerialExecutor(), inner, range(1000)))
 
     def tasks():
         yield 0
@@ -446,4 +446,4 @@ def test_no_error_stream(monkeypatch):
 
 
 def test_here_gives_futures():
-    assert isinstance(Here().submit(doubled, 2), Future)
+    assert isinstance(SerialExecutor().submit(doubled, 2), Future)

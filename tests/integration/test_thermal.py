@@ -6,7 +6,7 @@ from scipy.integrate import quad
 
 from adiabloch.integration.fermi_weights import smearing, weights
 from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
-from adiabloch.occupation import REACH, entropy, fermi_function, fermi_peak
+from adiabloch.occupation import THERMAL_REACH, entropy, fermi_function, fermi_peak
 
 KINDS = ("filled", "entropy", "level", "heat")
 
@@ -72,7 +72,7 @@ def test_sums_with_shared_masses(scan):
     energies = np.concatenate([near, at.ravel(), rng.uniform(-2, 2, 60), [-9.0, 9.0]])
     masses, owner = rng.normal(size=(2, len(energies))), np.sort(rng.integers(0, 3, len(energies)))
     grid = ThermalGrid(potentials, kT)
-    table, below = grid.shared(energies, masses, owner, 3)
+    table, below = grid.distribute(energies, masses, owner, 3)
     for j in range(2):
         for kind, sums in zip(KINDS, grid.summed(table[j], KINDS), strict=True):
             x = np.clip((energies[:, None] - potentials) / kT, -300, 300)
@@ -90,7 +90,7 @@ def test_single_masses_are_interpolated_as_promised():
     """2e-10 of the largest weight, for one mass anywhere."""
     grid = ThermalGrid(np.array([0.0]), 1.0)
     energies = np.linspace(-5, 5, 997)
-    table, _ = grid.shared(energies, np.ones((1, 997)), np.arange(997), 997)
+    table, _ = grid.distribute(energies, np.ones((1, 997)), np.arange(997), 997)
     for kind, sums in zip(KINDS, grid.summed(table[0], KINDS), strict=True):
         off = np.abs(sums[:, 0] - exact_weight(kind, energies, 0.0, 1.0)).max()
         assert off < 2.1e-10 * scale_of(kind, 1.0), kind
@@ -164,4 +164,4 @@ def test_averages_with_all_states_below_or_above(kind, kT):
     np.testing.assert_array_equal(value, 0)
     value, _ = averaged(lambda eta: 0 * eta, potentials, kT, kind, lowest=-np.inf, highest=-np.inf, top=3.0)
     np.testing.assert_allclose(value, 3.0 if kind == "filled" else 0.0, atol=1e-13 * scale_of(kind, kT))
-    assert REACH > 36
+    assert THERMAL_REACH > 36

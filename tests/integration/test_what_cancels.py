@@ -140,8 +140,8 @@ def test_groups_do_not_diverge_however_small_the_threshold(threshold):
     cone, scan = ab.models.tilted_dirac(tilt=0.3, mass=0.0), Scan.of(0.1, 0.1)
     columns = tuple(Column("level", number) for number in range(8))
     integrand = FermiSea(cone, columns, surface=cone_tensor, degeneracy=Degeneracy(threshold))
-    mixing = np.broadcast_to(integrand.mixing(scan), (8, 8, 1, 1))
-    assert bool(divergences(integrand, mixing, scan, 1e-2)) == (threshold == 0)
+    combination = np.broadcast_to(integrand.combination_matrix(scan), (8, 8, 1, 1))
+    assert bool(divergences(integrand, combination, scan, 1e-2)) == (threshold == 0)
 
 
 def test_flat_band_at_the_fermi_level():

@@ -1,6 +1,7 @@
 """Options of responses as values, crystals of the user's own, units as objects, and what a declaration brings along."""
 
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from random_models import general
 
 MODEL = ab.models.haldane(delta=0.4, t2=0.1, phi=0.7)
 RANDOM = general(np.random.default_rng(4), 3, 1).cycle.at(0.3)
+NARROW = ab.models.strained_haldane(delta=0.5, t2=0.1, phi=0.3, strain=0.1)
+SPINFUL = ab.models.rotating_bonds(ab.models.rashba_honeycomb(delta=1.0, rashba=0.4), amplitude=0.1)
 CYCLE = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=0.2, t1=0.1), amplitude=0.1)
 RESPONSES = [name for name in ab.__all__ if getattr(getattr(ab, name), "declaration", None) is not None]
 
@@ -77,8 +80,8 @@ def test_accuracy_as_a_value():
         ab.anomalous_hall(MODEL, 0.9, 0.1, accuracy=accuracy, tolerance=1e-2)
     with pytest.raises(InvalidArgumentError, match=r"expected an adiabloch\.Accuracy"):
         ab.anomalous_hall(MODEL, 0.9, 0.1, accuracy=1e-3)
-    with pytest.raises(TypeError, match=r"anomalous_hall\(\) got an unexpected keyword argument 'tolerence'"):
-        ab.anomalous_hall(MODEL, 0.9, 0.1, tolerence=1e-3)
+    with pytest.raises(TypeError, match=r"anomalous_hall\(\) got an unexpected keyword argument 'tolerances'"):
+        ab.anomalous_hall(MODEL, 0.9, 0.1, tolerances=1e-3)
 
 
 @pytest.mark.parametrize("mesh", [24, 36, (24, 30, 16), (21, 25, 15)])
@@ -144,3 +147,20 @@ def test_needs_are_found():
 def test_results_tell_which_response_they_are(name):
     assert getattr(ab, name).__name__ == name
     assert ab.anomalous_hall(MODEL, 0.0, 0.1, mesh=8).attrs["response"] == "anomalous_hall"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ab.magnetoelectric(NARROW, 1, tolerance=1e-12, limit=600, progress=False),
+        lambda: ab.magnetoelectric(NARROW, chemical_potential=0.9, tolerance=1e-9, limit=600, progress=False),
+        lambda: ab.pumped_spin(SPINFUL, 2, tolerance=1e-14, limit=5000, progress=False),
+        lambda: ab.spin_magnetoelectric(SPINFUL.at(0.3), 2, tolerance=1e-14, limit=600, progress=False),
+        lambda: ab.local_current(ab.Texture.uniform(CYCLE), 1, tolerance=1e-12, limit=5000, progress=False),
+        lambda: ab.orbital_magnetization(NARROW, 0.9, tolerance=1e-9, limit=600, progress=False),
+    ],
+)
+def test_warnings_point_at_the_users_line(call):
+    with pytest.warns(ab.errors.AccuracyWarning) as caught:
+        call()
+    assert {Path(warning.filename) for warning in caught} == {Path(__file__)}

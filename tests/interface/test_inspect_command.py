@@ -45,7 +45,7 @@ def test_a_file_with_a_gap(slab):
     assert farthest.hopping == pytest.approx(1.0)
     done = invoke(path, "--occupied", 1, "--dimension", 2)
     assert done.exit_code == 0, done.output
-    for text in ("WannierModel(2D, 2 orbitals", "direct gap above 1 bands", gap[1], "largest |h|", "0.00000"):
+    for text in ("TightBinding(2D, 2 orbitals", "direct gap above 1 bands", gap[1], "largest |h|", "0.00000"):
         assert text in done.output
 
 
@@ -120,7 +120,7 @@ def test_slabs_across_other_axes(tmp_path):
     assert inspect(path, axes=(1, 2)).crystal.lattice.vectors.tolist() == [[2.0, 0.0], [0.0, 3.0]]
     done = invoke(path, "--axes", "1,2")
     assert done.exit_code == 0, done.output
-    assert "WannierModel(2D, 1 orbitals" in done.output
+    assert "TightBinding(2D, 1 orbitals" in done.output
     assert invoke(path, "--axes", "1,x").exit_code == 2
 
 
@@ -163,4 +163,4 @@ def test_bad_files_are_one_line_and_status_two(tmp_path, slab, name, arguments, 
 def test_first_principles(shared):
     done = invoke(shared / "GaAs_tb.dat", "--occupied", 8)
     assert done.exit_code == 0, done.output
-    assert "WannierModel(3D, 16 orbitals, 19 translations)" in done.output
+    assert "TightBinding(3D, 16 orbitals, 19 translations, position matrix)" in done.output

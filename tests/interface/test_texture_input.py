@@ -146,7 +146,7 @@ def test_the_split_needs_a_smooth_gauge(texture):
     # the current itself is there
     assert np.isfinite(ab.local_current(chern, 1, electric_field=[1, 0]).total).all()
     with pytest.raises(BrokenGaugeError):
-        ab.local_current(texture, 1, [1.0, 0.0], 0.0, split=True, trials=[0])
+        ab.local_current(texture, 1, [1.0, 0.0], 0.0, split=True, projections=[0])
 
 
 def test_the_split_where_nothing_goes_on(texture):

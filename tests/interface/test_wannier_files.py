@@ -603,7 +603,7 @@ class System:
         else:
             self.rvec = SimpleNamespace(iRvec=R)
         self.matrices = {"Ham": model.amplitudes}
-        if isinstance(model, WannierModel):
+        if model.position_matrix is not None:
             places = np.zeros((*model.amplitudes.shape, 3), complex)
             source = list(model.position_matrix.values()) if old else np.moveaxis(model.connections, 1, 3)
             places[..., :d] = source

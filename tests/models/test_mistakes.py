@@ -124,7 +124,7 @@ def test_degrees(call):
 def test_kelvin(response):
     model = haldane(0.5, 0.1, 1.0)
     with pytest.warns(UnitWarning, match="far above the bandwidth.*thermal_energy") as caught:
-        getattr(ab, response)(model, 0.0, 300.0, 1e-2)
+        getattr(ab, response)(model, 0.0, 300.0, tolerance=1e-2)
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")

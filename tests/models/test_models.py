@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import adiabloch as ab
-from adiabloch.linalg import eigh_batch, rotated
+from adiabloch.linalg import eigh_batch, in_basis
 from adiabloch.models import distance_law, exponential, fourier, gapped_honeycomb, linear, phonon_cycle, rotating_bonds
 from random_models import general, oblique_vectors, two_bands
 
@@ -254,7 +254,7 @@ def test_eigensolver_is_called_in_one_module_only(n):
     scale = np.abs(H).max(axis=(1, 2))[:, None, None] + 1e-300
     assert (np.abs(energies - np.linalg.eigvalsh(H)) <= 1e-13 * scale[:, :, 0]).all()
     diagonal = energies[:, :, None] * np.eye(n)
-    np.testing.assert_allclose(rotated(H, states) / scale, diagonal / scale, atol=1e-13)
+    np.testing.assert_allclose(in_basis(H, states) / scale, diagonal / scale, atol=1e-13)
     np.testing.assert_allclose(states.conj().swapaxes(1, 2) @ states, np.broadcast_to(np.eye(n), H.shape), atol=1e-14)
 
 

@@ -189,7 +189,7 @@ def test_cycles_on_disk(tmp_path):
         cycle = ab.Cycle(snapshots, motion=motion)
         again = ab.io.load_cycle(ab.io.save_cycle(cycle, tmp_path / "cycle.nc"))
         assert again.digest == cycle.digest
-        assert isinstance(again.snapshots[3], WannierModel)
+        assert again.snapshots[3].position_matrix is not None
         assert again.orbitals_move == (motion is not None)
     rough = ab.io.load_cycle(ab.io.save_cycle(cycle, tmp_path / "rough.nc", resolution=1e-4))
     assert rough.digest != cycle.digest

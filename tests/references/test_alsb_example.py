@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.models.crystal import curl
+from adiabloch.models.crystal import basis_curvature_name
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "common"))
 
@@ -107,7 +107,7 @@ def test_there_are_enough_bands(cycle):
 
 def test_what_symmetry_forbids(cycle, mesh):
     """The perturbative part is along the axis of the motion, in the mean over a turn, and so is the spin."""
-    carried = [curl(a, b) for a, b in combinations(("kx", "ky", "kz", "theta"), 2)]
+    carried = [basis_curvature_name(a, b) for a, b in combinations(("kx", "ky", "kz", "theta"), 2)]
     moments = []
     for theta in 2 * np.pi * np.arange(8) / 8:
         frame = ab.eigenframe(cycle, ("theta", "kx", "ky", "kz", *carried), k=mesh, theta=float(theta))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.models.crystal import curl
+from adiabloch.models.crystal import basis_curvature_name
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "common"))
 
@@ -139,7 +139,11 @@ def test_a_mesh_of_24_is_enough(cycles):
     for side in (24, 48):
         reduced = np.stack(np.meshgrid(*[np.arange(side) / side] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
         k = reduced @ cycles[0.02].lattice.reciprocal
-        carried = (curl("kx", "theta"), curl("ky", "theta"), curl("kx", "ky"))
+        carried = (
+            basis_curvature_name("kx", "theta"),
+            basis_curvature_name("ky", "theta"),
+            basis_curvature_name("kx", "ky"),
+        )
         along = ("theta", "kx", "ky", *carried)
         frames = [ab.eigenframe(cycles[0.02], along, k=k, theta=float(phase)) for phase in theta]
         per_cell = [ab.geometry.occupied_shift(frame, 4, "theta", "z").mean() for frame in frames]

@@ -144,37 +144,39 @@ def test_the_current_is_the_curl_of_m_and_the_rate_of_p(seed, occupied, empty, d
     r, theta = np.array([1.3, 0.4, 0.2])[:dimension], 0.7
     d, tolerance = dimension, 1e-9 if dimension < 3 else 1e-6
 
-    def split(place, phase, trials=None):
-        return ab.local_current(texture, occupied, place, phase, tolerance=tolerance, split=True, trials=trials)
+    def split(place, phase, projections=None):
+        return ab.local_current(
+            texture, occupied, place, phase, tolerance=tolerance, split=True, projections=projections
+        )
 
     here = split(r, theta)
     mixed = np.eye(occupied + empty, occupied) + 0.15 * np.random.default_rng(seed).normal(
         size=(occupied + empty, occupied)
     )
-    for trials in (None, mixed):
+    for projections in (None, mixed):
         current = np.zeros(d)
         for i in range(d if dimension > 1 else 0):
             step = np.eye(d)[i] * 0.4
 
-            def magnetization(n, step=step, trials=trials):
-                result = split(r + n * step, theta, trials)
+            def magnetization(n, step=step, projections=projections):
+                result = split(r + n * step, theta, projections)
                 M = (result.M_induced + result.M_chern_simons).values
                 return np.array([0.0, 0.0, M]) if d == 2 else M
 
             slope = differences(magnetization, 0, 1) / 0.4 if seed != 9 else second_order(magnetization) / 0.4
             current += np.cross(np.eye(3)[i], slope)[:d]
 
-        def polarization(phase, trials=trials):
-            result = split(r, phase, trials)
+        def polarization(phase, projections=projections):
+            result = split(r, phase, projections)
             return (result.P_uniform + result.P_shift + result.P_chern_simons + result.P_quadrupole).values
 
         current += differences(polarization, theta, 0.05)
         assert current == pytest.approx(
             here.total.values, abs=(1e-6 if d < 3 else 1e-4) * np.abs(here.total).max().item()
         )
-        other = split(r, theta, trials)
+        other = split(r, theta, projections)
         assert other.total.values == pytest.approx(here.total.values, abs=1e-10 if d < 3 else 1e-5)
-        if trials is not None and d > 1:
+        if projections is not None and d > 1:
             assert np.abs(other.P_chern_simons - here.P_chern_simons).max() > 1e-6
             assert np.abs(other.M_chern_simons - here.M_chern_simons).max() > 1e-6
 

@@ -8,7 +8,7 @@ from test_phonon_moment import MASSES, by_bands, ionic, pattern
 import adiabloch as ab
 from adiabloch.engine.run import Run
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry.trials import trial_orbitals
+from adiabloch.geometry.projections import find_projections
 from adiabloch.models import WannierModel
 from adiabloch.models.spin import SPIN
 from adiabloch.workflows.dipoles import dipoles
@@ -20,11 +20,11 @@ def mesh_of(sides):
     return np.stack(axes, -1).reshape(-1, len(sides))
 
 
-def projected(H, trials):
+def projected(H, projections):
     """Energies between the states of the lowest bands that are nearest to trial orbitals, and these."""
-    J = trials.shape[-1]
+    J = projections.shape[-1]
     states = np.linalg.eigh(H)[1][:, :, :J]
-    left, _, right = np.linalg.svd(states.conj().swapaxes(1, 2) @ trials, full_matrices=False)
+    left, _, right = np.linalg.svd(states.conj().swapaxes(1, 2) @ projections, full_matrices=False)
     F = states @ left @ right
     return F.conj().swapaxes(1, 2) @ H @ F, F
 
@@ -67,7 +67,7 @@ def valence(model, occupied, side):
     sides = (side,) * model.lattice.dimension
     k = mesh_of(sides)
     H = sum(h * np.exp(2j * np.pi * k @ np.array(R))[:, None, None] for R, h in model.hoppings.items())
-    energies, F = projected(H, trial_orbitals(model, occupied).at(k))
+    energies, F = projected(H, find_projections(model, occupied).at(k))
     A = connections(F, slopes(F, sides), model.positions, model.lattice.vectors)
     return WannierModel(model.lattice, None, by_cell(energies, sides), by_cell(A, sides))
 

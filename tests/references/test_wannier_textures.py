@@ -5,7 +5,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.geometry import needs_of
-from adiabloch.geometry.induced import band_shift, carried_part
+from adiabloch.geometry.induced import band_shift, basis_curvature_part
 from sweeps import slow
 from textures import LENGTH, along, compare, differences, wannier_texture
 
@@ -200,10 +200,10 @@ def test_the_map_of_a_cycle_adds_up():
     frame = ab.eigenframe(
         cycle, needs_of(cycle, lambda f: band_shift(f, "theta", "z")).derivatives, k=points, theta=theta
     )
-    shifts, carried = (part(frame, "theta", "z")[:, 0] for part in (band_shift, carried_part))
+    shifts, carried = (part(frame, "theta", "z")[:, 0] for part in (band_shift, basis_curvature_part))
     expected = float(ab.instantaneous_magnetization(cycle, 1, [theta], tolerance=1e-9).perturbative[0, 0])
     assert shifts.mean() == pytest.approx(expected * cycle.lattice.measure, rel=1e-6)
     assert abs(carried.mean()) > 0.01 * abs(shifts.mean())
     here = ab.magnetization_map(cycle, points[5:6, 0], points[5:6, 1], theta)
     assert float(here["shift"][0, 0, 0]) == pytest.approx(shifts[5], rel=1e-12)
-    assert float(here["carried"][0, 0, 0]) == pytest.approx(carried[5], rel=1e-12)
+    assert float(here["basis_curvature"][0, 0, 0]) == pytest.approx(carried[5], rel=1e-12)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.models.crystal import curl
+from adiabloch.models.crystal import basis_curvature_name
 
 REFERENCES = json.loads((Path(__file__).parent / "wannierberri.json").read_text())
 
@@ -84,7 +84,14 @@ def frame_and_reference(name, shared):
     model, reference = CRYSTALS[name](shared), REFERENCES[name]["points"]
     mesh = np.stack(np.meshgrid(*map(np.arange, reference["mesh"]), indexing="ij"), axis=-1).reshape(-1, 3)
     k = (mesh + reference["offset"]) / reference["mesh"] @ model.lattice.reciprocal
-    along = ["kx", "ky", "kz", curl("kx", "ky"), curl("ky", "kz"), curl("kz", "kx")]
+    along = [
+        "kx",
+        "ky",
+        "kz",
+        basis_curvature_name("kx", "ky"),
+        basis_curvature_name("ky", "kz"),
+        basis_curvature_name("kz", "kx"),
+    ]
     return ab.eigenframe(model, along, k=k), reference
 
 

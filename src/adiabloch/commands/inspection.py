@@ -10,8 +10,8 @@ import numpy as np
 
 from adiabloch.arrays import Float, tensor_grid
 from adiabloch.engine.arguments import counted_bands
-from adiabloch.geometry.band_edges import exact_edges
-from adiabloch.geometry.gaps import gap_at, place
+from adiabloch.geometry.band_edges import exact_band_edges
+from adiabloch.geometry.gaps import describe_point, gap_at
 from adiabloch.io import load, load_cycle, load_model
 from adiabloch.io.netcdf_models import MODEL
 from adiabloch.io.periodic_axes import checked_axes
@@ -22,7 +22,7 @@ from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.lattice import AXES
 from adiabloch.linalg import eigh_batch
 from adiabloch.minimize import pattern_search
-from adiabloch.models import Cycle, TightBinding, WannierModel
+from adiabloch.models import Cycle, TightBinding
 from adiabloch.models.crystal import Crystal
 
 POINTS = 4000
@@ -182,7 +182,7 @@ def _size(crystal: Crystal, snapshots: Sequence[TightBinding]) -> list[tuple[str
     facts = [("orbitals", str(crystal.size)), ("lattice vectors R", str(len(snapshots[0].translations)))]
     if isinstance(crystal, Cycle):
         facts += [("snapshots", str(len(snapshots))), ("last harmonic of theta", f"{crystal.tail:.1e}")]
-    models = [model for model in snapshots if isinstance(model, WannierModel)]
+    models = [model for model in snapshots if model.position_matrix is not None]
     for where, wanted in (("at R = 0", True), ("at other R", False)) if models else ():
         largest = max(
             float(np.abs(model.connections[(model.translations == 0).all(axis=1) == wanted]).max(initial=0.0))
@@ -215,15 +215,15 @@ def _bands(crystal: Crystal, occupied: int | None) -> list[tuple[str, str]]:
 
     starts = mesh[np.argsort(levels[:, occupied] - levels[:, occupied - 1], kind="stable")[:STARTS]]
     direct, at = pattern_search(gap_at(crystal, occupied), starts, reach=0.5 / n, finest=1e-8)
-    edges = exact_edges(crystal, occupied, POINTS)
+    edges = exact_band_edges(crystal, occupied, POINTS)
     overlap = ": the bands overlap, a metal" if edges.overlap else ""
     return [
         *facts,
-        (f"direct gap above {occupied} bands", f"{direct:.6g} at {place(crystal, at)}"),
+        (f"direct gap above {occupied} bands", f"{direct:.6g} at {describe_point(crystal, at)}"),
         (
             "indirect gap",
-            f"{edges.gap:.6g}{overlap}\nfrom {edges.valence:.6g} at {place(crystal, edges.valence_at)}\n"
-            f"to {edges.conduction:.6g} at {place(crystal, edges.conduction_at)}",
+            f"{edges.gap:.6g}{overlap}\nfrom {edges.valence:.6g} at {describe_point(crystal, edges.valence_at)}\n"
+            f"to {edges.conduction:.6g} at {describe_point(crystal, edges.conduction_at)}",
         ),
     ]
 
@@ -234,7 +234,7 @@ def _shells(snapshots: Sequence[TightBinding]) -> list[Shell]:
     for model in snapshots:
         distances.append(np.sqrt((model.bonds**2).sum(axis=-1)).ravel())
         hoppings.append(np.abs(model.amplitudes).ravel())
-        if isinstance(model, WannierModel):
+        if model.position_matrix is not None:
             positions.append(np.abs(model.connections).max(axis=1).ravel())
     distance, hopping = np.concatenate(distances), np.concatenate(hoppings)
     position = np.concatenate(positions) if positions else None

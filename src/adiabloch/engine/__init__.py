@@ -1,6 +1,6 @@
 """Evaluation of responses: from a declaration and a crystal to labelled numbers with error bars.
 
-This module collects what a file in `adiabloch.responses` needs.
+This module exports the names that the files in `adiabloch.responses` need.
 """
 
 from adiabloch.engine.arguments import (

@@ -20,24 +20,24 @@ from adiabloch.geometry.gaps import bandwidth
 from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal
 from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 Model = TightBinding | Cycle
 M = TypeVar("M", TightBinding, Cycle)
 ACROSS = "in one dimension nothing flows across"
 FLAT = "a one-dimensional crystal has no orbital magnetization"
 """Reasons why a response needs more than one dimension."""
-UNTOLD = f"the motion of the Wannier functions is not given ({MOTION_HINT}): i <W|d_theta W> counts as zero"
+UNKNOWN_MOTION = f"the motion of the Wannier functions is not given ({MOTION_HINT}): i <W|d_theta W> counts as zero"
 
 
 def checked_occupied(crystal: Model, occupied: object, *, empty: int = 1) -> int:
-    """Return the number of occupied bands of an insulator, at least one, with so many empty ones left or more.
+    """Return the number of occupied bands of an insulator, at least one, with at least `empty` empty bands.
 
     Raises
     ------
     InvalidArgumentError
     OverlappingBandsError
-        The occupied bands rise above the empty ones: a metal.
+        An occupied level lies above an empty level: a metal.
     """
     number = counted_bands(occupied, crystal.size, empty=empty)
     check_insulator(crystal, number)
@@ -45,7 +45,7 @@ def checked_occupied(crystal: Model, occupied: object, *, empty: int = 1) -> int
 
 
 def counted_bands(occupied: object, size: int, *, empty: int = 1) -> int:
-    """Return a number of occupied bands out of `size`, with so many empty ones left at least."""
+    """Return the number of occupied bands out of `size`, with at least `empty` empty bands."""
     whole = isinstance(occupied, int | np.integer) and not isinstance(occupied, bool | np.bool_)
     most = size - empty
     if whole and 1 <= occupied <= most:  # type: ignore[operator]
@@ -60,21 +60,21 @@ def counted_bands(occupied: object, size: int, *, empty: int = 1) -> int:
 
 
 def chosen_group(crystal: Model, occupied: object, bands: object) -> tuple[Group, dict[str, str]]:
-    """Return the occupied bands of an insulator, or a group of bands whatever the filling, with a note on it.
+    """Return the occupied bands of an insulator or any group of bands, with a note as attribute.
 
-    All bands may be occupied: Wannier functions of the valence bands have no empty ones.
+    All bands may be occupied, as for Wannier functions of the valence bands.
 
     Parameters
     ----------
     crystal : TightBinding or Cycle
     occupied, bands : object
-        What the user gave; one of the two. `bands` is a number of lowest bands or (first, last + 1).
+        Arguments of the user, one of the two. `bands` is a number of lowest bands or (first, last + 1).
 
     Raises
     ------
     InvalidArgumentError
     OverlappingBandsError
-        `occupied` was given, and it is a metal.
+        `occupied` was given, and the crystal is a metal.
     """
     if (occupied is None) == (bands is None):
         raise InvalidArgumentError("occupied, bands: expected one of the two")
@@ -105,7 +105,7 @@ def chosen_group(crystal: Model, occupied: object, bands: object) -> tuple[Group
 
 
 def named_group(group: Group) -> dict[str, object]:
-    """How attributes name a group of bands: `occupied`, or `bands` from first to last + 1."""
+    """Attributes for a group of bands: `occupied`, or `bands` from first to last + 1."""
     return {"occupied": group} if isinstance(group, int) else {"bands": list(group)}
 
 
@@ -124,7 +124,7 @@ def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: s
 
 
 def is_crystal(thing: object) -> bool:
-    """True for objects that offer all that `adiabloch.models.crystal.Crystal` lists."""
+    """True for objects with all attributes of `adiabloch.models.crystal.Crystal`."""
     return not isinstance(thing, type) and all(hasattr(thing, name) for name in CRYSTAL_INTERFACE)
 
 
@@ -137,7 +137,7 @@ def _of_dimension(crystal: M, name: str, dimensions: tuple[int, ...], why: str) 
 
 
 def digest_of(crystal: Crystal) -> str:
-    """Digest of the contents of a crystal; the name of its class where it offers none."""
+    """Digest of the contents of a crystal, or the name of its class if it has none."""
     return str(getattr(crystal, "digest", type(crystal).__name__))
 
 
@@ -153,10 +153,10 @@ def checked_groups(crystal: Model, occupied: int, groups: Sequence[int] | None) 
 
 
 def checked_degeneracy(crystal: Crystal, degeneracy: float | None, *, on_mesh: bool = False) -> Degeneracy:
-    """Which bands count as degenerate: the user's energy, or by default a fraction of the bandwidth.
+    """Criterion for degenerate bands: the energy of the user, or by default a fraction of the bandwidth.
 
-    By default bands that only cross, or nearly so, are not joined; but on a mesh, whose points lie just where symmetry
-    makes bands meet, they are.
+    By default bands that cross, or nearly cross, are not joined. They are joined on a fixed mesh, whose points often
+    coincide with crossings at points of high symmetry.
     """
     width = bandwidth(crystal)
     crossing = STEEPNESS * width
@@ -164,15 +164,15 @@ def checked_degeneracy(crystal: Crystal, degeneracy: float | None, *, on_mesh: b
         return Degeneracy(FRACTION * width, np.inf if on_mesh else crossing, crossing)
     number = isinstance(degeneracy, Real) and not isinstance(degeneracy, bool | np.bool_)
     if not (number and 0 <= float(degeneracy) < np.inf):
-        given = crystal.units.told(float(degeneracy)) if number else repr(degeneracy)
+        given = crystal.units.in_user_units(float(degeneracy)) if number else repr(degeneracy)
         raise InvalidArgumentError(
             f"degeneracy: {given}, expected an energy, zero or more, in the energy unit of the model"
         )
     return Degeneracy(float(degeneracy), crossing=crossing)
 
 
-def apart(crystal: Model, groups: tuple[Group, ...]) -> None:
-    """Look on a coarse mesh whether groups that the user made are groups, or parts of one that noise splits.
+def check_groups_apart(crystal: Model, groups: tuple[Group, ...]) -> None:
+    """Check on a coarse mesh that groups of bands given by the user are not parts of one degenerate group.
 
     Raises
     ------
@@ -180,6 +180,6 @@ def apart(crystal: Model, groups: tuple[Group, ...]) -> None:
     """
     axes = [np.arange(8) / 8 + 0.03] * len(crystal.directions)
     frame = frame_of(crystal.matrices(crystal.directions).on_grid(axes), crystal.directions)
-    edges = {inside_outside(group, crystal.size)[0].start for group in groups} - {0}
+    edges = {subspace_indices(group, crystal.size)[0].start for group in groups} - {0}
     joined = checked_degeneracy(crystal, None).joined(frame, crystal.lattice)
     refuse_groups(joined, sorted(edges), energy=crystal.units.energy)

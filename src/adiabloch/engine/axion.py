@@ -1,4 +1,4 @@
-"""The isotropic Chern-Simons part that both routes to the magnetoelectric response share."""
+"""Isotropic Chern-Simons part of the magnetoelectric response, shared by both of its derivations."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from adiabloch.engine.declaration import GaugeTerm, Response
 from adiabloch.engine.insulators import of_insulator
 from adiabloch.engine.run import Options
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
-from adiabloch.geometry.trials import Choice
+from adiabloch.geometry.projections import ProjectionChoice
 
 if TYPE_CHECKING:
     import xarray
 
 
 def isotropic(gauge: SmoothGauge, component: str, field: str) -> Float:
-    """-(e^2/2) CS on the diagonal of the tensor; (P,)."""
+    """Isotropic part -(e^2/2) CS on the diagonal of the tensor; (P,)."""
     if component != field:
         return np.zeros(len(gauge.overlaps))
     return -0.5 * chern_simons_form(gauge, "kx", "ky", "kz")
@@ -31,7 +31,7 @@ def chern_simons_part() -> tuple[GaugeTerm, ...]:
 
 
 def insulator_with_axion_angle(
-    layer: Response, solid: Response, model: Model, occupied: object, options: Options, trials: Choice
+    layer: Response, solid: Response, model: Model, occupied: object, options: Options, projections: ProjectionChoice
 ) -> xarray.Dataset:
     """Magnetoelectric tensor of an insulator; in three dimensions with the axion angle and its quantum.
 
@@ -42,12 +42,12 @@ def insulator_with_axion_angle(
     model : TightBinding
     occupied : int
     options : Options
-    trials : sequence of int or array_like, optional
-        Trial orbitals of the user.
+    projections : sequence of int or array_like, optional
+        Projections of the user.
     """
     if model.lattice.dimension == 2:
         return of_insulator(layer, model, occupied, options)
-    result = of_insulator(solid, model, occupied, options, trials=trials)
+    result = of_insulator(solid, model, occupied, options, projections=projections)
     theta = 4 * np.pi**2 * float(result.chern_simons.values[0, 0])
     unit = result.total.attrs["units"]
     return result.assign(
@@ -57,6 +57,6 @@ def insulator_with_axion_angle(
 
 
 def principal(angle: float, slack: float = 1e-9) -> float:
-    """The angle modulo 2 pi in (-pi, pi]; values just above -pi by rounding count as pi."""
+    """Angle modulo 2 pi in (-pi, pi]; values above -pi by less than `slack` count as pi."""
     wrapped = np.pi - (np.pi - angle) % (2 * np.pi)
     return wrapped + 2 * np.pi if wrapped <= -np.pi + slack else float(wrapped)

@@ -1,7 +1,7 @@
-"""Responses as data: named parts, each a sum of terms; a term is one formula and how it enters the integral.
+"""Declarations of responses: named parts, each a sum of terms; a term is a formula and its weight in the integral.
 
-Law for formulas: a formula branches on labels and on which derivatives the frame carries, never on numbers. So one call
-on a recording frame (`adiabloch.engine.recording`) finds all derivatives that it needs.
+Rule for formulas: a formula branches on labels and on the derivatives that the frame carries, never on numbers. So one
+call on a recording frame (`adiabloch.geometry.recording`) finds all derivatives that it needs.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from adiabloch.occupation import Scan
 from adiabloch.units import Unit
 
 Labels = Callable[[int], Sequence[str]]
-"""Dimension of the crystal -> labels along an axis of the result."""
+"""Function from the dimension of the crystal to the labels along an axis of the result."""
 Parity = Literal[1, -1] | None
 """Even, odd, or neither."""
 
 
 def cartesian(dimension: int) -> Sequence[str]:
-    """Labels of vectors: x, y, z as far as the dimension goes."""
+    """Labels of vector components: the first of x, y, z up to the dimension."""
     return AXES[:dimension]
 
 
@@ -37,7 +37,7 @@ def all_axes(dimension: int) -> Sequence[str]:
 
 
 def inverse_temperature(scan: Scan) -> Float:
-    """1/T, zero at zero temperature, (S, 1): the entropy is T s over T."""
+    """Inverse temperature 1/T, zero at zero temperature, (S, 1); it converts T s to the entropy."""
     T = scan.temperatures[:, None]
     return np.divide(1.0, T, out=np.zeros_like(T), where=T > 0)
 
@@ -54,15 +54,16 @@ class SeaTerm:
     Parameters
     ----------
     formula : callable
-        (frame, edges, *labels) -> F_c, its value with the c lowest bands filled, for each c of `edges`; (P, edges).
+        (frame, band_counts, *labels) -> F_c, its value with the c lowest bands filled, for each c of `band_counts`;
+        (P, counts).
     weight : "filled" or "entropy"
         Fermi function f, or temperature times entropy T s.
     scale : callable, optional
         Scan -> factor that depends on temperature and chemical potential, (S, M) or broadcastable.
     axes : mapping {name: labels}, optional
-        Labels of the formula, if they are not those of the response.
+        Labels of the formula, if they differ from those of the response.
     into : callable, optional
-        Dimension -> matrix that makes up the components of the response from those of the formula.
+        Dimension -> matrix from the components of the formula to those of the response.
     """
 
     formula: Callable[..., Float]
@@ -130,29 +131,29 @@ class Response:
     title : str
         Name of the quantity; in long names "{measure}" stands for length, area or volume.
     unit : Unit
-        Of the integrand per state; the engine divides by the measure of the crystal.
+        Unit of the integrand per state; the engine divides by the measure of the crystal.
     parts : mapping {name: Part}
-        Variables of the result; the error bar is that of the first.
+        Variables of the result; the error bar refers to the first.
     axes : mapping {name: labels}
         Labelled axes of each variable, the last one running fastest.
     dimensions : tuple of int
-        Dimensions of the crystals for which it is defined.
+        Dimensions of the crystals for which the response is defined.
     reason : str
-        Reason why it is not defined in others.
+        Reason why the response is not defined in other dimensions.
     time_reversal, inversion : 1, -1 or None
-        Parity: 1 if it is the same in the reversed crystal, -1 if it changes sign.
+        Parity: 1 if the response is the same in the reversed crystal, -1 if it changes sign.
     equation, reference : str
         Equation of the paper, and other sources.
     long_name : str
         Long name of the first part, `title` by default.
     from_middle : bool
-        For a scan: formulas receive energies counted from the middle of the chemical potentials (`Scan.middle`).
+        For a scan: formulas receive energies relative to the middle of the chemical potentials (`Scan.middle`).
     per_cell : bool
         True for a quantity per cell of the crystal, in place of per length, area or volume.
     cycle : bool
         True for a response of a cycle.
     separate : bool
-        For a scan: the accuracy of each part is relative to that part, not to the largest.
+        For a scan: the accuracy of each part is relative to that part, not to the largest part.
     """
 
     title: str
@@ -172,7 +173,7 @@ class Response:
     cycle: bool = False
 
     def labels(self, dimension: int, **given: Sequence[str]) -> dict[str, list[str]]:
-        """Labels along each axis; those of axes without labels of their own are given."""
+        """Labels along each axis; `given` has those of axes without labels in the declaration."""
         return {name: list(given[name] if of is None else of(dimension)) for name, of in self.axes.items()}
 
     @property

@@ -1,9 +1,9 @@
-r"""Integrands of metals: what each filling of the bands, and each level, contributes at a point.
+r"""Integrands of metals: the Fermi sea for each number of filled bands, and the Fermi surface for each level.
 
-A response of the Fermi sea is a sum over occupied states in which pairs of occupied states cancel. So it is given by
-edges, not by bands: F_c is its value when the c lowest bands are filled, with denominators between those and the
-empty ones only, and at any temperature it is sum_c (f_c - f_{c+1}) F_c. Two bands that touch, with the same
-occupation, then do no harm. What counts at the Fermi surface alone, s_n, comes with the level n.
+In a response of the Fermi sea, pairs of occupied states cancel. So it is given for numbers c of filled bands and not
+for bands: F_c is its value with the c lowest bands filled, with energy denominators between filled and empty bands
+only. At any temperature it is sum_c (f_c - f_{c+1}) F_c. Touching bands with the same occupation then cause no
+divergence. A term of the Fermi surface, s_n, belongs to the level n.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.frame import Eigenframe, at_points, frame_of, on_grid
 from adiabloch.geometry.gaps import axes_of, neighbour_slopes
-from adiabloch.integration.fermi_weights import largest
+from adiabloch.integration.fermi_weights import largest_weight
 from adiabloch.integration.protocols import Column
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator
 from adiabloch.occupation import Scan
 
 SeaFormula = Callable[[Eigenframe, Sequence[int]], Float]
-"""Eigenframe and edges c -> F_c, (P, edges, J)."""
+"""Eigenframe and band counts c -> F_c, (P, counts, J)."""
 SurfaceFormula = Callable[[Eigenframe], Float]
 """Eigenframe -> s_n, (P, N, K)."""
 
@@ -38,18 +38,17 @@ class FermiSea:
     ----------
     crystal : Crystal
     columns : sequence of Column
-        What is integrated.
+        Integrals to compute.
     sea, surface : callable, optional
         Formulas over eigenframes; picklable.
     along : sequence
         Derivatives that the formulas need.
     operators : mapping {name: Operator}, optional
-        Bounded observables that the frame shall carry.
+        Bounded observables of the frame.
     outputs : callable, optional
-        Scan -> (outputs, columns, S, M), broadcastable: how the results are made up of the columns; by default they
-        are the columns.
+        Scan -> combination matrix (outputs, columns, S, M), broadcastable; by default the results are the columns.
     degeneracy : Degeneracy, optional
-        Which bands are joined to groups; by default those that differ by rounding.
+        Criterion for degenerate bands; by default only bands that differ by rounding are joined.
     """
 
     crystal: Crystal
@@ -60,18 +59,18 @@ class FermiSea:
     operators: Mapping[str, Operator] = field(default_factory=dict)
     outputs: Callable[[Scan], Float] | None = None
     powers: int = 4
-    """Of one over the distance from where two bands touch: how the formulas may grow there, at most."""
+    """Largest power of the inverse distance with which formulas grow near a point where bands touch."""
     degeneracy: Degeneracy = field(default_factory=Degeneracy)
 
-    def mixing(self, scan: Scan) -> Float:
-        """How the results are made up of the columns, (outputs, columns, S, M)."""
-        mixing = np.eye(len(self.columns))[:, :, None, None] if self.outputs is None else self.outputs(scan)
-        return np.broadcast_to(mixing, (*mixing.shape[:2], *scan.shape))
+    def combination_matrix(self, scan: Scan) -> Float:
+        """Results as linear combinations of the columns, (outputs, columns, S, M)."""
+        combination = np.eye(len(self.columns))[:, :, None, None] if self.outputs is None else self.outputs(scan)
+        return np.broadcast_to(combination, (*combination.shape[:2], *scan.shape))
 
     def weight_sizes(self, scan: Scan) -> Float:
-        """How large the weights of the columns are, (columns, S, 1): entropies go with kT, levels with its inverse."""
+        """Largest values of the weights of the columns, (columns, S, 1)."""
         kinds = [column.weight for column in self.columns]
-        return np.array([largest(kind, scan.temperatures) for kind in kinds])[..., None]
+        return np.array([largest_weight(kind, scan.temperatures) for kind in kinds])[..., None]
 
     @property
     def dimension(self) -> int:
@@ -79,19 +78,19 @@ class FermiSea:
         return len(self.crystal.directions)
 
     @property
-    def carried(self) -> tuple[Derivative, ...]:
+    def frame_derivatives(self) -> tuple[Derivative, ...]:
         """Derivatives that the frame carries: those of the formulas, and along all axes for the slopes."""
         return tuple(x for x in dict.fromkeys([*self.crystal.directions, *self.along]) if x not in self.operators)
 
     @property
     def batch(self) -> int:
-        """Points a call: the working arrays stay near the cache."""
-        points = 2**22 // (16 * self.crystal.size**2 * (3 + len(self.carried)))
+        """Number of points for each call, with working arrays of about the size of the cache."""
+        points = 2**22 // (16 * self.crystal.size**2 * (3 + len(self.frame_derivatives)))
         return max(min(points, 8192), 256)
 
     @cached_property
     def _matrices(self) -> Matrices:
-        return self.crystal.matrices(self.carried)
+        return self.crystal.matrices(self.frame_derivatives)
 
     def __getstate__(self) -> dict[str, object]:
         """Not pickled: the Fourier series is rebuilt in each worker."""
@@ -119,60 +118,60 @@ class FermiSea:
         return self._frame(self._matrices.on_grid(axes), on_grid(self.operators, axes))
 
     def _frame(self, matrices: Complex, operators: Mapping[str, Complex]) -> Eigenframe:
-        frame = frame_of(matrices, self.carried, operators, touching="joined")
+        frame = frame_of(matrices, self.frame_derivatives, operators, touching="joined")
         return self.degeneracy.joined(frame, self.crystal.lattice)
 
     def joins(self, point: Float, first: int, last: int) -> bool:
-        """Whether these bands, equal at a reduced point (d,), count as degenerate around it too, by the threshold."""
-        frame = frame_of(self._matrices.at(point[None]), self.carried, at_points(self.operators, point[None]))
+        """True if bands that are equal at a reduced point (d,) count as degenerate around it, by the threshold."""
+        frame = frame_of(self._matrices.at(point[None]), self.frame_derivatives, at_points(self.operators, point[None]))
         joined = self.degeneracy.joined(frame, self.crystal.lattice, rounding=False).joined
         return joined is not None and bool((joined.strength[0, first : last + 1, first : last + 1] == 1.0).all())
 
-    def edge_values(self, frame: Eigenframe, edges: Sequence[int]) -> Float:
-        """What the sea holds when the lowest bands up to each edge are filled, (P, edges, J).
+    def sea_values(self, frame: Eigenframe, band_counts: Sequence[int]) -> Float:
+        """Value of the sea for each number of filled bands, (P, counts, J).
 
-        Half of a degenerate pair is never filled alone, and what it held would be anything: zero.
+        Values for counts that split a degenerate group are zero, since its bands have one occupation.
         """
         if self.sea is None:
-            return np.zeros((len(frame.energies), len(edges), 0))
-        values = self.sea(frame, edges)
-        if frame.groups is not None:
-            inside = [c for c in edges if c < frame.energies.shape[1]]
-            apart = 1.0 - frame.groups[:, [c - 1 for c in inside], inside]
-            here = [number for number, c in enumerate(edges) if c < frame.energies.shape[1]]
+            return np.zeros((len(frame.energies), len(band_counts), 0))
+        values = self.sea(frame, band_counts)
+        if frame.group_weights is not None:
+            inside = [c for c in band_counts if c < frame.energies.shape[1]]
+            separation = 1.0 - frame.group_weights[:, [c - 1 for c in inside], inside]
+            here = [number for number, c in enumerate(band_counts) if c < frame.energies.shape[1]]
             # what is joined may be infinite where it was to be left out
             values = np.array(values)
-            values[:, here] = np.where(apart[..., None] > 0, apart[..., None] * values[:, here], 0.0)
+            values[:, here] = np.where(separation[..., None] > 0, separation[..., None] * values[:, here], 0.0)
         return values
 
     def surface_values(self, frame: Eigenframe) -> Float:
-        """What each level contributes, (P, N, K)."""
+        """Contribution of each level to the Fermi surface, (P, N, K)."""
         return np.zeros((*frame.energies.shape, 0)) if self.surface is None else self.surface(frame)
 
-    def band_values(self, frame: Eigenframe, edges: Sequence[int]) -> tuple[Float, Float, Float]:
-        """What filling each band adds to the sea, (P, N, J), and its surface values, (P, N, K); how large both are.
+    def band_values(self, frame: Eigenframe, band_counts: Sequence[int]) -> tuple[Float, Float, Float]:
+        """Contribution of each band to the sea (P, N, J), surface values (P, N, K), and their sizes (J + K,).
 
-        Edges that are not asked for count as zero: they separate states that are never told apart. The sizes, (J + K,),
-        are means over the points without signs, and tell how much rounding to expect where all cancels.
+        Values for other counts are taken as zero: they separate states whose occupations never differ. The sizes are
+        means of absolute values over the points, for the estimate of rounding errors.
         """
         points, size = frame.energies.shape
         sea, surface = np.zeros((points, size, 0)), np.zeros((points, size, 0))
         sizes = []
         if self.sea is not None:
-            values = self.edge_values(frame, edges)
+            values = self.sea_values(frame, band_counts)
             sea = np.zeros((points, size, values.shape[2]))
             sizes.append(np.abs(values).sum(axis=1).mean(axis=0))
-            for edge, value in zip(edges, values.swapaxes(0, 1), strict=True):
-                sea[:, edge - 1] += value
-                if edge < size:
-                    sea[:, edge] -= value
+            for count, value in zip(band_counts, values.swapaxes(0, 1), strict=True):
+                sea[:, count - 1] += value
+                if count < size:
+                    sea[:, count] -= value
         if self.surface is not None:
             surface = self.surface_values(frame)
             sizes.append(np.abs(surface).sum(axis=1).mean(axis=0))
         return sea, surface, np.concatenate(sizes)
 
     def slopes(self, frame: Eigenframe) -> Float:
-        """How fast each band can change along the axes of the torus, summed over them, (P, N)."""
+        """Largest change of each energy along the axes of the torus, summed over them, (P, N)."""
         names, to_axes = axes_of(frame, self.crystal.lattice)
         velocities = np.stack([frame.velocity(name) for name in names], axis=-1)
         return np.asarray(np.abs(velocities @ to_axes.T).sum(axis=-1))

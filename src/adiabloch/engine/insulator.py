@@ -13,33 +13,34 @@ from adiabloch.errors import BrokenGaugeError
 from adiabloch.geometry.band_edges import BandEdges, band_edges, check_insulator, check_insulator_near
 from adiabloch.geometry.frame import Eigenframe, frame_of, on_grid
 from adiabloch.geometry.gaps import (
-    CLOSED,
+    CLOSED_GAP,
     axes_of,
     axis_slopes,
     bandwidth,
-    closed_gap,
+    closed_gap_error,
+    describe_point,
+    direct_gaps,
     gap_at,
-    gaps,
-    place,
 )
 from adiabloch.geometry.gauge import SmoothGauge, smooth_gauge
+from adiabloch.geometry.projections import Projections, overlap_at
 from adiabloch.geometry.recording import Product, Recorded
-from adiabloch.geometry.trials import Trials, overlap_at
-from adiabloch.integration.protocols import Low, Sample
+from adiabloch.integration.protocols import Minimum, Sample
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator, directions_of
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 Formula = Callable[[Eigenframe], Float]
 """Eigenframe -> (P, outputs)."""
 Form = Callable[[Sequence[SmoothGauge]], Float]
 """A smooth gauge for each group of bands -> (P, outputs)."""
 LEVEL = "level"
-"""Name of the distance of the levels from an energy between occupied and empty ones, among the lowest values."""
+"""Name, among the minima, of the distance of the levels from an energy inside the indirect gap."""
 OVERLAP_SLOPES = 2.0
-"""An overlap sqrt(a^2 + x^2) has no slope where it is smallest: the largest slope over overlap is 1/(2 a), not 1/a."""
-BROKEN = 1e-5
-"""A gauge whose smallest overlap falls below this is broken."""
+"""Factor on slope/overlap. The slope of an overlap sqrt(a^2 + x^2) vanishes at its minimum, so the largest ratio is
+1/(2 a) and not 1/a."""
+BROKEN_GAUGE = 1e-5
+"""Overlap below which a gauge counts as singular."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,21 +51,21 @@ class Insulator:
     ----------
     crystal : Crystal
     groups : sequence of int or (int, int)
-        Groups of occupied bands, each with a gap to everything else; mostly one, the number of occupied bands.
+        Groups of occupied bands, each with a gap to all other bands; usually one, the number of occupied bands.
     formula : callable, optional
         Eigenframe -> values (P, outputs); picklable.
     needs : Recorded
-        Derivatives that the formula reads, and the sizes of its products.
+        Derivatives that the formula needs, and the sizes of its products.
     form : callable, optional
         Terms that need a smooth gauge: gauges of the groups -> values (P, outputs), added to those of the formula.
     gauge_needs : sequence
-        Derivatives that the gauges read.
-    trials : sequence of Trials, optional
-        Trial orbitals of each group, for the form.
+        Derivatives that the gauges need.
+    projections : sequence of Projections, optional
+        Projections of each group, for the form.
     operators : mapping {name: Operator}, optional
-        Bounded observables that the frame shall carry.
+        Bounded observables of the frame.
     theta : float array, optional
-        For a cycle: keep these phases apart as outputs in place of integrating over theta.
+        For a cycle: phases that become outputs, in place of the integral over theta.
     """
 
     crystal: Crystal
@@ -73,13 +74,13 @@ class Insulator:
     needs: Recorded = field(default_factory=Recorded)
     form: Form | None = None
     gauge_needs: tuple[Derivative, ...] = ()
-    trials: tuple[Trials, ...] = ()
+    projections: tuple[Projections, ...] = ()
     operators: Mapping[str, Operator] = field(default_factory=dict)
     theta: Float | None = None
-    beyond: tuple[str, ...] = ()
-    """Directions beyond those of the torus along which gauges are wanted; the trial orbitals do not change there."""
+    extra_directions: tuple[str, ...] = ()
+    """Directions other than those of the torus with a connection; the trial orbitals do not depend on them."""
     filled: bool = True
-    """Whether the bands up to the last group are filled and all others empty: then they must not overlap in energy."""
+    """True if the bands up to the last group are filled and all others empty, and so must not overlap in energy."""
 
     @property
     def dimension(self) -> int:
@@ -88,14 +89,14 @@ class Insulator:
 
     @property
     def along(self) -> tuple[Derivative, ...]:
-        """Derivatives that the frame carries: the formula's, those along all axes for the slopes, and the gauge's."""
+        """Derivatives of the frame: those of the formula and the gauge, and those along all axes for the slopes."""
         wanted = [*self.crystal.directions, *self.needs.derivatives, *self.gauge_needs]
         return tuple(x for x in dict.fromkeys(wanted) if x not in self.operators)
 
     @property
     def batch(self) -> int:
-        """Points a call: the working arrays (about a dozen matrices a point) stay near the cache."""
-        return points_a_call(self.crystal.size, len(self.along), self.theta)
+        """Number of points for each call, with working arrays of about the size of the cache."""
+        return points_per_call(self.crystal.size, len(self.along), self.theta)
 
     @cached_property
     def _matrices(self) -> Matrices:
@@ -103,11 +104,11 @@ class Insulator:
 
     @cached_property
     def _closed(self) -> float:
-        return CLOSED * bandwidth(self.crystal)
+        return CLOSED_GAP * bandwidth(self.crystal)
 
     @cached_property
     def _level(self) -> BandEdges | None:
-        """Between which levels the Fermi level lies; None if no bands are empty, or others may be filled as well."""
+        """Band edges around the Fermi level; None if there are no empty bands, or if other bands may be filled."""
         if not self.filled or self._occupied == self.crystal.size:
             return None
         return band_edges(self.crystal, self._occupied)
@@ -115,52 +116,52 @@ class Insulator:
     @property
     def _occupied(self) -> int:
         """Number of bands up to the last group."""
-        return max(inside_outside(group, self.crystal.size)[0].stop for group in self.groups)
+        return max(subspace_indices(group, self.crystal.size)[0].stop for group in self.groups)
 
     @property
-    def _edges(self) -> list[int]:
-        """Bands with a gap right beneath them; none if all bands are filled."""
-        bounds = (inside_outside(group, self.crystal.size)[0] for group in self.groups)
-        return sorted({edge for inside in bounds for edge in (inside.start, inside.stop)} - {0, self.crystal.size})
+    def _band_counts(self) -> list[int]:
+        """Numbers of bands below each gap; empty if all bands are filled."""
+        bounds = (subspace_indices(group, self.crystal.size)[0] for group in self.groups)
+        return sorted({count for inside in bounds for count in (inside.start, inside.stop)} - {0, self.crystal.size})
 
     def __getstate__(self) -> dict[str, object]:
         """Not pickled: the Fourier series is rebuilt in each worker."""
         return {key: value for key, value in self.__dict__.items() if key != "_matrices"}
 
     def __call__(self, axes: Sequence[Float]) -> Sample:
-        """Values, rounding, gap and slopes on a tensor grid."""
+        """Evaluate values, rounding errors, minima and slopes on a tensor grid."""
         whole = [*axes] if self.theta is None else [*axes, self.theta / (2 * np.pi)]
         frame = frame_of(self._matrices.on_grid(whole), self.along, on_grid(self.operators, whole))
-        gap, slopes = self._watch_gaps(frame, whole)
+        gap, slopes = self._smallest_gaps(frame, whole)
         values, noise = np.zeros((len(gap), 1)), np.zeros(len(gap))
         if self.formula is not None:
             values = self.formula(frame)
             noise = np.maximum(self._sizes(frame, gap), np.abs(values).max(axis=1))
-        lows = {"gap": _low(gap, whole)} if self._edges else {}
+        minima = {"gap": _minimum(gap, whole)} if self._band_counts else {}
         if self._level is not None:
-            lows[LEVEL] = _low(self._apart(frame, self._level, whole), whole)
+            minima[LEVEL] = _minimum(self._distance_from_level(frame, self._level, whole), whole)
         sharpness = (slopes / gap[:, None]).max(axis=0)
         if self.form is not None:
             gauges = self._gauges(frame, whole)
-            overlap, change = self._watch_gauges(gauges)
-            lows["overlap"] = _low(overlap, whole)
+            overlap, change = self._smallest_overlaps(gauges)
+            minima["overlap"] = _minimum(overlap, whole)
             sharpness = np.maximum(sharpness, OVERLAP_SLOPES * (change / overlap[:, None]).max(axis=0))
             values = values + self.form(gauges)
             noise = noise + self._form_noise(frame, gap, overlap, gauges)
         noise = np.finfo(float).eps * noise
         if self.theta is not None:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
-        return Sample(values, noise, lows, sharpness[: self.dimension])
+        return Sample(values, noise, minima, sharpness[: self.dimension])
 
     def size(self) -> float:
-        """How large the terms of the formula are, whatever cancels among them: mean over a coarse mesh."""
+        """Mean size of the terms of the formula, without cancellation, on a coarse mesh."""
         axes = [np.arange(4) / 4 + 0.05] * self.dimension
         whole = axes if self.theta is None else [*axes, self.theta / (2 * np.pi)]
         frame = frame_of(self._matrices.on_grid(whole), self.along, on_grid(self.operators, whole))
-        return float(self._sizes(frame, self._watch_gaps(frame, whole)[0]).mean())
+        return float(self._sizes(frame, self._smallest_gaps(frame, whole)[0]).mean())
 
     def check_filling(self) -> None:
-        """Look whether occupied bands rise above empty ones, before any mesh.
+        """Check that no occupied level lies above an empty level.
 
         Raises
         ------
@@ -169,97 +170,98 @@ class Insulator:
         if self._level is not None:
             check_insulator(self.crystal, self._occupied)
 
-    def inspect(self, lows: Mapping[str, Low], resolved: bool) -> None:
-        """Where the mesh cannot tell a small gap or overlap from none, or sees a level rise too high, look closely.
+    def inspect(self, minima: Mapping[str, Minimum], resolved: bool) -> None:
+        """Refine the minima if the mesh does not resolve a gap or overlap, or if a level crosses the middle of the gap.
 
         Raises
         ------
         OverlappingBandsError
-            If occupied bands rise above empty ones.
+            An occupied level lies above an empty level.
         GapClosedError
-            If the gap closes near the smallest one seen.
+            The gap closes near the smallest one on the mesh.
         BrokenGaugeError
-            If an overlap vanishes near the smallest one seen.
+            An overlap vanishes near the smallest one on the mesh.
         """
-        if LEVEL in lows and lows[LEVEL].value < 0:
-            check_insulator_near(self.crystal, self._occupied, lows[LEVEL].at)
+        if LEVEL in minima and minima[LEVEL].value < 0:
+            check_insulator_near(self.crystal, self._occupied, minima[LEVEL].at)
         if resolved:
             return
-        for edge in self._edges:
-            smallest, where = pattern_search(gap_at(self.crystal, edge), lows["gap"].at)
+        for count in self._band_counts:
+            smallest, where = pattern_search(gap_at(self.crystal, count), minima["gap"].at)
             if smallest <= self._closed:
-                raise closed_gap(self.crystal, smallest, where, edge)
-        for group, trials in zip(self.groups, self.trials, strict=False):
-            smallest, where = pattern_search(overlap_at(self.crystal, group, trials), lows["overlap"].at)
-            if smallest < BROKEN:
+                raise closed_gap_error(self.crystal, smallest, where, count)
+        for group, projections in zip(self.groups, self.projections, strict=False):
+            smallest, where = pattern_search(overlap_at(self.crystal, group, projections), minima["overlap"].at)
+            if smallest < BROKEN_GAUGE:
                 raise BrokenGaugeError(
-                    f"the trial orbitals do not span the occupied states: their smallest overlap falls to "
-                    f"{smallest:.1e} at {place(self.crystal, where)}. No Chern number forbids a smooth gauge, so "
-                    "other trial orbitals will do; give them as trials=",
+                    f"the projections do not span the occupied states: their smallest overlap falls to "
+                    f"{smallest:.1e} at {describe_point(self.crystal, where)}. No Chern number forbids a smooth gauge, "
+                    "so other projections will do; give them as projections=",
                     overlap=smallest,
                     at=tuple(float(x) for x in where),
                 )
 
     def _gauges(self, frame: Eigenframe, axes: Sequence[Float]) -> list[SmoothGauge]:
         gauges = []
-        for group, trials in zip(self.groups, self.trials, strict=True):
-            orbitals, slopes = trials.coefficients, []
-            if not trials.constant:
-                orbitals = trials.series(self.crystal.lattice.vectors).on_grid(axes).swapaxes(0, 1)
-                slopes = [*orbitals[1:], *[np.zeros_like(orbitals[0])] * len(self.beyond)]
-            directions = (*self.crystal.directions, *self.beyond)
+        for group, projections in zip(self.groups, self.projections, strict=True):
+            orbitals, slopes = projections.coefficients, []
+            if not projections.constant:
+                orbitals = projections.series(self.crystal.lattice.vectors).on_grid(axes).swapaxes(0, 1)
+                slopes = [*orbitals[1:], *[np.zeros_like(orbitals[0])] * len(self.extra_directions)]
+            directions = (*self.crystal.directions, *self.extra_directions)
             gauges.append(smooth_gauge(frame, group, orbitals[0], directions, slopes))
         return gauges
 
-    def _apart(self, frame: Eigenframe, level: BandEdges, axes: Sequence[Float]) -> Float:
-        """How far the levels next to the gap stay on their side of an energy in it, (P,); negative on the other one."""
+    def _distance_from_level(self, frame: Eigenframe, level: BandEdges, axes: Sequence[Float]) -> Float:
+        """Distance of the levels next to the gap from an energy inside it, (P,); negative on the wrong side."""
         occupied = self._occupied
         cyclic = len(axes) > self.crystal.lattice.dimension
         phases = np.tile(axes[-1], len(frame.energies) // len(axes[-1]))[:, None]
         middle = level.middle(phases, cyclic)
         return np.minimum(frame.energies[:, occupied] - middle, middle - frame.energies[:, occupied - 1])
 
-    def _watch_gaps(self, frame: Eigenframe, axes: Sequence[Float]) -> tuple[Float, Float]:
-        """Smallest gap at each point, and how fast it changes along the axes."""
+    def _smallest_gaps(self, frame: Eigenframe, axes: Sequence[Float]) -> tuple[Float, Float]:
+        """Smallest gap at each point, and its slopes along the axes."""
         gap, slopes = np.full(len(frame.energies), np.inf), np.zeros((len(frame.energies), len(axes)))
-        for edge in self._edges:
-            here = gaps(frame, edge)
-            narrowest = _low(here, axes)
+        for count in self._band_counts:
+            here = direct_gaps(frame, count)
+            narrowest = _minimum(here, axes)
             if narrowest.value <= self._closed:
-                raise closed_gap(self.crystal, narrowest.value, narrowest.at, edge)
+                raise closed_gap_error(self.crystal, narrowest.value, narrowest.at, count)
             closer = here < gap
             gap = np.where(closer, here, gap)
-            slopes = np.where(closer[:, None], axis_slopes(frame, edge, self.crystal.lattice), slopes)
+            slopes = np.where(closer[:, None], axis_slopes(frame, count, self.crystal.lattice), slopes)
         return gap, slopes
 
-    def _watch_gauges(self, gauges: Sequence[SmoothGauge]) -> tuple[Float, Float]:
-        """Smallest overlap at each point, and how fast the overlaps change along the axes."""
+    def _smallest_overlaps(self, gauges: Sequence[SmoothGauge]) -> tuple[Float, Float]:
+        """Smallest overlap at each point, and its slopes along the axes."""
         names, to_axes = axes_of(gauges[0].frame, self.crystal.lattice)
         overlap = np.min([gauge.overlaps[:, -1] for gauge in gauges], axis=0)
         change = [
-            np.abs(np.tensordot(to_axes, [gauge.drifts[a][:, -1, -1] for a in names], axes=1)).T for gauge in gauges
+            np.abs(np.tensordot(to_axes, [gauge.projection_derivatives[a][:, -1, -1] for a in names], axes=1)).T
+            for gauge in gauges
         ]
         return overlap, np.max(change, axis=0)
 
     def _sizes(self, frame: Eigenframe, gap: Float) -> Float:
-        """Largest product of the formula, (P,): the factors over powers of the gap."""
+        """Largest product of the formula, (P,)."""
         sizes = [self._product_size(frame, gap, product) for product in self.needs.products]
         return np.max([np.zeros(len(gap)), *sizes], axis=0)
 
     def _product_size(self, frame: Eigenframe, gap: Float, product: Product) -> Float:
-        """Product of the factors over powers of the gap, (P,): a term of the formula cannot exceed it by much."""
+        """Bound of a product of the formula, (P,): the sizes of its factors over powers of the gap."""
         factors = [self._strength(frame, group) for group in product.factors]
         size: Float = np.prod([np.ones(len(gap)), *factors], axis=0) / gap**product.denominators
         return size
 
     def _form_noise(self, frame: Eigenframe, gap: Float, overlap: Float, gauges: Sequence[SmoothGauge]) -> Float:
-        """Size of A_a F_bc, three factors of which each is at most this, without the rounding."""
-        if not self._edges:
-            # nothing turns out of the space of all bands: what there is comes from the basis
+        """Bound of the forms A_a F_bc of a gauge, three factors of the size of a connection; (P,)."""
+        if not self._band_counts:
+            # all bands are in the group: the connections are those of the basis
             each = [np.abs(A).sum(axis=(1, 2)) for gauge in gauges for A in gauge.connections.values()]
             return np.asarray(np.max(each, axis=0) ** 3 + np.max(each, axis=0))
-        turning = np.max([self._strength(frame, (a,)) for a in self.crystal.directions], axis=0) / gap
-        return (turning / overlap) ** 3
+        coupling = np.max([self._strength(frame, (a,)) for a in self.crystal.directions], axis=0) / gap
+        return (coupling / overlap) ** 3
 
     @staticmethod
     def _strength(frame: Eigenframe, group: Sequence[Derivative]) -> Float:
@@ -270,19 +272,19 @@ class Insulator:
         return np.sqrt(np.max([np.einsum("pi,pi->p", D, D) for D in flat], axis=0))
 
 
-def points_a_call(size: int, derivatives: int, theta: Float | None) -> int:
-    """Points whose matrices stay near the cache, of N orbitals; each phase that is kept apart is a point of its own."""
+def points_per_call(size: int, derivatives: int, theta: Float | None) -> int:
+    """Number of points for each call, with matrices of about the size of the cache; each phase counts as a point."""
     points = 2**21 // (16 * size**2 * (3 + derivatives))
     return max(min(points, 8192) // (1 if theta is None else len(theta)), 16)
 
 
 def phases_as_outputs(values: Float, noise: Float, phases: int) -> tuple[Float, Float]:
-    """Points with the phase running fastest to (P, outputs x phases), the phases of an output side by side."""
-    apart = values.reshape(-1, phases, values.shape[1]).swapaxes(1, 2)
-    return apart.reshape(len(apart), -1), noise.reshape(-1, phases).max(axis=1)
+    """Reshape values at points, with the phase as the fastest axis, to (P, outputs x phases)."""
+    by_output = values.reshape(-1, phases, values.shape[1]).swapaxes(1, 2)
+    return by_output.reshape(len(by_output), -1), noise.reshape(-1, phases).max(axis=1)
 
 
-def _low(values: Float, axes: Sequence[Float]) -> Low:
+def _minimum(values: Float, axes: Sequence[Float]) -> Minimum:
     index = int(np.argmin(values))
     position = np.unravel_index(index, tuple(len(axis) for axis in axes))
-    return Low(float(values[index]), np.array([axis[i] for axis, i in zip(axes, position, strict=True)]))
+    return Minimum(float(values[index]), np.array([axis[i] for axis, i in zip(axes, position, strict=True)]))

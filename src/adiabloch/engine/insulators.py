@@ -21,8 +21,8 @@ from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Options, Run
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
+from adiabloch.geometry.projections import ProjectionChoice, Projections
 from adiabloch.geometry.recording import Recorded, needs_of
-from adiabloch.geometry.trials import Choice, Trials
 from adiabloch.integration.mesh import Integral
 from adiabloch.models.crystal import Operator
 from adiabloch.models.cycle import THETA
@@ -41,13 +41,13 @@ Row = Sequence[tuple[Callable[..., Float], tuple[str, ...]]]
 
 @dataclass(frozen=True, eq=False)
 class Occupied:
-    """Occupied bands of an insulator, and what belongs to them.
+    """Occupied bands of an insulator, with their projections and attributes.
 
     Parameters
     ----------
     groups : sequence of int or (int, int)
-        Groups of occupied bands; mostly one, the number of occupied bands.
-    trials : sequence of Trials
+        Groups of occupied bands; usually one, the number of occupied bands.
+    projections : sequence of Projections
         Projections of each group for a smooth gauge; without them gauge terms are left out.
     filled : bool
         False for a group of bands that may overlap others in energy.
@@ -58,7 +58,7 @@ class Occupied:
     """
 
     groups: tuple[Group, ...]
-    trials: tuple[Trials, ...] = ()
+    projections: tuple[Projections, ...] = ()
     filled: bool = True
     provenance: Mapping[str, object] | None = None
     number: int | None = None
@@ -75,7 +75,7 @@ def of_insulator(
     occupied: object,
     options: Options,
     *,
-    trials: Choice = None,
+    projections: ProjectionChoice = None,
     operators: Mapping[str, Operator] | None = None,
     labels: Mapping[str, Sequence[str]] | None = None,
 ) -> xarray.Dataset:
@@ -88,8 +88,8 @@ def of_insulator(
     occupied : int
         Number of occupied bands.
     options : Options
-    trials : sequence of int or array_like, optional
-        Trial orbitals of the user, for gauge terms.
+    projections : sequence of int or array_like, optional
+        Projections of the user for gauge terms.
     operators, labels : mapping, optional
         As in `mean_of_insulator`.
     """
@@ -98,8 +98,8 @@ def of_insulator(
     number = checked_occupied(checked, occupied)
     bands = Occupied((number,))
     if response.needs_gauge:
-        found = preflight(checked, (number,), response.title, trials=trials)
-        bands = Occupied((number,), found.trials, provenance=found.provenance)
+        found = preflight(checked, (number,), response.title, projections=projections)
+        bands = Occupied((number,), found.projections, provenance=found.provenance)
     return mean_of_insulator(response, checked, bands, run, operators=operators, labels=labels)
 
 
@@ -128,9 +128,9 @@ def mean_of_insulator(
     labels : mapping, optional
         Labels along axes that have none in the declaration.
     theta : float array, optional
-        For a cycle: keep these phases apart in place of the mean over the period.
+        For a cycle: phases at which the result is evaluated, in place of the mean over the period.
     scale : float
-        A natural size of the result: the tolerance is relative to the result or to this, whichever is larger.
+        Natural size of the result. The tolerance is relative to the larger of this and the result.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def integrand_of(
         for kind in (BandTerm, GaugeTerm)
     )
     formula = partial(_bands, rows=of_bands, groups=occupied.groups) if any(map(len, of_bands)) else None
-    form = partial(_gauges, rows=of_gauges) if occupied.trials and any(map(len, of_gauges)) else None
+    form = partial(_gauges, rows=of_gauges) if occupied.projections and any(map(len, of_gauges)) else None
     needs = needs_of(crystal, formula, [*operators]) if formula is not None else Recorded()
     return Insulator(
         crystal,
@@ -200,7 +200,7 @@ def integrand_of(
         needs,
         form,
         gauge_needs(crystal, occupied.groups, form, [*operators]) if form is not None else (),
-        occupied.trials if form is not None else (),
+        occupied.projections if form is not None else (),
         operators=operators,
         theta=theta,
         filled=occupied.filled,

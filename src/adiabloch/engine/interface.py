@@ -22,7 +22,7 @@ DOCUMENTED = {
     "occupied": "int\n    Number of occupied bands of an insulator; they may be degenerate.",
     "bands": (
         "int or (int, int), optional\n    In place of `occupied`: a group of bands, the lowest ones or from first to "
-        "last + 1, that is apart from the\n    others at each k but may overlap them in energy."
+        "last + 1, with a direct gap to\n    all others at each k; it may overlap with them in energy."
     ),
     "chemical_potential": "float or array_like\n    In the energy unit of the model.",
     "temperature": (
@@ -48,10 +48,10 @@ DOCUMENTED = {
         "lattice; or <0 i|z|R j> by R, for Wannier functions: for a layer\n    read as a crystal in three dimensions, "
         "`{R[:2]: r[..., 2] for R, r in solid.position_matrix.items()}`.\n    Their origin does not matter."
     ),
-    "trials": (
-        "sequence of int or array_like of shape (N, occupied), optional\n    Trial orbitals for the smooth gauge of "
-        "Chern-Simons parts and polarizations: numbers of orbitals, or columns\n    in the basis of the model. By "
-        "default those with the largest overlap with the occupied states."
+    "projections": (
+        "sequence of int or array_like of shape (N, occupied), optional\n    Projections for the smooth gauge of "
+        "Chern-Simons parts and polarizations: indices of trial orbitals, or columns\n    in the basis of the model. "
+        "By default orbitals with a large overlap with the occupied states."
     ),
     "tolerance": (
         "float, optional\n    Relative accuracy of the largest component; by default 1e-6 for insulators and 1e-4 for "
@@ -59,7 +59,7 @@ DOCUMENTED = {
     ),
     "absolute": (
         "float, optional\n    Sufficient accuracy whatever the result, in its unit. By default `tolerance` times a "
-        "small fraction of the\n    integrand without its sign, so that a result that symmetry makes zero ends."
+        "small fraction of the\n    integrand without its sign, so that results that vanish by symmetry converge."
     ),
     "mesh": (
         "int or sequence of int, optional\n    A fixed uniform mesh (for a cycle with the points along theta last), in "
@@ -88,10 +88,11 @@ DOCUMENTED = {
 def response(
     declaration: Response | None = None,
 ) -> Callable[[Callable[P, xarray.Dataset]], Callable[P, xarray.Dataset]]:
-    """Make the public function of a response.
+    """Decorator for the public function of a response.
 
-    The function takes the crystal as its first argument and `**options`. It gets a signature that lists the options,
-    documentation of all arguments, and natural units; its name goes into the result as the attribute `response`.
+    The function takes the crystal as its first argument and `**options`. The decorator adds a signature that lists the
+    options, the documentation of all arguments, and natural units. It stores the name of the function in the result as
+    the attribute `response`.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def documented(text: str, signature: inspect.Signature, declaration: Response | 
 
 
 def _split(text: str) -> tuple[str, dict[str, str], str]:
-    """Docstring before its parameters, the entries of these by name, and what follows."""
+    """Parts of a docstring: text before the parameters, entries of the parameters by name, and the rest."""
     heading = "\nParameters\n----------\n"
     if heading in text:
         before, rest = text.split(heading, 1)
@@ -173,10 +174,10 @@ def _notes(declaration: Response) -> str:
     """Sentences on the equation, the parities and the source of a response."""
     words = {1: "even", -1: "odd"}
     parities = {"time reversal": declaration.time_reversal, "inversion": declaration.inversion}
-    told = [f"{words[sign]} under {name}" for name, sign in parities.items() if sign is not None]
+    parities_text = [f"{words[sign]} under {name}" for name, sign in parities.items() if sign is not None]
     sentences = [
         f"Implements {declaration.equation}." if declaration.equation else "",
-        f"The result is {' and '.join(told)}." if told else "",
+        f"The result is {' and '.join(parities_text)}." if parities_text else "",
         f"Source: {declaration.reference}." if declaration.reference else "",
     ]
     return textwrap.fill(" ".join(filter(None, sentences)), 110)

@@ -40,7 +40,7 @@ def _height(crystal: Model, heights: Heights) -> Operator:
 
 
 def _slope(crystal: Model, z: Operator, axis: int) -> Operator:
-    """Plain derivative of the height along k, of its series without the places: those come with the position matrix."""
+    """Plain derivative of the height along k, from its Fourier series without the positions in the cell."""
     if not isinstance(z, FourierSeries):
         return np.zeros((crystal.size, crystal.size), dtype=np.complex128)
     cells = z.frequencies[:, : crystal.lattice.dimension] @ crystal.lattice.vectors

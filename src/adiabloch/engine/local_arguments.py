@@ -43,7 +43,7 @@ class Drive:
         velocity: ArrayLike | None,
         magnetic_field: ArrayLike | None,
     ) -> Drive:
-        """Check the user's arguments."""
+        """Check the arguments of the user."""
         d = texture.lattice.dimension
         rates: dict[str, float] = {}
         alone = electric_field is None and velocity is None
@@ -85,13 +85,13 @@ class Sites:
     theta: Float | None
     """Phases of the cycle, or None for the mean over it."""
     shape: tuple[int, ...]
-    """Of a result before its components."""
+    """Shape of a result without its components."""
     dims: tuple[str, ...]
     coordinates: Mapping[str, Any]
 
     @classmethod
     def of(cls, texture: Texture, positions: Positions, theta: ArrayLike | None) -> Sites:
-        """Check the user's arguments."""
+        """Check the arguments of the user."""
         d = texture.lattice.dimension
         axes = AXES[:d]
         coordinates: dict[str, Any] = {}
@@ -162,8 +162,8 @@ def checked_occupation(
     level = single_level(chemical_potential, temperature)
     if not level.kT > 0:
         raise InvalidArgumentError(
-            f"temperature: {texture.units.told(level.kT)}, expected k_B T > 0: derivatives of what a Fermi surface "
-            "holds need it smooth (for an insulator give occupied)"
+            f"temperature: {texture.units.in_user_units(level.kT)}, expected k_B T > 0: derivatives of what a Fermi "
+            "surface holds need it smooth (for an insulator give occupied)"
         )
     check_temperature(texture.home, level.kT)
     return level

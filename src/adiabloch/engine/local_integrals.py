@@ -15,6 +15,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine.insulator import Insulator
 from adiabloch.engine.local_arguments import Drive, Sites
+from adiabloch.engine.local_formulas import gauge_terms, on_groups, terms_of_bands, terms_of_group
 from adiabloch.engine.mean import CANCELLING, mean
 from adiabloch.engine.preflight import preflight
 from adiabloch.engine.results import labelled
@@ -22,14 +23,12 @@ from adiabloch.engine.run import Run
 from adiabloch.engine.thermal_bands import ThermalBands
 from adiabloch.errors import AdiablochError, Stopped, warn
 from adiabloch.geometry.degeneracy import Degeneracy
-from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
-from adiabloch.geometry.local import LocalBands
+from adiabloch.geometry.projections import ProjectionChoice, Projections
 from adiabloch.geometry.recording import Product, Recorded, offered_by, record
-from adiabloch.geometry.trials import Choice, Trials
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import Here, stoppable, workers
+from adiabloch.integration.running import SerialExecutor, stoppable, workers
 from adiabloch.integration.running import run as run_tasks
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.local_crystal import TIME, LocalCrystal
@@ -43,8 +42,8 @@ if TYPE_CHECKING:
 TITLE = "local current or density"
 ERROR = "error"
 Order = Literal["first", "driven", "rest", "moment"]
-"""Term of first order in the gradient and the drive; term of the drive in a uniform crystal; term in equilibrium;
-moment of which the terms are derivatives."""
+"""Kind of a term: of first order in the gradient and the drive; of the drive in a uniform crystal; in equilibrium; or a
+moment whose derivatives are terms."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class LocalTerm:
     order : "first", "driven", "rest" or "moment"
         Terms of the first two kinds add up to `total`.
     gauge : callable, optional
-        (gauge, k, axes, label) -> (P,): what a smooth gauge adds.
+        (gauge, axes, label) -> (P,): contribution of a smooth gauge.
     axes : tuple of str
         Axes of its labels.
     """
@@ -77,7 +76,7 @@ Layout = Mapping[str, range]
 
 @dataclass(frozen=True, eq=False)
 class LocalRequest:
-    """Terms to evaluate, for which drive and occupation.
+    """Terms to evaluate for a drive and an occupation.
 
     Parameters
     ----------
@@ -90,11 +89,11 @@ class LocalRequest:
     labels : mapping {axis: labels}
         Labels along the axes of the terms.
     unit : Unit
-        Of the terms of the drive.
+        Unit of the terms of the drive.
     operators : mapping, optional
         Observables; None for the spin of the crystals themselves.
     degeneracy : Degeneracy
-        Which bands of a metal are groups of degenerate ones.
+        Criterion for degenerate bands of a metal.
     """
 
     drive: Drive
@@ -130,8 +129,8 @@ class LocalRequest:
         """True if a term needs a smooth gauge."""
         return any(term.gauge is not None for term in self.terms.values())
 
-    def evaluated(
-        self, texture: Texture, sites: Sites, run: Run, trials: Choice = None
+    def evaluate(
+        self, texture: Texture, sites: Sites, run: Run, projections: ProjectionChoice = None
     ) -> tuple[Mapping[str, Float], dict[str, object]]:
         """Variables at all positions, (positions..., phases..., labels), and their provenance.
 
@@ -140,21 +139,21 @@ class LocalRequest:
         Stopped
             Ctrl-C; with the values at the positions that were finished.
         """
-        projections = self._projections(texture, trials)
+        chosen = self._projections(texture, projections)
         count = len(sites.positions)
         results: list[Float] = []
         integrals: list[Integral] = []
         with (
-            _stopped(results, count, texture.units.size(self.unit)),
+            _reporting_stop(results, count, texture.units.size(self.unit)),
             ProgressBar(TITLE, run.progress) as bar,
             stoppable(lambda: results),
             workers(run.executor) as pool,
         ):
             bar.stage("place by place", count)
             # a single position is parallel in itself
-            inner = replace(run, executor=pool if count == 1 else Here(), progress=False)
-            outer = Here() if count == 1 else pool
-            tasks = self._tasks(texture, sites, projections)
+            inner = replace(run, executor=pool if count == 1 else SerialExecutor(), progress=False)
+            outer = SerialExecutor() if count == 1 else pool
+            tasks = self._tasks(texture, sites, chosen)
             for values, integral in run_tasks(outer, partial(self._at_position, inner), tasks):
                 results.append(values)
                 integrals.append(integral)
@@ -168,24 +167,24 @@ class LocalRequest:
         return variables, self._provenance(texture, integrals, run)
 
     def _tasks(
-        self, texture: Texture, sites: Sites, projections: tuple[Trials, ...]
+        self, texture: Texture, sites: Sites, projections: tuple[Projections, ...]
     ) -> Iterator[tuple[Float, Insulator | ThermalBands]]:
         known: dict[tuple[str, ...], tuple[Recorded, tuple[Derivative, ...]]] = {}
         for where in sites.positions:
-            place = texture.local_crystal(where, curved=self.drive.moving, operators=self.operators)
-            place = place.driven(self.drive.rates, self.drive.magnetic_field)
-            if place.axes not in known:
-                known[place.axes] = self._needs(place)
-            yield where, self._integrand(place, sites.theta, projections, *known[place.axes])
+            crystal = texture.local_crystal(where, curved=self.drive.moving, operators=self.operators)
+            crystal = crystal.driven(self.drive.rates, self.drive.magnetic_field)
+            if crystal.axes not in known:
+                known[crystal.axes] = self._needs(crystal)
+            yield where, self._integrand(crystal, sites.theta, projections, *known[crystal.axes])
 
     def _at_position(self, run: Run, task: tuple[Float, Insulator | ThermalBands]) -> tuple[Float, Integral]:
         """Outputs at a position, (phases, outputs), the error as the last one."""
         where, integrand = task
-        place = integrand.crystal
-        assert isinstance(place, LocalCrystal)
+        crystal = integrand.crystal
+        assert isinstance(crystal, LocalCrystal)
         phases = 1 if integrand.theta is None else len(integrand.theta)
         # the tolerance refers to terms of first order; where there are none, to all
-        wanted = ("first",) if place.axes else ("first", "driven", "rest")
+        wanted = ("first",) if crystal.axes else ("first", "driven", "rest")
         leading = max(self.layout[name].stop for name, term in self.terms.items() if term.order in wanted)
         try:
             integral = mean(
@@ -193,90 +192,99 @@ class LocalRequest:
                 run,
                 title=TITLE,
                 unit=self.unit,
-                scale=CANCELLING * integrand.size() / place.lattice.measure,
+                scale=CANCELLING * integrand.size() / crystal.lattice.measure,
                 leading=leading * phases,
                 density=1,
                 quiet=True,
             )
         except AdiablochError as error:
-            error.args = (f"{error} (at r = {[place.units.told(x, 'length') for x in where]})", *error.args[1:])
+            error.args = (
+                f"{error} (at r = {[crystal.units.in_user_units(x, 'length') for x in where]})",
+                *error.args[1:],
+            )
             raise
         values = integral.value.reshape(-1, phases).T
-        uncertain = math.hypot(integral.error, place.tail * float(np.abs(values[:, :leading]).max()))
+        uncertain = math.hypot(integral.error, crystal.tail * float(np.abs(values[:, :leading]).max()))
         return np.column_stack([values, np.full(phases, uncertain)]), integral
 
-    def _projections(self, texture: Texture, trials: Choice) -> tuple[Trials, ...]:
-        """Projections for a smooth gauge, the same everywhere: chosen for the crystal at the origin."""
+    def _projections(self, texture: Texture, projections: ProjectionChoice) -> tuple[Projections, ...]:
+        """Projections for a smooth gauge, found for the crystal at the origin and used everywhere."""
         if not self.needs_gauge:
             return ()
         assert isinstance(self.occupation, int)
-        return preflight(texture.home, (self.occupation,), "the split of a local current", trials=trials).trials
+        return preflight(
+            texture.home, (self.occupation,), "the split of a local current", projections=projections
+        ).projections
 
-    def _formula(self, place: LocalCrystal) -> Callable[..., Float]:
+    def _formula(self, crystal: LocalCrystal) -> Callable[..., Float]:
         """Formula of all outputs: (frame) -> (P, outputs), or (frame, groups) -> (P, groups, outputs) for metals."""
         rows = [(self.terms[name].formula, self.arguments[name]) for name in self.layout if name in self.terms]
         summed = [number for number, name in enumerate(self.layout) if self._adds(name)]
-        shared: dict[str, Any] = {"rows": rows, "summed": summed, "k": self.k, "axes": place.axes}
+        shared: dict[str, Any] = {"rows": rows, "summed": summed, "k": self.k, "axes": crystal.axes}
         if isinstance(self.occupation, FermiLevel):
-            return partial(_of_bands, level=self.occupation, **shared)
-        return partial(_of_group, occupied=self.occupation, **shared)
+            return partial(terms_of_bands, level=self.occupation, **shared)
+        return partial(terms_of_group, occupied=self.occupation, **shared)
 
     def _adds(self, name: str) -> bool:
         """True if a variable is part of the total."""
         return name in self.terms and self.terms[name].order in ("first", "driven")
 
-    def _form(self, place: LocalCrystal) -> Callable[[Sequence[SmoothGauge]], Float]:
+    def _form(self, crystal: LocalCrystal) -> Callable[[Sequence[SmoothGauge]], Float]:
         rows = [
             (self.terms[name].gauge if name in self.terms else None, self.arguments[name])
             for name in self.layout
             if name != ERROR
         ]
-        return partial(_gauge_forms, rows=rows, k=self.k, axes=place.axes, rates=dict(self.drive.rates))
+        return partial(gauge_terms, rows=rows, k=self.k, axes=crystal.axes, rates=dict(self.drive.rates))
 
-    def _needs(self, place: LocalCrystal) -> tuple[Recorded, tuple[Derivative, ...]]:
+    def _needs(self, crystal: LocalCrystal) -> tuple[Recorded, tuple[Derivative, ...]]:
         """Derivatives of the formulas with the size of their products, and those of the gauge."""
-        formula = self._formula(place)
-        available = offered_by(place)
+        formula = self._formula(crystal)
+        available = offered_by(crystal)
         at = [(0, 1)] if isinstance(self.occupation, FermiLevel) else []
-        evaluated = partial(_on_groups, formula=formula, groups=at) if at else formula
+        evaluated = partial(on_groups, formula=formula, groups=at) if at else formula
         seen = record(
-            evaluated, place.size, available, curved=place.has_basis_connection or place.orbitals_move, products=False
+            evaluated,
+            crystal.size,
+            available,
+            curved=crystal.has_basis_connection or crystal.orbitals_move,
+            products=False,
         ).derivatives
-        first: tuple[Derivative, ...] = (*self.k, *place.observable_names)
+        first: tuple[Derivative, ...] = (*self.k, *crystal.observable_names)
         slopes = [x for x in seen if not isinstance(x, str)]
-        axes: tuple[Derivative, ...] = (*place.axes,)
+        axes: tuple[Derivative, ...] = (*crystal.axes,)
         factors: tuple[tuple[Derivative, ...], ...] = (first, (TIME, *slopes), *((first, axes) if axes else ()))
-        along = tuple(dict.fromkeys([*self.k, *place.axes, TIME, *place.observable_names, *seen]))
+        along = tuple(dict.fromkeys([*self.k, *crystal.axes, TIME, *crystal.observable_names, *seen]))
         recorded = Recorded(along, (Product(factors, len(factors)),))
         if not self.needs_gauge:
             return recorded, ()
-        directions = (*place.directions, *place.axes)
+        directions = (*crystal.directions, *crystal.axes)
         assert isinstance(self.occupation, int)
         return recorded, gauge_needs(
-            place, (self.occupation,), self._form(place), directions=directions, available=available
+            crystal, (self.occupation,), self._form(crystal), directions=directions, available=available
         )
 
     def _integrand(
         self,
-        place: LocalCrystal,
+        crystal: LocalCrystal,
         theta: Float | None,
-        projections: tuple[Trials, ...],
+        projections: tuple[Projections, ...],
         needs: Recorded,
         of_gauge: tuple[Derivative, ...],
     ) -> Insulator | ThermalBands:
-        formula = self._formula(place)
+        formula = self._formula(crystal)
         if isinstance(self.occupation, FermiLevel):
-            along = tuple(dict.fromkeys([*place.directions, *needs.derivatives]))
-            return ThermalBands(place, formula, along, self.occupation, theta, self.degeneracy)
+            along = tuple(dict.fromkeys([*crystal.directions, *needs.derivatives]))
+            return ThermalBands(crystal, formula, along, self.occupation, theta, self.degeneracy)
         return Insulator(
-            place,
+            crystal,
             (self.occupation,),
             formula,
             needs,
-            self._form(place) if projections else None,
+            self._form(crystal) if projections else None,
             of_gauge,
             projections,
-            beyond=(*place.axes,) if projections else (),
+            extra_directions=(*crystal.axes,) if projections else (),
             theta=theta,
         )
 
@@ -291,7 +299,7 @@ class LocalRequest:
             )
 
     def _provenance(self, texture: Texture, integrals: Sequence[Integral], run: Run) -> dict[str, object]:
-        gaps = [low.value for integral in integrals for name, low in integral.lows.items() if name == "gap"]
+        gaps = [minimum.value for integral in integrals for name, minimum in integral.minima.items() if name == "gap"]
         if isinstance(self.occupation, int):
             occupation: dict[str, object] = {"occupied": self.occupation, "gap": min(gaps, default=math.inf)}
         else:
@@ -309,52 +317,8 @@ class LocalRequest:
         }
 
 
-Rows = Sequence[tuple[Callable[..., Float] | None, Sequence[tuple[str, ...]]]]
-
-
-def _of_group(frame: Eigenframe, occupied: int, **shared: Any) -> Float:
-    """All outputs of the occupied bands, (P, outputs)."""
-    return _outputs(LocalBands(frame, occupied, shared["k"], shared["axes"]), shared["rows"], shared["summed"])
-
-
-def _of_bands(frame: Eigenframe, groups: Sequence[tuple[int, int]], level: FermiLevel, **shared: Any) -> Float:
-    """All outputs of each band or group of degenerate ones, (P, groups, outputs)."""
-    each = [LocalBands(frame, group, shared["k"], shared["axes"], level) for group in groups]
-    return np.stack([_outputs(bands, shared["rows"], shared["summed"]) for bands in each], axis=1)
-
-
-def _on_groups(frame: Eigenframe, formula: Callable[..., Float], groups: Sequence[tuple[int, int]]) -> Float:
-    return formula(frame, groups)
-
-
-def _outputs(bands: LocalBands, rows: Rows, summed: Sequence[int]) -> Float:
-    """All terms for all their labels, and the sum of those of the drive, (P, outputs)."""
-    columns = [
-        [bands.nothing() if formula is None else formula(bands, *names) for names in arguments]
-        for formula, arguments in rows
-    ]
-    totals = [np.sum(each, axis=0) for each in zip(*(columns[number] for number in summed), strict=True)]
-    return np.stack([*(value for column in columns for value in column), *totals], axis=-1)
-
-
-def _gauge_forms(
-    gauges: Sequence[SmoothGauge], rows: Rows, k: tuple[str, ...], axes: tuple[str, ...], rates: Mapping[str, float]
-) -> Float:
-    """Outputs of the smooth gauge, with its connection along the drive; (P, outputs)."""
-    (gauge,) = gauges
-    drive = np.zeros_like(gauge.connection(k[0]))
-    for x, rate in rates.items():
-        drive = drive + rate * gauge.connection(x)
-    gauge = replace(gauge, connections={**gauge.connections, TIME: drive})
-    nothing = np.zeros(len(gauge.overlaps))
-    columns = [
-        nothing if form is None else form(gauge, axes, *names) for form, arguments in rows for names in arguments
-    ]
-    return np.stack(columns, axis=-1)
-
-
 @contextmanager
-def _stopped(results: list[Float], count: int, factor: float) -> Iterator[None]:
+def _reporting_stop(results: list[Float], count: int, factor: float) -> Iterator[None]:
     """Report the values found before Ctrl-C, (positions, phases, outputs), NaN at positions that were not finished.
 
     One unit of the results is `factor` units of the user's.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from adiabloch.engine.arguments import UNTOLD, Model, digest_of, named_group
+from adiabloch.engine.arguments import UNKNOWN_MOTION, Model, digest_of, named_group
 from adiabloch.engine.insulator import LEVEL, Insulator
 from adiabloch.engine.run import Run
 from adiabloch.engine.thermal_bands import ThermalBands
@@ -22,8 +22,8 @@ from adiabloch.occupation import Group
 from adiabloch.units import Unit
 
 CANCELLING = 1e-3
-"""By default a result that cancels is computed to this part of the accuracy of its integrand without signs: a cycle
-often pumps a hundredth of its integrand, and one more digit of a smooth integral costs little."""
+"""Default accuracy of a result that cancels: the tolerance times this fraction of its integrand without signs. The mean
+over a cycle is often a hundredth of its integrand, and a further digit of a smooth integral costs little."""
 
 
 def mean(
@@ -47,18 +47,18 @@ def mean(
         Name of the quantity, for the progress bar and errors.
     unit : Unit
     scale : float
-        A natural size of the result: the tolerance is relative to the result or to this, whichever is larger.
+        Natural size of the result. The tolerance is relative to the larger of this and the result.
     leading : int, optional
         Number of outputs, from the first, that the tolerance refers to; the others are parts of them.
     density : int
         Points of the first mesh for each harmonic of H.
     quiet : bool
-        Do not warn of a tolerance that is not reached: the caller does.
+        True if the caller warns of a tolerance that is not reached.
 
     Returns
     -------
     Integral
-        If `converged` is False, the limit of points was reached first, and there is a warning.
+        Its `converged` is False if the limit of points was reached first; then there is a warning.
 
     Raises
     ------
@@ -72,15 +72,15 @@ def mean(
     per_cell, size = 1.0 / crystal.lattice.measure, crystal.units.size(unit)
     sides = _checked_sides(run, integrand.dimension)
     start = _first_mesh(integrand, density)
-    with ProgressBar(title, run.progress) as bar, _stopped(title, unit, per_cell * size):
+    with ProgressBar(title, run.progress) as bar, _reporting_stop(title, unit, per_cell * size):
         if run.absolute is not None:
-            enough = run.absolute / size
+            sufficient = run.absolute / size
         else:
-            enough = per_cell * run.tolerance * CANCELLING * _without_signs(integrand, start, leading)
+            sufficient = per_cell * run.tolerance * CANCELLING * _without_signs(integrand, start, leading)
         integral = integrate(
             integrand,
             tolerance=run.tolerance,
-            absolute=enough / per_cell,
+            absolute=sufficient / per_cell,
             start=sides or start,
             fixed=sides is not None,
             limit=run.limit,
@@ -91,13 +91,13 @@ def mean(
             inspect=integrand.inspect,
         ).times(per_cell)
     if sides is None and not integral.converged and (run.strict or not quiet):
-        wanted = max(run.tolerance * max(float(np.abs(integral.value[:leading]).max()), scale), enough)
+        wanted = max(run.tolerance * max(float(np.abs(integral.value[:leading]).max()), scale), sufficient)
         _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted)
     return integral
 
 
 def _first_mesh(integrand: Insulator | ThermalBands, density: int) -> tuple[int, ...]:
-    """Half of the coarsest mesh that shows all harmonics of H."""
+    """Half of the coarsest mesh that resolves all harmonics of H."""
     crystal = integrand.crystal
     highest = np.abs(crystal.frequencies).max(axis=0)[: integrand.dimension]
     return tuple(
@@ -106,7 +106,7 @@ def _first_mesh(integrand: Insulator | ThermalBands, density: int) -> tuple[int,
 
 
 def _checked_sides(run: Run, dimension: int) -> tuple[int, ...] | None:
-    """Sides of a fixed mesh, from which error bars can be told.
+    """Sides of a fixed mesh, checked to allow an error estimate.
 
     Raises
     ------
@@ -125,12 +125,12 @@ def _checked_sides(run: Run, dimension: int) -> tuple[int, ...] | None:
 def _report_shortfall(
     integral: Integral, run: Run, title: str, unit: Unit, crystal: Crystal, leading: int | None, wanted: float
 ) -> None:
-    """Tell how much error is left, in the user's units, and what to do."""
+    """Report the remaining error in units of the user, with advice."""
     size = crystal.units.size(unit)
     value, error = size * integral.value, size * integral.error
     scales = {"gap": crystal.units.energy}
-    lows = {name: scales.get(name, 1.0) * low for name, low in _reported(integral).items()}
-    narrow = " and ".join(f"the smallest {name}, {low:.2e}," for name, low in lows.items())
+    minima = {name: scales.get(name, 1.0) * minimum for name, minimum in _reported(integral).items()}
+    narrow = " and ".join(f"the smallest {name}, {minimum:.2e}," for name, minimum in minima.items())
     reason = "" if integral.resolved else f"; {narrow} not resolved"
     run.report_shortfall(
         f"{title}: tolerance {run.tolerance:.0e} not reached within {run.limit} points: error "
@@ -143,10 +143,10 @@ def _report_shortfall(
 
 
 def _without_signs(integrand: Insulator | ThermalBands, mesh: Sequence[int], leading: int | None) -> float:
-    """What the largest output is without its sign, on a coarse mesh; the median, as a narrow peak says too much."""
+    """Largest output without its sign on a coarse mesh: the median, which narrow peaks do not affect."""
     shift = (math.sqrt(5) - 1) / 2
     axes = [(np.arange(n) + shift) / n for n in mesh]
-    # no more points than one call serves
+    # at most the points of one call
     while math.prod(len(axis) for axis in axes) > max(integrand.batch, 2 ** len(axes)):
         longest = int(np.argmax([len(axis) for axis in axes]))
         axes[longest] = axes[longest][::2]
@@ -155,8 +155,8 @@ def _without_signs(integrand: Insulator | ThermalBands, mesh: Sequence[int], lea
 
 
 @contextmanager
-def _stopped(title: str, unit: Unit, factor: float) -> Iterator[None]:
-    """Say what had been found by Ctrl-C, the means over the torus being so many units of the user's."""
+def _reporting_stop(title: str, unit: Unit, factor: float) -> Iterator[None]:
+    """Report the best estimate after Ctrl-C; `factor` converts means over the torus to units of the user."""
     try:
         yield
     except KeyboardInterrupt as reason:
@@ -173,17 +173,17 @@ def _stopped(title: str, unit: Unit, factor: float) -> Iterator[None]:
 
 
 def error_bar(integral: Integral, crystal: Crystal) -> float:
-    """Quadrature error, and what the interpolation between the snapshots of a cycle leaves uncertain."""
+    """Error of the quadrature, combined with that of the interpolation between the snapshots of a cycle."""
     tail = crystal.tail if isinstance(crystal, Cycle) else 0.0
     return math.hypot(integral.error, tail * float(np.abs(integral.value).max()))
 
 
 def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **more: object) -> dict[str, object]:
-    """Attributes that tell how a result was made."""
-    lows = _reported(integral)
+    """Attributes that document the calculation of a result."""
+    minima = _reported(integral)
     tail: dict[str, object] = {"cycle_tail": crystal.tail} if isinstance(crystal, Cycle) else {}
     if isinstance(crystal, Cycle) and crystal.has_basis_connection and not crystal.orbitals_move:
-        tail["motion"] = UNTOLD
+        tail["motion"] = UNKNOWN_MOTION
     return {
         "model": digest_of(crystal),
         **named_group(occupied),
@@ -191,7 +191,7 @@ def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **
         "converged": integral.converged,
         "mesh": list(integral.mesh),
         "points": integral.points,
-        **lows,
+        **minima,
         **tail,
         **more,
         "seconds": run.elapsed,
@@ -199,5 +199,5 @@ def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **
 
 
 def _reported(integral: Integral) -> dict[str, float]:
-    """Lowest values of what must not vanish, without those that say where to look only."""
-    return {name: low.value for name, low in integral.lows.items() if name != LEVEL}
+    """Smallest values of quantities that must not vanish, without those that are used internally only."""
+    return {name: minimum.value for name, minimum in integral.minima.items() if name != LEVEL}

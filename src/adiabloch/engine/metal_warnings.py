@@ -1,4 +1,4 @@
-"""Warnings of results of metals: degenerate bands that carry weight, flat bands, divergences, tolerances missed."""
+"""Warnings about results of metals: degenerate bands, flat bands, divergences, tolerances that were not reached."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from adiabloch.engine.run import Run
 from adiabloch.errors import UnitWarning, warn
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gaps import bandwidth
-from adiabloch.integration.boxes import Filled
 from adiabloch.integration.fixed_mesh import sum_over_mesh
+from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.models.crystal import Crystal
 from adiabloch.occupation import Scan
 from adiabloch.units import Unit
 
-HOT = 3.0
-"""Temperatures above this many bandwidths are taken for a mistake."""
+HIGH_TEMPERATURE = 3.0
+"""Temperature, in bandwidths, above which the user is warned of a probable mistake."""
 SURVEY = {1: 512, 2: 40, 3: 12}
-"""Points along each axis of the mesh on which weights of close bands are estimated, by dimension."""
+"""Points along each axis of the mesh for estimates of the influence of close bands, by dimension."""
 SMEARED = 0.02
-"""Temperature, in units of the bandwidth, of that estimate at T = 0, where a mesh has no Fermi surface."""
-MUCH = 0.1
-"""Fraction of the largest value from which a contribution of bands closer than the temperature is reported."""
+"""Temperature, in units of the bandwidth, of these estimates at T = 0, where a mesh has no Fermi surface."""
+REPORTED_FRACTION = 0.1
+"""Fraction of the largest value above which a contribution of bands closer than the temperature is reported."""
 
 
 def check_temperature(crystal: Crystal, kT: float) -> None:
-    """Warn of a temperature at which all bands are filled alike: kelvin, most likely."""
+    """Warn of a temperature far above the bandwidth, which is probably given in kelvin."""
     width, energy = bandwidth(crystal), crystal.units.energy
-    if 0 < HOT * width < kT:
+    if 0 < HIGH_TEMPERATURE * width < kT:
         warn(
             f"temperature: {energy * kT:.6g} is far above the bandwidth, {energy * width:.3g}; it is k_B T in the "
             "energy unit of the model (adiabloch.units.thermal_energy makes it from kelvin)",
@@ -42,51 +42,58 @@ def check_temperature(crystal: Crystal, kT: float) -> None:
 
 
 def warn_of_degeneracy(
-    integrand: FermiSea, scan: Scan, filled: Filled, influence: float, run: Run, title: str, per: float, unit: Unit
+    integrand: FermiSea,
+    scan: Scan,
+    integral: SeaIntegral,
+    influence: float,
+    run: Run,
+    title: str,
+    per: float,
+    unit: Unit,
 ) -> None:
-    """Warn where bands that are joined, or closer than the temperature, carry weight.
+    """Warn if bands that are joined, or closer than the temperature, contribute.
 
-    `per` turns integrals per cell, as `influence` is one, into results.
+    `per` converts integrals per cell, such as `influence`, to results.
     """
-    largest = per * float(finite_sizes(filled.value).max())
+    largest = per * float(finite_sizes(integral.value).max())
     threshold, energy = integrand.degeneracy.threshold, integrand.crystal.units.energy
     limit = f"{energy * threshold:.2e}"
     around, mesh = smeared(integrand, scan), (SURVEY[integrand.dimension],) * integrand.dimension
 
-    def summed(choice: Degeneracy) -> Filled:
+    def summed(choice: Degeneracy) -> SeaIntegral:
         return sum_over_mesh(replace(integrand, degeneracy=choice), around, mesh, run.executor)
 
-    def differing(one: Filled, other: Filled) -> float:
-        """By how much two differ at most, beyond rounding."""
+    def differing(one: SeaIntegral, other: SeaIntegral) -> float:
+        """Largest difference of two integrals beyond rounding."""
         return per * float((np.abs(one.value - other.value) - one.rounding - other.rounding).max())
 
     if (influence := per * influence) > run.tolerance * largest:
-        told = (
+        effect = (
             f"the result changes by up to {influence:.1e} {unit}" if influence < np.inf else "the result does not exist"
         )
         warn(
             f"{title}: bands about as close as the threshold for degenerate ones, {limit}, carry weight: with another "
-            f"threshold {told} (largest value {largest:.1e} {unit}), which is in `error`. Choose degeneracy= above "
+            f"threshold {effect} (largest value {largest:.1e} {unit}), which is in `error`. Choose degeneracy= above "
             "the noise that splits bands which should be degenerate, and below all true gaps"
         )
     together = None
-    if filled.split:
+    if integral.degenerate_splitting:
         together = summed(integrand.degeneracy)
         weight = differing(summed(Degeneracy()), together)
         if weight > run.tolerance * max(largest, per * float(np.abs(together.value).max())):
             warn(
-                f"{title}: bands closer than {limit}, split by up to {energy * filled.split:.1e}, count as "
-                f"degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest value "
-                f"{largest:.1e} {unit}), depending on what splits them. This is as it should be if that is noise; if "
-                "it is physical, pass a smaller degeneracy="
+                f"{title}: bands closer than {limit}, split by up to {energy * integral.degenerate_splitting:.1e}, "
+                f"count as degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest "
+                f"value {largest:.1e} {unit}), depending on what splits them. This is as it should be if that is "
+                "noise; if it is physical, pass a smaller degeneracy="
             )
     coldest = float(np.min(scan.temperatures, where=scan.temperatures > 0, initial=np.inf))
-    # bands farther apart that stay together open faster; those that cross still more so
+    # the gaps of bands with a larger distance open faster, even without a crossing
     warm = Degeneracy(coldest if np.isfinite(coldest) else 0.0, 10 * integrand.degeneracy.crossing)
     if warm.threshold > 2 * threshold and _are_close(integrand, scan, warm, mesh):
         together = summed(integrand.degeneracy) if together is None else together
         weight = differing(summed(warm), together)
-        if weight > MUCH * max(largest, per * float(np.abs(together.value).max())):
+        if weight > REPORTED_FRACTION * max(largest, per * float(np.abs(together.value).max())):
             warn(
                 f"{title}: bands closer than the temperature, {energy * warm.threshold:.2e}, but not than {limit}, the "
                 f"threshold for degenerate ones, carry weight: were they degenerate, the result would change by about "
@@ -96,22 +103,22 @@ def warn_of_degeneracy(
 
 
 def _are_close(integrand: FermiSea, scan: Scan, warm: Degeneracy, mesh: Sequence[int]) -> bool:
-    """Whether bands near the Fermi level are closer than the temperature and not degenerate, on every other point."""
+    """True if bands near the Fermi level are closer than the temperature and not degenerate, on a part of the mesh."""
     axes = [np.arange(0.5, n, 2) / n for n in mesh]
     now, then = (replace(integrand, degeneracy=choice).frame_on_grid(axes) for choice in (integrand.degeneracy, warm))
-    if then.groups is None:
+    if then.group_weights is None:
         return False
-    known = np.eye(integrand.crystal.size) if now.groups is None else now.groups
+    known = np.eye(integrand.crystal.size) if now.group_weights is None else now.group_weights
     near = (np.abs(then.energies[..., None] - scan.potentials) < 4 * warm.threshold).any(axis=2)
-    return bool(((then.groups - known).max(axis=2) > 0.5)[near].any())
+    return bool(((then.group_weights - known).max(axis=2) > 0.5)[near].any())
 
 
-def warn_of_flat_bands(filled: Filled, potentials: Float, title: str) -> None:
+def warn_of_flat_bands(integral: SeaIntegral, potentials: Float, title: str) -> None:
     """Warn that a flat band lies at the Fermi level at zero temperature."""
-    levels = ", ".join(f"{mu:.6g}" for mu in potentials[filled.flat])
+    levels = ", ".join(f"{mu:.6g}" for mu in potentials[integral.flat_bands])
     what = (
         "the result is infinite there, a level of no width"
-        if np.isinf(filled.value).any()
+        if np.isinf(integral.value).any()
         else "it counts as filled, and the result jumps there"
     )
     warn(
@@ -120,21 +127,21 @@ def warn_of_flat_bands(filled: Filled, potentials: Float, title: str) -> None:
     )
 
 
-def report_divergence(filled: Filled, energy: float, title: str, run: Run, value: Float) -> None:
-    """Say that a result does not exist, and where it fails to."""
-    worst = filled.divergent[0]
-    lost = np.asarray(np.isnan(filled.value).any(axis=(0, 1)))
-    places = "; ".join(
+def report_divergence(integral: SeaIntegral, energy: float, title: str, run: Run, value: Float) -> None:
+    """Report integrals that do not exist, with the touching bands."""
+    worst = integral.divergent[0]
+    lost = np.asarray(np.isnan(integral.value).any(axis=(0, 1)))
+    positions = "; ".join(
         f"bands {one.bands[0]} to {one.bands[1]} at k = {np.round(one.point, 6).tolist()} (reduced), energy "
         f"{energy * one.energy:.6g}"
-        for one in filled.divergent[:3]
+        for one in integral.divergent[:3]
     )
-    more = f" and {len(filled.divergent) - 3} more" if len(filled.divergent) > 3 else ""
-    count, components = int(worst.outputs.any(axis=(1, 2)).sum()), len(filled.value)
+    more = f" and {len(integral.divergent) - 3} more" if len(integral.divergent) > 3 else ""
+    count, components = int(worst.outputs.any(axis=(1, 2)).sum()), len(integral.value)
     run.report_shortfall(
         f"{title}: {count} of {components} components do not exist at {int(lost.sum())} of {len(lost)} chemical "
         "potentials: bands touch within the reach of the temperature, and the integral over what is around diverges "
-        f"({places}{more}); those are NaN. What splits the bands there, or a chemical potential many kT away, makes "
+        f"({positions}{more}); those are NaN. What splits the bands there, or a chemical potential many kT away, makes "
         "them finite",
         value,
         math.inf,
@@ -142,23 +149,23 @@ def report_divergence(filled: Filled, energy: float, title: str, run: Run, value
 
 
 def report_shortfall_of_scan(
-    filled: Filled, potentials: Float, title: str, run: Run, value: Float, per: float, unit: Unit, *, cold: bool
+    integral: SeaIntegral, potentials: Float, title: str, run: Run, value: Float, per: float, unit: Unit, *, cold: bool
 ) -> None:
-    """Say how much error is left and why: the limit was reached, or the Fermi level meets a singularity.
+    """Report the remaining error and its reason: the limit of points, or a singularity at the Fermi level.
 
-    `per` turns integrals per cell into results.
+    `per` converts integrals per cell to results.
     """
-    missed = potentials[~filled.converged.all(axis=0)]
-    excess = np.where(filled.converged, -np.inf, filled.error / np.maximum(filled.allowed, np.finfo(float).tiny))
+    missed = potentials[~integral.converged.all(axis=0)]
+    excess = np.where(integral.converged, -np.inf, integral.error / np.maximum(integral.allowed, np.finfo(float).tiny))
     worst = np.unravel_index(int(np.argmax(excess)), excess.shape)
-    error, wanted = per * float(filled.error[worst]), per * float(filled.allowed[worst])
-    within = f" within {run.limit} points" if filled.exhausted else ""
+    error, wanted = per * float(integral.error[worst]), per * float(integral.allowed[worst])
+    within = f" within {run.limit} points" if integral.exhausted else ""
     message = (
         f"{title}: tolerance {run.tolerance:.0e} not reached{within} at {len(missed)} of {len(potentials)} "
         f"chemical potentials, from {missed.min():.6g} to {missed.max():.6g}: error {error:.1e} {unit}, "
         f"{wanted:.1e} {unit} wanted (see `error`)"
     )
-    if filled.exhausted:
+    if integral.exhausted:
         remedies = ["allow more points (limit)", "ask for less (tolerance, absolute)", *["give a temperature"] * cold]
         message += f"; {', or '.join(remedies)}"
     elif cold:
@@ -171,18 +178,18 @@ def report_shortfall_of_scan(
 
 
 def smeared(integrand: FermiSea, scan: Scan) -> Scan:
-    """The same scan, nowhere at T = 0."""
+    """Scan with a small temperature in place of T = 0."""
     lowest = SMEARED * bandwidth(integrand.crystal)
     return Scan(scan.potentials, np.where(scan.temperatures > 0, scan.temperatures, lowest))
 
 
 def finite_sizes(values: Float) -> Float:
-    """Sizes of what exists, zero for the rest."""
+    """Absolute values where they are finite, zero elsewhere."""
     return np.where(np.isfinite(values), np.abs(values), 0.0)
 
 
 def change(values: Float, others: Float) -> Float:
-    """How much other values differ; by infinity where only these exist."""
+    """Absolute difference of two results; infinite where only the first is finite."""
     both = np.isfinite(values) & np.isfinite(others)
     change = np.where(np.isfinite(values), np.inf, 0.0)
     change[both] = np.abs(others - values)[both]

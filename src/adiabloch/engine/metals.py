@@ -79,7 +79,7 @@ def of_metal(
     cell = model.lattice.measure
     if response.per_cell:
         run = run.in_units_of(cell / model.units.size(unit))
-    integral = integrate_scan(integrand, scan, run, groups=plan.groups, title=response.title, unit=unit)
+    integral = integrate_scan(integrand, scan, run, output_groups=plan.output_groups, title=response.title, unit=unit)
     if response.per_cell:
         integral, unit = replace(integral, value=cell * integral.value, error=cell * integral.error), response.unit
     return _labelled(response, integral, unit, axes, PER[d])
@@ -87,7 +87,7 @@ def of_metal(
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Rows of the formulas, columns of integrals, and how the parts are made up of them."""
+    """Layout of a scan: formulas as rows, integrals as columns, and the parts as combinations of columns."""
 
     response: Response
     dimension: int
@@ -122,8 +122,8 @@ class Plan:
         return cls(response, dimension, size, [*outputs[False]], [*outputs[True]], tuple(columns), members)
 
     @property
-    def groups(self) -> list[range]:
-        """Outputs whose accuracy is relative to the largest of the group."""
+    def output_groups(self) -> list[range]:
+        """Groups of outputs whose accuracy is relative to the largest of the group."""
         parts = len(self.response.parts)
         if not self.response.separate:
             return [range(self.size * parts)]
@@ -132,13 +132,17 @@ class Plan:
     def integrand(
         self, model: Model, scan: Scan, operators: Mapping[str, Operator], degeneracy: Degeneracy
     ) -> FermiSea:
-        """The Fermi sea of a crystal with these formulas."""
+        """Integrand of a crystal with these formulas."""
         origin = scan.middle if self.response.from_middle else 0.0
         sea = partial(_sea, rows=self.sea, origin=origin) if self.sea else None
         surface = partial(_surface, rows=self.surface, origin=origin) if self.surface else None
-        edges = [max(model.size // 2, 1)]
+        band_counts = [max(model.size // 2, 1)]
         names = [*operators]
-        of_sea = needs_of(model, partial(_sea, edges=edges, rows=self.sea, origin=0.0), names) if sea else Recorded()
+        of_sea = (
+            needs_of(model, partial(_sea, band_counts=band_counts, rows=self.sea, origin=0.0), names)
+            if sea
+            else Recorded()
+        )
         of_surface = needs_of(model, surface, names) if surface else Recorded()
         return FermiSea(
             model,
@@ -147,33 +151,33 @@ class Plan:
             surface=surface,
             along=tuple(dict.fromkeys([*of_sea.derivatives, *of_surface.derivatives])),
             operators=operators,
-            outputs=self.mixing,
-            # a level adds one power where bands touch
+            outputs=self.combination_matrix,
+            # a level contributes one more power where bands touch
             powers=max(of_sea.denominators, of_surface.denominators + 1 if surface else 0),
             degeneracy=degeneracy,
         )
 
-    def mixing(self, scan: Scan) -> Float:
-        """The parts as linear combinations of the columns, (outputs, columns, S, M)."""
-        mixing = np.zeros((len(self.response.parts), self.size, len(self.columns), *scan.shape))
+    def combination_matrix(self, scan: Scan) -> Float:
+        """Parts as linear combinations of the columns, (outputs, columns, S, M)."""
+        combination = np.zeros((len(self.response.parts), self.size, len(self.columns), *scan.shape))
         for number, part in enumerate(self.response.parts.values()):
             for term in part.terms:
                 assert isinstance(term, SeaTerm | SurfaceTerm)
                 columns = self.members[term]
                 matrix = np.eye(self.size) if term.into is None else term.into(self.dimension)
                 scale = 1.0 if term.scale is None else term.scale(scan)
-                mixing[number][:, columns.start : columns.stop] += matrix[..., None, None] * scale
-        return mixing.reshape(-1, len(self.columns), *scan.shape)
+                combination[number][:, columns.start : columns.stop] += matrix[..., None, None] * scale
+        return combination.reshape(-1, len(self.columns), *scan.shape)
 
 
-def _sea(frame: Eigenframe, edges: Sequence[int], rows: Sequence[Row], origin: float) -> Float:
-    """Formulas of the sea side by side, (P, edges, J)."""
+def _sea(frame: Eigenframe, band_counts: Sequence[int], rows: Sequence[Row], origin: float) -> Float:
+    """Formulas of the sea as columns, (P, counts, J)."""
     frame = frame.shifted(origin) if origin else frame
-    return np.stack([formula(frame, edges, *names) for formula, names in rows], axis=-1)
+    return np.stack([formula(frame, band_counts, *names) for formula, names in rows], axis=-1)
 
 
 def _surface(frame: Eigenframe, rows: Sequence[Row], origin: float) -> Float:
-    """Formulas of the surface side by side, (P, N, K)."""
+    """Formulas of the surface as columns, (P, N, K)."""
     frame = frame.shifted(origin) if origin else frame
     columns = []
     for formula, names in rows:
@@ -185,7 +189,7 @@ def _surface(frame: Eigenframe, rows: Sequence[Row], origin: float) -> Float:
 def _labelled(
     response: Response, integral: ScanIntegral, unit: Unit, axes: Mapping[str, list[str]], measure: str
 ) -> xarray.Dataset:
-    """Dataset of the parts; the error bar is that of the first."""
+    """Dataset of the parts; the error bar refers to the first."""
     dims = [*integral.scan.dims, *axes]
     shape = (*integral.value.shape[:-1], *(len(labels) for labels in axes.values()))
     size = math.prod(len(labels) for labels in axes.values())

@@ -1,7 +1,7 @@
-"""Natural units inside: crystals and arguments are scaled once, on entry, and results and their errors on the way out.
+"""Natural units: crystals and arguments are scaled on entry, results and their errors on return.
 
-The unit of energy is the largest hopping of the crystal, the unit of length its shortest lattice vector, so that what
-is computed does not know in which units the user counts.
+The unit of energy is the largest hopping of the crystal, and the unit of length its shortest lattice vector. So the
+calculation does not depend on the units of the user.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ARGUMENTS = {
     "ky": "1/length",
     "kz": "1/length",
 }
-"""Arguments that have a unit, wherever they occur."""
+"""Units of arguments, by name."""
 ATTRIBUTES = {
     "gap": "energy",
     "chemical_potential": "energy",
@@ -52,38 +52,38 @@ ATTRIBUTES = {
     **{f"rate_k{axis}": "energy/length" for axis in AXES},
     **{f"rate_{axis}": "energy length" for axis in AXES},
 }
-"""Attributes of results that have one."""
+"""Units of attributes of results, by name."""
 
 
 _KNOWN: WeakKeyDictionary[TightBinding | Cycle, TightBinding | Cycle] = WeakKeyDictionary()
-"""Crystals in natural units by what they were made of."""
+"""Crystals in natural units, by the crystals of the user."""
 
 
 def in_natural_units(response: Callable[..., xarray.Dataset], given: Mapping[str, Any], first: str) -> xarray.Dataset:
-    """Call a response with its crystal and arguments in natural units; the result in the user's, by its labels.
+    """Call a response with its crystal and arguments in natural units, and convert the result by its labels.
 
     Parameters
     ----------
     response : callable
     given : mapping
-        Arguments by name; those of `**options` among them.
+        Arguments by name, with those of `**options`.
     first : str
-        Name of the argument that is a crystal.
+        Name of the argument with the crystal.
     """
     crystal = _crystal(given[first])
     if crystal is None:
         return response(**given)
     units = crystal.natural_units
     inside = {
-        name: _divided(value, units.size(ARGUMENTS[name])) if name in ARGUMENTS else value
+        name: _scale(value, units.size(ARGUMENTS[name])) if name in ARGUMENTS else value
         for name, value in given.items()
     }
-    inside[first] = _inside(given[first], units)
-    return _outside(response(**inside), units, given, crystal)
+    inside[first] = _to_natural(given[first], units)
+    return _to_user(response(**inside), units, given, crystal)
 
 
 def natural(response: Callable[P, xarray.Dataset]) -> Callable[P, xarray.Dataset]:
-    """Compute a function whose first argument is a crystal in the natural units of the crystal."""
+    """Decorator: evaluate a function of a crystal in the natural units of the crystal."""
     signature = inspect.signature(response)
     first = next(iter(signature.parameters))
 
@@ -99,11 +99,11 @@ def natural(response: Callable[P, xarray.Dataset]) -> Callable[P, xarray.Dataset
 
 
 def _crystal(given: object) -> TightBinding | Cycle | None:
-    """What tells the natural units, or None where nothing is to be scaled: it is no crystal, or it has been."""
+    """Crystal that defines the natural units; None for other objects and for crystals that are scaled already."""
     if isinstance(given, Texture):
         given = given.home
     elif callable(given):
-        # the profile of a texture, a function of its phase; what is wrong with it the response will say
+        # the profile of a texture, a function of its phase; the response reports its errors
         try:
             given = given(0.0)
         except Exception:
@@ -111,8 +111,8 @@ def _crystal(given: object) -> TightBinding | Cycle | None:
     return given if isinstance(given, TightBinding | Cycle) and given.units == Units() else None
 
 
-def _inside(given: Any, units: Units) -> Any:
-    """The crystal, texture or profile in natural units; one that has been here before is the same as then."""
+def _to_natural(given: Any, units: Units) -> Any:
+    """Crystal, texture or profile in natural units; the same object for the same crystal."""
     if isinstance(given, Texture):
         return given.scaled(units)
     if isinstance(given, TightBinding | Cycle):
@@ -127,14 +127,14 @@ def _inside(given: Any, units: Units) -> Any:
     return profile
 
 
-def _divided(value: Any, size: float) -> Any:
-    """Numbers in natural units; what are none stay as they are, to be refused by the response."""
+def _scale(value: Any, size: float) -> Any:
+    """Numbers in natural units; other objects are unchanged and left to the checks of the response."""
     if isinstance(value, Mapping):
-        return {key: _divided(one, size) for key, one in value.items()}
+        return {key: _scale(one, size) for key, one in value.items()}
     if isinstance(value, FourierSeries):
         return replace(value, coefficients=value.coefficients / size)
     try:
-        # whatever the response would take for numbers
+        # everything that the response would accept as numbers
         numbers = np.asarray(value, complex if np.iscomplexobj(value) else float)
     except (TypeError, ValueError):
         return value
@@ -142,10 +142,10 @@ def _divided(value: Any, size: float) -> Any:
     return value if value is None or truth else numbers / size
 
 
-def _outside(
+def _to_user(
     result: xarray.Dataset, units: Units, given: Mapping[str, Any], crystal: TightBinding | Cycle
 ) -> xarray.Dataset:
-    """The result in the units of the user."""
+    """Result in the units of the user."""
     axes = _axes(given)
     data, coordinates = {}, {}
     for name, variable in result.variables.items():
@@ -157,21 +157,23 @@ def _outside(
         if name not in result.coords:
             data[name] = (variable.dims, values, variable.attrs)
             continue
-        # axes as they were given, whatever the rounding
+        # axes exactly as they were given
         own = np.asarray(axes.get(str(name), values), values.dtype)
         values = own if own.shape == values.shape else values
         coordinates[name] = (variable.dims, values, variable.attrs)
     result = result.assign(data).assign_coords(coordinates)
-    told: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     for name in ATTRIBUTES.keys() & result.attrs.keys():
         number = result.attrs[name]
         label = "1" if name == "rate_theta" and given.get("frequency") is None else ATTRIBUTES[name]
-        told[name] = [units.told(x, label) for x in number] if np.ndim(number) else units.told(number, label)
+        attributes[name] = (
+            [units.in_user_units(x, label) for x in number] if np.ndim(number) else units.in_user_units(number, label)
+        )
     if "model" in result.attrs:
-        told["model"] = crystal.digest
+        attributes["model"] = crystal.digest
     lattice = crystal.lattice
-    told |= {"dimension": lattice.dimension, "measure": lattice.measure}
-    return result.assign_attrs(told)
+    attributes |= {"dimension": lattice.dimension, "measure": lattice.measure}
+    return result.assign_attrs(attributes)
 
 
 def _axes(given: Mapping[str, Any]) -> dict[str, Any]:

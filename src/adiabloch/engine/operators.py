@@ -1,4 +1,4 @@
-"""Bounded observables as users give them."""
+"""Bounded observables given by the user."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from adiabloch.models.hoppings import (
 
 SPIN = ("sx", "sy", "sz")
 Given = ArrayLike | Mapping[Any, ArrayLike] | Operator
-"""An observable as users write it: a matrix, or matrices by translation; or one of a crystal."""
+"""Observable given by the user: a matrix, matrices by translation, or an operator of a crystal."""
 Spin = ArrayLike | Mapping[Any, ArrayLike]
-"""The same for three of them, (3, N, N)."""
+"""Three spin operators, (3, N, N), or by translation."""
 
 
 def checked_operators(crystal: Model, operators: Mapping[str, Given]) -> dict[str, Operator]:
@@ -55,14 +55,14 @@ def _checked_operator(crystal: Model, given: Given, name: str) -> Operator:
 
 
 def _series(crystal: Model, blocks: Mapping[Translation, Complex]) -> FourierSeries:
-    """Matrices (n, n) by translation as a series over the zone, the same all along a cycle."""
+    """Fourier series over the zone from matrices (n, n) by translation, constant along a cycle."""
     cells = np.zeros((len(blocks), len(crystal.directions)), dtype=np.int64)
     cells[:, : crystal.lattice.dimension] = list(blocks)
     return FourierSeries(cells, np.array(list(blocks.values()))[:, None])
 
 
 def checked_spins(crystal: Model, spin_operators: Spin | None) -> dict[str, Operator]:
-    """S_x, S_y, S_z by name, "sx", "sy", "sz": those given, or those of the model."""
+    """Spin operators by name, "sx", "sy", "sz": those given, or those of the model."""
     if spin_operators is None:
         observables = crystal.observables
         if not observables:

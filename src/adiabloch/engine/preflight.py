@@ -12,8 +12,8 @@ from adiabloch.engine.arguments import Model
 from adiabloch.errors import ObstructedError
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
 from adiabloch.geometry.gaps import check_gap
-from adiabloch.geometry.trials import Choice, Trials, trial_orbitals
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.geometry.projections import ProjectionChoice, Projections, find_projections
+from adiabloch.occupation import Group, subspace_indices
 
 Groups = tuple[Group, ...]
 ChernNumbers = Mapping[tuple[str, ...], int]
@@ -26,9 +26,9 @@ class Preflight:
 
     groups: Groups
     chern_numbers: ChernNumbers
-    """Of the first group; all of them zero, as for the other groups."""
-    trials: tuple[Trials, ...]
-    """Trial orbitals for each group."""
+    """Chern numbers of the first group; all are zero, as for the other groups."""
+    projections: tuple[Projections, ...]
+    """Projections of each group."""
 
     @property
     def provenance(self) -> dict[str, object]:
@@ -37,11 +37,13 @@ class Preflight:
 
 
 _CHERN: WeakKeyDictionary[Model, dict[Group, ChernNumbers]] = WeakKeyDictionary()
-_TRIALS: WeakKeyDictionary[Model, dict[Groups, tuple[Trials, ...]]] = WeakKeyDictionary()
-"""Results for crystals that are still alive; what the user chose is not kept."""
+_PROJECTIONS: WeakKeyDictionary[Model, dict[Groups, tuple[Projections, ...]]] = WeakKeyDictionary()
+"""Results for existing crystals, without projections that the user chose."""
 
 
-def preflight(crystal: Model, groups: Groups, what: str, *, trials: Choice = None, remedy: str = "") -> Preflight:
+def preflight(
+    crystal: Model, groups: Groups, what: str, *, projections: ProjectionChoice = None, remedy: str = ""
+) -> Preflight:
     """Check that a smooth gauge exists, and find projections for it.
 
     Parameters
@@ -51,8 +53,8 @@ def preflight(crystal: Model, groups: Groups, what: str, *, trials: Choice = Non
         Groups of bands, each with a gap to all others.
     what : str
         Quantity that needs the gauge, for the error message.
-    trials : sequence of int or array_like, optional
-        Trial orbitals of the user.
+    projections : sequence of int or array_like, optional
+        Projections of the user.
     remedy : str
         End of the error message.
 
@@ -63,27 +65,27 @@ def preflight(crystal: Model, groups: Groups, what: str, *, trials: Choice = Non
         Some Chern number does not vanish.
     """
     numbers = unobstructed(crystal, groups, what, remedy)
-    if trials is not None:
-        return Preflight(groups, numbers, _chosen(crystal, groups, trials))
-    known = _TRIALS.setdefault(crystal, {})
+    if projections is not None:
+        return Preflight(groups, numbers, _chosen(crystal, groups, projections))
+    known = _PROJECTIONS.setdefault(crystal, {})
     if groups not in known:
-        known[groups] = tuple(trial_orbitals(crystal, group, None) for group in groups)
+        known[groups] = tuple(find_projections(crystal, group, None) for group in groups)
     return Preflight(groups, numbers, known[groups])
 
 
 def unobstructed(crystal: Model, groups: Groups, what: str, remedy: str = "") -> ChernNumbers:
-    """Chern numbers of the first group, all of them zero, as they are for the other groups.
+    """Check that the Chern numbers of all groups vanish, and return those of the first group.
 
     Raises
     ------
     ObstructedError
-        Some Chern number does not vanish: the message says which.
+        Some Chern number does not vanish; the message names it.
     """
     each = [checked_chern_numbers(crystal, group) for group in groups]
     for group, numbers in zip(groups, each, strict=True):
         nonzero = {directions: number for directions, number in numbers.items() if number}
         if nonzero:
-            inside, _ = inside_outside(group, crystal.size)
+            inside, _ = subspace_indices(group, crystal.size)
             bands = "the occupied bands" if len(groups) == 1 else f"bands {inside.start} to {inside.stop - 1}"
             raise ObstructedError(
                 f"{what} is not defined: {bands} have {described(nonzero)}, which allows no smooth gauge{remedy}",
@@ -106,28 +108,28 @@ def checked_chern_numbers(crystal: Model, group: Group) -> ChernNumbers:
 
 
 def described(numbers: ChernNumbers) -> str:
-    """Chern numbers in words."""
+    """Chern numbers as text."""
     return ", ".join(f"C({', '.join(directions)}) = {number}" for directions, number in numbers.items())
 
 
 def _chern_numbers(crystal: Model, group: Group) -> ChernNumbers:
-    inside, _ = inside_outside(group, crystal.size)
-    for edge in {inside.start, inside.stop} - {0, crystal.size}:
-        check_gap(crystal, edge)
+    inside, _ = subspace_indices(group, crystal.size)
+    for count in {inside.start, inside.stop} - {0, crystal.size}:
+        check_gap(crystal, count)
     numbers = chern_numbers(crystal, group)
     several = min(inside.stop - inside.start, crystal.size - inside.stop + inside.start) > 1
-    # a single band, or all but one, has no second Chern number beside its first ones
+    # the second Chern number of a single band, or of all but one, follows from the first Chern numbers
     if len(crystal.directions) == 4 and several and not any(numbers.values()):
         numbers[crystal.directions] = second_chern_number(crystal, group)
     return numbers
 
 
-def _chosen(crystal: Model, groups: Groups, trials: Choice) -> tuple[Trials, ...]:
-    """The user's trial orbitals, shared out among the groups."""
+def _chosen(crystal: Model, groups: Groups, projections: ProjectionChoice) -> tuple[Projections, ...]:
+    """Projections of the user, distributed over the groups."""
     if len(groups) == 1:
-        return (trial_orbitals(crystal, groups[0], trials),)
-    together = np.asarray(trials)
-    edges = [inside_outside(group, crystal.size)[0] for group in groups]
+        return (find_projections(crystal, groups[0], projections),)
+    together = np.asarray(projections)
+    insides = [subspace_indices(group, crystal.size)[0] for group in groups]
     return tuple(
-        trial_orbitals(crystal, group, together[..., inside]) for group, inside in zip(groups, edges, strict=True)
+        find_projections(crystal, group, together[..., inside]) for group, inside in zip(groups, insides, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Labelled results."""
+"""Labelled datasets of results."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     import xarray
 
 Variable = tuple[Sequence[str], Float, Unit | str, str]
-"""Dimensions, values, unit, long name."""
+"""Variable of a result: dimensions, values, unit, long name."""
 
 
 def labelled(variables: Mapping[str, Variable], coordinates: Mapping[str, Any], **provenance: object) -> xarray.Dataset:
-    """Dataset whose variables carry units and whose attributes allow to repeat the calculation.
+    """Dataset whose variables have units and whose attributes document the calculation.
 
     Parameters
     ----------
     variables : mapping {name: (dimensions, values, unit, long name)}
     coordinates : mapping
     **provenance
-        Attributes: strings, numbers, lists of them (types that NetCDF can hold).
+        Attributes: strings, numbers, lists of them (types of NetCDF).
     """
-    import xarray  # imported late: it takes longer to import than most integrals take
+    import xarray  # slow to import
 
     return xarray.Dataset(
         {

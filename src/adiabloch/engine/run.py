@@ -1,4 +1,4 @@
-"""Accuracy of an integral and where it runs: the options that all responses share."""
+"""Options that all responses share: accuracy, limits, executor, progress."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from adiabloch.integration.running import checked_executor
 LIMIT = 2**27
 """Largest number of points by default."""
 Mesh = int | Sequence[int] | None
-"""Points along each axis of the zone (and the cycle), or None for as many as the tolerance needs."""
+"""Points along each axis of the zone (and the cycle); None to choose them by the tolerance."""
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Accuracy of a result: what is asked for, and the most that may be spent on it.
+    """Accuracy of a result: requested accuracy, and limit of the effort.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Accuracy:
 
 
 class Options(TypedDict, total=False):
-    """Keyword arguments of every response: an `Accuracy` or its entries, and where the points are evaluated."""
+    """Keyword arguments of every response: an `Accuracy` or its entries, executor, progress."""
 
     accuracy: Accuracy | None
     tolerance: float | None
@@ -75,7 +75,7 @@ DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One evaluation: accuracy, limits, where points are evaluated, progress, start time."""
+    """One evaluation: accuracy, limits, executor, progress, start time."""
 
     tolerance: float
     limit: int = LIMIT
@@ -88,7 +88,7 @@ class Run:
 
     @classmethod
     def of(cls, options: Options, tolerance: float) -> Run:
-        """Check the options of a response whose default tolerance is given.
+        """Check the options of a response with the given default tolerance.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class Run:
         }
 
     def sides(self, dimension: int) -> tuple[int, ...] | None:
-        """Points of the fixed mesh along each axis, if there is one.
+        """Points of the fixed mesh along each axis; None without a fixed mesh.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class Run:
         return tuple(int(n) for n in sides)
 
     def in_units_of(self, factor: float) -> Run:
-        """The same run for a quantity that is smaller than the result by this factor."""
+        """Copy of the run for a quantity that is smaller than the result by this factor."""
         return self if self.absolute is None or factor == 0 else replace(self, absolute=self.absolute / abs(factor))
 
     def report_shortfall(self, message: str, estimate: object, error: float) -> None:

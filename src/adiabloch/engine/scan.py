@@ -14,14 +14,15 @@ from adiabloch.engine.arguments import digest_of
 from adiabloch.engine.fermi_sea import FermiSea
 from adiabloch.engine.run import LIMIT, Run
 from adiabloch.errors import Stopped
-from adiabloch.integration.boxes import Filled, fill
+from adiabloch.integration.boxes import integrate_boxes
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.occupation import Scan
 from adiabloch.units import Unit
 
-FEWEST = 2**16
-"""Points that are always allowed by default. More bands take longer, so the default limit of points is lower."""
+SMALLEST_LIMIT = 2**16
+"""Smallest default limit of points; the default decreases with the number of bands."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class ScanIntegral:
 
 
 def integrate_scan(
-    integrand: FermiSea, scan: Scan, run: Run, *, groups: Sequence[Sequence[int]], title: str, unit: Unit
+    integrand: FermiSea, scan: Scan, run: Run, *, output_groups: Sequence[Sequence[int]], title: str, unit: Unit
 ) -> ScanIntegral:
     """Integrate a Fermi sea for all temperatures and chemical potentials.
 
@@ -45,7 +46,7 @@ def integrate_scan(
     integrand : FermiSea
     scan : Scan
     run : Run
-    groups : sequence of sequences of int
+    output_groups : sequence of sequences of int
         Outputs whose accuracy is relative to the largest of the group.
     title : str
         Name of the quantity, for the progress bar and errors.
@@ -59,42 +60,42 @@ def integrate_scan(
     model = integrand.crystal
     warnings.check_temperature(model, float(scan.temperatures.max()))
     sides = run.sides(integrand.dimension)
-    most = min(LIMIT, max(4 * LIMIT // model.size**2, FEWEST)) if run.limit == LIMIT else run.limit
+    most = min(LIMIT, max(4 * LIMIT // model.size**2, SMALLEST_LIMIT)) if run.limit == LIMIT else run.limit
     capped = replace(run, limit=most)
-    filled = _summed(integrand, scan, capped, groups, title, unit)
-    filled, influence = _with_degeneracy_errors(filled, integrand, scan, capped, groups, title, unit)
+    integral = _integrate(integrand, scan, capped, output_groups, title, unit)
+    integral, influence = _with_degeneracy_errors(integral, integrand, scan, capped, output_groups, title, unit)
     density = 1.0 / model.lattice.measure
-    value, error = (scan.arranged(density * numbers) for numbers in (filled.value, filled.error))
-    _report(filled, influence, integrand, scan, capped, title, unit, value)
+    value, error = (scan.arranged(density * numbers) for numbers in (integral.value, integral.error))
+    _report(integral, influence, integrand, scan, capped, title, unit, value)
     provenance: dict[str, object] = {
         "model": digest_of(model),
         "tolerance": float(run.tolerance) if sides is None else float("nan"),
-        "converged": bool(filled.converged.all()),
+        "converged": bool(integral.converged.all()),
         "mesh": [] if sides is None else list(sides),
-        "points": filled.points,
-        "boxes": filled.boxes,
+        "points": integral.points,
+        "boxes": integral.boxes,
         "degeneracy": float(integrand.degeneracy.threshold),
         "seconds": run.elapsed,
     }
     return ScanIntegral(value, error, scan, provenance)
 
 
-def _summed(
-    integrand: FermiSea, scan: Scan, run: Run, groups: Sequence[Sequence[int]], title: str, unit: Unit
-) -> Filled:
+def _integrate(
+    integrand: FermiSea, scan: Scan, run: Run, output_groups: Sequence[Sequence[int]], title: str, unit: Unit
+) -> SeaIntegral:
     """Integrals per cell, on a fixed mesh or on adaptive boxes."""
     model = integrand.crystal
     size, measure = model.units.size(unit), model.lattice.measure
     sides = run.sides(integrand.dimension)
-    with ProgressBar(title, run.progress) as bar, _stopped(title, scan, size / measure):
+    with ProgressBar(title, run.progress) as bar, _reporting_stop(title, scan, size / measure):
         if sides is not None:
             return sum_over_mesh(integrand, scan, sides, run.executor, bar, run.limit)
-        return fill(
+        return integrate_boxes(
             integrand,
             scan,
             tolerance=run.tolerance,
             absolute=None if run.absolute is None else run.absolute / size * measure,
-            groups=groups,
+            output_groups=output_groups,
             limit=run.limit,
             executor=run.executor,
             progress=bar,
@@ -102,30 +103,32 @@ def _summed(
 
 
 def _with_degeneracy_errors(
-    filled: Filled,
+    integral: SeaIntegral,
     integrand: FermiSea,
     scan: Scan,
     run: Run,
-    groups: Sequence[Sequence[int]],
+    output_groups: Sequence[Sequence[int]],
     title: str,
     unit: Unit,
-) -> tuple[Filled, float]:
-    """Add the influence of the threshold for degenerate bands, also returned, and of their splitting to the errors."""
+) -> tuple[SeaIntegral, float]:
+    """Add the influence of the degeneracy threshold, which is also returned, and of the splitting to the errors."""
     influence = 0.0
-    if filled.contested:
+    if integral.threshold_dependent:
         # an estimate of the change suffices
-        enough = replace(run, limit=min(run.limit, max(4 * filled.points, 2**18)))
-        other = _summed(replace(integrand, degeneracy=integrand.degeneracy.compared), scan, enough, groups, title, unit)
-        change = warnings.change(filled.value, other.value)
-        filled = replace(filled, error=filled.error + change)
-        influence = float((change - filled.rounding - other.rounding).max())
-    if filled.split:
-        filled = replace(filled, error=filled.error + _uncertainty(integrand, scan, filled, groups))
-    return filled, influence
+        limited = replace(run, limit=min(run.limit, max(4 * integral.points, 2**18)))
+        other = _integrate(
+            replace(integrand, degeneracy=integrand.degeneracy.compared), scan, limited, output_groups, title, unit
+        )
+        change = warnings.change(integral.value, other.value)
+        integral = replace(integral, error=integral.error + change)
+        influence = float((change - integral.rounding - other.rounding).max())
+    if integral.degenerate_splitting:
+        integral = replace(integral, error=integral.error + _uncertainty(integrand, scan, integral, output_groups))
+    return integral, influence
 
 
 def _report(
-    filled: Filled,
+    integral: SeaIntegral,
     influence: float,
     integrand: FermiSea,
     scan: Scan,
@@ -134,40 +137,42 @@ def _report(
     unit: Unit,
     value: Float,
 ) -> None:
-    """Warn of everything that limits the result; `value` in natural units."""
+    """Warn of all limitations of the result; `value` is in natural units."""
     model = integrand.crystal
     units, size = model.units, model.units.size(unit)
     potentials, per = units.energy * scan.potentials, size / model.lattice.measure
     frozen = bool(scan.temperatures.min() == 0)
-    if filled.flat.any() and frozen:
-        warnings.warn_of_flat_bands(filled, potentials, title)
-    if filled.divergent:
-        warnings.report_divergence(filled, units.energy, title, run, size * value)
-    # without points symmetry has made all zero, whatever the bands
-    if integrand.degeneracy.threshold > 0 and filled.points:
-        warnings.warn_of_degeneracy(integrand, scan, filled, influence, run, title, per, unit)
-    if not (filled.converged | ~np.isfinite(filled.value).all(axis=0)).all():
-        warnings.report_shortfall_of_scan(filled, potentials, title, run, size * value, per, unit, cold=frozen)
+    if integral.flat_bands.any() and frozen:
+        warnings.warn_of_flat_bands(integral, potentials, title)
+    if integral.divergent:
+        warnings.report_divergence(integral, units.energy, title, run, size * value)
+    # without points all integrals vanish by symmetry
+    if integrand.degeneracy.threshold > 0 and integral.points:
+        warnings.warn_of_degeneracy(integrand, scan, integral, influence, run, title, per, unit)
+    if not (integral.converged | ~np.isfinite(integral.value).all(axis=0)).all():
+        warnings.report_shortfall_of_scan(integral, potentials, title, run, size * value, per, unit, cold=frozen)
 
 
-def _uncertainty(integrand: FermiSea, scan: Scan, filled: Filled, groups: Sequence[Sequence[int]]) -> Float:
-    """What the noise that splits degenerate bands does beside: its size over the temperature, of the largest output."""
-    share = np.minimum(0.25 * filled.split / warnings.smeared(integrand, scan).temperatures, 1.0)
-    uncertain = np.zeros_like(filled.value)
-    for group in groups:
+def _uncertainty(
+    integrand: FermiSea, scan: Scan, integral: SeaIntegral, output_groups: Sequence[Sequence[int]]
+) -> Float:
+    """Further error by the noise that splits degenerate bands: a fraction of the largest output, noise/temperature."""
+    share = np.minimum(0.25 * integral.degenerate_splitting / warnings.smeared(integrand, scan).temperatures, 1.0)
+    uncertain = np.zeros_like(integral.value)
+    for group in output_groups:
         of = [*group]
-        uncertain[of] = share[:, None] * warnings.finite_sizes(filled.value[of]).max(axis=0)
+        uncertain[of] = share[:, None] * warnings.finite_sizes(integral.value[of]).max(axis=0)
     return uncertain
 
 
 @contextmanager
-def _stopped(title: str, scan: Scan, factor: float) -> Iterator[None]:
-    """Say what had been found by Ctrl-C, the means over the torus being so many units of the user's."""
+def _reporting_stop(title: str, scan: Scan, factor: float) -> Iterator[None]:
+    """Report the best estimate after Ctrl-C; `factor` converts means over the torus to units of the user."""
     try:
         yield
     except KeyboardInterrupt as reason:
         best = getattr(reason, "estimate", None)
-        if not isinstance(best, Filled):
+        if not isinstance(best, SeaIntegral):
             raise Stopped(f"{title}: stopped before there was an estimate") from None
         value, error = (scan.arranged(factor * numbers) for numbers in (best.value, best.error))
         raise Stopped(

@@ -38,32 +38,32 @@ def in_si(
     tensor_unit: str | None = None,
     moment_unit: str | None = None,
 ) -> Result:
-    """A result in SI units, or in those that are customary.
+    """Convert a result to SI units or to customary units.
 
     Parameters
     ----------
     result : xarray.Dataset or xarray.DataArray
-        Of any response of this library, or one variable of it.
+        Result of any response of this library, or one of its variables.
     energy : float or str
-        Energy unit of the model in eV, or its name: "eV", "meV", "hartree", "rydberg", "K", "J". If it is named,
-        energies stay in it.
+        Energy unit of the model in eV, or its name: "eV", "meV", "hartree", "rydberg", "K", "J". With a name,
+        energies keep this unit.
     length : float or str
         Length unit of the model in Angstrom, or its name: "angstrom", "bohr", "nm", "m".
     frequency : float, optional
-        Angular frequency of the cycle in rad/s, for what a cycle pumps.
+        Angular frequency of the cycle in rad/s, for pumped quantities.
     energy_unit : str, optional
-        What energies (chemical potentials, temperatures, gaps) are given in, one of the names above; J by default.
+        Unit of energies (chemical potentials, temperatures, gaps) in the result, one of the names above; J by default.
     tensor_unit : "ps/m", optional
-        What magnetoelectric tensors of crystals in three dimensions are given in: mu_0 dM/dE in place of siemens.
+        Unit of magnetoelectric tensors in three dimensions: mu_0 dM/dE in place of siemens.
     moment_unit : "mu_B/cell", optional
-        What magnetizations are given in: the moment of a cell in Bohr magnetons in place of ampere (per metre). For
-        spins it is that of the spin, -g times it.
+        Unit of magnetizations: the moment of a cell in Bohr magnetons in place of ampere (per metre). For spins it is
+        the magnetic moment of the spin, with the factor -g.
 
     Returns
     -------
     xarray.Dataset or xarray.DataArray
-        The same numbers times their units; those of coordinates too. The negative charge of the electron is part
-        of them; error bars, and quanta that results are defined modulo, keep their signs.
+        Converted variables and coordinates, with the negative charge of the electron. Error bars and quanta keep their
+        signs.
 
     Raises
     ------
@@ -86,14 +86,14 @@ def in_si(
         raise InvalidArgumentError(
             f"in_si: expected a result, a Dataset or a DataArray of it, got {type(result).__name__}"
         )
-    wanted = _Wanted.of(energy, length, frequency, energy_unit, tensor_unit, moment_unit, result.attrs)
+    conversion = _Conversion.of(energy, length, frequency, energy_unit, tensor_unit, moment_unit, result.attrs)
     if isinstance(result, xarray.DataArray):
         if "units" not in result.attrs:
             raise InvalidArgumentError(
                 "in_si: this array has no unit (arithmetic drops it); convert what the response gave"
             )
-        converted: Any = result.copy(data=wanted.of_variable(str(result.name), result.variable).values)
-        converted.attrs["units"] = wanted.label(result.attrs["units"])
+        converted: Any = result.copy(data=conversion.of_variable(str(result.name), result.variable).values)
+        converted.attrs["units"] = conversion.label(result.attrs["units"])
         names = list(result.coords)
     else:
         converted = result.copy()
@@ -101,23 +101,23 @@ def in_si(
     for name in names:
         if "units" not in result[name].attrs or result[name].attrs["units"] == "1":
             continue
-        variable = wanted.of_variable(str(name), result[name].variable)
+        variable = conversion.of_variable(str(name), result[name].variable)
         if name in result.coords:
             converted = converted.assign_coords({name: variable})
         else:
             converted[name] = variable
-    wanted.check_used()
+    conversion.check_used()
     return converted
 
 
 UNSIGNED = ("error", "quantum")
-"""Variables (and those whose names end like this) that do not turn with the sign of the charge."""
+"""Variables, also as endings of names, that do not change sign with the charge."""
 TENSOR, MOMENT = "ps/m", "mu_B/cell"
 SIEMENS = (1, -1, 0, 0, 0)
 
 
 @dataclass(eq=False)
-class _Wanted:
+class _Conversion:
     """Units to convert from and to."""
 
     energy: float
@@ -139,8 +139,8 @@ class _Wanted:
         tensor_unit: str | None,
         moment_unit: str | None,
         attributes: Mapping[str, Any],
-    ) -> _Wanted:
-        """Look at the user's arguments."""
+    ) -> _Conversion:
+        """Check the arguments of the user."""
         if energy_unit is None:
             energy_unit = energy if isinstance(energy, str) else "J"
         for name, given, known in (
@@ -154,7 +154,7 @@ class _Wanted:
         return cls(*sizes, frequency, energy_unit, tensor_unit, moment_unit, attributes)
 
     def of_variable(self, name: str, variable: Any) -> Any:
-        """A variable in the wanted unit, with its label."""
+        """Variable in the requested unit, with its label."""
         label = variable.attrs["units"]
         if is_si(label):
             raise InvalidArgumentError(f"in_si: {name} is in {label}: already converted")
@@ -165,11 +165,11 @@ class _Wanted:
         return type(variable)(variable.dims, variable.values * size, attributes)
 
     def size(self, label: str) -> float:
-        """What a number in this unit is multiplied with."""
+        """Factor on numbers in this unit."""
         size = Unit.parse(label).si_size(energy=self.energy, length=self.length, frequency=self.frequency)
         match self._kind(label):
             case "energy":
-                # without the detour over joules: the number stays as it was in a unit that is kept
+                # no conversion to joules, so that numbers are unchanged if the unit is kept
                 return self.energy / ENERGIES[self.energy_unit]
             case "tensor":
                 return size * VACUUM_PERMEABILITY * 1e12
@@ -180,7 +180,7 @@ class _Wanted:
         return size
 
     def label(self, label: str) -> str:
-        """The label of the converted variable."""
+        """Label of the converted variable."""
         kind = self._kind(label)
         if kind == "energy":
             return self.energy_unit
@@ -193,7 +193,7 @@ class _Wanted:
         return Unit.parse(label).si_label
 
     def check_used(self) -> None:
-        """Complain about a unit that nothing in the result has."""
+        """Check that every requested unit occurs in the result."""
         for asked, what in ((self.tensor_unit, "magnetoelectric tensor in 3D"), (self.moment_unit, "magnetization")):
             if asked is not None and asked not in self.used:
                 raise InvalidArgumentError(f"in_si: {asked} was asked for, but nothing in this result is a {what}")

@@ -8,10 +8,10 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
 from adiabloch.engine.operators import Given, Spin
-from adiabloch.geometry.filled import Edges
+from adiabloch.geometry.filled import BandCounts
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge
-from adiabloch.geometry.trials import Choice
+from adiabloch.geometry.projections import ProjectionChoice
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group
@@ -25,14 +25,14 @@ else:
 
 __all__ = [
     "ArrayLike",
-    "Choice",
+    "BandCounts",
     "Cycle",
     "Dataset",
-    "Edges",
     "Eigenframe",
     "Float",
     "Given",
     "Group",
+    "ProjectionChoice",
     "SmoothGauge",
     "Spin",
     "TightBinding",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.interpolation import weights_at_zero
 
 
 def flake_limit(sizes: Integer, values: Float, dimension: int) -> tuple[Float, Float]:
@@ -64,8 +65,4 @@ def polynomial_limit(x: Float, values: NDArray[Any]) -> NDArray[Any]:
         Distinct numbers.
     values : float or complex array, shape (S, ...)
     """
-    apart = x[None, :] - x[:, None]
-    np.fill_diagonal(apart, 1.0)
-    factors = np.broadcast_to(x, apart.shape) / apart
-    np.fill_diagonal(factors, 1.0)
-    return np.asarray(np.tensordot(factors.prod(axis=1), values, axes=1))
+    return np.asarray(np.tensordot(weights_at_zero(x), values, axes=1))

@@ -1,4 +1,4 @@
-"""What the bands of a crystal look like: eigenframes, connections, curvatures, metrics, moments, shifts.
+"""Geometry of Bloch bands: eigenframes, connections, curvatures, metrics, moments, shifts.
 
 >>> import adiabloch as ab
 >>> model = ab.models.haldane(delta=0.5, t2=0.2, phi=1.1)
@@ -9,6 +9,7 @@
 -1
 """
 
+from adiabloch.geometry.band_subspace import group_curvature
 from adiabloch.geometry.bands import (
     connection,
     curvature,
@@ -28,7 +29,7 @@ from adiabloch.geometry.fields import (
 from adiabloch.geometry.filled import filled_curvature, filled_moment, filled_shift
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, gauge_needs, second_chern_form, smooth_gauge
-from adiabloch.geometry.induced import band_shift, carried_shift, occupied_shift
+from adiabloch.geometry.induced import band_shift, basis_curvature_shift, occupied_shift
 from adiabloch.geometry.inhomogeneous import (
     gradient_energy,
     gradient_matrix,
@@ -38,20 +39,19 @@ from adiabloch.geometry.inhomogeneous import (
     positional_shift,
     shift_in_magnetic_field,
 )
-from adiabloch.geometry.jets import Blocks, Jet
 from adiabloch.geometry.observables import expectation, observable_shift
-from adiabloch.geometry.occupied import group_curvature
+from adiabloch.geometry.projections import Projections, find_projections
 from adiabloch.geometry.recording import needs_of
-from adiabloch.geometry.trials import Trials, trial_orbitals
+from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock
 
 __all__ = [
     "Blocks",
     "Eigenframe",
-    "Jet",
+    "Projections",
     "SmoothGauge",
-    "Trials",
+    "TaylorBlock",
     "band_shift",
-    "carried_shift",
+    "basis_curvature_shift",
     "chern_number",
     "chern_numbers",
     "chern_simons_form",
@@ -63,6 +63,7 @@ __all__ = [
     "filled_curvature",
     "filled_moment",
     "filled_shift",
+    "find_projections",
     "gauge_needs",
     "gradient_energy",
     "gradient_matrix",
@@ -86,5 +87,4 @@ __all__ = [
     "shift_in_magnetic_field",
     "shift_tensor",
     "smooth_gauge",
-    "trial_orbitals",
 ]

@@ -1,9 +1,9 @@
 r"""Geometry of single bands: connections, curvatures, metrics, orbital moments.
 
-Everything follows from one array, the interband connection A^a_nm = i <u_n|d_a u_m> = i D^a_nm/(E_m - E_n), along any
-directions a. Bands must not touch, or be joined to groups (`adiabloch.geometry.degeneracy`): pairs within a group are
-left out then, and what is summed over a group does not depend on the basis within. The sums over occupied and empty
-groups that stand degeneracies are in `adiabloch.geometry.induced`.
+All quantities follow from the interband connection A^a_nm = i <u_n|d_a u_m> = i D^a_nm/(E_m - E_n) along any
+directions a. Bands must not touch unless they are joined to groups (`adiabloch.geometry.degeneracy`). Pairs within a
+group are left out, and sums over a group do not depend on the basis within it. Sums over occupied and empty groups,
+which may contain degenerate bands, are in `adiabloch.geometry.induced`.
 """
 
 from __future__ import annotations
@@ -20,51 +20,52 @@ PLANES = {"x": ("ky", "kz"), "y": ("kz", "kx"), "z": ("kx", "ky")}
 
 
 Factors = Sequence[tuple[Complex, Complex]]
-"""Matrices L, R (P, N, N) whose products, summed, are a matrix between bands, up to its anti-Hermitian part."""
+"""Pairs of matrices L, R (P, N, N). The sum of the products L R is a matrix between bands, up to an anti-Hermitian
+part."""
 
 
 def components(dimension: int) -> tuple[str, ...]:
-    """Components that a magnetization has: z in two dimensions, x, y, z in three."""
+    """Components of a magnetization: z in two dimensions; x, y, z in three."""
     return {2: ("z",), 3: ("x", "y", "z")}.get(dimension, ())
 
 
 def of_bands(factors: Factors) -> Float:
-    """What each band has of a matrix given by its factors, (P, N): its diagonal."""
+    """Diagonal of a matrix between bands given by its factors, (P, N)."""
     parts = [(L * R.swapaxes(1, 2)).sum(axis=2).real for L, R in factors]
     return np.sum(parts, axis=0)
 
 
 def times(frame: Eigenframe, matrix: Complex, factors: Factors) -> Float:
-    """Product of two quantities of a band, or in a group of degenerate bands of their blocks, (P, N).
+    """Product of two quantities of each band, or of their blocks for a group of degenerate bands; (P, N).
 
-    Summed over a group it is the trace, which does not depend on the basis.
+    Its sum over a group is a trace, which does not depend on the basis.
 
     Parameters
     ----------
     frame : Eigenframe
     matrix : complex array, shape (P, N, N)
-        The first quantity, Hermitian: only its diagonal counts, and what is within a group.
+        First quantity, Hermitian. Only its diagonal and its elements within groups enter.
     factors : sequence of (L, R)
-        The second.
+        Second quantity.
     """
-    if frame.groups is None:
+    if frame.group_weights is None:
         return np.diagonal(matrix, axis1=1, axis2=2).real * of_bands(factors)
-    block = frame.groups * matrix
+    block = frame.group_weights * matrix
     return of_bands([(block @ L, R) for L, R in factors])
 
 
 def connection(frame: Eigenframe, a: str) -> Complex:
     """Interband connection A^a_nm = i D^a_nm/(E_m - E_n), zero on the diagonal; shape (P, N, N)."""
-    return 1j * frame.derivative(a) / frame.gaps()
+    return 1j * frame.derivative(a) / frame.energy_differences()
 
 
 def curvature(frame: Eigenframe, a: str, b: str) -> Float:
     """Berry curvature Omega^ab_n = d_a A^b - d_b A^a of every band, shape (P, N).
 
-    Where the frame carries the curvature of the space that its basis spans, that is part of it.
+    The basis curvature is included if the frame carries it.
     """
     curved = of_bands(curvature_factors(frame, a, b))
-    if (own := frame.curvature_of_basis(a, b)) is not None:
+    if (own := frame.basis_curvature(a, b)) is not None:
         curved += np.diagonal(own, axis1=1, axis2=2).real
     return curved
 
@@ -75,14 +76,14 @@ def berry_curvature_times(frame: Eigenframe, matrix: Complex, a: str, b: str) ->
     In a group of degenerate bands it is the product of their blocks, as in `times`.
     """
     product = times(frame, matrix, curvature_factors(frame, a, b))
-    if (own := frame.curvature_of_basis(a, b)) is not None:
-        block = matrix * np.eye(matrix.shape[1]) if frame.groups is None else frame.groups * matrix
+    if (own := frame.basis_curvature(a, b)) is not None:
+        block = matrix * np.eye(matrix.shape[1]) if frame.group_weights is None else frame.group_weights * matrix
         product = product + of_bands([(block, own)])
     return product
 
 
 def curvature_factors(frame: Eigenframe, a: str, b: str) -> Factors:
-    """The curvature as a matrix between bands, without that of the basis."""
+    """Berry curvature as a matrix between bands, without the basis curvature."""
     # d_a A^b - d_b A^a = i <d_a n|d_b n> - (a <-> b) = -2 Im sum_m A^a_nm A^b_mn
     return [(2j * connection(frame, a), connection(frame, b))]
 
@@ -93,7 +94,7 @@ def metric(frame: Eigenframe, a: str, b: str) -> Float:
 
 
 def metric_factors(frame: Eigenframe, a: str, b: str) -> Factors:
-    """The metric as a matrix between bands."""
+    """Quantum metric as a matrix between bands."""
     return [(connection(frame, a), connection(frame, b))]
 
 
@@ -106,7 +107,7 @@ def metric_gradient(frame: Eigenframe, a: str, b: str, along: str) -> Float:
 
 
 def metric_gradient_factors(frame: Eigenframe, a: str, b: str, along: str) -> Factors:
-    """The same as a matrix between bands."""
+    """Derivative of the quantum metric as a matrix between bands."""
     Aa, dAa = transported_connection(frame, a, along)
     Ab, dAb = transported_connection(frame, b, along)
     return [(dAa, Ab), (Aa, dAb)]
@@ -115,19 +116,19 @@ def metric_gradient_factors(frame: Eigenframe, a: str, b: str, along: str) -> Fa
 def transported_connection(frame: Eigenframe, a: str, along: str) -> tuple[Complex, Complex]:
     """Interband connection A^a_nm and its derivative in the gauge of parallel transport, both (P, N, N).
 
-    There d(U^dagger X U) = U^dagger dX U + i [A, X], which whatever is gauge invariant may use. The frame must carry
-    the second derivative (along, a).
+    In this gauge d(U^dagger X U) = U^dagger dX U + i [A, X], which suffices for gauge-invariant quantities. The frame
+    must carry the second derivative (along, a).
     """
-    gaps, A, D = frame.gaps(), connection(frame, along), frame.derivative(a)
-    # the diagonal of D moves with the off-diagonal of A, so the full matrices enter the commutator
+    gaps, A, D = frame.energy_differences(), connection(frame, along), frame.derivative(a)
+    # the diagonal of D contributes with the off-diagonal of A, so the commutator needs the full matrices
     dD = frame.derivative(along, a) + 1j * (A @ D - D @ A)
     value = 1j * D / gaps
     return value, (1j * dD - times_gap_slopes(frame, value, along)) / gaps
 
 
 def times_gap_slopes(frame: Eigenframe, X: Complex, along: str) -> Complex:
-    """X_nm times the derivative of E_m - E_n, (P, N, N); X d(E) - d(E) X where energies are blocks of groups."""
-    if frame.groups is None:
+    """Product of X_nm and the derivative of E_m - E_n, (P, N, N); X dE - dE X for energies of degenerate groups."""
+    if frame.group_weights is None:
         slope = frame.velocity(along)
         return X * (slope[:, None, :] - slope[:, :, None])
     block = frame.inside(along)
@@ -144,7 +145,7 @@ def interband_moment(frame: Eigenframe, component: str) -> Complex:
     a, b = PLANES[component]
     Aa, Ab = connection(frame, a), connection(frame, b)
     cross = frame.derivative(a) @ Ab - frame.derivative(b) @ Aa
-    if frame.groups is None:
+    if frame.group_weights is None:
         cross += frame.velocity(a)[:, None, :] * Ab - frame.velocity(b)[:, None, :] * Aa
     else:
         cross += Ab @ frame.inside(a) - Aa @ frame.inside(b)
@@ -157,7 +158,7 @@ def orbital_moment(frame: Eigenframe, component: str) -> Float:
 
 
 def moment_factors(frame: Eigenframe, component: str) -> Factors:
-    """The orbital moment as a matrix between bands."""
+    """Orbital moment as a matrix between bands."""
     a, b = PLANES[component]
     Aa, Ab = connection(frame, a), connection(frame, b)
     return [(0.5 * Aa, frame.derivative(b)), (-0.5 * Ab, frame.derivative(a))]

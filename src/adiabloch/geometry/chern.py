@@ -13,7 +13,7 @@ from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gauge import second_chern_form
 from adiabloch.linalg import dagger, eigh_batch
 from adiabloch.models.crystal import Crystal
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 
 def chern_number(
@@ -27,23 +27,23 @@ def chern_number(
     occupied : int or (int, int)
         Number of occupied bands; or first and last + 1 of a group of bands.
     plane : tuple of str, optional
-        Two of the crystal's directions; "kx" stands for the first reciprocal vector and so on. Not needed where there
-        are only two.
+        Two directions of the crystal; "kx" stands for the first reciprocal vector and so on. Not needed if the crystal
+        has only two directions.
     points : int
-        First number of points along each side, doubled until the flux through every plaquette is small.
+        Initial number of points along each side, doubled until the flux through every plaquette is small.
     limit : int
-        Largest number.
+        Largest number of points along each side.
 
     Returns
     -------
     int
-        C = (1/2 pi) int Omega^{ab} d_a d_b, with Omega^{ab} = d_a A^b - d_b A^a. It is that of the bands whatever
-        their filling: they must be apart from the others at each k, but may overlap them in energy.
+        C = (1/2 pi) int Omega^{ab} d_a d_b, with Omega^{ab} = d_a A^b - d_b A^a. The bands need a direct gap to all
+        others at each k, but may overlap with them in energy.
 
     Raises
     ------
     InvalidArgumentError
-        Bands or directions that the crystal has not, or bands that touch others.
+        The crystal does not have these bands or directions, or the bands touch others.
 
     References
     ----------
@@ -52,14 +52,14 @@ def chern_number(
     axes = _checked_plane(crystal, plane)
     _check_group(crystal, occupied)
     series = crystal.matrices()
-    bands, _ = inside_outside(occupied, crystal.size)
+    bands, _ = subspace_indices(occupied, crystal.size)
     while points <= limit:
         grid = np.zeros((points, points, len(crystal.directions)))
         grid[..., axes[0]], grid[..., axes[1]] = np.meshgrid(*2 * [np.arange(points) / points], indexing="ij")
         H = series.at(grid.reshape(-1, grid.shape[-1]))[:, 0]
         u = eigh_batch(H)[1][:, :, bands].reshape(points, points, crystal.size, -1)
         along = [np.linalg.det(dagger(u) @ np.roll(u, -1, axis=axis)) for axis in (0, 1)]
-        # <u|u'> = exp(-i A.dx): the flux through a plaquette is minus the phase once round it
+        # <u|u'> = exp(-i A.dx): the flux through a plaquette is minus the phase around it
         loop = along[0] * np.roll(along[1], -1, axis=0) / (np.roll(along[0], -1, axis=1) * along[1])
         flux = -np.angle(loop)
         if np.abs(flux).max() < 0.5 * np.pi:
@@ -72,7 +72,7 @@ def chern_number(
 
 
 def _checked_plane(crystal: Crystal, plane: object) -> list[int]:
-    """Numbers of two directions of a crystal."""
+    """Indices of two directions of a crystal."""
     known = getattr(crystal, "directions", None)
     if known is None:
         raise InvalidArgumentError(f"chern_number: expected a TightBinding or a Cycle, got {type(crystal).__name__}")
@@ -94,7 +94,7 @@ def _checked_plane(crystal: Crystal, plane: object) -> list[int]:
 
 
 def _check_group(crystal: Crystal, group: object) -> None:
-    """Look whether a crystal has these bands, and others."""
+    """Check that a crystal has these bands."""
     try:
         first, last = (operator.index(edge) for edge in ((0, group) if not isinstance(group, tuple) else group))
     except (TypeError, ValueError):
@@ -122,9 +122,9 @@ def second_chern_number(crystal: Crystal, occupied: Group, *, points: int = 8, l
     occupied : int or (int, int)
         Number of occupied bands; or first and last + 1 of a group of bands.
     points : int
-        First number of points along each axis, doubled until the integral stands near an integer.
+        Initial number of points along each axis, doubled until the integral is close to an integer.
     limit : int
-        Largest number.
+        Largest number of points along each side.
     """
     directions = crystal.directions
     if len(directions) != 4:
@@ -134,7 +134,7 @@ def second_chern_number(crystal: Crystal, occupied: Group, *, points: int = 8, l
     series = crystal.matrices(directions)
     # d^4 k d theta = (2 pi)^4/V d^4(reduced)
     factor = (2 * np.pi) ** 4 / crystal.lattice.measure / (4 * np.pi**2)
-    before: float = np.nan
+    previous: float = np.nan
     while points <= limit:
         axis = np.arange(points) / points
         total = 0.0
@@ -142,8 +142,10 @@ def second_chern_number(crystal: Crystal, occupied: Group, *, points: int = 8, l
             frame = frame_of(series.on_grid([np.array([first]), np.array([second]), axis, axis]), directions)
             total += float(second_chern_form(frame, occupied, directions).sum())
         number = factor * total / points**4
-        # exponential convergence: what changed by a fraction last time is now right to its square
-        if abs(number - round(number)) < 0.1 and abs(number - before) < 0.5:
+        # the convergence is exponential: after a change by a fraction, the error is of the order of its square
+        if abs(number - round(number)) < 0.1 and abs(number - previous) < 0.5:
             return round(number)
-        before, points = number, 2 * points
-    raise InvalidArgumentError(f"second Chern number: still {before:.3f} with {limit} points a side; is the gap open?")
+        previous, points = number, 2 * points
+    raise InvalidArgumentError(
+        f"second Chern number: still {previous:.3f} with {limit} points a side; is the gap open?"
+    )

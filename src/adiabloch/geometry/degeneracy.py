@@ -1,22 +1,22 @@
-r"""Bands that count as degenerate: groups whose members are not told apart.
+r"""Groups of degenerate bands.
 
-Bands that symmetry makes equal are split by noise in a model from first principles. Between them, formulas of single
-bands hold inverse powers of the noise. So bands closer than a threshold are one group, with one energy, its mean:
-pairs within the group are left out of sums over bands, and a product of two quantities of a band becomes the trace of
-the product of their blocks, which no rotation within the group changes.
+In a model from first principles, noise splits bands that are degenerate by symmetry. Formulas of single bands then
+contain inverse powers of the noise. So bands closer than a threshold form one group, with their mean energy. Pairs
+within the group are left out of sums over bands. A product of two quantities of a band becomes the trace of the product
+of their blocks, which is invariant under rotations within the group.
 
-A group does not form at once, since a jump could not be integrated: with w = 1 for gaps up to half the threshold, 0
-from the threshold on, and smooth in between, 1/(E_m - E_n) becomes (1 - w)/(E_m - E_n), blocks are multiplied by w, and
-energies are averaged with the weights w. Neighbours that are joined join all beneath and above that they are joined to:
-w of two bands is the smallest of all neighbours between them, so groups are the connected components.
+Groups form smoothly, since quadrature needs smooth integrands. The weight w is 1 for gaps up to half the threshold, 0
+from the threshold on, and smooth in between. With it, 1/(E_m - E_n) becomes (1 - w)/(E_m - E_n), blocks are multiplied
+by w, and energies are averaged with the weights w. The weight of two bands is the smallest weight of all neighbours
+between them, so groups are connected components.
 
-Bands that only cross, or nearly so, as in a Dirac cone with a small gap, are no group: what happens there is real.
-They are told by how fast the gap opens: with a steepness s, the threshold is not compared with the gap alone, but one
-with
+Bands that cross, or nearly cross as in a Dirac cone with a small gap, do not form a group. They differ from split bands
+by the rate at which the gap opens. With a steepness s, the quantity
 
 .. math:: \Big( (\Delta/\text{threshold})^2 + \sum_a [4 |D^a_{cv}|^2 + (v^a_c - v^a_v)^2]/s^2 \Big)^{1/2} ,
 
-D being derivatives along the axes of the unit torus. A pair that noise splits opens as slowly as its gap is small.
+is compared with one, where D are derivatives along the axes of the unit torus. The gap of a pair that is split by noise
+opens as slowly as it is small.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ from adiabloch.geometry.gaps import axes_of
 from adiabloch.lattice import Lattice
 
 FRACTION = 4e-4
-"""Bands closer than this fraction of the bandwidth count as degenerate by default: noise of Wannier functions, elements
-of 1e-7 to 1e-4 eV at bandwidths of a few eV, split pairs by less than half of that."""
+"""Default threshold, relative to the bandwidth. The noise of Wannier functions, 1e-7 to 1e-4 eV for bandwidths of a few
+eV, splits pairs by less than half of it."""
 STEEPNESS = 0.03
-"""Bands whose gap opens faster than by this fraction of the bandwidth, per unit of the unit torus, cross by default."""
+"""Default steepness above which bands cross: change of the gap per unit of the torus, relative to the bandwidth."""
 
 
 @dataclass(frozen=True)
 class Degeneracy:
-    """Which bands count as degenerate.
+    """Criterion for degenerate bands.
 
     Parameters
     ----------
     threshold : float
-        Energy; bands closer than half of it are one group, farther apart than all of it they are not. At zero only
-        rounding is joined.
+        Energy. Bands closer than half of it form a group, bands farther apart than it do not. At zero only bands that
+        differ by rounding form a group.
     steepness : float
-        Bands whose gap opens as fast, per unit of the unit torus, only cross and are no group; infinite where the gap
-        alone counts.
+        Change of the gap per unit of the unit torus above which bands cross and do not form a group. If infinite, only
+        the gap counts.
     crossing : float
-        The same for the choice that this one is compared with.
+        Steepness of the criterion for comparison.
     """
 
     threshold: float = 0.0
@@ -62,11 +62,11 @@ class Degeneracy:
 
     @property
     def compared(self) -> Degeneracy:
-        """Another choice, no worse, that shows what depends on the threshold: twice that, and no crossings."""
+        """Criterion for comparison, with twice the threshold. It shows the influence of the threshold."""
         return Degeneracy(2 * self.threshold, min(self.steepness, self.crossing), self.crossing)
 
     def joined(self, frame: Eigenframe, lattice: Lattice, *, rounding: bool = True) -> Eigenframe:
-        """The frame with these bands joined.
+        """Copy of a frame in which these bands form groups.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class Degeneracy:
             With the derivatives along all axes.
         lattice : Lattice
         rounding : bool
-            Whether bands that differ by no more than rounding are joined in any case.
+            True to join bands that differ by rounding in any case.
         """
         size = frame.energies.shape[1]
         if size == 1:
@@ -93,8 +93,8 @@ class Degeneracy:
             for choice, result in ((self, edges), (self.compared, others)):
                 apart = np.hypot(gaps[close] / choice.threshold, openings / choice.steepness)
                 result[close] = np.maximum(result[close], _switch(apart))
-        contested = edges != others
-        if not (edges.any() or contested.any()):
+        threshold_dependent = edges != others
+        if not (edges.any() or threshold_dependent.any()):
             return frame
         strength = np.broadcast_to(np.eye(size), (len(gaps), size, size)).copy()
         for n in range(size - 1):
@@ -104,21 +104,21 @@ class Degeneracy:
         apart = np.full_like(differences, np.inf)
         np.divide(differences, 1.0 - strength, out=apart, where=strength < 1.0)
         energies = np.einsum("pnm,pm->pn", strength, frame.energies) / strength.sum(axis=2)
-        found = Joined(strength, apart, gaps * ((edges > 0) & ~equal), contested, frame.energies)
+        found = Joined(strength, apart, gaps * ((edges > 0) & ~equal), threshold_dependent, frame.energies)
         return replace(frame, energies=energies, joined=found)
 
 
 def refuse_groups(frame: Eigenframe, edges: Sequence[int] | None = None, *, energy: float = 1.0) -> None:
-    """Refuse bands that count as degenerate where single bands are wanted.
+    """Check that no bands are joined where a formula needs single bands.
 
     Parameters
     ----------
     frame : Eigenframe
         With its bands joined.
     edges : sequence of int, optional
-        Numbers of bands beneath the gaps that count; all by default.
+        Numbers of bands below the gaps that are checked; all gaps by default.
     energy : float
-        The unit of energy of the frame in that of the user, for the message.
+        Energy unit of the frame in units of the user, for the message.
 
     Raises
     ------
@@ -138,14 +138,14 @@ def refuse_groups(frame: Eigenframe, edges: Sequence[int] | None = None, *, ener
             )
 
 
-Layer = tuple[np.ndarray, Float, Eigenframe, list[tuple[int, int]]]
-"""Numbers of points, their weights, the frame there, and the groups (first, last + 1) of its bands."""
+WeightedGroups = tuple[np.ndarray, Float, Eigenframe, list[tuple[int, int]]]
+"""Indices of points, their weights, the frame at these points, and the groups (first, last + 1) of its bands."""
 
 
-def layers(frame: Eigenframe) -> Iterator[Layer]:
-    """Groups of bands without anything in between: where they form, several with weights that add up to one.
+def weighted_groups(frame: Eigenframe) -> Iterator[WeightedGroups]:
+    """Groups of bands (first, last + 1) as averages over sharp groups.
 
-    For formulas of a group of bands (first, last + 1).
+    Where a group forms smoothly, several sets of sharp groups have weights that add up to one.
     """
     points, size = frame.energies.shape
     if frame.joined is None:
@@ -174,16 +174,16 @@ def layers(frame: Eigenframe) -> Iterator[Layer]:
 
 
 def _switch(x: Float) -> Float:
-    """1 below 1/2, 0 above 1, with two continuous derivatives."""
+    """Smooth step: 1 below 1/2, 0 above 1, with two continuous derivatives."""
     t = np.clip(2.0 * (1.0 - x), 0.0, 1.0)
     return np.asarray(t**3 * (10.0 + t * (6.0 * t - 15.0)))
 
 
 def _openings(frame: Eigenframe, gaps: Float, farthest: float, lattice: Lattice) -> Float:
-    """How fast the gaps between neighbours can open along the axes of the torus, (P, N - 1).
+    """Largest rate at which the gaps between neighbours open along the axes of the torus, (P, N - 1).
 
-    All bands beneath and above a gap count, those farther apart than it by the square of its part of their distance:
-    among bands equal but for noise it does not matter which is which.
+    All pairs of a band below and a band above the gap contribute. A pair is weighted with the square of the ratio of
+    the gap to its own distance, so that the order of nearly equal bands does not matter.
     """
     names, to_axes = axes_of(frame, lattice)
     D = np.tensordot(to_axes, [frame.derivative(name) for name in names], axes=1)

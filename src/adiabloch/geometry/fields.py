@@ -1,7 +1,7 @@
-r"""Bands in an electric field: how far wave packets shift, and their moment and curvature then (Eqs. 14, 25, 26).
+r"""Bands in an electric field: positional shift, orbital moment and Berry curvature (Eqs. 14, 25, 26).
 
-Single bands, or groups of degenerate ones (`adiabloch.geometry.degeneracy`), of which the sum over the group counts. To
-first order in E, in units of powers of e.
+The quantities are of first order in E, in units of powers of e. They are those of single bands; for a group of
+degenerate bands (`adiabloch.geometry.degeneracy`) only the sum over the group is meaningful.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def shift_tensor(frame: Eigenframe, a: str, b: str) -> Float:
 
 
 def shift_factors(frame: Eigenframe, a: str, b: str) -> Factors:
-    """The same as a matrix between bands."""
-    return [(-2.0 * connection(frame, a) / frame.gaps(), connection(frame, b))]
+    """Positional shift G'_ab as a matrix between bands."""
+    return [(-2.0 * connection(frame, a) / frame.energy_differences(), connection(frame, b))]
 
 
 def shift_tensor_gradient(frame: Eigenframe, a: str, b: str, along: str) -> Float:
     """Derivative d_along G'_ab, shape (P, N); the frame must carry the second derivatives (along, a), (along, b)."""
-    gaps = frame.gaps()
+    gaps = frame.energy_differences()
     A, dA = transported_connection(frame, a, along)
     B, dB = transported_connection(frame, b, along)
     A = A / gaps
@@ -52,7 +52,7 @@ def shift_tensor_gradient(frame: Eigenframe, a: str, b: str, along: str) -> Floa
 
 
 def metric_dipole(frame: Eigenframe, drive: str, component: str) -> Float:
-    r"""What a level contributes to the second term of Eq. (14), upon integration by parts; (P, N), units e^2.
+    r"""Contribution of each level to the second term of Eq. (14), by parts, in units of e^2; shape (P, N).
 
     .. math:: \tfrac12 \int f (\partial_a G_{bi} - \partial_b G_{ai})
               = \int (-f') \tfrac12 (v_a G_{bi} - v_b G_{ai})
@@ -66,7 +66,7 @@ def metric_dipole(frame: Eigenframe, drive: str, component: str) -> Float:
 
 
 def nonlinear_hall_tensor(frame: Eigenframe, k: Sequence[str]) -> Float:
-    r"""What a level contributes to the intrinsic second-order Hall current, (P, N, d, d, d) in units of e^3.
+    r"""Contribution of each level to the intrinsic second-order Hall current, in units of e^3; shape (P, N, d, d, d).
 
     .. math:: j = e^2 E \times \int f' (v \times a), \quad a = -e G' E
               \quad \Rightarrow \quad \chi_{ijk} = v_i G'_{jk} - \tfrac12 (v_j G'_{ik} + v_k G'_{ij})
@@ -86,17 +86,17 @@ def nonlinear_hall_tensor(frame: Eigenframe, k: Sequence[str]) -> Float:
 
 
 def magneto_nonlinear_hall_vector(frame: Eigenframe, component: str, field: str) -> Float:
-    r"""What a level contributes to the Hall vector of order B, in units of e^3; shape (P, N). Eq. (10).
+    r"""Contribution of each level to the Hall vector of order B, in units of e^3; shape (P, N). Eq. (10).
 
     .. math:: j = e^2 E \times \int f' [v \times (a^k)^B + (m \cdot B) \Omega]
 
-    The sign is that of the Hall conductivity sigma_xy = -e^2 int f Omega_z, which it adds to.
+    The sign is that of the Hall conductivity sigma_xy = -e^2 int f Omega_z.
 
     Parameters
     ----------
     frame : Eigenframe
     component, field : str
-        Of the Hall vector, and of B.
+        Components of the Hall vector and of B.
     """
     a, b = PLANES[component]
     va, vb = frame.derivative(a), frame.derivative(b)
@@ -104,32 +104,32 @@ def magneto_nonlinear_hall_vector(frame: Eigenframe, component: str, field: str)
         frame, vb, band_shift_factors(frame, a, field)
     )
     moment = _matrix(frame, moment_factors(frame, field))
-    turning = times(frame, moment, curvature_factors(frame, a, b))
-    if (own := frame.curvature_of_basis(a, b)) is not None:
-        turning = turning + times(frame, own, moment_factors(frame, field))
-    return -(shift + turning)
+    anomalous = times(frame, moment, curvature_factors(frame, a, b))
+    if (own := frame.basis_curvature(a, b)) is not None:
+        anomalous = anomalous + times(frame, own, moment_factors(frame, field))
+    return -(shift + anomalous)
 
 
 def _matrix(frame: Eigenframe, factors: Factors) -> Complex:
-    """The matrix between bands that factors make up, Hermitian; its diagonal alone, where all bands are alone."""
-    if frame.groups is None:
+    """Hermitian matrix between bands from its factors; only the diagonal if no bands are degenerate."""
+    if frame.group_weights is None:
         return np.asarray(of_bands(factors)[..., None] * np.eye(frame.energies.shape[1]), dtype=np.complex128)
     product = np.sum([L @ R for L, R in factors], axis=0)
     return np.asarray(0.5 * (product + dagger(product)))
 
 
 def curvature_in_field(frame: Eigenframe, drive: str, component: str) -> Float:
-    r"""Berry curvature that a field along `drive` adds, d_k x (a^k)^E, in units of e; shape (P, N). Eq. (25)."""
+    r"""Change of the Berry curvature by a field along `drive`, d_k x (a^k)^E, in units of e; shape (P, N). Eq. (25)."""
     a, b = PLANES[component]
     return -(shift_tensor_gradient(frame, b, drive, along=a) - shift_tensor_gradient(frame, a, drive, along=b))
 
 
 def moment_in_field(frame: Eigenframe, drive: str, component: str) -> Float:
-    r"""Orbital moment that a field along `drive` adds, in units of e^2; shape (P, N). Eq. (26).
+    r"""Change of the orbital moment by a field along `drive`, in units of e^2; shape (P, N). Eq. (26).
 
     .. math:: \tilde m - m = \partial_B (e E \cdot a^k) + e v \times (a^k)^E
     """
     a, b = PLANES[component]
     va, vb = frame.derivative(a), frame.derivative(b)
-    carried = times(frame, va, shift_factors(frame, b, drive)) - times(frame, vb, shift_factors(frame, a, drive))
-    return band_shift(frame, drive, component) - carried
+    work = times(frame, va, shift_factors(frame, b, drive)) - times(frame, vb, shift_factors(frame, a, drive))
+    return band_shift(frame, drive, component) - work

@@ -1,7 +1,7 @@
-r"""Quantities of the c lowest bands when they are filled, for several c at once.
+r"""Quantities of the c lowest bands, for several numbers c of filled bands.
 
-Each function gives F_c, with denominators between filled and empty bands only; a Fermi sea at any temperature is
-sum_c (f_c - f_{c+1}) F_c. `edges` are the numbers c of filled bands, 1 to N; arrays are (P, edges).
+Each function gives F_c, with energy denominators between filled and empty bands only. The Fermi sea at any temperature
+is sum_c (f_c - f_{c+1}) F_c. `band_counts` are the numbers c of filled bands, 1 to N; arrays are (P, counts).
 """
 
 from __future__ import annotations
@@ -16,85 +16,85 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
 
-Edges = Sequence[int]
+BandCounts = Sequence[int]
 
 
-def filled_number(frame: Eigenframe, edges: Edges) -> Float:
-    """Number of filled bands c."""
-    return np.broadcast_to(np.asarray(edges, float), (len(frame.energies), len(edges)))
+def filled_number(frame: Eigenframe, band_counts: BandCounts) -> Float:
+    """Number c of filled bands."""
+    return np.broadcast_to(np.asarray(band_counts, float), (len(frame.energies), len(band_counts)))
 
 
-def filled_curvature(frame: Eigenframe, edges: Edges, component: str) -> Float:
+def filled_curvature(frame: Eigenframe, band_counts: BandCounts, component: str) -> Float:
     r"""Berry curvature, sum over n of Omega_n = -2 Im sum_{n filled, m empty} A^a_nm A^b_mn along a component."""
     pairs = _pairs(frame, component)
-    return _between(pairs, edges) + _of_basis(frame, edges, component)
+    return _between(pairs, band_counts) + _of_basis(frame, band_counts, component)
 
 
-def filled_hall(frame: Eigenframe, edges: Edges, component: str) -> Float:
+def filled_hall(frame: Eigenframe, band_counts: BandCounts, component: str) -> Float:
     """Hall conductivity of filled bands in units of e^2, minus their Berry curvature."""
-    return -filled_curvature(frame, edges, component)
+    return -filled_curvature(frame, band_counts, component)
 
 
-def filled_moment(frame: Eigenframe, edges: Edges, component: str) -> Float:
+def filled_moment(frame: Eigenframe, band_counts: BandCounts, component: str) -> Float:
     r"""Orbital magnetization of filled bands at Fermi energy zero, in units of e.
 
     .. math:: M_0 = \sum_{n \in occ} m_n + e (E_n - \mu) \Omega_n
               = -e \sum_{n \in occ} \sum_{m \in emp} \mathrm{Im} (A^a_{nm} A^b_{mn}) (E_n + E_m - 2 \mu)
 
     Eq. (7) at zero temperature: contributions of pairs of occupied states cancel between its two terms. At another
-    Fermi energy mu the curvature (`filled_curvature`) times mu is subtracted. Wannier functions add the curvature of
-    their space, with the energies of the bands; the moment that comes with it lies in the states that were left out,
+    Fermi energy mu, mu times the curvature (`filled_curvature`) is to be subtracted. For Wannier functions the basis
+    curvature contributes with the energies of the bands. The corresponding moment depends on states outside the basis
     and is not known.
     """
     E = frame.energies
     pairs = 0.5 * _pairs(frame, component) * (E[:, :, None] + E[:, None, :])
-    return _between(pairs, edges) + _of_basis(frame, edges, component, E)
+    return _between(pairs, band_counts) + _of_basis(frame, band_counts, component, E)
 
 
-def filled_shift(frame: Eigenframe, edges: Edges, drive: str, component: str) -> Float:
-    """d_B a^drive between filled and empty bands, in units of e: the sum of the first terms of Eq. (14)."""
-    return _each(frame, edges, lambda c: occupied_shift(frame, c, drive, component))
+def filled_shift(frame: Eigenframe, band_counts: BandCounts, drive: str, component: str) -> Float:
+    """Sum of d_B a^drive between filled and empty bands, in units of e: the first terms of Eq. (14)."""
+    return _each(frame, band_counts, lambda c: occupied_shift(frame, c, drive, component))
 
 
-def filled_expectation(frame: Eigenframe, edges: Edges, name: str) -> Float:
-    """Sum of the expectation values of an observable that the frame carries."""
-    return _each(frame, edges, lambda c: expectation(frame, c, frame.derivative(name)))
+def filled_expectation(frame: Eigenframe, band_counts: BandCounts, name: str) -> Float:
+    """Sum of the expectation values of an observable in the frame."""
+    return _each(frame, band_counts, lambda c: expectation(frame, c, frame.derivative(name)))
 
 
-def filled_observable_shift(frame: Eigenframe, edges: Edges, drive: str, name: str) -> Float:
-    """Change of an observable that the frame carries with a slow change of `drive`. Eqs. (B6), (B7)."""
-    return _each(frame, edges, lambda c: observable_shift(frame, c, drive, frame.derivative(name)))
+def filled_observable_shift(frame: Eigenframe, band_counts: BandCounts, drive: str, name: str) -> Float:
+    """Change of an observable in the frame by a slow change of `drive`. Eqs. (B6), (B7)."""
+    return _each(frame, band_counts, lambda c: observable_shift(frame, c, drive, frame.derivative(name)))
 
 
 def _pairs(frame: Eigenframe, component: str) -> Float:
-    """-2 Im A^a_nm A^b_mn, antisymmetric, (P, N, N)."""
+    """Curvature of pairs of bands, -2 Im A^a_nm A^b_mn, antisymmetric, (P, N, N)."""
     key = ("pairs", component)
-    if key not in frame.shared:
+    if key not in frame.cache:
         a, b = PLANES[component]
-        square = frame.gaps() ** 2
-        frame.shared[key] = -2.0 * (frame.derivative(a) * frame.derivative(b).swapaxes(1, 2)).imag / square
-    return frame.shared[key]
+        square = frame.energy_differences() ** 2
+        frame.cache[key] = -2.0 * (frame.derivative(a) * frame.derivative(b).swapaxes(1, 2)).imag / square
+    return frame.cache[key]
 
 
-def _between(pairs: Float, edges: Edges) -> Float:
+def _between(pairs: Float, band_counts: BandCounts) -> Float:
     """Sum over pairs of one filled and one empty band.
 
-    Cumulative sums would be faster, but near a degeneracy they lose what cancels among the filled.
+    Cumulative sums would be faster but lose digits near degeneracies, where large terms of filled pairs cancel.
     """
-    columns = [pairs[:, :c, c:].sum(axis=(1, 2)) for c in edges]
+    columns = [pairs[:, :c, c:].sum(axis=(1, 2)) for c in band_counts]
     return np.stack(columns, axis=1) if columns else np.zeros((len(pairs), 0))
 
 
-def _of_basis(frame: Eigenframe, edges: Edges, component: str, weight: Float | float = 1.0) -> Float | float:
-    """Curvature of the space that the basis spans, where the frame carries it: Wannier functions cut out of more."""
-    curvature = frame.curvature_of_basis(*PLANES[component])
+def _of_basis(frame: Eigenframe, band_counts: BandCounts, component: str, weight: Float | float = 1.0) -> Float | float:
+    """Basis curvature summed over the filled bands, zero if the frame does not carry it."""
+    curvature = frame.basis_curvature(*PLANES[component])
     if curvature is None:
         return 0.0
     own = np.diagonal(curvature, axis1=1, axis2=2).real
-    return np.cumsum(weight * own, axis=1)[:, [c - 1 for c in edges]]
+    return np.cumsum(weight * own, axis=1)[:, [c - 1 for c in band_counts]]
 
 
-def _each(frame: Eigenframe, edges: Edges, formula: Callable[[int], Float]) -> Float:
+def _each(frame: Eigenframe, band_counts: BandCounts, formula: Callable[[int], Float]) -> Float:
     """Evaluate a formula for each number of filled bands."""
-    columns = [formula(c) for c in edges]
+    columns = [formula(c) for c in band_counts]
     return np.stack(columns, axis=1) if columns else np.zeros((len(frame.energies), 0))

@@ -1,4 +1,4 @@
-"""The eigenframe: bands, states and everything rotated into them, at a batch of points."""
+"""Eigenframe: energies, eigenstates, and derivatives of H in the basis of the eigenstates, at a batch of points."""
 
 from __future__ import annotations
 
@@ -13,55 +13,55 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, numbers, radians
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
-from adiabloch.linalg import eigh_batch, rotated
-from adiabloch.models.crystal import CURVATURE, Crystal, Derivative, Operator, curl, directions_of
+from adiabloch.linalg import eigh_batch, in_basis
+from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative, Operator, basis_curvature_name, directions_of
 
 Touching = Literal["refused", "joined"]
 JOINED = 1e-9
-"""Bands closer than this fraction of the largest energy or slope are joined, where that is asked for."""
+"""Fraction of the largest energy or slope below which bands are joined, if formulas join touching bands."""
 TOUCHING = 1e-10
-"""And here they touch, where they may not."""
+"""Fraction of the largest energy or slope below which bands touch, if formulas refuse touching bands."""
 
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """Which bands count as one group of degenerate bands, at each point (`adiabloch.geometry.degeneracy`)."""
+    """Groups of degenerate bands at each point (`adiabloch.geometry.degeneracy`)."""
 
     strength: Float
-    """(P, N, N): 1 on the diagonal and within a group, 0 between groups, in between where a group forms."""
-    gaps: Float
-    """E_m - E_n over 1 - strength, (P, N, N) over n, m: infinite within a group."""
-    split: Float
-    """(P, N - 1): by how much two neighbours of one group differ, if by more than rounding."""
-    contested: np.ndarray
-    """(P, N - 1): whether neighbours would be joined differently at the threshold that this one is compared with."""
+    """(P, N, N): 1 on the diagonal and within a group, 0 between groups, and in between where a group forms."""
+    energy_differences: Float
+    """(E_m - E_n)/(1 - strength), (P, N, N) over n, m; infinite within a group."""
+    degenerate_splitting: Float
+    """(P, N - 1): difference of two neighbours in one group, if it exceeds rounding."""
+    threshold_dependent: np.ndarray
+    """(P, N - 1): True if neighbours would be joined differently with the criterion for comparison."""
     energies: Float
-    """(P, N): before the groups got one energy each."""
+    """(P, N): energies before the average over groups."""
 
 
 @dataclass(frozen=True, eq=False)
 class Eigenframe:
     """Energies, states and derivatives of H in the basis of its eigenstates.
 
-    The coordinates are all alike: components of k ("kx", ...), the phase of a cycle ("theta"), and the strength of
-    a field conjugate to a bounded observable ("sx", ...; there the derivative of H is the observable).
+    All coordinates are treated alike: components of k ("kx", ...), the phase of a cycle ("theta"), and the strength of
+    a field conjugate to a bounded observable ("sx", ...; the derivative of H is then the observable).
     """
 
     energies: Float
     """(P, N), ascending."""
     states: Complex
-    """(P, N, N), eigenvectors as columns; of the lowest bands of more (P, M, N)."""
+    """Eigenvectors as columns, (P, N, N), or (P, M, N) for the lowest N of M bands."""
     derivatives: Mapping[tuple[str, ...], Complex]
     """D^a = U^dagger (d_a H) U by direction, each (P, N, N)."""
     touching: Touching = "refused"
-    """Whether formulas of single bands refuse bands that touch, or join them: then nothing happens between those."""
+    """Formulas of single bands refuse touching bands, or join them and leave out the pair."""
     joined: Joined | None = None
-    """Groups of bands that count as degenerate, if that was looked for and some do; their energies are one then."""
+    """Groups of degenerate bands with their common energies; None if there are none."""
 
     def derivative(self, *directions: str) -> Complex:
         """D along a direction, or along several for a higher derivative; shape (P, N, N).
 
-        On a basis without curvature derivatives commute, and another order will do if the frame does not carry this.
+        Derivatives commute in a basis without curvature; then any order of the directions is found.
         """
         for order in [directions] if self._curved else permutations(directions):
             if order in self.derivatives:
@@ -71,37 +71,37 @@ class Eigenframe:
             f"frame: carries no derivative along {directions}; it was made with {known or 'none'}"
         )
 
-    def curvature_of_basis(self, a: str, b: str) -> Complex | None:
-        """Omega_ab of the basis itself, (P, N, N), where the frame carries it: see `adiabloch.models.crystal`."""
-        if (known := self.derivatives.get(curl(a, b))) is not None:
+    def basis_curvature(self, a: str, b: str) -> Complex | None:
+        """Basis curvature Omega_ab, (P, N, N), or None if the frame does not carry it (`adiabloch.models.crystal`)."""
+        if (known := self.derivatives.get(basis_curvature_name(a, b))) is not None:
             return known
-        return None if (known := self.derivatives.get(curl(b, a))) is None else -known
+        return None if (known := self.derivatives.get(basis_curvature_name(b, a))) is None else -known
 
     def velocity(self, direction: str) -> Float:
         """Band velocities (slopes of the energies) along a direction, shape (P, N)."""
         return np.diagonal(self.derivative(direction), axis1=1, axis2=2).real
 
     def rotated(self, unitary: Complex) -> Eigenframe:
-        """The frame with its states multiplied by U: a change of gauge if U only mixes equal energies.
+        """Copy of the frame with its states multiplied by U: a change of gauge if U only mixes equal energies.
 
         Parameters
         ----------
         unitary : complex array, shape (P, N, N) or (N, N)
         """
-        turned = {key: rotated(D, unitary) for key, D in self.derivatives.items()}
+        turned = {key: in_basis(D, unitary) for key, D in self.derivatives.items()}
         return replace(self, states=self.states @ unitary, derivatives=turned)
 
     def lowest(self, count: int) -> Eigenframe:
-        """The frame of so many of the lowest bands, as if there were no others."""
+        """Copy of the frame with the `count` lowest bands only."""
         kept = slice(count)
         cut = {key: D[:, kept, kept] for key, D in self.derivatives.items()}
         joined = self.joined
         if joined is not None:
             joined = Joined(
                 joined.strength[:, kept, kept],
-                joined.gaps[:, kept, kept],
-                joined.split[:, : count - 1],
-                joined.contested[:, : count - 1],
+                joined.energy_differences[:, kept, kept],
+                joined.degenerate_splitting[:, : count - 1],
+                joined.threshold_dependent[:, : count - 1],
                 joined.energies[:, kept],
             )
         return replace(
@@ -109,10 +109,16 @@ class Eigenframe:
         )
 
     def at(self, points: np.ndarray) -> Eigenframe:
-        """The frame at some of its points: their numbers, or a mask."""
+        """Copy of the frame at some of its points, given by indices or a mask."""
         joined = self.joined
         if joined is not None:
-            parts = (joined.strength, joined.gaps, joined.split, joined.contested, joined.energies)
+            parts = (
+                joined.strength,
+                joined.energy_differences,
+                joined.degenerate_splitting,
+                joined.threshold_dependent,
+                joined.energies,
+            )
             joined = Joined(*(part[points] for part in parts))
         return replace(
             self,
@@ -123,7 +129,7 @@ class Eigenframe:
         )
 
     def refuse_touching(self) -> None:
-        """Look for bands that touch and are not joined.
+        """Check that all touching bands are joined.
 
         Raises
         ------
@@ -134,69 +140,83 @@ class Eigenframe:
             n = np.arange(touching.shape[1])
             touching &= self.joined.strength[:, n, n + 1] == 0
         if touching.any():
-            raise _touching(self, *(int(i) for i in np.argwhere(touching)[0]))
+            raise _touching_error(self, *(int(i) for i in np.argwhere(touching)[0]))
 
     @cached_property
-    def groups(self) -> Float | None:
-        """Matrix that is 1 between bands of one group and 0 between groups, (P, N, N); None if all bands are alone."""
+    def group_weights(self) -> Float | None:
+        """Weights of pairs of bands, (P, N, N): 1 within a group, 0 between groups; None without degenerate bands."""
         if self.joined is not None:
             return self.joined.strength
         if self.touching == "refused":
             return None
-        touching = np.isinf(self.gaps())
+        touching = np.isinf(self.energy_differences())
         alone = np.count_nonzero(touching) == touching.shape[0] * touching.shape[1]
         return None if alone else touching.astype(float)
 
-    def joined_among(self, which: np.ndarray) -> tuple[bool, float]:
-        """Whether any of some gaps between neighbours, (P, N - 1), is contested; the largest split within a group."""
+    def degeneracy_among(self, which: np.ndarray) -> tuple[bool, float]:
+        """Influence of the degeneracy criterion on selected pairs of neighbours.
+
+        Parameters
+        ----------
+        which : bool array, shape (P, N - 1)
+
+        Returns
+        -------
+        threshold_dependent : bool
+            True if a pair would be joined differently with the criterion for comparison.
+        degenerate_splitting : float
+            Largest splitting within a group.
+        """
         if self.joined is None:
             return False, 0.0
-        return bool((self.joined.contested & which).any()), float((self.joined.split * which).max())
+        return bool((self.joined.threshold_dependent & which).any()), float(
+            (self.joined.degenerate_splitting * which).max()
+        )
 
     def inside(self, *directions: str) -> Complex:
-        """A derivative between bands of one group only, (P, N, N): its diagonal, where all bands are alone."""
+        """Derivative within groups of degenerate bands only, (P, N, N); its diagonal if there are none."""
         D = self.derivative(*directions)
-        return D * (np.eye(D.shape[1]) if self.groups is None else self.groups)
+        return D * (np.eye(D.shape[1]) if self.group_weights is None else self.group_weights)
 
     def shifted(self, origin: float) -> Eigenframe:
-        """The frame with energies counted from an origin; what depends on their differences is kept."""
+        """Copy of the frame with energies relative to an origin."""
         moved = replace(self, energies=self.energies - origin)
-        kept = ("_gaps", "groups", "scale")
+        kept = ("_energy_differences", "group_weights", "scale")
         moved.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
         return moved
 
     @cached_property
-    def shared(self) -> dict[tuple[str, ...], Any]:
-        """Quantities that several formulas need at the same points, by name."""
+    def cache(self) -> dict[tuple[str, ...], Any]:
+        """Cache of quantities that several formulas share."""
         return {}
 
     def with_derivatives(self, extra: Mapping[tuple[str, ...], Complex]) -> Eigenframe:
-        """The frame with further derivatives, or others in place of its own."""
+        """Copy of the frame with additional or replaced derivatives."""
         return replace(self, derivatives=ChainMap(dict(extra), cast(Any, self.derivatives)))
 
-    def gaps(self) -> Float:
-        """E_m - E_n, (P, N, N) over n, m; infinity on the diagonal, and between bands that touch if those are joined.
+    def energy_differences(self) -> Float:
+        """Energy differences E_m - E_n, (P, N, N) over n, m; infinite on the diagonal and between joined bands.
 
         Raises
         ------
         DegenerateBandsError
-            If two bands touch and that is refused: single-band quantities do not exist there.
+            Two bands touch and are not joined: single-band quantities do not exist there.
         """
-        return self._gaps
+        return self._energy_differences
 
     @cached_property
     def scale(self) -> float:
-        """What gaps are small against; where all bands meet at zero energy only their slopes tell."""
+        """Largest energy or derivative, to which small gaps are compared."""
         return max(float(np.abs(array).max(initial=0.0)) for array in (self.energies, *self.derivatives.values()))
 
     @cached_property
     def _curved(self) -> bool:
-        return any(CURVATURE in name for name in self.derivatives)
+        return any(BASIS_CURVATURE in name for name in self.derivatives)
 
     @cached_property
-    def _gaps(self) -> Float:
+    def _energy_differences(self) -> Float:
         if self.joined is not None:
-            return self.joined.gaps
+            return self.joined.energy_differences
         gaps = self.energies[:, None, :] - self.energies[:, :, None]
         n = np.arange(gaps.shape[-1])
         gaps[:, n, n] = np.inf
@@ -208,7 +228,7 @@ class Eigenframe:
         return gaps
 
 
-def _touching(frame: Eigenframe, point: int, band: int) -> DegenerateBandsError:
+def _touching_error(frame: Eigenframe, point: int, band: int) -> DegenerateBandsError:
     apart = (frame.energies[point, band + 1] - frame.energies[point, band]) / max(frame.scale, np.finfo(float).tiny)
     return DegenerateBandsError(
         f"bands {band} and {band + 1} are degenerate at point {point} of the batch (apart by {apart:.1e} of the "
@@ -253,12 +273,12 @@ def eigenframe(
 
 
 def at_points(operators: Mapping[str, Operator], points: Float) -> dict[str, Complex]:
-    """Observables at reduced points: (N, N) if they are the same everywhere, else (P, N, N)."""
+    """Observables at reduced points: (N, N) if they do not depend on the point, else (P, N, N)."""
     return {name: X if isinstance(X, np.ndarray) else X.at(points)[:, 0] for name, X in operators.items()}
 
 
 def on_grid(operators: Mapping[str, Operator], axes: Sequence[Float]) -> dict[str, Complex]:
-    """The same on a tensor grid."""
+    """Observables on a tensor grid: (N, N) if they do not depend on the point, else (P, N, N)."""
     return {name: X if isinstance(X, np.ndarray) else X.on_grid(axes)[:, 0] for name, X in operators.items()}
 
 
@@ -268,25 +288,25 @@ def frame_of(
     observables: Mapping[str, Complex] | None = None,
     touching: Touching = "refused",
 ) -> Eigenframe:
-    """Diagonalise H and rotate its derivatives.
+    """Diagonalize H and transform its derivatives to the eigenbasis.
 
     Parameters
     ----------
     matrices : complex array, shape (P, 1 + len(along), N, N)
         H, then its derivatives.
     along : sequence
-        Their directions.
+        Directions of the derivatives.
     observables : mapping {name: (N, N) or (P, N, N)}, optional
-        Derivatives along fields, the same at every point or not.
+        Derivatives along fields, constant or for each point.
     touching : "refused" or "joined"
         See `Eigenframe`.
     """
     energies, states = eigh_batch(matrices[:, 0])
     derivatives = {
-        directions_of(derivative): rotated(matrices[:, slot], states) for slot, derivative in enumerate(along, start=1)
+        directions_of(derivative): in_basis(matrices[:, slot], states) for slot, derivative in enumerate(along, start=1)
     }
     for name, operator in (observables or {}).items():
-        derivatives[(name,)] = rotated(operator, states)
+        derivatives[(name,)] = in_basis(operator, states)
     if touching == "joined":
         for key, D in derivatives.items():
             if len(key) == 1:
@@ -295,9 +315,10 @@ def frame_of(
 
 
 def _drop_rounding(D: Complex, energies: Float) -> None:
-    """Set couplings to zero that are none: rounding mixes states by eps |H|/gap, and D between them by eps |H| |D|/gap.
+    """Set couplings of the size of rounding to zero.
 
-    Where bands cross without coupling (a folded zone, a mirror plane), inverse powers of the gap would make it large.
+    Rounding mixes states by eps |H|/gap, and so changes D by eps |H| |D|/gap. Where bands cross without coupling (a
+    folded zone, a mirror plane), inverse powers of the gap would enhance it.
     """
     square = D.real**2 + D.imag**2
     gaps = energies[:, None, :] - energies[:, :, None]

@@ -1,4 +1,4 @@
-"""How close the occupied and the empty bands come."""
+"""Direct gaps between occupied and empty bands, and their slopes."""
 
 from __future__ import annotations
 
@@ -15,51 +15,51 @@ from adiabloch.linalg import eigh_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal
 
-CLOSED = 1e-6
+CLOSED_GAP = 1e-6
 """A gap below this fraction of the bandwidth counts as closed."""
 
 
-def gaps(frame: Eigenframe, occupied: int) -> Float:
+def direct_gaps(frame: Eigenframe, occupied: int) -> Float:
     """Direct gap above the occupied bands, shape (P,)."""
     return frame.energies[:, occupied] - frame.energies[:, occupied - 1]
 
 
 def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
-    """How fast the gap can change along each axis of the unit torus: two-level bound, shape (P, axes).
+    """Largest change of the gap along each axis of the unit torus, (P, axes).
 
-    The bands at the gap form a two-level system whose splitting changes by at most
+    The bound is that of a two-level system, whose splitting changes by at most
     sqrt((v_c - v_v)^2 + 4 |D_cv|^2) per unit of the coordinate.
     """
     o, c = slice(None, occupied), slice(occupied, None)
     names, to_axes = axes_of(frame, lattice)
     matrices = [frame.derivative(name) for name in names]
-    apart = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
+    difference = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
     blocks = np.array([D[:, c, o].reshape(len(D), -1) for D in matrices])
     coupling = np.abs(np.tensordot(to_axes, blocks, axes=1)).max(axis=2)
-    slopes: Float = np.sqrt(apart**2 + 4 * coupling**2).T
+    slopes: Float = np.sqrt(difference**2 + 4 * coupling**2).T
     return slopes
 
 
 def neighbour_slopes(frame: Eigenframe, lattice: Lattice) -> Float:
-    """How fast each gap between neighbouring bands can change along the axes of the torus, (P, N - 1, axes).
+    """Largest change of each gap between neighbouring bands along the axes of the torus, (P, N - 1, axes).
 
-    The same two-level bound; zero where bands cross without coupling, which hides nothing, and between those that are
-    joined to one group (`adiabloch.geometry.degeneracy`), less so where a group forms.
+    The bound is the two-level bound of `axis_slopes`. It is zero for bands that cross without coupling, and within a
+    group of degenerate bands (`adiabloch.geometry.degeneracy`); it is reduced where a group forms.
     """
     names, to_axes = axes_of(frame, lattice)
     n = np.arange(frame.energies.shape[1])
     v = np.stack([frame.velocity(name) for name in names], axis=-1)
     D = np.stack([frame.derivative(name)[:, n[1:], n[:-1]] for name in names], axis=-1)
-    apart = (v[:, 1:] - v[:, :-1]) @ to_axes.T
+    difference = (v[:, 1:] - v[:, :-1]) @ to_axes.T
     squares = np.abs(D @ to_axes.T) ** 2
-    slopes = np.where(squares.any(axis=2, keepdims=True), np.sqrt(apart**2 + 4 * squares), 0.0)
+    slopes = np.where(squares.any(axis=2, keepdims=True), np.sqrt(difference**2 + 4 * squares), 0.0)
     if frame.joined is not None:
         slopes *= 1.0 - frame.joined.strength[:, n[1:], n[:-1], None]
     return slopes
 
 
 def axes_of(frame: Eigenframe, lattice: Lattice) -> tuple[list[str], Float]:
-    """Directions of a frame, and the matrix that turns derivatives along them into those along the torus' axes."""
+    """Directions of a frame, and the matrix from derivatives along them to those along the axes of the torus."""
     names = [*lattice.directions] + (["theta"] if ("theta",) in frame.derivatives else [])
     to_axes = np.zeros((len(names), len(names)))
     d = lattice.dimension
@@ -69,7 +69,7 @@ def axes_of(frame: Eigenframe, lattice: Lattice) -> tuple[list[str], Float]:
 
 
 def gap_at(crystal: Crystal, occupied: int) -> Callable[[Float], Float]:
-    """The direct gap as a function of reduced points."""
+    """Direct gap as a function of reduced points."""
     series = crystal.matrices()
 
     def gap(points: Float) -> Float:
@@ -79,31 +79,31 @@ def gap_at(crystal: Crystal, occupied: int) -> Callable[[Float], Float]:
     return gap
 
 
-def check_gap(crystal: Crystal, edge: int, points: int = 1500) -> None:
-    """Look for a closing gap beneath band `edge`: from the narrowest place of a coarse mesh downhill.
+def check_gap(crystal: Crystal, count: int, points: int = 1500) -> None:
+    """Check that the gap above the `count` lowest bands is open, by a search from the minimum on a coarse mesh.
 
     Raises
     ------
     GapClosedError
     """
     mesh, n = coarse_mesh(crystal, points)
-    gap = gap_at(crystal, edge)
+    gap = gap_at(crystal, count)
     smallest, where = pattern_search(gap, mesh[int(np.argmin(gap(mesh)))], reach=0.5 / n)
-    if smallest <= CLOSED * bandwidth(crystal):
-        raise closed_gap(crystal, smallest, where, edge)
+    if smallest <= CLOSED_GAP * bandwidth(crystal):
+        raise closed_gap_error(crystal, smallest, where, count)
 
 
 def coarse_mesh(crystal: Crystal, points: int) -> tuple[Float, int]:
-    """Reduced points of a mesh of about so many, and how many there are along each axis."""
+    """Reduced points of a mesh with about `points` points, and their number along each axis."""
     D = len(crystal.directions)
     n = max(4, math.floor(points ** (1 / D)))
     return np.stack(np.meshgrid(*[np.arange(n) / n] * D, indexing="ij"), axis=-1).reshape(-1, D), n
 
 
 def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | None:
-    """How many bands lie below an energy inside a gap; None if some band crosses it.
+    """Number of bands below an energy inside a gap; None if some band crosses the energy.
 
-    The bands are followed downhill to the energy from where a coarse mesh sees them closest.
+    The distance of the bands to the energy is minimized from the smallest value on a coarse mesh.
     """
     mesh, n = coarse_mesh(crystal, points)
     series = crystal.matrices()
@@ -129,7 +129,7 @@ def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | No
 
 
 def energy_bound(crystal: Crystal) -> float:
-    """Upper bound of the magnitude of all energies: the largest row sum of the Fourier coefficients of H, if given."""
+    """Upper bound of the magnitude of all energies: the largest row sum of the Fourier coefficients of H if known."""
     amplitudes = getattr(crystal, "amplitudes", None)
     if amplitudes is not None:
         return float(np.abs(amplitudes).sum(axis=0).sum(axis=1).max())
@@ -138,25 +138,25 @@ def energy_bound(crystal: Crystal) -> float:
 
 
 def bandwidth(crystal: Crystal) -> float:
-    """Spread of the energies over a coarse mesh: what gaps are measured against."""
+    """Spread of the energies over a coarse mesh, to which gaps are compared."""
     mesh = crystal.matrices().on_grid([np.arange(4) / 4] * len(crystal.directions))
     return float(np.ptp(eigh_batch(mesh[:, 0])[0]))
 
 
-def place(crystal: Crystal, at: Float) -> str:
-    """A point of the torus in words."""
+def describe_point(crystal: Crystal, at: Float) -> str:
+    """Description of a point of the torus for messages."""
     d = crystal.lattice.dimension
     k = f"k = ({', '.join(f'{x:.6g}' for x in at[:d])}) (reduced)"
     return k if len(at) == d else f"{k}, theta = {2 * np.pi * at[d]:.6g}"
 
 
-def closed_gap(crystal: Crystal, gap: float, at: Float, occupied: int) -> GapClosedError:
-    """The error for a gap that closes, saying where and how small it is."""
-    d, gap = crystal.lattice.dimension, crystal.units.told(gap)
+def closed_gap_error(crystal: Crystal, gap: float, at: Float, occupied: int) -> GapClosedError:
+    """Error for a closed gap, with its size and position."""
+    d, gap = crystal.lattice.dimension, crystal.units.in_user_units(gap)
     k = tuple(float(x) for x in at[:d])
     theta = float(2 * np.pi * at[d]) if len(at) > d else None
     return GapClosedError(
-        f"the gap above the {occupied} occupied bands closes: {gap:.1e} at {place(crystal, at)}; expected an "
+        f"the gap above the {occupied} occupied bands closes: {gap:.1e} at {describe_point(crystal, at)}; expected an "
         "insulator at every k and theta",
         gap=gap,
         k=k,

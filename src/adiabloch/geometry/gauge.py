@@ -1,8 +1,8 @@
-r"""A smooth gauge for a group of bands, with its connection to machine precision.
+r"""Smooth gauge for a group of bands by projection, with its connection to machine precision.
 
-Trial orbitals g are projected onto the group and made orthonormal: with G = U^dagger g, its rows inside the group
-G_o = Z sigma V^dagger (singular values), the states are F = U_o Z V^dagger. They are as smooth and periodic as the
-projector, and their derivative is known: since
+The projections of trial orbitals g onto the group are orthonormalized. With G = U^dagger g and its rows inside the
+group G_o = Z sigma V^dagger (singular values), the states are F = U_o Z V^dagger. They are as smooth and periodic as
+the projector, and their derivatives are known in closed form. Since
 
 .. math:: U_o^\dagger D_a (P g) = X_a^\dagger G_c + U_o^\dagger (\partial_a - i r_a) g
 
@@ -11,8 +11,8 @@ projector, and their derivative is known: since
 .. math:: A_a = i F^\dagger D_a F = \frac{i (B_a - B_a^\dagger)_{ij}}{\sigma_i + \sigma_j}, \qquad
           B_a = Z^\dagger U_o^\dagger D_a (P g) V
 
-in the basis F V. No derivative is taken numerically, and no phase is ever followed from point to point. Where a
-singular value vanishes the gauge breaks: the smallest one is its health.
+in the basis F V. There are no numerical derivatives, and no phases to follow from point to point. The gauge is singular
+where a singular value vanishes, so the smallest singular value (overlap) measures its quality.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
+from adiabloch.geometry.band_subspace import group_curvature, interband_coupling
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.occupied import group_curvature, tilt
 from adiabloch.geometry.recording import offered_by, record
-from adiabloch.linalg import dagger, rotated, svd_batch
+from adiabloch.linalg import dagger, in_basis, svd_batch
 from adiabloch.models.crystal import Crystal, Derivative, connection_names
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 
 @dataclass(frozen=True, eq=False)
 class SmoothGauge:
-    """States of a group of bands in the gauge of the trial orbitals.
+    """States of a group of bands in the gauge of the projections.
 
-    All matrices are given in the basis F V, the same for all directions at a point: traces of products are those of
-    the smooth gauge.
+    All matrices are given in the basis F V, which is the same for all directions at a point. Traces of products equal
+    those in the smooth gauge.
     """
 
     frame: Eigenframe
@@ -46,60 +46,60 @@ class SmoothGauge:
     left: Complex
     """Z, (P, J, J)."""
     overlaps: Float
-    """Singular values sigma of the overlap between trial orbitals and group, descending, (P, J)."""
-    drifts: Mapping[str, Complex]
-    """B_a = Z^dagger U_o^dagger D_a (P g) V, how the projected trial orbitals change, by direction; (P, J, J) each."""
+    """Singular values sigma of the overlap between trial orbitals and the group, descending, (P, J)."""
+    projection_derivatives: Mapping[str, Complex]
+    """Derivatives of the projected orbitals by direction, B_a = Z^dagger U_o^dagger D_a (P g) V; (P, J, J) each."""
     connections: Mapping[str, Complex]
     """A_a by direction, (P, J, J) each."""
 
     @cached_property
     def forms(self) -> dict[tuple[str, ...], Float]:
-        """Chern-Simons forms by their directions, as far as they are known."""
+        """Cache of Chern-Simons forms by directions."""
         return {}
 
     def connection(self, a: str) -> Complex:
-        """Non-abelian Berry connection A_a = i F^dagger D_a F, shape (P, J, J)."""
+        """Non-Abelian Berry connection A_a = i F^dagger D_a F, shape (P, J, J)."""
         return self.connections[a]
 
     def curvature(self, a: str, b: str) -> Complex:
-        """Non-abelian Berry curvature F_ab, shape (P, J, J)."""
-        return rotated(group_curvature(self.frame, self.group, a, b), self.left)
+        """Non-Abelian Berry curvature F_ab, shape (P, J, J)."""
+        return in_basis(group_curvature(self.frame, self.group, a, b), self.left)
 
 
 def smooth_gauge(
-    frame: Eigenframe, group: Group, trials: Complex, directions: Sequence[str], slopes: Sequence[Complex] = ()
+    frame: Eigenframe, group: Group, projections: Complex, directions: Sequence[str], slopes: Sequence[Complex] = ()
 ) -> SmoothGauge:
-    """Gauge of a group of bands from trial orbitals.
+    """Smooth gauge of a group of bands by projection of trial orbitals.
 
     Parameters
     ----------
     frame : Eigenframe
-        With derivatives along the directions and what belongs to them (`adiabloch.geometry.needs_of` finds them).
+        With the derivatives along the directions that the gauge needs (see `gauge_needs`).
     group : int or (int, int)
         Number of lowest bands, or first and last + 1.
-    trials : complex array, shape (N, J) or (P, N, J)
-        One column for each band of the group, in the basis of the model.
+    projections : complex array, shape (N, J) or (P, N, J)
+        Trial orbitals as columns, one for each band of the group, in the basis of the model.
     directions : sequence of str
-        Where the connection will be asked for.
+        Directions of the connections.
     slopes : sequence of complex array (P, N, J), optional
-        Derivatives of the trial orbitals along the directions, if they are not the same at all points.
+        Derivatives of the trial orbitals along the directions, if the orbitals depend on the point.
     """
-    o, c = inside_outside(group, frame.energies.shape[1])
-    G = dagger(frame.states) @ trials
+    o, c = subspace_indices(group, frame.energies.shape[1])
+    G = dagger(frame.states) @ projections
     left, overlaps, right = svd_batch(G[:, o])
     sums = overlaps[:, :, None] + overlaps[:, None, :]
-    drifts, connections = {}, {}
+    projection_derivatives, connections = {}, {}
     for number, a in enumerate(directions):
-        drift = dagger(tilt(frame, group, a)) @ G[:, c]
+        derivative = dagger(interband_coupling(frame, group, a)) @ G[:, c]
         for name in connection_names(a):
-            # other than along k only Wannier functions have one
+            # along theta only Wannier functions have a basis connection
             if a.startswith("k") or (name,) in frame.derivatives:
-                drift -= 1j * (frame.derivative(name)[:, o] @ G)
+                derivative -= 1j * (frame.derivative(name)[:, o] @ G)
         if len(slopes):
-            drift += dagger(frame.states[:, :, o]) @ slopes[number]
-        B = dagger(left) @ (drift @ dagger(right))
-        drifts[a], connections[a] = B, 1j * (B - dagger(B)) / sums
-    return SmoothGauge(frame, group, left, overlaps, drifts, connections)
+            derivative += dagger(frame.states[:, :, o]) @ slopes[number]
+        B = dagger(left) @ (derivative @ dagger(right))
+        projection_derivatives[a], connections[a] = B, 1j * (B - dagger(B)) / sums
+    return SmoothGauge(frame, group, left, overlaps, projection_derivatives, connections)
 
 
 def gauge_needs(
@@ -110,7 +110,7 @@ def gauge_needs(
     directions: Sequence[str] | None = None,
     available: Callable[[tuple[str, ...]], bool] | None = None,
 ) -> tuple[Derivative, ...]:
-    """Derivatives that smooth gauges of groups of bands read, and forms made of them.
+    """Derivatives that smooth gauges of groups of bands need, and forms of these gauges.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def gauge_needs(
     directions : sequence of str, optional
         Directions of the connections; by default those of the crystal.
     available : callable, optional
-        Predicate for derivatives that are offered; by default those of the crystal.
+        Predicate for available derivatives; by default those of the crystal.
     """
     along = tuple(crystal.directions if directions is None else directions)
 
@@ -134,7 +134,7 @@ def gauge_needs(
     def formula(frame: Eigenframe) -> Float:
         gauges = []
         for group in groups:
-            inside, _ = inside_outside(group, crystal.size)
+            inside, _ = subspace_indices(group, crystal.size)
             columns: Complex = np.eye(crystal.size, dtype=np.complex128)[:, inside]
             gauges.append(smooth_gauge(frame, group, columns, along))
         return (form or curvatures)(gauges)
@@ -155,8 +155,8 @@ def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:
     .. math:: \mathrm{CS}_{abc} = \mathrm{Re} \Big[ \sum_{cycl} \mathrm{tr} A_a F_{bc}
               + i\, \mathrm{tr} A_a [A_b, A_c] \Big]
 
-    which is tr(A dA - (2i/3) A^3); for a single band it is twice the forms below Eq. (15). Only its integral over the
-    torus means something, modulo 8 pi^2.
+    which is tr(A dA - (2i/3) A^3). For a single band it is twice the forms below Eq. (15). Only its integral over the
+    torus is physical, modulo 8 pi^2.
     """
     key = (a, b, c)
     if key in gauge.forms:
@@ -187,5 +187,5 @@ def second_chern_form(frame: Eigenframe, group: Group, directions: tuple[str, st
 
 
 def _trace(A: Complex, B: Complex) -> Float:
-    """Re tr A B for each point."""
+    """Real part of tr A B for each point, (P,)."""
     return (A * B.swapaxes(1, 2)).sum(axis=(1, 2)).real

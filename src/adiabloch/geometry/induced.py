@@ -1,8 +1,7 @@
-r"""The orbital magnetization that a slow change induces: perturbative part.
+r"""Orbital magnetization induced by a slow change: perturbative part.
 
-`drive` is whatever changes: "theta" for a cycle, "kx" and the like for an electric field. The two functions are the two
-groupings of one quantity: over occupied and empty groups, which degenerate bands do not disturb, and band by band, as
-the paper has it.
+The drive is "theta" for a cycle, "kx", "ky" or "kz" for an electric field. `occupied_shift` sums over occupied and
+empty groups, which may contain degenerate bands; `band_shift` gives the quantity for each band, as in the paper.
 """
 
 from __future__ import annotations
@@ -19,93 +18,93 @@ from adiabloch.geometry.bands import (
     of_bands,
 )
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.jets import Blocks, Jet, total
+from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock, total
 from adiabloch.occupation import Group
 
 
 def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
-    r"""d_B a^drive summed over the occupied bands, in units of e; shape (P,).
+    r"""Sum of d_B a^drive over the occupied bands, in units of e; shape (P,).
 
     With n, v occupied and c, c' empty,
 
     .. math:: \sum_{nc} 2 \mathrm{Re} \frac{-A^t_{nc} m_{cn}}{E_n - E_c}, \qquad
               m_{cn} = -\frac{e}{2} \Big[ \sum_{c'} v_{cc'} \times A_{c'n} + \sum_v v_{vn} \times A_{cv} \Big]
 
-    the first term of Eq. (8) in the form that holds for any number of degenerate bands: denominators are between
-    occupied and empty states only. For one occupied band it is the paper's. The same for any group of bands that has
-    a gap to all others. What the frame knows of places that move or do not commute is counted (`carried_shift`).
+    the first term of Eq. (8) in a form that holds for any number of degenerate bands, since denominators connect
+    occupied and empty states only. For one occupied band it equals that of the paper. It also holds for any group of
+    bands with a gap to all others. The contribution of the basis curvature is included (`basis_curvature_shift`).
     """
     a, b = PLANES[component]
     shift = induced_moment(Blocks(frame, group), drive, a, b).real()[0]
-    return shift + carried_shift(frame, group, drive, component)
+    return shift + basis_curvature_shift(frame, group, drive, component)
 
 
-def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet:
-    """The same along any two directions, with its derivatives; complex, to be taken the real part."""
+def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock:
+    """Perturbative induced moment along two directions a and b, with derivatives; the real part is the result."""
     Aa, Ab = blocks.connection(a), blocks.connection(b)
     cross = blocks.outside(a) @ Ab - blocks.outside(b) @ Aa + Ab @ blocks.inside(a) - Aa @ blocks.inside(b)
-    return blocks.overlap(blocks.connection(drive), blocks.solved(cross))
+    return blocks.overlap(blocks.connection(drive), blocks.solve(cross))
 
 
-def carried_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
-    r"""What the curvature of the basis adds to the moment between occupied and empty states, in units of e; (P,).
+def basis_curvature_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
+    r"""Contribution of the basis curvature to the moment between occupied and empty states, in units of e; (P,).
 
     .. math:: -\frac12 \sum_{cycl} \mathrm{Re} \sum_{nc} A^a_{nc} \Omega^{bc}_{cn}
 
-    over the drive and the two directions of the component. Orbitals that move with velocity u = d_drive r have
-    Omega^{a drive} = -u_a: it is the part of the moment (e/2) r x u between occupied and empty states. In a field it is
-    that of the anomalous velocity of Wannier functions that do not span all there is, whose positions do not commute.
-    What belongs to the occupied states among themselves is in the Chern-Simons form, by way of the same curvature.
+    over the drive and the two directions of the component. Orbitals that move with the velocity u = d_drive r have
+    Omega^{a drive} = -u_a: the term is the part of the moment (e/2) r x u between occupied and empty states. In a field
+    it comes from the anomalous velocity of Wannier functions that do not span the whole space, whose positions do not
+    commute. The part among the occupied states belongs to the Chern-Simons form, which contains the same curvature.
     """
     a, b = PLANES[component]
-    # if the drive is one of the two, two of the terms cancel and the third vanishes
-    moment = None if drive in (a, b) else carried_moment(Blocks(frame, group), drive, a, b)
+    # if the drive is a or b, two of the terms cancel and the third vanishes
+    moment = None if drive in (a, b) else basis_curvature_moment(Blocks(frame, group), drive, a, b)
     return np.zeros(len(frame.energies)) if moment is None else moment.real()[0]
 
 
-def carried_moment(blocks: Blocks, drive: str, a: str, b: str) -> Jet | None:
-    """The same along any two directions, with its derivatives; complex, to be taken the real part; None for zero."""
-    bent = ((blocks.connection(x), blocks.bent(y, z)) for x, y, z in _cyclic(drive, a, b))
-    terms = [-0.5 * blocks.overlap(A, own) for A, own in bent if own is not None]
+def basis_curvature_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock | None:
+    """Contribution of the basis curvature along two directions, with derivatives; complex; None if it is zero."""
+    couplings = ((blocks.connection(x), blocks.basis_curvature(y, z)) for x, y, z in _cyclic(drive, a, b))
+    terms = [-0.5 * blocks.overlap(A, own) for A, own in couplings if own is not None]
     return total(terms) if terms else None
 
 
 def band_shift(frame: Eigenframe, drive: str, component: str) -> Float:
-    r"""d_B a^drive of every band, in units of e; shape (P, N). Implements Eq. (8).
+    r"""Value of d_B a^drive for every band, in units of e; shape (P, N). Implements Eq. (8).
 
     .. math:: \partial_B a^t_n = 2 \mathrm{Re} \sum_{n_1 \ne n} \frac{-A^t_{n n_1} m_{n_1 n}}{E_n - E_{n_1}}
               + \frac{e}{2} \partial_k \times G^{kt}_n
 
-    and what the curvature of the basis adds where the frame carries one (`carried_part`).
+    and the contribution of the basis curvature, if the frame carries one (`basis_curvature_part`).
     """
     return of_bands(band_shift_factors(frame, drive, component))
 
 
 def band_shift_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
-    """The same as a matrix between bands."""
-    parts = (_interband_factors, _metric_curl_factors, _carried_factors)
+    """Value of d_B a^drive as a matrix between bands."""
+    parts = (_interband_factors, _metric_curl_factors, _basis_curvature_factors)
     return [factors for part in parts for factors in part(frame, drive, component)]
 
 
 def interband_part(frame: Eigenframe, drive: str, component: str) -> Float:
-    """First term of Eq. (8), which alone survives in an insulator; shape (P, N)."""
+    """First term of Eq. (8), the only one that contributes in an insulator; shape (P, N)."""
     return of_bands(_interband_factors(frame, drive, component))
 
 
 def metric_curl_part(frame: Eigenframe, drive: str, component: str) -> Float:
-    """Second term of Eq. (8), a total derivative in k: it redistributes the map; shape (P, N)."""
+    """Second term of Eq. (8), a total derivative in k that integrates to zero in an insulator; shape (P, N)."""
     return of_bands(_metric_curl_factors(frame, drive, component))
 
 
-def carried_part(frame: Eigenframe, drive: str, component: str) -> Float:
-    """What the curvature of the basis adds, as in `carried_shift`, for each band; shape (P, N)."""
-    factors = _carried_factors(frame, drive, component)
+def basis_curvature_part(frame: Eigenframe, drive: str, component: str) -> Float:
+    """Contribution of the basis curvature for each band, as in `basis_curvature_shift`; shape (P, N)."""
+    factors = _basis_curvature_factors(frame, drive, component)
     return of_bands(factors) if factors else np.zeros(frame.energies.shape)
 
 
 def _interband_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
     # A_{n n1}/(E_n1 - E_n)
-    return [(2.0 * connection(frame, drive) / frame.gaps(), interband_moment(frame, component))]
+    return [(2.0 * connection(frame, drive) / frame.energy_differences(), interband_moment(frame, component))]
 
 
 def _metric_curl_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
@@ -117,12 +116,12 @@ def _metric_curl_factors(frame: Eigenframe, drive: str, component: str) -> Facto
     return [(sign * L, R) for sign, factors in signed for L, R in factors]
 
 
-def _carried_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
+def _basis_curvature_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
     a, b = PLANES[component]
     if drive in (a, b):
         return []
-    bent = ((connection(frame, x), frame.curvature_of_basis(y, z)) for x, y, z in _cyclic(drive, a, b))
-    return [(-0.5 * A, own) for A, own in bent if own is not None]
+    couplings = ((connection(frame, x), frame.basis_curvature(y, z)) for x, y, z in _cyclic(drive, a, b))
+    return [(-0.5 * A, own) for A, own in couplings if own is not None]
 
 
 def _cyclic(a: str, b: str, c: str) -> tuple[tuple[str, str, str], ...]:

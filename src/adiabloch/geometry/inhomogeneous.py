@@ -1,8 +1,8 @@
-r"""Wave packets where the crystal changes slowly from place to place: Eqs. (2) to (4), and what comes with them.
+r"""Wave packets in a slowly non-uniform crystal: Eqs. (2) to (4) and related quantities.
 
-The Hamiltonian depends on the place through anything, so that d_r H is a matrix like the velocity: the derivative of a
-frame along "x", "y", "z". A vector potential is the case d_{r_i} H = -e (d_i A_j) v_j. Groups of bands stay together,
-so that degeneracies do no harm.
+The Hamiltonian depends on the position r in any way. Its derivative d_r H is a matrix like the velocity: the derivative
+of a frame along "x", "y" or "z". A vector potential is the case d_{r_i} H = -e (d_i A_j) v_j. The formulas hold for
+groups of bands, which may be degenerate.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import PLANES, connection, curvature
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.induced import carried_shift
-from adiabloch.geometry.jets import Blocks, Jet, total
+from adiabloch.geometry.induced import basis_curvature_shift
+from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock, total
 from adiabloch.occupation import Group
 
 
-def gradient_matrix(blocks: Blocks, pairs: Sequence[tuple[str, str]], *, mixed: bool = True) -> Jet:
+def gradient_matrix(blocks: Blocks, pairs: Sequence[tuple[str, str]], *, mixed: bool = True) -> TaylorBlock:
     r"""Mixing Delta_cn of a wave packet with empty states c by the gradient of H, shape (P, C, J). Eq. (4).
 
     .. math:: \Delta_{cn} = \frac{i}{2} (\partial_k \cdot \partial_r H)_{cn}
@@ -31,11 +31,11 @@ def gradient_matrix(blocks: Blocks, pairs: Sequence[tuple[str, str]], *, mixed: 
     Parameters
     ----------
     blocks : Blocks
-        Of a frame with derivatives along both members of each pair, and along the pair.
+        Blocks of a frame with derivatives along both members of each pair, and along the pair.
     pairs : sequence of (str, str)
-        ("kx", "x"), ... for all axes along which H changes; ("kx", h) alone for what a gradient d_x h of a field adds.
+        ("kx", "x"), ... for all axes along which H changes; ("kx", h) alone for a gradient d_x h of a field.
     mixed : bool
-        Whether d_k . d_r H is there; in a magnetic field it vanishes.
+        True to include d_k . d_r H, which vanishes in a magnetic field.
     """
     terms = []
     for k, r in pairs:
@@ -46,38 +46,38 @@ def gradient_matrix(blocks: Blocks, pairs: Sequence[tuple[str, str]], *, mixed: 
     return total(terms)
 
 
-def positional_shift(blocks: Blocks, drive: str, delta: Jet) -> Jet:
-    r"""Shift of position (drive "kx", ...) or energy ("theta"), summed over the group; (P,). Eqs. (2), (3).
+def positional_shift(blocks: Blocks, drive: str, delta: TaylorBlock) -> TaylorBlock:
+    r"""Positional shift (drive "kx", ...) or energy shift ("theta"), summed over the group; (P,). Eqs. (2), (3).
 
     .. math:: a = \sum_{nc} 2 \mathrm{Re} \frac{A_{nc} \Delta_{cn}}{E_n - E_c}
 
-    without the divergence of the metric, which integrates to zero in an insulator. Complex, to be taken the real part.
+    without the divergence of the metric, which integrates to zero in an insulator. The real part is the result.
     """
-    return 2 * blocks.overlap(blocks.connection(drive), blocks.solved(delta))
+    return 2 * blocks.overlap(blocks.connection(drive), blocks.solve(delta))
 
 
-def gradient_form(blocks: Blocks, drive: str, pairs: Sequence[tuple[str, str]]) -> Jet:
-    r"""The same where H changes along all of some pairs, and the basis may have a curvature; (P,).
+def gradient_form(blocks: Blocks, drive: str, pairs: Sequence[tuple[str, str]]) -> TaylorBlock:
+    r"""Positional or energy shift for a gradient along several pairs, with the basis curvature; (P,).
 
     .. math:: \sum_{nc} 2 \mathrm{Re} \frac{A^t_{nc} \Delta_{cn}}{E_n - E_c}
               - \mathrm{Re}\, A^k_{nc} \cdot \Omega^{tr}_{cn}
 
-    with d_k . d_r H in the mixing Delta read as D_k D_r H. Complex, to be taken the real part.
+    where d_k . d_r H in the mixing Delta means D_k D_r H. The real part is the result.
     """
     form = positional_shift(blocks, drive, gradient_matrix(blocks, pairs))
     for k, r in pairs:
-        if (bent := blocks.bent(drive, r)) is not None:
-            form = form - blocks.overlap(blocks.connection(k), bent)
+        if (omega := blocks.basis_curvature(drive, r)) is not None:
+            form = form - blocks.overlap(blocks.connection(k), omega)
     return form
 
 
 def complete_shift(along: Callable[..., Blocks], drive: str, pairs: Sequence[tuple[str, str]]) -> Float:
-    """The same with the divergence of the metric, of a single band: both terms of Eq. (2) or (3); (P,).
+    """Positional or energy shift of a single band with the divergence of the metric, Eq. (2) or (3); (P,).
 
     Parameters
     ----------
     along : callable
-        Gives the blocks of the band with derivatives along any directions.
+        Directions -> blocks of the band with derivatives along them.
     drive : str
     pairs : sequence of (str, str)
     """
@@ -86,7 +86,7 @@ def complete_shift(along: Callable[..., Blocks], drive: str, pairs: Sequence[tup
 
 
 def shift_block(along: Callable[..., Blocks], drive: str, pairs: Sequence[tuple[str, str]]) -> Complex:
-    """The same of a group of degenerate bands, (P, J, J), where its blocks are not summed; complex."""
+    """Complete shift of a group of degenerate bands as a matrix, if its blocks are not summed; (P, J, J), complex."""
     shift = gradient_form(along(), drive, pairs).parts[0]
     for k, r in pairs:
         shift = shift - group_metric(along(k), r, drive).parts[1]
@@ -94,7 +94,7 @@ def shift_block(along: Callable[..., Blocks], drive: str, pairs: Sequence[tuple[
 
 
 def gradient_shift(frame: Eigenframe, drive: str, axes: Sequence[str]) -> Float:
-    r"""Shift of position (drive "kx", ...) or energy ("t") of every band; (P, N). Implements Eqs. (2), (3).
+    r"""Positional shift (drive "kx", ...) or energy shift ("t") of every band; (P, N). Implements Eqs. (2), (3).
 
     .. math:: a_n = 2 \mathrm{Re} \sum_{m \ne n} \frac{A_{nm} \Delta_{mn}}{E_n - E_m} - \partial_k \cdot G^{r}_n
 
@@ -104,9 +104,9 @@ def gradient_shift(frame: Eigenframe, drive: str, axes: Sequence[str]) -> Float:
     Raises
     ------
     DegenerateBandsError
-        Where bands touch.
+        Bands touch.
     """
-    frame.gaps()
+    frame.energy_differences()
     pairs = [(f"k{axis}", axis) for axis in axes]
     bands = range(frame.energies.shape[1])
     return np.stack([complete_shift(partial(_blocks, frame, n), drive, pairs) for n in bands], axis=-1)
@@ -116,36 +116,36 @@ def _blocks(frame: Eigenframe, band: int, *along: str) -> Blocks:
     return Blocks(frame, (band, band + 1), along)
 
 
-def equilibrium_form(blocks: Blocks, a: str, b: str) -> Jet:
+def equilibrium_form(blocks: Blocks, a: str, b: str) -> TaylorBlock:
     r"""Two-form of the energy of occupied states, summed over the group; (P,). Eqs. (7), (B4).
 
     .. math:: M_{ab} = \sum_{nc} -\mathrm{Im} (A^a_{nc} A^b_{cn}) (E_n + E_c)
 
-    Along two directions of k it is the equilibrium magnetization; summed over the pairs ("kx", "x"), ... what the
-    gradient adds to the energy of the ground state; along "kx" and a field the dipole of the conjugate observable. Its
-    dependence on the chemical potential is a Chern number. Complex, to be taken the real part.
+    Along two directions of k it is the equilibrium magnetization. Summed over the pairs ("kx", "x"), ... it is the
+    contribution of the gradient to the energy of the ground state. Along "kx" and a field it is the dipole of the
+    conjugate observable. Its derivative by the chemical potential is a Chern number. The real part is the result.
     """
     inside, outside = blocks.energies
-    Xb = blocks.tilt(b)
-    form = 1j * blocks.overlap(blocks.tilt(a), Xb @ inside + outside @ Xb)
-    own = blocks.bent_inside(a, b)
+    Xb = blocks.interband_coupling(b)
+    form = 1j * blocks.overlap(blocks.interband_coupling(a), Xb @ inside + outside @ Xb)
+    own = blocks.basis_curvature_inside(a, b)
     return form if own is None else form + blocks.summed(own @ inside)
 
 
-def curvature_form(blocks: Blocks, a: str, b: str) -> Jet:
-    """Berry curvature of a group, -2 sum_nc Im A^a_nc A^b_cn; (P,). Complex, to be taken the real part."""
-    form = 2j * blocks.overlap(blocks.tilt(a), blocks.tilt(b))
-    own = blocks.bent_inside(a, b)
+def curvature_form(blocks: Blocks, a: str, b: str) -> TaylorBlock:
+    """Berry curvature of a group, -2 sum_nc Im A^a_nc A^b_cn; (P,). The real part is the result."""
+    form = 2j * blocks.overlap(blocks.interband_coupling(a), blocks.interband_coupling(b))
+    own = blocks.basis_curvature_inside(a, b)
     return form if own is None else form + blocks.summed(own)
 
 
-def group_metric(blocks: Blocks, a: str, b: str) -> Jet:
-    """Quantum metric of a group, Re sum_nc A^a_nc A^b_cn; (P,). Complex, to be taken the real part."""
-    return blocks.overlap(blocks.tilt(a), blocks.tilt(b))
+def group_metric(blocks: Blocks, a: str, b: str) -> TaylorBlock:
+    """Quantum metric of a group, Re sum_nc A^a_nc A^b_cn; (P,). The real part is the result."""
+    return blocks.overlap(blocks.interband_coupling(a), blocks.interband_coupling(b))
 
 
 def gradient_energy(frame: Eigenframe, axes: Sequence[str]) -> Float:
-    """Energy that the gradient adds to a wave packet, delta E_n = Re sum_m A^k_nm . (d_r H)_mn; (P, N)."""
+    """Contribution of the gradient to the energy of a wave packet, delta E_n = Re sum_m A^k_nm . (d_r H)_mn; (P, N)."""
     products = [connection(frame, f"k{axis}") * frame.derivative(axis).swapaxes(1, 2) for axis in axes]
     return np.asarray(np.sum(products, axis=0).sum(axis=2).real)
 
@@ -161,7 +161,7 @@ def observable_dipole(frame: Eigenframe, k: str, name: str) -> Float:
 
 
 def in_magnetic_field(frame: Eigenframe, component: str) -> Eigenframe:
-    """The frame with the inhomogeneity of a magnetic field, in units of e B: d_{r_i} H = -(e/2) d_i (B x r)_j v_j."""
+    """Copy of a frame with d_{r_i} H = -(e/2) d_i (B x r)_j v_j of a magnetic field, in units of e B."""
     a, b = PLANES[component]
     # A = B x r/2: with B along the third axis A_a = -B r_b/2 and A_b = B r_a/2
     slopes: dict[tuple[str, ...], Complex] = {(a[1],): -0.5 * frame.derivative(b), (b[1],): 0.5 * frame.derivative(a)}
@@ -169,12 +169,12 @@ def in_magnetic_field(frame: Eigenframe, component: str) -> Eigenframe:
 
 
 def shift_in_magnetic_field(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
-    """Positional shift in a magnetic field, Eqs. (2) and (4), summed over a group of bands, in units of e B; (P,)."""
+    """Positional shift in a magnetic field, summed over a group of bands, in units of e B; (P,). Eqs. (2), (4)."""
     key = ("magnetic field", component, str(group))
-    if key not in frame.shared:
+    if key not in frame.cache:
         blocks = Blocks(in_magnetic_field(frame, component), group)
         pairs = [(a, a[1]) for a in PLANES[component]]
-        frame.shared[key] = blocks, gradient_matrix(blocks, pairs, mixed=False)
-    blocks, delta = frame.shared[key]
+        frame.cache[key] = blocks, gradient_matrix(blocks, pairs, mixed=False)
+    blocks, delta = frame.cache[key]
     shift: Float = positional_shift(blocks, drive, delta).real()[0]
-    return shift + carried_shift(frame, group, drive, component)
+    return shift + basis_curvature_shift(frame, group, drive, component)

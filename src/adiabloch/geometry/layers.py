@@ -1,8 +1,8 @@
-r"""Moments of layers: the height z of the orbitals is a bounded observable, and so are moments in the plane.
+r"""Orbital moments of layers. The height z of the orbitals is a bounded observable, and so are moments in the plane.
 
-The height is a number for each orbital or, for Wannier functions, a matrix like their positions in the plane. Where
-positions do not commute, [r_a, r_b] = i Omega_ab, a field causes an anomalous velocity, v_a = sum_b e E_b Omega_ba in
-addition to i [H, r_a]; with the height, Omega_az = D_a z.
+The height is a number for each orbital or, for Wannier functions, a matrix like their positions in the plane. If
+positions do not commute, [r_a, r_b] = i Omega_ab, a field causes the anomalous velocity v_a = sum_b e E_b Omega_ba in
+addition to i [H, r_a]. For the height, Omega_az = D_a z.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
-from adiabloch.linalg import commutator, rotated
-from adiabloch.models.crystal import curl, position_names
+from adiabloch.linalg import commutator, in_basis
+from adiabloch.models.crystal import basis_curvature_name, position_names
 from adiabloch.models.cycle import THETA
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
 Z = "z"
 """Name of the height among the observables of a frame."""
 SLOPES = ("zx", "zy")
-"""Its plain derivatives along kx and ky, where the height is a matrix that depends on k or does not commute."""
+"""Names of the plain derivatives of the height along kx and ky, for a height that depends on k or does not commute."""
 K = ("kx", "ky")
 ROWS = {"x": 0, "y": 1}
 
 
 def inplane_expectation(frame: Eigenframe, group: Group, component: str) -> Float:
-    """Moment in the plane of the occupied bands, in units of e; (P,)."""
+    """In-plane moment of the occupied bands, in units of e; (P,)."""
     return expectation(frame, group, inplane_moment(frame, frame.derivative(Z))[ROWS[component]])
 
 
 def inplane_pumped(frame: Eigenframe, group: Group, component: str) -> Float:
-    """Change of the moment in the plane with theta, in units of e omega (Eq. B6); (P,)."""
+    """Change of the in-plane moment with theta, in units of e omega (Eq. B6); (P,)."""
     z, row = frame.derivative(Z), ROWS[component]
     shift = observable_shift(frame, group, THETA, inplane_moment(frame, z)[row])
-    if frame.curvature_of_basis(THETA, K[0]) is None:
+    if frame.basis_curvature(THETA, K[0]) is None:
         return shift
     return shift + expectation(frame, group, inplane_moment(_anomalous(frame, THETA), z)[row])
 
@@ -69,49 +69,49 @@ def inplane_moment(frame: Eigenframe, heights: Complex) -> tuple[Complex, Comple
 
     .. math:: m_x = -\frac{e}{2} \{z, v_y\}, \qquad m_y = \frac{e}{2} \{z, v_x\}
 
-    In (e/2) (y v_z - z v_y) the first term equals the second on average, since y z stays what it is in a layer that is
-    finite along z. So the moment is bounded, unlike that along z.
+    In (e/2) (y v_z - z v_y) the two terms have equal averages, since the average of y z is constant in a layer that is
+    finite along z. So the moment is a bounded observable, unlike the moment along z.
 
     Parameters
     ----------
     frame : Eigenframe
         With "kx" and "ky".
     heights : complex array, shape (P, N, N)
-        The matrix z in the eigenframe.
+        Matrix of z in the eigenframe.
     """
     vx, vy = frame.derivative("kx"), frame.derivative("ky")
     return -0.5 * (heights @ vy + vy @ heights), 0.5 * (heights @ vx + vx @ heights)
 
 
 def with_height(frame: Eigenframe, heights: Complex) -> Eigenframe:
-    """The frame with a direction "kz" for a field across the layer: v_z = i [H, z], so that A^z = z between bands."""
+    """Copy of a frame with a direction "kz" for a field across the layer: v_z = i [H, z], so A^z = z between bands."""
     E = frame.energies
     vz = 1j * (E[:, :, None] - E[:, None, :]) * heights
     return frame.with_derivatives({("kz",): np.asarray(vz)})
 
 
 def gauge_with_height(gauge: SmoothGauge, heights: Complex) -> SmoothGauge:
-    """A smooth gauge with the connection along "kz", which is z among the states of the group."""
-    o, _ = inside_outside(gauge.group, gauge.frame.energies.shape[1])
-    Az = rotated(heights[:, o, o], gauge.left)
+    """Copy of a gauge with the connection along "kz", which is z between the states of the group."""
+    o, _ = subspace_indices(gauge.group, gauge.frame.energies.shape[1])
+    Az = in_basis(heights[:, o, o], gauge.left)
     return replace(gauge, frame=with_height(gauge.frame, heights), connections={**gauge.connections, "kz": Az})
 
 
 def _with_curvature(frame: Eigenframe) -> Eigenframe:
-    """The frame with Omega_az = D_a z between the plane and the height, where the slopes of the height are known."""
+    """Copy of a frame with Omega_az = D_a z, if the frame carries the derivatives of the height."""
     if SLOPES[:1] not in frame.derivatives:
         return frame
     z = frame.derivative(Z)
     found: dict[tuple[str, ...], Complex] = {}
     for slope, k, r in zip(SLOPES, K, position_names(K), strict=True):
-        found[curl(k, "kz")] = frame.derivative(slope) - 1j * commutator(frame.derivative(r), z)
+        found[basis_curvature_name(k, "kz")] = frame.derivative(slope) - 1j * commutator(frame.derivative(r), z)
     return frame.with_derivatives(found)
 
 
 def _anomalous(frame: Eigenframe, drive: str) -> Eigenframe:
-    """The frame with anomalous velocities Omega_drive,k of the basis in place of D_k H."""
-    still = np.zeros_like(frame.states)
+    """Copy of a frame with the anomalous velocities Omega_drive,k of the basis in place of D_k H."""
+    zero = np.zeros_like(frame.states)
     found: dict[tuple[str, ...], Complex] = {
-        (k,): still if (own := frame.curvature_of_basis(drive, k)) is None else own for k in K
+        (k,): zero if (own := frame.basis_curvature(drive, k)) is None else own for k in K
     }
     return frame.with_derivatives(found)

@@ -1,4 +1,4 @@
-"""Derivatives that formulas need, and how their rounding errors grow, found by calling them on a recording frame."""
+"""Derivatives that formulas need, and the sizes of their rounding errors, by calls on a recording frame."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.models.crystal import CURVATURE, Crystal, Derivative
+from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative
 from adiabloch.models.cycle import THETA
 
 Key = tuple[str, ...]
 SMALL, SMALLER = 2.0**-12, 2.0**-16
-"""Factors by which gaps are scaled to find the number of energy denominators, and derivatives to find their powers."""
+"""Factors on gaps and derivatives, to find the number of energy denominators and the powers of derivatives."""
 
 
 @dataclass(frozen=True)
 class Product:
-    """Size of the products of derivatives over energy differences that make up an output."""
+    """Size of a product of derivatives over energy differences in an output."""
 
     factors: tuple[tuple[Derivative, ...], ...]
-    """One group of derivatives for each factor: the size goes with the largest of each group."""
+    """Groups of derivatives, one for each factor; the size is proportional to the largest of each group."""
     denominators: int
-    """Number of energy differences that they are divided by."""
+    """Number of energy differences in the denominator."""
 
 
 @dataclass(frozen=True)
@@ -33,27 +33,27 @@ class Recorded:
     """Needs of a formula that is a sum of products of derivatives over powers of energy differences."""
 
     derivatives: tuple[Derivative, ...] = ()
-    """Derivatives that the frame must carry."""
+    """Derivatives that a frame needs."""
     products: tuple[Product, ...] = ()
-    """Different sizes of the outputs: their rounding errors go with the largest."""
+    """Different products in the outputs; rounding errors are proportional to the largest."""
 
     @property
     def denominators(self) -> int:
-        """Largest number of energy differences that something is divided by."""
+        """Largest number of energy differences in a denominator."""
         return max((product.denominators for product in self.products), default=0)
 
 
 class RecordingDerivatives(Mapping[Key, Complex]):
-    """Derivatives of a frame that note which of them are read; each is a random Hermitian matrix.
+    """Derivatives of a frame that record which of them are read; each is a random Hermitian matrix.
 
     Parameters
     ----------
     size : int
         Number of bands.
     available : callable
-        Key -> whether the crystal offers such a derivative.
+        Key -> True if the crystal offers this derivative.
     curved : bool
-        True if the basis has a curvature: then the order of derivatives matters.
+        True if the basis has a curvature, so that the order of derivatives matters.
     scales : mapping, optional
         Kind of derivative (see `_kind`) -> factor.
     operators : set of str
@@ -76,7 +76,7 @@ class RecordingDerivatives(Mapping[Key, Complex]):
 
     def __contains__(self, key: object) -> bool:
         assert isinstance(key, tuple)
-        return self.available(key) and (CURVATURE not in key or key[-2] < key[-1])
+        return self.available(key) and (BASIS_CURVATURE not in key or key[-2] < key[-1])
 
     def __getitem__(self, key: Key) -> Complex:
         if key not in self:
@@ -90,8 +90,8 @@ class RecordingDerivatives(Mapping[Key, Complex]):
         return self.read[name]
 
     def __iter__(self) -> Iterator[Key]:
-        # asked only whether the basis has a curvature
-        return iter([(CURVATURE,)] if self.curved else [])
+        # used only to find out if the basis has a curvature
+        return iter([(BASIS_CURVATURE,)] if self.curved else [])
 
     def __len__(self) -> int:
         return len(self.read)
@@ -107,20 +107,20 @@ class RecordingDerivatives(Mapping[Key, Complex]):
 
 
 def offered_by(crystal: Crystal, operators: Sequence[str] = ()) -> Callable[[Key], bool]:
-    """Predicate that tells which derivatives a crystal offers.
+    """Predicate for the derivatives that a crystal offers.
 
-    All derivatives of H; the curvature of the basis where it has one, along theta where its orbitals move; the
-    connection along theta of Wannier functions that move; observables by name.
+    A crystal offers all derivatives of H; the basis curvature if it has one, along theta if its orbitals move; the
+    connection along theta of moving Wannier functions; and observables by name.
     """
-    moving, turning = crystal.orbitals_move, crystal.has_basis_connection
+    moving, connected = crystal.orbitals_move, crystal.has_basis_connection
     directions = {*crystal.directions, *getattr(crystal, "parameters", ())}
 
     def offered(key: Key) -> bool:
-        if CURVATURE in key:
+        if BASIS_CURVATURE in key:
             pair = key[-2:]
-            return directions.issuperset(pair) and (turning or (moving and THETA in pair))
+            return directions.issuperset(pair) and (connected or (moving and THETA in pair))
         if key[0].startswith("r_"):
-            return moving and turning
+            return moving and connected
         if len(key) == 1 and not key[0].startswith("r"):
             return key[0] in directions or key[0] in operators
         return True
@@ -165,7 +165,7 @@ def record(
     operators: Sequence[str] = (),
     products: bool = True,
 ) -> Recorded:
-    """Needs of a formula for frames of so many bands.
+    """Needs of a formula for frames with `size` bands.
 
     Parameters
     ----------
@@ -174,13 +174,13 @@ def record(
     size : int
         Number of bands.
     available : callable
-        Key -> whether the crystal offers such a derivative.
+        Key -> True if the crystal offers this derivative.
     curved : bool
         True if the basis has a curvature.
     operators : sequence of str
         Names of observables.
     products : bool
-        Find the sizes of the products too.
+        True to find the sizes of the products.
     """
 
     def evaluated(gap: float, scales: Mapping[str, float]) -> tuple[Float, RecordingDerivatives]:
@@ -188,7 +188,7 @@ def record(
             size, available, curved=curved, scales=scales, operators=frozenset(operators)
         )
         levels = np.sort(np.random.default_rng(1).permutation(size) + 0.3 * np.sin(np.arange(size)))
-        # energies themselves may enter, and do not shrink with the gaps
+        # energies themselves may enter; they do not scale with the gaps
         energies = (1.0 + gap * levels)[None]
         frame = Eigenframe(energies, np.eye(size, dtype=np.complex128)[None], derivatives)
         values = np.abs(formula(frame))
@@ -220,4 +220,4 @@ def _kind(key: Key, operators: frozenset[str]) -> str:
     """Kind of a derivative: of an observable, of the drive, or along k alone."""
     if not operators.isdisjoint(key):
         return "observable"
-    return "drive" if any(not name.startswith(("k", "r")) and name != CURVATURE for name in key) else "k"
+    return "drive" if any(not name.startswith(("k", "r")) and name != BASIS_CURVATURE for name in key) else "k"

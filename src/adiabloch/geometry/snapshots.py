@@ -1,14 +1,14 @@
-r"""How the bands of a crystal change along a cycle, from their wave functions in snapshots of it.
+r"""Eigenframes of a cycle from the wave functions of its snapshots.
 
-States of different snapshots know nothing of each other's phases, nor do those that are degenerate. But the projector P
-on the occupied ones is smooth in theta, and is differentiated as the trigonometric polynomial through the snapshots.
+The phases of the states are arbitrary in each snapshot, and so is the basis of degenerate states. But the projector P
+on the occupied states is smooth in theta, and is differentiated as the trigonometric polynomial through the snapshots.
 Between an empty state c and an occupied one n,
 
 .. math:: A^\theta_{cn} = i \langle c | (\partial_\theta P) | n \rangle
           - w' \cdot \Big( \langle c | p | n \rangle - \frac{m}{\hbar^2} v_{cn} \Big) .
 
-The second term takes a motion w that is common to all electrons with the velocity of H in place of the momentum, as
-`adiabloch.models.motion_from_plane_waves` does. In a local potential, with all bands there are, it is zero.
+The second term replaces the momentum by the velocity of H for a motion w that is common to all electrons, as in
+`adiabloch.models.motion_from_plane_waves`. It is zero for a local potential and a complete set of bands.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from adiabloch.models.harmonics import theta_derivatives
 from adiabloch.models.orbital_motion import momentum_mismatch
 
 NOISE = 1e-14
-"""Of the largest harmonic of a projector, squared, what rounding makes of nothing."""
+"""Squared harmonic of a projector below which it counts as rounding, relative to the largest one."""
 
 
 def frame_of_snapshots(
@@ -40,24 +40,24 @@ def frame_of_snapshots(
     Parameters
     ----------
     energies : float array, shape (N, n)
-        Of n bands at theta_j = 2 pi j/N, eV.
+        Energies of n bands at theta_j = 2 pi j/N, eV.
     velocities : mapping {"kx": complex array of shape (N, n, n), ...}
-        D^k = <m|d_k H|n> between them, eV Angstrom.
+        Matrix elements D^k = <m|d_k H|n>, eV Angstrom.
     states : complex array, shape (N, spinor, M, n)
-        Amplitudes of plane waves, the same ones in all snapshots; orthonormal.
+        Orthonormal states as amplitudes of plane waves, which are the same in all snapshots.
     momenta : float array, shape (M, d)
-        k + G, 1/Angstrom.
+        Wave vectors k + G of the plane waves, 1/Angstrom.
     occupied : int
         Number of occupied bands.
     common : float array, shape (N, d)
-        w', the velocity of the common motion.
+        Velocity w' of the common motion.
 
     Returns
     -------
     Eigenframe
-        Over the snapshots. Of D^theta only what lies between occupied and empty bands is there, the rest is zero.
+        Frame with the snapshots as points. D^theta is given between occupied and empty bands and zero elsewhere.
     float array, shape (N,)
-        Squares of the harmonics of the projector, in the order of the transform: how smooth it is.
+        Squares of the harmonics of the projector, in the order of the Fourier transform.
     """
     count, size = energies.shape
     o, c = slice(0, occupied), slice(occupied, size)
@@ -84,7 +84,7 @@ def frame_of_snapshots(
 
 
 def _harmonics(shared: Float) -> Float:
-    """Squares of the harmonics of P, from tr P_j P_l."""
+    """Squares of the harmonics of P from the overlaps tr P_j P_l."""
     count = len(shared)
     waves = np.exp(2j * np.pi * np.outer(np.arange(count), np.arange(count)) / count)
     powers: Float = np.einsum("mj,jl,ml->m", waves, shared, waves.conj()).real / count**2

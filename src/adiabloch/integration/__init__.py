@@ -1,1 +1,1 @@
-"""How points become a number: meshes that double, where they run, what they promise."""
+"""Numerical integration over the unit torus, with error bars: uniform meshes, adaptive boxes, executors, progress."""

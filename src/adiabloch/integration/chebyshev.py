@@ -17,7 +17,7 @@ def nodes(order: int) -> Float:
 
 @cache
 def transform(order: int) -> Float:
-    """Values at the nodes -> coefficients, (order, order)."""
+    """Matrix from values at the nodes to coefficients, (order, order)."""
     matrix = 2.0 / order * np.cos(np.pi * np.outer(np.arange(order), np.arange(order) + 0.5) / order)
     matrix[0] /= 2.0
     return frozen(matrix)
@@ -33,14 +33,14 @@ def means(order: int) -> Float:
 
 @cache
 def uniform(order: int, cells: int) -> Float:
-    """Coefficients -> values on cells + 1 equidistant points, ends included, (cells + 1, order)."""
+    """Matrix from coefficients to values on cells + 1 equidistant points with the ends, (cells + 1, order)."""
     x = np.linspace(-1.0, 1.0, cells + 1)
     return frozen(np.cos(np.outer(np.arccos(x), np.arange(order))))
 
 
 @cache
 def gauss(order: int, points: int) -> tuple[Float, Float]:
-    """Coefficients -> values on Gauss-Legendre points, (points, order), and their weights (mean over the box)."""
+    """Matrix from coefficients to values on Gauss-Legendre points, (points, order), and their weights for the mean."""
     x, weight = np.polynomial.legendre.leggauss(points)
     return frozen(np.cos(np.outer(np.arccos(x), np.arange(order)))), frozen(0.5 * weight)
 
@@ -48,6 +48,6 @@ def gauss(order: int, points: int) -> tuple[Float, Float]:
 def along_each(matrix: Float, values: Float, dimension: int) -> Float:
     """Apply a matrix (out, in) along each of the last `dimension` axes."""
     for _ in range(dimension):
-        # the first of the box' axes goes last, transformed: after all turns they are in order again
+        # the first axis of the box is transformed and moved to the end; after all steps the order is restored
         values = np.moveaxis(values, -dimension, -1) @ matrix.T
     return values

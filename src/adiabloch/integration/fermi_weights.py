@@ -5,8 +5,8 @@ With the Fermi function f and x = (E - mu)/kT,
 .. math:: \int (-f'(\eta))\, \{\theta, \delta\}(\eta - E)\, d\eta = \{f, -f'\}, \qquad
           \int (-f'(\eta))\, (\eta - \mu)\, \{\theta, \delta\}(\eta - E)\, d\eta = \{T s, -(E - \mu) f'\},
 
-so a quantity known in the ground state at every Fermi level eta is known at every temperature, with or without the
-factor eta - mu of heat. T s = (E - mu) f - g is the entropy of a level times the temperature.
+So a quantity that is known in the ground state for every Fermi level eta follows for every temperature, with or without
+the factor eta - mu of heat. T s = (E - mu) f - g is the entropy of a level times the temperature.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from adiabloch.occupation import entropy, fermi_function, fermi_peak
 
 
 def weights(kinds: Sequence[Weight], x: Float, kT: float) -> list[Float]:
-    """The weights of the given kinds at x = (E - mu)/kT, kT > 0."""
+    """Weights of the given kinds at x = (E - mu)/kT, kT > 0."""
     made = {
         "filled": lambda: fermi_function(x),
         "entropy": lambda: kT * entropy(x),
@@ -31,8 +31,8 @@ def weights(kinds: Sequence[Weight], x: Float, kT: float) -> list[Float]:
     return [made[kind]() for kind in kinds]
 
 
-def largest(kind: Weight, kT: Float) -> Float:
-    """The largest that a weight gets; of a level at low temperatures, averaged over a natural unit of energy."""
+def largest_weight(kind: Weight, kT: Float) -> Float:
+    """Largest value of a weight; for levels at low temperatures an average over a natural unit of energy."""
     made = {
         "filled": np.ones_like(kT),
         "entropy": kT * np.log(2),
@@ -42,19 +42,19 @@ def largest(kind: Weight, kT: Float) -> Float:
     return made[kind]
 
 
-def falls(kind: Weight, x: Float, kT: float) -> Float:
-    """How much the weight "filled" or "entropy" falls from each level to the next one above, (..., N), kT > 0.
+def weight_drops(kind: Weight, x: Float, kT: float) -> Float:
+    """Decrease of the weight "filled" or "entropy" from each level to the next one above, (..., N), kT > 0.
 
-    For x = (E - mu)/kT ascending along the last axis; above the last level there is nothing. Levels that nearly agree
-    lose no digits: the slope of the weight is integrated between them.
+    x = (E - mu)/kT ascends along the last axis; above the last level the weight is zero. For nearly equal levels the
+    derivative of the weight is integrated between them, which loses no digits.
     """
     (all_of,) = weights([kind], x, kT)
     result = -np.diff(all_of, axis=-1, append=0.0)
-    apart = np.diff(x, axis=-1)
-    near = np.abs(apart) < 0.5
+    distance = np.diff(x, axis=-1)
+    near = np.abs(distance) < 0.5
     if near.any():
         nodes, shares = np.polynomial.legendre.leggauss(8)
-        middle, half = 0.5 * (x[..., 1:] + x[..., :-1])[near], 0.5 * apart[near]
+        middle, half = 0.5 * (x[..., 1:] + x[..., :-1])[near], 0.5 * distance[near]
         between = middle[:, None] + half[:, None] * nodes
         slope = fermi_peak(between)
         if kind == "entropy":
@@ -64,9 +64,9 @@ def falls(kind: Weight, x: Float, kT: float) -> Float:
 
 
 def smearing(kind: Weight, x: Float, kT: float) -> Float:
-    r"""What the integral of the states below eta is averaged with, at x = (eta - mu)/kT, kT > 0.
+    r"""Weight for the thermal average of an integral of the states below eta, at x = (eta - mu)/kT, kT > 0.
 
-    Levels are the derivative of that integral, which by parts is taken from the weight instead:
+    Terms of the levels are derivatives of this integral. By parts, the derivative acts on the weight:
     :math:`\int w\, \delta = -\int w'\, \theta`.
     """
     level = fermi_peak(x) / kT

@@ -1,4 +1,4 @@
-"""Fermi seas on a fixed uniform mesh: exact weights of what is there, for comparison with programs that do the same."""
+"""Fermi seas on a fixed uniform mesh, for comparison with other programs that use one."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.integration.boxes import Filled
-from adiabloch.integration.fermi_weights import falls, weights
+from adiabloch.integration.fermi_weights import weight_drops, weights
 from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand
 from adiabloch.integration.running import processors, run, stoppable, workers
+from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.occupation import Scan
 
 ROUNDING = 1e-12
-"""Of what is summed, without signs: gaps that nearly close take some digits."""
+"""Rounding error relative to the sum of absolute values; it is large since some gaps nearly close."""
 
 
 def sum_over_mesh(
@@ -31,18 +31,19 @@ def sum_over_mesh(
     executor: Executor | int | None = None,
     progress: ProgressBar | None = None,
     limit: int = 2**27,
-) -> Filled:
+) -> SeaIntegral:
     """Mean over the points j/n of a uniform mesh.
 
-    The error is what changes when every other point is left out, not a number where a side of the mesh is odd.
+    The error is the change when every other point is left out, and NaN if a side of the mesh is odd.
 
     Raises
     ------
     InvalidArgumentError
-        If levels are wanted at T = 0: a mesh of points has none. If there are more points than the limit, or the
-        chemical potentials and temperatures need more memory than is free: nothing is evaluated.
+        If terms of the Fermi surface are requested at T = 0, which a mesh of points does not have. If there are more
+        points than the limit, or the chemical potentials and temperatures need more memory than is free. Nothing is
+        evaluated then.
     Stopped
-        Ctrl-C; the part of a mesh is no estimate.
+        Ctrl-C; there is no estimate from a part of a mesh.
     """
     points = math.prod(mesh)
     if points > limit:
@@ -58,18 +59,18 @@ def sum_over_mesh(
     bar = progress or ProgressBar("", visible=False)
     bar.stage(" x ".join(map(str, mesh)), points)
     totals = np.zeros((3, len(integrand.columns), *scan.shape))
-    contested, split = False, 0.0
+    threshold_dependent, degenerate_splitting = False, 0.0
     with stoppable(lambda: None), workers(executor) as pool:
         slabs = _slabs(mesh, integrand.batch)
-        for part, count, here, apart in run(pool, partial(_slab, integrand, scan, tuple(mesh)), slabs):
+        for part, count, here, apart in run(pool, partial(_sum_slab, integrand, scan, tuple(mesh)), slabs):
             totals += part
-            contested, split = contested or here, max(split, apart)
+            threshold_dependent, degenerate_splitting = threshold_dependent or here, max(degenerate_splitting, apart)
             bar.advance(count)
-    mixing = integrand.mixing(scan)
-    full, half = (np.einsum("ocsm,csm->osm", mixing, total / points) for total in totals[:2])
-    rounding = ROUNDING * np.einsum("ocsm,csm->osm", np.abs(mixing), totals[2] / points)
+    combination = integrand.combination_matrix(scan)
+    full, half = (np.einsum("ocsm,csm->osm", combination, total / points) for total in totals[:2])
+    rounding = ROUNDING * np.einsum("ocsm,csm->osm", np.abs(combination), totals[2] / points)
     error = np.abs(full - half * 2 ** len(mesh)) if all(n % 2 == 0 for n in mesh) else np.full_like(full, np.nan)
-    return Filled(
+    return SeaIntegral(
         full,
         error,
         np.ones(scan.shape, dtype=bool),
@@ -77,15 +78,15 @@ def sum_over_mesh(
         points,
         0,
         exhausted=False,
-        flat=np.zeros(scan.shape[1], dtype=bool),
-        contested=contested,
-        split=split,
+        flat_bands=np.zeros(scan.shape[1], dtype=bool),
+        threshold_dependent=threshold_dependent,
+        degenerate_splitting=degenerate_splitting,
         rounding=rounding,
     )
 
 
 def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Cut a mesh into blocks of at most `batch` points, long along the last axes: first and last number along each."""
+    """Split a mesh into blocks of at most `batch` points, long along the last axes: first and last index along each."""
     room, sizes = max(batch, 1), []
     for n in reversed(mesh):
         sizes.append(min(n, room))
@@ -99,20 +100,20 @@ def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], .
             yield (first, min(first + sizes[-1], mesh[0])), *others
 
 
-def _slab(
+def _sum_slab(
     integrand: BandIntegrand, scan: Scan, mesh: tuple[int, ...], block: tuple[tuple[int, int], ...]
 ) -> tuple[Float, int, bool, float]:
-    """Sums over a block, (3, columns, S, M), and how many points; contested, split.
+    """Sums over a block, (3, columns, S, M), the number of points, and the results of `degeneracy_among`.
 
-    Sums of all points, of those with even numbers, and of all without signs.
-    What the sea holds is summed over edges, each with the difference of the occupations beneath and above: between two
-    filled bands that nearly touch it is large and counts for nothing.
+    The sums are over all points, over points with even indices, and over absolute values. The sea is summed over band
+    counts, each with the difference of the occupations below and above the gap. So large terms of two filled bands that
+    nearly touch have weight zero.
     """
     numbers = [np.arange(first, last) for first, last in block]
     frame = integrand.frame_on_grid([number / n for number, n in zip(numbers, mesh, strict=True)])
     even = np.logical_and.reduce(np.meshgrid(*[number % 2 == 0 for number in numbers], indexing="ij")).ravel()
     size = frame.energies.shape[1]
-    sea = integrand.edge_values(frame, range(1, size + 1))
+    sea = integrand.sea_values(frame, range(1, size + 1))
     surface = integrand.surface_values(frame)
     totals = np.zeros((3, len(integrand.columns), *scan.shape))
     for kind in {column.weight for column in integrand.columns}:
@@ -124,7 +125,7 @@ def _slab(
                 if at_surface:
                     (weight,) = weights([kind], (frame.energies - mu) / kT, kT)
                 elif kT > 0:
-                    weight = falls(kind, (frame.energies - mu) / kT, kT)
+                    weight = weight_drops(kind, (frame.energies - mu) / kT, kT)
                 else:
                     filled = (frame.energies <= mu) * float(kind == "filled")
                     weight = -np.diff(filled, axis=1, append=0.0)
@@ -132,4 +133,4 @@ def _slab(
                 here = each.sum(axis=1)
                 totals[:, members, s, m] = here.sum(axis=0), here[even].sum(axis=0), np.abs(each).sum(axis=(0, 1))
     low, high = frame.energies[:, :-1], frame.energies[:, 1:]
-    return totals, len(even), *frame.joined_among(scan.touched(low, high))
+    return totals, len(even), *frame.degeneracy_among(scan.touched(low, high))

@@ -1,4 +1,4 @@
-"""What work will take, before it begins."""
+"""Memory of a scan, checked before the evaluation."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from adiabloch.occupation import Scan
 
 
 def check_scan(scan: Scan, outputs: int, parts: int) -> None:
-    """Refuse a scan whose results do not fit into memory.
+    """Check that the results of a scan fit into memory.
 
     Parameters
     ----------
     scan : Scan
     outputs : int
-        Numbers for each chemical potential and temperature.
+        Outputs for each chemical potential and temperature.
     parts : int
-        How many such tables there are at a time: boxes, or blocks under way.
+        Number of such tables at a time: boxes, or blocks in progress.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Integrals of interpolated bands over boxes, for all chemical potentials and temperatures.
 
-The Chebyshev interpolant of a box costs no further diagonalisation, so it can be looked at as finely as one likes: on
-small simplices with a sharp step at T = 0 (extrapolated in their size), on Gauss points with the exact Fermi weights at
-T > 0, or, where these would be too many, by averaging the integral at T = 0 over -f'.
+The Chebyshev interpolant of a box needs no further diagonalization, so it can be evaluated on fine grids: on small
+simplices with a sharp step at T = 0 (extrapolated in their size), on Gauss points with the exact Fermi weights at
+T > 0, or, where these would be too many, by an average of the integral at T = 0 over -f'.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from adiabloch.integration import chebyshev
 from adiabloch.integration.protocols import BandIntegrand, Weight
 from adiabloch.integration.simplices import on_simplices, steps_and_levels, volume
 from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
-from adiabloch.occupation import REACH, Scan
+from adiabloch.occupation import THERMAL_REACH, Scan
 
 CELLS = {1: 1024, 2: 32, 3: 8}
 """Simplices along each side of a box, by dimension."""
 LEVELS = {1: 4, 2: 4, 3: 2}
-"""Energies per kT where steps are averaged: kinks of the density of states are weaker in more dimensions."""
+"""Energies per kT for the average of sharp steps; kinks of the density of states are weaker in higher dimensions."""
 GAUSS = {1: 256, 2: 48, 3: 16}
-"""Most Gauss points along each side; where the temperature needs more, the step is averaged instead."""
-FROZEN = 1e-13
-"""A temperature below this fraction of the energies is none."""
-TOGETHER = 32
-"""Bands in boxes whose simplices are made at once."""
+"""Largest number of Gauss points along each side. If the temperature needs more, the sharp step is averaged."""
+ZERO_TEMPERATURE = 1e-13
+"""Fraction of the largest energy below which a temperature counts as zero."""
+BATCH = 32
+"""Number of bands of boxes whose simplices are evaluated together."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How a box is looked at."""
+    """Numerical parameters of a box: order of the interpolant, simplices and Gauss points along each side."""
 
     order: int
     cells: int
@@ -42,37 +42,40 @@ class Rule:
 
     @classmethod
     def of(cls, dimension: int, tolerance: float) -> Rule:
-        """Higher orders where more is asked for."""
+        """Parameters for a tolerance."""
         order = {1: 12, 2: 8, 3: 6}[dimension] if tolerance > 1e-8 else {1: 24, 2: 16, 3: 10}[dimension]
         return cls(order, CELLS[dimension], GAUSS[dimension])
 
 
 @dataclass(eq=False)
-class Shares:
+class BoxIntegrals:
     """Integrals of interpolated bands over unit boxes.
 
-    A band whose energies stay clear of all that is wanted counts as a whole; others are cut at the Fermi level.
+    A band whose energies are far from all chemical potentials contributes as a whole. Others are cut at the Fermi
+    level.
     """
 
     integrand: BandIntegrand
     scan: Scan
     rule: Rule
     coefficients: Float
-    """(B, N, 1 + J + K, order, ..., order): energies, sea, surface."""
+    """Coefficients of energies, sea and surface, (B, N, 1 + J + K, order, ..., order)."""
     lower: Float
     upper: Float
-    """What the energies stay within, (B, N)."""
+    """Bounds of the energies, (B, N)."""
 
     def all(self) -> tuple[Float, Float]:
         """Values and errors, (B, columns, S, M)."""
         shape = (len(self.lower), len(self.integrand.columns), *self.scan.shape)
         value, error = np.zeros(shape), np.zeros(shape)
         largest = max(np.abs(array).max() for array in (self.lower, self.upper, self.scan.potentials))
-        # less than the rounding of energies is no temperature
-        for s, kT in enumerate(np.where(self.scan.temperatures < FROZEN * largest, 0.0, self.scan.temperatures)):
-            first = np.searchsorted(self.scan.potentials, self.lower - REACH * kT, side="left")
-            last = np.searchsorted(self.scan.potentials, self.upper + REACH * kT, side="right")
-            # a flat band is filled as a whole at zero temperature; between its rounding there is nothing to see
+        # a temperature below the rounding of the energies counts as zero
+        for s, kT in enumerate(
+            np.where(self.scan.temperatures < ZERO_TEMPERATURE * largest, 0.0, self.scan.temperatures)
+        ):
+            first = np.searchsorted(self.scan.potentials, self.lower - THERMAL_REACH * kT, side="left")
+            last = np.searchsorted(self.scan.potentials, self.upper + THERMAL_REACH * kT, side="right")
+            # at zero temperature a flat band is filled as a whole, whatever its rounding
             cut = (last > first) & ((self.upper > self.lower) | (kT > 0))
             whole, off = self._whole(first, ~cut)
             value[:, :, s] += whole
@@ -90,16 +93,16 @@ class Shares:
 
     @property
     def _seas(self) -> int:
-        """Number of outputs of the sea."""
+        """Number of outputs of the sea, J."""
         return 1 + max((c.output for c in self.integrand.columns if not c.at_surface), default=-1)
 
     def _truncated(self, coefficients: Float) -> Float:
-        """The interpolant of lower order."""
+        """Coefficients of the interpolant of lower order."""
         less = (slice(None),) * (coefficients.ndim - self._dimension)
         return coefficients[less + (slice(0, self.rule.order - 2),) * self._dimension]
 
     def _whole(self, first: Integer, which: np.ndarray) -> tuple[Float, Float]:
-        """Bands below all wanted energies from number `first` on; their share, and its change with the order."""
+        """Contribution of bands below the chemical potentials from `first` on, and its change with the order."""
         boxes, count = len(first), len(self.scan.potentials)
         column = np.where(which, first, count) + (count + 1) * np.arange(boxes)[:, None]
         result = np.zeros((2, boxes, len(self.integrand.columns), count))
@@ -114,8 +117,8 @@ class Shares:
         return result[0], result[0] - result[1]
 
     def _cut(self, coefficients: Float, owner: Integer, kT: float, span: Float) -> tuple[Float, Float]:
-        """Bands cut at the Fermi level, smoothly if Gauss points resolve the temperature; value and error."""
-        # more points than there may be, where the temperature is too low
+        """Contribution of bands at the Fermi level and its error, on Gauss points if they resolve the temperature."""
+        # at low temperatures more points would be needed than are allowed
         needed = 1.5 * span / kT + 5 if kT > 0 else np.full(len(span), np.inf)
         smooth = needed <= self.rule.gauss
         value, error = np.zeros((2, len(self.lower), len(self.integrand.columns), len(self.scan.potentials)))
@@ -130,22 +133,22 @@ class Shares:
         return value, error
 
     def _stepwise(self, coefficients: Float, owner: Integer, kT: float) -> tuple[Float, Float]:
-        """Bands cut sharply, the cut averaged over the temperature; extrapolated in the size of simplices."""
+        """Contribution of bands with a sharp cut, averaged over the temperature, extrapolated in the simplex size."""
         finest = self.rule.cells
         (fine, off), (middle, _), (coarse, _) = (self._sharp(coefficients, owner, kT, finest // n) for n in (1, 2, 4))
         rough, _ = self._sharp(self._truncated(coefficients), owner, kT, finest // 2)
-        # the error of linear interpolation goes with the square of the size
-        value, before = fine + (fine - middle) / 3, middle + (middle - coarse) / 3
-        # and what is left, extrapolated, falls at least fourfold with each halving
-        left = (value - before) / 3
+        # the error of linear interpolation is proportional to the square of the size
+        value, previous = fine + (fine - middle) / 3, middle + (middle - coarse) / 3
+        # after the extrapolation, the error falls at least by a factor of four with each halving
+        left = (value - previous) / 3
         if kT == 0:
-            # the slope of a level is that of the middle of a simplex: its error changes sign from one to the next
+            # the slope of a level is that of the centre of a simplex, and its error alternates between simplices
             levels = [c for c, column in enumerate(self.integrand.columns) if column.at_surface]
             left[:, levels] = np.copysign(np.hypot(left, value - fine), left)[:, levels]
         return value, left + (middle - rough) + off
 
     def _smooth(self, coefficients: Float, owner: Integer, kT: float, points: int) -> Float:
-        """Exact Fermi weights on Gauss points, (B, columns, M)."""
+        """Contribution with exact Fermi weights on Gauss points, (B, columns, M)."""
         boxes, count, d = len(self.lower), len(self.scan.potentials), self._dimension
         to_points, weight = chebyshev.gauss(coefficients.shape[-1], points)
         values = chebyshev.along_each(to_points, coefficients, d).reshape(*coefficients.shape[:2], -1)
@@ -154,7 +157,7 @@ class Shares:
             measure = np.multiply.outer(measure, weight)
         masses = (values[:, 1:] * measure.ravel()).swapaxes(0, 1).reshape(coefficients.shape[1] - 1, -1)
         grid = ThermalGrid(self.scan.potentials, kT)
-        table, below = grid.shared(values[:, 0].ravel(), masses, np.repeat(owner, values.shape[-1]), boxes)
+        table, below = grid.distribute(values[:, 0].ravel(), masses, np.repeat(owner, values.shape[-1]), boxes)
         result = np.zeros((boxes, len(self.integrand.columns), count))
         for source, members in self._by_source():
             for c, sums in zip(members, grid.summed(table[source], [self._kind(c) for c in members]), strict=True):
@@ -162,15 +165,15 @@ class Shares:
         return result
 
     def _sharp(self, coefficients: Float, owner: Integer, kT: float, cells: int) -> tuple[Float, Float]:
-        """Steps on simplices, averaged over the thermal window if T > 0; (B, columns, M), and error of the average."""
+        """Contribution of simplices with a sharp cut, averaged if T > 0, (B, columns, M); error of the average."""
         result, error = np.zeros((2, len(self.lower), len(self.integrand.columns), len(self.scan.potentials)))
         average = ThermalAverage(self.scan.potentials, kT, LEVELS[self._dimension]) if kT else None
         levels = average.energies if average else self.scan.potentials
         d = self._dimension
         share = volume(d) / cells**d
-        for first in range(0, len(coefficients), TOGETHER):
+        for first in range(0, len(coefficients), BATCH):
             here = chebyshev.along_each(
-                chebyshev.uniform(coefficients.shape[-1], cells), coefficients[first : first + TOGETHER], d
+                chebyshev.uniform(coefficients.shape[-1], cells), coefficients[first : first + BATCH], d
             )
             count = len(here)
             corners = np.stack([on_simplices(here[:, number]) for number in range(here.shape[1])])
@@ -180,12 +183,12 @@ class Shares:
             flat = corners.reshape(len(corners), d + 1, -1)
             low, high = np.searchsorted(levels, [flat[0].min(), flat[0].max()])
             high = min(high + 1, len(levels))
-            # a temperature smears the states below a level, whichever they count for
+            # the thermal average acts on integrals of the states below a level, also for surface terms
             steps = len(flat) - 1 if average else self._seas
             sea, surface = flat[1 : 1 + steps], flat[1 + steps :]
             tables = share * steps_and_levels(flat[0], sea, surface, inside, count, levels[low:high])
             beyond = corners[1:].mean(axis=(1, 3))
-            boxes = owner[first : first + TOGETHER]
+            boxes = owner[first : first + BATCH]
             for source, members in self._by_source():
                 for c in members:
                     if average:
@@ -204,7 +207,7 @@ class Shares:
         return self.integrand.columns[column].weight
 
     def _by_source(self) -> Iterator[tuple[int, list[int]]]:
-        """Columns that weigh one and the same function, with its number."""
+        """Indices of the functions, each with the columns that use it."""
         for at_surface in (False, True):
             outputs = sorted({c.output for c in self.integrand.columns if c.at_surface is at_surface})
             for output in outputs:
@@ -215,9 +218,9 @@ class Shares:
 
 
 def _slopes_corrected(energies: Float) -> Float:
-    """In one dimension, slope of each segment over that of the band at its ends, (2, B, segments).
+    """Ratio of the slope of each segment to that of the band at its ends, in one dimension, (2, B, segments).
 
-    Level surfaces have an area to average over; in one dimension they are single points.
+    In one dimension a level surface is a single point, without an area over which errors average out.
     """
     slopes = on_simplices(np.gradient(energies, axis=1, edge_order=2))
     segments = np.diff(energies, axis=1)

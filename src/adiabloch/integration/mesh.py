@@ -1,11 +1,10 @@
-"""Uniform meshes on the torus, doubled axis by axis until the error is small.
+"""Uniform meshes on the torus, doubled along each axis until the error is small.
 
-For a smooth periodic integrand the plain mean over a uniform mesh converges exponentially, so nothing cleverer is
-needed as long as the mesh resolves the smallest gap. Each axis has its own rate: the phase of a cycle is often done
-with eight points where k needs a hundred. A mesh of 2n points is the mesh of n points and the points between them, so
-nothing is evaluated twice. The error is estimated from the Fourier coefficients that the mesh shows
-(`adiabloch.integration.spectrum`): sums over all axes but one, and over residue classes of the point numbers, are kept
-for that, whose size does not grow with the mesh but as its side.
+For a smooth periodic integrand the mean over a uniform mesh converges exponentially, if the mesh resolves the smallest
+gap. The axes converge at different rates: the phase of a cycle often needs eight points where k needs a hundred. A mesh
+of 2n points consists of the mesh of n points and the points between them, so no point is evaluated twice. The error is
+estimated from the Fourier coefficients on the mesh (`adiabloch.integration.spectrum`). For this, sums over all axes but
+one, and sums over residue classes of the point numbers, are kept. Their memory grows with the side of the mesh only.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.errors import ToleranceNotReachedError
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.protocols import Integrand, Low
+from adiabloch.integration.protocols import Integrand, Minimum
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.integration.spectrum import aliasing_errors, by_class, classes
 
 Mesh = tuple[int, ...]
 Levels = tuple[int, ...]
-"""How often each axis has been doubled."""
+"""Number of doublings of each axis."""
 Block = tuple[tuple[float, float, int], ...]
 """First coordinate, step and number of points along each axis."""
 
 RESOLUTION = 1.0
-"""Points along an axis for each width of the narrowest feature seen."""
+"""Required number of points along an axis for each width of the narrowest feature found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +49,14 @@ class Integral:
     points: int
     """Number of evaluations."""
     converged: bool
-    """Whether the error is below the tolerance and the mesh resolves the narrowest feature that it saw."""
+    """True if the error is below the tolerance and the mesh resolves the narrowest feature found."""
     resolved: bool
-    """Whether the mesh resolves the narrowest feature that it saw."""
-    lows: Mapping[str, Low]
-    """Lowest values seen of what must not vanish: "gap", "overlap"."""
+    """True if the mesh resolves the narrowest feature found."""
+    minima: Mapping[str, Minimum]
+    """Smallest values found of quantities that must not vanish: "gap", "overlap"."""
 
     def times(self, factor: float) -> Integral:
-        """The same integral in another unit."""
+        """Copy of the integral in another unit, multiplied by `factor`."""
         return replace(self, value=self.value * factor, error=self.error * abs(factor))
 
 
@@ -73,7 +72,7 @@ def integrate(
     leading: int | None = None,
     executor: Executor | int | None = None,
     progress: ProgressBar | None = None,
-    inspect: Callable[[Mapping[str, Low], bool], None] | None = None,
+    inspect: Callable[[Mapping[str, Minimum], bool], None] | None = None,
 ) -> Integral:
     """Mean of `integrand` over the unit torus.
 
@@ -81,37 +80,37 @@ def integrate(
     ----------
     integrand : Integrand
     tolerance : float
-        Relative accuracy, of the largest output.
+        Accuracy relative to the largest output.
     absolute : float
-        Accuracy that is enough whatever the outputs are.
+        Sufficient accuracy whatever the outputs are.
     start : tuple of int
-        Half of the first mesh, points along each axis.
+        Half the number of points of the first mesh along each axis.
     fixed : bool
-        Evaluate `start` itself, and no finer mesh.
+        True to evaluate the mesh `start` itself and no finer mesh.
     limit : int
         Largest number of evaluations.
     scale : float
-        A natural size of the outputs: the tolerance is relative to the largest output or to this.
+        Natural size of the outputs. The tolerance is relative to the larger of this and the largest output.
     leading : int, optional
-        How many outputs, from the first, the tolerance is relative to; all by default.
+        Number of outputs, from the first, to which the tolerance is relative; all by default.
     executor : concurrent.futures.Executor or int, optional
-        Where blocks run; threads by default.
+        Executor of the blocks; threads by default.
     progress : ProgressBar, optional
     inspect : callable, optional
-        Called after each refinement with the lowest values of what must not vanish, and whether the mesh resolves
-        how they change; may raise.
+        Function that is called after each refinement with the smallest values of quantities that must not vanish,
+        and with True if the mesh resolves their changes. It may raise exceptions.
 
     Returns
     -------
     Integral
-        `converged` tells whether the tolerance was reached.
+        Its `converged` is True if the tolerance was reached.
 
     Raises
     ------
     ToleranceNotReachedError
-        If the coarsest meshes have more points than the limit: nothing is evaluated.
+        If the coarsest mesh has more points than the limit. Nothing is evaluated then.
     Stopped
-        Ctrl-C; with the Integral on the finest mesh that was finished.
+        Ctrl-C; with the Integral on the finest completed mesh.
     """
     bar = progress or ProgressBar("", visible=False)
     sums = _Sums(integrand, start if fixed else tuple(2 * n for n in start))
@@ -129,26 +128,26 @@ def integrate(
         while True:
             sums.refine(levels, pool, bar)
             if inspect is not None:
-                inspect(sums.lows, sums.resolved)
+                inspect(sums.minima, sums.resolved)
             value, noise = sums.mean, sums.noise / sums.points
             errors = sums.errors()
             single = [errors[(axis,)] for axis in range(integrand.dimension)]
             error = math.fsum(errors.values()) + noise
             allowed = max(tolerance * max(float(np.abs(value[:leading]).max()), scale), absolute, 4 * noise)
-            # what a small error along one axis shows is often the shadow of a large one along another
+            # a small error along one axis is often caused by a large error along another
             share = max(allowed / (2 * integrand.dimension), 0.5 * max(single))
             grow = sums.unresolved or {axis for axis in range(integrand.dimension) if single[axis] > share}
             grow = grow or set(max(errors.items(), key=itemgetter(1))[0])
             finer = tuple(level + (axis in grow) for axis, level in enumerate(levels))
             done = error <= allowed and sums.resolved
-            best = Integral(value, error, sums.mesh, sums.points, done, sums.resolved, dict(sums.lows))
+            best = Integral(value, error, sums.mesh, sums.points, done, sums.resolved, dict(sums.minima))
             if done or fixed or math.prod(sums.mesh_at(finer)) > limit:
                 return best
             levels = finer
 
 
 class _Sums:
-    """Sums of an integrand over a mesh that is doubled along its axes, and the worst seen on the way."""
+    """Sums of an integrand over a mesh that is doubled along its axes, with its minima and narrowest features."""
 
     def __init__(self, integrand: Integrand, first: Mesh) -> None:
         self.integrand = integrand
@@ -156,14 +155,14 @@ class _Sums:
         self.levels: Levels | None = None
         self.points = 0
         self.noise = 0.0
-        self.lows: dict[str, Low] = {}
+        self.minima: dict[str, Minimum] = {}
         self.sharpness: Float | None = None
         # over the other axes, for each axis; and by residue classes of all axes
         self._marginals: list[Float] = []
         self._residues: Float = np.zeros(0)
 
     def mesh_at(self, levels: Levels) -> Mesh:
-        """Points along each axis after so many doublings."""
+        """Points along each axis after these numbers of doublings."""
         return tuple(n * 2**level for n, level in zip(self.first, levels, strict=True))
 
     @property
@@ -186,7 +185,7 @@ class _Sums:
 
     @property
     def unresolved(self) -> set[int]:
-        """Axes along which the mesh steps over the narrowest feature seen."""
+        """Axes along which the mesh does not resolve the narrowest feature found."""
         if self.sharpness is None:
             return set()
         wanted = np.broadcast_to(RESOLUTION * self.sharpness, len(self.mesh))
@@ -194,23 +193,23 @@ class _Sums:
 
     @property
     def resolved(self) -> bool:
-        """Whether the mesh resolves all that has been seen."""
+        """True if the mesh resolves the narrowest feature found."""
         return not self.unresolved
 
     def refine(self, levels: Levels, pool: Executor, bar: ProgressBar) -> None:
-        """Evaluate the points that the mesh with these levels lacks."""
+        """Evaluate the missing points of the mesh with these levels."""
         known = set() if self.levels is None else set(_parts(self.levels))
         mesh = self.mesh_at(levels)
         bar.stage("mesh " + " x ".join(map(str, mesh)), math.prod(mesh) - self.points)
         missing = [part for part in _parts(levels) if part not in known]
         if self.levels is None:
             missing = [levels]
-        # one by one: their number grows with the mesh
+        # an iterator, since their number grows with the mesh
         tasks = (block for part in missing for block in _blocks(self.first, part, self.integrand.batch))
         grown = False
-        for outcome in run(pool, partial(_summed, self.integrand, mesh), tasks):
+        for outcome in run(pool, partial(_sum_block, self.integrand, mesh), tasks):
             if not grown:
-                self._grow(levels, outcome.sums.shape[-1])
+                self._resize(levels, outcome.sums.shape[-1])
                 grown = True
             for marginal, numbers, sums in zip(self._marginals, outcome.numbers, outcome.marginals, strict=True):
                 marginal[numbers] += sums
@@ -219,12 +218,12 @@ class _Sums:
             self.noise += outcome.noise
             if outcome.sharpness is not None:
                 self.sharpness = np.maximum(0.0 if self.sharpness is None else self.sharpness, outcome.sharpness)
-            for name, low in outcome.lows.items():
-                self.lows[name] = min(self.lows.get(name, low), low, key=itemgetter(0))
+            for name, minimum in outcome.minima.items():
+                self.minima[name] = min(self.minima.get(name, minimum), minimum, key=itemgetter(0))
             bar.advance(outcome.points)
 
-    def _grow(self, levels: Levels, outputs: int) -> None:
-        """Make room for a finer mesh: point j of an axis becomes point 2 j with each doubling."""
+    def _resize(self, levels: Levels, outputs: int) -> None:
+        """Resize the sums for a finer mesh: point j of an axis becomes point 2 j with each doubling."""
         mesh = self.mesh_at(levels)
         counts = [classes(n) for n in mesh]
         marginals = [np.zeros((n, outputs)) for n in mesh]
@@ -242,11 +241,11 @@ class _Sums:
 
 
 @dataclass(frozen=True, eq=False)
-class _Outcome:
-    """A block, summed over its points in several ways."""
+class _BlockSums:
+    """Sums over the points of a block."""
 
     numbers: list[Integer]
-    """Numbers of its points along each axis."""
+    """Numbers of the points along each axis."""
     marginals: list[Float]
     """For each axis, sums over the others, (points along it, outputs)."""
     classes: list[Integer]
@@ -255,17 +254,17 @@ class _Outcome:
     """Sums over the points of each class, (classes along each axis..., outputs)."""
     points: int
     noise: float
-    lows: Mapping[str, Low]
+    minima: Mapping[str, Minimum]
     sharpness: Float | None
 
 
 def _parts(levels: Levels) -> Iterator[Levels]:
-    """The doublings that make up a mesh: level 0 stands for the first mesh, l for the points between those of l - 1."""
+    """Parts of a mesh: level 0 is the first mesh, level l are the points between those of level l - 1."""
     return itertools.product(*(range(level + 1) for level in levels))
 
 
 def _blocks(first: Mesh, part: Levels, batch: int) -> Iterator[Block]:
-    """Cut one part of a mesh into tensor blocks of at most about `batch` points, long along the last axes."""
+    """Split one part of a mesh into tensor blocks of about `batch` points or fewer, long along the last axes."""
     counts = [n * 2 ** max(level - 1, 0) for n, level in zip(first, part, strict=True)]
     sizes, room = [], max(batch, 1)
     for n in reversed(counts):
@@ -278,20 +277,20 @@ def _blocks(first: Mesh, part: Levels, batch: int) -> Iterator[Block]:
     return itertools.product(*axes)
 
 
-def _summed(integrand: Integrand, mesh: Mesh, block: Block) -> _Outcome:
+def _sum_block(integrand: Integrand, mesh: Mesh, block: Block) -> _BlockSums:
     axes: list[Float] = [begin + step * np.arange(count, dtype=np.float64) for begin, step, count in block]
     sample = integrand(axes)
     numbers = [np.rint(axis * n).astype(int) for axis, n in zip(axes, mesh, strict=True)]
     values = sample.values.reshape(*map(len, axes), -1)
     every = range(len(axes))
     sums, labels = by_class(values, numbers, [classes(n) for n in mesh])
-    return _Outcome(
+    return _BlockSums(
         numbers,
         [values.sum(axis=tuple(other for other in every if other != axis)) for axis in every],
         labels,
         sums,
         len(sample.values),
         float(sample.noise.sum()),
-        sample.lows,
+        sample.minima,
         sample.sharpness,
     )

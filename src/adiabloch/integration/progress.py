@@ -1,7 +1,7 @@
-"""How far long work has come: a bar on a terminal or in a notebook, elsewhere a line every few seconds.
+"""Progress of long calculations: a bar on a terminal or in a notebook, otherwise a line every few seconds.
 
-All bars of a process share one display: work within other work, or in several threads, adds rows to it and does not
-write over it. Who waits for a block calls `tick`, as a single one may take longer than anybody wants to be left alone.
+All bars of a process share one display, to which nested calculations and other threads add rows. The waiting thread
+calls `refresh_display` regularly, since a single block may take long.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 PATIENCE = 2.0
-"""Seconds before something appears."""
+"""Seconds before the progress is shown."""
 EVERY = 5.0
-"""Seconds between lines; after a minute they come six times more rarely."""
+"""Seconds between lines; after a minute, six times as long."""
 
 
 class ProgressBar:
-    """Shows how far the present refinement has come; silent when it does not take long.
+    """Progress of the current refinement, shown only if it takes long.
 
     Parameters
     ----------
     title : str
-        What is being computed.
+        Name of the calculation.
     visible : bool or None
         False shows nothing. Otherwise there is a bar if the error stream is a terminal (or a notebook that can draw
         one), and else a line every few seconds; True draws the bar in any case.
@@ -43,7 +43,7 @@ class ProgressBar:
         self.started = time.monotonic()
         self.stage_name = ""
         self.done = self.total = 0
-        self._told: float | None = None
+        self._last_line: float | None = None
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -59,27 +59,27 @@ class ProgressBar:
             _display.remove(self)
 
     def stage(self, description: str, total: int) -> None:
-        """Begin a refinement of `total` points."""
+        """Start a refinement of `total` points."""
         self.stage_name, self.total, self.done = description, total, 0
         self._show()
 
     def advance(self, points: int) -> None:
-        """Report that `points` more are done."""
+        """Report that `points` more points are finished."""
         self.done += points
         self._show()
 
     @property
     def elapsed(self) -> float:
-        """Seconds since it began."""
+        """Seconds since the start."""
         return time.monotonic() - self.started
 
     @property
     def description(self) -> str:
-        """What is being computed, and which part of it."""
+        """Name of the calculation and of its current stage."""
         return f"{self.title}, {self.stage_name}" if self.stage_name else self.title
 
     def line(self) -> str:
-        """How far it has come, in words."""
+        """Progress as a line of text."""
         share = f", {100 * self.done / self.total:.0f} %" if self.total > 0 else ""
         seconds = int(self.elapsed)
         time_taken = f"{seconds} s" if seconds < 120 else f"{seconds // 60} min {seconds % 60} s"
@@ -91,7 +91,7 @@ class ProgressBar:
 
 
 class _Display:
-    """What is shown of all bars that are under way."""
+    """Display of all active bars of the process."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -99,12 +99,12 @@ class _Display:
         self._progress: Progress | None = None
 
     def add(self, bar: ProgressBar) -> None:
-        """Begin to watch a bar."""
+        """Add a bar to the display."""
         with self._lock:
             self._bars.append(bar)
 
     def remove(self, bar: ProgressBar) -> None:
-        """Take a bar away."""
+        """Remove a bar from the display."""
         with self._lock:
             if bar in self._bars:
                 self._bars.remove(bar)
@@ -115,14 +115,14 @@ class _Display:
                     self._progress = None
 
     def show(self, bar: ProgressBar) -> None:
-        """Bring what is shown of a bar up to date."""
+        """Update the display of a bar."""
         with self._lock:
             if bar not in self._bars:
                 return
             if bar.drawn:
                 self._draw(bar)
             else:
-                self._tell(bar)
+                self._print_line(bar)
 
     def _draw(self, bar: ProgressBar) -> None:
         if self._progress is None:
@@ -137,33 +137,33 @@ class _Display:
         total = bar.total if bar.total > 0 else None
         self._progress.update(bar._task, description=bar.description, completed=bar.done, total=total)
 
-    def _tell(self, bar: ProgressBar) -> None:
+    def _print_line(self, bar: ProgressBar) -> None:
         now = time.monotonic()
         pause = EVERY if bar.elapsed < 60 else 6 * EVERY
-        # of work within other work, the inner one says more
+        # of nested calculations the inner one is shown
         inner = self._bars[-1] is bar
-        if not inner or (bar._told is not None and now - bar._told < pause):
+        if not inner or (bar._last_line is not None and now - bar._last_line < pause):
             return
-        bar._told = now
+        bar._last_line = now
         stream = sys.stderr
         if stream is not None:
             with contextlib.suppress(OSError, ValueError):  # closed
                 print(bar.line(), file=stream, flush=True)
 
     def refresh(self) -> None:
-        """Bring everything up to date, though nothing may have been finished."""
+        """Update the display of all bars, with the elapsed time."""
         with self._lock:
             for bar in self._bars:
                 bar._show()
 
 
-def tick() -> None:
-    """Called now and then by who waits for work to be done."""
+def refresh_display() -> None:
+    """Update the display; called regularly by a waiting thread."""
     _display.refresh()
 
 
 def _drawing() -> bool:
-    """Whether a bar can be drawn: on a terminal, or in a notebook with ipywidgets."""
+    """True if a bar can be drawn: on a terminal, or in a notebook with ipywidgets."""
     stream = sys.stderr
     if stream is None:
         return False
@@ -175,5 +175,5 @@ def _drawing() -> bool:
 
 _display = _Display()
 if hasattr(os, "register_at_fork"):
-    # what a child process does is shown by its parent
+    # the progress of a child process is shown by its parent
     os.register_at_fork(after_in_child=_display.__init__)  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Protocols of integrands: what quadrature needs to know, and nothing of the physics."""
+"""Protocols of integrands: the interface between quadrature and physics."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from adiabloch.arrays import Float
 from adiabloch.occupation import Scan
 
 
-class Low(NamedTuple):
-    """The lowest value of something that must not vanish, and where it is."""
+class Minimum(NamedTuple):
+    """Smallest value of a quantity that must not vanish, and its position."""
 
     value: float
     at: Float
@@ -22,22 +22,23 @@ class Low(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Values of an integrand on a block of points, and how sharply it may vary there."""
+    """Values of an integrand on a block of points, with rounding errors and the width of the narrowest feature."""
 
     values: Float
     """(P, outputs)."""
     noise: Float
-    """(P,): rounding error to expect in the values, for instance machine precision x sum of absolute terms."""
-    lows: Mapping[str, Low] = field(default_factory=dict)
-    """What must not vanish, at its lowest on the block: "gap", "overlap"."""
+    """(P,): expected rounding error of the values, such as machine precision times the sum of absolute terms."""
+    minima: Mapping[str, Minimum] = field(default_factory=dict)
+    """Smallest values on the block of quantities that must not vanish: "gap", "overlap"."""
     sharpness: Float | None = None
-    """Largest |d low/dx_a| / low on the block for each axis a: one over the width of the narrowest feature seen."""
+    """Largest |dg/dx_a|/g on the block for each axis a, g being a quantity that must not vanish: the inverse width of
+    the narrowest feature."""
 
 
 class Integrand(Protocol):
     """A function on the unit torus, evaluated on tensor grids of points.
 
-    It is sent to threads or other machines, so it must be picklable and must not change.
+    It is sent to threads or other processes, so it must be picklable and must not change.
     """
 
     @property
@@ -73,15 +74,23 @@ class Column:
 
 
 class Bands(Protocol):
-    """Energies of the bands at a block of points, with whatever an integrand needs to evaluate its formulas there."""
+    """Energies of the bands at a block of points, with the data that the formulas of an integrand need."""
 
     @property
     def energies(self) -> Float:
         """(P, N), ascending."""
         ...
 
-    def joined_among(self, which: np.ndarray) -> tuple[bool, float]:
-        """True if a gap among these (P, N - 1) is contested; the largest splitting within a degenerate group."""
+    def degeneracy_among(self, which: np.ndarray) -> tuple[bool, float]:
+        """Influence of the degeneracy criterion on selected pairs of neighbours (P, N - 1).
+
+        Returns
+        -------
+        threshold_dependent : bool
+            True if a pair would be joined differently with the criterion for comparison.
+        degenerate_splitting : float
+            Largest splitting within a degenerate group.
+        """
         ...
 
 
@@ -110,11 +119,11 @@ class BandIntegrand(Protocol):
 
     @property
     def reciprocal(self) -> Float:
-        """Vectors along the axes of the torus, as rows (d, d): their metric decides what may be a symmetry."""
+        """Vectors along the axes of the torus, as rows (d, d); their metric determines the possible symmetries."""
         ...
 
     def levels(self, points: Float) -> Float:
-        """Energies alone at reduced points (P, d), (P, N)."""
+        """Energies at reduced points (P, d), (P, N)."""
         ...
 
     def frame(self, points: Float) -> Any:
@@ -125,15 +134,15 @@ class BandIntegrand(Protocol):
         """Bands on a tensor grid, last axis fastest."""
         ...
 
-    def edge_values(self, frame: Any, edges: Sequence[int]) -> Float:
-        """Value of the sea when the lowest bands up to each edge are filled, (P, edges, J)."""
+    def sea_values(self, frame: Any, band_counts: Sequence[int]) -> Float:
+        """Value of the sea for each number of filled bands, (P, counts, J)."""
         ...
 
     def surface_values(self, frame: Any) -> Float:
         """Contribution of each level, (P, N, K)."""
         ...
 
-    def band_values(self, frame: Any, edges: Sequence[int]) -> tuple[Float, Float, Float]:
+    def band_values(self, frame: Any, band_counts: Sequence[int]) -> tuple[Float, Float, Float]:
         """Contribution of each band to the sea (P, N, J), surface values (P, N, K), and their sizes (J + K,)."""
         ...
 
@@ -146,10 +155,10 @@ class BandIntegrand(Protocol):
         ...
 
     def joins(self, point: Float, first: int, last: int) -> bool:
-        """True if these bands, equal at a point (d,), count as degenerate around it too."""
+        """True if these bands, which are equal at a point (d,), count as degenerate around it."""
         ...
 
-    def mixing(self, scan: Scan) -> Float:
+    def combination_matrix(self, scan: Scan) -> Float:
         """Results as linear combinations of the columns, (outputs, columns, S, M)."""
         ...
 

@@ -1,7 +1,7 @@
-"""Where blocks of points are evaluated: threads here, or any executor the user hands over.
+"""Execution of blocks of points: threads, or any executor of the user.
 
-Whatever the executor, BLAS works with one thread while a task runs, so that sums have the same bits everywhere; a task
-that waits for others on an executor with no worker to spare does them itself; and Ctrl-C ends all of it at once.
+With every executor, BLAS uses one thread while a task runs, so that sums have the same bits everywhere. A task that
+waits for other tasks on an executor without a free worker runs them itself. Ctrl-C stops all tasks at once.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from typing import Any, TypeVar
 from threadpoolctl import ThreadpoolController
 
 from adiabloch.errors import InvalidArgumentError, LostWorkerError, Stopped
-from adiabloch.integration.progress import tick
+from adiabloch.integration.progress import refresh_display
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
 
 PATIENCE = 0.2
-"""Seconds after which a task that no worker has begun is done where it is waited for."""
-MOST = 1024
-"""Workers that may be asked for by number."""
+"""Seconds after which the waiting thread runs a task that no worker has started."""
+MAX_WORKERS = 1024
+"""Largest number of workers."""
 
 
 def processors() -> int:
@@ -41,23 +41,23 @@ def processors() -> int:
 
 @cache
 def _libraries(loaded: frozenset[str]) -> list[Any]:
-    """The BLAS libraries that are loaded; looking for them takes longer than many an integral."""
-    del loaded  # what may have brought others with it
+    """Loaded BLAS libraries; cached, since the search is slow."""
+    del loaded  # key of the cache: these modules may load other libraries
     return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 def _set_threads(library: Any, number: int) -> None:
-    # newer versions of threadpoolctl listen to the thread only that was the first to ask
+    # newer versions of threadpoolctl accept calls only from the first calling thread
     getattr(library, "_real_set_num_threads", library.set_num_threads)(number)
 
 
 def _loaded() -> frozenset[str]:
-    """Modules that come with a BLAS of their own, of those that are imported."""
+    """Imported modules that may come with a BLAS of their own."""
     return frozenset(sys.modules.keys() & {"numpy", "scipy.linalg", "scipy.special", "torch", "mkl", "jax", "numba"})
 
 
 class _OneThread:
-    """BLAS at one thread as long as anybody in this process wants it so; then as it was before the first did."""
+    """Context in which BLAS uses one thread; the last exit in the process restores the former number."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -83,75 +83,75 @@ class _OneThread:
 
 
 one_thread = _OneThread()
-"""`with one_thread:` may overlap with others, in this thread and in other ones."""
+"""Context manager that may be nested, in this thread and in others."""
 if hasattr(os, "register_at_fork"):
-    # a child has none of the parent's threads, but may have been born while one of them held the lock
+    # a child process has no threads of its parent, but one of them may have held the lock at the fork
     os.register_at_fork(after_in_child=one_thread.__init__)  # type: ignore[misc]
 
 
-class Halt:
-    """Told to tasks under way that nobody waits for them any more; those in other processes are not reached."""
+class StopFlag:
+    """Request to running tasks to stop; it does not reach tasks in other processes."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
-    def __reduce__(self) -> tuple[type[Halt], tuple[()]]:
-        return Halt, ()
+    def __reduce__(self) -> tuple[type[StopFlag], tuple[()]]:
+        return StopFlag, ()
 
     def set(self) -> None:
-        """Ask all to stop."""
+        """Request all tasks to stop."""
         self._event.set()
 
     def check(self) -> None:
-        """Stop here if asked to."""
+        """Raise CancelledError if a stop was requested."""
         if self._event.is_set():
             raise CancelledError
 
 
-class _Here(threading.local):
-    """What the task that this thread is at belongs to."""
+class _ThreadState(threading.local):
+    """Stop flags of the task that runs in this thread."""
 
-    halts: tuple[Halt, ...] = ()
-
-
-_here = _Here()
+    stop_flags: tuple[StopFlag, ...] = ()
 
 
-class Supervised:
-    """A function as it runs on a worker: BLAS at one thread, and stopped between its own tasks if asked to."""
+_thread_state = _ThreadState()
 
-    def __init__(self, function: Callable[[Any], Any], halts: tuple[Halt, ...]) -> None:
-        self.function, self.halts = function, halts
+
+class SupervisedTask:
+    """Function that runs on a worker with BLAS at one thread, and checks the stop flags before each task."""
+
+    def __init__(self, function: Callable[[Any], Any], stop_flags: tuple[StopFlag, ...]) -> None:
+        self.function, self.stop_flags = function, stop_flags
 
     def __call__(self, task: Any) -> Any:
-        """Do a task."""
-        for halt in self.halts:
-            halt.check()
-        before, _here.halts = _here.halts, self.halts
+        """Run a task."""
+        for stop_flag in self.stop_flags:
+            stop_flag.check()
+        before, _thread_state.stop_flags = _thread_state.stop_flags, self.stop_flags
         try:
             with one_thread:
                 return self.function(task)
         finally:
-            _here.halts = before
+            _thread_state.stop_flags = before
 
 
-class Here(Executor):
-    """An executor that does each task at once, for work that is a task itself."""
+class SerialExecutor(Executor):
+    """Executor that runs each task immediately in the calling thread, for work inside another task."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Call the function and return its outcome as a future."""
+        """Call the function and return its result as a future."""
         future: Future[Any] = Future()
         future.set_result(fn(*args, **kwargs))
         return future
 
 
 def checked_executor(executor: object) -> Executor | int | None:
-    """Return a user's executor, or number of workers.
+    """Return the executor or the number of workers of the user.
 
     Raises
     ------
     InvalidArgumentError
-        If it is neither.
+        It is neither.
     """
     if executor is None:
         return executor
@@ -159,44 +159,44 @@ def checked_executor(executor: object) -> Executor | int | None:
         return executor  # type: ignore[return-value]
     if hasattr(executor, "__index__") and not isinstance(executor, bool):
         number = int(executor.__index__())
-        if 1 <= number <= MOST:
+        if 1 <= number <= MAX_WORKERS:
             return number
     raise InvalidArgumentError(
-        f"executor: {executor!r}, expected a concurrent.futures.Executor, a number of threads from 1 to {MOST}, or "
-        "None for as many as there are processors"
+        f"executor: {executor!r}, expected a concurrent.futures.Executor, a number of threads from 1 to "
+        f"{MAX_WORKERS}, or None for as many as there are processors"
     )
 
 
 @contextmanager
 def workers(executor: Executor | int | None) -> Iterator[Executor]:
-    """The user's executor, or so many threads, as many as processors by default.
+    """Context with the executor of the user or with a number of threads, by default the number of processors.
 
-    BLAS has one thread meanwhile, as its own would fight for the cores. If what is done here ends with an exception,
-    Ctrl-C above all, nobody waits for what the threads are still at: they stop at their next block.
+    BLAS uses one thread meanwhile, since its own threads would compete for the processors. After an exception, such as
+    Ctrl-C, running tasks are not awaited: they stop at their next block.
     """
     executor = checked_executor(executor)
     threads = None
     if executor is None or isinstance(executor, int):
         executor = threads = ThreadPoolExecutor(executor or processors(), thread_name_prefix="adiabloch")
-    halt, before = Halt(), _here.halts
+    stop_flag, before = StopFlag(), _thread_state.stop_flags
     with one_thread:
-        _here.halts = (*before, halt)
+        _thread_state.stop_flags = (*before, stop_flag)
         try:
             yield executor
         except BaseException:
-            halt.set()
+            stop_flag.set()
             if threads is not None:
                 threads.shutdown(wait=False, cancel_futures=True)
             raise
         finally:
-            _here.halts = before
+            _thread_state.stop_flags = before
         if threads is not None:
             threads.shutdown()
 
 
 @contextmanager
 def stoppable(best: Callable[[], Any]) -> Iterator[None]:
-    """Turn Ctrl-C into `Stopped`, with what `best` says is the best estimate by then."""
+    """Convert Ctrl-C into `Stopped` with the best estimate, which `best` returns."""
     try:
         yield
     except KeyboardInterrupt as reason:
@@ -208,62 +208,62 @@ def stoppable(best: Callable[[], Any]) -> Iterator[None]:
 def run(
     executor: Executor, function: Callable[[Task], Outcome], tasks: Iterable[Task], *, ahead: int = 16
 ) -> Iterator[Outcome]:
-    """Outcomes in the order of the tasks, with at most `ahead` of them under way.
+    """Run tasks, and yield their results in order, with at most `ahead` tasks in progress.
 
-    The order makes sums independent of timing; the window keeps memory independent of the number of tasks.
+    The order makes sums independent of timing. The limit makes the memory independent of the number of tasks.
 
     Raises
     ------
     LostWorkerError
         A worker process was killed.
     InvalidArgumentError
-        The executor takes no more tasks, or they cannot be sent to it.
+        The executor accepts no tasks, or the tasks cannot be pickled.
     """
-    halts = _here.halts
-    supervised = Supervised(function, halts)
+    stop_flags = _thread_state.stop_flags
+    supervised = SupervisedTask(function, stop_flags)
     waiting: deque[tuple[Task, Future[Outcome]]] = deque()
     try:
         for task in tasks:
-            for halt in halts:
-                halt.check()
-            waiting.append((task, _submitted(executor, supervised, task)))
+            for stop_flag in stop_flags:
+                stop_flag.check()
+            waiting.append((task, _submit(executor, supervised, task)))
             if len(waiting) >= ahead:
-                yield _awaited(supervised, waiting)
+                yield _wait_for(supervised, waiting)
         while waiting:
-            yield _awaited(supervised, waiting)
+            yield _wait_for(supervised, waiting)
     finally:
         for _, future in waiting:
             future.cancel()
 
 
-def _submitted(executor: Executor, function: Supervised, task: Any) -> Future[Any]:
-    if isinstance(executor, Here):
+def _submit(executor: Executor, function: SupervisedTask, task: Any) -> Future[Any]:
+    if isinstance(executor, SerialExecutor):
         return executor.submit(function, task)
     try:
         return executor.submit(function, task)
     except BrokenExecutor as reason:
-        raise _lost(reason) from None
+        raise _lost_worker_error(reason) from None
     except RuntimeError as reason:
         raise InvalidArgumentError(f"executor: takes no more tasks ({reason}); expected one that is open") from None
 
 
-def _awaited(function: Supervised, waiting: deque[tuple[Any, Future[Any]]]) -> Any:
-    """The outcome of the first task, which is done here if all workers wait, for us maybe."""
+def _wait_for(function: SupervisedTask, waiting: deque[tuple[Any, Future[Any]]]) -> Any:
+    """Result of the first task, which is run here if no worker starts it."""
     task, future = waiting[0]
     while True:
         try:
             outcome = future.result(timeout=PATIENCE)
         except StillWaiting:
-            tick()
+            refresh_display()
             if future.done():
-                # raised by the task itself
+                # the task itself raised the exception
                 outcome = _result(future)
-            elif any(_begun(other) for _, other in waiting) or not future.cancel():
+            elif any(_has_started(other) for _, other in waiting) or not future.cancel():
                 continue
             else:
                 outcome = function(task)
         except BrokenExecutor as reason:
-            raise _lost(reason) from None
+            raise _lost_worker_error(reason) from None
         except (pickle.PicklingError, AttributeError, TypeError) as reason:
             if "pickle" in str(reason).lower() or isinstance(reason, pickle.PicklingError):
                 raise InvalidArgumentError(
@@ -275,18 +275,18 @@ def _awaited(function: Supervised, waiting: deque[tuple[Any, Future[Any]]]) -> A
         return outcome
 
 
-def _begun(future: Future[Any]) -> bool:
-    # executors of others have futures that do not tell
+def _has_started(future: Future[Any]) -> bool:
+    # futures of other libraries may not have `running`
     return future.done() or not hasattr(future, "running") or future.running()
 
 
 def _result(future: Future[Any]) -> Any:
     with suppress(BrokenExecutor):
         return future.result()
-    raise _lost(BrokenExecutor())
+    raise _lost_worker_error(BrokenExecutor())
 
 
-def _lost(reason: BaseException) -> LostWorkerError:
+def _lost_worker_error(reason: BaseException) -> LostWorkerError:
     detail = f" ({reason})" if str(reason) else ""
     return LostWorkerError(
         f"executor: a worker ended before its work was done{detail}: it was killed, by the system for want of memory "

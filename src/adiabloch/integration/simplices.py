@@ -1,7 +1,7 @@
-r"""Steps and levels in linear interpolation, exactly: segments, triangles, tetrahedra.
+r"""Exact integrals of step and delta functions in linear interpolation: segments, triangles, tetrahedra.
 
-Inside a simplex the energy and what is summed are linear. The states below eta fill a corner of it, or all but a
-corner, or (in a tetrahedron) a wedge; the level surface E = eta is the face where they end.
+The energy and the integrand are linear in a simplex. The states below eta fill a corner of it, all but a corner, or (in
+a tetrahedron) a wedge. The level surface E = eta is the boundary of the filled part.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 
 PAIRS = 2**17
-"""Simplices and levels that cut them, weighed at once."""
+"""Largest number of pairs of a simplex and a level that cuts it, for one evaluation."""
 
 
 @cache
 def corners(dimension: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """Simplices that make up a unit cube, each by its corners: along every order of the axes."""
+    """Simplices that fill a unit cube, each by its corners, one for every order of the axes."""
     simplices = []
     for order in itertools.permutations(range(dimension)):
         corner = [0] * dimension
@@ -33,7 +33,7 @@ def corners(dimension: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
 
 
 def on_simplices(values: Float) -> Float:
-    """Values on a grid of (m + 1)^d points (first axes: anything) at the corners of its simplices.
+    """Values at the corners of the simplices of a grid with (m + 1)^d points.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def steps_and_levels(energies: Float, sea: Float, surface: Float, owner: Integer
     """
     count = len(levels)
     lowest, highest = energies.min(axis=0), energies.max(axis=0)
-    # a level at a corner belongs to the simplices above it: it counts once
+    # a level at a corner belongs to the simplices above it, so that it counts once
     first = np.searchsorted(levels, lowest, side="left")
     last = np.searchsorted(levels, highest, side="left")
     size = owners * (count + 1)
@@ -91,7 +91,7 @@ def steps_and_levels(energies: Float, sea: Float, surface: Float, owner: Integer
         full = np.bincount(below, values.mean(axis=0), minlength=size).reshape(owners, count + 1)
         result[j] = np.cumsum(full, axis=1)[:, :count]
     cut = np.flatnonzero(last > first)
-    # all pairs of simplex and level at once would be many times the size of the result
+    # all pairs of a simplex and a level together could need many times the memory of the result
     share = np.cumsum(last[cut] - first[cut]) // max(PAIRS, owners * count)
     for some in np.split(cut, np.flatnonzero(np.diff(share)) + 1):
         order = np.argsort(energies[:, some], axis=0)
@@ -110,7 +110,7 @@ def steps_and_levels(energies: Float, sea: Float, surface: Float, owner: Integer
 
 
 Parts = tuple[list[Float], list[Float]]
-"""Weights of the corner values in the filled part, and in the level surface; as far as wanted."""
+"""Weights of the corner values for the filled part and for the level surface; empty if not requested."""
 
 
 def _segment(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
@@ -122,7 +122,7 @@ def _segment(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
 
 def _triangle(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
     lower = eta < e[1]
-    # the corner that is cut off: at the bottom, or at the top; as e[0] <= eta < e[2], the others are elsewhere
+    # the corner that is cut off, at the bottom or at the top; since e[0] <= eta < e[2], the energies differ
     tip = np.where(lower, e[0], e[2])
     far = np.where(lower, e[2], e[0])
     near = e[1] - tip
@@ -133,7 +133,7 @@ def _triangle(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
         tip_side = [area * (1 - (x + y) / 3), area * x / 3, area * y / 3]
         filled = [np.where(lower, low, third - high) for low, high in zip(tip_side, reversed(tip_side), strict=True)]
     if surface:
-        # d area/d eta = 2 area/(eta - tip), written without dividing by what may vanish
+        # d area/d eta = 2 area/(eta - tip), written without a division by zero
         length = 2 * np.abs(y / near)
         tip_side = [length * (1 - (x + y) / 2), length * x / 2, length * y / 2]
         level = [np.where(lower, low, high) for low, high in zip(tip_side, reversed(tip_side), strict=True)]
@@ -143,14 +143,14 @@ def _triangle(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
 def _tetrahedron(e: Float, eta: Float, *, sea: bool, surface: bool) -> Parts:
 
     def along(i: int, j: int, chosen: np.ndarray) -> Float:
-        """Where the edge from corner i to corner j is cut."""
+        """Position of the cut on the edge from corner i to corner j, from 0 to 1."""
         return np.where(chosen, eta - e[i], 0.0) / np.where(chosen, e[j] - e[i], 1.0)
 
-    # as e[0] <= eta < e[3], no edge that is cut joins corners of one energy
+    # since e[0] <= eta < e[3], the corners of a cut edge have different energies
     low, high = eta < e[1], eta >= e[2]
     zero = np.zeros_like(eta)
     filled, level = [zero.copy() for _ in range(4)], [zero.copy() for _ in range(4)]
-    # a corner cut off at the bottom, or (the rest of it) at the top
+    # a corner is cut off at the bottom, or at the top (complement)
     for tip, rest, chosen, complement in ((0, (1, 2, 3), low, False), (3, (0, 1, 2), high & ~low, True)):
         cuts = [along(tip, other, chosen) for other in rest]
         volume = cuts[0] * cuts[1] * cuts[2]
@@ -199,5 +199,5 @@ _PARTS = {1: _segment, 2: _triangle, 3: _tetrahedron}
 
 
 def volume(dimension: int) -> float:
-    """Volume of one simplex in units of the cube it is part of."""
+    """Volume of one simplex in units of its cube."""
     return 1.0 / math.factorial(dimension)

@@ -1,20 +1,20 @@
-r"""Error of the mean over a uniform mesh, from the Fourier coefficients that the mesh itself shows.
+r"""Error of the mean over a uniform mesh, from the Fourier coefficients on the mesh.
 
-On a mesh of n_1 x ... x n_D points the mean of a periodic function is off by the sum of its Fourier coefficients at
-the *aliases*, the nonzero vectors (t_1 n_1, ..., t_D n_D) with integer t. The mesh shows the coefficients up to half
-of each n, and what lies between a coefficient that is seen, at fractions f_a of an alias, and the alias itself is
-bridged by the slowest decay that the integrand can have: near a gap g that changes with the slopes s_a along the axes,
+On a mesh of n_1 x ... x n_D points, the error of the mean of a periodic function is the sum of its Fourier coefficients
+at the *aliases*, the nonzero vectors (t_1 n_1, ..., t_D n_D) with integer t. The mesh gives the coefficients up to half
+of each n. They are extrapolated from fractions f_a of an alias to the alias itself with the slowest decay that the
+integrand can have. Near a gap g that changes with the slopes s_a along the axes,
 
 .. math:: g^2(x) = g_0^2 + \Big|\sum_a s_a (x_a - x^0_a)\Big|^2,
 
-the nearest singularity at complex x makes coefficients fall at least as exp(-2 pi max_a |m_a| g_0/s_a). The largest
-s_a/g seen on the mesh, the *sharpness* S_a, so bounds the error of an alias by
+the nearest singularity at complex x lets the coefficients decay at least as exp(-2 pi max_a |m_a| g_0/s_a). So the
+largest s_a/g on the mesh, the *sharpness* S_a, bounds the error of an alias by
 
 .. math:: |c(f_1 n_1, f_2 n_2, \dots)|\, \exp\Big(-2\pi \gamma \max_a (1 - f_a)\, n_a/S_a\Big)
 
-with a factor gamma < 1, as slopes are known at the points of the mesh only. Along single axes, where all
-coefficients are kept, more of this decay is relied on if their envelope shows it. All constants were chosen on random
-insulators with one narrow gap (docs/accuracy.md).
+with a factor gamma < 1, since the slopes are known on the mesh only. Along single axes, where all coefficients are
+kept, a faster decay is used if their envelope shows it. The constants were chosen with random insulators with one
+narrow gap (docs/accuracy.md).
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ import numpy as np
 from adiabloch.arrays import Float
 
 RESIDUES = 16
-"""Largest number of classes (point number modulo this) whose sums are kept for each axis."""
+"""Largest number of residue classes of the point numbers for each axis."""
 NEAREST = 3 / 8
-"""Coefficients from this fraction of an alias up to one half are used."""
+"""Smallest fraction of an alias of the coefficients that are used; the largest is one half."""
 GAP_DECAY = (0.75, 0.9)
-"""Fractions of the decay that follows from gap and slopes that are relied on: on a mesh that just resolves the gap, and
-on one that is much finer and so has seen where the gap is smallest."""
+"""Fractions of the decay from gap and slopes that are used: on a mesh that just resolves the gap, and on a much finer
+mesh, which contains points near the smallest gap."""
 JUST = 1.25
-"""Points for each width of the narrowest feature up to which a mesh just resolves it."""
+"""Number of points for each width of the narrowest feature with which a mesh just resolves it."""
 SEEN_DECAY = 0.95
-"""Fraction of the decay of the envelope of the coefficients that is relied on."""
+"""Fraction of the decay of the envelope of the coefficients that is used."""
 FASTEST_DECAY = 0.95
-"""Fraction of the decay that follows from gap and slopes which the envelope may confirm, and no more: what decays
-slowly may have a small amplitude, and not be seen below one half of an alias."""
+"""Largest decay from the envelope, as a fraction of that from gap and slopes: a slowly decaying part with a small
+amplitude may be invisible below one half of an alias."""
 SMOOTHEST = 3.0
-"""Added to the sharpness: also without any narrow gap a function of the bands has some harmonics."""
+"""Addition to the sharpness, since a function of the bands has some harmonics without any narrow gap."""
 SAFETY = 3.5
-"""Factor on the estimate: the two signs of an alias, and what the bound of the decay leaves open."""
+"""Factor on the estimate, for the two signs of an alias and the uncertainty of the decay."""
 
 
 def classes(points: int) -> int:
-    """Number of classes of an axis: the largest power of two, up to `RESIDUES`, that divides its number of points.
+    """Number of residue classes of an axis: the largest power of two up to `RESIDUES` that divides its points.
 
-    For odd numbers of points the largest divisor up to `RESIDUES`; 1 if there is none.
+    For an odd number of points, the largest divisor up to `RESIDUES`; 1 if there is none.
     """
     if points % 2 == 0:
         return math.gcd(points, RESIDUES)
@@ -65,16 +65,16 @@ def aliasing_errors(
     Parameters
     ----------
     marginals : sequence of float arrays, shape (n_a, outputs)
-        For each axis: means over all points of the other axes.
+        Means over all points of the other axes, for each axis.
     residues : float array, shape (q_1, ..., q_D, outputs)
         Means over the points whose numbers along the axes are congruent modulo q_a = `classes(n_a)`.
     sharpness : float array, shape (D,), or None
-        Largest slope/gap along each axis; None where nothing is known of the integrand.
+        Largest slope/gap along each axis; None if nothing is known about the integrand.
 
     Returns
     -------
     dict {axes: float}
-        Largest of all outputs, for each set of axes along which the alias has a component.
+        Largest error of all outputs, for each set of axes along which the alias has a component.
     """
     points = np.array([len(marginal) for marginal in marginals])
     if sharpness is None:
@@ -92,7 +92,7 @@ def aliasing_errors(
 
 
 def _along_axis(marginal: Float, slowest: float, fastest: float) -> float:
-    """The coefficient at n, from those at n/2 and below of the marginal; decays are per harmonic."""
+    """Coefficient at n, extrapolated from those up to n/2 of the marginal; decays are per harmonic."""
     n = len(marginal)
     seen = np.abs(np.fft.rfft(marginal, axis=0)).max(axis=1) / n
     numbers = np.arange(len(seen))
@@ -104,7 +104,7 @@ def _along_axis(marginal: Float, slowest: float, fastest: float) -> float:
 def _envelope_decay(seen: Float, n: int) -> float:
     """Slowest decay, per harmonic, of the envelope of the coefficients over quarters of the harmonics up to n/2.
 
-    Few coefficients, or coefficients of rounding errors alone, show no decay.
+    It is zero for few coefficients, or for rounding errors alone.
     """
     if n < 16:
         return 0.0
@@ -117,9 +117,9 @@ def _envelope_decay(seen: Float, n: int) -> float:
 
 
 def _between_axes(residues: Float, decays: Float) -> dict[tuple[int, ...], float]:
-    """The largest coefficients at aliases with more than one component, from those near their halves.
+    """Largest coefficients at aliases with more than one component, extrapolated from those near their halves.
 
-    `decays` are those over a whole n_a.
+    `decays` are those over n_a harmonics.
     """
     shape = residues.shape[:-1]
     seen = np.abs(np.fft.fftn(residues, axes=range(len(shape)))).max(axis=-1) / math.prod(shape)
@@ -137,14 +137,14 @@ def _between_axes(residues: Float, decays: Float) -> dict[tuple[int, ...], float
 
 
 def _near_half(count: int) -> list[int]:
-    """Numbers of coefficients, of so many, near one half, with both signs."""
+    """Indices of coefficients near one half, out of `count`, with both signs."""
     lowest = (NEAREST if count > 4 else 1 / 4) * count
     near = [t for t in range(1, count // 2 + 1) if t >= lowest]
     return [*near, *(count - t for t in near if 2 * t != count)]
 
 
 def by_class(values: Float, numbers: Sequence[np.ndarray], counts: Sequence[int]) -> tuple[Float, list[np.ndarray]]:
-    """Sums of a tensor block over points in the same class of every axis.
+    """Sums of a tensor block over the points of each residue class of all axes.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def by_class(values: Float, numbers: Sequence[np.ndarray], counts: Sequence[int]
     -------
     sums : float array, shape (c_1, ..., c_D, outputs)
     labels : list of int arrays, shape (c_a,)
-        The classes that occur.
+        Residue classes in the block.
     """
     labels = []
     for axis, (number, count) in enumerate(zip(numbers, counts, strict=True)):
@@ -170,5 +170,5 @@ def by_class(values: Float, numbers: Sequence[np.ndarray], counts: Sequence[int]
 
 
 def subsets(dimension: int) -> list[tuple[int, ...]]:
-    """Sets of axes, from single ones on."""
+    """All nonempty sets of axes, in order of their size."""
     return [axes for size in range(1, dimension + 1) for axes in itertools.combinations(range(dimension), size)]

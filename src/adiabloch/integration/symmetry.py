@@ -1,4 +1,4 @@
-"""What the symmetry of a crystal makes zero: found from the bands themselves, not from the model's making."""
+"""Integrals that vanish by the symmetry of a crystal, found from its bands."""
 
 from __future__ import annotations
 
@@ -10,58 +10,58 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.integration.protocols import BandIntegrand, Column
 
-ALIKE = 1e-9
-"""Bands are alike at two points if their energies agree to this fraction of the largest energy."""
-CANCEL = 1e-4
-"""Values at symmetric points that cancel to this fraction (in the median a thousandth of it) cancel exactly but for
-rounding: of what is divided by small gaps rounding takes many digits."""
-LEVEL = 1e-6
-"""Bands closer than this fraction of the largest energy count together."""
-TRIALS, ORBITS = 6, 12
-"""Random points at which bands, and values, are compared."""
-REACH = {1: 1, 2: 2, 3: 1}
-"""Largest entries of the matrices tried."""
+ENERGY_ACCURACY = 1e-9
+"""Relative accuracy, to the largest energy, with which the energies at two equivalent points agree."""
+CANCELLATION_ACCURACY = 1e-4
+"""Relative accuracy with which values at equivalent points cancel; in the median a thousandth of it. Rounding is large
+where formulas contain small denominators."""
+LEVEL_SPACING = 1e-6
+"""Fraction of the largest energy below which bands are treated together."""
+SAMPLES, ORBITS = 6, 12
+"""Numbers of random points at which energies, and values, are compared."""
+LARGEST_ENTRY = {1: 1, 2: 2, 3: 1}
+"""Largest entries of candidate matrices, by dimension."""
 
 
 @dataclass(frozen=True, eq=False)
 class Vanishing:
-    """Which outputs of the formulas of a Fermi sea are zero by symmetry, and how large what cancels is."""
+    """Outputs of the formulas of a Fermi sea that vanish by symmetry, with their rounding errors."""
 
     sea: np.ndarray
-    """(J,): outputs of the sea that vanish."""
+    """(J,): True for outputs of the sea that vanish."""
     surface: np.ndarray
-    """(K,): outputs of the surface that vanish."""
+    """(K,): True for outputs of the surface that vanish."""
     left: Float
-    """(J + K,): what was left of the sums at symmetric points: rounding, if they vanish. Means over the points."""
+    """(J + K,): remainder of the sums over equivalent points, averaged over the points: rounding, if they vanish."""
 
     fineness: float
-    """An energy below which no level is told from its neighbours."""
+    """Smallest energy on which levels are resolved."""
 
     def of(self, column: Column) -> bool:
-        """Whether a column vanishes."""
+        """True if a column vanishes."""
         return bool((self.surface if column.at_surface else self.sea)[column.output])
 
     def rounding(self, column: Column) -> float:
-        """What is left of it."""
+        """Rounding error of a column that vanishes."""
         return float(self.left[column.output + (len(self.sea) if column.at_surface else 0)])
 
 
-def operations(integrand: BandIntegrand) -> Integer:
-    """Rotations and reflections of the zone that leave its bands alike, (G, d, d), the identity first.
+def find_operations(integrand: BandIntegrand) -> Integer:
+    """Rotations and reflections of the zone that leave the energies unchanged, (G, d, d), the identity first.
 
-    They act on reduced wave vectors, and are among those of the lattice; whether time is reversed as well does not
-    matter here. Only those about the origin are found.
+    They act on reduced wave vectors about the origin, and are symmetries of the lattice. They may include time
+    reversal.
     """
     d = integrand.dimension
     B = np.asarray(integrand.reciprocal)
     metric = B @ B.T
-    reach = range(-REACH[d], REACH[d] + 1)
+    reach = range(-LARGEST_ENTRY[d], LARGEST_ENTRY[d] + 1)
     candidates = np.array(list(itertools.product(reach, repeat=d)))
     lengths = np.einsum("ni,ij,nj->n", candidates, metric, candidates)
     images = [candidates[np.abs(lengths - metric[i, i]) < 1e-6 * metric[i, i]] for i in range(d)]
     found = [np.eye(d, dtype=int)]
     rng = np.random.default_rng(20)
-    points = rng.random((TRIALS, d))
+    points = rng.random((SAMPLES, d))
     energies = integrand.levels(points)
     scale = float(np.abs(energies).max())
     for rows in itertools.product(*images):
@@ -70,18 +70,18 @@ def operations(integrand: BandIntegrand) -> Integer:
         if np.abs(W @ metric @ W.T - metric).max() > 1e-6 * metric.max() or np.array_equal(W, found[0]):
             continue
         there = integrand.levels(points @ W)
-        if np.abs(there - energies).max() <= ALIKE * scale:
+        if np.abs(there - energies).max() <= ENERGY_ACCURACY * scale:
             found.append(W)
     return np.array(found)
 
 
-def vanishing(integrand: BandIntegrand) -> Vanishing | None:
-    """Outputs whose values at symmetric points, of bands that are alike there, add up to zero; None if there are none.
+def find_vanishing(integrand: BandIntegrand) -> Vanishing | None:
+    """Outputs whose values at equivalent points, for bands of equal energy, add up to zero; None if there are none.
 
-    Such a set of points is the image of every other one, so the integral vanishes with any occupation, also where the
-    values themselves grow beyond all bounds near points that are mapped to themselves: pairs cancel before they do.
+    The integral of such an output vanishes for any occupation, also if its values diverge near points that are mapped
+    to themselves, since equivalent points cancel at any distance.
     """
-    group = operations(integrand)
+    group = find_operations(integrand)
     if len(group) == 1:
         return None
     rng = np.random.default_rng(21)
@@ -91,18 +91,18 @@ def vanishing(integrand: BandIntegrand) -> Vanishing | None:
     size = frame.energies.shape[1]
     sea, surface, _ = integrand.band_values(frame, range(1, size + 1))
     values = np.concatenate([sea, surface], axis=2).reshape(len(group), ORBITS, size, -1)
-    # bands that are together are so at all images: what one of them holds alone is anybody's guess
+    # bands that are close are close at all images; only their sum is meaningful
     energies = frame.energies.reshape(len(group), ORBITS, size)[0]
-    apart = np.diff(energies, axis=1) > LEVEL * np.abs(energies).max()
-    together = np.concatenate([np.zeros((ORBITS, 1), dtype=int), np.cumsum(apart, axis=1)], axis=1)
-    groups = np.zeros_like(values)
+    separated = np.diff(energies, axis=1) > LEVEL_SPACING * np.abs(energies).max()
+    level = np.concatenate([np.zeros((ORBITS, 1), dtype=int), np.cumsum(separated, axis=1)], axis=1)
+    sums = np.zeros_like(values)
     for band in range(size):
-        groups[:, np.arange(ORBITS), together[:, band]] += values[:, :, band]
-    left = np.abs(groups.mean(axis=0))
-    unsigned = np.abs(groups).mean(axis=0)
+        sums[:, np.arange(ORBITS), level[:, band]] += values[:, :, band]
+    left = np.abs(sums.mean(axis=0))
+    unsigned = np.abs(sums).mean(axis=0)
     largest = unsigned.max(axis=1)
     worst = left.max(axis=1) / np.maximum(largest, np.finfo(float).tiny)
-    zero = (worst.max(axis=0) <= CANCEL) & (np.median(worst, axis=0) <= 1e-3 * CANCEL)
+    zero = (worst.max(axis=0) <= CANCELLATION_ACCURACY) & (np.median(worst, axis=0) <= 1e-3 * CANCELLATION_ACCURACY)
     if not zero.any():
         return None
     seas = sea.shape[-1]

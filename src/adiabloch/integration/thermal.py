@@ -1,4 +1,4 @@
-"""Energies around the chemical potentials, fine enough for a temperature."""
+"""Energy grids around the chemical potentials that resolve a temperature."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.integration.fermi_weights import smearing, weights
 from adiabloch.integration.protocols import Weight
-from adiabloch.occupation import REACH
+from adiabloch.occupation import THERMAL_REACH
 
 FINENESS = 8
-"""Points per kT."""
+"""Grid points per kT."""
 POINTS = 10
-"""Points that a mass is shared out to: all Fermi weights are then interpolated to 2e-10 of their largest value."""
+"""Number of grid points over which a mass is distributed. Fermi weights are then interpolated to 2e-10 of their largest
+value."""
 
 
 @dataclass(frozen=True, eq=False)
 class ThermalGrid:
-    """Equidistant energies within the reach of a temperature from any of the chemical potentials.
+    """Equidistant energies within the thermal reach of the chemical potentials.
 
-    Masses are shared out to them such that polynomials of degree 9 keep their values, which Fermi weights are on this
-    scale. What happened to the masses of a million points is then known for all chemical potentials at once.
+    Masses at arbitrary energies are distributed over the grid such that sums with polynomials of degree 9 are exact.
+    Fermi weights are well approximated by such polynomials on this scale. So the masses of many points are distributed
+    once for all chemical potentials.
     """
 
     potentials: Float
@@ -33,12 +35,12 @@ class ThermalGrid:
 
     @property
     def step(self) -> float:
-        """Distance between neighbours."""
+        """Distance between neighbouring energies."""
         return float(self.kT) / FINENESS
 
     @cached_property
     def _number(self) -> Integer:
-        """Which multiples of the step are in the grid, ascending."""
+        """Multiples of the step that are in the grid, ascending."""
         around = np.arange(-self._half - POINTS, self._half + POINTS + 1)
         return np.unique(self._nearest[:, None] + around)
 
@@ -48,21 +50,21 @@ class ThermalGrid:
 
     @property
     def _half(self) -> int:
-        return int(REACH * FINENESS)
+        return int(THERMAL_REACH * FINENESS)
 
     @property
     def energies(self) -> Float:
         """(G,), ascending."""
         return np.asarray(self._number * self.step, dtype=np.float64)
 
-    def shared(self, energies: Float, masses: Float, owner: Integer, owners: int) -> tuple[Float, Float]:
-        """Share masses (J, L) at energies (L,) out to the grid, by owner.
+    def distribute(self, energies: Float, masses: Float, owner: Integer, owners: int) -> tuple[Float, Float]:
+        """Distribute masses (J, L) at energies (L,) over the grid, by owner.
 
         Returns
         -------
         table : float array, shape (J, owners, G)
         below : float array, shape (J, owners, M)
-            Masses out of reach and below, for each chemical potential.
+            Masses below the grid, for each chemical potential.
         """
         size = len(self._number)
         place = energies / self.step
@@ -90,18 +92,18 @@ class ThermalGrid:
 
     @cached_property
     def _window(self) -> Integer:
-        """For each chemical potential, positions in the grid within its reach, (M, W)."""
+        """Indices of the energies within the reach of each chemical potential, (M, W)."""
         middle = np.searchsorted(self._number, self._nearest)
         return middle[:, None] + np.arange(-self._half, self._half + 1)
 
     @cached_property
     def _x(self) -> Float:
-        """(E - mu)/kT in those windows."""
+        """Reduced energies (E - mu)/kT in these windows, (M, W)."""
         return (self.energies[self._window] - self.potentials[:, None]) / self.kT
 
     def summed(self, table: Float, kinds: Sequence[Weight]) -> list[Float]:
         """Sum a table of masses (owners, G) with Fermi weights of the given kinds, each (owners, M)."""
-        from scipy import sparse  # imported late: it takes longer than most of what does without
+        from scipy import sparse  # slow to import, and rarely needed
 
         count, width = self._window.shape
         ends = width * np.arange(count + 1)
@@ -123,8 +125,8 @@ class ThermalAverage:
     """(M,), ascending."""
     kT: float
     fineness: int = 4
-    """Energies per kT. With two the trapezoidal rule errs by 1e-16 for smooth functions; but what is summed over a box
-    of the zone is not smooth."""
+    """Energies per kT. With two, the error of the trapezoidal rule is 1e-16 for smooth functions, but integrals over a
+    box of the zone are not smooth."""
 
     @property
     def step(self) -> float:
@@ -133,11 +135,11 @@ class ThermalAverage:
 
     @cached_property
     def _half(self) -> int:
-        return int(REACH * self.fineness)
+        return int(THERMAL_REACH * self.fineness)
 
     @cached_property
     def _number(self) -> Integer:
-        """Which multiples of the step are in use, ascending."""
+        """Multiples of the step that are in use, ascending."""
         around = np.arange(-self._half, self._half + 1)
         return np.unique(np.rint(self.potentials / self.step).astype(np.int64)[:, None] + around)
 
@@ -148,7 +150,7 @@ class ThermalAverage:
 
     @cached_property
     def _windows(self) -> tuple[Integer, Float]:
-        """For each chemical potential the energies in its reach: position of the first, and (E - mu)/kT, (M, W)."""
+        """Energies in the reach of each chemical potential: index of the first, and (E - mu)/kT, (M, W)."""
         middle = np.rint(self.potentials / self.step).astype(np.int64)
         first = np.searchsorted(self._number, middle - self._half)
         x = (middle[:, None] + np.arange(-self._half, self._half + 1)) / self.fineness - self.potentials[
@@ -157,24 +159,24 @@ class ThermalAverage:
         return first, x
 
     def averaged(self, table: Float, first: int, beyond: Float, kind: Weight) -> tuple[Float, Float]:
-        """Average over the temperature of what is known of the ground state at each Fermi level.
+        """Thermal average of integrals that are known in the ground state at each Fermi level.
 
         Parameters
         ----------
         table : float array, shape (owners, L)
-            Integrals of the states below each energy, from number `first` on; below they are zero.
+            Integrals of the states below each energy, from index `first` on; zero before it.
         first : int
         beyond : float array, shape (owners,)
-            The integral at the energies above those of the table.
+            Integral at the energies above those of the table.
         kind : "filled", "entropy", "level" or "heat"
 
         Returns
         -------
         value, error : float arrays, shape (owners, M)
-            By the trapezoidal rule, and how it changes when every other energy is left out, with its sign, over three:
-            the rule is of second order where the function has kinks.
+            Average by the trapezoidal rule, and a third of its change when every other energy is left out, with its
+            sign: the rule is of second order where the function has kinks.
         """
-        from scipy import sparse  # imported late: it takes longer than most of what does without
+        from scipy import sparse  # slow to import, and rarely needed
 
         start, x = self._windows
         weight = self.step * smearing(kind, x, self.kT)
@@ -184,7 +186,7 @@ class ThermalAverage:
         inside = (column >= 0) & (column < table.shape[1])
         above = (column >= table.shape[1]).reshape(weight.shape)
         results = []
-        # twice the weight on every other energy: the same rule with double the step
+        # twice the weight on every other energy: the rule with twice the step
         for w in (weight, np.where(np.arange(width) % 2 == 0, 2 * weight, 0.0)):
             matrix = sparse.csr_array((w.ravel()[inside], (rows[inside], column[inside])), (count, table.shape[1]))
             results.append((matrix @ table.T).T + np.multiply.outer(beyond, np.where(above, w, 0.0).sum(axis=1)))

@@ -29,7 +29,7 @@ from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file, read_ene
 from adiabloch.io.spins import spin_of_states
 from adiabloch.io.text_lines import LineReader
 from adiabloch.linalg import dagger
-from adiabloch.models import WannierModel
+from adiabloch.models import TightBinding
 from adiabloch.models.nearest_images import NearestImages
 
 PathLike = str | os.PathLike[str]
@@ -37,7 +37,7 @@ PathLike = str | os.PathLike[str]
 
 def read_chk(
     path: PathLike, *, dimension: int | None = None, axes: Sequence[int] | None = None, spin: bool = False
-) -> WannierModel:
+) -> TightBinding:
     """Read Wannier functions from the checkpoint `SEED.chk` of Wannier90 and `SEED.eig` in the same folder.
 
     More accurate than `read_tb`: the position matrix is Hermitian and has the symmetry of the crystal, and hoppings
@@ -59,7 +59,7 @@ def read_chk(
 
     Returns
     -------
-    WannierModel
+    TightBinding
         Energies in eV, lengths in Angstrom.
 
     Raises
@@ -77,7 +77,7 @@ def read_snapshots(
     dimension: int | None = None,
     axes: Sequence[int] | None = None,
     spin: bool = False,
-) -> list[WannierModel]:
+) -> list[TightBinding]:
     """Read the snapshots of a cycle from their checkpoints, with the same images of each function in all snapshots.
 
     The nearest images of a function are chosen from the mean centres. Chosen for each snapshot separately, ties would
@@ -92,7 +92,7 @@ def read_snapshots(
 
     Returns
     -------
-    list of WannierModel
+    list of TightBinding
 
     Raises
     ------
@@ -138,7 +138,7 @@ class _SeedData:
         self.energies = read_energies(self.checkpoint.path, CHECKPOINT_ENDINGS, points, bands)
         self.steps = _neighbours(self.checkpoint, self.plane)
 
-    def model(self, images: NearestImages, spin: bool) -> WannierModel:
+    def model(self, images: NearestImages, spin: bool) -> TightBinding:
         """Model with hoppings, positions and spin on the translations of the images."""
         points = self.checkpoint.points[:, list(self.kept)]
         V = self.checkpoint.states
@@ -160,8 +160,12 @@ class _SeedData:
                 ..., list(cyclic_axes(tuple(self.plane)))
             ]
             spins = dict(zip(keys, np.moveaxis(blocks, -1, 1), strict=True))
-        return WannierModel(
-            self.vectors, None, dict(zip(keys, hoppings, strict=True)), dict(zip(keys, positions, strict=True)), spins
+        return TightBinding(
+            self.vectors,
+            None,
+            dict(zip(keys, hoppings, strict=True)),
+            spins,
+            position_matrix=dict(zip(keys, positions, strict=True)),
         )
 
     def _positions(self, images: NearestImages, points: Float) -> Complex:

@@ -54,7 +54,7 @@ def save(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     import xarray
 
     if not isinstance(result, xarray.Dataset):
-        help_ = {"TightBinding": "save_model", "WannierModel": "save_model", "Cycle": "save_cycle"}
+        help_ = {"TightBinding": "save_model", "Cycle": "save_cycle"}
         other = help_.get(type(result).__name__)
         raise InvalidArgumentError(
             f"save: expected a result (an xarray.Dataset), got {type(result).__name__}"

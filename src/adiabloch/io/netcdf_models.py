@@ -20,7 +20,7 @@ from adiabloch.errors import (
 from adiabloch.files import checked_path, write_atomic
 from adiabloch.io.netcdf import load, netcdf_bytes
 from adiabloch.lattice import Lattice
-from adiabloch.models import Cycle, TightBinding, WannierModel
+from adiabloch.models import Cycle, TightBinding
 from adiabloch.models.hoppings import Translation, fingerprint
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def save_model(model: TightBinding, path: str | os.PathLike[str], *, resolution:
 
     Parameters
     ----------
-    model : TightBinding or WannierModel
+    model : TightBinding
         Model to write.
     path : path-like
         Name of the file.
@@ -85,8 +85,8 @@ def load_model(path: str | os.PathLike[str]) -> TightBinding:
 
     Returns
     -------
-    TightBinding or WannierModel
-        A WannierModel if the file contains a position matrix.
+    TightBinding
+        With a position matrix if the file contains one.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def _variables(snapshots: Sequence[TightBinding], spin_by_cell: bool, unit: floa
         "positions": (("snapshot", "orbital", "axis"), np.array([model.positions for model in snapshots])),
         "hoppings": (("snapshot", "R", "orbital", "to", "part"), _real_and_imaginary(hoppings, unit)),
     }
-    matrices = [model.position_matrix for model in snapshots if isinstance(model, WannierModel)]
+    matrices = [model.position_matrix for model in snapshots if model.position_matrix is not None]
     if matrices:
         _, places = _stack_by_translation(matrices)
         dims = ("snapshot", "R", "orbital", "to", "axis", "part")
@@ -251,7 +251,10 @@ def _read_snapshots(
         if "position_matrix" not in stored:
             return [TightBinding(lattice, at, h, spin, reduced=False) for at, h, spin in each], stored
         places = _by_translation(stored, "position_matrix", "translations")
-        return [WannierModel(lattice, at, h, r, spin) for (at, h, spin), r in zip(each, places, strict=True)], stored
+        return [
+            TightBinding(lattice, at, h, spin, position_matrix=r, reduced=False)
+            for (at, h, spin), r in zip(each, places, strict=True)
+        ], stored
     except MODEL_ERRORS as reason:
         raise FileFormatError(f"{path}: {reason}") from None
 

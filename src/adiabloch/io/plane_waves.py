@@ -15,7 +15,7 @@ from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.espresso_waves import ORTHONORMALITY_TOLERANCE, read_amplitudes, read_header, wave_file
 from adiabloch.linalg import dagger
-from adiabloch.models import Cycle, WannierModel, motion_from_plane_waves
+from adiabloch.models import Cycle, TightBinding, motion_from_plane_waves
 from adiabloch.models.hoppings import Translation
 from adiabloch.units import BOHR
 from adiabloch.workflows.dipoles import dipoles
@@ -107,7 +107,7 @@ def read_plane_waves(folder: str | os.PathLike[str], checkpoint: str | os.PathLi
 def read_motion(
     folders: Sequence[str | os.PathLike[str]],
     checkpoints: Sequence[str | os.PathLike[str]],
-    snapshots: Sequence[WannierModel],
+    snapshots: Sequence[TightBinding],
     occupied: int,
     *,
     tolerance: float = 1e-4,
@@ -118,7 +118,7 @@ def read_motion(
     ----------
     folders, checkpoints : sequence of path-like
         Files of each snapshot, as for `read_plane_waves`.
-    snapshots : sequence of WannierModel
+    snapshots : sequence of TightBinding
         Models as `read_tb` returns them, neither aligned nor rotated.
     occupied : int
         Number of occupied bands. Their mean displacement is the common motion of all functions (see

@@ -22,7 +22,7 @@ from adiabloch.io.spins import read_spin_of_seed
 from adiabloch.io.text_lines import LineReader
 from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.io.wigner_seitz import WignerSeitzShifts
-from adiabloch.models import TightBinding, WannierModel
+from adiabloch.models import TightBinding
 
 ROUNDING = 2e-6
 """Difference between h(R) and h(-R)^dagger in eV allowed for the six decimals of `_hr.dat`."""
@@ -39,7 +39,7 @@ def read_tb(
     axes: Sequence[int] | None = None,
     wsvec: PathLike | bool | None = None,
     spin: Spin | None = None,
-) -> WannierModel:
+) -> TightBinding:
     """Read a `_tb.dat` file of Wannier90, or of another program that writes this format.
 
     Lengths are in Angstrom, energies in eV. The matrices are divided by the degeneracies of the lattice vectors, and
@@ -69,7 +69,7 @@ def read_tb(
 
     Returns
     -------
-    WannierModel
+    TightBinding
 
     Raises
     ------
@@ -84,7 +84,7 @@ def read_tb(
     """
     count, axes = checked_axes(dimension, axes)
     model = read_tb_matrices(path, wsvec, spin is True).model(count, None if isinstance(spin, bool) else spin, axes)
-    assert isinstance(model, WannierModel)
+    assert model.position_matrix is not None
     return model
 
 
@@ -152,7 +152,7 @@ def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
     Parameters
     ----------
     model : TightBinding
-        A `WannierModel` is written with its position matrix; the position matrix of any other model is diagonal, with
+        The position matrix is written; that of a model without one is diagonal, with
         the positions of the orbitals.
     path : path-like
         Compressed if the name ends in .gz, .bz2 or .xz.
@@ -176,7 +176,7 @@ def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
     cells = np.zeros((len(model.translations), 3), dtype=np.int64)
     cells[:, :d] = model.translations
     positions = np.zeros((len(cells), n, n, 3), dtype=np.complex128)
-    if isinstance(model, WannierModel):
+    if model.position_matrix is not None:
         positions[..., :d] = list(model.position_matrix.values())
     else:
         positions[(cells == 0).all(axis=1), ..., :d] = np.eye(n)[:, :, None] * model.positions

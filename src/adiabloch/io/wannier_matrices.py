@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import AdiablochError
 from adiabloch.io.periodic_axes import cyclic_axes, right_handed_order, spanned_axes, spanned_axes_message
-from adiabloch.models import TightBinding, WannierModel
+from adiabloch.models import TightBinding
 from adiabloch.models.hoppings import checked_spin
 
 NEGLIGIBLE = 1e-6
@@ -54,7 +54,7 @@ class WannierMatrices:
         spin: ArrayLike | Mapping[Any, ArrayLike] | None = None,
         axes: Sequence[int] | None = None,
     ) -> TightBinding:
-        """Convert to a model: a WannierModel if there is a position matrix.
+        """Convert to a model, with the position matrix if there is one.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class WannierMatrices:
 
         Returns
         -------
-        TightBinding or WannierModel
+        TightBinding
         """
         kept = self._axes(dimension) if axes is None else right_handed_order(axes)
         cartesian = spanned_axes(self.vectors, kept)
@@ -100,7 +100,7 @@ class WannierMatrices:
             if positions is None:
                 return TightBinding(vectors, centres, blocks, operators, reduced=False)
             places = dict(zip(keys, positions.matrices[..., cartesian], strict=True))
-            return WannierModel(vectors, None, blocks, places, operators)
+            return TightBinding(vectors, None, blocks, operators, position_matrix=places)
         except AdiablochError as reason:
             self.refuse_cell(str(reason))
 

@@ -41,7 +41,7 @@ def from_wannierberri(
 
     Returns
     -------
-    WannierModel or TightBinding
+    TightBinding
         A TightBinding if the system has no position matrix ("AA").
 
     Raises

@@ -15,7 +15,7 @@ from adiabloch.models.structures import Structure
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.topological import fu_kane_mele, haldane, qi_wu_zhang, strained_haldane, tilted_dirac
-from adiabloch.models.wannier import WannierModel
+from adiabloch.models.wannier_model import WannierModel
 
 __all__ = [
     "CRYSTAL_INTERFACE",

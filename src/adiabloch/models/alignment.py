@@ -16,9 +16,9 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import AccuracyWarning, InvalidModelError, warn
-from adiabloch.linalg import dagger, rotated
+from adiabloch.linalg import dagger, in_basis
 from adiabloch.models.cycle import DEFAULT_TOLERANCE, Cycle
-from adiabloch.models.wannier import WannierModel
+from adiabloch.models.tight_binding import TightBinding
 
 MOST_STEPS = 200
 """Largest number of iterations for phases and rotations."""
@@ -28,7 +28,7 @@ MOST_STEPS = 200
 class Alignment:
     """Crystals with aligned Wannier functions, and the differences that remain."""
 
-    models: tuple[WannierModel, ...]
+    models: tuple[TightBinding, ...]
     """Aligned models, in the order given."""
     before: Float
     """Distance of each model's matrices from those of the first model before alignment, relative to their size."""
@@ -45,12 +45,12 @@ class Alignment:
         )
 
 
-def aligned(models: Sequence[WannierModel], *, rotations: bool = False) -> Alignment:
+def aligned(models: Sequence[TightBinding], *, rotations: bool = False) -> Alignment:
     """Align the Wannier functions of several crystals: order, home cells and phases.
 
     Parameters
     ----------
-    models : sequence of WannierModel
+    models : sequence of TightBinding
         Models with the same number of Wannier functions, for example the snapshots of a cycle.
     rotations : bool
         Apply a unitary transformation within the cell as well, which brings the matrices as close as possible to those
@@ -88,13 +88,15 @@ def aligned(models: Sequence[WannierModel], *, rotations: bool = False) -> Align
     return alignment
 
 
-def _check(models: tuple[WannierModel, ...]) -> None:
+def _check(models: tuple[TightBinding, ...]) -> None:
     """Check that all are Wannier models of one dimension and one number of functions."""
     if not models:
         raise InvalidModelError("aligned: expected at least one model, got none")
     for number, model in enumerate(models):
-        if not isinstance(model, WannierModel):
-            raise InvalidModelError(f"aligned: model {number} is a {type(model).__name__}, expected a WannierModel")
+        if model.position_matrix is None:
+            raise InvalidModelError(
+                f"aligned: model {number} has no position matrix, expected a model of Wannier functions"
+            )
         if model.size != models[0].size or model.lattice.vectors.shape != models[0].lattice.vectors.shape:
             raise InvalidModelError(
                 f"aligned: model {number} has {model.size} functions in {model.lattice.dimension}D, model 0 "
@@ -102,7 +104,7 @@ def _check(models: tuple[WannierModel, ...]) -> None:
             )
 
 
-def _matrices(model: WannierModel, reference: WannierModel) -> tuple[Complex, Complex]:
+def _matrices(model: TightBinding, reference: TightBinding) -> tuple[Complex, Complex]:
     """Hoppings and position matrices of both models, in units of those of the reference; (M, N, N) each."""
     keys = sorted({*model.hoppings, *reference.hoppings})
     n, d = model.size, model.lattice.dimension
@@ -114,6 +116,7 @@ def _matrices(model: WannierModel, reference: WannierModel) -> tuple[Complex, Co
     found = []
     for one in (model, reference):
         stacked = np.zeros((len(keys), 1 + d, n, n), dtype=np.complex128)
+        assert one.position_matrix is not None
         for index, R in enumerate(keys):
             if R in one.hoppings:
                 stacked[index, 0] = one.hoppings[R]
@@ -124,7 +127,7 @@ def _matrices(model: WannierModel, reference: WannierModel) -> tuple[Complex, Co
     return found[0], found[1]
 
 
-def _aligned_model(model: WannierModel, reference: WannierModel, rotations: bool) -> WannierModel:
+def _aligned_model(model: TightBinding, reference: TightBinding, rotations: bool) -> TightBinding:
     """The model itself or its aligned version, whichever is closer to the reference."""
     ways = [model, _with_matched_phases(_in_order(model, reference), reference)]
     if rotations:
@@ -133,20 +136,20 @@ def _aligned_model(model: WannierModel, reference: WannierModel, rotations: bool
     return min(ways, key=partial(_distance, reference=reference))
 
 
-def _cycle_tail(models: Sequence[WannierModel]) -> float:
+def _cycle_tail(models: Sequence[TightBinding]) -> float:
     """Size of the last harmonics of the models as snapshots of a cycle; 0 for fewer than three models."""
     if len(models) < 3:
         return 0.0
     return Cycle(models, tolerance=np.inf).tail
 
 
-def _distance(model: WannierModel, reference: WannierModel) -> float:
+def _distance(model: TightBinding, reference: TightBinding) -> float:
     """Distance of the matrices of a model from those of the reference, relative to their size."""
     X, Y = _matrices(model, reference)
     return float(np.linalg.norm(X - Y) / np.linalg.norm(Y))
 
 
-def _in_order(model: WannierModel, reference: WannierModel) -> WannierModel:
+def _in_order(model: TightBinding, reference: TightBinding) -> TightBinding:
     """Order and home cells of the functions, matched to the reference by centres and on-site energies."""
     from scipy.optimize import linear_sum_assignment  # slow to import
 
@@ -167,7 +170,7 @@ def _in_order(model: WannierModel, reference: WannierModel) -> WannierModel:
     return model.rotated(U)
 
 
-def _with_matched_phases(model: WannierModel, reference: WannierModel) -> WannierModel:
+def _with_matched_phases(model: TightBinding, reference: TightBinding) -> TightBinding:
     """Phases of the functions that bring matrix elements closest to those of the reference.
 
     If u_i* X_ij u_j = Y_ij, the sum of X_ij Y_ij* has the phase of u_i u_j*. Phases are determined along a tree of the
@@ -199,7 +202,7 @@ def _with_matched_phases(model: WannierModel, reference: WannierModel) -> Wannie
     return model.rotated(np.diag(phases))
 
 
-def _rotated_to_reference(model: WannierModel, reference: WannierModel) -> WannierModel:
+def _rotated_to_reference(model: TightBinding, reference: TightBinding) -> TightBinding:
     """Rotation of the functions of the cell by the unitary U that brings U^dagger X U closest to Y.
 
     For U = 1 + K, U^dagger X U = X + [X, K] to first order. Each step minimizes the norm of X + [X, K] - Y; it is
@@ -212,7 +215,7 @@ def _rotated_to_reference(model: WannierModel, reference: WannierModel) -> Wanni
     for _ in range(MOST_STEPS):
         left, _, right = np.linalg.svd(np.eye(model.size) + shorter * step)
         tried = U @ left @ right
-        turned = rotated(X, tried)
+        turned = in_basis(X, tried)
         there = float(np.linalg.norm(turned - Y))
         if there > here:
             shorter *= 0.5

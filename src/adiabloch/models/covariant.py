@@ -17,7 +17,14 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.linalg import commutator
-from adiabloch.models.crystal import CURVATURE, Derivative, Matrices, connection_names, directions_of, position_names
+from adiabloch.models.crystal import (
+    BASIS_CURVATURE,
+    Derivative,
+    Matrices,
+    connection_names,
+    directions_of,
+    position_names,
+)
 from adiabloch.models.fourier import FourierSeries
 
 HAMILTONIAN = "H"
@@ -102,9 +109,9 @@ def _ordinary_amplitudes(
 
 def _is_derivative(name: tuple[str, ...], directions: Sequence[str]) -> bool:
     """True if a name stands for a derivative of H, or for the basis curvature or one of its derivatives."""
-    if CURVATURE in name:
-        rest = name[name.index(CURVATURE) + 1 :]
-        return len(rest) == 2 and {*name} - {CURVATURE} <= set(directions)
+    if BASIS_CURVATURE in name:
+        rest = name[name.index(BASIS_CURVATURE) + 1 :]
+        return len(rest) == 2 and {*name} - {BASIS_CURVATURE} <= set(directions)
     return bool(name) and set(name) <= set(directions)
 
 
@@ -184,7 +191,7 @@ class _CovariantDerivatives:
             return self._ordinary((HAMILTONIAN, *waves))
         a, *others = name
         rest = tuple(others)
-        if a == CURVATURE:
+        if a == BASIS_CURVATURE:
             one, other = rest
             slopes = _sum(self._connection(other, (*waves, one)), _negative(self._connection(one, (*waves, other))))
             parts = [(self._connection(one, left), self._connection(other, right)) for left, right in _divisions(waves)]

@@ -14,18 +14,18 @@ Derivative = str | tuple[str, ...]
 
 "rx", "ry", "rz" stand for the position matrix of the basis states W instead of a derivative of H, A_a = i <W|d_a W>;
 for tight-binding orbitals it is diagonal, tau_a. "r_theta" stands for the connection i <W|d_theta W> of Wannier
-functions that move. ("curl", "kx", "theta") is the curvature of the basis, Omega_ab = D_a A_b - D_b A_a: minus the
-velocity of orbitals that move; for Wannier functions it also contains the states outside their space. If it does not
-vanish, the order of derivatives counts: ("kx", "theta") is D_x D_theta H. ("theta", "curl", "kx", "ky") is a derivative
-of the curvature.
+functions that move. ("basis_curvature", "kx", "theta") is the curvature of the basis, Omega_ab = D_a A_b - D_b A_a:
+minus the velocity of orbitals that move; for Wannier functions it also contains the states outside their space. If it
+does not vanish, the order of derivatives counts: ("kx", "theta") is D_x D_theta H. A derivative of the curvature is
+("theta", "basis_curvature", "kx", "ky").
 """
 
-CURVATURE = "curl"
+BASIS_CURVATURE = "basis_curvature"
 
 
-def curl(a: str, b: str) -> tuple[str, str, str]:
+def basis_curvature_name(a: str, b: str) -> tuple[str, str, str]:
     """Name of the basis curvature Omega_ab."""
-    return (CURVATURE, a, b)
+    return (BASIS_CURVATURE, a, b)
 
 
 def position_names(directions: Sequence[str]) -> tuple[str, ...]:

@@ -39,7 +39,6 @@ from adiabloch.models.hoppings import (
     with_replaced_fields,
 )
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.models.wannier import WannierModel
 from adiabloch.units import Units
 
 THETA = "theta"
@@ -286,7 +285,7 @@ class Cycle:
         position_matrix = {R: np.moveaxis(A, 0, 2) for R, A in by_translation(self.connections).items()}
         n = np.arange(self.size)
         position_matrix[(0,) * d][n, n] += self.mean_positions
-        return WannierModel(self.lattice, positions, hoppings, position_matrix, spin)
+        return TightBinding(self.lattice, positions, hoppings, spin, position_matrix=position_matrix, reduced=False)
 
     def reversed(self) -> Cycle:
         """Reverse the direction of the cycle."""
@@ -320,7 +319,7 @@ class Cycle:
     @property
     def has_basis_connection(self) -> bool:
         """True for Wannier models, whose position matrix is not diagonal."""
-        return isinstance(self.snapshots[0], WannierModel)
+        return self.snapshots[0].has_basis_connection
 
     @property
     def orbitals_move(self) -> bool:

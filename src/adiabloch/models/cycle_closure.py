@@ -10,7 +10,6 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.errors import InvalidModelError
 from adiabloch.models.hoppings import Translation
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.models.wannier import WannierModel
 
 Parts = Mapping[str, Mapping[Translation, Complex | Float]]
 """Matrices and positions of a model, by name and translation."""
@@ -103,7 +102,7 @@ def model_parts(model: TightBinding) -> Parts:
     }
     if model.spin is not None:
         parts["spin operators"] = model.spin_by_cell
-    if isinstance(model, WannierModel):
+    if model.position_matrix is not None:
         parts["position matrices"] = model.position_matrix
     return parts
 

@@ -14,7 +14,6 @@ from adiabloch.models.cycle_closure import closing_step, repeats_first_snapshot
 from adiabloch.models.harmonics import harmonic_tail, interpolated_harmonics
 from adiabloch.models.hoppings import Translation, checked_hoppings, with_partners
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.models.wannier import WannierModel
 
 
 class Samples(NamedTuple):
@@ -67,7 +66,7 @@ def samples_of(
     translations = _union(snapshots, motion or (), spin or ())
     hoppings = _on_translations([model.hoppings for model in snapshots], translations, (n, n))
     matrices = [
-        dict(zip(model.hoppings, model.connections, strict=True)) if isinstance(model, WannierModel) else {}
+        dict(zip(model.hoppings, model.connections, strict=True)) if model.position_matrix is not None else {}
         for model in snapshots
     ]
     connections = _on_translations(matrices, translations, (d, n, n))
@@ -163,7 +162,7 @@ def check_consistency(snapshots: tuple[TightBinding, ...]) -> None:
     for number, model in enumerate(snapshots):
         if not isinstance(model, TightBinding):
             raise InvalidModelError(f"cycle: snapshot {number} is {type(model).__name__}, expected a TightBinding")
-        if isinstance(model, WannierModel) is not isinstance(first, WannierModel):
+        if model.has_basis_connection is not first.has_basis_connection:
             raise InvalidModelError(
                 f"cycle: snapshot {number} is a {type(model).__name__}, snapshot 0 a {type(first).__name__}; expected "
                 "a position matrix for all or none"
@@ -186,7 +185,7 @@ def checked_motion(
     motion: Sequence[Mapping[Any, ArrayLike]], snapshots: tuple[TightBinding, ...]
 ) -> tuple[dict[Translation, Complex], ...]:
     """Connection along theta of each snapshot, Hermitian and with its partners at -R."""
-    if not isinstance(snapshots[0], WannierModel):
+    if snapshots[0].position_matrix is None:
         raise InvalidModelError(
             "motion: given for tight-binding models, but only Wannier models have a connection along theta"
         )

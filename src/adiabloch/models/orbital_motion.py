@@ -24,18 +24,18 @@ from adiabloch.linalg import dagger
 from adiabloch.models.harmonics import derivative_orders, power_tail, theta_derivatives
 from adiabloch.models.hoppings import Translation
 from adiabloch.models.nearest_images import NearestImages
-from adiabloch.models.wannier import WannierModel
+from adiabloch.models.tight_binding import TightBinding
 from adiabloch.units import ELECTRON_MASS
 
 
 def atom_following(
-    snapshots: Sequence[WannierModel], displacements: ArrayLike, *, mass: float = ELECTRON_MASS
+    snapshots: Sequence[TightBinding], displacements: ArrayLike, *, mass: float = ELECTRON_MASS
 ) -> list[dict[Translation, Complex]]:
     """Motion of Wannier functions that follow their atoms rigidly, for `Cycle(snapshots, motion=...)`.
 
     Parameters
     ----------
-    snapshots : sequence of WannierModel
+    snapshots : sequence of TightBinding
         N models at theta_j = 2 pi j/N.
     displacements : array_like, shape (N, n, d)
         Displacement, in each snapshot, of the atom that each function follows, in the length unit of the lattice.
@@ -88,7 +88,7 @@ class Waves(Protocol):
 
 
 def motion_from_plane_waves(
-    snapshots: Sequence[WannierModel],
+    snapshots: Sequence[TightBinding],
     waves: Sequence[Waves],
     *,
     common: ArrayLike | None = None,
@@ -102,7 +102,7 @@ def motion_from_plane_waves(
 
     Parameters
     ----------
-    snapshots : sequence of WannierModel
+    snapshots : sequence of TightBinding
         N models at theta_j = 2 pi j/N, with the functions as they are in their files.
     waves : sequence of Waves
         Plane waves of the functions of each snapshot, all on the same mesh.
@@ -182,7 +182,7 @@ def momentum_mismatch(
 
 
 def _plane_wave_connection(
-    snapshots: Sequence[WannierModel], waves: Sequence[Waves], shared: Float, mass: float
+    snapshots: Sequence[TightBinding], waves: Sequence[Waves], shared: Float, mass: float
 ) -> tuple[Complex, Float]:
     """Connection along theta, (N, K, n, n), and the powers of the harmonics of the plane waves, (N,).
 
@@ -207,15 +207,17 @@ def _plane_wave_connection(
     return connection, powers
 
 
-def _checked_snapshots(snapshots: Sequence[WannierModel]) -> list[WannierModel]:
+def _checked_snapshots(snapshots: Sequence[TightBinding]) -> list[TightBinding]:
     """Snapshots as a list, all of them Wannier models."""
     for number, model in enumerate(snapshots):
-        if not isinstance(model, WannierModel):
-            raise InvalidModelError(f"motion: snapshot {number} is a {type(model).__name__}, expected a WannierModel")
+        if model.position_matrix is None:
+            raise InvalidModelError(
+                f"motion: snapshot {number} has no position matrix, expected a model of Wannier functions"
+            )
     return list(snapshots)
 
 
-def _check_waves(waves: Sequence[Waves], snapshots: Sequence[WannierModel]) -> None:
+def _check_waves(waves: Sequence[Waves], snapshots: Sequence[TightBinding]) -> None:
     """Compare meshes and centres of the plane waves with those of the snapshots."""
     name = "motion_from_plane_waves"
     if len(waves) != len(snapshots):
@@ -246,7 +248,7 @@ def _waves_at(waves: Sequence[Waves], point: int) -> tuple[Integer, Complex]:
     return first, np.array([amplitudes for _, amplitudes in found])
 
 
-def _atom_following_connection(model: WannierModel, rate: Float, mass: float) -> dict[Translation, Complex]:
+def _atom_following_connection(model: TightBinding, rate: Float, mass: float) -> dict[Translation, Complex]:
     """Connection of one snapshot by translation, for atoms with velocities (n, d).
 
     D_k H contains products of two series, so that its translations reach twice as far as those of H.

@@ -18,7 +18,6 @@ from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import with_replaced_fields
 from adiabloch.models.local_crystal import LocalCrystal, observable_key
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.models.wannier import WannierModel
 from adiabloch.units import Units
 
 FIRST_DIFFERENCES = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
@@ -301,7 +300,7 @@ def _amplitudes_by_name(crystal: TightBinding | Cycle, reference: Float) -> dict
     home = (crystal.frequencies == 0).all(axis=1)
     for axis, name in enumerate(crystal.lattice.directions):
         connection = np.zeros_like(crystal.amplitudes)
-        if isinstance(crystal, Cycle | WannierModel):
+        if isinstance(crystal, Cycle) or crystal.has_basis_connection:
             connection += crystal.connections[:, axis]
         connection[home] += np.diag(offsets[:, axis])
         if connection.any():

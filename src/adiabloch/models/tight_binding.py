@@ -9,36 +9,34 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked, frozen
-from adiabloch.errors import InvalidArgumentError, InvalidModelError
-from adiabloch.lattice import AXES, Lattice
+from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.errors import InvalidModelError
+from adiabloch.lattice import Lattice
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.arguments import checked_callable
 from adiabloch.models.bond_derivatives import hoppings_with_derivatives
 from adiabloch.models.bonds import checked_bonds, checked_onsite, hoppings_of_bonds
 from adiabloch.models.crystal import Derivative, Matrices, Operator
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.models.hopping_laws import HoppingLaw, hopping_factors
+from adiabloch.models.hopping_laws import HoppingLaw
 from adiabloch.models.hopping_transform import sampled_hoppings
 from adiabloch.models.hoppings import (
     Translation,
-    cells_in_supercell,
-    check_energy_range,
-    checked_hoppings,
-    checked_spin,
     energy_scale,
     fingerprint,
-    folded_to_supercell,
-    with_partners,
     with_replaced_fields,
 )
+from adiabloch.models.model_arrays import after_displacement, checked_arrays, in_supercell, scaled_fields
 from adiabloch.models.orbital_positions import cartesian_positions
+from adiabloch.models.position_matrix import covariant_matrices
+from adiabloch.models.spin import spin_arrays, spin_observables
+from adiabloch.models.wannier import in_another_cell, in_other_functions
 from adiabloch.units import Units
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TightBinding:
-    r"""Tight-binding model: orbitals at positions tau_i and hoppings between them.
+    r"""Tight-binding model: orbitals at positions tau_i, or Wannier functions, and hoppings between them.
 
     .. math:: H_{ij}(k) = \sum_R h_{ij}(R)\, e^{i k \cdot (R + \tau_j - \tau_i)}, \qquad
               h_{ij}(R) = \langle 0 i | H | R j \rangle
@@ -47,14 +45,18 @@ class TightBinding:
     ----------
     lattice : Lattice
         In one, two or three dimensions; its vectors may be given instead.
-    positions : array_like, shape (n, d)
+    positions : array_like, shape (n, d), or None
         Cartesian positions of the orbitals, in the length unit of the lattice; in units of its vectors with `reduced`.
+        None takes the centres of Wannier functions from the diagonal of r(0).
     hoppings : mapping {R: (n, n) array_like}
         R is a tuple of d integers. The matrix at R = 0 holds the on-site energies and must be Hermitian. For every
         other R the partner h(-R) = h(R)^dagger may be given as well; if it is missing, it is added.
     spin : array_like, shape (3, n, n), or mapping {R: (3, n, n) array_like}, optional
         Spin operators S_x, S_y, S_z in the orbital basis, in units of hbar. If they have matrix elements between cells,
         as for Wannier functions, <0 i|S|R j> by R, with partners at -R as for the hoppings.
+    position_matrix : mapping {R: (n, n, d) array_like}, optional
+        For Wannier functions: <0 i|r_a|R j>, with the centres on the diagonal of R = 0 (`models.position_matrix`).
+        Without it the position operator is diagonal, as for orbitals at points.
     reduced : bool, optional
         True if the positions are multiples of the lattice vectors. By default they are Cartesian; pass False to
         suppress the warning for Cartesian positions that look like reduced ones.
@@ -83,6 +85,10 @@ class TightBinding:
     lattice: Lattice
     positions: Float
     hoppings: Mapping[Translation, Complex]
+    position_matrix: Mapping[Translation, Complex] | None
+    """(n, n, d) by translation; None for orbitals at points."""
+    connections: Complex
+    """(R, d, n, n): position matrix minus the centres, in the order of `translations`; (0, d, n, n) without one."""
     spin: Complex | Mapping[Translation, Complex] | None
     """(3, n, n) if the spin operators act within the cell, else (3, n, n) by translation; None without spin."""
     translations: Integer
@@ -93,30 +99,16 @@ class TightBinding:
     def __init__(
         self,
         lattice: Lattice | ArrayLike,
-        positions: ArrayLike,
+        positions: ArrayLike | None,
         hoppings: Mapping[Any, ArrayLike],
         spin: ArrayLike | Mapping[Any, ArrayLike] | None = None,
         *,
+        position_matrix: Mapping[Any, ArrayLike] | None = None,
         reduced: bool | None = None,
     ) -> None:
-        lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
-        positions = cartesian_positions(lattice, positions, "positions", reduced)
-        n = len(positions)
-        if n == 0:
-            raise InvalidModelError("positions: expected at least one orbital, got none")
-        complete = with_partners(checked_hoppings(hoppings, lattice.dimension, n))
-        complete.setdefault((0,) * lattice.dimension, np.zeros((n, n), dtype=np.complex128))
-        operators = None if spin is None else checked_spin(spin, lattice.dimension, n)
-        translations = np.array(sorted(complete), dtype=np.int64).reshape(-1, lattice.dimension)
-        amplitudes = np.array([complete[tuple(map(int, R))] for R in translations], dtype=np.complex128)
-        check_energy_range(amplitudes)
-        set_field = object.__setattr__
-        set_field(self, "lattice", lattice)
-        set_field(self, "positions", positions)
-        set_field(self, "spin", operators)
-        set_field(self, "translations", frozen(translations))
-        set_field(self, "amplitudes", frozen(amplitudes.reshape(-1, n, n)))
-        set_field(self, "hoppings", {tuple(map(int, R)): h for R, h in zip(translations, self.amplitudes, strict=True)})
+        arrays = checked_arrays(lattice, positions, hoppings, spin, position_matrix, reduced)
+        for name, value in arrays.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def from_bonds(
@@ -206,10 +198,6 @@ class TightBinding:
         reduced : bool, optional
             As for `TightBinding`.
 
-        Returns
-        -------
-        TightBinding
-
         Raises
         ------
         InvalidModelError
@@ -222,9 +210,10 @@ class TightBinding:
         return cls(lattice, positions, hoppings, reduced=False)
 
     def __repr__(self) -> str:
-        spin = ", spin" if self.spin is not None else ""
+        parts = {"position matrix": self.position_matrix, "spin": self.spin}
+        more = "".join(f", {name}" for name, part in parts.items() if part is not None)
         cells = len(self.translations)
-        return f"TightBinding({self.lattice.dimension}D, {self.size} orbitals, {cells} translations{spin})"
+        return f"TightBinding({self.lattice.dimension}D, {self.size} orbitals, {cells} translations{more})"
 
     @property
     def size(self) -> int:
@@ -239,12 +228,7 @@ class TightBinding:
     @property
     def observables(self) -> dict[str, Operator]:
         """Spin operators by name, "sx", "sy", "sz"; empty for a spinless model."""
-        if self.spin is None:
-            return {}
-        if not isinstance(self.spin, Mapping):
-            return {f"s{axis}": S for axis, S in zip(AXES, self.spin, strict=True)}
-        cells, blocks = np.array([*self.spin]), np.array([*self.spin.values()])
-        return {f"s{axis}": FourierSeries(cells, blocks[:, [number]]) for number, axis in enumerate(AXES)}
+        return spin_observables(self.spin)
 
     @property
     def spin_by_cell(self) -> Mapping[Translation, Complex]:
@@ -260,8 +244,8 @@ class TightBinding:
 
     @property
     def has_basis_connection(self) -> bool:
-        """False: the position matrix is diagonal, and the basis has no connection beyond it."""
-        return False
+        """True if there is a position matrix, so that the basis has a connection beyond the positions."""
+        return self.position_matrix is not None
 
     @property
     def orbitals_move(self) -> bool:
@@ -275,15 +259,7 @@ class TightBinding:
 
     def scaled(self, units: Units) -> Self:
         """Convert to other units of energy and length."""
-        amplitudes = frozen(self.amplitudes / units.energy)
-        return with_replaced_fields(
-            self,
-            _units=units,
-            lattice=Lattice(self.lattice.vectors / units.length),
-            positions=frozen(self.positions / units.length),
-            amplitudes=amplitudes,
-            hoppings=dict(zip(self.hoppings, amplitudes, strict=True)),
-        )
+        return with_replaced_fields(self, **scaled_fields(self, units))
 
     @property
     def natural_units(self) -> Units:
@@ -293,17 +269,22 @@ class TightBinding:
     @property
     def digest(self) -> str:
         """Short hash of all arrays that define the model."""
-        matrices = (self.amplitudes, *self._spin_arrays())
+        connections = () if self.position_matrix is None else (self.connections,)
+        matrices = (self.amplitudes, *connections, *spin_arrays(self.spin))
         return fingerprint(self.lattice.vectors, self.positions, self.translations, *matrices)
 
-    def _spin_arrays(self) -> tuple[Complex | Integer, ...]:
-        """Arrays of the spin operators, for the hash."""
-        if isinstance(self.spin, Mapping):
-            return np.array([*self.spin]), np.array([*self.spin.values()])
-        return () if self.spin is None else (self.spin,)
-
     def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
-        """H and its derivatives as one Fourier series (see `Crystal`)."""
+        """H and its derivatives as one Fourier series, covariant ones with a position matrix (see `Crystal`)."""
+        if self.position_matrix is not None:
+            return covariant_matrices(
+                self.amplitudes,
+                self.connections,
+                self.translations,
+                self.positions,
+                self.directions,
+                self.lattice.vectors,
+                along,
+            )
         stack = hoppings_with_derivatives(
             self.amplitudes, self.translations, self.bonds, self.positions, self.directions, along
         )
@@ -354,16 +335,12 @@ class TightBinding:
         move_orbitals : bool
             Displace the orbital positions as well. By default only the hoppings change, as in Eq. (24) of the paper.
 
-        Returns
-        -------
-        TightBinding
+        Raises
+        ------
+        InvalidArgumentError
+            For Wannier functions, whose position matrix a hopping law does not determine.
         """
-        shifts = checked(pattern, "displacement pattern", self.positions.shape)
-        before = self.bonds
-        factors = hopping_factors(law, before, before + shifts[None, None, :, :] - shifts[None, :, None, :])
-        hoppings = {tuple(map(int, R)): h for R, h in zip(self.translations, factors * self.amplitudes, strict=True)}
-        positions = self.positions + shifts if move_orbitals else self.positions
-        return TightBinding(self.lattice, positions, hoppings, self.spin, reduced=False)
+        return TightBinding(**after_displacement(self, pattern, law, move_orbitals), reduced=False)
 
     def supercell(self, matrix: ArrayLike) -> TightBinding:
         """Describe the same crystal in a larger cell.
@@ -383,16 +360,38 @@ class TightBinding:
         InvalidArgumentError
             Rows that are not integers or not linearly independent.
         """
-        d = self.lattice.dimension
-        wide = checked(matrix, "supercell matrix", (d, d))
-        copies = round(abs(float(np.linalg.det(wide))))
-        if copies == 0 or (wide != np.rint(wide)).any():
-            raise InvalidArgumentError(f"supercell matrix: expected independent integer rows, got {wide.tolist()}")
-        cells = cells_in_supercell(wide)
-        return TightBinding(
-            wide @ self.lattice.vectors,
-            ((cells @ self.lattice.vectors)[:, None, :] + self.positions).reshape(-1, d),
-            folded_to_supercell(self.hoppings, cells, wide),
-            None if self.spin is None else folded_to_supercell(self.spin_by_cell, cells, wide),
-            reduced=False,
-        )
+        return TightBinding(**in_supercell(self, matrix), reduced=False)
+
+    def rotated(self, unitary: ArrayLike) -> TightBinding:
+        """Transform to other functions of the same cell, w'_j = sum_i w_i U_ij.
+
+        Parameters
+        ----------
+        unitary : array_like, shape (n, n)
+
+        Returns
+        -------
+        TightBinding
+            Model with a position matrix; its positions are the centres of the new functions.
+
+        Raises
+        ------
+        InvalidArgumentError
+        """
+        return TightBinding(**in_other_functions(self, unitary), reduced=False)
+
+    def moved(self, orbital: int, R: Sequence[int]) -> TightBinding:
+        """Assign one orbital to another cell.
+
+        Parameters
+        ----------
+        orbital : int
+            Index of the orbital.
+        R : sequence of d int
+            Translation of the periodic image that replaces it in the home cell.
+
+        Raises
+        ------
+        InvalidArgumentError
+        """
+        return TightBinding(**in_another_cell(self, orbital, R), reduced=False)

@@ -46,8 +46,8 @@ def anomalous_nernst(
     .. math:: \alpha_{xy} = -e \int \frac{dk}{(2\pi)^d} \sum_n s(E_n)\, \Omega^z_n, \qquad j = \alpha\, (-\nabla T),
               \qquad s = k_B [ x f + \log(1 + e^{-x}) ], \quad x = (E - \mu)/k_B T
 
-    The magnetization current is already subtracted. By the Onsager relation it is the heat current over T in an
-    electric field, and by the Mott relation the derivative of `anomalous_hall`. At zero temperature it vanishes.
+    The magnetization current is subtracted. By the Onsager relation alpha also gives the heat current over T in an
+    electric field, and by the Mott relation it is a derivative of `anomalous_hall`. It vanishes at zero temperature.
 
     Returns
     -------

@@ -21,12 +21,12 @@ from adiabloch.engine import (
 )
 from adiabloch.engine.axion import principal
 from adiabloch.engine.insulators import TOLERANCE
-from adiabloch.engine.types import Choice, Dataset, Float, SmoothGauge, TightBinding, Unit
+from adiabloch.engine.types import Dataset, Float, ProjectionChoice, SmoothGauge, TightBinding, Unit
 from adiabloch.geometry.gauge import chern_simons_form
 
 
 def angle(gauge: SmoothGauge) -> Float:
-    """Axion angle times the volume of the cell, -(1/4 pi) (2 pi)^3 CS; (P,)."""
+    """Integrand of the axion angle times the volume of the cell, -(1/4 pi) (2 pi)^3 CS; (P,)."""
     return -2 * np.pi**2 * chern_simons_form(gauge, "kx", "ky", "kz")
 
 
@@ -47,7 +47,7 @@ def axion_angle(
     occupied: int | None = None,
     *,
     bands: int | tuple[int, int] | None = None,
-    trials: Choice = None,
+    projections: ProjectionChoice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Axion angle of a three-dimensional insulator, the Chern-Simons integral over its Brillouin zone.
@@ -66,8 +66,8 @@ def axion_angle(
     Returns
     -------
     xarray.Dataset
-        `axion_angle` in (-pi, pi], defined modulo 2 pi, and `error`, in radians. The smallest overlap of the trial
-        orbitals with the occupied states is in the attributes.
+        `axion_angle` in (-pi, pi], defined modulo 2 pi, and `error`, in radians. The smallest overlap of the
+        projections with the occupied states is an attribute.
 
     Examples
     --------
@@ -79,8 +79,8 @@ def axion_angle(
     run = Run.of(options, TOLERANCE)
     model = checked_model(model, (3,))
     group, note = chosen_group(model, occupied, bands)
-    checked = preflight(model, (group,), "axion angle", trials=trials)
-    filled = Occupied((group,), checked.trials, filled=bands is None, provenance={**checked.provenance, **note})
+    checked = preflight(model, (group,), "axion angle", projections=projections)
+    filled = Occupied((group,), checked.projections, filled=bands is None, provenance={**checked.provenance, **note})
     result = mean_of_insulator(AXION_ANGLE, model, filled, run, scale=np.pi)
     value = principal(float(result.axion_angle), float(result.error))
     radians = {"units": "rad"}

@@ -12,7 +12,7 @@ from adiabloch.geometry.degeneracy import Degeneracy
 
 
 def one(frame: Eigenframe) -> Float:
-    """One for each level, (P, N)."""
+    """Unit weight of each level, (P, N)."""
     return np.ones_like(frame.energies)
 
 
@@ -37,14 +37,14 @@ def density_of_states(
     Returns
     -------
     xarray.Dataset
-        `total` and `error` over `temperature` and `chemical_potential`, as far as these are arrays.
+        `total` and `error` over `temperature` and `chemical_potential`, if these are arrays.
 
     Raises
     ------
     InvalidArgumentError
         An argument out of range.
     ToleranceNotReachedError
-        The tolerance was not reached, and `strict` was asked for.
+        The tolerance was not reached, and `strict` is True.
 
     Warns
     -----

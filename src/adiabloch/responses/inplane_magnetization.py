@@ -11,7 +11,7 @@ from adiabloch.geometry.layers import inplane_expectation
 
 
 def moment(frame: Eigenframe, group: Group, component: str) -> Float:
-    """Moment in the plane, summed over the occupied bands; (P,)."""
+    """In-plane moment, summed over the occupied bands; (P,)."""
     return inplane_expectation(frame, group, component)
 
 

@@ -1,4 +1,4 @@
-"""Pumped magnetization along a cycle, before the average over the period."""
+"""Pumped magnetization along a cycle, without the average over the period."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ INSTANTANEOUS_MAGNETIZATION = Response(
 
 @response(INSTANTANEOUS_MAGNETIZATION)
 def instantaneous_magnetization(cycle: Cycle, occupied: int, theta: ArrayLike, **options: Unpack[Options]) -> Dataset:
-    """Perturbative pumped magnetization at given phases of the cycle, before the average over the period.
+    """Perturbative pumped magnetization at given phases of the cycle, without the average over the period.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def instantaneous_magnetization(cycle: Cycle, occupied: int, theta: ArrayLike, *
     Returns
     -------
     xarray.Dataset
-        `perturbative` over `theta` and `component`, `error`, in e*omega. The Chern-Simons part has a meaning only on
+        `perturbative` over `theta` and `component`, `error`, in e*omega. The Chern-Simons part is defined only for the
         average.
     """
     run = Run.of(options, TOLERANCE)

@@ -1,4 +1,4 @@
-"""Magnetoelectric response of a layer, in all directions."""
+"""Magnetoelectric response of a layer in all directions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from adiabloch.engine import (
     response,
 )
 from adiabloch.engine.layers import LAYER, Heights, height_operators
-from adiabloch.engine.types import Choice, Dataset, Eigenframe, Float, Group, SmoothGauge, TightBinding, Unit
+from adiabloch.engine.types import Dataset, Eigenframe, Float, Group, ProjectionChoice, SmoothGauge, TightBinding, Unit
 from adiabloch.geometry.layers import layer_chern_simons, layer_shift
 
 
@@ -26,7 +26,7 @@ def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
 
 
 def axion(gauge: SmoothGauge, component: str, field: str) -> Float:
-    """Chern-Simons part of dM_z/dE_z; that of the other elements is contained in bounded observables; (P,)."""
+    """Chern-Simons part of dM_z/dE_z, (P,); the other elements follow from bounded observables alone."""
     return layer_chern_simons(gauge, component, field)
 
 
@@ -45,15 +45,20 @@ LAYER_MAGNETOELECTRIC = Response(
 
 @response(LAYER_MAGNETOELECTRIC)
 def layer_magnetoelectric(
-    model: TightBinding, occupied: int, heights: Heights, *, trials: Choice = None, **options: Unpack[Options]
+    model: TightBinding,
+    occupied: int,
+    heights: Heights,
+    *,
+    projections: ProjectionChoice = None,
+    **options: Unpack[Options],
 ) -> Dataset:
-    """Orbital magnetization induced by an electric field in a layer, in all directions, also across the layer.
+    """Orbital magnetization induced by an electric field in a layer, in all directions including across the layer.
 
     Returns
     -------
     xarray.Dataset
         `total` and `error` over `component` and `field` ("x", "y", "z" each): dM_i/dE_j per area, in units of e^2 times
-        length (over hbar). Row z in fields x and y is what `adiabloch.magnetoelectric` gives for the same model.
+        length (over hbar). Row z in fields x and y equals `adiabloch.magnetoelectric` for the same model.
 
     Raises
     ------
@@ -61,4 +66,4 @@ def layer_magnetoelectric(
         The bands have a Chern number: their Hall current makes the moment depend on the origin of the heights.
     """
     operators = height_operators(checked_model(model, (2,), LAYER), heights)
-    return of_insulator(LAYER_MAGNETOELECTRIC, model, occupied, options, trials=trials, operators=operators)
+    return of_insulator(LAYER_MAGNETOELECTRIC, model, occupied, options, projections=projections, operators=operators)

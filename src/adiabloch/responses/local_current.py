@@ -7,9 +7,9 @@ from typing import Unpack
 from adiabloch.engine import Options, Run, checked_degeneracy, components, response
 from adiabloch.engine.local_arguments import Drive, Positions, Sites, checked_occupation, checked_texture
 from adiabloch.engine.local_integrals import LocalRequest, LocalTerm, labelled_terms
-from adiabloch.engine.types import ArrayLike, Choice, Cycle, Dataset, TightBinding, Unit
+from adiabloch.engine.types import ArrayLike, Cycle, Dataset, ProjectionChoice, TightBinding, Unit
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry import local
+from adiabloch.geometry import local_terms
 from adiabloch.lattice import AXES
 from adiabloch.models.texture import Texture
 from adiabloch.occupation import FermiLevel
@@ -17,43 +17,47 @@ from adiabloch.occupation import FermiLevel
 TOLERANCE = 1e-4
 K, MOMENT, DIPOLE = ("k",), ("moment",), ("axis",)
 CURRENTS = {
-    "curl_induced": LocalTerm(local.magnetization_current, "curl of the induced magnetization", axes=K),
-    "polarization_rate": LocalTerm(local.shift_term, "rate of the polarization by the positional shift", axes=K),
-    "second_chern": LocalTerm(local.second_chern_term, "second Chern form", axes=K),
-    "fermi_energy": LocalTerm(local.energy_term, "Fermi surface, energy of the gradient", axes=K),
-    "fermi_shift": LocalTerm(local.surface_term, "Fermi surface, shifts", axes=K),
-    "quadrupole": LocalTerm(local.quadrupole_current, "electric quadrupoles of the wave packets", axes=K),
-    "first_chern": LocalTerm(local.chern_term, "first Chern form", "driven", axes=K),
-    "curl_equilibrium": LocalTerm(local.equilibrium_current, "curl of the equilibrium magnetization", "rest", axes=K),
+    "curl_induced": LocalTerm(local_terms.magnetization_current, "curl of the induced magnetization", axes=K),
+    "polarization_rate": LocalTerm(local_terms.shift_term, "rate of the polarization by the positional shift", axes=K),
+    "second_chern": LocalTerm(local_terms.second_chern_term, "second Chern form", axes=K),
+    "fermi_energy": LocalTerm(local_terms.energy_term, "Fermi surface, energy of the gradient", axes=K),
+    "fermi_shift": LocalTerm(local_terms.surface_term, "Fermi surface, shifts", axes=K),
+    "quadrupole": LocalTerm(local_terms.quadrupole_current, "electric quadrupoles of the wave packets", axes=K),
+    "first_chern": LocalTerm(local_terms.chern_term, "first Chern form", "driven", axes=K),
+    "curl_equilibrium": LocalTerm(
+        local_terms.equilibrium_current, "curl of the equilibrium magnetization", "rest", axes=K
+    ),
 }
-"""Terms of Eq. (6): of first order in space and time, of the uniform crystal, in equilibrium."""
+"""Terms of Eq. (6): of first order in gradient and drive, of the uniform crystal, and in equilibrium."""
 MOMENTS = {
-    "M_equilibrium": LocalTerm(local.equilibrium_moment, "orbital magnetization in equilibrium", "moment", axes=MOMENT),
-    "M_induced": LocalTerm(local.induced_magnetization, "orbital magnetization, induced", "moment", axes=MOMENT),
+    "M_equilibrium": LocalTerm(
+        local_terms.equilibrium_moment, "orbital magnetization in equilibrium", "moment", axes=MOMENT
+    ),
+    "M_induced": LocalTerm(local_terms.induced_magnetization, "orbital magnetization, induced", "moment", axes=MOMENT),
     "M_chern_simons": LocalTerm(
         None,
         "orbital magnetization, Chern-Simons part",
         "moment",
-        gauge=local.chern_simons_magnetization,
+        gauge=local_terms.chern_simons_magnetization,
         axes=MOMENT,
     ),
     "P_uniform": LocalTerm(
         None,
         "polarization of the uniform crystal",
         "moment",
-        gauge=local.connection_polarization,
+        gauge=local_terms.connection_polarization,
         axes=DIPOLE,
     ),
-    "P_shift": LocalTerm(local.shift_polarization, "polarization by the positional shift", "moment", axes=DIPOLE),
+    "P_shift": LocalTerm(local_terms.shift_polarization, "polarization by the positional shift", "moment", axes=DIPOLE),
     "P_chern_simons": LocalTerm(
         None,
         "polarization, Chern-Simons part",
         "moment",
-        gauge=local.chern_simons_polarization,
+        gauge=local_terms.chern_simons_polarization,
         axes=DIPOLE,
     ),
     "P_quadrupole": LocalTerm(
-        local.quadrupole_polarization, "polarization by the divergence of the quadrupoles", "moment", axes=DIPOLE
+        local_terms.quadrupole_polarization, "polarization by the divergence of the quadrupoles", "moment", axes=DIPOLE
     ),
 }
 """Magnetization and polarization of Eqs. (16) to (18)."""
@@ -74,7 +78,7 @@ def local_current(
     chemical_potential: float | None = None,
     temperature: float | None = None,
     split: bool = False,
-    trials: Choice = None,
+    projections: ProjectionChoice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Electric current in a slowly non-uniform crystal under a slow drive, term by term. Implements Eq. (6).
@@ -84,51 +88,51 @@ def local_current(
               - e \int f' \delta\varepsilon\, \Omega^{kt} + e \int (\partial_k f\, a^t - \partial_t f\, a^k)
               - \tfrac12 \partial_t \partial_{r_i} \int f\, e G_{i}
 
-    The last term, the current of the electric quadrupoles, is not in the paper's equation, though in (B4) from which
-    that follows (see the page on textures of the documentation). It changes no net current.
+    The last term, the current of the electric quadrupoles, is not in Eq. (6) but in Eq. (B4), from which that equation
+    follows (see the page on textures of the documentation). It does not contribute to net currents.
 
     Parameters
     ----------
     texture : Texture, Cycle or TightBinding
-        The crystal, in one, two or three dimensions; a Cycle or a TightBinding is the same everywhere.
+        Crystal in one, two or three dimensions; a Cycle or a TightBinding stands for a uniform crystal.
     occupied : int or None
         Number of occupied bands of an insulator, degenerate or not; None where `chemical_potential` is given.
     positions : array_like of shape (d,) or (P, d), or mapping {"x": array_like, ...}
-        Places, Cartesian; a mapping spans a grid. The origin by default.
+        Cartesian positions; a mapping spans a grid. By default the origin.
     theta : float or array_like, optional
-        Phases of the cycle; by default the mean over it.
+        Phases of the cycle; by default the mean over the cycle.
     tolerance : float
-        Accuracy relative to the largest term of first order in the gradient (or to a thousandth of what such terms may
-        be, where they cancel).
+        Accuracy relative to the largest term of first order in the gradient, or to a thousandth of its integrand
+        without signs, if this is larger.
     degeneracy : float, optional
         For metals: bands closer than this energy count as one degenerate group, as in `adiabloch.nonlinear_hall`.
     frequency : float, optional
-        That of the cycle (hbar omega, in the energy unit), 0 if it stands still; without it results are in units of
-        omega. Beside other drives it must be given.
+        Frequency of the cycle, hbar omega in the energy unit; 0 for a cycle at rest. Without it results are in units of
+        omega. It is required together with other drives.
     electric_field : array_like, shape (d,), optional
-        e E, energy per length.
+        Electric field e E, energy per length.
     velocity : array_like, shape (d,), optional
-        The texture moves as w(r - v t), in energy times length (over hbar).
+        Velocity v of a texture w(r - v t), in energy times length (over hbar).
     magnetic_field : float or array_like of shape (3,), optional
-        e B (over hbar), one over length squared: a vector potential is one more inhomogeneity.
+        Magnetic field e B (over hbar), per length squared; its vector potential is a further inhomogeneity.
     chemical_potential, temperature : float, optional
-        For metals, temperature k_B T > 0: levels are filled as in local equilibrium; bands must not touch, unless they
-        are degenerate around too.
+        For metals, with k_B T > 0: levels are filled as in local equilibrium. Bands must not touch unless they are
+        degenerate also around the point.
     split : bool
-        Whether to give the magnetization and the polarization of Eqs. (16) to (18) too, of an insulator without
-        Chern numbers: j = curl M + d_t P.
-    trials : sequence of int or array_like, optional
-        Trial orbitals for the smooth gauge that the split needs, the same everywhere.
+        True to add the magnetization and the polarization of Eqs. (16) to (18), for an insulator without Chern
+        numbers: j = curl M + d_t P.
+    projections : sequence of int or array_like, optional
+        Projections for the smooth gauge that `split` needs, the same at all positions.
     limit : int
         Largest number of points for each position.
 
     Returns
     -------
     xarray.Dataset
-        Over the places (`point`, or `x`, `y`, `z`), `theta` and `component`: `curl_induced`, `polarization_rate`,
+        Over the positions (`point`, or `x`, `y`, `z`), `theta` and `component`: `curl_induced`, `polarization_rate`,
         `second_chern`, `fermi_energy`, `fermi_shift`, `quadrupole`, `first_chern`, and their sum `total`, in
         e omega/length^(d-1), or e energy/(hbar length^(d-1)) where rates are given; `curl_equilibrium` in the
-        latter unit; `error`, the bar of each number of the result. With `split`, `M_equilibrium`, `M_induced`,
+        latter unit; `error`, the error bar of every component. With `split`, `M_equilibrium`, `M_induced`,
         `M_chern_simons` (M_z in 2D, over `component` in 3D) and `P_uniform` (modulo its quantum), `P_shift`,
         `P_chern_simons`, `P_quadrupole`.
 
@@ -137,17 +141,17 @@ def local_current(
     InvalidModelError, InvalidArgumentError
         A texture or an argument out of range.
     GapClosedError
-        The gap of the insulator closes at a place.
+        The gap of the insulator closes at a position.
     DegenerateBandsError
         Bands of a metal touch.
     ObstructedError, BrokenGaugeError
-        The split needs a smooth gauge, and there is none, or not with these trial orbitals.
+        There is no smooth gauge for `split`, or none with these projections.
     ToleranceNotReachedError
-        The limit was reached first, and `strict` was asked for.
+        The tolerance was not reached, and `strict` is True.
 
     Examples
     --------
-    Graphene with a gap that varies along x, its atoms turning: a current flows across, along y.
+    Graphene with a gap that varies along x, and with rotating bonds: a current flows along y.
 
     >>> import numpy as np, adiabloch as ab
     >>> def local(r):
@@ -188,7 +192,7 @@ def local_current(
         unit=driven,
         degeneracy=checked_degeneracy(texture.home, degeneracy),
     )
-    values, provenance = request.evaluated(texture, sites, run, trials)
+    values, provenance = request.evaluate(texture, sites, run, projections)
     dims = {"k": "component", "moment": "component" if d == 3 else None, "axis": "component"}
     coordinates = {"component": list(AXES[:d])}
     return labelled_terms(request, values, sites, dims, coordinates, units, "local current", provenance)

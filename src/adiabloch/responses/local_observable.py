@@ -10,7 +10,7 @@ from adiabloch.engine.local_arguments import Drive, Positions, Sites, checked_oc
 from adiabloch.engine.local_integrals import LocalRequest, LocalTerm, labelled_terms
 from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Given, TightBinding, Unit
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry import local
+from adiabloch.geometry import local_terms
 from adiabloch.lattice import AXES
 from adiabloch.models.local_crystal import TIME
 from adiabloch.models.texture import Texture
@@ -18,16 +18,16 @@ from adiabloch.models.texture import Texture
 TOLERANCE = 1e-4
 H, DIPOLE = ("observable",), ("observable", "axis")
 DENSITIES = {
-    "energy_shift": LocalTerm(local.energy_shift, "change of the induced energy along the field", axes=H),
-    "dipole_divergence": LocalTerm(local.dipole_divergence, "divergence of the induced dipoles", axes=H),
-    "shift_rate": LocalTerm(local.shift_term, "rate of the shift along the field", axes=H),
-    "second_chern": LocalTerm(local.second_chern_term, "second Chern form", axes=H),
-    "fermi_energy": LocalTerm(local.energy_term, "Fermi surface, energy of the gradient", axes=H),
-    "fermi_shift": LocalTerm(local.surface_term, "Fermi surface, shifts", axes=H),
-    "first_chern": LocalTerm(local.chern_term, "first Chern form", "driven", axes=H),
-    "gradient": LocalTerm(local.static_gradient, "equilibrium, by the gradient", "rest", axes=H),
-    "uniform": LocalTerm(local.static_density, "equilibrium of the local crystal", "rest", axes=H),
-    "dipole_density": LocalTerm(local.static_dipole, "dipoles in equilibrium", "moment", axes=DIPOLE),
+    "energy_shift": LocalTerm(local_terms.energy_shift, "change of the induced energy along the field", axes=H),
+    "dipole_divergence": LocalTerm(local_terms.dipole_divergence, "divergence of the induced dipoles", axes=H),
+    "shift_rate": LocalTerm(local_terms.shift_term, "rate of the shift along the field", axes=H),
+    "second_chern": LocalTerm(local_terms.second_chern_term, "second Chern form", axes=H),
+    "fermi_energy": LocalTerm(local_terms.energy_term, "Fermi surface, energy of the gradient", axes=H),
+    "fermi_shift": LocalTerm(local_terms.surface_term, "Fermi surface, shifts", axes=H),
+    "first_chern": LocalTerm(local_terms.chern_term, "first Chern form", "driven", axes=H),
+    "gradient": LocalTerm(local_terms.static_gradient, "equilibrium, by the gradient", "rest", axes=H),
+    "uniform": LocalTerm(local_terms.static_density, "equilibrium of the local crystal", "rest", axes=H),
+    "dipole_density": LocalTerm(local_terms.static_dipole, "dipoles in equilibrium", "moment", axes=DIPOLE),
 }
 """Terms of Eq. (B4)."""
 
@@ -59,14 +59,14 @@ def local_observable(
         As in `local_current`.
     operators : mapping {name: array_like (N, N), or mapping {R: array_like (N, N)}}, optional
         Hermitian matrices in the basis of the model, the same everywhere, as for `adiabloch.pumped_observable`; by
-        default the spin of the crystals, "sx", "sy", "sz". An element between two orbitals counts half-way between
+        default the spin of the crystals, "sx", "sy", "sz". An element between two orbitals is located half-way between
         them.
 
     Returns
     -------
     xarray.Dataset
-        Over the places, `theta` and `observable`: `energy_shift`, `dipole_divergence`, `shift_rate`, `second_chern`,
-        `fermi_energy`, `fermi_shift`, `first_chern` (what a uniform crystal has) and their sum `total`, per length,
+        Over the positions, `theta` and `observable`: `energy_shift`, `dipole_divergence`, `shift_rate`, `second_chern`,
+        `fermi_energy`, `fermi_shift`, `first_chern` (the term of a uniform crystal) and their sum `total`, per length,
         area or volume in the operator's unit times hbar omega/energy, or times one where rates are given; in
         equilibrium `uniform` and `gradient`, in the operator's unit; `dipole_density` over `axis` too, in equilibrium
         (of an insulator: at chemical potential zero), in the operator's unit times length; `error`.
@@ -97,7 +97,7 @@ def local_observable(
         operators=None if operators is None else found,
         degeneracy=checked_degeneracy(texture.home, degeneracy),
     )
-    values, provenance = request.evaluated(texture, sites, run)
+    values, provenance = request.evaluate(texture, sites, run)
     units = {"uniform": rest, "gradient": rest, "dipole_density": rest * Unit(length=1)}
     dims = {"observable": "observable", "axis": "axis"}
     coordinates = {"observable": list(found), "axis": list(AXES[:d])}

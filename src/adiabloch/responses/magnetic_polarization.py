@@ -1,4 +1,4 @@
-"""Polarization induced by a magnetic field, the second route to the magnetoelectric response."""
+"""Polarization induced by a magnetic field, the second derivation of the magnetoelectric response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from adiabloch.engine import (
     total_and,
 )
 from adiabloch.engine.axion import chern_simons_part, insulator_with_axion_angle
-from adiabloch.engine.types import Choice, Dataset, Eigenframe, Float, Group, TightBinding, Unit
+from adiabloch.engine.types import Dataset, Eigenframe, Float, Group, ProjectionChoice, TightBinding, Unit
 from adiabloch.geometry.inhomogeneous import shift_in_magnetic_field
 
 
@@ -27,7 +27,7 @@ def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
 
 
 def shift_z(frame: Eigenframe, group: Group, component: str) -> Float:
-    """The same in two dimensions, dP_j/dB_z."""
+    """Perturbative dP_j/dB_z in two dimensions; (P,)."""
     return shift(frame, group, component, "z")
 
 
@@ -57,15 +57,15 @@ SOLID = Response(
 
 @response(SOLID)
 def magnetic_polarization(
-    model: TightBinding, occupied: int, *, trials: Choice = None, **options: Unpack[Options]
+    model: TightBinding, occupied: int, *, projections: ProjectionChoice = None, **options: Unpack[Options]
 ) -> Dataset:
-    r"""Electric polarization induced by a magnetic field in an insulator: the second route, Eq. (18).
+    r"""Electric polarization induced by a magnetic field in an insulator. Implements Eq. (18).
 
     .. math:: \frac{\partial P_j}{\partial B_i} = \int \frac{dk}{(2\pi)^d} \sum_{n \in occ}
               e\, \partial_{B_i} (a^{k_j}_n)^B + \frac{e^2}{4 \pi^2} \theta\, \delta_{ij}
 
-    with the positional shift a^k of Eqs. (2) and (4) in the inhomogeneity of the vector potential. It equals dM_i/dE_j,
-    computed by `magnetoelectric` from the other side.
+    with the positional shift a^k of Eqs. (2) and (4) in the inhomogeneity of the vector potential. It equals dM_i/dE_j
+    of `magnetoelectric`, from an independent formula.
 
     Returns
     -------
@@ -74,4 +74,4 @@ def magnetic_polarization(
         `field` (of B): `total`, `perturbative`, `chern_simons`, `error`, and `axion_angle` and `quantum` as in
         `magnetoelectric`. Units e^2 (over hbar).
     """
-    return insulator_with_axion_angle(LAYER, SOLID, checked_model(model, (2, 3), FLAT), occupied, options, trials)
+    return insulator_with_axion_angle(LAYER, SOLID, checked_model(model, (2, 3), FLAT), occupied, options, projections)

@@ -10,7 +10,7 @@ from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Eigenframe, Float,
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.degeneracy import refuse_groups
 from adiabloch.geometry.frame import eigenframe
-from adiabloch.geometry.induced import carried_part, interband_part, metric_curl_part
+from adiabloch.geometry.induced import basis_curvature_part, interband_part, metric_curl_part
 from adiabloch.geometry.recording import needs_of
 
 UNIT = Unit(charge=1, omega=1, length=2)
@@ -18,7 +18,7 @@ WAVE = {"units": "1/length"}
 PARTS = {
     "interband": (interband_part, "interband part of d_B a^t"),
     "metric_curl": (metric_curl_part, "metric-curl part of d_B a^t"),
-    "carried": (carried_part, "basis-curvature part of d_B a^t"),
+    "basis_curvature": (basis_curvature_part, "basis-curvature part of d_B a^t"),
 }
 
 
@@ -52,14 +52,14 @@ def magnetization_map(
     Returns
     -------
     xarray.Dataset
-        `interband` and `metric_curl`, the two terms of Eq. (8), `carried`, the contribution of the curvature of the
-        basis (orbitals that move, Wannier functions), and their sum `shift`, over `ky`, `kx` and `band`; in e*omega
+        `interband` and `metric_curl`, the two terms of Eq. (8), `basis_curvature`, the contribution of the curvature of
+        the basis (orbitals that move, Wannier functions), and their sum `shift`, over `ky`, `kx` and `band`; in e*omega
         times the square of the length.
 
     Raises
     ------
     DegenerateBandsError
-        Where bands touch or count as degenerate.
+        Bands touch or count as degenerate.
     """
     names = components(cycle.lattice.dimension)
     if component not in names:

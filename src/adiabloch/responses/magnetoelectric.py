@@ -21,7 +21,17 @@ from adiabloch.engine import (
 )
 from adiabloch.engine.arguments import Model
 from adiabloch.engine.axion import chern_simons_part, insulator_with_axion_angle
-from adiabloch.engine.types import ArrayLike, Choice, Dataset, Edges, Eigenframe, Float, Group, TightBinding, Unit
+from adiabloch.engine.types import (
+    ArrayLike,
+    BandCounts,
+    Dataset,
+    Eigenframe,
+    Float,
+    Group,
+    ProjectionChoice,
+    TightBinding,
+    Unit,
+)
 from adiabloch.errors import NoBulkDefinitionError
 from adiabloch.geometry.fields import metric_dipole
 from adiabloch.geometry.filled import filled_shift
@@ -36,13 +46,13 @@ def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
 
 
 def shift_z(frame: Eigenframe, group: Group, field: str) -> Float:
-    """The same in two dimensions, dM_z/dE_j."""
+    """Perturbative dM_z/dE_j in two dimensions; (P,)."""
     return shift(frame, group, "z", field)
 
 
-def interband(frame: Eigenframe, edges: Edges, field: str) -> Float:
-    """First term of Eq. (14) of filled bands; (P, edges)."""
-    return filled_shift(frame, edges, f"k{field}", "z")
+def interband(frame: Eigenframe, band_counts: BandCounts, field: str) -> Float:
+    """First term of Eq. (14) of filled bands; (P, counts)."""
+    return filled_shift(frame, band_counts, f"k{field}", "z")
 
 
 def dipole(frame: Eigenframe, field: str) -> Float:
@@ -96,7 +106,7 @@ def magnetoelectric(
     degeneracy: float | None = None,
     chemical_potential: ArrayLike | None = None,
     temperature: ArrayLike = 0.0,
-    trials: Choice = None,
+    projections: ProjectionChoice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Orbital magnetization induced by an electric field. Implements Eqs. (13), (14) and (19).
@@ -135,20 +145,20 @@ def magnetoelectric(
     NoBulkDefinitionError
         In 3D: the chemical potential is not in a gap, or the temperature not zero.
     GapClosedError
-        The gap closes, or the occupied bands rise above the empty ones in energy (`OverlappingBandsError`).
+        The gap closes, or occupied levels lie above empty levels (`OverlappingBandsError`).
     ObstructedError
         In 3D: a Chern number does not vanish.
     BrokenGaugeError
-        In 3D: the trial orbitals do not span the occupied states somewhere.
+        In 3D: the projections do not span the occupied states at some point.
     ToleranceNotReachedError
-        The limit was reached first, and `strict` was asked for.
+        The tolerance was not reached, and `strict` is True.
 
     Examples
     --------
     >>> import adiabloch as ab
     >>> model = ab.models.gapped_honeycomb(delta=0.5, t1=0.1)
     >>> response = ab.magnetoelectric(model, occupied=1)
-    >>> float(abs(response.total).max()) < 1e-12  # a threefold axis and mirrors leave nothing
+    >>> float(abs(response.total).max()) < 1e-12  # zero by a threefold axis and mirrors
     True
     """
     one_of(occupied, chemical_potential)
@@ -157,7 +167,7 @@ def magnetoelectric(
         if model.lattice.dimension == 2:
             return of_metal(METAL, model, chemical_potential, temperature, options, degeneracy=degeneracy)
         occupied = insulating_bands(model, chemical_potential, temperature)
-    return insulator_with_axion_angle(LAYER, SOLID, model, occupied, options, trials)
+    return insulator_with_axion_angle(LAYER, SOLID, model, occupied, options, projections)
 
 
 def insulating_bands(model: Model, chemical_potential: ArrayLike, temperature: ArrayLike) -> int:
@@ -166,7 +176,7 @@ def insulating_bands(model: Model, chemical_potential: ArrayLike, temperature: A
     Raises
     ------
     NoBulkDefinitionError
-        If it is none.
+        The crystal is no insulator at T = 0.
     """
     scan = Scan.of(chemical_potential, temperature)
     if scan.temperatures.max() == 0:

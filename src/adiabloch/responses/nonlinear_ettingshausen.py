@@ -19,29 +19,29 @@ from adiabloch.engine import (
     of_metal,
     response,
 )
-from adiabloch.engine.types import ArrayLike, Dataset, Eigenframe, Float, TightBinding, Unit
+from adiabloch.engine.types import ArrayLike, BandCounts, Dataset, Eigenframe, Float, TightBinding, Unit
 from adiabloch.errors import NoBulkDefinitionError
 from adiabloch.geometry.fields import metric_dipole, nonlinear_hall_tensor
 from adiabloch.geometry.filled import filled_shift
 
 
 def shift_current(frame: Eigenframe, axes: tuple[str, ...], *_: tuple[str, ...]) -> Float:
-    """V x a of each level, the tensor of `nonlinear_hall`."""
+    """Tensor of v x a of each level, as in `nonlinear_hall`; (P, N, d, d, d)."""
     return nonlinear_hall_tensor(frame, [f"k{axis}" for axis in axes])
 
 
-def interband(frame: Eigenframe, edges: list[int], field: str) -> Float:
-    """First term of dM_z/dE, of filled bands."""
-    return filled_shift(frame, edges, f"k{field}", "z")
+def interband(frame: Eigenframe, band_counts: BandCounts, field: str) -> Float:
+    """First term of dM_z/dE of filled bands; (P, counts)."""
+    return filled_shift(frame, band_counts, f"k{field}", "z")
 
 
 def dipole(frame: Eigenframe, field: str) -> Float:
-    """Second term of dM_z/dE, of each level."""
+    """Second term of dM_z/dE of each level; (P, N)."""
     return metric_dipole(frame, f"k{field}", "z")
 
 
 def minus_e_cross_m(dimension: int) -> Float:
-    """-E x M = -(E_y, -E_x) M_z with M_z = alpha_k E_k, symmetric in the two fields, (8, 2)."""
+    """Matrix from alpha_k to -E x M = -(E_y, -E_x) M_z, M_z = alpha_k E_k, symmetrized in the two fields; (8, 2)."""
     across = np.array([[0.0, -1.0], [1.0, 0.0]])
     tensor = np.einsum("ij,kl->ijkl", across, np.eye(dimension))
     return (0.5 * (tensor + tensor.swapaxes(1, 2))).reshape(8, 2)
@@ -90,15 +90,15 @@ def nonlinear_ettingshausen(
                   = -e E \times T \int \frac{dk}{(2\pi)^2} \sum_n s(E_n)\, \partial_k \times a_n,
               \qquad j^{E,mag} = -E \times M,
 
-    where M is the magnetization induced by the field, without which the Mott relation would not hold. At zero
-    temperature no heat flows.
+    where M is the magnetization induced by the field, which the Mott relation requires. The current vanishes at zero
+    temperature.
 
     Returns
     -------
     xarray.Dataset
         Over `component`, `field` and `other_field`, symmetric in the fields: `total`, the heat current j^h, and its
-        `error`; `energy_current` j^E, `magnetization_current` j^{E,mag} and `work`, (mu/e) j: the first less the two
-        others is the heat. In units of e^2 length/hbar.
+        `error`; `energy_current` j^E, `magnetization_current` j^{E,mag} and `work`, (mu/e) j; the heat current is the
+        first minus the other two. In units of e^2 length/hbar.
 
     Raises
     ------

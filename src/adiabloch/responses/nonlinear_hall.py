@@ -10,7 +10,7 @@ from adiabloch.geometry.fields import nonlinear_hall_tensor
 
 
 def shift_current(frame: Eigenframe, axes: tuple[str, ...], *_: tuple[str, ...]) -> Float:
-    """V x a of each level, all components at once, (P, N, d, d, d)."""
+    """Tensor of v x a of each level, with all components; (P, N, d, d, d)."""
     return nonlinear_hall_tensor(frame, [f"k{axis}" for axis in axes])
 
 
@@ -37,7 +37,7 @@ def nonlinear_hall(
     degeneracy: float | None = None,
     **options: Unpack[Options],
 ) -> Dataset:
-    r"""Intrinsic nonlinear Hall effect: the current of second order in the field that needs no scattering.
+    r"""Intrinsic nonlinear Hall effect: the current of second order in the field without scattering.
 
     .. math:: j = -e^2 E \times \int \frac{dk}{(2\pi)^d} \sum_n f_n\, \partial_k \times a_n
                 = e^2 E \times \int \frac{dk}{(2\pi)^d} \sum_n f_n' (v_n \times a_n), \qquad a_n = -e G'_n E
@@ -54,7 +54,7 @@ def nonlinear_hall(
     Warns
     -----
     AccuracyWarning
-        Bands that count as degenerate, or nearly so, contribute; the message says how much.
+        Degenerate or nearly degenerate bands contribute; the message gives the size.
 
     Examples
     --------

@@ -11,7 +11,7 @@ from adiabloch.occupation import Scan
 
 
 def fermi_energy(scan: Scan) -> Float:
-    """Chemical potential, counted from where the energies are counted from."""
+    """Chemical potentials relative to the origin of the energies, (M,)."""
     return scan.potentials - scan.middle
 
 
@@ -19,7 +19,7 @@ MOMENT = SeaTerm(filled_moment)
 ORBITAL_MAGNETIZATION = Response(
     "orbital magnetization",
     unit=Unit(charge=1, energy=1, hbar=-1, length=2),
-    # f m + g Omega with -g = T s + (mu - E) f, of pairs of filled and empty states
+    # f m + g Omega with -g = T s + (mu - E) f, for pairs of filled and empty states
     parts={"total": Part((MOMENT, SeaTerm(filled_hall, scale=fermi_energy), SeaTerm(filled_hall, "entropy")))},
     axes={"component": components},
     dimensions=(2, 3),
@@ -45,8 +45,7 @@ def orbital_magnetization(
     .. math:: M_0 = \int \frac{dk}{(2\pi)^d} \sum_n (f_n m_n + e\, g_n \Omega_n), \qquad
               g = -k_B T \log(1 + e^{(\mu - E)/k_B T})
 
-    Pairs of states that are both filled cancel between the two terms and are left out, so that bands that touch below
-    the Fermi level do no harm.
+    Pairs of filled states cancel between the two terms and are left out, so that bands may touch below the Fermi level.
 
     Returns
     -------

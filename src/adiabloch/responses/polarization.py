@@ -21,7 +21,7 @@ from adiabloch.engine import (
     response,
 )
 from adiabloch.engine.insulators import TOLERANCE
-from adiabloch.engine.types import Choice, Dataset, Float, SmoothGauge, TightBinding, Unit
+from adiabloch.engine.types import Dataset, Float, ProjectionChoice, SmoothGauge, TightBinding, Unit
 
 
 def berry_connection(gauge: SmoothGauge, component: str) -> Float:
@@ -47,7 +47,7 @@ def polarization(
     occupied: int | None = None,
     *,
     bands: int | tuple[int, int] | None = None,
-    trials: Choice = None,
+    projections: ProjectionChoice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Electric polarization of the electrons of an insulator, modulo its quantum.
@@ -65,22 +65,22 @@ def polarization(
     -------
     xarray.Dataset
         `polarization` and `error` over `component`: dipole moment per length, area or volume, in units of e and the
-        length unit of the model; and `quantum` over `generator` and `component`, the lattice vectors over the measure
-        of the cell, by multiples of which it is undetermined. In terms of these, it lies between -1/2 and 1/2. The ions
-        are not included.
+        length unit of the model; and `quantum` over `generator` and `component`: the lattice vectors over the measure
+        of the cell, modulo which the polarization is defined. Its components along these lie between -1/2 and 1/2. The
+        ions are not included.
 
     Examples
     --------
     >>> import adiabloch as ab
-    >>> chain = ab.models.rice_mele(delta=0.0, dimerization=0.3)  # a charge in the middle of each strong bond
+    >>> chain = ab.models.rice_mele(delta=0.0, dimerization=0.3)  # charges at the centres of the strong bonds
     >>> float(ab.polarization(chain, occupied=1).polarization[0].round(6))
     0.25
     """
     run = Run.of(options, TOLERANCE)
     model = checked_model(model)
     group, note = chosen_group(model, occupied, bands)
-    checked = preflight(model, (group,), "polarization", trials=trials)
-    filled = Occupied((group,), checked.trials, filled=bands is None, provenance={**checked.provenance, **note})
+    checked = preflight(model, (group,), "polarization", projections=projections)
+    filled = Occupied((group,), checked.projections, filled=bands is None, provenance={**checked.provenance, **note})
     quantum = model.lattice.vectors / model.lattice.measure
     scale = float(np.sqrt((quantum**2).sum(axis=1)).min())
     result = mean_of_insulator(POLARIZATION, model, filled, run, scale=scale)
@@ -92,7 +92,7 @@ def polarization(
 
 
 def _principal(polarization: Float, quantum: Float) -> Float:
-    """The polarization in (-1/2, 1/2] of the quanta; values just above -1/2 by rounding count as 1/2."""
+    """Polarization with components in (-1/2, 1/2] along the quanta; values above -1/2 by rounding count as 1/2."""
     reduced = polarization @ np.linalg.inv(quantum)
     wrapped = 0.5 - (0.5 - reduced) % 1.0
     wrapped = np.where(wrapped < -0.5 + 1e-9, wrapped + 1.0, wrapped)

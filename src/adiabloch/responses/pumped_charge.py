@@ -21,19 +21,20 @@ def pumped_charge(cycle: Cycle, occupied: int | None = None, *, bands: int | tup
     Parameters
     ----------
     occupied : int, optional
-        Number of occupied bands; all of them for Wannier functions of the valence bands, which pump nothing.
+        Number of occupied bands. If all bands are occupied, as for Wannier functions of the valence bands, the charge
+        is zero.
 
     Returns
     -------
     xarray.Dataset
         `charge` over `vector` (0 for a1, ...), integers in units of e; `dipole` over `component`, sum_i C_i a_i: the
-        change of the dipole moment of a cell in a period, in e times length.
+        change of the dipole moment of a cell in a period, in units of e times length.
 
     Raises
     ------
     GapClosedError
-        The gap closes somewhere along the cycle, or the occupied bands rise above the empty ones in energy at some
-        phase (`OverlappingBandsError`).
+        The gap closes at some point of the cycle, or occupied levels lie above empty levels at some phase
+        (`OverlappingBandsError`).
 
     References
     ----------

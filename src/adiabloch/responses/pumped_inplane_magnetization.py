@@ -1,4 +1,4 @@
-"""Orbital magnetization in its plane that a cycle pumps in a layer."""
+"""In-plane orbital magnetization pumped by a cycle of a layer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from adiabloch.models.cycle import MOTION_HINT
 
 
 def shift(frame: Eigenframe, group: Group, component: str) -> Float:
-    """Change of the moment in the plane with theta, summed over the occupied bands; (P,)."""
+    """Change of the in-plane moment with theta, summed over the occupied bands; (P,)."""
     return inplane_pumped(frame, group, component)
 
 
@@ -47,14 +47,14 @@ PUMPED_INPLANE_MAGNETIZATION = Response(
 
 @response(PUMPED_INPLANE_MAGNETIZATION)
 def pumped_inplane_magnetization(cycle: Cycle, occupied: int, heights: Heights, **options: Unpack[Options]) -> Dataset:
-    """Orbital magnetization in the plane that a cycle pumps in a layer, averaged over its period (Eq. B6).
+    """In-plane orbital magnetization pumped by a cycle of a layer, averaged over its period (Eq. B6).
 
     Parameters
     ----------
     cycle : Cycle
-        In two dimensions, insulating at every k and theta. The orbitals stay at their heights but may move in the
-        plane, Wannier functions as given by `motion`; a layer whose atoms move along z is a crystal in three
-        dimensions without hopping along the third vector.
+        Cycle in two dimensions, insulating at every k and theta. The heights of the orbitals are constant. The orbitals
+        may move in the plane, Wannier functions as given by `motion`. A layer whose atoms move along z is a crystal
+        in three dimensions without hopping along the third vector.
 
     Returns
     -------

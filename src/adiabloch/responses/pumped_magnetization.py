@@ -28,10 +28,10 @@ from adiabloch.engine import (
     response,
     total_and,
 )
-from adiabloch.engine.arguments import apart, checked_groups
-from adiabloch.engine.insulator import BROKEN
+from adiabloch.engine.arguments import check_groups_apart, checked_groups
+from adiabloch.engine.insulator import BROKEN_GAUGE
 from adiabloch.engine.insulators import TOLERANCE
-from adiabloch.engine.types import Choice, Cycle, Dataset, Eigenframe, Float, Group, SmoothGauge, Unit
+from adiabloch.engine.types import Cycle, Dataset, Eigenframe, Float, Group, ProjectionChoice, SmoothGauge, Unit
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.bands import PLANES
 from adiabloch.geometry.gauge import chern_simons_form
@@ -74,7 +74,7 @@ def pumped_magnetization(
     *,
     groups: Sequence[int] | None = None,
     chern_simons: bool = True,
-    trials: Choice = None,
+    projections: ProjectionChoice = None,
     **options: Unpack[Options],
 ) -> Dataset:
     r"""Orbital magnetization pumped by a cycle, averaged over its period.
@@ -86,34 +86,34 @@ def pumped_magnetization(
     ----------
     groups : sequence of int, optional
         Sizes of groups of occupied bands with gaps between them, lowest first; [1, 1, ...] for the band-by-band form
-        of the paper. By default all occupied bands are one group. How `total` splits into its two parts
-        depends on it; `total` does not.
+        of the paper. By default all occupied bands are one group. The two parts of `total` depend on the groups;
+        `total` does not.
     chern_simons : bool
-        Compute the Chern-Simons part; without it `total` is NaN, and Chern numbers do not matter.
+        True to compute the Chern-Simons part. Without it `total` is NaN, and Chern numbers may be nonzero.
 
     Returns
     -------
     xarray.Dataset
         `perturbative`, `chern_simons`, `total` and `error` over `component` ("z" in 2D; x, y, z in 3D), in units of
-        e*omega: moment per area in 2D, per volume in 3D. `quantum`: the rows by multiples of which `total` is
-        undetermined, e/T in 2D and e/T times b/(2 pi) for the reciprocal vectors b in 3D. The charge of moving orbitals
-        is counted. The instantaneous magnetization of the bands (Eq. 7) is not included.
+        e*omega: moment per area in 2D, per volume in 3D. `total` is defined modulo the rows of `quantum`: e/T in 2D,
+        and e/T times b/(2 pi) for the reciprocal vectors b in 3D. The contribution of moving orbitals is included. The
+        instantaneous magnetization of the bands (Eq. 7) is not included.
 
     Raises
     ------
     InvalidArgumentError
         An argument out of range.
     GapClosedError
-        The gap closes somewhere along the cycle, or the occupied bands rise above the empty ones in energy at some
-        phase (`OverlappingBandsError`).
+        The gap closes at some point of the cycle, or occupied levels lie above empty levels at some phase
+        (`OverlappingBandsError`).
     DegenerateBandsError
-        Two of the groups count as degenerate: noise alone splits them.
+        Two of the groups count as degenerate, since only noise splits them.
     ObstructedError
         A Chern number does not vanish, so that the Chern-Simons part is not defined.
     BrokenGaugeError
-        The trial orbitals do not span the occupied states somewhere.
+        The projections do not span the occupied states at some point.
     ToleranceNotReachedError
-        The limit was reached first, and `strict` was asked for; the error carries the best estimate.
+        The tolerance was not reached, and `strict` is True; the error contains the best estimate.
 
     Examples
     --------
@@ -128,13 +128,15 @@ def pumped_magnetization(
     occupied = checked_occupied(cycle, occupied)
     parts = checked_groups(cycle, occupied, groups)
     if len(parts) > 1:
-        apart(cycle, parts)
+        check_groups_apart(cycle, parts)
     if chern_simons and cycle.has_basis_connection and not cycle.orbitals_move:
         raise InvalidArgumentError(
             f"chern_simons: it depends on how the Wannier functions move along the cycle; {MOTION_HINT}, or "
             "chern_simons=False, which leaves it out"
         )
-    bands = _occupied(cycle, occupied, parts, trials) if chern_simons else _perturbative_only(cycle, occupied, parts)
+    bands = (
+        _occupied(cycle, occupied, parts, projections) if chern_simons else _perturbative_only(cycle, occupied, parts)
+    )
     result = mean_of_insulator(PUMPED_MAGNETIZATION, cycle, bands, run)
     if not chern_simons:
         result = result.assign(
@@ -147,13 +149,15 @@ def pumped_magnetization(
     return result.assign(quantum=(("generator", "component"), quantum(cycle.lattice), attributes))
 
 
-def _occupied(cycle: Cycle, occupied: int, parts: tuple[Group, ...], trials: Choice) -> Occupied:
-    """Occupied bands with projections, where the Chern-Simons part needs them."""
-    checked = preflight(cycle, parts, "pumped magnetization: the Chern-Simons part", trials=trials, remedy=REMEDY)
-    # with two orbitals tr(A dA) can only wind (Hopf), and it does not if some state is nowhere occupied
-    zero = cycle.size == 2 and not cycle.orbitals_move and checked.trials[0].overlap > BROKEN
+def _occupied(cycle: Cycle, occupied: int, parts: tuple[Group, ...], projections: ProjectionChoice) -> Occupied:
+    """Occupied bands with projections if the Chern-Simons part needs them."""
+    checked = preflight(
+        cycle, parts, "pumped magnetization: the Chern-Simons part", projections=projections, remedy=REMEDY
+    )
+    # with two orbitals tr(A dA) is a winding number (Hopf), which is zero if some state is occupied nowhere
+    zero = cycle.size == 2 and not cycle.orbitals_move and checked.projections[0].overlap > BROKEN_GAUGE
     note = {"note": TWO_BANDS if zero else COMPLETE, **checked.provenance}
-    return Occupied(parts, () if zero else checked.trials, provenance=note, number=occupied)
+    return Occupied(parts, () if zero else checked.projections, provenance=note, number=occupied)
 
 
 def _perturbative_only(cycle: Cycle, occupied: int, parts: tuple[Group, ...]) -> Occupied:
@@ -162,7 +166,7 @@ def _perturbative_only(cycle: Cycle, occupied: int, parts: tuple[Group, ...]) ->
 
 
 def quantum(lattice: Lattice) -> Float:
-    """Change under a change of gauge: e/T, in 3D times reciprocal vectors over 2 pi; (generators, components)."""
+    """Quantum under changes of gauge: e/T, in 3D times reciprocal vectors over 2 pi; (generators, components)."""
     if lattice.dimension == 2:
         return np.array([[1 / (2 * np.pi)]])
     return lattice.reciprocal / (2 * np.pi) ** 2
@@ -177,14 +181,14 @@ CHERN_SIMONS_PART = replace(
 
 @response(CHERN_SIMONS_PART)
 def chern_simons_magnetization(cycle: Cycle, occupied: int, **options: Unpack[Options]) -> Dataset:
-    """Chern-Simons part of the pumped magnetization by itself, for which no empty states are needed.
+    """Chern-Simons part of the pumped magnetization alone, which needs no empty states.
 
     Parameters
     ----------
     cycle : Cycle
-        With the motion of its Wannier functions, if it has any.
+        Cycle with the motion of its Wannier functions, if it has any.
     occupied : int
-        Number of occupied bands, all of them for instance.
+        Number of occupied bands; may be all bands.
 
     Returns
     -------
@@ -193,8 +197,8 @@ def chern_simons_magnetization(cycle: Cycle, occupied: int, **options: Unpack[Op
     """
     checked = preflight(cycle, (occupied,), "pumped magnetization: the Chern-Simons part")
     branches = quantum(cycle.lattice)
-    bands, run = Occupied((occupied,), checked.trials), Run.of(options, TOLERANCE)
-    # modulo the quantum a fraction of it is what counts
+    bands, run = Occupied((occupied,), checked.projections), Run.of(options, TOLERANCE)
+    # the natural size of a quantity that is defined modulo the quantum
     result = mean_of_insulator(CHERN_SIMONS_PART, cycle, bands, run, scale=float(np.abs(branches).max()))
     attributes = {"units": result.chern_simons.attrs["units"], "long_name": "quantum of the Chern-Simons part"}
     return result.assign(quantum=(("generator", "component"), branches, attributes))

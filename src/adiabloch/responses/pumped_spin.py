@@ -55,7 +55,7 @@ def pumped_spin(cycle: Cycle, occupied: int, spin_operators: Spin | None = None,
     InvalidArgumentError
         An argument out of range, or a model without spin.
     GapClosedError
-        The gap closes somewhere along the cycle.
+        The gap closes at some point of the cycle.
 
     Examples
     --------

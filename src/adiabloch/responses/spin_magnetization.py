@@ -15,14 +15,14 @@ from adiabloch.engine import (
     of_metal,
     response,
 )
-from adiabloch.engine.types import ArrayLike, Dataset, Edges, Eigenframe, Float, Spin, TightBinding, Unit
+from adiabloch.engine.types import ArrayLike, BandCounts, Dataset, Eigenframe, Float, Spin, TightBinding, Unit
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.filled import filled_expectation
 
 
-def spin(frame: Eigenframe, edges: Edges, component: str) -> Float:
-    """Spin of filled bands; (P, edges)."""
-    return filled_expectation(frame, edges, f"s{component}")
+def spin(frame: Eigenframe, band_counts: BandCounts, component: str) -> Float:
+    """Spin of filled bands; (P, counts)."""
+    return filled_expectation(frame, band_counts, f"s{component}")
 
 
 SPIN_MAGNETIZATION = Response(

@@ -18,7 +18,7 @@ from adiabloch.engine import (
     of_metal,
     response,
 )
-from adiabloch.engine.types import ArrayLike, Dataset, Edges, Eigenframe, Float, Group, Spin, TightBinding, Unit
+from adiabloch.engine.types import ArrayLike, BandCounts, Dataset, Eigenframe, Float, Group, Spin, TightBinding, Unit
 from adiabloch.geometry.filled import filled_observable_shift
 from adiabloch.geometry.observables import observable_shift
 from adiabloch.occupation import one_of
@@ -29,9 +29,9 @@ def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
     return observable_shift(frame, group, f"k{field}", frame.derivative(f"s{component}"))
 
 
-def filled_shift(frame: Eigenframe, edges: Edges, component: str, field: str) -> Float:
-    """The same for several numbers of filled bands; (P, edges)."""
-    return filled_observable_shift(frame, edges, f"k{field}", f"s{component}")
+def filled_shift(frame: Eigenframe, band_counts: BandCounts, component: str, field: str) -> Float:
+    """Change of the spin in a field for several numbers of filled bands; (P, counts)."""
+    return filled_observable_shift(frame, band_counts, f"k{field}", f"s{component}")
 
 
 METAL = Response(

@@ -1,1 +1,1 @@
-"""Workflows made of several responses: phonon moments, sums over all bands, chemical potential of a filling."""
+"""Workflows that combine several responses: phonon moments, sums over all bands, chemical potential of a filling."""

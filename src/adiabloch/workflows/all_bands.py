@@ -12,7 +12,7 @@ from adiabloch.engine.results import labelled
 from adiabloch.errors import GapClosedError, InvalidArgumentError, OverlappingBandsError
 from adiabloch.geometry.bands import components
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.geometry.gaps import CLOSED, gaps
+from adiabloch.geometry.gaps import CLOSED_GAP, direct_gaps
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.lattice import Lattice
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import xarray
 
 EVERY = 4
-"""Numbers of bands are multiples of this, if they are not given."""
+"""Default spacing of the numbers of bands."""
 
 
 class BandsOfCycle(Protocol):
@@ -32,7 +32,7 @@ class BandsOfCycle(Protocol):
 
     @property
     def lattice(self) -> Lattice:
-        """In two or three dimensions."""
+        """Lattice in two or three dimensions."""
         ...
 
     @property
@@ -58,19 +58,20 @@ class BandsOfCycle(Protocol):
 def perturbative_by_bands(
     bands: BandsOfCycle, counts: Sequence[int] | None = None, *, progress: bool | None = None
 ) -> xarray.Dataset:
-    """Perturbative part of the pumped magnetization by how many bands take part, for a crystal whose bands are known.
+    """Perturbative part of the pumped magnetization for several numbers of bands, from the bands of a calculation.
 
-    Wannier functions span few empty states, and the part that a cycle of them has, `pumped_magnetization(...)
-    .perturbative`, lacks the others. It is the part of states that do not move with the atoms, plane waves: the
-    functions' own differs from it, too, by what their motion takes along (`geometry.carried_shift`).
+    Wannier functions span few empty states, and `pumped_magnetization(...).perturbative` of a cycle of Wannier
+    functions lacks the others. This function gives the part for states that do not move with the atoms, such as plane
+    waves. That of Wannier functions also differs by the contribution of their motion
+    (`geometry.basis_curvature_shift`).
 
     Parameters
     ----------
     bands : BandsOfCycle
         As `adiabloch.io.read_bands` reads them.
     counts : sequence of int, optional
-        How many of the lowest bands take part; every fourth number and all of them by default. A number that cuts
-        a multiplet in two breaks its symmetry.
+        Numbers of lowest bands; every fourth number and all bands by default. A number that splits a multiplet
+        breaks the symmetry.
     progress : bool, optional
         As in `adiabloch.pumped_magnetization`.
 
@@ -78,18 +79,18 @@ def perturbative_by_bands(
     -------
     xarray.Dataset
         `perturbative` over `bands` and `component`, in the units of `pumped_magnetization`: e*omega per area in 2D,
-        per volume in 3D; the mean over the snapshots and the mesh of the calculation. What a finer mesh would change is
-        not known.
+        per volume in 3D; the mean over the snapshots and the mesh of the calculation. The error of the mesh is not
+        known.
 
     Raises
     ------
     InvalidArgumentError
         Numbers of bands out of range.
     GapClosedError
-        No gap above the occupied bands somewhere on the mesh, or levels of theirs above empty ones at other k points
-        (`OverlappingBandsError`).
+        The gap above the occupied bands closes somewhere on the mesh, or occupied levels lie above empty levels of
+        other k points (`OverlappingBandsError`).
     FileFormatError, CoarseCycleError
-        As the bands are read.
+        Raised by `bands` during reading.
     """
     steps = _checked_counts(counts, bands.occupied, bands.size)
     names = components(bands.lattice.dimension)
@@ -98,15 +99,15 @@ def perturbative_by_bands(
     with ProgressBar("sum over bands", progress) as bar:
         bar.stage("k points", len(bands.points))
         for number, frame in enumerate(bands.frames()):
-            smallest = float(gaps(frame, bands.occupied).min())
-            if smallest <= CLOSED * float(np.ptp(frame.energies)):
+            smallest = float(direct_gaps(frame, bands.occupied).min())
+            if smallest <= CLOSED_GAP * float(np.ptp(frame.energies)):
                 k = tuple(float(x) for x in bands.points[number])
                 raise GapClosedError(
                     f"the gap above the {bands.occupied} occupied bands closes: {smallest:.1e} at k point "
                     f"{number + 1}, {k} (reduced); expected an insulator",
                     gap=smallest,
                     k=k,
-                    theta=2 * np.pi * int(gaps(frame, bands.occupied).argmin()) / len(frame.energies),
+                    theta=2 * np.pi * int(direct_gaps(frame, bands.occupied).argmin()) / len(frame.energies),
                 )
             edges.append(frame.energies[:, bands.occupied - 1 : bands.occupied + 1])
             for row, count in enumerate(steps):
@@ -130,7 +131,18 @@ def perturbative_by_bands(
 
 
 def _check_overlap(bands: BandsOfCycle, edges: Float) -> None:
-    """Refuse occupied levels (K, snapshots, first of 2) above empty ones (last of 2) of another k point."""
+    """Check that no occupied level lies above an empty level of another k point.
+
+    Parameters
+    ----------
+    bands : BandsOfCycle
+    edges : float array, shape (K, snapshots, 2)
+        Highest occupied and lowest empty level.
+
+    Raises
+    ------
+    OverlappingBandsError
+    """
     highest, lowest = edges[..., 0].max(axis=0), edges[..., 1].min(axis=0)
     number = int(np.argmin(lowest - highest))
     if lowest[number] < highest[number]:

@@ -28,30 +28,31 @@ if TYPE_CHECKING:
     import xarray
 
 TOLERANCE = 1e-6
+"""Default tolerance of the filling."""
 FINEST = 1e-9
-"""Default accuracy of the chemical potential, in units of the spread of the energies."""
+"""Default accuracy of the chemical potential, relative to the spread of the energies."""
 
 
 @response()
 def chemical_potential(
     model: TightBinding, filling: float, temperature: ArrayLike = 0.0, **options: Unpack[Options]
 ) -> xarray.Dataset:
-    """Chemical potential at which a cell holds a given number of electrons.
+    """Chemical potential for a given number of electrons in each cell.
 
     Parameters
     ----------
     filling : float
-        Electrons per cell, more than none and fewer than the orbitals.
+        Electrons per cell, between 0 and the number of orbitals.
     tolerance : float
         Accuracy of the filling, per orbital.
     absolute : float, optional
-        Accuracy of the chemical potential that is enough; by default about 1e-9 of the spread of the energies.
+        Sufficient accuracy of the chemical potential; by default about 1e-9 of the spread of the energies.
 
     Returns
     -------
     xarray.Dataset
-        `total` and `error` over `temperature`: the chemical potential; in the middle of the gap where any value inside
-        it will do. The error bar is half the interval in which the filling agrees within its own error.
+        `total` and `error` over `temperature`: the chemical potential, in the middle of the gap for an insulator. The
+        error bar is half the interval in which the filling agrees within its own error.
 
     Examples
     --------
@@ -94,9 +95,13 @@ def chemical_potential(
 def _bracketed(
     model: TightBinding, filling: float, kT: float, bracket: tuple[float, float], run: Run
 ) -> tuple[float, float, bool]:
-    """Interval of chemical potentials with this filling, from narrower and narrower scans around its two ends.
+    """Interval of chemical potentials with this filling, by successively narrower scans around its two ends.
 
-    The last value is True if the filling was always as accurate as asked for.
+    Returns
+    -------
+    low, high : float
+    converged : bool
+        True if every scan reached the tolerance of the filling.
     """
     cell = model.lattice.measure
     slack = run.tolerance * model.size
@@ -108,12 +113,14 @@ def _bracketed(
 
     def excess(potentials: Float) -> Float:
         title = f"filling {filling:g}"
-        integral = integrate_scan(integrand, Scan.of(potentials, kT), counting, groups=[[0]], title=title, unit=unit)
+        integral = integrate_scan(
+            integrand, Scan.of(potentials, kT), counting, output_groups=[[0]], title=title, unit=unit
+        )
         reached.append(bool(integral.provenance["converged"]))
         return cell * integral.value[..., 0] - filling
 
     def edge(side: float) -> float:
-        """Where the filling leaves the interval that agrees, below (-1) or above (1)."""
+        """Lower (-1) or upper (1) end of the interval in which the filling agrees."""
         low, high = bracket
         while high - low > finest:
             potentials = np.linspace(low, high, 33)

@@ -11,13 +11,14 @@ from adiabloch.responses.polarization import polarization
 
 
 def dipoles(cycle: Cycle, occupied: int, run: Run) -> Float:
-    """Dipole moments of a cell's electrons (one for each state) along a cycle, less the mean, in e length; (N, d).
+    """Dipole moments of the electrons of a cell along a cycle, without their mean, in units of e length; (N, d).
 
-    The branch is the one nearest to the first snapshot's: for what moves less than half a lattice vector.
+    One electron for each state. The branch is the one nearest to the first snapshot, so the dipole must change by less
+    than half a lattice vector.
     """
     found = [polarization(model, occupied, **run.options()) for model in cycle.snapshots]
     lattice = cycle.lattice
-    apart = np.array([one.polarization.values for one in found]) * lattice.measure
-    apart -= apart[0]
-    apart -= np.rint(lattice.reduced_positions(apart)) @ lattice.vectors
-    return apart - apart.mean(axis=0)
+    moments = np.array([one.polarization.values for one in found]) * lattice.measure
+    moments -= moments[0]
+    moments -= np.rint(lattice.reduced_positions(moments)) @ lattice.vectors
+    return moments - moments.mean(axis=0)

@@ -1,4 +1,4 @@
-"""Trial orbitals for a smooth gauge: found by the program, or checked if the user chose them."""
+"""Projections for a smooth gauge: trial orbitals that are found automatically, or chosen by the user and checked."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from adiabloch.linalg import dagger, eigh_batch, svd_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal
 from adiabloch.models.fourier import FourierSeries
-from adiabloch.occupation import Group, inside_outside
+from adiabloch.occupation import Group, subspace_indices
 
-Choice = ArrayLike | None
-"""None, the numbers of J orbitals, or the J columns of an (N, J) matrix."""
+ProjectionChoice = ArrayLike | None
+"""Choice of the user: None, the indices of J orbitals, or an (N, J) matrix with trial orbitals as columns."""
 
 POINTS = 1500
 """Points of the mesh on which trial orbitals are compared."""
 STARTS = 4
-"""Points from which a vanishing overlap is looked for."""
-GOOD = 0.4
-"""Smallest overlap with which the search is content."""
+"""Number of points from which the search for a vanishing overlap starts."""
+SUFFICIENT_OVERLAP = 0.4
+"""Smallest overlap at which the search stops."""
 ATTEMPTS = ((1, 0), (1, 1), (1, 2), (1, 3), (2, 4), (2, 5))
-"""Reach, in lattice translations, and seed of the searches for trial orbitals that spread over several cells."""
+"""Range in lattice translations and random seed of the searches for trial orbitals that extend over several cells."""
 
 
 @dataclass(frozen=True, eq=False)
-class Trials:
+class Projections:
     """Trial orbitals of a group of bands: g = sum_T c_T exp(2 pi i T.x), smooth and periodic on the torus.
 
     Parameters
     ----------
     translations : int array, shape (T, D)
-        Of the cells (and harmonics of theta) that they reach; mostly one, the origin.
+        Cells and harmonics of theta over which the orbitals extend; usually the home cell only.
     coefficients : complex array, shape (T, N, J)
-        In the basis of the model; about orthonormal all over the torus.
+        Coefficients in the basis of the model; approximately orthonormal on the whole torus.
     overlap : float
-        Smallest singular value of their overlap with the group, as far as a coarse search sees.
+        Smallest singular value of their overlap with the group found by a coarse search.
     """
 
     translations: Integer
@@ -52,11 +52,11 @@ class Trials:
 
     @property
     def constant(self) -> bool:
-        """Whether they sit in one cell."""
+        """True if the orbitals do not depend on k and theta."""
         return not self.translations.any()
 
     def series(self, vectors: Float) -> FourierSeries:
-        """The orbitals and their derivatives along the Cartesian directions of k, and theta, as Fourier series."""
+        """Fourier series of the orbitals and their derivatives along the Cartesian directions of k and theta."""
         steps = self.translations.astype(float)
         d = len(vectors)
         steps[:, :d] = steps[:, :d] @ vectors
@@ -68,12 +68,12 @@ class Trials:
         return FourierSeries(self.translations, self.coefficients[:, None])
 
     def at(self, points: Float) -> Complex:
-        """Columns at reduced points, (P, D) -> (P, N, J)."""
+        """Orbitals at reduced points, (P, D) -> (P, N, J)."""
         return self._values.at(points)[:, 0]
 
 
-def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Trials:
-    """Trial orbitals whose projection onto a group of bands stays far from zero all over the torus.
+def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = None) -> Projections:
+    """Find trial orbitals with a nonsingular overlap with a group of bands on the whole torus.
 
     Parameters
     ----------
@@ -81,87 +81,88 @@ def trial_orbitals(crystal: Crystal, group: Group, choice: Choice = None) -> Tri
     group : int or (int, int)
         Number of lowest bands, or first and last + 1.
     choice : sequence of int, or array_like of shape (N, J), optional
-        The user's: numbers of orbitals, or one column for each band.
+        Choice of the user: indices of orbitals, or one column for each band.
 
     Returns
     -------
-    Trials
+    Projections
 
     Notes
     -----
-    First the states most present in the mean projector are tried, and the orbitals that QR with pivoting picks from
-    it at the points of a coarse mesh. Where these are not good enough, orbitals that spread over neighbouring cells
-    go downhill in the mean of tr (g^dagger g)(g^dagger P g)^-1, which grows without bound where an overlap
-    vanishes. That finds smooth gauges where none made of fixed orbitals exists, as for a Hopf insulator.
+    The first candidates are the eigenstates of the mean projector with the largest eigenvalues, and the orbitals that
+    QR with pivoting selects at the points of a coarse mesh. If their overlap is not sufficient, orbitals that extend
+    over neighbouring cells are optimized: they minimize the mean of tr (g^dagger g)(g^dagger P g)^-1, which diverges
+    where an overlap vanishes. This finds smooth gauges also where none with constant orbitals exists, as for a Hopf
+    insulator.
     """
-    inside, _ = inside_outside(group, crystal.size)
+    inside, _ = subspace_indices(group, crystal.size)
     bands = inside.stop - inside.start
     mesh = _mesh(crystal)
     home = np.zeros((1, mesh.shape[1]), dtype=np.int64)
     if bands == crystal.size and choice is None:
-        return Trials(home, np.eye(bands, dtype=np.complex128)[None], 1.0)
+        return Projections(home, np.eye(bands, dtype=np.complex128)[None], 1.0)
 
-    def judged(translations: Integer, coefficients: Complex) -> Trials:
-        orbitals = Trials(translations, coefficients)
-        return Trials(translations, coefficients, _health(overlap_at(crystal, group, orbitals), mesh))
+    def evaluated(translations: Integer, coefficients: Complex) -> Projections:
+        orbitals = Projections(translations, coefficients)
+        return Projections(translations, coefficients, _smallest_overlap(overlap_at(crystal, group, orbitals), mesh))
 
     if choice is not None:
-        return judged(home, _orthonormal(_checked_choice(choice, crystal.size, bands))[None])
+        return evaluated(home, _orthonormal(_checked_choice(choice, crystal.size, bands))[None])
     states = eigh_batch(crystal.matrices().at(mesh)[:, 0])[1][:, :, inside]
-    best = Trials(home, np.eye(crystal.size, bands, dtype=np.complex128)[None], -1.0)
-    for columns in _fixed(states):
-        best = max(best, judged(home, columns[None]), key=attrgetter("overlap"))
-        if best.overlap > GOOD:
+    best = Projections(home, np.eye(crystal.size, bands, dtype=np.complex128)[None], -1.0)
+    for columns in _constant_candidates(states):
+        best = max(best, evaluated(home, columns[None]), key=attrgetter("overlap"))
+        if best.overlap > SUFFICIENT_OVERLAP:
             return best
     for reach, seed in ATTEMPTS:
-        best = max(best, judged(*_spread(mesh, states, reach, seed)), key=attrgetter("overlap"))
-        if best.overlap > GOOD:
+        best = max(best, evaluated(*_extended_candidate(mesh, states, reach, seed)), key=attrgetter("overlap"))
+        if best.overlap > SUFFICIENT_OVERLAP:
             return best
     return best
 
 
-def overlap_at(crystal: Crystal, group: Group, trials: Trials) -> Callable[[Float], Float]:
-    """The smallest overlap between trial orbitals and a group of bands as a function of reduced points."""
+def overlap_at(crystal: Crystal, group: Group, projections: Projections) -> Callable[[Float], Float]:
+    """Smallest overlap between trial orbitals and a group of bands as a function of reduced points."""
     series = crystal.matrices()
-    inside, _ = inside_outside(group, crystal.size)
+    inside, _ = subspace_indices(group, crystal.size)
 
     def overlap(points: Float) -> Float:
         states = eigh_batch(series.at(points)[:, 0])[1][:, :, inside]
-        return svd_batch(dagger(states) @ trials.at(points))[1][:, -1]
+        return svd_batch(dagger(states) @ projections.at(points))[1][:, -1]
 
     return overlap
 
 
 def _mesh(crystal: Crystal) -> Float:
-    """Points of a coarse mesh, off the points of high symmetry, where overlaps are often exceptional; (P, D)."""
+    """Points of a coarse mesh away from points of high symmetry, where overlaps are often exceptional; (P, D)."""
     D = len(crystal.directions)
     n = max(4, math.floor(POINTS ** (1 / D)))
     axes = [(np.arange(n) + 0.5 / (1 + axis)) / n for axis in range(D)]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, D)
 
 
-def _health(overlap: Callable[[Float], Float], mesh: Float) -> float:
-    """Smallest overlap, also between the points of the mesh: where it vanishes it does so along thin lines."""
+def _smallest_overlap(overlap: Callable[[Float], Float], mesh: Float) -> float:
+    """Smallest overlap by a search from the points of the mesh; zeros lie on thin lines between the points."""
     lowest = np.argsort(overlap(mesh))[:STARTS]
     return pattern_search(overlap, mesh[lowest], reach=0.05, finest=1e-3)[0]
 
 
-def _fixed(states: Complex) -> Iterator[Complex]:
-    """Columns (N, J) worth trying: the states most present, then the best pivots."""
+def _constant_candidates(states: Complex) -> Iterator[Complex]:
+    """Candidates (N, J): eigenstates of the mean projector, then the best orbitals from pivoting."""
     N, J = states.shape[1:]
-    present = eigh_batch((states @ dagger(states)).mean(axis=0))[1][:, N - J :]
-    yield present
+    largest = eigh_batch((states @ dagger(states)).mean(axis=0))[1][:, N - J :]
+    yield largest
 
-    from scipy.linalg import qr  # imported late: it is slow to load, and only this needs it
+    from scipy.linalg import qr  # slow to import, and needed only here
 
-    some = [present, *states[:: 1 + len(states) // 200]]
+    some = [largest, *states[:: 1 + len(states) // 200]]
     pivots = {tuple(sorted(qr(dagger(u), mode="r", pivoting=True)[1][:J].tolist())) for u in some}
     orbitals = [np.eye(N, dtype=np.complex128)[:, list(chosen)] for chosen in sorted(pivots)]
     yield from sorted(orbitals, key=lambda g: _cost(states, g[None])[0])[:3]
 
 
-def _spread(mesh: Float, states: Complex, reach: int, seed: int) -> tuple[Integer, Complex]:
-    """Orbitals that reach over some cells, from a random start downhill: translations (T, D), columns (T, N, J)."""
+def _extended_candidate(mesh: Float, states: Complex, reach: int, seed: int) -> tuple[Integer, Complex]:
+    """Optimized orbitals that extend over several cells: translations (T, D), coefficients (T, N, J)."""
     from scipy.optimize import minimize
 
     D, (N, J) = mesh.shape[1], states.shape[1:]
@@ -170,7 +171,7 @@ def _spread(mesh: Float, states: Complex, reach: int, seed: int) -> tuple[Intege
     phases = np.exp(2j * np.pi * mesh @ translations.T)
     shape = (len(translations), N, J)
 
-    def downhill(start: Complex, measure: Callable[[Complex, Complex], tuple[float, Complex]]) -> Complex:
+    def minimized(start: Complex, measure: Callable[[Complex, Complex], tuple[float, Complex]]) -> Complex:
         def cost(x: Float) -> tuple[float, Float]:
             g = (phases @ x.view(np.complex128).reshape(len(translations), -1)).reshape(-1, N, J)
             value, slope = measure(states, g)
@@ -181,13 +182,13 @@ def _spread(mesh: Float, states: Complex, reach: int, seed: int) -> tuple[Intege
         return found.x.view(np.complex128).reshape(-1, J)
 
     start = np.random.default_rng(seed).normal(size=(*shape[:2], 2 * J)).view(np.complex128)
-    # the directions first, whatever the lengths: with both at once the way is barred by vanishing overlaps
-    columns = downhill(_orthonormal(downhill(start, _misalignment)), _cost)
+    # directions first and lengths later: together, vanishing overlaps block the descent
+    columns = minimized(_orthonormal(minimized(start, _misalignment)), _cost)
     return translations, columns.reshape(shape)
 
 
 def _misalignment(states: Complex, g: Complex) -> tuple[float, Complex]:
-    """Mean of tr (g^dagger g)(g^dagger P g)^-1 over the points, whatever the lengths of g, and its slope at each."""
+    """Mean of tr (g^dagger g)(g^dagger P g)^-1 over the points, and its gradient at each point, (P, N, J)."""
     overlap, norm = dagger(states) @ g, dagger(g) @ g
     inverse = np.linalg.inv(dagger(overlap) @ overlap)
     slope = g @ inverse - states @ (overlap @ inverse @ norm @ inverse)
@@ -195,10 +196,9 @@ def _misalignment(states: Complex, g: Complex) -> tuple[float, Complex]:
 
 
 def _cost(states: Complex, g: Complex) -> tuple[float, Complex]:
-    """Mean of tr g^dagger g + tr (g^dagger P g)^-1 over the points, and its slope at each, (P, N, J).
+    """Mean of tr g^dagger g + tr (g^dagger P g)^-1 over the points, and its gradient at each point, (P, N, J).
 
-    The smallest it can be is 2 J, for orthonormal g within the group; it grows without bound where an overlap, or g
-    itself, vanishes.
+    Its minimum is 2 J, for orthonormal g within the group. It diverges where an overlap, or g itself, vanishes.
     """
     overlap = dagger(states) @ g
     inverse = np.linalg.inv(dagger(overlap) @ overlap)
@@ -217,11 +217,13 @@ def _checked_choice(choice: ArrayLike, size: int, bands: int) -> Complex:
     array = np.asarray(choice)
     if array.ndim == 1 and array.dtype.kind in "iu":
         if len(array) != bands or len(set(array.tolist())) != bands or array.min() < 0 or array.max() >= size:
-            raise InvalidArgumentError(f"trials: {array.tolist()}, {expected}")
+            raise InvalidArgumentError(f"projections: {array.tolist()}, {expected}")
         return np.eye(size, dtype=np.complex128)[:, array]
-    columns: Complex = checked(choice, "trials", (None, None), complex)
+    columns: Complex = checked(choice, "projections", (None, None), complex)
     if columns.shape != (size, bands):
-        raise InvalidArgumentError(f"trials: shape {columns.shape}, {expected}")
+        raise InvalidArgumentError(f"projections: shape {columns.shape}, {expected}")
     if np.linalg.svd(columns, compute_uv=False).min() < 1e-8 * np.abs(columns).max():
-        raise InvalidArgumentError(f"trials: the {bands} columns are linearly dependent; expected independent ones")
+        raise InvalidArgumentError(
+            f"projections: the {bands} columns are linearly dependent; expected independent ones"
+        )
     return columns

@@ -1,0 +1,212 @@
+"""Evaluation of boxes: contributions to all integrals, their errors, and the search for unresolved structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.integration import chebyshev
+from adiabloch.integration.interpolant import BoxIntegrals, Rule
+from adiabloch.integration.protocols import BandIntegrand, Bands
+from adiabloch.occupation import Scan
+
+FLAT_WIDTH = 1e-13
+"""Width of a flat band by rounding, relative to the largest energy."""
+NEGLIGIBLE_LEVEL = 1e-6
+"""Contribution of a level to the Fermi surface that counts as zero, relative to the largest one: velocities of a flat
+band, for instance."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Boxes of one size."""
+
+    corners: Float
+    """Lowest corners, (B, d)."""
+    side: float
+    depth: int
+    """Number of times that the initial boxes were halved."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoxValues:
+    """Contributions of a batch of boxes to the integrals."""
+
+    value: Float
+    """(B, outputs, S, M)."""
+    error: np.ndarray
+    """Difference between two resolutions, with its sign, (B, outputs, S, M), single precision."""
+    unresolved: np.ndarray
+    """(B,): True if the box may contain unresolved structure."""
+    size: Float
+    """(outputs,): integrand without signs, summed over all boxes of the batch."""
+    points: int
+    flat_bands: np.ndarray
+    """(M,): True if a flat band lies at the chemical potential."""
+    infinite: np.ndarray
+    """(outputs, S, M): True if a flat band contributes a delta function at zero temperature."""
+    threshold_dependent: bool
+    degenerate_splitting: float
+
+
+def split_batch(batch: Batch, points: int, nodes: int) -> Iterator[Batch]:
+    """Split a batch into batches of about `points` points, with `nodes` points for each box."""
+    size = max(points // nodes, 1)
+    for first in range(0, len(batch.corners), size):
+        yield Batch(batch.corners[first : first + size], batch.side, batch.depth)
+
+
+def evaluate_boxes(integrand: BandIntegrand, scan: Scan, rule: Rule, combination: Float, batch: Batch) -> BoxValues:
+    """Evaluate a batch of boxes.
+
+    Parameters
+    ----------
+    integrand : BandIntegrand
+    scan : Scan
+    rule : Rule
+    combination : float array, shape (outputs, columns, S, M)
+        Results as linear combinations of the columns.
+    batch : Batch
+    """
+    d, order, boxes = integrand.dimension, rule.order, len(batch.corners)
+    node = 0.5 * (chebyshev.nodes(order) + 1)
+    grid = np.stack(np.meshgrid(*[node] * d, indexing="ij"), -1).reshape(-1, d)
+    points = (batch.corners[:, None] + batch.side * grid).reshape(-1, d)
+    frame = integrand.frame(points)
+    size = frame.energies.shape[1]
+    energies, flat = _flatten(frame.energies.reshape(boxes, -1, size), scan)
+    # bound of the difference between the energy at a node and around it
+    margin = 2.0 * np.ptp(energies, axis=1) / order
+    needed = _needed_counts(energies, margin, scan)
+    band_counts = [int(c) + 1 for c in np.flatnonzero(needed.any(axis=0))]
+    sea, surface, sizes = integrand.band_values(frame, band_counts)
+    sea = _without_unneeded(sea.reshape(boxes, order**d, size, sea.shape[-1]), needed)
+    unresolved = _has_narrow_gap(integrand, frame, energies, needed, scan, batch.side * _spacing(order))
+    surface = surface.reshape(boxes, order**d, size, surface.shape[-1])
+    functions = np.concatenate([energies[..., None], sea, surface], axis=3).transpose(0, 2, 3, 1)
+    coefficients = chebyshev.along_each(chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d)
+    lower, upper = energies.min(axis=1) - margin, energies.max(axis=1) + margin
+    unresolved |= _has_pocket(coefficients[:, :, 0], lower, upper, scan, rule)
+    value, error = BoxIntegrals(integrand, scan, rule, coefficients, lower, upper).all()
+    volume = batch.side**d
+    value = volume * np.einsum("ocsm,bcsm->bosm", combination, value)
+    error = volume * np.einsum("ocsm,bcsm->bosm", combination, error)
+    sources = [column.output + (sea.shape[-1] if column.at_surface else 0) for column in integrand.columns]
+    largest = (np.abs(combination) * integrand.weight_sizes(scan)).max(axis=(2, 3))
+    threshold_dependent, degenerate_splitting = frame.degeneracy_among(np.repeat(needed[:, :-1], order**d, axis=0))
+    return BoxValues(
+        value,
+        error.astype(np.float32),
+        unresolved,
+        boxes * volume * largest @ sizes[sources],
+        len(points),
+        np.asarray(flat.any(axis=(0, 1))),
+        _infinite(integrand, scan, combination, surface, sizes[sources], flat),
+        threshold_dependent,
+        degenerate_splitting,
+    )
+
+
+def _infinite(
+    integrand: BandIntegrand, scan: Scan, combination: Float, surface: Float, sizes: Float, flat: np.ndarray
+) -> np.ndarray:
+    """Outputs to which a flat band contributes a delta function at zero temperature, (outputs, S, M)."""
+    infinite = np.zeros((len(integrand.columns), *scan.shape))
+    for c, column in enumerate(integrand.columns):
+        if column.weight == "level":
+            heights = np.abs(surface[..., column.output].mean(axis=1))
+            heights[heights < NEGLIGIBLE_LEVEL * sizes[c]] = 0.0
+            infinite[c] = (flat & (heights > 0)[:, :, None]).any(axis=(0, 1)) * (scan.temperatures == 0)[:, None]
+    return np.asarray(np.einsum("ocsm,csm->osm", np.abs(combination), infinite) > 0)
+
+
+def _flatten(energies: Float, scan: Scan) -> tuple[Float, np.ndarray]:
+    """Remove the rounding of flat bands from the energies (B, nodes, N), and find those at a chemical potential.
+
+    A flat band that agrees with a chemical potential within rounding gets that energy, and so counts as filled.
+
+    Returns
+    -------
+    energies : float array, shape (B, nodes, N)
+    flat : bool array, shape (B, N, M)
+        True for flat bands at a chemical potential.
+    """
+    rounding = FLAT_WIDTH * max(float(np.abs(energies).max()), float(np.abs(scan.potentials).max()))
+    flat = np.ptp(energies, axis=1) <= rounding
+    if not flat.any():
+        return energies, np.zeros((*flat.shape, len(scan.potentials)), dtype=bool)
+    level = energies.mean(axis=1)
+    nearest = scan.potentials[np.abs(level[..., None] - scan.potentials).argmin(axis=-1)]
+    level = np.where(np.abs(level - nearest) <= rounding, nearest, level)
+    return np.where(flat[:, None], level[:, None], energies), flat[..., None] & (level[..., None] == scan.potentials)
+
+
+def _spacing(order: int) -> float:
+    """Largest distance between neighbouring nodes, in units of the side."""
+    return float(np.abs(np.diff(chebyshev.nodes(order))).max() / 2)
+
+
+def _needed_counts(energies: Float, margin: Float, scan: Scan) -> np.ndarray:
+    """Numbers of filled bands, 1 to N, that occur for some (mu, T) somewhere in the box; (B, N)."""
+    low = energies - margin[:, None]
+    high = np.full_like(energies, np.inf)
+    high[..., :-1] = energies[..., 1:] + margin[:, None, 1:]
+    return np.asarray(scan.touched(low, high).any(axis=1))
+
+
+def _without_unneeded(sea: Float, needed: np.ndarray) -> Float:
+    """Values of the sea without band counts that do not occur in a box but in others of the batch."""
+    if needed.all() or not sea.shape[-1]:
+        return sea
+    filled = np.cumsum(sea, axis=2)
+    filled *= needed[:, None, :, None]
+    filled[:, :, 1:] -= filled[:, :, :-1].copy()
+    return filled
+
+
+def _has_narrow_gap(
+    integrand: BandIntegrand, frame: Bands, energies: Float, needed: np.ndarray, scan: Scan, spacing: float
+) -> np.ndarray:
+    """Boxes with a gap at the Fermi level that is smaller than its possible change between two nodes; (B,)."""
+    boxes, nodes, size = energies.shape
+    if size == 1 or not needed[:, :-1].any():
+        return np.zeros(boxes, dtype=bool)
+    slopes = integrand.gap_slopes(frame).reshape(boxes, nodes, size - 1, -1).sum(axis=3)
+    gaps = np.diff(energies, axis=2)
+    # the temperature smears smaller gaps
+    smeared = np.maximum(gaps, 0.5 * scan.temperatures.min())
+    narrow = (spacing * slopes > smeared) & needed[:, None, :-1]
+    # the Fermi level lies in the gap, or may lie in it before the next node
+    change = spacing * integrand.slopes(frame).reshape(boxes, nodes, size)
+    change = np.maximum(change[..., :-1], change[..., 1:]) + 0.5 * spacing * slopes
+    narrow &= scan.touched(energies[..., :-1] - change, energies[..., 1:] + change)
+    return np.asarray(narrow.any(axis=(1, 2)))
+
+
+def _has_pocket(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: Rule) -> np.ndarray:
+    """Boxes where a level is closer to the extremum of a band than the accuracy of the interpolant; (B,)."""
+    boxes, d = len(lower), coefficients.ndim - 2
+    found = np.zeros(boxes, dtype=bool)
+    potentials = scan.potentials
+    crossed = np.searchsorted(potentials, upper, side="right") > np.searchsorted(potentials, lower)
+    box, band = np.nonzero(crossed & (upper > lower))
+    if len(box) == 0:
+        return found
+    lower_order = (slice(None), *[slice(0, rule.order - 2)] * d)
+    full = coefficients[box, band]
+    energies = chebyshev.along_each(chebyshev.uniform(rule.order, rule.cells), full, d)
+    rough = chebyshev.along_each(chebyshev.uniform(rule.order - 2, rule.cells), full[lower_order], d)
+    inside = tuple(range(1, d + 1))
+    uncertainty = 2 * np.abs(energies - rough).max(axis=inside)
+    # height of a parabola above the points of the grid
+    uncertainty += sum(np.abs(np.diff(energies, 2, axis=axis)).max(axis=inside) / 8 for axis in inside)
+    for extreme in (np.min, np.max):
+        extremum = extreme(energies, axis=inside)
+        first = np.searchsorted(potentials, extremum - uncertainty, side="right")
+        last = np.searchsorted(potentials, extremum + uncertainty, side="left")
+        # the temperature smears smaller pockets
+        found[box[(last > first) & (uncertainty > 0.5 * scan.temperatures.min())]] = True
+    return found

@@ -1,0 +1,158 @@
+"""Partition of the zone into boxes: error estimates, selection of the boxes to halve, and halving."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.integration.box_evaluation import Batch, BoxValues
+
+MAX_DEPTH = 18
+"""Largest number of times that a box is halved."""
+NEGLIGIBLE = 1e-4
+"""Fraction of the square of the error. Boxes that hold less do not calibrate the error estimates."""
+CALIBRATION_DEPTH = 2
+"""In three dimensions: depth of the boxes that are always halved if they may contain unresolved structure. They show
+the size of such structure in smaller boxes."""
+MAX_ERROR_FACTOR = 5.0
+"""Largest factor on error estimates that were too small compared with the change upon halving."""
+FIELDS = ("corners", "side", "depth", "value", "error", "unresolved")
+"""Arrays with one entry for each box."""
+
+
+class BoxPartition:
+    """Boxes that cover the zone, with their contributions to the integrals and to the errors.
+
+    Parameters
+    ----------
+    outputs : int
+    shape : (int, int)
+        Numbers of temperatures and of chemical potentials.
+    dimension : int
+    """
+
+    def __init__(self, outputs: int, shape: tuple[int, int], dimension: int) -> None:
+        self.corners = np.zeros((0, dimension))
+        self.side, self.depth = np.zeros(0), np.zeros(0, dtype=int)
+        self.value = np.zeros((0, outputs, *shape))
+        self.error = np.zeros((0, outputs, *shape), dtype=np.float32)
+        self.unresolved = np.zeros(0, dtype=bool)
+        self._halved: dict[str, np.ndarray] = {}
+        """Boxes of the last halving."""
+        self._unresolved_changes: dict[int, Float] = {}
+        """By depth: expected change upon halving a box that may contain unresolved structure; (outputs, S, M)."""
+        self._error_factor: Float | float = 1.0
+        """Ratio of the changes in the last halving to the error estimates, at least one."""
+
+    def append(self, batches: Sequence[Batch], evaluated: Sequence[BoxValues]) -> None:
+        """Append evaluated boxes: after a halving, the halves in the order of the halved boxes."""
+        counts = [len(batch.corners) for batch in batches]
+        new = {
+            "corners": [batch.corners for batch in batches],
+            "side": [np.repeat([batch.side for batch in batches], counts)],
+            "depth": [np.repeat([batch.depth for batch in batches], counts)],
+            "value": [values.value for values in evaluated],
+            "error": [values.error for values in evaluated],
+            "unresolved": [values.unresolved for values in evaluated],
+        }
+        for name, arrays in new.items():
+            setattr(self, name, np.concatenate([getattr(self, name), *arrays]))
+        if self._halved:
+            self._calibrate()
+
+    def unsigned_value(self) -> Float:
+        """Sum of the absolute values of the boxes, (outputs, S, M)."""
+        return np.asarray(np.abs(self.value).sum(axis=0))
+
+    def _calibrate(self) -> None:
+        """Compare halved boxes with their halves, and adjust the error factor and the unresolved changes."""
+        old = self._halved
+        halves = self.value[-(len(old["value"]) << self.corners.shape[1]) :]
+        changes = halves.reshape(len(old["value"]), -1, *halves.shape[1:]).sum(axis=1) - old["value"]
+        estimated, found = (np.einsum("bosm,bosm->osm", x, x, dtype=float) for x in (old["error"], changes))
+        # boxes with a negligible part of the error may only show rounding
+        negligible = NEGLIGIBLE * np.einsum("bosm,bosm->osm", self.error, self.error, dtype=float)
+        estimated, found = estimated + negligible, found + negligible
+        ratio = np.sqrt(np.divide(found, estimated, out=np.ones_like(estimated), where=estimated > 0))
+        self._error_factor = np.clip(ratio, 1.0, MAX_ERROR_FACTOR)
+        excess = np.maximum(np.abs(changes) - np.abs(old["error"]), 0.0) ** 2
+        for depth in np.unique(old["depth"]):
+            here = old["depth"] == depth
+            here = here & old["unresolved"] if (here & old["unresolved"]).any() else here
+            # a small sample is less reliable
+            found = np.sqrt(excess[here].mean(axis=0) + excess[here].max(axis=0) / here.sum())
+            # near a line, an integrand of one over the distance squared scales with the length of the box
+            found *= 0.5 ** max(self.corners.shape[1] - 2, 0)
+            self._unresolved_changes[depth + 1] = np.maximum(found, self._unresolved_changes.get(depth + 1, 0.0))
+
+    def total_error(self) -> Float:
+        """Error of the sum over all boxes, (outputs, S, M)."""
+        return self._error_of(np.ones(len(self.side), dtype=bool))
+
+    def _error_of(self, which: np.ndarray) -> Float:
+        """Error of a sum over boxes: the sum of the signed errors, and three times that of independent errors."""
+        error = self.error[which]
+        correlated = np.abs(error.sum(axis=0, dtype=float))
+        independent = np.einsum("bosm,bosm->osm", error, error, dtype=float)
+        for depth, change in self._unresolved_changes.items():
+            independent += (which & self.unresolved & (self.depth == depth)).sum() * change**2
+        return correlated + 3 * self._error_factor * np.sqrt(independent)
+
+    def _squared_errors(self, outputs: np.ndarray) -> Float:
+        """Squared error of each box with the expected unresolved changes, (B, selected outputs)."""
+        squares = self.error[:, outputs].astype(float) ** 2
+        for depth, change in self._unresolved_changes.items():
+            squares[self.unresolved & (self.depth == depth)] += change[outputs] ** 2
+        return squares
+
+    def select(self, allowed: Float) -> np.ndarray:
+        """Boxes to halve: those with unresolved structure, and the least accurate ones until the others suffice.
+
+        Parameters
+        ----------
+        allowed : float array, shape (outputs, S, M)
+            Errors that the tolerance allows.
+
+        Returns
+        -------
+        bool array, shape (B,)
+        """
+        can = self.depth < MAX_DEPTH
+        # the other boxes need not be more accurate than those that cannot be halved
+        allowed = np.maximum(allowed, 2 * self._error_of(~can))
+        unresolved = self.unresolved & can
+        three_dimensional = self.corners.shape[1] == 3
+        if three_dimensional:
+            # the Fermi level rarely meets narrow structure, and the many boxes show how rarely
+            unresolved &= self.depth < CALIBRATION_DEPTH
+        wrong = self.total_error() > allowed
+        if (unresolved.any() and not three_dimensional) or not wrong.any():
+            return unresolved
+        relative = self._squared_errors(wrong) / np.maximum(allowed[wrong], np.finfo(float).tiny) ** 2
+        order = np.argsort(relative.max(axis=1))
+        left = np.empty(relative.shape[0])
+        left[order] = np.cumsum(relative[order], axis=0).max(axis=1)
+        # the boxes that stay may have a quarter of the allowed error, or less if no box is selected
+        share, worst = 1 / 4, np.zeros_like(can)
+        while not worst.any() and (can & (left > 0)).any():
+            worst = (left > share**2) & can
+            share /= 2
+        return unresolved | worst
+
+    def halve(self, which: np.ndarray) -> list[Batch]:
+        """Remove boxes and return their halves, one batch for each size."""
+        d = self.corners.shape[1]
+        offsets = np.stack(np.meshgrid(*[[0.0, 0.5]] * d, indexing="ij"), -1).reshape(-1, d)
+        batches = []
+        for depth in np.unique(self.depth[which]):
+            here = which & (self.depth == depth)
+            side = float(self.side[here][0])
+            halves = (self.corners[here][:, None] + side * offsets).reshape(-1, d)
+            batches.append(Batch(halves, side / 2, int(depth) + 1))
+        by_depth = np.flatnonzero(which)[np.argsort(self.depth[which], kind="stable")]
+        self._halved = {name: getattr(self, name)[by_depth] for name in ("depth", "value", "error", "unresolved")}
+        for name in FIELDS:
+            setattr(self, name, getattr(self, name)[~which])
+        return batches

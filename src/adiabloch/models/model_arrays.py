@@ -1,0 +1,154 @@
+"""Arrays of a tight-binding model, checked and complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Complex, checked, frozen
+from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.lattice import Lattice
+from adiabloch.models.hopping_laws import HoppingLaw, hopping_factors
+from adiabloch.models.hoppings import (
+    Translation,
+    cells_in_supercell,
+    check_energy_range,
+    checked_hoppings,
+    checked_spin,
+    folded_to_supercell,
+    with_partners,
+)
+from adiabloch.models.orbital_positions import cartesian_positions
+from adiabloch.models.position_matrix import (
+    centres_of,
+    checked_position_matrix,
+    connections_of,
+    folded_positions,
+    stacked_positions,
+)
+from adiabloch.units import Units
+
+if TYPE_CHECKING:
+    from adiabloch.models.tight_binding import TightBinding
+
+
+def checked_arrays(
+    lattice: Lattice | ArrayLike,
+    positions: ArrayLike | None,
+    hoppings: Mapping[Any, ArrayLike],
+    spin: ArrayLike | Mapping[Any, ArrayLike] | None,
+    position_matrix: Mapping[Any, ArrayLike] | None,
+    reduced: bool | None,
+) -> dict[str, Any]:
+    """Fields of a `TightBinding` from the user's arguments.
+
+    Raises
+    ------
+    InvalidModelError
+    """
+    lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
+    d, home = lattice.dimension, (0,) * lattice.dimension
+    matrix = None if position_matrix is None else checked_position_matrix(position_matrix, d)
+    if matrix is not None:
+        n, reduced = len(matrix[home]), reduced or False
+        positions = centres_of(matrix[home]) if positions is None else checked(positions, "positions", (n, d))
+    if positions is None:
+        raise InvalidModelError("positions: None, expected positions of the orbitals, or a position_matrix")
+    positions = cartesian_positions(lattice, positions, "positions", reduced)
+    n = len(positions)
+    if n == 0:
+        raise InvalidModelError("positions: expected at least one orbital, got none")
+    given = checked_hoppings(hoppings, d, n)
+    absent = {R for R in matrix or () if not {R, tuple(-x for x in R)} & set(given)}
+    complete = with_partners({**given, **dict.fromkeys(absent, np.zeros((n, n), dtype=np.complex128))})
+    complete.setdefault(home, np.zeros((n, n), dtype=np.complex128))
+    operators = None if spin is None else checked_spin(spin, d, n)
+    translations = np.array(sorted(complete), dtype=np.int64).reshape(-1, d)
+    cells: list[Translation] = [tuple(map(int, R)) for R in translations]
+    amplitudes = np.array([complete[R] for R in cells], dtype=np.complex128)
+    check_energy_range(amplitudes)
+    amplitudes = frozen(amplitudes.reshape(-1, n, n))
+    connections: Complex = np.zeros((0, d, n, n), dtype=np.complex128)
+    by_cell = None
+    if matrix is not None:
+        stacked = frozen(stacked_positions(matrix, cells, n, d))
+        by_cell, connections = dict(zip(cells, stacked, strict=True)), connections_of(stacked, cells, positions)
+    return {
+        "lattice": lattice,
+        "positions": positions,
+        "hoppings": dict(zip(cells, amplitudes, strict=True)),
+        "position_matrix": by_cell,
+        "connections": frozen(connections),
+        "spin": operators,
+        "translations": frozen(translations),
+        "amplitudes": amplitudes,
+    }
+
+
+def scaled_fields(model: TightBinding, units: Units) -> dict[str, Any]:
+    """Fields of the model in other units of energy and length."""
+    amplitudes, matrix = frozen(model.amplitudes / units.energy), model.position_matrix
+    return {
+        "_units": units,
+        "lattice": Lattice(model.lattice.vectors / units.length),
+        "positions": frozen(model.positions / units.length),
+        "amplitudes": amplitudes,
+        "hoppings": dict(zip(model.hoppings, amplitudes, strict=True)),
+        "position_matrix": None if matrix is None else {R: frozen(r / units.length) for R, r in matrix.items()},
+        "connections": frozen(model.connections / units.length),
+    }
+
+
+def in_supercell(model: TightBinding, matrix: ArrayLike) -> dict[str, Any]:
+    """Arguments of the model in a larger cell.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Rows that are not integers or not linearly independent.
+    """
+    d = model.lattice.dimension
+    wide = checked(matrix, "supercell matrix", (d, d))
+    copies = round(abs(float(np.linalg.det(wide))))
+    if copies == 0 or (wide != np.rint(wide)).any():
+        raise InvalidArgumentError(f"supercell matrix: expected independent integer rows, got {wide.tolist()}")
+    cells = cells_in_supercell(wide)
+    positions = ((cells @ model.lattice.vectors)[:, None, :] + model.positions).reshape(-1, d)
+    position_matrix = None
+    if model.position_matrix is not None:
+        connections = dict(zip(model.hoppings, model.connections, strict=True))
+        position_matrix = folded_positions(connections, cells, wide, positions)
+    return {
+        "lattice": wide @ model.lattice.vectors,
+        "positions": positions,
+        "hoppings": folded_to_supercell(model.hoppings, cells, wide),
+        "spin": None if model.spin is None else folded_to_supercell(model.spin_by_cell, cells, wide),
+        "position_matrix": position_matrix,
+    }
+
+
+def after_displacement(model: TightBinding, pattern: ArrayLike, law: HoppingLaw, move_orbitals: bool) -> dict[str, Any]:
+    """Arguments of the model after a displacement of its orbitals, its hoppings changed by a law.
+
+    Raises
+    ------
+    InvalidArgumentError
+        For Wannier functions.
+    """
+    if model.position_matrix is not None:
+        raise InvalidArgumentError(
+            "displaced: a hopping law does not determine the position matrix of displaced Wannier functions; read "
+            "every snapshot of the displaced crystal from a file of its own"
+        )
+    shifts = checked(pattern, "displacement pattern", model.positions.shape)
+    before = model.bonds
+    factors = hopping_factors(law, before, before + shifts[None, None, :, :] - shifts[None, :, None, :])
+    return {
+        "lattice": model.lattice,
+        "positions": model.positions + shifts if move_orbitals else model.positions,
+        "hoppings": dict(zip(model.hoppings, factors * model.amplitudes, strict=True)),
+        "spin": model.spin,
+    }

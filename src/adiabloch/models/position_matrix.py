@@ -1,0 +1,142 @@
+r"""Position matrices of Wannier functions, and the connection of the basis that follows from them.
+
+.. math:: r_{a,ij}(R) = \langle 0 i | r_a | R j \rangle, \qquad
+          A_{a,ij}(k) = \sum_R [r_{a,ij}(R) - \delta_{R0} \delta_{ij} \tau_{ia}] e^{i k (R + \tau_j - \tau_i)}
+
+The basis u_i(k) depends on k, with the connection A_a = i <u_i|d_a u_j>, so that derivatives of H are covariant:
+
+.. math:: D_a F = \partial_a F - i [A_a, F], \qquad
+          \Omega_{ab} = \partial_a A_b - \partial_b A_a - i [A_a, A_b], \qquad [D_a, D_b] F = -i [\Omega_{ab}, F].
+
+D_a H is the full velocity, and i (D_a H)_nm/(E_m - E_n) the full interband connection. Omega is the curvature of the
+space that the Wannier functions span; it vanishes only for a complete basis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.errors import InvalidModelError
+from adiabloch.lattice import AXES
+from adiabloch.models.covariant import (
+    HAMILTONIAN,
+    centres_by_name,
+    covariant_series,
+    derivative_factors,
+    ordinary_derivatives,
+)
+from adiabloch.models.crystal import Derivative, Matrices
+from adiabloch.models.hoppings import Translation, checked_translation, folded_to_supercell
+
+
+def stacked_positions(
+    matrix: Mapping[Translation, Complex], hoppings: Sequence[Translation], n: int, d: int
+) -> Complex:
+    """Position matrix in the order of the hoppings, (R, n, n, d); zero where it is not given."""
+    stacked = np.zeros((len(hoppings), n, n, d), dtype=np.complex128)
+    for index, R in enumerate(hoppings):
+        stacked[index] = matrix.get(R, 0.0)
+    return stacked
+
+
+def connections_of(stacked: Complex, hoppings: Sequence[Translation], positions: Float) -> Complex:
+    """Position matrix minus the centres, by translation, (R, d, n, n)."""
+    rest = stacked.copy()
+    rest[list(hoppings).index((0,) * positions.shape[1])] -= diagonal_matrices(positions)
+    return np.ascontiguousarray(np.moveaxis(rest, 3, 1))
+
+
+def covariant_matrices(
+    amplitudes: Complex,
+    connections: Complex,
+    translations: Integer,
+    positions: Float,
+    directions: Sequence[str],
+    vectors: Float,
+    along: Sequence[Derivative],
+) -> Matrices:
+    """H and its covariant derivatives (see `Crystal`).
+
+    "kx" stands for D_x H; ("kx", "ky") for D_x D_y H, where the order counts; "rx" for the position matrix
+    diag(tau_x) + A_x; ("basis_curvature", "kx", "ky") for the curvature Omega_xy.
+    """
+    named = dict(zip(directions, connections.swapaxes(0, 1), strict=True))
+    named[HAMILTONIAN] = amplitudes
+    factors = derivative_factors(directions, vectors, translations, positions)
+    centres = centres_by_name(directions, positions)
+    return covariant_series(translations, ordinary_derivatives(named, factors), centres, directions, along)
+
+
+def folded_positions(
+    connections: Mapping[Translation, Complex], cells: Integer, wide: Float, positions: Float
+) -> dict[Translation, Complex]:
+    """Position matrix in a larger cell whose orbitals are at the given positions."""
+    # without the centres the position matrix does not depend on the origin, and folds as the hoppings do
+    rest = folded_to_supercell(connections, cells, wide)
+    return with_centres(rest, positions)
+
+
+def with_centres(rest: Mapping[Translation, Complex], positions: Float) -> dict[Translation, Complex]:
+    """Position matrix (n, n, d) by translation from its part without the centres (d, n, n)."""
+    home = (0,) * positions.shape[1]
+    found = {R: np.moveaxis(block, 0, 2) for R, block in rest.items()}
+    found[home] = found[home] + diagonal_matrices(positions)
+    return found
+
+
+def in_other_cells(blocks: Mapping[Translation, Complex], cells: Integer) -> dict[Translation, Complex]:
+    """Matrices (..., n, n) by translation after each function is replaced by its image in the cell `cells[i]`."""
+    # <0 i'|X|S j'> = <0 i|X|S + cell_j - cell_i, j>
+    into = np.array([*blocks])[:, None, None] + cells[:, None] - cells
+    steps, where = np.unique(into.reshape(-1, into.shape[-1]), axis=0, return_inverse=True)
+    found = np.array([*blocks.values()])
+    result = np.zeros((len(steps), *found.shape[1:]), dtype=np.complex128)
+    i, j = np.indices(found.shape[-2:])
+    result[where.reshape(into.shape[:3]), ..., i, j] = np.moveaxis(found, (-2, -1), (1, 2))
+    return {tuple(map(int, R)): block for R, block in zip(steps, result, strict=True)}
+
+
+def centres_of(home: Complex) -> Float:
+    """Centres (n, d) on the diagonal of a position matrix (n, n, d)."""
+    return np.diagonal(home).real.T
+
+
+def diagonal_matrices(positions: Float) -> Float:
+    """Positions (n, d) as diagonal matrices (n, n, d)."""
+    matrices: Float = np.eye(len(positions))[:, :, None] * positions
+    return matrices
+
+
+def checked_position_matrix(position_matrix: Mapping[Any, ArrayLike], d: int) -> dict[Translation, Complex]:
+    """Position matrix with exact translations, finite (n, n, d) arrays and Hermitian partners; r(0) is required."""
+    home = (0,) * d
+    if not isinstance(position_matrix, Mapping):
+        raise InvalidModelError(
+            f"position matrix: expected a mapping {{R: (n, n, {d}) array}}, got {type(position_matrix).__name__}"
+        )
+    given = {checked_translation(R, d): r for R, r in position_matrix.items()}
+    if home not in given:
+        raise InvalidModelError(f"position matrix: lacks R = {home}, whose diagonal contains the centres")
+    n = len(checked(given[home], f"position matrix at R = {home}", (None, None, d), complex))
+    exact = {R: checked(r, f"position matrix at R = {R}", (n, n, d), complex) for R, r in given.items()}
+    scale = max(float(np.abs(r).max(initial=0.0)) for r in exact.values())
+    complete: dict[Translation, Complex] = {}
+    for R, r in exact.items():
+        opposite = tuple(-x for x in R)
+        adjoint = exact[opposite].conj().swapaxes(0, 1) if opposite in exact else r
+        difference = np.abs(r - adjoint)
+        if difference.max(initial=0.0) > 1e-8 * scale:
+            i, j, a = (int(x) for x in np.unravel_index(int(np.argmax(difference)), difference.shape))
+            raise InvalidModelError(
+                f"position matrix at R = {R} and {opposite} contradict each other: r_{AXES[a]}({R})[{i}, {j}] = "
+                f"{r[i, j, a]:.6g} but r_{AXES[a]}({opposite})[{j}, {i}]* = {adjoint[i, j, a]:.6g}; expected "
+                "r(-R) = r(R)^dagger"
+            )
+        complete[R] = 0.5 * (r + adjoint)
+        complete[opposite] = complete[R].conj().swapaxes(0, 1)
+    return complete
