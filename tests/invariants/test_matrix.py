@@ -471,7 +471,10 @@ def test_the_crystals_differ():
         crystal = change.random_crystal(dimension, True)
         assert np.abs(crystal.cycle.motion).max() > 0.02
         frame = ab.eigenframe(
-            crystal.cycle, [basis_curvature_name("kx", "ky"), basis_curvature_name("kx", "theta")], k=np.full((1, dimension), 0.3), theta=0.2
+            crystal.cycle,
+            [basis_curvature_name("kx", "ky"), basis_curvature_name("kx", "theta")],
+            k=np.full((1, dimension), 0.3),
+            theta=0.2,
         )
         assert min(np.abs(D).max() for D in frame.derivatives.values()) > 0.02
         assert len(crystal.model.spin_by_cell) > 1

@@ -269,7 +269,7 @@ def test_heights_have_no_origin(layer):
         (ab.pumped_inplane_magnetization, cycle),
         (ab.layer_magnetoelectric, model),
     ):
-        here, there = (call(crystal, 2, heights, 1e-9).total.values for heights in (z, z + 1.3))
+        here, there = (call(crystal, 2, heights, tolerance=1e-9).total.values for heights in (z, z + 1.3))
         np.testing.assert_allclose(there, here, rtol=0, atol=1e-8 * np.abs(here).max())
 
 

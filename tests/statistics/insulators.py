@@ -43,7 +43,9 @@ class Kind:
 
 
 def _observables(response: Callable[..., object]) -> Callable[..., object]:
-    return lambda crystal, occupied, tolerance, rng: response(crystal, occupied, _operator(crystal, rng), tolerance)
+    return lambda crystal, occupied, tolerance, rng: response(
+        crystal, occupied, _operator(crystal, rng), tolerance=tolerance
+    )
 
 
 def _operator(crystal: object, rng: np.random.Generator) -> dict[str, np.ndarray]:
