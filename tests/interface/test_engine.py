@@ -10,6 +10,7 @@ import adiabloch as ab
 from adiabloch.errors import AdiablochError, InvalidArgumentError
 from adiabloch.geometry import needs_of
 from adiabloch.geometry.fields import magneto_nonlinear_hall_vector
+from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.units import Unit
 from random_models import general
@@ -141,6 +142,26 @@ def test_needs_are_found():
     found = needs_of(model, lambda f: magneto_nonlinear_hall_vector(f, "x", "y"))
     assert {x for x in found.derivatives if isinstance(x, str)} == {"kx", "ky", "kz"}
     assert found.denominators == 3
+
+
+def test_functions_whose_motion_is_not_known():
+    """No curvature of the basis is used then: a part of it would not be covariant."""
+    rng = np.random.default_rng(3)
+    cycle = general(rng, 3, 1).cycle
+    r = 0.1 * (rng.normal(size=(3, 3, 2)) + 1j * rng.normal(size=(3, 3, 2)))
+    matrix = {(0, 0): r + r.conj().swapaxes(0, 1)}
+    wannier = ab.Cycle([ab.TightBinding(m.lattice, None, m.hoppings, position_matrix=matrix) for m in cycle.snapshots])
+    assert wannier.has_basis_connection
+    assert not wannier.orbitals_move
+    along = ("kx", "ky", "theta")
+    assert set(needs_of(wannier, lambda f: occupied_shift(f, 1, "theta", "z")[:, None]).derivatives) == set(along)
+    n = 24
+    grid = [np.arange(n) / n] * 2 + [np.array([0.7]) / (2 * np.pi)]
+    by_hand = occupied_shift(frame_of(wannier.matrices(along).on_grid(grid), along), 1, "theta", "z").mean()
+    found = ab.instantaneous_magnetization(wannier, 1, [0.7], mesh=(n, n))
+    value = float(found.perturbative[0, 0])
+    assert abs(value) > 1e-6
+    assert value == pytest.approx(by_hand / wannier.lattice.measure, rel=1e-10)
 
 
 @pytest.mark.parametrize("name", RESPONSES)

@@ -110,15 +110,17 @@ def offered_by(crystal: Crystal, operators: Sequence[str] = ()) -> Callable[[Key
     """Predicate for the derivatives that a crystal offers.
 
     A crystal offers all derivatives of H; the basis curvature if it has one, along theta if its orbitals move; the
-    connection along theta of moving Wannier functions; and observables by name.
+    connection along theta of moving Wannier functions; and observables by name. A cycle of Wannier functions whose
+    motion is not given offers no basis curvature: its components along k alone would give a part of a covariant sum.
     """
     moving, connected = crystal.orbitals_move, crystal.has_basis_connection
     directions = {*crystal.directions, *getattr(crystal, "parameters", ())}
+    motion_unknown = THETA in directions and connected and not moving
 
     def offered(key: Key) -> bool:
         if BASIS_CURVATURE in key:
             pair = key[-2:]
-            return directions.issuperset(pair) and (connected or (moving and THETA in pair))
+            return not motion_unknown and directions.issuperset(pair) and (connected or (moving and THETA in pair))
         if key[0].startswith("r_"):
             return moving and connected
         if len(key) == 1 and not key[0].startswith("r"):
