@@ -28,7 +28,7 @@ DENSITIES = {"number": np.eye(2), "difference": np.diag([1.0, -1.0])}
 def results():
     current = {"tolerance": 1e-2, "split": True}
     return {
-        "line": ab.local_current(TEXTURE, 1, LINE, mesh=16),
+        "line": ab.local_current(TEXTURE, 1, LINE, tolerance=1e-3),
         "line, phase": ab.local_current(TEXTURE, 1, LINE, 0.7, tolerance=1e-2),
         "line, phases": ab.local_current(TEXTURE, 1, LINE, PHASES, tolerance=1e-2),
         "plane, phases": ab.local_current(TEXTURE, 1, PLANE, PHASES, **current),

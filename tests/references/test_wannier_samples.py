@@ -259,7 +259,7 @@ def test_diagonal_heights_are_numbers(layer):
     model, _ = layer
     z = np.array([0.3, -0.2, 0.5])
     for call in (ab.inplane_magnetization, ab.layer_magnetoelectric):
-        one, other = (call(model, 1, heights, 1e-9).total.values for heights in (z, {(0, 0): np.diag(z)}))
+        one, other = (call(model, 1, heights, tolerance=1e-9).total.values for heights in (z, {(0, 0): np.diag(z)}))
         np.testing.assert_allclose(one, other, rtol=1e-12)
     found = limit((6, 7, 8), [Sample(model, L, {(0, 0): np.diag(z)}).in_a_field(1) for L in (6, 7, 8)])
     np.testing.assert_allclose(one, found, rtol=0, atol=1e-7 * np.abs(found).max())
