@@ -116,10 +116,14 @@ Term = SeaTerm | SurfaceTerm | BandTerm | GaugeTerm
 
 @dataclass(frozen=True)
 class Part:
-    """One variable of the result: a sum of terms, with a description for its long name."""
+    """One variable of the result: a sum of terms, with a description for its long name.
+
+    A remainder is the first part less the others, and is not integrated by itself.
+    """
 
     terms: tuple[Term, ...]
     description: str = ""
+    remainder: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,11 @@ class Response:
         """True if a term needs a smooth gauge."""
         return any(isinstance(term, GaugeTerm) for term in self.terms)
 
+    @property
+    def integrated(self) -> dict[str, Part]:
+        """Parts that are integrated: all but remainders."""
+        return {name: part for name, part in self.parts.items() if not part.remainder}
+
     @cached_property
     def terms(self) -> tuple[Term, ...]:
         """All terms, each once."""
@@ -193,9 +202,12 @@ class Response:
 
 
 def total_and(**parts: tuple[Term, ...]) -> dict[str, Part]:
-    """Parts with these names and terms, preceded by their sum `total`."""
+    """Parts with these names and terms, preceded by their sum `total`; the last one is the remainder."""
     everything = tuple(term for terms in parts.values() for term in terms)
-    described = {name: Part(terms, f"{name.replace('_', ' ')} part") for name, terms in parts.items()}
+    last = [*parts][-1]
+    described = {
+        name: Part(terms, f"{name.replace('_', ' ')} part", remainder=name == last) for name, terms in parts.items()
+    }
     return {"total": Part(everything), **described}
 
 

@@ -142,16 +142,18 @@ def mean_of_insulator(
     integral = integral_of(response, crystal, occupied, run, axes, operators=operators or {}, theta=theta, scale=scale)
     values, error = integral.value, error_bar(integral, crystal)
     shape, dims = tuple(len(one) for one in axes.values()), [*axes]
-    parts = values.reshape(len(response.parts), *shape, -1)
+    parts = values.reshape(len(response.integrated), *shape, -1)
     coordinates: dict[str, Any] = dict(axes)
     if theta is None:
         parts, errors = parts[..., 0], np.full(shape, error)
     else:
         parts, dims, errors = np.moveaxis(parts, -1, 1), [THETA, *dims], np.asarray(error)
         coordinates[THETA] = ((THETA,), theta, {"units": "rad"})
+    known = dict(zip(response.integrated, parts, strict=True))
+    first, *others = known.values()
+    remainder = first - np.sum([np.zeros_like(first), *others], axis=0)
     variables = {
-        name: (dims, part, unit, response.described(name, PER[d]))
-        for (name, part) in zip(response.parts, parts, strict=True)
+        name: (dims, known.get(name, remainder), unit, response.described(name, PER[d])) for name in response.parts
     }
     variables["error"] = ([] if theta is not None else dims, errors, unit, "error bar")
     more = dict(occupied.provenance or {})
@@ -169,7 +171,7 @@ def integral_of(
     theta: Float | None = None,
     scale: float = 0.0,
 ) -> Integral:
-    """Integral of all parts, (parts x labels x phases), divided by the measure of the cell."""
+    """Integral of all parts but remainders, (parts x labels x phases), divided by the measure of the cell."""
     integrand = integrand_of(response, crystal, occupied, axes, operators, theta)
     leading = math.prod(map(len, axes.values())) * (1 if theta is None else len(theta))
     unit = response.unit / Unit(length=crystal.lattice.dimension)
@@ -185,7 +187,7 @@ def integrand_of(
     theta: Float | None = None,
 ) -> Insulator:
     """Integrand of all parts; gauge terms only where there are projections."""
-    outputs = list(itertools.product(response.parts.values(), itertools.product(*axes.values())))
+    outputs = list(itertools.product(response.integrated.values(), itertools.product(*axes.values())))
     of_bands, of_gauges = (
         [[(term.formula, names) for term in part.terms if isinstance(term, kind)] for part, names in outputs]
         for kind in (BandTerm, GaugeTerm)
