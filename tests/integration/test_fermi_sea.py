@@ -211,8 +211,10 @@ def test_crossing_bands_in_the_sea():
     both = blocks(first, second, offsets=(0.0, 0.37))
     mus, tolerance = np.array([-1.5, -0.2, 0.6, 1.9]), 1e-3
     for response in (*RESPONSES[:4], _dipole):
-        parts = [response(model, mus - offset, 0.0, tolerance) for model, offset in ((first, 0), (second, 0.37))]
-        whole = response(both, mus, 0.0, tolerance)
+        parts = [
+            response(model, mus - offset, 0.0, tolerance=tolerance) for model, offset in ((first, 0), (second, 0.37))
+        ]
+        whole = response(both, mus, 0.0, tolerance=tolerance)
         expected = sum(part.total.values for part in parts)
         allowed = whole.error.values + sum(part.error.values for part in parts)
         if response is ab.orbital_magnetization:

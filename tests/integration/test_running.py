@@ -88,7 +88,7 @@ def test_bits_do_not_depend_on_the_executor():
 
         def found(executor=None):
             model = ab.models.haldane(0.2, 0.1, 1.3)
-            ahc = ab.orbital_magnetization(model, [-0.5, 0.3], [0.0, 0.05], 5e-2, executor=executor)
+            ahc = ab.orbital_magnetization(model, [-0.5, 0.3], [0.0, 0.05], tolerance=5e-2, executor=executor)
             return ahc.total.values.tobytes()
 
         expected = found()
@@ -213,7 +213,7 @@ INTERRUPTED = """
     places = np.stack(np.meshgrid(np.linspace(-8, 8, 40), np.linspace(-1, 1, 10)), -1).reshape(-1, 2)
     flat = ab.models.haldane(0.2, 0.1, 1.3)
     profile = lambda s: ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5 + 0.1 * np.cos(s), 0.1), 0.1)
-    ab.pumped_magnetization(ab.models.rotating_bonds(ab.models.gapped_honeycomb(1.0, 0.1), 0.1), 1, 1e-2)
+    ab.pumped_magnetization(ab.models.rotating_bonds(ab.models.gapped_honeycomb(1.0, 0.1), 0.1), 1, tolerance=1e-2)
     from adiabloch.integration.progress import ProgressBar
     at, seen = [], dict(stages=0, steps=0)
     def interrupt():
@@ -243,10 +243,10 @@ INTERRUPTED = """
 @pytest.mark.parametrize(
     ("call", "stages", "shape"),
     [
-        ("ab.pumped_magnetization(small, 1, 1e-13)", 3, "(2,) True"),
+        ("ab.pumped_magnetization(small, 1, tolerance=1e-13)", 3, "(2,) True"),
         ("ab.local_current(texture, 1, places, tolerance=1e-5)", 1, "(400, 1, "),
         ("ab.local_current(texture, 1, places, tolerance=1e-5, executor=ThreadPoolExecutor(2))", 1, "(400, 1, "),
-        ("ab.anomalous_hall(flat, np.linspace(-3, 3, 40), 0.001, 1e-12)", 2, "(40, 1) True"),
+        ("ab.anomalous_hall(flat, np.linspace(-3, 3, 40), 0.001, tolerance=1e-12)", 2, "(40, 1) True"),
         ("ab.finite.pumped_magnetization(small, 1, [6, 8], theta_samples=4000)", 1, "(2, 4000, 1) True"),
     ],
 )

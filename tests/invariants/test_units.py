@@ -187,6 +187,7 @@ CASES = {
     ),
     "nonlinear_ettingshausen": (partial(metals, "nonlinear_ettingshausen"), 0, 1),
     "nonlinear_hall": (partial(metals, "nonlinear_hall"), -1, 1),
+    "berry_curvature_dipole": (partial(metals, "berry_curvature_dipole"), 0, 1),
     "observable_density": (lambda E, L: ab.observable_density(model(E, L), 1, OPERATOR, **STRICT), 0, -2),
     "observable_response": (
         lambda E, L: [

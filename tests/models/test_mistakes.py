@@ -128,7 +128,7 @@ def test_kelvin(response):
     assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        getattr(ab, response)(model, 0.0, 1.0, 1e-2)
+        getattr(ab, response)(model, 0.0, 1.0, tolerance=1e-2)
 
 
 def test_kelvin_in_a_texture():

@@ -155,9 +155,9 @@ def test_moment_of_a_phonon_with_all_bands(turning, found):
     """The part of all bands in place of that of four functions, and all else as it is."""
     masses = np.array([2.0, 2.0])
     cycle, _ = electronic(turning)
-    given = (cycle, masses, turning.displacements, OCCUPIED, 1e-4)
-    few = ab.phonon_moment(*given, charges=[1, 5])
-    moment = ab.phonon_moment(*given, charges=[1, 5], all_bands=found)
+    given = (cycle, masses, turning.displacements, OCCUPIED)
+    few = ab.phonon_moment(*given, tolerance=1e-4, charges=[1, 5])
+    moment = ab.phonon_moment(*given, tolerance=1e-4, charges=[1, 5], all_bands=found)
     action = masses @ (turning.displacements**2).sum(axis=-1).mean(axis=0)
     magneton = 2 * ELECTRON_MASS * ab.units.HBAR_SQUARED_PER_DALTON / action
     exact = -2 * magneton * turning.perturbative()

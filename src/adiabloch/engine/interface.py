@@ -109,7 +109,8 @@ def response(
             try:
                 given = signature.bind(*args, **kwargs).arguments
             except TypeError as error:
-                raise TypeError(f"{function.__name__}() {error}") from None
+                hint = "; options are given by name, as in tolerance=1e-3" if "positional" in str(error) else ""
+                raise TypeError(f"{function.__name__}() {error}{hint}") from None
             return in_natural_units(function, given, first).assign_attrs(response=function.__name__)
 
         public.__doc__ = documented(function.__doc__ or "", signature, declaration)
