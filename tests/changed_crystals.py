@@ -53,9 +53,9 @@ class Crystal:
     k: np.ndarray = None  # type: ignore[assignment]
     """Wave vector of a map."""
     origin: np.ndarray | float = 0.0
-    """Where the origin has been moved."""
+    """Position of the origin after its shift."""
     cells: int = 1
-    """How many cells of the crystal make up one."""
+    """Number of cells of the crystal in one cell."""
     inert: int = 0
     """Occupied bands that take no part."""
     atoms: np.ndarray = None  # type: ignore[assignment]

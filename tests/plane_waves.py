@@ -133,7 +133,7 @@ def positions(mesh, functions):
 
 @dataclass(frozen=True)
 class Waves:
-    """What `adiabloch.models.motion_from_plane_waves` asks for."""
+    """Plane waves in the form that `adiabloch.models.motion_from_plane_waves` takes."""
 
     grid: Mesh
     functions: np.ndarray

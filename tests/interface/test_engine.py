@@ -51,7 +51,7 @@ class Wrapped:
     ],
 )
 def test_a_crystal_of_the_users_own(call):
-    """What offers the interface of a crystal works where a TightBinding does."""
+    """Objects with the interface of a crystal work in place of a TightBinding."""
     there, here = call(Wrapped(RANDOM)), call(RANDOM)
     main = "polarization" if "polarization" in here else "total"
     assert abs(here[main]).max() > 1e-7

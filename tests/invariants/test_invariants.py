@@ -1,4 +1,4 @@
-"""What the matrix of responses and changes does not hold: symmetries that forbid, limits, sums, methods of models."""
+"""Invariants outside the matrix of responses and changes: zeros by symmetry, limits, sums, methods of models."""
 
 from dataclasses import replace
 

@@ -392,7 +392,7 @@ def parities(name: str) -> tuple[int, int]:
 
 
 def expected(name: str, dimension: int, what: str, values, labels: dict[str, list[str]]) -> np.ndarray:
-    """What the image of a crystal should give."""
+    """Expected result of the changed crystal."""
     case = CASES[name]
     time, space = parities(name)
     if what in ("rotation", "mirror"):
@@ -466,7 +466,7 @@ def test_every_case_knows_its_parities():
 
 
 def test_the_crystals_differ():
-    """What must not matter is there: curvature of the space, motion, spins and heights between cells."""
+    """The test crystals have basis curvature, motion, and spins and heights between cells."""
     for dimension in (2, 3):
         crystal = change.random_crystal(dimension, True)
         assert np.abs(crystal.cycle.motion).max() > 0.02

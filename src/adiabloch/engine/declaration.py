@@ -22,6 +22,8 @@ from adiabloch.units import Unit
 
 Labels = Callable[[int], Sequence[str]]
 """Function from the dimension of the crystal to the labels along an axis of the result."""
+MEASURES = {1: "length", 2: "area", 3: "volume"}
+"""Name of the measure of a crystal, by dimension."""
 Parity = Literal[1, -1] | None
 """Even, odd, or neither."""
 
@@ -195,9 +197,9 @@ class Response:
         """All terms, each once."""
         return tuple(dict.fromkeys(term for part in self.parts.values() for term in part.terms))
 
-    def described(self, name: str, measure: str) -> str:
+    def described(self, name: str, dimension: int) -> str:
         """Long name of a part."""
-        title = (self.long_name or self.title).format(measure=measure)
+        title = (self.long_name or self.title).format(measure=MEASURES[dimension])
         return ": ".join(filter(None, (title, self.parts[name].description)))
 
 

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6
 """Default tolerance of insulators."""
-PER = {1: "length", 2: "area", 3: "volume"}
 Row = Sequence[tuple[Callable[..., Float], tuple[str, ...]]]
 """Formulas with their labels whose sum is one output."""
 
@@ -152,9 +151,7 @@ def mean_of_insulator(
     known = dict(zip(response.integrated, parts, strict=True))
     first, *others = known.values()
     remainder = first - np.sum([np.zeros_like(first), *others], axis=0)
-    variables = {
-        name: (dims, known.get(name, remainder), unit, response.described(name, PER[d])) for name in response.parts
-    }
+    variables = {name: (dims, known.get(name, remainder), unit, response.described(name, d)) for name in response.parts}
     variables["error"] = ([] if theta is not None else dims, errors, unit, "error bar")
     more = dict(occupied.provenance or {})
     return labelled(variables, coordinates, **provenance(integral, crystal, occupied.group, run, **more))

@@ -6,11 +6,11 @@ import functools
 import inspect
 import textwrap
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 from adiabloch.engine.declaration import Response
 from adiabloch.engine.natural import in_natural_units
-from adiabloch.engine.run import DEFAULTS
+from adiabloch.engine.run import DEFAULTS, Options
 
 if TYPE_CHECKING:
     import xarray
@@ -186,25 +186,14 @@ def _notes(declaration: Response) -> str:
 
 def _with_options(signature: inspect.Signature) -> inspect.Signature:
     """Signature with the options in place of `**options`."""
+    annotations = {name: of.__forward_arg__ for name, of in Options.__annotations__.items()}
     parameters = []
     for parameter in signature.parameters.values():
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
             parameters.append(parameter)
             continue
         parameters += [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=_ANNOTATIONS[name])
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=annotations[name])
             for name, value in DEFAULTS.items()
         ]
     return signature.replace(parameters=parameters)
-
-
-_ANNOTATIONS: dict[str, Any] = {
-    "tolerance": "float | None",
-    "absolute": "float | None",
-    "mesh": "int | Sequence[int] | None",
-    "limit": "int",
-    "strict": "bool",
-    "accuracy": "Accuracy | None",
-    "executor": "Executor | int | None",
-    "progress": "bool | None",
-}

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4
 """Default tolerance of quantities that depend on a Fermi surface."""
-PER = {1: "length", 2: "area", 3: "volume"}
 Row = tuple[Callable[..., Float], tuple[Any, ...]]
 """A formula and its labels; tuples of labels for a formula that returns all components."""
 
@@ -82,7 +81,7 @@ def of_metal(
     integral = integrate_scan(integrand, scan, run, output_groups=plan.output_groups, title=response.title, unit=unit)
     if response.per_cell:
         integral, unit = replace(integral, value=cell * integral.value, error=cell * integral.error), response.unit
-    return _labelled(response, integral, unit, axes, PER[d])
+    return _labelled(response, integral, unit, axes, d)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +186,7 @@ def _surface(frame: Eigenframe, rows: Sequence[Row], origin: float) -> Float:
 
 
 def _labelled(
-    response: Response, integral: ScanIntegral, unit: Unit, axes: Mapping[str, list[str]], measure: str
+    response: Response, integral: ScanIntegral, unit: Unit, axes: Mapping[str, list[str]], dimension: int
 ) -> xarray.Dataset:
     """Dataset of the parts; the error bar refers to the first."""
     dims = [*integral.scan.dims, *axes]
@@ -198,7 +197,7 @@ def _labelled(
             dims,
             integral.value[..., number * size : (number + 1) * size].reshape(shape),
             unit,
-            response.described(name, measure),
+            response.described(name, dimension),
         )
         for number, name in enumerate(response.parts)
     }
