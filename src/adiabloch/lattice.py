@@ -12,8 +12,15 @@ from adiabloch.arrays import Float, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 
 AXES = ("x", "y", "z")
+PLANES = {"x": ("y", "z"), "y": ("z", "x"), "z": ("x", "y")}
+"""The two axes whose cross product has a component."""
 SHORTEST, LONGEST = 1e-90, 1e90
 """Range of lengths whose cubes neither underflow nor overflow."""
+
+
+def components(dimension: int) -> tuple[str, ...]:
+    """Components of a magnetization: z in two dimensions; x, y, z in three."""
+    return {2: ("z",), 3: AXES}.get(dimension, ())
 
 
 @dataclass(frozen=True, eq=False)

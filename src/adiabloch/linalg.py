@@ -127,7 +127,7 @@ def commutator(A: Complex, B: Complex) -> Complex:
     return np.asarray(product - dagger(product))
 
 
-def anticommutator(A: Complex, B: Complex) -> Complex:
-    """Half the anticommutator, {A, B}/2, of Hermitian matrices."""
+def symmetrized_product(A: Complex, B: Complex) -> Complex:
+    """Symmetrized product (A B + B A)/2 of Hermitian matrices."""
     product = A @ B
     return np.asarray(0.5 * (product + dagger(product)))

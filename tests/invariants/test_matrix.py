@@ -138,8 +138,10 @@ def local_metal(response, c, *arguments):
 
 
 LOCAL_CURRENT = ("total", "curl_induced", "polarization_rate", "second_chern", "quadrupole", "first_chern")
-CYCLE = {"time_reversal": 1, "inversion": 1, "reversal": -1}
-"""Axial moments that are proportional to the frequency: in the reversed crystal with the same frequency the same."""
+CYCLE = {"reversal": -1}
+"""Moments that are proportional to the frequency."""
+UNDECLARED = {"time_reversal": 1, "inversion": 1, **CYCLE}
+"""The same, for functions that are no declared response."""
 CASES: dict[str, Case] = {
     "density_of_states": Case(on_mesh("density_of_states")),
     "filling": Case(on_mesh("filling"), per_cell=True),
@@ -230,7 +232,7 @@ CASES: dict[str, Case] = {
         **CYCLE,
     ),
     "magnetization_map": Case(
-        map_of, ("shift",), dimensions=(2,), hidden=1, without=frozenset({"supercell", "inert bands"}), **CYCLE
+        map_of, ("shift",), dimensions=(2,), hidden=1, without=frozenset({"supercell", "inert bands"}), **UNDECLARED
     ),
     "pumped_inplane_magnetization": Case(
         lambda c: ab.pumped_inplane_magnetization(c.cycle, c.occupied, c.heights(), mesh=[*fine(c), SAMPLES]),
@@ -247,14 +249,14 @@ CASES: dict[str, Case] = {
     "perturbative_by_bands": Case(
         lambda c: ab.perturbative_by_bands(Bands(c), [n * c.cells + c.inert for n in (3, 4)]),
         ("perturbative",),
-        **CYCLE,
+        **UNDECLARED,
     ),
     "phonon_moment": Case(
         phonon,
         dimensions=(2,),
         # a quantum has hbar, and the spin that it pumps needs energies in eV
         without=frozenset({"units"}),
-        **CYCLE,
+        **UNDECLARED,
     ),
     "local_current, driven": Case(
         local_current,

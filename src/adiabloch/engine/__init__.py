@@ -27,7 +27,7 @@ from adiabloch.engine.declaration import (
     inverse_temperature,
     total_and,
 )
-from adiabloch.engine.insulators import Occupied, mean_of_insulator, of_insulator
+from adiabloch.engine.insulators import Occupied, bands_with_gauge, mean_of_insulator, of_insulator
 from adiabloch.engine.interface import response
 from adiabloch.engine.metals import of_metal
 from adiabloch.engine.operators import checked_operators, checked_spins
@@ -50,6 +50,7 @@ __all__ = [
     "SeaTerm",
     "SurfaceTerm",
     "all_axes",
+    "bands_with_gauge",
     "cartesian",
     "checked_chern_numbers",
     "checked_cycle",

@@ -14,9 +14,8 @@ from typing import Literal
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.geometry.bands import components
 from adiabloch.integration.protocols import Weight
-from adiabloch.lattice import AXES
+from adiabloch.lattice import AXES, components
 from adiabloch.occupation import Scan
 from adiabloch.units import Unit
 
@@ -147,7 +146,8 @@ class Response:
     reason : str
         Reason why the response is not defined in other dimensions.
     time_reversal, inversion : 1, -1 or None
-        Parity: 1 if the response is the same in the reversed crystal, -1 if it changes sign.
+        Parity: 1 if the response is the same in the reversed crystal, -1 if it changes sign; for a cycle at the same
+        frequency, in the same sense.
     equation, reference : str
         Equation of the paper, and other sources.
     long_name : str

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.arguments import Model, checked_cycle, checked_model, checked_occupied
+from adiabloch.engine.arguments import Model, checked_cycle, checked_model, checked_occupied, chosen_group
 from adiabloch.engine.declaration import BandTerm, GaugeTerm, Response
 from adiabloch.engine.insulator import Insulator
 from adiabloch.engine.mean import error_bar, mean, provenance
@@ -66,6 +66,26 @@ class Occupied:
     def group(self) -> Group:
         """All occupied bands as one group."""
         return self.groups[0] if self.number is None else self.number
+
+
+def bands_with_gauge(
+    model: Model, occupied: object, bands: object, title: str, projections: ProjectionChoice
+) -> Occupied:
+    """Occupied bands, or a separated group of bands, with projections for a smooth gauge.
+
+    Parameters
+    ----------
+    model : TightBinding
+    occupied, bands : int, or (int, int)
+        Number of occupied bands, or in place of it a group of bands.
+    title : str
+        Name of the response, for messages.
+    projections : sequence of int or array_like, optional
+        Projections of the user.
+    """
+    group, note = chosen_group(model, occupied, bands)
+    found = preflight(model, (group,), title, projections=projections)
+    return Occupied((group,), found.projections, filled=bands is None, provenance={**found.provenance, **note})
 
 
 def of_insulator(

@@ -176,9 +176,10 @@ def _notes(declaration: Response) -> str:
     words = {1: "even", -1: "odd"}
     parities = {"time reversal": declaration.time_reversal, "inversion": declaration.inversion}
     parities_text = [f"{words[sign]} under {name}" for name, sign in parities.items() if sign is not None]
+    driven = " of the crystal at the same frequency" if declaration.unit.omega else ""
     sentences = [
         f"Implements {declaration.equation}." if declaration.equation else "",
-        f"The result is {' and '.join(parities_text)}." if parities_text else "",
+        f"The result is {' and '.join(parities_text)}{driven}." if parities_text else "",
         f"Source: {declaration.reference}." if declaration.reference else "",
     ]
     return textwrap.fill(" ".join(filter(None, sentences)), 110)

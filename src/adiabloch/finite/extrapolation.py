@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.interpolation import weights_at_zero
+from adiabloch.interpolation import lagrange_weights
 
 
 def flake_limit(sizes: Integer, values: Float, dimension: int) -> tuple[Float, Float]:
@@ -65,4 +65,4 @@ def polynomial_limit(x: Float, values: NDArray[Any]) -> NDArray[Any]:
         Distinct numbers.
     values : float or complex array, shape (S, ...)
     """
-    return np.asarray(np.tensordot(weights_at_zero(x), values, axes=1))
+    return np.asarray(np.tensordot(lagrange_weights(x, np.zeros(1))[:, 0], values, axes=1))

@@ -23,7 +23,7 @@ from adiabloch.finite.sites import Sites
 from adiabloch.finite.wannier_sample import WannierSample
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
-from adiabloch.lattice import Lattice
+from adiabloch.lattice import AXES, PLANES, Lattice, components
 from adiabloch.memory import check_memory
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.harmonics import equidistant_phases
@@ -35,8 +35,6 @@ UNITS = {2: "e*omega", 3: "e*omega/length"}
 """Unit of the pumped magnetization, by dimension."""
 ROUNDING = 1e-12
 """Relative rounding error of a moment, which is a sum over all states of the flake."""
-PLANES = {2: {"z": (0, 1)}, 3: {"x": (1, 2), "y": (2, 0), "z": (0, 1)}}
-"""Components of the moment by dimension, and the two axes of each cross product."""
 Shape = Literal["parallelogram", "hexagon"]
 """Shape of a flake."""
 
@@ -136,7 +134,7 @@ def pumped_magnetization(
             "by_size": (["cells", "component"], by_size, unit, f"pumped moment per {per} of each flake"),
             "gap": (["cells"], gaps, "energy", "smallest gap of each flake"),
         },
-        {"component": list(PLANES[cycle.lattice.dimension]), "cells": sizes},
+        {"component": list(components(cycle.lattice.dimension)), "cells": sizes},
         note="perturbative and Chern-Simons part together",
         model=cycle.digest,
         occupied=occupied,
@@ -162,8 +160,8 @@ class Flake:
     @property
     def moments(self) -> list[VelocityWeight]:
         """Weights of the components of r x v / 2, per area or volume."""
-        planes = PLANES[self.sample.sites.cycle.lattice.dimension].values()
-        return [partial(_cross, a=a, b=b, measure=self.measure) for a, b in planes]
+        planes = [PLANES[component] for component in components(self.sample.sites.cycle.lattice.dimension)]
+        return [partial(_cross, a=AXES.index(a), b=AXES.index(b), measure=self.measure) for a, b in planes]
 
     def __call__(self, theta: float) -> Float:
         """Components of the moment, followed by the gap, at one phase."""

@@ -15,10 +15,11 @@ from adiabloch.engine.natural import natural
 from adiabloch.engine.results import labelled
 from adiabloch.finite.cycle_phases import checked_sizes
 from adiabloch.finite.extrapolation import flake_limit
-from adiabloch.finite.flake import PLANES, Flake, Shape, cut_flake
+from adiabloch.finite.flake import Flake, Shape, cut_flake
 from adiabloch.finite.gap_checks import CLOSED, crystal_gap, edge_states_error
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
+from adiabloch.lattice import components
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 
@@ -119,7 +120,7 @@ def magnetoelectric(
         model=model.digest,
         occupied=occupied,
         shape=shape,
-        components="".join(PLANES[d]),
+        components="".join(components(d)),
         seconds=time.perf_counter() - started,
     )
 

@@ -16,6 +16,7 @@ from adiabloch.finite.texture_series import TextureSeries
 from adiabloch.finite.wannier_supercell import WannierSupercell
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run
+from adiabloch.units import Unit
 
 COARSEST = 8
 """Initial number of wave numbers across the texture."""
@@ -39,6 +40,16 @@ class LengthFields(NamedTuple):
     scales: dict[str, float]
     """Size of the sum of the moduli of all terms, by quantity."""
     gap: float
+
+
+def unit_of(quantity: str, dimension: int) -> Unit:
+    """Unit of a field: of a current or of a density, driven or in equilibrium ("static_...")."""
+    if quantity.endswith("current"):
+        at_rest = Unit(charge=1, hbar=-1, energy=1, length=1 - dimension)
+        driven = Unit(charge=1, omega=1, length=1 - dimension)
+    else:
+        at_rest, driven = Unit(length=-dimension), Unit(hbar=1, omega=1, energy=-1, length=-dimension)
+    return at_rest if quantity.startswith("static") else driven
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +91,11 @@ class FieldEvaluator:
     request: FieldRequest
     pool: Executor
     bar: ProgressBar
+
+    def in_given_units(self, fields: LengthFields) -> dict[str, Complex]:
+        """Values by quantity in the units of the crystals of the user."""
+        units, d = self.series.units, self.series.lattice.dimension
+        return {name: units.size(unit_of(name, d)) * values for name, values in fields.values.items()}
 
     def fields(self, length: int, mesh: SupercellMesh) -> LengthFields:
         """Parts even and odd in 1/L for one length, from the texture and the reversed texture."""
@@ -151,7 +167,7 @@ def converged_fields(
             raise ToleranceNotReachedError(
                 f"supercell (L = {length}): with {mesh.across} wave numbers across the texture the relative error is "
                 f"{worst:.1e}, expected {tolerance:.0e}; give a larger limit or tolerance",
-                estimate=fine.values["current"],
+                estimate=evaluator.in_given_units(fine)["current"],
                 error=worst,
             )
         coarse = fine

@@ -24,7 +24,13 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.finite.cycle_phases import checked_phase_count, checked_sizes, mean_error
 from adiabloch.finite.extrapolation import supercell_limit
 from adiabloch.finite.open_sample import DENSE_BYTES
-from adiabloch.finite.supercell_convergence import FieldEvaluator, FieldRequest, LengthFields, converged_fields
+from adiabloch.finite.supercell_convergence import (
+    FieldEvaluator,
+    FieldRequest,
+    LengthFields,
+    converged_fields,
+    unit_of,
+)
 from adiabloch.finite.texture_series import Profile, TextureSeries
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import stoppable, workers
@@ -164,8 +170,7 @@ def local_current(
     fields: list[LengthFields] = []
 
     def found_so_far() -> list[dict[str, Complex]] | None:
-        sizes = {name: series.units.size(_described(name, series.lattice.dimension)[1]) for name in names}
-        return [{name: size * field.values[name] for name, size in sizes.items()} for field in fields] or None
+        return [evaluator.in_given_units(field) for field in fields] or None
 
     with ProgressBar("supercells", progress) as bar, stoppable(found_so_far), workers(executor) as pool:
         evaluator = FieldEvaluator(series, request, pool, bar)
@@ -300,12 +305,8 @@ def _quantities(series: TextureSeries, observables: Mapping[str, Complex]) -> li
 
 def _described(name: str, dimension: int) -> tuple[list[str], Unit, str]:
     """Dimensions, unit and long name of a quantity."""
-    if name.endswith("current"):
-        at_rest = Unit(charge=1, hbar=-1, energy=1, length=1 - dimension)
-        driven = Unit(charge=1, omega=1, length=1 - dimension)
-        extent, what = ["harmonic", "component"], "current density"
-    else:
-        at_rest, driven = Unit(length=-dimension), Unit(hbar=1, omega=1, energy=-1, length=-dimension)
-        extent, what = ["harmonic", "operator"], "density of observables"
-    static = name.startswith("static")
-    return extent, at_rest if static else driven, f"{what}, {'in equilibrium' if static else 'induced by the drive'}"
+    current = name.endswith("current")
+    extent = ["harmonic", "component" if current else "operator"]
+    what = "current density" if current else "density of observables"
+    state = "in equilibrium" if name.startswith("static") else "induced by the drive"
+    return extent, unit_of(name, dimension), f"{what}, {state}"

@@ -23,7 +23,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.finite.open_sample import Pumped, VelocityWeight, norm
 from adiabloch.finite.sites import HamiltonianSeries, Hops, Sites
-from adiabloch.linalg import anticommutator, commutator, dagger, eigh_batch
+from adiabloch.linalg import commutator, dagger, eigh_batch, symmetrized_product
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +168,7 @@ def _symmetrized(w: VelocityWeight, r: list[Complex], steps: list[Complex]) -> C
             total += constant * s
         for position, x in zip(units, r, strict=True):
             if weight := float(w(position, step)) - constant:
-                total += weight * anticommutator(x, s)
+                total += weight * symmetrized_product(x, s)
     return total
 
 

@@ -11,7 +11,7 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.finite.supercell import Measured
 from adiabloch.finite.supercell_geometry import SupercellGeometry, SupercellMesh
 from adiabloch.finite.wannier_sample import SampleOperator
-from adiabloch.linalg import anticommutator
+from adiabloch.linalg import symmetrized_product
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.cycle import THETA
 
@@ -50,13 +50,15 @@ class WannierSupercell:
             matrices, gap = self.geometry.density_matrices(H.value, dH + motion.connection_term(H.value), occupied)
             smallest = min(smallest, self.geometry.checked_gap(gap, crystal_gap, k, theta))
             self.geometry.add_cells(densities, matrices)
-            self.geometry.add_cells(shifted, (anticommutator(along, matrices[0]), anticommutator(along, matrices[1])))
+            self.geometry.add_cells(
+                shifted, (symmetrized_product(along, matrices[0]), symmetrized_product(along, matrices[1]))
+            )
             for axis, (r, dr) in enumerate(positions):
                 velocity = H.position_commutator(axis, r.value)
                 drift = dr - motion.position_commutator(axis, r.value)
                 for kind, v, rho in ((0, velocity, matrices[0]), (1, velocity, matrices[1]), (1, drift, matrices[0])):
                     flows[kind, 0, axis] += _orbital_expectations(v, rho)
-                    flows[kind, 1, axis] += _orbital_expectations(anticommutator(v, along), rho)
+                    flows[kind, 1, axis] += _orbital_expectations(symmetrized_product(v, along), rho)
                     sizes[kind] += np.abs(v * rho.T).sum()
         for total in (flows, densities, sizes, shifted):
             total /= len(points)
@@ -119,9 +121,11 @@ class WannierSupercell:
 
         def at_positions(name: str) -> OperatorAndDerivative:
             (F, dF, Fs, dFs), (C, Cs) = known[name], commutators[name]
-            value = F + q * anticommutator(A, Fs)
-            slope = dF + q * (anticommutator(dA, Fs) + anticommutator(A, dFs))
-            return SampleOperator(value, [*(C + q * (anticommutator(commutator_A, Fs) + anticommutator(A, Cs)))]), slope
+            value = F + q * symmetrized_product(A, Fs)
+            slope = dF + q * (symmetrized_product(dA, Fs) + symmetrized_product(A, dFs))
+            return SampleOperator(
+                value, [*(C + q * (symmetrized_product(commutator_A, Fs) + symmetrized_product(A, Cs)))]
+            ), slope
 
         return at_positions(HAMILTONIAN), [at_positions(name) for name in names], at_positions(THETA), A
 

@@ -14,19 +14,15 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.frame import Eigenframe
+from adiabloch.lattice import PLANES
 
-PLANES = {"x": ("ky", "kz"), "y": ("kz", "kx"), "z": ("kx", "ky")}
-"""The two k directions whose cross product gives a component."""
+K_PLANES = {component: (f"k{a}", f"k{b}") for component, (a, b) in PLANES.items()}
+"""The two k directions whose cross product has a component."""
 
 
 Factors = Sequence[tuple[Complex, Complex]]
 """Pairs of matrices L, R (P, N, N). The sum of the products L R is a matrix between bands, up to an anti-Hermitian
 part."""
-
-
-def components(dimension: int) -> tuple[str, ...]:
-    """Components of a magnetization: z in two dimensions; x, y, z in three."""
-    return {2: ("z",), 3: ("x", "y", "z")}.get(dimension, ())
 
 
 def of_bands(factors: Factors) -> Float:
@@ -142,7 +138,7 @@ def interband_moment(frame: Eigenframe, component: str) -> Complex:
 
     (text below Eq. 14). Its diagonal is the orbital moment of a band.
     """
-    a, b = PLANES[component]
+    a, b = K_PLANES[component]
     Aa, Ab = connection(frame, a), connection(frame, b)
     cross = frame.derivative(a) @ Ab - frame.derivative(b) @ Aa
     if frame.group_weights is None:
@@ -159,6 +155,6 @@ def orbital_moment(frame: Eigenframe, component: str) -> Float:
 
 def moment_factors(frame: Eigenframe, component: str) -> Factors:
     """Orbital moment as a matrix between bands."""
-    a, b = PLANES[component]
+    a, b = K_PLANES[component]
     Aa, Ab = connection(frame, a), connection(frame, b)
     return [(0.5 * Aa, frame.derivative(b)), (-0.5 * Ab, frame.derivative(a))]

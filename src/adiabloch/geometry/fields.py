@@ -12,7 +12,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import (
-    PLANES,
+    K_PLANES,
     Factors,
     connection,
     curvature_factors,
@@ -23,6 +23,7 @@ from adiabloch.geometry.bands import (
     times_gap_slopes,
     transported_connection,
 )
+from adiabloch.geometry.filled import BandCounts, filled_shift
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.induced import band_shift, band_shift_factors
 from adiabloch.linalg import dagger
@@ -59,7 +60,7 @@ def metric_dipole(frame: Eigenframe, drive: str, component: str) -> Float:
 
     with a, b the plane of the component: the dipole of the quantum metric at the Fermi surface.
     """
-    a, b = PLANES[component]
+    a, b = K_PLANES[component]
     va, vb = frame.derivative(a), frame.derivative(b)
     across = times(frame, va, metric_factors(frame, b, drive)) - times(frame, vb, metric_factors(frame, a, drive))
     return 0.5 * across
@@ -85,6 +86,21 @@ def nonlinear_hall_tensor(frame: Eigenframe, k: Sequence[str]) -> Float:
     return along - 0.5 * (across + across.swapaxes(-1, -2))
 
 
+def shift_current(frame: Eigenframe, axes: Sequence[str], *_: Sequence[str]) -> Float:
+    """Second-order Hall current of each level along Cartesian axes; (P, N, d, d, d)."""
+    return nonlinear_hall_tensor(frame, [f"k{axis}" for axis in axes])
+
+
+def moment_between_bands(frame: Eigenframe, band_counts: BandCounts, field: str) -> Float:
+    """First term of dM_z/dE of filled bands, Eq. (14), by the axis of the electric field; (P, counts)."""
+    return filled_shift(frame, band_counts, f"k{field}", "z")
+
+
+def metric_dipole_z(frame: Eigenframe, field: str) -> Float:
+    """Second term of dM_z/dE of each level, Eq. (14), by the axis of the electric field; (P, N)."""
+    return metric_dipole(frame, f"k{field}", "z")
+
+
 def magneto_nonlinear_hall_vector(frame: Eigenframe, component: str, field: str) -> Float:
     r"""Contribution of each level to the Hall vector of order B, in units of e^3; shape (P, N). Eq. (10).
 
@@ -98,7 +114,7 @@ def magneto_nonlinear_hall_vector(frame: Eigenframe, component: str, field: str)
     component, field : str
         Components of the Hall vector and of B.
     """
-    a, b = PLANES[component]
+    a, b = K_PLANES[component]
     va, vb = frame.derivative(a), frame.derivative(b)
     shift = times(frame, va, band_shift_factors(frame, b, field)) - times(
         frame, vb, band_shift_factors(frame, a, field)
@@ -120,7 +136,7 @@ def _matrix(frame: Eigenframe, factors: Factors) -> Complex:
 
 def curvature_in_field(frame: Eigenframe, drive: str, component: str) -> Float:
     r"""Change of the Berry curvature by a field along `drive`, d_k x (a^k)^E, in units of e; shape (P, N). Eq. (25)."""
-    a, b = PLANES[component]
+    a, b = K_PLANES[component]
     return -(shift_tensor_gradient(frame, b, drive, along=a) - shift_tensor_gradient(frame, a, drive, along=b))
 
 
@@ -129,7 +145,7 @@ def moment_in_field(frame: Eigenframe, drive: str, component: str) -> Float:
 
     .. math:: \tilde m - m = \partial_B (e E \cdot a^k) + e v \times (a^k)^E
     """
-    a, b = PLANES[component]
+    a, b = K_PLANES[component]
     va, vb = frame.derivative(a), frame.derivative(b)
     work = times(frame, va, shift_factors(frame, b, drive)) - times(frame, vb, shift_factors(frame, a, drive))
     return band_shift(frame, drive, component) - work

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.geometry.bands import PLANES
+from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
@@ -70,7 +70,7 @@ def _pairs(frame: Eigenframe, component: str) -> Float:
     """Curvature of pairs of bands, -2 Im A^a_nm A^b_mn, antisymmetric, (P, N, N)."""
     key = ("pairs", component)
     if key not in frame.cache:
-        a, b = PLANES[component]
+        a, b = K_PLANES[component]
         square = frame.energy_differences() ** 2
         frame.cache[key] = -2.0 * (frame.derivative(a) * frame.derivative(b).swapaxes(1, 2)).imag / square
     return frame.cache[key]
@@ -87,7 +87,7 @@ def _between(pairs: Float, band_counts: BandCounts) -> Float:
 
 def _of_basis(frame: Eigenframe, band_counts: BandCounts, component: str, weight: Float | float = 1.0) -> Float | float:
     """Basis curvature summed over the filled bands, zero if the frame does not carry it."""
-    curvature = frame.basis_curvature(*PLANES[component])
+    curvature = frame.basis_curvature(*K_PLANES[component])
     if curvature is None:
         return 0.0
     own = np.diagonal(curvature, axis1=1, axis2=2).real

@@ -10,7 +10,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.geometry.bands import (
-    PLANES,
+    K_PLANES,
     Factors,
     connection,
     interband_moment,
@@ -34,9 +34,14 @@ def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) 
     occupied and empty states only. For one occupied band it equals that of the paper. It also holds for any group of
     bands with a gap to all others. The contribution of the basis curvature is included (`basis_curvature_shift`).
     """
-    a, b = PLANES[component]
+    a, b = K_PLANES[component]
     shift = induced_moment(Blocks(frame, group), drive, a, b).real()[0]
     return shift + basis_curvature_shift(frame, group, drive, component)
+
+
+def pumped_shift(frame: Eigenframe, group: Group, component: str) -> Float:
+    """Perturbative part of the magnetization that a cycle pumps: sum of d_B a^theta over the occupied bands; (P,)."""
+    return occupied_shift(frame, group, "theta", component)
 
 
 def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock:
@@ -56,7 +61,7 @@ def basis_curvature_shift(frame: Eigenframe, group: Group, drive: str, component
     it comes from the anomalous velocity of Wannier functions that do not span the whole space, whose positions do not
     commute. The part among the occupied states belongs to the Chern-Simons form, which contains the same curvature.
     """
-    a, b = PLANES[component]
+    a, b = K_PLANES[component]
     # if the drive is a or b, two of the terms cancel and the third vanishes
     moment = None if drive in (a, b) else basis_curvature_moment(Blocks(frame, group), drive, a, b)
     return np.zeros(len(frame.energies)) if moment is None else moment.real()[0]
@@ -108,7 +113,7 @@ def _interband_factors(frame: Eigenframe, drive: str, component: str) -> Factors
 
 
 def _metric_curl_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
-    a, b = PLANES[component]
+    a, b = K_PLANES[component]
     signed = (
         (0.5, metric_gradient_factors(frame, b, drive, along=a)),
         (-0.5, metric_gradient_factors(frame, a, drive, along=b)),
@@ -117,7 +122,7 @@ def _metric_curl_factors(frame: Eigenframe, drive: str, component: str) -> Facto
 
 
 def _basis_curvature_factors(frame: Eigenframe, drive: str, component: str) -> Factors:
-    a, b = PLANES[component]
+    a, b = K_PLANES[component]
     if drive in (a, b):
         return []
     couplings = ((connection(frame, x), frame.basis_curvature(y, z)) for x, y, z in _cyclic(drive, a, b))

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.geometry.bands import PLANES, connection, curvature
+from adiabloch.geometry.bands import K_PLANES, connection, curvature
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.induced import basis_curvature_shift
 from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock, total
@@ -162,7 +162,7 @@ def observable_dipole(frame: Eigenframe, k: str, name: str) -> Float:
 
 def in_magnetic_field(frame: Eigenframe, component: str) -> Eigenframe:
     """Copy of a frame with d_{r_i} H = -(e/2) d_i (B x r)_j v_j of a magnetic field, in units of e B."""
-    a, b = PLANES[component]
+    a, b = K_PLANES[component]
     # A = B x r/2: with B along the third axis A_a = -B r_b/2 and A_b = B r_a/2
     slopes: dict[tuple[str, ...], Complex] = {(a[1],): -0.5 * frame.derivative(b), (b[1],): 0.5 * frame.derivative(a)}
     return frame.with_derivatives(slopes)
@@ -173,7 +173,7 @@ def shift_in_magnetic_field(frame: Eigenframe, group: Group, drive: str, compone
     key = ("magnetic field", component, str(group))
     if key not in frame.cache:
         blocks = Blocks(in_magnetic_field(frame, component), group)
-        pairs = [(a, a[1]) for a in PLANES[component]]
+        pairs = [(a, a[1]) for a in K_PLANES[component]]
         frame.cache[key] = blocks, gradient_matrix(blocks, pairs, mixed=False)
     blocks, delta = frame.cache[key]
     shift: Float = positional_shift(blocks, drive, delta).real()[0]

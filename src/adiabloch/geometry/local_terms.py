@@ -14,7 +14,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry import fermi_level
-from adiabloch.geometry.bands import PLANES
+from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form, second_chern_form
 from adiabloch.geometry.induced import basis_curvature_moment, induced_moment
@@ -243,12 +243,12 @@ def dipole_divergence(bands: LocalBands, h: str) -> Float:
 
 def equilibrium_moment(bands: LocalBands, component: str) -> Float:
     """Equilibrium magnetization M0."""
-    return equilibrium_form(bands.along(), *PLANES[component]).real()[0]
+    return equilibrium_form(bands.along(), *K_PLANES[component]).real()[0]
 
 
 def induced_magnetization(bands: LocalBands, component: str) -> Float:
     """Magnetization induced by the drive, int d_B a^t."""
-    return moment_integral(bands, bands.along(), *PLANES[component]).real()[0]
+    return moment_integral(bands, bands.along(), *K_PLANES[component]).real()[0]
 
 
 def shift_polarization(bands: LocalBands, axis: str) -> Float:
@@ -266,7 +266,7 @@ def quadrupole_polarization(bands: LocalBands, axis: str) -> Float:
 
 def chern_simons_magnetization(gauge: SmoothGauge, axes: Sequence[str], component: str) -> Float:
     """Chern-Simons part of the magnetization; the gauge needs its connection along "t"."""
-    return -0.5 * chern_simons_form(gauge, TIME, *PLANES[component])
+    return -0.5 * chern_simons_form(gauge, TIME, *K_PLANES[component])
 
 
 def connection_polarization(gauge: SmoothGauge, axes: Sequence[str], axis: str) -> Float:

@@ -11,6 +11,7 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.integration.fermi_weights import smearing, weights
 from adiabloch.integration.protocols import Weight
+from adiabloch.interpolation import lagrange_weights
 from adiabloch.occupation import THERMAL_REACH
 
 FINENESS = 8
@@ -75,7 +76,7 @@ class ThermalGrid:
         table = np.zeros((len(masses), owners, size))
         inside = np.flatnonzero(near)
         where, u = owner[inside] * size + first[inside], place[inside] - lowest[inside]
-        shares = _lagrange(u)
+        shares = lagrange_weights(np.arange(float(POINTS)), u)
         for j, mass in enumerate(masses[:, inside]):
             total = np.zeros(owners * size)
             for offset, share in enumerate(shares):
@@ -191,15 +192,3 @@ class ThermalAverage:
             matrix = sparse.csr_array((w.ravel()[inside], (rows[inside], column[inside])), (count, table.shape[1]))
             results.append((matrix @ table.T).T + np.multiply.outer(beyond, np.where(above, w, 0.0).sum(axis=1)))
         return results[0], (results[0] - results[1]) / 3
-
-
-def _lagrange(u: Float) -> list[Float]:
-    """Lagrange polynomials of the points 0, 1, ..., POINTS - 1 at u."""
-    polynomials = []
-    for i in range(POINTS):
-        value = np.ones_like(u)
-        for j in range(POINTS):
-            if j != i:
-                value *= (u - j) / (i - j)
-        polynomials.append(value)
-    return polynomials

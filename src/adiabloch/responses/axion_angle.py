@@ -8,15 +8,13 @@ import numpy as np
 
 from adiabloch.engine import (
     GaugeTerm,
-    Occupied,
     Options,
     Part,
     Response,
     Run,
+    bands_with_gauge,
     checked_model,
-    chosen_group,
     mean_of_insulator,
-    preflight,
     response,
 )
 from adiabloch.engine.axion import principal
@@ -78,9 +76,7 @@ def axion_angle(
     """
     run = Run.of(options, TOLERANCE)
     model = checked_model(model, (3,))
-    group, note = chosen_group(model, occupied, bands)
-    checked = preflight(model, (group,), "axion angle", projections=projections)
-    filled = Occupied((group,), checked.projections, filled=bands is None, provenance={**checked.provenance, **note})
+    filled = bands_with_gauge(model, occupied, bands, AXION_ANGLE.title, projections)
     result = mean_of_insulator(AXION_ANGLE, model, filled, run, scale=np.pi)
     value = principal(float(result.axion_angle), float(result.error))
     radians = {"units": "rad"}

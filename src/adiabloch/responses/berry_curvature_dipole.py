@@ -6,12 +6,12 @@ from typing import Unpack
 
 from adiabloch.engine import ACROSS, Options, Part, Response, SurfaceTerm, cartesian, components, of_metal, response
 from adiabloch.engine.types import ArrayLike, Dataset, Eigenframe, Float, TightBinding, Unit
-from adiabloch.geometry.bands import PLANES, berry_curvature_times
+from adiabloch.geometry.bands import K_PLANES, berry_curvature_times
 
 
 def dipole(frame: Eigenframe, axis: str, component: str) -> Float:
     """v_a Omega_b of each level, (P, N)."""
-    return berry_curvature_times(frame, frame.derivative(f"k{axis}"), *PLANES[component])
+    return berry_curvature_times(frame, frame.derivative(f"k{axis}"), *K_PLANES[component])
 
 
 BERRY_CURVATURE_DIPOLE = Response(

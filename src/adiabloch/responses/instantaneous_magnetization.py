@@ -7,7 +7,6 @@ from typing import Unpack
 from adiabloch.arrays import numbers, radians
 from adiabloch.engine import (
     FLAT,
-    THETA,
     BandTerm,
     Occupied,
     Options,
@@ -21,23 +20,19 @@ from adiabloch.engine import (
     response,
 )
 from adiabloch.engine.insulators import TOLERANCE
-from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Eigenframe, Float, Group, Unit
+from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Unit
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry.induced import occupied_shift
-
-
-def shift(frame: Eigenframe, group: Group, component: str) -> Float:
-    """Perturbative part of d_B a^t, summed over the occupied bands; (P,)."""
-    return occupied_shift(frame, group, THETA, component)
-
+from adiabloch.geometry.induced import pumped_shift
 
 INSTANTANEOUS_MAGNETIZATION = Response(
     "pumped magnetization",
     unit=Unit(charge=1, omega=1, length=2),
-    parts={"perturbative": Part((BandTerm(shift),))},
+    parts={"perturbative": Part((BandTerm(pumped_shift),))},
     axes={"component": components},
     dimensions=(2, 3),
     reason=FLAT,
+    time_reversal=1,
+    inversion=1,
     equation="Eq. (8)",
     long_name="perturbative pumped moment per {measure}",
 )

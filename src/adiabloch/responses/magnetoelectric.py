@@ -23,7 +23,6 @@ from adiabloch.engine.arguments import Model
 from adiabloch.engine.axion import chern_simons_part, insulator_with_axion_angle
 from adiabloch.engine.types import (
     ArrayLike,
-    BandCounts,
     Dataset,
     Eigenframe,
     Float,
@@ -33,8 +32,7 @@ from adiabloch.engine.types import (
     Unit,
 )
 from adiabloch.errors import NoBulkDefinitionError
-from adiabloch.geometry.fields import metric_dipole
-from adiabloch.geometry.filled import filled_shift
+from adiabloch.geometry.fields import metric_dipole_z, moment_between_bands
 from adiabloch.geometry.gaps import bands_below
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.occupation import Scan, one_of
@@ -50,18 +48,8 @@ def shift_z(frame: Eigenframe, group: Group, field: str) -> Float:
     return shift(frame, group, "z", field)
 
 
-def interband(frame: Eigenframe, band_counts: BandCounts, field: str) -> Float:
-    """First term of Eq. (14) of filled bands; (P, counts)."""
-    return filled_shift(frame, band_counts, f"k{field}", "z")
-
-
-def dipole(frame: Eigenframe, field: str) -> Float:
-    """Second term of Eq. (14) of each level; (P, N)."""
-    return metric_dipole(frame, f"k{field}", "z")
-
-
 UNIT = Unit(charge=2, hbar=-1, length=3)
-INTERBAND, DIPOLE = SeaTerm(interband), SurfaceTerm(dipole)
+INTERBAND, DIPOLE = SeaTerm(moment_between_bands), SurfaceTerm(metric_dipole_z)
 METAL = Response(
     "magnetoelectric response",
     unit=UNIT,

@@ -19,25 +19,9 @@ from adiabloch.engine import (
     of_metal,
     response,
 )
-from adiabloch.engine.types import ArrayLike, BandCounts, Dataset, Eigenframe, Float, TightBinding, Unit
+from adiabloch.engine.types import ArrayLike, Dataset, Float, TightBinding, Unit
 from adiabloch.errors import NoBulkDefinitionError
-from adiabloch.geometry.fields import metric_dipole, nonlinear_hall_tensor
-from adiabloch.geometry.filled import filled_shift
-
-
-def shift_current(frame: Eigenframe, axes: tuple[str, ...], *_: tuple[str, ...]) -> Float:
-    """Tensor of v x a of each level, as in `nonlinear_hall`; (P, N, d, d, d)."""
-    return nonlinear_hall_tensor(frame, [f"k{axis}" for axis in axes])
-
-
-def interband(frame: Eigenframe, band_counts: BandCounts, field: str) -> Float:
-    """First term of dM_z/dE of filled bands; (P, counts)."""
-    return filled_shift(frame, band_counts, f"k{field}", "z")
-
-
-def dipole(frame: Eigenframe, field: str) -> Float:
-    """Second term of dM_z/dE of each level; (P, N)."""
-    return metric_dipole(frame, f"k{field}", "z")
+from adiabloch.geometry.fields import metric_dipole_z, moment_between_bands, shift_current
 
 
 def minus_e_cross_m(dimension: int) -> Float:
@@ -50,8 +34,8 @@ def minus_e_cross_m(dimension: int) -> Float:
 HEAT = SurfaceTerm(shift_current, "heat", tensor=True)
 WORK = SurfaceTerm(shift_current, scale=chemical_potential_of, tensor=True)
 CURL = (
-    SeaTerm(interband, axes={"field": cartesian}, into=minus_e_cross_m),
-    SurfaceTerm(dipole, axes={"field": cartesian}, into=minus_e_cross_m),
+    SeaTerm(moment_between_bands, axes={"field": cartesian}, into=minus_e_cross_m),
+    SurfaceTerm(metric_dipole_z, axes={"field": cartesian}, into=minus_e_cross_m),
 )
 NONLINEAR_ETTINGSHAUSEN = Response(
     "nonlinear Ettingshausen effect",

@@ -5,14 +5,8 @@ from __future__ import annotations
 from typing import Unpack
 
 from adiabloch.engine import ACROSS, Options, Part, Response, SurfaceTerm, cartesian, of_metal, response
-from adiabloch.engine.types import ArrayLike, Dataset, Eigenframe, Float, TightBinding, Unit
-from adiabloch.geometry.fields import nonlinear_hall_tensor
-
-
-def shift_current(frame: Eigenframe, axes: tuple[str, ...], *_: tuple[str, ...]) -> Float:
-    """Tensor of v x a of each level, with all components; (P, N, d, d, d)."""
-    return nonlinear_hall_tensor(frame, [f"k{axis}" for axis in axes])
-
+from adiabloch.engine.types import ArrayLike, Dataset, TightBinding, Unit
+from adiabloch.geometry.fields import shift_current
 
 NONLINEAR_HALL = Response(
     "nonlinear Hall effect",

@@ -8,16 +8,14 @@ import numpy as np
 
 from adiabloch.engine import (
     GaugeTerm,
-    Occupied,
     Options,
     Part,
     Response,
     Run,
+    bands_with_gauge,
     cartesian,
     checked_model,
-    chosen_group,
     mean_of_insulator,
-    preflight,
     response,
 )
 from adiabloch.engine.insulators import TOLERANCE
@@ -78,9 +76,7 @@ def polarization(
     """
     run = Run.of(options, TOLERANCE)
     model = checked_model(model)
-    group, note = chosen_group(model, occupied, bands)
-    checked = preflight(model, (group,), "polarization", projections=projections)
-    filled = Occupied((group,), checked.projections, filled=bands is None, provenance={**checked.provenance, **note})
+    filled = bands_with_gauge(model, occupied, bands, POLARIZATION.title, projections)
     quantum = model.lattice.vectors / model.lattice.measure
     scale = float(np.sqrt((quantum**2).sum(axis=1)).min())
     result = mean_of_insulator(POLARIZATION, model, filled, run, scale=scale)

@@ -40,6 +40,8 @@ PUMPED_INPLANE_MAGNETIZATION = Response(
     axes={"component": cartesian},
     dimensions=(2,),
     reason=LAYER,
+    time_reversal=1,
+    inversion=1,
     equation="Eq. (B6)",
     long_name="pumped in-plane magnetization per {measure}",
 )

@@ -31,11 +31,11 @@ from adiabloch.engine import (
 from adiabloch.engine.arguments import check_groups_apart, checked_groups
 from adiabloch.engine.insulator import BROKEN_GAUGE
 from adiabloch.engine.insulators import TOLERANCE
-from adiabloch.engine.types import Cycle, Dataset, Eigenframe, Float, Group, ProjectionChoice, SmoothGauge, Unit
+from adiabloch.engine.types import Cycle, Dataset, Float, Group, ProjectionChoice, SmoothGauge, Unit
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry.bands import PLANES
+from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.gauge import chern_simons_form
-from adiabloch.geometry.induced import occupied_shift
+from adiabloch.geometry.induced import pumped_shift
 from adiabloch.lattice import Lattice
 from adiabloch.models.cycle import MOTION_HINT
 
@@ -45,23 +45,20 @@ TWO_BANDS = "two bands that do not wind: the Chern-Simons part is exactly zero"
 COMPLETE = "total and chern_simons are defined modulo the quantum"
 
 
-def shift(frame: Eigenframe, group: Group, component: str) -> Float:
-    """Perturbative part of d_B a^t, summed over the occupied bands; (P,)."""
-    return occupied_shift(frame, group, THETA, component)
-
-
 def second_chern_simons(gauge: SmoothGauge, component: str) -> Float:
     """Chern-Simons part, -(e/2) CS of theta and two of k (Eq. 17); (P,)."""
-    return -0.5 * chern_simons_form(gauge, THETA, *PLANES[component])
+    return -0.5 * chern_simons_form(gauge, THETA, *K_PLANES[component])
 
 
 PUMPED_MAGNETIZATION = Response(
     "pumped magnetization",
     unit=Unit(charge=1, omega=1, length=2),
-    parts=total_and(perturbative=(BandTerm(shift),), chern_simons=(GaugeTerm(second_chern_simons),)),
+    parts=total_and(perturbative=(BandTerm(pumped_shift),), chern_simons=(GaugeTerm(second_chern_simons),)),
     axes={"component": components},
     dimensions=(2, 3),
     reason=FLAT,
+    time_reversal=1,
+    inversion=1,
     equation="Eqs. (8), (17), (20), (21)",
     long_name="pumped moment per {measure}",
 )

@@ -30,6 +30,8 @@ PUMPED_SPIN = Response(
     unit=Unit(hbar=2, omega=1, energy=-1),
     parts={"total": Part((BandTerm(shift),))},
     axes={"component": all_axes},
+    time_reversal=1,
+    inversion=1,
     equation="Eq. (B6)",
     cycle=True,
     long_name="pumped spin per {measure}",

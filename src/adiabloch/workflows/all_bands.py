@@ -10,12 +10,11 @@ import numpy as np
 from adiabloch.arrays import Float, checked
 from adiabloch.engine.results import labelled
 from adiabloch.errors import GapClosedError, InvalidArgumentError, OverlappingBandsError
-from adiabloch.geometry.bands import components
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gaps import CLOSED_GAP, direct_gaps
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.lattice import Lattice
+from adiabloch.lattice import Lattice, components
 from adiabloch.models.cycle import THETA
 from adiabloch.responses.pumped_magnetization import PUMPED_MAGNETIZATION
 from adiabloch.units import Unit

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry.bands import components
-from adiabloch.lattice import AXES
+from adiabloch.lattice import AXES, components
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.harmonics import theta_derivatives
 from adiabloch.units import ELECTRON_MASS, HBAR_SQUARED_PER_DALTON

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Float, checked
 from adiabloch.engine.arguments import FLAT, checked_cycle
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry.bands import components
+from adiabloch.lattice import components
 from adiabloch.models.cycle import Cycle
 from adiabloch.responses.pumped_magnetization import PUMPED_MAGNETIZATION
 from adiabloch.units import Unit

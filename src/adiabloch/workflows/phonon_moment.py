@@ -19,7 +19,7 @@ from adiabloch.engine.arguments import checked_occupied
 from adiabloch.engine.results import Variable, labelled
 from adiabloch.engine.run import Options, Run
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry.bands import components
+from adiabloch.lattice import components
 from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.units import Unit, nuclear_magnetons
 from adiabloch.workflows.circular_phonon import CircularPhonon
