@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all references nightly lint format types imports examples docs \
+.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly lint format types imports examples docs \
 	equations wheel pythons check clean
 
 help:  ## show this list
@@ -56,6 +56,9 @@ test: $(VENV)/.dev  ## run the tests
 test-all: $(VENV)/.dev  ## run all tests, the slow ones too
 	$(BIN)/pytest --numprocesses auto --dist loadfile -m ''
 
+statistics: $(VENV)/.dev  ## check error bars of some random models against converged values
+	$(BIN)/pytest --numprocesses auto --dist load -m 'statistics and not slow'
+
 references: $(VENV)/.dev  ## recompute the stored numbers of the tests and compare them
 	$(BIN)/python tests/references/make_references.py
 
@@ -96,7 +99,7 @@ wheel: $(BIN)/python  ## build the wheel and try it in empty environments
 pythons:  ## a quick part of the tests with the lowest versions, and on every later Python that is found
 	PYTHON=$(PYTHON) sh tools/try_pythons.sh
 
-check: test lint types imports examples docs wheel pythons  ## run all checks, as CI does
+check: test statistics lint types imports examples docs wheel pythons  ## run all checks, as CI does
 
 clean:  ## remove environment and everything built
 	rm -rf $(VENV) build dist docs/_build docs/generated $(FIGURES) .mypy_cache .ruff_cache .pytest_cache .hypothesis \

@@ -9,6 +9,11 @@ os.environ["MPLBACKEND"] = "Agg"
 # the makers of random models are shared by all tests
 sys.path.insert(0, str(Path(__file__).parent))
 
+# each worker of the test runner computes on a processor of its own: threads of several workers would compete
+if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {processors[int(worker.removeprefix("gw")) % len(processors)]})
+
 settings.register_profile("steady", derandomize=True, deadline=None, max_examples=25)
 settings.load_profile("steady")
 

@@ -5,6 +5,9 @@ with a gap above 1. The hops of A vary along the texture, A(s) = A_0 + A_c cos s
 midpoints make a supercell that differs from such a form by terms of first order in the texture's wave number.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
 import numpy as np
 
 import adiabloch as ab
@@ -101,26 +104,61 @@ def harmonics(values, numbers):
     return (np.fft.fft(values, axis=0) / len(values))[numbers]
 
 
-def compare(profile, occupied, cells, *, theta, samples=24, bulk=ab.local_current, name="current", **more):
-    """What the drive and the gradient do, in the bulk and in supercells.
+class Supercells(NamedTuple):
+    """A texture whose local currents or densities are compared with those of supercells."""
+
+    profile: Callable
+    occupied: int
+    cells: tuple[int, ...]
+    theta: Sequence[float]
+    operators: Mapping | None = None
+    """Observables; None for the current."""
+
+    @property
+    def name(self):
+        return "current" if self.operators is None else "observable"
+
+    def computed(self):
+        """Fields of supercells for m >= 0, by name: of orders 0 and 1, and of order 1 in equilibrium."""
+        more = {} if self.operators is None else {"operators": self.operators}
+        crystal = ab.finite.local_current(
+            self.profile, self.occupied, self.cells, phases=self.theta, tolerance=1e-6, **more
+        )
+        positive = crystal.sel(harmonic=slice(0, None)).transpose("order", "harmonic", "theta", ...)
+        return {
+            "zeroth": positive[self.name].values[0],
+            "first": positive[self.name].values[1],
+            "static": positive[f"static_{self.name}"].values[1],
+        }
+
+    def shape(self, numbers):
+        """Stored numbers as fields over harmonics, phases and components."""
+        return np.array(numbers).view(complex).reshape(HARMONICS + 1, len(self.theta), -1)
+
+
+HARMONICS = 6
+
+
+def compare(subject, supercells, *, samples=24):
+    """Deviations of driven fields and gradients in the bulk from those of supercells.
 
     Returns largest deviations, over all harmonics and phases: of what is driven in zeroth and first order, of what is
     there in equilibrium in first order, of the mean of the first over the phases; and the largest such mean. Then the
     largest in equilibrium, the result of the bulk, and the largest of first order.
     """
-    texture, places = along(profile)
+    texture, places = along(subject.profile)
     s = 2 * np.pi * np.arange(samples) / samples
-    local = bulk(texture, occupied, positions=places(s), theta=theta, tolerance=1e-4, **more)
-    crystal = ab.finite.local_current(profile, occupied, cells, phases=theta, tolerance=1e-6, **more)
-    pick = crystal.harmonic.values
-    last = "component" if name == "current" else "operator"
-    off = []
-    for order, value in ((0, local.first_chern), (1, LENGTH * (local.total - local.first_chern))):
-        reference = crystal[name].sel(order=order).transpose("harmonic", "theta", last).values
+    bulk, more = ab.local_current, {}
+    if subject.operators is not None:
+        bulk, more = ab.local_observable, {"operators": subject.operators}
+    local = bulk(texture, subject.occupied, positions=places(s), theta=subject.theta, tolerance=1e-4, **more)
+    pick, off = np.arange(HARMONICS + 1), []
+    for order, value in (("zeroth", local.first_chern), ("first", LENGTH * (local.total - local.first_chern))):
+        reference = supercells[order]
         found = harmonics(value.values, pick)
         off.append(np.abs(found - reference).max())
-    static = {"current": "curl_equilibrium", "observable": "gradient"}[name]
-    still = crystal[f"static_{name}"].sel(order=1).transpose("harmonic", "theta", last).values
+    static = {"current": "curl_equilibrium", "observable": "gradient"}[subject.name]
+    still = supercells["static"]
     off.append(np.abs(harmonics(LENGTH * local[static].values, pick) - still).max())
     off += [np.abs((found - reference).mean(axis=1)).max(), np.abs(reference.mean(axis=1)).max()]
     return off, np.abs(still).max(), local, np.abs(local.total - local.first_chern).max().item() * LENGTH

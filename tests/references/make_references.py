@@ -90,6 +90,30 @@ def sums_over_bands() -> dict[str, list[float]]:
     }
 
 
+def of_subjects(subjects: dict) -> dict[str, list[float]]:
+    return {
+        f"{name}, {order}": fields.ravel().view(float).tolist()
+        for name, make in subjects.items()
+        for order, fields in make().computed().items()
+    }
+
+
+@reference
+def supercells() -> dict[str, list[float]]:
+    """Local currents and densities of supercells with a slow texture."""
+    import test_textures
+
+    return of_subjects(test_textures.STORED)
+
+
+@reference
+def supercells_of_functions() -> dict[str, list[float]]:
+    """The same for Wannier functions and orbitals that move."""
+    import test_wannier_textures
+
+    return of_subjects(test_wannier_textures.STORED)
+
+
 def by_seed(name: str, count: int) -> dict[str, list[float]]:
     import test_projected
 

@@ -7,6 +7,7 @@ import adiabloch as ab
 from adiabloch.finite.supercell import Supercell
 from adiabloch.finite.supercell_geometry import SupercellGeometry, SupercellMesh
 from adiabloch.finite.texture_series import TextureSeries
+from sweeps import slow
 from textures import random_texture
 
 KINDS = [(1, 1, 1), (1, 2, 2), (2, 1, 2), (1, 1, 3)]
@@ -48,11 +49,12 @@ def test_charge_is_conserved_harmonic_by_harmonic(kind):
     np.testing.assert_allclose(charge[:, M], J / crystals.lattice.measure, rtol=1e-12)
 
 
-def test_gradients_conserve_charge():
+@pytest.mark.parametrize(("dimension", "cells"), [(1, [60, 80, 120]), *slow((2, [20, 24, 32]))])
+def test_gradients_conserve_charge(dimension, cells):
     """The induced current of order 0 makes the density of order 1, after extrapolation."""
-    profile = random_texture(np.random.default_rng(3), 1, 2)
+    profile = random_texture(np.random.default_rng(3), 1, 2, dimension)
     local = ab.finite.local_current(
-        profile, 1, [20, 24, 32], theta_samples=24, harmonics=3, operators={"number": np.eye(3)}, tolerance=1e-6
+        profile, 1, cells, theta_samples=24, harmonics=3, operators={"number": np.eye(3)}, tolerance=1e-6
     )
     current, charge = local.current.sel(order=0).values, local.static_observable.sel(order=1, operator="number").values
     divergence = 1j * local.harmonic.values * (current @ profile(0.0).lattice.reciprocal[0])

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from make_references import stored
 
 import adiabloch as ab
 from sweeps import slow
-from textures import LENGTH, along, compare, differences, harmonics, random_texture
+from textures import LENGTH, Supercells, along, compare, differences, harmonics, random_texture
 
 RANDOM = [
     # seed, occupied, empty, dimension, cells
@@ -25,13 +26,52 @@ RANDOM = [
 """Every other one has degenerate empty bands."""
 
 
+def random_subject(seed, occupied, empty, dimension, cells):
+    profile = random_texture(np.random.default_rng(seed), occupied, empty, dimension, split=bool(seed % 2))
+    phases = {1: 8, 2: 4, 3: 3}[dimension]
+    return Supercells(profile, occupied, cells, 0.3 + 2 * np.pi * np.arange(phases) / phases)
+
+
+def density_subject(seed):
+    dimension, occupied = (1, 1) if seed == 3 else (2, 1 + seed // 4)
+    rng = np.random.default_rng(seed)
+    profile = random_texture(rng, occupied, 2, dimension, split=bool(seed % 2))
+    n = occupied + 2
+    matrix = rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n))
+    operators = {"anything": matrix + matrix.conj().T, "first": np.diag(np.eye(n)[0])}
+    return Supercells(profile, occupied, (24, 32, 48), [0.4], operators)
+
+
+def spin_subject():
+    def profile(s):
+        model = ab.models.rashba_honeycomb(delta=0.8 + 0.2 * np.cos(s), rashba=0.3 + 0.1 * np.sin(s), t1=0.1)
+        return ab.models.rotating_bonds(model, amplitude=0.15)
+
+    model = profile(0.0).snapshots[0]
+    return Supercells(profile, 2, (24, 32, 48), [0.4], {name: model.observables[name] for name in ("sx", "sy", "sz")})
+
+
+STORED = {
+    "random 0": lambda: random_subject(0, 1, 2, 2, (24, 32, 48)),
+    "random 3": lambda: random_subject(3, 1, 2, 1, (100, 150, 200)),
+    "densities 3": lambda: density_subject(3),
+    "spin": spin_subject,
+}
+"""Subjects of `make test`, whose supercells are stored."""
+
+
+def supercells(name, subject):
+    """Fields of supercells: as they were stored, or computed."""
+    if name not in STORED:
+        return subject.computed()
+    return {order: subject.shape(stored("supercells")[f"{name}, {order}"]) for order in ("zeroth", "first", "static")}
+
+
 @pytest.mark.parametrize(("seed", "occupied", "empty", "dimension", "cells"), RANDOM)
 def test_random_textures_against_supercells(seed, occupied, empty, dimension, cells):
     """At each of the phases that make a mean over the cycle, and in the mean."""
-    profile = random_texture(np.random.default_rng(seed), occupied, empty, dimension, split=bool(seed % 2))
-    samples, phases = (20, 8) if dimension < 3 else (16, 3)
-    theta = 0.3 + 2 * np.pi * np.arange(phases) / phases
-    off, static, local, largest = compare(profile, occupied, cells, theta=theta, samples=samples)
+    subject = random_subject(seed, occupied, empty, dimension, cells)
+    off, static, local, largest = compare(subject, supercells(f"random {seed}", subject), samples=16)
     assert largest > 1e-3
     assert off[0] < 1e-4 * np.abs(local.first_chern).max()
     assert off[1] < 2e-3 * largest
@@ -65,7 +105,8 @@ def honeycomb(s):
 
 @pytest.mark.slow
 def test_honeycomb_with_a_texture_in_the_gap():
-    off, _, local, largest = compare(honeycomb, 1, (24, 32, 48), theta=[0.0, 1.0])
+    subject = Supercells(honeycomb, 1, (24, 32, 48), [0.0, 1.0])
+    off, _, local, largest = compare(subject, subject.computed())
     assert off[1] < 2e-3 * largest
     assert np.abs(local.second_chern).max() < 1e-12  # two bands have no second Chern form
     mean_texture, places = along(honeycomb)
@@ -79,32 +120,18 @@ def test_honeycomb_with_a_texture_in_the_gap():
 
 @pytest.mark.parametrize("seed", [3, *slow(0, 4)])
 def test_densities_against_supercells(seed):
-    dimension, occupied = (1, 1) if seed == 3 else (2, 1 + seed // 4)
-    rng = np.random.default_rng(seed)
-    profile = random_texture(rng, occupied, 2, dimension, split=bool(seed % 2))
-    n = occupied + 2
-    matrix = rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n))
-    operators = {"anything": matrix + matrix.conj().T, "first": np.diag(np.eye(n)[0])}
-    off, static, _, largest = compare(
-        profile, occupied, (24, 32, 48), theta=[0.4], bulk=ab.local_observable, name="observable", operators=operators
-    )
+    subject = density_subject(seed)
+    off, static, _, largest = compare(subject, supercells(f"densities {seed}", subject))
     assert largest > 0.01
     assert off[1] < 2e-3 * largest
     assert off[2] < 2e-3 * max(static, largest)
 
 
 def test_spin_in_a_texture():
-    def profile(s):
-        model = ab.models.rashba_honeycomb(delta=0.8 + 0.2 * np.cos(s), rashba=0.3 + 0.1 * np.sin(s), t1=0.1)
-        return ab.models.rotating_bonds(model, amplitude=0.15)
-
-    model = profile(0.0).snapshots[0]
-    spin = {name: model.observables[name] for name in ("sx", "sy", "sz")}
-    off, _, local, largest = compare(
-        profile, 2, (24, 32, 48), theta=[0.4], bulk=ab.local_observable, name="observable", operators=spin
-    )
+    subject = spin_subject()
+    off, _, local, largest = compare(subject, supercells("spin", subject), samples=14)
     assert off[1] < 5e-3 * largest
-    texture, places = along(profile)
+    texture, places = along(subject.profile)
     default = ab.local_observable(texture, 2, None, places([0.0])[0], theta=0.4, tolerance=1e-5)
     assert default.total.values == pytest.approx(local.total[0, 0].values, abs=1e-12)
 
@@ -120,9 +147,8 @@ def test_a_moving_texture_is_a_cycle_at_each_place():
         return crystals[s]
 
     # w(s - theta): what a supercell sees as a cycle
-    off, _, local, largest = compare(
-        lambda s: ab.Cycle.from_function(lambda theta: still(s - theta), 8), 1, (24, 32, 48), theta=[0.0]
-    )
+    cycle = Supercells(lambda s: ab.Cycle.from_function(lambda theta: still(s - theta), 8), 1, (24, 32, 48), [0.0])
+    off, _, local, largest = compare(cycle, cycle.computed())
     assert off[1] < 2e-3 * largest
     texture, places = along(still)
     b1 = texture.lattice.reciprocal[0] / LENGTH
@@ -139,7 +165,8 @@ def test_a_moving_texture_is_a_cycle_at_each_place():
 )
 def test_the_current_is_the_curl_of_m_and_the_rate_of_p(seed, occupied, empty, dimension):
     """Eqs. (16) to (18): M and P depend on the gauge, the current does not, and no derivative here is shared."""
-    profile = random_texture(np.random.default_rng(seed), occupied, empty, dimension)
+    strength = 0.25 if dimension == 2 else 0.4
+    profile = random_texture(np.random.default_rng(seed), occupied, empty, dimension, strength=strength)
     texture, _ = along(profile, 20)
     r, theta = np.array([1.3, 0.4, 0.2])[:dimension], 0.7
     d, tolerance = dimension, 1e-9 if dimension < 3 else 1e-6
@@ -187,7 +214,7 @@ def second_order(function):
 
 def test_uniform_limit():
     """What the other responses give, to 1e-10."""
-    profile = random_texture(np.random.default_rng(2), 2, 2)
+    profile = random_texture(np.random.default_rng(2), 2, 2, strength=0.2)
     texture, places = along(profile)
     place, cycle = places([0.3])[0], profile(0.3)
     local = ab.local_current(texture, 2, place, tolerance=1e-8, split=True)

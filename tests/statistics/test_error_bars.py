@@ -1,4 +1,4 @@
-"""Error bars hold for random models, responses and tolerances: a tenth of what `make nightly` runs, and easier ones."""
+"""Error bars hold for random models, responses and tolerances: a part of what `make nightly` runs, and easier ones."""
 
 import sys
 from pathlib import Path
@@ -12,6 +12,8 @@ import insulators
 import metals
 
 from sweeps import slow
+
+pytestmark = pytest.mark.statistics
 
 
 @pytest.mark.parametrize("part", [0, 1, *slow(*range(2, 10))])

@@ -103,12 +103,19 @@ def checked_hoppings(
     """
     if not isinstance(hoppings, Mapping):
         raise InvalidModelError(f"hoppings: expected a mapping {{R: ({n}, {n}) array}}, got {type(hoppings).__name__}")
-    result = {}
-    for R, h in hoppings.items():
-        exact = checked_translation(R, d)
-        result[exact] = checked(h, f"{name} at R = {exact}", (n, n), complex)
+    exact = [checked_translation(R, d) for R in hoppings]
+    result = dict(zip(exact, _checked_blocks([*hoppings.values()], exact, n, name), strict=True))
     result.setdefault((0,) * d, np.zeros((n, n), dtype=np.complex128))
     return result
+
+
+def _checked_blocks(blocks: list[ArrayLike], translations: list[Translation], n: int, name: str) -> list[Complex]:
+    """Finite (n, n) matrices; all at once if they are arrays, and one by one to name the one that is wrong."""
+    if all(isinstance(h, np.ndarray) and h.shape == (n, n) and h.dtype.kind in "fciu" for h in blocks):
+        together = np.array(blocks, dtype=np.complex128).reshape(-1, n, n)
+        if np.isfinite(together).all():
+            return [*frozen(together)]
+    return [checked(h, f"{name} at R = {R}", (n, n), complex) for R, h in zip(translations, blocks, strict=True)]
 
 
 def with_partners(
@@ -127,28 +134,41 @@ def with_partners(
     InvalidModelError
         Both h(R) and h(-R) are given, and they are not Hermitian conjugates of each other.
     """
-    scale = max(float(np.abs(h).max(initial=0.0)) for h in hoppings.values())
+    cells, blocks = [*hoppings], np.array([*hoppings.values()])
+    opposite = [tuple(-r for r in R) for R in cells]
+    number = {R: index for index, R in enumerate(cells)}
+    adjoint = dagger(blocks)
+    # dagger of the partner: of the one given, or the block itself
+    expected = np.array([blocks[i] if (j := number.get(R)) is None else adjoint[j] for i, R in enumerate(opposite)])
+    difference = np.abs(blocks - expected)
+    wrong = difference.reshape(len(cells), -1).max(axis=1, initial=0.0) > 1e-8 * np.abs(blocks).max(initial=0.0)
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        raise _contradiction(cells[first], blocks[first], expected[first], difference[first], name, symbol)
+    halves = 0.5 * (blocks + expected)
     complete: dict[Translation, Complex] = {}
-    for R, h in hoppings.items():
-        opposite = tuple(-r for r in R)
-        partner = hoppings.get(opposite, dagger(h))
-        difference = np.abs(h - dagger(partner))
-        if difference.max(initial=0.0) > 1e-8 * scale:
-            *which, i, j = (int(x) for x in np.unravel_index(int(np.argmax(difference)), difference.shape))
-            there, back = (", ".join(map(str, (*which, *ij))) for ij in ((i, j), (j, i)))
-            if not any(R):
-                raise InvalidModelError(
-                    f"{name}: the block within a cell, R = {R}, is not Hermitian: {symbol}[{there}] = "
-                    f"{h[*which, i, j]:.6g} but {symbol}[{back}] = {h[*which, j, i]:.6g}, expected its conjugate"
-                )
-            raise InvalidModelError(
-                f"{name} at R = {R} and {opposite} contradict each other: {symbol}({R})[{there}] = "
-                f"{h[*which, i, j]:.6g} but {symbol}({opposite})[{back}]* = {partner[*which, j, i].conjugate():.6g}; "
-                f"expected {symbol}(-R) = {symbol}(R)^dagger"
-            )
-        complete[R] = 0.5 * (h + dagger(partner))
-        complete[opposite] = dagger(complete[R])
+    for R, back, half, partner in zip(cells, opposite, halves, dagger(halves), strict=True):
+        complete[R], complete[back] = half, partner
     return complete
+
+
+def _contradiction(
+    R: Translation, block: Complex, expected: Complex, difference: Float, name: str, symbol: str
+) -> InvalidModelError:
+    """Error for a matrix that is not the Hermitian conjugate of its partner."""
+    *which, i, j = (int(x) for x in np.unravel_index(int(np.argmax(difference)), difference.shape))
+    there, back = (", ".join(map(str, (*which, *ij))) for ij in ((i, j), (j, i)))
+    if not any(R):
+        return InvalidModelError(
+            f"{name}: the block within a cell, R = {R}, is not Hermitian: {symbol}[{there}] = "
+            f"{block[*which, i, j]:.6g} but {symbol}[{back}] = {block[*which, j, i]:.6g}, expected its conjugate"
+        )
+    opposite = tuple(-r for r in R)
+    return InvalidModelError(
+        f"{name} at R = {R} and {opposite} contradict each other: {symbol}({R})[{there}] = "
+        f"{block[*which, i, j]:.6g} but {symbol}({opposite})[{back}]* = {expected[*which, i, j]:.6g}; "
+        f"expected {symbol}(-R) = {symbol}(R)^dagger"
+    )
 
 
 def checked_spin(spin: object, d: int, n: int, name: str = "spin") -> Complex | dict[Translation, Complex]:
