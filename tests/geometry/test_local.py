@@ -63,7 +63,7 @@ def slope(function, step):
 
 @pytest.mark.parametrize(
     ("level", "group"),
-    [(None, 1), (FermiLevel(-0.9, 0.35), (1, 2)), *slow((None, (1, 2)), (FermiLevel(-0.9, 0.35), 1))],
+    [(FermiLevel(-0.9, 0.35), (1, 2)), *slow((None, 1), (None, (1, 2)), (FermiLevel(-0.9, 0.35), 1))],
 )
 def test_jets_against_differences(level, group):
     texture = textured(3)

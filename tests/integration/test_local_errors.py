@@ -8,6 +8,7 @@ from sweeps import slow
 from textures import random_texture
 
 
+@pytest.mark.statistics
 @pytest.mark.parametrize("seeds", [(0, 1, 2), *slow(range(12))])
 def test_error_bars_of_random_places(seeds):
     """The true error is within the stated one at least 95 times in 100, in insulators and metals."""

@@ -19,6 +19,7 @@ from adiabloch.paper.table import Table
 from adiabloch.plotting import charts
 from adiabloch.plotting.dispatch import PICTURES, picture_of
 from random_models import general
+from sweeps import slow
 
 run = CliRunner().invoke
 
@@ -94,7 +95,7 @@ def _written(stored, path, **encoding):
     return path
 
 
-@pytest.mark.parametrize("resolution", [None, 1e-6])
+@pytest.mark.parametrize("resolution", [None, *slow(1e-6)])
 def test_cycles_that_were_changed_are_refused(tmp_path, cycle, resolution):
     """The file holds a fingerprint of its numbers, which detects changes of numbers, names and precision."""
     path = ab.io.save_cycle(cycle, tmp_path / "cycle.nc", resolution=resolution)

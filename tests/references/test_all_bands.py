@@ -127,6 +127,7 @@ def test_a_cycle_knows_the_common_motion(turning, files):
             ab.io.read_bands(*files, OCCUPIED, dimension=2, common=wrong)
 
 
+@pytest.mark.slow
 def test_phases_of_states_do_not_matter(turning, found, tmp_path):
     """Each state of each snapshot and k point times a phase, in wave functions and overlaps."""
     rng = np.random.default_rng(4)

@@ -138,7 +138,7 @@ def test_paper_ribbon_error(rows: int) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "cells", "theta_samples", "accuracy"),
-    [("parallelogram", [5, 8, 11, 14], None, 0.02), ("hexagon", [6, 8, 10, 12], 4, 0.02)],
+    [("parallelogram", [5, 8, 11, 14], None, 0.02), *slow(("hexagon", [6, 8, 10, 12], 4, 0.02))],
 )
 def test_paper_flakes(shape: str, cells: list[int], theta_samples: int | None, accuracy: float) -> None:
     cycle = paper_cycle(0.5)

@@ -121,6 +121,7 @@ def test_phases_are_alike(cycles):
     assert small[1] < 0.03
 
 
+@pytest.mark.slow
 def test_the_choice_of_wannier_functions_does_not_matter(cycles, moments):
     """Turned into each other and counted to other cells, with their motion: the same moment."""
     rng = np.random.default_rng(5)
@@ -131,6 +132,7 @@ def test_the_choice_of_wannier_functions_does_not_matter(cycles, moments):
     assert float(turned.total[0]) == pytest.approx(float(moments.total[2]), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_mesh_of_24_is_enough(cycles):
     """What the program takes by itself, and meshes of 24 x 24 and 48 x 48 points."""
     theta = 2 * np.pi * np.arange(8) / 8
@@ -152,6 +154,7 @@ def test_a_mesh_of_24_is_enough(cycles):
     assert values[1] == pytest.approx(float(adaptive.perturbative[0]), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_other_way_round(cycles, moments):
     turned = ab.phonon_moment(
         cycles[0.02].reversed(),
@@ -177,6 +180,7 @@ def test_moment_with_all_bands(cycles, moments):
     assert sums[0].perturbative.sel(bands=40, component="z") * cycles[0.02].lattice.measure == recorded["40"]
 
 
+@pytest.mark.slow
 def test_script(tmp_path, moments):
     command = [sys.executable, str(EXAMPLE / "phonon_moment.py"), "--fast", "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"MPLBACKEND": "Agg"})

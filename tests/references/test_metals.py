@@ -193,6 +193,7 @@ def test_magnetoelectric_is_continuous_at_the_band_edge():
     assert steps[2] < 0.2 * steps[3]
 
 
+@pytest.mark.slow
 def test_particle_hole_symmetric_metal_has_a_metric_dipole_only():
     """Two bands h.sigma without a unit matrix: the moment between the bands vanishes (below Eq. 14)."""
     rng = np.random.default_rng(8)

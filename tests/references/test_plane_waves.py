@@ -71,6 +71,7 @@ def test_wells_that_go_round_in_another_frame(turning, exact):
     assert resting + carried == pytest.approx(exact, abs=2e-3)
 
 
+@pytest.mark.slow
 def test_few_empty_functions_are_nearly_enough(sets, told, exact):
     """Told how the functions move, and that most of it is shared by all electrons."""
     assert exact == pytest.approx(0.5153, abs=1e-3)
@@ -85,6 +86,7 @@ def test_few_empty_functions_are_nearly_enough(sets, told, exact):
     assert errors[6] < errors[4] < 0.3
 
 
+@pytest.mark.slow
 def test_a_guess_is_worse(turning, sets, exact):
     """Functions that ride on their atoms, with the momentum of H: half the total with six functions."""
     off = {}

@@ -49,12 +49,12 @@ def test_charge_is_conserved_harmonic_by_harmonic(kind):
     np.testing.assert_allclose(charge[:, M], J / crystals.lattice.measure, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("dimension", "cells"), [(1, [60, 80, 120]), *slow((2, [20, 24, 32]))])
-def test_gradients_conserve_charge(dimension, cells):
+@pytest.mark.parametrize(("empty", "cells"), [(1, [16, 20, 24]), *slow((2, [20, 24, 32]))])
+def test_gradients_conserve_charge(empty, cells):
     """The induced current of order 0 makes the density of order 1, after extrapolation."""
-    profile = random_texture(np.random.default_rng(3), 1, 2, dimension)
+    profile = random_texture(np.random.default_rng(3), 1, empty)
     local = ab.finite.local_current(
-        profile, 1, cells, theta_samples=24, harmonics=3, operators={"number": np.eye(3)}, tolerance=1e-6
+        profile, 1, cells, theta_samples=24, harmonics=3, operators={"number": np.eye(1 + empty)}, k_points=24
     )
     current, charge = local.current.sel(order=0).values, local.static_observable.sel(order=1, operator="number").values
     divergence = 1j * local.harmonic.values * (current @ profile(0.0).lattice.reciprocal[0])
@@ -78,6 +78,7 @@ def test_without_texture_the_current_pumps_the_charge_of_the_cycle():
     assert local.current.attrs["units"] == "e*omega"
 
 
+@pytest.mark.slow
 def test_without_texture_pumps_side_by_side():
     cycle = ab.Cycle.from_function(stacked_pumps)
     local = ab.finite.local_current(lambda s: cycle, 1, [16], harmonics=0, theta_samples=32)

@@ -266,7 +266,7 @@ def test_axion_coupling_by_the_local_split():
     assert turns == pytest.approx(np.rint(turns), abs=1e-3)
 
 
-@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize("dimension", [2, *slow(3)])
 def test_hall_current_of_order_eb(dimension):
     """Eq. (10), where the vector potential is the only inhomogeneity."""
     if dimension == 2:
