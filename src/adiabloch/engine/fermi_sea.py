@@ -14,9 +14,10 @@ from functools import cached_property
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float
+from adiabloch.arrays import Float
+from adiabloch.engine.points import PointList, Points, TensorGrid, observables_at
 from adiabloch.geometry.degeneracy import Degeneracy
-from adiabloch.geometry.frame import Eigenframe, at_points, frame_of, on_grid
+from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gaps import axes_of, neighbour_slopes
 from adiabloch.integration.fermi_weights import largest_weight
 from adiabloch.integration.protocols import Column
@@ -111,19 +112,21 @@ class FermiSea:
 
     def frame(self, points: Float) -> Eigenframe:
         """Eigenframe at reduced points (P, d)."""
-        return self._frame(self._matrices.at(points), at_points(self.operators, points))
+        return self._frame(PointList(points))
 
     def frame_on_grid(self, axes: Sequence[Float]) -> Eigenframe:
         """Eigenframe on a tensor grid."""
-        return self._frame(self._matrices.on_grid(axes), on_grid(self.operators, axes))
+        return self._frame(TensorGrid(axes))
 
-    def _frame(self, matrices: Complex, operators: Mapping[str, Complex]) -> Eigenframe:
-        frame = frame_of(matrices, self.frame_derivatives, operators, touching="joined")
+    def _frame(self, points: Points) -> Eigenframe:
+        operators = observables_at(self.operators, points)
+        frame = frame_of(points.of(self._matrices), self.frame_derivatives, operators, touching="joined")
         return self.degeneracy.joined(frame, self.crystal.lattice)
 
     def joins(self, point: Float, first: int, last: int) -> bool:
         """True if bands that are equal at a reduced point (d,) count as degenerate around it, by the threshold."""
-        frame = frame_of(self._matrices.at(point[None]), self.frame_derivatives, at_points(self.operators, point[None]))
+        points = PointList(point[None])
+        frame = frame_of(points.of(self._matrices), self.frame_derivatives, observables_at(self.operators, points))
         joined = self.degeneracy.joined(frame, self.crystal.lattice, rounding=False).joined
         return joined is not None and bool((joined.strength[0, first : last + 1, first : last + 1] == 1.0).all())
 

@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.engine.points import PointList, Points, TensorGrid, observables_at, smallest_of
 from adiabloch.errors import BrokenGaugeError
 from adiabloch.geometry.band_edges import BandEdges, band_edges, check_insulator, check_insulator_near
-from adiabloch.geometry.frame import Eigenframe, frame_of, on_grid
+from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gaps import (
     CLOSED_GAP,
     axes_of,
@@ -21,6 +22,7 @@ from adiabloch.geometry.gaps import (
     describe_point,
     direct_gaps,
     gap_at,
+    smallest_gap,
 )
 from adiabloch.geometry.gauge import SmoothGauge, smooth_gauge
 from adiabloch.geometry.projections import Projections, overlap_at
@@ -130,35 +132,59 @@ class Insulator:
 
     def __call__(self, axes: Sequence[Float]) -> Sample:
         """Evaluate values, rounding errors, minima and slopes on a tensor grid."""
-        whole = [*axes] if self.theta is None else [*axes, self.theta / (2 * np.pi)]
-        frame = frame_of(self._matrices.on_grid(whole), self.along, on_grid(self.operators, whole))
-        gap, slopes = self._smallest_gaps(frame, whole)
+        return self._sample(TensorGrid(axes))
+
+    def at(self, points: Float) -> Sample:
+        """Evaluate the same at reduced points (P, dimension)."""
+        return self._sample(PointList(points))
+
+    def _sample(self, given: Points) -> Sample:
+        points = given if self.theta is None else given.repeated(self.theta / (2 * np.pi))
+        frame = self._frame(points)
+        gap, slopes = self._smallest_gaps(frame, points)
         values, noise = np.zeros((len(gap), 1)), np.zeros(len(gap))
         if self.formula is not None:
             values = self.formula(frame)
             noise = np.maximum(self._sizes(frame, gap), np.abs(values).max(axis=1))
-        minima = {"gap": _minimum(gap, whole)} if self._band_counts else {}
+        minima = {"gap": smallest_of(gap, points)} if self._band_counts else {}
         if self._level is not None:
-            minima[LEVEL] = _minimum(self._distance_from_level(frame, self._level, whole), whole)
-        sharpness = (slopes / gap[:, None]).max(axis=0)
+            minima[LEVEL] = smallest_of(self._distance_from_level(frame, self._level, points), points)
+        sharpness = slopes / gap[:, None]
         if self.form is not None:
-            gauges = self._gauges(frame, whole)
+            gauges = self._gauges(frame, points)
             overlap, change = self._smallest_overlaps(gauges)
-            minima["overlap"] = _minimum(overlap, whole)
-            sharpness = np.maximum(sharpness, OVERLAP_SLOPES * (change / overlap[:, None]).max(axis=0))
+            minima["overlap"] = smallest_of(overlap, points)
+            sharpness = np.maximum(sharpness, OVERLAP_SLOPES * change / overlap[:, None])
             values = values + self.form(gauges)
             noise = noise + self._form_noise(frame, gap, overlap, gauges)
         noise = np.finfo(float).eps * noise
         if self.theta is not None:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
-        return Sample(values, noise, minima, sharpness[: self.dimension])
+            sharpness = sharpness.reshape(-1, len(self.theta), sharpness.shape[1]).max(axis=1)
+        return Sample(values, noise, minima, sharpness[:, : self.dimension])
 
     def size(self) -> float:
         """Mean size of the terms of the formula, without cancellation, on a coarse mesh."""
         axes = [np.arange(4) / 4 + 0.05] * self.dimension
-        whole = axes if self.theta is None else [*axes, self.theta / (2 * np.pi)]
-        frame = frame_of(self._matrices.on_grid(whole), self.along, on_grid(self.operators, whole))
-        return float(self._sizes(frame, self._smallest_gaps(frame, whole)[0]).mean())
+        points = TensorGrid(axes if self.theta is None else [*axes, self.theta / (2 * np.pi)])
+        frame = self._frame(points)
+        return float(self._sizes(frame, self._smallest_gaps(frame, points)[0]).mean())
+
+    def _frame(self, points: Points) -> Eigenframe:
+        return frame_of(points.of(self._matrices), self.along, observables_at(self.operators, points))
+
+    @property
+    def over_cycle(self) -> bool:
+        """True if the last axis of the integral is the phase of a cycle."""
+        return self.dimension > self.crystal.lattice.dimension
+
+    def largest_sharpness(self) -> Float:
+        """Inverse width of the narrowest feature along each axis: largest slope over smallest gap."""
+        largest = np.zeros(self.dimension)
+        for count in self._band_counts:
+            found = smallest_gap(self.crystal, count)
+            largest = np.maximum(largest, found.slopes[: self.dimension] / found.gap)
+        return largest
 
     def check_filling(self) -> None:
         """Check that no occupied level lies above an empty level.
@@ -201,31 +227,31 @@ class Insulator:
                     at=tuple(float(x) for x in where),
                 )
 
-    def _gauges(self, frame: Eigenframe, axes: Sequence[Float]) -> list[SmoothGauge]:
+    def _gauges(self, frame: Eigenframe, points: Points) -> list[SmoothGauge]:
         gauges = []
         for group, projections in zip(self.groups, self.projections, strict=True):
             orbitals, slopes = projections.coefficients, []
             if not projections.constant:
-                orbitals = projections.series(self.crystal.lattice.vectors).on_grid(axes).swapaxes(0, 1)
+                orbitals = points.of(projections.series(self.crystal.lattice.vectors)).swapaxes(0, 1)
                 slopes = [*orbitals[1:], *[np.zeros_like(orbitals[0])] * len(self.extra_directions)]
             directions = (*self.crystal.directions, *self.extra_directions)
             gauges.append(smooth_gauge(frame, group, orbitals[0], directions, slopes))
         return gauges
 
-    def _distance_from_level(self, frame: Eigenframe, level: BandEdges, axes: Sequence[Float]) -> Float:
+    def _distance_from_level(self, frame: Eigenframe, level: BandEdges, points: Points) -> Float:
         """Distance of the levels next to the gap from an energy inside it, (P,); negative on the wrong side."""
         occupied = self._occupied
-        cyclic = len(axes) > self.crystal.lattice.dimension
-        phases = np.tile(axes[-1], len(frame.energies) // len(axes[-1]))[:, None]
-        middle = level.middle(phases, cyclic)
+        cyclic = len(self.crystal.directions) > self.crystal.lattice.dimension
+        middle = level.middle(points.last_coordinates()[:, None], cyclic)
         return np.minimum(frame.energies[:, occupied] - middle, middle - frame.energies[:, occupied - 1])
 
-    def _smallest_gaps(self, frame: Eigenframe, axes: Sequence[Float]) -> tuple[Float, Float]:
+    def _smallest_gaps(self, frame: Eigenframe, points: Points) -> tuple[Float, Float]:
         """Smallest gap at each point, and its slopes along the axes."""
-        gap, slopes = np.full(len(frame.energies), np.inf), np.zeros((len(frame.energies), len(axes)))
+        gap = np.full(len(frame.energies), np.inf)
+        slopes = np.zeros((len(frame.energies), len(self.crystal.directions)))
         for count in self._band_counts:
             here = direct_gaps(frame, count)
-            narrowest = _minimum(here, axes)
+            narrowest = smallest_of(here, points)
             if narrowest.value <= self._closed:
                 raise closed_gap_error(self.crystal, narrowest.value, narrowest.at, count)
             closer = here < gap
@@ -282,9 +308,3 @@ def phases_as_outputs(values: Float, noise: Float, phases: int) -> tuple[Float, 
     """Reshape values at points, with the phase as the fastest axis, to (P, outputs x phases)."""
     by_output = values.reshape(-1, phases, values.shape[1]).swapaxes(1, 2)
     return by_output.reshape(len(by_output), -1), noise.reshape(-1, phases).max(axis=1)
-
-
-def _minimum(values: Float, axes: Sequence[Float]) -> Minimum:
-    index = int(np.argmin(values))
-    position = np.unravel_index(index, tuple(len(axis) for axis in axes))
-    return Minimum(float(values[index]), np.array([axis[i] for axis, i in zip(axes, position, strict=True)]))

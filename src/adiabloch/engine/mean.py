@@ -13,7 +13,8 @@ from adiabloch.engine.insulator import LEVEL, Insulator
 from adiabloch.engine.run import Run
 from adiabloch.engine.thermal_bands import ThermalBands
 from adiabloch.errors import InvalidArgumentError, Stopped
-from adiabloch.integration.mesh import Integral, integrate
+from adiabloch.integration.adaptive import box_points, integrate_adaptively
+from adiabloch.integration.mesh import Integral, Settings, integrate
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.spectrum import classes
 from adiabloch.models.crystal import Crystal
@@ -21,6 +22,8 @@ from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.occupation import Group
 from adiabloch.units import Unit
 
+CHEAPER = 3.0
+"""Points of a mesh for each point in boxes from which boxes are used. They cost more, in smaller arrays."""
 CANCELLING = 1e-3
 """Default accuracy of a result that cancels: the tolerance times this fraction of its integrand without signs. The mean
 over a cycle is often a hundredth of its integrand, and a further digit of a smooth integral costs little."""
@@ -77,23 +80,39 @@ def mean(
             sufficient = run.absolute / size
         else:
             sufficient = per_cell * run.tolerance * CANCELLING * _without_signs(integrand, start, leading)
-        integral = integrate(
-            integrand,
-            tolerance=run.tolerance,
-            absolute=sufficient / per_cell,
-            start=sides or start,
-            fixed=sides is not None,
-            limit=run.limit,
-            scale=scale / per_cell,
-            leading=leading,
-            executor=run.executor,
-            progress=bar,
-            inspect=integrand.inspect,
-        ).times(per_cell)
+        settings: Settings = {
+            "tolerance": run.tolerance,
+            "absolute": sufficient / per_cell,
+            "limit": run.limit,
+            "scale": scale / per_cell,
+            "leading": leading,
+            "executor": run.executor,
+            "progress": bar,
+            "inspect": integrand.inspect,
+        }
+        if sides is not None:
+            integral = integrate(integrand, start=sides, fixed=True, **settings)
+        elif isinstance(integrand, Insulator) and boxes_are_cheaper(integrand, start, run.tolerance):
+            phases = 2 * start[-1] if integrand.over_cycle else None
+            integral = integrate_adaptively(integrand, first=[2 * n for n in start], phases=phases, **settings)
+        else:
+            integral = integrate(integrand, start=start, **settings)
+        integral = integral.times(per_cell)
     if sides is None and not integral.converged and (run.strict or not quiet):
         wanted = max(run.tolerance * max(float(np.abs(integral.value[:leading]).max()), scale), sufficient)
         _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted)
     return integral
+
+
+def boxes_are_cheaper(integrand: Insulator, start: Sequence[int], tolerance: float) -> bool:
+    """True if the smallest gap needs a uniform mesh with many more points than adaptive boxes."""
+    sharpness = integrand.largest_sharpness()
+    # the error of a mesh falls as exp(-2 pi n/sharpness)
+    decades = 0.2 * math.log(1 / tolerance)
+    uniform = math.prod(max(2.0 * n, decades * s) for n, s in zip(start, sharpness, strict=True))
+    axes = len(start) - integrand.over_cycle
+    phases = 4 * start[-1] if integrand.over_cycle else 1
+    return uniform > CHEAPER * phases * box_points(sharpness[:axes], [2 * n for n in start[:axes]])
 
 
 def _first_mesh(integrand: Insulator | ThermalBands, density: int) -> tuple[int, ...]:
@@ -135,7 +154,7 @@ def _report_shortfall(
     run.report_shortfall(
         f"{title}: tolerance {run.tolerance:.0e} not reached within {run.limit} points: error "
         f"{error:.1e} {unit}, {wanted:.1e} {unit} wanted, of best estimate "
-        f"{np.array2string(value[:leading], precision=6)} {unit} on a mesh of {' x '.join(map(str, integral.mesh))}"
+        f"{np.array2string(value[:leading], precision=6)} {unit} {integral.described_points}"
         f"{reason}; allow more points (limit), or ask for less (tolerance, absolute)",
         value,
         error,
@@ -166,7 +185,7 @@ def _reporting_stop(title: str, unit: Unit, factor: float) -> Iterator[None]:
         best = best.times(factor)
         raise Stopped(
             f"{title}: stopped; best estimate {np.array2string(best.value, precision=6)} {unit}, error "
-            f"{best.error:.1e}, on a mesh of {' x '.join(map(str, best.mesh))}",
+            f"{best.error:.1e}, {best.described_points}",
             estimate=best.value,
             error=best.error,
         ) from None
@@ -189,7 +208,7 @@ def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **
         **named_group(occupied),
         "tolerance": float(run.tolerance),
         "converged": integral.converged,
-        "mesh": list(integral.mesh),
+        **({"boxes": integral.boxes} if integral.boxes else {"mesh": list(integral.mesh)}),
         "points": integral.points,
         **minima,
         **tail,

@@ -88,9 +88,11 @@ class ThermalBands:
             sizes[points] += np.abs(each).sum(axis=1).max(axis=1)
         assert values is not None
         noise = ROUNDING * sizes
+        sharpness = self._sharpness(frame)
         if self.theta is not None:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
-        return Sample(values, noise, {}, self._sharpness(frame)[: self.dimension])
+            sharpness = sharpness.reshape(-1, len(self.theta), sharpness.shape[1]).max(axis=1)
+        return Sample(values, noise, {}, sharpness[:, : self.dimension])
 
     def size(self) -> float:
         """Mean size of the contributions of the bands without signs, on a coarse mesh."""
@@ -101,7 +103,7 @@ class ThermalBands:
         """No operation: a metal has no gap or overlap to check."""
 
     def _sharpness(self, frame: Eigenframe) -> Float:
-        """Inverse width of the narrowest feature along each axis.
+        """Inverse width of the narrowest feature along each axis at each point, (P, axes).
 
         It is the largest of the slopes of the energies at the Fermi level over pi kT, the distance of the poles of the
         Fermi function, and of slope/gap between neighbouring bands with different occupations.
@@ -110,10 +112,10 @@ class ThermalBands:
         slopes = np.abs(np.tensordot(to_axes, [frame.velocity(name) for name in names], axes=1))
         levels = frame.energies - self.level.chemical_potential
         near = np.abs(levels) < NEAR_LEVELS * self.level.kT
-        widest: Float = np.where(near, slopes, 0.0).max(axis=(1, 2)) / (np.pi * self.level.kT)
+        widest: Float = np.where(near, slopes, 0.0).max(axis=2).T / (np.pi * self.level.kT)
         partly_filled = near[:, 1:] | near[:, :-1] | (levels[:, 1:] * levels[:, :-1] < 0)
         slopes = neighbour_slopes(frame, self.crystal.lattice)
         # the gap of joined bands may be zero and is no feature
         gaps = np.diff(frame.energies if frame.joined is None else frame.joined.energies, axis=1)[:, :, None]
         relative = np.divide(slopes, gaps, out=np.zeros_like(slopes), where=slopes > 0)
-        return np.maximum(widest, np.where(partly_filled[:, :, None], relative, 0.0).max(axis=(0, 1), initial=0.0))
+        return np.maximum(widest, np.where(partly_filled[:, :, None], relative, 0.0).max(axis=1, initial=0.0))

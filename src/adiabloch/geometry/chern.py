@@ -11,13 +11,13 @@ import numpy as np
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gauge import second_chern_form
-from adiabloch.linalg import dagger, eigh_batch
+from adiabloch.geometry.plaquettes import Plaquettes
 from adiabloch.models.crystal import Crystal
-from adiabloch.occupation import Group, subspace_indices
+from adiabloch.occupation import Group
 
 
 def chern_number(
-    crystal: Crystal, occupied: Group, plane: tuple[str, str] | None = None, *, points: int = 16, limit: int = 512
+    crystal: Crystal, occupied: Group, plane: tuple[str, str] | None = None, *, points: int = 16, limit: int = 2**18
 ) -> int:
     """Chern number of a group of bands on a plane of the torus, the other coordinates at zero.
 
@@ -30,9 +30,10 @@ def chern_number(
         Two directions of the crystal; "kx" stands for the first reciprocal vector and so on. Not needed if the crystal
         has only two directions.
     points : int
-        Initial number of points along each side, doubled until the flux through every plaquette is small.
+        Initial number of points along each side. Points are added where the gap is small, and where the flux through
+        a plaquette is large.
     limit : int
-        Largest number of points along each side.
+        Largest number of points.
 
     Returns
     -------
@@ -51,33 +52,22 @@ def chern_number(
     """
     axes = _checked_plane(crystal, plane)
     _check_group(crystal, occupied)
-    series = crystal.matrices()
-    bands, _ = subspace_indices(occupied, crystal.size)
-    while points <= limit:
-        grid = np.zeros((points, points, len(crystal.directions)))
-        grid[..., axes[0]], grid[..., axes[1]] = np.meshgrid(*2 * [np.arange(points) / points], indexing="ij")
-        H = series.at(grid.reshape(-1, grid.shape[-1]))[:, 0]
-        u = eigh_batch(H)[1][:, :, bands].reshape(points, points, crystal.size, -1)
-        along = [np.linalg.det(dagger(u) @ np.roll(u, -1, axis=axis)) for axis in (0, 1)]
-        # <u|u'> = exp(-i A.dx): the flux through a plaquette is minus the phase around it
-        loop = along[0] * np.roll(along[1], -1, axis=0) / (np.roll(along[0], -1, axis=1) * along[1])
-        flux = -np.angle(loop)
-        if np.abs(flux).max() < 0.5 * np.pi:
-            return round(float(flux.sum() / (2 * np.pi)))
-        points *= 2
-    raise InvalidArgumentError(
-        f"Chern number on {tuple(crystal.directions[axis] for axis in axes)}: the flux through a plaquette still "
-        f"reaches {np.abs(flux).max():.2f} with {points // 2} points a side; is the gap open?"
-    )
+    plaquettes = Plaquettes(crystal, occupied, axes, points)
+    if not plaquettes.refine(limit):
+        raise InvalidArgumentError(
+            f"Chern number on {tuple(crystal.directions[axis] for axis in axes)}: the states change too quickly for "
+            f"{len(plaquettes.number)} points; is the gap open?"
+        )
+    return round(float(plaquettes.phases().sum() / (2 * np.pi)))
 
 
-def _checked_plane(crystal: Crystal, plane: object) -> list[int]:
+def _checked_plane(crystal: Crystal, plane: object) -> tuple[int, int]:
     """Indices of two directions of a crystal."""
     known = getattr(crystal, "directions", None)
     if known is None:
         raise InvalidArgumentError(f"chern_number: expected a TightBinding or a Cycle, got {type(crystal).__name__}")
     if plane is None and len(known) == 2:
-        return [0, 1]
+        return 0, 1
     planes = ", ".join(str(pair) for pair in itertools.combinations(known, 2)) or "none in one dimension"
     if isinstance(plane, str) or not isinstance(plane, Sequence) or len(plane) != 2:
         raise InvalidArgumentError(f"plane: {plane!r}, expected two directions: {planes}")
@@ -87,10 +77,10 @@ def _checked_plane(crystal: Crystal, plane: object) -> list[int]:
                 f"plane: {direction!r} is no direction of this crystal, expected two of {', '.join(known)}"
                 f"{did_you_mean(direction, known)}"
             )
-    axes = [known.index(direction) for direction in plane]
-    if axes[0] == axes[1]:
+    first, second = (known.index(direction) for direction in plane)
+    if first == second:
         raise InvalidArgumentError(f"plane: {plane!r}, expected two different directions: {planes}")
-    return axes
+    return first, second
 
 
 def _check_group(crystal: Crystal, group: object) -> None:

@@ -277,11 +277,6 @@ def at_points(operators: Mapping[str, Operator], points: Float) -> dict[str, Com
     return {name: X if isinstance(X, np.ndarray) else X.at(points)[:, 0] for name, X in operators.items()}
 
 
-def on_grid(operators: Mapping[str, Operator], axes: Sequence[Float]) -> dict[str, Complex]:
-    """Observables on a tensor grid: (N, N) if they do not depend on the point, else (P, N, N)."""
-    return {name: X if isinstance(X, np.ndarray) else X.on_grid(axes)[:, 0] for name, X in operators.items()}
-
-
 def frame_of(
     matrices: Complex,
     along: Sequence[Derivative],

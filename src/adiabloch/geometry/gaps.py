@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from adiabloch.arrays import Float, tensor_grid
 from adiabloch.errors import GapClosedError
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import eigh_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal
 
+STARTS = 4
+"""Number of points of the coarse mesh from which the search for the smallest gap starts."""
 CLOSED_GAP = 1e-6
 """A gap below this fraction of the bandwidth counts as closed."""
 
@@ -79,18 +83,43 @@ def gap_at(crystal: Crystal, occupied: int) -> Callable[[Float], Float]:
     return gap
 
 
-def check_gap(crystal: Crystal, count: int, points: int = 1500) -> None:
-    """Check that the gap above the `count` lowest bands is open, by a search from the minimum on a coarse mesh.
+class SmallestGap(NamedTuple):
+    """Smallest direct gap over the torus, and the largest slopes of the gap along its axes."""
+
+    gap: float
+    at: Float
+    slopes: Float
+
+
+_SMALLEST: WeakKeyDictionary[Crystal, dict[int, SmallestGap]] = WeakKeyDictionary()
+
+
+def smallest_gap(crystal: Crystal, count: int, points: int = 1500) -> SmallestGap:
+    """Smallest gap above the `count` lowest bands, by a search from the lowest minima on a coarse mesh.
+
+    The result is kept as long as the crystal exists.
+    """
+    known = _SMALLEST.setdefault(crystal, {})
+    if count not in known:
+        mesh, n = coarse_mesh(crystal, points)
+        frame = frame_of(crystal.matrices(crystal.directions).at(mesh), crystal.directions)
+        gaps = direct_gaps(frame, count)
+        starts = mesh[np.argsort(gaps, kind="stable")[:STARTS]]
+        smallest, where = pattern_search(gap_at(crystal, count), starts, reach=0.5 / n)
+        known[count] = SmallestGap(smallest, where, axis_slopes(frame, count, crystal.lattice).max(axis=0))
+    return known[count]
+
+
+def check_gap(crystal: Crystal, count: int) -> None:
+    """Check that the gap above the `count` lowest bands is open.
 
     Raises
     ------
     GapClosedError
     """
-    mesh, n = coarse_mesh(crystal, points)
-    gap = gap_at(crystal, count)
-    smallest, where = pattern_search(gap, mesh[int(np.argmin(gap(mesh)))], reach=0.5 / n)
-    if smallest <= CLOSED_GAP * bandwidth(crystal):
-        raise closed_gap_error(crystal, smallest, where, count)
+    smallest = smallest_gap(crystal, count)
+    if smallest.gap <= CLOSED_GAP * bandwidth(crystal):
+        raise closed_gap_error(crystal, smallest.gap, smallest.at, count)
 
 
 def coarse_mesh(crystal: Crystal, points: int) -> tuple[Float, int]:

@@ -16,6 +16,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import itemgetter
+from typing import TypedDict
 
 import numpy as np
 
@@ -36,6 +37,19 @@ RESOLUTION = 1.0
 """Required number of points along an axis for each width of the narrowest feature found."""
 
 
+class Settings(TypedDict):
+    """Arguments that meshes and boxes share."""
+
+    tolerance: float
+    absolute: float
+    limit: int
+    scale: float
+    leading: int | None
+    executor: Executor | int | None
+    progress: ProgressBar
+    inspect: Callable[[Mapping[str, Minimum], bool], None]
+
+
 @dataclass(frozen=True, eq=False)
 class Integral:
     """Mean of an integrand over the torus."""
@@ -45,15 +59,24 @@ class Integral:
     error: float
     """Estimated error of the largest output, rounding included."""
     mesh: Mesh
-    """Points along each axis."""
+    """Points along each axis; empty for boxes."""
     points: int
     """Number of evaluations."""
     converged: bool
-    """True if the error is below the tolerance and the mesh resolves the narrowest feature found."""
+    """True if the error is below the tolerance and the points resolve the narrowest feature found."""
     resolved: bool
-    """True if the mesh resolves the narrowest feature found."""
+    """True if the points resolve the narrowest feature found."""
     minima: Mapping[str, Minimum]
     """Smallest values found of quantities that must not vanish: "gap", "overlap"."""
+    boxes: int = 0
+    """Number of boxes of an adaptive integral."""
+
+    @property
+    def described_points(self) -> str:
+        """Arrangement of the points, for messages."""
+        if self.boxes:
+            return f"in {self.boxes} boxes with {self.points} points in all"
+        return f"on a mesh of {' x '.join(map(str, self.mesh))}"
 
     def times(self, factor: float) -> Integral:
         """Copy of the integral in another unit, multiplied by `factor`."""
@@ -292,5 +315,5 @@ def _sum_block(integrand: Integrand, mesh: Mesh, block: Block) -> _BlockSums:
         len(sample.values),
         float(sample.noise.sum()),
         sample.minima,
-        sample.sharpness,
+        None if sample.sharpness is None else sample.sharpness.max(axis=0),
     )

@@ -31,8 +31,8 @@ class Sample:
     minima: Mapping[str, Minimum] = field(default_factory=dict)
     """Smallest values on the block of quantities that must not vanish: "gap", "overlap"."""
     sharpness: Float | None = None
-    """Largest |dg/dx_a|/g on the block for each axis a, g being a quantity that must not vanish: the inverse width of
-    the narrowest feature."""
+    """(P, axes): largest |dg/dx_a|/g at each point, g being a quantity that must not vanish: the inverse width of the
+    narrowest feature along each axis."""
 
 
 class Integrand(Protocol):
@@ -53,6 +53,14 @@ class Integrand(Protocol):
 
     def __call__(self, axes: Sequence[Float]) -> Sample:
         """Evaluate on the tensor product of `axes` (reduced coordinates), last axis fastest."""
+        ...
+
+
+class PointIntegrand(Integrand, Protocol):
+    """An integrand that is also evaluated at lists of points."""
+
+    def at(self, points: Float) -> Sample:
+        """Evaluate at reduced points (P, dimension)."""
         ...
 
 

@@ -1,0 +1,93 @@
+"""Points at which an integrand is evaluated: a tensor grid, or a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from adiabloch.arrays import Complex, Float
+from adiabloch.integration.protocols import Minimum
+from adiabloch.models.crystal import Matrices, Operator
+
+
+class Points(Protocol):
+    """Points on the unit torus."""
+
+    def of(self, function: Matrices) -> Complex:
+        """Values of a matrix function, (P, K, N, N)."""
+        ...
+
+    def position(self, index: int) -> Float:
+        """Coordinates of a point, (D,)."""
+        ...
+
+    def last_coordinates(self) -> Float:
+        """Coordinates of all points along the last axis, (P,)."""
+        ...
+
+    def repeated(self, along_last: Float) -> Points:
+        """Points with a further coordinate: each one with all these values, which vary fastest."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class TensorGrid:
+    """Tensor product of axes; the last axis varies fastest."""
+
+    axes: Sequence[Float]
+
+    def of(self, function: Matrices) -> Complex:
+        """Values of a matrix function, (P, K, N, N)."""
+        return function.on_grid(self.axes)
+
+    def position(self, index: int) -> Float:
+        """Coordinates of a point, (D,)."""
+        position = np.unravel_index(index, tuple(len(axis) for axis in self.axes))
+        return np.array([axis[i] for axis, i in zip(self.axes, position, strict=True)])
+
+    def last_coordinates(self) -> Float:
+        """Coordinates of all points along the last axis, (P,)."""
+        others = int(np.prod([len(axis) for axis in self.axes[:-1]]))
+        return np.tile(self.axes[-1], others)
+
+    def repeated(self, along_last: Float) -> TensorGrid:
+        """Points with a further coordinate: each one with all these values, which vary fastest."""
+        return TensorGrid([*self.axes, along_last])
+
+
+@dataclass(frozen=True, eq=False)
+class PointList:
+    """Any points, (P, D)."""
+
+    points: Float
+
+    def of(self, function: Matrices) -> Complex:
+        """Values of a matrix function, (P, K, N, N)."""
+        return function.at(self.points)
+
+    def position(self, index: int) -> Float:
+        """Coordinates of a point, (D,)."""
+        return self.points[index]
+
+    def last_coordinates(self) -> Float:
+        """Coordinates of all points along the last axis, (P,)."""
+        return self.points[:, -1]
+
+    def repeated(self, along_last: Float) -> PointList:
+        """Points with a further coordinate: each one with all these values, which vary fastest."""
+        several = np.repeat(self.points, len(along_last), axis=0)
+        return PointList(np.column_stack([several, np.tile(along_last, len(self.points))]))
+
+
+def observables_at(operators: Mapping[str, Operator], points: Points) -> dict[str, Complex]:
+    """Observables at points: (N, N) if they do not depend on the point, else (P, N, N)."""
+    return {name: X if isinstance(X, np.ndarray) else points.of(X)[:, 0] for name, X in operators.items()}
+
+
+def smallest_of(values: Float, points: Points) -> Minimum:
+    """Smallest value (P,) and its position."""
+    index = int(np.argmin(values))
+    return Minimum(float(values[index]), points.position(index))
