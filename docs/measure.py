@@ -28,7 +28,7 @@ def against_tolerance() -> tuple[str, list[tuple[float, float, float, int]]]:
             result = ab.pumped_magnetization(cycle, 1, tolerance=tolerance)
             seconds.append(time.perf_counter() - began)
         off, error = abs(float(result.total[0]) / exact - 1), float(result.error[0]) / exact
-        mesh = " x ".join(map(str, result.attrs["mesh"]))
+        mesh = " x ".join(map(str, result.attrs["mesh"])) or f"{result.attrs['boxes']} boxes"
         rows.append([f"{tolerance:.0e}", mesh, f"{error:.1e}", f"{off:.1e}", f"{np.median(seconds):.2f} s"])
         data.append((tolerance, error, off, result.attrs["points"]))
     return markdown(["tolerance", "mesh (k, k, theta)", "stated error", "true error", "time (two cores)"], rows), data

@@ -13,7 +13,7 @@ import itertools
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -84,7 +84,7 @@ class Trial:
     kind: str
     gap: float
     tolerance: float
-    mesh: tuple[int, ...]
+    points: str
     error: float
     true: float
     size: float
@@ -110,16 +110,17 @@ def trial(seed: int, points: int = 2**21, easier: float = 1.0) -> Trial | None:
         tolerance = float(10 ** rng.uniform(-8, np.log10(0.3)))
         try:
             crystal = narrow_insulator(rng, kind.dimension, bands, occupied, gap, driven=kind.driven)
-            integrand, integral = _recorded(partial(kind.response, crystal, occupied, tolerance, rng))
+            integrand, integral, first = _recorded(partial(kind.response, crystal, occupied, tolerance, rng))
         except (NoSuchModelError, AdiablochError):
             continue
-        true = true_mean(integrand, integral.mesh, points)
+        true = true_mean(integrand, integral.mesh or tuple(2 * n for n in first), points)
         if true is None:
             return None
         off = float(np.abs(integral.value - true).max())
         size = float(np.abs(true).max())
         name = f"{kind.name} {kind.dimension}D"
-        return Trial(seed, name, gap, tolerance, integral.mesh, integral.error, off, size, integral.converged)
+        where = integral.described_points
+        return Trial(seed, name, gap, tolerance, where, integral.error, off, size, integral.converged)
     return None
 
 
@@ -127,23 +128,24 @@ class _DoneError(Exception):
     pass
 
 
-def _recorded(response: Callable[[], object]) -> tuple[object, object]:
-    """The integrand of a response and its integral, with at most 2^18 points."""
+def _recorded(response: Callable[[], object]) -> tuple[object, object, Sequence[int]]:
+    """The integrand of a response and its integral, with at most 2^18 points; and a first mesh."""
     kept = []
-    original = evaluation.integrate
+    originals = evaluation.integrate, evaluation.integrate_adaptively
 
-    def record(integrand: object, **settings: object) -> object:
-        kept[:] = [integrand, original(integrand, **{**settings, "limit": 2**18})]
+    def record(integrate: Callable, integrand: object, **settings: object) -> object:
+        first = [2 * n for n in settings["start"]] if "start" in settings else settings["first"]
+        kept[:] = [integrand, integrate(integrand, **{**settings, "limit": 2**18}), first]
         raise _DoneError
 
-    evaluation.integrate = record
+    evaluation.integrate, evaluation.integrate_adaptively = (partial(record, original) for original in originals)
     try:
         response()
     except _DoneError:
         pass
     finally:
-        evaluation.integrate = original
-    return kept[0], kept[1]
+        evaluation.integrate, evaluation.integrate_adaptively = originals
+    return kept[0], kept[1], kept[2]
 
 
 def true_mean(integrand: object, mesh: tuple[int, ...], points: int) -> np.ndarray | None:
@@ -163,7 +165,7 @@ def _plain_mean(integrand: object, mesh: tuple[int, ...]) -> tuple[np.ndarray, n
     for block in _blocks(mesh, (0,) * len(mesh), integrand.batch):
         sample = integrand([begin + step * np.arange(count) for begin, step, count in block])
         total = total + sample.values.sum(axis=0)
-        sharpness = np.maximum(sharpness, sample.sharpness)
+        sharpness = np.maximum(sharpness, sample.sharpness.max(axis=0))
     return total / math.prod(mesh), sharpness
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec
 from adiabloch.engine.declaration import Response
 from adiabloch.engine.natural import in_natural_units
 from adiabloch.engine.run import DEFAULTS, Options
+from adiabloch.integration.running import one_thread
 
 if TYPE_CHECKING:
     import xarray
@@ -111,7 +112,9 @@ def response(
             except TypeError as error:
                 hint = "; options are given by name, as in tolerance=1e-3" if "positional" in str(error) else ""
                 raise TypeError(f"{function.__name__}() {error}{hint}") from None
-            return in_natural_units(function, given, first).assign_attrs(response=function.__name__)
+            # small matrices: threads of the linear algebra cost more than they gain
+            with one_thread:
+                return in_natural_units(function, given, first).assign_attrs(response=function.__name__)
 
         public.__doc__ = documented(function.__doc__ or "", signature, declaration)
         public.__signature__ = signature  # type: ignore[attr-defined]

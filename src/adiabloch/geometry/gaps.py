@@ -19,7 +19,7 @@ from adiabloch.models.crystal import Crystal
 
 STARTS = 4
 """Number of points of the coarse mesh from which the search for the smallest gap starts."""
-CLOSED_GAP = 1e-6
+CLOSED_GAP = 1e-7
 """A gap below this fraction of the bandwidth counts as closed."""
 
 

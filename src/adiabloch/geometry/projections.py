@@ -24,11 +24,13 @@ ProjectionChoice = ArrayLike | None
 
 POINTS = 1500
 """Points of the mesh on which trial orbitals are compared."""
+FEW_POINTS = 400
+"""Points of the mesh on which orbitals that extend over several cells are optimized."""
 STARTS = 4
 """Number of points from which the search for a vanishing overlap starts."""
 SUFFICIENT_OVERLAP = 0.4
 """Smallest overlap at which the search stops."""
-ATTEMPTS = ((1, 0), (1, 1), (1, 2), (1, 3), (2, 4), (2, 5))
+ATTEMPTS = ((1, 0), (2, 4), (1, 1), (2, 5), (1, 2), (1, 3))
 """Range in lattice translations and random seed of the searches for trial orbitals that extend over several cells."""
 
 
@@ -97,7 +99,7 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
     """
     inside, _ = subspace_indices(group, crystal.size)
     bands = inside.stop - inside.start
-    mesh = _mesh(crystal)
+    mesh = _mesh(crystal, POINTS)
     home = np.zeros((1, mesh.shape[1]), dtype=np.int64)
     if bands == crystal.size and choice is None:
         return Projections(home, np.eye(bands, dtype=np.complex128)[None], 1.0)
@@ -114,8 +116,10 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
         best = max(best, evaluated(home, columns[None]), key=attrgetter("overlap"))
         if best.overlap > SUFFICIENT_OVERLAP:
             return best
+    few = _mesh(crystal, FEW_POINTS)
+    states = eigh_batch(crystal.matrices().at(few)[:, 0])[1][:, :, inside]
     for reach, seed in ATTEMPTS:
-        best = max(best, evaluated(*_extended_candidate(mesh, states, reach, seed)), key=attrgetter("overlap"))
+        best = max(best, evaluated(*_extended_candidate(few, states, reach, seed)), key=attrgetter("overlap"))
         if best.overlap > SUFFICIENT_OVERLAP:
             return best
     return best
@@ -133,10 +137,10 @@ def overlap_at(crystal: Crystal, group: Group, projections: Projections) -> Call
     return overlap
 
 
-def _mesh(crystal: Crystal) -> Float:
+def _mesh(crystal: Crystal, points: int) -> Float:
     """Points of a coarse mesh away from points of high symmetry, where overlaps are often exceptional; (P, D)."""
     D = len(crystal.directions)
-    n = max(4, math.floor(POINTS ** (1 / D)))
+    n = max(5, math.floor(points ** (1 / D)))
     axes = [(np.arange(n) + 0.5 / (1 + axis)) / n for axis in range(D)]
     return tensor_grid(axes)
 
