@@ -10,7 +10,7 @@ from adiabloch.geometry.plaquettes import Plaquettes
 
 
 def bilayer(mass, q):
-    """Two bands that touch quadratically at one point but for a small mass; elsewhere the mass is large and positive."""
+    """Two bands that touch quadratically at one point but for a small mass, which is large and positive elsewhere."""
 
     def H(k):
         x, y = 2 * np.pi * np.asarray(k)

@@ -9,7 +9,8 @@ import pytest
 import adiabloch as ab
 from adiabloch.arrays import tensor_grid
 from adiabloch.integration import adaptive
-from adiabloch.integration.adaptive import gauss_rule, integrate_adaptively
+from adiabloch.integration.adaptive import integrate_adaptively
+from adiabloch.integration.gauss_boxes import gauss_rule
 from adiabloch.integration.protocols import Minimum, Sample
 from sweeps import slow
 

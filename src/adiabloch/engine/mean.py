@@ -22,7 +22,7 @@ from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.occupation import Group
 from adiabloch.units import Unit
 
-CHEAPER = 3.0
+CHEAPER = 5.0
 """Points of a mesh for each point in boxes from which boxes are used. They cost more, in smaller arrays."""
 CANCELLING = 1e-3
 """Default accuracy of a result that cancels: the tolerance times this fraction of its integrand without signs. The mean
@@ -111,7 +111,7 @@ def boxes_are_cheaper(integrand: Insulator, start: Sequence[int], tolerance: flo
     decades = 0.2 * math.log(1 / tolerance)
     uniform = math.prod(max(2.0 * n, decades * s) for n, s in zip(start, sharpness, strict=True))
     axes = len(start) - integrand.over_cycle
-    phases = 4 * start[-1] if integrand.over_cycle else 1
+    phases = 8 * start[-1] if integrand.over_cycle else 1
     return uniform > CHEAPER * phases * box_points(sharpness[:axes], [2 * n for n in start[:axes]])
 
 

@@ -25,7 +25,7 @@ from adiabloch.errors import ToleranceNotReachedError
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import Integrand, Minimum
 from adiabloch.integration.running import run, stoppable, workers
-from adiabloch.integration.spectrum import aliasing_errors, by_class, classes
+from adiabloch.integration.spectrum import aliasing_errors, axis_decays, by_class, classes
 
 Mesh = tuple[int, ...]
 Levels = tuple[int, ...]
@@ -33,6 +33,12 @@ Levels = tuple[int, ...]
 Block = tuple[tuple[float, float, int], ...]
 """First coordinate, step and number of points along each axis."""
 
+CHEAPER = 0.7
+"""Points of a new mesh for each missing point of doubled meshes, up to which the new mesh is chosen."""
+FEWEST = 24
+"""Number of points along an axis from which the decay of the error is taken as known."""
+MARGIN = 0.9
+"""Fraction of the decay of the error that the choice of a sufficient mesh relies on."""
 RESOLUTION = 1.0
 """Required number of points along an axis for each width of the narrowest feature found."""
 
@@ -139,6 +145,7 @@ def integrate(
     sums = _Sums(integrand, start if fixed else tuple(2 * n for n in start))
     levels: Levels = (0,) * integrand.dimension
     best: Integral | None = None
+    spent = 0
     coarsest = sums.mesh_at(levels)
     if math.prod(coarsest) > limit:
         raise ToleranceNotReachedError(
@@ -154,17 +161,19 @@ def integrate(
                 inspect(sums.minima, sums.resolved)
             value, noise = sums.mean, sums.noise / sums.points
             errors = sums.errors()
-            single = [errors[(axis,)] for axis in range(integrand.dimension)]
             error = math.fsum(errors.values()) + noise
             allowed = max(tolerance * max(float(np.abs(value[:leading]).max()), scale), absolute, 4 * noise)
-            # a small error along one axis is often caused by a large error along another
-            share = max(allowed / (2 * integrand.dimension), 0.5 * max(single))
-            grow = sums.unresolved or {axis for axis in range(integrand.dimension) if single[axis] > share}
-            grow = grow or set(max(errors.items(), key=itemgetter(1))[0])
-            finer = tuple(level + (axis in grow) for axis, level in enumerate(levels))
             done = error <= allowed and sums.resolved
-            best = Integral(value, error, sums.mesh, sums.points, done, sums.resolved, dict(sums.minima))
-            if done or fixed or math.prod(sums.mesh_at(finer)) > limit:
+            best = Integral(value, error, sums.mesh, spent + sums.points, done, sums.resolved, dict(sums.minima))
+            if done or fixed:
+                return best
+            finer = sums.finer(errors, allowed)
+            wanted = sums.sufficient(errors, allowed)
+            if wanted is not None and math.prod(wanted) < CHEAPER * sums.cost_of_doubling(wanted):
+                spent += sums.points
+                sums = sums.anew(wanted)
+                finer = (0,) * integrand.dimension
+            if math.prod(sums.mesh_at(finer)) > limit:
                 return best
             levels = finer
 
@@ -202,9 +211,13 @@ class _Sums:
 
     def errors(self) -> dict[tuple[int, ...], float]:
         """Error of the mean by the axes along which the coefficients are aliased."""
-        marginals = [sums * (n / self.points) for n, sums in zip(self.mesh, self._marginals, strict=True)]
+        marginals = self._means()
         residues = self._residues * (math.prod(self._residues.shape[:-1]) / self.points)
         return aliasing_errors(marginals, residues, self.sharpness)
+
+    def _means(self) -> list[Float]:
+        """Means over the other axes, for each axis."""
+        return [sums * (n / self.points) for n, sums in zip(self.mesh, self._marginals, strict=True)]
 
     @property
     def unresolved(self) -> set[int]:
@@ -218,6 +231,50 @@ class _Sums:
     def resolved(self) -> bool:
         """True if the mesh resolves the narrowest feature found."""
         return not self.unresolved
+
+    def finer(self, errors: Mapping[tuple[int, ...], float], allowed: float) -> Levels:
+        """Levels of the next mesh: doubled along the axes with the largest errors."""
+        assert self.levels is not None
+        single = [errors[(axis,)] for axis in range(len(self.levels))]
+        # a small error along one axis is often caused by a large error along another
+        share = max(allowed / (2 * len(single)), 0.5 * max(single))
+        grow = self.unresolved or {axis for axis, own in enumerate(single) if own > share}
+        grow = grow or set(max(errors.items(), key=itemgetter(1))[0])
+        return tuple(level + (axis in grow) for axis, level in enumerate(self.levels))
+
+    def sufficient(self, errors: Mapping[tuple[int, ...], float], allowed: float) -> Mesh | None:
+        """Mesh on which the error falls below `allowed` if it decays as seen; None if that is not known."""
+        if self.unresolved:
+            return None
+        missing = {axes: math.log(max(len(errors) * error / allowed, 1.0)) for axes, error in errors.items()}
+        decays = MARGIN * axis_decays(self._means(), self.sharpness)
+        for axis, n in enumerate(self.mesh):
+            if missing[(axis,)] and (n < FEWEST or decays[axis] * n < 0.1 * missing[(axis,)]):
+                return None
+        more = np.array([missing[(axis,)] / decay if missing[(axis,)] else 0.0 for axis, decay in enumerate(decays)])
+        for axes, decades in missing.items():
+            # an alias along several axes decays with the one along which it decays most
+            if decades > max(decays[axis] * more[axis] for axis in axes):
+                best = max(axes, key=lambda axis: decays[axis] * self.mesh[axis])
+                if decays[best] * self.mesh[best] < 0.1 * decades:
+                    return None
+                more[best] = decades / decays[best]
+        wanted = []
+        for n, own in zip(self.mesh, more, strict=True):
+            step = 8 if n + own < 64 else 16
+            wanted.append(step * math.ceil((n + own) / step) if own else n)
+        return tuple(wanted)
+
+    def cost_of_doubling(self, wanted: Mesh) -> int:
+        """Number of missing points of the doubled mesh with at least as many points along each axis."""
+        doubled = (n * 2 ** math.ceil(math.log2(max(more / n, 1.0))) for n, more in zip(self.mesh, wanted, strict=True))
+        return math.prod(doubled) - self.points
+
+    def anew(self, mesh: Mesh) -> _Sums:
+        """Empty sums for another mesh, with what is known of the integrand."""
+        other = _Sums(self.integrand, mesh)
+        other.minima, other.sharpness = dict(self.minima), self.sharpness
+        return other
 
     def refine(self, levels: Levels, pool: Executor, bar: ProgressBar) -> None:
         """Evaluate the missing points of the mesh with these levels."""

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, Integer
 
 RESIDUES = 16
 """Largest number of residue classes of the point numbers for each axis."""
@@ -77,28 +77,67 @@ def aliasing_errors(
         Largest error of all outputs, for each set of axes along which the alias has a component.
     """
     points = np.array([len(marginal) for marginal in marginals])
-    if sharpness is None:
-        slowest = np.zeros(len(marginals))
-        fastest = np.full(len(marginals), np.inf)
-    else:
-        narrow = np.broadcast_to(sharpness, len(marginals)) + SMOOTHEST
-        coarse, fine = GAP_DECAY
-        relied = fine - (fine - coarse) * np.minimum(1.0, JUST * narrow / points)
-        slowest, fastest = relied * 2 * np.pi / narrow, FASTEST_DECAY * 2 * np.pi / narrow
+    slowest, fastest = _decay_limits(points, sharpness)
     errors = _between_axes(residues, points * slowest)
     for axis, marginal in enumerate(marginals):
-        errors[(axis,)] = _along_axis(marginal, slowest[axis], fastest[axis])
+        seen, n = _coefficients(marginal), len(marginal)
+        errors[(axis,)] = _extrapolated(seen, n, _decay(seen, n, slowest[axis], fastest[axis]))
     return {axes: SAFETY * error for axes, error in errors.items()}
 
 
-def _along_axis(marginal: Float, slowest: float, fastest: float) -> float:
-    """Coefficient at n, extrapolated from those up to n/2 of the marginal; decays are per harmonic."""
-    n = len(marginal)
-    seen = np.abs(np.fft.rfft(marginal, axis=0)).max(axis=1) / n
+def seen_error(values: Float, sharpness: float) -> float:
+    """Error of the mean over an axis from the decay of its coefficients alone.
+
+    For values (n, outputs) that are not analytic functions of the bands at one point, but integrals over other axes:
+    the gap at a point says little of their decay.
+
+    Parameters
+    ----------
+    values : float array, shape (n, outputs)
+    sharpness : float
+        Inverse width of features that may decay more slowly than what is seen.
+    """
+    seen, n = _coefficients(values), len(values)
+    return SAFETY * _extrapolated(seen, n, _decay(seen, n, 0.0, FASTEST_DECAY * 2 * np.pi / (sharpness + SMOOTHEST)))
+
+
+def _extrapolated(seen: Float, n: int, decay: float) -> float:
+    """Coefficient at n, extrapolated from those near n/2."""
     numbers = np.arange(len(seen))
     used = numbers >= NEAREST * n - 1e-9
-    decay = max(slowest, min(SEEN_DECAY * _envelope_decay(seen, n), fastest))
     return float((seen[used] * np.exp(-decay * (n - numbers[used]))).max(initial=0.0))
+
+
+def axis_decays(marginals: Sequence[Float], sharpness: Float | None) -> Float:
+    """Decay of the error with the number of points along each axis, per point, (D,); as in `aliasing_errors`."""
+    points = np.array([len(marginal) for marginal in marginals])
+    slowest, fastest = _decay_limits(points, sharpness)
+    return np.array(
+        [
+            _decay(_coefficients(marginal), len(marginal), slowest[axis], fastest[axis])
+            for axis, marginal in enumerate(marginals)
+        ]
+    )
+
+
+def _decay_limits(points: Integer, sharpness: Float | None) -> tuple[Float, Float]:
+    """Slowest and fastest decay per harmonic for each axis that gap and slopes allow."""
+    if sharpness is None:
+        return np.zeros(len(points)), np.full(len(points), np.inf)
+    narrow = np.broadcast_to(sharpness, len(points)) + SMOOTHEST
+    coarse, fine = GAP_DECAY
+    relied = fine - (fine - coarse) * np.minimum(1.0, JUST * narrow / points)
+    return relied * 2 * np.pi / narrow, FASTEST_DECAY * 2 * np.pi / narrow
+
+
+def _coefficients(marginal: Float) -> Float:
+    """Largest coefficient of all outputs for each harmonic up to n/2."""
+    return np.asarray(np.abs(np.fft.rfft(marginal, axis=0)).max(axis=1) / len(marginal))
+
+
+def _decay(seen: Float, n: int, slowest: float, fastest: float) -> float:
+    """Decay per harmonic with which coefficients up to n/2 are extrapolated to n."""
+    return max(slowest, min(SEEN_DECAY * _envelope_decay(seen, n), fastest))
 
 
 def _envelope_decay(seen: Float, n: int) -> float:

@@ -1,0 +1,198 @@
+"""Boxes of Gauss points: integrals over boxes, with errors and the width of the narrowest feature in each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from adiabloch.arrays import Float, Integer, tensor_grid
+from adiabloch.integration.protocols import Minimum, PointIntegrand, Sample
+from adiabloch.integration.spectrum import SMOOTHEST
+
+GAP_DECAY, SEEN_DECAY, FASTEST_DECAY = 1.0, 1.2, 1.2
+"""Fractions of decays of the Legendre coefficients in the extrapolation to degree 2 n: of the slowest one that the gap
+and its slope allow, of the one that is seen, and of the fastest one."""
+SAFETY = 1.5
+"""Factor on the extrapolated coefficients."""
+
+
+class Rule(NamedTuple):
+    """Gauss-Legendre rule on the unit interval."""
+
+    nodes: Float
+    weights: Float
+    coefficients: Float
+    """(n, n): matrix from values at the nodes to Legendre coefficients."""
+    spacing: float
+    """Largest distance between neighbouring nodes, and of the boundary from the next node."""
+
+
+@cache
+def gauss_rule(n: int) -> Rule:
+    """Rule of n points."""
+    x, w = np.polynomial.legendre.leggauss(n)
+    degrees = np.arange(n)
+    coefficients = (degrees[:, None] + 0.5) * w * np.polynomial.legendre.legvander(x, n - 1).T
+    return Rule(0.5 * (x + 1), 0.5 * w, coefficients, float(0.5 * np.diff(x).max()))
+
+
+class BoxTask(NamedTuple):
+    """A box that is divided into parts, at one point of the mesh along the last axis."""
+
+    lower: Float
+    width: Float
+    parts: tuple[int, ...]
+    phase: Float
+    """(0,) or (1,): coordinate along the last axis if it is a mesh."""
+    number: int
+    """Number of this point of the mesh."""
+
+
+@dataclass(eq=False)
+class Boxes:
+    """Boxes with their integrals."""
+
+    lower: Float
+    """(B, d)"""
+    width: Float
+    """(B, d)"""
+    number: Integer
+    """(B,): number of the point of the mesh along the last axis."""
+    value: Float
+    """(B, outputs): integral over the box."""
+    errors: Float
+    """(B, d, outputs): estimated error by axis."""
+    noise: Float
+    """(B,): rounding error."""
+    narrow: Float
+    """(B, d): largest distance of nodes in widths of the narrowest feature."""
+    gap: Float
+    """(B,): smallest gap on the nodes of the box and its siblings; infinite without gaps."""
+
+    def select(self, which: np.ndarray) -> Boxes:
+        """Boxes with these indices."""
+        return Boxes(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+    @classmethod
+    def joined(cls, several: Sequence[Boxes]) -> Boxes:
+        """All boxes of several sets."""
+        return cls(*(np.concatenate([getattr(one, name) for one in several]) for name in cls.__dataclass_fields__))
+
+
+class BoxOutcome(NamedTuple):
+    """Boxes that were evaluated together, with the smallest values found of quantities that must not vanish."""
+
+    boxes: Boxes
+    minima: Mapping[str, Minimum]
+    points: int
+
+
+def evaluated_boxes(integrand: PointIntegrand, rule: Rule, tasks: Sequence[BoxTask]) -> BoxOutcome:
+    """Evaluate the parts of one or several boxes."""
+    grids = [_axes(task, rule) for task in tasks]
+    if len(tasks) == 1:
+        sample = integrand([*grids[0], tasks[0].phase] if len(tasks[0].phase) else grids[0])
+    else:
+        lists = [
+            tensor_grid([*grid, task.phase] if len(task.phase) else grid)
+            for task, grid in zip(tasks, grids, strict=True)
+        ]
+        sample = integrand.at(np.concatenate(lists))
+    boxes, first = [], 0
+    for task in tasks:
+        last = first + math.prod(task.parts) * len(rule.nodes) ** len(task.width)
+        boxes.append(_integrated(task, rule, sample, slice(first, last)))
+        first = last
+    return BoxOutcome(Boxes.joined(boxes), sample.minima, len(sample.values))
+
+
+def _starts(task: BoxTask) -> list[Float]:
+    """Lower ends of the parts along each axis."""
+    width = task.width / task.parts
+    return [lower + w * np.arange(parts) for lower, w, parts in zip(task.lower, width, task.parts, strict=True)]
+
+
+def _axes(task: BoxTask, rule: Rule) -> list[Float]:
+    """Coordinates of the nodes of all parts along each axis."""
+    return [
+        (start[:, None] + w * rule.nodes).ravel()
+        for start, w in zip(_starts(task), task.width / task.parts, strict=True)
+    ]
+
+
+def _integrated(task: BoxTask, rule: Rule, sample: Sample, points: slice) -> Boxes:
+    """Integrals over the parts of a box, whose nodes are these points of the sample."""
+    d, n = len(task.width), len(rule.nodes)
+    width = task.width / task.parts
+    boxes, volume = math.prod(task.parts), math.prod(width)
+
+    def by_box(values: Float) -> Float:
+        """Values at the points (P, ...) as (boxes, n, ..., n, ...)."""
+        rest = values.shape[1:]
+        split = values[points].reshape(*(x for parts in task.parts for x in (parts, n)), *rest)
+        order = [*range(0, 2 * d, 2), *range(1, 2 * d, 2), *range(2 * d, split.ndim)]
+        return split.transpose(order).reshape(boxes, *[n] * d, *rest)
+
+    assert sample.sharpness is not None
+    sharpness = by_box(sample.sharpness[:, :d]).reshape(boxes, -1, d).max(axis=1)
+    marginals = _marginals(by_box(sample.values), rule.weights)
+    integral = np.einsum("j,bjo->bo", rule.weights, marginals[0])
+    inverse = 0.5 * width * (sharpness + SMOOTHEST)
+    errors = np.stack([_axis_error(marginals[a], inverse[:, a], rule) for a in range(d)], axis=1)
+    noise = by_box(sample.noise)
+    for _ in range(d):
+        noise = np.tensordot(noise, rule.weights, axes=(1, 0))
+    return Boxes(
+        tensor_grid(_starts(task)),
+        np.tile(width, (boxes, 1)),
+        np.full(boxes, task.number),
+        volume * integral,
+        volume * errors,
+        volume * noise,
+        sharpness * (width * rule.spacing),
+        np.full(boxes, sample.minima["gap"].value if "gap" in sample.minima else np.inf),
+    )
+
+
+def _marginals(values: Float, weights: Float) -> list[Float]:
+    """Means over all axes but one, for each axis; (boxes, n, outputs) each."""
+    d = values.ndim - 2
+    found = []
+    for axis in range(d):
+        marginal = values
+        for other in reversed(range(d)):
+            if other != axis:
+                marginal = np.tensordot(marginal, weights, axes=(1 + other, 0))
+        found.append(marginal)
+    return found
+
+
+def _axis_error(marginal: Float, sharpness: Float, rule: Rule) -> Float:
+    """Error of the rule along one axis from the decay of the Legendre coefficients, (boxes, outputs).
+
+    Parameters
+    ----------
+    marginal : float array, shape (boxes, n, outputs)
+    sharpness : float array, shape (boxes,)
+        Inverse width of the narrowest feature, in units of the inverse of half the width of the box.
+    rule : Rule
+    """
+    n = len(rule.nodes)
+    half = n // 2
+    seen = np.abs(np.einsum("lj,bjo->blo", rule.coefficients, marginal))
+    envelope = np.maximum.accumulate(seen[:, ::-1], axis=1)[:, ::-1]
+    floor = max(float(seen.max()) * np.finfo(float).eps, np.finfo(float).tiny)
+    envelope = np.maximum(envelope, floor)
+    decay = np.log(envelope[:, 1 : n - half] / envelope[:, 1 + half :]).min(axis=1) / half
+    # the nearest singularity lies on the ellipse with this sum of its half axes, or beyond
+    distance = 1.0 / np.maximum(sharpness, 1e-3)
+    ellipse = np.log(distance + np.hypot(1.0, distance))[:, None]
+    decay = np.clip(SEEN_DECAY * decay, GAP_DECAY * ellipse, FASTEST_DECAY * ellipse)
+    left = 2 * n - np.arange(half, n)
+    extrapolated = seen[:, half:] * np.exp(-decay[:, None, :] * left[:, None])
+    return np.asarray(SAFETY * extrapolated.max(axis=1))
