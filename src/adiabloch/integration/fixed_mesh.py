@@ -1,27 +1,54 @@
-"""Fermi seas on a fixed uniform mesh, for comparison with other programs that use one."""
+"""Fermi seas on a fixed uniform mesh, for comparison with other programs that use one.
+
+The sea is summed over numbers of filled bands, each with the difference of the occupations below and above the gap. So
+large terms of two filled bands that nearly touch have weight zero. The cost does not grow with the number of chemical
+potentials: values are sorted into intervals of the chemical potential at zero temperature, and distributed over a grid
+of energies (`adiabloch.integration.thermal`) at higher temperatures.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.integration.fermi_weights import weight_drops, weights
 from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.protocols import BandIntegrand
+from adiabloch.integration.protocols import BandIntegrand, Weight
 from adiabloch.integration.running import processors, run, stoppable, workers
 from adiabloch.integration.sea_integral import SeaIntegral
+from adiabloch.integration.thermal import ThermalGrid
 from adiabloch.occupation import Scan
 
 ROUNDING = 1e-12
 """Rounding error relative to the sum of absolute values; it is large since some gaps nearly close."""
+NEAR = 0.5
+"""Distance of levels, in kT, below which the difference of their occupations is integrated between them."""
+BETWEEN: dict[Weight, Weight] = {"filled": "level", "entropy": "heat"}
+"""Derivative of a weight of the sea, whose integral between two levels is the difference of their weights."""
+
+
+_Key = tuple[Weight, int, Weight]
+"""Weight of the columns, index of the temperature, and weight of the masses, which may be a derivative of the first."""
+
+
+class _Masses(NamedTuple):
+    """Contributions to the columns at energies, for each of the given weights."""
+
+    weight: Weight
+    energies: Float
+    """(L,)"""
+    values: Float
+    """(2 columns, L): contributions to all columns, and their moduli."""
+    even: np.ndarray
+    """(L,): True for points with even indices."""
 
 
 def sum_over_mesh(
@@ -58,14 +85,17 @@ def sum_over_mesh(
         )
     bar = progress or ProgressBar("", visible=False)
     bar.stage(" x ".join(map(str, mesh)), points)
-    totals = np.zeros((3, len(integrand.columns), *scan.shape))
+    grids = [ThermalGrid(scan.potentials, float(kT) or 1.0) for kT in scan.temperatures]
+    tables: dict[_Key, Float] = {}
     threshold_dependent, degenerate_splitting = False, 0.0
     with stoppable(lambda: None), workers(executor) as pool:
         slabs = _slabs(mesh, integrand.batch)
-        for part, count, here, apart in run(pool, partial(_sum_slab, integrand, scan, tuple(mesh)), slabs):
-            totals += part
+        for part, count, here, apart in run(pool, partial(_sum_slab, integrand, scan, grids, tuple(mesh)), slabs):
+            for key, table in part.items():
+                tables[key] = tables[key] + table if key in tables else table
             threshold_dependent, degenerate_splitting = threshold_dependent or here, max(degenerate_splitting, apart)
             bar.advance(count)
+    totals = _totals(tables, integrand, scan, grids)
     combination = integrand.combination_matrix(scan)
     full, half = (np.einsum("ocsm,csm->osm", combination, total / points) for total in totals[:2])
     rounding = ROUNDING * np.einsum("ocsm,csm->osm", np.abs(combination), totals[2] / points)
@@ -101,36 +131,108 @@ def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], .
 
 
 def _sum_slab(
-    integrand: BandIntegrand, scan: Scan, mesh: tuple[int, ...], block: tuple[tuple[int, int], ...]
-) -> tuple[Float, int, bool, float]:
-    """Sums over a block, (3, columns, S, M), the number of points, and the results of `degeneracy_among`.
+    integrand: BandIntegrand,
+    scan: Scan,
+    grids: Sequence[ThermalGrid],
+    mesh: tuple[int, ...],
+    block: tuple[tuple[int, int], ...],
+) -> tuple[dict[_Key, Float], int, bool, float]:
+    """Tables of the masses of a block, the number of points, and the results of `degeneracy_among`.
 
-    The sums are over all points, over points with even indices, and over absolute values. The sea is summed over band
-    counts, each with the difference of the occupations below and above the gap. So large terms of two filled bands that
-    nearly touch have weight zero.
+    A table (rows, 2, columns) has the contributions to the columns and their moduli as rows, for points with an odd
+    index and for points with even indices only. Its columns are intervals of the chemical potential at T = 0, else the
+    energies of the grid followed by the masses below the grid, for each chemical potential.
     """
     numbers = [np.arange(first, last) for first, last in block]
     frame = integrand.frame_on_grid([number / n for number, n in zip(numbers, mesh, strict=True)])
     even = np.logical_and.reduce(np.meshgrid(*[number % 2 == 0 for number in numbers], indexing="ij")).ravel()
-    size = frame.energies.shape[1]
-    sea = integrand.sea_values(frame, range(1, size + 1))
+    energies = np.asarray(frame.energies)
+    sea = integrand.sea_values(frame, range(1, energies.shape[1] + 1))
     surface = integrand.surface_values(frame)
-    totals = np.zeros((3, len(integrand.columns), *scan.shape))
-    for kind in {column.weight for column in integrand.columns}:
-        members = [c for c, column in enumerate(integrand.columns) if column.weight == kind]
+    tables: dict[_Key, Float] = {}
+    for kind, members in _members(integrand).items():
         at_surface = integrand.columns[members[0]].at_surface
         values = (surface if at_surface else sea)[..., [integrand.columns[c].output for c in members]]
         for s, kT in enumerate(scan.temperatures):
-            for m, mu in enumerate(scan.potentials):
-                if at_surface:
-                    (weight,) = weights([kind], (frame.energies - mu) / kT, kT)
-                elif kT > 0:
-                    weight = weight_drops(kind, (frame.energies - mu) / kT, kT)
-                else:
-                    filled = (frame.energies <= mu) * float(kind == "filled")
-                    weight = -np.diff(filled, axis=1, append=0.0)
-                each = weight[..., None] * values
-                here = each.sum(axis=1)
-                totals[:, members, s, m] = here.sum(axis=0), here[even].sum(axis=0), np.abs(each).sum(axis=(0, 1))
-    low, high = frame.energies[:, :-1], frame.energies[:, 1:]
-    return totals, len(even), *frame.degeneracy_among(scan.touched(low, high))
+            if kT > 0:
+                grid = grids[s]
+                for masses in _masses(kind, energies, values, even, kT):
+                    key = (kind, s, masses.weight)
+                    table, below = grid.distribute(masses.energies, masses.values, masses.even.astype(np.int64), 2)
+                    found = np.concatenate([table, below], axis=2)
+                    tables[key] = tables[key] + found if key in tables else found
+            elif kind == "filled":
+                tables[kind, s, kind] = _cold(energies, values, even, scan)
+    low, high = energies[:, :-1], energies[:, 1:]
+    return tables, len(even), *frame.degeneracy_among(scan.touched(low, high))
+
+
+def _members(integrand: BandIntegrand) -> dict[Weight, list[int]]:
+    """Columns with each weight."""
+    members: dict[Weight, list[int]] = {}
+    for c, column in enumerate(integrand.columns):
+        members.setdefault(column.weight, []).append(c)
+    return members
+
+
+def _totals(tables: Mapping[_Key, Float], integrand: BandIntegrand, scan: Scan, grids: Sequence[ThermalGrid]) -> Float:
+    """Sums over all points, over points with even indices, and over absolute values; (3, columns, S, M)."""
+    count, members = len(scan.potentials), _members(integrand)
+    totals = np.zeros((3, len(integrand.columns), *scan.shape))
+    for (kind, s, weight), table in tables.items():
+        columns, kT = members[kind], float(scan.temperatures[s])
+        if kT == 0:
+            sums = np.cumsum(table, axis=2)[:, :, :count]
+        else:
+            inside, below = table[:, :, :-count], table[:, :, -count:]
+            rows = inside.reshape(-1, inside.shape[2])
+            (found,) = grids[s].summed(rows, [weight])
+            sums = found.reshape(*inside.shape[:2], count) + (below if weight == "filled" else 0.0)
+        totals[0, columns, s] += sums[: len(columns)].sum(axis=1)
+        totals[1, columns, s] += sums[: len(columns), 1]
+        totals[2, columns, s] += np.abs(sums[len(columns) :].sum(axis=1))
+    return totals
+
+
+def _cold(energies: Float, values: Float, even: np.ndarray, scan: Scan) -> Float:
+    """Steps (rows, 2, M + 1) at T = 0: values (P, N, columns) count where E_n <= mu < E_n+1."""
+    count = len(scan.potentials)
+    first = np.searchsorted(scan.potentials, energies, side="left")
+    last = np.concatenate([first[:, 1:], np.full((len(first), 1), count)], axis=1)
+    point, band = np.nonzero(first < last)
+    inside = values[point, band].T
+    odd_or_even = even[point] * (count + 1)
+    begin, end = odd_or_even + first[point, band], odd_or_even + last[point, band]
+    size = 2 * (count + 1)
+    steps = [np.bincount(begin, own, size) - np.bincount(end, own, size) for own in (*inside, *np.abs(inside))]
+    return np.array(steps).reshape(-1, 2, count + 1)
+
+
+def _masses(kind: Weight, energies: Float, values: Float, even: np.ndarray, kT: Float) -> Iterator[_Masses]:
+    """Values (P, N, columns) as masses at energies.
+
+    The sea with n bands filled has the weight of level n less that of the next one. For levels closer than `NEAR` the
+    derivative of the weight is integrated between them, which loses no digits.
+    """
+    if kind not in BETWEEN:
+        yield _masses_at(kind, energies, values, np.broadcast_to(even[:, None], energies.shape))
+        return
+    distance = np.diff(energies, axis=1, append=np.inf)
+    apart, last = distance >= NEAR * kT, np.arange(energies.shape[1]) == energies.shape[1] - 1
+    every = np.broadcast_to(even[:, None], energies.shape)
+    yield _masses_at(kind, energies[apart], values[apart], every[apart])
+    followed = apart & ~last
+    above = np.roll(energies, -1, axis=1)[followed]
+    yield _masses_at(kind, above, -values[followed], every[followed])
+    near = ~apart
+    nodes, shares = np.polynomial.legendre.leggauss(4)
+    half = 0.5 * distance[near]
+    between = energies[near][:, None] + half[:, None] * (1 + nodes)
+    weighted = values[near][:, None, :] * (half[:, None] * shares)[:, :, None]
+    yield _masses_at(BETWEEN[kind], between, weighted, np.repeat(every[near], len(nodes)).reshape(between.shape))
+
+
+def _masses_at(weight: Weight, energies: Float, values: Float, even: np.ndarray) -> _Masses:
+    flat = values.reshape(-1, values.shape[-1]).T
+    # moduli of a difference of two levels add up to that of the difference, so they keep the sign of the second
+    return _Masses(weight, energies.ravel(), np.concatenate([flat, np.abs(flat)]), even.ravel())

@@ -14,10 +14,10 @@ from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.integration.protocols import Minimum, PointIntegrand, Sample
 from adiabloch.integration.spectrum import SMOOTHEST
 
-GAP_DECAY, SEEN_DECAY, FASTEST_DECAY = 1.0, 1.2, 1.2
+GAP_DECAY, SEEN_DECAY, FASTEST_DECAY = 1.0, 1.1, 1.1
 """Fractions of decays of the Legendre coefficients in the extrapolation to degree 2 n: of the slowest one that the gap
 and its slope allow, of the one that is seen, and of the fastest one."""
-SAFETY = 1.5
+SAFETY = 3.0
 """Factor on the extrapolated coefficients."""
 
 

@@ -16,8 +16,10 @@ from adiabloch.occupation import THERMAL_REACH
 
 FINENESS = 8
 """Grid points per kT."""
-POINTS = 10
-"""Number of grid points over which a mass is distributed. Fermi weights are then interpolated to 2e-10 of their largest
+AT_ONCE = 2048
+"""Number of chemical potentials for which weights are evaluated together."""
+POINTS = 14
+"""Number of grid points over which a mass is distributed. Fermi weights are then interpolated to 1e-12 of their largest
 value."""
 
 
@@ -25,7 +27,7 @@ value."""
 class ThermalGrid:
     """Equidistant energies within the thermal reach of the chemical potentials.
 
-    Masses at arbitrary energies are distributed over the grid such that sums with polynomials of degree 9 are exact.
+    Masses at arbitrary energies are distributed over the grid such that sums with polynomials of degree 13 are exact.
     Fermi weights are well approximated by such polynomials on this scale. So the masses of many points are distributed
     once for all chemical potentials.
     """
@@ -43,7 +45,7 @@ class ThermalGrid:
     def _number(self) -> Integer:
         """Multiples of the step that are in the grid, ascending."""
         around = np.arange(-self._half - POINTS, self._half + POINTS + 1)
-        return np.unique(self._nearest[:, None] + around)
+        return np.unique(np.unique(self._nearest)[:, None] + around)
 
     @cached_property
     def _nearest(self) -> Integer:
@@ -53,7 +55,7 @@ class ThermalGrid:
     def _half(self) -> int:
         return int(THERMAL_REACH * FINENESS)
 
-    @property
+    @cached_property
     def energies(self) -> Float:
         """(G,), ascending."""
         return np.asarray(self._number * self.step, dtype=np.float64)
@@ -67,21 +69,20 @@ class ThermalGrid:
         below : float array, shape (J, owners, M)
             Masses below the grid, for each chemical potential.
         """
+        from scipy import sparse  # slow to import, and rarely needed
+
         size = len(self._number)
         place = energies / self.step
         lowest = np.floor(place).astype(np.int64) - (POINTS // 2 - 1)
         first = np.searchsorted(self._number, lowest)
         last = np.minimum(first + POINTS - 1, size - 1)
         near = (self._number[np.minimum(first, size - 1)] == lowest) & (self._number[last] == lowest + POINTS - 1)
-        table = np.zeros((len(masses), owners, size))
         inside = np.flatnonzero(near)
-        where, u = owner[inside] * size + first[inside], place[inside] - lowest[inside]
-        shares = lagrange_weights(np.arange(float(POINTS)), u)
-        for j, mass in enumerate(masses[:, inside]):
-            total = np.zeros(owners * size)
-            for offset, share in enumerate(shares):
-                total += np.bincount(where + offset, share * mass, owners * size)
-            table[j] = total.reshape(owners, size)
+        shares = lagrange_weights(np.arange(float(POINTS)), place[inside] - lowest[inside])
+        columns = (owner[inside] * size + first[inside])[:, None] + np.arange(POINTS)
+        rows = POINTS * np.arange(len(inside) + 1)
+        spread = sparse.csr_array((shares.T.ravel(), columns.ravel(), rows), (len(inside), owners * size))
+        table = (spread.T @ masses[:, inside].T).T.reshape(len(masses), owners, size)
         count = len(self.potentials)
         far = np.flatnonzero(~near)
         place_in_scan = owner[far] * (count + 1) + np.searchsorted(self.potentials, energies[far])
@@ -92,30 +93,56 @@ class ThermalGrid:
         return table, below
 
     @cached_property
-    def _window(self) -> Integer:
-        """Indices of the energies within the reach of each chemical potential, (M, W)."""
-        middle = np.searchsorted(self._number, self._nearest)
-        return middle[:, None] + np.arange(-self._half, self._half + 1)
-
-    @cached_property
-    def _x(self) -> Float:
-        """Reduced energies (E - mu)/kT in these windows, (M, W)."""
-        return (self.energies[self._window] - self.potentials[:, None]) / self.kT
+    def _starts(self) -> Integer:
+        """Index of the first energy within the reach of each chemical potential, (M,)."""
+        return np.searchsorted(self._number, self._nearest) - self._half
 
     def summed(self, table: Float, kinds: Sequence[Weight]) -> list[Float]:
         """Sum a table of masses (owners, G) with Fermi weights of the given kinds, each (owners, M)."""
+        dense = self._number[-1] - self._number[0] + 1 == len(self._number) < len(self.potentials) * POINTS
+        return self._convolved(table, kinds) if dense else self._weighted(table, kinds)
+
+    def _weighted(self, table: Float, kinds: Sequence[Weight]) -> list[Float]:
+        """Sums over the reach of each chemical potential."""
         from scipy import sparse  # slow to import, and rarely needed
 
-        count, width = self._window.shape
-        ends = width * np.arange(count + 1)
-        sums = [
-            (sparse.csr_array((weight.ravel(), self._window.ravel(), ends), (count, table.shape[1])) @ table.T).T
-            for weight in weights(kinds, self._x, self.kT)
-        ]
+        width = 2 * self._half + 1
+        pieces: list[list[Float]] = [[] for _ in kinds]
+        for first in range(0, len(self.potentials), AT_ONCE):
+            part = slice(first, first + AT_ONCE)
+            window = self._starts[part, None] + np.arange(width)
+            x = (self.energies[window] - self.potentials[part, None]) / self.kT
+            ends = width * np.arange(len(window) + 1)
+            for piece, weight in zip(pieces, weights(kinds, x, self.kT), strict=True):
+                matrix = sparse.csr_array((weight.ravel(), window.ravel(), ends), (len(window), table.shape[1]))
+                piece.append((matrix @ table.T).T)
+        sums = [np.concatenate(piece, axis=1) for piece in pieces]
         if "filled" in kinds:
-            cumulative = np.concatenate([np.zeros((len(table), 1)), np.cumsum(table, axis=1)], axis=1)
-            sums[kinds.index("filled")] += cumulative[:, self._window[:, 0]]
+            sums[kinds.index("filled")] += self._cumulative(table)[:, self._starts]
         return sums
+
+    def _convolved(self, table: Float, kinds: Sequence[Weight]) -> list[Float]:
+        """Sums at the energies of the grid, interpolated to the chemical potentials."""
+        x = np.arange(-self._half, self._half + 1) / FINENESS
+        # indices among the energies whose whole reach is in the grid
+        place = self.potentials / self.step - self._number[self._half]
+        lowest = np.floor(place).astype(np.int64) - (POINTS // 2 - 1)
+        shares = lagrange_weights(np.arange(float(POINTS)), place - lowest)
+        sums = []
+        for kind, kernel in zip(kinds, weights(kinds, x, self.kT), strict=True):
+            at_grid = np.array([np.correlate(row, kernel, "valid") for row in table])
+            if kind == "filled":
+                at_grid += self._cumulative(table)[:, : at_grid.shape[1]]
+            total = np.zeros((len(table), len(self.potentials)))
+            for offset, share in enumerate(shares):
+                total += share * at_grid[:, lowest + offset]
+            sums.append(total)
+        return sums
+
+    @staticmethod
+    def _cumulative(table: Float) -> Float:
+        """Sums of all masses below each energy, (owners, G + 1)."""
+        return np.concatenate([np.zeros((len(table), 1)), np.cumsum(table, axis=1)], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
