@@ -20,6 +20,10 @@ NEGLIGIBLE_LEVEL = 1e-6
 band, for instance."""
 
 
+SAFETY = 1.5
+"""Factor on the difference between two resolutions, chosen with random metals (docs/accuracy.md)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Boxes of one size."""
@@ -38,7 +42,7 @@ class BoxValues:
     value: Float
     """(B, outputs, S, M)."""
     error: np.ndarray
-    """Difference between two resolutions, with its sign, (B, outputs, S, M), single precision."""
+    """Estimated from the difference between two resolutions, with its sign, (B, outputs, S, M), single precision."""
     unresolved: np.ndarray
     """(B,): True if the box may contain unresolved structure."""
     size: Float
@@ -93,7 +97,7 @@ def evaluate_boxes(integrand: BandIntegrand, scan: Scan, rule: Rule, combination
     value, error = BoxIntegrals(integrand, scan, rule, coefficients, lower, upper).all()
     volume = batch.side**d
     value = volume * np.einsum("ocsm,bcsm->bosm", combination, value)
-    error = volume * np.einsum("ocsm,bcsm->bosm", combination, error)
+    error = SAFETY * volume * np.einsum("ocsm,bcsm->bosm", combination, error)
     sources = [column.output + (sea.shape[-1] if column.at_surface else 0) for column in integrand.columns]
     largest = (np.abs(combination) * integrand.weight_sizes(scan)).max(axis=(2, 3))
     threshold_dependent, degenerate_splitting = frame.degeneracy_among(np.repeat(needed[:, :-1], order**d, axis=0))

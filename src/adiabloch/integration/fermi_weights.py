@@ -42,27 +42,6 @@ def largest_weight(kind: Weight, kT: Float) -> Float:
     return made[kind]
 
 
-def weight_drops(kind: Weight, x: Float, kT: float) -> Float:
-    """Decrease of the weight "filled" or "entropy" from each level to the next one above, (..., N), kT > 0.
-
-    x = (E - mu)/kT ascends along the last axis; above the last level the weight is zero. For nearly equal levels the
-    derivative of the weight is integrated between them, which loses no digits.
-    """
-    (all_of,) = weights([kind], x, kT)
-    result = -np.diff(all_of, axis=-1, append=0.0)
-    distance = np.diff(x, axis=-1)
-    near = np.abs(distance) < 0.5
-    if near.any():
-        nodes, shares = np.polynomial.legendre.leggauss(8)
-        middle, half = 0.5 * (x[..., 1:] + x[..., :-1])[near], 0.5 * distance[near]
-        between = middle[:, None] + half[:, None] * nodes
-        slope = fermi_peak(between)
-        if kind == "entropy":
-            slope = kT * between * slope
-        result[..., :-1][near] = half * (slope @ shares)
-    return result
-
-
 def smearing(kind: Weight, x: Float, kT: float) -> Float:
     r"""Weight for the thermal average of an integral of the states below eta, at x = (eta - mu)/kT, kT > 0.
 
