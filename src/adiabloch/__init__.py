@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from adiabloch.responses.spin_magnetoelectric import spin_magnetoelectric as spin_magnetoelectric
     from adiabloch.workflows.all_bands import perturbative_by_bands as perturbative_by_bands
     from adiabloch.workflows.chemical_potential import chemical_potential as chemical_potential
+    from adiabloch.workflows.metal_responses import metal_responses as metal_responses
     from adiabloch.workflows.phonon_moment import phonon_moment as phonon_moment
 
 _LATER = {
@@ -64,6 +65,7 @@ _LATER = {
     "Accuracy": "engine.run",
     "chemical_potential": "workflows.chemical_potential",
     "in_si": "engine.si",
+    "metal_responses": "workflows.metal_responses",
     "perturbative_by_bands": "workflows.all_bands",
     "phonon_moment": "workflows.phonon_moment",
 }

@@ -306,7 +306,7 @@ CASES: dict[str, Case] = {
     ),
 }
 """Name of a public function, and of one of its forms."""
-NO_RESPONSES = {"animate", "eigenframe", "in_si", "plot"}
+NO_RESPONSES = {"animate", "eigenframe", "in_si", "metal_responses", "plot"}
 
 
 def turn(dimension: int) -> np.ndarray:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,18 +71,64 @@ def of_metal(
     model = checked_model(model, response.dimensions, response.reason)
     if not isinstance(degeneracy, Degeneracy):
         degeneracy = checked_degeneracy(model, degeneracy, on_mesh=run.mesh is not None)
-    d = model.lattice.dimension
-    axes = response.labels(d, **(labels or {}))
-    plan = Plan.of(response, axes, d)
-    integrand = plan.integrand(model, scan, operators or {}, degeneracy)
-    unit = response.unit / Unit(length=d)
-    cell = model.lattice.measure
-    if response.per_cell:
-        run = run.in_units_of(cell / model.units.size(unit))
-    integral = integrate_scan(integrand, scan, run, output_groups=plan.output_groups, title=response.title, unit=unit)
-    if response.per_cell:
-        integral, unit = replace(integral, value=cell * integral.value, error=cell * integral.error), response.unit
-    return _labelled(response, integral, unit, axes, d)
+    axes = response.labels(model.lattice.dimension, **(labels or {}))
+    request = MetalRequest(response, model, scan, run, axes, operators or {}, degeneracy)
+    together = TOGETHER.get()
+    return request.evaluated() if together is None else together(request)
+
+
+@dataclass(frozen=True, eq=False)
+class MetalRequest:
+    """A response of a metal with its checked arguments."""
+
+    response: Response
+    model: Model
+    scan: Scan
+    run: Run
+    axes: Mapping[str, list[str]]
+    operators: Mapping[str, Operator]
+    degeneracy: Degeneracy
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Layout of the integrals."""
+        return Plan.of(self.response, self.axes, self.model.lattice.dimension)
+
+    @cached_property
+    def integrand(self) -> FermiSea:
+        """Integrand of all parts."""
+        return self.plan.integrand(self.model, self.scan, self.operators, self.degeneracy)
+
+    @property
+    def unit(self) -> Unit:
+        """Unit of the integrals per length, area or volume."""
+        return self.response.unit / Unit(length=self.model.lattice.dimension)
+
+    @property
+    def own_run(self) -> Run:
+        """The run, with its absolute accuracy in the unit of the integrals."""
+        if not self.response.per_cell:
+            return self.run
+        return self.run.in_units_of(self.model.lattice.measure / self.model.units.size(self.unit))
+
+    def evaluated(self) -> xarray.Dataset:
+        """Integrate, and label the result."""
+        groups, title = self.plan.output_groups, self.response.title
+        return self.labelled(
+            integrate_scan(self.integrand, self.scan, self.own_run, output_groups=groups, title=title, unit=self.unit)
+        )
+
+    def labelled(self, integral: ScanIntegral) -> xarray.Dataset:
+        """Dataset of the result."""
+        unit, cell = self.unit, self.model.lattice.measure
+        if self.response.per_cell:
+            integral = replace(integral, value=cell * integral.value, error=cell * integral.error)
+            unit = self.response.unit
+        return _labelled(self.response, integral, unit, self.axes, self.model.lattice.dimension)
+
+
+TOGETHER: ContextVar[Callable[[MetalRequest], xarray.Dataset] | None] = ContextVar("TOGETHER", default=None)
+"""Function that receives requests in place of their evaluation (`adiabloch.engine.joint_scan`)."""
 
 
 @dataclass(frozen=True, eq=False)

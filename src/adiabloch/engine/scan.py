@@ -57,12 +57,38 @@ def integrate_scan(
     ToleranceNotReachedError
         The tolerance was not reached, and the run is strict; otherwise there is a warning.
     """
-    model = integrand.crystal
-    warnings.check_temperature(model, float(scan.temperatures.max()))
+    integral = raw_integral(integrand, scan, run, output_groups=output_groups, title=title, unit=unit)
+    return finished(integral, integrand, scan, run, output_groups=output_groups, title=title, unit=unit)
+
+
+def raw_integral(
+    integrand: FermiSea, scan: Scan, run: Run, *, output_groups: Sequence[Sequence[int]], title: str, unit: Unit
+) -> SeaIntegral:
+    """Integrals per cell, as in `integrate_scan`, before warnings and the influence of degenerate bands."""
+    warnings.check_temperature(integrand.crystal, float(scan.temperatures.max()))
+    return _integrate(integrand, scan, _capped(integrand, run), output_groups, title, unit)
+
+
+def _capped(integrand: FermiSea, run: Run) -> Run:
+    """The run with its limit, which by default falls with the number of bands."""
+    size = integrand.crystal.size
+    most = min(LIMIT, max(4 * LIMIT // size**2, SMALLEST_LIMIT)) if run.limit == LIMIT else run.limit
+    return replace(run, limit=most)
+
+
+def finished(
+    integral: SeaIntegral,
+    integrand: FermiSea,
+    scan: Scan,
+    run: Run,
+    *,
+    output_groups: Sequence[Sequence[int]],
+    title: str,
+    unit: Unit,
+) -> ScanIntegral:
+    """Integrals per length, area or volume, with the influence of degenerate bands, warnings and provenance."""
+    model, capped = integrand.crystal, _capped(integrand, run)
     sides = run.sides(integrand.dimension)
-    most = min(LIMIT, max(4 * LIMIT // model.size**2, SMALLEST_LIMIT)) if run.limit == LIMIT else run.limit
-    capped = replace(run, limit=most)
-    integral = _integrate(integrand, scan, capped, output_groups, title, unit)
     integral, influence = _with_degeneracy_errors(integral, integrand, scan, capped, output_groups, title, unit)
     density = 1.0 / model.lattice.measure
     value, error = (scan.arranged(density * numbers) for numbers in (integral.value, integral.error))
