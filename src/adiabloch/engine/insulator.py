@@ -179,11 +179,10 @@ class Insulator:
         return self.dimension > self.crystal.lattice.dimension
 
     def largest_sharpness(self) -> Float:
-        """Inverse width of the narrowest feature along each axis: largest slope over smallest gap."""
+        """Inverse width of the narrowest feature along each axis, from a coarse mesh and from the smallest gap."""
         largest = np.zeros(self.dimension)
         for count in self._band_counts:
-            found = smallest_gap(self.crystal, count)
-            largest = np.maximum(largest, found.slopes[: self.dimension] / found.gap)
+            largest = np.maximum(largest, smallest_gap(self.crystal, count).sharpness[: self.dimension])
         return largest
 
     def check_filling(self) -> None:

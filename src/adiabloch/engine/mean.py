@@ -22,8 +22,9 @@ from adiabloch.models.cycle import THETA, Cycle
 from adiabloch.occupation import Group
 from adiabloch.units import Unit
 
-CHEAPER = 5.0
-"""Points of a mesh for each point in boxes from which boxes are used. They cost more, in smaller arrays."""
+CHEAPER = {1: 5.0, 2: 6.0, 3: 30.0}
+"""Points of a mesh for each point that boxes around a single minimum of the gap need, from which boxes are used; by the
+number of axes with boxes. In more dimensions a gap is often small along lines."""
 CANCELLING = 1e-3
 """Default accuracy of a result that cancels: the tolerance times this fraction of its integrand without signs. The mean
 over a cycle is often a hundredth of its integrand, and a further digit of a smooth integral costs little."""
@@ -108,11 +109,11 @@ def boxes_are_cheaper(integrand: Insulator, start: Sequence[int], tolerance: flo
     """True if the smallest gap needs a uniform mesh with many more points than adaptive boxes."""
     sharpness = integrand.largest_sharpness()
     # the error of a mesh falls as exp(-2 pi n/sharpness)
-    decades = 0.2 * math.log(1 / tolerance)
+    decades = 0.18 * math.log(1 / tolerance)
     uniform = math.prod(max(2.0 * n, decades * s) for n, s in zip(start, sharpness, strict=True))
     axes = len(start) - integrand.over_cycle
     phases = 8 * start[-1] if integrand.over_cycle else 1
-    return uniform > CHEAPER * phases * box_points(sharpness[:axes], [2 * n for n in start[:axes]])
+    return uniform > CHEAPER[axes] * phases * box_points(sharpness[:axes], [2 * n for n in start[:axes]])
 
 
 def _first_mesh(integrand: Insulator | ThermalBands, density: int) -> tuple[int, ...]:

@@ -84,11 +84,12 @@ def gap_at(crystal: Crystal, occupied: int) -> Callable[[Float], Float]:
 
 
 class SmallestGap(NamedTuple):
-    """Smallest direct gap over the torus, and the largest slopes of the gap along its axes."""
+    """Smallest direct gap over the torus, and the inverse width of the narrowest feature along each axis."""
 
     gap: float
     at: Float
-    slopes: Float
+    sharpness: Float
+    """Largest slope/gap on a coarse mesh and at the smallest gap; infinite for a closed gap."""
 
 
 _SMALLEST: WeakKeyDictionary[Crystal, dict[int, SmallestGap]] = WeakKeyDictionary()
@@ -106,7 +107,16 @@ def smallest_gap(crystal: Crystal, count: int, points: int = 1500) -> SmallestGa
         gaps = direct_gaps(frame, count)
         starts = mesh[np.argsort(gaps, kind="stable")[:STARTS]]
         smallest, where = pattern_search(gap_at(crystal, count), starts, reach=0.5 / n)
-        known[count] = SmallestGap(smallest, where, axis_slopes(frame, count, crystal.lattice).max(axis=0))
+        closest = frame_of(crystal.matrices(crystal.directions).at(where[None]), crystal.directions)
+        sharpness = np.concatenate(
+            [
+                np.divide(slopes, gap, out=np.full_like(slopes, np.inf), where=gap > 0)
+                for slopes, gap in (
+                    (axis_slopes(f, count, crystal.lattice), direct_gaps(f, count)[:, None]) for f in (frame, closest)
+                )
+            ]
+        )
+        known[count] = SmallestGap(smallest, where, sharpness.max(axis=0))
     return known[count]
 
 
