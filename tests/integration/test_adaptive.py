@@ -8,6 +8,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.arrays import tensor_grid
+from adiabloch.errors import ToleranceNotReachedError
 from adiabloch.integration.adaptive import integrate_adaptively
 from adiabloch.integration.gauss_boxes import gauss_rule
 from adiabloch.integration.protocols import Minimum, Sample
@@ -97,6 +98,8 @@ def test_the_limit_ends_with_an_estimate():
     assert not found.converged
     assert found.points <= 3000
     assert np.isfinite(found.value).all()
+    with pytest.raises(ToleranceNotReachedError, match="nothing evaluated: the first boxes have"):
+        integrate_adaptively(Peak((0.3, 0.7), 1e-6), tolerance=1e-8, first=[12, 12], limit=300)
 
 
 def shifted(model, q):

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,6 +97,14 @@ def of_subjects(subjects: dict) -> dict[str, list[float]]:
         for name, make in subjects.items()
         for order, fields in make().computed().items()
     }
+
+
+def fields_of_supercells(reference: str, subjects: dict, name: str, subject: Any) -> dict[str, np.ndarray]:
+    """Fields of the supercells of a texture: as they were stored, or computed."""
+    if name not in subjects:
+        return subject.computed()
+    known = stored(reference)
+    return {order: subject.shape(known[f"{name}, {order}"]) for order in ("zeroth", "first", "static")}
 
 
 @reference

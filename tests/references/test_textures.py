@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from make_references import stored
+from make_references import fields_of_supercells
 
 import adiabloch as ab
 from sweeps import slow
@@ -61,10 +61,7 @@ STORED = {
 
 
 def supercells(name, subject):
-    """Fields of supercells: as they were stored, or computed."""
-    if name not in STORED:
-        return subject.computed()
-    return {order: subject.shape(stored("supercells")[f"{name}, {order}"]) for order in ("zeroth", "first", "static")}
+    return fields_of_supercells("supercells", STORED, name, subject)
 
 
 @pytest.mark.parametrize(("seed", "occupied", "empty", "dimension", "cells"), RANDOM)

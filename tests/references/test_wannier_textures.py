@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from make_references import stored
+from make_references import fields_of_supercells
 
 import adiabloch as ab
 from adiabloch.geometry import needs_of
@@ -54,11 +54,7 @@ STORED = {
 
 
 def supercells(name, subject):
-    """Fields of supercells: as they were stored, or computed."""
-    if name not in STORED:
-        return subject.computed()
-    known = stored("supercells_of_functions")
-    return {order: subject.shape(known[f"{name}, {order}"]) for order in ("zeroth", "first", "static")}
+    return fields_of_supercells("supercells_of_functions", STORED, name, subject)
 
 
 @pytest.mark.parametrize(("seed", "occupied", "empty", "dimension", "cells"), RANDOM)

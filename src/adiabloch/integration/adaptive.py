@@ -25,6 +25,7 @@ from operator import attrgetter, itemgetter
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.errors import ToleranceNotReachedError
 from adiabloch.integration.gauss_boxes import Boxes, BoxTask, evaluated_boxes, gauss_rule
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
@@ -94,14 +95,23 @@ def integrate_adaptively(
 
     Raises
     ------
+    ToleranceNotReachedError
+        If the first boxes have more points than the limit. Nothing is evaluated then.
     Stopped
         Ctrl-C; with the Integral of the last completed generation.
     """
     bar = progress or ProgressBar("", visible=False)
     tree = _Tree(integrand, first, phases)
     best: Integral | None = None
+    tasks: Sequence[BoxTask] = tree.first_tasks(range(tree.phases or 1))
+    if tree.cost(tasks) > limit:
+        raise ToleranceNotReachedError(
+            f"nothing evaluated: the first boxes have {tree.cost(tasks):.3g} points, more than {limit}; allow more "
+            "points (limit)",
+            estimate=np.nan,
+            error=np.inf,
+        )
     with stoppable(lambda: best), workers(executor) as pool:
-        tasks: Sequence[BoxTask] = tree.first_tasks(range(tree.phases or 1))
         while True:
             tree.evaluate(tasks, pool, bar)
             if inspect is not None:
