@@ -30,9 +30,10 @@ class Peak:
         return len(self.place)
 
     def __call__(self, axes):
-        return self.at(tensor_grid(axes))
+        return self.on_grids([axes])
 
-    def at(self, points):
+    def on_grids(self, grids):
+        points = np.concatenate([tensor_grid(axes) for axes in grids])
         self.seen.append(len(points))
         # periodic distance
         away = np.sin(np.pi * (points - self.place)) / np.pi

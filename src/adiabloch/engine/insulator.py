@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.points import PointList, Points, TensorGrid, observables_at, smallest_of
+from adiabloch.engine.points import Points, SeveralGrids, TensorGrid, observables_at, smallest_of
 from adiabloch.errors import BrokenGaugeError
 from adiabloch.geometry.band_edges import BandEdges, band_edges, check_insulator, check_insulator_near
 from adiabloch.geometry.frame import Eigenframe, frame_of
@@ -134,9 +134,9 @@ class Insulator:
         """Evaluate values, rounding errors, minima and slopes on a tensor grid."""
         return self._sample(TensorGrid(axes))
 
-    def at(self, points: Float) -> Sample:
-        """Evaluate the same at reduced points (P, dimension)."""
-        return self._sample(PointList(points))
+    def on_grids(self, grids: Sequence[Sequence[Float]]) -> Sample:
+        """Evaluate the same on several tensor grids, whose points follow each other."""
+        return self._sample(SeveralGrids([TensorGrid(axes) for axes in grids]))
 
     def _sample(self, given: Points) -> Sample:
         points = given if self.theta is None else given.repeated(self.theta / (2 * np.pi))

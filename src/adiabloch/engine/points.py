@@ -1,7 +1,8 @@
-"""Points at which an integrand is evaluated: a tensor grid, or a list."""
+"""Points at which an integrand is evaluated: tensor grids, or a list."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -39,6 +40,10 @@ class TensorGrid:
 
     axes: Sequence[Float]
 
+    def __len__(self) -> int:
+        """Number of points."""
+        return math.prod(len(axis) for axis in self.axes)
+
     def of(self, function: Matrices) -> Complex:
         """Values of a matrix function, (P, K, N, N)."""
         return function.on_grid(self.axes)
@@ -56,6 +61,31 @@ class TensorGrid:
     def repeated(self, along_last: Float) -> TensorGrid:
         """Points with a further coordinate: each one with all these values, which vary fastest."""
         return TensorGrid([*self.axes, along_last])
+
+
+@dataclass(frozen=True, eq=False)
+class SeveralGrids:
+    """Several tensor grids, one after the other."""
+
+    grids: Sequence[TensorGrid]
+
+    def of(self, function: Matrices) -> Complex:
+        """Values of a matrix function, (P, K, N, N)."""
+        return np.concatenate([grid.of(function) for grid in self.grids])
+
+    def position(self, index: int) -> Float:
+        """Coordinates of a point, (D,)."""
+        ends = np.cumsum([len(grid) for grid in self.grids])
+        number = int(np.searchsorted(ends, index, side="right"))
+        return self.grids[number].position(index - int(ends[number]) + len(self.grids[number]))
+
+    def last_coordinates(self) -> Float:
+        """Coordinates of all points along the last axis, (P,)."""
+        return np.concatenate([grid.last_coordinates() for grid in self.grids])
+
+    def repeated(self, along_last: Float) -> SeveralGrids:
+        """Points with a further coordinate: each one with all these values, which vary fastest."""
+        return SeveralGrids([grid.repeated(along_last) for grid in self.grids])
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,7 +29,7 @@ from adiabloch.errors import ToleranceNotReachedError
 from adiabloch.integration.gauss_boxes import Boxes, BoxTask, evaluated_boxes, gauss_rule
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.protocols import Minimum, PointIntegrand
+from adiabloch.integration.protocols import GridsIntegrand, Minimum
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.integration.spectrum import seen_error
 
@@ -62,7 +62,7 @@ def box_points(sharpness: Float, first: Sequence[int]) -> float:
 
 
 def integrate_adaptively(
-    integrand: PointIntegrand,
+    integrand: GridsIntegrand,
     *,
     tolerance: float,
     absolute: float = 0.0,
@@ -79,7 +79,7 @@ def integrate_adaptively(
 
     Parameters
     ----------
-    integrand : PointIntegrand
+    integrand : GridsIntegrand
         Its samples carry the width of the narrowest feature at each point.
     tolerance, absolute, limit, scale, leading, executor, progress, inspect
         As in `adiabloch.integration.mesh.integrate`.
@@ -138,7 +138,7 @@ def integrate_adaptively(
 class _Tree:
     """Boxes over the first axes, and points of a mesh along the last axis."""
 
-    def __init__(self, integrand: PointIntegrand, first: Sequence[int], phases: int | None) -> None:
+    def __init__(self, integrand: GridsIntegrand, first: Sequence[int], phases: int | None) -> None:
         self.integrand = integrand
         self.axes = integrand.dimension - (phases is not None)
         self.phases = phases

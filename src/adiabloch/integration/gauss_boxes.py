@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adiabloch.arrays import Float, Integer, tensor_grid
-from adiabloch.integration.protocols import Minimum, PointIntegrand, Sample
+from adiabloch.integration.protocols import GridsIntegrand, Minimum, Sample
 from adiabloch.integration.spectrum import SMOOTHEST
 
 GAP_DECAY, SEEN_DECAY, FASTEST_DECAY = 1.0, 1.1, 1.1
@@ -92,17 +92,10 @@ class BoxOutcome(NamedTuple):
     points: int
 
 
-def evaluated_boxes(integrand: PointIntegrand, rule: Rule, tasks: Sequence[BoxTask]) -> BoxOutcome:
+def evaluated_boxes(integrand: GridsIntegrand, rule: Rule, tasks: Sequence[BoxTask]) -> BoxOutcome:
     """Evaluate the parts of one or several boxes."""
-    grids = [_axes(task, rule) for task in tasks]
-    if len(tasks) == 1:
-        sample = integrand([*grids[0], tasks[0].phase] if len(tasks[0].phase) else grids[0])
-    else:
-        lists = [
-            tensor_grid([*grid, task.phase] if len(task.phase) else grid)
-            for task, grid in zip(tasks, grids, strict=True)
-        ]
-        sample = integrand.at(np.concatenate(lists))
+    grids = [[*_axes(task, rule), *([task.phase] if len(task.phase) else [])] for task in tasks]
+    sample = integrand(grids[0]) if len(tasks) == 1 else integrand.on_grids(grids)
     boxes, first = [], 0
     for task in tasks:
         last = first + math.prod(task.parts) * len(rule.nodes) ** len(task.width)

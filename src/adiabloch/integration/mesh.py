@@ -173,7 +173,7 @@ def integrate(
                 spent += sums.points
                 sums = sums.anew(wanted)
                 finer = (0,) * integrand.dimension
-            if math.prod(sums.mesh_at(finer)) > limit:
+            if spent + math.prod(sums.mesh_at(finer)) > limit:
                 return best
             levels = finer
 

@@ -56,11 +56,11 @@ class Integrand(Protocol):
         ...
 
 
-class PointIntegrand(Integrand, Protocol):
-    """An integrand that is also evaluated at lists of points."""
+class GridsIntegrand(Integrand, Protocol):
+    """An integrand that is also evaluated on several tensor grids at once."""
 
-    def at(self, points: Float) -> Sample:
-        """Evaluate at reduced points (P, dimension)."""
+    def on_grids(self, grids: Sequence[Sequence[Float]]) -> Sample:
+        """Evaluate on tensor grids of reduced coordinates, whose points follow each other."""
         ...
 
 
