@@ -93,7 +93,7 @@ def mean(
         }
         if sides is not None:
             integral = integrate(integrand, start=sides, fixed=True, **settings)
-        elif isinstance(integrand, Insulator) and boxes_are_cheaper(integrand, start, run.tolerance):
+        elif isinstance(integrand, Insulator) and boxes_are_cheaper(integrand, start, run):
             phases = 2 * start[-1] if integrand.over_cycle else None
             integral = integrate_adaptively(integrand, first=[2 * n for n in start], phases=phases, **settings)
         else:
@@ -105,15 +105,18 @@ def mean(
     return integral
 
 
-def boxes_are_cheaper(integrand: Insulator, start: Sequence[int], tolerance: float) -> bool:
-    """True if the smallest gap needs a uniform mesh with many more points than adaptive boxes."""
+def boxes_are_cheaper(integrand: Insulator, start: Sequence[int], run: Run) -> bool:
+    """True if the smallest gap needs a uniform mesh with many more points than adaptive boxes, within the limit."""
     sharpness = integrand.largest_sharpness()
+    if not np.isfinite(sharpness).all():
+        return False
     # the error of a mesh falls as exp(-2 pi n/sharpness)
-    decades = 0.18 * math.log(1 / tolerance)
+    decades = 0.18 * math.log(1 / run.tolerance)
     uniform = math.prod(max(2.0 * n, decades * s) for n, s in zip(start, sharpness, strict=True))
     axes = len(start) - integrand.over_cycle
     phases = 8 * start[-1] if integrand.over_cycle else 1
-    return uniform > CHEAPER[axes] * phases * box_points(sharpness[:axes], [2 * n for n in start[:axes]])
+    boxes = phases * box_points(sharpness[:axes], [2 * n for n in start[:axes]])
+    return CHEAPER[axes] * boxes < uniform and boxes < run.limit
 
 
 def _first_mesh(integrand: Insulator | ThermalBands, density: int) -> tuple[int, ...]:
