@@ -59,7 +59,7 @@ def supercells(name, subject):
 
 @pytest.mark.parametrize(("seed", "occupied", "empty", "dimension", "cells"), RANDOM)
 def test_random_textures_against_supercells(seed, occupied, empty, dimension, cells):
-    """Where positions are matrices that vary with place and phase and do not commute, and functions move."""
+    """Compare textures whose position matrices do not commute, vary with place and phase, and whose functions move."""
     subject = random_subject(seed, occupied, empty, dimension, cells)
     off, static, local, largest = compare(subject, supercells(f"random {seed}", subject), samples=16)
     assert largest > 0.1

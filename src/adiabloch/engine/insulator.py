@@ -171,6 +171,7 @@ class Insulator:
         return float(self._sizes(frame, self._smallest_gaps(frame, points)[0]).mean())
 
     def _frame(self, points: Points) -> Eigenframe:
+        """Eigenframe with all derivatives and observables that the integrand needs."""
         return frame_of(points.of(self._matrices), self.along, observables_at(self.operators, points))
 
     @property

@@ -234,5 +234,5 @@ def _masses(kind: Weight, energies: Float, values: Float, even: np.ndarray, kT: 
 
 def _masses_at(weight: Weight, energies: Float, values: Float, even: np.ndarray) -> _Masses:
     flat = values.reshape(-1, values.shape[-1]).T
-    # moduli of a difference of two levels add up to that of the difference, so they keep the sign of the second
+    # moduli of two levels are added, not subtracted: a bound that includes the rounding of their difference
     return _Masses(weight, energies.ravel(), np.concatenate([flat, np.abs(flat)]), even.ravel())
