@@ -11,6 +11,7 @@ from adiabloch.arrays import tensor_grid
 from adiabloch.errors import ToleranceNotReachedError
 from adiabloch.integration.adaptive import integrate_adaptively
 from adiabloch.integration.gauss_boxes import gauss_rule
+from adiabloch.integration.goal import Goal
 from adiabloch.integration.protocols import Minimum, Sample
 from sweeps import slow
 
@@ -68,7 +69,7 @@ def test_rules_are_exact_for_polynomials():
 @pytest.mark.parametrize("width", [0.1, 0.01, 0.003])
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-6, 1e-10])
 def test_a_peak_has_its_exact_integral(place, width, tolerance):
-    found = integrate_adaptively(Peak(place, width), tolerance=tolerance, first=[12] * len(place))
+    found = integrate_adaptively(Peak(place, width), Goal(tolerance), first=[12] * len(place))
     true = exact(width, len(place))
     assert found.converged
     assert abs(found.value[0] - true) <= found.error <= tolerance * true
@@ -78,7 +79,7 @@ def test_a_peak_has_its_exact_integral(place, width, tolerance):
 
 @pytest.mark.parametrize("width", [1e-3, 1e-6])
 def test_the_number_of_points_grows_with_the_logarithm(width):
-    found = integrate_adaptively(Peak((0.3141, 0.7182), width), tolerance=1e-6, first=[12, 12])
+    found = integrate_adaptively(Peak((0.3141, 0.7182), width), Goal(1e-6), first=[12, 12])
     assert found.converged
     assert found.points < 40_000
 
@@ -87,7 +88,7 @@ def test_a_narrow_peak_is_missed_by_nodes_that_know_no_slopes():
     """The slopes of the gap are needed: the values on the nodes of the first boxes show nothing of a narrow peak."""
     place, width = (0.13, 0.37), 1e-5
     found, blind = (
-        integrate_adaptively(Peak(place, width, blind=blind), tolerance=1e-1, first=[8, 8]) for blind in (False, True)
+        integrate_adaptively(Peak(place, width, blind=blind), Goal(1e-1), first=[8, 8]) for blind in (False, True)
     )
     assert found.converged
     assert blind.converged
@@ -95,12 +96,12 @@ def test_a_narrow_peak_is_missed_by_nodes_that_know_no_slopes():
 
 
 def test_the_limit_ends_with_an_estimate():
-    found = integrate_adaptively(Peak((0.3, 0.7), 1e-6), tolerance=1e-8, first=[12, 12], limit=3000)
+    found = integrate_adaptively(Peak((0.3, 0.7), 1e-6), Goal(1e-8, limit=3000), first=[12, 12])
     assert not found.converged
     assert found.points <= 3000
     assert np.isfinite(found.value).all()
     with pytest.raises(ToleranceNotReachedError, match="nothing evaluated: the first boxes have"):
-        integrate_adaptively(Peak((0.3, 0.7), 1e-6), tolerance=1e-8, first=[12, 12], limit=300)
+        integrate_adaptively(Peak((0.3, 0.7), 1e-6), Goal(1e-8, limit=300), first=[12, 12])
 
 
 def shifted(model, q):

@@ -10,6 +10,7 @@ from adiabloch.engine.insulator import Insulator
 from adiabloch.geometry import needs_of
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.integration import progress
+from adiabloch.integration.goal import Goal
 from adiabloch.integration.mesh import integrate
 from adiabloch.integration.progress import ProgressBar
 from random_models import two_bands
@@ -25,7 +26,7 @@ def test_memory_does_not_grow_with_the_mesh():
     peaks, points = [], []
     for start in ((32, 32, 8), (128, 128, 16)):
         tracemalloc.start()
-        result = integrate(integrand, tolerance=0.5, start=start)
+        result = integrate(integrand, Goal(0.5), start=start)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         points.append(result.points)

@@ -8,6 +8,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.errors import GapClosedError, ToleranceNotReachedError
+from adiabloch.integration.goal import Goal
 from adiabloch.integration.mesh import _blocks, _parts, integrate
 from adiabloch.integration.protocols import Sample
 from random_models import general, two_bands
@@ -35,7 +36,7 @@ def peak(points):
 
 
 def test_one_integrates_to_one():
-    result = integrate(Plain(lambda x: np.ones(len(x)), 3), tolerance=1e-8, start=(2, 3, 4))
+    result = integrate(Plain(lambda x: np.ones(len(x)), 3), Goal(1e-8), start=(2, 3, 4))
     assert result.value[0] == pytest.approx(1.0, abs=1e-15)
     assert result.converged
 
@@ -44,7 +45,7 @@ def test_peaks_and_their_error():
     exact = 1 / (1 - 0.7**2) / (1 - 0.3**2)
     points = []
     for tolerance in (1e-3, 1e-6, 1e-12):
-        result = integrate(Plain(peak, 2), tolerance=tolerance, start=(4, 4))
+        result = integrate(Plain(peak, 2), Goal(tolerance), start=(4, 4))
         assert abs(result.value[0] - exact) <= result.error <= tolerance * exact
         points.append(result.points)
     # the sharp axis gets more points, and each is evaluated once
@@ -60,7 +61,7 @@ def test_harmonics_hidden_from_single_axes():
         return 1 / (1 - 1.6 * np.cos(2 * np.pi * (points[:, 0] - points[:, 1])) + 0.64)
 
     exact = 1 / (1 - 0.64)
-    result = integrate(Plain(ridge, 2), tolerance=1e-8, start=(4, 4))
+    result = integrate(Plain(ridge, 2), Goal(1e-8), start=(4, 4))
     assert abs(result.value[0] - exact) <= result.error <= 1e-8 * exact
 
 

@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ import numpy as np
 import adiabloch as ab
 from adiabloch.engine import mean as evaluation
 from adiabloch.errors import AdiablochError
+from adiabloch.integration.goal import Goal
 from adiabloch.integration.mesh import _blocks
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
@@ -133,9 +134,9 @@ def _recorded(response: Callable[[], object]) -> tuple[object, object, Sequence[
     kept = []
     originals = evaluation.integrate, evaluation.integrate_adaptively
 
-    def record(integrate: Callable, integrand: object, **settings: object) -> object:
+    def record(integrate: Callable, integrand: object, goal: Goal, **settings: object) -> object:
         first = [2 * n for n in settings["start"]] if "start" in settings else settings["first"]
-        kept[:] = [integrand, integrate(integrand, **{**settings, "limit": 2**18}), first]
+        kept[:] = [integrand, integrate(integrand, replace(goal, limit=2**18), **settings), first]
         raise _DoneError
 
     evaluation.integrate, evaluation.integrate_adaptively = (partial(record, original) for original in originals)

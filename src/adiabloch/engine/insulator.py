@@ -115,6 +115,11 @@ class Insulator:
             return None
         return band_edges(self.crystal, self._occupied)
 
+    @cached_property
+    def _searched(self) -> dict[str, float]:
+        """Smallest gap and overlap that a search has found so far."""
+        return {}
+
     @property
     def _occupied(self) -> int:
         """Number of bands up to the last group."""
@@ -199,6 +204,8 @@ class Insulator:
     def inspect(self, minima: Mapping[str, Minimum], resolved: bool) -> None:
         """Refine the minima if the mesh does not resolve a gap or overlap, or if a level crosses the middle of the gap.
 
+        A gap or overlap is searched for again only if the mesh shows a smaller value than the last search has found.
+
         Raises
         ------
         OverlappingBandsError
@@ -212,12 +219,17 @@ class Insulator:
             check_insulator_near(self.crystal, self._occupied, minima[LEVEL].at)
         if resolved:
             return
-        for count in self._band_counts:
-            smallest, where = pattern_search(gap_at(self.crystal, count), minima["gap"].at)
-            if smallest <= self._closed:
-                raise closed_gap_error(self.crystal, smallest, where, count)
+        if self._band_counts and minima["gap"].value < self._searched.get("gap", np.inf):
+            for count in self._band_counts:
+                smallest, where = pattern_search(gap_at(self.crystal, count), minima["gap"].at)
+                if smallest <= self._closed:
+                    raise closed_gap_error(self.crystal, smallest, where, count)
+                self._searched["gap"] = min(smallest, self._searched.get("gap", np.inf))
+        if "overlap" not in minima or minima["overlap"].value >= self._searched.get("overlap", np.inf):
+            return
         for group, projections in zip(self.groups, self.projections, strict=False):
             smallest, where = pattern_search(overlap_at(self.crystal, group, projections), minima["overlap"].at)
+            self._searched["overlap"] = min(smallest, self._searched.get("overlap", np.inf))
             if smallest < BROKEN_GAUGE:
                 raise BrokenGaugeError(
                     f"the projections do not span the occupied states: their smallest overlap falls to "

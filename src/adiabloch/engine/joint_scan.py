@@ -17,7 +17,8 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine.fermi_sea import FermiSea
 from adiabloch.engine.metals import TOGETHER, MetalRequest
-from adiabloch.engine.scan import finished, raw_integral
+from adiabloch.engine.scan import finished, integral_per_cell
+from adiabloch.engine.scan_task import ScanTask
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration.protocols import Column
 from adiabloch.integration.sea_integral import SeaIntegral
@@ -94,19 +95,9 @@ def _in_one_pass(requests: Sequence[MetalRequest]) -> Iterator[tuple[MetalReques
         for group in request.plan.output_groups
     ]
     title = " and ".join(request.response.title for request in requests)
-    integral = raw_integral(
-        _joined(integrands, sizes), first.scan, first.run, output_groups=groups, title=title, unit=first.unit
-    )
+    integral = integral_per_cell(ScanTask(_joined(integrands, sizes), first.scan, first.run, groups, title, first.unit))
     for request, start, size in zip(requests, starts, sizes, strict=False):
-        own = finished(
-            _part(integral, slice(start, start + size)),
-            request.integrand,
-            request.scan,
-            request.own_run,
-            output_groups=request.plan.output_groups,
-            title=request.response.title,
-            unit=request.unit,
-        )
+        own = finished(_part(integral, slice(start, start + size)), request.task)
         yield request, request.labelled(own)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 
+from adiabloch.arrays import Float
 from adiabloch.engine.arguments import UNKNOWN_MOTION, Model, digest_of, named_group
 from adiabloch.engine.insulator import LEVEL, Insulator
-from adiabloch.engine.run import Run
+from adiabloch.engine.run import Run, reporting_stop
 from adiabloch.engine.thermal_bands import ThermalBands
-from adiabloch.errors import InvalidArgumentError, Stopped
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.adaptive import box_points, integrate_adaptively
-from adiabloch.integration.mesh import Integral, Settings, integrate
+from adiabloch.integration.goal import Goal, Settings
+from adiabloch.integration.mesh import Integral, integrate
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.spectrum import classes
 from adiabloch.models.crystal import Crystal
@@ -76,28 +77,25 @@ def mean(
     per_cell, size = 1.0 / crystal.lattice.measure, crystal.units.size(unit)
     sides = _checked_sides(run, integrand.dimension)
     start = _first_mesh(integrand, density)
-    with ProgressBar(title, run.progress) as bar, _reporting_stop(title, unit, per_cell * size):
+
+    def in_user_units(best: Integral) -> tuple[Float, float, str]:
+        best = best.times(per_cell * size)
+        return best.value, best.error, best.described_points
+
+    with ProgressBar(title, run.progress) as bar, reporting_stop(title, unit, in_user_units):
         if run.absolute is not None:
             sufficient = run.absolute / size
         else:
             sufficient = per_cell * run.tolerance * CANCELLING * _without_signs(integrand, start, leading)
-        settings: Settings = {
-            "tolerance": run.tolerance,
-            "absolute": sufficient / per_cell,
-            "limit": run.limit,
-            "scale": scale / per_cell,
-            "leading": leading,
-            "executor": run.executor,
-            "progress": bar,
-            "inspect": integrand.inspect,
-        }
+        goal = Goal(run.tolerance, sufficient / per_cell, scale / per_cell, leading, run.limit)
+        settings: Settings = {"executor": run.executor, "progress": bar, "inspect": integrand.inspect}
         if sides is not None:
-            integral = integrate(integrand, start=sides, fixed=True, **settings)
+            integral = integrate(integrand, goal, start=sides, fixed=True, **settings)
         elif isinstance(integrand, Insulator) and boxes_are_cheaper(integrand, start, run):
             phases = 2 * start[-1] if integrand.over_cycle else None
-            integral = integrate_adaptively(integrand, first=[2 * n for n in start], phases=phases, **settings)
+            integral = integrate_adaptively(integrand, goal, first=[2 * n for n in start], phases=phases, **settings)
         else:
-            integral = integrate(integrand, start=start, **settings)
+            integral = integrate(integrand, goal, start=start, **settings)
         integral = integral.times(per_cell)
     if sides is None and not integral.converged and (run.strict or not quiet):
         wanted = max(run.tolerance * max(float(np.abs(integral.value[:leading]).max()), scale), sufficient)
@@ -175,24 +173,6 @@ def _without_signs(integrand: Insulator | ThermalBands, mesh: Sequence[int], lea
         axes[longest] = axes[longest][::2]
     size = float(np.median(np.abs(integrand(axes).values[:, :leading]), axis=0).max())
     return size if math.isfinite(size) else 0.0
-
-
-@contextmanager
-def _reporting_stop(title: str, unit: Unit, factor: float) -> Iterator[None]:
-    """Report the best estimate after Ctrl-C; `factor` converts means over the torus to units of the user."""
-    try:
-        yield
-    except KeyboardInterrupt as reason:
-        best = getattr(reason, "estimate", None)
-        if not isinstance(best, Integral):
-            raise Stopped(f"{title}: stopped before there was an estimate") from None
-        best = best.times(factor)
-        raise Stopped(
-            f"{title}: stopped; best estimate {np.array2string(best.value, precision=6)} {unit}, error "
-            f"{best.error:.1e}, {best.described_points}",
-            estimate=best.value,
-            error=best.error,
-        ) from None
 
 
 def error_bar(integral: Integral, crystal: Crystal) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.engine.fermi_sea import FermiSea
-from adiabloch.engine.run import Run
+from adiabloch.engine.scan_task import ScanTask
 from adiabloch.errors import UnitWarning, warn
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gaps import bandwidth
@@ -18,7 +18,6 @@ from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.models.crystal import Crystal
 from adiabloch.occupation import Scan
-from adiabloch.units import Unit
 
 HIGH_TEMPERATURE = 3.0
 """Temperature, in bandwidths, above which the user is warned of a probable mistake."""
@@ -41,20 +40,13 @@ def check_temperature(crystal: Crystal, kT: float) -> None:
         )
 
 
-def warn_of_degeneracy(
-    integrand: FermiSea,
-    scan: Scan,
-    integral: SeaIntegral,
-    influence: float,
-    run: Run,
-    title: str,
-    per: float,
-    unit: Unit,
-) -> None:
+def warn_of_degeneracy(integral: SeaIntegral, influence: float, task: ScanTask) -> None:
     """Warn if bands that are joined, or closer than the temperature, contribute.
 
-    `per` converts integrals per cell, such as `influence`, to results.
+    `influence` is the change of an integral per cell by another threshold for degenerate bands.
     """
+    integrand, scan, run, title, unit = task.integrand, task.scan, task.run, task.title, task.unit
+    per = task.per_cell_in_user_units
     largest = per * float(finite_sizes(integral.value).max())
     threshold, energy = integrand.degeneracy.threshold, integrand.crystal.units.energy
     limit = f"{energy * threshold:.2e}"
@@ -113,23 +105,23 @@ def _are_close(integrand: FermiSea, scan: Scan, warm: Degeneracy, mesh: Sequence
     return bool(((then.group_weights - known).max(axis=2) > 0.5)[near].any())
 
 
-def warn_of_flat_bands(integral: SeaIntegral, potentials: Float, title: str) -> None:
+def warn_of_flat_bands(integral: SeaIntegral, task: ScanTask) -> None:
     """Warn that a flat band lies at the Fermi level at zero temperature."""
-    levels = ", ".join(f"{mu:.6g}" for mu in potentials[integral.flat_bands])
+    levels = ", ".join(f"{mu:.6g}" for mu in _potentials(task)[integral.flat_bands])
     what = (
         "the result is infinite there, a level of no width"
         if np.isinf(integral.value).any()
         else "it counts as filled, and the result jumps there"
     )
     warn(
-        f"{title}: a flat band lies at the Fermi level (chemical potential {levels}) at zero temperature: {what}; give "
-        "a temperature, or another chemical potential"
+        f"{task.title}: a flat band lies at the Fermi level (chemical potential {levels}) at zero temperature: {what}; "
+        "give a temperature, or another chemical potential"
     )
 
 
-def report_divergence(integral: SeaIntegral, energy: float, title: str, run: Run, value: Float) -> None:
-    """Report integrals that do not exist, with the touching bands."""
-    worst = integral.divergent[0]
+def report_divergence(integral: SeaIntegral, task: ScanTask, value: Float) -> None:
+    """Report integrals that do not exist, with the touching bands; `value` is the result in units of the user."""
+    worst, energy = integral.divergent[0], task.integrand.crystal.units.energy
     lost = np.asarray(np.isnan(integral.value).any(axis=(0, 1)))
     positions = "; ".join(
         f"bands {one.bands[0]} to {one.bands[1]} at k = {np.round(one.point, 6).tolist()} (reduced), energy "
@@ -138,8 +130,8 @@ def report_divergence(integral: SeaIntegral, energy: float, title: str, run: Run
     )
     more = f" and {len(integral.divergent) - 3} more" if len(integral.divergent) > 3 else ""
     count, components = int(worst.outputs.any(axis=(1, 2)).sum()), len(integral.value)
-    run.report_shortfall(
-        f"{title}: {count} of {components} components do not exist at {int(lost.sum())} of {len(lost)} chemical "
+    task.run.report_shortfall(
+        f"{task.title}: {count} of {components} components do not exist at {int(lost.sum())} of {len(lost)} chemical "
         "potentials: bands touch within the reach of the temperature, and the integral over what is around diverges "
         f"({positions}{more}); those are NaN. What splits the bands there, or a chemical potential many kT away, makes "
         "them finite",
@@ -148,20 +140,20 @@ def report_divergence(integral: SeaIntegral, energy: float, title: str, run: Run
     )
 
 
-def report_shortfall_of_scan(
-    integral: SeaIntegral, potentials: Float, title: str, run: Run, value: Float, per: float, unit: Unit, *, cold: bool
-) -> None:
+def report_shortfall_of_scan(integral: SeaIntegral, task: ScanTask, value: Float) -> None:
     """Report the remaining error and its reason: the limit of points, or a singularity at the Fermi level.
 
-    `per` converts integrals per cell to results.
+    `value` is the result in units of the user.
     """
+    potentials, run, unit, per = _potentials(task), task.run, task.unit, task.per_cell_in_user_units
+    cold = bool(task.scan.temperatures.min() == 0)
     missed = potentials[~integral.converged.all(axis=0)]
     excess = np.where(integral.converged, -np.inf, integral.error / np.maximum(integral.allowed, np.finfo(float).tiny))
     worst = np.unravel_index(int(np.argmax(excess)), excess.shape)
     error, wanted = per * float(integral.error[worst]), per * float(integral.allowed[worst])
     within = f" within {run.limit} points" if integral.exhausted else ""
     message = (
-        f"{title}: tolerance {run.tolerance:.0e} not reached{within} at {len(missed)} of {len(potentials)} "
+        f"{task.title}: tolerance {run.tolerance:.0e} not reached{within} at {len(missed)} of {len(potentials)} "
         f"chemical potentials, from {missed.min():.6g} to {missed.max():.6g}: error {error:.1e} {unit}, "
         f"{wanted:.1e} {unit} wanted (see `error`)"
     )
@@ -175,6 +167,11 @@ def report_shortfall_of_scan(
         message += "; bands touch or nearly do within the reach of the temperature, where the integrand grows beyond "
         message += "all bounds: the result may not exist"
     run.report_shortfall(message, value, error)
+
+
+def _potentials(task: ScanTask) -> Float:
+    """Chemical potentials in the energy unit of the user."""
+    return task.integrand.crystal.units.energy * task.scan.potentials
 
 
 def smeared(integrand: FermiSea, scan: Scan) -> Scan:

@@ -19,6 +19,7 @@ from adiabloch.engine.fermi_sea import FermiSea
 from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Options, Run
 from adiabloch.engine.scan import ScanIntegral, integrate_scan
+from adiabloch.engine.scan_task import ScanTask
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.recording import Recorded, needs_of
@@ -105,18 +106,17 @@ class MetalRequest:
         return self.response.unit / Unit(length=self.model.lattice.dimension)
 
     @property
-    def own_run(self) -> Run:
-        """The run, with its absolute accuracy in the unit of the integrals."""
-        if not self.response.per_cell:
-            return self.run
-        return self.run.in_units_of(self.model.lattice.measure / self.model.units.size(self.unit))
+    def task(self) -> ScanTask:
+        """The integral of the request, with the absolute accuracy in its unit."""
+        run = self.run
+        if self.response.per_cell:
+            run = run.in_units_of(self.model.lattice.measure / self.model.units.size(self.unit))
+        groups, title = self.plan.output_groups, self.response.title
+        return ScanTask(self.integrand, self.scan, run, groups, title, self.unit)
 
     def evaluated(self) -> xarray.Dataset:
         """Integrate, and label the result."""
-        groups, title = self.plan.output_groups, self.response.title
-        return self.labelled(
-            integrate_scan(self.integrand, self.scan, self.own_run, output_groups=groups, title=title, unit=self.unit)
-        )
+        return self.labelled(integrate_scan(self.task))
 
     def labelled(self, integral: ScanIntegral) -> xarray.Dataset:
         """Dataset of the result."""

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from numbers import Real
 from typing import Any, TypedDict
 
 import numpy as np
 
-from adiabloch.arrays import checked
-from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError, warn
+from adiabloch.arrays import Float, checked
+from adiabloch.errors import InvalidArgumentError, Stopped, ToleranceNotReachedError, warn
 from adiabloch.integration.running import checked_executor
+from adiabloch.units import Unit
 
 LIMIT = 2**27
 """Largest number of points by default."""
+PRINTED = 9
+"""Largest number of components that a message contains."""
 Mesh = int | Sequence[int] | None
 """Points along each axis of the zone (and the cycle); None to choose them by the tolerance."""
 
@@ -166,3 +170,31 @@ class Run:
     def elapsed(self) -> float:
         """Seconds since the start."""
         return time.perf_counter() - self.started
+
+
+@contextmanager
+def reporting_stop(
+    title: str, unit: Unit, in_user_units: Callable[[Any], tuple[Float, Float | float, str]]
+) -> Iterator[None]:
+    """Report the best estimate after Ctrl-C.
+
+    `in_user_units` converts the estimate of an integral to its value and error in units of the user, and to words on
+    the points it was found with.
+
+    Raises
+    ------
+    Stopped
+    """
+    try:
+        yield
+    except KeyboardInterrupt as reason:
+        best = getattr(reason, "estimate", None)
+        if best is None:
+            raise Stopped(f"{title}: stopped before there was an estimate") from None
+        value, error, points = in_user_units(best)
+        found = np.array2string(value, precision=6) if value.size <= PRINTED else "in the exception's `estimate`"
+        raise Stopped(
+            f"{title}: stopped {points}; best estimate {found}, error up to {np.max(error):.1e} {unit}",
+            estimate=value,
+            error=error,
+        ) from None

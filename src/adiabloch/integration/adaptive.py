@@ -17,16 +17,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from operator import attrgetter, itemgetter
+from typing import Unpack
 
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.errors import ToleranceNotReachedError
 from adiabloch.integration.gauss_boxes import Boxes, BoxTask, evaluated_boxes, gauss_rule
+from adiabloch.integration.goal import Goal, Settings
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import GridsIntegrand, Minimum
@@ -63,17 +64,11 @@ def box_points(sharpness: Float, first: Sequence[int]) -> float:
 
 def integrate_adaptively(
     integrand: GridsIntegrand,
+    goal: Goal,
     *,
-    tolerance: float,
-    absolute: float = 0.0,
     first: Sequence[int],
     phases: int | None = None,
-    limit: int = 2**27,
-    scale: float = 0.0,
-    leading: int | None = None,
-    executor: Executor | int | None = None,
-    progress: ProgressBar | None = None,
-    inspect: Callable[[Mapping[str, Minimum], bool], None] | None = None,
+    **settings: Unpack[Settings],
 ) -> Integral:
     """Mean of `integrand` over the unit torus, by boxes that are split adaptively.
 
@@ -81,12 +76,12 @@ def integrate_adaptively(
     ----------
     integrand : GridsIntegrand
         Its samples carry the width of the narrowest feature at each point.
-    tolerance, absolute, limit, scale, leading, executor, progress, inspect
-        As in `adiabloch.integration.mesh.integrate`.
+    goal : Goal
     first : sequence of int
         Number of points along each axis that resolves a smooth integrand.
     phases : int, optional
         Initial number of points along the last axis, if that is a uniform mesh.
+    **settings : Settings
 
     Returns
     -------
@@ -100,25 +95,18 @@ def integrate_adaptively(
     Stopped
         Ctrl-C; with the Integral of the last completed generation.
     """
-    bar = progress or ProgressBar("", visible=False)
+    bar, inspect = settings.get("progress") or ProgressBar("", visible=False), settings.get("inspect")
     tree = _Tree(integrand, first, phases)
     best: Integral | None = None
     tasks: Sequence[BoxTask] = tree.first_tasks(range(tree.phases or 1))
-    if tree.cost(tasks) > limit:
-        raise ToleranceNotReachedError(
-            f"nothing evaluated: the first boxes have {tree.cost(tasks):.3g} points, more than {limit}; allow more "
-            "points (limit)",
-            estimate=np.nan,
-            error=np.inf,
-        )
-    with stoppable(lambda: best), workers(executor) as pool:
+    goal.check_first(tree.cost(tasks), f"the first boxes have {tree.cost(tasks):.3g}")
+    with stoppable(lambda: best), workers(settings.get("executor")) as pool:
         while True:
             tree.evaluate(tasks, pool, bar)
             if inspect is not None:
                 inspect(tree.minima, not tree.unresolved.any())
             value = tree.value
-            largest = max(float(np.abs(value[:leading]).max()), scale)
-            allowed = max(tolerance * largest, absolute, 4 * tree.noise)
+            allowed = goal.allowed(value, tree.noise)
             error, along_mesh = tree.error(), tree.mesh_error()
             done = error + along_mesh <= allowed and tree.resolved
             total = error + along_mesh + tree.noise
@@ -131,7 +119,7 @@ def integrate_adaptively(
             tasks = tree.refinement(share * allowed)
             if not tasks and tree.phases is not None:
                 tasks = tree.more_phases()
-            if not tasks or tree.points + tree.cost(tasks) > limit:
+            if not tasks or tree.points + tree.cost(tasks) > goal.limit:
                 return best
 
 

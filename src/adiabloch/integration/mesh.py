@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import itemgetter
-from typing import TypedDict
+from typing import Unpack
 
 import numpy as np
 
 from adiabloch.arrays import Float, Integer
-from adiabloch.errors import ToleranceNotReachedError
+from adiabloch.integration.goal import Goal, Settings
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import Integrand, Minimum
 from adiabloch.integration.running import run, stoppable, workers
@@ -41,19 +41,6 @@ MARGIN = 0.9
 """Fraction of the decay of the error that the choice of a sufficient mesh relies on."""
 RESOLUTION = 1.0
 """Required number of points along an axis for each width of the narrowest feature found."""
-
-
-class Settings(TypedDict):
-    """Arguments that meshes and boxes share."""
-
-    tolerance: float
-    absolute: float
-    limit: int
-    scale: float
-    leading: int | None
-    executor: Executor | int | None
-    progress: ProgressBar
-    inspect: Callable[[Mapping[str, Minimum], bool], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,49 +77,24 @@ class Integral:
 
 
 def integrate(
-    integrand: Integrand,
-    *,
-    tolerance: float,
-    absolute: float = 0.0,
-    start: Mesh,
-    fixed: bool = False,
-    limit: int = 2**27,
-    scale: float = 0.0,
-    leading: int | None = None,
-    executor: Executor | int | None = None,
-    progress: ProgressBar | None = None,
-    inspect: Callable[[Mapping[str, Minimum], bool], None] | None = None,
+    integrand: Integrand, goal: Goal, *, start: Mesh, fixed: bool = False, **settings: Unpack[Settings]
 ) -> Integral:
     """Mean of `integrand` over the unit torus.
 
     Parameters
     ----------
     integrand : Integrand
-    tolerance : float
-        Accuracy relative to the largest output.
-    absolute : float
-        Sufficient accuracy whatever the outputs are.
+    goal : Goal
     start : tuple of int
         Half the number of points of the first mesh along each axis.
     fixed : bool
         True to evaluate the mesh `start` itself and no finer mesh.
-    limit : int
-        Largest number of evaluations.
-    scale : float
-        Natural size of the outputs. The tolerance is relative to the larger of this and the largest output.
-    leading : int, optional
-        Number of outputs, from the first, to which the tolerance is relative; all by default.
-    executor : concurrent.futures.Executor or int, optional
-        Executor of the blocks; threads by default.
-    progress : ProgressBar, optional
-    inspect : callable, optional
-        Function that is called after each refinement with the smallest values of quantities that must not vanish,
-        and with True if the mesh resolves their changes. It may raise exceptions.
+    **settings : Settings
 
     Returns
     -------
     Integral
-        Its `converged` is True if the tolerance was reached.
+        Its `converged` is True if the goal was reached.
 
     Raises
     ------
@@ -141,20 +103,15 @@ def integrate(
     Stopped
         Ctrl-C; with the Integral on the finest completed mesh.
     """
-    bar = progress or ProgressBar("", visible=False)
+    bar, inspect = settings.get("progress") or ProgressBar("", visible=False), settings.get("inspect")
     sums = _Sums(integrand, start if fixed else tuple(2 * n for n in start))
     levels: Levels = (0,) * integrand.dimension
     best: Integral | None = None
     spent = 0
     coarsest = sums.mesh_at(levels)
-    if math.prod(coarsest) > limit:
-        raise ToleranceNotReachedError(
-            f"nothing evaluated: the coarsest mesh has {' x '.join(map(str, coarsest))} points, "
-            f"{math.prod(coarsest):.3g}, more than {limit}; allow more points (limit)",
-            estimate=np.nan,
-            error=np.inf,
-        )
-    with stoppable(lambda: best), workers(executor) as pool:
+    points = math.prod(coarsest)
+    goal.check_first(points, f"the coarsest mesh has {' x '.join(map(str, coarsest))} points, {points:.3g}")
+    with stoppable(lambda: best), workers(settings.get("executor")) as pool:
         while True:
             sums.refine(levels, pool, bar)
             if inspect is not None:
@@ -162,7 +119,7 @@ def integrate(
             value, noise = sums.mean, sums.noise / sums.points
             errors = sums.errors()
             error = math.fsum(errors.values()) + noise
-            allowed = max(tolerance * max(float(np.abs(value[:leading]).max()), scale), absolute, 4 * noise)
+            allowed = goal.allowed(value, noise)
             done = error <= allowed and sums.resolved
             best = Integral(value, error, sums.mesh, spent + sums.points, done, sums.resolved, dict(sums.minima))
             if done or fixed:
@@ -173,7 +130,7 @@ def integrate(
                 spent += sums.points
                 sums = sums.anew(wanted)
                 finer = (0,) * integrand.dimension
-            if spent + math.prod(sums.mesh_at(finer)) > limit:
+            if spent + math.prod(sums.mesh_at(finer)) > goal.limit:
                 return best
             levels = finer
 

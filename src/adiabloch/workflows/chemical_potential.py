@@ -16,6 +16,7 @@ from adiabloch.engine.metals import Plan
 from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Options, Run
 from adiabloch.engine.scan import integrate_scan
+from adiabloch.engine.scan_task import ScanTask
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gaps import energy_bound
@@ -113,9 +114,7 @@ def _bracketed(
 
     def excess(potentials: Float) -> Float:
         title = f"filling {filling:g}"
-        integral = integrate_scan(
-            integrand, Scan.of(potentials, kT), counting, output_groups=[[0]], title=title, unit=unit
-        )
+        integral = integrate_scan(ScanTask(integrand, Scan.of(potentials, kT), counting, [[0]], title, unit))
         reached.append(bool(integral.provenance["converged"]))
         return cell * integral.value[..., 0] - filling
 
