@@ -204,8 +204,10 @@ def _cold(energies: Float, values: Float, even: np.ndarray, scan: Scan) -> Float
     odd_or_even = even[point] * (count + 1)
     begin, end = odd_or_even + first[point, band], odd_or_even + last[point, band]
     size = 2 * (count + 1)
-    steps = [np.bincount(begin, own, size) - np.bincount(end, own, size) for own in (*inside, *np.abs(inside))]
-    return np.array(steps).reshape(-1, 2, count + 1)
+    up, down = (np.array([np.bincount(at, own, size) for own in inside]) for at in (begin, end))
+    # moduli of all steps are added: a bound that includes the rounding of the cumulative sums
+    sizes = [np.bincount(np.concatenate([begin, end]), np.tile(own, 2), size) for own in np.abs(inside)]
+    return np.concatenate([up - down, sizes]).reshape(-1, 2, count + 1)
 
 
 def _masses(kind: Weight, energies: Float, values: Float, even: np.ndarray, kT: Float) -> Iterator[_Masses]:
