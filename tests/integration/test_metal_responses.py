@@ -44,7 +44,7 @@ def test_each_is_as_if_alone(model, options, temperature):
 def test_bands_are_computed_once(model, monkeypatch):
     calls = []
     original = FermiSea.frame_on_grid
-    monkeypatch.setattr(FermiSea, "frame_on_grid", lambda sea, axes: calls.append(1) or original(sea, axes))
+    monkeypatch.setattr(FermiSea, "frame_on_grid", lambda sea, *grid: calls.append(1) or original(sea, *grid))
     ab.metal_responses(model, ["anomalous_hall", "orbital_magnetization"], 0.3, mesh=24, executor=1)
     together, calls[:] = len(calls), []
     ab.anomalous_hall(model, 0.3, mesh=24, executor=1)

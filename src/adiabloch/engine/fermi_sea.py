@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.points import PointList, Points, TensorGrid, observables_at
+from adiabloch.engine.points import PointList, Points, SelectedPoints, TensorGrid, observables_at
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gaps import axes_of, neighbour_slopes
@@ -114,9 +114,9 @@ class FermiSea:
         """Eigenframe at reduced points (P, d)."""
         return self._frame(PointList(points))
 
-    def frame_on_grid(self, axes: Sequence[Float]) -> Eigenframe:
-        """Eigenframe on a tensor grid."""
-        return self._frame(TensorGrid(axes))
+    def frame_on_grid(self, axes: Sequence[Float], which: np.ndarray | None = None) -> Eigenframe:
+        """Eigenframe on a tensor grid, or at those of its points that a mask selects."""
+        return self._frame(TensorGrid(axes) if which is None else SelectedPoints(axes, which))
 
     def _frame(self, points: Points) -> Eigenframe:
         operators = observables_at(self.operators, points)

@@ -64,6 +64,34 @@ class TensorGrid:
 
 
 @dataclass(frozen=True, eq=False)
+class SelectedPoints(TensorGrid):
+    """Points of a tensor grid that a mask selects; matrix functions are evaluated on the grid, which is cheaper."""
+
+    which: np.ndarray
+    """(P,) of the grid, bool."""
+
+    def __len__(self) -> int:
+        """Number of selected points."""
+        return int(self.which.sum())
+
+    def of(self, function: Matrices) -> Complex:
+        """Values of a matrix function, (P, K, N, N)."""
+        return function.on_grid(self.axes)[self.which]
+
+    def position(self, index: int) -> Float:
+        """Coordinates of a point, (D,)."""
+        return super().position(int(np.flatnonzero(self.which)[index]))
+
+    def last_coordinates(self) -> Float:
+        """Coordinates of all points along the last axis, (P,)."""
+        return super().last_coordinates()[self.which]
+
+    def repeated(self, along_last: Float) -> SelectedPoints:
+        """Points with a further coordinate: each one with all these values, which vary fastest."""
+        return SelectedPoints([*self.axes, along_last], np.repeat(self.which, len(along_last)))
+
+
+@dataclass(frozen=True, eq=False)
 class SeveralGrids:
     """Several tensor grids, one after the other."""
 

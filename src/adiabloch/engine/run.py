@@ -15,6 +15,7 @@ import numpy as np
 
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError, Stopped, ToleranceNotReachedError, warn
+from adiabloch.integration.mesh_symmetry import Symmetry, checked_symmetry
 from adiabloch.integration.running import checked_executor
 from adiabloch.units import Unit
 
@@ -52,9 +53,10 @@ class Accuracy:
 
 
 class Options(TypedDict, total=False):
-    """Keyword arguments of every response: an `Accuracy` or its entries, executor, progress."""
+    """Keyword arguments of every response: an `Accuracy` or its entries, symmetry, executor, progress."""
 
     accuracy: Accuracy | None
+    symmetry: Symmetry
     tolerance: float | None
     absolute: float | None
     limit: int
@@ -71,6 +73,7 @@ DEFAULTS: dict[str, Any] = {
     "limit": LIMIT,
     "strict": False,
     "accuracy": None,
+    "symmetry": "find",
     "executor": None,
     "progress": None,
 }
@@ -89,6 +92,7 @@ class Run:
     absolute: float | None = None
     strict: bool = False
     mesh: Mesh = None
+    symmetry: Symmetry = "find"
 
     @classmethod
     def of(cls, options: Options, tolerance: float) -> Run:
@@ -122,6 +126,7 @@ class Run:
             raise InvalidArgumentError(f"tolerance: {self.tolerance!r}, expected a relative accuracy between 0 and 1")
         if not (isinstance(self.limit, int | np.integer) and self.limit > 0):
             raise InvalidArgumentError(f"limit: {self.limit!r}, expected a number of points")
+        checked_symmetry(self.symmetry)
         checked_executor(self.executor)
 
     def options(self, absolute: float | None = None) -> Options:
@@ -132,6 +137,7 @@ class Run:
             "mesh": self.mesh,
             "limit": self.limit,
             "strict": self.strict,
+            "symmetry": self.symmetry,
             "executor": self.executor,
             "progress": self.progress,
         }

@@ -76,7 +76,7 @@ def _integrate(task: ScanTask) -> SeaIntegral:
 
     with ProgressBar(task.title, run.progress) as bar, reporting_stop(task.title, task.unit, in_user_units):
         if (sides := task.sides) is not None:
-            return sum_over_mesh(task.integrand, scan, sides, run.executor, bar, run.limit)
+            return sum_over_mesh(task.integrand, scan, sides, run.executor, bar, run.limit, run.symmetry)
         return integrate_boxes(
             task.integrand,
             scan,

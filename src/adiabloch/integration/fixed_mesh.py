@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.forecast import check_scan
+from adiabloch.integration.mesh_symmetry import MeshSymmetry, Symmetry, find_symmetry
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand, Weight
 from adiabloch.integration.running import processors, run, stoppable, workers
@@ -27,6 +29,10 @@ from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.integration.thermal import ThermalGrid
 from adiabloch.occupation import Scan
 
+ASYMMETRY = 1.5
+"""Factor on the change of a result by a symmetry that the model has only approximately, found on a coarse mesh."""
+COARSE = 16
+"""Largest number of points along each axis of the mesh on which a result is compared with that without symmetry."""
 ROUNDING = 1e-12
 """Rounding error relative to the sum of absolute values; it is large since some gaps nearly close."""
 NEAR = 0.5
@@ -58,10 +64,13 @@ def sum_over_mesh(
     executor: Executor | int | None = None,
     progress: ProgressBar | None = None,
     limit: int = 2**27,
+    symmetry: Symmetry = "none",
 ) -> SeaIntegral:
     """Mean over the points j/n of a uniform mesh.
 
-    The error is the change when every other point is left out, and NaN if a side of the mesh is odd.
+    The error is the change when every other point is left out, and NaN if a side of the mesh is odd. With symmetry, one
+    point of each orbit is evaluated. If the energies have a given symmetry only approximately, the error includes the
+    difference to the integral without symmetry, found on a coarse mesh.
 
     Raises
     ------
@@ -85,17 +94,52 @@ def sum_over_mesh(
         )
     bar = progress or ProgressBar("", visible=False)
     bar.stage(" x ".join(map(str, mesh)), points)
+    found = find_symmetry(integrand, mesh, symmetry, _members(integrand))
+    with workers(executor) as pool:
+        integral = _mean(integrand, scan, mesh, found, pool, bar)
+        if found is None or found.exact:
+            return integral
+        coarse = _coarse(mesh)
+        with_it, without = (
+            _mean(integrand, scan, coarse, of, pool, ProgressBar("", visible=False)) for of in (found, None)
+        )
+    # the largest over all chemical potentials: at a single one the difference may be small by accident
+    change = np.abs(with_it.value - without.value).max(axis=2, keepdims=True)
+    return replace(integral, error=integral.error + ASYMMETRY * change)
+
+
+def _coarse(mesh: Sequence[int]) -> list[int]:
+    """Mesh with at most `COARSE` points along each axis, or as few as proportional sides allow."""
+    common = math.gcd(*mesh)
+    few = [step for step in range(1, common + 1) if common % step == 0 and max(mesh) <= COARSE * step]
+    return [n // min(few, default=common) for n in mesh]
+
+
+def _mean(
+    integrand: BandIntegrand,
+    scan: Scan,
+    mesh: Sequence[int],
+    symmetry: MeshSymmetry | None,
+    pool: Executor,
+    bar: ProgressBar,
+) -> SeaIntegral:
+    """Mean over a mesh; with symmetry, from one point of each orbit."""
+    points, members = math.prod(mesh), _members(integrand)
     grids = [ThermalGrid(scan.potentials, float(kT) or 1.0) for kT in scan.temperatures]
     tables: dict[_Key, Float] = {}
-    threshold_dependent, degenerate_splitting = False, 0.0
-    with stoppable(lambda: None), workers(executor) as pool:
+    evaluated, threshold_dependent, degenerate_splitting = 0, False, 0.0
+    with stoppable(lambda: None):
         slabs = _slabs(mesh, integrand.batch)
-        for part, count, here, apart in run(pool, partial(_sum_slab, integrand, scan, grids, tuple(mesh)), slabs):
-            for key, table in part.items():
+        for part in run(pool, partial(_sum_slab, integrand, scan, grids, tuple(mesh), symmetry), slabs):
+            for key, table in part.tables.items():
                 tables[key] = tables[key] + table if key in tables else table
-            threshold_dependent, degenerate_splitting = threshold_dependent or here, max(degenerate_splitting, apart)
-            bar.advance(count)
-    totals = _totals(tables, integrand, scan, grids)
+            threshold_dependent = threshold_dependent or part.threshold_dependent
+            degenerate_splitting = max(degenerate_splitting, part.degenerate_splitting)
+            evaluated += part.evaluated
+            bar.advance(part.points)
+    totals = _totals(tables, members, scan, grids)
+    if symmetry is not None:
+        totals = _symmetrized(totals, members, symmetry)
     combination = integrand.combination_matrix(scan)
     full, half = (np.einsum("ocsm,csm->osm", combination, total / points) for total in totals[:2])
     rounding = ROUNDING * np.einsum("ocsm,csm->osm", np.abs(combination), totals[2] / points)
@@ -105,7 +149,7 @@ def sum_over_mesh(
         error,
         np.ones(scan.shape, dtype=bool),
         np.full_like(full, np.nan),
-        points,
+        evaluated,
         0,
         exhausted=False,
         flat_bands=np.zeros(scan.shape[1], dtype=bool),
@@ -113,6 +157,15 @@ def sum_over_mesh(
         degenerate_splitting=degenerate_splitting,
         rounding=rounding,
     )
+
+
+def _symmetrized(totals: Float, members: Mapping[Weight, Sequence[int]], symmetry: MeshSymmetry) -> Float:
+    """Sums over all points from those over one point of each orbit; (3, columns, S, M)."""
+    whole = np.zeros_like(totals)
+    for weight, columns in members.items():
+        whole[:2, columns] = np.einsum("icsm,cd->idsm", totals[:2, columns], symmetry.means[weight])
+        whole[2, columns] = np.einsum("csm,cd->dsm", totals[2, columns], symmetry.moduli[weight])
+    return whole
 
 
 def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], ...]]:
@@ -130,25 +183,42 @@ def _slabs(mesh: Sequence[int], batch: int) -> Iterator[tuple[tuple[int, int], .
             yield (first, min(first + sizes[-1], mesh[0])), *others
 
 
+class _SlabSums(NamedTuple):
+    """Sums over a block of points."""
+
+    tables: dict[_Key, Float]
+    """Masses of the block: (rows, 2, columns) with the contributions to the columns and their moduli as rows, for
+    points with an odd index and for points with even indices only. The columns are intervals of the chemical potential
+    at T = 0, else the energies of the grid followed by the masses below the grid, for each chemical potential."""
+    points: int
+    evaluated: int
+    """Number of points that represent all others."""
+    threshold_dependent: bool
+    degenerate_splitting: float
+
+
 def _sum_slab(
     integrand: BandIntegrand,
     scan: Scan,
     grids: Sequence[ThermalGrid],
     mesh: tuple[int, ...],
+    symmetry: MeshSymmetry | None,
     block: tuple[tuple[int, int], ...],
-) -> tuple[dict[_Key, Float], int, bool, float]:
-    """Tables of the masses of a block, the number of points, and the results of `degeneracy_among`.
-
-    A table (rows, 2, columns) has the contributions to the columns and their moduli as rows, for points with an odd
-    index and for points with even indices only. Its columns are intervals of the chemical potential at T = 0, else the
-    energies of the grid followed by the masses below the grid, for each chemical potential.
-    """
+) -> _SlabSums:
+    """Sums over a block of points, given by its first and last indices along each axis."""
     numbers = [np.arange(first, last) for first, last in block]
-    frame = integrand.frame_on_grid([number / n for number, n in zip(numbers, mesh, strict=True)])
-    even = np.logical_and.reduce(np.meshgrid(*[number % 2 == 0 for number in numbers], indexing="ij")).ravel()
+    points = math.prod(map(len, numbers))
+    weights = np.ones(points, dtype=int) if symmetry is None else symmetry.weights(numbers, mesh)
+    chosen = weights > 0
+    if not chosen.any():
+        return _SlabSums({}, points, 0, threshold_dependent=False, degenerate_splitting=0.0)
+    axes = [number / n for number, n in zip(numbers, mesh, strict=True)]
+    frame = integrand.frame_on_grid(axes, None if chosen.all() else chosen)
+    even = np.logical_and.reduce(np.meshgrid(*[number % 2 == 0 for number in numbers], indexing="ij")).ravel()[chosen]
     energies = np.asarray(frame.energies)
-    sea = integrand.sea_values(frame, range(1, energies.shape[1] + 1))
-    surface = integrand.surface_values(frame)
+    each = weights[chosen, None, None]
+    sea = each * integrand.sea_values(frame, range(1, energies.shape[1] + 1))
+    surface = each * integrand.surface_values(frame)
     tables: dict[_Key, Float] = {}
     for kind, members in _members(integrand).items():
         at_surface = integrand.columns[members[0]].at_surface
@@ -164,7 +234,7 @@ def _sum_slab(
             elif kind == "filled":
                 tables[kind, s, kind] = _cold(energies, values, even, scan)
     low, high = energies[:, :-1], energies[:, 1:]
-    return tables, len(even), *frame.degeneracy_among(scan.touched(low, high))
+    return _SlabSums(tables, points, int(chosen.sum()), *frame.degeneracy_among(scan.touched(low, high)))
 
 
 def _members(integrand: BandIntegrand) -> dict[Weight, list[int]]:
@@ -175,10 +245,12 @@ def _members(integrand: BandIntegrand) -> dict[Weight, list[int]]:
     return members
 
 
-def _totals(tables: Mapping[_Key, Float], integrand: BandIntegrand, scan: Scan, grids: Sequence[ThermalGrid]) -> Float:
+def _totals(
+    tables: Mapping[_Key, Float], members: Mapping[Weight, Sequence[int]], scan: Scan, grids: Sequence[ThermalGrid]
+) -> Float:
     """Sums over all points, over points with even indices, and over absolute values; (3, columns, S, M)."""
-    count, members = len(scan.potentials), _members(integrand)
-    totals = np.zeros((3, len(integrand.columns), *scan.shape))
+    count = len(scan.potentials)
+    totals = np.zeros((3, sum(map(len, members.values())), *scan.shape))
     for (kind, s, weight), table in tables.items():
         columns, kT = members[kind], float(scan.temperatures[s])
         if kT == 0:

@@ -138,8 +138,8 @@ class BandIntegrand(Protocol):
         """Bands at reduced points (P, d)."""
         ...
 
-    def frame_on_grid(self, axes: Sequence[Float]) -> Any:
-        """Bands on a tensor grid, last axis fastest."""
+    def frame_on_grid(self, axes: Sequence[Float], which: np.ndarray | None = None) -> Any:
+        """Bands on a tensor grid, last axis fastest, or at those of its points that a mask selects."""
         ...
 
     def sea_values(self, frame: Any, band_counts: Sequence[int]) -> Float:

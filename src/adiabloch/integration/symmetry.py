@@ -59,20 +59,19 @@ def find_operations(integrand: BandIntegrand) -> Integer:
     candidates = np.array(list(itertools.product(reach, repeat=d)))
     lengths = np.einsum("ni,ij,nj->n", candidates, metric, candidates)
     images = [candidates[np.abs(lengths - metric[i, i]) < 1e-6 * metric[i, i]] for i in range(d)]
-    found = [np.eye(d, dtype=int)]
-    rng = np.random.default_rng(20)
-    points = rng.random((SAMPLES, d))
+    rows = np.array(list(itertools.product(*images))).reshape(-1, d, d)
+    # images of the reciprocal vectors
+    symmetric = np.abs(rows @ metric @ rows.swapaxes(1, 2) - metric).max(axis=(1, 2)) <= 1e-6 * metric.max()
+    operations = np.array([np.eye(d, dtype=int), *(W for W in rows[symmetric] if not np.array_equal(W, np.eye(d)))])
+    points = np.random.default_rng(20).random((SAMPLES, d))
     energies = integrand.levels(points)
     scale = float(np.abs(energies).max())
-    for rows in itertools.product(*images):
-        # images of the reciprocal vectors
-        W = np.array(rows)
-        if np.abs(W @ metric @ W.T - metric).max() > 1e-6 * metric.max() or np.array_equal(W, found[0]):
-            continue
-        there = integrand.levels(points @ W)
-        if np.abs(there - energies).max() <= ENERGY_ACCURACY * scale:
-            found.append(W)
-    return np.array(found)
+    # most candidates are excluded by the first point
+    for several in (points[:1], points[1:]):
+        known, energies = energies[: len(several)], energies[len(several) :]
+        there = integrand.levels((several @ operations).reshape(-1, d)).reshape(len(operations), *known.shape)
+        operations = operations[np.abs(there - known).max(axis=(1, 2)) <= ENERGY_ACCURACY * scale]
+    return operations
 
 
 def find_vanishing(integrand: BandIntegrand) -> Vanishing | None:
@@ -91,13 +90,8 @@ def find_vanishing(integrand: BandIntegrand) -> Vanishing | None:
     size = frame.energies.shape[1]
     sea, surface, _ = integrand.band_values(frame, range(1, size + 1))
     values = np.concatenate([sea, surface], axis=2).reshape(len(group), ORBITS, size, -1)
-    # bands that are close are close at all images; only their sum is meaningful
     energies = frame.energies.reshape(len(group), ORBITS, size)[0]
-    separated = np.diff(energies, axis=1) > LEVEL_SPACING * np.abs(energies).max()
-    level = np.concatenate([np.zeros((ORBITS, 1), dtype=int), np.cumsum(separated, axis=1)], axis=1)
-    sums = np.zeros_like(values)
-    for band in range(size):
-        sums[:, np.arange(ORBITS), level[:, band]] += values[:, :, band]
+    sums = sums_over_levels(values, energies, LEVEL_SPACING * float(np.abs(energies).max()))
     left = np.abs(sums.mean(axis=0))
     unsigned = np.abs(sums).mean(axis=0)
     largest = unsigned.max(axis=1)
@@ -108,3 +102,16 @@ def find_vanishing(integrand: BandIntegrand) -> Vanishing | None:
     seas = sea.shape[-1]
     fineness = 1e-3 * float(np.ptp(frame.energies))
     return Vanishing(zero[:seas], zero[seas:], left.sum(axis=1).mean(axis=0), fineness)
+
+
+def sums_over_levels(values: Float, energies: Float, spacing: float) -> Float:
+    """Sums of values (G, P, N, J) over bands closer than `spacing`, in place of the first ones of them; else zero.
+
+    Bands that are close are close at all equivalent points; only their sum is meaningful. `energies` is (P, N).
+    """
+    separated = np.diff(energies, axis=1) > spacing
+    level = np.concatenate([np.zeros((len(energies), 1), dtype=int), np.cumsum(separated, axis=1)], axis=1)
+    sums = np.zeros_like(values)
+    for band in range(energies.shape[1]):
+        sums[:, np.arange(len(energies)), level[:, band]] += values[:, :, band]
+    return sums

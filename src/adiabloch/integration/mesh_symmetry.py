@@ -1,0 +1,223 @@
+"""Symmetry of a Fermi sea on a uniform mesh: points that represent all equivalent ones, and how sums transform.
+
+The operations act on reduced wave vectors about the origin. Whether they are symmetries is seen from the energies at
+random points. The transformation of the values, M in v(k W) = v(k) M, is solved for from the values at such points, so
+that no tensor character has to be declared. Then the sum over a mesh is that over one point of each orbit, multiplied
+by the size of the orbit, times the mean of M over the group.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from adiabloch.arrays import Float, Integer
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.integration.protocols import BandIntegrand, Weight
+from adiabloch.integration.symmetry import LEVEL_SPACING, find_operations, sums_over_levels
+
+VALUE_ACCURACY = 1e-8
+"""Relative accuracy with which values at equivalent points agree."""
+LATTICE_ACCURACY = 1e-5
+"""Accuracy with which a given operation maps the lattice to itself."""
+LARGEST_VIOLATION = 0.1
+"""Largest difference of the energies at points that a given operation relates, as a fraction of their spread."""
+LARGEST_DIFFERENCE = 0.02
+"""Median of the relative differences of values at equivalent points above which a given operation is refused."""
+LARGEST_GROUP = 192
+"""Number of operations above which given operations cannot generate a point group."""
+
+Symmetry = Literal["find", "none"] | Sequence[Float]
+"""Operations to use: those that are found, none, or given orthogonal matrices that act on Cartesian wave vectors."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeshSymmetry:
+    """Group of operations of an integrand, and the means over the group of the transformations of its columns."""
+
+    operations: Integer
+    """(G, d, d): k -> k W on reduced wave vectors, the identity first."""
+    means: Mapping[Weight, Float]
+    """Mean of M over the group for the columns of each weight, in their order."""
+    moduli: Mapping[Weight, Float]
+    """The same for |M|."""
+    exact: bool
+    """True if the energies have the symmetry within rounding."""
+
+    def weights(self, numbers: Sequence[Integer], mesh: Sequence[int]) -> Integer:
+        """Number of equivalent points of each point of a block, at the representative of the orbit; else zero.
+
+        Parameters
+        ----------
+        numbers : sequence of int array
+            Indices of the points of the block along each axis.
+        mesh : sequence of int
+        """
+        sides = np.array(mesh)
+        grid = np.stack(np.meshgrid(*numbers, indexing="ij"), axis=-1).reshape(-1, len(mesh))
+        strides = np.array([math.prod(mesh[axis + 1 :]) for axis in range(len(mesh))])
+        own = grid @ strides
+        first, fixed = np.ones(len(grid), dtype=bool), np.zeros(len(grid), dtype=int)
+        for W in self.operations:
+            image = grid @ _on_mesh(W, sides) % sides @ strides
+            first &= own <= image
+            fixed += own == image
+        return np.where(first, len(self.operations) // fixed, 0)
+
+
+def checked_symmetry(symmetry: Symmetry) -> None:
+    """Check the kind of a choice of symmetries.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    known = ("find", "none") if isinstance(symmetry, str) else ()
+    if symmetry in known or (isinstance(symmetry, Sequence | np.ndarray) and not isinstance(symmetry, str)):
+        return
+    raise InvalidArgumentError(f'symmetry: {symmetry!r}, expected "find", "none" or a sequence of matrices')
+
+
+def find_symmetry(
+    integrand: BandIntegrand, mesh: Sequence[int], symmetry: Symmetry, members: Mapping[Weight, Sequence[int]]
+) -> MeshSymmetry | None:
+    """Operations that leave the energies and the mesh unchanged; None if there is only the identity.
+
+    Parameters
+    ----------
+    integrand : BandIntegrand
+    mesh : sequence of int
+    symmetry : "find", "none" or sequence of (d, d) float arrays
+    members : mapping {weight: column numbers}
+
+    Raises
+    ------
+    InvalidArgumentError
+        A given operation is no symmetry of the lattice or of the energies.
+    """
+    if isinstance(symmetry, str):
+        if symmetry == "none":
+            return None
+        operations, violation = find_operations(integrand), 0.0
+    else:
+        operations = _generated(integrand, symmetry)
+        violation = _violation(integrand, operations)
+    sides = np.array(mesh)
+    operations = np.array([W for W in operations if np.allclose(W * sides % sides[:, None], 0)])
+    transformations = _transformations(integrand, operations, members, violation)
+    accepted = [g for g, of in enumerate(transformations) if of is not None]
+    if len(accepted) == 1 or not _is_group(operations[accepted]):
+        return None
+    matrices = [of for of in transformations if of is not None]
+    return MeshSymmetry(
+        operations[accepted],
+        {weight: np.mean([of[weight] for of in matrices], axis=0) for weight in members},
+        {weight: np.mean([np.abs(of[weight]) for of in matrices], axis=0) for weight in members},
+        exact=isinstance(symmetry, str),
+    )
+
+
+def _on_mesh(W: Integer, sides: Integer) -> Integer:
+    """The operation on indices of mesh points."""
+    return np.asarray(W * sides // sides[:, None])
+
+
+def _generated(integrand: BandIntegrand, given: Sequence[Float]) -> Integer:
+    """Group of operations on reduced wave vectors that Cartesian matrices generate, the identity first."""
+    d = integrand.dimension
+    B = np.asarray(integrand.reciprocal)
+    generators = []
+    for number, matrix in enumerate(given):
+        R = np.asarray(matrix, dtype=float)
+        if R.shape != (d, d) or not np.allclose(R @ R.T, np.eye(d), atol=LATTICE_ACCURACY):
+            raise InvalidArgumentError(f"symmetry: matrix {number}, expected an orthogonal matrix of shape ({d}, {d})")
+        exact = B @ R.T @ np.linalg.inv(B)
+        W = np.rint(exact).astype(int)
+        if np.abs(exact - W).max() > LATTICE_ACCURACY:
+            raise InvalidArgumentError(
+                f"symmetry: matrix {number} does not map the reciprocal lattice to itself: a reciprocal vector goes to "
+                f"{np.round(exact[np.abs(exact - W).max(axis=1).argmax()], 4).tolist()} (reduced), expected whole "
+                "numbers"
+            )
+        generators.append(W)
+    group = [np.eye(d, dtype=int)]
+    for W in group:
+        for generator in generators:
+            product = W @ generator
+            if not any(np.array_equal(product, known) for known in group):
+                group.append(product)
+        if len(group) > LARGEST_GROUP:
+            raise InvalidArgumentError(f"symmetry: the matrices generate more than {LARGEST_GROUP} operations")
+    return np.array(group)
+
+
+def _violation(integrand: BandIntegrand, operations: Integer) -> float:
+    """Largest difference of the energies at equivalent points.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The energies do not have the symmetry.
+    """
+    points = np.random.default_rng(22).random((4, integrand.dimension))
+    energies = integrand.levels(points)
+    worst = 0.0
+    for W in operations[1:]:
+        change = np.abs(integrand.levels(points @ W) - energies)
+        worst = max(worst, float(change.max()))
+        if worst > LARGEST_VIOLATION * np.ptp(energies):
+            at = int(change.max(axis=1).argmax())
+            raise InvalidArgumentError(
+                f"symmetry: no symmetry of the energies: at k = {np.round(points[at], 4).tolist()} (reduced) and the "
+                f"equivalent {np.round(points[at] @ W, 4).tolist()} they differ by {worst / np.ptp(energies):.1e} of "
+                "their spread"
+            )
+    return worst
+
+
+def _transformations(
+    integrand: BandIntegrand, operations: Integer, members: Mapping[Weight, Sequence[int]], violation: float
+) -> list[dict[Weight, Float] | None]:
+    """Transformation of the columns of each weight under each operation; None if the values have no such symmetry."""
+    d = integrand.dimension
+    most = max(len(columns) for columns in members.values())
+    size = integrand.levels(np.zeros((1, d))).shape[1]
+    orbits = 4 + 3 * most // size
+    points = np.random.default_rng(23).random((2 * orbits, d))
+    frame = integrand.frame(np.concatenate([points @ W for W in operations]))
+    sea, surface, _ = integrand.band_values(frame, range(1, size + 1))
+    energies = frame.energies.reshape(len(operations), -1, size)[0]
+    spacing = max(LEVEL_SPACING * float(np.abs(energies).max()), 4 * violation)
+    found: list[dict[Weight, Float] | None] = [{} for _ in operations]
+    for weight, columns in members.items():
+        source = surface if integrand.columns[columns[0]].at_surface else sea
+        values = source[..., [integrand.columns[c].output for c in columns]]
+        values = values.reshape(len(operations), 2 * orbits, size, -1)
+        summed, moduli = (sums_over_levels(v, energies, spacing) for v in (values, np.abs(values)))
+        for g in range(len(operations)):
+            unit = (moduli[0] + moduli[g]).sum(axis=2, keepdims=True)
+            before, after = (np.divide(v, unit, out=np.zeros_like(v), where=unit > 0) for v in (summed[0], summed[g]))
+            x, y = (v[:orbits].reshape(-1, len(columns)) for v in (before, after))
+            M = np.linalg.lstsq(x, y, rcond=VALUE_ACCURACY)[0]
+            wrong = np.abs(before[orbits:] @ M - after[orbits:])
+            if violation > 0 and np.median(wrong.max(axis=(1, 2))) > LARGEST_DIFFERENCE:
+                raise InvalidArgumentError(
+                    f"symmetry: the energies have it to {violation:.1e} only, and the values at equivalent points are "
+                    f"unlike ({np.median(wrong.max(axis=(1, 2))):.1e} of them, expected at most {LARGEST_DIFFERENCE})"
+                )
+            of = found[g]
+            if of is not None and (violation > 0 or wrong.max() <= VALUE_ACCURACY):
+                of[weight] = M
+            else:
+                found[g] = None
+    return found
+
+
+def _is_group(operations: Integer) -> bool:
+    """True if all products of operations are among them."""
+    known = {W.tobytes() for W in operations}
+    return all((V @ W).tobytes() in known for V in operations for W in operations)
