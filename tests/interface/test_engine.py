@@ -65,7 +65,18 @@ def test_a_crystal_of_the_users_own(call):
 def test_options_are_the_same_everywhere(name):
     """Keyword-only after the physics, in the same order, all documented."""
     parameters = inspect.signature(getattr(ab, name)).parameters
-    options = ["tolerance", "absolute", "mesh", "limit", "strict", "accuracy", "symmetry", "executor", "progress"]
+    options = [
+        "tolerance",
+        "absolute",
+        "mesh",
+        "limit",
+        "strict",
+        "accuracy",
+        "symmetry",
+        "executor",
+        "progress",
+        "dry_run",
+    ]
     assert list(parameters)[-len(options) :] == options
     assert all(parameters[option].kind is inspect.Parameter.KEYWORD_ONLY for option in options)
     text = getattr(ab, name).__doc__

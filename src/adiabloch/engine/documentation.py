@@ -60,6 +60,9 @@ executor : concurrent.futures.Executor or int, optional
     same bits on all of them.
 progress : bool, optional
     Show a progress bar; by default after two seconds (a line every few seconds if the error stream is no terminal).
+dry_run : bool, optional
+    Return a forecast in place of the result: `points`, `seconds` and `memory` (bytes of arrays), from trials with few
+    points; usually right within a factor of two.
 """
 """Entries of arguments that several responses share, in the format of numpydoc."""
 

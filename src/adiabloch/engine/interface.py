@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from adiabloch.engine.declaration import Response
 from adiabloch.engine.documentation import documented
+from adiabloch.engine.dry_run import Forecast, result_or_forecast
 from adiabloch.engine.natural import in_natural_units
 from adiabloch.engine.run import DEFAULTS, Options
 from adiabloch.integration.running import one_thread
@@ -47,7 +48,10 @@ def response(
                 raise TypeError(f"{function.__name__}() {error}{hint}") from None
             # small matrices: threads of the linear algebra cost more than they gain
             with one_thread:
-                return in_natural_units(function, given, first).assign_attrs(response=function.__name__)
+                return result_or_forecast(
+                    lambda: in_natural_units(function, given, first).assign_attrs(response=function.__name__),
+                    Forecast.dataset,
+                )
 
         public.__doc__ = documented(function.__doc__ or "", signature, declaration)
         public.__signature__ = signature  # type: ignore[attr-defined]

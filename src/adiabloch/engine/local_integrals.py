@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.engine.dry_run import ForecastFound
 from adiabloch.engine.insulator import Insulator
 from adiabloch.engine.local_arguments import Drive, Sites
 from adiabloch.engine.local_formulas import gauge_terms, on_groups, terms_of_bands, terms_of_group
 from adiabloch.engine.mean import CANCELLING, mean
 from adiabloch.engine.preflight import preflight
-from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Run
 from adiabloch.engine.thermal_bands import ThermalBands
 from adiabloch.errors import AdiablochError, Stopped, warn
@@ -28,7 +29,7 @@ from adiabloch.geometry.projections import ProjectionChoice, Projections
 from adiabloch.geometry.recording import Product, Recorded, offered_by, record
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import SerialExecutor, stoppable, workers
+from adiabloch.integration.running import SerialExecutor, number_of_workers, stoppable, workers
 from adiabloch.integration.running import run as run_tasks
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.local_crystal import TIME, LocalCrystal
@@ -37,7 +38,7 @@ from adiabloch.occupation import FermiLevel
 from adiabloch.units import Unit
 
 if TYPE_CHECKING:
-    import xarray
+    pass
 
 TITLE = "local current or density"
 ERROR = "error"
@@ -141,6 +142,8 @@ class LocalRequest:
         """
         chosen = self._projections(texture, projections)
         count = len(sites.positions)
+        if run.dry_run:
+            raise self._forecast(texture, sites, run, chosen)
         results: list[Float] = []
         integrals: list[Integral] = []
         with (
@@ -165,6 +168,25 @@ class LocalRequest:
             name: array[..., outputs.start : outputs.stop].reshape(*shape, -1) for name, outputs in self.layout.items()
         }
         return variables, self._provenance(texture, integrals, run)
+
+    def _forecast(
+        self, texture: Texture, sites: Sites, run: Run, projections: tuple[Projections, ...]
+    ) -> ForecastFound:
+        """Forecast for all positions from the one in the middle."""
+        count = len(sites.positions)
+        middle = replace(sites, positions=sites.positions[count // 2 : count // 2 + 1])
+        before, begun = run.elapsed, time.perf_counter()
+        (task,) = self._tasks(texture, middle, projections)
+        building = time.perf_counter() - begun
+        executor = run.executor if count == 1 else SerialExecutor()
+        try:
+            self._at_position(replace(run, executor=executor, progress=False, started=time.perf_counter()), task)
+        except ForecastFound as found:
+            parallel = number_of_workers(run.executor)
+            one = replace(found.forecast, seconds=found.forecast.seconds + building)
+            whole = one.times(count, parallel)
+            return ForecastFound(replace(whole, seconds=whole.seconds + before))
+        raise AssertionError("a dry run ends with a forecast")
 
     def _tasks(
         self, texture: Texture, sites: Sites, projections: tuple[Projections, ...]
@@ -339,44 +361,3 @@ def _reporting_stop(results: list[Float], count: int, factor: float) -> Iterator
             estimate=found,
             error=found[..., -1],
         ) from None
-
-
-def labelled_terms(
-    request: LocalRequest,
-    values: Mapping[str, Float],
-    sites: Sites,
-    dims: Mapping[str, str | None],
-    coordinates: Mapping[str, list[str]],
-    units: Mapping[str, Unit],
-    title: str,
-    provenance: Mapping[str, object],
-) -> xarray.Dataset:
-    """Dataset of all terms, their total and the error bar.
-
-    Parameters
-    ----------
-    request : LocalRequest
-    values : mapping {name: array (positions..., phases..., labels)}
-    sites : Sites
-    dims : mapping {axis of the terms: dimension of the result or None}
-        None for an axis with a single label, which is dropped.
-    coordinates : mapping
-        Labels along the dimensions.
-    units : mapping {name: Unit}
-        Units of variables other than that of the drive.
-    title : str
-    provenance : mapping
-    """
-    first = next(iter(request.terms.values()))
-    variables: dict[str, Any] = {}
-    for name, term in {"total": replace(first, description=""), **request.terms}.items():
-        kept = [axis for axis in term.axes if dims[axis] is not None]
-        shape = (*sites.shape, *(len(request.labels[axis]) for axis in kept))
-        # in one dimension there is no magnetization
-        if all(request.labels[axis] for axis in term.axes):
-            long_name = f"{title}: {term.description}" if term.description else title
-            dimensions = [*sites.dims, *(dims[axis] for axis in kept)]
-            variables[name] = (dimensions, values[name].reshape(shape), units.get(name, request.unit), long_name)
-    error = values[ERROR].reshape(sites.shape)
-    variables["error"] = ([*sites.dims], error, request.unit, "error bar of each component")
-    return labelled(variables, {**sites.coordinates, **coordinates}, **provenance)

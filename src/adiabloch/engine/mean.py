@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.engine.arguments import UNKNOWN_MOTION, Model, digest_of, named_group
+from adiabloch.engine.dry_run import (
+    Forecast,
+    ForecastFound,
+    Law,
+    Trial,
+    coarse_mesh,
+    expected,
+    exponential_in_side,
+    forecast,
+    points_of_trial,
+)
 from adiabloch.engine.insulator import LEVEL, Insulator
 from adiabloch.engine.run import Run, reporting_stop
 from adiabloch.engine.thermal_bands import ThermalBands
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.adaptive import box_points, integrate_adaptively
 from adiabloch.integration.goal import Goal, Settings
-from adiabloch.integration.mesh import Integral, integrate
+from adiabloch.integration.mesh import Integral, Mesh, integrate
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.spectrum import classes
 from adiabloch.models.crystal import Crystal
@@ -26,6 +38,9 @@ from adiabloch.units import Unit
 CHEAPER = {1: 5.0, 2: 6.0, 3: 30.0}
 """Points of a mesh for each point that boxes around a single minimum of the gap need, from which boxes are used; by the
 number of axes with boxes. In more dimensions a gap is often small along lines."""
+MORE_BOXES = 1.9
+"""Points that boxes need, relative to the estimate for a single minimum of the gap, in cycles with gaps of 1e-2 to 1e-3
+and tolerances of 1e-4 to 1e-8."""
 CANCELLING = 1e-3
 """Default accuracy of a result that cancels: the tolerance times this fraction of its integrand without signs. The mean
 over a cycle is often a hundredth of its integrand, and a further digit of a smooth integral costs little."""
@@ -89,13 +104,10 @@ def mean(
             sufficient = per_cell * run.tolerance * CANCELLING * _without_signs(integrand, start, leading)
         goal = Goal(run.tolerance, sufficient / per_cell, scale / per_cell, leading, run.limit)
         settings: Settings = {"executor": run.executor, "progress": bar, "inspect": integrand.inspect}
-        if sides is not None:
-            integral = integrate(integrand, goal, start=sides, fixed=True, **settings)
-        elif isinstance(integrand, Insulator) and boxes_are_cheaper(integrand, start, run):
-            phases = 2 * start[-1] if integrand.over_cycle else None
-            integral = integrate_adaptively(integrand, goal, first=[2 * n for n in start], phases=phases, **settings)
-        else:
-            integral = integrate(integrand, goal, start=start, **settings)
+        evaluate, law = _method(integrand, run, start, sides, settings)
+        if run.dry_run:
+            raise ForecastFound(_forecast(evaluate, law, goal, run, sides, crystal.size))
+        integral = evaluate(goal, sides)
         integral = integral.times(per_cell)
     if sides is None and not integral.converged and (run.strict or not quiet):
         wanted = max(run.tolerance * max(float(np.abs(integral.value[:leading]).max()), scale), sufficient)
@@ -103,17 +115,64 @@ def mean(
     return integral
 
 
+def _method(
+    integrand: Insulator | ThermalBands, run: Run, start: Mesh, sides: Mesh | None, settings: Settings
+) -> tuple[Callable[[Goal, Mesh | None], Integral], Law]:
+    """Evaluation on a fixed mesh, boxes or refined meshes: (goal, sides) -> integral; and how its error falls."""
+    if sides is None and isinstance(integrand, Insulator) and boxes_are_cheaper(integrand, start, run):
+        phases = 2 * start[-1] if integrand.over_cycle else None
+        first = [2 * n for n in start]
+        return (
+            lambda goal, _: integrate_adaptively(integrand, goal, first=first, phases=phases, **settings),
+            expected(MORE_BOXES * _points_in_boxes(integrand, integrand.largest_sharpness(), start)),
+        )
+    sharpness = integrand.largest_sharpness() if isinstance(integrand, Insulator) else np.zeros(len(start))
+    least = _uniform_points(sharpness, start, run.tolerance) if np.isfinite(sharpness).all() else 0.0
+    return (
+        lambda goal, fixed: integrate(integrand, goal, start=fixed or start, fixed=fixed is not None, **settings),
+        exponential_in_side(len(start), least),
+    )
+
+
+def _forecast(
+    evaluate: Callable[[Goal, Mesh | None], Integral], law: Law, goal: Goal, run: Run, sides: Mesh | None, bands: int
+) -> Forecast:
+    """Expected cost of an integral, from trials."""
+    coarse = None
+    if sides is not None:
+        goal.check_first(math.prod(sides), f"the mesh has {' x '.join(map(str, sides))}")
+        coarse = coarse_mesh(sides, bands)
+
+    def trial(limit: int) -> Trial:
+        integral = evaluate(replace(goal, limit=limit) if coarse is None else goal, coarse)
+        allowed = max(goal.allowed(integral.value, 0.0), np.finfo(float).tiny)
+        return Trial(integral.points, integral.error / allowed, integral.converged or coarse is not None)
+
+    few = points_of_trial(bands)
+    found = forecast(trial, law, few=few, many=8 * few, limit=goal.limit, started=run.started)
+    return found if sides is None or coarse is None else found.on_mesh(sides, coarse)
+
+
+def _points_in_boxes(integrand: Insulator, sharpness: Float, start: Sequence[int]) -> float:
+    """Number of points of boxes around a single minimum of the gap, at each phase of a cycle."""
+    axes = len(start) - integrand.over_cycle
+    phases = 8 * start[-1] if integrand.over_cycle else 1
+    return phases * box_points(sharpness[:axes], [2 * n for n in start[:axes]])
+
+
+def _uniform_points(sharpness: Float, start: Sequence[int], tolerance: float) -> float:
+    """Number of points of a sufficient uniform mesh, whose error falls as exp(-2 pi n/sharpness)."""
+    decades = 0.18 * math.log(1 / tolerance)
+    return math.prod(max(2.0 * n, decades * s) for n, s in zip(start, sharpness, strict=True))
+
+
 def boxes_are_cheaper(integrand: Insulator, start: Sequence[int], run: Run) -> bool:
     """True if the smallest gap needs a uniform mesh with many more points than adaptive boxes, within the limit."""
     sharpness = integrand.largest_sharpness()
     if not np.isfinite(sharpness).all():
         return False
-    # the error of a mesh falls as exp(-2 pi n/sharpness)
-    decades = 0.18 * math.log(1 / run.tolerance)
-    uniform = math.prod(max(2.0 * n, decades * s) for n, s in zip(start, sharpness, strict=True))
-    axes = len(start) - integrand.over_cycle
-    phases = 8 * start[-1] if integrand.over_cycle else 1
-    boxes = phases * box_points(sharpness[:axes], [2 * n for n in start[:axes]])
+    uniform = _uniform_points(sharpness, start, run.tolerance)
+    axes, boxes = len(start) - integrand.over_cycle, _points_in_boxes(integrand, sharpness, start)
     return CHEAPER[axes] * boxes < uniform and boxes < run.limit
 
 

@@ -53,7 +53,7 @@ class Accuracy:
 
 
 class Options(TypedDict, total=False):
-    """Keyword arguments of every response: an `Accuracy` or its entries, symmetry, executor, progress."""
+    """Keyword arguments of every response: an `Accuracy` or its entries, symmetry, executor, progress, dry run."""
 
     accuracy: Accuracy | None
     symmetry: Symmetry
@@ -64,6 +64,7 @@ class Options(TypedDict, total=False):
     strict: bool
     executor: Executor | int | None
     progress: bool | None
+    dry_run: bool
 
 
 DEFAULTS: dict[str, Any] = {
@@ -76,6 +77,7 @@ DEFAULTS: dict[str, Any] = {
     "symmetry": "find",
     "executor": None,
     "progress": None,
+    "dry_run": False,
 }
 """Options in the order of every signature, with their defaults."""
 
@@ -93,6 +95,7 @@ class Run:
     strict: bool = False
     mesh: Mesh = None
     symmetry: Symmetry = "find"
+    dry_run: bool = False
 
     @classmethod
     def of(cls, options: Options, tolerance: float) -> Run:
@@ -140,6 +143,7 @@ class Run:
             "symmetry": self.symmetry,
             "executor": self.executor,
             "progress": self.progress,
+            "dry_run": self.dry_run,
         }
 
     def sides(self, dimension: int) -> tuple[int, ...] | None:

@@ -9,10 +9,11 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine import metal_warnings as warnings
 from adiabloch.engine.arguments import digest_of
+from adiabloch.engine.dry_run import Forecast, ForecastFound, Trial, coarse_mesh, forecast, points_of_trial, power
 from adiabloch.engine.run import reporting_stop
 from adiabloch.engine.scan_task import ScanTask
 from adiabloch.integration.boxes import integrate_boxes
-from adiabloch.integration.fixed_mesh import sum_over_mesh
+from adiabloch.integration.fixed_mesh import checked_size, sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.occupation import Scan
@@ -43,7 +44,40 @@ def integrate_scan(task: ScanTask) -> ScanIntegral:
 def integral_per_cell(task: ScanTask) -> SeaIntegral:
     """Integrals per cell, before warnings and the influence of degenerate bands."""
     warnings.check_temperature(task.integrand.crystal, float(task.scan.temperatures.max()))
-    return _integrate(task.within(task.limit))
+    task = task.within(task.limit)
+    if task.run.dry_run:
+        raise ForecastFound(_forecast(task))
+    return _integrate(task)
+
+
+def _forecast(task: ScanTask) -> Forecast:
+    """Expected cost of the integrals, from trials."""
+    sides, bands = task.sides, task.integrand.crystal.size
+    coarse = None
+    if sides is not None:
+        checked_size(sides, task.run.limit)
+        coarse = coarse_mesh(sides, bands)
+    tried = task if coarse is None else replace(task, run=replace(task.run, mesh=coarse))
+    twice = False
+
+    def trial(limit: int) -> Trial:
+        nonlocal twice
+        integral = _integrate(tried.within(limit) if coarse is None else tried)
+        twice = integral.threshold_dependent
+        ratio = np.divide(
+            integral.error, integral.allowed, out=np.ones_like(integral.error), where=integral.allowed > 0
+        )
+        return Trial(
+            integral.points, float(np.max(ratio, where=np.isfinite(ratio), initial=1.0)), not integral.exhausted
+        )
+
+    few = points_of_trial(bands)
+    # in three dimensions the error falls late
+    many = 8 * few if task.integrand.dimension == 3 else few
+    found = forecast(trial, power, few=few // 8, many=many, limit=task.run.limit, started=task.run.started)
+    found = found if sides is None or coarse is None else found.on_mesh(sides, coarse)
+    # the influence of the threshold for degenerate bands is found from a second integral
+    return replace(found, points=2 * found.points, seconds=2 * found.seconds) if twice else found
 
 
 def finished(integral: SeaIntegral, task: ScanTask) -> ScanIntegral:

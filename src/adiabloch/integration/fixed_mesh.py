@@ -81,12 +81,7 @@ def sum_over_mesh(
     Stopped
         Ctrl-C; there is no estimate from a part of a mesh.
     """
-    points = math.prod(mesh)
-    if points > limit:
-        raise InvalidArgumentError(
-            f"mesh: {' x '.join(map(str, mesh))} has {points:.3g} points, expected at most {limit}; ask for fewer, or "
-            "allow more (limit)"
-        )
+    points = checked_size(mesh, limit)
     check_scan(scan, len(integrand.columns), 8 + 2 * processors())
     if any(column.at_surface for column in integrand.columns) and scan.temperatures.min() == 0:
         raise InvalidArgumentError(
@@ -106,6 +101,23 @@ def sum_over_mesh(
     # the largest over all chemical potentials: at a single one the difference may be small by accident
     change = np.abs(with_it.value - without.value).max(axis=2, keepdims=True)
     return replace(integral, error=integral.error + ASYMMETRY * change)
+
+
+def checked_size(mesh: Sequence[int], limit: int) -> int:
+    """Return the number of points of a mesh.
+
+    Raises
+    ------
+    InvalidArgumentError
+        There are more than the limit.
+    """
+    points = math.prod(mesh)
+    if points > limit:
+        raise InvalidArgumentError(
+            f"mesh: {' x '.join(map(str, mesh))} has {points:.3g} points, expected at most {limit}; ask for fewer, or "
+            "allow more (limit)"
+        )
+    return points
 
 
 def _coarse(mesh: Sequence[int]) -> list[int]:

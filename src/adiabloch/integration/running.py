@@ -167,6 +167,13 @@ def checked_executor(executor: object) -> Executor | int | None:
     )
 
 
+def number_of_workers(executor: Executor | int | None) -> int:
+    """Number of tasks that run at a time, as far as the executor tells."""
+    if executor is None or isinstance(executor, int):
+        return executor or processors()
+    return int(getattr(executor, "_max_workers", 1 if isinstance(executor, SerialExecutor) else processors()))
+
+
 @contextmanager
 def workers(executor: Executor | int | None) -> Iterator[Executor]:
     """Context with the executor of the user or with a number of threads, by default the number of processors.

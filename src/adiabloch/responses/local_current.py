@@ -6,7 +6,8 @@ from typing import Unpack
 
 from adiabloch.engine import Options, Run, checked_degeneracy, components, response
 from adiabloch.engine.local_arguments import Drive, Positions, Sites, checked_occupation, checked_texture
-from adiabloch.engine.local_integrals import LocalRequest, LocalTerm, labelled_terms
+from adiabloch.engine.local_integrals import LocalRequest, LocalTerm
+from adiabloch.engine.local_results import labelled_terms
 from adiabloch.engine.types import ArrayLike, Cycle, Dataset, ProjectionChoice, TightBinding, Unit
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry import local_terms

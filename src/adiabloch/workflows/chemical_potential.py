@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Unpack
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
 from adiabloch.engine.arguments import checked_model, digest_of
+from adiabloch.engine.dry_run import ForecastFound
 from adiabloch.engine.interface import response
 from adiabloch.engine.metals import Plan
 from adiabloch.engine.results import labelled
@@ -71,7 +73,11 @@ def chemical_potential(
     found, reached = [], []
     for kT in temperatures.temperatures:
         reach = bound + kT * (4 + abs(np.log(filling / (model.size - filling))) + np.log(model.size))
-        low, high, converged = _bracketed(model, filling, float(kT), (-reach, reach), run)
+        try:
+            low, high, converged = _bracketed(model, filling, float(kT), (-reach, reach), run)
+        except ForecastFound as one:
+            scans = 2 * math.ceil(math.log(1 / FINEST, 32)) * len(temperatures.temperatures)
+            raise ForecastFound(one.forecast.times(scans)) from None
         found.append((low, high))
         reached.append(converged)
     low, high = np.array(found).T

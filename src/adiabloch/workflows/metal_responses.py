@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from numpy.typing import ArrayLike
 
 from adiabloch.engine.declaration import SeaTerm, SurfaceTerm
+from adiabloch.engine.dry_run import result_or_forecast
 from adiabloch.engine.joint_scan import evaluated_together
 from adiabloch.engine.run import Options
 from adiabloch.errors import InvalidArgumentError, did_you_mean
@@ -51,7 +52,7 @@ def metal_responses(
     Returns
     -------
     dict {str: xarray.Dataset}
-        The result of each response by its name.
+        The result of each response by its name; with `dry_run`, the forecast of the common pass for each.
 
     Raises
     ------
@@ -80,7 +81,8 @@ def metal_responses(
             )
     different = [*dict.fromkeys(names)]
     given: dict[str, Any] = {"chemical_potential": chemical_potential, "temperature": temperature, **options}
-    results = evaluated_together([partial(known[name], model, **given) for name in different])
+    calls = [partial(known[name], model, **given) for name in different]
+    results = result_or_forecast(lambda: evaluated_together(calls), lambda found: [found.dataset() for _ in different])
     return dict(zip(different, results, strict=True))
 
 

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, Integer, checked
 from adiabloch.engine.arguments import checked_occupied
+from adiabloch.engine.dry_run import Forecast, result_or_forecast
 from adiabloch.engine.results import Variable, labelled
 from adiabloch.engine.run import Options, Run
 from adiabloch.errors import InvalidArgumentError
@@ -103,7 +104,7 @@ def phonon_moment(
     all_bands : xarray.Dataset, or a sequence of them, optional
         Result of `adiabloch.perturbative_by_bands` for each cycle, with at least two numbers of bands, the same for all
         cycles. It replaces the perturbative part of the cycle, whose Wannier functions span few empty states.
-    absolute, strict, limit, executor, progress
+    absolute, strict, limit, executor, progress, dry_run
         As in `adiabloch.pumped_magnetization`.
 
     Returns
@@ -166,10 +167,16 @@ def phonon_moment(
     )
     sums = checked_band_sums(all_bands, cycles, occupied)
     reached: list[bool] = []
-    rows = [
-        moments_of_cycle(phonon, occupied, states, cores, effective, sums[number] if sums else None, run, reached)
-        for number, phonon in enumerate(phonons)
-    ]
+
+    def moments() -> list[dict[str, Float]] | Forecast:
+        return [
+            moments_of_cycle(phonon, occupied, states, cores, effective, sums[number] if sums else None, run, reached)
+            for number, phonon in enumerate(phonons)
+        ]
+
+    rows = result_or_forecast(moments, lambda one: one.times(len(phonons)))
+    if isinstance(rows, Forecast):
+        return rows.dataset()
     if len(rows) > 1:
         sizes, rows = [0.0, *sizes], [limit_of_small_amplitudes(sizes, rows), *rows]
     counts = None

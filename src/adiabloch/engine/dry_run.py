@@ -1,0 +1,199 @@
+"""Forecasts of points, time and memory: the cost of a calculation from trials with few points.
+
+A trial that reaches the goal has the cost of the calculation. Otherwise the errors of two trials are extrapolated. The
+error of a uniform mesh falls exponentially with the number of points along an axis, that of boxes at a Fermi surface
+with a power of their number. The number of boxes around a narrow gap is expected from the gap.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+
+from adiabloch.engine.results import Variable, labelled
+from adiabloch.errors import ToleranceNotReachedError
+from adiabloch.memory import format_bytes
+from adiabloch.units import Unit
+
+if TYPE_CHECKING:
+    import xarray
+
+T = TypeVar("T")
+TRIAL = 2**15
+"""Limit of the points of a trial, for at most `SMALL` bands; it falls with the square of their number."""
+SMALL = 4
+POWERS = (0.5, 3.0)
+"""Smallest and largest power of the number of boxes with which the error at a Fermi surface falls."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Expected cost of a calculation."""
+
+    points: float
+    seconds: float
+    memory: float
+    """Largest memory of arrays at a time, in bytes."""
+
+    def times(self, count: int, workers: int = 1) -> Forecast:
+        """Cost of `count` such calculations, of which `workers` run at a time."""
+        together = min(count, workers)
+        return Forecast(count * self.points, math.ceil(count / together) * self.seconds, together * self.memory)
+
+    def on_mesh(self, sides: Sequence[int], coarse: Sequence[int]) -> Forecast:
+        """Cost of a mesh, if this is the cost of a coarse one."""
+        more = math.prod(sides) / math.prod(coarse)
+        return replace(self, points=more * self.points, seconds=more * self.seconds)
+
+    def dataset(self) -> xarray.Dataset:
+        """Labelled numbers."""
+        variables: dict[str, Variable] = {
+            "points": ([], np.asarray(self.points), Unit(), "points at which H is diagonalized"),
+            "seconds": ([], np.asarray(self.seconds), "s", "wall time"),
+            "memory": ([], np.asarray(self.memory), "B", "memory of arrays"),
+        }
+        cost = f"about {self.points:.2g} points, {self.seconds:.2g} s, {format_bytes(self.memory)}"
+        return labelled(variables, {}, title="Forecast", forecast=cost)
+
+
+def points_of_trial(bands: int) -> int:
+    """Limit of the points of a trial."""
+    return round(TRIAL * min(1.0, (SMALL / bands) ** 2))
+
+
+def coarse_mesh(sides: Sequence[int], bands: int) -> tuple[int, ...]:
+    """Mesh of even sides with few points for a trial."""
+    step = max(1.0, (math.prod(sides) / (2 * points_of_trial(bands))) ** (1 / len(sides)))
+    return tuple(n if step == 1.0 else max(4, 2 * round(n / step / 2)) for n in sides)
+
+
+class ForecastFound(BaseException):
+    """End of a dry run."""
+
+    def __init__(self, forecast: Forecast) -> None:
+        super().__init__()
+        self.forecast = forecast
+
+
+class Trial(NamedTuple):
+    """Outcome of an evaluation with a limit of points."""
+
+    points: int
+    excess: float
+    """Error over the allowed error."""
+    converged: bool
+
+
+Law = Callable[[Trial, Trial], float]
+"""Number of points at which the goal is reached, from two trials that missed it."""
+
+
+def forecast(
+    evaluate: Callable[[int], Trial], law: Law, *, few: int, many: int, limit: int, started: float
+) -> Forecast:
+    """Forecast from trials.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Limit of points -> Trial.
+    law : callable
+        Two trials -> number of points.
+    few, many, limit : int
+        Limits of points of the two trials and of the calculation.
+    started : float
+        Start of the call, whose time until now is part of the cost.
+
+    Raises
+    ------
+    ToleranceNotReachedError
+        If the calculation itself would be refused.
+    """
+    before = time.perf_counter() - started
+    tracemalloc.start()
+    try:
+        first = _evaluated(evaluate, few, limit)
+        memory = float(tracemalloc.get_traced_memory()[1])
+    finally:
+        tracemalloc.stop()
+    begun = time.perf_counter()
+    last = _evaluated(evaluate, min(max(8 * first.points, many), limit), limit)
+    seconds = time.perf_counter() - begun
+    points = float(last.points)
+    if not last.converged and last.points < limit:
+        points = min(max(law(first, last), points), limit)
+    return Forecast(points, before + seconds * points / max(last.points, 1), memory)
+
+
+def _evaluated(evaluate: Callable[[int], Trial], few: int, limit: int) -> Trial:
+    """Trial with few points, or as many as the first evaluation needs."""
+    while True:
+        try:
+            return evaluate(min(few, limit))
+        except ToleranceNotReachedError:
+            if few >= limit:
+                raise
+            few *= 8
+
+
+def exponential_in_side(dimension: int, least: float) -> Law:
+    """Law of uniform meshes: the error falls exponentially with the side; at least `least` points are needed."""
+
+    def points(first: Trial, last: Trial) -> float:
+        sides = [trial.points ** (1 / dimension) for trial in (first, last)]
+        more = _steps(first, last) * (sides[1] - sides[0])
+        return max((sides[1] + more) ** dimension, least)
+
+    return points
+
+
+def expected(points: float) -> Law:
+    """Law of boxes around a narrow gap, whose number is expected from the gap: their error falls only at the end."""
+    return lambda first, last: points
+
+
+def power(first: Trial, last: Trial) -> float:
+    """Law of boxes at a Fermi surface: the error falls with a power of the number of points."""
+    if last.points == first.points:
+        return float(last.points)
+    found = math.log(first.excess / last.excess) / math.log(last.points / first.points)
+    return float(last.points * last.excess ** (1 / min(max(found, POWERS[0]), POWERS[1])))
+
+
+def _steps(first: Trial, last: Trial) -> float:
+    """Number of further steps like the one between two trials until the goal is reached."""
+    fallen, missing = math.log(max(first.excess / last.excess, 1.0)), math.log(max(last.excess, 1.0))
+    return missing / fallen if fallen > 0.1 * missing else 0.0
+
+
+_INSIDE: ContextVar[bool] = ContextVar("_INSIDE", default=False)
+
+
+@contextmanager
+def _inside() -> Iterator[bool]:
+    """True on the outermost call."""
+    outermost = not _INSIDE.get()
+    token = _INSIDE.set(True)
+    try:
+        yield outermost
+    finally:
+        _INSIDE.reset(token)
+
+
+def result_or_forecast(call: Callable[[], T], labelled: Callable[[Forecast], T]) -> T:
+    """Result of a call, or the forecast with which its dry run ended; the outermost such call returns the forecast."""
+    with _inside() as outermost:
+        try:
+            return call()
+        except ForecastFound as found:
+            if not outermost:
+                raise
+            return labelled(found.forecast)
