@@ -21,7 +21,7 @@ $(BIN)/python:
 
 # packages of a user; the developers' environment contains them as well
 $(VENV)/.user: $(BIN)/python pyproject.toml
-	@test $(VENV)/.dev -nt pyproject.toml || $(BIN)/pip install --quiet --editable '.[cli]'
+	@test $(VENV)/.dev -nt pyproject.toml || $(BIN)/pip install --quiet --editable '.[cli,fast]'
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml

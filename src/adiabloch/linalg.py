@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from adiabloch import compiled
 from adiabloch.arrays import Complex, Float
+
+LARGEST_COMPILED = 32
+"""Size of matrices up to which the compiled eigensolver is faster than LAPACK."""
 
 
 def eigh_batch(matrices: Complex) -> tuple[Float, Complex]:
@@ -25,8 +29,14 @@ def eigh_batch(matrices: Complex) -> tuple[Float, Complex]:
     states : complex array, shape (..., N, N)
         Eigenvectors as columns.
     """
-    if matrices.shape[-1] == 2:
+    size = matrices.shape[-1]
+    if size == 2:
         return _eigh_2x2(matrices)
+    if 2 < size <= LARGEST_COMPILED and (solver := compiled.available("eigensolver")) is not None:
+        flat = np.ascontiguousarray(matrices, dtype=np.complex128).reshape(-1, size, size)
+        energies, states = np.empty(flat.shape[:2]), np.empty(flat.shape, dtype=np.complex128)
+        if solver.diagonalize(flat, energies, states) == len(flat):
+            return energies.reshape(matrices.shape[:-1]), states.reshape(matrices.shape)
     energies, states = np.linalg.eigh(matrices)
     return energies, states
 

@@ -1,0 +1,42 @@
+"""Compiled kernels of the linear algebra, and their loading when they are first needed."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+from types import ModuleType
+
+SWITCH = "ADIABLOCH_COMPILED"
+"""Environment variable; "0" leaves the kernels out."""
+SLOW = 1.5
+"""Seconds after which a line on the error stream says that kernels are being compiled."""
+MESSAGE = "adiabloch: compiling its kernels, which takes a few seconds once (ADIABLOCH_COMPILED=0 leaves them out)"
+
+_lock = threading.Lock()
+_loaded: dict[str, ModuleType | None] = {}
+
+
+def available(name: str) -> ModuleType | None:
+    """Module of this package with compiled kernels; None without Numba, or if the kernels are switched off."""
+    if name not in _loaded:
+        with _lock:
+            if name not in _loaded:
+                _loaded[name] = _load(name)
+    return _loaded[name]
+
+
+def _load(name: str) -> ModuleType | None:
+    if os.environ.get(SWITCH) == "0":
+        return None
+    timer = threading.Timer(SLOW, print, (MESSAGE,), {"file": sys.stderr})
+    timer.daemon = True
+    timer.start()
+    try:
+        return importlib.import_module(f"{__name__}.{name}")
+    except (ImportError, RuntimeError):
+        # Numba is missing, does not fit the version of NumPy, or finds no folder for its cache
+        return None
+    finally:
+        timer.cancel()

@@ -1,0 +1,159 @@
+"""Compiled kernels against the NumPy bodies, on random and on difficult matrices."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import adiabloch as ab
+from adiabloch import compiled, linalg
+
+pytest.importorskip("numba")
+
+SIZES = [3, 4, 5, 8, 13, 18, 32]
+
+
+def hermitian(rng, n):
+    a = rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n))
+    return a + a.conj().T
+
+
+def unitary(rng, n):
+    return np.linalg.qr(rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))[0]
+
+
+def with_levels(rng, levels):
+    U = unitary(rng, len(levels))
+    return (U * levels) @ U.conj().T
+
+
+def pairs(rng, n):
+    return np.repeat(rng.normal(size=(n + 1) // 2), 2)[:n]
+
+
+def arrow(rng, n):
+    """The first row and column and the diagonal only."""
+    a = np.diag(rng.normal(size=n)).astype(complex)
+    a[0, 1:] = 1j * rng.normal(size=n - 1)
+    a[1:, 0] = a[0, 1:].conj()
+    return a
+
+
+def graded(rng, n):
+    scales = np.logspace(0, -6, n)
+    return scales[:, None] * hermitian(rng, n) * scales
+
+
+MATRICES = {
+    "random": hermitian,
+    "real": lambda rng, n: hermitian(rng, n).real.astype(complex),
+    "zero": lambda rng, n: np.zeros((n, n), dtype=complex),
+    "multiple of one": lambda rng, n: 3.0 * np.eye(n, dtype=complex),
+    "diagonal": lambda rng, n: np.diag(rng.normal(size=n)).astype(complex),
+    "pairs": lambda rng, n: with_levels(rng, pairs(rng, n)),
+    "nearly pairs": lambda rng, n: with_levels(rng, pairs(rng, n) + 1e-9 * rng.normal(size=n)),
+    "chain": lambda rng, n: (np.eye(n, k=1) + np.eye(n, k=-1)).astype(complex),
+    "blocks": lambda rng, n: np.kron(np.eye(n), [[1, 1j], [-1j, -1]])[:n, :n],
+    "arrow": arrow,
+    "graded": graded,
+    "tiny": lambda rng, n: 1e-160 * hermitian(rng, n),
+    "huge": lambda rng, n: 1e140 * hermitian(rng, n),
+    "one large level": lambda rng, n: with_levels(rng, np.append(rng.normal(size=n - 1), 1e8)),
+    "projector": lambda rng, n: with_levels(rng, np.where(np.arange(n) < n // 2, 0.0, 1.0)),
+}
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("name", MATRICES)
+def test_eigenvectors_and_energies(name, n):
+    """Residual and orthonormality as good as those of LAPACK, and its energies."""
+    rng = np.random.default_rng(n)
+    H = np.array([MATRICES[name](rng, n) for _ in range(40)])
+    H = 0.5 * (H + H.conj().swapaxes(1, 2))
+    solver = compiled.available("eigensolver")
+    energies, states = np.empty(H.shape[:2]), np.empty(H.shape, dtype=complex)
+    assert solver.diagonalize(H, energies, states) == len(H)
+    size = max(float(np.abs(H).max()) * np.sqrt(n), np.finfo(float).tiny)
+    assert np.abs(H @ states - states * energies[:, None]).max() < 2e-14 * size
+    assert np.abs(states.conj().swapaxes(1, 2) @ states - np.eye(n)).max() < 2e-14
+    assert np.abs(energies - np.linalg.eigvalsh(H)).max() < 2e-14 * size
+    assert (np.diff(energies, axis=1) >= 0).all()
+
+
+def test_only_the_lower_triangle_is_read():
+    H = hermitian(np.random.default_rng(0), 5)
+    energies, states = linalg.eigh_batch(np.tril(H)[None])
+    np.testing.assert_allclose((states * energies[:, None]) @ states.conj().swapaxes(1, 2), H[None], atol=1e-13)
+
+
+def test_shapes_and_strides():
+    rng = np.random.default_rng(1)
+    H = np.array([[hermitian(rng, 3) for _ in range(4)] for _ in range(5)])
+    energies = linalg.eigh_batch(H)[0]
+    assert energies.shape == (5, 4, 3)
+    for view in (H[:, ::2], H.swapaxes(0, 1), np.asfortranarray(H)):
+        found, vectors = linalg.eigh_batch(view)
+        np.testing.assert_allclose(view @ vectors, vectors * found[..., None, :], atol=1e-13)
+    np.testing.assert_array_equal(linalg.eigh_batch(H[:, ::2])[0], energies[:, ::2])
+    assert linalg.eigh_batch(np.zeros((0, 3, 3), dtype=complex))[0].shape == (0, 3)
+
+
+def test_numbers_that_are_none():
+    """As LAPACK: an error or numbers that are none, in finite time."""
+    H = np.array([np.eye(3), np.full((3, 3), np.nan)], dtype=complex)
+    solver = compiled.available("eigensolver")
+    assert solver.diagonalize(H, np.empty((2, 3)), np.empty((2, 3, 3), dtype=complex)) == 1
+    H[1] = np.inf
+    assert solver.diagonalize(H, np.empty((2, 3)), np.empty((2, 3, 3), dtype=complex)) == 1
+
+
+def test_responses_agree_with_those_of_numpy(monkeypatch):
+    model = ab.models.kane_mele(0.3, 0.06, 0.1)
+
+    def numbers():
+        insulator = ab.spin_magnetoelectric(model, 2, tolerance=1e-6)
+        metal = ab.anomalous_hall(model, [0.3, 0.9], 0.05, mesh=24, symmetry="none")
+        return insulator.total.values, metal.total.values
+
+    fast = numbers()
+    monkeypatch.setattr(compiled, "available", lambda name: None)
+    for one, other in zip(fast, numbers(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("switch", ["0", "1"])
+def test_kernels_can_be_switched_off(switch):
+    code = (
+        "import sys, numpy as np\nfrom adiabloch.linalg import eigh_batch\n"
+        "eigh_batch(np.eye(2)[None] + 0j)\nprint('numba' in sys.modules)\n"
+        "eigh_batch(np.eye(3)[None] + 0j)\nprint('numba' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={"ADIABLOCH_COMPILED": switch}, check=True
+    )
+    assert found.stdout.split() == ["False", str(switch == "1")]
+
+
+def test_without_numba(monkeypatch):
+    """What cannot be loaded is not used."""
+    monkeypatch.setattr(compiled, "_loaded", {})
+    monkeypatch.setitem(sys.modules, "adiabloch.compiled.eigensolver", None)
+    assert compiled.available("eigensolver") is None
+    energies, _ = linalg.eigh_batch(np.diag([3.0, 1.0, 2.0])[None].astype(complex))
+    np.testing.assert_array_equal(energies, [[1.0, 2.0, 3.0]])
+
+
+def test_a_line_tells_of_compiling(monkeypatch, capsys):
+    monkeypatch.setattr(compiled, "_loaded", {})
+    monkeypatch.setattr(compiled, "SLOW", 0.01)
+
+    def slow(name):
+        import time
+
+        time.sleep(0.2)
+        raise ImportError
+
+    monkeypatch.setattr(compiled.importlib, "import_module", slow)
+    assert compiled.available("eigensolver") is None
+    assert "compiling its kernels" in capsys.readouterr().err
