@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_degeneracy import antiferromagnet, centrosymmetric
 
 import adiabloch as ab
 from adiabloch.engine.fermi_sea import Column, FermiSea
@@ -228,3 +229,34 @@ def test_short_of_the_tolerance(tmp_path, occupied):
         response(strict=True)
     np.testing.assert_array_equal(np.ravel(caught.value.estimate)[: result.total.size], np.ravel(result.total))
     assert ab.io.load(ab.io.save(result, tmp_path / "short.nc")).attrs["converged"] is False
+
+
+PAIRS = {
+    "Kane-Mele": (ab.models.kane_mele(delta=0.0, intrinsic=0.06, rashba=0.0), 1.2, 0.05),
+    "Kane-Mele in the gap": (ab.models.kane_mele(delta=0.0, intrinsic=0.06, rashba=0.0), 0.0, 0.0),
+    "Fu-Kane-Mele": (ab.models.fu_kane_mele(beta=0.0), 1.2, 0.1),
+    "antiferromagnet": (antiferromagnet(), 0.3, 0.05),
+    "centrosymmetric": (centrosymmetric(), 0.3, 0.05),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("response", [ab.anomalous_hall, ab.orbital_magnetization, ab.spin_magnetization])
+def test_what_cancels_within_pairs_of_bands(response, name):
+    """Inversion and time reversal together leave nothing at any k, with or without other symmetries."""
+    model, mu, kT = PAIRS[name]
+    if response is ab.spin_magnetization and not model.observables:
+        pytest.skip("a model without spin")
+    found = response(model, mu, kT, tolerance=1e-3)
+    assert found.converged
+    assert found.points == 0
+    assert float(np.abs(found.total).max()) == 0.0
+    assert float(found.error.max()) < 1e-14
+
+
+def test_what_noise_leaves_of_pairs():
+    """Bands split by noise have a result of the size of the noise."""
+    for seed in range(2):
+        found = ab.anomalous_hall(antiferromagnet(1e-5, seed), 0.3, 0.05, tolerance=1e-2)
+        assert found.converged
+        assert 1e-8 < float(np.abs(found.total).max()) < 1e-4

@@ -151,6 +151,13 @@ class FermiSea:
         """Contribution of each level to the Fermi surface, (P, N, K)."""
         return np.zeros((*frame.energies.shape, 0)) if self.surface is None else self.surface(frame)
 
+    def sizes_without_cancellation(self, frame: Eigenframe) -> Float:
+        """Typical sizes (J + K,) of the values if terms did not cancel: means over points, largest of all bands."""
+        scrambled = frame.with_random_phases(np.random.default_rng(24))
+        counts = range(1, frame.energies.shape[1] + 1)
+        values = (self.sea_values(scrambled, counts), self.surface_values(scrambled))
+        return np.concatenate([np.abs(one).max(axis=1).mean(axis=0) for one in values])
+
     def band_values(self, frame: Eigenframe, band_counts: Sequence[int]) -> tuple[Float, Float, Float]:
         """Contribution of each band to the sea (P, N, J), surface values (P, N, K), and their sizes (J + K,).
 

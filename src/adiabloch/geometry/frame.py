@@ -13,7 +13,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, numbers, radians
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
-from adiabloch.linalg import eigh_batch, in_basis
+from adiabloch.linalg import dagger, eigh_batch, in_basis
 from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative, Operator, basis_curvature_name, directions_of
 
 Touching = Literal["refused", "joined"]
@@ -90,6 +90,16 @@ class Eigenframe:
         """
         turned = {key: in_basis(D, unitary) for key, D in self.derivatives.items()}
         return replace(self, states=self.states @ unitary, derivatives=turned)
+
+    def with_random_phases(self, rng: np.random.Generator) -> Eigenframe:
+        """Copy of the frame whose matrix elements have random phases, so that terms of formulas do not cancel."""
+        size = self.energies.shape[1]
+        phases = {
+            key: np.triu(np.exp(2j * np.pi * rng.random((size, size))), 1) + 0.5 * np.diag(rng.choice([-1.0, 1.0], size))
+            for key in self.derivatives
+        }
+        scrambled = {key: (phases[key] + dagger(phases[key])) * D for key, D in self.derivatives.items()}
+        return replace(self, derivatives=scrambled)
 
     def lowest(self, count: int) -> Eigenframe:
         """Copy of the frame with the `count` lowest bands only."""

@@ -154,6 +154,10 @@ class BandIntegrand(Protocol):
         """Contribution of each band to the sea (P, N, J), surface values (P, N, K), and their sizes (J + K,)."""
         ...
 
+    def sizes_without_cancellation(self, frame: Any) -> Float:
+        """Typical sizes (J + K,) of the values if terms did not cancel."""
+        ...
+
     def slopes(self, frame: Any) -> Float:
         """Largest change of each energy along the axes of the torus, summed over them, (P, N)."""
         ...
