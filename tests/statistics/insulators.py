@@ -114,7 +114,8 @@ def trial(seed: int, points: int = 2**21, easier: float = 1.0) -> Trial | None:
             integrand, integral, first = _recorded(partial(kind.response, crystal, occupied, tolerance, rng))
         except (NoSuchModelError, AdiablochError):
             continue
-        true = true_mean(integrand, integral.mesh or tuple(2 * n for n in first), points)
+        digits = math.log(max(100 * float(np.abs(integral.value).max()) / integral.error, 1.0))
+        true = true_mean(integrand, integral.mesh or tuple(2 * n for n in first), points, digits)
         if true is None:
             return None
         off = float(np.abs(integral.value - true).max())
@@ -149,12 +150,16 @@ def _recorded(response: Callable[[], object]) -> tuple[object, object, Sequence[
     return kept[0], kept[1], kept[2]
 
 
-def true_mean(integrand: object, mesh: tuple[int, ...], points: int) -> np.ndarray | None:
-    """Plain mean over a mesh twice as fine, and as the narrowest feature wants; None if that has too many points."""
+def true_mean(integrand: object, mesh: tuple[int, ...], points: int, digits: float) -> np.ndarray | None:
+    """Plain mean over a mesh twice as fine, and as the narrowest feature needs; None if that has too many points.
+
+    The error of n points is about exp(-2 pi n/sharpness); `digits` is the natural logarithm of its inverse.
+    """
+    needed = 1.5 + max(digits, 9.4) / (2 * np.pi)
     fine = [2 * n for n in mesh]
     while math.prod(fine) <= points:
         mean, sharpness = _plain_mean(integrand, tuple(fine))
-        wanted = np.maximum(fine, 3.0 * sharpness)
+        wanted = np.maximum(fine, needed * sharpness)
         if (wanted <= fine).all():
             return mean
         fine = [int(n * 2 ** math.ceil(np.log2(w / n))) for n, w in zip(fine, wanted, strict=True)]
