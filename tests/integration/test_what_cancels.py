@@ -260,3 +260,31 @@ def test_what_noise_leaves_of_pairs():
         found = ab.anomalous_hall(antiferromagnet(1e-5, seed), 0.3, 0.05, tolerance=1e-2)
         assert found.converged
         assert 1e-8 < float(np.abs(found.total).max()) < 1e-4
+
+
+EDGES = {
+    "chain": (ab.TightBinding([[1.0]], [[0]], {(0,): [[0.0]], (1,): [[1.0]]}), 2.0),
+    "chain with a basis": (ab.models.rice_mele(0.3, 0.2), float(np.sqrt(4 + 0.3**2)) / 1.0),
+    "square": (ab.TightBinding(np.eye(2), [[0, 0]], {(1, 0): [[1.0]], (0, 1): [[1.0]]}), -4.0),
+    "flat along one axis": (ab.TightBinding(np.eye(2), [[0, 0]], {(0, 0): [[0.0]], (1, 0): [[1.0]]}), 2.0),
+    "flat along a diagonal": (ab.TightBinding(np.eye(2), [[0, 0]], {(0, 0): [[0.0]], (1, 1): [[1.0]]}), -2.0),
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "flat along one axis" else n for n in EDGES]
+)
+def test_fermi_level_at_the_edge_of_a_band(name):
+    """The density of states jumps or diverges there: no error bar, and a warning; the filling does not."""
+    model, edge = EDGES[name]
+    if name == "chain with a basis":
+        k = np.linspace(0, 2 * np.pi, 2001)[:, None]
+        edge = float(model.energies(k).max())
+    with pytest.warns(AccuracyWarning, match="singularity of the bands"):
+        found = ab.density_of_states(model, [edge, 0.9 * edge], 0.0, tolerance=1e-2)
+    assert not found.converged
+    assert np.isinf(found.error[0])
+    assert np.isfinite(found.error[1])
+    filled = ab.filling(model, edge, 0.0, tolerance=1e-2)
+    assert filled.converged
+    assert float(filled.total) == pytest.approx(model.size if edge > 0 else 0.0, abs=1e-6)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from adiabloch.arrays import Float, tensor_grid
+from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.integration import chebyshev
 from adiabloch.integration.interpolant import BoxIntegrals, Rule
 from adiabloch.integration.protocols import BandIntegrand, Bands
+from adiabloch.integration.simplices import ragged
 from adiabloch.occupation import Scan
 
 FLAT_WIDTH = 1e-13
@@ -52,6 +54,9 @@ class BoxValues:
     """(M,): True if a flat band lies at the chemical potential."""
     infinite: np.ndarray
     """(outputs, S, M): True if a flat band contributes a delta function at zero temperature."""
+    edges: np.ndarray
+    """(B, outputs, S, M): True if the chemical potential may be at an extremum of a band in the box, where a term of
+    the Fermi surface jumps or diverges at zero temperature."""
     threshold_dependent: bool
     degenerate_splitting: float
 
@@ -93,7 +98,8 @@ def evaluate_boxes(integrand: BandIntegrand, scan: Scan, rule: Rule, combination
     functions = np.concatenate([energies[..., None], sea, surface], axis=3).transpose(0, 2, 3, 1)
     coefficients = chebyshev.along_each(chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d)
     lower, upper = energies.min(axis=1) - margin, energies.max(axis=1) + margin
-    unresolved |= _has_pocket(coefficients[:, :, 0], lower, upper, scan, rule)
+    pockets = _pockets(coefficients[:, :, 0], lower, upper, scan, rule)
+    unresolved[pockets.box] = True
     value, error = BoxIntegrals(integrand, scan, rule, coefficients, lower, upper).all()
     volume = batch.side**d
     value = volume * np.einsum("ocsm,bcsm->bosm", combination, value)
@@ -109,6 +115,7 @@ def evaluate_boxes(integrand: BandIntegrand, scan: Scan, rule: Rule, combination
         len(points),
         np.asarray(flat.any(axis=(0, 1))),
         _infinite(integrand, scan, combination, surface, sizes[sources], flat),
+        _edges(integrand, scan, combination, surface, sizes[sources], pockets),
         threshold_dependent,
         degenerate_splitting,
     )
@@ -190,15 +197,26 @@ def _has_narrow_gap(
     return np.asarray(narrow.any(axis=(1, 2)))
 
 
-def _has_pocket(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: Rule) -> np.ndarray:
-    """Boxes where a level is closer to the extremum of a band than the accuracy of the interpolant; (B,)."""
-    boxes, d = len(lower), coefficients.ndim - 2
-    found = np.zeros(boxes, dtype=bool)
-    potentials = scan.potentials
+class _Pockets(NamedTuple):
+    """Bands with an extremum at or next to chemical potentials."""
+
+    box: Integer
+    """(K,)"""
+    band: Integer
+    """(K,)"""
+    first: Integer
+    """(K,): number of the first chemical potential that may be at the extremum."""
+    last: Integer
+    """(K,): number after the last one."""
+
+
+def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: Rule) -> _Pockets:
+    """Bands with a chemical potential closer to an extremum than the accuracy of the interpolant."""
+    d, potentials = coefficients.ndim - 2, scan.potentials
     crossed = np.searchsorted(potentials, upper, side="right") > np.searchsorted(potentials, lower)
     box, band = np.nonzero(crossed & (upper > lower))
     if len(box) == 0:
-        return found
+        return _Pockets(box, band, box, box)
     lower_order = (slice(None), *[slice(0, rule.order - 2)] * d)
     full = coefficients[box, band]
     energies = chebyshev.along_each(chebyshev.uniform(rule.order, rule.cells), full, d)
@@ -207,10 +225,32 @@ def _has_pocket(coefficients: Float, lower: Float, upper: Float, scan: Scan, rul
     uncertainty = 2 * np.abs(energies - rough).max(axis=inside)
     # height of a parabola above the points of the grid
     uncertainty += sum(np.abs(np.diff(energies, 2, axis=axis)).max(axis=inside) / 8 for axis in inside)
+    found = []
     for extreme in (np.min, np.max):
         extremum = extreme(energies, axis=inside)
         first = np.searchsorted(potentials, extremum - uncertainty, side="right")
         last = np.searchsorted(potentials, extremum + uncertainty, side="left")
         # the temperature smears smaller pockets
-        found[box[(last > first) & (uncertainty > 0.5 * scan.temperatures.min())]] = True
-    return found
+        near = (last > first) & (uncertainty > 0.5 * scan.temperatures.min())
+        found.append(np.array([box[near], band[near], first[near], last[near]]))
+    return _Pockets(*np.concatenate(found, axis=1))
+
+
+def _edges(
+    integrand: BandIntegrand, scan: Scan, combination: Float, surface: Float, sizes: Float, pockets: _Pockets
+) -> np.ndarray:
+    """Outputs and chemical potentials at which a term of the Fermi surface meets an extremum, (B, outputs, S, M)."""
+    edges = np.zeros((len(surface), combination.shape[0], *scan.shape), dtype=bool)
+    levels = [c for c, column in enumerate(integrand.columns) if column.weight == "level"]
+    frozen = np.flatnonzero(scan.temperatures == 0)
+    if not levels or not len(frozen):
+        return edges
+    sources = [integrand.columns[c].output for c in levels]
+    heights = np.abs(surface[pockets.box, :, pockets.band][..., sources]).max(axis=1)
+    used = heights > NEGLIGIBLE_LEVEL * sizes[levels]
+    pocket, potential = ragged(pockets.first, pockets.last)
+    for c, here in zip(levels, used[pocket].T, strict=True):
+        for s in frozen:
+            met = (combination[:, c, s] != 0)[:, potential[here]].T
+            np.logical_or.at(edges[:, :, s].swapaxes(1, 2), (pockets.box[pocket[here]], potential[here]), met)
+    return edges

@@ -16,9 +16,11 @@ NEGLIGIBLE = 1e-4
 CALIBRATION_DEPTH = 2
 """In three dimensions: depth of the boxes that are always halved if they may contain unresolved structure. They show
 the size of such structure in smaller boxes."""
+MANY_UNRESOLVED = 2048
+"""Number of boxes with possibly unresolved structure, in two dimensions, from which only their errors count."""
 MAX_ERROR_FACTOR = 5.0
 """Largest factor on error estimates that were too small compared with the change upon halving."""
-FIELDS = ("corners", "side", "depth", "value", "error", "unresolved")
+FIELDS = ("corners", "side", "depth", "value", "error", "unresolved", "edges")
 """Arrays with one entry for each box."""
 
 
@@ -39,6 +41,7 @@ class BoxPartition:
         self.value = np.zeros((0, outputs, *shape))
         self.error = np.zeros((0, outputs, *shape), dtype=np.float32)
         self.unresolved = np.zeros(0, dtype=bool)
+        self.edges = np.zeros((0, outputs, *shape), dtype=bool)
         self._halved: dict[str, np.ndarray] = {}
         """Boxes of the last halving."""
         self._unresolved_changes: dict[int, Float] = {}
@@ -56,6 +59,7 @@ class BoxPartition:
             "value": [values.value for values in evaluated],
             "error": [values.error for values in evaluated],
             "unresolved": [values.unresolved for values in evaluated],
+            "edges": [values.edges for values in evaluated],
         }
         for name, arrays in new.items():
             setattr(self, name, np.concatenate([getattr(self, name), *arrays]))
@@ -91,6 +95,17 @@ class BoxPartition:
         """Error of the sum over all boxes, (outputs, S, M)."""
         return self._error_of(np.ones(len(self.side), dtype=bool))
 
+    def undecided(self) -> np.ndarray:
+        """Terms of the Fermi surface at an extremum of a band that no smaller box separates; (outputs, S, M)."""
+        # in three dimensions, the density of states is continuous at an extremum
+        which = ((self.depth >= MAX_DEPTH) | self._many_unresolved) & (self.corners.shape[1] < 3)
+        return np.asarray(self.edges[which].any(axis=0))
+
+    @property
+    def _many_unresolved(self) -> bool:
+        """True in two dimensions for so many boxes with unresolved structure that it may lie along a line."""
+        return self.corners.shape[1] == 2 and bool(self.unresolved.sum() > MANY_UNRESOLVED)
+
     def _error_of(self, which: np.ndarray) -> Float:
         """Error of a sum over boxes: the sum of the signed errors, and three times that of independent errors."""
         error = self.error[which]
@@ -123,12 +138,13 @@ class BoxPartition:
         # the other boxes need not be more accurate than those that cannot be halved
         allowed = np.maximum(allowed, 2 * self._error_of(~can))
         unresolved = self.unresolved & can
-        three_dimensional = self.corners.shape[1] == 3
-        if three_dimensional:
-            # the Fermi level rarely meets narrow structure, and the many boxes show how rarely
+        # in three dimensions, the Fermi level rarely meets narrow structure, and the many boxes show how rarely; in
+        # two dimensions it may meet a line of extrema, which is never resolved
+        sampled = self.corners.shape[1] == 3 or self._many_unresolved
+        if sampled:
             unresolved &= self.depth < CALIBRATION_DEPTH
         wrong = self.total_error() > allowed
-        if (unresolved.any() and not three_dimensional) or not wrong.any():
+        if (unresolved.any() and not sampled) or not wrong.any():
             return unresolved
         relative = self._squared_errors(wrong) / np.maximum(allowed[wrong], np.finfo(float).tiny) ** 2
         order = np.argsort(relative.max(axis=1))

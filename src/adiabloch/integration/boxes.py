@@ -169,6 +169,8 @@ class _Totals:
     def integral(self, partition: BoxPartition, allowed: Float, noise: Float, *, exhausted: bool) -> SeaIntegral:
         """Integrals as the sums over all boxes."""
         value, error = partition.value.sum(axis=0), partition.total_error()
+        # a step or a divergence of the density of states
+        error[partition.undecided()] = np.inf
         return SeaIntegral(
             np.where(self.missing, np.nan, np.where(self.infinite, np.inf, value)),
             np.where(self.infinite | self.missing, np.inf, error + noise + self.symmetry_rounding),
