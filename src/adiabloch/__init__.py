@@ -98,8 +98,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"adiabloch.{name}")
     if name in _LATER:
         return getattr(importlib.import_module(f"adiabloch.{_LATER[name]}"), name)
-    close = "" if name.startswith("__") else errors.did_you_mean(name, __all__)
-    raise AttributeError(f"module 'adiabloch' has no attribute {name!r}{close}", name=name)
+    return errors.suggesting(__name__, __all__)(name)
 
 
 def __dir__() -> list[str]:

@@ -1,12 +1,13 @@
 """Mistakes in arguments end in an error of the library that says what to do, never in a bare traceback."""
 
+import re
 import warnings
 
 import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.errors import AdiablochError, did_you_mean, warn
+from adiabloch.errors import AdiablochError, CallError, did_you_mean, warn
 from adiabloch.models import WannierModel, exponential, gapped_honeycomb, linear, phonon_cycle, rotating_bonds
 
 SQUARE, TWO, ONE = np.eye(2), [[0.0, 0.0], [0.3, 0.0]], np.eye(2)
@@ -149,6 +150,36 @@ def test_names_of_the_library(wrong, right):
     with pytest.raises(AttributeError, match=r"no attribute 'qwertz'$"):
         _ = ab.qwertz
     assert did_you_mean(3, ["x"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("module", "wrong", "right"),
+    [
+        (ab.models, "haldan", "haldane"),
+        (ab.io, "read_tbb", "read_tb"),
+        (ab.geometry, "curvatures", "curvature"),
+        (ab.finite, "local_curent", "local_current"),
+    ],
+)
+def test_names_of_the_modules(module, wrong, right):
+    with pytest.raises(AttributeError, match=f"no attribute '{wrong}'; did you mean '{right}'"):
+        getattr(module, wrong)
+
+
+def test_calls_of_responses(model):
+    """Errors of the family that are type errors as well."""
+    for call, message in (
+        (lambda: ab.anomalous_hall(model, 0.1, tolerence=1e-2), "'tolerence'; did you mean 'tolerance'"),
+        (
+            lambda: ab.anomalous_hall(model, chemical_potental=0.1),
+            "no argument 'chemical_potental'; did you mean 'chemi",
+        ),
+        (lambda: ab.nonlinear_hall(model, 0.9, 0.02, 1e-3), "options are given by name, as in tolerance=1e-3"),
+        (lambda: ab.filling(model), "missing a required argument: 'chemical_potential'"),
+    ):
+        with pytest.raises(CallError, match=re.escape(message)) as error:
+            call()
+        assert isinstance(error.value, TypeError)
 
 
 def test_the_plane_of_a_layer_is_no_question():

@@ -12,7 +12,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch import finite
-from adiabloch.errors import AdiablochError, InvalidModelError
+from adiabloch.errors import AdiablochError, InvalidArgumentError, InvalidModelError
 from random_models import oblique_vectors
 from units_of_results import powers
 
@@ -440,6 +440,22 @@ def test_temperatures_beyond_all_energies(name):
         slack = 1e-6 * expected if expected else 0.1 / kT
         assert (np.abs(result.total - expected) <= result.error + slack).all()
         assert (result.error <= 1e-12 + 1e-2 / kT).all()
+
+
+@pytest.mark.parametrize("kT", [1e20, 1e150])
+def test_temperatures_at_which_only_rounding_is_left(kT):
+    for response in (ab.orbital_magnetization, ab.density_of_states):
+        with pytest.raises(InvalidArgumentError, match=r"temperature: .* times the bandwidth"):
+            response(model(1.0, 1.0), 0.0, kT, tolerance=1e-2)
+
+
+@pytest.mark.parametrize("E", [1e-160, 1e100, 1e160])
+def test_chern_numbers_in_any_unit(E):
+    haldane = ab.models.haldane(0.2, 0.1, 1.3)
+    scaled = ab.TightBinding(
+        haldane.lattice, haldane.positions, {R: E * np.array(block) for R, block in haldane.hoppings.items()}
+    )
+    assert ab.geometry.chern_number(scaled, 1) == ab.geometry.chern_number(haldane, 1) != 0
 
 
 @pytest.mark.filterwarnings("ignore:temperature. .* far above the bandwidth")

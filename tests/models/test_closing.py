@@ -122,3 +122,32 @@ def test_a_function_defined_at_its_samples_only():
     with pytest.raises(KeyError) as caught:
         ab.Cycle.from_function(table, 8)
     assert "from_function" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("samples", [None, 10, 64])
+def test_a_path_that_jumps(samples):
+    """The function closes; what is missing is no snapshot but its continuity."""
+
+    def stepped(theta):
+        return ab.models.rice_mele(0.3 + 0.2 * (np.sin(theta) > 0), 0.1)
+
+    with pytest.raises(CoarseCycleError, match="cycle: sampled too coarsely"):
+        ab.Cycle.from_function(stepped, samples)
+
+
+@pytest.mark.parametrize("where", [1.2, 1.93, 4.1])
+def test_a_pulse_between_the_samples(where):
+    """It is refused, or the error of the interpolation is known."""
+
+    def pulsed(theta):
+        return ab.models.rice_mele(0.3 * np.cos(theta), 0.1 + 0.1 * np.exp(-(((theta - where) / 0.12) ** 2)))
+
+    try:
+        cycle = ab.Cycle.from_function(pulsed, 24)
+    except CoarseCycleError:
+        return
+    off = max(
+        np.abs(np.array([*pulsed(theta).hoppings.values()]) - [*cycle.at(theta).hoppings.values()]).max()
+        for theta in np.linspace(0, 2 * np.pi, 200)
+    )
+    assert off < 3 * cycle.tail * 0.6

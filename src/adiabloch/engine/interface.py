@@ -12,6 +12,7 @@ from adiabloch.engine.documentation import documented
 from adiabloch.engine.dry_run import Forecast, result_or_forecast
 from adiabloch.engine.natural import in_natural_units
 from adiabloch.engine.run import DEFAULTS, Options
+from adiabloch.errors import CallError, did_you_mean
 from adiabloch.integration.running import one_thread
 
 if TYPE_CHECKING:
@@ -44,8 +45,14 @@ def response(
             try:
                 given = signature.bind(*args, **kwargs).arguments
             except TypeError as error:
-                hint = "; options are given by name, as in tolerance=1e-3" if "positional" in str(error) else ""
-                raise TypeError(f"{function.__name__}() {error}{hint}") from None
+                unknown = [name for name in kwargs if name not in signature.parameters]
+                hint = ""
+                if unknown:
+                    close = did_you_mean(unknown[0], signature.parameters)
+                    hint = close if unknown[0] in str(error) else f"; there is no argument {unknown[0]!r}{close}"
+                if "positional" in str(error):
+                    hint = "; options are given by name, as in tolerance=1e-3"
+                raise CallError(f"{function.__name__}() {error}{hint}") from None
             # small matrices: threads of the linear algebra cost more than they gain
             with one_thread:
                 return result_or_forecast(

@@ -11,7 +11,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine.fermi_sea import FermiSea
 from adiabloch.engine.scan_task import ScanTask
-from adiabloch.errors import UnitWarning, warn
+from adiabloch.errors import InvalidArgumentError, UnitWarning, warn
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gaps import bandwidth
 from adiabloch.integration.fixed_mesh import sum_over_mesh
@@ -21,6 +21,8 @@ from adiabloch.occupation import Scan
 
 HIGH_TEMPERATURE = 3.0
 """Temperature, in bandwidths, above which the user is warned of a probable mistake."""
+HIGHEST_TEMPERATURE = 1e13
+"""Highest temperature, in bandwidths."""
 SURVEY = {1: 512, 2: 40, 3: 12}
 """Points along each axis of the mesh for estimates of the influence of close bands, by dimension."""
 SMEARED = 0.02
@@ -30,8 +32,19 @@ REPORTED_FRACTION = 0.1
 
 
 def check_temperature(crystal: Crystal, kT: float) -> None:
-    """Warn of a temperature far above the bandwidth, which is probably given in kelvin."""
+    """Warn of a temperature far above the bandwidth, which is probably given in kelvin.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The temperature is so high that rounding errors of thermal energies exceed all results.
+    """
     width, energy = bandwidth(crystal), crystal.units.energy
+    if kT > HIGHEST_TEMPERATURE * max(width, np.finfo(float).tiny):
+        raise InvalidArgumentError(
+            f"temperature: {energy * kT:.6g}, more than {HIGHEST_TEMPERATURE:.0e} times the bandwidth, "
+            f"{energy * width:.3g}; results go to zero or to their limit of equal occupation, and only rounding is left"
+        )
     if 0 < HIGH_TEMPERATURE * width < kT:
         warn(
             f"temperature: {energy * kT:.6g} is far above the bandwidth, {energy * width:.3g}; it is k_B T in the "

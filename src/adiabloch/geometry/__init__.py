@@ -9,6 +9,9 @@
 -1
 """
 
+from typing import TYPE_CHECKING
+
+from adiabloch.errors import suggesting
 from adiabloch.geometry.band_subspace import group_curvature
 from adiabloch.geometry.bands import (
     connection,
@@ -88,3 +91,6 @@ __all__ = [
     "shift_tensor",
     "smooth_gauge",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = suggesting(__name__, __all__)

@@ -13,7 +13,10 @@ from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gauge import second_chern_form
 from adiabloch.geometry.plaquettes import Plaquettes
 from adiabloch.models.crystal import Crystal
+from adiabloch.models.cycle import Cycle
+from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group
+from adiabloch.units import Units
 
 
 def chern_number(
@@ -52,6 +55,7 @@ def chern_number(
     """
     axes = _checked_plane(crystal, plane)
     _check_group(crystal, occupied)
+    crystal = _in_natural_units(crystal)
     plaquettes = Plaquettes(crystal, occupied, axes, points)
     if not plaquettes.refine(limit):
         raise InvalidArgumentError(
@@ -59,6 +63,13 @@ def chern_number(
             f"{len(plaquettes.number)} points; is the gap open?"
         )
     return round(float(plaquettes.phases().sum() / (2 * np.pi)))
+
+
+def _in_natural_units(crystal: Crystal) -> Crystal:
+    """The crystal with energies and lengths of the order of one, whatever the units of the user."""
+    if isinstance(crystal, TightBinding | Cycle) and crystal.units == Units():
+        return crystal.scaled(crystal.natural_units)
+    return crystal
 
 
 def _checked_plane(crystal: Crystal, plane: object) -> tuple[int, int]:
@@ -121,6 +132,7 @@ def second_chern_number(crystal: Crystal, occupied: Group, *, points: int = 8, l
         raise InvalidArgumentError(
             f"second Chern number: a torus of {len(directions)} dimensions, {directions}; expected four (a 3D cycle)"
         )
+    crystal = _in_natural_units(crystal)
     series = crystal.matrices(directions)
     # d^4 k d theta = (2 pi)^4/V d^4(reduced)
     factor = (2 * np.pi) ** 4 / crystal.lattice.measure / (4 * np.pi**2)

@@ -1,5 +1,8 @@
 """Files of results, models, cycles, Wannier functions, structures and phonon modes; models of other programs."""
 
+from typing import TYPE_CHECKING
+
+from adiabloch.errors import suggesting
 from adiabloch.io.bands import read_bands
 from adiabloch.io.checkpoint_models import read_chk, read_snapshots
 from adiabloch.io.modes import read_modes
@@ -39,3 +42,6 @@ __all__ = [
     "write_structure",
     "write_tb",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = suggesting(__name__, __all__)

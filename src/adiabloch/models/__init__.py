@@ -1,5 +1,8 @@
 """Models of crystals: tight binding, Wannier functions, cycles, textures, phonons, and models of the literature."""
 
+from typing import TYPE_CHECKING
+
+from adiabloch.errors import suggesting
 from adiabloch.models.alignment import aligned
 from adiabloch.models.chains import rice_mele, thouless_pump
 from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal, Derivative, Matrices
@@ -48,3 +51,6 @@ __all__ = [
     "thouless_pump",
     "tilted_dirac",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = suggesting(__name__, __all__)

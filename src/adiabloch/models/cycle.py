@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked, frozen
-from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
+from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError, RepeatedSnapshotError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.arguments import checked_callable
 from adiabloch.models.covariant import (
@@ -21,7 +21,7 @@ from adiabloch.models.covariant import (
     ordinary_derivatives,
 )
 from adiabloch.models.crystal import Derivative, Matrices, Operator
-from adiabloch.models.cycle_closure import check_closed, interpolation_error
+from adiabloch.models.cycle_closure import check_closed, interpolation_error, known_samples
 from adiabloch.models.cycle_snapshots import (
     check_consistency,
     check_sampling,
@@ -162,13 +162,28 @@ class Cycle:
 
         if samples is not None and not (isinstance(samples, int | np.integer) and samples >= 3):
             raise InvalidArgumentError(f"samples: {samples!r}, expected a number of snapshots, at least 3")
+        if (known := known_samples()) is not None:
+            return cls(sampled(known if samples is None else samples), tolerance=np.inf)
         count = FIRST_SAMPLES if samples is None else samples
         snapshots = sampled(count)
         check_consistency(tuple(snapshots))
         check_closed(lambda theta: _called(function, theta), snapshots)
         while True:
-            cycle = cls(snapshots, tolerance=np.inf if samples is None and count < MOST_SAMPLES else tolerance)
             last = samples is not None or count >= MOST_SAMPLES
+            try:
+                cycle = cls(snapshots, tolerance=tolerance if last else np.inf)
+            except RepeatedSnapshotError:
+                # the function was found to close: it has the same value at two samples by accident, or jumps
+                if last:
+                    raise CoarseCycleError(
+                        f"cycle: sampled too coarsely: the function of theta has the same value at the first and at "
+                        f"the last of {count} samples but changes between them; ask for more samples, and check that "
+                        "it does not jump",
+                        tail=1.0,
+                    ) from None
+                count *= 2
+                snapshots = sampled(count)
+                continue
             if cycle.tail <= 1e-13 or last:
                 off, where = interpolation_error(lambda theta: _called(function, theta), cycle.at, snapshots)
                 if off <= 1e-12 or last:

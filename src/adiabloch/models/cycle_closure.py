@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -19,12 +21,32 @@ ROUNDING = 1e-12
 """Largest difference due to rounding, relative to the size of a quantity."""
 TEST_POINT = 0.382
 """Position between two snapshots at which the interpolation is tested; at 0.5 unresolved harmonics may vanish."""
+TESTED = 24
+"""Largest number of test points."""
 PERIODS = {
     1.0: "it closes at theta = 1, so it seems to take turns; it is called with radians, 0 to 2 pi",
     360.0: "it closes at theta = 360, so it seems to take degrees; it is called with radians, 0 to 2 pi",
     4 * np.pi: "it closes at theta = 4 pi, so that 0 to 2 pi is half of the cycle",
 }
 """Other values of theta at which a path may close, and the explanation."""
+
+
+_SAMPLES: ContextVar[int | None] = ContextVar("_SAMPLES", default=None)
+
+
+@contextmanager
+def sampled_like(snapshots: int) -> Iterator[None]:
+    """Context in which functions of theta are sampled like a neighbouring cycle, without further checks."""
+    token = _SAMPLES.set(snapshots)
+    try:
+        yield
+    finally:
+        _SAMPLES.reset(token)
+
+
+def known_samples() -> int | None:
+    """Number of snapshots of a neighbouring cycle that was checked; None outside `sampled_like`."""
+    return _SAMPLES.get()
 
 
 def check_closed(function: Callable[[float], TightBinding], snapshots: Sequence[TightBinding]) -> None:
@@ -60,7 +82,7 @@ def interpolation_error(
     """
     count, changes = len(snapshots), _changes(snapshots)
     worst, where = 0.0, 0.0
-    for number in sorted({0, count // 3, (2 * count) // 3}):
+    for number in np.unique(np.linspace(0, count, min(count, TESTED), endpoint=False).astype(int)):
         theta = 2 * np.pi * (number + TEST_POINT) / count
         true, guess = model_parts(function(theta)), model_parts(interpolated(theta))
         for name, change in changes.items():

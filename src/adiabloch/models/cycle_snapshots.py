@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Integer
-from adiabloch.errors import CoarseCycleError, InvalidModelError
+from adiabloch.errors import CoarseCycleError, InvalidModelError, RepeatedSnapshotError
 from adiabloch.models.cycle_closure import closing_step, repeats_first_snapshot
 from adiabloch.models.harmonics import harmonic_tail, interpolated_harmonics
 from adiabloch.models.hoppings import Translation, checked_hoppings, with_partners
@@ -117,7 +117,7 @@ def check_sampling(samples: Samples, snapshots: tuple[TightBinding, ...], tolera
 
     Raises
     ------
-    InvalidModelError
+    RepeatedSnapshotError
         The last snapshot repeats the first one.
     CoarseCycleError
         The last harmonics exceed the tolerance.
@@ -125,7 +125,7 @@ def check_sampling(samples: Samples, snapshots: tuple[TightBinding, ...], tolera
     tail, count = samples.tail, len(snapshots)
     parts = [x for x in (samples.hoppings, samples.positions, samples.connections, samples.spins) if x is not None]
     if count > 3 and repeats_first_snapshot(parts) and tail > harmonic_tail(samples.hoppings[:-1]):
-        raise InvalidModelError(
+        raise RepeatedSnapshotError(
             f"cycle: first and last snapshot are equal: leave the last out; {count} snapshots belong to "
             f"theta_j = 2 pi j/{count}, j = 0 to {count - 1}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.crystal import Operator
 from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
+from adiabloch.models.cycle_closure import sampled_like
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import with_replaced_fields
 from adiabloch.models.local_crystal import LocalCrystal, observable_key
@@ -147,7 +149,10 @@ class Texture:
         if curved:
             steps += [steps[i] + steps[j] for i in range(d) for j in range(i)]
         offsets = [np.zeros(d), *(n * step for step in steps for m in FIRST_DIFFERENCES for n in (m, -m))]
-        crystals = [self.at(where + offset) for offset in offsets]
+        here = self.at(where)
+        # cycles nearby have the harmonics of this one
+        with sampled_like(len(here.snapshots)) if isinstance(here, Cycle) else nullcontext():
+            crystals = [here, *(self.at(where + offset) for offset in offsets[1:])]
         observables = [crystal.observables if operators is None else operators for crystal in crystals]
         crystal = self.home
         reference = reference_positions(crystal)
