@@ -68,12 +68,13 @@ def test_symmetries_forbid_all(symmetric):
         assert float(none.error.max()) < 0.02 * float(np.abs(some.total).max())
 
 
+@pytest.mark.slow
 def test_heat_follows_mott():
     """j^h = (pi^2/3) (kT)^2 dj/dmu at low temperature."""
     kT, step = 0.01, 0.01
-    heat = ab.nonlinear_ettingshausen(strained_model(), POTENTIALS, kT, tolerance=2e-4).total.sel(ACROSS)
+    heat = ab.nonlinear_ettingshausen(strained_model(), POTENTIALS, kT, tolerance=1e-3).total.sel(ACROSS)
     around = np.add.outer(POTENTIALS, [-step, step])
-    chi = ab.nonlinear_hall(strained_model(), around.ravel(), tolerance=2e-4).total.sel(ACROSS).values.reshape(-1, 2)
+    chi = ab.nonlinear_hall(strained_model(), around.ravel(), tolerance=5e-4).total.sel(ACROSS).values.reshape(-1, 2)
     mott = np.pi**2 / 3 * kT**2 * (chi[:, 1] - chi[:, 0]) / (2 * step)
     assert np.abs(mott).min() > 1e-7
     np.testing.assert_allclose(heat, mott, rtol=0.05)
