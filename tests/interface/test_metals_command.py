@@ -8,17 +8,22 @@ from typer.testing import CliRunner
 import adiabloch as ab
 from adiabloch.cli import app
 from adiabloch.paper import metals
+from adiabloch.paper.metals import calculation
 from adiabloch.paper.metals.calculation import strained_model
+from sweeps import slow
 
 POTENTIALS = [-0.9, -0.5, 0.3, 0.8]
 ACROSS = {"component": "x", "field": "y", "other_field": "y"}
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Run the command once, on its coarse grid."""
+@pytest.fixture(scope="module", params=["few", *slow("fast")])
+def made(tmp_path_factory, request):
+    """Run the command once, at fewer chemical potentials than on its coarse grid; on that it is slow."""
     folder = tmp_path_factory.mktemp("metals")
-    done = CliRunner().invoke(app, ["metals", "--fast", "--output", str(folder)])
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "few":
+            patch.setattr(calculation, "POTENTIALS_FAST", 17)
+        done = CliRunner().invoke(app, ["metals", "--fast", "--output", str(folder)])
     assert done.exit_code == 0, done.output
     return folder, done.output, ab.io.load(folder / "metals.nc")
 

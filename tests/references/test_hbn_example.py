@@ -31,7 +31,7 @@ def places(u):
 def moment(cycles, sizes, all_bands=None):
     patterns = [places(u) for u in sizes]
     found = ab.phonon_moment(
-        list(cycles), [*MASSES.values()], patterns, 4, tolerance=1e-3, charges=CHARGES, all_bands=all_bands
+        list(cycles), [*MASSES.values()], patterns, 4, mesh=18, charges=CHARGES, all_bands=all_bands
     )
     return found.sel(component="z")
 
