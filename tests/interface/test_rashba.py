@@ -29,7 +29,7 @@ DELTA = 0.8
 
 @pytest.fixture(scope="module", params=["coarse", *slow("fast")])
 def made(tmp_path_factory, request):
-    """Run the command once, on its coarse grid; where nothing is pumped, and to the accuracy of that grid, it is slow."""
+    """Run the command once, less accurately than on its coarse grid; to the accuracy of that grid it is slow."""
     folder = tmp_path_factory.mktemp("rashba")
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "coarse":

@@ -125,8 +125,7 @@ def test_axion_angle_with_time_reversal(beta, expected):
 def test_axion_angle_is_odd_under_time_reversal():
     """The staggered field reversed: theta -> -theta."""
     angles = [
-        float(ab.axion_angle(ab.models.fu_kane_mele(b), 2, mesh=16).axion_angle)
-        for b in (0.4 * np.pi, -0.4 * np.pi)
+        float(ab.axion_angle(ab.models.fu_kane_mele(b), 2, mesh=16).axion_angle) for b in (0.4 * np.pi, -0.4 * np.pi)
     ]
     assert angles[0] == pytest.approx(-angles[1], abs=1e-6)
     assert abs(angles[0]) > 0.3

@@ -24,12 +24,12 @@ def sets(turning):
 
 def electrons(models):
     """Mean displacement of the electrons."""
-    return dipoles(ab.Cycle(models, tolerance=1), OCCUPIED, Run(1e-4)) / OCCUPIED
+    return dipoles(ab.Cycle(models, tolerance=1), OCCUPIED, Run(1e-3)) / OCCUPIED
 
 
 def pumped(models, motion):
     """Perturbative and Chern-Simons part of a cell, upon the square of the radius."""
-    found = ab.pumped_magnetization(ab.Cycle(models, motion=motion, tolerance=1), OCCUPIED, tolerance=1e-4)
+    found = ab.pumped_magnetization(ab.Cycle(models, motion=motion, tolerance=1), OCCUPIED, tolerance=1e-3)
     return [float(part[0]) * AREA / SQUARE for part in (found.perturbative, found.chern_simons)]
 
 
