@@ -183,7 +183,7 @@ def compare(subject, supercells, *, samples=24):
     if subject.operators is not None:
         bulk, more = ab.local_observable, {"operators": subject.operators}
     dimension = texture.lattice.dimension
-    accuracy = {"mesh": (128, 32)[dimension - 1]} if dimension < 3 else {"tolerance": 1e-4}
+    accuracy = {"mesh": (96, 24)[dimension - 1]} if dimension < 3 else {"tolerance": 1e-4}
     local = bulk(texture, subject.occupied, positions=places(s), theta=subject.theta, **accuracy, **more)
     pick, off = np.arange(HARMONICS + 1), []
     for order, value in (("zeroth", local.first_chern), ("first", LENGTH * (local.total - local.first_chern))):

@@ -94,7 +94,7 @@ def rigid(model, radius=0.03, samples=8):
     return snapshots, np.repeat(circle[:, None], model.size, axis=1)
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.integers(0, 50))
 def test_a_crystal_that_moves_on_a_circle(seed):
     """The moment of the electrons is n e u^2/2 per cell: the motion does not perturb them."""
