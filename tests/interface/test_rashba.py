@@ -35,6 +35,7 @@ def made(tmp_path_factory, request):
         if request.param == "coarse":
             patch.setattr(calculation, "PumpedMoments", lambda tolerance, limit: PumpedMoments(0.05, limit))
             patch.setattr(calculation, "POINT_LIMIT", calculation.ZERO_LIMIT_FAST)
+            patch.setattr(calculation, "DELTAS_FAST", (calculation.DELTA,))
         done = CliRunner().invoke(app, ["rashba", "--fast", "--output", str(folder)])
     assert done.exit_code == 0, done.output
     return folder, done.output, ab.io.load(folder / "rashba.nc")
