@@ -161,7 +161,7 @@ def test_other_way_round(cycles, moments):
         [*MASSES.values()],
         places(0.02)[[0, *range(7, 0, -1)]],
         4,
-        tolerance=1e-4,
+        mesh=18,
         charges=CHARGES,
     )
     assert float(turned.total[0, 0]) == pytest.approx(-float(moments.total[1]), rel=1e-6)
