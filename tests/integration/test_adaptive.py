@@ -115,7 +115,7 @@ def shifted(model, q):
 )
 def test_the_place_of_a_narrow_gap_does_not_matter(gap, trials):
     model, rng = ab.models.tilted_dirac(tilt=0.3, mass=gap / 2), np.random.default_rng(3)
-    exact = ab.magnetoelectric(model, 1, tolerance=1e-10)
+    exact = ab.magnetoelectric(model, 1, tolerance=1e-8)
     assert exact.attrs["boxes"] > 50
     for _ in range(trials):
         found = ab.magnetoelectric(shifted(model, rng.random(2)), 1, tolerance=10 ** rng.uniform(-6, -1))
@@ -139,7 +139,7 @@ def test_a_pump_with_a_small_gap():
     model = ab.models.gapped_honeycomb(0.01, 0.1)
     cycle = ab.models.rotating_bonds(model, 0.05)
     later = ab.Cycle([cycle.at(2 * np.pi * (j + 0.37) / 8) for j in range(8)])
-    here, there = (ab.pumped_magnetization(c, 1, chern_simons=False, tolerance=1e-5) for c in (cycle, later))
+    here, there = (ab.pumped_magnetization(c, 1, chern_simons=False, tolerance=1e-3) for c in (cycle, later))
     assert here.attrs["boxes"] > 0
     assert here.attrs["points"] < 500_000
     assert np.abs(here.perturbative - there.perturbative).max() <= (here.error + there.error).max()

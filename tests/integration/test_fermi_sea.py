@@ -113,7 +113,7 @@ def test_graphene():
     kT = 0.02
     warm = ab.density_of_states(graphene, mus, [kT, 0.0], tolerance=1e-4)
     np.testing.assert_allclose(warm.total[1], expected, atol=1e-4)
-    direct = ab.density_of_states(graphene, mus, kT, mesh=700)
+    direct = ab.density_of_states(graphene, mus, kT, mesh=480)
     np.testing.assert_allclose(warm.total[0], direct.total, atol=1e-4 * expected.max())
 
 
@@ -123,10 +123,10 @@ def test_temperatures_at_once_and_towards_zero(response):
     """Each as if alone; the limit is the result at T = 0, whose error bars they share."""
     model, mus = random_model(1), [-0.75, 0.55, 0.7]
     temperatures = [0.0, 1e-9, 0.01, 0.3, 30.0]
-    together = response(model, mus, temperatures, tolerance=1e-4)
+    together = response(model, mus, temperatures, tolerance=1e-3)
     assert np.isfinite(together.total).all()
     for number, kT in enumerate(temperatures[2:], start=2):
-        alone = response(model, mus, kT, tolerance=1e-4)
+        alone = response(model, mus, kT, tolerance=1e-3)
         off = np.abs(alone.total - together.total[number])
         assert (off <= alone.error + together.error[number] + 1e-12).all()
     assert (np.abs(together.total[1] - together.total[0]) <= together.error[0] + together.error[1] + 1e-12).all()
@@ -139,7 +139,7 @@ def test_temperatures_at_once_and_towards_zero(response):
 def test_error_bars_hold(kT, tolerance):
     """The true error exceeds the bar rarely, and not by much."""
     ratios = []
-    for seed in range(6):
+    for seed in range(4):
         model = random_model(seed, orbitals=2 + seed % 2)
         mus = np.random.default_rng(seed).uniform(-0.95, 0.95, 6)
         for response in RESPONSES[seed % 2 :: 2]:

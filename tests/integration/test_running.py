@@ -214,7 +214,9 @@ INTERRUPTED = """
     flat = ab.models.haldane(0.2, 0.1, 1.3)
     profile = lambda s: ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5 + 0.1 * np.cos(s), 0.1), 0.1)
     ab.pumped_magnetization(ab.models.rotating_bonds(ab.models.gapped_honeycomb(1.0, 0.1), 0.1), 1, tolerance=1e-2)
+    from adiabloch.integration import progress
     from adiabloch.integration.progress import ProgressBar
+    progress.PATIENCE, progress.EVERY = 0.2, 0.2
     at, seen = [], dict(stages=0, steps=0)
     def interrupt():
         at.append(time.time())

@@ -75,7 +75,7 @@ def test_what_breaks_time_reversal_is_not_zero():
     mu, kT, exchange = 0.2, 0.3, 1e-2
     model = spinful(1, exchange=exchange)
     result = ab.anomalous_hall(model, mu, kT, tolerance=1e-2, absolute=0.0)
-    mesh = ab.anomalous_hall(model, mu, kT, mesh=100)
+    mesh = ab.anomalous_hall(model, mu, kT, mesh=64)
     assert float(abs(result.total - mesh.total).max()) <= float(result.error.max() + mesh.error.max())
     assert 1e-3 * exchange < float(abs(result.total).max()) < 10 * exchange
 
@@ -173,7 +173,7 @@ def test_flat_band_that_is_so_but_for_rounding():
     flat = float(model.energies(np.array([[0.3, 0.7]]))[0].min())
     for mu in (-0.2, flat):
         with pytest.warns(AccuracyWarning, match="flat band"):
-            assert float(ab.density_of_states(model, mu, tolerance=1e-3).total) == np.inf
+            assert float(ab.density_of_states(model, mu, tolerance=1e-2).total) == np.inf
         with pytest.warns(AccuracyWarning, match="flat band"):
             assert float(ab.filling(model, mu, tolerance=1e-3).total) == pytest.approx(1, abs=1e-6)
 

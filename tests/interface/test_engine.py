@@ -96,9 +96,13 @@ def test_accuracy_as_a_value():
         ab.anomalous_hall(MODEL, 0.9, 0.1, tolerances=1e-3)
 
 
+@pytest.fixture(scope="module")
+def exact():
+    return ab.pumped_magnetization(CYCLE, 1, tolerance=1e-9)
+
+
 @pytest.mark.parametrize("mesh", [24, 36, (24, 30, 16), (21, 25, 15)])
-def test_a_fixed_mesh_has_an_error_bar(mesh):
-    exact = ab.pumped_magnetization(CYCLE, 1, tolerance=1e-9)
+def test_a_fixed_mesh_has_an_error_bar(exact, mesh):
     found = ab.pumped_magnetization(CYCLE, 1, mesh=mesh)
     assert found.attrs["mesh"] == list(np.broadcast_to(mesh, 3))
     off = abs(float((found.total - exact.total)[0]))

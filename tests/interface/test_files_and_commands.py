@@ -15,6 +15,7 @@ from adiabloch import units
 from adiabloch.cli import app
 from adiabloch.errors import FileFormatError, InvalidArgumentError, InvalidModelError
 from adiabloch.io.netcdf_models import _complex_from_parts
+from adiabloch.paper import figure1
 from adiabloch.paper.table import Table
 from adiabloch.plotting import charts
 from adiabloch.plotting.dispatch import PICTURES, picture_of
@@ -162,6 +163,10 @@ def test_figure1(tmp_path):
     numbers = ab.io.load(tmp_path / "figure1.nc")
     assert float(numbers["mean"]) == pytest.approx(6.89008e-4, rel=1e-4)
     assert "net M over one period" in (tmp_path / "figure1.md").read_text(encoding="utf-8")
+    # the map lives at the corners and adds up
+    table = figure1.summarize(numbers)
+    assert float(table.cell("location of ∂B a^t", "here").split("%")[0]) > 60
+    assert table.cell("net M over one period", "here").startswith("-3.283")
 
 
 def test_pump_and_verify_read_files(tmp_path):

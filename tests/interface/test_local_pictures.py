@@ -10,14 +10,14 @@ from PIL import Image
 import adiabloch as ab
 from adiabloch.plotting import animate
 from adiabloch.plotting.scales import colour_scale, number_text, round_down
+from textures import rotating_honeycomb
 
 LINE, PLANE = {"x": np.linspace(-20.0, 20.0, 5)}, {"x": np.linspace(-20.0, 20.0, 4), "y": np.linspace(-15.0, 15.0, 3)}
 PHASES = 2 * np.pi * np.arange(4) / 4
 
 
 def local(place):
-    model = ab.models.gapped_honeycomb(0.6 + 0.2 * np.exp(-(place @ place) / 100), t1=0.1)
-    return ab.models.rotating_bonds(model, amplitude=0.1)
+    return rotating_honeycomb()(0.6 + 0.2 * np.exp(-(place @ place) / 100))
 
 
 TEXTURE = ab.Texture(local)
@@ -26,13 +26,12 @@ DENSITIES = {"number": np.eye(2), "difference": np.diag([1.0, -1.0])}
 
 @pytest.fixture(scope="module")
 def results():
-    current = {"tolerance": 1e-2, "split": True}
     return {
-        "line": ab.local_current(TEXTURE, 1, LINE, tolerance=1e-3),
-        "line, phase": ab.local_current(TEXTURE, 1, LINE, 0.7, tolerance=1e-2),
-        "line, phases": ab.local_current(TEXTURE, 1, LINE, PHASES, tolerance=1e-2),
-        "plane, phases": ab.local_current(TEXTURE, 1, PLANE, PHASES, **current),
-        "densities": ab.local_observable(TEXTURE, 1, DENSITIES, PLANE, PHASES[:2], tolerance=1e-2),
+        "line": ab.local_current(TEXTURE, 1, LINE, mesh=(24, 24, 8)),
+        "line, phase": ab.local_current(TEXTURE, 1, LINE, 0.7, mesh=32),
+        "line, phases": ab.local_current(TEXTURE, 1, LINE, PHASES, mesh=32),
+        "plane, phases": ab.local_current(TEXTURE, 1, PLANE, PHASES, split=True, mesh=32),
+        "densities": ab.local_observable(TEXTURE, 1, DENSITIES, PLANE, PHASES[:2], mesh=32),
     }
 
 

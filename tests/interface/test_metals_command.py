@@ -8,17 +8,22 @@ from typer.testing import CliRunner
 import adiabloch as ab
 from adiabloch.cli import app
 from adiabloch.paper import metals
+from adiabloch.paper.metals import calculation
 from adiabloch.paper.metals.calculation import strained_model
+from sweeps import slow
 
 POTENTIALS = [-0.9, -0.5, 0.3, 0.8]
 ACROSS = {"component": "x", "field": "y", "other_field": "y"}
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Run the command once, on its coarse grid."""
+@pytest.fixture(scope="module", params=["few", *slow("fast")])
+def made(tmp_path_factory, request):
+    """Run the command once, at fewer chemical potentials than on its coarse grid; on that it is slow."""
     folder = tmp_path_factory.mktemp("metals")
-    done = CliRunner().invoke(app, ["metals", "--fast", "--output", str(folder)])
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "few":
+            patch.setattr(calculation, "POTENTIALS_FAST", 17)
+        done = CliRunner().invoke(app, ["metals", "--fast", "--output", str(folder)])
     assert done.exit_code == 0, done.output
     return folder, done.output, ab.io.load(folder / "metals.nc")
 
@@ -68,12 +73,13 @@ def test_symmetries_forbid_all(symmetric):
         assert float(none.error.max()) < 0.02 * float(np.abs(some.total).max())
 
 
+@pytest.mark.slow
 def test_heat_follows_mott():
     """j^h = (pi^2/3) (kT)^2 dj/dmu at low temperature."""
     kT, step = 0.01, 0.01
-    heat = ab.nonlinear_ettingshausen(strained_model(), POTENTIALS, kT, tolerance=2e-4).total.sel(ACROSS)
+    heat = ab.nonlinear_ettingshausen(strained_model(), POTENTIALS, kT, tolerance=1e-3).total.sel(ACROSS)
     around = np.add.outer(POTENTIALS, [-step, step])
-    chi = ab.nonlinear_hall(strained_model(), around.ravel(), tolerance=2e-4).total.sel(ACROSS).values.reshape(-1, 2)
+    chi = ab.nonlinear_hall(strained_model(), around.ravel(), tolerance=5e-4).total.sel(ACROSS).values.reshape(-1, 2)
     mott = np.pi**2 / 3 * kT**2 * (chi[:, 1] - chi[:, 0]) / (2 * step)
     assert np.abs(mott).min() > 1e-7
     np.testing.assert_allclose(heat, mott, rtol=0.05)

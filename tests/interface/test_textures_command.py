@@ -8,8 +8,11 @@ from typer.testing import CliRunner
 import adiabloch as ab
 from adiabloch.cli import app
 from adiabloch.paper import textures
+from adiabloch.paper.honeycomb import AMPLITUDE, T1, cycle
+from adiabloch.paper.textures import calculation
 from adiabloch.paper.textures.calculation import DISK_ANGLE, SUPERCELLS_FAST, wave, whole_plane
 from sweeps import slow
+from textures import rotating_honeycomb
 
 
 def on_a_mesh(texture, occupied, positions, theta, *, tolerance, **options):
@@ -24,9 +27,17 @@ def made(tmp_path_factory, request):
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "mesh":
             patch.setattr("adiabloch.paper.textures.calculation.local_current", on_a_mesh)
+            patch.setattr("adiabloch.paper.honeycomb.cycle", rotating_honeycomb(AMPLITUDE, T1))
+            patch.setattr(calculation, "_disk", lambda count, disk=calculation._disk: disk(count - 1))
         done = CliRunner().invoke(app, ["textures", "--fast", "--output", str(folder)])
     assert done.exit_code == 0, done.output
     return folder, done.output, ab.io.load(folder / "textures.nc")
+
+
+def test_cycles_of_the_run_on_a_mesh_are_those_of_the_command():
+    here, there = rotating_honeycomb(AMPLITUDE, T1)(0.37).at(0.6), cycle(0.37).at(0.6)
+    k = np.array([[0.3, 0.2], [1.1, -0.7]])
+    np.testing.assert_allclose(here.hamiltonian(k), there.hamiltonian(k), atol=1e-14)
 
 
 def largest(values):

@@ -1,6 +1,7 @@
 """Invariants outside the matrix of responses and changes: zeros by symmetry, limits, sums, methods of models."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from adiabloch.geometry.bands import curvature, metric, orbital_moment
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.induced import band_shift, occupied_shift
 from random_models import general, oblique_vectors, two_bands
-from textures import random_texture
+from textures import random_texture, rotating_honeycomb
 
 seeds = st.integers(0, 10**6)
 
@@ -54,7 +55,8 @@ def waving(q=(0.31, -0.22), seed=3):
 
 
 def current(texture, place=PLACE, theta=THETA, occupied=1, **more):
-    return ab.local_current(texture, occupied, place, theta, tolerance=1e-9, **more)
+    """On a mesh on which it has converged to rounding."""
+    return ab.local_current(texture, occupied, place, theta, mesh=48, **more)
 
 
 # gauges of the eigenstates
@@ -209,20 +211,19 @@ def test_inversion_forbids_nonlinear_currents():
 def test_what_symmetry_forbids():
     """The paper's crystal with a gap that varies along x."""
 
-    def local(r, t1=0.1, amplitude=0.1):
-        model = ab.models.gapped_honeycomb(delta=0.5 + 0.1 * np.cos(0.1 * r[0]), t1=t1)
-        return ab.models.rotating_bonds(model, amplitude=amplitude)
+    def local(r, t1=0.1):
+        return rotating_honeycomb(t1=t1)(0.5 + 0.1 * np.cos(0.1 * r[0]))
 
     at = {"x": [4.0, 9.0], "y": 0.0}
-    mean = ab.local_current(ab.Texture(local), 1, at, tolerance=1e-6)
+    mean = ab.local_current(ab.Texture(local), 1, at, mesh=(36, 36, 12))
     assert np.abs(mean.total.sel(component="x")).max() < 1e-12  # no current along the gradient
     assert np.abs(mean.total.sel(component="y")).min() > 1e-7
     assert np.abs(mean.curl_equilibrium).max() < 1e-12  # time reversal at each instant
     # particle-hole symmetry: nothing is pumped on average
-    none = ab.local_current(ab.Texture(lambda r: local(r, t1=0.0)), 1, at, tolerance=1e-6)
+    none = ab.local_current(ab.Texture(lambda r: local(r, t1=0.0)), 1, at, mesh=(36, 36, 12))
     assert np.abs(none.total).max() < 1e-12
     # where nothing varies there is no current of first order
-    uniform = ab.local_current(local(np.zeros(2)), 1, at, tolerance=1e-6)
+    uniform = ab.local_current(local(np.zeros(2)), 1, at, mesh=(36, 36, 12))
     assert np.abs(uniform.total).max() < 1e-12
 
 
@@ -279,7 +280,7 @@ def test_several_drives_add_up():
     # and a magnetic field adds to the texture
     kwargs = {"electric_field": field, "frequency": 0.7}
     B = current(texture, magnetic_field=0.4, **kwargs)
-    alone = ab.local_current(texture.at(PLACE), 1, None, THETA, tolerance=1e-9, magnetic_field=0.4, **kwargs)
+    alone = ab.local_current(texture.at(PLACE), 1, None, THETA, mesh=48, magnetic_field=0.4, **kwargs)
     none = current(texture, **kwargs)
     for name in ("curl_induced", "polarization_rate", "second_chern", "quadrupole"):
         assert (B[name] - none[name]).values == pytest.approx(alone[name].values, abs=1e-8)
@@ -299,8 +300,8 @@ def test_layers_without_hops_between_them():
 
         return ab.Cycle([layer(m) for m in flat.at(r[:2]).snapshots], tolerance=np.inf)
 
-    here = ab.local_current(flat, 1, PLACE, THETA, tolerance=1e-6)
-    there = ab.local_current(ab.Texture(stacked), 1, [*PLACE, 0.3], THETA, tolerance=1e-6)
+    here = ab.local_current(flat, 1, PLACE, THETA, mesh=32)
+    there = ab.local_current(ab.Texture(stacked), 1, [*PLACE, 0.3], THETA, mesh=(32, 32, 4))
     for name in here.data_vars:
         if name != "error":
             # orbitals at different heights also carry charge up and down
@@ -329,10 +330,14 @@ class Turning(ab.Texture):
 def test_wannier_functions_that_turn_from_place_to_place():
     crystal = change.random_crystal(2, True)
 
-    def local(r):
-        U = expm(1j * np.sin(crystal.wave @ r) * change.TURN)
+    @cache
+    def at_phase(phase):
+        U = expm(1j * np.sin(phase) * change.TURN)
         turned = crystal.mapped(lambda fields, theta: change.mixed(fields, U))
-        return crystal.cycle_of(turned.source(0.2 * float(np.cos(crystal.wave @ r))))
+        return crystal.cycle_of(turned.source(0.2 * float(np.cos(phase))))
+
+    def local(r):
+        return at_phase(float(crystal.wave @ r))
 
     Turning.wave = crystal.wave
     at = (crystal.place, crystal.phase)

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import adiabloch as ab
@@ -39,6 +39,7 @@ def test_hamiltonian_and_its_gauge(seed, d):
     np.testing.assert_allclose(model.hamiltonian(k + G), twist.conj()[:, None] * H * twist, atol=1e-12)
 
 
+@settings(max_examples=12)
 @given(seeds, st.integers(1, 3))
 def test_grid_and_points_agree(seed, d):
     rng = np.random.default_rng(seed)
@@ -137,6 +138,7 @@ def test_plain_function_of_k(seed, knows_positions):
         np.testing.assert_allclose(h, model.hoppings[R], atol=1e-13)
 
 
+@settings(max_examples=12)
 @given(seeds, st.integers(1, 3))
 def test_supercell_folds_the_bands(seed, d):
     rng = np.random.default_rng(seed)
@@ -217,7 +219,7 @@ def test_valley_phonon():
 
     def moment(q, turn):
         cycle = phonon_cycle(model, [[0.02, 0.02j * turn], [0, 0]], law, q=q, supercell=cell)
-        return float(ab.pumped_magnetization(cycle, 3, tolerance=1e-5).perturbative[0])
+        return float(ab.pumped_magnetization(cycle, 3, mesh=(24, 24, 8)).perturbative[0])
 
     at_k, at_minus_k = moment([1 / 3, 2 / 3], 1), moment([2 / 3, 1 / 3], -1)
     assert abs(at_k) > 1e-7

@@ -14,7 +14,7 @@ def evolved(cycle, occupied, operator, k, omega):
 
     The propagator of one period is a product of short exponentials; its eigenstates come back after a period.
     """
-    steps = round(320 / omega)  # of 0.02 inverse energies
+    steps = round(160 / omega)  # of 0.04 inverse energies
     thetas = (np.arange(steps) + 0.5) / steps
     H = cycle.matrices().at(np.column_stack([np.tile(k, (steps, 1)), thetas]))[:, 0]
     start = cycle.matrices().at(np.array([[*k, 0.0]]))[0, 0]
@@ -114,9 +114,9 @@ def stacked(model, heights, spacing):
 def test_stacked_layers_have_the_moment_of_one(layer):
     """In 3D the in-plane moment is an orbital one with its Chern-Simons part, in the layer a bounded observable."""
     cycle, z = layer
-    flat = ab.pumped_inplane_magnetization(cycle, 2, z, tolerance=1e-9).total.values
-    upright = ab.pumped_magnetization(cycle, 2, tolerance=1e-9).total.values
-    solid = ab.pumped_magnetization(ab.Cycle([stacked(m, z, 7.0) for m in cycle.snapshots]), 2, tolerance=1e-7)
+    flat = ab.pumped_inplane_magnetization(cycle, 2, z, mesh=24).total.values
+    upright = ab.pumped_magnetization(cycle, 2, mesh=24).total.values
+    solid = ab.pumped_magnetization(ab.Cycle([stacked(m, z, 7.0) for m in cycle.snapshots]), 2, mesh=(24, 24, 4, 24))
     assert 7.0 * np.abs(solid.chern_simons[:2]).max() > 1e-2 * np.abs(flat).max()
     np.testing.assert_allclose(7.0 * solid.total, [*flat, *upright], rtol=0, atol=1e-6 * np.abs(flat).max())
 
@@ -282,8 +282,8 @@ def test_spin_needs_spin_orbit_coupling_and_the_orbit_does_not():
     for rashba, spins in ((0.0, False), (0.3, True)):
         model = ab.models.rashba_honeycomb(delta=1.0, rashba=rashba, t1=0.1)
         cycle = ab.models.rotating_bonds(model, amplitude=0.1)
-        spin = ab.pumped_spin(cycle, 2, tolerance=1e-6).total.values
-        orbit = ab.pumped_magnetization(cycle, 2, tolerance=1e-6).total.values
+        spin = ab.pumped_spin(cycle, 2, mesh=(24, 24, 12)).total.values
+        orbit = ab.pumped_magnetization(cycle, 2, mesh=(24, 24, 12)).total.values
         assert abs(orbit[0]) > 1e-6
         assert np.abs(spin[:2]).max() < 1e-15  # a threefold axis
         assert (abs(spin[2]) > 1e-6) == spins

@@ -97,8 +97,8 @@ def some(models: list[Driven]) -> list[Any]:
 
 def check_ribbon(driven: Driven, rows: int = 8) -> None:
     """The perturbative part of the bulk is all that a ribbon shows, to a millionth."""
-    ribbon = finite.ribbon_magnetization(driven.cycle, driven.occupied, rows, tolerance=1e-7)
-    bulk = ab.pumped_magnetization(driven.cycle, driven.occupied, tolerance=1e-8)
+    ribbon = finite.ribbon_magnetization(driven.cycle, driven.occupied, rows, tolerance=1e-6)
+    bulk = ab.pumped_magnetization(driven.cycle, driven.occupied, tolerance=1e-7)
     value = float(bulk.perturbative.sel(component="z"))
     assert abs(value) > 1e-8
     assert ribbon.attrs["gap"] >= driven.gap
@@ -121,17 +121,22 @@ def test_real_bands(driven: Driven) -> None:
     check_ribbon(driven)
 
 
+def test_paper_bulk() -> None:
+    bulk = ab.pumped_magnetization(paper_cycle(0.5), 1, mesh=(60, 60, 24))
+    assert float(bulk.total[0]) == pytest.approx(9.6686757e-5, rel=1e-7)
+
+
+@pytest.mark.slow
 def test_paper_ribbon() -> None:
     cycle = paper_cycle(0.5)
     bulk = ab.pumped_magnetization(cycle, 1, tolerance=1e-10)
     ribbon = finite.ribbon_magnetization(cycle, 1, rows=30, tolerance=1e-8)
-    assert float(bulk.total[0]) == pytest.approx(9.6686757e-5, rel=1e-7)
     assert float(ribbon.total[0]) == pytest.approx(float(bulk.total[0]), rel=1e-8)
 
 
 @pytest.mark.parametrize("rows", [8, 12, 16])
 def test_paper_ribbon_error(rows: int) -> None:
-    bulk = ab.pumped_magnetization(paper_cycle(0.5), 1, tolerance=1e-8)
+    bulk = ab.pumped_magnetization(paper_cycle(0.5), 1, mesh=(60, 60, 24))
     ribbon = finite.ribbon_magnetization(paper_cycle(0.5), 1, rows, tolerance=1e-5)
     assert abs(float(ribbon.total[0] - bulk.total[0])) < float(ribbon.error[0]) < 0.2 * float(bulk.total[0])
 
@@ -142,7 +147,7 @@ def test_paper_ribbon_error(rows: int) -> None:
 )
 def test_paper_flakes(shape: str, cells: list[int], theta_samples: int | None, accuracy: float) -> None:
     cycle = paper_cycle(0.5)
-    bulk = float(ab.pumped_magnetization(cycle, 1).total[0])
+    bulk = float(ab.pumped_magnetization(cycle, 1, tolerance=1e-4).total[0])
     flakes = finite.pumped_magnetization(cycle, 1, cells, shape=shape, theta_samples=theta_samples)
     # the extrapolation has something to do: the largest flake alone is far off
     assert abs(float(flakes.by_size[-1, 0]) - bulk) > 0.2 * bulk
@@ -161,8 +166,8 @@ def test_random_flakes(seed: int) -> None:
 
 def test_flake_in_three_dimensions() -> None:
     driven = random_models.two_bands(np.random.default_rng(5), dimension=3)
-    bulk = ab.pumped_magnetization(driven.cycle, 1, tolerance=1e-5)
-    flakes = finite.pumped_magnetization(driven.cycle, 1, [2, 3, 4, 5, 6])
+    bulk = ab.pumped_magnetization(driven.cycle, 1, tolerance=1e-3)
+    flakes = finite.pumped_magnetization(driven.cycle, 1, [2, 3, 4, 5])
     scale = np.abs(bulk.total.values).max()
     assert list(flakes.component.values) == ["x", "y", "z"]
     assert np.abs(bulk.total.values).min() > 1e-2 * scale
@@ -177,7 +182,7 @@ def test_cut_does_not_matter(moving: bool) -> None:
     one, two = (
         finite.ribbon_magnetization(cycle, 1, 12, tolerance=1e-9) for cycle in (driven.cycle, other_way(driven.cycle))
     )
-    flakes = finite.pumped_magnetization(driven.cycle, 1, [6, 7, 8, 9], theta_samples=24)
+    flakes = finite.pumped_magnetization(driven.cycle, 1, [5, 6, 7, 8], theta_samples=16)
     value = float(one.total[0])
     assert abs(value) > 1e-7
     assert float(two.total[0]) == pytest.approx(value, rel=1e-8)

@@ -31,7 +31,7 @@ def places(u):
 def moment(cycles, sizes, all_bands=None):
     patterns = [places(u) for u in sizes]
     found = ab.phonon_moment(
-        list(cycles), [*MASSES.values()], patterns, 4, tolerance=1e-4, charges=CHARGES, all_bands=all_bands
+        list(cycles), [*MASSES.values()], patterns, 4, mesh=18, charges=CHARGES, all_bands=all_bands
     )
     return found.sel(component="z")
 
@@ -112,7 +112,7 @@ def test_phases_are_alike(cycles):
     theta = 2 * np.pi * np.arange(8) / 8
     found = {}
     for u, cycle in cycles.items():
-        along = ab.instantaneous_magnetization(cycle, 4, theta, tolerance=1e-4).perturbative[:, 0].values
+        along = ab.instantaneous_magnetization(cycle, 4, theta, mesh=24).perturbative[:, 0].values
         found[u] = np.abs(np.fft.rfft(along) / 8) / np.abs(along.mean())
     small, large = found.values()
     assert max(small[2], large[2]) < 2e-3
@@ -161,7 +161,7 @@ def test_other_way_round(cycles, moments):
         [*MASSES.values()],
         places(0.02)[[0, *range(7, 0, -1)]],
         4,
-        tolerance=1e-4,
+        mesh=18,
         charges=CHARGES,
     )
     assert float(turned.total[0, 0]) == pytest.approx(-float(moments.total[1]), rel=1e-6)

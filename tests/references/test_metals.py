@@ -148,7 +148,7 @@ def test_chemical_potential_undoes_the_filling():
     temperatures = [0.0, 0.1]
     found = ab.chemical_potential(model, 1.3, temperatures)
     for kT, mu in zip(temperatures, found.total.values, strict=True):
-        assert float(ab.filling(model, mu, kT, tolerance=1e-7).total) == pytest.approx(1.3, abs=1e-5)
+        assert float(ab.filling(model, mu, kT, tolerance=1e-6).total) == pytest.approx(1.3, abs=1e-5)
 
 
 def test_chemical_potential_in_a_gap():
@@ -185,8 +185,8 @@ def test_magnetoelectric_in_the_gap():
 
 def test_magnetoelectric_is_continuous_at_the_band_edge():
     model = insulator()
-    edge = mesh_frame(model, 400, ("kx", "ky")).energies[:, 1].min()
-    response = ab.magnetoelectric(model, chemical_potential=edge + np.array([-0.1, 1e-5, 1e-4, 1e-3]), tolerance=1e-6)
+    edge = mesh_frame(model, 400, ()).energies[:, 1].min()
+    response = ab.magnetoelectric(model, chemical_potential=edge + np.array([-0.1, 1e-5, 1e-4, 1e-3]), tolerance=1e-5)
     steps = np.abs(response.total - response.total[0]).max("field").values
     assert steps[3] > 1e-2 * float(np.abs(response.total[0]).max())
     assert steps[1] < 0.05 * steps[3]
@@ -272,7 +272,7 @@ def mean(cones, function, **selection):
 
 def test_magnetoelectric_of_a_dirac_cone(cones):
     def response(cone):
-        return ab.magnetoelectric(cone, chemical_potential=POTENTIALS, tolerance=1e-5)
+        return ab.magnetoelectric(cone, chemical_potential=POTENTIALS, tolerance=1e-4)
 
     found = mean(cones, response, field="y")
     between = dirac_cone.magnetoelectric_interband(POTENTIALS, *CONE)
@@ -372,13 +372,13 @@ def test_heat_current_on_every_road():
 
 def test_mott_relation_over_the_curve_at_zero_temperature():
     """Eq. (30): the heat current at T out of the nonlinear Hall effect at T = 0, both adaptive."""
-    model, mu, kT = ab.models.tilted_dirac(tilt=0.3, mass=0.3), 0.7, 0.05
-    eta = np.linspace(mu - 36 * kT, mu + 36 * kT, 181)
+    model, mu, kT = ab.models.tilted_dirac(tilt=0.3, mass=0.3), 0.7, 0.1
+    eta = np.linspace(mu - 20 * kT, mu + 20 * kT, 241)
     # off the van Hove energies, where the curve has no value
-    chi = ab.nonlinear_hall(model, eta + 1e-4 * kT, tolerance=1e-4).total.sel(component="x", field="y", other_field="y")
+    chi = ab.nonlinear_hall(model, eta + 1e-4 * kT, tolerance=1e-3).total.sel(component="x", field="y", other_field="y")
     x = (eta - mu) / kT
     expected = kT * np.trapezoid(x * expit(x) * expit(-x) * chi, x)
-    heat = ab.nonlinear_ettingshausen(model, mu, kT, tolerance=1e-6)
+    heat = ab.nonlinear_ettingshausen(model, mu, kT, tolerance=1e-4)
     assert float(heat.total.sel(component="x", field="y", other_field="y")) == pytest.approx(expected, rel=2e-3)
 
 
@@ -387,10 +387,10 @@ def test_low_temperature_form_of_the_mott_relation():
     model, mu, step = ab.models.tilted_dirac(tilt=0.3, mass=0.3), 0.5, 1e-3
     pick = {"component": "x", "field": "y", "other_field": "y"}
     # the derivative at a temperature so low that it deviates by a thirtieth of what is seen below
-    chi = ab.nonlinear_hall(model, mu + step * np.array([-1, 1]), 0.001, tolerance=1e-6).total.sel(pick).values
+    chi = ab.nonlinear_hall(model, mu + step * np.array([-1, 1]), 0.001, tolerance=1e-5).total.sel(pick).values
     slope = (chi[1] - chi[0]) / (2 * step)
     temperatures = np.array([0.005, 0.01, 0.02])
-    heat = ab.nonlinear_ettingshausen(model, mu, temperatures, tolerance=1e-6).total.sel(pick).values
+    heat = ab.nonlinear_ettingshausen(model, mu, temperatures, tolerance=1e-5).total.sel(pick).values
     deviation = heat / ((np.pi * temperatures) ** 2 / 3 * slope) - 1
     assert np.abs(deviation[0]) < 0.01
     np.testing.assert_allclose(deviation[1:] / deviation[:-1], 4.0, rtol=0.2)
@@ -408,9 +408,10 @@ def test_three_dimensional_metals_have_no_magnetoelectric_response():
     with pytest.raises(NoBulkDefinitionError, match="3D metal"):
         ab.nonlinear_ettingshausen(model, 2.0, 0.1)
     by_bands, by_level = (
-        ab.magnetoelectric(model, 2, tolerance=1e-4),
-        ab.magnetoelectric(model, chemical_potential=0.0, tolerance=1e-4),
+        ab.magnetoelectric(model, 2, tolerance=1e-2),
+        ab.magnetoelectric(model, chemical_potential=0.0, tolerance=1e-2),
     )
+    assert np.abs(by_bands.total).max() > 1e-2
     np.testing.assert_array_equal(by_bands.total, by_level.total)
 
 

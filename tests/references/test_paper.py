@@ -5,13 +5,12 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.models import gapped_honeycomb, rotating_bonds
-from adiabloch.paper import figure1
 from adiabloch.paper.honeycomb import in_bohr_magnetons
 from sweeps import slow
 
 
-def pumped(delta=0.2, t1=0.1, amplitude=0.1, tolerance=1e-6):
-    return ab.pumped_magnetization(rotating_bonds(gapped_honeycomb(delta, t1), amplitude), 1, tolerance=tolerance)
+def pumped(delta=0.2, t1=0.1, amplitude=0.1, **options):
+    return ab.pumped_magnetization(rotating_bonds(gapped_honeycomb(delta, t1), amplitude), 1, **options)
 
 
 def test_mean_to_eight_digits():
@@ -42,9 +41,11 @@ def test_gap_series(delta, magnitude):
 
 
 def test_proportional_to_second_neighbour_hopping():
-    full = float(pumped(t1=0.1, tolerance=1e-9).total[0])
+    """The gaps do not depend on it, and so it is at each point of a mesh."""
+    full = float(pumped(t1=0.1, mesh=(48, 48, 12)).total[0])
+    assert full == pytest.approx(6.89e-4, rel=1e-2)
     for t1 in (-0.05, 0.02):
-        assert float(pumped(t1=t1, tolerance=1e-9).total[0]) == pytest.approx(full * t1 / 0.1, rel=1e-9)
+        assert float(pumped(t1=t1, mesh=(48, 48, 12)).total[0]) == pytest.approx(full * t1 / 0.1, rel=1e-9)
 
 
 def test_zero_without_it():
@@ -53,10 +54,12 @@ def test_zero_without_it():
 
 def test_sense_of_rotation():
     cycle = rotating_bonds(gapped_honeycomb(0.2, 0.1), 0.1)
-    forward = float(ab.pumped_magnetization(cycle, 1).total[0])
-    assert float(ab.pumped_magnetization(cycle.reversed(), 1).total[0]) == pytest.approx(-forward, rel=1e-12)
+    mesh = (48, 48, 12)
+    forward = float(ab.pumped_magnetization(cycle, 1, mesh=mesh).total[0])
+    assert forward == pytest.approx(6.89e-4, rel=1e-2)
+    assert float(ab.pumped_magnetization(cycle.reversed(), 1, mesh=mesh).total[0]) == pytest.approx(-forward, rel=1e-12)
     # a negative amplitude starts half a period later: the same cycle
-    assert float(pumped(amplitude=-0.1).total[0]) == pytest.approx(forward, rel=1e-10)
+    assert float(pumped(amplitude=-0.1, mesh=mesh).total[0]) == pytest.approx(forward, rel=1e-10)
 
 
 @pytest.mark.parametrize(("delta", "ratio"), [(0.1, 0.774), (0.05, 0.882)])
@@ -68,7 +71,7 @@ def test_small_gap_limit(delta, ratio):
 
 
 def test_over_the_period():
-    theta = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    theta = np.linspace(0, 2 * np.pi, 12, endpoint=False)
     cycle = rotating_bonds(gapped_honeycomb(0.2, 0.1), 0.1)
     curve = ab.instantaneous_magnetization(cycle, 1, theta).perturbative.values[:, 0]
     mean = float(pumped().total[0])
@@ -107,13 +110,6 @@ def test_printed_second_neighbour_factor_is_not_periodic():
 
     k = np.array([0.3, 0.2])
     assert abs(printed(k + lattice.reciprocal[0]) - printed(k)) > 0.1
-
-
-def test_map_lives_at_the_corners_and_adds_up():
-    numbers = figure1.compute(fast=True)
-    table = figure1.summarize(numbers)
-    assert float(table.cell("location of ∂B a^t", "here").split("%")[0]) > 60
-    assert table.cell("net M over one period", "here").startswith("-3.283")
 
 
 def test_closed_form_for_two_bands():

@@ -50,7 +50,7 @@ def test_chern_simons_is_often_the_larger_part():
         J, K, options = KINDS[seed % len(KINDS)]
         cycle = projected(np.random.default_rng(seed), J, K, strength=0.4, **options).cycle()
         along = gauge_needs(cycle, (1,))
-        frame = frame_of(cycle.matrices(along).on_grid([np.arange(12) / 12] * 2 + [np.arange(24) / 24]), along)
+        frame = frame_of(cycle.matrices(along).on_grid([np.arange(12) / 12] * 2 + [np.arange(12) / 12]), along)
         form = chern_simons_form(smooth_gauge(frame, J, np.eye(J + K)[:, :J] + 0j, cycle.directions), *cycle.directions)
         larger += abs(form.mean() / 2) > abs(occupied_shift(frame, J, "theta", "z").mean())
     assert larger >= 10
