@@ -20,6 +20,8 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.protocols import BandIntegrand, Weight
 from adiabloch.integration.symmetry import LEVEL_SPACING, find_operations, sums_over_levels
 
+FEWEST = 500
+"""Number of points of a mesh from which the search for symmetries is worth its time."""
 VALUE_ACCURACY = 1e-8
 """Relative accuracy with which values at equivalent points agree."""
 LATTICE_ACCURACY = 1e-5
@@ -100,7 +102,7 @@ def find_symmetry(
         A given operation is no symmetry of the lattice or of the energies.
     """
     if isinstance(symmetry, str):
-        if symmetry == "none":
+        if symmetry == "none" or math.prod(mesh) < FEWEST:
             return None
         operations, violation = find_operations(integrand), 0.0
     else:

@@ -1,0 +1,201 @@
+"""Time all rows of the benchmarks: `python benchmarks/run.py [ROW ...]`, or `make bench`.
+
+A row is a module in `benchmarks/rows` with one function for each program; a function prepares the work and returns
+what evaluates it. All programs of a row run in one session on one machine with one thread each, in turns, after their
+numbers were found to agree. Programs of other people run in environments of their own, which are made when they are
+missing. The results are ratios of medians; they are written as JSON, as a page of the documentation and as a picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+DOCS = HERE.parent / "docs"
+OURS = "adiabloch"
+PACKAGES = {"wannierberri": ["wannierberri==26.10", "numba", "pyfftw"], "pythtb": ["pythtb==2.0.2"]}
+"""What programs of other people install, by the beginning of the names of their functions."""
+ONE_THREAD = {
+    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+}
+
+
+class Program:
+    """A program of a row in a process of its own."""
+
+    def __init__(self, row: Path, name: str, python: str) -> None:
+        self.name = name
+        self.cpu: list[float] = []
+        self.wall: list[float] = []
+        self.numbers = np.zeros(0)
+        self.process = subprocess.Popen(
+            [python, str(HERE / "worker.py"), str(row), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **ONE_THREAD},
+        )
+        self._line()
+
+    def evaluate(self) -> None:
+        """Evaluate once, and keep the times."""
+        assert self.process.stdin is not None
+        print(file=self.process.stdin, flush=True)
+        found = json.loads(self._line())
+        self.cpu.append(found["cpu"])
+        self.wall.append(found["wall"])
+        self.numbers = np.array(found["numbers"])
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended without a result (exit status {self.process.wait()})")
+        return line
+
+    def close(self) -> None:
+        """End the process."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def environment(folder: Path, program: str) -> str:
+    """Interpreter of a program; its environment is made if it is missing."""
+    for name, packages in PACKAGES.items():
+        if program.startswith(name):
+            place = folder / name
+            python = place / "bin" / "python"
+            if not python.exists():
+                venv.create(place, with_pip=True)
+                pip = [str(python), "-m", "pip", "install", "--quiet"]
+                subprocess.run([*pip, *packages], check=True)
+                subprocess.run([*pip, str(HERE.parent)], check=True)
+            return str(python)
+    return sys.executable
+
+
+def timed(path: Path, rounds: int, folder: Path, without: list[str]) -> dict[str, Any] | None:
+    """Times of all programs of a row; None if it needs data that are missing."""
+    row = _loaded(path)
+    if (reason := row.missing()) if hasattr(row, "missing") else None:
+        print(f"{path.stem}: left out, {reason}")
+        return None
+    names = [name for name in row.PROGRAMS if not any(name.startswith(other) for other in without)]
+    programs = [Program(path, name, environment(folder, name)) for name in names]
+    try:
+        for number in range(rounds):
+            for program in programs:
+                program.evaluate()
+            if number == 0 and row.ACCURACY is not None:
+                _check(path.stem, programs, row.ACCURACY)
+    finally:
+        for program in programs:
+            program.close()
+    ours = programs[names.index(OURS)]
+    return {
+        "row": path.stem,
+        "title": row.TITLE,
+        "seconds": {p.name: float(np.median(p.cpu)) for p in programs},
+        "cpu_ratio": {p.name: float(np.median(p.cpu) / np.median(ours.cpu)) for p in programs},
+        "wall_ratio": {p.name: float(np.median(p.wall) / np.median(ours.wall)) for p in programs},
+        "spread": {p.name: float(np.ptp(p.cpu) / np.median(p.cpu)) for p in programs},
+    }
+
+
+def _loaded(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _check(row: str, programs: list[Program], accuracy: float) -> None:
+    """Stop if the numbers of two programs differ."""
+    first = programs[0]
+    for other in programs[1:]:
+        off = float(np.abs(other.numbers - first.numbers).max() / np.abs(first.numbers).max())
+        if not off <= accuracy:
+            raise SystemExit(f"{row}: {other.name} and {first.name} differ by {off:.1e}, expected {accuracy:.0e}")
+
+
+def page(found: list[dict[str, Any]]) -> str:
+    """Page of the documentation."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "CPU time of other programs relative to adiabloch, on the same work to the same numbers, one thread each, in turns",
+        "on one machine. `make bench` measures it; the programs are in `benchmarks/rows`.",
+        "",
+        "| work | program | CPU time, seconds | relative to adiabloch |",
+        "| --- | --- | --- | --- |",
+    ]
+    for row in found:
+        for name, seconds in row["seconds"].items():
+            title = row["title"] if name == OURS else ""
+            lines.append(f"| {title} | {name.replace('_', ' ')} | {seconds:.3g} | {row['cpu_ratio'][name]:.2f} |")
+    lines += ["", f"Python {platform.python_version()}, NumPy {np.__version__}.", "", "![Ratios](_static/benchmarks.png)"]
+    return "\n".join(lines) + "\n"
+
+
+def picture(found: list[dict[str, Any]], target: Path) -> None:
+    """Bars of the ratios on a logarithmic axis."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    bars = [(f"{row['title']}: {name.replace('_', ' ')}", ratio) for row in found
+            for name, ratio in row["cpu_ratio"].items() if name != OURS]
+    figure, axes = plt.subplots(figsize=(7.2, 0.32 * len(bars) + 0.9), layout="constrained")
+    labels, ratios = zip(*bars[::-1], strict=True)
+    axes.barh(labels, ratios, color="#4c72b0", height=0.65)
+    axes.axvline(1.0, color="black", linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_xlabel("CPU time relative to adiabloch")
+    axes.tick_params(axis="y", labelsize=8)
+    for number, ratio in enumerate(ratios):
+        axes.annotate(f"{ratio:.1f}", (ratio, number), (3, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.margins(x=0.12)
+    figure.savefig(target, dpi=150)
+
+
+def main() -> None:
+    """Measure, and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", help="names of rows; all by default")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--environments", type=Path, default=HERE / ".environments")
+    parser.add_argument("--without", nargs="*", default=[], help="programs to leave out, such as wannierberri")
+    parser.add_argument("--write", action="store_true", help="write the page and the picture of the documentation")
+    given = parser.parse_args()
+    paths = sorted((HERE / "rows").glob("*.py"))
+    found = []
+    for path in paths:
+        if given.rows and path.stem not in given.rows:
+            continue
+        row = timed(path, given.rounds, given.environments, given.without)
+        if row is not None:
+            found.append(row)
+            print(f"{row['title']}: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in row["cpu_ratio"].items()))
+    (HERE / "results.json").write_text(json.dumps(found, indent=1) + "\n")
+    if given.write:
+        (DOCS / "benchmarks.md").write_text(page(found))
+        picture(found, DOCS / "_static" / "benchmarks.png")
+
+
+if __name__ == "__main__":
+    main()
