@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly lint format types imports examples docs \
+.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly bench lint format types imports examples docs \
 	equations wheel pythons check clean
 
 help:  ## show this list
@@ -65,6 +65,9 @@ references: $(VENV)/.dev  ## recompute the stored numbers of the tests and compa
 nightly: $(VENV)/.dev  ## check error bars of thousands of random models against converged values (hours)
 	$(BIN)/python tests/statistics/insulators.py 0 2000
 	$(BIN)/python tests/statistics/metals.py 0 2000
+
+bench: $(VENV)/.dev  ## time against other programs and plain NumPy (half an hour; makes environments for other programs)
+	$(BIN)/python benchmarks/run.py --write
 
 lint: $(VENV)/.dev  ## check style, formatting, spelling
 	$(BIN)/ruff check src tests docs examples benchmarks tools

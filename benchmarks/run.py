@@ -27,9 +27,7 @@ DOCS = HERE.parent / "docs"
 OURS = "adiabloch"
 PACKAGES = {"wannierberri": ["wannierberri==26.10", "numba", "pyfftw"], "pythtb": ["pythtb==2.0.2"]}
 """What programs of other people install, by the beginning of the names of their functions."""
-ONE_THREAD = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 
 class Program:
@@ -117,7 +115,8 @@ def timed(path: Path, rounds: int, folder: Path, without: list[str]) -> dict[str
 
 def _loaded(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -137,8 +136,8 @@ def page(found: list[dict[str, Any]]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "CPU time of other programs relative to adiabloch, on the same work to the same numbers, one thread each, in turns",
-        "on one machine. `make bench` measures it; the programs are in `benchmarks/rows`.",
+        "CPU time of other programs relative to adiabloch: the same work to the same numbers, one thread each, in turns on",
+        "one machine. `make bench` measures it; the programs are in `benchmarks/rows`.",
         "",
         "| work | program | CPU time, seconds | relative to adiabloch |",
         "| --- | --- | --- | --- |",
@@ -147,7 +146,12 @@ def page(found: list[dict[str, Any]]) -> str:
         for name, seconds in row["seconds"].items():
             title = row["title"] if name == OURS else ""
             lines.append(f"| {title} | {name.replace('_', ' ')} | {seconds:.3g} | {row['cpu_ratio'][name]:.2f} |")
-    lines += ["", f"Python {platform.python_version()}, NumPy {np.__version__}.", "", "![Ratios](_static/benchmarks.png)"]
+    lines += [
+        "",
+        f"Python {platform.python_version()}, NumPy {np.__version__}.",
+        "",
+        "![Ratios](_static/benchmarks.png)",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -158,8 +162,12 @@ def picture(found: list[dict[str, Any]], target: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    bars = [(f"{row['title']}: {name.replace('_', ' ')}", ratio) for row in found
-            for name, ratio in row["cpu_ratio"].items() if name != OURS]
+    bars = [
+        (f"{row['title']}: {name.replace('_', ' ')}", ratio)
+        for row in found
+        for name, ratio in row["cpu_ratio"].items()
+        if name != OURS
+    ]
     figure, axes = plt.subplots(figsize=(7.2, 0.32 * len(bars) + 0.9), layout="constrained")
     labels, ratios = zip(*bars[::-1], strict=True)
     axes.barh(labels, ratios, color="#4c72b0", height=0.65)

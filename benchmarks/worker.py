@@ -22,7 +22,8 @@ def main() -> None:
     # the programs of other people may import modules that are named as files of this folder
     sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
     spec = importlib.util.spec_from_file_location("row", row)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     with contextlib.redirect_stdout(io.StringIO()):

@@ -1,4 +1,4 @@
-"""Orbital magnetization and anomalous Hall conductivity of Haldane's model, 101 chemical potentials, 200 x 200 points."""
+"""Orbital magnetization and anomalous Hall conductivity of Haldane's model at 101 chemical potentials."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _numpy(sort: bool) -> Callable[[], np.ndarray]:
                 H[:, i, j] += wave
                 for a in range(2):
                     dH[a, :, i, j] += 1j * far[i, j, a] * wave
-        E, U = np.linalg.eigh(H)
+        E, U = np.linalg.eigh(H)  # noqa: TID251
         V = np.einsum("kmi,akmn,knj->akij", U.conj(), dH, U, optimize=True)
         hall, moment = np.zeros(len(POTENTIALS)), np.zeros(len(POTENTIALS))
         for n in range(2):
