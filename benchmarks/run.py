@@ -136,8 +136,8 @@ def page(found: list[dict[str, Any]]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "CPU time of other programs relative to adiabloch: the same work to the same numbers, one thread each, in turns on",
-        "one machine. `make bench` measures it; the programs are in `benchmarks/rows`.",
+        "CPU time of other programs relative to adiabloch: the same work to the same numbers, one thread each, in",
+        "turns on one machine. `make bench` measures it; the programs are in `benchmarks/rows`.",
         "",
         "| work | program | CPU time, seconds | relative to adiabloch |",
         "| --- | --- | --- | --- |",

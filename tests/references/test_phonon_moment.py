@@ -70,6 +70,16 @@ def test_the_quantum_drops_out():
     assert 0 < values(moment, "error") < 1e-3 * abs(values(moment))
 
 
+def test_a_mesh_for_each_axis():
+    """The polarizations of the snapshots, which with two atoms give their charges, have no axis of theta."""
+    moving = pattern(0.03)
+    one, each = (
+        ab.phonon_moment(ionic(moving), MASSES, moving, 1, degeneracy=2, mesh=mesh) for mesh in (24, (24, 24, 24))
+    )
+    np.testing.assert_array_equal(one.total, each.total)
+    np.testing.assert_array_equal(one.born, each.born)
+
+
 def test_spin_of_a_quantum():
     """With hbar omega put in by hand; a model with spin holds one electron a state."""
     model = ab.models.rashba_honeycomb(delta=1.0, rashba=0.4)

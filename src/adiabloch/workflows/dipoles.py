@@ -16,7 +16,11 @@ def dipoles(cycle: Cycle, occupied: int, run: Run) -> Float:
     One electron for each state. The branch is the one nearest to the first snapshot, so the dipole must change by less
     than half a lattice vector.
     """
-    found = [polarization(model, occupied, **run.options()) for model in cycle.snapshots]
+    options = run.options()
+    if (sides := run.sides(cycle.lattice.dimension + 1)) is not None:
+        # the snapshots have no axis of theta
+        options["mesh"] = sides[:-1]
+    found = [polarization(model, occupied, **options) for model in cycle.snapshots]
     lattice = cycle.lattice
     moments = np.array([one.polarization.values for one in found]) * lattice.measure
     moments -= moments[0]
