@@ -74,7 +74,7 @@ def test_a_mesh_for_each_axis():
     """The polarizations of the snapshots, which with two atoms give their charges, have no axis of theta."""
     moving = pattern(0.03)
     one, each = (
-        ab.phonon_moment(ionic(moving), MASSES, moving, 1, degeneracy=2, mesh=mesh) for mesh in (24, (24, 24, 24))
+        ab.phonon_moment(ionic(moving), MASSES, moving, 1, charges=[1, 1], mesh=mesh) for mesh in (24, (24, 24, 24))
     )
     np.testing.assert_array_equal(one.total, each.total)
     np.testing.assert_array_equal(one.born, each.born)
