@@ -157,12 +157,22 @@ def _constant_candidates(states: Complex) -> Iterator[Complex]:
     largest = eigh_batch((states @ dagger(states)).mean(axis=0))[1][:, N - J :]
     yield largest
 
-    from scipy.linalg import qr  # slow to import, and needed only here
-
-    some = [largest, *states[:: 1 + len(states) // 200]]
-    pivots = {tuple(sorted(qr(dagger(u), mode="r", pivoting=True)[1][:J].tolist())) for u in some}
+    pivots = {tuple(sorted(of)) for of in _pivots(np.array([largest, *states[:: 1 + len(states) // 200]])).tolist()}
     orbitals = [np.eye(N, dtype=np.complex128)[:, list(chosen)] for chosen in sorted(pivots)]
     yield from sorted(orbitals, key=lambda g: _cost(states, g[None])[0])[:3]
+
+
+def _pivots(states: Complex) -> Integer:
+    """Orbitals with the largest parts in the states (S, N, J) that are orthogonal to each other's, (S, J)."""
+    rows, every, chosen = states.copy(), np.arange(len(states)), []
+    for _ in range(states.shape[2]):
+        squares = (rows.real**2 + rows.imag**2).sum(axis=2)
+        # equal ones but for rounding: the first
+        best = (squares > (1 - 1e-9) * squares.max(axis=1, keepdims=True)).argmax(axis=1)
+        unit = rows[every, best] / np.sqrt(squares[every, best])[:, None]
+        rows -= (rows @ unit.conj()[:, :, None]) * unit[:, None]
+        chosen.append(best)
+    return np.stack(chosen, axis=1)
 
 
 def _extended_candidate(mesh: Float, states: Complex, reach: int, seed: int) -> tuple[Integer, Complex]:
