@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 TITLE = "Pumped magnetization, eight bands, 24 x 24 x 8 points"
-PROGRAMS = ("adiabloch", "lapack_eigenvectors_alone")
+PROGRAMS = {"adiabloch": "adiabloch", "lapack_eigenvectors_alone": "LAPACK eigenvectors alone"}
 ACCURACY = None
 BANDS, SIDES = 8, (24, 24, 8)
 

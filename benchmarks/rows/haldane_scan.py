@@ -7,7 +7,12 @@ from collections.abc import Callable
 import numpy as np
 
 TITLE = "Haldane, M and AHC, 101 chemical potentials, 200² points"
-PROGRAMS = ("adiabloch", "adiabloch_without_symmetry", "numpy_sorted", "numpy_loop")
+PROGRAMS = {
+    "adiabloch": "adiabloch",
+    "adiabloch_without_symmetry": "adiabloch without symmetry",
+    "numpy_sorted": "NumPy, sorted levels",
+    "numpy_loop": "NumPy, a mask for each potential",
+}
 ACCURACY = 1e-9
 POTENTIALS = np.linspace(-4.0, 4.0, 101)
 SIDE = 200

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 TITLE = "bcc Fe, 18 functions, AHC, 101 Fermi energies, 16³ points"
-PROGRAMS = ("adiabloch", "numpy_sorted", "wannierberri")
+PROGRAMS = {"adiabloch": "adiabloch", "numpy_sorted": "NumPy, sorted levels", "wannierberri": "WannierBerri 26.10"}
 ACCURACY = 1e-6
 FERMI = np.linspace(17.0, 18.0, 101)
 SIDE = 16

@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-TITLE = "Haldane, AHC at a temperature, 200² points, one chemical potential"
-PROGRAMS = ("adiabloch", "adiabloch_1001_potentials", "adiabloch_100000_potentials")
+TITLE = "Haldane, AHC at a temperature, 200² points"
+PROGRAMS = {
+    "adiabloch": "one chemical potential",
+    "adiabloch_1001_potentials": "1001 chemical potentials",
+    "adiabloch_100000_potentials": "100,000 chemical potentials",
+}
 ACCURACY = None
 
 

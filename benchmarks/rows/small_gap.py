@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 TITLE = "Magnetoelectric response, gap 0.05 of the hopping, to 1e-6"
-PROGRAMS = ("adiabloch", "uniform_mesh")
+PROGRAMS = {"adiabloch": "adiabloch", "uniform_mesh": "sufficient uniform mesh, same formulas"}
 ACCURACY = 1e-5
 MASS = 0.025
 
