@@ -95,8 +95,9 @@ def main() -> None:
 
     with ThreadPoolExecutor(1) as one:  # one thread each
 
-        def angle(beta: float, tolerance: float) -> float:
-            return float(ab.axion_angle(family(beta), OCCUPIED, tolerance=tolerance, executor=one).axion_angle)
+        def angle(beta: float, absolute: float) -> float:
+            how = {"tolerance": 1e-9, "absolute": absolute, "executor": one, "progress": False}
+            return float(ab.axion_angle(family(beta), OCCUPIED, **how).axion_angle)
 
         betas = 2 * np.pi * np.arange(options.angles) / options.angles
         checked = np.arange(0, options.angles, options.angles // 4)
@@ -110,7 +111,7 @@ def main() -> None:
             grid = np.append(betas, 2 * np.pi)
             spent, (_, curve) = seconds(lambda s=sweep, g=grid: theirs.axion_angle(beta=g, **s), options.repeats)
             error = np.abs(wrapped(curve[checked] + exact[0] - exact)).max()
-            tolerance = min(0.3, error / np.pi)
+            tolerance = min(0.5, error)
             some = betas[checked[1]]
             single, _ = seconds(lambda b=some, t=tolerance: angle(b, t), options.repeats)
             began = time.perf_counter()

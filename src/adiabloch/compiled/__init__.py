@@ -10,7 +10,7 @@ from types import ModuleType
 
 SWITCH = "ADIABLOCH_COMPILED"
 """Environment variable; "0" leaves the kernels out."""
-SLOW = 1.5
+SLOW = 4.0
 """Seconds after which a line on the error stream says that kernels are being compiled."""
 MESSAGE = "adiabloch: compiling its kernels, which takes a few seconds once (ADIABLOCH_COMPILED=0 leaves them out)"
 
