@@ -15,9 +15,9 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.points import PointList, Points, SelectedPoints, TensorGrid, observables_at
+from adiabloch.engine.points import PointList, Points, SelectedPoints, TensorGrid
 from adiabloch.geometry.degeneracy import Degeneracy
-from adiabloch.geometry.frame import Eigenframe, frame_of
+from adiabloch.geometry.frame import Eigenframe, frame_of, observables_of
 from adiabloch.geometry.gaps import axes_of, neighbour_slopes
 from adiabloch.integration.fermi_weights import largest_weight
 from adiabloch.integration.protocols import Column
@@ -119,14 +119,14 @@ class FermiSea:
         return self._frame(TensorGrid(axes) if which is None else SelectedPoints(axes, which))
 
     def _frame(self, points: Points) -> Eigenframe:
-        operators = observables_at(self.operators, points)
+        operators = observables_of(self.operators, points.of)
         frame = frame_of(points.of(self._matrices), self.frame_derivatives, operators, touching="joined")
         return self.degeneracy.joined(frame, self.crystal.lattice)
 
     def joins(self, point: Float, first: int, last: int) -> bool:
         """True if bands that are equal at a reduced point (d,) count as degenerate around it, by the threshold."""
         points = PointList(point[None])
-        frame = frame_of(points.of(self._matrices), self.frame_derivatives, observables_at(self.operators, points))
+        frame = frame_of(points.of(self._matrices), self.frame_derivatives, observables_of(self.operators, points.of))
         joined = self.degeneracy.joined(frame, self.crystal.lattice, rounding=False).joined
         return joined is not None and bool((joined.strength[0, first : last + 1, first : last + 1] == 1.0).all())
 

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.points import Points, SeveralGrids, TensorGrid, observables_at, smallest_of
+from adiabloch.engine.points import Points, SeveralGrids, TensorGrid, smallest_of
 from adiabloch.errors import BrokenGaugeError
 from adiabloch.geometry.band_edges import BandEdges, band_edges, check_insulator, check_insulator_near
-from adiabloch.geometry.frame import Eigenframe, frame_of
+from adiabloch.geometry.frame import Eigenframe, frame_of, observables_of
 from adiabloch.geometry.gaps import (
     CLOSED_GAP,
     axes_of,
@@ -177,7 +177,7 @@ class Insulator:
 
     def _frame(self, points: Points) -> Eigenframe:
         """Eigenframe with all derivatives and observables that the integrand needs."""
-        return frame_of(points.of(self._matrices), self.along, observables_at(self.operators, points))
+        return frame_of(points.of(self._matrices), self.along, observables_of(self.operators, points.of))
 
     @property
     def over_cycle(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.integration.protocols import Minimum
-from adiabloch.models.crystal import Matrices, Operator
+from adiabloch.models.crystal import Matrices
 
 
 class Points(Protocol):
@@ -138,11 +138,6 @@ class PointList:
         """Points with a further coordinate: each one with all these values, which vary fastest."""
         several = np.repeat(self.points, len(along_last), axis=0)
         return PointList(np.column_stack([several, np.tile(along_last, len(self.points))]))
-
-
-def observables_at(operators: Mapping[str, Operator], points: Points) -> dict[str, Complex]:
-    """Observables at points: (N, N) if they do not depend on the point, else (P, N, N)."""
-    return {name: X if isinstance(X, np.ndarray) else points.of(X)[:, 0] for name, X in operators.items()}
 
 
 def smallest_of(values: Float, points: Points) -> Minimum:

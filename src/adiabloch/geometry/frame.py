@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import permutations
@@ -14,7 +14,15 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, numbers, radians
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
 from adiabloch.linalg import dagger, eigh_batch, in_basis
-from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative, Operator, basis_curvature_name, directions_of
+from adiabloch.models.crystal import (
+    BASIS_CURVATURE,
+    Crystal,
+    Derivative,
+    Matrices,
+    Operator,
+    basis_curvature_name,
+    directions_of,
+)
 
 Touching = Literal["refused", "joined"]
 JOINED = 1e-9
@@ -280,12 +288,15 @@ def eigenframe(
     observables = crystal.observables
     spatial = [x for x in along if x not in observables]
     fields = {x: observables[x] for x in along if isinstance(x, str) and x in observables}
-    return frame_of(crystal.matrices(spatial).at(points), spatial, at_points(fields, points))
+    return frame_of(crystal.matrices(spatial).at(points), spatial, observables_of(fields, lambda X: X.at(points)))
 
 
-def at_points(operators: Mapping[str, Operator], points: Float) -> dict[str, Complex]:
-    """Observables at reduced points: (N, N) if they do not depend on the point, else (P, N, N)."""
-    return {name: X if isinstance(X, np.ndarray) else X.at(points)[:, 0] for name, X in operators.items()}
+def observables_of(operators: Mapping[str, Operator], values: Callable[[Matrices], Complex]) -> dict[str, Complex]:
+    """Observables at points: (N, N) if they do not depend on the point, else (P, N, N).
+
+    `values` gives a matrix function at the points, (P, K, N, N).
+    """
+    return {name: X if isinstance(X, np.ndarray) else values(X)[:, 0] for name, X in operators.items()}
 
 
 def frame_of(
