@@ -34,6 +34,16 @@ def test_a_bond_and_a_partner_that_cancel():
         ab.TightBinding.from_bonds([[1.0]], CHAIN, [0, 0], [(0.5j, 0, 1, (0,)), (0.5j, 1, 0, (0,))])
 
 
+@pytest.mark.parametrize(("bond", "partner"), [(1.0, 1 + 1e-9), (1 / 3, 0.333333), (0.5j, -0.500001j), (2.0, -1.99999)])
+def test_a_bond_and_a_rounded_partner(bond, partner):
+    for first, second in ((bond, partner), (partner, bond)):
+        with pytest.raises(InvalidModelError, match="given together with its partner"):
+            ab.TightBinding.from_bonds([[1.0]], CHAIN, [0, 0], [(first, 0, 1, (0,)), (second, 1, 0, (0,))])
+    # of different size: two bonds
+    model = ab.TightBinding.from_bonds([[1.0]], CHAIN, [0, 0], [(1.0, 0, 1, (0,)), (1.001, 1, 0, (0,))])
+    assert model.hoppings[0,][0, 1] == pytest.approx(2.001)
+
+
 def test_blocks_in_both_directions():
     block = np.array([[0.1, 0.2j], [0.3, 0.4]])
     with pytest.raises(InvalidModelError, match="given together with its partner"):

@@ -95,7 +95,8 @@ class Eigenframe:
         """Copy of the frame whose matrix elements have random phases, so that terms of formulas do not cancel."""
         size = self.energies.shape[1]
         phases = {
-            key: np.triu(np.exp(2j * np.pi * rng.random((size, size))), 1) + 0.5 * np.diag(rng.choice([-1.0, 1.0], size))
+            key: np.triu(np.exp(2j * np.pi * rng.random((size, size))), 1)
+            + 0.5 * np.diag(rng.choice([-1.0, 1.0], size))
             for key in self.derivatives
         }
         scrambled = {key: (phases[key] + dagger(phases[key])) * D for key, D in self.derivatives.items()}

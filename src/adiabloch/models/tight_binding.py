@@ -149,8 +149,8 @@ class TightBinding:
         Raises
         ------
         InvalidModelError
-            Sites out of range, blocks of another shape, and bonds listed in both directions (or, with "given", in only
-            one); the message names them.
+            Sites out of range, blocks of another shape, and bonds listed in both directions with amplitudes equal to
+            1e-5 (or, with "given", in only one); the message names them.
         """
         lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
         site_positions = cartesian_positions(lattice, sites, "sites", reduced)
