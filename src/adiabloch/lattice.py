@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.scalars import is_whole
 
 AXES = ("x", "y", "z")
 PLANES = {"x": ("y", "z"), "y": ("z", "x"), "z": ("x", "y")}
@@ -149,7 +150,7 @@ class Lattice:
             raise InvalidArgumentError(
                 f"path: expected pairs of label and reduced coordinates, got {nodes!r}"
             ) from None
-        if not isinstance(points, int | np.integer) or points < 2:
+        if not is_whole(points, 2):
             raise InvalidArgumentError(f"path: points: {points!r}, expected an integer, at least 2")
         if len(pairs) < 2:
             raise InvalidArgumentError(f"path: expected at least two nodes, got {len(pairs)}")

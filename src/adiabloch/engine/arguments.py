@@ -21,6 +21,7 @@ from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal
 from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group, subspace_indices
+from adiabloch.scalars import is_whole
 
 Model = TightBinding | Cycle
 M = TypeVar("M", TightBinding, Cycle)
@@ -46,7 +47,7 @@ def checked_occupied(crystal: Model, occupied: object, *, empty: int = 1) -> int
 
 def counted_bands(occupied: object, size: int, *, empty: int = 1) -> int:
     """Return the number of occupied bands out of `size`, with at least `empty` empty bands."""
-    whole = isinstance(occupied, int | np.integer) and not isinstance(occupied, bool | np.bool_)
+    whole = is_whole(occupied, 0)
     most = size - empty
     if whole and 1 <= occupied <= most:  # type: ignore[operator]
         return int(occupied)  # type: ignore[call-overload]

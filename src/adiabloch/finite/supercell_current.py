@@ -37,6 +37,7 @@ from adiabloch.integration.running import stoppable, workers
 from adiabloch.lattice import AXES
 from adiabloch.memory import check_memory
 from adiabloch.models.harmonics import equidistant_phases
+from adiabloch.scalars import is_number, is_whole
 from adiabloch.units import Unit
 
 if TYPE_CHECKING:
@@ -156,9 +157,9 @@ def local_current(
     occupied = counted_bands(occupied, series.size)
     lengths = _checked_lengths(cells, harmonics)
     observables = _checked_operators(operators, series.size)
-    if not 0 < tolerance < 1:
+    if not (is_number(tolerance) and 0 < tolerance < 1):
         raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a relative accuracy between 0 and 1")
-    if k_points is not None and not (isinstance(k_points, (int, np.integer)) and k_points >= 2):
+    if k_points is not None and not is_whole(k_points, 2):
         raise InvalidArgumentError(f"k_points: {k_points!r}, expected an integer, at least 2")
     theta, averaged = _phases(series, phases, theta_samples)
     request = FieldRequest(
@@ -274,7 +275,7 @@ def _phases(series: TextureSeries, phases: ArrayLike | None, samples: int | None
 
 def _checked_lengths(cells: int | Sequence[int], harmonics: int) -> list[int]:
     """Lengths of the supercells, which must resolve the harmonics."""
-    if not (isinstance(harmonics, (int, np.integer)) and harmonics >= 0):
+    if not is_whole(harmonics, 0):
         raise InvalidArgumentError(f"harmonics: {harmonics!r}, expected an integer, at least 0")
     least = max(2, 2 * int(harmonics) + 1)
     return checked_sizes(cells, least, f"a length of at least {least} (2 harmonics + 1)")

@@ -34,6 +34,7 @@ from adiabloch.lattice import Lattice
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle
 from adiabloch.models.harmonics import power_tail, theta_derivatives
+from adiabloch.scalars import is_whole
 from adiabloch.units import BOHR
 from adiabloch.workflows.dipoles import dipoles
 
@@ -97,7 +98,7 @@ def read_bands(
         raise InvalidArgumentError(f"dimension: {dimension!r}, expected 2 or 3")
     snapshots = _find_snapshots(folders, seeds)
     bands = snapshots[0].energies.shape[1]
-    if not (isinstance(occupied, int | np.integer) and 1 <= occupied < bands):
+    if not (is_whole(occupied, 1) and occupied < bands):
         raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {bands - 1}")
     reciprocal, points = _mesh(snapshots[0], dimension)
     lattice = _lattice(snapshots[0], reciprocal, dimension)

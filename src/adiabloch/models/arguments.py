@@ -7,9 +7,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-import numpy as np
-
 from adiabloch.errors import InvalidArgumentError, did_you_mean
+from adiabloch.scalars import is_number
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +36,7 @@ def validated_arguments(function: Callable[P, T]) -> Callable[P, T]:
         except TypeError as reason:
             raise InvalidArgumentError(f"{function.__name__}{signature_of(signature)}: {reason}") from None
         for name in floats:
-            if name in given and not _is_number(given[name]):
+            if name in given and not is_number(given[name]):
                 raise InvalidArgumentError(f"{function.__name__}: {name} = {given[name]!r}, expected a finite number")
         for name in models:
             if name in given and all(kind.__name__ != "TightBinding" for kind in type(given[name]).__mro__):
@@ -90,11 +89,3 @@ def signature_of(signature: inspect.Signature) -> str:
     """Signature as text, with names and defaults only."""
     bare = [one.replace(annotation=inspect.Parameter.empty) for one in signature.parameters.values()]
     return str(inspect.Signature(bare))
-
-
-def _is_number(value: Any) -> bool:
-    """True for a finite real number."""
-    try:
-        return np.ndim(value) == 0 and not np.iscomplexobj(value) and bool(np.isfinite(float(value)))
-    except (TypeError, ValueError, OverflowError):
-        return False

@@ -39,6 +39,7 @@ from adiabloch.models.hoppings import (
     with_replaced_fields,
 )
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.scalars import is_whole
 from adiabloch.units import Units
 
 THETA = "theta"
@@ -160,7 +161,7 @@ class Cycle:
         def sampled(count: int) -> list[TightBinding]:
             return [_called(function, theta) for theta in equidistant_phases(count)]
 
-        if samples is not None and not (isinstance(samples, int | np.integer) and samples >= 3):
+        if samples is not None and not is_whole(samples, 3):
             raise InvalidArgumentError(f"samples: {samples!r}, expected a number of snapshots, at least 3")
         count = FIRST_SAMPLES if samples is None else samples
         snapshots = sampled(count)
