@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.memory import COPIES, check_memory
 from adiabloch.scalars import is_whole
 
 AXES = ("x", "y", "z")
@@ -115,6 +116,7 @@ class Lattice:
             waves = np.asarray(k, float)
         except (TypeError, ValueError):
             raise InvalidArgumentError(f"k: expected Cartesian wave vectors, got {k!r}") from None
+        check_memory(4 * 8.0 * waves.size, f"k: shape {waves.shape}", "ask for fewer at a time")
         if waves.ndim == 0 or waves.shape[-1] != self.dimension or not np.isfinite(waves).all():
             raise InvalidArgumentError(
                 f"k: expected finite wave vectors of {self.dimension} components, shape (..., {self.dimension}); got "
@@ -152,6 +154,7 @@ class Lattice:
             ) from None
         if not is_whole(points, 2):
             raise InvalidArgumentError(f"path: points: {points!r}, expected an integer, at least 2")
+        check_memory(COPIES * 16.0 * points * self.dimension, f"path: {points} points", "ask for fewer")
         if len(pairs) < 2:
             raise InvalidArgumentError(f"path: expected at least two nodes, got {len(pairs)}")
         d = self.dimension

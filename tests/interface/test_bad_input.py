@@ -150,6 +150,33 @@ CASES = {
 }
 
 
+MANY = np.broadcast_to(0.1, 10**6)
+TOO_LARGE = {
+    "map": lambda: ab.magnetization_map(cycle(), MANY, MANY, 0.0),
+    "wave vectors": lambda: gapped_honeycomb(0.5).energies(np.broadcast_to(0.1, (10**9, 2))),
+    "frame": lambda: ab.eigenframe(gapped_honeycomb(0.5), ["kx"], k=np.broadcast_to(0.1, (10**9, 2))),
+    "path": lambda: ab.Lattice(SQUARE).path({"A": [0, 0], "B": [1, 0]}, points=10**11),
+    "supercell": lambda: gapped_honeycomb(0.5).supercell(10**4 * np.eye(2, dtype=int)),
+    "supercell beyond numbers": lambda: gapped_honeycomb(0.5).supercell(1e200 * np.eye(2)),
+    "supercell of a cycle": lambda: cycle().supercell(10**4 * np.eye(2, dtype=int)),
+    "supercell of a structure": lambda: ab.models.Structure(np.eye(3), ["H"], [[0, 0, 0]], [1]).supercell(
+        10**5 * np.eye(3)
+    ),
+    "snapshots": lambda: ab.Cycle.from_function(lambda theta: gapped_honeycomb(0.5), 10**10),
+    "phases of flakes": lambda: ab.finite.pumped_magnetization(cycle(), 1, [3, 4], theta_samples=10**9),
+    "phases of ribbons": lambda: ab.finite.ribbon_magnetization(cycle(), 1, 8, theta_samples=10**9),
+    "phases of supercells": lambda: ab.finite.local_current(lambda s: cycle(), 1, [16], theta_samples=10**9),
+    "points of supercells": lambda: ab.finite.local_current(lambda s: cycle(), 1, [16], k_points=10**9),
+    "points of a Chern number": lambda: ab.geometry.chern_number(gapped_honeycomb(0.5), 1, points=10**6),
+}
+
+
+@pytest.mark.parametrize("case", TOO_LARGE)
+def test_more_than_fits_in_memory(case):
+    with pytest.raises(errors.InvalidArgumentError, match=r"needs about .* of memory, .* are free; ask for"):
+        TOO_LARGE[case]()
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_error(case):
     wrong, message = CASES[case]

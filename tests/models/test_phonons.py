@@ -210,7 +210,7 @@ def test_invalid_phonons():
     phonon = replace(modes_of(nitride(), np.zeros(3)).circular_phonon(4), q=K)
     with pytest.raises(InvalidArgumentError, match=r"q = .* does not fit the supercell: q \. R = 0\.333333 for the"):
         phonon.displacements()
-    with pytest.raises(InvalidArgumentError, match="supercell: expected independent integer rows"):
+    with pytest.raises(InvalidArgumentError, match="supercell matrix: expected independent integer rows"):
         phonon.snapshots(supercell=np.ones((3, 3)))
     with pytest.raises(InvalidArgumentError, match="scale and largest, expected one"):
         phonon.displacements(scale=1, largest=1)

@@ -21,7 +21,7 @@ from adiabloch.engine.arguments import counted_bands
 from adiabloch.engine.natural import natural
 from adiabloch.engine.results import Variable, labelled
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.finite.cycle_phases import checked_phase_count, checked_sizes, mean_error
+from adiabloch.finite.cycle_phases import TASK_BYTES, checked_phase_count, checked_sizes, mean_error
 from adiabloch.finite.extrapolation import supercell_limit
 from adiabloch.finite.open_sample import DENSE_BYTES
 from adiabloch.finite.supercell_convergence import (
@@ -162,6 +162,9 @@ def local_current(
     if k_points is not None and not is_whole(k_points, 2):
         raise InvalidArgumentError(f"k_points: {k_points!r}, expected an integer, at least 2")
     theta, averaged = _phases(series, phases, theta_samples)
+    if k_points is not None:
+        evaluations = len(theta) * -(-k_points // lengths[0]) * k_points ** (series.lattice.dimension - 1)
+        check_memory(TASK_BYTES * evaluations, f"k_points: {k_points}", "ask for fewer")
     request = FieldRequest(
         theta, occupied, int(harmonics), np.array([*observables.values()]), series.gap(occupied, theta)
     )

@@ -12,8 +12,10 @@ from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gauge import second_chern_form
 from adiabloch.geometry.plaquettes import Plaquettes
+from adiabloch.memory import check_matrices
 from adiabloch.models.crystal import Crystal
 from adiabloch.occupation import Group
+from adiabloch.scalars import is_whole
 
 
 def chern_number(
@@ -52,6 +54,7 @@ def chern_number(
     """
     axes = _checked_plane(crystal, plane)
     _check_group(crystal, occupied)
+    _check_points(crystal, points, 2)
     plaquettes = Plaquettes(crystal, occupied, axes, points)
     if not plaquettes.refine(limit):
         raise InvalidArgumentError(
@@ -95,6 +98,13 @@ def _check_group(crystal: Crystal, group: object) -> None:
         )
 
 
+def _check_points(crystal: Crystal, points: object, sides: int) -> None:
+    """Check a number of points along each of the sides of a mesh."""
+    if not is_whole(points, 1):
+        raise InvalidArgumentError(f"points: {points!r}, expected a positive number of points along each side")
+    check_matrices(int(points) ** sides, crystal.size, 1 + len(crystal.directions), "points")  # type: ignore[call-overload]
+
+
 def chern_numbers(crystal: Crystal, occupied: Group) -> dict[tuple[str, ...], int]:
     """Chern numbers of the occupied bands on every coordinate plane of the torus."""
     return {(a, b): chern_number(crystal, occupied, (a, b)) for a, b in itertools.combinations(crystal.directions, 2)}
@@ -121,6 +131,7 @@ def second_chern_number(crystal: Crystal, occupied: Group, *, points: int = 8, l
         raise InvalidArgumentError(
             f"second Chern number: a torus of {len(directions)} dimensions, {directions}; expected four (a 3D cycle)"
         )
+    _check_points(crystal, points, 2)
     series = crystal.matrices(directions)
     # d^4 k d theta = (2 pi)^4/V d^4(reduced)
     factor = (2 * np.pi) ** 4 / crystal.lattice.measure / (4 * np.pi**2)

@@ -14,6 +14,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, numbers, radians
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
 from adiabloch.linalg import dagger, eigh_batch, in_basis
+from adiabloch.memory import check_matrices
 from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative, Operator, basis_curvature_name, directions_of
 
 Touching = Literal["refused", "joined"]
@@ -277,6 +278,7 @@ def eigenframe(
                 f"theta: {len(phases)} phases for {len(points)} wave vectors, expected one or all"
             )
         points = np.column_stack([points, np.broadcast_to(phases / (2 * np.pi), len(points))])
+    check_matrices(len(points), crystal.size, 2 * (1 + len(along)), "k")
     observables = crystal.observables
     spatial = [x for x in along if x not in observables]
     fields = {x: observables[x] for x in along if isinstance(x, str) and x in observables}

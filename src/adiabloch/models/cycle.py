@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
+from adiabloch.memory import COPIES, check_memory
 from adiabloch.models.arguments import checked_callable
 from adiabloch.models.covariant import (
     HAMILTONIAN,
@@ -47,6 +48,8 @@ MOTION_HINT = "pass motion= to Cycle (from models.atom_following or io.read_moti
 """Advice in messages where the connection of Wannier functions along theta is needed and missing."""
 DEFAULT_TOLERANCE = 1e-2
 """Largest size of the last harmonics of a cycle, relative to the largest one."""
+SNAPSHOT_BYTES = 10_000
+"""Memory of a snapshot beside its matrices, in bytes."""
 FIRST_SAMPLES, MOST_SAMPLES = 8, 256
 """Number of snapshots that `Cycle.from_function` starts with, and the largest number it takes."""
 
@@ -158,13 +161,10 @@ class Cycle:
         """
         checked_callable(function, 1, "cycle", "a function of theta that returns a TightBinding")
 
-        def sampled(count: int) -> list[TightBinding]:
-            return [_called(function, theta) for theta in equidistant_phases(count)]
-
         if samples is not None and not is_whole(samples, 3):
             raise InvalidArgumentError(f"samples: {samples!r}, expected a number of snapshots, at least 3")
         count = FIRST_SAMPLES if samples is None else samples
-        snapshots = sampled(count)
+        snapshots = _sampled(function, count)
         check_consistency(tuple(snapshots))
         check_closed(lambda theta: _called(function, theta), snapshots)
         while True:
@@ -175,7 +175,7 @@ class Cycle:
                 if off <= 1e-12 or last:
                     break
             count *= 2
-            snapshots = sampled(count)
+            snapshots = _sampled(function, count)
         if off > max(tolerance, 3 * cycle.tail):
             raise CoarseCycleError(
                 f"cycle: sampled too coarsely: at theta = {where:.6g}, between two of {count} snapshots, the function "
@@ -301,8 +301,7 @@ class Cycle:
         larger = [model.supercell(matrix) for model in self.snapshots]
         motion = None
         if self.snapshot_motion is not None:
-            wide = np.asarray(matrix, float)
-            cells = cells_in_supercell(wide)
+            wide, cells = cells_in_supercell(matrix, self.lattice.dimension)
             motion = [folded_to_supercell(blocks, cells, wide) for blocks in self.snapshot_motion]
         return Cycle(larger, tolerance=np.inf, motion=motion)
 
@@ -330,6 +329,15 @@ class Cycle:
         top = len(self.position_harmonics) // 2
         moving = np.delete(self.position_harmonics, top, axis=0)
         return bool(np.abs(moving).max(initial=0.0) > 1e-14 * np.abs(self.lattice.vectors).max())
+
+
+def _sampled(function: Callable[[float], TightBinding], count: int) -> list[TightBinding]:
+    """Models at equidistant phases, with a check of the memory after the first one."""
+    first = _called(function, 0.0)
+    check_memory(
+        count * (SNAPSHOT_BYTES + COPIES * first.amplitudes.nbytes), f"samples: {count} snapshots", "ask for fewer"
+    )
+    return [first, *(_called(function, theta) for theta in equidistant_phases(count)[1:])]
 
 
 def _called(function: Callable[[float], TightBinding], theta: float) -> TightBinding:

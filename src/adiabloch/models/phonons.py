@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.memory import COPIES, check_memory
 from adiabloch.models.harmonics import equidistant_phases
-from adiabloch.models.structures import Structure, supercell_cells
+from adiabloch.models.hoppings import cells_in_supercell
+from adiabloch.models.structures import Structure
 from adiabloch.scalars import is_whole, positive_number
 from adiabloch.units import HBAR_SQUARED_PER_DALTON, THZ
 
@@ -117,13 +119,17 @@ class Phonon:
         size = 1.0 if scale is None else positive_number(scale, "scale")
         if largest is not None:
             size = positive_number(largest, "largest") / self.radius
+        moving = self._amplitudes(supercell)
+        check_memory(
+            COPIES * 16.0 * phases * moving.size, f"phases: {phases} snapshots of {len(moving)} atoms", "ask for fewer"
+        )
         rotation = np.exp(-1j * equidistant_phases(int(phases)))[:, None, None]
-        moved = rotation * (size * self._amplitudes(supercell))
+        moved = rotation * (size * moving)
         return frozen(np.ascontiguousarray(moved.real))
 
     def _amplitudes(self, supercell: ArrayLike | None) -> Complex:
         """Amplitudes of all atoms of a supercell, (n, 3)."""
-        wide, cells = supercell_cells(np.eye(3) if supercell is None else supercell)
+        wide, cells = cells_in_supercell(np.eye(3) if supercell is None else supercell, 3)
         winding = wide @ self.q
         row = int(np.argmax(np.abs(winding - np.rint(winding))))
         # q = 1/3 may be given with the seven digits of a file

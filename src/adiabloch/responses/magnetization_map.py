@@ -12,6 +12,7 @@ from adiabloch.geometry.degeneracy import refuse_groups
 from adiabloch.geometry.frame import eigenframe
 from adiabloch.geometry.induced import basis_curvature_part, interband_part, metric_curl_part
 from adiabloch.geometry.recording import needs_of
+from adiabloch.memory import check_matrices
 
 UNIT = Unit(charge=1, omega=1, length=2)
 WAVE = {"units": "1/length"}
@@ -67,6 +68,7 @@ def magnetization_map(
             f"component: {component!r}, expected one of {names} for this lattice{did_you_mean(component, names)}"
         )
     x, y = checked(kx, "kx", (None,)), checked(ky, "ky", (None,))
+    check_matrices(len(x) * len(y), cycle.size, len(PARTS), "kx, ky")
     grid = np.stack([*np.meshgrid(x, y), np.full((len(y), len(x)), checked(kz, "kz", ()))], axis=-1)
     k = grid[..., : cycle.lattice.dimension].reshape(-1, cycle.lattice.dimension)
 
