@@ -126,11 +126,20 @@ class Lattice:
 
     def cartesian(self, reduced: ArrayLike) -> Float:
         """Convert reduced coordinates of wave vectors to Cartesian ones, (..., d) -> (..., d)."""
-        return np.asarray(reduced, float) @ self.reciprocal
+        return self._components(reduced, "reduced") @ self.reciprocal
 
     def reduced_positions(self, positions: ArrayLike) -> Float:
         """Convert Cartesian positions to units of the lattice vectors, (..., d) -> (..., d)."""
-        return np.asarray(positions, float) @ np.linalg.inv(self.vectors)
+        return self._components(positions, "positions") @ np.linalg.inv(self.vectors)
+
+    def _components(self, vectors: ArrayLike, name: str) -> Float:
+        """Vectors of d components as an array, (..., d)."""
+        array = checked(vectors, name, None, finite=False)
+        if array.shape[-1:] != (self.dimension,):
+            raise InvalidArgumentError(
+                f"{name}: expected vectors of {self.dimension} components, got shape {array.shape}"
+            )
+        return array
 
     def path(self, nodes: Mapping[str, ArrayLike] | Sequence[tuple[str, ArrayLike]], points: int = 200) -> Path:
         """Path of straight segments between labelled points of the Brillouin zone.

@@ -110,8 +110,6 @@ class Unit:
         InvalidArgumentError
             If the label is not a str, or a factor of it is unknown.
         """
-        if not isinstance(label, str):
-            raise InvalidArgumentError(f"unit: {label!r}, expected a label such as 'e^2 length/(hbar energy)'")
         powers = dict.fromkeys(_SYMBOLS, 0)
         for name, power in _factors(label).items():
             if name in ("1", "rad"):
@@ -251,6 +249,8 @@ def _product(powers: Mapping[str, int]) -> str:
 
 def _factors(label: str) -> dict[str, int]:
     """Powers in a label such as "e^2 length/(hbar energy)"."""
+    if not isinstance(label, str):
+        raise InvalidArgumentError(f"unit: {label!r}, expected a label such as 'e^2 length/(hbar energy)'")
     above, _, below = label.partition("/")
     powers: dict[str, int] = {}
     for product, sign in ((above, 1), (below.strip("()"), -1)):

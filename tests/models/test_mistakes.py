@@ -132,6 +132,8 @@ def test_positions_that_do_not_look_reduced():
         lambda cycle: ab.local_current(cycle, 1, theta=180.0, tolerance=0.1),
         lambda cycle: ab.eigenframe(cycle, ["kx"], k=[[0.1, 0.2]], theta=45.0),
         lambda cycle: ab.magnetization_map(cycle, [0.1], [0.2], 45.0),
+        lambda cycle: cycle.at(90.0),
+        lambda cycle: cycle.at(360.0),
         lambda cycle: haldane(0.1, 0.1, 90),
         lambda cycle: ab.models.strained_haldane(0.1, 0.1, 1.0, strain=0.01, angle=30.0),
         lambda cycle: ab.models.fu_kane_mele(beta=180.0),

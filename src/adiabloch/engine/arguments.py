@@ -17,7 +17,7 @@ from adiabloch.geometry.band_edges import band_edges, check_insulator
 from adiabloch.geometry.degeneracy import FRACTION, STEEPNESS, Degeneracy, refuse_groups
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gaps import bandwidth
-from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal
+from adiabloch.models.crystal import Crystal, is_crystal
 from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group, subspace_indices
@@ -122,11 +122,6 @@ def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: s
     if isinstance(model, Cycle) or not is_crystal(model):
         raise InvalidArgumentError(f"model: expected an adiabloch.TightBinding, got {type(model).__name__}")
     return _of_dimension(cast(TightBinding, model), "model", dimensions, why)
-
-
-def is_crystal(thing: object) -> bool:
-    """True for objects with all attributes of `adiabloch.models.crystal.Crystal`."""
-    return not isinstance(thing, type) and all(hasattr(thing, name) for name in CRYSTAL_INTERFACE)
 
 
 def _of_dimension(crystal: M, name: str, dimensions: tuple[int, ...], why: str) -> M:

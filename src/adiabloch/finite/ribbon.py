@@ -110,6 +110,8 @@ def ribbon_magnetization(
         raise InvalidArgumentError(f"rows: {rows!r}, expected an integer, at least {WIDTHS}")
     if not (is_number(tolerance) and 0 < tolerance < 1):
         raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a relative accuracy between 0 and 1")
+    if not is_whole(limit, 1):
+        raise InvalidArgumentError(f"limit: {limit!r}, expected a number of points")
     size = (int(rows) + 1) * cycle.size
     check_memory(DENSE_BYTES * size**2, f"rows: {rows} rows have {size} orbitals", "ask for narrower ribbons")
     ribbons = [_ribbon(cycle, occupied, width) for width in range(int(rows) - WIDTHS + 2, int(rows) + 2)]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, checked, radians
+from adiabloch.arrays import Complex, Float, checked, numbers, radians
 from adiabloch.engine.arguments import counted_bands
 from adiabloch.engine.natural import natural
 from adiabloch.engine.results import Variable, labelled
@@ -224,7 +224,7 @@ def local_values(coefficients: xarray.DataArray, s: ArrayLike) -> xarray.DataArr
 
     if not isinstance(coefficients, xarray.DataArray) or "harmonic" not in coefficients.dims:
         raise InvalidArgumentError("coefficients: expected a variable of local_current with the dimension 'harmonic'")
-    phases = xarray.DataArray(np.atleast_1d(np.asarray(s, float)), dims="s")
+    phases = xarray.DataArray(numbers(s, "s"), dims="s")
     waves = np.exp(1j * coefficients["harmonic"] * phases)
     values: xarray.DataArray = (coefficients * waves).sum("harmonic").real
     return values.assign_coords(s=phases).assign_attrs(coefficients.attrs)

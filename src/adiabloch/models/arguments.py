@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from types import UnionType
 from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
 
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.scalars import is_number
@@ -83,6 +86,43 @@ def checked_callable(function: Any, count: int, name: str, expected: str) -> Any
         called = getattr(function, "__name__", type(function).__name__)
         raise InvalidArgumentError(f"{name}: {called} takes {signature_of(signature)}, expected {expected}") from None
     return function
+
+
+def checked_sequence(given: Any, name: str, kind: type | UnionType, expected: str) -> list[Any]:
+    """Check that an argument is a sequence of at least one object of a kind.
+
+    Parameters
+    ----------
+    given : object
+        The argument.
+    name : str
+        Name of the argument, for messages.
+    kind : type
+        Type of the entries.
+    expected : str
+        Description of the entries in the plural, for messages.
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    try:
+        entries = [given] if isinstance(given, str | bytes) else list(given)
+    except TypeError:
+        entries = []
+    if isinstance(given, str | bytes) or not entries:
+        shown = "none" if np.iterable(given) and not isinstance(given, str | bytes) else repr(given)
+        raise InvalidArgumentError(f"{name}: expected a sequence of {expected}, at least one, got {shown}")
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, kind):
+            raise InvalidArgumentError(
+                f"{name}: entry {number} is {type(entry).__name__} {entry!r:.60}, expected a sequence of {expected}"
+            )
+    return entries
 
 
 def signature_of(signature: inspect.Signature) -> str:

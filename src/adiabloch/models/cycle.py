@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked, frozen
+from adiabloch.arrays import Complex, Float, Integer, checked, frozen, radians
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.memory import COPIES, check_memory
@@ -262,12 +262,12 @@ class Cycle:
         float array, shape (..., N, d)
         """
         top = len(self.position_harmonics) // 2
-        phases = harmonic_phases(np.arange(-top, top + 1), theta, derivative)
+        phases = harmonic_phases(np.arange(-top, top + 1), checked(theta, "theta", None), derivative)
         return np.asarray(np.tensordot(phases, self.position_harmonics, axes=1).real)
 
     def at(self, theta: float) -> TightBinding:
         """Interpolated model at the phase theta."""
-        theta = float(checked(theta, "theta", ()))
+        theta = radians(float(checked(theta, "theta", ())), "theta")
         d = self.lattice.dimension
         phases = np.exp(1j * theta * self.frequencies[:, d])
         cells, where = np.unique(self.frequencies[:, :d], axis=0, return_inverse=True)

@@ -90,6 +90,8 @@ def checked_arrays(
 
 def scaled_fields(model: TightBinding, units: Units) -> dict[str, Any]:
     """Fields of the model in other units of energy and length."""
+    if not isinstance(units, Units):
+        raise InvalidArgumentError(f"units: expected an adiabloch.units.Units, got {type(units).__name__}")
     amplitudes, matrix = frozen(model.amplitudes / units.energy), model.position_matrix
     return {
         "_units": units,

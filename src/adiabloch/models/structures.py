@@ -48,6 +48,8 @@ class Structure:
     masses: Float
 
     def __init__(self, vectors: ArrayLike, symbols: Sequence[str], positions: ArrayLike, masses: ArrayLike) -> None:
+        if not np.iterable(symbols):
+            raise InvalidModelError(f"symbols: {symbols!r}, expected a sequence of chemical symbols")
         names = tuple(map(str, symbols))
         weights = checked(masses, "masses", (len(names),))
         if not names:

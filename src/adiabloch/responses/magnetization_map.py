@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from adiabloch.arrays import checked
-from adiabloch.engine import THETA, checked_degeneracy, components, labelled, response
+from adiabloch.engine import THETA, checked_cycle, checked_degeneracy, components, labelled, response
 from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Eigenframe, Float, Unit
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.degeneracy import refuse_groups
@@ -62,6 +62,7 @@ def magnetization_map(
     DegenerateBandsError
         Bands touch or count as degenerate.
     """
+    checked_cycle(cycle)
     names = components(cycle.lattice.dimension)
     if component not in names:
         raise InvalidArgumentError(
