@@ -42,7 +42,10 @@ OF_A_MODEL = {
     "plane that is none": (lambda m: ab.geometry.chern_number(m, 1, ("kx", "kx")), "two different directions"),
     "bands that are not there": (lambda m: ab.geometry.chern_number(m, 3), "out of 2"),
     "bands that are no number": (lambda m: ab.geometry.chern_number(m, "a"), "out of 2"),
-    "Chern number of a number": (lambda m: ab.geometry.chern_number(3, 1), "expected a TightBinding or a Cycle"),
+    "Chern number of a number": (
+        lambda m: ab.geometry.chern_number(3, 1),
+        "crystal: expected an adiabloch.TightBinding or an adiabloch.Cycle",
+    ),
     "complex chemical potential": (lambda m: ab.anomalous_hall(m, [1j]), "complex numbers where real"),
     "array of them": (lambda m: ab.anomalous_hall(m, np.array([1j])), "complex numbers where real"),
     "complex temperature": (lambda m: ab.filling(m, 0.0, 1j), "temperature: .*complex"),
