@@ -145,6 +145,13 @@ def test_degrees(call):
     assert {one.filename for one in caught} == {__file__}
 
 
+def test_phases_beyond_a_turn():
+    """As those of a function that shifts the phase, or of a texture far from the origin."""
+    cycle = rotating_bonds(gapped_honeycomb(0.5, 0.1), 0.1)
+    for theta in (2 * np.pi + 0.02, -0.1, 31.7, 6, -5.0):
+        np.testing.assert_allclose(cycle.at(theta).amplitudes, cycle.at(theta % (2 * np.pi)).amplitudes, atol=1e-12)
+
+
 @pytest.mark.parametrize("response", ["orbital_magnetization", "anomalous_hall", "nonlinear_hall", "filling"])
 def test_kelvin(response):
     model = haldane(0.5, 0.1, 1.0)

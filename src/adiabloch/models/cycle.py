@@ -267,7 +267,10 @@ class Cycle:
 
     def at(self, theta: float) -> TightBinding:
         """Interpolated model at the phase theta."""
-        theta = radians(float(checked(theta, "theta", ())), "theta")
+        theta = float(checked(theta, "theta", ()))
+        # functions of theta or of the position may exceed a turn, but not by whole numbers
+        if theta.is_integer():
+            radians(theta, "theta")
         d = self.lattice.dimension
         phases = np.exp(1j * theta * self.frequencies[:, d])
         cells, where = np.unique(self.frequencies[:, :d], axis=0, return_inverse=True)
