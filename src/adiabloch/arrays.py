@@ -32,7 +32,16 @@ def _whole(value: ArrayLike) -> bool:
     return given.dtype.kind in "iu" or not given.size
 
 
-def checked(value: ArrayLike, name: str, shape: Sequence[int | None], dtype: type[Any] = float) -> NDArray[Any]:
+def contains_words(given: NDArray[Any]) -> bool:
+    """True for an array with entries that NumPy converts to numbers although they are none: None, and words."""
+    if given.dtype.kind == "O":
+        return any(entry is None or isinstance(entry, str | bytes) for entry in given.flat)
+    return given.dtype.kind not in "biufc"
+
+
+def checked(
+    value: ArrayLike, name: str, shape: Sequence[int | None] | None, dtype: type[Any] = float, *, finite: bool = True
+) -> NDArray[Any]:
     """Copy `value` into a read-only array of finite numbers with the given shape.
 
     Parameters
@@ -41,10 +50,12 @@ def checked(value: ArrayLike, name: str, shape: Sequence[int | None], dtype: typ
         Argument of the user.
     name : str
         Name of the argument in error messages.
-    shape : sequence of int or None
-        Expected shape; None stands for any length.
+    shape : sequence of int or None, or None
+        Expected shape; None in it stands for any length, and None for any shape.
     dtype : type
         Element type.
+    finite : bool
+        False if NaN and infinity are allowed.
 
     Returns
     -------
@@ -56,20 +67,27 @@ def checked(value: ArrayLike, name: str, shape: Sequence[int | None], dtype: typ
         The argument is not numeric, has another shape, or contains NaN or infinity; the message names the entry.
     """
     try:
-        if dtype is not complex and np.iscomplexobj(value):
+        given = np.asarray(value)
+        if contains_words(given):
+            raise TypeError("no number")
+        if dtype is not complex and given.dtype.kind == "c":
             raise TypeError("complex numbers where real ones are expected")
         if dtype is int and not _whole(value):
             raise ValueError("not whole")
-        array = np.array(value, dtype=dtype)
+        array = np.array(given, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as reason:
-        what = "whole numbers" if dtype is int else "numbers"
+        whole = "whole " if dtype is int else ""
+        many, one = f"an array of {whole}numbers", f"a {whole}number"
+        what = f"{one} or {many}" if shape is None else many if shape else one
         got = " ".join(repr(value).split())
-        raise InvalidModelError(f"{name}: expected an array of {what}, got {got} ({reason})") from None
-    fits = array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
+        raise InvalidModelError(f"{name}: expected {what}, got {got} ({reason})") from None
+    fits = shape is None or (
+        array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
+    )
     if not fits:
-        wanted = ", ".join("any" if n is None else str(n) for n in shape)
+        wanted = ", ".join("any" if n is None else str(n) for n in shape or ())
         raise InvalidModelError(f"{name}: expected shape ({wanted}), got {array.shape}")
-    if not np.isfinite(array).all():
+    if finite and not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InvalidModelError(f"{name}: entry {where} is {array[where]}, expected a finite number")
     return frozen(array)
@@ -94,18 +112,10 @@ def numbers(value: ArrayLike, name: str) -> Float:
     InvalidModelError
         As for `checked`; also if the argument has more than one dimension.
     """
-    array = checked(value, name, (None,) * _depth(value), float)
+    array = checked(value, name, None)
     if array.ndim > 1:
         raise InvalidModelError(f"{name}: expected a number or a one-dimensional array, got shape {array.shape}")
     return frozen(np.atleast_1d(array))
-
-
-def _depth(value: ArrayLike) -> int:
-    """Return the number of dimensions; 1 for rows of different lengths, about which `checked` raises the error."""
-    try:
-        return np.ndim(value)
-    except ValueError:
-        return 1
 
 
 def radians(angles: ArrayLike, name: str) -> Any:

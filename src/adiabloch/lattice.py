@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.memory import COPIES, check_memory
+from adiabloch.scalars import is_whole
 
 AXES = ("x", "y", "z")
 PLANES = {"x": ("y", "z"), "y": ("z", "x"), "z": ("x", "y")}
@@ -114,6 +116,7 @@ class Lattice:
             waves = np.asarray(k, float)
         except (TypeError, ValueError):
             raise InvalidArgumentError(f"k: expected Cartesian wave vectors, got {k!r}") from None
+        check_memory(4 * 8.0 * waves.size, f"k: shape {waves.shape}", "ask for fewer at a time")
         if waves.ndim == 0 or waves.shape[-1] != self.dimension or not np.isfinite(waves).all():
             raise InvalidArgumentError(
                 f"k: expected finite wave vectors of {self.dimension} components, shape (..., {self.dimension}); got "
@@ -123,11 +126,20 @@ class Lattice:
 
     def cartesian(self, reduced: ArrayLike) -> Float:
         """Convert reduced coordinates of wave vectors to Cartesian ones, (..., d) -> (..., d)."""
-        return np.asarray(reduced, float) @ self.reciprocal
+        return self._components(reduced, "reduced") @ self.reciprocal
 
     def reduced_positions(self, positions: ArrayLike) -> Float:
         """Convert Cartesian positions to units of the lattice vectors, (..., d) -> (..., d)."""
-        return np.asarray(positions, float) @ np.linalg.inv(self.vectors)
+        return self._components(positions, "positions") @ np.linalg.inv(self.vectors)
+
+    def _components(self, vectors: ArrayLike, name: str) -> Float:
+        """Vectors of d components as an array, (..., d)."""
+        array = checked(vectors, name, None, finite=False)
+        if array.shape[-1:] != (self.dimension,):
+            raise InvalidArgumentError(
+                f"{name}: expected vectors of {self.dimension} components, got shape {array.shape}"
+            )
+        return array
 
     def path(self, nodes: Mapping[str, ArrayLike] | Sequence[tuple[str, ArrayLike]], points: int = 200) -> Path:
         """Path of straight segments between labelled points of the Brillouin zone.
@@ -149,8 +161,9 @@ class Lattice:
             raise InvalidArgumentError(
                 f"path: expected pairs of label and reduced coordinates, got {nodes!r}"
             ) from None
-        if not isinstance(points, int | np.integer) or points < 2:
+        if not is_whole(points, 2):
             raise InvalidArgumentError(f"path: points: {points!r}, expected an integer, at least 2")
+        check_memory(COPIES * 16.0 * points * self.dimension, f"path: {points} points", "ask for fewer")
         if len(pairs) < 2:
             raise InvalidArgumentError(f"path: expected at least two nodes, got {len(pairs)}")
         d = self.dimension

@@ -12,6 +12,8 @@ LARGEST_SHARE = 0.8
 """Largest part of the free memory that one calculation may use."""
 DEFAULT_FREE = 16 * 2**30
 """Free memory in bytes assumed if the system does not report it."""
+COPIES = 4
+"""Arrays of one size that a calculation with complex matrices holds at a time."""
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 """Folder in which Linux reports the memory limits of a container."""
 
@@ -49,6 +51,29 @@ def check_memory(size: float, what: str, remedy: str) -> None:
         raise InvalidArgumentError(
             f"{what}: needs about {format_bytes(size)} of memory, {format_bytes(free_memory())} are free; {remedy}"
         )
+
+
+def check_matrices(points: int, size: int, matrices: int, what: str) -> None:
+    """Raise an error if matrices at many points need more memory than is free.
+
+    Parameters
+    ----------
+    points : int
+        Number of points.
+    size : int
+        Number of rows and columns of the matrices.
+    matrices : int
+        Number of matrices at each point: the Hamiltonian and its derivatives.
+    what : str
+        Name of the points in the error message.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    check_memory(
+        COPIES * 16.0 * points * matrices * size**2, f"{what}: {points} points, {size} bands", "ask for fewer at a time"
+    )
 
 
 def format_bytes(size: float) -> str:

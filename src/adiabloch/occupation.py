@@ -20,7 +20,15 @@ _ENERGY = {"units": "energy"}
 
 def subspace_indices(group: Group, size: int) -> tuple[slice, Selection]:
     """Indices of the bands inside and outside of a group, out of `size` bands."""
-    first, last = (0, group) if isinstance(group, int) else group
+    try:
+        first, last = (0, group) if isinstance(group, int) else group
+        fits = 0 <= first < last <= size
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise InvalidArgumentError(
+            f"group: {group!r}, expected a number of lowest bands or (first, last + 1), out of {size} bands"
+        )
     if first == 0:
         return slice(0, last), slice(last, size)
     return slice(first, last), [*range(first), *range(last, size)]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.scalars import positive_number
 
 ELECTRON_CHARGE = -1.602176634e-19
 """Charge of the carrier, C (exact in the SI)."""
@@ -62,6 +63,8 @@ ENERGIES = {
 """Units of energy by name, in eV."""
 LENGTHS = {"angstrom": 1.0, "bohr": BOHR, "nm": 10.0, "m": 1.0 / ANGSTROM}
 """Units of length by name, in Angstrom."""
+FREQUENCY = "the angular frequency of the cycle in rad/s, a positive number"
+"""Description of a frequency, for messages."""
 
 
 def thermal_energy(kelvin: ArrayLike) -> Float:
@@ -72,8 +75,7 @@ def thermal_energy(kelvin: ArrayLike) -> Float:
     >>> round(float(thermal_energy(300.0)), 6)
     0.025852
     """
-    result: Float = np.asarray(kelvin, float) * (BOLTZMANN / ELECTRONVOLT)
-    return result
+    return checked(kelvin, "kelvin", None) * (BOLTZMANN / ELECTRONVOLT)
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Unit:
         Raises
         ------
         InvalidArgumentError
-            If a factor of the label is unknown.
+            If the label is not a str, or a factor of it is unknown.
         """
         powers = dict.fromkeys(_SYMBOLS, 0)
         for name, power in _factors(label).items():
@@ -173,8 +175,11 @@ class Unit:
         Raises
         ------
         InvalidArgumentError
-            If omega is part of the unit and no frequency is given.
+            If omega is part of the unit and no frequency is given, or if an argument is not a positive number.
         """
+        energy, length = positive_number(energy, "energy"), positive_number(length, "length")
+        if frequency is not None:
+            frequency = positive_number(frequency, "frequency", FREQUENCY)
         sizes = {
             "e": ELECTRON_CHARGE,
             "hbar": HBAR,
@@ -244,12 +249,17 @@ def _product(powers: Mapping[str, int]) -> str:
 
 def _factors(label: str) -> dict[str, int]:
     """Powers in a label such as "e^2 length/(hbar energy)"."""
+    if not isinstance(label, str):
+        raise InvalidArgumentError(f"unit: {label!r}, expected a label such as 'e^2 length/(hbar energy)'")
     above, _, below = label.partition("/")
     powers: dict[str, int] = {}
     for product, sign in ((above, 1), (below.strip("()"), -1)):
         for factor in product.replace("*", " ").split():
             name, _, power = factor.partition("^")
-            powers[name] = powers.get(name, 0) + sign * int(power or 1)
+            try:
+                powers[name] = powers.get(name, 0) + sign * int(power or 1)
+            except ValueError:
+                raise InvalidArgumentError(f"unit {label!r}: {factor!r}, expected an integer as power") from None
     return powers
 
 
@@ -321,10 +331,9 @@ def moment_in_bohr_magnetons(magnetization: ArrayLike, quantum: float, area: flo
     >>> round(float(moment_in_bohr_magnetons(1.0, 3.0, 2.46**2)), 3)
     -4.765
     """
-    frequency = quantum * ELECTRONVOLT / HBAR
-    moment = ELECTRON_CHARGE * frequency * area * ANGSTROM**2
-    result: Float = np.asarray(magnetization, float) * (moment / BOHR_MAGNETON)
-    return result
+    frequency = positive_number(quantum, "quantum") * ELECTRONVOLT / HBAR
+    moment = ELECTRON_CHARGE * frequency * positive_number(area, "area") * ANGSTROM**2
+    return checked(magnetization, "magnetization", None, finite=False) * (moment / BOHR_MAGNETON)
 
 
 def energy_area_in_bohr_magnetons(energy: float, area: float) -> float:
@@ -334,5 +343,4 @@ def energy_area_in_bohr_magnetons(energy: float, area: float) -> float:
 
 def nuclear_magnetons(bohr_magnetons: ArrayLike) -> Float:
     """Moments given in Bohr magnetons, in nuclear magnetons."""
-    result: Float = np.asarray(bohr_magnetons, float) * (BOHR_MAGNETON / NUCLEAR_MAGNETON)
-    return result
+    return checked(bohr_magnetons, "bohr_magnetons", None, finite=False) * (BOHR_MAGNETON / NUCLEAR_MAGNETON)

@@ -150,6 +150,131 @@ CASES = {
 }
 
 
+MANY = np.broadcast_to(0.1, 10**6)
+TOO_LARGE = {
+    "map": lambda: ab.magnetization_map(cycle(), MANY, MANY, 0.0),
+    "wave vectors": lambda: gapped_honeycomb(0.5).energies(np.broadcast_to(0.1, (10**9, 2))),
+    "frame": lambda: ab.eigenframe(gapped_honeycomb(0.5), ["kx"], k=np.broadcast_to(0.1, (10**9, 2))),
+    "path": lambda: ab.Lattice(SQUARE).path({"A": [0, 0], "B": [1, 0]}, points=10**11),
+    "supercell": lambda: gapped_honeycomb(0.5).supercell(10**4 * np.eye(2, dtype=int)),
+    "supercell beyond numbers": lambda: gapped_honeycomb(0.5).supercell(1e200 * np.eye(2)),
+    "supercell of a cycle": lambda: cycle().supercell(10**4 * np.eye(2, dtype=int)),
+    "supercell of a structure": lambda: ab.models.Structure(np.eye(3), ["H"], [[0, 0, 0]], [1]).supercell(
+        10**5 * np.eye(3)
+    ),
+    "snapshots": lambda: ab.Cycle.from_function(lambda theta: gapped_honeycomb(0.5), 10**10),
+    "phases of flakes": lambda: ab.finite.pumped_magnetization(cycle(), 1, [3, 4], theta_samples=10**9),
+    "phases of ribbons": lambda: ab.finite.ribbon_magnetization(cycle(), 1, 8, theta_samples=10**9),
+    "phases of supercells": lambda: ab.finite.local_current(lambda s: cycle(), 1, [16], theta_samples=10**9),
+    "points of supercells": lambda: ab.finite.local_current(lambda s: cycle(), 1, [16], k_points=10**9),
+    "points of a Chern number": lambda: ab.geometry.chern_number(gapped_honeycomb(0.5), 1, points=10**6),
+}
+
+
+@pytest.mark.parametrize("case", TOO_LARGE)
+def test_more_than_fits_in_memory(case):
+    with pytest.raises(errors.InvalidArgumentError, match=r"needs about .* of memory, .* are free; ask for"):
+        TOO_LARGE[case]()
+
+
+def frame():
+    return ab.eigenframe(cycle(), ["kx", "ky", "theta"], k=[[0.1, 0.2]], theta=0.3)
+
+
+LATTICE = ab.Lattice(SQUARE)
+SNAPSHOTS = [gapped_honeycomb(0.5)] * 3
+MOVED = np.zeros((3, 2, 2))
+WRONG_TYPES = {
+    "map": (lambda x: ab.magnetization_map(x, [0.1], [0.1]), "cycle: expected"),
+    "sum over bands": (lambda x: ab.perturbative_by_bands(x, [1]), "bands: expected"),
+    "snapshots of files": (ab.io.read_snapshots, "path"),
+    "checkpoint": (ab.io.read_chk, "path|file"),
+    "folder of plane waves": (
+        lambda x: ab.io.read_plane_waves(x, "y.chk"),
+        "folder: expected|folder: .*expected|y.chk",
+    ),
+    "folders of bands": (lambda x: ab.io.read_bands(x, ["a"] * 3, 1, common=None), "folders: expected"),
+    "seeds of bands": (lambda x: ab.io.read_bands(["a"] * 3, x, 1, common=None), "seeds: expected"),
+    "folders of motion": (lambda x: ab.io.read_motion(x, ["a"], SNAPSHOTS, 1), "folders: expected"),
+    "checkpoints of motion": (lambda x: ab.io.read_motion(["a"], x, SNAPSHOTS, 1), "checkpoints: expected"),
+    "responses": (lambda x: ab.metal_responses(gapped_honeycomb(0.5), x, 0.0, 0.1), "names: .*expected"),
+    "directions": (lambda x: ab.eigenframe(gapped_honeycomb(0.5), x, k=[[0, 0]]), "along: .*expected|frame|derivative"),
+    "crystal of a frame": (lambda x: ab.eigenframe(x, ["kx"], k=[[0, 0]]), "crystal: expected"),
+    "crystal of Chern numbers": (lambda x: ab.geometry.chern_numbers(x, 1), "crystal: expected"),
+    "crystal of a second Chern number": (lambda x: ab.geometry.second_chern_number(x, 1), "crystal: expected"),
+    "crystal of projections": (lambda x: ab.geometry.find_projections(x, 1), "crystal: expected"),
+    "group of projections": (lambda x: ab.geometry.find_projections(gapped_honeycomb(0.5), x), "group: .*expected"),
+    "crystal of needs": (lambda x: ab.geometry.needs_of(x, ab.geometry.metric), "crystal: expected"),
+    "formula of needs": (lambda x: ab.geometry.needs_of(cycle(), x), "formula: expected"),
+    "frame of a shift": (lambda x: ab.geometry.band_shift(x, "theta", "z"), "frame: expected"),
+    "frame of a curvature": (lambda x: ab.geometry.curvature(x, "kx", "ky"), "frame: expected"),
+    "frame of a gauge": (lambda x: ab.geometry.smooth_gauge(x, 1, np.eye(2, 1), ["kx"]), "frame: expected"),
+    "group of a curvature": (lambda x: ab.geometry.group_curvature(frame(), x, "kx", "ky"), "group: .*expected"),
+    "component of a moment": (
+        lambda x: ab.geometry.orbital_moment(frame(), x),
+        "component: .*expected one of|no derivative",
+    ),
+    "direction of a metric": (lambda x: ab.geometry.metric(frame(), "kx", x), "frame: .*derivative along"),
+    "trial orbitals": (lambda x: ab.geometry.smooth_gauge(frame(), 1, x, ["kx"]), "projections: expected shape"),
+    "aligned models": (ab.models.aligned, "models: .*expected a sequence of models"),
+    "models that follow": (lambda x: ab.models.atom_following(x, MOVED), "snapshots: .*expected a sequence of models"),
+    "plane waves": (lambda x: ab.models.motion_from_plane_waves(SNAPSHOTS, x), "expected"),
+    "symbols": (
+        lambda x: ab.models.Structure(SQUARE, x, [[0, 0, 0]], [1.0]),
+        "symbols: .*expected|masses: expected|vectors",
+    ),
+    "hopping law": (
+        lambda x: gapped_honeycomb(0.5).displaced([[0.1, 0], [0, 0]], lambda before, after: x or "x"),
+        "hopping law: .*expected|hopping law: returned",
+    ),
+    "hopping of a length": (ab.models.distance_law, "hopping: expected a function"),
+    "label": (ab.units.Unit.parse, "unit.*'x' is none of|unit: .*expected a label"),
+    "label of a result": (lambda x: ab.units.is_si(x) or ab.units.Unit.parse(x), "unit"),
+    "temperature": (lambda x: ab.units.thermal_energy(x or "x"), "kelvin: expected a number"),
+    "tolerance of a cycle": (lambda x: ab.Cycle(SNAPSHOTS, tolerance=x), "tolerance: .*expected"),
+    "step of a texture": (lambda x: ab.Texture(lambda r: cycle(), x or "x"), "step: .*expected a positive length"),
+    "moved orbital": (lambda x: gapped_honeycomb(0.5).moved(x, (1, 0)), "moved: orbital .*expected"),
+    "units of a model": (lambda x: gapped_honeycomb(0.5).scaled(x), "units: expected"),
+    "vectors to convert": (LATTICE.cartesian, "reduced: expected"),
+    "positions to convert": (LATTICE.reduced_positions, "positions: expected"),
+    "phases of positions": (lambda x: cycle().positions_at(x or "x"), "theta: expected a number"),
+    "points of a ribbon": (lambda x: ab.finite.ribbon_magnetization(cycle(), 1, 8, limit=x), "limit: .*expected"),
+    "points of a Chern number": (
+        lambda x: ab.geometry.chern_number(gapped_honeycomb(0.5), 1, limit=x),
+        "limit: .*expected",
+    ),
+}
+RIGHT = {
+    "temperature": 3,
+    "hopping law": 3,
+    "points of a ribbon": 3,
+    "points of a Chern number": 3,
+    "step of a texture": 3,
+    "phases of positions": 3,
+    "tolerance of a cycle": 3,
+    "directions": [],
+}
+"""What is no mistake."""
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "x", []], ids=repr)
+@pytest.mark.parametrize("case", WRONG_TYPES)
+def test_wrong_types(case, wrong):
+    call, message = WRONG_TYPES[case]
+    if case in RIGHT and RIGHT[case] == wrong:
+        return
+    with pytest.raises(errors.AdiablochError, match=message):
+        call(wrong)
+
+
+def test_a_hopping_law_without_its_function():
+    with pytest.raises(errors.InvalidArgumentError, match=r"distance_law\(hopping\): missing"):
+        ab.models.distance_law()
+    law = ab.models.distance_law(lambda length: "x")
+    with pytest.raises(errors.InvalidModelError, match=r"hopping\(d\): expected a number"):
+        gapped_honeycomb(0.5).displaced([[0.1, 0], [0, 0]], law)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_error(case):
     wrong, message = CASES[case]

@@ -43,13 +43,28 @@ OF_A_MODEL = {
     "plane that is none": (lambda m: ab.geometry.chern_number(m, 1, ("kx", "kx")), "two different directions"),
     "bands that are not there": (lambda m: ab.geometry.chern_number(m, 3), "out of 2"),
     "bands that are no number": (lambda m: ab.geometry.chern_number(m, "a"), "out of 2"),
-    "Chern number of a number": (lambda m: ab.geometry.chern_number(3, 1), "expected a TightBinding or a Cycle"),
+    "Chern number of a number": (
+        lambda m: ab.geometry.chern_number(3, 1),
+        "crystal: expected an adiabloch.TightBinding or an adiabloch.Cycle",
+    ),
     "complex chemical potential": (lambda m: ab.anomalous_hall(m, [1j]), "complex numbers where real"),
     "array of them": (lambda m: ab.anomalous_hall(m, np.array([1j])), "complex numbers where real"),
     "complex temperature": (lambda m: ab.filling(m, 0.0, 1j), "temperature: .*complex"),
-    "ragged scan": (lambda m: ab.filling(m, [[1, 2], [3]]), "chemical_potential: expected an array of numbers"),
+    "ragged scan": (
+        lambda m: ab.filling(m, [[1, 2], [3]]),
+        "chemical_potential: expected a number or an array of numbers",
+    ),
     "table of a scan": (lambda m: ab.filling(m, [[1, 2], [3, 4]]), "one-dimensional array, got shape"),
-    "chemical potential in words": (lambda m: ab.filling(m, "zero"), "chemical_potential: expected an array"),
+    "chemical potential in words": (
+        lambda m: ab.filling(m, "zero"),
+        "chemical_potential: expected a number or an array",
+    ),
+    "number in quotes": (lambda m: ab.filling(m, "0"), "chemical_potential: expected a number or an array.*'0'"),
+    "numbers in quotes": (lambda m: ab.filling(m, ["0", 1.0]), "chemical_potential: expected a number or an array"),
+    "no chemical potential": (lambda m: ab.filling(m, None), "chemical_potential: expected a number.* got None"),
+    "missing number": (lambda m: ab.filling(m, [0.1, None]), "chemical_potential: expected a number or an array"),
+    "boolean limit": (lambda m: ab.filling(m, 0.0, limit=True), "limit: True, expected a number of points"),
+    "boolean accuracy": (lambda m: ab.filling(m, 0.0, absolute=True), "absolute: True, expected an accuracy"),
     "path of a number": (lambda m: m.lattice.path(3), "path: expected pairs"),
     "points in words": (lambda m: m.lattice.path({"G": [0, 0], "K": [1 / 3, 1 / 3]}, points="many"), "points: 'many'"),
     "direction misspelt": (lambda m: ab.eigenframe(m, ["k_x"], k=[[0, 0]]), r"did you mean 'kx'\?"),
@@ -57,7 +72,10 @@ OF_A_MODEL = {
     "amplitude in words": (lambda m: rotating_bonds(m, "small"), "amplitude = 'small', expected a finite number"),
 }
 OF_A_CYCLE = {
-    "phase in words": (lambda c: ab.instantaneous_magnetization(c, 1, "a"), "theta: expected an array of numbers"),
+    "phase in words": (
+        lambda c: ab.instantaneous_magnetization(c, 1, "a"),
+        "theta: expected a number or an array of numbers",
+    ),
     "phase of a map": (lambda c: ab.magnetization_map(c, [0.1], [0.1], "a"), "theta: expected"),
     "kz of a map": (lambda c: ab.magnetization_map(c, [0.1], [0.1], kz="a"), "kz: expected"),
     "phase of a frame": (lambda c: ab.eigenframe(c, ["kx"], k=[[0, 0]], theta="a"), "theta: expected"),

@@ -145,7 +145,7 @@ def test_checkpoints_that_lack_something_are_refused(calculations, tmp_path):
         read_chk(target, dimension=2, spin=True)
     with pytest.raises(InvalidArgumentError, match=r"dimension: 4"):
         read_chk(target, dimension=4)
-    with pytest.raises(InvalidArgumentError, match=r"expected at least one file"):
+    with pytest.raises(InvalidArgumentError, match=r"paths: expected a sequence of paths, at least one"):
         read_snapshots([], dimension=2)
 
 

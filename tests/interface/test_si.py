@@ -219,3 +219,32 @@ def test_moments_of_phonons():
     np.testing.assert_allclose(converted.ions, moment.ions * MU_B, rtol=1e-9)
     np.testing.assert_allclose(converted.angular_momentum, moment.angular_momentum * HBAR, rtol=1e-9)
     assert float(converted.amplitude[0]) == pytest.approx(0.02e-10)
+
+
+@pytest.mark.parametrize("wrong", ["1e13", [1e13], float("nan"), float("inf"), 0, -1.0, 1j, True])
+def test_sizes_of_units_are_positive_numbers(wrong):
+    pump = ab.models.thouless_pump(0.5, 0.3)
+    raw = ab.pumped_charge(pump, 1)
+    for name in ("frequency", "energy", "length"):
+        with pytest.raises(InvalidArgumentError, match=f"^{name}: .*expected (a|the) .*number"):
+            ab.in_si(raw, **{name: wrong})
+    for name in ("frequency", "energy", "length"):
+        with pytest.raises(InvalidArgumentError, match=f"^{name}: .*expected .*positive number"):
+            ab.units.Unit(charge=1, omega=1).si_size(**{"frequency": 1.0, name: wrong})
+    for name in ("energy_unit", "tensor_unit", "moment_unit"):
+        with pytest.raises(InvalidArgumentError, match=f"^{name}: .*expected one of"):
+            ab.in_si(raw, **{name: np.array([1.0, 2.0])})
+
+
+def test_words_in_place_of_numbers_and_labels():
+    for call, message in (
+        (lambda: ab.units.thermal_energy("300"), "kelvin: expected a number or an array of numbers, got '300'"),
+        (lambda: ab.units.thermal_energy([300.0, None]), "kelvin: expected a number or an array"),
+        (lambda: ab.units.nuclear_magnetons("x"), "bohr_magnetons: expected a number"),
+        (lambda: ab.units.moment_in_bohr_magnetons(1.0, "x", 1.0), "quantum: 'x', expected a positive number"),
+        (lambda: ab.units.Unit.parse(3), "unit: 3, expected a label"),
+        (lambda: ab.units.Unit.parse("e^x"), "'e\\^x'.*expected"),
+    ):
+        with pytest.raises(ab.errors.AdiablochError, match=message):
+            call()
+    np.testing.assert_allclose(ab.units.thermal_energy([[300, 600]]), [[0.025852, 0.051704]], rtol=1e-4)

@@ -74,6 +74,26 @@ def check(path, H, atol=1e-9):
     return model
 
 
+def with_rows(text, change):
+    """Change the lines of the matrix elements of a `_hr.dat`."""
+    lines = text.split("\n")
+    return "\n".join([*lines[:4], *(change(line) if line.strip() else line for line in lines[4:])])
+
+
+def with_commas(line):
+    return ", ".join(line.split())
+
+
+LIST_DIRECTED = {
+    "comments": lambda line: line + " ! comment, 2 of 3",
+    "comments after a hash": lambda line: line + "# x",
+    "slashes": lambda line: line + " /",
+    "commas": lambda line: ",".join(line.split()),
+    "commas and blanks": with_commas,
+    "commas after all values": lambda line: with_commas(line) + " ,",
+    "repeated values": lambda line: re.sub(r"^(\S+) \1 ", r"2*\1 ", " ".join(line.split())),
+}
+"""Forms of lines that list-directed input of Fortran takes."""
 H = hoppings()
 HALF = [R for R in H if R >= (0, 0, 0)]
 SPARSE = {R: np.where(np.abs(h) < 0.9, 0, h) for R, h in H.items()}
@@ -104,6 +124,9 @@ FORMS = {
         .replace("    1" * 5, "    1" * 7, 1),
         SPARSE,
     ),
+    **{name: (with_rows(hr_text(H), change), H) for name, change in LIST_DIRECTED.items()},
+    "list-directed exponents": (with_rows(as_fortran(hr_text(H, number="{:20.10E}")), with_commas), H),
+    "lines of two forms": (with_rows(hr_text(H), lambda line: line + (" /" if "-1" in line else "")), H),
 }  # fmt: skip
 
 
@@ -141,6 +164,15 @@ def test_forms(tmp_path, form):
         (hr_text(H).replace("    1    1    0    1    1", "    1 1 0 1 3"), r"i, j = \[1, 3\], expected 1 to"),
         (" a comment\n" + hr_text(H), "line 2: 'written', expected the number of Wannier functions"),
         (hr_text(H, counts=("2 3", "{}")), "line 2: '2 3', expected the number"),
+        (with_rows(hr_text(H), lambda line: line + " 1.0"), "line 5: .*expected R"),
+        (with_rows(hr_text(H), lambda line: line + " eV"), "line 5: .*expected R"),
+        (with_rows(hr_text(H), lambda line: line.replace(".", ",")), "line 5: .*expected R"),
+        (with_rows(hr_text(H), lambda line: ",".join(line.split()[:6]) + ",,"), "line 5: .*expected R"),
+        (with_rows(hr_text(H), lambda line: ",," + ",".join(line.split()[:6])), "line 5: .*expected R"),
+        (with_rows(hr_text(H), lambda line: " ".join(line.split()[:6]) + " / 0.1"), "line 5: .*expected R"),
+        (with_rows(hr_text(H), lambda line: "!" + line), "line 5: .*expected R"),
+        (with_rows(hr_text(H), lambda line: "0*1 " + line), "line 5: .*expected R"),
+        (with_rows(hr_text(H), lambda line: "999*1" * 200 + line), "line 5: .*expected R"),
     ],
 )  # fmt: skip
 def test_what_is_in_doubt(tmp_path, text, message):
@@ -248,6 +280,32 @@ def test_forms_of_tb(tmp_path):
     path.write_text(head.replace("    1" * 5, "    1    1    2    1    1") + "\n\n" + "\n\n".join(cells))
     with pytest.raises(FileFormatError, match=r"line 7: the inverses .* add up to 4\.5, expected a whole number"):
         read_tb(path)
+
+
+@pytest.mark.parametrize("form", LIST_DIRECTED)
+def test_list_directed_forms(tmp_path, form):
+    """The same lines in the other files that are read by the same code."""
+    change, model = LIST_DIRECTED[form], tb_model()
+    path = write_tb(model, tmp_path / "x_tb.dat")
+    lines = path.read_text().split("\n")
+    changed = [change(line) if line.strip() and at else line for at, line in enumerate(lines)]
+    path.write_text("\n".join(changed))
+    assert read_tb(path).digest == model.digest
+    changed[-2] = changed[-2].replace("e", "x")
+    path.write_text("\n".join(changed))
+    with pytest.raises(FileFormatError, match=rf"x_tb\.dat, line {len(lines) - 1}: .*expected i, j and 6 numbers"):
+        read_tb(path)
+    hr = tmp_path / "y_hr.dat"
+    hr.write_text(hr_text(H))
+    rows = [f"{R[0]} {R[1]} {R[2]} {i + 1} {j + 1}\n1\n0 0 0" for R in H for i, j in np.ndindex(2, 2)]
+    steps = "\n".join(change(line) for line in "\n".join(rows).split("\n"))
+    (tmp_path / "y_wsvec.dat").write_text("by hand, or not!\n" + steps + "\n")
+    places = ["X " + change(" ".join(f"{x:.8f}" for x in place)) for place in CENTRES]
+    (tmp_path / "y_centres.xyz").write_text("\n".join(["3 ! centres", "by hand, or not!", *places, "C/1 0 0 0", ""]))
+    k = np.random.default_rng(0).random((5, 3))
+    found = read_hr(hr, cell=CELL)
+    np.testing.assert_allclose(found.energies(found.lattice.cartesian(k)), energies(H, k), atol=1e-9)
+    np.testing.assert_allclose(found.positions, CENTRES)
 
 
 def test_one_kind_given_for_the_other(tmp_path):

@@ -34,6 +34,16 @@ def test_a_bond_and_a_partner_that_cancel():
         ab.TightBinding.from_bonds([[1.0]], CHAIN, [0, 0], [(0.5j, 0, 1, (0,)), (0.5j, 1, 0, (0,))])
 
 
+@pytest.mark.parametrize(("bond", "partner"), [(1.0, 1 + 1e-9), (1 / 3, 0.333333), (0.5j, -0.500001j), (2.0, -1.99999)])
+def test_a_bond_and_a_rounded_partner(bond, partner):
+    for first, second in ((bond, partner), (partner, bond)):
+        with pytest.raises(InvalidModelError, match="given together with its partner"):
+            ab.TightBinding.from_bonds([[1.0]], CHAIN, [0, 0], [(first, 0, 1, (0,)), (second, 1, 0, (0,))])
+    # of different size: two bonds
+    model = ab.TightBinding.from_bonds([[1.0]], CHAIN, [0, 0], [(1.0, 0, 1, (0,)), (1.001, 1, 0, (0,))])
+    assert model.hoppings[0,][0, 1] == pytest.approx(2.001)
+
+
 def test_blocks_in_both_directions():
     block = np.array([[0.1, 0.2j], [0.3, 0.4]])
     with pytest.raises(InvalidModelError, match="given together with its partner"):
@@ -52,6 +62,11 @@ REDUCED = {
     "graphene": ([[2.46, 0.0], [-1.23, 2.13042]], [[1 / 3, 2 / 3], [2 / 3, 1 / 3]]),
     "rutile": (np.diag([4.6, 4.6, 2.96]), [[0, 0, 0], [0.5, 0.5, 0.5], [0.305, 0.305, 0.0]]),
     "nanometres": ([[0.3, 0.0], [0.0, 0.3]], [[0.25, 0.0], [0.75, 0.5]]),
+    "metres": ([[4e-10, 0.0], [0.0, 4e-10]], [[0.0, 0.0], [0.5, 0.5]]),
+    "graphene in metres": ([[2.46e-10, 0.0], [-1.23e-10, 2.13042e-10]], [[1 / 3, -1 / 3], [2 / 3, 1 / 3]]),
+    "one site": ([[4.0, 0.0], [0.0, 4.0]], [[0.5, 0.5]]),
+    "a site with spin": ([[4.0, 0.0], [0.0, 4.0]], [[0.333, 0.667], [0.333, 0.667]]),
+    "edge of the cell": ([[4.0, 0.0], [0.0, 4.0]], [[0.0, 0.0], [1.0, 0.5]]),
 }
 
 
@@ -94,6 +109,14 @@ def test_positions_that_do_not_look_reduced():
         (gapped_honeycomb(0.5).lattice.vectors, gapped_honeycomb(0.5).positions),
         ([[1.2]], [[0.0], [0.5]]),
         (3e-10 * np.eye(2), [[0.0, 0.0], [1e-10, 1e-10]]),
+        (3e-10 * np.eye(2), [[1.5e-10, 1.5e-10]]),
+        (4 * np.eye(2), [[0.0, 0.0]]),
+        (4 * np.eye(2), [[2.0, 2.0]]),
+        (2 * np.eye(2), [[1.0, 1.0]]),
+        (0.5 * np.eye(2), [[0.25, 0.25]]),
+        (4 * np.eye(2), [[0.46, 0.71]]),
+        (4 * np.eye(2), [[0.0, 0.0], [1.0, 1.0]]),
+        ([[0.3]], [[0.0], [0.9]]),
     ):
         n, d = np.shape(positions)
         ab.TightBinding(vectors, positions, {(0,) * d: np.eye(n)})
@@ -109,6 +132,8 @@ def test_positions_that_do_not_look_reduced():
         lambda cycle: ab.local_current(cycle, 1, theta=180.0, tolerance=0.1),
         lambda cycle: ab.eigenframe(cycle, ["kx"], k=[[0.1, 0.2]], theta=45.0),
         lambda cycle: ab.magnetization_map(cycle, [0.1], [0.2], 45.0),
+        lambda cycle: cycle.at(90.0),
+        lambda cycle: cycle.at(360.0),
         lambda cycle: haldane(0.1, 0.1, 90),
         lambda cycle: ab.models.strained_haldane(0.1, 0.1, 1.0, strain=0.01, angle=30.0),
         lambda cycle: ab.models.fu_kane_mele(beta=180.0),
@@ -118,6 +143,13 @@ def test_degrees(call):
     with pytest.warns(UnitWarning, match="larger than 2 pi; it is taken in radians") as caught:
         call(rotating_bonds(gapped_honeycomb(0.5, 0.1), 0.1))
     assert {one.filename for one in caught} == {__file__}
+
+
+def test_phases_beyond_a_turn():
+    """As those of a function that shifts the phase, or of a texture far from the origin."""
+    cycle = rotating_bonds(gapped_honeycomb(0.5, 0.1), 0.1)
+    for theta in (2 * np.pi + 0.02, -0.1, 31.7, 6, -5.0):
+        np.testing.assert_allclose(cycle.at(theta).amplitudes, cycle.at(theta % (2 * np.pi)).amplitudes, atol=1e-12)
 
 
 @pytest.mark.parametrize("response", ["orbital_magnetization", "anomalous_hall", "nonlinear_hall", "filling"])

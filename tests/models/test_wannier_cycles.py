@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 
 import adiabloch as ab
-from adiabloch.errors import InvalidModelError
+from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.models import WannierModel, aligned, atom_following
 
 seeds = st.integers(0, 10**6)
@@ -217,5 +217,5 @@ def test_inconsistent_arguments():
         atom_following(moving_orbitals(0, samples=4), np.zeros((4, 3, 2)))
     with pytest.raises(InvalidModelError, match="expected a model of Wannier functions"):
         aligned(moving_orbitals(0, samples=4))
-    with pytest.raises(InvalidModelError, match="at least one"):
+    with pytest.raises(InvalidArgumentError, match="at least one"):
         aligned([])

@@ -17,10 +17,11 @@ from adiabloch.geometry.band_edges import band_edges, check_insulator
 from adiabloch.geometry.degeneracy import FRACTION, STEEPNESS, Degeneracy, refuse_groups
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gaps import bandwidth
-from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal
+from adiabloch.models.crystal import Crystal, is_crystal
 from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group, subspace_indices
+from adiabloch.scalars import is_whole
 
 Model = TightBinding | Cycle
 M = TypeVar("M", TightBinding, Cycle)
@@ -46,7 +47,7 @@ def checked_occupied(crystal: Model, occupied: object, *, empty: int = 1) -> int
 
 def counted_bands(occupied: object, size: int, *, empty: int = 1) -> int:
     """Return the number of occupied bands out of `size`, with at least `empty` empty bands."""
-    whole = isinstance(occupied, int | np.integer) and not isinstance(occupied, bool | np.bool_)
+    whole = is_whole(occupied, 0)
     most = size - empty
     if whole and 1 <= occupied <= most:  # type: ignore[operator]
         return int(occupied)  # type: ignore[call-overload]
@@ -121,11 +122,6 @@ def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: s
     if isinstance(model, Cycle) or not is_crystal(model):
         raise InvalidArgumentError(f"model: expected an adiabloch.TightBinding, got {type(model).__name__}")
     return _of_dimension(cast(TightBinding, model), "model", dimensions, why)
-
-
-def is_crystal(thing: object) -> bool:
-    """True for objects with all attributes of `adiabloch.models.crystal.Crystal`."""
-    return not isinstance(thing, type) and all(hasattr(thing, name) for name in CRYSTAL_INTERFACE)
 
 
 def _of_dimension(crystal: M, name: str, dimensions: tuple[int, ...], why: str) -> M:

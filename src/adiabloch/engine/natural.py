@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from adiabloch.arrays import contains_words
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import AXES
 from adiabloch.models.cycle import Cycle
@@ -135,11 +136,12 @@ def _scale(value: Any, size: float) -> Any:
         return replace(value, coefficients=value.coefficients / size)
     try:
         # everything that the response would accept as numbers
-        numbers = np.asarray(value, complex if np.iscomplexobj(value) else float)
+        numbers = np.asarray(value)
+        if numbers.dtype.kind == "b" or contains_words(numbers):
+            return value
+        return np.asarray(numbers, complex if numbers.dtype.kind == "c" else float) / size
     except (TypeError, ValueError):
         return value
-    truth = np.asarray(value).dtype.kind == "b"
-    return value if value is None or truth else numbers / size
 
 
 def _to_user(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
-from numbers import Real
 from typing import Any, TypedDict
 
 import numpy as np
@@ -17,6 +15,7 @@ from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError, Stopped, ToleranceNotReachedError, warn
 from adiabloch.integration.mesh_symmetry import Symmetry, checked_symmetry
 from adiabloch.integration.running import checked_executor
+from adiabloch.scalars import is_number, is_whole
 from adiabloch.units import Unit
 
 LIMIT = 2**27
@@ -119,15 +118,13 @@ class Run:
         return cls(**given)
 
     def __post_init__(self) -> None:
-        if self.absolute is not None:
-            number = isinstance(self.absolute, Real) and not isinstance(self.absolute, bool | np.bool_)
-            if not (number and 0 <= self.absolute < math.inf):
-                raise InvalidArgumentError(
-                    f"absolute: {self.absolute!r}, expected an accuracy in the unit of the result, 0 or more"
-                )
-        if not (isinstance(self.tolerance, Real) and 0 < self.tolerance < 1):
+        if self.absolute is not None and not (is_number(self.absolute) and self.absolute >= 0):
+            raise InvalidArgumentError(
+                f"absolute: {self.absolute!r}, expected an accuracy in the unit of the result, 0 or more"
+            )
+        if not (is_number(self.tolerance) and 0 < self.tolerance < 1):
             raise InvalidArgumentError(f"tolerance: {self.tolerance!r}, expected a relative accuracy between 0 and 1")
-        if not (isinstance(self.limit, int | np.integer) and self.limit > 0):
+        if not is_whole(self.limit, 1):
             raise InvalidArgumentError(f"limit: {self.limit!r}, expected a number of points")
         checked_symmetry(self.symmetry)
         checked_executor(self.executor)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.scalars import positive_number
 from adiabloch.units import (
     ANGSTROM,
     BOHR_MAGNETON,
     ELECTRON_G,
     ENERGIES,
+    FREQUENCY,
     HBAR,
     LENGTHS,
     VACUUM_PERMEABILITY,
@@ -141,6 +140,7 @@ class _Conversion:
         attributes: Mapping[str, Any],
     ) -> _Conversion:
         """Check the arguments of the user."""
+        sizes = _size(energy, "energy", ENERGIES), _size(length, "length", LENGTHS)
         if energy_unit is None:
             energy_unit = energy if isinstance(energy, str) else "J"
         for name, given, known in (
@@ -148,9 +148,10 @@ class _Conversion:
             ("tensor_unit", tensor_unit, [None, TENSOR]),
             ("moment_unit", moment_unit, [None, MOMENT]),
         ):
-            if given not in known:
+            if not (given is None or isinstance(given, str)) or given not in known:
                 raise InvalidArgumentError(f"{name}: {given!r}, expected one of {', '.join(filter(None, known))}")
-        sizes = _size(energy, "energy", ENERGIES), _size(length, "length", LENGTHS)
+        if frequency is not None:
+            frequency = positive_number(frequency, "frequency", FREQUENCY)
         return cls(*sizes, frequency, energy_unit, tensor_unit, moment_unit, attributes)
 
     def of_variable(self, name: str, variable: Any) -> Any:
@@ -239,6 +240,4 @@ def _size(given: float | str, name: str, known: Mapping[str, float]) -> float:
         if given not in known:
             raise InvalidArgumentError(f"{name}: {given!r}, expected a number or one of {', '.join(known)}")
         return known[given]
-    if not (isinstance(given, Real) and 0 < given < np.inf):
-        raise InvalidArgumentError(f"{name}: {given!r}, expected a positive number or one of {', '.join(known)}")
-    return float(given)
+    return positive_number(given, name, f"a positive number or one of {', '.join(known)}")

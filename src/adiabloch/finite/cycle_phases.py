@@ -10,10 +10,14 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine.arguments import checked_occupied
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.memory import check_memory
 from adiabloch.models.cycle import MOTION_HINT, Cycle
+from adiabloch.scalars import is_whole
 
 LEAST_PHASES = 12
 """Smallest number of phases chosen automatically for an open sample."""
+TASK_BYTES = 500
+"""Memory for the arguments and the result of one evaluation, in bytes."""
 
 
 def checked_cycle(cycle: Cycle, occupied: int, dimensions: tuple[int, ...]) -> int:
@@ -50,8 +54,9 @@ def phase_count(cycle: Cycle, samples: int | None) -> int:
 
 def checked_phase_count(samples: int) -> int:
     """Check the argument `theta_samples`, an even number of phases."""
-    if not (isinstance(samples, (int, np.integer)) and samples >= 4 and samples % 2 == 0):
+    if not (is_whole(samples, 4) and samples % 2 == 0):
         raise InvalidArgumentError(f"theta_samples: {samples!r}, expected an even number, at least 4")
+    check_memory(TASK_BYTES * int(samples), f"theta_samples: {samples} phases", "ask for fewer")
     return int(samples)
 
 
@@ -67,7 +72,7 @@ def checked_sizes(cells: int | Sequence[int], least: int, expected: str) -> list
         Description of one size, for messages.
     """
     given = list(cells) if np.iterable(cells) else [cells]
-    whole = all(isinstance(size, (int, np.integer)) and size >= least for size in given)
+    whole = all(is_whole(size, least) for size in given)
     if not given or not whole or any(b <= a for a, b in pairwise(given)):
         raise InvalidArgumentError(f"cells: {cells!r}, expected {expected}, or several in ascending order")
     return [int(size) for size in given]

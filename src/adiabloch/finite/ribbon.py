@@ -25,6 +25,7 @@ from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.memory import check_memory
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.harmonics import equidistant_phases
+from adiabloch.scalars import is_number, is_whole
 
 if TYPE_CHECKING:
     import xarray
@@ -105,10 +106,12 @@ def ribbon_magnetization(
     """
     started = time.perf_counter()
     occupied = checked_cycle(cycle, occupied, (2,))
-    if not (isinstance(rows, (int, np.integer)) and rows >= WIDTHS):
+    if not is_whole(rows, WIDTHS):
         raise InvalidArgumentError(f"rows: {rows!r}, expected an integer, at least {WIDTHS}")
-    if not 0 < tolerance < 1:
+    if not (is_number(tolerance) and 0 < tolerance < 1):
         raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a relative accuracy between 0 and 1")
+    if not is_whole(limit, 1):
+        raise InvalidArgumentError(f"limit: {limit!r}, expected a number of points")
     size = (int(rows) + 1) * cycle.size
     check_memory(DENSE_BYTES * size**2, f"rows: {rows} rows have {size} orbitals", "ask for narrower ribbons")
     ribbons = [_ribbon(cycle, occupied, width) for width in range(int(rows) - WIDTHS + 2, int(rows) + 2)]

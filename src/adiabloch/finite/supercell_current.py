@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, checked, radians
+from adiabloch.arrays import Complex, Float, checked, numbers, radians
 from adiabloch.engine.arguments import counted_bands
 from adiabloch.engine.natural import natural
 from adiabloch.engine.results import Variable, labelled
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.finite.cycle_phases import checked_phase_count, checked_sizes, mean_error
+from adiabloch.finite.cycle_phases import TASK_BYTES, checked_phase_count, checked_sizes, mean_error
 from adiabloch.finite.extrapolation import supercell_limit
 from adiabloch.finite.open_sample import DENSE_BYTES
 from adiabloch.finite.supercell_convergence import (
@@ -37,6 +37,7 @@ from adiabloch.integration.running import stoppable, workers
 from adiabloch.lattice import AXES
 from adiabloch.memory import check_memory
 from adiabloch.models.harmonics import equidistant_phases
+from adiabloch.scalars import is_number, is_whole
 from adiabloch.units import Unit
 
 if TYPE_CHECKING:
@@ -156,11 +157,14 @@ def local_current(
     occupied = counted_bands(occupied, series.size)
     lengths = _checked_lengths(cells, harmonics)
     observables = _checked_operators(operators, series.size)
-    if not 0 < tolerance < 1:
+    if not (is_number(tolerance) and 0 < tolerance < 1):
         raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a relative accuracy between 0 and 1")
-    if k_points is not None and not (isinstance(k_points, (int, np.integer)) and k_points >= 2):
+    if k_points is not None and not is_whole(k_points, 2):
         raise InvalidArgumentError(f"k_points: {k_points!r}, expected an integer, at least 2")
     theta, averaged = _phases(series, phases, theta_samples)
+    if k_points is not None:
+        evaluations = len(theta) * -(-k_points // lengths[0]) * k_points ** (series.lattice.dimension - 1)
+        check_memory(TASK_BYTES * evaluations, f"k_points: {k_points}", "ask for fewer")
     request = FieldRequest(
         theta, occupied, int(harmonics), np.array([*observables.values()]), series.gap(occupied, theta)
     )
@@ -220,7 +224,7 @@ def local_values(coefficients: xarray.DataArray, s: ArrayLike) -> xarray.DataArr
 
     if not isinstance(coefficients, xarray.DataArray) or "harmonic" not in coefficients.dims:
         raise InvalidArgumentError("coefficients: expected a variable of local_current with the dimension 'harmonic'")
-    phases = xarray.DataArray(np.atleast_1d(np.asarray(s, float)), dims="s")
+    phases = xarray.DataArray(numbers(s, "s"), dims="s")
     waves = np.exp(1j * coefficients["harmonic"] * phases)
     values: xarray.DataArray = (coefficients * waves).sum("harmonic").real
     return values.assign_coords(s=phases).assign_attrs(coefficients.attrs)
@@ -274,7 +278,7 @@ def _phases(series: TextureSeries, phases: ArrayLike | None, samples: int | None
 
 def _checked_lengths(cells: int | Sequence[int], harmonics: int) -> list[int]:
     """Lengths of the supercells, which must resolve the harmonics."""
-    if not (isinstance(harmonics, (int, np.integer)) and harmonics >= 0):
+    if not is_whole(harmonics, 0):
         raise InvalidArgumentError(f"harmonics: {harmonics!r}, expected an integer, at least 0")
     least = max(2, 2 * int(harmonics) + 1)
     return checked_sizes(cells, least, f"a length of at least {least} (2 harmonics + 1)")

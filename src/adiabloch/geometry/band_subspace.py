@@ -7,7 +7,7 @@ inside the group with states outside only, so the bands inside, and those outsid
 from __future__ import annotations
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.linalg import dagger
 from adiabloch.occupation import Group, subspace_indices
 
@@ -26,6 +26,7 @@ def interband_coupling(frame: Eigenframe, group: Group, a: str) -> Complex:
     return frame.derivative(a)[:, c, o] / energy_differences(frame, group)
 
 
+@of_frame
 def group_curvature(frame: Eigenframe, group: Group, a: str, b: str) -> Complex:
     r"""Non-Abelian Berry curvature of a group of bands, shape (P, J, J).
 

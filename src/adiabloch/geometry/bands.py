@@ -13,10 +13,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.lattice import PLANES
 
-K_PLANES = {component: (f"k{a}", f"k{b}") for component, (a, b) in PLANES.items()}
+
+class _Planes(dict[str, tuple[str, str]]):
+    """Planes by component, with an error of its own for other components."""
+
+    def __getitem__(self, component: str) -> tuple[str, str]:
+        try:
+            return super().__getitem__(component)
+        except (KeyError, TypeError):
+            raise InvalidArgumentError(f"component: {component!r}, expected one of {', '.join(self)}") from None
+
+
+K_PLANES = _Planes({component: (f"k{a}", f"k{b}") for component, (a, b) in PLANES.items()})
 """The two k directions whose cross product has a component."""
 
 
@@ -50,11 +62,13 @@ def times(frame: Eigenframe, matrix: Complex, factors: Factors) -> Float:
     return of_bands([(block @ L, R) for L, R in factors])
 
 
+@of_frame
 def connection(frame: Eigenframe, a: str) -> Complex:
     """Interband connection A^a_nm = i D^a_nm/(E_m - E_n), zero on the diagonal; shape (P, N, N)."""
     return 1j * frame.derivative(a) / frame.energy_differences()
 
 
+@of_frame
 def curvature(frame: Eigenframe, a: str, b: str) -> Float:
     """Berry curvature Omega^ab_n = d_a A^b - d_b A^a of every band, shape (P, N).
 
@@ -84,6 +98,7 @@ def curvature_factors(frame: Eigenframe, a: str, b: str) -> Factors:
     return [(2j * connection(frame, a), connection(frame, b))]
 
 
+@of_frame
 def metric(frame: Eigenframe, a: str, b: str) -> Float:
     """Quantum metric G^ab_n = Re sum_m A^a_nm A^b_mn of every band, shape (P, N)."""
     return of_bands(metric_factors(frame, a, b))
@@ -94,6 +109,7 @@ def metric_factors(frame: Eigenframe, a: str, b: str) -> Factors:
     return [(connection(frame, a), connection(frame, b))]
 
 
+@of_frame
 def metric_gradient(frame: Eigenframe, a: str, b: str, along: str) -> Float:
     """Derivative of the quantum metric, d_along G^ab_n, shape (P, N).
 
@@ -131,6 +147,7 @@ def times_gap_slopes(frame: Eigenframe, X: Complex, along: str) -> Complex:
     return np.asarray(X @ block - block @ X)
 
 
+@of_frame
 def interband_moment(frame: Eigenframe, component: str) -> Complex:
     r"""Interband orbital moment m_{n1 n}, in units of e; shape (P, N, N).
 
@@ -140,7 +157,7 @@ def interband_moment(frame: Eigenframe, component: str) -> Complex:
     """
     a, b = K_PLANES[component]
     Aa, Ab = connection(frame, a), connection(frame, b)
-    cross = frame.derivative(a) @ Ab - frame.derivative(b) @ Aa
+    cross: Complex = frame.derivative(a) @ Ab - frame.derivative(b) @ Aa
     if frame.group_weights is None:
         cross += frame.velocity(a)[:, None, :] * Ab - frame.velocity(b)[:, None, :] * Aa
     else:
@@ -148,6 +165,7 @@ def interband_moment(frame: Eigenframe, component: str) -> Complex:
     return -0.5 * cross
 
 
+@of_frame
 def orbital_moment(frame: Eigenframe, component: str) -> Float:
     """Orbital moment m_n = (e/2) sum_m A_nm x v_mn of every band, in units of e; shape (P, N)."""
     return of_bands(moment_factors(frame, component))

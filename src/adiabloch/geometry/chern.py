@@ -12,10 +12,12 @@ from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gauge import second_chern_form
 from adiabloch.geometry.plaquettes import Plaquettes
-from adiabloch.models.crystal import Crystal
+from adiabloch.memory import check_matrices
+from adiabloch.models.crystal import Crystal, checked_crystal
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group
+from adiabloch.scalars import is_whole
 from adiabloch.units import Units
 
 
@@ -55,6 +57,7 @@ def chern_number(
     """
     axes = _checked_plane(crystal, plane)
     _check_group(crystal, occupied)
+    _check_points(crystal, points, limit)
     crystal = _in_natural_units(crystal)
     plaquettes = Plaquettes(crystal, occupied, axes, points)
     if not plaquettes.refine(limit):
@@ -74,9 +77,7 @@ def _in_natural_units(crystal: Crystal) -> Crystal:
 
 def _checked_plane(crystal: Crystal, plane: object) -> tuple[int, int]:
     """Indices of two directions of a crystal."""
-    known = getattr(crystal, "directions", None)
-    if known is None:
-        raise InvalidArgumentError(f"chern_number: expected a TightBinding or a Cycle, got {type(crystal).__name__}")
+    known = checked_crystal(crystal).directions
     if plane is None and len(known) == 2:
         return 0, 1
     planes = ", ".join(str(pair) for pair in itertools.combinations(known, 2)) or "none in one dimension"
@@ -106,9 +107,19 @@ def _check_group(crystal: Crystal, group: object) -> None:
         )
 
 
+def _check_points(crystal: Crystal, points: object, limit: object) -> None:
+    """Check numbers of points: that along each side of a plane, and the largest one."""
+    if not is_whole(points, 1):
+        raise InvalidArgumentError(f"points: {points!r}, expected a positive number of points along each side")
+    if not is_whole(limit, 1):
+        raise InvalidArgumentError(f"limit: {limit!r}, expected a number of points")
+    check_matrices(int(points) ** 2, crystal.size, 1 + len(crystal.directions), "points")  # type: ignore[call-overload]
+
+
 def chern_numbers(crystal: Crystal, occupied: Group) -> dict[tuple[str, ...], int]:
     """Chern numbers of the occupied bands on every coordinate plane of the torus."""
-    return {(a, b): chern_number(crystal, occupied, (a, b)) for a, b in itertools.combinations(crystal.directions, 2)}
+    directions = checked_crystal(crystal).directions
+    return {(a, b): chern_number(crystal, occupied, (a, b)) for a, b in itertools.combinations(directions, 2)}
 
 
 def second_chern_number(crystal: Crystal, occupied: Group, *, points: int = 8, limit: int = 64) -> int:
@@ -127,11 +138,12 @@ def second_chern_number(crystal: Crystal, occupied: Group, *, points: int = 8, l
     limit : int
         Largest number of points along each side.
     """
-    directions = crystal.directions
+    directions = checked_crystal(crystal).directions
     if len(directions) != 4:
         raise InvalidArgumentError(
             f"second Chern number: a torus of {len(directions)} dimensions, {directions}; expected four (a 3D cycle)"
         )
+    _check_points(crystal, points, limit)
     crystal = _in_natural_units(crystal)
     series = crystal.matrices(directions)
     # d^4 k d theta = (2 pi)^4/V d^4(reduced)

@@ -24,11 +24,12 @@ from adiabloch.geometry.bands import (
     transported_connection,
 )
 from adiabloch.geometry.filled import BandCounts, filled_shift
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.induced import band_shift, band_shift_factors
 from adiabloch.linalg import dagger
 
 
+@of_frame
 def shift_tensor(frame: Eigenframe, a: str, b: str) -> Float:
     r"""Positional shift of a band in an electric field, a_a = -e G'_ab E_b; shape (P, N). Eq. (2).
 
@@ -52,6 +53,7 @@ def shift_tensor_gradient(frame: Eigenframe, a: str, b: str, along: str) -> Floa
     return of_bands([(-2.0 * dA, B), (-2.0 * A, dB)])
 
 
+@of_frame
 def metric_dipole(frame: Eigenframe, drive: str, component: str) -> Float:
     r"""Contribution of each level to the second term of Eq. (14), by parts, in units of e^2; shape (P, N).
 
@@ -66,6 +68,7 @@ def metric_dipole(frame: Eigenframe, drive: str, component: str) -> Float:
     return 0.5 * across
 
 
+@of_frame
 def nonlinear_hall_tensor(frame: Eigenframe, k: Sequence[str]) -> Float:
     r"""Contribution of each level to the intrinsic second-order Hall current, in units of e^3; shape (P, N, d, d, d).
 
@@ -134,12 +137,14 @@ def _matrix(frame: Eigenframe, factors: Factors) -> Complex:
     return np.asarray(0.5 * (product + dagger(product)))
 
 
+@of_frame
 def curvature_in_field(frame: Eigenframe, drive: str, component: str) -> Float:
     r"""Change of the Berry curvature by a field along `drive`, d_k x (a^k)^E, in units of e; shape (P, N). Eq. (25)."""
     a, b = K_PLANES[component]
     return -(shift_tensor_gradient(frame, b, drive, along=a) - shift_tensor_gradient(frame, a, drive, along=b))
 
 
+@of_frame
 def moment_in_field(frame: Eigenframe, drive: str, component: str) -> Float:
     r"""Change of the orbital moment by a field along `drive`, in units of e^2; shape (P, N). Eq. (26).
 

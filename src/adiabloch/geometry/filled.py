@@ -12,7 +12,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.geometry.bands import K_PLANES
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
 
@@ -24,6 +24,7 @@ def filled_number(frame: Eigenframe, band_counts: BandCounts) -> Float:
     return np.broadcast_to(np.asarray(band_counts, float), (len(frame.energies), len(band_counts)))
 
 
+@of_frame
 def filled_curvature(frame: Eigenframe, band_counts: BandCounts, component: str) -> Float:
     r"""Berry curvature, sum over n of Omega_n = -2 Im sum_{n filled, m empty} A^a_nm A^b_mn along a component."""
     pairs = _pairs(frame, component)
@@ -35,6 +36,7 @@ def filled_hall(frame: Eigenframe, band_counts: BandCounts, component: str) -> F
     return -filled_curvature(frame, band_counts, component)
 
 
+@of_frame
 def filled_moment(frame: Eigenframe, band_counts: BandCounts, component: str) -> Float:
     r"""Orbital magnetization of filled bands at Fermi energy zero, in units of e.
 
@@ -51,6 +53,7 @@ def filled_moment(frame: Eigenframe, band_counts: BandCounts, component: str) ->
     return _between(pairs, band_counts) + _of_basis(frame, band_counts, component, E)
 
 
+@of_frame
 def filled_shift(frame: Eigenframe, band_counts: BandCounts, drive: str, component: str) -> Float:
     """Sum of d_B a^drive between filled and empty bands, in units of e: the first terms of Eq. (14)."""
     return _each(frame, band_counts, lambda c: occupied_shift(frame, c, drive, component))

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, wraps
 from itertools import permutations
-from typing import Any, Literal, cast
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, numbers, radians
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
 from adiabloch.linalg import dagger, eigh_batch, in_basis
+from adiabloch.memory import check_matrices
 from adiabloch.models.crystal import (
     BASIS_CURVATURE,
     Crystal,
@@ -21,9 +22,12 @@ from adiabloch.models.crystal import (
     Matrices,
     Operator,
     basis_curvature_name,
+    checked_crystal,
     directions_of,
 )
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Touching = Literal["refused", "joined"]
 JOINED = 1e-9
 """Fraction of the largest energy or slope below which bands are joined, if formulas join touching bands."""
@@ -71,6 +75,8 @@ class Eigenframe:
 
         Derivatives commute in a basis without curvature; then any order of the directions is found.
         """
+        if not all(isinstance(direction, str) for direction in directions):
+            raise InvalidArgumentError(f"frame: derivative along {directions}, expected names of directions")
         for order in [directions] if self._curved else permutations(directions):
             if order in self.derivatives:
                 return self.derivatives[order]
@@ -255,6 +261,22 @@ def _touching_error(frame: Eigenframe, point: int, band: int) -> DegenerateBands
     )
 
 
+def of_frame(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function of an eigenframe, its first argument, with a check of this argument."""
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        frame = args[0] if args else kwargs.get("frame")
+        if not isinstance(frame, Eigenframe):
+            raise InvalidArgumentError(
+                f"{function.__name__}: frame: expected a frame as adiabloch.eigenframe makes it, got "
+                f"{type(frame).__name__}"
+            )
+        return function(*args, **kwargs)
+
+    return checked
+
+
 def eigenframe(
     crystal: Crystal, along: Sequence[Derivative], *, k: Float, theta: Float | float | None = None
 ) -> Eigenframe:
@@ -275,6 +297,9 @@ def eigenframe(
     -------
     Eigenframe
     """
+    checked_crystal(crystal)
+    if isinstance(along, str) or not np.iterable(along):
+        raise InvalidArgumentError(f"along: {along!r}, expected a sequence of directions out of {crystal.directions}")
     points = np.atleast_2d(crystal.lattice.reduced(k))
     if "theta" in crystal.directions:
         if theta is None:
@@ -285,6 +310,7 @@ def eigenframe(
                 f"theta: {len(phases)} phases for {len(points)} wave vectors, expected one or all"
             )
         points = np.column_stack([points, np.broadcast_to(phases / (2 * np.pi), len(points))])
+    check_matrices(len(points), crystal.size, 2 * (1 + len(along)), "k")
     observables = crystal.observables
     spatial = [x for x in along if x not in observables]
     fields = {x: observables[x] for x in along if isinstance(x, str) and x in observables}

@@ -25,8 +25,9 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.band_subspace import group_curvature, interband_coupling
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.recording import offered_by, record
 from adiabloch.linalg import dagger, in_basis, svd_batch
 from adiabloch.models.crystal import Crystal, Derivative, connection_names
@@ -66,6 +67,7 @@ class SmoothGauge:
         return in_basis(group_curvature(self.frame, self.group, a, b), self.left)
 
 
+@of_frame
 def smooth_gauge(
     frame: Eigenframe, group: Group, projections: Complex, directions: Sequence[str], slopes: Sequence[Complex] = ()
 ) -> SmoothGauge:
@@ -85,6 +87,13 @@ def smooth_gauge(
         Derivatives of the trial orbitals along the directions, if the orbitals depend on the point.
     """
     o, c = subspace_indices(group, frame.energies.shape[1])
+    shape = (frame.states.shape[1], o.stop - o.start)
+    if np.shape(projections)[-2:] != shape:
+        raise InvalidArgumentError(
+            f"projections: expected shape {shape}, one column for each band of the group, got {np.shape(projections)}"
+        )
+    if isinstance(directions, str) or not np.iterable(directions):
+        raise InvalidArgumentError(f"directions: {directions!r}, expected a sequence of directions")
     G = dagger(frame.states) @ projections
     left, overlaps, right = svd_batch(G[:, o])
     sums = overlaps[:, :, None] + overlaps[:, None, :]
@@ -171,6 +180,7 @@ def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:
     return total
 
 
+@of_frame
 def second_chern_form(frame: Eigenframe, group: Group, directions: tuple[str, str, str, str]) -> Float:
     r"""Second Chern form tr(F_ab F_cd + F_bc F_ad + F_ca F_bd), shape (P,).
 

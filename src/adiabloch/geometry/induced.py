@@ -17,11 +17,12 @@ from adiabloch.geometry.bands import (
     metric_gradient_factors,
     of_bands,
 )
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock, total
 from adiabloch.occupation import Group
 
 
+@of_frame
 def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
     r"""Sum of d_B a^drive over the occupied bands, in units of e; shape (P,).
 
@@ -51,6 +52,7 @@ def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock:
     return blocks.overlap(blocks.connection(drive), blocks.solve(cross))
 
 
+@of_frame
 def basis_curvature_shift(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
     r"""Contribution of the basis curvature to the moment between occupied and empty states, in units of e; (P,).
 
@@ -74,6 +76,7 @@ def basis_curvature_moment(blocks: Blocks, drive: str, a: str, b: str) -> Taylor
     return total(terms) if terms else None
 
 
+@of_frame
 def band_shift(frame: Eigenframe, drive: str, component: str) -> Float:
     r"""Value of d_B a^drive for every band, in units of e; shape (P, N). Implements Eq. (8).
 

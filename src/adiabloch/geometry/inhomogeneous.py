@@ -14,7 +14,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import K_PLANES, connection, curvature
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.induced import basis_curvature_shift
 from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock, total
 from adiabloch.occupation import Group
@@ -93,6 +93,7 @@ def shift_block(along: Callable[..., Blocks], drive: str, pairs: Sequence[tuple[
     return shift
 
 
+@of_frame
 def gradient_shift(frame: Eigenframe, drive: str, axes: Sequence[str]) -> Float:
     r"""Positional shift (drive "kx", ...) or energy shift ("t") of every band; (P, N). Implements Eqs. (2), (3).
 
@@ -144,17 +145,20 @@ def group_metric(blocks: Blocks, a: str, b: str) -> TaylorBlock:
     return blocks.overlap(blocks.interband_coupling(a), blocks.interband_coupling(b))
 
 
+@of_frame
 def gradient_energy(frame: Eigenframe, axes: Sequence[str]) -> Float:
     """Contribution of the gradient to the energy of a wave packet, delta E_n = Re sum_m A^k_nm . (d_r H)_mn; (P, N)."""
     products = [connection(frame, f"k{axis}") * frame.derivative(axis).swapaxes(1, 2) for axis in axes]
     return np.asarray(np.sum(products, axis=0).sum(axis=2).real)
 
 
+@of_frame
 def phase_space_measure(frame: Eigenframe, axes: Sequence[str]) -> Float:
     """Density of states in phase space times (2 pi)^d, D = 1 + sum_i Omega^{k_i r_i}; (P, N)."""
     return 1.0 + np.sum([curvature(frame, f"k{axis}", axis) for axis in axes], axis=0)
 
 
+@of_frame
 def observable_dipole(frame: Eigenframe, k: str, name: str) -> Float:
     """Dipole of an observable in a wave packet, d_i = d (delta E_n)/d (d_i h) = Re sum_m A^k_nm O_mn; (P, N)."""
     return (connection(frame, k) * frame.derivative(name).swapaxes(1, 2)).sum(axis=2).real
@@ -168,6 +172,7 @@ def in_magnetic_field(frame: Eigenframe, component: str) -> Eigenframe:
     return frame.with_derivatives(slopes)
 
 
+@of_frame
 def shift_in_magnetic_field(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
     """Positional shift in a magnetic field, summed over a group of bands, in units of e B; (P,). Eqs. (2), (4)."""
     key = ("magnetic field", component, str(group))

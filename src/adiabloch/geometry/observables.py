@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.band_subspace import energy_differences, interband_coupling
-from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.occupation import Group, subspace_indices
 
 
+@of_frame
 def expectation(frame: Eigenframe, group: Group, operator: Complex) -> Float:
     """Sum of <n|O|n> over a group of bands, for an operator (P, N, N) in the eigenframe; shape (P,)."""
     o, _ = subspace_indices(group, frame.energies.shape[1])
     return operator[:, o, o].trace(axis1=1, axis2=2).real
 
 
+@of_frame
 def observable_shift(frame: Eigenframe, group: Group, drive: str, operator: Complex) -> Float:
     r"""Change of an observable by a slow change of `drive`, summed over a group of bands; shape (P,). Eq. (B6).
 

@@ -15,7 +15,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked, tensor_grid
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.linalg import dagger, eigh_batch, svd_batch
 from adiabloch.minimize import pattern_search
-from adiabloch.models.crystal import Crystal
+from adiabloch.models.crystal import Crystal, checked_crystal
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.occupation import Group, subspace_indices
 
@@ -97,7 +97,7 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
     where an overlap vanishes. This finds smooth gauges also where none with constant orbitals exists, as for a Hopf
     insulator.
     """
-    inside, _ = subspace_indices(group, crystal.size)
+    inside, _ = subspace_indices(group, checked_crystal(crystal).size)
     bands = inside.stop - inside.start
     mesh = _mesh(crystal, POINTS)
     home = np.zeros((1, mesh.shape[1]), dtype=np.int64)

@@ -10,7 +10,8 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative
+from adiabloch.models.arguments import checked_callable
+from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative, checked_crystal
 from adiabloch.models.cycle import THETA
 
 Key = tuple[str, ...]
@@ -149,6 +150,8 @@ def needs_of(crystal: Crystal, formula: Callable[[Eigenframe], Float], operators
     >>> along = needs_of(cycle, lambda frame: band_shift(frame, "theta", "z")).derivatives
     >>> frame = ab.eigenframe(cycle, along, k=[[0.1, 0.2]], theta=0.3)
     """
+    checked_crystal(crystal)
+    checked_callable(formula, 1, "formula", "a function of an Eigenframe that returns an array")
     return record(
         formula,
         crystal.size,

@@ -33,7 +33,9 @@ from adiabloch.io.seed_files import find_seed_file, read_energies
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle
+from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.harmonics import power_tail, theta_derivatives
+from adiabloch.scalars import is_whole
 from adiabloch.units import BOHR
 from adiabloch.workflows.dipoles import dipoles
 
@@ -71,11 +73,11 @@ def read_bands(
         Number of occupied bands.
     common : Cycle, or array_like of shape (N, d), or None
         Common motion of all electrons, taken with the velocity of H in place of the momentum (see
-        `adiabloch.models.followed`): the mean displacement of the electrons in each snapshot in Angstrom, or the cycle
-        of the same snapshots in Wannier functions, whose polarization gives it, or None. In a local potential the
-        result does not depend on it, apart from the finite differences. With nonlocal pseudopotentials it shifts a
-        contribution between this part and the Chern-Simons part. Therefore it must be the motion that `read_motion`
-        subtracted, which is that of the cycle of Wannier functions: pass this cycle.
+        `adiabloch.models.motion_from_plane_waves`): the mean displacement of the electrons in each snapshot in
+        Angstrom, or the cycle of the same snapshots in Wannier functions, whose polarization gives it, or None. In a
+        local potential the result does not depend on it, apart from the finite differences. With nonlocal
+        pseudopotentials it shifts a contribution between this part and the Chern-Simons part. Therefore it must be the
+        motion that `read_motion` subtracted, which is that of the cycle of Wannier functions: pass this cycle.
     dimension : int
         Number of dimensions; 2 for a slab in the xy plane.
     tolerance : float
@@ -97,7 +99,7 @@ def read_bands(
         raise InvalidArgumentError(f"dimension: {dimension!r}, expected 2 or 3")
     snapshots = _find_snapshots(folders, seeds)
     bands = snapshots[0].energies.shape[1]
-    if not (isinstance(occupied, int | np.integer) and 1 <= occupied < bands):
+    if not (is_whole(occupied, 1) and occupied < bands):
         raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {bands - 1}")
     reciprocal, points = _mesh(snapshots[0], dimension)
     lattice = _lattice(snapshots[0], reciprocal, dimension)
@@ -120,6 +122,10 @@ def _lattice(snapshot: _Snapshot, reciprocal: Float, dimension: int) -> Lattice:
 
 def _find_snapshots(folders: Sequence[PathLike], seeds: Sequence[PathLike]) -> tuple[_Snapshot, ...]:
     """Find the files of all snapshots and check that these have the same numbers of bands and k points."""
+    folders, seeds = (
+        checked_sequence(given, name, str | os.PathLike, "paths, one for each snapshot")
+        for given, name in ((folders, "folders"), (seeds, "seeds"))
+    )
     if len(folders) != len(seeds) or len(seeds) < 3:
         raise InvalidArgumentError(
             f"read_bands: {len(folders)} folders and {len(seeds)} seeds, expected one of each for every snapshot, "

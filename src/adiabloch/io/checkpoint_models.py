@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.errors import FileFormatError, InvalidArgumentError
+from adiabloch.errors import FileFormatError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.neighbours import NeighbourOverlaps, matching, shell_weights, steps_of_mesh
 from adiabloch.io.periodic_axes import checked_axes, cyclic_axes, right_handed_order, spanned_axes, spanned_axes_message
@@ -30,6 +30,7 @@ from adiabloch.io.spins import spin_of_states
 from adiabloch.io.text_lines import LineReader
 from adiabloch.linalg import dagger
 from adiabloch.models import TightBinding
+from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.nearest_images import NearestImages
 
 PathLike = str | os.PathLike[str]
@@ -102,9 +103,8 @@ def read_snapshots(
         There are no files.
     """
     count, axes = checked_axes(dimension, axes)
-    found = [_SeedData(path, count, axes) for path in paths]
-    if not found:
-        raise InvalidArgumentError("read_snapshots: expected at least one file, got none")
+    files = checked_sequence(paths, "paths", object, "paths")
+    found = [_SeedData(path, count, axes) for path in files]
     first = found[0]
     for one in found:
         same = one.mesh == first.mesh and one.kept == first.kept and one.centres.shape == first.centres.shape

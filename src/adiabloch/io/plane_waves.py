@@ -12,10 +12,12 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.engine.run import Run
 from adiabloch.errors import FileFormatError, InvalidArgumentError
+from adiabloch.files import checked_path
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.espresso_waves import ORTHONORMALITY_TOLERANCE, read_amplitudes, read_header, wave_file
 from adiabloch.linalg import dagger
 from adiabloch.models import Cycle, TightBinding, motion_from_plane_waves
+from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.hoppings import Translation
 from adiabloch.units import BOHR
 from adiabloch.workflows.dipoles import dipoles
@@ -98,7 +100,7 @@ def read_plane_waves(folder: str | os.PathLike[str], checkpoint: str | os.PathLi
     FileFormatError
         A file is missing, truncated, or of another calculation.
     """
-    found = PlaneWaves(Path(folder), read_checkpoint(checkpoint))
+    found = PlaneWaves(checked_path(folder, "folder"), read_checkpoint(checkpoint))
     if not found.folder.is_dir():
         raise FileFormatError(f"{folder}: no such folder, expected PREFIX.save of Quantum ESPRESSO")
     return found
@@ -122,7 +124,7 @@ def read_motion(
         Models as `read_tb` returns them, neither aligned nor rotated.
     occupied : int
         Number of occupied bands. Their mean displacement is the common motion of all functions (see
-        `adiabloch.models.followed`).
+        `adiabloch.models.motion_from_plane_waves`).
     tolerance : float
         Accuracy of the mean displacement, relative to a lattice vector.
 
@@ -138,8 +140,13 @@ def read_motion(
     InvalidArgumentError
         The lists differ in length.
     """
+    folders, checkpoints = (
+        checked_sequence(given, name, str | os.PathLike, "paths, one for each snapshot")
+        for given, name in ((folders, "folders"), (checkpoints, "checkpoints"))
+    )
     if len(folders) != len(checkpoints):
         raise InvalidArgumentError(f"read_motion: {len(folders)} folders and {len(checkpoints)} checkpoints")
     waves = [read_plane_waves(folder, file) for folder, file in zip(folders, checkpoints, strict=True)]
-    electrons = dipoles(Cycle(snapshots), occupied, Run(tolerance)) / occupied
+    models = checked_sequence(snapshots, "snapshots", TightBinding, "models of Wannier functions")
+    electrons = dipoles(Cycle(models), occupied, Run(tolerance)) / occupied
     return motion_from_plane_waves(snapshots, waves, common=electrons)

@@ -14,7 +14,7 @@ from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.files import checked_path
 from adiabloch.io.safe_open import read_text
-from adiabloch.io.text_numbers import LARGEST_VALUE, decimals, parse_table, parse_words, shown
+from adiabloch.io.text_numbers import LARGEST_VALUE, decimals, parse_table, parse_words, plain_line, shown
 
 LARGEST_SPARSE = 2 * 10**8
 """Largest number of matrix elements made from a file that leaves out zeros."""
@@ -63,11 +63,12 @@ class LineReader:
     def read_rows(self, rows: int, columns: int, expected: str, labels: int = 0) -> Float:
         """Read the next rows as an array of numbers; the first `labels` words of each row are skipped."""
         if rows > 20 and not labels:
-            numbers = parse_table(self.lines[self.position : self.position + rows], columns)
+            numbers = self._parse_plain(range(self.position, min(self.position + rows, len(self.lines))), columns)
             if numbers is not None and len(numbers) == rows:
                 self.position += rows
                 self._check_last_line(expected)
                 return numbers
+        self.make_plain(range(self.position, min(self.position + rows, len(self.lines))), labels)
         words = [line.split() for line in islice(self.lines, self.position, self.position + rows)]
         for words_of_row in words:
             if len(words_of_row) != columns + labels:
@@ -78,6 +79,22 @@ class LineReader:
         if rows:
             self._check_last_line(expected)
         return self.parse_numbers([row[labels:] for row in words], range(self.position - rows, self.position), expected)
+
+    def make_plain(self, rows: range | Integer, labels: int = 0) -> bool:
+        """Rewrite the lines of these indices as `plain_line` does; True if any of them changes."""
+        changed = False
+        for at in rows:
+            plain = plain_line(self.lines[at], labels)
+            changed |= plain != self.lines[at]
+            self.lines[at] = plain
+        return changed
+
+    def _parse_plain(self, rows: range | Integer, columns: int) -> Float | None:
+        """Parse lines at once, those of other forms after they are made plain; None if any of them is malformed."""
+        numbers = parse_table([self.lines[at] for at in rows], columns)
+        if numbers is None and self.make_plain(rows):
+            numbers = parse_table([self.lines[at] for at in rows], columns)
+        return numbers
 
     def _check_last_line(self, expected: str) -> None:
         """Raise an error if the last line has no line end and looks truncated compared to the line before.
@@ -115,6 +132,7 @@ class LineReader:
 
     def read_integers(self, columns: int, expected: str) -> list[int]:
         """Read the integers of the next line."""
+        self.make_plain(range(self.position, min(self.position + 1, len(self.lines))))
         numbers = self.read_rows(1, columns, expected)[0]
         line = self.lines[self.position - 1]
         # an integer of Fortran has no decimal point
@@ -125,6 +143,7 @@ class LineReader:
 
     def read_count(self, expected: str) -> int:
         """Read a positive integer from a line of its own, which may end in a comment."""
+        self.make_plain(range(self.position, min(self.position + 1, len(self.lines))))
         words = self.current_line().split()
         if len(words) > 1 and words[1][0] not in "+-.0123456789":
             number = self.parse_integers([words[:1]], range(self.position, self.position + 1), expected)[0, 0]
@@ -152,7 +171,7 @@ class LineReader:
             if self.position >= len(self.lines):
                 self.refuse(f"the file ends, expected {expected}")
             line = self.lines[self.position]
-            for word in re.split("[!#]", line)[0].replace(",", " ").split():
+            for word in re.split("[!#/]", line)[0].replace(",", " ").split():
                 stated = _REPEATED.match(word)
                 if stated is None or int(stated[2]) < 1 or int(stated[1] or 1) > cells:
                     self.refuse(f"{shown(line)}, expected {expected}")
@@ -184,7 +203,10 @@ class LineReader:
         matrices : complex array, shape (R, n, n, components)
         """
         self.require_lines(cells * (n * n + 1), f"{cells} matrices of {n} x {n} lines")
-        found, values = self._read_all_matrices(n, cells, components) or self._read_each_matrix(n, cells, components)
+        together = self._read_all_matrices(n, cells, components)
+        if together is None and self.make_plain(range(self.position, len(self.lines))):
+            together = self._read_all_matrices(n, cells, components)
+        found, values = together or self._read_each_matrix(n, cells, components)
         self._check_last_line("the last line of a matrix")
         if translations is not None and (found != translations).any():
             cell = int(np.argmax((found != translations).any(axis=1)))
@@ -293,8 +315,8 @@ class LineReader:
     def _read_remaining_rows(self, columns: int, expected: str) -> tuple[Integer, Float]:
         """Read all remaining lines that are not blank: line indices, and numbers (rows, columns)."""
         where = np.array([at for at in range(self.position, len(self.lines)) if self.lines[at].strip()], dtype=np.int64)
+        numbers = self._parse_plain(where, columns) if len(where) else np.zeros((0, columns))
         rows = [self.lines[at] for at in where]
-        numbers = parse_table(rows, columns) if rows else np.zeros((0, columns))
         if numbers is None:
             words = [row.split() for row in rows]
             for at, own in zip(where, words, strict=True):

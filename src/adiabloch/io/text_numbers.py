@@ -10,6 +10,10 @@ from adiabloch.arrays import Float
 
 LARGEST_VALUE = 1e9
 """Largest number accepted as an energy or a length."""
+_SPECIAL = frozenset("!#/,*")
+_END = re.compile("[!#/]")
+_SEPARATOR = re.compile(r"(?<=[^\s,])\s*,\s*(?=[^\s,])")
+_REPEATED = re.compile(r"([1-9]\d{0,2})\*(\S+)$")
 
 
 def shown(text: str) -> str:
@@ -22,6 +26,8 @@ def parse_table(lines: list[str], columns: int) -> Float | None:
 
     Faster than `parse_words`, which finds the wrong line.
     """
+    if not any(map(str.strip, lines)):
+        return None
     for form in (str, _c_exponents):
         try:
             numbers = np.loadtxt(map(form, lines), comments=None, ndmin=2)
@@ -31,6 +37,32 @@ def parse_table(lines: list[str], columns: int) -> Float | None:
         fits = numbers.shape == (len(lines), columns) and (np.abs(numbers) < LARGEST_VALUE).all()
         return numbers if fits else None
     return None
+
+
+def plain_line(line: str, labels: int = 0) -> str:
+    """Write a line of list-directed output of Fortran with blanks between its values and nothing else.
+
+    Commas separate values too, r*c stands for r values c, and "/" or a comment ends the line. Values that are left out,
+    as between two commas, remain as they are and are no numbers.
+
+    Parameters
+    ----------
+    line : str
+    labels : int
+        Number of words at the start that remain as they are.
+    """
+    if _SPECIAL.isdisjoint(line):
+        return line
+    words = line.split(None, labels)
+    if len(words) <= labels:
+        return line
+    values = _SEPARATOR.sub(" ", _END.split(words[labels])[0])
+    return " ".join([*words[:labels], *(_REPEATED.sub(_repeated, word) for word in values.rstrip(" \t,").split())])
+
+
+def _repeated(match: re.Match[str]) -> str:
+    """Values of a word r*c."""
+    return " ".join([match[2]] * int(match[1]))
 
 
 def _c_exponents(line: str) -> str:

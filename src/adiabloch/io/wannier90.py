@@ -205,6 +205,7 @@ def _write_matrices(file: IO[str], cells: Integer, matrices: Complex) -> None:
 def read_tb_matrices(path: PathLike, wsvec: PathLike | bool | None = None, spin: bool = False) -> WannierMatrices:
     """Read the matrices of a `_tb.dat` file (see `read_tb`); with `spin`, also the spin from files of the same seed."""
     file = LineReader(path)
+    file.make_plain(range(1, min(4, len(file.lines))))
     if [len(line.split()) for line in file.lines[1:3]] == [1, 1]:
         file.refuse("a number alone, expected the first lattice vector: a _hr.dat file? read it with read_hr")
     vectors = file.read_rows(3, 3, "a lattice vector, three numbers")

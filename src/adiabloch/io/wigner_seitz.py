@@ -41,7 +41,10 @@ class WignerSeitzShifts:
         self.file = LineReader(path)
         self.translations = translations
         entries = len(translations) * size * size
-        heads, counts, labels, self.rows, self.steps = self._read_all(entries) or self._read_each_line(entries, owner)
+        together = self._read_all(entries)
+        if together is None and self.file.make_plain(range(self.file.position, len(self.file.lines))):
+            together = self._read_all(entries)
+        heads, counts, labels, self.rows, self.steps = together or self._read_each_line(entries, owner)
         self._check_hoppings(heads, labels, size, owner)
         self.cell = np.repeat(np.arange(len(heads)) // size**2, counts)
         self.i, self.j = (np.repeat(labels[:, column] - 1, counts) for column in (3, 4))

@@ -17,6 +17,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import AccuracyWarning, InvalidModelError, warn
 from adiabloch.linalg import dagger, in_basis
+from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.cycle import DEFAULT_TOLERANCE, Cycle
 from adiabloch.models.tight_binding import TightBinding
 
@@ -65,14 +66,16 @@ def aligned(models: Sequence[TightBinding], *, rotations: bool = False) -> Align
     Raises
     ------
     InvalidModelError
-        No model, or models of different dimensions or numbers of functions.
+        Models of different dimensions or numbers of functions.
+    InvalidArgumentError
+        Not a sequence of models, or no model.
 
     Warns
     -----
     AccuracyWarning
         Models that are not smooth as a cycle; the message gives the size of the last harmonics.
     """
-    models = tuple(models)
+    models = tuple(checked_sequence(models, "models", TightBinding, "models of Wannier functions"))
     _check(models)
     first = models[0]
     found = [first, *(_aligned_model(model, first, rotations) for model in models[1:])]
@@ -90,8 +93,6 @@ def aligned(models: Sequence[TightBinding], *, rotations: bool = False) -> Align
 
 def _check(models: tuple[TightBinding, ...]) -> None:
     """Check that all are Wannier models of one dimension and one number of functions."""
-    if not models:
-        raise InvalidModelError("aligned: expected at least one model, got none")
     for number, model in enumerate(models):
         if model.position_matrix is None:
             raise InvalidModelError(

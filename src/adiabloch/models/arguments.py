@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from types import UnionType
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from adiabloch.errors import InvalidArgumentError, did_you_mean
+from adiabloch.scalars import is_number
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +39,7 @@ def validated_arguments(function: Callable[P, T]) -> Callable[P, T]:
         except TypeError as reason:
             raise InvalidArgumentError(f"{function.__name__}{signature_of(signature)}: {reason}") from None
         for name in floats:
-            if name in given and not _is_number(given[name]):
+            if name in given and not is_number(given[name]):
                 raise InvalidArgumentError(f"{function.__name__}: {name} = {given[name]!r}, expected a finite number")
         for name in models:
             if name in given and all(kind.__name__ != "TightBinding" for kind in type(given[name]).__mro__):
@@ -86,15 +88,44 @@ def checked_callable(function: Any, count: int, name: str, expected: str) -> Any
     return function
 
 
+def checked_sequence(given: Any, name: str, kind: type | UnionType, expected: str) -> list[Any]:
+    """Check that an argument is a sequence of at least one object of a kind.
+
+    Parameters
+    ----------
+    given : object
+        The argument.
+    name : str
+        Name of the argument, for messages.
+    kind : type
+        Type of the entries.
+    expected : str
+        Description of the entries in the plural, for messages.
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    try:
+        entries = [given] if isinstance(given, str | bytes) else list(given)
+    except TypeError:
+        entries = []
+    if isinstance(given, str | bytes) or not entries:
+        shown = "none" if np.iterable(given) and not isinstance(given, str | bytes) else repr(given)
+        raise InvalidArgumentError(f"{name}: expected a sequence of {expected}, at least one, got {shown}")
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, kind):
+            raise InvalidArgumentError(
+                f"{name}: entry {number} is {type(entry).__name__} {entry!r:.60}, expected a sequence of {expected}"
+            )
+    return entries
+
+
 def signature_of(signature: inspect.Signature) -> str:
     """Signature as text, with names and defaults only."""
     bare = [one.replace(annotation=inspect.Parameter.empty) for one in signature.parameters.values()]
     return str(inspect.Signature(bare))
-
-
-def _is_number(value: Any) -> bool:
-    """True for a finite real number."""
-    try:
-        return np.ndim(value) == 0 and not np.iscomplexobj(value) and bool(np.isfinite(float(value)))
-    except (TypeError, ValueError, OverflowError):
-        return False

@@ -15,6 +15,8 @@ from adiabloch.models.hoppings import Translation, checked_block, checked_hermit
 
 Bonds = dict[tuple[int, int, Translation], Complex]
 """Sum of the blocks from site i to site j in cell R, by (i, j, R)."""
+SAME_BOND = 1e-5
+"""Relative difference up to which two bonds count as one bond given in both directions, such as 1/3 and 0.333333."""
 
 
 def checked_onsite(onsite: ArrayLike, sites: int) -> Complex:
@@ -62,8 +64,8 @@ def checked_bonds(bonds: Any, sites: int, states: int, dimension: int, partners:
     Raises
     ------
     InvalidModelError
-        Sites out of range, bonds of a site with itself, blocks of another shape, and bonds in both directions (or, with
-        "given", in only one).
+        Sites out of range, bonds of a site with itself, blocks of another shape, and bonds in both directions up to
+        `SAME_BOND` (or, with "given", in only one).
     """
     found: Bonds = {}
     for number, (amplitude, i, j, R) in enumerate(_unpacked(bonds)):
@@ -124,7 +126,7 @@ def _check_partners(bonds: Mapping[tuple[int, int, Translation], Complex], partn
         if partners == "added" and other is not None:
             partner = block.conj().T
             apart = min(np.abs(other - sign * partner).max() for sign in (1, -1))
-            if apart <= 1e-9 * np.abs(block).max():
+            if apart <= SAME_BOND * np.abs(block).max():
                 raise InvalidModelError(
                     f"bonds: {bond} is given together with its partner from {j} to {i} at R = {back}, which is added "
                     "automatically: the bond would count twice, or cancel. Give each bond once, or pass "

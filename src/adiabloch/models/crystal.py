@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.lattice import Lattice
 from adiabloch.units import Units
 
@@ -71,6 +72,25 @@ CRYSTAL_INTERFACE = (
     "matrices",
 )
 """Attributes that an object must offer to be used as a crystal (`Crystal`)."""
+
+
+def is_crystal(thing: object) -> bool:
+    """True for objects with all attributes of `Crystal`."""
+    return not isinstance(thing, type) and all(hasattr(thing, name) for name in CRYSTAL_INTERFACE)
+
+
+def checked_crystal(thing: Any, name: str = "crystal") -> Any:
+    """Check that an argument is a model, a cycle, or another object with the interface of a crystal.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    if not is_crystal(thing):
+        raise InvalidArgumentError(
+            f"{name}: expected an adiabloch.TightBinding or an adiabloch.Cycle, got {type(thing).__name__}"
+        )
+    return thing
 
 
 class Crystal(Protocol):

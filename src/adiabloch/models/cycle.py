@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked, frozen
+from adiabloch.arrays import Complex, Float, Integer, checked, frozen, radians
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError, RepeatedSnapshotError
 from adiabloch.lattice import AXES, Lattice
+from adiabloch.memory import COPIES, check_memory
 from adiabloch.models.arguments import checked_callable
 from adiabloch.models.covariant import (
     HAMILTONIAN,
@@ -39,6 +40,7 @@ from adiabloch.models.hoppings import (
     with_replaced_fields,
 )
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.scalars import is_whole
 from adiabloch.units import Units
 
 THETA = "theta"
@@ -46,6 +48,8 @@ MOTION_HINT = "pass motion= to Cycle (from models.atom_following or io.read_moti
 """Advice in messages where the connection of Wannier functions along theta is needed and missing."""
 DEFAULT_TOLERANCE = 1e-2
 """Largest size of the last harmonics of a cycle, relative to the largest one."""
+SNAPSHOT_BYTES = 10_000
+"""Memory of a snapshot beside its matrices, in bytes."""
 FIRST_SAMPLES, MOST_SAMPLES = 8, 256
 """Number of snapshots that `Cycle.from_function` starts with, and the largest number it takes."""
 
@@ -157,15 +161,12 @@ class Cycle:
         """
         checked_callable(function, 1, "cycle", "a function of theta that returns a TightBinding")
 
-        def sampled(count: int) -> list[TightBinding]:
-            return [_called(function, theta) for theta in equidistant_phases(count)]
-
-        if samples is not None and not (isinstance(samples, int | np.integer) and samples >= 3):
+        if samples is not None and not is_whole(samples, 3):
             raise InvalidArgumentError(f"samples: {samples!r}, expected a number of snapshots, at least 3")
         if (known := known_samples()) is not None:
-            return cls(sampled(known if samples is None else samples), tolerance=np.inf)
+            return cls(_sampled(function, known if samples is None else samples), tolerance=np.inf)
         count = FIRST_SAMPLES if samples is None else samples
-        snapshots = sampled(count)
+        snapshots = _sampled(function, count)
         check_consistency(tuple(snapshots))
         check_closed(lambda theta: _called(function, theta), snapshots)
         while True:
@@ -182,14 +183,14 @@ class Cycle:
                         tail=1.0,
                     ) from None
                 count *= 2
-                snapshots = sampled(count)
+                snapshots = _sampled(function, count)
                 continue
             if cycle.tail <= 1e-13 or last:
                 off, where = interpolation_error(lambda theta: _called(function, theta), cycle.at, snapshots)
                 if off <= 1e-12 or last:
                     break
             count *= 2
-            snapshots = sampled(count)
+            snapshots = _sampled(function, count)
         if off > max(tolerance, 3 * cycle.tail):
             raise CoarseCycleError(
                 f"cycle: sampled too coarsely: at theta = {where:.6g}, between two of {count} snapshots, the function "
@@ -276,12 +277,15 @@ class Cycle:
         float array, shape (..., N, d)
         """
         top = len(self.position_harmonics) // 2
-        phases = harmonic_phases(np.arange(-top, top + 1), theta, derivative)
+        phases = harmonic_phases(np.arange(-top, top + 1), checked(theta, "theta", None), derivative)
         return np.asarray(np.tensordot(phases, self.position_harmonics, axes=1).real)
 
     def at(self, theta: float) -> TightBinding:
         """Interpolated model at the phase theta."""
         theta = float(checked(theta, "theta", ()))
+        # functions of theta or of the position may exceed a turn, but not by whole numbers
+        if theta.is_integer():
+            radians(theta, "theta")
         d = self.lattice.dimension
         phases = np.exp(1j * theta * self.frequencies[:, d])
         cells, where = np.unique(self.frequencies[:, :d], axis=0, return_inverse=True)
@@ -315,8 +319,7 @@ class Cycle:
         larger = [model.supercell(matrix) for model in self.snapshots]
         motion = None
         if self.snapshot_motion is not None:
-            wide = np.asarray(matrix, float)
-            cells = cells_in_supercell(wide)
+            wide, cells = cells_in_supercell(matrix, self.lattice.dimension)
             motion = [folded_to_supercell(blocks, cells, wide) for blocks in self.snapshot_motion]
         return Cycle(larger, tolerance=np.inf, motion=motion)
 
@@ -344,6 +347,15 @@ class Cycle:
         top = len(self.position_harmonics) // 2
         moving = np.delete(self.position_harmonics, top, axis=0)
         return bool(np.abs(moving).max(initial=0.0) > 1e-14 * np.abs(self.lattice.vectors).max())
+
+
+def _sampled(function: Callable[[float], TightBinding], count: int) -> list[TightBinding]:
+    """Models at equidistant phases, with a check of the memory after the first one."""
+    first = _called(function, 0.0)
+    check_memory(
+        count * (SNAPSHOT_BYTES + COPIES * first.amplitudes.nbytes), f"samples: {count} snapshots", "ask for fewer"
+    )
+    return [first, *(_called(function, theta) for theta in equidistant_phases(count)[1:])]
 
 
 def _called(function: Callable[[float], TightBinding], theta: float) -> TightBinding:

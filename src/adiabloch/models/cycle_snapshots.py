@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Integer
-from adiabloch.errors import CoarseCycleError, InvalidModelError, RepeatedSnapshotError
+from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError, RepeatedSnapshotError
 from adiabloch.models.cycle_closure import closing_step, repeats_first_snapshot
 from adiabloch.models.harmonics import harmonic_tail, interpolated_harmonics
 from adiabloch.models.hoppings import Translation, checked_hoppings, with_partners
@@ -122,6 +123,10 @@ def check_sampling(samples: Samples, snapshots: tuple[TightBinding, ...], tolera
     CoarseCycleError
         The last harmonics exceed the tolerance.
     """
+    if not (isinstance(tolerance, Real) and tolerance > 0):
+        raise InvalidArgumentError(
+            f"tolerance: {tolerance!r}, expected the largest relative size of the last harmonics"
+        )
     tail, count = samples.tail, len(snapshots)
     parts = [x for x in (samples.hoppings, samples.positions, samples.connections, samples.spins) if x is not None]
     if count > 3 and repeats_first_snapshot(parts) and tail > harmonic_tail(samples.hoppings[:-1]):

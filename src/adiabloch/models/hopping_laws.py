@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.models.arguments import checked_callable, validated_arguments
 
@@ -64,6 +64,7 @@ def exponential(beta: float) -> HoppingLaw:
     return law
 
 
+@validated_arguments
 def distance_law(hopping: Callable[[Float], ArrayLike]) -> HoppingLaw:
     """Hopping law t -> t f(d')/f(d) for a given function f of the bond length.
 
@@ -77,9 +78,13 @@ def distance_law(hopping: Callable[[Float], ArrayLike]) -> HoppingLaw:
     callable
         The law, as `TightBinding.displaced` takes it.
     """
+    checked_callable(hopping, 1, "hopping", "a function of an array of bond lengths")
 
     def law(before: Float, after: Float) -> Float:
-        factors: Float = np.asarray(hopping(_length(after)), float) / np.asarray(hopping(_length(before)), float)
+        new, old = (
+            checked(hopping(_length(x)), "distance_law: hopping(d)", None, finite=False) for x in (after, before)
+        )
+        factors: Float = new / old
         return factors
 
     return law
@@ -108,7 +113,7 @@ def hopping_factors(law: HoppingLaw, before: Float, after: Float) -> Float:
     checked_callable(law, 2, "hopping law", EXPECTED_LAW)
     changed = (np.abs(before).max(axis=-1) > 0) & (np.abs(after - before).max(axis=-1) > 0)
     factors = np.ones(before.shape[:-1])
-    found = np.asarray(law(before[changed], after[changed]))
+    found = checked(law(before[changed], after[changed]), "hopping law: factors", None, finite=False)
     if found.shape not in ((), (int(changed.sum()),)):
         raise InvalidArgumentError(
             f"hopping law: returned shape {found.shape} for {int(changed.sum())} bonds, expected one factor per bond"

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked, frozen, tensor_grid
-from adiabloch.errors import InvalidModelError
+from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.linalg import dagger
+from adiabloch.memory import COPIES, check_memory
 
 Translation = tuple[int, ...]
 FARTHEST_CELL = 10_000
@@ -232,12 +233,44 @@ def folded_to_supercell(
     return {R: b.reshape(*b.shape[:-4], b.shape[-4] * b.shape[-3], -1) for R, b in result.items()}
 
 
-def cells_in_supercell(wide: Float) -> Integer:
-    """Cells in a supercell, (|det wide|, d), for lattice vectors `wide` in units of the old ones, as rows."""
-    d, reach = len(wide), int(np.abs(wide).sum())
-    cells = tensor_grid([np.arange(-reach, reach + 1)] * d)
+def cells_in_supercell(matrix: ArrayLike, d: int, matrices: int = 0, size: int = 1) -> tuple[Float, Integer]:
+    """Lattice vectors of a supercell and the cells in it, with a check of the memory for its matrices.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (d, d), integers
+        Rows are the vectors of the supercell in units of the old ones.
+    d : int
+        Dimension.
+    matrices, size : int
+        Number of matrices of the crystal, and their rows.
+
+    Returns
+    -------
+    wide : float array, shape (d, d)
+    cells : int array, shape (|det wide|, d)
+
+    Raises
+    ------
+    InvalidArgumentError
+        Rows that are not integers or not linearly independent, or a supercell that does not fit in memory.
+    """
+    wide = checked(matrix, "supercell matrix", (d, d))
+    lowest, highest = np.minimum(wide, 0).sum(axis=0), np.maximum(wide, 0).sum(axis=0)
+    with np.errstate(over="ignore"):
+        copies, box = abs(float(np.linalg.det(wide))), float(np.prod(highest - lowest + 1))
+    if not copies > 0.5 or (wide != np.rint(wide)).any():
+        raise InvalidArgumentError(f"supercell matrix: expected independent integer rows, got {wide.tolist()}")
+    # without any reach beyond the supercell, there are its matrix at home and those to the adjacent supercells
+    orbitals, blocks = copies * size, min(matrices, 3**d)
+    check_memory(
+        8.0 * 4 * d * box + COPIES * 16.0 * blocks * orbitals * orbitals,
+        f"supercell matrix: {copies:.6g} copies of the cell",
+        "ask for a smaller supercell",
+    )
+    cells = tensor_grid([np.arange(low, high + 1, dtype=np.int64) for low, high in zip(lowest, highest, strict=True)])
     inside = np.floor(cells @ np.linalg.inv(wide) + 1e-9)
-    return cells[(inside == 0).all(axis=1)]
+    return wide, cells[(inside == 0).all(axis=1)]
 
 
 def check_energy_range(amplitudes: Complex) -> None:

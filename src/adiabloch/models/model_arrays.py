@@ -90,6 +90,8 @@ def checked_arrays(
 
 def scaled_fields(model: TightBinding, units: Units) -> dict[str, Any]:
     """Fields of the model in other units of energy and length."""
+    if not isinstance(units, Units):
+        raise InvalidArgumentError(f"units: expected an adiabloch.units.Units, got {type(units).__name__}")
     amplitudes, matrix = frozen(model.amplitudes / units.energy), model.position_matrix
     return {
         "_units": units,
@@ -108,14 +110,10 @@ def in_supercell(model: TightBinding, matrix: ArrayLike) -> dict[str, Any]:
     Raises
     ------
     InvalidArgumentError
-        Rows that are not integers or not linearly independent.
+        Rows that are not integers or not linearly independent, or a supercell that does not fit in memory.
     """
     d = model.lattice.dimension
-    wide = checked(matrix, "supercell matrix", (d, d))
-    copies = round(abs(float(np.linalg.det(wide))))
-    if copies == 0 or (wide != np.rint(wide)).any():
-        raise InvalidArgumentError(f"supercell matrix: expected independent integer rows, got {wide.tolist()}")
-    cells = cells_in_supercell(wide)
+    wide, cells = cells_in_supercell(matrix, d, len(model.hoppings), model.size)
     positions = ((cells @ model.lattice.vectors)[:, None, :] + model.positions).reshape(-1, d)
     position_matrix = None
     if model.position_matrix is not None:

@@ -19,12 +19,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked, tensor_grid
-from adiabloch.errors import CoarseCycleError, InvalidModelError
+from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.linalg import dagger
+from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.harmonics import derivative_orders, power_tail, theta_derivatives
 from adiabloch.models.hoppings import Translation
 from adiabloch.models.nearest_images import NearestImages
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.scalars import positive_number
 from adiabloch.units import ELECTRON_MASS
 
 
@@ -55,6 +57,7 @@ def atom_following(
     snapshots = _checked_snapshots(snapshots)
     n, d = snapshots[0].size, snapshots[0].lattice.dimension
     moved = checked(displacements, "displacements", (len(snapshots), n, d))
+    mass = positive_number(mass, "mass", "m/hbar^2, a positive number")
     velocities = theta_derivatives(moved)
     return [_atom_following_connection(model, u, mass) for model, u in zip(snapshots, velocities, strict=True)]
 
@@ -134,6 +137,7 @@ def motion_from_plane_waves(
     """
     snapshots = _checked_snapshots(snapshots)
     d, count = snapshots[0].lattice.dimension, len(snapshots)
+    waves = checked_sequence(waves, "waves", object, "plane waves, one for each snapshot")
     _check_waves(waves, snapshots)
     shared = np.zeros((count, d)) if common is None else theta_derivatives(checked(common, "common", (count, d)))
     connection, powers = _plane_wave_connection(snapshots, waves, shared, mass)
@@ -209,17 +213,25 @@ def _plane_wave_connection(
 
 def _checked_snapshots(snapshots: Sequence[TightBinding]) -> list[TightBinding]:
     """Snapshots as a list, all of them Wannier models."""
-    for number, model in enumerate(snapshots):
+    models = checked_sequence(snapshots, "snapshots", TightBinding, "models of Wannier functions")
+    for number, model in enumerate(models):
         if model.position_matrix is None:
             raise InvalidModelError(
                 f"motion: snapshot {number} has no position matrix, expected a model of Wannier functions"
             )
-    return list(snapshots)
+    return models
 
 
 def _check_waves(waves: Sequence[Waves], snapshots: Sequence[TightBinding]) -> None:
     """Compare meshes and centres of the plane waves with those of the snapshots."""
     name = "motion_from_plane_waves"
+    needed = ("mesh", "points", "centres", "reciprocal", "at")
+    for number, wave in enumerate(waves):
+        if not all(hasattr(wave, attribute) for attribute in needed):
+            raise InvalidArgumentError(
+                f"{name}: waves: entry {number} is {type(wave).__name__}, expected plane waves as "
+                "io.read_plane_waves reads them"
+            )
     if len(waves) != len(snapshots):
         raise InvalidModelError(f"{name}: {len(waves)} sets of plane waves for {len(snapshots)} snapshots")
     for number, (wave, model) in enumerate(zip(waves, snapshots, strict=True)):

@@ -13,6 +13,8 @@ UNIT_LENGTH_RANGE = 1.45
 """Largest ratio of a lattice vector's length to 1, or of 1 to it, for which the cell counts as one of unit length."""
 SUSPECT_RATIO = 1.2
 """Ratio of the smallest distance between sites, read as reduced and as Cartesian coordinates, that raises a warning."""
+FAR_OUTSIDE = 100
+"""Distance from the origin, in lattice vectors, that no Cartesian coordinate of a site has by intention."""
 COMPARED_SITES = 100
 """Sites whose distances are compared; the pairs of more sites are not needed."""
 
@@ -55,21 +57,37 @@ def cartesian_positions(lattice: Lattice, given: ArrayLike, name: str, reduced: 
     other_unit = lengths.min() > UNIT_LENGTH_RANGE or lengths.max() < 1 / UNIT_LENGTH_RANGE
     if reduced is None and other_unit and _look_reduced(lattice, positions):
         warn(
-            f"{name}: all coordinates lie between 0 and 1 in a cell with vectors of length "
-            f"{', '.join(f'{x:.4g}' for x in lengths)}, and are taken as Cartesian; say reduced=True if they are "
-            "multiples of the lattice vectors, reduced=False if not",
+            f"{name}: all coordinates lie between {positions.min():.4g} and {positions.max():.4g} in a cell with "
+            f"vectors of length {', '.join(f'{x:.4g}' for x in lengths)}, and are taken as Cartesian; say reduced=True "
+            "if they are multiples of the lattice vectors, reduced=False if not",
             UnitWarning,
         )
     return positions
 
 
 def _look_reduced(lattice: Lattice, positions: Float) -> bool:
-    """True if all coordinates lie in [0, 1) and the sites would be farther apart if the coordinates were reduced."""
-    if not positions.size or positions.min() < 0 or positions.max() >= 1:
+    """True if coordinates of at most 1 would make more sense as multiples of the lattice vectors.
+
+    They do so if sites lie far outside the cell, as 0.5 does in a cell in metres, or if all coordinates lie in [0, 1]
+    and either the sites would be farther apart as reduced ones, or all are one site at a fraction of the cell.
+    """
+    if not positions.size or np.abs(positions).max() > 1:
         return False
-    positions = positions[:COMPARED_SITES]
-    closest = _smallest_distance(lattice, lattice.reduced_positions(positions))
-    return 0 < SUSPECT_RATIO * closest < _smallest_distance(lattice, positions)
+    cells = lattice.reduced_positions(positions)
+    if np.abs(cells).max() > FAR_OUTSIDE:
+        return True
+    if positions.min() < 0:
+        return False
+    if lattice.dimension > 1 and not np.ptp(positions, axis=0).any():
+        # such as (1/2, 1/2) and (1/3, 2/3), unless it is the corner or the centre of the cell
+        return _are_multiples(positions[0], 12) and not (_are_multiples(positions[0], 1) or _are_multiples(cells[0], 2))
+    closest = _smallest_distance(lattice, cells[:COMPARED_SITES])
+    return 0 < SUSPECT_RATIO * closest < _smallest_distance(lattice, positions[:COMPARED_SITES])
+
+
+def _are_multiples(coordinates: Float, parts: int) -> bool:
+    """True if all coordinates are multiples of 1/parts to three digits."""
+    return np.allclose(coordinates, np.rint(parts * coordinates) / parts, rtol=0, atol=1e-3)
 
 
 def _smallest_distance(lattice: Lattice, reduced: Float) -> float:

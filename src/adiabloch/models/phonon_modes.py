@@ -12,6 +12,7 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.phonons import Phonon, vector_text
 from adiabloch.models.structures import Structure
+from adiabloch.scalars import is_whole
 from adiabloch.units import HBAR_SQUARED_PER_DALTON, THZ, WAVENUMBER
 
 SMALLEST_ANGULAR_MOMENTUM = 1e-4
@@ -112,7 +113,7 @@ class Modes:
         unit vector n of the axis.
         """
         count = len(self.quanta)
-        if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number < count:
+        if not (is_whole(number, 0) and number < count):
             raise InvalidArgumentError(f"mode: {number!r}, expected an integer from 0 to {count - 1}")
         if sense not in (1, -1):
             raise InvalidArgumentError(f"sense: {sense!r}, expected 1 (anticlockwise) or -1 (clockwise)")

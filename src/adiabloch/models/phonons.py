@@ -9,8 +9,11 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.memory import COPIES, check_memory
 from adiabloch.models.harmonics import equidistant_phases
-from adiabloch.models.structures import Structure, supercell_cells
+from adiabloch.models.hoppings import cells_in_supercell
+from adiabloch.models.structures import Structure
+from adiabloch.scalars import is_whole, positive_number
 from adiabloch.units import HBAR_SQUARED_PER_DALTON, THZ
 
 
@@ -109,20 +112,24 @@ class Phonon:
         InvalidArgumentError
             The phonon is not periodic in the supercell, or both `scale` and `largest` are given.
         """
-        if isinstance(phases, bool) or not isinstance(phases, int | np.integer) or phases < 1:
+        if not is_whole(phases, 1):
             raise InvalidArgumentError(f"phases: {phases!r}, expected a positive integer")
         if scale is not None and largest is not None:
             raise InvalidArgumentError("displacements: scale and largest, expected one of them")
-        size = 1.0 if scale is None else _positive(scale, "scale")
+        size = 1.0 if scale is None else positive_number(scale, "scale")
         if largest is not None:
-            size = _positive(largest, "largest") / self.radius
+            size = positive_number(largest, "largest") / self.radius
+        moving = self._amplitudes(supercell)
+        check_memory(
+            COPIES * 16.0 * phases * moving.size, f"phases: {phases} snapshots of {len(moving)} atoms", "ask for fewer"
+        )
         rotation = np.exp(-1j * equidistant_phases(int(phases)))[:, None, None]
-        moved = rotation * (size * self._amplitudes(supercell))
+        moved = rotation * (size * moving)
         return frozen(np.ascontiguousarray(moved.real))
 
     def _amplitudes(self, supercell: ArrayLike | None) -> Complex:
         """Amplitudes of all atoms of a supercell, (n, 3)."""
-        wide, cells = supercell_cells(np.eye(3) if supercell is None else supercell)
+        wide, cells = cells_in_supercell(np.eye(3) if supercell is None else supercell, 3)
         winding = wide @ self.q
         row = int(np.argmax(np.abs(winding - np.rint(winding))))
         # q = 1/3 may be given with the seven digits of a file
@@ -157,14 +164,6 @@ class Phonon:
         moves = self.displacements(phases, scale=scale, largest=largest, supercell=supercell)
         rest = self.structure if supercell is None else self.structure.supercell(supercell)
         return [rest.displaced(move) for move in moves]
-
-
-def _positive(value: float, name: str) -> float:
-    """Check that a number is positive."""
-    number = float(checked(value, name, ()))
-    if number <= 0:
-        raise InvalidArgumentError(f"{name}: {number:g}, expected a positive number")
-    return number
 
 
 def vector_text(vector: Float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
-from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import Lattice
 from adiabloch.models.hoppings import cells_in_supercell
 
@@ -48,6 +48,8 @@ class Structure:
     masses: Float
 
     def __init__(self, vectors: ArrayLike, symbols: Sequence[str], positions: ArrayLike, masses: ArrayLike) -> None:
+        if not np.iterable(symbols):
+            raise InvalidModelError(f"symbols: {symbols!r}, expected a sequence of chemical symbols")
         names = tuple(map(str, symbols))
         weights = checked(masses, "masses", (len(names),))
         if not names:
@@ -100,19 +102,11 @@ class Structure:
         Raises
         ------
         InvalidArgumentError
-            Rows that are not integers or not linearly independent.
+            Rows that are not integers or not linearly independent, or a supercell that does not fit in memory.
         """
-        wide, cells = supercell_cells(matrix)
+        wide, cells = cells_in_supercell(matrix, 3)
         positions = (cells @ self.vectors)[:, None] + self.positions
         copies = len(cells)
         return Structure(
             wide @ self.vectors, self.symbols * copies, positions.reshape(-1, 3), np.tile(self.masses, copies)
         )
-
-
-def supercell_cells(matrix: ArrayLike) -> tuple[Float, Float]:
-    """Vectors of a supercell in units of those of the cell, (3, 3), and the cells in it, (copies, 3)."""
-    wide = checked(matrix, "supercell", (3, 3))
-    if round(abs(float(np.linalg.det(wide)))) == 0 or (wide != np.rint(wide)).any():
-        raise InvalidArgumentError(f"supercell: expected independent integer rows, got {wide.tolist()}")
-    return wide, cells_in_supercell(wide).astype(float)

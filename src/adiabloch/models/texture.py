@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked
-from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.crystal import Operator
@@ -20,6 +20,7 @@ from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import with_replaced_fields
 from adiabloch.models.local_crystal import LocalCrystal, observable_key
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.scalars import positive_number
 from adiabloch.units import Units
 
 FIRST_DIFFERENCES = {1: 4 / 5, 2: -1 / 5, 3: 4 / 105, 4: -1 / 280}
@@ -78,9 +79,8 @@ class Texture:
         object.__setattr__(self, "local", local)
         home = _first(local)
         object.__setattr__(self, "home", home)
-        if step is not None and not (np.isfinite(step) and step > 0):
-            raise InvalidArgumentError(f"step: {step!r}, expected a positive length")
-        object.__setattr__(self, "step", 0.25 * home.lattice.shortest if step is None else float(step))
+        length = 0.25 * home.lattice.shortest if step is None else positive_number(step, "step", "a positive length")
+        object.__setattr__(self, "step", length)
 
     @classmethod
     def uniform(cls, crystal: TightBinding | Cycle) -> Texture:

@@ -13,6 +13,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import eigh_batch
+from adiabloch.memory import check_matrices
 from adiabloch.models.arguments import checked_callable
 from adiabloch.models.bond_derivatives import hoppings_with_derivatives
 from adiabloch.models.bonds import checked_bonds, checked_onsite, hoppings_of_bonds
@@ -149,8 +150,8 @@ class TightBinding:
         Raises
         ------
         InvalidModelError
-            Sites out of range, blocks of another shape, and bonds listed in both directions (or, with "given", in only
-            one); the message names them.
+            Sites out of range, blocks of another shape, and bonds listed in both directions with amplitudes equal to
+            1e-5 (or, with "given", in only one); the message names them.
         """
         lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
         site_positions = cartesian_positions(lattice, sites, "sites", reduced)
@@ -313,6 +314,7 @@ class TightBinding:
         reduced = self.lattice.reduced(k)
         k = np.asarray(k, float)
         points = k.reshape(-1, self.lattice.dimension)
+        check_matrices(len(points), self.size, 1, "k")
         periodic = self.matrices().at(reduced.reshape(points.shape))[:, 0]
         phase = np.exp(1j * points @ self.positions.T)
         twisted = phase.conj()[:, :, None] * periodic * phase[:, None, :]
@@ -358,7 +360,7 @@ class TightBinding:
         Raises
         ------
         InvalidArgumentError
-            Rows that are not integers or not linearly independent.
+            Rows that are not integers or not linearly independent, or a supercell that does not fit in memory.
         """
         return TightBinding(**in_supercell(self, matrix), reduced=False)
 

@@ -13,6 +13,7 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.linalg import dagger, in_basis
 from adiabloch.models.hoppings import checked_translation
 from adiabloch.models.position_matrix import in_other_cells, with_centres
+from adiabloch.scalars import is_whole
 
 if TYPE_CHECKING:
     from adiabloch.models.tight_binding import TightBinding
@@ -52,8 +53,8 @@ def in_another_cell(model: TightBinding, orbital: int, R: Sequence[int]) -> dict
     InvalidArgumentError
         No such orbital.
     """
-    if not 0 <= orbital < model.size:
-        raise InvalidArgumentError(f"moved: orbital {orbital}, expected 0 <= orbital < {model.size}")
+    if not (is_whole(orbital, 0) and orbital < model.size):
+        raise InvalidArgumentError(f"moved: orbital {orbital!r}, expected 0 <= orbital < {model.size}")
     d = model.lattice.dimension
     cells = np.zeros((model.size, d), dtype=np.int64)
     cells[orbital] = checked_translation(R, d)

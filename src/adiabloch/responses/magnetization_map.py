@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from adiabloch.arrays import checked
-from adiabloch.engine import THETA, checked_degeneracy, components, labelled, response
+from adiabloch.engine import THETA, checked_cycle, checked_degeneracy, components, labelled, response
 from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Eigenframe, Float, Unit
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.degeneracy import refuse_groups
 from adiabloch.geometry.frame import eigenframe
 from adiabloch.geometry.induced import basis_curvature_part, interband_part, metric_curl_part
 from adiabloch.geometry.recording import needs_of
+from adiabloch.memory import check_matrices
 
 UNIT = Unit(charge=1, omega=1, length=2)
 WAVE = {"units": "1/length"}
@@ -61,12 +62,14 @@ def magnetization_map(
     DegenerateBandsError
         Bands touch or count as degenerate.
     """
+    checked_cycle(cycle)
     names = components(cycle.lattice.dimension)
     if component not in names:
         raise InvalidArgumentError(
             f"component: {component!r}, expected one of {names} for this lattice{did_you_mean(component, names)}"
         )
     x, y = checked(kx, "kx", (None,)), checked(ky, "ky", (None,))
+    check_matrices(len(x) * len(y), cycle.size, len(PARTS), "kx, ky")
     grid = np.stack([*np.meshgrid(x, y), np.full((len(y), len(x)), checked(kz, "kz", ()))], axis=-1)
     k = grid[..., : cycle.lattice.dimension].reshape(-1, cycle.lattice.dimension)
 

@@ -91,6 +91,10 @@ def perturbative_by_bands(
     FileFormatError, CoarseCycleError
         Raised by `bands` during reading.
     """
+    if not all(hasattr(bands, name) for name in ("lattice", "occupied", "size", "points", "frames")):
+        raise InvalidArgumentError(
+            f"bands: expected the bands of a calculation as io.read_bands reads them, got {type(bands).__name__}"
+        )
     steps = _checked_counts(counts, bands.occupied, bands.size)
     names = components(bands.lattice.dimension)
     totals, snapshots = np.zeros((len(steps), len(names))), 0

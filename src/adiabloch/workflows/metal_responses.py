@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.engine.declaration import SeaTerm, SurfaceTerm
@@ -67,7 +68,7 @@ def metal_responses(
     >>> sorted(found)
     ['anomalous_hall', 'orbital_magnetization']
     """
-    if isinstance(names, str) or not names:
+    if isinstance(names, str) or not np.iterable(names) or not names:
         raise InvalidArgumentError(f"names: {names!r}, expected a list of names of responses")
     accuracy = options.get("accuracy")
     if options.get("absolute") is not None or (accuracy is not None and accuracy.absolute is not None):
