@@ -187,7 +187,7 @@ def test_names_of_the_modules(module, wrong, right):
 def test_calls_of_responses(model):
     """Errors of the family that are type errors as well."""
     for call, message in (
-        (lambda: ab.anomalous_hall(model, 0.1, tolerence=1e-2), "'tolerence'; did you mean 'tolerance'"),
+        (lambda: ab.anomalous_hall(model, 0.1, toleranze=1e-2), "'toleranze'; did you mean 'tolerance'"),
         (
             lambda: ab.anomalous_hall(model, chemical_potental=0.1),
             "no argument 'chemical_potental'; did you mean 'chemi",
