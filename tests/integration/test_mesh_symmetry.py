@@ -42,7 +42,7 @@ def cubic() -> ab.TightBinding:
 
 MODELS = {
     "haldane": (haldane(), (30, 30), 6),
-    "unequal sides": (haldane(), (30, 15), 2),
+    "unequal sides": (haldane(), (48, 24), 2),
     "kane_mele": (ab.models.kane_mele(0.3, 0.1, 0.2), (24, 24), 6),
     "cubic": (cubic(), (12, 12, 12), 8),
 }

@@ -247,7 +247,12 @@ INTERRUPTED = """
     [
         ("ab.pumped_magnetization(small, 1, tolerance=1e-13)", 3, "(2,) True"),
         ("ab.local_current(texture, 1, places, 0.3, tolerance=1e-5)", 1, "(400, 1, "),
-        ("ab.local_current(texture, 1, places, 0.3, tolerance=1e-5, executor=ThreadPoolExecutor(2))", 1, "(400, 1, "),
+        pytest.param(
+            "ab.local_current(texture, 1, places, 0.3, tolerance=1e-5, executor=ThreadPoolExecutor(2))",
+            1,
+            "(400, 1, ",
+            marks=pytest.mark.slow,
+        ),
         ("ab.anomalous_hall(flat, np.linspace(-3, 3, 40), 0.001, tolerance=1e-12)", 2, "(40, 1) True"),
         ("ab.finite.pumped_magnetization(small, 1, [6, 8], theta_samples=4000)", 1, "(2, 4000, 1) True"),
     ],

@@ -43,7 +43,11 @@ TYPICAL = {
 }
 
 
-@pytest.mark.parametrize("name", TYPICAL)
+REPEATED = {"cycle", "accurate", "metal", "warm metal", "cycle on a mesh"}
+"""Cases like others of the list."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in REPEATED else n for n in TYPICAL])
 def test_points_within_a_factor_of_two(name):
     call = TYPICAL[name]
     with warnings.catch_warnings():

@@ -355,7 +355,9 @@ def matrix():
                     ):
                         continue
                     kind = "functions" if functions else "orbitals"
-                    marks = [pytest.mark.slow] if dimension in case.slow_in else []
+                    # a crystal of orbitals is one of Wannier functions without position matrix
+                    again = what in IMAGES and not functions and True in case.kinds
+                    marks = [pytest.mark.slow] if dimension in case.slow_in or again else []
                     yield pytest.param(
                         name, dimension, functions, what, id=f"{name}-{dimension}D-{kind}-{what}", marks=marks
                     )

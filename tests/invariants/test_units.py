@@ -300,12 +300,18 @@ def test_any_power_of_ten(name):
         assert powers(first.attrs["units"]) == (p, q)
 
 
-@pytest.mark.parametrize("name", sorted(set(CASES) - {"perturbative_by_bands"}))
+def half_of(names, first: int) -> list:
+    """All names, every second one for `make test-all` only: each has been through powers of ten."""
+    slow = pytest.mark.slow
+    return [pytest.param(n, marks=slow) if number % 2 == first else n for number, n in enumerate(sorted(names))]
+
+
+@pytest.mark.parametrize("name", half_of(set(CASES) - {"perturbative_by_bands"}, 0))
 def test_powers_of_two_change_no_bit(name):
     compare(name, 2.0**37, 2.0**-21, 0.0)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", half_of(CASES, 1))
 def test_units_at_the_ends_of_the_range(name):
     compare(name, *((1e160, 1e-30) if len(name) % 2 else (1e-150, 1e30)), 1e-12)
 
