@@ -339,11 +339,18 @@ IMAGES = {
     "backwards": change.backwards,
 }
 UNITS = {"units": (3.7e5, 1.9e-4)}
+TELLING = {"gauge", "origin", "supercell", *IMAGES} - {"backwards"}
+"""Changes of crystals in three dimensions, if a response was already tested in two."""
+OF_BASIS = {"gauge", "origin", "supercell", "zero of energy"}
+"""Changes of crystals of orbitals, if a response was already tested with Wannier functions."""
 ONLY_FUNCTIONS = {"spread", "turning"}
 
 
 def matrix():
-    """All cases with all changes, in two dimensions with both kinds of basis, in three with Wannier functions."""
+    """All cases with all changes, in two dimensions with both kinds of basis, in three with Wannier functions.
+
+    Changes that repeat what other crystals have shown are left to `make test-all`.
+    """
     for name, case in CASES.items():
         for dimension in case.dimensions:
             for functions in case.kinds if dimension == 2 else (True,):
@@ -355,9 +362,10 @@ def matrix():
                     ):
                         continue
                     kind = "functions" if functions else "orbitals"
-                    # a crystal of orbitals is one of Wannier functions without position matrix
-                    again = what in IMAGES and not functions and True in case.kinds
-                    marks = [pytest.mark.slow] if dimension in case.slow_in or again else []
+                    # all changes in two dimensions with Wannier functions, the most telling ones elsewhere
+                    again = (not functions and True in case.kinds) or (dimension == 3 and 2 in case.dimensions)
+                    slow = dimension in case.slow_in or (again and what not in (TELLING if functions else OF_BASIS))
+                    marks = [pytest.mark.slow] if slow else []
                     yield pytest.param(
                         name, dimension, functions, what, id=f"{name}-{dimension}D-{kind}-{what}", marks=marks
                     )
