@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 DOCS = HERE.parent / "docs"
 OURS = "adiabloch"
 PACKAGES = {"wannierberri": ["wannierberri==26.10", "numba", "pyfftw"], "pythtb": ["pythtb==2.0.2"]}
-"""What programs of other people install, by the beginning of the names of their functions."""
+"""Packages of other programs, by the beginning of the names of their functions."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 

@@ -136,7 +136,7 @@ def test_kernels_can_be_switched_off(switch):
 
 
 def test_without_numba(monkeypatch):
-    """What cannot be loaded is not used."""
+    """The NumPy body is used if the kernels cannot be loaded."""
     monkeypatch.setattr(compiled, "_loaded", {})
     monkeypatch.setitem(sys.modules, "adiabloch.compiled.eigensolver", None)
     assert compiled.available("eigensolver") is None

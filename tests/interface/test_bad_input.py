@@ -254,7 +254,7 @@ RIGHT = {
     "tolerance of a cycle": 3,
     "directions": [],
 }
-"""What is no mistake."""
+"""Calls that are correct."""
 
 
 @pytest.mark.parametrize("wrong", [None, 3, "x", []], ids=repr)

@@ -16,6 +16,7 @@ EPSILON = 1.1e-16
 ITERATIONS = 60
 """Largest number of iterations for one eigenvalue."""
 FAST = {"contract", "reassoc", "nsz"}
+"""Reordering and fusing of operations that vectorization needs."""
 ONE, TWO = np.uint64(1), np.uint64(2)
 """With unsigned indices no index is taken as counted from the end, which inner loops would have to test."""
 

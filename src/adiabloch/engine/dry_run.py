@@ -30,6 +30,7 @@ T = TypeVar("T")
 TRIAL = 2**15
 """Limit of the points of a trial, for at most `SMALL` bands; it falls with the square of their number."""
 SMALL = 4
+"""Number of bands up to which a trial has its full limit of points."""
 POWERS = (0.5, 3.0)
 """Smallest and largest power of the number of boxes with which the error at a Fermi surface falls."""
 

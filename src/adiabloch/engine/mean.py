@@ -104,8 +104,10 @@ def mean(
             sufficient = per_cell * run.tolerance * CANCELLING * _without_signs(integrand, start, leading)
         goal = Goal(run.tolerance, sufficient / per_cell, scale / per_cell, leading, run.limit)
         settings: Settings = {"executor": run.executor, "progress": bar, "inspect": integrand.inspect}
-        evaluate, law = _method(integrand, run, start, sides, settings)
+        boxes = sides is None and isinstance(integrand, Insulator) and boxes_are_cheaper(integrand, start, run)
+        evaluate = _evaluation(integrand, start, settings, boxes=boxes)
         if run.dry_run:
+            law = _law(integrand, start, run, boxes=boxes)
             raise ForecastFound(_forecast(evaluate, law, goal, run, sides, crystal.size))
         integral = evaluate(goal, sides)
         integral = integral.times(per_cell)
@@ -115,23 +117,24 @@ def mean(
     return integral
 
 
-def _method(
-    integrand: Insulator | ThermalBands, run: Run, start: Mesh, sides: Mesh | None, settings: Settings
-) -> tuple[Callable[[Goal, Mesh | None], Integral], Law]:
-    """Evaluation on a fixed mesh, boxes or refined meshes: (goal, sides) -> integral; and how its error falls."""
-    if sides is None and isinstance(integrand, Insulator) and boxes_are_cheaper(integrand, start, run):
+def _evaluation(
+    integrand: Insulator | ThermalBands, start: Mesh, settings: Settings, *, boxes: bool
+) -> Callable[[Goal, Mesh | None], Integral]:
+    """Evaluation of an integral by its goal and the sides of a fixed mesh: on boxes, or on fixed or refined meshes."""
+    if boxes and isinstance(integrand, Insulator):
         phases = 2 * start[-1] if integrand.over_cycle else None
         first = [2 * n for n in start]
-        return (
-            lambda goal, _: integrate_adaptively(integrand, goal, first=first, phases=phases, **settings),
-            expected(MORE_BOXES * _points_in_boxes(integrand, integrand.largest_sharpness(), start)),
-        )
+        return lambda goal, _: integrate_adaptively(integrand, goal, first=first, phases=phases, **settings)
+    return lambda goal, sides: integrate(integrand, goal, start=sides or start, fixed=sides is not None, **settings)
+
+
+def _law(integrand: Insulator | ThermalBands, start: Mesh, run: Run, *, boxes: bool) -> Law:
+    """Number of points that an integral needs, from two trials."""
     sharpness = integrand.largest_sharpness() if isinstance(integrand, Insulator) else np.zeros(len(start))
+    if boxes and isinstance(integrand, Insulator):
+        return expected(MORE_BOXES * _points_in_boxes(integrand, sharpness, start))
     least = _uniform_points(sharpness, start, run.tolerance) if np.isfinite(sharpness).all() else 0.0
-    return (
-        lambda goal, fixed: integrate(integrand, goal, start=fixed or start, fixed=fixed is not None, **settings),
-        exponential_in_side(len(start), least),
-    )
+    return exponential_in_side(len(start), least)
 
 
 def _forecast(
