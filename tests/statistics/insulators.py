@@ -156,14 +156,20 @@ def true_mean(integrand: object, mesh: tuple[int, ...], points: int, digits: flo
     The error of n points is about exp(-2 pi n/sharpness); `digits` is the natural logarithm of its inverse.
     """
     needed = 1.5 + max(digits, 9.4) / (2 * np.pi)
-    fine = [2 * n for n in mesh]
+    _, sharpness = _plain_mean(integrand, mesh)
+    fine = _grown([2 * n for n in mesh], needed * sharpness)
     while math.prod(fine) <= points:
-        mean, sharpness = _plain_mean(integrand, tuple(fine))
-        wanted = np.maximum(fine, needed * sharpness)
-        if (wanted <= fine).all():
+        mean, sharpness = _plain_mean(integrand, fine)
+        finer = _grown(fine, needed * sharpness)
+        if finer == fine:
             return mean
-        fine = [int(n * 2 ** math.ceil(np.log2(w / n))) for n, w in zip(fine, wanted, strict=True)]
+        fine = finer
     return None
+
+
+def _grown(mesh: Sequence[int], wanted: np.ndarray) -> tuple[int, ...]:
+    """Mesh whose axes are doubled until they have at least so many points."""
+    return tuple(int(n * 2 ** math.ceil(np.log2(max(w / n, 1.0)))) for n, w in zip(mesh, wanted, strict=True))
 
 
 def _plain_mean(integrand: object, mesh: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -14,10 +14,10 @@ from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.integration.protocols import GridsIntegrand, Minimum, Sample
 from adiabloch.integration.spectrum import SMOOTHEST
 
-GAP_DECAY, SEEN_DECAY, FASTEST_DECAY = 1.0, 1.1, 1.1
+GAP_DECAY, SEEN_DECAY, FASTEST_DECAY = 1.1, 1.15, 1.2
 """Fractions of decays of the Legendre coefficients in the extrapolation to degree 2 n: of the slowest one that the gap
 and its slope allow, of the one that is seen, and of the fastest one."""
-SAFETY = 3.0
+SAFETY = 2.0
 """Factor on the extrapolated coefficients."""
 
 
