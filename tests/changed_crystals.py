@@ -19,14 +19,16 @@ from scipy.linalg import expm
 import adiabloch as ab
 from random_models import oblique_vectors
 
-N, SAMPLES = 4, 16
+N = 4
 PHASE = 0.4
 """Phase of the cycle at which models are taken."""
 LEVELS = np.diag([-15.0, -13.0, 6.0, 12.0])
 OBSERVABLES = ("a", "b")
 
 Blocks = dict[tuple[int, ...], np.ndarray]
-"""Matrices (..., n, n) by translation."""
+"""Matrices (snapshots, ..., n, n) by translation."""
+Fields = dict[str, Blocks]
+"""Hoppings, positions, spin, observables and motion of the functions along a cycle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +36,8 @@ class Crystal:
     """A cycle of crystals and the arguments of its responses."""
 
     vectors: np.ndarray
-    source: Callable[[float], list[dict[str, Blocks]]]
-    """Share of the second cycle -> for each snapshot the matrices of `FIELDS` by name and translation."""
+    source: Callable[[float, int], Fields]
+    """Share of the second cycle, number of snapshots -> fields at equidistant phases."""
     functions: bool
     """True for Wannier functions, False for orbitals."""
     occupied: int = 2
@@ -58,8 +60,10 @@ class Crystal:
     """Number of cells of the crystal in one cell."""
     inert: int = 0
     """Occupied bands that take no part."""
-    atoms: np.ndarray = None  # type: ignore[assignment]
-    """Displacements of the atoms of a phonon, (snapshots, atoms, d)."""
+    circles: np.ndarray = None  # type: ignore[assignment]
+    """Cosine and sine of the displacements of the atoms of a phonon, (2, atoms, d)."""
+    samples: int = 8
+    """Number of snapshots: enough for a first harmonic, also in other gauges."""
 
     @property
     def dimension(self) -> int:
@@ -69,32 +73,43 @@ class Crystal:
     def home(self) -> tuple[int, ...]:
         return (0,) * self.dimension
 
-    def mapped(self, change: Callable[[dict[str, Blocks], float], dict[str, Blocks]], **more) -> Crystal:
-        """The crystal whose snapshots are changed one by one, as functions of their phase."""
+    @property
+    def phases(self) -> np.ndarray:
+        return 2 * np.pi * np.arange(self.samples) / self.samples
+
+    @property
+    def atoms(self) -> np.ndarray:
+        """Displacements of the atoms of a phonon, (snapshots, atoms, d)."""
+        return np.tensordot([np.cos(self.phases), np.sin(self.phases)], self.circles, (0, 0))
+
+    def fields(self, share: float = 0.0) -> Fields:
+        return self.source(share, self.samples)
+
+    def mapped(self, change: Callable[[Fields, np.ndarray], Fields], **more) -> Crystal:
+        """The crystal whose fields are changed, as functions of the phases of the snapshots."""
         source = self.source
 
-        def changed(share):
-            snapshots = source(share)
-            return [change(snapshot, 2 * np.pi * number / len(snapshots)) for number, snapshot in enumerate(snapshots)]
+        def changed(share, samples):
+            return change(source(share, samples), 2 * np.pi * np.arange(samples) / samples)
 
         return replace(self, source=changed, **more)
 
-    def cycle_of(self, snapshots: list[dict[str, Blocks]], spin: str = "spin") -> ab.Cycle:
+    def cycle_of(self, fields: Fields, spin: str = "spin") -> ab.Cycle:
         models = []
-        for fields in snapshots:
-            places = {R: np.moveaxis(block, 0, 2) for R, block in fields["place"].items()}
+        for number in range(self.samples):
+            one = {name: {R: block[number] for R, block in blocks.items()} for name, blocks in fields.items()}
+            places = {R: np.moveaxis(block, 0, 2) for R, block in one["place"].items()}
             if self.functions:
-                models.append(ab.models.WannierModel(self.vectors, None, fields["hopping"], places, fields[spin]))
+                models.append(ab.models.WannierModel(self.vectors, None, one["hopping"], places, one[spin]))
             else:
                 positions = np.einsum("iia->ia", places[self.home]).real
-                models.append(ab.TightBinding(self.vectors, positions, fields["hopping"], fields[spin], reduced=False))
-        return ab.Cycle(
-            models, tolerance=np.inf, motion=[fields["motion"] for fields in snapshots] if self.functions else None
-        )
+                models.append(ab.TightBinding(self.vectors, positions, one["hopping"], one[spin], reduced=False))
+        motion = [{R: block[number] for R, block in fields["motion"].items()} for number in range(self.samples)]
+        return ab.Cycle(models, tolerance=np.inf, motion=motion if self.functions else None)
 
     @cached_property
     def cycle(self) -> ab.Cycle:
-        return self.cycle_of(self.source(0.0))
+        return self.cycle_of(self.fields())
 
     @cached_property
     def model(self) -> ab.TightBinding:
@@ -107,7 +122,7 @@ class Crystal:
         def local(r):
             share = 0.2 * float(np.cos(r @ self.wave))
             if share not in known:
-                known[share] = self.cycle_of(self.source(share))
+                known[share] = self.cycle_of(self.fields(share))
             return known[share]
 
         return ab.Texture(local)
@@ -115,7 +130,7 @@ class Crystal:
     @cached_property
     def others(self) -> ab.Cycle:
         """Cycle whose spin operators are two observables and the height."""
-        return self.cycle_of(self.source(0.0), spin="observable")
+        return self.cycle_of(self.fields(), spin="observable")
 
     def observables(self, crystal: ab.Cycle | None = None) -> dict:
         found = (self.others if crystal is None else crystal).observables
@@ -129,7 +144,7 @@ class Crystal:
     def heights(self, crystal: ab.Cycle | None = None):
         """Heights as an operator, of orbitals as one number each."""
         if not self.functions:
-            return self.source(0.0)[0]["observable"][self.home][2].diagonal().real
+            return self.fields()["observable"][self.home][0, 2].diagonal().real
         return (self.others if crystal is None else crystal).observables["sz"]
 
     @property
@@ -147,20 +162,17 @@ def random_crystal(dimension: int, functions: bool) -> Crystal:
     one, other = (_harmonics(np.random.default_rng(seed), vectors, functions) for seed in (dimension, 7))
     home = (0,) * dimension
 
-    def source(share):
-        found = []
-        for theta in 2 * np.pi * np.arange(SAMPLES) / SAMPLES:
-            weights = np.array([1.0, np.cos(theta), np.sin(theta)])
-            fields = {
-                name: {
-                    R: np.tensordot(weights, series[R] + (share * other[name][R] if name != "observable" else 0), 1)
-                    for R in series
-                }
-                for name, series in one.items()
+    def source(share, samples):
+        theta = 2 * np.pi * np.arange(samples) / samples
+        waves = np.stack([np.ones(samples), np.cos(theta), np.sin(theta)], axis=1)
+        fields = {
+            name: {
+                R: np.tensordot(waves, series[R] + (share * other[name][R] if name != "observable" else 0), 1)
+                for R in series
             }
-            fields["hopping"][home] = fields["hopping"][home] + LEVELS
-            found.append(fields)
-        return found
+            for name, series in one.items()
+        }
+        return added(fields, "hopping", home, LEVELS)
 
     rng = np.random.default_rng(5)
     return Crystal(
@@ -174,14 +186,13 @@ def random_crystal(dimension: int, functions: bool) -> Crystal:
         velocity=rng.uniform(-0.3, 0.3, dimension),
         magnetic_field=np.array([0.0, 0.0, 0.3]),
         k=rng.uniform(-0.5, 0.5, dimension),
-        atoms=_circles(dimension),
+        circles=_circles(dimension),
     )
 
 
 def _circles(dimension: int) -> np.ndarray:
-    theta = 2 * np.pi * np.arange(SAMPLES) / SAMPLES
-    circle = np.zeros((SAMPLES, dimension))
-    circle[:, 0], circle[:, 1] = 0.1 * np.cos(theta), 0.08 * np.sin(theta)
+    circle = np.zeros((2, dimension))
+    circle[0, 0], circle[1, 1] = 0.1, 0.08
     return np.stack([circle, -0.4 * circle], axis=1)
 
 
@@ -223,13 +234,14 @@ def pump(dimension: int, functions: bool) -> Crystal:
     def change(fields, theta):
         chain = {R: 0.1 * h for R, h in fields["hopping"].items()}
         chain[home] = chain[home] - 0.1 * LEVELS + np.diag([0.0, 0.0, -13.0, 12.0])
-        bond = np.zeros((N, N))
-        bond[1, 0] = 2.0 - np.cos(theta)
-        chain[home] += np.diag([2.0, -2.0, 0.0, 0.0]) * np.sin(theta)
-        chain[home][0, 1] += 2.0 + np.cos(theta)
-        chain[home][1, 0] += 2.0 + np.cos(theta)
+        bond = np.zeros((len(theta), N, N))
+        bond[:, 1, 0] = 2.0 - np.cos(theta)
+        chain[home][:, 0, 0] += 2.0 * np.sin(theta)
+        chain[home][:, 1, 1] -= 2.0 * np.sin(theta)
+        chain[home][:, 0, 1] += 2.0 + np.cos(theta)
+        chain[home][:, 1, 0] += 2.0 + np.cos(theta)
         chain[along] = chain[along] + bond
-        chain[against] = chain[against] + bond.T
+        chain[against] = chain[against] + bond.swapaxes(1, 2)
         place = dict(fields["place"])
         middle = np.zeros((dimension, N, N))
         middle[:, 1, 1] = 0.5 * start.vectors[0]
@@ -242,9 +254,9 @@ def pump(dimension: int, functions: bool) -> Crystal:
 # descriptions of the same crystal
 
 
-def relabelled(fields: dict[str, Blocks], cells: np.ndarray, vectors: np.ndarray) -> dict[str, Blocks]:
+def relabelled(fields: Fields, cells: np.ndarray, vectors: np.ndarray) -> Fields:
     """Orbital j is taken from the cell at L_j of `cells`: orbital j of cell R becomes that of cell R - L_j."""
-    found: dict[str, Blocks] = {}
+    found: Fields = {}
     n = len(cells)
     for name, blocks in fields.items():
         moved: Blocks = {}
@@ -259,12 +271,17 @@ def relabelled(fields: dict[str, Blocks], cells: np.ndarray, vectors: np.ndarray
     return found
 
 
-def mixed(fields: dict[str, Blocks], U: np.ndarray) -> dict[str, Blocks]:
-    """Other functions of the same cell, w'_j = sum_i w_i U_ij."""
-    return {name: {R: U.conj().T @ X @ U for R, X in blocks.items()} for name, blocks in fields.items()}
+def mixed(fields: Fields, U: np.ndarray) -> Fields:
+    """Other functions of the same cell, w'_j = sum_i w_i U_ij, with U (n, n) or (snapshots, n, n)."""
+
+    def each(X):
+        V = U if U.ndim == 2 else U.reshape(len(U), *[1] * (X.ndim - 3), *U.shape[1:])
+        return V.conj().swapaxes(-1, -2) @ X @ V
+
+    return {name: {R: each(X) for R, X in blocks.items()} for name, blocks in fields.items()}
 
 
-def added(fields: dict[str, Blocks], name: str, R: tuple[int, ...], block: np.ndarray) -> dict[str, Blocks]:
+def added(fields: Fields, name: str, R: tuple[int, ...], block: np.ndarray) -> Fields:
     return {**fields, name: {**fields[name], R: fields[name][R] + block}}
 
 
@@ -318,14 +335,14 @@ def spread(crystal: Crystal) -> Crystal:
 
 
 def turning(crystal: Crystal) -> Crystal:
-    """Functions that turn along the cycle."""
+    """Functions that turn along the cycle, with more harmonics."""
 
     def change(fields, theta):
         # i U^dagger d_theta U
-        slope = -np.cos(theta) * TURN
-        return added(mixed(fields, expm(1j * np.sin(theta) * TURN)), "motion", crystal.home, slope)
+        slope = -np.multiply.outer(np.cos(theta), TURN)
+        return added(mixed(fields, expm(1j * np.multiply.outer(np.sin(theta), TURN))), "motion", crystal.home, slope)
 
-    return crystal.mapped(change)
+    return crystal.mapped(change, samples=16)
 
 
 def origin(crystal: Crystal) -> Crystal:
@@ -358,7 +375,7 @@ def supercell(crystal: Crystal) -> Crystal:
     inverse = np.linalg.inv(matrix)
 
     def change(fields, theta):
-        found: dict[str, Blocks] = {}
+        found: Fields = {}
         for name, blocks in fields.items():
             larger: Blocks = {}
             for R, block in blocks.items():
@@ -383,7 +400,7 @@ def supercell(crystal: Crystal) -> Crystal:
         mesh=(crystal.mesh[0] // 2, *crystal.mesh[1:]),
         occupied=2 * crystal.occupied,
         cells=2,
-        atoms=np.concatenate([crystal.atoms, crystal.atoms], axis=1),
+        circles=np.concatenate([crystal.circles, crystal.circles], axis=1),
     )
 
 
@@ -420,7 +437,7 @@ def scaled(E: float, L: float) -> Callable[[Crystal], Crystal]:
             velocity=E * L * crystal.velocity,
             magnetic_field=crystal.magnetic_field / L**2,
             k=crystal.k / L,
-            atoms=L * crystal.atoms,
+            circles=L * crystal.circles,
         )
 
     return change
@@ -435,12 +452,15 @@ def rotated(T: np.ndarray) -> Callable[[Crystal], Crystal]:
     def change(crystal):
         plane = T[: crystal.dimension, : crystal.dimension]
 
+        def turned(matrix, vector):
+            return np.einsum("ab,sbij->saij", matrix, vector)
+
         def each(fields, theta):
             heights = np.array([1.0, 1.0, T[2, 2] if crystal.dimension == 2 else 1.0])[:, None, None]
             return {
                 **fields,
-                "place": {R: np.tensordot(plane, r, 1) for R, r in fields["place"].items()},
-                "spin": {R: np.tensordot(T, S, 1) for R, S in fields["spin"].items()},
+                "place": {R: turned(plane, r) for R, r in fields["place"].items()},
+                "spin": {R: turned(T, S) for R, S in fields["spin"].items()},
                 "observable": {R: heights * X for R, X in fields["observable"].items()},
             }
 
@@ -453,7 +473,7 @@ def rotated(T: np.ndarray) -> Callable[[Crystal], Crystal]:
             velocity=plane @ crystal.velocity,
             magnetic_field=T @ crystal.magnetic_field,
             k=plane @ crystal.k,
-            atoms=crystal.atoms @ plane.T,
+            circles=crystal.circles @ plane.T,
         )
 
     return change
@@ -470,7 +490,7 @@ def inverted(crystal: Crystal) -> Crystal:
             "observable": {R: heights * X for R, X in fields["observable"].items()},
         }
 
-    vectors = ("vectors", "wave", "place", "electric_field", "velocity", "k", "atoms")
+    vectors = ("vectors", "wave", "place", "electric_field", "velocity", "k", "circles")
     return crystal.mapped(each, **{name: -getattr(crystal, name) for name in vectors})
 
 
@@ -494,16 +514,15 @@ def conjugated(crystal: Crystal) -> Crystal:
 
 def backwards(crystal: Crystal) -> Crystal:
     """The cycle run the other way."""
+    signs = {"motion": -1.0}
     source = crystal.source
 
-    def reverse(share):
-        snapshots = source(share)
-        return [
-            {
-                **snapshots[-number],
-                "motion": {R: -A for R, A in snapshots[-number]["motion"].items()},
-            }
-            for number in range(len(snapshots))
-        ]
+    def reverse(share, samples):
+        back = -np.arange(samples)
+        return {
+            name: {R: signs.get(name, 1.0) * X[back] for R, X in blocks.items()}
+            for name, blocks in source(share, samples).items()
+        }
 
-    return replace(crystal, source=reverse, phase=-crystal.phase)
+    circles = crystal.circles * np.array([1.0, -1.0])[:, None, None]
+    return replace(crystal, source=reverse, phase=-crystal.phase, circles=circles)

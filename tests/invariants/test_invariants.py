@@ -334,7 +334,7 @@ def test_wannier_functions_that_turn_from_place_to_place():
     def at_phase(phase):
         U = expm(1j * np.sin(phase) * change.TURN)
         turned = crystal.mapped(lambda fields, theta: change.mixed(fields, U))
-        return crystal.cycle_of(turned.source(0.2 * float(np.cos(phase))))
+        return crystal.cycle_of(turned.fields(0.2 * float(np.cos(phase))))
 
     def local(r):
         return at_phase(float(crystal.wave @ r))

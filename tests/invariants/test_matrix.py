@@ -17,7 +17,7 @@ import adiabloch as ab
 import changed_crystals as change
 from adiabloch.lattice import AXES
 from adiabloch.models.crystal import basis_curvature_name
-from changed_crystals import SAMPLES, Crystal
+from changed_crystals import Crystal
 from units_of_results import powers
 
 EXACT = 1e-9
@@ -89,15 +89,14 @@ class Bands:
 
     def __init__(self, crystal: Crystal) -> None:
         self.cycle, self.lattice, self.occupied = crystal.cycle, crystal.cycle.lattice, crystal.occupied
-        self.size = self.cycle.size
+        self.size, self.phases = self.cycle.size, 2 * np.pi * np.arange(16) / 16
         mesh = [n // 2 for n in crystal.mesh]
         self.points = np.stack(np.meshgrid(*[np.arange(n) / n for n in mesh], indexing="ij"), -1).reshape(-1, len(mesh))
 
     def frames(self):
-        theta = 2 * np.pi * np.arange(SAMPLES) / SAMPLES
         for k in self.points:
-            waves = np.broadcast_to(self.lattice.cartesian(k), (SAMPLES, len(k)))
-            yield ab.eigenframe(self.cycle, [*self.lattice.directions, "theta"], k=waves, theta=theta)
+            waves = np.broadcast_to(self.lattice.cartesian(k), (len(self.phases), len(k)))
+            yield ab.eigenframe(self.cycle, [*self.lattice.directions, "theta"], k=waves, theta=self.phases)
 
 
 def phonon(c):
@@ -235,13 +234,13 @@ CASES: dict[str, Case] = {
         map_of, ("shift",), dimensions=(2,), hidden=1, without=frozenset({"supercell", "inert bands"}), **UNDECLARED
     ),
     "pumped_inplane_magnetization": Case(
-        lambda c: ab.pumped_inplane_magnetization(c.cycle, c.occupied, c.heights(), mesh=[*fine(c), SAMPLES]),
+        lambda c: ab.pumped_inplane_magnetization(c.cycle, c.occupied, c.heights(), mesh=[*fine(c), 16]),
         dimensions=(2,),
         **CYCLE,
     ),
     "pumped_spin": Case(lambda c: ab.pumped_spin(c.cycle, c.occupied, mesh=(*c.mesh, 4)), **CYCLE),
     "pumped_observable": Case(
-        lambda c: ab.pumped_observable(c.cycle, c.occupied, c.observables(), mesh=(*c.mesh, SAMPLES)),
+        lambda c: ab.pumped_observable(c.cycle, c.occupied, c.observables(), mesh=(*c.mesh, 8)),
         time_reversal=-1,
         inversion=1,
         reversal=-1,
