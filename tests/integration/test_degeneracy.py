@@ -139,7 +139,7 @@ class ByGroups:
         return float(sea) + 0.5 * sum(self.surface(m) for m in metrics)
 
 
-@pytest.mark.parametrize(("noise", "seed"), [(0.0, 0), (1e-5, 2), *slow((1e-7, 1), (1e-5, 3), (1e-4, 4))])
+@pytest.mark.parametrize(("noise", "seed"), [(1e-5, 2), *slow((0.0, 0), (1e-7, 1), (1e-5, 3), (1e-4, 4))])
 @pytest.mark.filterwarnings("ignore::adiabloch.errors.AccuracyWarning")
 def test_one_number_whatever_the_noise(noise, seed):
     mu, kT = -0.3, 0.05
@@ -188,7 +188,7 @@ def test_three_dimensions_on_a_mesh(noise, seed):
     assert np.abs(found.ravel() - expected).max() < (1e-9 + 30 * noise / kT) * np.abs(expected).max()
 
 
-@pytest.mark.parametrize(("noise", "seed"), [(0.0, 0), (1e-4, 2), *slow((1e-6, 1))])
+@pytest.mark.parametrize(("noise", "seed"), [(1e-4, 2), *slow((0.0, 0), (1e-6, 1))])
 @pytest.mark.filterwarnings("ignore::adiabloch.errors.AccuracyWarning")
 def test_moment_times_curvature_of_a_pair_is_a_trace(noise, seed):
     """In a Kramers pair both are matrices without a trace, but their product has one; two programs find the same."""

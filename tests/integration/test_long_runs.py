@@ -24,13 +24,13 @@ def test_memory_does_not_grow_with_the_mesh():
     cycle = two_bands(np.random.default_rng(0)).cycle
     integrand = Insulator(cycle, (1,), shift, needs_of(cycle, shift))
     peaks, points = [], []
-    for start in ((32, 32, 8), (128, 128, 16)):
+    for start in ((32, 32, 8), (96, 96, 16)):
         tracemalloc.start()
         result = integrate(integrand, Goal(0.5), start=start)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         points.append(result.points)
-    assert points[1] > 30 * points[0]
+    assert points[1] > 15 * points[0]
     # a few blocks under way at most: megabytes, whatever the mesh
     assert peaks[1] < 1.5 * peaks[0] + 2**20
 

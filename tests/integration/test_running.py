@@ -20,6 +20,7 @@ from adiabloch.errors import InvalidArgumentError, LostWorkerError, Stopped, Tol
 from adiabloch.integration import progress
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import SerialExecutor, checked_executor, run, workers
+from sweeps import slow
 
 HALDANE = ab.models.haldane(0.2, 0.1, 1.3)
 CYCLE = ab.models.rotating_bonds(ab.models.gapped_honeycomb(1.0, 0.1), 0.1)
@@ -246,7 +247,7 @@ INTERRUPTED = """
     ("call", "stages", "shape"),
     [
         ("ab.pumped_magnetization(small, 1, tolerance=1e-13)", 3, "(2,) True"),
-        ("ab.local_current(texture, 1, places, 0.3, tolerance=1e-5)", 1, "(400, 1, "),
+        *slow(("ab.local_current(texture, 1, places, 0.3, tolerance=1e-5)", 1, "(400, 1, ")),
         pytest.param(
             "ab.local_current(texture, 1, places, 0.3, tolerance=1e-5, executor=ThreadPoolExecutor(2))",
             1,
@@ -254,7 +255,7 @@ INTERRUPTED = """
             marks=pytest.mark.slow,
         ),
         ("ab.anomalous_hall(flat, np.linspace(-3, 3, 40), 0.001, tolerance=1e-12)", 2, "(40, 1) True"),
-        ("ab.finite.pumped_magnetization(small, 1, [6, 8], theta_samples=4000)", 1, "(2, 4000, 1) True"),
+        *slow(("ab.finite.pumped_magnetization(small, 1, [6, 8], theta_samples=4000)", 1, "(2, 4000, 1) True")),
     ],
 )
 def test_interrupts_end_at_once_and_keep_what_was_found(call, stages, shape):

@@ -33,7 +33,7 @@ def made(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("rashba")
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "coarse":
-            patch.setattr(calculation, "PumpedMoments", lambda tolerance, limit: PumpedMoments(0.05, limit))
+            patch.setattr(calculation, "PumpedMoments", lambda tolerance, limit: PumpedMoments(0.3, limit))
             patch.setattr(calculation, "POINT_LIMIT", calculation.ZERO_LIMIT_FAST)
             patch.setattr(calculation, "DELTAS_FAST", (calculation.DELTA,))
         done = CliRunner().invoke(app, ["rashba", "--fast", "--output", str(folder)])

@@ -316,7 +316,7 @@ def test_units_at_the_ends_of_the_range(name):
     compare(name, *((1e160, 1e-30) if len(name) % 2 else (1e-150, 1e30)), 1e-12)
 
 
-@pytest.mark.parametrize("name", sorted(set(CASES) - {"perturbative_by_bands", "phonon_moment"}))
+@pytest.mark.parametrize("name", half_of(set(CASES) - {"perturbative_by_bands", "phonon_moment"}, 0))
 def test_without_natural_units_the_same(name, monkeypatch):
     """The labels say what the numbers are: without scaling, where it does no harm, the same comes out."""
     monkeypatch.setitem(globals(), "in_boxes", lambda *_: [])
