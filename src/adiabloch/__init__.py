@@ -14,7 +14,7 @@ from adiabloch import errors, geometry, models, units
 from adiabloch.errors import AdiablochError
 from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
-from adiabloch.models import Cycle, Texture, TightBinding
+from adiabloch.models import Cycle, Deformation, Texture, TightBinding
 from adiabloch.plotting import animate, plot
 from adiabloch.version import __version__
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from adiabloch.responses.anomalous_nernst import anomalous_nernst as anomalous_nernst
     from adiabloch.responses.axion_angle import axion_angle as axion_angle
     from adiabloch.responses.berry_curvature_dipole import berry_curvature_dipole as berry_curvature_dipole
+    from adiabloch.responses.born_charges import born_charges as born_charges
     from adiabloch.responses.density_of_states import density_of_states as density_of_states
     from adiabloch.responses.filling import filling as filling
     from adiabloch.responses.inplane_magnetization import inplane_magnetization as inplane_magnetization
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from adiabloch.responses.magnetic_polarization import magnetic_polarization as magnetic_polarization
     from adiabloch.responses.magnetization_map import magnetization_map as magnetization_map
     from adiabloch.responses.magneto_nonlinear_hall import magneto_nonlinear_hall as magneto_nonlinear_hall
+    from adiabloch.responses.magnetization_tensor import magnetization_tensor as magnetization_tensor
     from adiabloch.responses.magnetoelectric import magnetoelectric as magnetoelectric
+    from adiabloch.responses.molecular_berry_curvature import molecular_berry_curvature as molecular_berry_curvature
     from adiabloch.responses.nonlinear_ettingshausen import nonlinear_ettingshausen as nonlinear_ettingshausen
     from adiabloch.responses.nonlinear_hall import nonlinear_hall as nonlinear_hall
     from adiabloch.responses.observable_density import observable_density as observable_density
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from adiabloch.responses.pumped_spin import pumped_spin as pumped_spin
     from adiabloch.responses.spin_magnetization import spin_magnetization as spin_magnetization
     from adiabloch.responses.spin_magnetoelectric import spin_magnetoelectric as spin_magnetoelectric
+    from adiabloch.responses.spin_tensor import spin_tensor as spin_tensor
     from adiabloch.workflows.all_bands import perturbative_by_bands as perturbative_by_bands
     from adiabloch.workflows.chemical_potential import chemical_potential as chemical_potential
     from adiabloch.workflows.metal_responses import metal_responses as metal_responses
@@ -74,6 +78,7 @@ _LATER = {
 __all__ = [
     "AdiablochError",
     "Cycle",
+    "Deformation",
     "Eigenframe",
     "Lattice",
     "Texture",

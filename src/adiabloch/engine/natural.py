@@ -19,6 +19,7 @@ from adiabloch.arrays import contains_words
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import AXES
 from adiabloch.models.cycle import Cycle
+from adiabloch.models.deformation import Deformation
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
@@ -103,6 +104,8 @@ def _crystal(given: object) -> TightBinding | Cycle | None:
     """Crystal that defines the natural units; None for other objects and for crystals that are scaled already."""
     if isinstance(given, Texture):
         given = given.home
+    elif isinstance(given, Deformation):
+        given = given.model
     elif callable(given):
         # the profile of a texture, a function of its phase; the response reports its errors
         try:
@@ -114,7 +117,7 @@ def _crystal(given: object) -> TightBinding | Cycle | None:
 
 def _to_natural(given: Any, units: Units) -> Any:
     """Crystal, texture or profile in natural units; the same object for the same crystal."""
-    if isinstance(given, Texture):
+    if isinstance(given, Texture | Deformation):
         return given.scaled(units)
     if isinstance(given, TightBinding | Cycle):
         if given not in _KNOWN:

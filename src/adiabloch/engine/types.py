@@ -13,6 +13,7 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge
 from adiabloch.geometry.projections import ProjectionChoice
 from adiabloch.models.cycle import Cycle
+from adiabloch.models.deformation import Deformation
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group
 from adiabloch.units import Unit
@@ -28,6 +29,7 @@ __all__ = [
     "BandCounts",
     "Cycle",
     "Dataset",
+    "Deformation",
     "Eigenframe",
     "Float",
     "Given",

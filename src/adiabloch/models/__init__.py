@@ -7,6 +7,7 @@ from adiabloch.models.alignment import aligned
 from adiabloch.models.chains import rice_mele, thouless_pump
 from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal, Derivative, Matrices
 from adiabloch.models.cycle import Cycle
+from adiabloch.models.deformation import Deformation
 from adiabloch.models.displacement import phonon_cycle
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
 from adiabloch.models.hopping_laws import distance_law, exponential, linear
@@ -24,6 +25,7 @@ __all__ = [
     "CRYSTAL_INTERFACE",
     "Crystal",
     "Cycle",
+    "Deformation",
     "Derivative",
     "Matrices",
     "Modes",

@@ -1,0 +1,61 @@
+r"""Two-forms of slow displacements of the atoms: what every small closed path of the atoms pumps.
+
+A quantity pumped by a closed path is the integral of a one-form m_j(u) du_j over it, and by Stokes' theorem that of the
+two-form d_i m_j - d_j m_i over the area that it encloses. The two-form is gauge invariant and needs first derivatives
+of H along the displacements only. Directions of displacements are those of a frame, "u0", "u1", ....
+"""
+
+from __future__ import annotations
+
+from adiabloch.arrays import Float
+from adiabloch.geometry.bands import K_PLANES
+from adiabloch.geometry.frame import Eigenframe, of_frame
+from adiabloch.geometry.gauge import second_chern_form
+from adiabloch.geometry.induced import basis_curvature_moment, induced_moment
+from adiabloch.geometry.inhomogeneous import curvature_form
+from adiabloch.geometry.taylor_blocks import Blocks
+from adiabloch.occupation import Group
+
+
+@of_frame
+def moment_curl(frame: Eigenframe, group: Group, component: str, one: str, other: str) -> Float:
+    """Curl d_1 m_2 - d_2 m_1 of the perturbative pumped moment (Eq. 8, `occupied_shift`) along displacements; (P,)."""
+    return _slope(frame, group, component, one, other) - _slope(frame, group, component, other, one)
+
+
+def _slope(frame: Eigenframe, group: Group, component: str, along: str, drive: str) -> Float:
+    """Derivative along one displacement of the moment that another one induces; (P,)."""
+    a, b = K_PLANES[component]
+    blocks = _blocks(frame, group, along)
+    moment, of_basis = induced_moment(blocks, drive, a, b), basis_curvature_moment(blocks, drive, a, b)
+    return (moment if of_basis is None else moment + of_basis).real()[1]
+
+
+@of_frame
+def observable_curl(frame: Eigenframe, group: Group, name: str, one: str, other: str) -> Float:
+    """Curl of the change of an observable (Eq. B6, `observable_shift`) along two displacements; (P,)."""
+    slopes = []
+    for along, drive in ((one, other), (other, one)):
+        blocks = _blocks(frame, group, along)
+        slopes.append(-2.0 * blocks.overlap(blocks.solve(blocks.across(name)), blocks.connection(drive)).real()[1])
+    return slopes[0] - slopes[1]
+
+
+@of_frame
+def second_chern_part(frame: Eigenframe, group: Group, component: str, one: str, other: str) -> Float:
+    """Curl of the Chern-Simons part, -(e/2) d CS = -tr F F over two of k and two displacements (Eq. 17); (P,)."""
+    return -second_chern_form(frame, group, (*K_PLANES[component], one, other))
+
+
+@of_frame
+def berry_curvature(frame: Eigenframe, group: Group, one: str, other: str) -> Float:
+    """Berry curvature tr F of occupied bands along two directions, of k or of displacements; (P,)."""
+    return curvature_form(Blocks(frame, group), one, other).real()[0]
+
+
+def _blocks(frame: Eigenframe, group: Group, along: str) -> Blocks:
+    """Blocks with derivatives along a displacement, shared by all components and pairs."""
+    key = ("displacement", str(group), along)
+    if key not in frame.cache:
+        frame.cache[key] = Blocks(frame, group, (along,))
+    return frame.cache[key]
