@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from adiabloch.responses.local_observable import local_observable as local_observable
     from adiabloch.responses.magnetic_polarization import magnetic_polarization as magnetic_polarization
     from adiabloch.responses.magnetization_map import magnetization_map as magnetization_map
-    from adiabloch.responses.magneto_nonlinear_hall import magneto_nonlinear_hall as magneto_nonlinear_hall
     from adiabloch.responses.magnetization_tensor import magnetization_tensor as magnetization_tensor
+    from adiabloch.responses.magneto_nonlinear_hall import magneto_nonlinear_hall as magneto_nonlinear_hall
     from adiabloch.responses.magnetoelectric import magnetoelectric as magnetoelectric
     from adiabloch.responses.molecular_berry_curvature import molecular_berry_curvature as molecular_berry_curvature
     from adiabloch.responses.nonlinear_ettingshausen import nonlinear_ettingshausen as nonlinear_ettingshausen
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from adiabloch.workflows.chemical_potential import chemical_potential as chemical_potential
     from adiabloch.workflows.metal_responses import metal_responses as metal_responses
     from adiabloch.workflows.phonon_moment import phonon_moment as phonon_moment
+    from adiabloch.workflows.phonon_moments import phonon_moments as phonon_moments
 
 _LATER = {
     # one public function in each module of `responses`, with the same name
@@ -72,6 +73,7 @@ _LATER = {
     "metal_responses": "workflows.metal_responses",
     "perturbative_by_bands": "workflows.all_bands",
     "phonon_moment": "workflows.phonon_moment",
+    "phonon_moments": "workflows.phonon_moments",
 }
 """Names that are loaded when they are asked for, and their modules."""
 

@@ -11,7 +11,7 @@ from adiabloch.arrays import Float
 from adiabloch.engine.arguments import checked_occupied
 from adiabloch.engine.declaration import Response
 from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
-from adiabloch.engine.results import labelled
+from adiabloch.engine.results import Variable, labelled
 from adiabloch.engine.run import Options, Run
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.models.deformation import Deformation
@@ -76,7 +76,9 @@ def of_deformation(
         first = next(iter(response.parts))
         of_steps = np.abs(result[first].values - other[first].values)
         result["error"] = result["error"].copy(data=np.hypot(result["error"].values, of_steps))
-    return result.assign_attrs(displacements=list(crystal.names), steps=[crystal.units.length * step for step in crystal.steps])
+    return result.assign_attrs(
+        displacements=list(crystal.names), steps=[crystal.units.length * step for step in crystal.steps]
+    )
 
 
 def _evaluated(response: Response, crystal: Deformation, occupied: int, run: Run) -> xarray.Dataset:
@@ -101,9 +103,9 @@ def _antisymmetric(result: xarray.Dataset, names: tuple[str, ...]) -> xarray.Dat
     """Matrices, antisymmetric in two displacements, from their elements above the diagonal."""
     count = len(names)
     rows, columns = np.triu_indices(count, 1)
-    variables = {}
+    variables: dict[str, Variable] = {}
     for name, variable in result.data_vars.items():
-        dims = tuple(dim for dim in variable.dims if dim != PAIR)
+        dims = tuple(str(dim) for dim in variable.dims if dim != PAIR)
         values = np.moveaxis(variable.values, variable.dims.index(PAIR), -1)
         matrix: Float = np.zeros((*values.shape[:-1], count, count))
         matrix[..., rows, columns] = values
@@ -123,4 +125,3 @@ def pair_of(label: str) -> tuple[str, str]:
     """Two directions of displacements, from the label of a pair."""
     one, other = label.split()
     return one, other
-

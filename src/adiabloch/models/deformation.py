@@ -53,7 +53,7 @@ class Deformation:
         For Wannier functions W: {name: {R: (n, n) array}}, their connection A_u = i <W|d_u W> along each displacement,
         as `Cycle` takes it along theta. With a pair of names as key, (u1, u2): the curl d_1 A_2 - d_2 A_1. Functions
         without motion are not moved by the displacements except for their position matrix.
-    patterns : mapping {str: (atoms, d) array_like}, optional
+    patterns : mapping {str: (atoms, d) or (atoms, 3) array_like}, optional
         Displacement of each atom for a unit step along each name, as vectors of length 1 for a single atom;
         `adiabloch.phonon_moments` needs them.
 
@@ -432,7 +432,12 @@ def _checked_patterns(patterns: object, d: int, names: tuple[str, ...]) -> dict[
         return None
     if not isinstance(patterns, Mapping) or set(patterns) != set(names):
         raise InvalidArgumentError(f"patterns: expected displacements of the atoms for each of {list(names)}")
-    found = {name: checked(patterns[name], f"patterns: {name}", (None, d)) for name in names}
+    found = {name: checked(patterns[name], f"patterns: {name}", (None, None)) for name in names}
+    for name, one in found.items():
+        if one.shape[1] not in (d, 3):
+            raise InvalidArgumentError(
+                f"patterns: {name}: {one.shape[1]} components, expected {' or '.join(map(str, sorted({d, 3})))}"
+            )
     if len({one.shape for one in found.values()}) > 1:
         raise InvalidArgumentError("patterns: expected the same number of atoms for each displacement")
     return {name: frozen(one) for name, one in found.items()}

@@ -64,5 +64,6 @@ def born_charges(deformation: Deformation, occupied: int, **options: Unpack[Opti
     >>> deformation = ab.Deformation.from_law(model, ab.models.exponential(3.0))
     >>> charges = ab.born_charges(deformation, occupied=1).total.sel(component="x")
     >>> charges.sel(displacement=["0x", "1x"]).values.round(4).tolist()
+    [-0.6812, 1.6812]
     """
     return of_deformation(BORN_CHARGES, deformation, occupied, options, empty=0)

@@ -77,5 +77,6 @@ def magnetization_tensor(deformation: Deformation, occupied: int, **options: Unp
     >>> deformation = ab.Deformation.from_law(model, ab.models.exponential(3.0))
     >>> tensor = ab.magnetization_tensor(deformation, occupied=1)
     >>> f"{float(tensor.total.sel(component='z', displacement='0x', displacement_2='0y')):.5f}"
+    '-0.02545'
     """
     return of_deformation(MAGNETIZATION_TENSOR, deformation, occupied, options)

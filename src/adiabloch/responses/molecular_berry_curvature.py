@@ -67,5 +67,6 @@ def molecular_berry_curvature(deformation: Deformation, occupied: int, **options
     >>> deformation = ab.Deformation.from_law(model, ab.models.exponential(3.0))
     >>> curvature = ab.molecular_berry_curvature(deformation, occupied=1)
     >>> f"{float(curvature.total.sel(displacement='0x', displacement_2='0y')):.4f}"
+    '0.6491'
     """
     return of_deformation(MOLECULAR_BERRY_CURVATURE, deformation, occupied, options)

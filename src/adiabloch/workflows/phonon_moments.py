@@ -1,0 +1,371 @@
+r"""Magnetic moments of all phonons of a crystal at q = 0, from one set of displacements of its atoms.
+
+Displacements u_i = Re[a_i exp(-i theta)] of one mode pump the magnetization (1/4) sum_ij M_ij Im(a_i^* a_j), and have
+the action J = (1/2) sum_kappa m_kappa |a_kappa|^2, hbar for one quantum. So the moment of a quantum is that of
+`adiabloch.phonon_moment` in the limit of small displacements: a quadratic form in the eigenvectors of the modes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.engine.deformations import checked_deformation
+from adiabloch.engine.dry_run import Forecast, result_or_forecast
+from adiabloch.engine.results import Variable, labelled
+from adiabloch.engine.run import Options, Run
+from adiabloch.errors import InvalidArgumentError, warn
+from adiabloch.lattice import AXES, components
+from adiabloch.linalg import eigh_batch
+from adiabloch.models.deformation import Deformation
+from adiabloch.models.phonon_modes import Modes
+from adiabloch.responses.born_charges import born_charges
+from adiabloch.responses.magnetization_tensor import magnetization_tensor
+from adiabloch.responses.spin_tensor import spin_tensor
+from adiabloch.units import BOHR_MAGNETON, ELECTRON_G, ELECTRON_MASS, ELECTRONVOLT, HBAR_SQUARED_PER_DALTON, Unit
+from adiabloch.units import nuclear_magnetons as in_nuclear_magnetons
+from adiabloch.workflows.phonon_arguments import checked_degeneracy_of_states
+from adiabloch.workflows.phonon_parts import PARTS
+
+if TYPE_CHECKING:
+    import xarray
+
+UNIT = Unit(bohr_magneton=1)
+TOLERANCE = 1e-4
+"""Default tolerance."""
+TRANSLATION = 1e-3
+"""Largest energy of a translation of the crystal, in units of the largest of all modes."""
+SPANNED = 1e-4
+"""Largest part of a mode, in its own units, that may lie outside the displacements."""
+SUM_RULE = 1e-2
+"""Charge by which the Born charges may miss neutrality, beyond their error bar, without a warning."""
+
+
+def phonon_moments(
+    deformation: Deformation,
+    modes: Modes,
+    occupied: int,
+    *,
+    charges: ArrayLike | None = None,
+    degeneracy: int | None = None,
+    axis: ArrayLike = (0.0, 0.0, 1.0),
+    splitting: float = 1e-3,
+    **options: Unpack[Options],
+) -> xarray.Dataset:
+    r"""Magnetic moments of a quantum of every phonon at q = 0, in Bohr magnetons a cell.
+
+    .. math:: \mu_c = \frac{e \hbar V}{4 J} \sum_{ij} M_{ij}\, \mathrm{Im} (a_i^* a_j) + \dots, \qquad
+              J = \frac12 \sum_\kappa m_\kappa |a_\kappa|^2
+
+    with the tensor M of `magnetization_tensor` and the complex displacements a of a mode. Degenerate modes are combined
+    to the circular ones with the largest and smallest moments about `axis`. Modes that are not degenerate are
+    linearly polarized and have no moment.
+
+    Parameters
+    ----------
+    deformation : Deformation
+        The crystal with displaced atoms, in eV and Angstrom, with `patterns`. Orbitals must follow their atoms.
+    modes : Modes
+        Phonon modes at q = 0 (`adiabloch.io.read_modes`), with the atoms in the order of `patterns`.
+    occupied : int
+        Number of occupied bands.
+    charges : array_like, shape (n,), optional
+        Charges of the ion cores in elementary charges, which make the crystal neutral. Without them the ions are left
+        out.
+    degeneracy : int, optional
+        Number of electrons in each state: 2 for a crystal without spin, 1 for spinors. Needed without `charges`.
+    axis : array_like, shape (3,)
+        Direction about which degenerate modes are circular.
+    splitting : float
+        Modes whose energies differ by less than this, relative to their energy, count as degenerate.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over `mode` and `component`, in Bohr magnetons a quantum: `perturbative`, `chern_simons`, `spin` (if the model
+        has it), `ions`, `total` with its `error`; `nuclear_magnetons`, the total in this unit; over `mode`: `quantum`
+        in eV, `angular_momentum` about the axis in hbar, `zeeman`, the splitting of the circular modes in a magnetic
+        field along the axis in meV/T, and `group`, the number of the first of the degenerate modes. `tensor` over
+        `component`, `displacement` and `displacement_2` has the moments of the electrons in e per cell, and `born` over
+        `direction` and `displacement` the Born charges in elementary charges, with the ions if their charges are known.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Modes at another wave vector or of another crystal, displacements that do not span degenerate modes, charges
+        that do not make the crystal neutral.
+    GapClosedError, ToleranceNotReachedError
+        As in `adiabloch.magnetization_tensor`.
+
+    Warns
+    -----
+    AccuracyWarning
+        The Born charges of all atoms do not add up to zero: the crystal is not neutral, or its orbitals do not follow
+        the atoms.
+
+    Examples
+    --------
+    >>> import numpy as np, adiabloch as ab
+    >>> model = ab.models.gapped_honeycomb(delta=0.5, t1=0.1)
+    >>> deformation = ab.Deformation.from_law(model, ab.models.exponential(3.0))
+    >>> cell = np.eye(3) * 10.0
+    >>> cell[:2, :2] = model.lattice.vectors
+    >>> sites = np.pad(model.positions, [(0, 0), (0, 1)])
+    >>> atoms = ab.models.Structure(cell, ["C", "C"], sites, [12.0, 12.0])
+    >>> e = np.array([[1, 0, 0], [-1, 0, 0]]) / 2**0.5, np.array([[0, 1, 0], [0, -1, 0]]) / 2**0.5
+    >>> modes = ab.models.Modes(atoms, [0, 0, 0], [0.19, 0.19], e)
+    >>> moments = ab.phonon_moments(deformation, modes, occupied=1, charges=[1, 1])
+    >>> moments.angular_momentum.values.round(6).tolist()
+    [-1.0, 1.0]
+    """
+    run = Run.of(options, TOLERANCE)
+    crystal = checked_deformation(deformation, (2, 3), "a one-dimensional crystal has no orbital magnetization")
+    vibrations = _Vibrations.of(crystal, modes, axis, splitting)
+    cores = None if charges is None else checked(charges, "charges", (len(modes.structure.symbols),))
+    states = checked_degeneracy_of_states(degeneracy, cores, occupied)
+
+    def found() -> _Tensors | Forecast:
+        return _tensors(crystal, occupied, states, cores, run)
+
+    tensors = result_or_forecast(found, lambda forecast: forecast)
+    if isinstance(tensors, Forecast):
+        return tensors.dataset()
+    _check_sum_rule(tensors, vibrations, crystal)
+    return _labelled(tensors, vibrations, crystal, occupied, states, cores, run)
+
+
+@dataclass(frozen=True, eq=False)
+class _Vibrations:
+    """Modes with their displacements as combinations of those of a deformation."""
+
+    modes: Modes
+    groups: tuple[Integer, ...]
+    """Numbers of the modes of each set of degenerate ones."""
+    coordinates: Complex
+    """(modes, displacements): displacements of modes, e/sqrt(m), along those of the deformation."""
+    covered: np.ndarray
+    """(modes,): true if the displacements of the deformation span the mode."""
+    patterns: Float
+    """(displacements, n, 3)"""
+    axis: Float
+    """(3,): unit vector."""
+
+    @classmethod
+    def of(cls, crystal: Deformation, modes: Modes, axis: ArrayLike, splitting: float) -> _Vibrations:
+        if not isinstance(modes, Modes):
+            raise InvalidArgumentError(f"modes: expected adiabloch.models.Modes, got {type(modes).__name__}")
+        if np.abs(modes.q).max() > 1e-8:
+            raise InvalidArgumentError(f"modes: at q = {modes.q.tolist()}, expected those at q = 0")
+        if crystal.patterns is None:
+            raise InvalidArgumentError(
+                "deformation: without patterns=, the displacements of the atoms along each name, which modes need"
+            )
+        about = checked(axis, "axis", (3,))
+        length = float(np.sqrt(about @ about))
+        if length == 0.0:
+            raise InvalidArgumentError("axis: a vector of length 0, expected a nonzero vector")
+        patterns = np.zeros((len(crystal.names), *modes.eigenvectors.shape[1:]))
+        for number, given in enumerate(crystal.patterns.values()):
+            if len(given) != patterns.shape[1]:
+                raise InvalidArgumentError(
+                    f"modes: of {patterns.shape[1]} atoms, the deformation displaces {len(given)}; expected the same"
+                )
+            patterns[number, :, : given.shape[1]] = given
+        flat = patterns.reshape(len(patterns), -1)
+        if np.linalg.matrix_rank(flat, tol=1e-8) < len(flat):
+            raise InvalidArgumentError("deformation: its displacements are linearly dependent, expected a basis")
+        moved = modes.eigenvectors / np.sqrt(modes.structure.masses)[None, :, None]
+        columns = moved.reshape(len(moved), -1).T
+        coordinates = np.linalg.lstsq(flat.T, columns, rcond=None)[0]
+        missing = np.linalg.norm(flat.T @ coordinates - columns, axis=0) / np.linalg.norm(columns, axis=0)
+        groups = _degenerate(modes.quanta, splitting)
+        return cls(modes, groups, np.asarray(coordinates.T, complex), missing < SPANNED, patterns, about / length)
+
+    def translations(self) -> Float:
+        """Displacements of the whole crystal along each axis (3, displacements), NaN where they are not spanned."""
+        flat = self.patterns.reshape(len(self.patterns), -1)
+        whole = np.tile(np.eye(3)[:, None], (1, self.patterns.shape[1], 1)).reshape(3, -1).T
+        found = np.linalg.lstsq(flat.T, whole, rcond=None)[0]
+        found[:, np.linalg.norm(flat.T @ found - whole, axis=0) > 1e-6] = np.nan
+        return np.asarray(found.T)
+
+    @cached_property
+    def moving(self) -> np.ndarray:
+        """True for modes that are no translations of the crystal; (modes,)."""
+        return np.asarray(np.abs(self.modes.quanta) > TRANSLATION * np.abs(self.modes.quanta).max())
+
+    def circular(self, form: Float, group: Integer) -> Complex:
+        """Combinations of degenerate modes that diagonalize a real antisymmetric form of displacements, as columns."""
+        x = self.coordinates[group]
+        matrix = -0.5j * (x.conj() @ form @ x.T)
+        return eigh_batch(0.5 * (matrix + matrix.conj().T))[1]
+
+
+def _degenerate(quanta: Float, splitting: float) -> tuple[Integer, ...]:
+    """Numbers of the modes in each set of degenerate ones, in order of their energies; translations form one."""
+    if not 0 <= splitting < 1:
+        raise InvalidArgumentError(f"splitting: {splitting!r}, expected a number from 0 to 1")
+    largest = float(np.abs(quanta).max())
+    order = np.argsort(quanta, kind="stable")
+    groups: list[list[int]] = []
+    for number in order:
+        last = quanta[groups[-1][-1]] if groups else np.nan
+        close = abs(quanta[number] - last) <= splitting * abs(quanta[number])
+        still = abs(quanta[number]) <= TRANSLATION * largest and abs(last) <= TRANSLATION * largest
+        if close or still:
+            groups[-1].append(int(number))
+        else:
+            groups.append([int(number)])
+    return tuple(np.array(group) for group in groups)
+
+
+@dataclass(frozen=True, eq=False)
+class _Tensors:
+    """Moments of a cell per squared displacement by part and component, and Born charges."""
+
+    parts: dict[str, Float]
+    """In elementary charges (spin: in units of its moment), (components, displacements, displacements)."""
+    error: Float
+    born: Float
+    """In elementary charges, (d, displacements)."""
+    born_error: float
+    born_complete: bool
+    converged: bool
+
+    @property
+    def total(self) -> Float:
+        """Sum of all parts."""
+        return np.asarray(np.sum([*self.parts.values()], axis=0))
+
+
+def _tensors(crystal: Deformation, occupied: int, states: int, cores: Float | None, run: Run) -> _Tensors:
+    assert crystal.patterns is not None
+    d, measure = crystal.lattice.dimension, crystal.lattice.measure
+    names = components(d)
+    pumped = magnetization_tensor(crystal, occupied, **run.options())
+    # electrons have the charge -1
+    factor = -states * measure
+    parts = {name: factor * pumped[name].values for name in ("perturbative", "chern_simons")}
+    error = abs(factor) * pumped.error.values
+    converged = [pumped.attrs["converged"]]
+    if crystal.observables:
+        spins = spin_tensor(crystal, occupied, **run.options())
+        # in units of e hbar/(2 m): the moment of a unit of area is twice the mass of the electron
+        each = -ELECTRON_G * measure / (2.0 * ELECTRON_MASS)
+        parts["spin"] = each * spins.total.sel(component=list(names)).values
+        error = np.hypot(error, abs(each) * spins.error.sel(component=list(names)).values)
+        converged.append(spins.attrs["converged"])
+    patterns = np.zeros((len(crystal.names), len(next(iter(crystal.patterns.values()))), 3))
+    for number, given in enumerate(crystal.patterns.values()):
+        patterns[number, :, : given.shape[1]] = given
+    charges = born_charges(crystal, occupied, **run.options())
+    born = -states * charges.total.values
+    if cores is not None:
+        crossed = np.einsum("k,ikjc->cij", cores, np.cross(patterns[:, :, None], patterns.swapaxes(0, 1)[None]))
+        parts["ions"] = np.stack([crossed[AXES.index(name)] for name in names])
+        born = born + np.einsum("k,ika->ai", cores, patterns)[:d]
+    uncertain = float(states * charges.error.max())
+    return _Tensors(parts, error, born, uncertain, cores is not None, all(converged))
+
+
+def _check_sum_rule(tensors: _Tensors, vibrations: _Vibrations, crystal: Deformation) -> None:
+    """Warn if a crystal that moves as a whole carries a charge."""
+    if not tensors.born_complete:
+        return
+    whole = vibrations.translations()
+    total = np.abs(tensors.born @ np.nan_to_num(whole).T).max()
+    if total > SUM_RULE + 3 * tensors.born_error:
+        warn(
+            f"phonon_moments: the Born charges of all atoms add up to {total:.3g} elementary charges, expected 0: the "
+            "orbitals do not follow their atoms, or the charges of the cores are others"
+        )
+
+
+def _labelled(
+    tensors: _Tensors,
+    vibrations: _Vibrations,
+    crystal: Deformation,
+    occupied: int,
+    states: int,
+    cores: Float | None,
+    run: Run,
+) -> xarray.Dataset:
+    """Dataset over modes and components."""
+    d, modes = crystal.lattice.dimension, vibrations.modes
+    names, count = components(d), len(modes.quanta)
+    along = np.array([vibrations.axis[AXES.index(name)] for name in names])
+    rotation = _angular_momentum_form(vibrations)
+    by_part = {name: np.zeros((count, len(names))) for name in (*tensors.parts, "error")}
+    momentum = np.zeros(count)
+    first = np.zeros(count, dtype=int)
+    for group in vibrations.groups:
+        first[group] = group.min()
+        if len(group) == 1 or not vibrations.moving[group].any():
+            continue
+        if not vibrations.covered[group].all():
+            raise InvalidArgumentError(
+                f"deformation: its displacements do not span the degenerate modes {', '.join(map(str, group))}; "
+                "expected displacements of all atoms that move"
+            )
+        form = np.tensordot(along, tensors.total, 1)
+        if np.abs(form).max() == 0:
+            form = rotation
+        # amplitudes of all displacements, with the action 1/2
+        a = vibrations.circular(form, group).T @ vibrations.coordinates[group]
+        areas = 0.25 * np.imag(a.conj()[:, :, None] * a[:, None, :])
+        spin = np.einsum("mij,ij->m", areas, rotation) / 0.5
+        # by angular momentum, and by the moment where that is the same
+        areas = areas[np.argsort(spin.round(6), kind="stable")]
+        # the moment of a unit of charge times area, for the action 1/2 (dalton Angstrom^2)
+        magneton = 2.0 * ELECTRON_MASS * HBAR_SQUARED_PER_DALTON / 0.5
+        for name, tensor in (*tensors.parts.items(), ("error", tensors.error)):
+            weights = np.abs(areas) if name == "error" else areas
+            by_part[name][group] = magneton * np.einsum("mij,cij->mc", weights, tensor)
+        momentum[group] = np.einsum("mij,ij->m", areas, rotation) / 0.5
+    total = np.sum([by_part[name] for name in tensors.parts], axis=0)
+    dims = ("mode", "component")
+    variables: dict[str, Variable] = {"total": (dims, total, UNIT, "magnetic moment of a quantum")}
+    variables |= {name: (dims, by_part[name], UNIT, PARTS[name]) for name in tensors.parts}
+    variables["error"] = (dims, by_part["error"], UNIT, "error bar")
+    variables["nuclear_magnetons"] = (dims, in_nuclear_magnetons(total), "mu_N", "magnetic moment of a quantum")
+    slope = 2e3 * BOHR_MAGNETON / ELECTRONVOLT * np.abs(total @ along)
+    pair = ("displacement", "displacement_2")
+    variables |= {
+        "quantum": (("mode",), modes.quanta, "eV", "energy of a quantum"),
+        "angular_momentum": (("mode",), momentum, "hbar", "angular momentum about the axis"),
+        "zeeman": (("mode",), slope, "meV/T", "splitting in a magnetic field along the axis"),
+        "group": (("mode",), first, "1", "first of the degenerate modes"),
+        "tensor": (("component", *pair), tensors.total, "e/displacement^2", "moment of a cell over omega, times 2"),
+        "born": (("direction", pair[0]), tensors.born, "|e|", "Born charges"),
+    }
+    coordinates = {
+        "mode": np.arange(count),
+        "component": list(names),
+        "direction": list(AXES[:d]),
+        pair[0]: list(crystal.names),
+        pair[1]: list(crystal.names),
+    }
+    return labelled(
+        variables,
+        coordinates,
+        model=crystal.digest,
+        occupied=occupied,
+        degeneracy=states,
+        axis=vibrations.axis.tolist(),
+        converged=tensors.converged,
+        tolerance=run.tolerance,
+        note="" if cores is not None else "the charges of the ions were not given; total is that of the electrons",
+        seconds=run.elapsed,
+    )
+
+
+def _angular_momentum_form(vibrations: _Vibrations) -> Float:
+    """Antisymmetric form of two displacements whose contraction is the angular momentum about the axis, (n, n)."""
+    patterns, masses = vibrations.patterns, vibrations.modes.structure.masses
+    crossed = np.cross(patterns[:, None], patterns[None, :]) @ vibrations.axis
+    return np.asarray(2.0 * np.einsum("ijk,k->ij", crossed, masses))
