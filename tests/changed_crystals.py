@@ -128,6 +128,34 @@ class Crystal:
         return ab.Texture(local)
 
     @cached_property
+    def deformation(self) -> ab.Deformation:
+        """Two displacements of the model: towards the second cycle, and along its own."""
+        steps = 0.03 * np.arange(1, 5)
+        # a length that is the same in all descriptions
+        length = np.linalg.norm(self.place)
+        towards = [tuple(self.cycle_of(self.fields(sign * s)) for sign in (-1, 1)) for s in steps]
+        pairs = {
+            "share": [tuple(cycle.at(self.phase) for cycle in pair) for pair in towards],
+            "phase": [(self.cycle.at(self.phase - s), self.cycle.at(self.phase + s)) for s in steps],
+        }
+        motion = None
+        if self.functions:
+            before, here, after = map(self._motion_at_phase, (towards[0][0], self.cycle, towards[0][1]))
+            slopes = {R: (after[R] - before[R]) / (2 * steps[0]) / length**2 for R in here}
+            motion = {"phase": {R: A / length for R, A in here.items()}, ("share", "phase"): slopes}
+        patterns = {name: axis[None] for name, axis in zip(pairs, np.eye(2, self.dimension), strict=True)}
+        return ab.Deformation(self.model, pairs, steps * length, motion=motion, patterns=patterns)
+
+    def _motion_at_phase(self, cycle: ab.Cycle) -> Blocks:
+        """Connection along the cycle, by translation."""
+        d = self.dimension
+        waves = cycle.motion * np.exp(1j * self.phase * cycle.frequencies[:, d])[:, None, None]
+        found: Blocks = {}
+        for R, A in zip(map(tuple, cycle.frequencies[:, :d].tolist()), waves, strict=True):
+            found[R] = found.get(R, 0) + A
+        return found
+
+    @cached_property
     def others(self) -> ab.Cycle:
         """Cycle whose spin operators are two observables and the height."""
         return self.cycle_of(self.fields(), spin="observable")

@@ -115,6 +115,18 @@ def local_observable(c):
     return ab.local_observable(c.texture, c.occupied, None, c.place, c.phase, mesh=fine(c))
 
 
+def lattice_response(name: str) -> Callable:
+    return lambda c: getattr(ab, name)(c.deformation, c.occupied, mesh=c.mesh)
+
+
+def phonons(c):
+    """One atom in a well that is the same in all directions of the plane."""
+    modes = ab.models.Modes(
+        ab.models.Structure(np.eye(3), ["B"], np.zeros((1, 3)), [1.0]), [0, 0, 0], [0.1, 0.1], np.eye(2, 3)[:, None]
+    )
+    return ab.phonon_moments(c.deformation, modes, c.occupied, degeneracy=1, mesh=c.mesh)
+
+
 HOT = 4.0
 """Temperature of textures, in those of the other metals: few points will do."""
 
@@ -256,6 +268,22 @@ CASES: dict[str, Case] = {
         # a quantum has hbar, and the spin that it pumps needs energies in eV
         without=frozenset({"units"}),
         **UNDECLARED,
+    ),
+    "magnetization_tensor": Case(
+        lattice_response("magnetization_tensor"), ("total", "perturbative", "chern_simons"), reversal=-1
+    ),
+    "spin_tensor": Case(lattice_response("spin_tensor"), reversal=-1),
+    "molecular_berry_curvature": Case(lattice_response("molecular_berry_curvature"), per_cell=True, reversal=-1),
+    "born_charges": Case(lattice_response("born_charges"), per_cell=True, time_reversal=1, inversion=-1),
+    "phonon_moments": Case(
+        phonons,
+        dimensions=(2,),
+        per_cell=True,
+        # a quantum has hbar, and its spin needs energies in eV; the plane in which the atom moves stays
+        without=frozenset({"units", "rotation", "mirror"}),
+        time_reversal=1,
+        inversion=1,
+        reversal=-1,
     ),
     "local_current, driven": Case(
         local_current,

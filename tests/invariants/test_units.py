@@ -114,6 +114,26 @@ def phonon(E, L):
     return ab.phonon_moment(cycle(E, L, move=0.05), [1.0, 2.0, 3.0], L * moved, 1, charges=[1.0, 0.5, -0.5])
 
 
+def deformation(E, L, size=4):
+    """Two displacements of random models: another phase of their cycle, and another splitting."""
+    near = partial(model, E, L, drive=0.3, spin=size == 4, size=size, move=1.0)
+    h = 0.05
+    pairs = {"a": (near(theta=-h), near(theta=h)), "b": (near(split=2.0 - h), near(split=2.0 + h))}
+    doubled = {"a": (near(theta=-2 * h), near(theta=2 * h)), "b": (near(split=2 - 2 * h), near(split=2 + 2 * h))}
+    both = {name: [pairs[name], doubled[name]] for name in pairs}
+    patterns = {"a": [[1.0, 0.0], [0.0, 0.0]], "b": [[0.0, 1.0], [0.0, 0.5]]}
+    return ab.Deformation(near(), both, step=[L * h, 2 * L * h], patterns=patterns)
+
+
+def phonons(E, L):
+    subject = deformation(E, L, size=3)
+    atoms = ab.models.Structure(L * np.eye(3), ["B", "N"], L * np.eye(2, 3), [1.0, 2.0])
+    x, y = (np.outer(share, axis) for share, axis in ((np.array([1, 0]), [1, 0, 0]), (np.array([1, 0.5]), [0, 1, 0])))
+    vectors = [e * np.sqrt([[1.0], [2.0]]) for e in (x, y)]
+    modes = ab.models.Modes(atoms, [0, 0, 0], [0.1, 0.1], [e / np.linalg.norm(e) for e in vectors])
+    return ab.phonon_moments(subject, modes, 1, degeneracy=1, tolerance=1e-3)
+
+
 def ribbon(E, L):
     return finite.ribbon_magnetization(cycle(E, L), 1, 6, tolerance=1e-2, progress=False)
 
@@ -127,6 +147,7 @@ CASES = {
     "anomalous_hall": (partial(metals, "anomalous_hall"), 0, 0),
     "anomalous_nernst": (partial(metals, "anomalous_nernst"), 0, 0),
     "axion_angle": (lambda E, L: ab.axion_angle(model(E, L, 3), 1, **STRICT), 0, 0),
+    "born_charges": (lambda E, L: ab.born_charges(deformation(E, L), 1, **STRICT), 0, 0),
     "chemical_potential": (
         lambda E, L: ab.chemical_potential(model(E, L, 1, split=0.3), 1.3, [0, E * KT], tolerance=1e-2, progress=False),
         1,
@@ -175,6 +196,7 @@ CASES = {
         0,
         2,
     ),
+    "magnetization_tensor": (lambda E, L: ab.magnetization_tensor(deformation(E, L), 1, **STRICT), 0, -2),
     "magneto_nonlinear_hall": (partial(metals, "magneto_nonlinear_hall"), 0, 2),
     "magnetoelectric": (
         lambda E, L: [
@@ -185,6 +207,7 @@ CASES = {
         0,
         1,
     ),
+    "molecular_berry_curvature": (lambda E, L: ab.molecular_berry_curvature(deformation(E, L), 1, **STRICT), 0, -2),
     "nonlinear_ettingshausen": (partial(metals, "nonlinear_ettingshausen"), 0, 1),
     "nonlinear_hall": (partial(metals, "nonlinear_hall"), -1, 1),
     "berry_curvature_dipole": (partial(metals, "berry_curvature_dipole"), 0, 1),
@@ -200,6 +223,7 @@ CASES = {
     "orbital_magnetization": (partial(metals, "orbital_magnetization"), 1, 0),
     "perturbative_by_bands": (all_bands, 0, 0),
     "phonon_moment": (phonon, 0, 0),
+    "phonon_moments": (phonons, 0, 0),
     "polarization": (lambda E, L: ab.polarization(model(E, L, 3), 1, **STRICT), 0, -2),
     "pumped_charge": (lambda E, L: ab.pumped_charge(cycle(E, L), 1), 0, 0),
     "pumped_inplane_magnetization": (
@@ -220,6 +244,7 @@ CASES = {
     "pumped_spin": (lambda E, L: ab.pumped_spin(cycle(E, L, size=4, spin=True), 1, **STRICT), -1, -2),
     "spin_magnetization": (partial(metals, "spin_magnetization"), 0, -2),
     "spin_magnetoelectric": (partial(metals, "spin_magnetoelectric"), -1, -1),
+    "spin_tensor": (lambda E, L: ab.spin_tensor(deformation(E, L), 1, **STRICT), -1, -4),
     "finite.local_current": (
         lambda E, L: finite.local_current(
             lambda s: cycle(E, L, size=2, drive=0.5 + 0.1 * np.sin(s)),

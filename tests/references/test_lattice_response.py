@@ -398,7 +398,7 @@ def test_motion_and_patterns_that_are_refused():
 def test_responses_that_are_refused():
     deformation = ab.Deformation.from_law(HONEYCOMB, LAW)
     for response in (ab.magnetization_tensor, ab.born_charges, ab.molecular_berry_curvature):
-        with pytest.raises(InvalidArgumentError, match="expected an adiabloch.Deformation, got TightBinding"):
+        with pytest.raises(InvalidArgumentError, match=r"expected an adiabloch\.Deformation, got TightBinding"):
             response(HONEYCOMB, 1)
         with pytest.raises(InvalidArgumentError, match="occupied: 3"):
             response(deformation, 3)
