@@ -370,7 +370,7 @@ def turning(crystal: Crystal) -> Crystal:
         slope = -np.multiply.outer(np.cos(theta), TURN)
         return added(mixed(fields, expm(1j * np.multiply.outer(np.sin(theta), TURN))), "motion", crystal.home, slope)
 
-    return crystal.mapped(change, samples=16)
+    return crystal.mapped(change, samples=24)
 
 
 def origin(crystal: Crystal) -> Crystal:

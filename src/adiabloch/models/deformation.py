@@ -11,22 +11,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked, frozen
-from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import Lattice
 from adiabloch.models.covariant import HAMILTONIAN, SeriesName, centres_by_name, covariant_series, derivative_factors
 from adiabloch.models.crystal import Derivative, Matrices, Operator
+from adiabloch.models.deformation_arrays import Gradients, gradients_of, with_motion
+from adiabloch.models.deformation_checks import (
+    Pair,
+    atoms_of_orbitals,
+    check_correspondence,
+    checked_motion,
+    checked_pairs,
+    checked_patterns,
+    checked_steps,
+)
 from adiabloch.models.hopping_laws import HoppingLaw
-from adiabloch.models.hoppings import checked_hoppings, with_partners, with_replaced_fields
+from adiabloch.models.hoppings import with_replaced_fields
 from adiabloch.models.local_crystal import observable_key
-from adiabloch.models.texture import common_amplitudes
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.scalars import positive_number
 from adiabloch.units import Units
 
-Pair = tuple[TightBinding, TightBinding]
-FARTHEST = 0.3
-"""Largest even part of the change of the hoppings with a displacement, in units of the largest hopping."""
 STEPS = (1, 2, 3, 4)
 """Displacements of a hopping law, in units of the step: differences of eighth order."""
 
@@ -96,18 +102,18 @@ class Deformation:
     ) -> None:
         if not isinstance(model, TightBinding):
             raise InvalidModelError(f"deformation: expected a TightBinding at rest, got {type(model).__name__}")
-        steps = _checked_steps(step)
-        pairs = _checked_pairs(model, displaced, len(steps))
+        steps = checked_steps(step)
+        pairs = checked_pairs(model, displaced, len(steps))
         fields = {
             "model": model,
             "displaced": MappingProxyType(pairs),
             "steps": steps,
-            "motion": _checked_motion(motion, model, tuple(pairs)),
-            "patterns": _checked_patterns(patterns, model.lattice.dimension, tuple(pairs)),
+            "motion": checked_motion(motion, model, tuple(pairs)),
+            "patterns": checked_patterns(patterns, model.lattice.dimension, tuple(pairs)),
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
-        _check_correspondence(self)
+        check_correspondence(model, pairs, steps)
 
     @classmethod
     def from_law(
@@ -139,7 +145,7 @@ class Deformation:
         Deformation
             Its displacements are named by atom and axis, "0x", "0y", "1x", ....
         """
-        owners = _atoms_of_orbitals(model, atoms)
+        owners = atoms_of_orbitals(model, atoms)
         d, count = model.lattice.dimension, int(owners.max()) + 1
         length = 1e-3 * model.lattice.shortest if step is None else positive_number(step, "step", "a positive length")
         displaced, patterns = {}, {}
@@ -290,182 +296,12 @@ class Deformation:
         return derivative_factors(self.directions, self.lattice.vectors, self.frequencies, self.model.positions)
 
     @property
-    def _gradients(self) -> Mapping[str, Mapping[tuple[str, ...], Complex]]:
+    def _gradients(self) -> Gradients:
         return self._series[1]
 
     @cached_property
-    def _series(self) -> tuple[Integer, dict[str, dict[tuple[str, ...], Complex]]]:
+    def _series(self) -> tuple[Integer, Gradients]:
         """Frequencies, and amplitudes of H and connections by name and derivative along displacements."""
-        crystals = [self.model, *(model for pairs in self.displaced.values() for pair in pairs for model in pair)]
-        observables = [crystal.observables for crystal in crystals]
-        frequencies, samples = common_amplitudes(crystals, self.model.positions, observables)
-        weights = difference_weights(self.steps)
-        shape = (len(self.displaced), len(self.steps), 2)
-        gradients: dict[str, dict[tuple[str, ...], Complex]] = {}
-        for name, values in samples.items():
-            pairs = values[1:].reshape(*shape, *values.shape[1:])
-            slopes = np.einsum("s,us...->u...", weights, pairs[:, :, 1] - pairs[:, :, 0])
-            # changes at the level of rounding are zero
-            rounding = 1e-13 * np.abs(values).max() * np.abs(weights).sum()
-            found = {(u,): slope for u, slope in zip(self.axes, slopes, strict=True)}
-            gradients[name] = {u: slope for u, slope in found.items() if np.abs(slope).max() > rounding}
-            if name == HAMILTONIAN or values[0].any():
-                gradients[name][()] = values[0]
-        gradients = {name: series for name, series in gradients.items() if series}
-        return _with_motion(frequencies, gradients, self.motion, dict(zip(self.names, self.axes, strict=True)))
-
-
-def difference_weights(steps: Sequence[float]) -> Float:
-    """Weights of f(h) - f(-h) in the derivative f'(0), exact for polynomials up to degree 2 n of n steps h; (n,)."""
-    h = np.asarray(steps, float)
-    scale = h.max()
-    odd = (h / scale)[None, :] ** (2 * np.arange(len(h))[:, None] + 1)
-    return np.linalg.solve(2.0 * odd, np.eye(len(h))[0]) / scale
-
-
-def _with_motion(
-    frequencies: Integer,
-    gradients: dict[str, dict[tuple[str, ...], Complex]],
-    motion: Mapping[Any, Mapping[Any, Complex]] | None,
-    directions: Mapping[str, str],
-) -> tuple[Integer, dict[str, dict[tuple[str, ...], Complex]]]:
-    """Add the connections along the displacements, and half of their curl to each of the two derivatives."""
-    if not motion:
-        return frequencies, gradients
-    cells = np.unique(np.concatenate([frequencies, *(np.array([*blocks]) for blocks in motion.values())]), axis=0)
-    number = {tuple(cell): row for row, cell in enumerate(cells.tolist())}
-    n = gradients[HAMILTONIAN][()].shape[-1]
-
-    def on_cells(blocks: Mapping[Any, Complex]) -> Complex:
-        amplitudes = np.zeros((len(cells), n, n), dtype=np.complex128)
-        for R, block in blocks.items():
-            amplitudes[number[tuple(R)]] = block
-        return amplitudes
-
-    keys = [tuple(cell) for cell in frequencies.tolist()]
-    found = {
-        name: {waves: on_cells(dict(zip(keys, amplitudes, strict=True))) for waves, amplitudes in series.items()}
-        for name, series in gradients.items()
-    }
-    for key, blocks in motion.items():
-        if isinstance(key, tuple):
-            one, other = (directions[name] for name in key)
-            found.setdefault(other, {})[one,] = 0.5 * on_cells(blocks)
-            found.setdefault(one, {})[other,] = -0.5 * on_cells(blocks)
-        else:
-            found.setdefault(directions[key], {})[()] = on_cells(blocks)
-    return cells, found
-
-
-# ---- checks
-
-
-def _checked_steps(step: object) -> tuple[float, ...]:
-    several = list(step) if isinstance(step, Sequence | np.ndarray) and np.ndim(step) == 1 else [step]
-    steps = tuple(positive_number(one, "step", "a positive length, or one for each pair") for one in several)
-    if not steps or len(set(steps)) < len(steps):
-        raise InvalidArgumentError(f"step: {step!r}, expected a positive length, or different ones for several pairs")
-    return steps
-
-
-def _checked_pairs(model: TightBinding, displaced: object, steps: int) -> dict[str, tuple[Pair, ...]]:
-    if not isinstance(displaced, Mapping) or not displaced:
-        raise InvalidArgumentError(
-            "displaced: expected {name: (minus, plus)} with the crystals displaced along each name, got "
-            f"{type(displaced).__name__ if not isinstance(displaced, Mapping) else 'no displacement'}"
-        )
-    found = {}
-    for name, given in displaced.items():
-        if not isinstance(name, str) or not name.strip():
-            raise InvalidArgumentError(f"displaced: {name!r}, expected the name of a displacement")
-        pairs = [given] if _is_pair(given) else list(given) if isinstance(given, Sequence) else []
-        if len(pairs) != steps or not all(map(_is_pair, pairs)):
-            raise InvalidArgumentError(
-                f"displaced: {name}: expected (minus, plus), two crystals, for each of {steps} steps"
-            )
-        for pair in pairs:
-            for crystal in pair:
-                _check_like(crystal, model, name)
-        found[name] = tuple((pair[0], pair[1]) for pair in pairs)
-    return found
-
-
-def _is_pair(given: object) -> bool:
-    return isinstance(given, Sequence) and len(given) == 2 and all(isinstance(one, TightBinding) for one in given)
-
-
-def _check_like(crystal: TightBinding, model: TightBinding, name: str) -> None:
-    same = crystal.lattice.vectors.shape == model.lattice.vectors.shape and np.allclose(
-        crystal.lattice.vectors, model.lattice.vectors, rtol=1e-8, atol=0
-    )
-    if not same:
-        raise InvalidModelError(f"displaced: {name}: another lattice than at rest; expected displacements of the atoms")
-    if crystal.size != model.size:
-        raise InvalidModelError(f"displaced: {name}: {crystal.size} orbitals, {model.size} at rest; expected the same")
-    if crystal.has_basis_connection is not model.has_basis_connection:
-        raise InvalidModelError(f"displaced: {name}: expected a position matrix in all crystals or in none")
-
-
-def _checked_motion(
-    motion: object, model: TightBinding, names: tuple[str, ...]
-) -> dict[Any, dict[Any, Complex]] | None:
-    if motion is None:
-        return None
-    if not model.has_basis_connection:
-        raise InvalidModelError("motion: given for tight-binding orbitals, but only Wannier functions have one")
-    if not isinstance(motion, Mapping):
-        raise InvalidModelError(f"motion: expected {{name: {{R: array}}}}, got {type(motion).__name__}")
-    found = {}
-    for key, blocks in motion.items():
-        members = key if isinstance(key, tuple) else (key,)
-        if len(members) not in (1, 2) or len(set(members)) < len(members) or not set(members) <= set(names):
-            raise InvalidModelError(
-                f"motion: {key!r}, expected the name of a displacement or a pair of two names, out of {list(names)}"
-            )
-        what = f"motion along {key}"
-        found[key] = with_partners(checked_hoppings(blocks, model.lattice.dimension, model.size, what), what, "A")
-    return found
-
-
-def _checked_patterns(patterns: object, d: int, names: tuple[str, ...]) -> dict[str, Float] | None:
-    if patterns is None:
-        return None
-    if not isinstance(patterns, Mapping) or set(patterns) != set(names):
-        raise InvalidArgumentError(f"patterns: expected displacements of the atoms for each of {list(names)}")
-    found = {name: checked(patterns[name], f"patterns: {name}", (None, None)) for name in names}
-    for name, one in found.items():
-        if one.shape[1] not in (d, 3):
-            raise InvalidArgumentError(
-                f"patterns: {name}: {one.shape[1]} components, expected {' or '.join(map(str, sorted({d, 3})))}"
-            )
-    if len({one.shape for one in found.values()}) > 1:
-        raise InvalidArgumentError("patterns: expected the same number of atoms for each displacement")
-    return {name: frozen(one) for name, one in found.items()}
-
-
-def _check_correspondence(deformation: Deformation) -> None:
-    """Check that hoppings change little and smoothly: orbitals with the same index correspond to each other."""
-    rest = deformation.model
-    for name, pairs in deformation.displaced.items():
-        for step, (minus, plus) in zip(deformation.steps, pairs, strict=True):
-            _, samples = common_amplitudes([rest, minus, plus], rest.positions)
-            here, before, after = samples[HAMILTONIAN]
-            even = float(np.abs(0.5 * (before + after) - here).max())
-            if even > FARTHEST * float(np.abs(here).max()):
-                raise InvalidModelError(
-                    f"displaced: {name}: a displacement of {step:.4g} changes the mean of the two crystals by "
-                    f"{even:.3g}, as much as a hopping: their orbitals do not correspond, or the step is too large; "
-                    "align Wannier functions with adiabloch.models.aligned, or take a smaller step"
-                )
-
-
-def _atoms_of_orbitals(model: TightBinding, atoms: Sequence[int] | None) -> Integer:
-    """Index of the atom of each orbital, (n,)."""
-    if atoms is None:
-        distance = np.linalg.norm(model.positions[:, None] - model.positions[None, :], axis=-1)
-        first = np.argmax(distance < 1e-6 * model.lattice.shortest, axis=1)
-        return np.unique(first, return_inverse=True)[1]
-    owners = checked(atoms, "atoms", (model.size,), int)
-    if set(owners.tolist()) != set(range(int(owners.max()) + 1)):
-        raise InvalidArgumentError(f"atoms: {owners.tolist()}, expected numbers from 0 without gaps")
-    return owners
+        pairs = [pair for several in self.displaced.values() for pair in several]
+        frequencies, gradients = gradients_of(self.model, pairs, self.steps, self.axes)
+        return with_motion(frequencies, gradients, self.motion, dict(zip(self.names, self.axes, strict=True)))

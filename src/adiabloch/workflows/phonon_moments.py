@@ -7,6 +7,7 @@ the action J = (1/2) sum_kappa m_kappa |a_kappa|^2, hbar for one quantum. So the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Unpack
@@ -286,18 +287,22 @@ def _check_sum_rule(tensors: _Tensors, vibrations: _Vibrations, crystal: Deforma
         )
 
 
-def _labelled(
-    tensors: _Tensors,
-    vibrations: _Vibrations,
-    crystal: Deformation,
-    occupied: int,
-    states: int,
-    cores: Float | None,
-    run: Run,
-) -> xarray.Dataset:
-    """Dataset over modes and components."""
-    d, modes = crystal.lattice.dimension, vibrations.modes
-    names, count = components(d), len(modes.quanta)
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """Moments of modes by part, (modes, components), and angular momenta."""
+
+    by_part: dict[str, Float]
+    angular_momentum: Float
+    """(modes,): about the axis, in hbar."""
+    first: Integer
+    """(modes,): number of the first of the degenerate modes."""
+    along: Float
+    """(components,): the axis."""
+
+
+def _contracted(tensors: _Tensors, vibrations: _Vibrations, names: Sequence[str]) -> _Moments:
+    """Moments of all modes, circular where they are degenerate."""
+    count = len(vibrations.modes.quanta)
     along = np.array([vibrations.axis[AXES.index(name)] for name in names])
     rotation = _angular_momentum_form(vibrations)
     by_part = {name: np.zeros((count, len(names))) for name in (*tensors.parts, "error")}
@@ -327,19 +332,36 @@ def _labelled(
             weights = np.abs(areas) if name == "error" else areas
             by_part[name][group] = magneton * np.einsum("mij,cij->mc", weights, tensor)
         momentum[group] = np.einsum("mij,ij->m", areas, rotation) / 0.5
+    return _Moments(by_part, momentum, first, along)
+
+
+def _labelled(
+    tensors: _Tensors,
+    vibrations: _Vibrations,
+    crystal: Deformation,
+    occupied: int,
+    states: int,
+    cores: Float | None,
+    run: Run,
+) -> xarray.Dataset:
+    """Dataset over modes and components."""
+    d, modes = crystal.lattice.dimension, vibrations.modes
+    names, count = components(d), len(modes.quanta)
+    found = _contracted(tensors, vibrations, names)
+    by_part = found.by_part
     total = np.sum([by_part[name] for name in tensors.parts], axis=0)
     dims = ("mode", "component")
     variables: dict[str, Variable] = {"total": (dims, total, UNIT, "magnetic moment of a quantum")}
     variables |= {name: (dims, by_part[name], UNIT, PARTS[name]) for name in tensors.parts}
     variables["error"] = (dims, by_part["error"], UNIT, "error bar")
     variables["nuclear_magnetons"] = (dims, in_nuclear_magnetons(total), "mu_N", "magnetic moment of a quantum")
-    slope = 2e3 * BOHR_MAGNETON / ELECTRONVOLT * np.abs(total @ along)
+    slope = 2e3 * BOHR_MAGNETON / ELECTRONVOLT * np.abs(total @ found.along)
     pair = ("displacement", "displacement_2")
     variables |= {
         "quantum": (("mode",), modes.quanta, "eV", "energy of a quantum"),
-        "angular_momentum": (("mode",), momentum, "hbar", "angular momentum about the axis"),
+        "angular_momentum": (("mode",), found.angular_momentum, "hbar", "angular momentum about the axis"),
         "zeeman": (("mode",), slope, "meV/T", "splitting in a magnetic field along the axis"),
-        "group": (("mode",), first, "1", "first of the degenerate modes"),
+        "group": (("mode",), found.first.astype(float), "1", "first of the degenerate modes"),
         "tensor": (("component", *pair), tensors.total, "e/displacement^2", "moment of a cell over omega, times 2"),
         "born": (("direction", pair[0]), tensors.born, "|e|", "Born charges"),
     }
