@@ -131,7 +131,8 @@ def phonons(E, L):
     x, y = (np.outer(share, axis) for share, axis in ((np.array([1, 0]), [1, 0, 0]), (np.array([1, 0.5]), [0, 1, 0])))
     vectors = [e * np.sqrt([[1.0], [2.0]]) for e in (x, y)]
     modes = ab.models.Modes(atoms, [0, 0, 0], [0.1, 0.1], [e / np.linalg.norm(e) for e in vectors])
-    return ab.phonon_moments(subject, modes, 1, degeneracy=1, tolerance=1e-3)
+    # these energies are in eV, lengths in Angstrom
+    return ab.phonon_moments(subject, modes, 1, degeneracy=1, tolerance=1e-3).drop_vars("quantum_split")
 
 
 def ribbon(E, L):

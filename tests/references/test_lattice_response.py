@@ -222,7 +222,7 @@ def test_other_functions_change_nothing():
     # without it the moment is another one
     wrong, right = (
         ab.magnetization_tensor(ab.Deformation(turned(0, 0), pairs, step=[h, 2 * h], motion=moves), 2, mesh=12).total
-        for moves in (None, motion)
+        for moves in ({}, motion)
     )
     assert np.abs(wrong - right).max() > 1e-3 * np.abs(right).max()
 
@@ -339,6 +339,81 @@ def test_boron_nitride_from_its_cycles():
     found = np.array([float(tensor.perturbative), float(tensor.chern_simons)])
     uncertain = np.abs(expected - rows[0.02]) + float(tensor.error)
     assert (np.abs(found - expected) < 2 * uncertain).all(), (found, expected, rows, float(tensor.error))
+
+
+def test_functions_that_follow_their_atoms():
+    """The moment of rigid functions is that of cycles with the same motion."""
+    model = HONEYCOMB
+    orbitals = ab.Deformation.from_law(model, LAW)
+    displaced = {
+        name: [tuple(functions(one) for one in pair) for pair in pairs] for name, pairs in orbitals.displaced.items()
+    }
+    bare = ab.Deformation(functions(model), displaced, orbitals.steps, patterns=orbitals.patterns)
+    with pytest.raises(InvalidArgumentError, match="give motion= to Deformation, or use deformation"):
+        ab.magnetization_tensor(bare, 1)
+    with pytest.raises(InvalidArgumentError, match="indices from 0 to 1"):
+        bare.following_atoms([0, 2])
+    orbital = ab.magnetization_tensor(orbitals, 1, mesh=56).total.values
+    # without mass the functions have no momentum, and are orbitals
+    light = ab.magnetization_tensor(bare.following_atoms([0, 1], mass=1e-9), 1, mesh=56)
+    assert light.total.values == pytest.approx(orbital, abs=1e-7)
+    tensor = ab.magnetization_tensor(bare.following_atoms([0, 1], mass=0.1), 1, mesh=56)
+    rows = []
+    theta = 2 * np.pi * np.arange(8) / 8
+    for r in (0.01, 0.005):
+        moves = np.zeros((8, 2, 2))
+        moves[:, 0] = r * np.stack([np.cos(theta), np.sin(theta)], axis=-1)
+        snapshots = [functions(model.displaced(u, LAW, move_orbitals=True)) for u in moves]
+        cycle = ab.Cycle(snapshots, motion=ab.models.atom_following(snapshots, moves, mass=0.1))
+        pumped = ab.pumped_magnetization(cycle, 1, mesh=[56, 56, 8])
+        rows.append([float(pumped[name][0]) / (r**2 / 2) for name in ("perturbative", "chern_simons")])
+    limit = (4 * np.array(rows[1]) - rows[0]) / 3
+    pick = {"displacement": "0x", "displacement_2": "0y", "component": "z"}
+    found = [float(tensor[name].sel(pick)) for name in ("perturbative", "chern_simons")]
+    assert np.array(found) == pytest.approx(limit, abs=1e-5 * np.abs(limit).max())
+    assert abs(sum(found) - orbital[0, 0, 1]) > 1e-3 * abs(orbital[0, 0, 1])
+
+
+def functions(model):
+    """Orbitals at points as Wannier functions."""
+    places = np.einsum("ia,ij->ija", model.positions, np.eye(model.size))
+    return ab.models.WannierModel(model.lattice, model.positions, model.hoppings, {(0, 0): places})
+
+
+def test_phonons_of_magnets_split_without_a_field():
+    """Two degenerate modes and a molecular Berry curvature: energies E -+ hbar^2 g/2 for a small g."""
+    model = ab.models.haldane(t1=1.0, t2=0.1, phi=1.2, delta=1.0)
+    deformation = ab.Deformation.from_law(model, LAW)
+    modes = optical_modes(model)
+    patterns = {name: np.pad(one, [(0, 0), (0, 1)]) for name, one in deformation.patterns.items()}
+    across = {f"{atom}z": np.outer(np.arange(2) == atom, [0.0, 0.0, 1.0]) for atom in range(2)}
+    still = {name: [(model, model)] * 4 for name in across}
+    whole = ab.Deformation(
+        model, {**deformation.displaced, **still}, deformation.steps, patterns={**patterns, **across}
+    )
+    found = ab.phonon_moments(whole, modes, 1, degeneracy=1)
+    pick = {"displacement": "0x", "displacement_2": "0y"}
+    G = float(ab.molecular_berry_curvature(deformation, 1).total.sel(pick))
+    # of the relative motion of two atoms: (1/m_0 + 1/m_1) G
+    splitting = ab.units.HBAR_SQUARED_PER_DALTON * G * (1 / MASSES).sum()
+    apart = float(found.quantum_split[4] - found.quantum_split[3])
+    assert apart == pytest.approx(abs(splitting), rel=1e-6)
+    assert float(found.quantum_split[5]) == pytest.approx(0.09, rel=1e-9)
+    assert np.isnan(ab.phonon_moments(deformation, modes, 1, degeneracy=1).quantum_split).all()
+
+
+def test_pictures(tmp_path):
+    deformation = ab.Deformation.from_law(HONEYCOMB, LAW)
+    moments = ab.phonon_moments(deformation, optical_modes(HONEYCOMB), 1, charges=[1, 1])
+    bars = ab.plot(moments)
+    assert len(bars.patches) == 6
+    assert "meV" in bars.get_xlabel()
+    tensor = ab.magnetization_tensor(deformation, 1)
+    assert len(ab.plot(tensor).texts) == 16
+    assert ab.plot(ab.born_charges(deformation, 1)) is not None
+    for number, result in enumerate((moments, tensor)):
+        path = ab.io.save(result, tmp_path / f"{number}.nc")
+        assert ab.io.load(path).equals(result)
 
 
 # ---- what is refused

@@ -23,6 +23,10 @@ PAIR = "pair"
 """Axis of pairs of displacements in a declaration, whose result is antisymmetric in two axes."""
 SINGLE = "displacement"
 """Axis of displacements in a declaration."""
+UNKNOWN_MOTION = (
+    "deformation: what the displacements of Wannier functions pump depends on how the functions move: give motion= to "
+    "Deformation, or use deformation.following_atoms(...) for functions that follow their atoms rigidly"
+)
 ONE_STEP = "derivatives are differences of one step, whose error is not known: give pairs at two steps"
 
 
@@ -66,6 +70,8 @@ def of_deformation(
     """
     run = Run.of(options, TOLERANCE)
     crystal = checked_deformation(deformation, response.dimensions, response.reason)
+    if crystal.model.has_basis_connection and crystal.motion is None:
+        raise InvalidArgumentError(UNKNOWN_MOTION)
     number = checked_occupied(crystal.model, occupied, empty=empty)
     result = _evaluated(response, crystal, number, run)
     coarser = crystal.coarser

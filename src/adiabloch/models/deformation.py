@@ -16,7 +16,7 @@ from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import Lattice
 from adiabloch.models.covariant import HAMILTONIAN, SeriesName, centres_by_name, covariant_series, derivative_factors
 from adiabloch.models.crystal import Derivative, Matrices, Operator
-from adiabloch.models.deformation_arrays import Gradients, gradients_of, with_motion
+from adiabloch.models.deformation_arrays import Gradients, gradients_of, motion_of_atoms, with_motion
 from adiabloch.models.deformation_checks import (
     Pair,
     atoms_of_orbitals,
@@ -31,7 +31,7 @@ from adiabloch.models.hoppings import with_replaced_fields
 from adiabloch.models.local_crystal import observable_key
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.scalars import positive_number
-from adiabloch.units import Units
+from adiabloch.units import ELECTRON_MASS, Units
 
 STEPS = (1, 2, 3, 4)
 """Displacements of a hopping law, in units of the step: differences of eighth order."""
@@ -57,8 +57,8 @@ class Deformation:
         Displacement of each pair, in the length unit of the model (or in the unit of another parameter).
     motion : mapping, optional
         For Wannier functions W: {name: {R: (n, n) array}}, their connection A_u = i <W|d_u W> along each displacement,
-        as `Cycle` takes it along theta. With a pair of names as key, (u1, u2): the curl d_1 A_2 - d_2 A_1. Functions
-        without motion are not moved by the displacements except for their position matrix.
+        as `Cycle` takes it along theta. With a pair of names as key, (u1, u2): the curl d_1 A_2 - d_2 A_1. What is
+        missing counts as zero. Responses need it, if only {}; `following_atoms` approximates it.
     patterns : mapping {str: (atoms, d) or (atoms, 3) array_like}, optional
         Displacement of each atom for a unit step along each name, as vectors of length 1 for a single atom;
         `adiabloch.phonon_moments` needs them.
@@ -267,6 +267,25 @@ class Deformation:
             "patterns": self.patterns,
         }
         return with_replaced_fields(object.__new__(Deformation), **fields)
+
+    def following_atoms(self, atoms: Sequence[int], *, mass: float = ELECTRON_MASS) -> Deformation:
+        """Copy whose Wannier functions follow their atoms rigidly: an approximation of their motion.
+
+        Parameters
+        ----------
+        atoms : sequence of int, shape (n,)
+            Index of the atom that each function follows, as in `patterns`.
+        mass : float
+            m/hbar^2 in the units of the model; by default that of the electron for energies in eV and lengths in
+            Angstrom.
+
+        Raises
+        ------
+        InvalidArgumentError
+            The deformation has no `patterns`, or indices of other atoms.
+        """
+        motion = motion_of_atoms(self.model, self.displaced, self.steps, self.patterns, atoms, mass)
+        return Deformation(self.model, self.displaced, self.steps, motion=motion, patterns=self.patterns)
 
     def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
         """H and its derivatives, also along the displacements, "u0", "u1", ..., and fields of observables.

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.models.covariant import HAMILTONIAN
+from adiabloch.models.orbital_motion import atom_following_connection
 from adiabloch.models.texture import common_amplitudes
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.scalars import positive_number
 
 Gradients = dict[str, dict[tuple[str, ...], Complex]]
 """Amplitudes (F, N, N) by name, "H", observables or directions of connections, and by derivative, () or ("u0",)."""
@@ -88,3 +92,46 @@ def with_motion(
         else:
             found.setdefault(directions[key], {})[()] = on_cells(blocks)
     return cells, found
+
+
+def motion_of_atoms(
+    rest: TightBinding,
+    displaced: Mapping[str, Sequence[tuple[TightBinding, TightBinding]]],
+    steps: Sequence[float],
+    patterns: Mapping[str, Float] | None,
+    atoms: Sequence[int],
+    mass: float,
+) -> dict[Any, dict[Any, Complex]]:
+    """Connections of functions that follow their atoms rigidly, by displacement, and their curls by pair.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    if patterns is None:
+        raise InvalidArgumentError("deformation: without patterns=, the displacements of the atoms along each name")
+    owners = checked(atoms, "atoms", (rest.size,), int)
+    count, d = len(next(iter(patterns.values()))), rest.lattice.dimension
+    if owners.min() < 0 or owners.max() >= count:
+        raise InvalidArgumentError(f"atoms: {owners.tolist()}, expected indices from 0 to {count - 1}")
+    mass = positive_number(mass, "mass", "m/hbar^2, a positive number")
+    moved = {name: pattern[owners][:, :d] for name, pattern in patterns.items()}
+    weights = difference_weights(steps)
+
+    def slope(along: str, of: str) -> dict[Any, Complex]:
+        """Derivative along one displacement of the connection along another."""
+        total: dict[Any, Complex] = {}
+        for weight, (minus, plus) in zip(weights, displaced[along], strict=True):
+            for sign, model in ((-1, minus), (1, plus)):
+                for R, A in atom_following_connection(model, moved[of], mass).items():
+                    total[R] = total.get(R, 0) + sign * weight * A
+        return total
+
+    motion: dict[Any, dict[Any, Complex]] = {
+        name: atom_following_connection(rest, moved[name], mass) for name in displaced
+    }
+    for one, other in combinations(displaced, 2):
+        forth, back = slope(one, other), slope(other, one)
+        zero = np.zeros((rest.size, rest.size), dtype=np.complex128)
+        motion[one, other] = {R: forth.get(R, zero) - back.get(R, zero) for R in forth.keys() | back.keys()}
+    return motion

@@ -59,7 +59,7 @@ def atom_following(
     moved = checked(displacements, "displacements", (len(snapshots), n, d))
     mass = positive_number(mass, "mass", "m/hbar^2, a positive number")
     velocities = theta_derivatives(moved)
-    return [_atom_following_connection(model, u, mass) for model, u in zip(snapshots, velocities, strict=True)]
+    return [atom_following_connection(model, u, mass) for model, u in zip(snapshots, velocities, strict=True)]
 
 
 class Waves(Protocol):
@@ -260,8 +260,8 @@ def _waves_at(waves: Sequence[Waves], point: int) -> tuple[Integer, Complex]:
     return first, np.array([amplitudes for _, amplitudes in found])
 
 
-def _atom_following_connection(model: TightBinding, rate: Float, mass: float) -> dict[Translation, Complex]:
-    """Connection of one snapshot by translation, for atoms with velocities (n, d).
+def atom_following_connection(model: TightBinding, rate: Float, mass: float) -> dict[Translation, Complex]:
+    """Connection of one crystal by translation, for functions whose atoms move with velocities (n, d).
 
     D_k H contains products of two series, so that its translations reach twice as far as those of H.
     """

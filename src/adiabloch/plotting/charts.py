@@ -141,6 +141,31 @@ def moment_parts(result: xarray.Dataset, ax: Axes) -> Axes:
     return ax
 
 
+def displacement_matrix(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw the component of a tensor of two displacements with the largest element as a matrix."""
+    sizes = np.abs(result.total).max(dim=[dim for dim in result.total.dims if dim != "component"])
+    component = result.component.values[int(np.argmax(sizes.values))]
+    ax.set_title(f"component {component}")
+    return matrix(result.sel(component=component), ax)
+
+
+def mode_moments(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw the moments of all modes, the component of the largest one, as bars with the energies of the modes."""
+    component = result.component.values[int(np.argmax(np.abs(result.total.values).max(axis=0)))]
+    total, error = (result[name].sel(component=component) for name in ("total", "error"))
+    largest = float(np.abs(total).max())
+    power = int(np.floor(np.log10(largest))) if largest else 0
+    modes = np.arange(result.sizes["mode"])
+    colours = [RED if value > 0 else BLUE for value in total.values]
+    ax.bar(modes, total * 10.0**-power, 0.7, color=colours, yerr=error * 10.0**-power, ecolor=INK)
+    ax.axhline(0.0, color=INK, lw=0.7)
+    ax.set_xticks(modes, [f"{1e3 * quantum:.3g}" for quantum in result.quantum.values], fontsize=8)
+    ax.tick_params(axis="x", length=0)
+    ax.set_xlabel("energy of the mode (meV)")
+    ax.set_ylabel(rf"moment of a quantum along ${component}$ ($10^{{{power}}}\,\mu_B$)")
+    return ax
+
+
 def zone_map(result: xarray.Dataset, ax: Axes) -> Axes:
     """Draw the integrand of the lowest band over wave vectors as a map."""
     values = result["shift"].isel(band=0)

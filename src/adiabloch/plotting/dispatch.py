@@ -43,7 +43,8 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
         - `axion_angle`: a point on the unit circle;
         - `instantaneous_magnetization`: curves over the phase;
         - `magnetization_map`: map of the lowest band;
-        - `phonon_moment`: bars of the parts;
+        - `phonon_moment`: bars of the parts; `phonon_moments`: bars of all modes;
+        - `magnetization_tensor` and `spin_tensor`: a matrix of the largest component;
         - `local_current` and `local_observable` along a line: curves of the visible components with their terms, or a
           map if there are several phases;
         - `local_current` and `local_observable` over a plane: the current as arrows on the magnetization (on its own
@@ -137,16 +138,21 @@ PHASE_CURVES = Picture(charts.phase_curves, lambda result: charts.phase_variable
 ZONE_MAP = Picture(charts.zone_map, _has_dimensions("kx", "ky", "band"))
 PHONON_MOMENT = Picture(charts.moment_parts, _has_dimensions("amplitude"))
 AXION_DIAL = Picture(charts.axion_dial, _is_axion_angle)
+TENSOR = Picture(charts.displacement_matrix, _has_dimensions("component", "displacement", "displacement_2"))
+MODES = Picture(charts.mode_moments, _has_dimensions("mode", "component"))
 PICTURES = {
     "axion_angle": AXION_DIAL,
     "instantaneous_magnetization": PHASE_CURVES,
     "local_current": LOCAL_FIELD,
     "local_observable": LOCAL_FIELD,
     "magnetization_map": ZONE_MAP,
+    "magnetization_tensor": TENSOR,
     "phonon_moment": PHONON_MOMENT,
+    "phonon_moments": MODES,
+    "spin_tensor": TENSOR,
 }
 """Pictures of the responses that have one of their own."""
-UNNAMED = (LOCAL_FIELD, PHONON_MOMENT, ZONE_MAP, PHASE_CURVES, AXION_DIAL)
+UNNAMED = (LOCAL_FIELD, MODES, TENSOR, PHONON_MOMENT, ZONE_MAP, PHASE_CURVES, AXION_DIAL)
 """Pictures for results that do not name their response; the first one that fits is drawn."""
 BY_DIMENSIONS = (
     Picture(charts.scan, lambda result: not _main_dimensions(result).isdisjoint(SCANNED)),

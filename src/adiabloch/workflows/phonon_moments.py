@@ -9,29 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.arrays import Float, Integer, checked
 from adiabloch.engine.deformations import checked_deformation
 from adiabloch.engine.dry_run import Forecast, result_or_forecast
 from adiabloch.engine.results import Variable, labelled
 from adiabloch.engine.run import Options, Run
 from adiabloch.errors import InvalidArgumentError, warn
 from adiabloch.lattice import AXES, components
-from adiabloch.linalg import eigh_batch
 from adiabloch.models.deformation import Deformation
 from adiabloch.models.phonon_modes import Modes
 from adiabloch.responses.born_charges import born_charges
 from adiabloch.responses.magnetization_tensor import magnetization_tensor
+from adiabloch.responses.molecular_berry_curvature import molecular_berry_curvature
 from adiabloch.responses.spin_tensor import spin_tensor
 from adiabloch.units import BOHR_MAGNETON, ELECTRON_G, ELECTRON_MASS, ELECTRONVOLT, HBAR_SQUARED_PER_DALTON, Unit
 from adiabloch.units import nuclear_magnetons as in_nuclear_magnetons
 from adiabloch.workflows.phonon_arguments import checked_degeneracy_of_states
 from adiabloch.workflows.phonon_parts import PARTS
+from adiabloch.workflows.zone_centre_modes import ZoneCentreModes
 
 if TYPE_CHECKING:
     import xarray
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
 UNIT = Unit(bohr_magneton=1)
 TOLERANCE = 1e-4
 """Default tolerance."""
-TRANSLATION = 1e-3
-"""Largest energy of a translation of the crystal, in units of the largest of all modes."""
-SPANNED = 1e-4
-"""Largest part of a mode, in its own units, that may lie outside the displacements."""
 SUM_RULE = 1e-2
 """Charge by which the Born charges may miss neutrality, beyond their error bar, without a warning."""
 
@@ -90,8 +86,10 @@ def phonon_moments(
     xarray.Dataset
         Over `mode` and `component`, in Bohr magnetons a quantum: `perturbative`, `chern_simons`, `spin` (if the model
         has it), `ions`, `total` with its `error`; `nuclear_magnetons`, the total in this unit; over `mode`: `quantum`
-        in eV, `angular_momentum` about the axis in hbar, `zeeman`, the splitting of the circular modes in a magnetic
-        field along the axis in meV/T, and `group`, the number of the first of the degenerate modes. `tensor` over
+        in eV, `quantum_split` in eV, the same with the molecular Berry curvature, by which the modes of a magnet split
+        without a field (NaN if the displacements do not span all modes), `angular_momentum` about the axis in hbar,
+        `zeeman`, the splitting of the circular modes in a magnetic field along the axis in meV/T, and `group`, the
+        number of the first of the degenerate modes. `tensor` over
         `component`, `displacement` and `displacement_2` has the moments of the electrons in e per cell, and `born` over
         `direction` and `displacement` the Born charges in elementary charges, with the ions if their charges are known.
 
@@ -126,7 +124,7 @@ def phonon_moments(
     """
     run = Run.of(options, TOLERANCE)
     crystal = checked_deformation(deformation, (2, 3), "a one-dimensional crystal has no orbital magnetization")
-    vibrations = _Vibrations.of(crystal, modes, axis, splitting)
+    vibrations = ZoneCentreModes.of(crystal, modes, axis, splitting)
     cores = None if charges is None else checked(charges, "charges", (len(modes.structure.symbols),))
     states = checked_degeneracy_of_states(degeneracy, cores, occupied)
 
@@ -141,91 +139,6 @@ def phonon_moments(
 
 
 @dataclass(frozen=True, eq=False)
-class _Vibrations:
-    """Modes with their displacements as combinations of those of a deformation."""
-
-    modes: Modes
-    groups: tuple[Integer, ...]
-    """Numbers of the modes of each set of degenerate ones."""
-    coordinates: Complex
-    """(modes, displacements): displacements of modes, e/sqrt(m), along those of the deformation."""
-    covered: np.ndarray
-    """(modes,): true if the displacements of the deformation span the mode."""
-    patterns: Float
-    """(displacements, n, 3)"""
-    axis: Float
-    """(3,): unit vector."""
-
-    @classmethod
-    def of(cls, crystal: Deformation, modes: Modes, axis: ArrayLike, splitting: float) -> _Vibrations:
-        if not isinstance(modes, Modes):
-            raise InvalidArgumentError(f"modes: expected adiabloch.models.Modes, got {type(modes).__name__}")
-        if np.abs(modes.q).max() > 1e-8:
-            raise InvalidArgumentError(f"modes: at q = {modes.q.tolist()}, expected those at q = 0")
-        if crystal.patterns is None:
-            raise InvalidArgumentError(
-                "deformation: without patterns=, the displacements of the atoms along each name, which modes need"
-            )
-        about = checked(axis, "axis", (3,))
-        length = float(np.sqrt(about @ about))
-        if length == 0.0:
-            raise InvalidArgumentError("axis: a vector of length 0, expected a nonzero vector")
-        patterns = np.zeros((len(crystal.names), *modes.eigenvectors.shape[1:]))
-        for number, given in enumerate(crystal.patterns.values()):
-            if len(given) != patterns.shape[1]:
-                raise InvalidArgumentError(
-                    f"modes: of {patterns.shape[1]} atoms, the deformation displaces {len(given)}; expected the same"
-                )
-            patterns[number, :, : given.shape[1]] = given
-        flat = patterns.reshape(len(patterns), -1)
-        if np.linalg.matrix_rank(flat, tol=1e-8) < len(flat):
-            raise InvalidArgumentError("deformation: its displacements are linearly dependent, expected a basis")
-        moved = modes.eigenvectors / np.sqrt(modes.structure.masses)[None, :, None]
-        columns = moved.reshape(len(moved), -1).T
-        coordinates = np.linalg.lstsq(flat.T, columns, rcond=None)[0]
-        missing = np.linalg.norm(flat.T @ coordinates - columns, axis=0) / np.linalg.norm(columns, axis=0)
-        groups = _degenerate(modes.quanta, splitting)
-        return cls(modes, groups, np.asarray(coordinates.T, complex), missing < SPANNED, patterns, about / length)
-
-    def translations(self) -> Float:
-        """Displacements of the whole crystal along each axis (3, displacements), NaN where they are not spanned."""
-        flat = self.patterns.reshape(len(self.patterns), -1)
-        whole = np.tile(np.eye(3)[:, None], (1, self.patterns.shape[1], 1)).reshape(3, -1).T
-        found = np.linalg.lstsq(flat.T, whole, rcond=None)[0]
-        found[:, np.linalg.norm(flat.T @ found - whole, axis=0) > 1e-6] = np.nan
-        return np.asarray(found.T)
-
-    @cached_property
-    def moving(self) -> np.ndarray:
-        """True for modes that are no translations of the crystal; (modes,)."""
-        return np.asarray(np.abs(self.modes.quanta) > TRANSLATION * np.abs(self.modes.quanta).max())
-
-    def circular(self, form: Float, group: Integer) -> Complex:
-        """Combinations of degenerate modes that diagonalize a real antisymmetric form of displacements, as columns."""
-        x = self.coordinates[group]
-        matrix = -0.5j * (x.conj() @ form @ x.T)
-        return eigh_batch(0.5 * (matrix + matrix.conj().T))[1]
-
-
-def _degenerate(quanta: Float, splitting: float) -> tuple[Integer, ...]:
-    """Numbers of the modes in each set of degenerate ones, in order of their energies; translations form one."""
-    if not 0 <= splitting < 1:
-        raise InvalidArgumentError(f"splitting: {splitting!r}, expected a number from 0 to 1")
-    largest = float(np.abs(quanta).max())
-    order = np.argsort(quanta, kind="stable")
-    groups: list[list[int]] = []
-    for number in order:
-        last = quanta[groups[-1][-1]] if groups else np.nan
-        close = abs(quanta[number] - last) <= splitting * abs(quanta[number])
-        still = abs(quanta[number]) <= TRANSLATION * largest and abs(last) <= TRANSLATION * largest
-        if close or still:
-            groups[-1].append(int(number))
-        else:
-            groups.append([int(number)])
-    return tuple(np.array(group) for group in groups)
-
-
-@dataclass(frozen=True, eq=False)
 class _Tensors:
     """Moments of a cell per squared displacement by part and component, and Born charges."""
 
@@ -235,6 +148,8 @@ class _Tensors:
     born: Float
     """In elementary charges, (d, displacements)."""
     born_error: float
+    berry_curvature: Float
+    """Molecular Berry curvature of all electrons, (displacements, displacements), 1/Angstrom^2."""
     born_complete: bool
     converged: bool
 
@@ -271,10 +186,11 @@ def _tensors(crystal: Deformation, occupied: int, states: int, cores: Float | No
         parts["ions"] = np.stack([crossed[AXES.index(name)] for name in names])
         born = born + np.einsum("k,ika->ai", cores, patterns)[:d]
     uncertain = float(states * charges.error.max())
-    return _Tensors(parts, error, born, uncertain, cores is not None, all(converged))
+    curvature = states * molecular_berry_curvature(crystal, occupied, **run.options()).total.values
+    return _Tensors(parts, error, born, uncertain, curvature, cores is not None, all(converged))
 
 
-def _check_sum_rule(tensors: _Tensors, vibrations: _Vibrations, crystal: Deformation) -> None:
+def _check_sum_rule(tensors: _Tensors, vibrations: ZoneCentreModes, crystal: Deformation) -> None:
     """Warn if a crystal that moves as a whole carries a charge."""
     if not tensors.born_complete:
         return
@@ -300,11 +216,11 @@ class _Moments:
     """(components,): the axis."""
 
 
-def _contracted(tensors: _Tensors, vibrations: _Vibrations, names: Sequence[str]) -> _Moments:
+def _contracted(tensors: _Tensors, vibrations: ZoneCentreModes, names: Sequence[str]) -> _Moments:
     """Moments of all modes, circular where they are degenerate."""
     count = len(vibrations.modes.quanta)
     along = np.array([vibrations.axis[AXES.index(name)] for name in names])
-    rotation = _angular_momentum_form(vibrations)
+    rotation = vibrations.angular_momentum_form
     by_part = {name: np.zeros((count, len(names))) for name in (*tensors.parts, "error")}
     momentum = np.zeros(count)
     first = np.zeros(count, dtype=int)
@@ -337,7 +253,7 @@ def _contracted(tensors: _Tensors, vibrations: _Vibrations, names: Sequence[str]
 
 def _labelled(
     tensors: _Tensors,
-    vibrations: _Vibrations,
+    vibrations: ZoneCentreModes,
     crystal: Deformation,
     occupied: int,
     states: int,
@@ -359,6 +275,12 @@ def _labelled(
     pair = ("displacement", "displacement_2")
     variables |= {
         "quantum": (("mode",), modes.quanta, "eV", "energy of a quantum"),
+        "quantum_split": (
+            ("mode",),
+            vibrations.energies(tensors.berry_curvature),
+            "eV",
+            "energy with molecular Berry curvature",
+        ),
         "angular_momentum": (("mode",), found.angular_momentum, "hbar", "angular momentum about the axis"),
         "zeeman": (("mode",), slope, "meV/T", "splitting in a magnetic field along the axis"),
         "group": (("mode",), found.first.astype(float), "1", "first of the degenerate modes"),
@@ -384,10 +306,3 @@ def _labelled(
         note="" if cores is not None else "the charges of the ions were not given; total is that of the electrons",
         seconds=run.elapsed,
     )
-
-
-def _angular_momentum_form(vibrations: _Vibrations) -> Float:
-    """Antisymmetric form of two displacements whose contraction is the angular momentum about the axis, (n, n)."""
-    patterns, masses = vibrations.patterns, vibrations.modes.structure.masses
-    crossed = np.cross(patterns[:, None], patterns[None, :]) @ vibrations.axis
-    return np.asarray(2.0 * np.einsum("ijk,k->ij", crossed, masses))
