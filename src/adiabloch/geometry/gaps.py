@@ -44,6 +44,26 @@ def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
     return slopes
 
 
+def closing_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
+    """Largest change of the gap along each axis, each pair of bands by its own distance, (P, axes).
+
+    A pair of bands whose energies differ by Delta closes no sooner than Delta/sqrt((v_c - v_v)^2 + 4 |D_cv|^2) away:
+    the bound of `axis_slopes`, but strongly coupled bands that are far apart count less.
+    """
+    o, c = slice(None, occupied), slice(occupied, None)
+    names, to_axes = axes_of(frame, lattice)
+    matrices = [frame.derivative(name) for name in names]
+    E = frame.energies
+    gap = E[:, occupied] - E[:, occupied - 1]
+    difference = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
+    distance = (E[:, c, None] - E[:, None, o]).reshape(len(E), -1)
+    share = np.divide(gap[:, None], distance, out=np.ones_like(distance), where=distance > 0)
+    blocks = np.array([D[:, c, o].reshape(len(D), -1) for D in matrices])
+    coupling = (np.abs(np.tensordot(to_axes, blocks, axes=1)) * share).max(axis=2)
+    slopes: Float = np.sqrt(difference**2 + 4 * coupling**2).T
+    return slopes
+
+
 def neighbour_slopes(frame: Eigenframe, lattice: Lattice) -> Float:
     """Largest change of each gap between neighbouring bands along the axes of the torus, (P, N - 1, axes).
 

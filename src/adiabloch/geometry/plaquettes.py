@@ -13,7 +13,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.geometry.frame import frame_of
-from adiabloch.geometry.gaps import axis_slopes, direct_gaps
+from adiabloch.geometry.gaps import closing_slopes, direct_gaps
 from adiabloch.linalg import dagger
 from adiabloch.models.crystal import Crystal, Matrices
 from adiabloch.occupation import Group, subspace_indices
@@ -126,7 +126,7 @@ class Plaquettes:
             gaps, slopes = np.full(len(new), np.inf), np.zeros((len(new), 2))
             for count in self._counts:
                 gaps = np.minimum(gaps, direct_gaps(frame, count))
-                slopes = np.maximum(slopes, axis_slopes(frame, count, self.crystal.lattice)[:, list(self.axes)])
+                slopes = np.maximum(slopes, closing_slopes(frame, count, self.crystal.lattice)[:, list(self.axes)])
             self._states = np.concatenate([self._states, frame.states[:, :, self._bands]])
             self._gaps = np.concatenate([self._gaps, gaps])
             self._slopes = np.concatenate([self._slopes, slopes])
