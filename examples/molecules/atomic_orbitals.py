@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adiabloch.linalg import eigh_batch
+
 ATOMIC_MASS = 1822.888486209
 """Dalton in electron masses (CODATA 2022)."""
 BOHR = 0.529177210544
@@ -93,7 +95,7 @@ def from_pyscf(name, basis, functional="lda,vwn"):
     gradient, moves = molecule.intor("int1e_ipovlp")[1], np.zeros_like(S)
     for (*_, first, last), x in zip(molecule.aoslice_by_atom(), places, strict=True):
         moves[:, first:last] = -x * gradient.T[:, first:last]
-    sizes, vectors = np.linalg.eigh(S)
+    sizes, vectors = eigh_batch(S)
     root, inverse = (vectors * sizes**power @ vectors.T for power in (0.5, -0.5))
     A = 1j * (inverse @ moves @ inverse + root @ (K @ inverse - inverse @ K))
     return Molecule(
@@ -113,12 +115,12 @@ def rotation_of_shells(molecule):
     """Generator of a rotation about z of real spherical orbitals: cos(m phi) and sin(m phi) turn into each other."""
     K, first = np.zeros((molecule.nao, molecule.nao)), 0
     for shell in range(molecule.nbas):
-        l = molecule.bas_angular(shell)
+        largest = molecule.bas_angular(shell)
         # PySCF orders p shells as x, y, z and all others by m
-        order = [1, -1, 0] if l == 1 else list(range(-l, l + 1))
+        order = [1, -1, 0] if largest == 1 else list(range(-largest, largest + 1))
         for _ in range(molecule.bas_nctr(shell)):
             place = {m: first + number for number, m in enumerate(order)}
-            for m in range(1, l + 1):
+            for m in range(1, largest + 1):
                 K[place[-m], place[m]], K[place[m], place[-m]] = m, -m
-            first += 2 * l + 1
+            first += 2 * largest + 1
     return K

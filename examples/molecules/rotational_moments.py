@@ -1,8 +1,8 @@
 """Magnetic moments of rotating molecules: the theory of pumped magnetization against experiment.
 
 A molecule that turns rigidly has the magnetic moment g mu_N J. Its electrons follow the nuclei as they follow the atoms
-of a phonon, so that their moment is the magnetization pumped by a full turn. A molecule is a crystal whose cells have no
-hoppings between them.
+of a phonon, so that their moment is the magnetization pumped by a full turn. A molecule is a crystal without hoppings
+between its cells.
 
 Run it: python rotational_moments.py. It prints a table of the results in record.json and writes
 rotational_moments.png (--output FOLDER). With --compute it computes them anew with PySCF (pip install
@@ -18,6 +18,7 @@ from atomic_orbitals import Molecule, from_pyscf
 from scipy.linalg import expm
 
 import adiabloch as ab
+from adiabloch.linalg import eigh_batch
 
 HERE = Path(__file__).parent
 PROTON = 1836.152673426
@@ -33,6 +34,8 @@ MEASURED = {
     "OCS": (-0.028711, 0.000040),
 }
 """g and its error in the ground state of vibration: see README.md for the sources."""
+LABELS = {"CO": (-20, 5), "OCS": (-8, 9)}
+"""Places of names in the picture that would overlap others, in points."""
 BASES = ("aug-cc-pvdz", "aug-cc-pvtz")
 
 
@@ -47,10 +50,10 @@ def turn(molecule, origin=(0.0, 0.0), samples=None):
         r = np.stack([c * x - s * y, s * x + c * y], axis=-1) + np.multiply.outer(np.eye(len(H)), origin)
         models.append(ab.models.WannierModel(CELL * np.eye(2), None, {(0, 0): H}, {(0, 0): r}))
         motion.append({(0, 0): A})
-        filled = np.linalg.eigh(H)[1][:, : molecule.occupied]
+        filled = eigh_batch(H)[1][:, : molecule.occupied]
         mean = mean + filled @ filled.T / count
     # the states that are filled most of the turn
-    return ab.Cycle(models, motion=motion, tolerance=1e-6), np.linalg.eigh(mean)[1][:, -molecule.occupied :]
+    return ab.Cycle(models, motion=motion, tolerance=1e-6), eigh_batch(mean)[1][:, -molecule.occupied :]
 
 
 def g_factor(molecule, **options):
@@ -89,7 +92,8 @@ def picture(record, path):
         ax.plot(measured, [record[name][basis]["g"] for name in names], marker, ms=5, mfc="none", label=basis)
     for name, (g, _) in MEASURED.items():
         if name in record:
-            ax.annotate(name, (g, record[name][next(reversed(record[name]))]["g"]), (7, -9), textcoords="offset points")
+            computed = record[name][next(reversed(record[name]))]["g"]
+            ax.annotate(name, (g, computed), LABELS.get(name, (7, -9)), textcoords="offset points", fontsize=8)
     ax.set(xlabel="measured g", ylabel="computed g", xlim=limits, ylim=limits, aspect="equal")
     ax.legend(frameon=False)
     figure.savefig(path, dpi=150)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "molecules"
-sys.path.insert(0, str(EXAMPLE))
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "molecules"))
 
 from atomic_orbitals import Molecule, from_pyscf
 from rotational_moments import BASES, MEASURED, PROTON, g_factor, picture, table
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "molecules"
 RECORD = json.loads((EXAMPLE / "record.json").read_text())
 
 
