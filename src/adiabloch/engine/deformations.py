@@ -10,6 +10,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine.arguments import checked_occupied
 from adiabloch.engine.declaration import Response
+from adiabloch.engine.dry_run import ForecastFound
 from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
 from adiabloch.engine.results import Variable, labelled
 from adiabloch.engine.run import Options, Run
@@ -73,12 +74,16 @@ def of_deformation(
     if crystal.model.has_basis_connection and crystal.motion is None:
         raise InvalidArgumentError(UNKNOWN_MOTION)
     number = checked_occupied(crystal.model, occupied, empty=empty)
-    result = _evaluated(response, crystal, number, run)
     coarser = crystal.coarser
+    try:
+        result = _evaluated(response, crystal, number, run)
+    except ForecastFound as found:
+        raise ForecastFound(found.forecast.times(1 if coarser is None else 2)) from None
     if coarser is None:
         result.attrs["note"] = ONE_STEP
     else:
         other = _evaluated(response, coarser, number, run)
+        result.attrs["points"] += other.attrs["points"]
         first = next(iter(response.parts))
         of_steps = np.abs(result[first].values - other[first].values)
         result["error"] = result["error"].copy(data=np.hypot(result["error"].values, of_steps))

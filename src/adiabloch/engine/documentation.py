@@ -12,6 +12,8 @@ model : TightBinding
     The crystal; any object with the interface of `adiabloch.models.Crystal` will do.
 cycle : Cycle
     Insulating at every k and theta.
+deformation : Deformation
+    The crystal with its atoms at rest and displaced; responses are those at rest. Displacements are lengths.
 occupied : int
     Number of occupied bands of an insulator; they may be degenerate.
 bands : int or (int, int), optional

@@ -35,8 +35,6 @@ def born_charges(deformation: Deformation, occupied: int, **options: Unpack[Opti
 
     Parameters
     ----------
-    deformation : Deformation
-        The crystal with its atoms at rest and displaced.
     occupied : int
         Number of occupied bands; all of them for Wannier functions of the valence bands.
 

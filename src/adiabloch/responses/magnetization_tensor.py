@@ -46,14 +46,6 @@ def magnetization_tensor(deformation: Deformation, occupied: int, **options: Unp
     form of two directions of k and two displacements. A circle of radius r in the plane of u_i and u_j, run with the
     angular frequency omega, has the mean magnetization M_ij r^2/2 in units of e omega.
 
-    Parameters
-    ----------
-    deformation : Deformation
-        The crystal with its atoms at rest and displaced. It is evaluated at rest: cycles of displacements and a smooth
-        gauge are not needed, and no quantum is left undetermined.
-    occupied : int
-        Number of occupied bands.
-
     Returns
     -------
     xarray.Dataset

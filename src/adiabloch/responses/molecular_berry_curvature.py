@@ -38,13 +38,6 @@ def molecular_berry_curvature(deformation: Deformation, occupied: int, **options
     Moving atoms feel the force F_i = hbar sum_j G_ij du_j/dt, as charges do in a magnetic field. It vanishes in
     crystals with time reversal symmetry.
 
-    Parameters
-    ----------
-    deformation : Deformation
-        The crystal with its atoms at rest and displaced.
-    occupied : int
-        Number of occupied bands.
-
     Returns
     -------
     xarray.Dataset

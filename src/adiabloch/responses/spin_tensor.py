@@ -38,13 +38,6 @@ def spin_tensor(deformation: Deformation, occupied: int, **options: Unpack[Optio
     with the change s_j of the spin by the displacement u_j (Eq. B6 with u_j in place of t). A circle of radius r in the
     plane of u_i and u_j, run with the angular frequency omega, has the mean spin S_ij r^2/2 in units of omega.
 
-    Parameters
-    ----------
-    deformation : Deformation
-        Crystal with spin operators, its atoms at rest and displaced.
-    occupied : int
-        Number of occupied bands.
-
     Returns
     -------
     xarray.Dataset

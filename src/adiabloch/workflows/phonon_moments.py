@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 UNIT = Unit(bohr_magneton=1)
 TOLERANCE = 1e-4
 """Default tolerance."""
+WITHOUT_IONS = "the charges of the ions were not given; total is that of the electrons"
 SUM_RULE = 1e-2
 """Charge by which the Born charges may miss neutrality, beyond their error bar, without a warning."""
 
@@ -80,6 +81,10 @@ def phonon_moments(
         Direction about which degenerate modes are circular.
     splitting : float
         Modes whose energies differ by less than this, relative to their energy, count as degenerate.
+    tolerance : float
+        Relative accuracy of the integrals, by default 1e-4.
+    absolute, strict, mesh, limit, executor, progress, dry_run
+        As in `adiabloch.magnetization_tensor`.
 
     Returns
     -------
@@ -131,7 +136,8 @@ def phonon_moments(
     def found() -> _Tensors | Forecast:
         return _tensors(crystal, occupied, states, cores, run)
 
-    tensors = result_or_forecast(found, lambda forecast: forecast)
+    # moments, Born charges, molecular Berry curvature, and spin
+    tensors = result_or_forecast(found, lambda forecast: forecast.times(4 if crystal.observables else 3))
     if isinstance(tensors, Forecast):
         return tensors.dataset()
     _check_sum_rule(tensors, vibrations, crystal)
@@ -303,6 +309,6 @@ def _labelled(
         axis=vibrations.axis.tolist(),
         converged=tensors.converged,
         tolerance=run.tolerance,
-        note="" if cores is not None else "the charges of the ions were not given; total is that of the electrons",
         seconds=run.elapsed,
+        **({} if cores is not None else {"note": WITHOUT_IONS}),
     )
