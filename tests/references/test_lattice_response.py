@@ -1,5 +1,7 @@
 """Tensors of the lattice response: limits of small cycles, finite cycles by Stokes' theorem, sum rules, bases."""
 
+import pickle
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -400,6 +402,14 @@ def test_phonons_of_magnets_split_without_a_field():
     assert apart == pytest.approx(abs(splitting), rel=1e-6)
     assert float(found.quantum_split[5]) == pytest.approx(0.09, rel=1e-9)
     assert np.isnan(ab.phonon_moments(deformation, modes, 1, degeneracy=1).quantum_split).all()
+
+
+def test_processes_compute_the_same_bits():
+    deformation = pickle.loads(pickle.dumps(ab.Deformation.from_law(HONEYCOMB, LAW)))
+    with ProcessPoolExecutor(1) as pool:
+        there = ab.magnetization_tensor(deformation, 1, mesh=16, executor=pool)
+    here = ab.magnetization_tensor(ab.Deformation.from_law(HONEYCOMB, LAW), 1, mesh=16)
+    assert here.total.equals(there.total)
 
 
 def test_pictures(tmp_path):

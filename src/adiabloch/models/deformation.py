@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -106,7 +105,7 @@ class Deformation:
         pairs = checked_pairs(model, displaced, len(steps))
         fields = {
             "model": model,
-            "displaced": MappingProxyType(pairs),
+            "displaced": pairs,
             "steps": steps,
             "motion": checked_motion(motion, model, tuple(pairs)),
             "patterns": checked_patterns(patterns, model.lattice.dimension, tuple(pairs)),
