@@ -9,19 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from adiabloch.linalg import eigh_batch
+from adiabloch.units import BOHR, ELECTRON_MASS, HBAR_SQUARED_PER_DALTON
 
-ATOMIC_MASS = 1822.888486209
-"""Dalton in electron masses (CODATA 2022)."""
-BOHR = 0.529177210544
-"""Angstrom (CODATA 2022)."""
+ATOMIC_MASS = 1 / (ELECTRON_MASS * HBAR_SQUARED_PER_DALTON)
+"""Dalton in electron masses."""
 MASSES = {
-    "H": 1.00782503, "D": 2.01410178, "Li": 7.0160034, "C": 12.0, "O": 15.9949146, "F": 18.9984032, "Si": 27.9769265,
+    "H": 1.00782503, "Li": 7.0160034, "C": 12.0, "O": 15.9949146, "F": 18.9984032, "Si": 27.9769265,
     "S": 31.9720707,
 }  # fmt: skip
 """Masses of the most abundant isotopes, dalton."""
 GEOMETRIES = {
     "LiH": [("Li", 0.0), ("H", 1.5957)],
-    "HF": [("H", 0.0), ("F", 0.91681)],
     "LiF": [("Li", 0.0), ("F", 1.56386)],
     "CO": [("C", 0.0), ("O", 1.12832)],
     "CS": [("C", 0.0), ("S", 1.53482)],

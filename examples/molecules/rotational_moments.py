@@ -19,10 +19,11 @@ from scipy.linalg import expm
 
 import adiabloch as ab
 from adiabloch.linalg import eigh_batch
+from adiabloch.units import BOHR_MAGNETON, NUCLEAR_MAGNETON
 
 HERE = Path(__file__).parent
-PROTON = 1836.152673426
-"""Mass in electron masses (CODATA 2022)."""
+PROTON = BOHR_MAGNETON / NUCLEAR_MAGNETON
+"""Mass of the proton in electron masses."""
 CELL = 100.0
 """Side of the cell, bohr; nothing hops between cells."""
 MEASURED = {

@@ -19,12 +19,13 @@ from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gaps import bandwidth
 from adiabloch.models.crystal import Crystal, is_crystal
 from adiabloch.models.cycle import MOTION_HINT, Cycle
+from adiabloch.models.deformation import Deformation
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group, subspace_indices
 from adiabloch.scalars import is_whole
 
 Model = TightBinding | Cycle
-M = TypeVar("M", TightBinding, Cycle)
+M = TypeVar("M", TightBinding, Cycle, Deformation)
 ACROSS = "in one dimension nothing flows across"
 FLAT = "a one-dimensional crystal has no orbital magnetization"
 """Reasons why a response needs more than one dimension."""
@@ -122,6 +123,13 @@ def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: s
     if isinstance(model, Cycle) or not is_crystal(model):
         raise InvalidArgumentError(f"model: expected an adiabloch.TightBinding, got {type(model).__name__}")
     return _of_dimension(cast(TightBinding, model), "model", dimensions, why)
+
+
+def checked_deformation(deformation: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> Deformation:
+    """Return a deformation of the right dimension."""
+    if not isinstance(deformation, Deformation):
+        raise InvalidArgumentError(f"deformation: expected an adiabloch.Deformation, got {type(deformation).__name__}")
+    return _of_dimension(deformation, "deformation", dimensions, why)
 
 
 def _of_dimension(crystal: M, name: str, dimensions: tuple[int, ...], why: str) -> M:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.arguments import checked_occupied
+from adiabloch.engine.arguments import checked_deformation, checked_occupied
 from adiabloch.engine.declaration import Response
 from adiabloch.engine.dry_run import ForecastFound
 from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
@@ -29,23 +29,6 @@ UNKNOWN_MOTION = (
     "Deformation, or use deformation.following_atoms(...) for functions that follow their atoms rigidly"
 )
 ONE_STEP = "derivatives are differences of one step, whose error is not known: give pairs at two steps"
-
-
-def checked_deformation(deformation: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> Deformation:
-    """Return a deformation of the right dimension.
-
-    Raises
-    ------
-    InvalidArgumentError
-    """
-    if not isinstance(deformation, Deformation):
-        raise InvalidArgumentError(f"deformation: expected an adiabloch.Deformation, got {type(deformation).__name__}")
-    if deformation.lattice.dimension not in dimensions:
-        wanted = " or ".join(f"{d}D" for d in dimensions)
-        raise InvalidArgumentError(
-            f"deformation: a {deformation.lattice.dimension}D crystal, expected {wanted}{f': {why}' if why else ''}"
-        )
-    return deformation
 
 
 def of_deformation(

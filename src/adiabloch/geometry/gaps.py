@@ -34,14 +34,7 @@ def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
     The bound is that of a two-level system, whose splitting changes by at most
     sqrt((v_c - v_v)^2 + 4 |D_cv|^2) per unit of the coordinate.
     """
-    o, c = slice(None, occupied), slice(occupied, None)
-    names, to_axes = axes_of(frame, lattice)
-    matrices = [frame.derivative(name) for name in names]
-    difference = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
-    blocks = np.array([D[:, c, o].reshape(len(D), -1) for D in matrices])
-    coupling = np.abs(np.tensordot(to_axes, blocks, axes=1)).max(axis=2)
-    slopes: Float = np.sqrt(difference**2 + 4 * coupling**2).T
-    return slopes
+    return _two_level_slopes(frame, occupied, lattice, 1.0)
 
 
 def closing_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
@@ -50,14 +43,19 @@ def closing_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
     A pair of bands whose energies differ by Delta closes no sooner than Delta/sqrt((v_c - v_v)^2 + 4 |D_cv|^2) away:
     the bound of `axis_slopes`, but strongly coupled bands that are far apart count less.
     """
+    E = frame.energies
+    gap = E[:, occupied] - E[:, occupied - 1]
+    distance = (E[:, occupied:, None] - E[:, None, :occupied]).reshape(len(E), -1)
+    share = np.divide(gap[:, None], distance, out=np.ones_like(distance), where=distance > 0)
+    return _two_level_slopes(frame, occupied, lattice, share)
+
+
+def _two_level_slopes(frame: Eigenframe, occupied: int, lattice: Lattice, share: Float | float) -> Float:
+    """Two-level bound on the change of the gap, with the couplings of all pairs times factors (P, pairs)."""
     o, c = slice(None, occupied), slice(occupied, None)
     names, to_axes = axes_of(frame, lattice)
     matrices = [frame.derivative(name) for name in names]
-    E = frame.energies
-    gap = E[:, occupied] - E[:, occupied - 1]
     difference = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
-    distance = (E[:, c, None] - E[:, None, o]).reshape(len(E), -1)
-    share = np.divide(gap[:, None], distance, out=np.ones_like(distance), where=distance > 0)
     blocks = np.array([D[:, c, o].reshape(len(D), -1) for D in matrices])
     coupling = (np.abs(np.tensordot(to_axes, blocks, axes=1)) * share).max(axis=2)
     slopes: Float = np.sqrt(difference**2 + 4 * coupling**2).T

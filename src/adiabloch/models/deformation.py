@@ -249,8 +249,7 @@ class Deformation:
             "steps": tuple(step / units.length for step in self.steps),
             "motion": motion,
         }
-        kept = {name: self.__dict__[name] for name in ("patterns",)}
-        return with_replaced_fields(object.__new__(Deformation), **kept, **fields)
+        return self._replaced(**fields)
 
     @property
     def coarser(self) -> Deformation | None:
@@ -258,14 +257,15 @@ class Deformation:
         if len(self.steps) == 1:
             return None
         kept = np.sort(np.argsort(self.steps)[:-1])
-        fields = {
-            "model": self.model,
-            "displaced": {name: tuple(pairs[i] for i in kept) for name, pairs in self.displaced.items()},
-            "steps": tuple(self.steps[i] for i in kept),
-            "motion": self.motion,
-            "patterns": self.patterns,
-        }
-        return with_replaced_fields(object.__new__(Deformation), **fields)
+        return self._replaced(
+            displaced={name: tuple(pairs[i] for i in kept) for name, pairs in self.displaced.items()},
+            steps=tuple(self.steps[i] for i in kept),
+        )
+
+    def _replaced(self, **fields: object) -> Deformation:
+        """Copy with other values of some fields, without checks and without what was computed from the old values."""
+        kept = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return with_replaced_fields(object.__new__(Deformation), **{**kept, **fields})
 
     def following_atoms(self, atoms: Sequence[int], *, mass: float = ELECTRON_MASS) -> Deformation:
         """Copy whose Wannier functions follow their atoms rigidly: an approximation of their motion.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, Integer, checked
-from adiabloch.engine.deformations import checked_deformation
+from adiabloch.engine.arguments import checked_deformation
 from adiabloch.engine.dry_run import Forecast, result_or_forecast
 from adiabloch.engine.results import Variable, labelled
 from adiabloch.engine.run import Options, Run
@@ -134,13 +134,13 @@ def phonon_moments(
     states = checked_degeneracy_of_states(degeneracy, cores, occupied)
 
     def found() -> _Tensors | Forecast:
-        return _tensors(crystal, occupied, states, cores, run)
+        return _tensors(crystal, occupied, states, cores, vibrations.patterns, run)
 
     # moments, Born charges, molecular Berry curvature, and spin
     tensors = result_or_forecast(found, lambda forecast: forecast.times(4 if crystal.observables else 3))
     if isinstance(tensors, Forecast):
         return tensors.dataset()
-    _check_sum_rule(tensors, vibrations, crystal)
+    _check_sum_rule(tensors, vibrations)
     return _labelled(tensors, vibrations, crystal, occupied, states, cores, run)
 
 
@@ -165,8 +165,10 @@ class _Tensors:
         return np.asarray(np.sum([*self.parts.values()], axis=0))
 
 
-def _tensors(crystal: Deformation, occupied: int, states: int, cores: Float | None, run: Run) -> _Tensors:
-    assert crystal.patterns is not None
+def _tensors(
+    crystal: Deformation, occupied: int, states: int, cores: Float | None, patterns: Float, run: Run
+) -> _Tensors:
+    """Tensors of a cell, with the ions if their charges are known; `patterns` (displacements, n, 3)."""
     d, measure = crystal.lattice.dimension, crystal.lattice.measure
     names = components(d)
     pumped = magnetization_tensor(crystal, occupied, **run.options())
@@ -182,9 +184,6 @@ def _tensors(crystal: Deformation, occupied: int, states: int, cores: Float | No
         parts["spin"] = each * spins.total.sel(component=list(names)).values
         error = np.hypot(error, abs(each) * spins.error.sel(component=list(names)).values)
         converged.append(spins.attrs["converged"])
-    patterns = np.zeros((len(crystal.names), len(next(iter(crystal.patterns.values()))), 3))
-    for number, given in enumerate(crystal.patterns.values()):
-        patterns[number, :, : given.shape[1]] = given
     charges = born_charges(crystal, occupied, **run.options())
     born = -states * charges.total.values
     if cores is not None:
@@ -196,7 +195,7 @@ def _tensors(crystal: Deformation, occupied: int, states: int, cores: Float | No
     return _Tensors(parts, error, born, uncertain, curvature, cores is not None, all(converged))
 
 
-def _check_sum_rule(tensors: _Tensors, vibrations: ZoneCentreModes, crystal: Deformation) -> None:
+def _check_sum_rule(tensors: _Tensors, vibrations: ZoneCentreModes) -> None:
     """Warn if a crystal that moves as a whole carries a charge."""
     if not tensors.born_complete:
         return
