@@ -1,6 +1,6 @@
 """A molecule in its atomic orbitals: Hamiltonian, positions and motion of the orbitals, from PySCF.
 
-The orbitals are orthonormal by Loewdin's method, W = chi S^(-1/2), and ride on their atoms. Their orientation in space
+The orbitals are orthonormal by Loewdin's method, W = chi S^(-1/2), and move with their atoms. Their orientation in space
 is fixed: when the molecule turns by theta, all matrices M turn to D M D^T, where D mixes the orbitals of each shell.
 """
 
@@ -89,7 +89,7 @@ def from_pyscf(name, basis, functional="lda,vwn"):
         raise RuntimeError(f"{name} in {basis}: the calculation did not converge")
     K = rotation_of_shells(molecule)
     S, F = field.get_ovlp(), field.get_fock()
-    # <chi|d_theta chi>: orbitals ride on their atoms, which move with z x R
+    # <chi|d_theta chi>: orbitals move with their atoms, at the velocity z x R
     gradient, moves = molecule.intor("int1e_ipovlp")[1], np.zeros_like(S)
     for (*_, first, last), x in zip(molecule.aoslice_by_atom(), places, strict=True):
         moves[:, first:last] = -x * gradient.T[:, first:last]
