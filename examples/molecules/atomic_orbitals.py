@@ -1,7 +1,8 @@
 """A molecule in its atomic orbitals: Hamiltonian, positions and motion of the orbitals, from PySCF.
 
-The orbitals are orthonormal by Loewdin's method, W = chi S^(-1/2), and move with their atoms. Their orientation in space
-is fixed: when the molecule turns by theta, all matrices M turn to D M D^T, where D mixes the orbitals of each shell.
+The orbitals are orthonormal by Loewdin's method, W = chi S^(-1/2), and move with their atoms. Their orientation in
+space is fixed: when the molecule turns by theta, all matrices M turn to D M D^T, where D mixes the orbitals of each
+shell.
 """
 
 from dataclasses import dataclass
