@@ -98,9 +98,10 @@ def mean(
         return best.value, best.error, best.described_points
 
     with ProgressBar(title, run.progress) as bar, reporting_stop(title, unit, in_user_units):
+        sufficient = 0.0
         if run.absolute is not None:
             sufficient = run.absolute / size
-        else:
+        elif sides is None:
             sufficient = per_cell * run.tolerance * CANCELLING * _without_signs(integrand, start, leading)
         goal = Goal(run.tolerance, sufficient / per_cell, scale / per_cell, leading, run.limit)
         settings: Settings = {"executor": run.executor, "progress": bar, "inspect": integrand.inspect}

@@ -189,7 +189,7 @@ class Plan:
             if sea
             else Recorded()
         )
-        of_surface = needs_of(model, surface, names) if surface else Recorded()
+        of_surface = needs_of(model, partial(_surface, rows=self.surface, origin=0.0), names) if surface else Recorded()
         return FermiSea(
             model,
             self.columns,

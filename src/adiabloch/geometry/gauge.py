@@ -20,7 +20,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -136,26 +136,35 @@ def gauge_needs(
     """
     along = tuple(crystal.directions if directions is None else directions)
 
-    def curvatures(gauges: Sequence[SmoothGauge]) -> Float:
-        pairs = itertools.combinations(along, 2)
-        return np.array([gauge.curvature(a, b).real.sum() for a, b in pairs for gauge in gauges])
-
-    def formula(frame: Eigenframe) -> Float:
-        gauges = []
-        for group in groups:
-            inside, _ = subspace_indices(group, crystal.size)
-            columns: Complex = np.eye(crystal.size, dtype=np.complex128)[:, inside]
-            gauges.append(smooth_gauge(frame, group, columns, along))
-        return (form or curvatures)(gauges)
-
     return record(
-        formula,
+        partial(_of_gauges, groups=[*groups], along=along, form=form or partial(_curvatures, along=along)),
         crystal.size,
         available or offered_by(crystal, operators),
         curved=crystal.orbitals_move or crystal.has_basis_connection,
         operators=operators,
         products=False,
     ).derivatives
+
+
+def _of_gauges(
+    frame: Eigenframe,
+    groups: Sequence[Group],
+    along: tuple[str, ...],
+    form: Callable[[Sequence[SmoothGauge]], Float],
+) -> Float:
+    """Form of smooth gauges whose projections are the states of a frame themselves."""
+    gauges, size = [], frame.energies.shape[-1]
+    for group in groups:
+        inside, _ = subspace_indices(group, size)
+        columns: Complex = np.eye(size, dtype=np.complex128)[:, inside]
+        gauges.append(smooth_gauge(frame, group, columns, along))
+    return form(gauges)
+
+
+def _curvatures(gauges: Sequence[SmoothGauge], along: tuple[str, ...]) -> Float:
+    """All curvatures of smooth gauges, summed over their bands."""
+    pairs = itertools.combinations(along, 2)
+    return np.array([gauge.curvature(a, b).real.sum() for a, b in pairs for gauge in gauges])
 
 
 def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:

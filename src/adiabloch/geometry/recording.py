@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence, ValuesView
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence, ValuesView
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from types import FunctionType
 
 import numpy as np
 
@@ -107,28 +109,42 @@ class RecordingDerivatives(Mapping[Key, Complex]):
         return tuple(key if len(key) > 1 else key[0] for key in self.read)
 
 
-def offered_by(crystal: Crystal, operators: Sequence[str] = ()) -> Callable[[Key], bool]:
+@dataclass(frozen=True)
+class Offered:
+    """Predicate for the derivatives that a crystal offers: key -> True or False."""
+
+    directions: frozenset[str]
+    """Directions and parameters of H."""
+    operators: frozenset[str]
+    """Names of observables."""
+    moving: bool
+    """True if the orbitals move."""
+    connected: bool
+    """True if the basis has a connection."""
+
+    def __call__(self, key: Key) -> bool:
+        """True for a derivative that the crystal offers."""
+        motion_unknown = THETA in self.directions and self.connected and not self.moving
+        if BASIS_CURVATURE in key:
+            pair = key[-2:]
+            curved = self.connected or (self.moving and THETA in pair)
+            return curved and not motion_unknown and self.directions.issuperset(pair)
+        if key[0].startswith("r_"):
+            return self.moving and self.connected
+        if len(key) == 1 and not key[0].startswith("r"):
+            return key[0] in self.directions or key[0] in self.operators
+        return True
+
+
+def offered_by(crystal: Crystal, operators: Sequence[str] = ()) -> Offered:
     """Predicate for the derivatives that a crystal offers.
 
     A crystal offers all derivatives of H; the basis curvature if it has one, along theta if its orbitals move; the
     connection along theta of moving Wannier functions; and observables by name. A cycle of Wannier functions whose
     motion is not given offers no basis curvature: its components along k alone would give a part of a covariant sum.
     """
-    moving, connected = crystal.orbitals_move, crystal.has_basis_connection
-    directions = {*crystal.directions, *getattr(crystal, "parameters", ())}
-    motion_unknown = THETA in directions and connected and not moving
-
-    def offered(key: Key) -> bool:
-        if BASIS_CURVATURE in key:
-            pair = key[-2:]
-            return not motion_unknown and directions.issuperset(pair) and (connected or (moving and THETA in pair))
-        if key[0].startswith("r_"):
-            return moving and connected
-        if len(key) == 1 and not key[0].startswith("r"):
-            return key[0] in directions or key[0] in operators
-        return True
-
-    return offered
+    directions = frozenset((*crystal.directions, *getattr(crystal, "parameters", ())))
+    return Offered(directions, frozenset(operators), crystal.orbitals_move, crystal.has_basis_connection)
 
 
 def needs_of(crystal: Crystal, formula: Callable[[Eigenframe], Float], operators: Sequence[str] = ()) -> Recorded:
@@ -187,38 +203,92 @@ def record(
     products : bool
         True to find the sizes of the products.
     """
+    recording = _Recording(size, available, curved, frozenset(operators), products, formula)
+    try:
+        return _known(replace(recording, signature=_signature(formula)))
+    except TypeError:
+        return recording.recorded()
 
-    def evaluated(gap: float, scales: Mapping[str, float]) -> tuple[Float, RecordingDerivatives]:
+
+@dataclass(frozen=True)
+class _Recording:
+    """A formula and the frames on which it is called."""
+
+    size: int
+    available: Callable[[Key], bool]
+    curved: bool
+    operators: frozenset[str]
+    products: bool
+    formula: Callable[[Eigenframe], Float] = field(compare=False)
+    signature: Hashable = None
+    """The functions and labels that the formula consists of."""
+
+    def recorded(self) -> Recorded:
+        """Derivatives that the formula reads, and the sizes of its products."""
+        _, seen = self._evaluated()
+        if not self.products:
+            return Recorded(seen.derivatives)
+        kinds: dict[str, list[Derivative]] = {}
+        for key in seen.read:
+            kinds.setdefault(_kind(key, self.operators), []).append(key if len(key) > 1 else key[0])
+        powers = [self._exponents([(1.0, {kind: 1 / factor}) for factor in (SMALLER, SMALL)]) for kind in kinds]
+        denominators = self._exponents([(gap, {}) for gap in (SMALLER, SMALL)])
+        found = {
+            Product(
+                tuple(
+                    tuple(members) for members, count in zip(kinds.values(), counts, strict=True) for _ in range(count)
+                ),
+                int(order),
+            )
+            for *counts, order in zip(*powers, denominators, strict=True)
+        }
+        return Recorded(seen.derivatives, tuple(found))
+
+    def _evaluated(
+        self, gap: float = 1.0, scales: Mapping[str, float] | None = None
+    ) -> tuple[Float, RecordingDerivatives]:
+        """Sizes of the outputs, and the derivatives read, for gaps and kinds of derivatives of given sizes."""
+        size = self.size
         derivatives = RecordingDerivatives(
-            size, available, curved=curved, scales=scales, operators=frozenset(operators)
+            size, self.available, curved=self.curved, scales=scales, operators=self.operators
         )
         levels = np.sort(np.random.default_rng(1).permutation(size) + 0.3 * np.sin(np.arange(size)))
         # energies themselves may enter; they do not scale with the gaps
         energies = (1.0 + gap * levels)[None]
         frame = Eigenframe(energies, np.eye(size, dtype=np.complex128)[None], derivatives)
-        values = np.abs(formula(frame))
+        values = np.abs(self.formula(frame))
         return values.reshape(-1, values.shape[-1]).max(axis=0, initial=0.0), derivatives
 
-    def exponents(larger: Float, smaller: Float) -> Integer:
+    def _exponents(self, cases: Sequence[tuple[float, Mapping[str, float]]]) -> Integer:
+        """Powers by which the outputs differ between two cases, the larger first."""
+        larger, smaller = (self._evaluated(*case)[0] for case in cases)
         ratio = np.divide(larger, smaller, out=np.ones_like(larger), where=(larger > 0) & (smaller > 0))
         return np.rint(np.log(ratio) / math.log(SMALL / SMALLER)).astype(int)
 
-    _, seen = evaluated(1.0, {})
-    if not products:
-        return Recorded(seen.derivatives)
-    kinds: dict[str, list[Derivative]] = {}
-    for key in seen.read:
-        kinds.setdefault(_kind(key, seen.operators), []).append(key if len(key) > 1 else key[0])
-    powers = [exponents(*(evaluated(1.0, {kind: 1 / factor})[0] for factor in (SMALLER, SMALL))) for kind in kinds]
-    denominators = exponents(*(evaluated(gap, {})[0] for gap in (SMALLER, SMALL)))
-    found = {
-        Product(
-            tuple(tuple(members) for members, count in zip(kinds.values(), counts, strict=True) for _ in range(count)),
-            int(order),
-        )
-        for *counts, order in zip(*powers, denominators, strict=True)
-    }
-    return Recorded(seen.derivatives, tuple(found))
+
+@lru_cache(maxsize=256)
+def _known(recording: _Recording) -> Recorded:
+    """What a formula needs, found once for the same functions, labels and kind of crystal."""
+    return recording.recorded()
+
+
+def _signature(part: object) -> Hashable:
+    """Functions and labels that a formula consists of.
+
+    Raises
+    ------
+    TypeError
+        A function holds other objects: nothing is kept that may be large, or may change.
+    """
+    if isinstance(part, partial):
+        return (_signature(part.func), _signature(part.args), _signature(part.keywords))
+    if isinstance(part, Mapping):
+        return tuple((name, _signature(value)) for name, value in part.items())
+    if isinstance(part, (list, tuple, range)):
+        return tuple(map(_signature, part))
+    if isinstance(part, (str, int, float, type(None))) or (isinstance(part, FunctionType) and not part.__closure__):
+        return part
+    raise TypeError(f"not hashed: {type(part).__name__}")
 
 
 def _kind(key: Key, operators: frozenset[str]) -> str:
