@@ -1,6 +1,7 @@
 #!/bin/sh
 # A quick part of the tests with the lowest versions that pyproject.toml states on the lowest Python, and with the
-# newest versions on every later Python that this machine has. PYTHONS="3.11 3.12" tries these only.
+# newest versions on every later Python that this machine has: all of this part on the latest, every function once on
+# those between. PYTHONS="3.11 3.12" tries these only.
 set -eu
 here=$(pwd)
 place=$(mktemp -d)
@@ -10,9 +11,11 @@ trap 'rm -rf "$place"' EXIT
 uv="$place/tool/bin/uv"
 lowest=3.11
 
-# all functions of the library once, files of all kinds, commands, messages
-quick="tests/interface/test_bad_input.py tests/interface/test_messages.py tests/interface/test_inspect_command.py
-    tests/interface/test_files_and_commands.py tests/interface/test_phonon_files.py tests/interface/test_si.py
+# all functions of the library once
+once="tests/interface/test_bad_input.py tests/interface/test_messages.py"
+# files of all kinds, commands
+more="tests/interface/test_inspect_command.py tests/interface/test_files_and_commands.py
+    tests/interface/test_phonon_files.py tests/interface/test_si.py
     tests/models/test_mistakes.py tests/geometry/test_gaps.py tests/integration/test_simplices.py"
 # time on a busy machine, the last bit, which NumPy 1 does not promise, and the figure that `make wheel` makes
 without="not quick_enough and not other_processes and not test_figure1"
@@ -27,7 +30,10 @@ found() {  # the interpreter of a version: on the path, or one of pyenv's
 }
 
 tried=0
-for version in ${PYTHONS:-3.11 3.12 3.13 3.14}; do
+versions=${PYTHONS:-3.11 3.12 3.13 3.14}
+latest=$lowest
+for version in $versions; do if [ -n "$(found "$version")" ]; then latest=$version; fi; done
+for version in $versions; do
     interpreter=$(found "$version")
     if [ -z "$interpreter" ]; then
         echo "Python $version: not on this machine, not tried"
@@ -42,6 +48,7 @@ for version in ${PYTHONS:-3.11 3.12 3.13 3.14}; do
     "$uv" pip install --quiet --python "$place/$version/bin/python" --no-deps "$here"
     grep -E '^(numpy|scipy|xarray|matplotlib|h5py|typer|ase|phonopy)==' "$place/$version.txt" | tr '\n' ' '
     echo
+    if [ "$version" = "$lowest" ] || [ "$version" = "$latest" ]; then quick="$once $more"; else quick=$once; fi
     # shellcheck disable=SC2086
     "$place/$version/bin/python" -m pytest -q -p no:cacheprovider --numprocesses auto -m "not slow" -k "$without" $quick
     tried=$((tried + 1))

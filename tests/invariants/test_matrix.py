@@ -373,6 +373,10 @@ OF_BASIS = {"gauge", "origin", "supercell", "zero of energy"}
 ONLY_FUNCTIONS = {"spread", "turning"}
 
 
+LIKE_OTHERS = {"local_observable, metal", "local_current, metal", "local_observable, driven"}
+"""Responses that share their integrals with another one, with which all changes are tested."""
+
+
 def matrix():
     """All cases with all changes, in two dimensions with both kinds of basis, in three with Wannier functions.
 
@@ -391,7 +395,8 @@ def matrix():
                     kind = "functions" if functions else "orbitals"
                     # all changes in two dimensions with Wannier functions, the most telling ones elsewhere
                     again = (not functions and True in case.kinds) or (dimension == 3 and 2 in case.dimensions)
-                    slow = dimension in case.slow_in or (again and what not in (TELLING if functions else OF_BASIS))
+                    telling = TELLING if functions else OF_BASIS
+                    slow = dimension in case.slow_in or ((again or name in LIKE_OTHERS) and what not in telling)
                     marks = [pytest.mark.slow] if slow else []
                     yield pytest.param(
                         name, dimension, functions, what, id=f"{name}-{dimension}D-{kind}-{what}", marks=marks
