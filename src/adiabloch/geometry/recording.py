@@ -268,7 +268,7 @@ class _Recording:
 
 @lru_cache(maxsize=256)
 def _known(recording: _Recording) -> Recorded:
-    """What a formula needs, found once for the same functions, labels and kind of crystal."""
+    """Needs of a formula, found once for the same functions, labels and kind of crystal."""
     return recording.recorded()
 
 
