@@ -9,6 +9,7 @@ from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal, Derivative, Mat
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.deformation import Deformation
 from adiabloch.models.displacement import phonon_cycle
+from adiabloch.models.displacement_motion import displacement_motion
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
 from adiabloch.models.hopping_laws import distance_law, exponential, linear
 from adiabloch.models.orbital_motion import atom_following, motion_from_plane_waves
@@ -36,6 +37,7 @@ __all__ = [
     "WannierModel",
     "aligned",
     "atom_following",
+    "displacement_motion",
     "distance_law",
     "exponential",
     "fu_kane_mele",

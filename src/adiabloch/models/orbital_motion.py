@@ -137,8 +137,7 @@ def motion_from_plane_waves(
     """
     snapshots = _checked_snapshots(snapshots)
     d, count = snapshots[0].lattice.dimension, len(snapshots)
-    waves = checked_sequence(waves, "waves", object, "plane waves, one for each snapshot")
-    _check_waves(waves, snapshots)
+    waves = checked_waves(waves, snapshots, "motion_from_plane_waves")
     shared = np.zeros((count, d)) if common is None else theta_derivatives(checked(common, "common", (count, d)))
     connection, powers = _plane_wave_connection(snapshots, waves, shared, mass)
     tail = power_tail(powers)
@@ -199,7 +198,7 @@ def _plane_wave_connection(
     connection = np.empty((count, len(k), n, n), dtype=np.complex128)
     powers = np.zeros(count)
     for point in range(len(k)):
-        G, functions = _waves_at(waves, point)
+        G, functions = waves_at(waves, point, "motion_from_plane_waves")
         momenta = ((first.points[point] + G) @ first.reciprocal)[:, :d]
         spectrum = np.fft.fft(functions, axis=0) / count
         powers += (np.abs(spectrum) ** 2).sum(axis=(1, 2, 3))
@@ -222,40 +221,53 @@ def _checked_snapshots(snapshots: Sequence[TightBinding]) -> list[TightBinding]:
     return models
 
 
-def _check_waves(waves: Sequence[Waves], snapshots: Sequence[TightBinding]) -> None:
-    """Compare meshes and centres of the plane waves with those of the snapshots."""
-    name = "motion_from_plane_waves"
+def checked_waves(waves: object, models: Sequence[TightBinding], function: str) -> list[Waves]:
+    """Plane waves of each model as a list, with the mesh and the centres of the models.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidModelError
+        The messages begin with the name of the `function`.
+    """
+    found: list[Waves] = checked_sequence(waves, "waves", object, "plane waves, one for each snapshot")
     needed = ("mesh", "points", "centres", "reciprocal", "at")
-    for number, wave in enumerate(waves):
+    for number, wave in enumerate(found):
         if not all(hasattr(wave, attribute) for attribute in needed):
             raise InvalidArgumentError(
-                f"{name}: waves: entry {number} is {type(wave).__name__}, expected plane waves as "
+                f"{function}: waves: entry {number} is {type(wave).__name__}, expected plane waves as "
                 "io.read_plane_waves reads them"
             )
-    if len(waves) != len(snapshots):
-        raise InvalidModelError(f"{name}: {len(waves)} sets of plane waves for {len(snapshots)} snapshots")
-    for number, (wave, model) in enumerate(zip(waves, snapshots, strict=True)):
+    if len(found) != len(models):
+        raise InvalidModelError(f"{function}: {len(found)} sets of plane waves for {len(models)} snapshots")
+    for number, (wave, model) in enumerate(zip(found, models, strict=True)):
         d = model.lattice.dimension
-        if wave.mesh != waves[0].mesh or np.abs(wave.points - waves[0].points).max() > 1e-8:
-            raise InvalidModelError(f"{name}: plane waves {number} are on another mesh than the first, expected one")
+        if wave.mesh != found[0].mesh or np.abs(wave.points - found[0].points).max() > 1e-8:
+            raise InvalidModelError(f"{function}: plane waves {number} are on another mesh than the first, expected one")
         if any(side != 1 for side in wave.mesh[d:]):
-            raise InvalidModelError(f"{name}: a mesh of {wave.mesh} points, expected a single layer for {d}D models")
+            raise InvalidModelError(f"{function}: a mesh of {wave.mesh} points, expected a single layer for {d}D models")
         if len(wave.centres) != model.size or np.abs(wave.centres[:, :d] - model.positions).max() > 1e-3:
             raise InvalidModelError(
-                f"{name}: the centres of snapshot {number} are not those of its plane waves, expected the functions "
+                f"{function}: the centres of snapshot {number} are not those of its plane waves, expected the functions "
                 "of one calculation, neither moved to other cells nor in another order"
             )
+    return found
 
 
-def _waves_at(waves: Sequence[Waves], point: int) -> tuple[Integer, Complex]:
-    """Reciprocal vectors (M, 2 or 3) and plane waves of all snapshots at one k point, (N, spinor, M, n)."""
+def waves_at(waves: Sequence[Waves], point: int, function: str) -> tuple[Integer, Complex]:
+    """Reciprocal vectors (M, 2 or 3) and plane waves of all snapshots at one k point, (N, spinor, M, n).
+
+    Raises
+    ------
+    InvalidModelError
+        The message begins with the name of the `function`.
+    """
     found = [wave.at(point) for wave in waves]
     first = found[0][0]
     for number, (G, _) in enumerate(found):
         if not np.array_equal(G, first):
             raise InvalidModelError(
-                f"motion_from_plane_waves: plane waves {number} at k point {point} have other reciprocal vectors than "
-                "the first, expected one lattice and one cutoff"
+                f"{function}: plane waves {number} at k point {point} have other reciprocal vectors than the first, "
+                "expected one lattice and one cutoff"
             )
     return first, np.array([amplitudes for _, amplitudes in found])
 
