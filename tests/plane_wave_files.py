@@ -112,6 +112,25 @@ def write_overlaps(path, M):
     path.write_text("\n".join(lines) + "\n")
 
 
+def write_functions(place, mesh, energies, bands, functions, centres, *, below=0):
+    """SEED.chk, SEED.nnkp, SEED.eig and PREFIX.save of Wannier functions, with bands that Wannier90 leaves out.
+
+    Returns the functions that so many bands hold, orthonormal.
+    """
+    (place / "x.save").mkdir(parents=True, exist_ok=True)
+    points = np.column_stack([mesh.k, np.zeros(len(mesh.k))])
+    left, _, right = np.linalg.svd(adjoint(bands) @ functions, full_matrices=False)
+    states = left @ right
+    held = bands @ states
+    write_checkpoint(place / "x.chk", points, states, centres, range(1, below + 1), overlaps(mesh, held))
+    write_neighbours(place / "x.nnkp", mesh.points)
+    write_energies(place / "x.eig", energies)
+    for number, (point, own) in enumerate(zip(points, bands, strict=True)):
+        path = place / "x.save" / f"wfc{number + 1}.dat"
+        write_waves(path, number + 1, point, mesh.G, np.pad(own, [(0, 0), (below, 0)]))
+    return held
+
+
 def write_all_bands(folder, turning, bands, *, gauge=None):
     """The snapshots of a crystal of wells as files of so many bands, energies in eV; PREFIX.save and SEED of each.
 

@@ -155,6 +155,14 @@ class Waves:
         return self.grid.G, self.functions[point][None]
 
 
+def wannier(mesh, places, H, states, count):
+    """Model of so many Wannier functions, and their plane waves."""
+    W = wannier_functions(mesh, places, states, count)
+    h, r = by_cell(mesh, adjoint(W) @ H @ W), by_cell(mesh, positions(mesh, W))
+    model = ab.models.WannierModel(VECTORS, None, h, r)
+    return model, Waves(mesh, W, model.positions)
+
+
 class Turning:
     """The crystal while its wells go round; shares of the circle for each of the two."""
 
@@ -180,13 +188,9 @@ class Turning:
 
     def wannier(self, count):
         """Snapshots in so many Wannier functions, and their plane waves."""
-        models, waves = [], []
-        for u, H, C in zip(self.displacements, self.matrices, self.states, strict=True):
-            W = wannier_functions(self.mesh, PLACES + u, C, count)
-            h, r = by_cell(self.mesh, adjoint(W) @ H @ W), by_cell(self.mesh, positions(self.mesh, W))
-            models.append(ab.models.WannierModel(VECTORS, None, h, r))
-            waves.append(Waves(self.mesh, W, models[-1].positions))
-        return models, waves
+        each = zip(self.displacements, self.matrices, self.states, strict=True)
+        found = [wannier(self.mesh, PLACES + u, H, C, count) for u, H, C in each]
+        return [model for model, _ in found], [waves for _, waves in found]
 
     def riders(self, count):
         """Displacement of the well that each function belongs to."""

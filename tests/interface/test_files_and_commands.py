@@ -14,7 +14,7 @@ import adiabloch as ab
 from adiabloch import units
 from adiabloch.cli import app
 from adiabloch.errors import FileFormatError, InvalidArgumentError, InvalidModelError
-from adiabloch.io.netcdf_models import _complex_from_parts
+from adiabloch.io.netcdf_snapshots import complex_from_parts
 from adiabloch.paper import figure1
 from adiabloch.paper.table import Table
 from adiabloch.plotting import charts
@@ -113,7 +113,7 @@ def test_cycles_that_were_changed_are_refused(tmp_path, cycle, resolution):
     cells[0] += 0.5
     joined = xarray.DataArray(hoppings[..., 0] + 1j * hoppings[..., 1], dims=("snapshot", "R", "orbital", "to"))
     with pytest.raises(InvalidModelError, match="numbers of type complex128"):
-        _complex_from_parts(joined)
+        complex_from_parts(joined)
     longer = np.concatenate([hoppings, hoppings], axis=-1)
     nameless = good.copy()
     nameless.attrs = {}

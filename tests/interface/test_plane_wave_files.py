@@ -8,7 +8,15 @@ from adiabloch.engine.run import Run
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError
 from adiabloch.io import read_chk, read_plane_waves, read_snapshots
 from adiabloch.workflows.dipoles import dipoles
-from plane_wave_files import adjoint, overlaps, write_checkpoint, write_energies, write_neighbours, write_waves
+from plane_wave_files import (
+    adjoint,
+    overlaps,
+    write_checkpoint,
+    write_energies,
+    write_functions,
+    write_neighbours,
+    write_waves,
+)
 from plane_waves import PHASES, Mesh, Turning
 
 COUNT, EXTRA = 4, 2
@@ -25,25 +33,13 @@ class Calculations:
         self.folders, self.checkpoints = [], []
         for phase in range(PHASES):
             place = folder / f"phase{phase}"
-            (place / "x.save").mkdir(parents=True)
             bands = self.turning.states[phase][..., : 2 * COUNT + 20]
-            functions = self.waves[phase].functions
-            states = adjoint(bands) @ functions
-            # so few bands do not quite hold the functions: what they hold, orthonormal
-            left, _, right = np.linalg.svd(states, full_matrices=False)
-            states = left @ right
-            centres = self.models[phase].positions
-            M = overlaps(self.mesh, bands @ states)
-            write_checkpoint(place / "x.chk", self.points, states, centres, range(1, EXTRA + 1), M)
-            write_neighbours(place / "x.nnkp", self.mesh.points)
-            write_energies(place / "x.eig", self.turning.energies[phase][:, : bands.shape[-1]])
-            for number, (point, own) in enumerate(zip(self.points, bands, strict=True)):
-                below = np.zeros((len(own), EXTRA), complex)
-                path = place / "x.save" / f"wfc{number + 1}.dat"
-                write_waves(path, number + 1, point, self.mesh.G, np.concatenate([below, own], axis=1))
+            energies = self.turning.energies[phase][:, : bands.shape[-1]]
+            functions, centres = self.waves[phase].functions, self.models[phase].positions
+            held = write_functions(place, self.mesh, energies, bands, functions, centres, below=EXTRA)
             self.folders.append(place / "x.save")
             self.checkpoints.append(place / "x.chk")
-            self.waves[phase] = type(self.waves[phase])(self.mesh, bands @ states, centres)
+            self.waves[phase] = type(self.waves[phase])(self.mesh, held, centres)
 
 
 @pytest.fixture(scope="module")

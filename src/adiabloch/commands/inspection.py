@@ -13,7 +13,7 @@ from adiabloch.engine.arguments import counted_bands
 from adiabloch.geometry.band_edges import exact_band_edges
 from adiabloch.geometry.gaps import describe_point, gap_at
 from adiabloch.io import load, load_cycle, load_model
-from adiabloch.io.netcdf_models import MODEL
+from adiabloch.io.netcdf_snapshots import MODEL
 from adiabloch.io.periodic_axes import checked_axes
 from adiabloch.io.safe_open import uncompressed
 from adiabloch.io.seed_files import find_seed_file, read_spreads

@@ -5,15 +5,28 @@ from typing import TYPE_CHECKING
 from adiabloch.errors import suggesting
 from adiabloch.io.bands import read_bands
 from adiabloch.io.checkpoint_models import read_chk, read_snapshots
+from adiabloch.io.displacements import (
+    read_deformation,
+    read_displacement_forces,
+    read_displacements,
+    write_displacements,
+)
 from adiabloch.io.modes import read_modes
 from adiabloch.io.netcdf import load, save
-from adiabloch.io.netcdf_models import load_cycle, load_model, save_cycle, save_model
+from adiabloch.io.netcdf_models import (
+    load_cycle,
+    load_deformation,
+    load_model,
+    save_cycle,
+    save_deformation,
+    save_model,
+)
 from adiabloch.io.overlaps import read_overlaps
 from adiabloch.io.phonopy_modes import from_phonopy
 from adiabloch.io.plane_waves import read_motion, read_plane_waves
 from adiabloch.io.pythtb import from_pythtb
 from adiabloch.io.spins import read_spin
-from adiabloch.io.structures import from_ase, read_structure, write_structure
+from adiabloch.io.structures import from_ase, read_forces, read_structure, write_structure
 from adiabloch.io.wannier90 import read_hr, read_tb, write_tb
 from adiabloch.io.wannierberri import from_wannierberri
 
@@ -24,9 +37,14 @@ __all__ = [
     "from_wannierberri",
     "load",
     "load_cycle",
+    "load_deformation",
     "load_model",
     "read_bands",
     "read_chk",
+    "read_deformation",
+    "read_displacement_forces",
+    "read_displacements",
+    "read_forces",
     "read_hr",
     "read_modes",
     "read_motion",
@@ -38,7 +56,9 @@ __all__ = [
     "read_tb",
     "save",
     "save_cycle",
+    "save_deformation",
     "save_model",
+    "write_displacements",
     "write_structure",
     "write_tb",
 ]

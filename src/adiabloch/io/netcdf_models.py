@@ -1,39 +1,31 @@
-"""Models and cycles in NetCDF files."""
+"""Models, cycles and deformations in NetCDF files."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from numbers import Real
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.errors import (
-    AdiablochError,
-    FileFormatError,
-    InvalidArgumentError,
-    InvalidModelError,
+from adiabloch.errors import FileFormatError, InvalidArgumentError
+from adiabloch.files import checked_path
+from adiabloch.io.netcdf_snapshots import (
+    CYCLE,
+    DEFORMATION,
+    MODEL,
+    MODEL_ERRORS,
+    by_translation,
+    check_fingerprint,
+    read_snapshots,
+    real_and_imaginary,
+    rounding_unit,
+    snapshot_variables,
+    stack_by_translation,
+    write_variables,
 )
-from adiabloch.files import checked_path, write_atomic
-from adiabloch.io.netcdf import load, netcdf_bytes
-from adiabloch.lattice import Lattice
-from adiabloch.models import Cycle, TightBinding
-from adiabloch.models.hoppings import Translation, fingerprint
-
-if TYPE_CHECKING:
-    import xarray
-
-CYCLE = "adiabloch cycle"
-MODEL = "adiabloch model"
-COMPRESSION = {"zlib": True, "complevel": 4}
-"""Compression of large arrays, without shuffling of bytes, because the arrays contain many zeros."""
-MODEL_ERRORS = (AdiablochError, AttributeError, KeyError, IndexError, ValueError, TypeError)
-"""Exceptions raised by variables that do not define a valid model."""
-COMPRESSED_SIZE = 1000
-"""Number of elements from which on compression is worthwhile."""
+from adiabloch.models import Cycle, Deformation, TightBinding
 
 
 def save_model(model: TightBinding, path: str | os.PathLike[str], *, resolution: float | None = None) -> Path:
@@ -72,7 +64,7 @@ def save_model(model: TightBinding, path: str | os.PathLike[str], *, resolution:
     checked_path(path)
     attributes = {"kind": MODEL, "model": model.digest}
     by_cell = isinstance(model.spin, Mapping)
-    return _write(_variables([model], by_cell, _rounding_unit(resolution)), attributes, path)
+    return write_variables(snapshot_variables([model], by_cell, rounding_unit(resolution)), attributes, path)
 
 
 def load_model(path: str | os.PathLike[str]) -> TightBinding:
@@ -94,10 +86,10 @@ def load_model(path: str | os.PathLike[str]) -> TightBinding:
         The file does not contain a model, was changed since it was written, or contains an invalid model; the message
         names file and variable.
     """
-    models, stored = _read_snapshots(path, MODEL, "model", "load_cycle")
+    models, stored = read_snapshots(path, MODEL, "model")
     if len(models) != 1:
         raise FileFormatError(f"{path}: {len(models)} models, expected one")
-    _check_fingerprint(path, stored, models[0].digest, "save_model")
+    check_fingerprint(path, stored, models[0].digest, "save_model")
     return models[0]
 
 
@@ -129,13 +121,13 @@ def save_cycle(cycle: Cycle, path: str | os.PathLike[str], *, resolution: float 
         other = "; use save_model" if isinstance(cycle, TightBinding) else ""
         raise InvalidArgumentError(f"save_cycle: expected a Cycle, got {type(cycle).__name__}{other}")
     checked_path(path)
-    unit = _rounding_unit(resolution)
-    variables = _variables(cycle.snapshots, cycle.spins is not None, unit)
+    unit = rounding_unit(resolution)
+    variables = snapshot_variables(cycle.snapshots, cycle.spins is not None, unit)
     if cycle.snapshot_motion is not None:
-        cells, motion = _stack_by_translation(cycle.snapshot_motion)
+        cells, motion = stack_by_translation(cycle.snapshot_motion)
         variables["motion_translations"] = (("R_motion", "axis"), cells)
-        variables["motion"] = (("snapshot", "R_motion", "orbital", "to", "part"), _real_and_imaginary(motion, unit))
-    return _write(variables, {"kind": CYCLE, "model": cycle.digest}, path)
+        variables["motion"] = (("snapshot", "R_motion", "orbital", "to", "part"), real_and_imaginary(motion, unit))
+    return write_variables(variables, {"kind": CYCLE, "model": cycle.digest}, path)
 
 
 def load_cycle(path: str | os.PathLike[str]) -> Cycle:
@@ -156,183 +148,102 @@ def load_cycle(path: str | os.PathLike[str]) -> Cycle:
         The file does not contain a cycle, was changed since it was written, or contains an invalid cycle; the message
         names file and variable.
     """
-    snapshots, stored = _read_snapshots(path, CYCLE, "cycle", "load_model")
+    snapshots, stored = read_snapshots(path, CYCLE, "cycle")
     try:
-        motion = _by_translation(stored, "motion", "motion_translations") if "motion" in stored else None
+        motion = by_translation(stored, "motion", "motion_translations") if "motion" in stored else None
         cycle = Cycle(snapshots, motion=motion)
     except MODEL_ERRORS as reason:
         raise FileFormatError(f"{path}: {reason}") from None
-    _check_fingerprint(path, stored, cycle.digest, "save_cycle")
+    check_fingerprint(path, stored, cycle.digest, "save_cycle")
     return cycle
 
 
-def _rounding_unit(resolution: float | None) -> float | None:
-    """Largest power of two not above the resolution; None without rounding."""
-    if resolution is None:
-        return None
-    if not (isinstance(resolution, Real) and 0 < resolution < 1):
-        raise InvalidArgumentError(f"resolution: {resolution!r}, expected a number between 0 and 1")
-    return float(2.0 ** np.floor(np.log2(resolution)))
+def save_deformation(
+    deformation: Deformation, path: str | os.PathLike[str], *, resolution: float | None = None
+) -> Path:
+    """Write a crystal at rest and with its atoms displaced to a NetCDF file.
+
+    Parameters
+    ----------
+    deformation : Deformation
+        Deformation to write.
+    path : path-like
+        Name of the file.
+    resolution : float, optional
+        As for `save_cycle`.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    InvalidArgumentError
+        The argument is not a deformation.
+    FileWriteError
+        As for `save`.
+    """
+    if not isinstance(deformation, Deformation):
+        raise InvalidArgumentError(f"save_deformation: expected a Deformation, got {type(deformation).__name__}")
+    checked_path(path)
+    unit = rounding_unit(resolution)
+    crystals = [model for several in deformation.displaced.values() for pair in several for model in pair]
+    by_cell = isinstance(deformation.model.spin, Mapping)
+    variables = snapshot_variables([deformation.model, *crystals], by_cell, unit)
+    variables["displacement"] = (("displacement",), np.array(deformation.names))
+    variables["step"] = (("pair",), np.array(deformation.steps))
+    if deformation.patterns is not None:
+        variables["patterns"] = (
+            ("displacement", "atom", "direction_of_atom"),
+            np.array([*deformation.patterns.values()]),
+        )
+    if deformation.motion:
+        cells, motion = stack_by_translation([*deformation.motion.values()])
+        keys = [key if isinstance(key, tuple) else (key,) for key in deformation.motion]
+        numbers = [[*map(deformation.names.index, key), *[-1] * (2 - len(key))] for key in keys]
+        variables["motion_along"] = (("connection", "one_or_two"), np.array(numbers))
+        variables["motion_translations"] = (("R_motion", "axis"), cells)
+        variables["motion"] = (("connection", "R_motion", "orbital", "to", "part"), real_and_imaginary(motion, unit))
+    variables["motion_known"] = ((), np.int64(deformation.motion is not None))
+    return write_variables(variables, {"kind": DEFORMATION, "model": deformation.digest}, path)
 
 
-def _variables(snapshots: Sequence[TightBinding], spin_by_cell: bool, unit: float | None) -> dict[str, Any]:
-    """NetCDF variables of a model or of the snapshots of a cycle."""
-    cells, hoppings = _stack_by_translation([model.hoppings for model in snapshots])
-    variables: dict[str, Any] = {
-        "lattice_vectors": (("vector", "axis"), snapshots[0].lattice.vectors),
-        "translations": (("R", "axis"), cells),
-        "positions": (("snapshot", "orbital", "axis"), np.array([model.positions for model in snapshots])),
-        "hoppings": (("snapshot", "R", "orbital", "to", "part"), _real_and_imaginary(hoppings, unit)),
-    }
-    matrices = [model.position_matrix for model in snapshots if model.position_matrix is not None]
-    if matrices:
-        _, places = _stack_by_translation(matrices)
-        dims = ("snapshot", "R", "orbital", "to", "axis", "part")
-        variables["position_matrix"] = (dims, _real_and_imaginary(places, unit))
-    spin = snapshots[0].spin
-    if spin_by_cell:
-        cells, spins = _stack_by_translation([model.spin_by_cell for model in snapshots], axis=1)
-        dims = ("snapshot", "R_spin", "direction", "orbital", "to", "part")
-        variables["spin_translations"] = (("R_spin", "axis"), cells)
-        variables["spin_by_cell"] = (dims, _real_and_imaginary(spins, unit))
-    elif isinstance(spin, np.ndarray):
-        variables["spin"] = (("direction", "orbital", "to", "part"), _real_and_imaginary(spin, unit))
-    return variables
-
-
-def _write(variables: Mapping[str, Any], attributes: Mapping[str, str], path: str | os.PathLike[str]) -> Path:
-    """Write variables and attributes, with a fingerprint of the numbers, to a NetCDF file."""
-    import xarray
-
-    stored = xarray.Dataset(variables, attrs=attributes)
-    stored.attrs["contents"] = _dataset_fingerprint(stored)
-    large = [str(key) for key, variable in stored.variables.items() if variable.size >= COMPRESSED_SIZE]
-    return write_atomic(path, netcdf_bytes(stored, dict.fromkeys(large, COMPRESSION)))
-
-
-def _read_snapshots(
-    path: str | os.PathLike[str], kind: str, what: str, other: str
-) -> tuple[list[TightBinding], xarray.Dataset]:
-    """Read the models in a file, and all its variables.
+def load_deformation(path: str | os.PathLike[str]) -> Deformation:
+    """Read a deformation written by `save_deformation`.
 
     Parameters
     ----------
     path : path-like
         Name of the file.
-    kind : str
-        Expected kind of the file.
-    what : str
-        Name of this kind in error messages.
-    other : str
-        Function that reads the other kind.
-    """
-    stored = load(path)
-    found = stored.attrs.get("kind")
-    if found != kind:
-        hint = f"; use {other}" if found in (CYCLE, MODEL) else ""
-        raise FileFormatError(f"{path}: not a {what} (its kind is {found!r}, expected {kind!r}){hint}")
-    missing = {"lattice_vectors", "translations", "positions", "hoppings"} - set(stored.variables)
-    if missing:
-        raise FileFormatError(f"{path}: lacks {', '.join(sorted(missing))}")
-    for name, variable in stored.variables.items():
-        scaled = {"scale_factor", "add_offset"} & {*variable.encoding, *variable.attrs}
-        if scaled:
-            raise FileFormatError(f"{path}: {name} has a {' and an '.join(sorted(scaled))}, expected unscaled numbers")
-    try:
-        lattice = Lattice(stored.lattice_vectors.values)
-        count = len(stored.positions)
-        spins: Sequence[Any] = [None] * count
-        if "spin" in stored:
-            spins = [_complex_from_parts(stored.spin)] * count
-        elif "spin_by_cell" in stored:
-            spins = _by_translation(stored, "spin_by_cell", "spin_translations")
-        hoppings = _by_translation(stored, "hoppings", "translations")
-        each = list(zip(stored.positions.values, hoppings, spins, strict=True))
-        if "position_matrix" not in stored:
-            return [TightBinding(lattice, at, h, spin, reduced=False) for at, h, spin in each], stored
-        places = _by_translation(stored, "position_matrix", "translations")
-        return [
-            TightBinding(lattice, at, h, spin, position_matrix=r, reduced=False)
-            for (at, h, spin), r in zip(each, places, strict=True)
-        ], stored
-    except MODEL_ERRORS as reason:
-        raise FileFormatError(f"{path}: {reason}") from None
-
-
-def _check_fingerprint(path: str | os.PathLike[str], stored: xarray.Dataset, digest: str, writer: str) -> None:
-    """Raise an error if the fingerprint of the numbers differs from that stored in the file."""
-    # the fingerprint of a model is calculated before rounding to the resolution, so it is the second choice
-    stated, found = stored.attrs.get("contents"), _dataset_fingerprint(stored)
-    if stated is None:
-        stated, found = stored.attrs.get("model"), digest
-    if stated != found:
-        raise FileFormatError(
-            f"{path}: its numbers have the fingerprint {found}, expected {stated} as stored in the file: changed "
-            f"since {writer} wrote it"
-        )
-
-
-def _stack_by_translation(each: Sequence[Mapping[Translation, Complex]], axis: int = 0) -> tuple[Integer, Complex]:
-    """Stack the matrices of all snapshots on a common list of translations.
-
-    Of each pair R, -R one is left out if its matrix is the adjoint of the other; it is restored on reading.
-
-    Parameters
-    ----------
-    each : sequence of mapping {R: array}
-        Matrices of each snapshot.
-    axis : int
-        Axis of the rows of the matrices.
 
     Returns
     -------
-    translations : int array, shape (R, d)
-    matrices : complex array, shape (snapshots, R, ...)
+    Deformation
+
+    Raises
+    ------
+    FileFormatError
+        The file does not contain a deformation, was changed since it was written, or contains an invalid one; the
+        message names file and variable.
     """
-    zero = np.zeros_like(next(iter(each[0].values())))
-
-    def adjoint(R: Translation, blocks: Mapping[Translation, Complex]) -> bool:
-        opposite = blocks.get(tuple(-x for x in R), zero)
-        return np.array_equal(blocks.get(R, zero), opposite.conj().swapaxes(axis, axis + 1))
-
-    everywhere = {R for blocks in each for R in blocks}
-    cells = sorted(R for R in everywhere if tuple(-x for x in R) <= R or not all(adjoint(R, blocks) for blocks in each))
-    return np.array(cells), np.array([[blocks.get(R, zero) for R in cells] for blocks in each])
-
-
-def _by_translation(stored: xarray.Dataset, name: str, cells: str) -> list[dict[Translation, Complex]]:
-    """Matrices of each snapshot by translation; `name` and `cells` are the variables of matrices and translations."""
-    translations = stored[cells].values
-    if translations.dtype.kind not in "iu":
-        raise InvalidModelError(f"{cells}: numbers of type {translations.dtype}, expected integers")
-    keys = [tuple(map(int, R)) for R in translations]
-    return [dict(zip(keys, matrices, strict=True)) for matrices in _complex_from_parts(stored[name])]
-
-
-def _dataset_fingerprint(stored: xarray.Dataset) -> str:
-    """Fingerprint of the names, dimensions and numbers of all variables, and of the attributes kind and model."""
-    parts = [
-        np.frombuffer(str(stored.attrs.get(name)).encode(), np.uint8).astype(np.int64) for name in ("kind", "model")
-    ]
-    for name in sorted(map(str, stored.variables)):
-        variable = stored.variables[name]
-        parts.append(np.frombuffer(f"{name} {variable.dims}".encode(), np.uint8).astype(np.int64))
-        parts.append(variable.values)
-    return fingerprint(*parts)
-
-
-def _real_and_imaginary(array: Complex, unit: float | None) -> Float:
-    """Real and imaginary parts along a new last axis, rounded to multiples of `unit`."""
-    parts = np.stack([array.real, array.imag], axis=-1)
-    return parts if unit is None else np.rint(parts / unit) * unit
-
-
-def _complex_from_parts(stored: xarray.DataArray) -> Complex:
-    """Complex numbers from their real and imaginary parts along the last axis."""
-    if stored.dims[-1:] != ("part",) or stored.shape[-1] != 2 or stored.dtype != np.float64:
-        raise InvalidModelError(
-            f"{stored.name}: numbers of type {stored.dtype} over {', '.join(map(str, stored.dims))}, the last of "
-            f"length {stored.shape[-1] if stored.shape else 0}; expected float64, real and imaginary parts over part"
-        )
-    # a view keeps all bits, including the signs of zeros
-    return np.ascontiguousarray(stored.values, dtype=np.float64).view(np.complex128)[..., 0]
+    (rest, *crystals), stored = read_snapshots(path, DEFORMATION, "deformation")
+    try:
+        names = [str(name) for name in stored["displacement"].values]
+        steps = stored["step"].values.tolist()
+        pairs = list(zip(crystals[::2], crystals[1::2], strict=True))
+        if len(pairs) != len(names) * len(steps):
+            raise ValueError(f"{len(crystals)} displaced crystals, expected {2 * len(names) * len(steps)}")
+        displaced = {name: pairs[i * len(steps) : (i + 1) * len(steps)] for i, name in enumerate(names)}
+        motion: dict[Any, Any] | None = {} if int(stored["motion_known"]) else None
+        if "motion" in stored:
+            along = [tuple(names[i] for i in row if i >= 0) for row in stored["motion_along"].values.tolist()]
+            blocks = by_translation(stored, "motion", "motion_translations")
+            motion = {key[0] if len(key) == 1 else key: A for key, A in zip(along, blocks, strict=True)}
+        patterns = None
+        if "patterns" in stored:
+            patterns = dict(zip(names, stored["patterns"].values, strict=True))
+        deformation = Deformation(rest, displaced, steps, motion=motion, patterns=patterns)
+    except MODEL_ERRORS as reason:
+        raise FileFormatError(f"{path}: {reason}") from None
+    check_fingerprint(path, stored, deformation.digest, "save_deformation")
+    return deformation

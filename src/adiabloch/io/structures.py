@@ -6,17 +6,20 @@ import io
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from adiabloch.arrays import Float, checked
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, MissingExtraError, first_line
 from adiabloch.files import atomic_write, checked_path
 from adiabloch.io.safe_open import COMPRESSED, read_bytes, refuse_long_lines
 from adiabloch.models import Structure
+
+Content = TypeVar("Content")
 
 READABLE_FORMATS = frozenset(
     (
@@ -62,6 +65,40 @@ def read_structure(path: str | os.PathLike[str], format: str | None = None) -> S
     MissingExtraError
         ASE is not installed.
     """
+    return _read(path, format, from_ase)
+
+
+def read_forces(path: str | os.PathLike[str], format: str | None = None) -> Float:
+    """Read the forces on the atoms from an output, through ASE: Quantum ESPRESSO, VASP, extended XYZ, others.
+
+    Parameters
+    ----------
+    path, format
+        As for `read_structure`.
+
+    Returns
+    -------
+    float array (n, 3)
+        Forces in eV/Angstrom, in the order of the atoms of the file.
+
+    Raises
+    ------
+    FileFormatError, MissingExtraError
+        As for `read_structure`; also if the file contains no forces.
+    """
+    return _read(path, format, _forces)
+
+
+def _forces(atoms: Any) -> Float:
+    """Forces of the calculation of ASE's `Atoms`."""
+    forces = None if atoms.calc is None else atoms.calc.results.get("forces")
+    if forces is None:
+        raise InvalidArgumentError("no forces, expected the output of a calculation of forces (tprnfor = .true.)")
+    return checked(forces, "forces", (len(atoms), 3))
+
+
+def _read(path: str | os.PathLike[str], format: str | None, converted: Callable[[Any], Content]) -> Content:
+    """Read a file through ASE, and convert its `Atoms`."""
     ase_io = _ase_io()
     if not checked_path(path).exists():
         raise FileFormatError(f"{path}: no such file")
@@ -74,7 +111,7 @@ def read_structure(path: str | os.PathLike[str], format: str | None = None) -> S
             with _deprecations_ignored():
                 atoms = _parse_atoms(ase_io, Path(path), content, known)
             # unknown atomic numbers raise an error here
-            return from_ase(atoms)
+            return converted(atoms)
     except FileFormatError:
         raise
     except AdiablochError as reason:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from adiabloch.errors import suggesting
 from adiabloch.models.alignment import aligned
+from adiabloch.models.atomic_displacements import AtomicDisplacements
 from adiabloch.models.chains import rice_mele, thouless_pump
 from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal, Derivative, Matrices
 from adiabloch.models.cycle import Cycle
@@ -24,6 +25,7 @@ from adiabloch.models.wannier_model import WannierModel
 
 __all__ = [
     "CRYSTAL_INTERFACE",
+    "AtomicDisplacements",
     "Crystal",
     "Cycle",
     "Deformation",

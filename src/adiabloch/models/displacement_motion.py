@@ -101,8 +101,10 @@ def _in_order(displaced_waves: Mapping[str, Any], pairs: Mapping[str, Sequence[P
     found: list[Waves] = []
     for name, several in pairs.items():
         given = displaced_waves[name]
-        given = [given] if len(several) == 1 and len(given) == 2 else list(given)
-        if len(given) != len(several) or any(len(pair) != 2 for pair in given):
+        if len(several) == 1 and isinstance(given, Sequence) and len(given) == 2 and hasattr(given[0], "at"):
+            given = [given]
+        sequences = isinstance(given, Sequence) and all(isinstance(pair, Sequence) for pair in given)
+        if not sequences or len(given) != len(several) or any(len(pair) != 2 for pair in given):
             raise InvalidArgumentError(f"displaced_waves: {name}: expected (minus, plus) for each of the steps")
         found += [wave for pair in given for wave in pair]
     return found

@@ -221,52 +221,52 @@ def _checked_snapshots(snapshots: Sequence[TightBinding]) -> list[TightBinding]:
     return models
 
 
-def checked_waves(waves: object, models: Sequence[TightBinding], function: str) -> list[Waves]:
+def checked_waves(waves: object, models: Sequence[TightBinding], name: str) -> list[Waves]:
     """Plane waves of each model as a list, with the mesh and the centres of the models.
 
     Raises
     ------
     InvalidArgumentError, InvalidModelError
-        The messages begin with the name of the `function`.
+        The messages begin with the name of the function `name`.
     """
     found: list[Waves] = checked_sequence(waves, "waves", object, "plane waves, one for each snapshot")
     needed = ("mesh", "points", "centres", "reciprocal", "at")
     for number, wave in enumerate(found):
         if not all(hasattr(wave, attribute) for attribute in needed):
             raise InvalidArgumentError(
-                f"{function}: waves: entry {number} is {type(wave).__name__}, expected plane waves as "
+                f"{name}: waves: entry {number} is {type(wave).__name__}, expected plane waves as "
                 "io.read_plane_waves reads them"
             )
     if len(found) != len(models):
-        raise InvalidModelError(f"{function}: {len(found)} sets of plane waves for {len(models)} snapshots")
+        raise InvalidModelError(f"{name}: {len(found)} sets of plane waves for {len(models)} snapshots")
     for number, (wave, model) in enumerate(zip(found, models, strict=True)):
         d = model.lattice.dimension
         if wave.mesh != found[0].mesh or np.abs(wave.points - found[0].points).max() > 1e-8:
-            raise InvalidModelError(f"{function}: plane waves {number} are on another mesh than the first, expected one")
+            raise InvalidModelError(f"{name}: plane waves {number} are on another mesh than the first, expected one")
         if any(side != 1 for side in wave.mesh[d:]):
-            raise InvalidModelError(f"{function}: a mesh of {wave.mesh} points, expected a single layer for {d}D models")
+            raise InvalidModelError(f"{name}: a mesh of {wave.mesh} points, expected a single layer for {d}D models")
         if len(wave.centres) != model.size or np.abs(wave.centres[:, :d] - model.positions).max() > 1e-3:
             raise InvalidModelError(
-                f"{function}: the centres of snapshot {number} are not those of its plane waves, expected the functions "
+                f"{name}: the centres of snapshot {number} are not those of its plane waves, expected the functions "
                 "of one calculation, neither moved to other cells nor in another order"
             )
     return found
 
 
-def waves_at(waves: Sequence[Waves], point: int, function: str) -> tuple[Integer, Complex]:
+def waves_at(waves: Sequence[Waves], point: int, name: str) -> tuple[Integer, Complex]:
     """Reciprocal vectors (M, 2 or 3) and plane waves of all snapshots at one k point, (N, spinor, M, n).
 
     Raises
     ------
     InvalidModelError
-        The message begins with the name of the `function`.
+        The message begins with the name of the function `name`.
     """
     found = [wave.at(point) for wave in waves]
     first = found[0][0]
     for number, (G, _) in enumerate(found):
         if not np.array_equal(G, first):
             raise InvalidModelError(
-                f"{function}: plane waves {number} at k point {point} have other reciprocal vectors than the first, "
+                f"{name}: plane waves {number} at k point {point} have other reciprocal vectors than the first, "
                 "expected one lattice and one cutoff"
             )
     return first, np.array([amplitudes for _, amplitudes in found])

@@ -1,0 +1,149 @@
+"""Magnetic moments of all phonons at q = 0, from a structure to a table: the command `phonons`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.files import write_atomic
+from adiabloch.io.displacements import (
+    read_deformation,
+    read_displacement_forces,
+    read_displacements,
+    write_displacements,
+)
+from adiabloch.io.modes import read_modes
+from adiabloch.io.structures import read_structure
+from adiabloch.models import AtomicDisplacements, Deformation
+from adiabloch.units import WAVENUMBER
+from adiabloch.workflows.phonon_moments import phonon_moments
+
+if TYPE_CHECKING:
+    import xarray
+
+SCRIPT = "run.sh"
+"""Name of the script that runs all calculations."""
+QUANTUM_ESPRESSO = """\
+#!/bin/sh
+# Computes the Wannier functions of all crystals in this folder with Quantum ESPRESSO and Wannier90. Crystals that are
+# done are skipped, so it may be started again. PW="mpirun -n 4 pw.x" sh run.sh uses another command.
+set -eu
+cd "$(dirname "$0")"
+pw=${{PW:-pw.x}} pw2wannier90=${{PW2WANNIER90:-pw2wannier90.x}} wannier90=${{WANNIER90:-wannier90.x}}
+for crystal in {folders}; do
+    if test -s "$crystal/{seed}.chk"; then continue; fi
+    echo "$crystal"
+    (
+        cd "$crystal"
+        $pw -in scf.in > scf.out
+        $pw -in nscf.in > nscf.out
+        $wannier90 -pp {seed}
+        $pw2wannier90 -in {seed}.pw2wan > pw2wan.out
+        $wannier90 {seed}
+    )
+done
+"""
+HEADS = ("mode", "meV", "1/cm", "L (ħ)", "moment (μB)", "error", "moment (μN)", "splitting (meV/T)")
+"""Columns of the table of moments."""
+
+
+def prepare(
+    structure: Path, folder: Path, *, steps: Sequence[float], axes: str, template: Path | None
+) -> AtomicDisplacements:
+    """Write the inputs of all displaced crystals, and a script for Quantum ESPRESSO if the template has its inputs.
+
+    Parameters
+    ----------
+    structure : pathlib.Path
+        The crystal at rest, in a format that ASE reads.
+    folder : pathlib.Path
+        Folder of the inputs.
+    steps : sequence of float
+        Displacements, in Angstrom.
+    axes : str
+        Cartesian axes of the displacements.
+    template : pathlib.Path, optional
+        Folder with inputs, as for `adiabloch.io.write_displacements`.
+    """
+    displacements = AtomicDisplacements(read_structure(structure), steps, axes=axes)
+    write_displacements(displacements, folder, template=template)
+    seeds = [] if template is None else sorted(template.glob("*.win"))
+    if template is not None and len(seeds) == 1 and (template / "scf.in").exists():
+        script = QUANTUM_ESPRESSO.format(seed=seeds[0].stem, folders=" ".join(displacements.structures))
+        write_atomic(folder / SCRIPT, script.encode())
+    return displacements
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """Moments of all modes, and the crystal that they belong to."""
+
+    moments: xarray.Dataset
+    deformation: Deformation
+
+    def rows(self, component: str) -> list[list[str]]:
+        """Rows of the table, one for each mode, with the entries of `HEADS`."""
+        here = self.moments.sel(component=component)
+        rows = []
+        for number in range(here.sizes["mode"]):
+            mode = here.isel(mode=number)
+            zeeman = float(mode.zeeman)
+            rows.append(
+                [
+                    str(number),
+                    f"{1e3 * float(mode.quantum):.2f}",
+                    f"{float(mode.quantum) / WAVENUMBER:.1f}",
+                    f"{float(mode.angular_momentum):.3f}",
+                    f"{float(mode.total):.3e}",
+                    f"{float(mode.error):.0e}",
+                    f"{float(mode.nuclear_magnetons):.4f}",
+                    f"{zeeman:.2e}" if zeeman == zeeman else "",
+                ]
+            )
+        return rows
+
+
+def collect(
+    folder: Path,
+    seed: str,
+    occupied: int,
+    *,
+    charges: Sequence[float] | None,
+    degeneracy: int | None,
+    dimension: int | None,
+    spin: bool,
+    modes: Path | None,
+    forces: str,
+    waves: str | None,
+    tolerance: float,
+) -> Collected:
+    """Read the displaced crystals of a folder, and compute the moments of all modes.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of `prepare`.
+    seed, occupied, dimension, spin, waves
+        As for `adiabloch.io.read_deformation`.
+    charges, degeneracy
+        As for `adiabloch.phonon_moments`.
+    modes : pathlib.Path, optional
+        File of the modes at q = 0; by default they are computed from the forces on the displaced atoms.
+    forces : str
+        Name of the outputs with these forces.
+    tolerance : float
+        Relative accuracy of the integrals.
+    """
+    displacements = read_displacements(folder)
+    if charges is None and degeneracy is None:
+        raise InvalidArgumentError("charges: not given, expected those of the ion cores, or a degeneracy of the states")
+    if modes is None:
+        found = displacements.modes(read_displacement_forces(folder, forces))
+    else:
+        found = read_modes(modes, displacements.structure)
+    deformation = read_deformation(folder, seed, occupied, waves=waves, dimension=dimension, spin=spin)
+    moments = phonon_moments(deformation, found, occupied, charges=charges, degeneracy=degeneracy, tolerance=tolerance)
+    return Collected(moments, deformation)

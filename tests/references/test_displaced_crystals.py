@@ -1,0 +1,305 @@
+"""Displaced crystals from plane waves: the motion of their functions, files, and the command that collects them."""
+
+import json
+from functools import cache
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import adiabloch as ab
+from adiabloch.cli import app
+from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, InvalidModelError
+from adiabloch.units import ELECTRON_MASS, HBAR_SQUARED_PER_DALTON
+from plane_wave_files import CELL, write_functions
+from plane_waves import AREA, OCCUPIED, PLACES, Mesh, Turning, Waves, hamiltonian, wannier
+
+SHARES = np.array([0.5, -0.5])
+"""Displacements of the two wells along x and y."""
+STEP = 0.01
+
+
+def crystal(places, count, mesh):
+    H = hamiltonian(mesh, places)
+    return wannier(mesh, places, H, np.linalg.eigh(H)[1], count)
+
+
+@cache
+def relative(count, *, common=False, step=STEP):
+    """The wells displaced against each other, and the motion of the functions."""
+    mesh = Mesh()
+    model, waves = crystal(PLACES, count, mesh)
+    moved = {
+        name: [crystal(PLACES + sign * step * np.outer(SHARES, axis), count, mesh) for sign in (-1, 1)]
+        for name, axis in zip("xy", np.eye(2), strict=True)
+    }
+    pairs = {name: tuple(one[0] for one in pair) for name, pair in moved.items()}
+    rates = None
+    if common:
+        dipole = {
+            name: [ab.polarization(one, OCCUPIED, tolerance=1e-4).polarization.values * AREA for one in pair]
+            for name, pair in pairs.items()
+        }
+        rates = {name: (after - before) / (2 * step * OCCUPIED) for name, (before, after) in dipole.items()}
+    waves_of = {name: tuple(one[1] for one in pair) for name, pair in moved.items()}
+    motion = ab.models.displacement_motion(model, pairs, step, waves, waves_of, common=rates, mass=1.0)
+    return ab.Deformation(model, pairs, step, motion=motion)
+
+
+@cache
+def small_cycle(count, *, common=False, radius=0.02):
+    """Perturbative and Chern-Simons part of a cell on a small circle, for its unit area."""
+    models, waves = Turning(SHARES, radius=radius).wannier(count)
+    shared = None
+    if common:
+        dipoles = np.array([ab.polarization(one, OCCUPIED, tolerance=1e-4).polarization.values for one in models])
+        shared = (dipoles - dipoles.mean(axis=0)) * AREA / OCCUPIED
+    motion = ab.models.motion_from_plane_waves(models, waves, common=shared, mass=1.0)
+    found = ab.pumped_magnetization(ab.Cycle(models, motion=motion, tolerance=1), OCCUPIED, tolerance=1e-4)
+    return {name: float(found[name][0]) * AREA / radius**2 for name in ("perturbative", "chern_simons", "total")}
+
+
+@pytest.mark.parametrize("common", [False, True])
+def test_tensor_is_the_limit_of_small_cycles(common):
+    """The motion along displacements, with its curl, and the motion along theta: no derivative is shared."""
+    tensor = ab.magnetization_tensor(relative(4, common=common), OCCUPIED, tolerance=1e-4)
+    here = tensor.sel(displacement="x", displacement_2="y")
+    for name, expected in small_cycle(4, common=common).items():
+        assert float(here[name][0]) * AREA / 2 == pytest.approx(expected, rel=1e-4)
+
+
+def test_common_motion_is_common():
+    """It moves contributions between the space of the functions and the rest. The curl of the motion matters too."""
+    plain, with_common = (
+        float(ab.magnetization_tensor(relative(4, common=common), OCCUPIED, mesh=8).total.max())
+        for common in (False, True)
+    )
+    assert with_common != pytest.approx(plain, rel=1e-3)
+    # without the curl of the motion the tensor is another
+    deformation = relative(4)
+    no_curl = {key: blocks for key, blocks in deformation.motion.items() if isinstance(key, str)}
+    flat = ab.Deformation(deformation.model, deformation.displaced, deformation.steps, motion=no_curl)
+    assert float(ab.magnetization_tensor(flat, OCCUPIED, mesh=8).total.max()) != pytest.approx(plain, rel=1e-3)
+
+
+def test_functions_that_do_not_correspond():
+    mesh = Mesh(4, 9)
+    (model, waves), (minus, before), (plus, after) = (
+        crystal(PLACES + x * np.outer(SHARES, [1, 0]), 4, mesh) for x in (0, -STEP, STEP)
+    )
+    pairs = {"x": (minus, plus)}
+    flipped = Waves(mesh, after.functions * [1, 1, 1, -1], after.centres)
+    with pytest.raises(InvalidModelError, match=r"x: the mean of the functions .* functions that correspond"):
+        ab.models.displacement_motion(model, pairs, STEP, waves, {"x": (before, flipped)}, mass=1.0)
+    with pytest.raises(InvalidArgumentError, match="expected the displacements"):
+        ab.models.displacement_motion(model, pairs, STEP, waves, {"y": (before, after)}, mass=1.0)
+    with pytest.raises(InvalidArgumentError, match=r"expected .minus, plus. for each of the steps"):
+        ab.models.displacement_motion(model, pairs, STEP, waves, {"x": [before]}, mass=1.0)
+    elsewhere = Waves(mesh, after.functions, after.centres + 1.0)
+    with pytest.raises(InvalidModelError, match=r"displacement_motion: the centres of snapshot 2"):
+        ab.models.displacement_motion(model, pairs, STEP, waves, {"x": (before, elsewhere)}, mass=1.0)
+
+
+# ---- structures and forces
+
+
+def structure():
+    return ab.models.Structure(CELL, ["B", "N"], np.pad(PLACES, [(0, 0), (0, 1)]), [10.811, 14.007])
+
+
+def springs(d=3):
+    """Force constants that a displacement of the whole crystal leaves without force, (2, d, 2, d)."""
+    K = np.random.default_rng(2).normal(size=(d, d))
+    K = K @ K.T
+    return np.array([[K, -K], [-K, K]]).swapaxes(1, 2)
+
+
+def test_names_and_structures():
+    moved = ab.models.AtomicDisplacements(structure(), [0.01, 0.02], axes="xy", atoms=[1])
+    assert list(moved.structures) == ["rest", *(f"1{x}{s}{h}" for x in "xy" for h in (0.01, 0.02) for s in "-+")]
+    change = moved.structures["1y+0.02"].positions - structure().positions
+    np.testing.assert_allclose(change, [[0, 0, 0], [0, 0.02, 0]], atol=1e-15)
+    np.testing.assert_array_equal(moved.patterns["1x"], [[0, 0, 0], [1, 0, 0]])
+    for wrong in ({"axes": "xw"}, {"axes": ""}, {"atoms": [2]}, {"atoms": [0, 0]}, {"step": 0.0}, {"step": [0.1, 0.1]}):
+        with pytest.raises(InvalidArgumentError):
+            ab.models.AtomicDisplacements(structure(), **wrong)
+
+
+@pytest.mark.parametrize("axes", ["xyz", "xy"])
+def test_modes_from_forces(axes):
+    """Against the dynamical matrix of springs that are known, with a cubic term that the two steps remove."""
+    d = len(axes)
+    K = springs(d)
+    moved = ab.models.AtomicDisplacements(structure(), [0.01, 0.03], axes=axes)
+    forces = {}
+    for name, one in moved.structures.items():
+        u = (one.positions - structure().positions)[:, :d]
+        forces[name] = np.zeros((2, 3))
+        forces[name][:, :d] = -np.tensordot(K, u + 30.0 * u**3, 2)
+    modes = moved.modes(forces)
+    masses = np.repeat(structure().masses, d)
+    expected = np.linalg.eigvalsh(K.reshape(2 * d, 2 * d) / np.sqrt(np.outer(masses, masses)))
+    found = np.sign(modes.quanta) * modes.quanta**2 / HBAR_SQUARED_PER_DALTON
+    np.testing.assert_allclose(found, expected, atol=1e-9 * expected.max())
+    assert modes.quanta[-1] > 0
+    assert modes.eigenvectors.shape == (2 * d, 2, 3)
+    del forces["0x+0.01"]
+    with pytest.raises(InvalidArgumentError, match=r"none for 0x\+0.01"):
+        moved.modes(forces)
+    with pytest.raises(InvalidArgumentError, match="2 atoms 1 are displaced"):
+        ab.models.AtomicDisplacements(structure(), atoms=[0]).modes(forces)
+
+
+# ---- files
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The wells as calculations of all displacements, prepared by the command; forces are those of springs."""
+    place = tmp_path_factory.mktemp("displaced")
+    template, at_rest = place / "template", place / "POSCAR"
+    template.mkdir()
+    (template / "scf.in").write_text("ATOMIC_POSITIONS angstrom\n@ATOMS@\n")
+    (template / "x.win").write_text("begin atoms_cart\n@ATOMS@\nend atoms_cart\n")
+    (template / "B.upf").write_bytes(b"\x00\xff")
+    ab.io.write_structure(structure(), at_rest)
+    given = ["--axes", "xy", "--step", str(STEP), "--template", str(template), "--output", str(place / "made")]
+    done = CliRunner().invoke(app, ["phonons", "prepare", str(at_rest), *given])
+    assert done.exit_code == 0, done.output
+    assert "9 structures" in done.output
+    mesh = Mesh(4, 9)
+    for name, one in ab.io.read_displacements(place / "made").structures.items():
+        places = one.positions[:, :2]
+        H = hamiltonian(mesh, places)
+        E, C = np.linalg.eigh(H)
+        model, waves = wannier(mesh, places, H, C, 4)
+        bands = C[..., :28]
+        energies = E[:, :28] / ELECTRON_MASS
+        write_functions(place / "made" / name, mesh, energies, bands, waves.functions, model.positions)
+        u = one.positions - structure().positions
+        rows = zip(one.symbols, one.positions, -np.tensordot(springs(), u, 2), strict=True)
+        lines = [" ".join([symbol, *(f"{x:.12f}" for x in (*at, *force))]) for symbol, at, force in rows]
+        head = f'Lattice="{" ".join(map(str, CELL.ravel()))}" Properties=species:S:1:pos:R:3:forces:R:3 pbc="T T T"'
+        (place / "made" / name / "forces.extxyz").write_text("\n".join(["2", head, *lines]) + "\n")
+    return place / "made"
+
+
+def test_what_is_prepared(folder, tmp_path):
+    text = (folder / "1y-0.01" / "scf.in").read_text()
+    assert text.startswith("ATOMIC_POSITIONS angstrom\nB ")
+    assert float(text.splitlines()[2].split()[2]) == pytest.approx(PLACES[1, 1] - 0.01, abs=1e-11)
+    assert (folder / "rest" / "B.upf").read_bytes() == b"\x00\xff"
+    script = (folder / "run.sh").read_text()
+    assert "for crystal in rest 0x-0.01 0x+0.01 0y-0.01" in script
+    assert "$wannier90 -pp x" in script
+    assert ab.io.read_structure(folder / "0x+0.01" / "POSCAR").positions[0, 0] == pytest.approx(PLACES[0, 0] + 0.01)
+    # again: the same; other displacements: refused
+    same = ab.io.read_displacements(folder)
+    ab.io.write_displacements(same, folder)
+    with pytest.raises(InvalidArgumentError, match="holds other displacements"):
+        ab.io.write_displacements(ab.models.AtomicDisplacements(structure(), 0.03), folder)
+    with pytest.raises(FileFormatError, match="no such folder"):
+        ab.io.write_displacements(same, tmp_path / "new", template=tmp_path / "none")
+    (tmp_path / "template").mkdir()
+    (tmp_path / "template" / "scf.in").write_text("ATOMIC_POSITIONS\n")
+    with pytest.raises(InvalidArgumentError, match=r"no file in .* has a line @ATOMS@"):
+        ab.io.write_displacements(same, tmp_path / "new", template=tmp_path / "template")
+
+
+def test_what_is_read(folder):
+    """The same functions as in memory: the position matrix of finite differences apart."""
+    deformation = ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
+    assert deformation.names == ("0x", "0y", "1x", "1y")
+    assert set(deformation.motion) >= {"0x", ("0x", "1y")}
+    born = ab.born_charges(deformation, OCCUPIED, mesh=8)
+    # an electron follows when all atoms move
+    whole = born.total.sel(component="x", displacement=["0x", "1x"]).sum()
+    assert float(whole) == pytest.approx(OCCUPIED, rel=0.02)
+    dipole = [
+        ab.polarization(model, OCCUPIED, mesh=8).polarization.values[0] * AREA
+        for model in deformation.displaced["1x"][0]
+    ]
+    assert float(born.total.sel(component="x", displacement="1x")) == pytest.approx(
+        (dipole[1] - dipole[0]) / (2 * STEP), rel=0.02
+    )
+
+
+def test_command_collects(folder, tmp_path):
+    given = ["phonons", "collect", str(folder), "x", "--occupied", str(OCCUPIED), "--degeneracy", "2"]
+    given += ["--waves", "x.save", "--dimension", "2", "--forces", "forces.extxyz", "--tolerance", "1e-2"]
+    done = CliRunner().invoke(
+        app, [*given, "--output", str(tmp_path / "m.nc"), "--crystal", str(tmp_path / "crystal.nc")]
+    )
+    assert done.exit_code == 0, done.output
+    moments, crystal = ab.io.load(tmp_path / "m.nc"), ab.io.load_deformation(tmp_path / "crystal.nc")
+    assert moments.sizes["mode"] == 4
+    assert crystal.names == ("0x", "0y", "1x", "1y")
+    modes = ab.io.read_displacements(folder).modes(ab.io.read_displacement_forces(folder, "forces.extxyz"))
+    np.testing.assert_allclose(moments.quantum, modes.quanta, rtol=1e-6, atol=1e-9)
+    again = ab.phonon_moments(crystal, modes, OCCUPIED, degeneracy=2, tolerance=1e-2)
+    np.testing.assert_allclose(again.total, moments.total, atol=1e-12)
+    said = CliRunner().invoke(app, [*given[:6], "--waves", "x.save"])
+    assert said.exit_code == 2
+    assert "charges: not given" in said.output
+
+
+def test_folders_that_are_refused(folder, tmp_path):
+    with pytest.raises(FileFormatError, match=r"displacements\.json: no such file"):
+        ab.io.read_displacements(tmp_path)
+    good = json.loads((folder / "displacements.json").read_text())
+    for change in ({"steps": [-1.0]}, {"axes": 3}, {"atoms": [7]}, {"structure": None}):
+        (tmp_path / "displacements.json").write_text(json.dumps(good | change))
+        with pytest.raises(FileFormatError, match=r"displacements\.json: .* expected the file"):
+            ab.io.read_displacements(tmp_path)
+    (tmp_path / "displacements.json").write_text("[" * 100_000)
+    with pytest.raises(FileFormatError):
+        ab.io.read_displacements(tmp_path)
+    with pytest.raises(FileFormatError, match="no such file"):
+        ab.io.read_displacement_forces(folder, "nothing.out")
+    with pytest.raises(FileFormatError, match="no forces"):
+        ab.io.read_forces(folder / "rest" / "POSCAR")
+    with pytest.raises(AdiablochError):
+        ab.io.read_deformation(folder, "other", OCCUPIED)
+
+
+# ---- deformations in files
+
+
+def test_deformations_on_disk(tmp_path):
+    given = relative(4)
+    patterns = {"x": [[0.5, 0], [-0.5, 0]], "y": [[0, 0.5], [0, -0.5]]}
+    deformation = ab.Deformation(given.model, given.displaced, given.steps, motion=given.motion, patterns=patterns)
+    path = ab.io.save_deformation(deformation, tmp_path / "wells.nc")
+    again = ab.io.load_deformation(path)
+    assert again.names == deformation.names
+    assert again.steps == deformation.steps
+    np.testing.assert_array_equal(again.patterns["y"], patterns["y"])
+    here, there = (ab.magnetization_tensor(one, OCCUPIED, mesh=6) for one in (deformation, again))
+    assert here.equals(there)
+    rough = ab.io.load_deformation(ab.io.save_deformation(deformation, tmp_path / "rough.nc", resolution=1e-7))
+    assert (tmp_path / "rough.nc").stat().st_size < path.stat().st_size
+    close = ab.magnetization_tensor(rough, OCCUPIED, mesh=6)
+    np.testing.assert_allclose(close.total, here.total, atol=1e-3 * np.abs(here.total).max())
+    with pytest.raises(FileFormatError, match="use load_deformation"):
+        ab.io.load_cycle(path)
+    stored = ab.io.load(path)
+    for name in ("step", "motion", "patterns", "displacement"):
+        bad = stored.copy(deep=True)
+        if name == "displacement":
+            bad = bad.assign(displacement=["y", "x"])
+        else:
+            bad[name][(0,) * bad[name].ndim] += 1e-9
+        bad.to_netcdf(tmp_path / "bad.nc", engine="h5netcdf")
+        with pytest.raises(FileFormatError, match="changed since save_deformation wrote it"):
+            ab.io.load_deformation(tmp_path / "bad.nc")
+
+
+def test_orbitals_on_disk(tmp_path):
+    model = ab.models.rashba_honeycomb(0.4, 0.2, t1=0.1)
+    deformation = ab.Deformation.from_law(model, ab.models.exponential(3.0))
+    again = ab.io.load_deformation(ab.io.save_deformation(deformation, tmp_path / "rashba.nc"))
+    assert again.motion is None
+    here, there = (ab.spin_tensor(one, 2, mesh=6) for one in (deformation, again))
+    assert here.equals(there)
+    with pytest.raises(InvalidArgumentError, match="expected a Deformation, got Cycle"):
+        ab.io.save_deformation(ab.models.rotating_bonds(model, 0.1), tmp_path / "no.nc")
