@@ -131,21 +131,26 @@ def write_functions(place, mesh, energies, bands, functions, centres, *, below=0
     return held
 
 
+def write_bands(folder, seed, mesh, energies, bands):
+    """PREFIX.save, SEED.eig in eV and SEED.mmn of all bands, (K, M, bands)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_energies(seed.with_suffix(".eig"), energies)
+    write_overlaps(seed.with_suffix(".mmn"), overlaps(mesh, bands))
+    points = np.column_stack([mesh.k, np.zeros(len(mesh.k))])
+    for number, (point, here) in enumerate(zip(points, bands, strict=True)):
+        write_waves(folder / f"wfc{number + 1}.dat", number + 1, point, mesh.G, here)
+
+
 def write_all_bands(folder, turning, bands, *, gauge=None):
     """The snapshots of a crystal of wells as files of so many bands, energies in eV; PREFIX.save and SEED of each.
 
     The gauge, (phases, K, bands) of numbers of modulus 1, multiplies the states.
     """
     mesh, saves, seeds = turning.mesh, [], []
-    points = np.column_stack([mesh.k, np.zeros(len(mesh.k))])
     for phase, (energies, states) in enumerate(zip(turning.energies, turning.states, strict=True)):
         place = folder / f"phase{phase}"
-        (place / "x.save").mkdir(parents=True)
         own = states[..., :bands] * (1.0 if gauge is None else gauge[phase][:, None, :])
-        write_energies(place / "x.eig", energies[:, :bands] / ELECTRON_MASS)
-        write_overlaps(place / "x.mmn", overlaps(mesh, own))
-        for number, (point, here) in enumerate(zip(points, own, strict=True)):
-            write_waves(place / "x.save" / f"wfc{number + 1}.dat", number + 1, point, mesh.G, here)
+        write_bands(place / "x.save", place / "x", mesh, energies[:, :bands] / ELECTRON_MASS, own)
         saves.append(place / "x.save")
         seeds.append(place / "x")
     return saves, seeds

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from adiabloch.responses.spin_magnetoelectric import spin_magnetoelectric as spin_magnetoelectric
     from adiabloch.responses.spin_tensor import spin_tensor as spin_tensor
     from adiabloch.workflows.all_bands import perturbative_by_bands as perturbative_by_bands
+    from adiabloch.workflows.all_bands_tensor import perturbative_tensor_by_bands as perturbative_tensor_by_bands
     from adiabloch.workflows.chemical_potential import chemical_potential as chemical_potential
     from adiabloch.workflows.metal_responses import metal_responses as metal_responses
     from adiabloch.workflows.phonon_moment import phonon_moment as phonon_moment
@@ -72,6 +73,7 @@ _LATER = {
     "in_si": "engine.si",
     "metal_responses": "workflows.metal_responses",
     "perturbative_by_bands": "workflows.all_bands",
+    "perturbative_tensor_by_bands": "workflows.all_bands_tensor",
     "phonon_moment": "workflows.phonon_moment",
     "phonon_moments": "workflows.phonon_moments",
 }

@@ -238,6 +238,9 @@ def collect(
     modes: Annotated[Path | None, typer.Option(help="Modes at q = 0; by default from the forces.")] = None,
     forces: Annotated[str, typer.Option(help="Name of the outputs with the forces.")] = "scf.out",
     waves: Annotated[str | None, typer.Option(help="Folder PREFIX.save in each folder.")] = None,
+    all_bands: Annotated[
+        str | None, typer.Option(help="Seed of the overlaps (.mmn) of all bands, for the sum over all empty states.")
+    ] = None,
     component: Annotated[str, typer.Option(help="Component of the moments in the table.")] = "z",
     tolerance: Annotated[float, typer.Option(help="Relative accuracy of the integrals.")] = 1e-4,
     output: Annotated[Path | None, typer.Option(help="Write the moments to this NetCDF file.")] = None,
@@ -258,6 +261,7 @@ def collect(
         modes=modes,
         forces=forces,
         waves=waves,
+        all_bands=all_bands,
         tolerance=tolerance,
     )
     grid = Table(*HEADS, title=f"moments of one quantum along {component}")

@@ -87,9 +87,10 @@ def map_of(c):
 class Bands:
     """Bands of a cycle on its mesh, as if they had been read."""
 
-    def __init__(self, crystal: Crystal) -> None:
-        self.cycle, self.lattice, self.occupied = crystal.cycle, crystal.cycle.lattice, crystal.occupied
-        self.size, self.phases = self.cycle.size, 2 * np.pi * np.arange(16) / 16
+    def __init__(self, crystal: Crystal, cycle: ab.Cycle | None = None, phases: int = 16) -> None:
+        self.cycle = crystal.cycle if cycle is None else cycle
+        self.lattice, self.occupied = crystal.cycle.lattice, crystal.occupied
+        self.size, self.phases = self.cycle.size, 2 * np.pi * np.arange(phases) / phases
         mesh = [n // 2 for n in crystal.mesh]
         self.points = np.stack(np.meshgrid(*[np.arange(n) / n for n in mesh], indexing="ij"), -1).reshape(-1, len(mesh))
 
@@ -97,6 +98,19 @@ class Bands:
         for k in self.points:
             waves = np.broadcast_to(self.lattice.cartesian(k), (len(self.phases), len(k)))
             yield ab.eigenframe(self.cycle, [*self.lattice.directions, "theta"], k=waves, theta=self.phases)
+
+
+class DisplacedBands:
+    """Bands of displaced crystals, as if they had been read."""
+
+    def __init__(self, crystal: Crystal) -> None:
+        deformation = crystal.deformation
+        self.crystal, self.displaced = crystal, deformation.displaced
+        self.names, self.steps = deformation.names, deformation.steps[:1]
+
+    def circle(self, one, other, number):
+        before, after = zip(*(self.displaced[name][number] for name in (one, other)), strict=True)
+        return Bands(self.crystal, ab.Cycle([*after, *before], tolerance=np.inf), 4)
 
 
 def phonon(c):
@@ -271,6 +285,14 @@ CASES: dict[str, Case] = {
     ),
     "magnetization_tensor": Case(
         lattice_response("magnetization_tensor"), ("total", "perturbative", "chern_simons"), reversal=-1
+    ),
+    "perturbative_tensor_by_bands": Case(
+        lambda c: ab.perturbative_tensor_by_bands(DisplacedBands(c), [n * c.cells + c.inert for n in (3, 4)]),
+        ("perturbative",),
+        kinds=(False,),
+        time_reversal=1,
+        inversion=1,
+        reversal=-1,
     ),
     "spin_tensor": Case(lattice_response("spin_tensor"), reversal=-1),
     "molecular_berry_curvature": Case(lattice_response("molecular_berry_curvature"), per_cell=True, reversal=-1),

@@ -107,6 +107,29 @@ def all_bands(E, L):
     return ab.perturbative_by_bands(Bands(), [2, 3], progress=False)
 
 
+def displaced_bands(E, L):
+    subject = deformation(E, L, size=3)
+
+    class Bands:
+        lattice, occupied, size = subject.lattice, 1, 3
+        points = np.array([[0.1, 0.2], [0.4, 0.3]])
+
+        def frames(self):
+            models = [subject.displaced[name][0][side] for side in (1, 0) for name in subject.names]
+            driven = ab.Cycle(models, tolerance=np.inf)
+            for k in self.points:
+                waves = np.broadcast_to(subject.lattice.cartesian(k), (4, 2))
+                yield ab.eigenframe(driven, ["kx", "ky", "theta"], k=waves, theta=np.pi / 2 * np.arange(4))
+
+    class Circles:
+        names, steps = subject.names, subject.steps[:1]
+
+        def circle(self, one, other, number):
+            return Bands()
+
+    return ab.perturbative_tensor_by_bands(Circles(), [2, 3], progress=False)
+
+
 def phonon(E, L):
     angles = 2 * np.pi * np.arange(8) / 8
     _, _, _, _, turns, _ = parts(2, 3, 1)
@@ -223,6 +246,7 @@ CASES = {
     ),
     "orbital_magnetization": (partial(metals, "orbital_magnetization"), 1, 0),
     "perturbative_by_bands": (all_bands, 0, 0),
+    "perturbative_tensor_by_bands": (displaced_bands, 0, -2),
     "phonon_moment": (phonon, 0, 0),
     "phonon_moments": (phonons, 0, 0),
     "polarization": (lambda E, L: ab.polarization(model(E, L, 3), 1, **STRICT), 0, -2),
@@ -332,7 +356,7 @@ def half_of(names, first: int) -> list:
     return [pytest.param(n, marks=slow) if number % 2 == first else n for number, n in enumerate(sorted(names))]
 
 
-@pytest.mark.parametrize("name", half_of(set(CASES) - {"perturbative_by_bands"}, 0))
+@pytest.mark.parametrize("name", half_of(set(CASES) - {"perturbative_by_bands", "perturbative_tensor_by_bands"}, 0))
 def test_powers_of_two_change_no_bit(name):
     compare(name, 2.0**37, 2.0**-21, 0.0)
 
@@ -342,7 +366,9 @@ def test_units_at_the_ends_of_the_range(name):
     compare(name, *((1e160, 1e-30) if len(name) % 2 else (1e-150, 1e30)), 1e-12)
 
 
-@pytest.mark.parametrize("name", half_of(set(CASES) - {"perturbative_by_bands", "phonon_moment"}, 0))
+@pytest.mark.parametrize(
+    "name", half_of(set(CASES) - {"perturbative_by_bands", "perturbative_tensor_by_bands", "phonon_moment"}, 0)
+)
 def test_without_natural_units_the_same(name, monkeypatch):
     """The labels say what the numbers are: without scaling, where it does no harm, the same comes out."""
     monkeypatch.setitem(globals(), "in_boxes", lambda *_: [])

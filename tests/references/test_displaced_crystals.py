@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 import adiabloch as ab
 from adiabloch.cli import app
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, InvalidModelError
+from adiabloch.geometry.snapshots import frame_of_snapshots
 from adiabloch.units import ELECTRON_MASS, HBAR_SQUARED_PER_DALTON
-from plane_wave_files import CELL, write_functions
-from plane_waves import AREA, OCCUPIED, PLACES, Mesh, Turning, Waves, hamiltonian, wannier
+from plane_wave_files import CELL, write_bands, write_functions
+from plane_waves import AREA, OCCUPIED, PLACES, VECTORS, Mesh, Turning, Waves, adjoint, hamiltonian, wannier
 
 SHARES = np.array([0.5, -0.5])
 """Displacements of the two wells along x and y."""
@@ -100,6 +101,50 @@ def test_functions_that_do_not_correspond():
         ab.models.displacement_motion(model, pairs, STEP, waves, {"x": (before, elsewhere)}, mass=1.0)
 
 
+# ---- all bands
+
+
+def test_all_bands_are_the_limit_of_small_cycles(folder):
+    """Of relative displacements, against the sum over all states of cycles with three radii, extrapolated."""
+    radii, mesh = (0.02, 0.04), Mesh(4, 9)
+    values = [Turning(SHARES, radius=r, mesh=mesh).perturbative() / r**2 for r in radii]
+    expected = (4 * values[0] - values[1]) / 3
+    count = len(mesh.G)
+
+    class Circles:
+        names, steps = ("x", "y"), (0.01, 0.02)
+
+        def circle(self, one, other, number):
+            assert (one, other) == ("x", "y")
+            angles = np.pi / 2 * np.arange(4)
+            circle = self.steps[number] * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+            return BandsInMemory(mesh, [PLACES + np.outer(SHARES, u) for u in circle], count)
+
+    found = ab.perturbative_tensor_by_bands(Circles(), [count - 1, count], progress=False)
+    here = found.perturbative.sel(bands=count, component="z")
+    assert float(here.sel(displacement="x", displacement_2="y")) * AREA / 2 == pytest.approx(expected, rel=1e-5)
+    assert float(here.sel(displacement="y", displacement_2="x")) * AREA / 2 == pytest.approx(-expected, rel=1e-5)
+    change = float(found.difference.sel(bands=count, displacement="x", displacement_2="y")[0]) * AREA / 2
+    assert 0 < change < 1e-3 * abs(expected)
+
+
+class BandsInMemory:
+    """All bands of crystals of wells, without files: the Hamiltonian at k is known, and so is its derivative."""
+
+    def __init__(self, mesh, places, size):
+        self.mesh, self.size, self.occupied = mesh, size, OCCUPIED
+        self.lattice, self.points = ab.Lattice(VECTORS), mesh.k
+        self.energies, self.states = np.linalg.eigh(np.array([hamiltonian(mesh, at) for at in places]))
+
+    def frames(self):
+        for number in range(len(self.points)):
+            states, q = self.states[:, number], self.mesh.q[number]
+            velocities = {f"k{axis}": adjoint(states) @ (q[:, a, None] * states) for a, axis in enumerate("xy")}
+            yield frame_of_snapshots(
+                self.energies[:, number], velocities, states[:, None], q, OCCUPIED, np.zeros((len(states), 2))
+            )[0]
+
+
 # ---- structures and forces
 
 
@@ -107,10 +152,10 @@ def structure():
     return ab.models.Structure(CELL, ["B", "N"], np.pad(PLACES, [(0, 0), (0, 1)]), [10.811, 14.007])
 
 
-def springs(d=3):
-    """Force constants that a displacement of the whole crystal leaves without force, (2, d, 2, d)."""
+def springs(d=3, *, isotropic=False):
+    """Force constants that a displacement of the whole crystal leaves without force, (2, d, 2, d), eV/Angstrom^2."""
     K = np.random.default_rng(2).normal(size=(d, d))
-    K = K @ K.T
+    K = 5.0 * np.eye(d) if isotropic else K @ K.T
     return np.array([[K, -K], [-K, K]]).swapaxes(1, 2)
 
 
@@ -175,9 +220,11 @@ def folder(tmp_path_factory):
         model, waves = wannier(mesh, places, H, C, 4)
         bands = C[..., :28]
         energies = E[:, :28] / ELECTRON_MASS
-        write_functions(place / "made" / name, mesh, energies, bands, waves.functions, model.positions)
+        here = place / "made" / name
+        write_functions(here, mesh, energies, bands, waves.functions, model.positions)
+        write_bands(here / "all.save", here / "all", mesh, energies, bands)
         u = one.positions - structure().positions
-        rows = zip(one.symbols, one.positions, -np.tensordot(springs(), u, 2), strict=True)
+        rows = zip(one.symbols, one.positions, -np.tensordot(springs(isotropic=True), u, 2), strict=True)
         lines = [" ".join([symbol, *(f"{x:.12f}" for x in (*at, *force))]) for symbol, at, force in rows]
         head = f'Lattice="{" ".join(map(str, CELL.ravel()))}" Properties=species:S:1:pos:R:3:forces:R:3 pbc="T T T"'
         (place / "made" / name / "forces.extxyz").write_text("\n".join(["2", head, *lines]) + "\n")
@@ -224,6 +271,34 @@ def test_what_is_read(folder):
     )
 
 
+def test_moments_with_all_bands(folder):
+    """The part of all bands takes the place of that of the functions; its convergence is in the error."""
+    deformation = ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
+    bands = ab.io.read_displaced_bands(folder, "all", OCCUPIED, common=deformation, waves="all.save", dimension=2)
+    sums = ab.perturbative_tensor_by_bands(bands, [20, 24, 28], progress=False)
+    modes = ab.io.read_displacements(folder).modes(ab.io.read_displacement_forces(folder, "forces.extxyz"))
+    given = {"degeneracy": 2, "mesh": 8}
+    with_all, without = (
+        ab.phonon_moments(deformation, modes, OCCUPIED, all_bands=part, **given) for part in (sums, None)
+    )
+    np.testing.assert_allclose(with_all.perturbative_functions, without.perturbative, atol=1e-14)
+    np.testing.assert_allclose(with_all.total - with_all.perturbative, without.total - without.perturbative, atol=1e-12)
+    size = float(np.abs(without.perturbative).max())
+    assert float(np.abs(with_all.perturbative - without.perturbative).max()) > 0.01 * size
+    assert float((with_all.error - without.error).max()) > 0
+    for wrong, said in (
+        (sums.sel(bands=[28]), "at least two different numbers"),
+        (sums.sel(displacement=["0x", "0y"]), "displacement .* as the deformation has"),
+        (sums.drop_vars("perturbative"), "expected what perturbative_tensor_by_bands gives"),
+        (sums.assign_attrs(occupied=4), "occupied 4, expected 3 as for the deformation"),
+        (np.zeros(3), "got ndarray"),
+    ):
+        with pytest.raises(InvalidArgumentError, match=said):
+            ab.phonon_moments(deformation, modes, OCCUPIED, all_bands=wrong, **given)
+    with pytest.raises(InvalidArgumentError, match="expected the Deformation of the displacements 0x, 0y, 1x, 1y"):
+        ab.io.read_displaced_bands(folder, "all", OCCUPIED, common=relative(4))
+
+
 def test_command_collects(folder, tmp_path):
     given = ["phonons", "collect", str(folder), "x", "--occupied", str(OCCUPIED), "--degeneracy", "2"]
     given += ["--waves", "x.save", "--dimension", "2", "--forces", "forces.extxyz", "--tolerance", "1e-2"]
@@ -233,11 +308,16 @@ def test_command_collects(folder, tmp_path):
     assert done.exit_code == 0, done.output
     moments, crystal = ab.io.load(tmp_path / "m.nc"), ab.io.load_deformation(tmp_path / "crystal.nc")
     assert moments.sizes["mode"] == 4
+    assert float(np.abs(moments.total).max()) > 1e-6
+    assert "0.000e+00" in done.output
     assert crystal.names == ("0x", "0y", "1x", "1y")
     modes = ab.io.read_displacements(folder).modes(ab.io.read_displacement_forces(folder, "forces.extxyz"))
     np.testing.assert_allclose(moments.quantum, modes.quanta, rtol=1e-6, atol=1e-9)
     again = ab.phonon_moments(crystal, modes, OCCUPIED, degeneracy=2, tolerance=1e-2)
     np.testing.assert_allclose(again.total, moments.total, atol=1e-12)
+    done = CliRunner().invoke(app, [*given, "--all-bands", "all", "--output", str(tmp_path / "all.nc")])
+    assert done.exit_code == 0, done.output
+    assert "perturbative_functions" in ab.io.load(tmp_path / "all.nc")
     said = CliRunner().invoke(app, [*given[:6], "--waves", "x.save"])
     assert said.exit_code == 2
     assert "charges: not given" in said.output

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.files import write_atomic
+from adiabloch.io.displaced_bands import read_displaced_bands
 from adiabloch.io.displacements import (
     read_deformation,
     read_displacement_forces,
@@ -19,6 +20,7 @@ from adiabloch.io.modes import read_modes
 from adiabloch.io.structures import read_structure
 from adiabloch.models import AtomicDisplacements, Deformation
 from adiabloch.units import WAVENUMBER
+from adiabloch.workflows.all_bands_tensor import perturbative_tensor_by_bands
 from adiabloch.workflows.phonon_moments import phonon_moments
 
 if TYPE_CHECKING:
@@ -118,6 +120,7 @@ def collect(
     modes: Path | None,
     forces: str,
     waves: str | None,
+    all_bands: str | None,
     tolerance: float,
 ) -> Collected:
     """Read the displaced crystals of a folder, and compute the moments of all modes.
@@ -134,6 +137,8 @@ def collect(
         File of the modes at q = 0; by default they are computed from the forces on the displaced atoms.
     forces : str
         Name of the outputs with these forces.
+    all_bands : str, optional
+        Seed of the overlaps of all bands, for the perturbative part with all of them.
     tolerance : float
         Relative accuracy of the integrals.
     """
@@ -145,5 +150,12 @@ def collect(
     else:
         found = read_modes(modes, displacements.structure)
     deformation = read_deformation(folder, seed, occupied, waves=waves, dimension=dimension, spin=spin)
-    moments = phonon_moments(deformation, found, occupied, charges=charges, degeneracy=degeneracy, tolerance=tolerance)
+    sums = None
+    if all_bands is not None:
+        saved, d = waves or f"out/{seed}.save", deformation.lattice.dimension
+        bands = read_displaced_bands(folder, all_bands, occupied, common=deformation, waves=saved, dimension=d)
+        sums = perturbative_tensor_by_bands(bands)
+    moments = phonon_moments(
+        deformation, found, occupied, charges=charges, degeneracy=degeneracy, all_bands=sums, tolerance=tolerance
+    )
     return Collected(moments, deformation)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from adiabloch.errors import suggesting
 from adiabloch.io.bands import read_bands
 from adiabloch.io.checkpoint_models import read_chk, read_snapshots
+from adiabloch.io.displaced_bands import read_displaced_bands
 from adiabloch.io.displacements import (
     read_deformation,
     read_displacement_forces,
@@ -42,6 +43,7 @@ __all__ = [
     "read_bands",
     "read_chk",
     "read_deformation",
+    "read_displaced_bands",
     "read_displacement_forces",
     "read_displacements",
     "read_forces",

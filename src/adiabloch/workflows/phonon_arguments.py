@@ -13,6 +13,8 @@ from adiabloch.engine.arguments import FLAT, checked_cycle
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.lattice import components
 from adiabloch.models.cycle import Cycle
+from adiabloch.models.deformation import Deformation
+from adiabloch.responses.magnetization_tensor import MAGNETIZATION_TENSOR
 from adiabloch.responses.pumped_magnetization import PUMPED_MAGNETIZATION
 from adiabloch.units import Unit
 
@@ -74,23 +76,61 @@ def _checked_band_sum(given: object, cycle: Cycle, occupied: int) -> xarray.Data
             f"component, got {type(given).__name__}"
         )
     found = given.transpose(*BY_BANDS, missing_dims="ignore").sortby("bands")
-    counts, there = found.bands.values, {str(name) for name in found.component.values}
+    there = {str(name) for name in found.component.values}
     if there != set(names) or found.perturbative.attrs.get("units") != str(unit):
         raise InvalidArgumentError(
             f"all_bands: components {sorted(there)} in {found.perturbative.attrs.get('units')!r}, expected "
             f"{list(names)} in '{unit}' as the cycle has"
         )
+    _check_band_counts(found, occupied, cycle.lattice.measure, "cycle")
+    return found.sel(component=list(names))
+
+
+def _check_band_counts(found: xarray.Dataset, occupied: int, measure: float, crystal: str) -> None:
+    """Check the numbers of bands of a sum over bands, the crystal it belongs to, and that its numbers are finite."""
+    counts = found.bands.values
     if len(counts) < 2 or counts[0] <= occupied or (np.diff(counts) < 1).any():
         raise InvalidArgumentError(
             f"all_bands: {counts.tolist()} bands, expected at least two different numbers above {occupied}: how far "
             "they are apart tells the error"
         )
-    for name, own, close in (("occupied", occupied, 0.0), ("measure", cycle.lattice.measure, 1e-4)):
+    for name, own, close in (("occupied", occupied, 0.0), ("measure", measure, 1e-4)):
         if name in found.attrs and not abs(found.attrs[name] - own) <= close * own:
-            raise InvalidArgumentError(f"all_bands: {name} {found.attrs[name]:g}, expected {own:g} as for the cycle")
+            raise InvalidArgumentError(
+                f"all_bands: {name} {found.attrs[name]:g}, expected {own:g} as for the {crystal}"
+            )
     if not np.isfinite(found.perturbative.values).all():
         raise InvalidArgumentError("all_bands: a number that is none or infinite, expected finite ones")
-    return found.sel(component=list(names))
+
+
+def checked_tensor_by_bands(given: object, crystal: Deformation, occupied: int) -> xarray.Dataset:
+    """The tensor with all bands, sorted by the number of bands, the component and the displacements of a crystal.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    import xarray
+
+    d = crystal.lattice.dimension
+    dims = ("bands", "component", "displacement", "displacement_2")
+    if not isinstance(given, xarray.Dataset) or set(getattr(given.get("perturbative"), "dims", ())) != set(dims):
+        raise InvalidArgumentError(
+            "all_bands: expected what perturbative_tensor_by_bands gives, a Dataset with `perturbative` over "
+            f"{', '.join(dims)}, got {type(given).__name__}"
+        )
+    unit = MAGNETIZATION_TENSOR.unit / Unit(length=d)
+    found = given.transpose(*dims, missing_dims="ignore").sortby("bands")
+    expected = {"component": components(d), "displacement": crystal.names, "displacement_2": crystal.names}
+    for dim, names in expected.items():
+        there = [str(name) for name in found[dim].values]
+        if sorted(there) != sorted(names) or found.perturbative.attrs.get("units") != str(unit):
+            raise InvalidArgumentError(
+                f"all_bands: {dim} {there} in {found.perturbative.attrs.get('units')!r}, expected {list(names)} in "
+                f"'{unit}' as the deformation has"
+            )
+    _check_band_counts(found, occupied, crystal.lattice.measure, "deformation")
+    return found.sel({dim: list(names) for dim, names in expected.items()})
 
 
 def checked_degeneracy_of_states(given: int | None, charges: Float | None, occupied: int) -> int:

@@ -29,8 +29,8 @@ from adiabloch.responses.molecular_berry_curvature import molecular_berry_curvat
 from adiabloch.responses.spin_tensor import spin_tensor
 from adiabloch.units import BOHR_MAGNETON, ELECTRON_G, ELECTRON_MASS, ELECTRONVOLT, HBAR_SQUARED_PER_DALTON, Unit
 from adiabloch.units import nuclear_magnetons as in_nuclear_magnetons
-from adiabloch.workflows.phonon_arguments import checked_degeneracy_of_states
-from adiabloch.workflows.phonon_parts import PARTS
+from adiabloch.workflows.phonon_arguments import checked_degeneracy_of_states, checked_tensor_by_bands
+from adiabloch.workflows.phonon_parts import PARTS, spread_of_bands
 from adiabloch.workflows.zone_centre_modes import ZoneCentreModes
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def phonon_moments(
     *,
     charges: ArrayLike | None = None,
     degeneracy: int | None = None,
+    all_bands: xarray.Dataset | None = None,
     axis: ArrayLike = (0.0, 0.0, 1.0),
     splitting: float = 1e-3,
     **options: Unpack[Options],
@@ -77,6 +78,10 @@ def phonon_moments(
         out.
     degeneracy : int, optional
         Number of electrons in each state: 2 for a crystal without spin, 1 for spinors. Needed without `charges`.
+    all_bands : xarray.Dataset, optional
+        Perturbative part of the tensor with all bands (`adiabloch.perturbative_tensor_by_bands`), in place of that of
+        Wannier functions, which span few empty states. The error then contains the largest deviation with fewer bands,
+        down to three quarters of them.
     axis : array_like, shape (3,)
         Direction about which degenerate modes are circular.
     splitting : float
@@ -90,7 +95,8 @@ def phonon_moments(
     -------
     xarray.Dataset
         Over `mode` and `component`, in Bohr magnetons a quantum: `perturbative`, `chern_simons`, `spin` (if the model
-        has it), `ions`, `total` with its `error`; `nuclear_magnetons`, the total in this unit; over `mode`: `quantum`
+        has it), `ions`, `total` with its `error`, and with `all_bands` also `perturbative_functions`, the part of the
+        Wannier functions alone; `nuclear_magnetons`, the total in this unit; over `mode`: `quantum`
         in eV, `quantum_split` in eV, the same with the molecular Berry curvature, by which the modes of a magnet split
         without a field (NaN if the displacements do not span all modes), `angular_momentum` about the axis in hbar,
         `zeeman`, the splitting of the circular modes in a magnetic field along the axis in meV/T, and `group`, the
@@ -132,9 +138,10 @@ def phonon_moments(
     vibrations = ZoneCentreModes.of(crystal, modes, axis, splitting)
     cores = None if charges is None else checked(charges, "charges", (len(modes.structure.symbols),))
     states = checked_degeneracy_of_states(degeneracy, cores, occupied)
+    sums = None if all_bands is None else checked_tensor_by_bands(all_bands, crystal, occupied)
 
     def found() -> _Tensors | Forecast:
-        return _tensors(crystal, occupied, states, cores, vibrations.patterns, run)
+        return _tensors(crystal, occupied, states, cores, sums, vibrations.patterns, run)
 
     # moments, Born charges, molecular Berry curvature, and spin
     tensors = result_or_forecast(found, lambda forecast: forecast.times(4 if crystal.observables else 3))
@@ -158,6 +165,14 @@ class _Tensors:
     """Molecular Berry curvature of all electrons, (displacements, displacements), 1/Angstrom^2."""
     born_complete: bool
     converged: bool
+    functions: Float | None
+    """Perturbative part of Wannier functions alone, if that of all bands takes its place."""
+
+    @property
+    def of_electrons_and_ions(self) -> dict[str, Float]:
+        """All parts, the error, and the part of the Wannier functions alone if it is none of the parts."""
+        alone = {} if self.functions is None else {"perturbative_functions": self.functions}
+        return {**self.parts, "error": self.error, **alone}
 
     @property
     def total(self) -> Float:
@@ -166,7 +181,13 @@ class _Tensors:
 
 
 def _tensors(
-    crystal: Deformation, occupied: int, states: int, cores: Float | None, patterns: Float, run: Run
+    crystal: Deformation,
+    occupied: int,
+    states: int,
+    cores: Float | None,
+    sums: xarray.Dataset | None,
+    patterns: Float,
+    run: Run,
 ) -> _Tensors:
     """Tensors of a cell, with the ions if their charges are known; `patterns` (displacements, n, 3)."""
     d, measure = crystal.lattice.dimension, crystal.lattice.measure
@@ -177,6 +198,11 @@ def _tensors(
     parts = {name: factor * pumped[name].values for name in ("perturbative", "chern_simons")}
     error = abs(factor) * pumped.error.values
     converged = [pumped.attrs["converged"]]
+    functions = None
+    if sums is not None:
+        functions, parts["perturbative"] = parts["perturbative"], factor * sums.perturbative.values[-1]
+        spread = np.hypot(spread_of_bands(sums.perturbative.values, sums.bands.values), sums.difference.values[-1])
+        error = np.hypot(error, abs(factor) * spread)
     if crystal.observables:
         spins = spin_tensor(crystal, occupied, **run.options())
         # in units of e hbar/(2 m): the moment of a unit of area is twice the mass of the electron
@@ -192,7 +218,7 @@ def _tensors(
         born = born + np.einsum("k,ika->ai", cores, patterns)[:d]
     uncertain = float(states * charges.error.max())
     curvature = states * molecular_berry_curvature(crystal, occupied, **run.options()).total.values
-    return _Tensors(parts, error, born, uncertain, curvature, cores is not None, all(converged))
+    return _Tensors(parts, error, born, uncertain, curvature, cores is not None, all(converged), functions)
 
 
 def _check_sum_rule(tensors: _Tensors, vibrations: ZoneCentreModes) -> None:
@@ -226,7 +252,7 @@ def _contracted(tensors: _Tensors, vibrations: ZoneCentreModes, names: Sequence[
     count = len(vibrations.modes.quanta)
     along = np.array([vibrations.axis[AXES.index(name)] for name in names])
     rotation = vibrations.angular_momentum_form
-    by_part = {name: np.zeros((count, len(names))) for name in (*tensors.parts, "error")}
+    by_part = {name: np.zeros((count, len(names))) for name in tensors.of_electrons_and_ions}
     momentum = np.zeros(count)
     first = np.zeros(count, dtype=int)
     for group in vibrations.groups:
@@ -249,7 +275,7 @@ def _contracted(tensors: _Tensors, vibrations: ZoneCentreModes, names: Sequence[
         areas = areas[np.argsort(spin.round(6), kind="stable")]
         # the moment of a unit of charge times area, for the action 1/2 (dalton Angstrom^2)
         magneton = 2.0 * ELECTRON_MASS * HBAR_SQUARED_PER_DALTON / 0.5
-        for name, tensor in (*tensors.parts.items(), ("error", tensors.error)):
+        for name, tensor in tensors.of_electrons_and_ions.items():
             weights = np.abs(areas) if name == "error" else areas
             by_part[name][group] = magneton * np.einsum("mij,cij->mc", weights, tensor)
         momentum[group] = np.einsum("mij,ij->m", areas, rotation) / 0.5
@@ -275,6 +301,9 @@ def _labelled(
     variables: dict[str, Variable] = {"total": (dims, total, UNIT, "magnetic moment of a quantum")}
     variables |= {name: (dims, by_part[name], UNIT, PARTS[name]) for name in tensors.parts}
     variables["error"] = (dims, by_part["error"], UNIT, "error bar")
+    if tensors.functions is not None:
+        alone = f"{PARTS['perturbative']}, Wannier functions alone"
+        variables["perturbative_functions"] = (dims, by_part["perturbative_functions"], UNIT, alone)
     variables["nuclear_magnetons"] = (dims, in_nuclear_magnetons(total), "mu_N", "magnetic moment of a quantum")
     slope = 2e3 * BOHR_MAGNETON / ELECTRONVOLT * np.abs(total @ found.along)
     pair = ("displacement", "displacement_2")
