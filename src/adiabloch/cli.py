@@ -264,7 +264,8 @@ def collect(
         all_bands=all_bands,
         tolerance=tolerance,
     )
-    grid = Table(*HEADS, title=f"moments of one quantum along {component}")
+    heads = [Column(head, no_wrap=True, justify="right") for head in HEADS]
+    grid = Table(*heads, title=f"magnetic moments of one quantum along {component}")
     for row in found.rows(component):
         grid.add_row(*row)
     out.print(grid)

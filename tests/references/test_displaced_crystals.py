@@ -187,6 +187,7 @@ def test_modes_from_forces(axes):
     found = np.sign(modes.quanta) * modes.quanta**2 / HBAR_SQUARED_PER_DALTON
     np.testing.assert_allclose(found, expected, atol=1e-9 * expected.max())
     assert modes.quanta[-1] > 0
+    assert (modes.quanta[:d] == 0).all()
     assert modes.eigenvectors.shape == (2 * d, 2, 3)
     del forces["0x+0.01"]
     with pytest.raises(InvalidArgumentError, match=r"none for 0x\+0.01"):

@@ -1,1 +1,1 @@
-"""Calculations behind the commands `verify` and `inspect`."""
+"""Calculations behind the commands `verify`, `inspect` and `phonons`."""

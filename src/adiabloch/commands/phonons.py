@@ -48,8 +48,8 @@ for crystal in {folders}; do
     )
 done
 """
-HEADS = ("mode", "meV", "1/cm", "L (ħ)", "moment (μB)", "error", "moment (μN)", "splitting (meV/T)")
-"""Columns of the table of moments."""
+HEADS = ("mode", "meV", "1/cm", "L (ħ)", "μ (μB)", "error", "μ (μN)", "meV/T")
+"""Columns of the table of moments: energy, angular momentum, moment with its error, splitting in a magnetic field."""
 
 
 def prepare(

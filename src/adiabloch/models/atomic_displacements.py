@@ -148,6 +148,8 @@ class AtomicDisplacements:
         roots = np.sqrt(self.structure.masses)
         dynamical = constants / (roots[:, None, None, None] * roots[None, None, :, None])
         squares, vectors = eigh_batch(dynamical.reshape(count * d, count * d))
+        # translations, up to rounding
+        squares[np.abs(squares) < 1e-12 * np.abs(squares).max()] = 0.0
         quanta = np.sign(squares) * np.sqrt(np.abs(squares) * HBAR_SQUARED_PER_DALTON)
         eigenvectors = np.zeros((count * d, count, 3))
         eigenvectors[..., along] = vectors.T.real.reshape(-1, count, d)

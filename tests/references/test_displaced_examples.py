@@ -1,0 +1,62 @@
+"""Moments of all phonons of the examples, from the displaced crystals that they ship."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import adiabloch as ab
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "common"))
+
+from displaced_crystals import moments_of
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+HBN = EXAMPLES / "hbn" / "displaced"
+
+
+@pytest.fixture(scope="module")
+def hbn():
+    return moments_of(HBN, 4, [3, 5], 1e-3)
+
+
+def test_nitride_as_from_its_cycles(hbn):
+    """The limit of small amplitudes of the cycles of this example, part by part: README.md has them."""
+    quantum = hbn.sel(mode=3, component="z")
+    expected = {
+        "perturbative": 0.6618e-4,
+        "perturbative_functions": 2.0203e-4,
+        "chern_simons": -1.3403e-4,
+        "ions": 1.7122e-4,
+        "total": 1.0337e-4,
+    }
+    for name, value in expected.items():
+        assert float(quantum[name]) == pytest.approx(value, rel=1e-3), name
+    assert 1e3 * float(quantum.quantum) == pytest.approx(164.4, abs=0.05)
+    assert float(quantum.error) == pytest.approx(0.042e-4, rel=0.05)
+
+
+def test_nitride_has_one_optical_mode_in_the_plane(hbn):
+    np.testing.assert_allclose(hbn.angular_momentum, [0, 0, -1, 1], atol=1e-6)
+    assert float(hbn.total[2, 0]) == pytest.approx(-float(hbn.total[3, 0]), rel=1e-9)
+    # isotropic, neutral
+    born = hbn.born.values
+    assert born[0, 0] == pytest.approx(2.70, abs=0.01)
+    assert born[1, 1] == pytest.approx(2.70, abs=0.01)
+    np.testing.assert_allclose(born[:, :2] + born[:, 2:], 0, atol=1e-3)
+
+
+def test_time_reversal_and_translations(hbn):
+    """No molecular Berry curvature; a crystal that moves as a whole pumps what its charge does, and it has none."""
+    np.testing.assert_allclose(hbn.quantum_split, hbn.quantum, atol=1e-9)
+    deformation = ab.io.load_deformation(HBN / "crystal.nc")
+    tensor = ab.magnetization_tensor(deformation, 4, mesh=12)
+    total = -2 * tensor.total[0].values * deformation.lattice.measure
+    charges, size = np.array([3.0, 5.0]), np.abs(total).max()
+    for atom, charge in enumerate(charges):
+        total[2 * atom, 2 * atom + 1] += charge
+        total[2 * atom + 1, 2 * atom] -= charge
+    whole = np.tile(np.eye(2), (2, 1))
+    # all atoms along x and y: what the ions and the electrons pump cancels but for empty states of the functions
+    assert abs((whole.T @ total @ whole)[0, 1]) < 0.05 * size
