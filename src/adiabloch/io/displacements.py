@@ -208,10 +208,19 @@ def read_deformation(
         for name, several in by_name.items()
     }
     displaced = in_pairs(models)
-    motion = displacement_motion(
-        models[REST], displaced, known.steps, plane_waves[REST], in_pairs(plane_waves), common=common
+    waves_of = in_pairs(plane_waves)
+
+    def motion_of(kept: list[int]) -> dict[Any, Any]:
+        """Motion from some of the steps."""
+        pairs, waves = ({u: [several[n] for n in kept] for u, several in of.items()} for of in (displaced, waves_of))
+        steps = [known.steps[n] for n in kept]
+        return displacement_motion(models[REST], pairs, steps, plane_waves[REST], waves, common=common)
+
+    order = [int(n) for n in np.argsort(known.steps)]
+    motion, coarser = motion_of(sorted(order)), motion_of(sorted(order[:-1])) if len(order) > 1 else None
+    return Deformation(
+        models[REST], displaced, known.steps, motion=motion, coarser_motion=coarser, patterns=known.patterns
     )
-    return Deformation(models[REST], displaced, known.steps, motion=motion, patterns=known.patterns)
 
 
 def _described(displacements: AtomicDisplacements) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from adiabloch.io.netcdf_snapshots import (
     write_variables,
 )
 from adiabloch.models import Cycle, Deformation, TightBinding
+
+if TYPE_CHECKING:
+    import xarray
 
 
 def save_model(model: TightBinding, path: str | os.PathLike[str], *, resolution: float | None = None) -> Path:
@@ -197,14 +200,16 @@ def save_deformation(
             ("displacement", "atom", "direction_of_atom"),
             np.array([*deformation.patterns.values()]),
         )
-    if deformation.motion:
-        cells, motion = stack_by_translation([*deformation.motion.values()])
-        keys = [key if isinstance(key, tuple) else (key,) for key in deformation.motion]
-        numbers = [[*map(deformation.names.index, key), *[-1] * (2 - len(key))] for key in keys]
-        variables["motion_along"] = (("connection", "one_or_two"), np.array(numbers))
-        variables["motion_translations"] = (("R_motion", "axis"), cells)
-        variables["motion"] = (("connection", "R_motion", "orbital", "to", "part"), real_and_imaginary(motion, unit))
-    variables["motion_known"] = ((), np.int64(deformation.motion is not None))
+    for name, given in (("motion", deformation.motion), ("coarser_motion", deformation.coarser_motion)):
+        variables[f"{name}_known"] = ((), np.int64(given is not None))
+        if given:
+            cells, motion = stack_by_translation([*given.values()])
+            keys = [key if isinstance(key, tuple) else (key,) for key in given]
+            numbers = [[*map(deformation.names.index, key), *[-1] * (2 - len(key))] for key in keys]
+            variables[f"{name}_along"] = ((f"connection_{name}", "one_or_two"), np.array(numbers))
+            variables[f"{name}_translations"] = ((f"R_{name}", "axis"), cells)
+            dims = (f"connection_{name}", f"R_{name}", "orbital", "to", "part")
+            variables[name] = (dims, real_and_imaginary(motion, unit))
     return write_variables(variables, {"kind": DEFORMATION, "model": deformation.digest}, path)
 
 
@@ -234,16 +239,21 @@ def load_deformation(path: str | os.PathLike[str]) -> Deformation:
         if len(pairs) != len(names) * len(steps):
             raise ValueError(f"{len(crystals)} displaced crystals, expected {2 * len(names) * len(steps)}")
         displaced = {name: pairs[i * len(steps) : (i + 1) * len(steps)] for i, name in enumerate(names)}
-        motion: dict[Any, Any] | None = {} if int(stored["motion_known"]) else None
-        if "motion" in stored:
-            along = [tuple(names[i] for i in row if i >= 0) for row in stored["motion_along"].values.tolist()]
-            blocks = by_translation(stored, "motion", "motion_translations")
-            motion = {key[0] if len(key) == 1 else key: A for key, A in zip(along, blocks, strict=True)}
+        motions = {name: _stored_motion(stored, name, names) for name in ("motion", "coarser_motion")}
         patterns = None
         if "patterns" in stored:
             patterns = dict(zip(names, stored["patterns"].values, strict=True))
-        deformation = Deformation(rest, displaced, steps, motion=motion, patterns=patterns)
+        deformation = Deformation(rest, displaced, steps, patterns=patterns, **motions)
     except MODEL_ERRORS as reason:
         raise FileFormatError(f"{path}: {reason}") from None
     check_fingerprint(path, stored, deformation.digest, "save_deformation")
     return deformation
+
+
+def _stored_motion(stored: xarray.Dataset, name: str, names: list[str]) -> dict[Any, Any] | None:
+    """Connections of a deformation by displacement or pair of displacements; None if they are not known."""
+    if name not in stored:
+        return {} if int(stored[f"{name}_known"]) else None
+    along = [tuple(names[i] for i in row if i >= 0) for row in stored[f"{name}_along"].values.tolist()]
+    blocks = by_translation(stored, name, f"{name}_translations")
+    return {key[0] if len(key) == 1 else key: A for key, A in zip(along, blocks, strict=True)}

@@ -58,6 +58,8 @@ class Deformation:
         For Wannier functions W: {name: {R: (n, n) array}}, their connection A_u = i <W|d_u W> along each displacement,
         as `Cycle` takes it along theta. With a pair of names as key, (u1, u2): the curl d_1 A_2 - d_2 A_1. What is
         missing counts as zero. Responses need it, if only {}; `following_atoms` approximates it.
+    coarser_motion : mapping, optional
+        The same without the largest of several steps, whose difference is part of the error; `motion` by default.
     patterns : mapping {str: (atoms, d) or (atoms, 3) array_like}, optional
         Displacement of each atom for a unit step along each name, as vectors of length 1 for a single atom;
         `adiabloch.phonon_moments` needs them.
@@ -87,6 +89,8 @@ class Deformation:
     steps: tuple[float, ...]
     """Displacement of each pair."""
     motion: Mapping[Any, Mapping[Any, Complex]] | None
+    coarser_motion: Mapping[Any, Mapping[Any, Complex]] | None
+    """Motion without the largest step; None if it is the same."""
     patterns: Mapping[str, Float] | None
     """(atoms, d) for each name."""
 
@@ -97,6 +101,7 @@ class Deformation:
         step: float | Sequence[float],
         *,
         motion: Mapping[Any, Mapping[Any, ArrayLike]] | None = None,
+        coarser_motion: Mapping[Any, Mapping[Any, ArrayLike]] | None = None,
         patterns: Mapping[str, ArrayLike] | None = None,
     ) -> None:
         if not isinstance(model, TightBinding):
@@ -108,6 +113,7 @@ class Deformation:
             "displaced": pairs,
             "steps": steps,
             "motion": checked_motion(motion, model, tuple(pairs)),
+            "coarser_motion": checked_motion(coarser_motion, model, tuple(pairs)),
             "patterns": checked_patterns(patterns, model.lattice.dimension, tuple(pairs)),
         }
         for name, value in fields.items():
@@ -234,12 +240,6 @@ class Deformation:
 
     def scaled(self, units: Units) -> Deformation:
         """Convert to other units of energy and length; displacements are lengths."""
-        motion = self.motion
-        if motion is not None:
-            motion = {
-                key: {R: A * units.length ** (2 if isinstance(key, tuple) else 1) for R, A in blocks.items()}
-                for key, blocks in motion.items()
-            }
         fields = {
             "model": self.model.scaled(units),
             "displaced": {
@@ -247,7 +247,8 @@ class Deformation:
                 for name, pairs in self.displaced.items()
             },
             "steps": tuple(step / units.length for step in self.steps),
-            "motion": motion,
+            "motion": _scaled_motion(self.motion, units.length),
+            "coarser_motion": _scaled_motion(self.coarser_motion, units.length),
         }
         return self._replaced(**fields)
 
@@ -260,6 +261,8 @@ class Deformation:
         return self._replaced(
             displaced={name: tuple(pairs[i] for i in kept) for name, pairs in self.displaced.items()},
             steps=tuple(self.steps[i] for i in kept),
+            motion=self.motion if self.coarser_motion is None else self.coarser_motion,
+            coarser_motion=None,
         )
 
     def _replaced(self, **fields: object) -> Deformation:
@@ -283,8 +286,13 @@ class Deformation:
         InvalidArgumentError
             The deformation has no `patterns`, or indices of other atoms.
         """
-        motion = motion_of_atoms(self.model, self.displaced, self.steps, self.patterns, atoms, mass)
-        return Deformation(self.model, self.displaced, self.steps, motion=motion, patterns=self.patterns)
+        motions = [
+            motion_of_atoms(one.model, one.displaced, one.steps, one.patterns, atoms, mass)
+            for one in (self, self.coarser)
+            if one is not None
+        ]
+        known = dict(zip(("motion", "coarser_motion"), motions, strict=False))
+        return Deformation(self.model, self.displaced, self.steps, patterns=self.patterns, **known)
 
     def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
         """H and its derivatives, also along the displacements, "u0", "u1", ..., and fields of observables.
@@ -323,3 +331,15 @@ class Deformation:
         pairs = [pair for several in self.displaced.values() for pair in several]
         frequencies, gradients = gradients_of(self.model, pairs, self.steps, self.axes)
         return with_motion(frequencies, gradients, self.motion, dict(zip(self.names, self.axes, strict=True)))
+
+
+def _scaled_motion(
+    motion: Mapping[Any, Mapping[Any, Complex]] | None, length: float
+) -> dict[Any, dict[Any, Complex]] | None:
+    """Connections per displacement, and curls per squared displacement, in another unit of length."""
+    if motion is None:
+        return None
+    return {
+        key: {R: A * length ** (2 if isinstance(key, tuple) else 1) for R, A in blocks.items()}
+        for key, blocks in motion.items()
+    }
