@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import adiabloch as ab
 from adiabloch.cli import app
+from adiabloch.commands import phonons
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, InvalidModelError
 from adiabloch.geometry.snapshots import frame_of_snapshots
 from adiabloch.units import ELECTRON_MASS, HBAR_SQUARED_PER_DALTON
@@ -336,9 +337,8 @@ def test_moments_with_all_bands(folder):
 def test_command_collects(folder, tmp_path):
     given = ["phonons", "collect", str(folder), "x", "--occupied", str(OCCUPIED), "--degeneracy", "2"]
     given += ["--waves", "x.save", "--dimension", "2", "--forces", "forces.extxyz", "--tolerance", "1e-2"]
-    done = CliRunner().invoke(
-        app, [*given, "--output", str(tmp_path / "m.nc"), "--crystal", str(tmp_path / "crystal.nc")]
-    )
+    given += ["--all-bands", "all", "--output", str(tmp_path / "m.nc"), "--crystal", str(tmp_path / "crystal.nc")]
+    done = CliRunner().invoke(app, given)
     assert done.exit_code == 0, done.output
     moments, crystal = ab.io.load(tmp_path / "m.nc"), ab.io.load_deformation(tmp_path / "crystal.nc")
     assert moments.sizes["mode"] == 4
@@ -353,6 +353,17 @@ def test_command_collects(folder, tmp_path):
     said = CliRunner().invoke(app, [*given[:6], "--waves", "x.save"])
     assert said.exit_code == 2
     assert "charges: not given" in said.output
+
+
+def test_modes_of_other_crystals(folder, tmp_path):
+    """The same crystal with another origin is none; other atoms are."""
+    crystal = structure()
+    moved = crystal.displaced(np.full((2, 3), 0.3) + [[0, 0, 0], CELL[0]])
+    phonons._check_same_crystal(moved, crystal, tmp_path)
+    other = ab.models.Structure(CELL, ["N", "B"], crystal.positions, crystal.masses)
+    for wrong in (other, crystal.displaced([[0, 0, 0], [0, 0, 0.05]]), crystal.supercell(np.diag([2, 1, 1]))):
+        with pytest.raises(FileFormatError, match="modes of another crystal"):
+            phonons._check_same_crystal(wrong, crystal, tmp_path)
 
 
 def test_folders_that_are_refused(folder, tmp_path):

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adiabloch.errors import InvalidArgumentError
+import numpy as np
+
+from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.files import write_atomic
 from adiabloch.io.displaced_bands import read_displaced_bands
 from adiabloch.io.displacements import (
@@ -18,7 +20,7 @@ from adiabloch.io.displacements import (
 )
 from adiabloch.io.modes import read_modes
 from adiabloch.io.structures import read_structure
-from adiabloch.models import AtomicDisplacements, Deformation
+from adiabloch.models import AtomicDisplacements, Deformation, Structure
 from adiabloch.units import WAVENUMBER
 from adiabloch.workflows.all_bands_tensor import perturbative_tensor_by_bands
 from adiabloch.workflows.phonon_moments import phonon_moments
@@ -48,6 +50,8 @@ for crystal in {folders}; do
     )
 done
 """
+POSITION_TOLERANCE = 1e-2
+"""Largest difference in Angstrom between the structure of the modes and the displaced crystal."""
 HEADS = ("mode", "meV", "1/cm", "L (ħ)", "μ (μB)", "error", "μ (μN)", "meV/T")
 """Columns of the table of moments: energy, angular momentum, moment with its error, splitting in a magnetic field."""
 
@@ -149,6 +153,7 @@ def collect(
         found = displacements.modes(read_displacement_forces(folder, forces))
     else:
         found = read_modes(modes, displacements.structure)
+        _check_same_crystal(found.structure, displacements.structure, modes)
     deformation = read_deformation(folder, seed, occupied, waves=waves, dimension=dimension, spin=spin)
     sums = None
     if all_bands is not None:
@@ -159,3 +164,18 @@ def collect(
         deformation, found, occupied, charges=charges, degeneracy=degeneracy, all_bands=sums, tolerance=tolerance
     )
     return Collected(moments, deformation)
+
+
+def _check_same_crystal(given: Structure, expected: Structure, path: Path) -> None:
+    """Check that modes belong to the displaced crystal: the same cell, and the same atoms at the same positions."""
+    same = given.symbols == expected.symbols and np.allclose(given.vectors, expected.vectors, atol=POSITION_TOLERANCE)
+    if same:
+        shifts = (given.positions - expected.positions) @ np.linalg.inv(expected.vectors)
+        # the origin, and the cell of an atom, do not matter
+        shifts = shifts - shifts[0]
+        same = bool(np.abs((shifts - np.rint(shifts)) @ expected.vectors).max() < POSITION_TOLERANCE)
+    if not same:
+        raise FileFormatError(
+            f"{path}: modes of another crystal, {given!r}, expected the cell and the atoms of the displaced crystal, "
+            f"{expected!r}, in the same order"
+        )
