@@ -358,12 +358,12 @@ def test_command_collects(folder, tmp_path):
 def test_modes_of_other_crystals(folder, tmp_path):
     """The same crystal with another origin is none; other atoms are."""
     crystal = structure()
-    moved = crystal.displaced(np.full((2, 3), 0.3) + [[0, 0, 0], CELL[0]])
-    phonons._check_same_crystal(moved, crystal, tmp_path)
+    moved = crystal.displaced(0.3 + np.array([np.zeros(3), CELL[0]]))
+    phonons.check_same_crystal(moved, crystal, tmp_path)
     other = ab.models.Structure(CELL, ["N", "B"], crystal.positions, crystal.masses)
     for wrong in (other, crystal.displaced([[0, 0, 0], [0, 0, 0.05]]), crystal.supercell(np.diag([2, 1, 1]))):
         with pytest.raises(FileFormatError, match="modes of another crystal"):
-            phonons._check_same_crystal(wrong, crystal, tmp_path)
+            phonons.check_same_crystal(wrong, crystal, tmp_path)
 
 
 def test_folders_that_are_refused(folder, tmp_path):

@@ -60,3 +60,41 @@ def test_time_reversal_and_translations(hbn):
     whole = np.tile(np.eye(2), (2, 1))
     # all atoms along x and y: what the ions and the electrons pump cancels but for empty states of the functions
     assert abs((whole.T @ total @ whole)[0, 1]) < 0.05 * size
+
+
+ALAS = EXAMPLES / "alas" / "displaced"
+
+
+@pytest.fixture(scope="module")
+def arsenide():
+    return ab.io.load_deformation(ALAS / "crystal.nc")
+
+
+def test_arsenide_born_charges(arsenide):
+    """Isotropic and opposite; 2.20(1) e was measured (Spencer et al., Phys. Rev. B 50, 14125 (1994))."""
+    born = -2 * ab.born_charges(arsenide, 4, mesh=8).total.values + np.hstack([3 * np.eye(3), 5 * np.eye(3)])
+    np.testing.assert_allclose(born[:, :3], 2.2145 * np.eye(3), atol=2e-3)
+    np.testing.assert_allclose(born[:, :3] + born[:, 3:], 0, atol=2e-3)
+    assert born[0, 0] == pytest.approx(2.20, rel=0.01)
+
+
+def test_arsenide_is_cubic(arsenide):
+    """The tensor in the planes xy, yz and zx, of each pair of atoms; no symmetry was imposed."""
+    tensor = ab.magnetization_tensor(arsenide, 4, mesh=4).total
+    largest = float(np.abs(tensor).max())
+    for one, other in ((0, 0), (0, 1), (1, 1)):
+        planes = [
+            float(tensor.sel(component=c, displacement=f"{one}{a}", displacement_2=f"{other}{b}"))
+            for c, a, b in ("zxy", "xyz", "yzx")
+        ]
+        np.testing.assert_allclose(planes, np.mean(planes), atol=0.01 * largest)
+    # along one axis nothing is enclosed, and a component across its plane is forbidden
+    assert abs(float(tensor.sel(component="z", displacement="0x", displacement_2="1z"))) < 0.01 * largest
+
+
+@pytest.mark.slow
+def test_arsenide_moments():
+    moments = moments_of(ALAS, 4, [3, 5], 1e-3)
+    quantum = moments.sel(mode=5, component="z")
+    assert 1e5 * float(quantum.total) == pytest.approx(3.750, abs=0.01)
+    np.testing.assert_allclose(moments.angular_momentum[3:], [-1, 0, 1], atol=1e-6)

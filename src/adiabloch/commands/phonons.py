@@ -153,7 +153,7 @@ def collect(
         found = displacements.modes(read_displacement_forces(folder, forces))
     else:
         found = read_modes(modes, displacements.structure)
-        _check_same_crystal(found.structure, displacements.structure, modes)
+        check_same_crystal(found.structure, displacements.structure, modes)
     deformation = read_deformation(folder, seed, occupied, waves=waves, dimension=dimension, spin=spin)
     sums = None
     if all_bands is not None:
@@ -166,7 +166,7 @@ def collect(
     return Collected(moments, deformation)
 
 
-def _check_same_crystal(given: Structure, expected: Structure, path: Path) -> None:
+def check_same_crystal(given: Structure, expected: Structure, path: Path) -> None:
     """Check that modes belong to the displaced crystal: the same cell, and the same atoms at the same positions."""
     same = given.symbols == expected.symbols and np.allclose(given.vectors, expected.vectors, atol=POSITION_TOLERANCE)
     if same:
