@@ -221,9 +221,9 @@ def prepare(
 
     steps = [_real(text, "step") for text in step.split(",")]
     displacements = prepare(structure, output, steps=steps, axes=axes, template=template)
-    out.print(f"{displacements} in {output}", highlight=False)
+    out.print(f"{displacements} in {output}", highlight=False, markup=False)
     if (output / SCRIPT).exists():
-        out.print(f"compute them with: sh {output / SCRIPT}", highlight=False)
+        out.print(f"compute them with: sh {output / SCRIPT}", highlight=False, markup=False)
 
 
 @phonons.command()
@@ -265,14 +265,15 @@ def collect(
         tolerance=tolerance,
     )
     heads = [Column(head, no_wrap=True, justify="right") for head in HEADS]
+    rows = found.rows(component)
     grid = Table(*heads, title=f"magnetic moments of one quantum along {component}")
-    for row in found.rows(component):
+    for row in rows:
         grid.add_row(*row)
     out.print(grid)
     if output is not None:
-        out.print(f"wrote {save(found.moments, output)}", highlight=False)
+        out.print(f"wrote {save(found.moments, output)}", highlight=False, markup=False)
     if crystal is not None:
-        out.print(f"wrote {save_deformation(found.deformation, crystal)}", highlight=False)
+        out.print(f"wrote {save_deformation(found.deformation, crystal)}", highlight=False, markup=False)
 
 
 def _real(text: str, option: str) -> float:

@@ -275,6 +275,13 @@ def test_what_is_prepared(folder, tmp_path):
     assert "for crystal in rest 0x-0.01 0x+0.01 0y-0.01" in script
     assert "$wannier90 -pp x" in script
     assert ab.io.read_structure(folder / "0x+0.01" / "POSCAR").positions[0, 0] == pytest.approx(PLACES[0, 0] + 0.01)
+    (tmp_path / "odd").mkdir()
+    for name in ("scf.in", "$(ls).win"):
+        (tmp_path / "odd" / name).write_text("@ATOMS@")
+    given = [str(folder / "rest" / "POSCAR"), "--template", str(tmp_path / "odd"), "--output", str(tmp_path / "o")]
+    done = CliRunner().invoke(app, ["phonons", "prepare", *given])
+    assert done.exit_code == 2
+    assert "expected a seed of letters" in " ".join(done.output.split())
     # again: the same; other displacements: refused
     same = ab.io.read_displacements(folder)
     ab.io.write_displacements(same, folder)
@@ -350,6 +357,8 @@ def test_command_collects(folder, tmp_path):
     again = ab.phonon_moments(crystal, modes, OCCUPIED, degeneracy=2, tolerance=1e-2)
     np.testing.assert_allclose(again.perturbative, moments.perturbative_functions, atol=1e-12)
     np.testing.assert_allclose(again.chern_simons, moments.chern_simons, atol=1e-12)
+    with pytest.raises(InvalidArgumentError, match="component: 'x', expected z"):
+        phonons.Collected(moments, crystal).rows("x")
     said = CliRunner().invoke(app, [*given[:6], "--waves", "x.save"])
     assert said.exit_code == 2
     assert "charges: not given" in said.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,8 @@ for crystal in {folders}; do
     )
 done
 """
+SAFE_SEED = r"\w[\w.-]*"
+"""Seeds that a shell takes as they are."""
 POSITION_TOLERANCE = 1e-2
 """Largest difference in Angstrom between the structure of the modes and the displaced crystal."""
 HEADS = ("mode", "meV", "1/cm", "L (ħ)", "μ (μB)", "error", "μ (μN)", "meV/T")
@@ -78,6 +81,10 @@ def prepare(
     write_displacements(displacements, folder, template=template)
     seeds = [] if template is None else sorted(template.glob("*.win"))
     if template is not None and len(seeds) == 1 and (template / "scf.in").exists():
+        if not re.fullmatch(SAFE_SEED, seeds[0].stem):
+            raise InvalidArgumentError(
+                f"template: {seeds[0].name!r}, expected a seed of letters, digits, '.', '_', '-'"
+            )
         script = QUANTUM_ESPRESSO.format(seed=seeds[0].stem, folders=" ".join(displacements.structures))
         write_atomic(folder / SCRIPT, script.encode())
     return displacements
@@ -91,12 +98,20 @@ class Collected:
     deformation: Deformation
 
     def rows(self, component: str) -> list[list[str]]:
-        """Rows of the table, one for each mode, with the entries of `HEADS`."""
+        """Rows of the table, one for each mode, with the entries of `HEADS`.
+
+        Raises
+        ------
+        InvalidArgumentError
+            The moments have no such component.
+        """
+        if component not in self.moments.component.values:
+            known = ", ".join(map(str, self.moments.component.values))
+            raise InvalidArgumentError(f"component: {component!r}, expected {known}")
         here = self.moments.sel(component=component)
         rows = []
         for number in range(here.sizes["mode"]):
             mode = here.isel(mode=number)
-            zeeman = float(mode.zeeman)
             rows.append(
                 [
                     str(number),
@@ -106,7 +121,7 @@ class Collected:
                     f"{float(mode.total):.3e}",
                     f"{float(mode.error):.0e}",
                     f"{float(mode.nuclear_magnetons):.4f}",
-                    f"{zeeman:.2e}" if zeeman == zeeman else "",
+                    f"{float(mode.zeeman):.2e}",
                 ]
             )
         return rows
