@@ -9,6 +9,7 @@ import pytest
 from scipy.linalg import expm
 
 import adiabloch as ab
+from adiabloch import finite
 from adiabloch.errors import AccuracyWarning, GapClosedError, InvalidArgumentError, InvalidModelError
 from random_models import oblique_vectors
 from sweeps import slow
@@ -127,6 +128,20 @@ def test_bands_that_are_degenerate_everywhere():
     two = ab.magnetization_tensor(double.deformation(), 4, mesh=16)
     for name in ("perturbative", "chern_simons"):
         assert two[name].values == pytest.approx(2 * one[name].values, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", [0, *slow(1, 2)])
+def test_open_flakes_know_the_tensor(seed):
+    """Sums over the states of flakes whose atoms go round on small circles, with two radii and all sizes extrapolated."""
+    family, radii = Family(seed, 2, False), (0.05, 0.1)
+    tensor = ab.magnetization_tensor(family.deformation(), 2, tolerance=1e-6)
+    here = tensor.sel(component="z", displacement="u", displacement_2="v")
+    flakes = [finite.pumped_magnetization(family.circle(r), 2, [5, 6, 7, 8], theta_samples=12) for r in radii]
+    small, large = (2 * float(flake.total[0]) / r**2 for flake, r in zip(flakes, radii, strict=True))
+    assert float(here.total) == pytest.approx((4 * small - large) / 3, rel=2e-5)
+    # both parts are needed
+    assert abs(float(here.perturbative)) > 1e-3 * abs(float(here.total))
+    assert abs(float(here.chern_simons)) > 0.1 * abs(float(here.total))
 
 
 @pytest.mark.parametrize("functions", [False, *slow(True)])
