@@ -132,7 +132,7 @@ def test_bands_that_are_degenerate_everywhere():
 
 @pytest.mark.parametrize("seed", [0, *slow(1, 2)])
 def test_open_flakes_know_the_tensor(seed):
-    """Sums over the states of flakes whose atoms go round on small circles, with two radii and all sizes extrapolated."""
+    """Sums over the states of flakes whose atoms go round on small circles; radii and sizes are extrapolated."""
     family, radii = Family(seed, 2, False), (0.05, 0.1)
     tensor = ab.magnetization_tensor(family.deformation(), 2, tolerance=1e-6)
     here = tensor.sel(component="z", displacement="u", displacement_2="v")
