@@ -47,6 +47,13 @@ def test_nitride_has_one_optical_mode_in_the_plane(hbn):
     np.testing.assert_allclose(born[:, :2] + born[:, 2:], 0, atol=1e-3)
 
 
+def test_convergence_is_drawn():
+    """The sum over bands of each pair of displacements, against the number of bands."""
+    ax = ab.plot(ab.io.load(HBN / "bands.nc"))
+    assert {line.get_label() for line in ax.lines} == {"1x, 1y", "0x, 1y", "0y, 1x", "0x, 0y"}
+    assert ax.get_xlabel() == "number of bands"
+
+
 def test_time_reversal_and_translations(hbn):
     """No molecular Berry curvature; a crystal that moves as a whole pumps what its charge does, and it has none."""
     np.testing.assert_allclose(hbn.quantum_split, hbn.quantum, atol=1e-9)

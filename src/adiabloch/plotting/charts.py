@@ -29,6 +29,12 @@ MOMENT_PARTS = {
 """Label and colour of each part of the moment of a phonon."""
 
 
+MOST_ELEMENTS = 6
+"""Largest number of elements of a tensor in a picture of curves."""
+FORBIDDEN = 1e-3
+"""Elements of a tensor that are smaller than this, relative to the largest, are not drawn as curves."""
+
+
 def main_variable(result: xarray.Dataset) -> str | None:
     """Return the name of the main variable of a result, or None if it has none."""
     return next((name for name in MAIN_VARIABLES if name in result.data_vars), None)
@@ -146,7 +152,9 @@ def displacement_matrix(result: xarray.Dataset, ax: Axes) -> Axes:
     sizes = np.abs(result.total).max(dim=[dim for dim in result.total.dims if dim != "component"])
     component = result.component.values[int(np.argmax(sizes.values))]
     ax.set_title(f"component {component}")
-    return matrix(result.sel(component=component), ax)
+    matrix(result.sel(component=component), ax)
+    ax.set(xlabel="displacement $j$", ylabel="displacement $i$")
+    return ax
 
 
 def mode_moments(result: xarray.Dataset, ax: Axes) -> Axes:
@@ -163,6 +171,27 @@ def mode_moments(result: xarray.Dataset, ax: Axes) -> Axes:
     ax.tick_params(axis="x", length=0)
     ax.set_xlabel("energy of the mode (meV)")
     ax.set_ylabel(rf"moment of a quantum along ${component}$ ($10^{{{power}}}\,\mu_B$)")
+    return ax
+
+
+def sum_over_bands(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw a sum over bands against the number of bands; of a tensor, the largest elements and one of each pair."""
+    values = result["perturbative"].squeeze()
+    kept = values.stack(element=[dim for dim in values.dims if dim != "bands"]).transpose("element", "bands")
+    order = np.argsort(-np.abs(kept.values[:, -1]), kind="stable")
+    drawn: set[frozenset[str]] = set()
+    for number in order:
+        labels = [str(label) for label in kept.element.values[number]]
+        small = np.abs(kept.values[number, -1]) < FORBIDDEN * np.abs(kept.values[:, -1]).max()
+        if frozenset(labels) in drawn or (drawn and small):
+            continue
+        drawn.add(frozenset(labels))
+        ax.plot(result.bands, kept.values[number], "o-", ms=3, label=", ".join(labels))
+        if len(drawn) == MOST_ELEMENTS:
+            break
+    ax.set_xlabel("number of bands")
+    ax.set_ylabel(axis_label(values))
+    ax.legend(fontsize=8)
     return ax
 
 

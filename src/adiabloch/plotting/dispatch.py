@@ -138,7 +138,11 @@ PHASE_CURVES = Picture(charts.phase_curves, lambda result: charts.phase_variable
 ZONE_MAP = Picture(charts.zone_map, _has_dimensions("kx", "ky", "band"))
 PHONON_MOMENT = Picture(charts.moment_parts, _has_dimensions("amplitude"))
 AXION_DIAL = Picture(charts.axion_dial, _is_axion_angle)
-TENSOR = Picture(charts.displacement_matrix, _has_dimensions("component", "displacement", "displacement_2"))
+TENSOR = Picture(
+    charts.displacement_matrix,
+    lambda result: "total" in result and {"component", "displacement", "displacement_2"} <= set(result.total.dims),
+)
+BANDS = Picture(charts.sum_over_bands, lambda result: "perturbative" in result and "bands" in result.perturbative.dims)
 MODES = Picture(charts.mode_moments, _has_dimensions("mode", "component"))
 PICTURES = {
     "axion_angle": AXION_DIAL,
@@ -152,7 +156,7 @@ PICTURES = {
     "spin_tensor": TENSOR,
 }
 """Pictures of the responses that have one of their own."""
-UNNAMED = (LOCAL_FIELD, MODES, TENSOR, PHONON_MOMENT, ZONE_MAP, PHASE_CURVES, AXION_DIAL)
+UNNAMED = (LOCAL_FIELD, MODES, TENSOR, BANDS, PHONON_MOMENT, ZONE_MAP, PHASE_CURVES, AXION_DIAL)
 """Pictures for results that do not name their response; the first one that fits is drawn."""
 BY_DIMENSIONS = (
     Picture(charts.scan, lambda result: not _main_dimensions(result).isdisjoint(SCANNED)),

@@ -30,7 +30,7 @@ MAGNETIZATION_TENSOR = Response(
     time_reversal=1,
     inversion=1,
     equation="Eqs. (8), (17)",
-    long_name="pumped moment per {measure} and squared displacement",
+    long_name="tensor of pumped moments",
 )
 
 

@@ -24,7 +24,7 @@ SPIN_TENSOR = Response(
     time_reversal=1,
     inversion=1,
     equation="Eq. (B6)",
-    long_name="pumped spin per {measure} and squared displacement",
+    long_name="tensor of pumped spins",
 )
 
 

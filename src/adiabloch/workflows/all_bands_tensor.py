@@ -100,12 +100,10 @@ def perturbative_tensor_by_bands(
         tensors[..., i, j], tensors[..., j, i] = value, -value
     dims = ("bands", "component", *PAIR)
     unit = MAGNETIZATION_TENSOR.unit / Unit(length=first.attrs["dimension"])
-    title = "perturbative pumped moment per {} and squared displacement"
-    per = "area" if first.attrs["dimension"] == 2 else "volume"
     kept = ("occupied", "points", "dimension", "measure")
     return labelled(
         {
-            "perturbative": (dims, tensors[0], unit, title.format(per)),
+            "perturbative": (dims, tensors[0], unit, "perturbative tensor of pumped moments"),
             "difference": (dims, np.abs(tensors[1]), unit, "change by the last step of the extrapolation"),
         },
         {
