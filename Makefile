@@ -24,8 +24,11 @@ $(VENV)/.user: $(BIN)/python pyproject.toml
 	@test $(VENV)/.dev -nt pyproject.toml || $(BIN)/pip install --quiet --editable '.[cli,fast]'
 	@touch $@
 
+# uv takes less than half of the time of pip, which does the same where uv cannot be used
 $(VENV)/.dev: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[dev]' || \
+		$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.user
 
 figure1: $(VENV)/.user  ## reproduce Fig. 1 of the paper in figures/

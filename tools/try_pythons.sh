@@ -44,7 +44,7 @@ for version in $versions; do
     "$uv" pip compile --quiet --resolution "$resolution" --only-binary :all: --python "$interpreter" --extra test \
         --output-file "$place/$version.txt" pyproject.toml
     "$uv" venv --quiet --python "$interpreter" "$place/$version"
-    "$uv" pip install --quiet --python "$place/$version/bin/python" --requirement "$place/$version.txt"
+    "$uv" pip install --quiet --compile-bytecode --python "$place/$version/bin/python" --requirement "$place/$version.txt"
     "$uv" pip install --quiet --python "$place/$version/bin/python" --no-deps "$here"
     grep -E '^(numpy|scipy|xarray|matplotlib|h5py|typer|ase|phonopy)==' "$place/$version.txt" | tr '\n' ' '
     echo
