@@ -26,8 +26,8 @@ $(VENV)/.user: $(BIN)/python pyproject.toml
 
 # uv takes less than half of the time of pip, which does the same where uv cannot be used
 $(VENV)/.dev: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[dev]' || \
+	{ $(BIN)/pip install --quiet uv && \
+		$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[dev]'; } || \
 		$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@ $(VENV)/.user
 
