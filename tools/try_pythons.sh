@@ -1,7 +1,6 @@
 #!/bin/sh
 # A quick part of the tests with the lowest versions that pyproject.toml states on the lowest Python, and with the
-# newest versions on every later Python that this machine has: all of this part on the latest, every function once on
-# those between. PYTHONS="3.11 3.12" tries these only.
+# newest versions, every function once on every later Python that this machine has. PYTHONS="3.11 3.12" tries these only.
 set -eu
 here=$(pwd)
 place=$(mktemp -d)
@@ -30,25 +29,25 @@ found() {  # the interpreter of a version: on the path, or one of pyenv's
 }
 
 tried=0
-versions=${PYTHONS:-3.11 3.12 3.13 3.14}
-latest=$lowest
-for version in $versions; do if [ -n "$(found "$version")" ]; then latest=$version; fi; done
-for version in $versions; do
+for version in ${PYTHONS:-3.11 3.12 3.13 3.14}; do
     interpreter=$(found "$version")
     if [ -z "$interpreter" ]; then
         echo "Python $version: not on this machine, not tried"
         continue
     fi
-    if [ "$version" = "$lowest" ]; then which=lowest resolution=lowest-direct; else which=newest resolution=highest; fi
+    if [ "$version" = "$lowest" ]; then
+        which=lowest resolution=lowest-direct quick="$once $more"
+    else
+        which=newest resolution=highest quick=$once
+    fi
     echo "Python $version, $which versions:"
     "$uv" pip compile --quiet --resolution "$resolution" --only-binary :all: --python "$interpreter" --extra test \
         --output-file "$place/$version.txt" pyproject.toml
     "$uv" venv --quiet --python "$interpreter" "$place/$version"
-    "$uv" pip install --quiet --compile-bytecode --python "$place/$version/bin/python" --requirement "$place/$version.txt"
+    "$uv" pip install --quiet --python "$place/$version/bin/python" --requirement "$place/$version.txt"
     "$uv" pip install --quiet --python "$place/$version/bin/python" --no-deps "$here"
     grep -E '^(numpy|scipy|xarray|matplotlib|h5py|typer|ase|phonopy)==' "$place/$version.txt" | tr '\n' ' '
     echo
-    if [ "$version" = "$lowest" ] || [ "$version" = "$latest" ]; then quick="$once $more"; else quick=$once; fi
     # shellcheck disable=SC2086
     "$place/$version/bin/python" -m pytest -q -p no:cacheprovider --numprocesses auto -m "not slow" -k "$without" $quick
     tried=$((tried + 1))
