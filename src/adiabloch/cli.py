@@ -233,7 +233,7 @@ def collect(
     occupied: Annotated[int, typer.Option(help="Number of occupied bands.")],
     charges: Annotated[str | None, typer.Option(help="Charges of the ion cores, such as 3,5.")] = None,
     degeneracy: Annotated[int | None, typer.Option(help="Electrons in each state, if no charges are given.")] = None,
-    dimension: Annotated[int | None, typer.Option(help="2 for a layer; 3 by default.")] = None,
+    dimension: Annotated[int | None, typer.Option(help="2 for a layer; by default as the mesh of k points.")] = None,
     spin: Annotated[bool, typer.Option("--spin", help="Read spin matrices (.spn).")] = False,
     modes: Annotated[Path | None, typer.Option(help="Modes at q = 0; by default from the forces.")] = None,
     forces: Annotated[str, typer.Option(help="Name of the outputs with the forces.")] = "scf.out",

@@ -356,7 +356,7 @@ def test_moments_with_all_bands(folder):
 
 def test_command_collects(folder, tmp_path):
     given = ["phonons", "collect", str(folder), "x", "--occupied", str(OCCUPIED), "--degeneracy", "2"]
-    given += ["--waves", "x.save", "--dimension", "2", "--forces", "forces.extxyz", "--tolerance", "1e-2"]
+    given += ["--waves", "x.save", "--forces", "forces.extxyz", "--tolerance", "1e-2"]
     given += ["--all-bands", "all", "--output", str(tmp_path / "m.nc"), "--crystal", str(tmp_path / "crystal.nc")]
     done = CliRunner().invoke(app, given)
     assert done.exit_code == 0, done.output
@@ -365,6 +365,8 @@ def test_command_collects(folder, tmp_path):
     assert float(np.abs(moments.total).max()) > 1e-6
     assert "0.000e+00" in done.output
     assert crystal.names == ("0x", "0y", "1x", "1y")
+    # as the mesh is
+    assert crystal.lattice.dimension == 2
     modes = ab.io.read_displacements(folder).modes(ab.io.read_displacement_forces(folder, "forces.extxyz"))
     np.testing.assert_allclose(moments.quantum, modes.quanta, rtol=1e-6, atol=1e-9)
     again = ab.phonon_moments(crystal, modes, OCCUPIED, degeneracy=2, tolerance=1e-2)

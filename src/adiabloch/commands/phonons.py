@@ -12,6 +12,7 @@ import numpy as np
 
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.files import write_atomic
+from adiabloch.io.checkpoint import read_checkpoint
 from adiabloch.io.displaced_bands import read_displaced_bands
 from adiabloch.io.displacements import (
     read_deformation,
@@ -22,6 +23,7 @@ from adiabloch.io.displacements import (
 from adiabloch.io.modes import read_modes
 from adiabloch.io.structures import read_structure
 from adiabloch.models import AtomicDisplacements, Deformation, Structure
+from adiabloch.models.atomic_displacements import REST
 from adiabloch.units import WAVENUMBER
 from adiabloch.workflows.all_bands_tensor import perturbative_tensor_by_bands
 from adiabloch.workflows.phonon_moments import phonon_moments
@@ -148,10 +150,12 @@ def collect(
     ----------
     folder : pathlib.Path
         Folder of `prepare`.
-    seed, occupied, dimension, spin, waves
+    seed, occupied, spin, waves
         As for `adiabloch.io.read_deformation`.
     charges, degeneracy
         As for `adiabloch.phonon_moments`.
+    dimension : int, optional
+        2 for a layer; by default the number of axes along which the mesh of k points has more than one point.
     modes : pathlib.Path, optional
         File of the modes at q = 0; by default they are computed from the forces on the displaced atoms.
     forces : str
@@ -169,11 +173,14 @@ def collect(
     else:
         found = read_modes(modes, displacements.structure)
         check_same_crystal(found.structure, displacements.structure, modes)
+    if dimension is None:
+        mesh = read_checkpoint(folder / REST / f"{seed}.chk").mesh
+        dimension = sum(side > 1 for side in mesh)
     deformation = read_deformation(folder, seed, occupied, waves=waves, dimension=dimension, spin=spin)
     sums = None
     if all_bands is not None:
-        saved, d = waves or f"out/{seed}.save", deformation.lattice.dimension
-        bands = read_displaced_bands(folder, all_bands, occupied, common=deformation, waves=saved, dimension=d)
+        saved = waves or f"out/{seed}.save"
+        bands = read_displaced_bands(folder, all_bands, occupied, common=deformation, waves=saved, dimension=dimension)
         sums = perturbative_tensor_by_bands(bands)
     moments = phonon_moments(
         deformation, found, occupied, charges=charges, degeneracy=degeneracy, all_bands=sums, tolerance=tolerance
