@@ -16,6 +16,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.interpolation import limit_weights
 from adiabloch.responses.magnetization_tensor import MAGNETIZATION_TENSOR
 from adiabloch.units import Unit
 from adiabloch.workflows.all_bands import BandsOfCycle, perturbative_by_bands
@@ -81,11 +82,7 @@ def perturbative_tensor_by_bands(
     names = bands.names
     if len(names) < 2:
         raise InvalidArgumentError(f"bands: the displacement {names}, expected two or more")
-    # from all steps, and without the largest one
-    smaller = np.argsort(bands.steps)[: max(len(bands.steps) - 1, 1)]
-    weights = limit_weights(bands.steps)
-    fewer = np.zeros(len(bands.steps))
-    fewer[smaller] = limit_weights([bands.steps[number] for number in smaller])
+    weights, fewer = limit_weights(np.array(bands.steps))
     found: list[tuple[int, int, Float]] = []
     for (i, one), (j, other) in combinations(enumerate(names), 2):
         circles = [
@@ -114,10 +111,3 @@ def perturbative_tensor_by_bands(
         **{name: first.attrs[name] for name in kept},
         steps=list(bands.steps),
     )
-
-
-def limit_weights(steps: Sequence[float]) -> Float:
-    """Weights of values at several steps h in the limit h -> 0 of a polynomial in h^2; (steps,)."""
-    squares = (np.asarray(steps, float) / max(steps)) ** 2
-    first = np.eye(len(squares))[0]
-    return np.asarray(np.linalg.solve(squares[None, :] ** np.arange(len(squares))[:, None], first))

@@ -9,7 +9,7 @@ import numpy as np
 
 from adiabloch.arrays import Float, Integer
 from adiabloch.engine.run import Run
-from adiabloch.interpolation import lagrange_weights
+from adiabloch.interpolation import limit_weights
 from adiabloch.responses.pumped_magnetization import chern_simons_magnetization, pumped_magnetization
 from adiabloch.responses.pumped_spin import pumped_spin
 from adiabloch.units import ELECTRON_G, HBAR_SQUARED_PER_DALTON
@@ -120,11 +120,7 @@ def limit_of_small_amplitudes(sizes: Sequence[float], rows: Sequence[Mapping[str
 
     The error combines the change of the limit without the largest amplitude and the errors of the integrals.
     """
-    squares = np.array(sizes) ** 2
-    order = np.argsort(squares)
-    weights, fewer = np.zeros(len(rows)), np.zeros(len(rows))
-    weights[order] = lagrange_weights(squares[order], np.zeros(1))[:, 0]
-    fewer[order[:-1]] = lagrange_weights(squares[order[:-1]], np.zeros(1))[:, 0]
+    weights, fewer = limit_weights(np.array(sizes))
     limit = {name: np.tensordot(weights, [row[name] for row in rows], axes=1) for name in rows[0] if name != "error"}
     steps = np.tensordot(weights - fewer, [row[_part_with_error(rows[0])] for row in rows], axes=1)
     integrals = np.sqrt(np.tensordot(weights**2, [row["error"] ** 2 for row in rows], axes=1))
