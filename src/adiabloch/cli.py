@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -42,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Kind = TypeVar("Kind", int, float)
 CycleFile = Annotated[Path | None, typer.Argument(help="A cycle written by adiabloch.io.save_cycle (NetCDF).")]
 Occupied = Annotated[int, typer.Option(help="Number of occupied bands.")]
 Folder = Annotated[Path, typer.Option(help="Folder for the figure, the numbers and the table.")]
@@ -144,7 +145,7 @@ def verify(
     from adiabloch.commands.verification import verify as compare
 
     subject = _cycle(cycle)
-    sizes = [_number(size, "cells") for size in cells.split(",")]
+    sizes = _numbers(cells, "cells", int)
     with err.status("computing") as status:
         verification = compare(
             subject,
@@ -182,7 +183,7 @@ def inspect(
         file,
         occupied=occupied,
         dimension=dimension,
-        axes=None if axes is None else [_number(x, "axes") for x in axes.split(",")],
+        axes=None if axes is None else _numbers(axes, "axes", int),
     )
     # long paths are folded, because their ends distinguish the files
     facts = Table("quantity", Column("value", overflow="fold"), title=found.title)
@@ -219,7 +220,7 @@ def prepare(
     """Write the inputs of the crystal at rest and with each atom displaced."""
     from adiabloch.commands.phonons import SCRIPT, prepare
 
-    steps = [_real(text, "step") for text in step.split(",")]
+    steps = _numbers(step, "step", float)
     displacements = prepare(structure, output, steps=steps, axes=axes, template=template)
     out.print(f"{displacements} in {output}", highlight=False, markup=False)
     if (output / SCRIPT).exists():
@@ -254,7 +255,7 @@ def collect(
         folder,
         seed,
         occupied,
-        charges=None if charges is None else [_real(text, "charges") for text in charges.split(",")],
+        charges=None if charges is None else _numbers(charges, "charges", float),
         degeneracy=degeneracy,
         dimension=dimension,
         spin=spin,
@@ -276,20 +277,16 @@ def collect(
         out.print(f"wrote {save_deformation(found.deformation, crystal)}", highlight=False, markup=False)
 
 
-def _real(text: str, option: str) -> float:
-    """Number in a list given as an option."""
-    try:
-        return float(text)
-    except ValueError:
-        raise InvalidArgumentError(f"{option}: {text!r}, expected numbers separated by commas") from None
-
-
-def _number(text: str, option: str) -> int:
-    """Whole number in a list given as an option."""
-    try:
-        return int(text)
-    except ValueError:
-        raise InvalidArgumentError(f"{option}: {text!r}, expected whole numbers separated by commas") from None
+def _numbers(text: str, option: str, kind: type[Kind]) -> list[Kind]:
+    """Numbers of a list given as an option, separated by commas."""
+    found = []
+    for word in text.split(","):
+        try:
+            found.append(kind(word))
+        except ValueError:
+            expected = "whole numbers" if kind is int else "numbers"
+            raise InvalidArgumentError(f"{option}: {word!r}, expected {expected} separated by commas") from None
+    return found
 
 
 def _cycle(path: Path | None) -> Cycle:
