@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from adiabloch.responses.spin_magnetization import spin_magnetization as spin_magnetization
     from adiabloch.responses.spin_magnetoelectric import spin_magnetoelectric as spin_magnetoelectric
     from adiabloch.responses.spin_tensor import spin_tensor as spin_tensor
+    from adiabloch.sweeps import load_sweep as load_sweep
+    from adiabloch.sweeps import sweep as sweep
     from adiabloch.workflows.all_bands import perturbative_by_bands as perturbative_by_bands
     from adiabloch.workflows.all_bands_tensor import perturbative_tensor_by_bands as perturbative_tensor_by_bands
     from adiabloch.workflows.chemical_potential import chemical_potential as chemical_potential
@@ -71,11 +73,13 @@ _LATER = {
     "Accuracy": "engine.run",
     "chemical_potential": "workflows.chemical_potential",
     "in_si": "engine.si",
+    "load_sweep": "sweeps",
     "metal_responses": "workflows.metal_responses",
     "perturbative_by_bands": "workflows.all_bands",
     "perturbative_tensor_by_bands": "workflows.all_bands_tensor",
     "phonon_moment": "workflows.phonon_moment",
     "phonon_moments": "workflows.phonon_moments",
+    "sweep": "sweeps",
 }
 """Names that are loaded when they are asked for, and their modules."""
 

@@ -179,8 +179,20 @@ class FileWriteError(AdiablochError, OSError):
     """Failure to write a file; an existing file is unchanged."""
 
 
+class StoreMismatchError(InvalidArgumentError):
+    """Store of a sweep that belongs to another function, model or version."""
+
+
 class LostWorkerError(AdiablochError, RuntimeError):
-    """Early end of a worker process of an executor, for example because it was killed or ran out of memory."""
+    """Early end of a worker process of an executor, for example because it was killed or ran out of memory.
+
+    Attributes
+    ----------
+    task : object
+        Task that was in progress; None if it is not known.
+    """
+
+    task: object = None
 
 
 class Stopped(KeyboardInterrupt):

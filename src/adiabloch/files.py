@@ -186,3 +186,21 @@ def _copy_to_device(name: str, target: Path) -> None:
     os.set_blocking(handle, True)
     with open(handle, "wb") as special, open(name, "rb") as written:
         shutil.copyfileobj(written, special)
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Context in which no other process is in the same context with the same folder.
+
+    On file systems without locks it has no effect.
+    """
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -6,8 +6,10 @@ waits for other tasks on an executor without a free worker runs them itself. Ctr
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
+import queue
 import sys
 import threading
 from collections import deque
@@ -20,7 +22,7 @@ from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-from adiabloch.errors import InvalidArgumentError, LostWorkerError, Stopped
+from adiabloch.errors import AdiablochError, InvalidArgumentError, LostWorkerError, Stopped
 from adiabloch.integration.progress import refresh_display
 
 Task = TypeVar("Task")
@@ -112,9 +114,21 @@ class _ThreadState(threading.local):
     """Stop flags of the task that runs in this thread."""
 
     stop_flags: tuple[StopFlag, ...] = ()
+    workers: int | None = None
+    """Default number of workers of calculations that this task starts; None for the number of processors."""
 
 
 _thread_state = _ThreadState()
+
+
+@contextmanager
+def default_workers(number: int) -> Iterator[None]:
+    """Context in which calculations of this thread use this number of workers if their caller gives no executor."""
+    before, _thread_state.workers = _thread_state.workers, number
+    try:
+        yield
+    finally:
+        _thread_state.workers = before
 
 
 class SupervisedTask:
@@ -170,7 +184,7 @@ def checked_executor(executor: object) -> Executor | int | None:
 def number_of_workers(executor: Executor | int | None) -> int:
     """Number of tasks that run at a time, as far as the executor tells."""
     if executor is None or isinstance(executor, int):
-        return executor or processors()
+        return executor or _thread_state.workers or processors()
     return int(getattr(executor, "_max_workers", 1 if isinstance(executor, SerialExecutor) else processors()))
 
 
@@ -183,8 +197,11 @@ def workers(executor: Executor | int | None) -> Iterator[Executor]:
     """
     executor = checked_executor(executor)
     threads = None
-    if executor is None or isinstance(executor, int):
-        executor = threads = ThreadPoolExecutor(executor or processors(), thread_name_prefix="adiabloch")
+    if executor is None and _thread_state.workers == 1:
+        executor = SerialExecutor()
+    elif executor is None or isinstance(executor, int):
+        number = executor or _thread_state.workers or processors()
+        executor = threads = ThreadPoolExecutor(number, thread_name_prefix="adiabloch")
     stop_flag, before = StopFlag(), _thread_state.stop_flags
     with one_thread:
         _thread_state.stop_flags = (*before, stop_flag)
@@ -235,12 +252,80 @@ def run(
                 stop_flag.check()
             waiting.append((task, _submit(executor, supervised, task)))
             if len(waiting) >= ahead:
-                yield _wait_for(supervised, waiting)
+                yield _wait_for(executor, supervised, waiting)
         while waiting:
-            yield _wait_for(supervised, waiting)
+            yield _wait_for(executor, supervised, waiting)
     finally:
         for _, future in waiting:
             future.cancel()
+
+
+def completed(
+    executor: Executor, function: Callable[[Task], Outcome], tasks: Iterable[Task], *, ahead: int
+) -> Iterator[Outcome]:
+    """Run tasks, and yield each result as soon as it has ended, with at most `ahead` tasks in progress.
+
+    Raises
+    ------
+    LostWorkerError, InvalidArgumentError
+        As `run`.
+    """
+    supervised = SupervisedTask(function, _thread_state.stop_flags)
+    remaining = iter(tasks)
+    pending: dict[Future[Outcome], Task] = {}
+    ended: queue.SimpleQueue[Future[Outcome]] = queue.SimpleQueue()
+    try:
+        while True:
+            for task in itertools.islice(remaining, ahead - len(pending)):
+                future = _submit(executor, supervised, task)
+                pending[future] = task
+                future.add_done_callback(ended.put)
+            if not pending:
+                return
+            try:
+                future = ended.get(timeout=PATIENCE)
+            except queue.Empty:
+                refresh_display()
+                future = next(iter(pending))
+                if any(_has_started(other) for other in pending) or not future.cancel():
+                    continue
+                yield supervised(pending.pop(future))
+                continue
+            if future in pending:
+                yield _outcome(future, pending.pop(future), executor)
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _outcome(future: Future[Any], task: Any, executor: Executor) -> Any:
+    """Result of a future that has ended; failures of the executor as errors of this library."""
+    try:
+        return future.result()
+    except Exception as reason:
+        if (error := _executor_error(reason, executor)) is not None:
+            if isinstance(error, LostWorkerError):
+                error.task = task
+            raise error from None
+        raise
+
+
+def _executor_error(reason: Exception, executor: Executor) -> AdiablochError | None:
+    """Error of this library for a failure of the executor; None for an exception of a task."""
+    if isinstance(reason, AdiablochError) or isinstance(executor, ThreadPoolExecutor | SerialExecutor):
+        return None
+    package = type(executor).__module__.partition(".")[0]
+    from_executor = package != "__main__" and type(reason).__module__.partition(".")[0] == package
+    if from_executor or isinstance(reason, BrokenExecutor | CancelledError):
+        return _lost_worker_error(reason)
+    if isinstance(reason, pickle.PicklingError) or (
+        isinstance(reason, AttributeError | TypeError) and "pickle" in str(reason).lower()
+    ):
+        return InvalidArgumentError(
+            f"executor: what is computed cannot be sent to another process ({reason}); expected functions of a "
+            "module in place of local ones or lambdas, or threads (executor=4, say)"
+        )
+    return None
 
 
 def _submit(executor: Executor, function: SupervisedTask, task: Any) -> Future[Any]:
@@ -248,13 +333,15 @@ def _submit(executor: Executor, function: SupervisedTask, task: Any) -> Future[A
         return executor.submit(function, task)
     try:
         return executor.submit(function, task)
-    except BrokenExecutor as reason:
-        raise _lost_worker_error(reason) from None
-    except RuntimeError as reason:
-        raise InvalidArgumentError(f"executor: takes no more tasks ({reason}); expected one that is open") from None
+    except Exception as reason:
+        if (error := _executor_error(reason, executor)) is not None:
+            raise error from None
+        if isinstance(reason, RuntimeError):
+            raise InvalidArgumentError(f"executor: takes no more tasks ({reason}); expected one that is open") from None
+        raise
 
 
-def _wait_for(function: SupervisedTask, waiting: deque[tuple[Any, Future[Any]]]) -> Any:
+def _wait_for(executor: Executor, function: SupervisedTask, waiting: deque[tuple[Any, Future[Any]]]) -> Any:
     """Result of the first task, which is run here if no worker starts it."""
     task, future = waiting[0]
     while True:
@@ -269,14 +356,9 @@ def _wait_for(function: SupervisedTask, waiting: deque[tuple[Any, Future[Any]]])
                 continue
             else:
                 outcome = function(task)
-        except BrokenExecutor as reason:
-            raise _lost_worker_error(reason) from None
-        except (pickle.PicklingError, AttributeError, TypeError) as reason:
-            if "pickle" in str(reason).lower() or isinstance(reason, pickle.PicklingError):
-                raise InvalidArgumentError(
-                    f"executor: what is computed cannot be sent to another process ({reason}); expected functions of a "
-                    "module in place of local ones or lambdas, or threads (executor=4, say)"
-                ) from None
+        except Exception as reason:
+            if (error := _executor_error(reason, executor)) is not None:
+                raise error from None
             raise
         waiting.popleft()
         return outcome

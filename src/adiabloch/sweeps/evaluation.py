@@ -1,0 +1,120 @@
+"""Evaluation of the points of a sweep on an executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from adiabloch.errors import InvalidArgumentError, LostWorkerError, first_line
+from adiabloch.integration.running import completed, default_workers, number_of_workers, processors, workers
+from adiabloch.sweeps.plan import Arguments, described, key_of
+from adiabloch.sweeps.points import Point
+
+ATTEMPTS = 2
+"""Number of times that a point may be in progress when a worker process is lost; after that it is evaluated alone."""
+
+
+class InvalidResult(InvalidArgumentError):
+    """Return value of the function that is not a result of the library."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Evaluation of the function at a point; sent to the workers."""
+
+    function: Callable[..., Any]
+    threads: int
+    """Number of threads of each call of the library within the function."""
+
+    def __call__(self, arguments: Arguments) -> Point:
+        """Result of the function, or the message of its exception."""
+        import xarray
+
+        try:
+            with default_workers(self.threads):
+                result = self.function(**arguments)
+        except CancelledError:
+            raise
+        except Exception as reason:
+            return failed_point(arguments, f"{type(reason).__name__}: {first_line(reason)}")
+        if isinstance(result, xarray.DataArray) and result.name is not None:
+            result = result.to_dataset(promote_attrs=True)
+        if not isinstance(result, xarray.Dataset):
+            raise InvalidResult(
+                f"function: returned {type(result).__name__} at {described(arguments)}, expected a result of the "
+                "library: an xarray.Dataset or one of its variables"
+            )
+        return Point.of(arguments, result)
+
+
+def failed_point(arguments: Arguments, message: str) -> Point:
+    """Point without a result."""
+    import time
+
+    return Point(arguments, failure=message, time=time.time())
+
+
+def evaluated(
+    function: Callable[..., Any], points: Sequence[Arguments], executor: Executor | int | None
+) -> Iterator[Point]:
+    """Evaluate all points, and yield each as soon as it has ended.
+
+    A process pool of the standard library that lost a worker is replaced by a fresh one. A point that ends its worker
+    process each time is a failed point.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The function cannot be sent to other processes, or does not return a result.
+    LostWorkerError
+        The executor takes no more tasks.
+    """
+    if executor is None or isinstance(executor, int):
+        together = min(number_of_workers(executor), max(len(points), 1))
+        task, executor = Evaluation(function, max(processors() // together, 1)), together
+    else:
+        task = Evaluation(function, 1)
+    with workers(executor) as given, ExitStack() as fresh_pools:
+        pool, remaining = given, {key_of(point): point for point in points}
+        losses: dict[str, int] = dict.fromkeys(remaining, 0)
+        while remaining:
+            # points that may have ended their worker are evaluated last, one at a time
+            suspects = [point for key, point in remaining.items() if losses[key] >= ATTEMPTS]
+            together = [point for key, point in remaining.items() if losses[key] < ATTEMPTS] or suspects[:1]
+            ahead = 2 * number_of_workers(pool)
+            started: dict[str, Arguments] = {}
+            try:
+                for point in completed(pool, task, _noted(together, started), ahead=ahead):
+                    remaining.pop(point.key, None)
+                    started.pop(point.key, None)
+                    yield point
+            except LostWorkerError as reason:
+                if isinstance(pool, ProcessPoolExecutor):
+                    # any point in progress may be the reason
+                    pool = fresh_pools.enter_context(_fresh(pool))
+                elif reason.task is not None:
+                    started = {key_of(reason.task): reason.task}  # type: ignore[arg-type]
+                else:
+                    raise
+                for key in started:
+                    losses[key] += 1
+                    if losses[key] > ATTEMPTS:
+                        yield failed_point(remaining.pop(key), f"{type(reason).__name__}: {first_line(reason)}")
+
+
+def _noted(points: Sequence[Arguments], started: dict[str, Arguments]) -> Iterator[Arguments]:
+    """Points, each noted when it is handed to the executor."""
+    for point in points:
+        started[key_of(point)] = point
+        yield point
+
+
+def _fresh(pool: ProcessPoolExecutor) -> ProcessPoolExecutor:
+    """New pool with the settings of a broken one."""
+    settings: Any = pool
+    return ProcessPoolExecutor(
+        settings._max_workers, settings._mp_context, settings._initializer, settings._initargs
+    )

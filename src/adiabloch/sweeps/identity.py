@@ -1,0 +1,180 @@
+"""Identity of the function of a sweep: its source, the functions it calls, and the data it uses.
+
+A store of another function, model or tolerance must not be continued. The identity is a flat mapping from names to
+texts, so that a difference can be named. Installed packages are not followed; the version of this library is a part.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import hashlib
+import inspect
+import itertools
+import pickle
+import site
+import sysconfig
+import textwrap
+import types
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adiabloch.version import __version__
+
+Identity = dict[str, str]
+SHOWN = 80
+"""Number of characters of a line of source in a message."""
+
+
+def identity_of(function: Callable[..., Any]) -> Identity:
+    """Identity of a function: texts that change if the function, what it calls, or the data it uses changes."""
+    found: Identity = {"version of adiabloch": __version__}
+    _describe_function(function, found, set())
+    return found
+
+
+def difference(stored: Mapping[str, str], given: Mapping[str, str]) -> str | None:
+    """First difference of two identities in words; None if they are equal."""
+    for name in dict.fromkeys([*given, *stored]):
+        before, now = stored.get(name), given.get(name)
+        if before == now:
+            continue
+        if before is None or now is None:
+            return f"{name} is {'new' if before is None else 'no longer used'}"
+        if name.startswith("source of "):
+            lines = itertools.zip_longest(before.splitlines(), now.splitlines(), fillvalue="")
+            before, now = next((a.strip(), b.strip()) for a, b in lines if a != b)
+            return f"{name} has {_short(before)!r}, now {_short(now)!r}"
+        return f"{name} was {_short(before)}, is {_short(now)}"
+    return None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+
+
+def _describe_function(function: Any, found: Identity, seen: set[int]) -> None:
+    """Add a function, its closure and defaults, and what it uses of its module."""
+    while isinstance(function, functools.partial):
+        for name, value in [*enumerate(function.args), *function.keywords.items()]:
+            _describe_value(f"argument {name}", value, found, seen)
+        function = function.func
+    if isinstance(function, types.MethodType):
+        _describe_value("self", function.__self__, found, seen)
+        function = function.__func__
+    if not isinstance(function, types.FunctionType):
+        kind = type(function)
+        if _is_installed(kind) or kind.__module__ == "builtins":
+            found["function"] = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', kind.__name__)}"
+            return
+        _describe_value("self", function, found, seen)
+        function = kind.__call__
+    function = inspect.unwrap(function)
+    if id(function) in seen:
+        return
+    seen.add(id(function))
+    name = function.__qualname__.replace("<locals>.", "")
+    found.setdefault("function", name)
+    found[f"source of {name}"] = _source(function)
+    bound = inspect.getclosurevars(function)
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.default is not parameter.empty:
+            _describe_value(parameter.name, parameter.default, found, seen)
+    for used, value in [*sorted(bound.nonlocals.items()), *sorted(bound.globals.items())]:
+        _describe_value(used, value, found, seen)
+    for attribute, value in _attributes_of_modules(function.__code__, bound.globals):
+        _describe_value(attribute, value, found, seen)
+
+
+def _attributes_of_modules(code: types.CodeType, used: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Functions and data of the user's own modules by the names that occur in the code."""
+    for module in used.values():
+        if isinstance(module, types.ModuleType) and not _is_installed(module):
+            for name in sorted({*code.co_names} & {*vars(module)}):
+                yield f"{module.__name__}.{name}", getattr(module, name)
+
+
+def _describe_value(name: str, value: Any, found: Identity, seen: set[int]) -> None:
+    """Add a value that a function uses."""
+    if isinstance(value, types.ModuleType):
+        return
+    if isinstance(value, types.FunctionType | types.MethodType | functools.partial):
+        if not _is_installed(value):
+            _describe_function(value, found, seen)
+        return
+    if isinstance(value, type):
+        if not _is_installed(value) and value.__module__ != "builtins" and id(value) not in seen:
+            seen.add(id(value))
+            found[f"source of {value.__qualname__}"] = _source(value)
+        return
+    found[name] = digest_of(value)
+
+
+def digest_of(value: Any) -> str:
+    """Text for a value: numbers and strings as they are, models and arrays by a checksum."""
+    if value is None or isinstance(value, bool | int | float | complex | str | np.generic):
+        return repr(value)
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
+        return f"array {value.shape} {value.dtype} {content}"
+    if isinstance(digest := getattr(value, "digest", None), str):
+        return f"{type(value).__name__} {digest}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{digest_of(k)}: {digest_of(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "(" + ", ".join(map(digest_of, value)) + ")"
+    if isinstance(value, set | frozenset):
+        return "{" + ", ".join(sorted(map(digest_of, value))) + "}"
+    if is_dataclass(value) and not isinstance(value, type):
+        values = ", ".join(f"{f.name}={digest_of(getattr(value, f.name))}" for f in fields(value))
+        return f"{type(value).__name__}({values})"
+    if isinstance(value, types.FunctionType):
+        return hashlib.sha256(_source(value).encode()).hexdigest()[:16]
+    try:
+        return f"{type(value).__name__} {hashlib.sha256(pickle.dumps(value)).hexdigest()[:16]}"
+    except Exception:  # objects that cannot be pickled, such as locks and files
+        return type(value).__name__
+
+
+def _source(item: Any) -> str:
+    """Source without comments and formatting; of lambdas, and where there is no source, the compiled code."""
+    if getattr(item, "__name__", "") != "<lambda>":
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(item)))
+        except (OSError, TypeError, SyntaxError):
+            pass
+        else:
+            return ast.unparse(tree)
+    code = getattr(item, "__code__", None)
+    return "compiled " + (_code_digest(code) if code is not None else item.__qualname__)
+
+
+def _code_digest(code: types.CodeType) -> str:
+    content = hashlib.sha256(code.co_code)
+    for constant in code.co_consts:
+        content.update((_code_digest(constant) if isinstance(constant, types.CodeType) else repr(constant)).encode())
+    content.update(repr((code.co_names, code.co_varnames, code.co_freevars)).encode())
+    return content.hexdigest()[:16]
+
+
+@cache
+def _installed_folders() -> tuple[Path, ...]:
+    folders = [sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
+    folders += [*site.getsitepackages(), site.getusersitepackages(), str(Path(__file__).parents[1])]
+    return tuple(Path(folder).resolve() for folder in folders if folder)
+
+
+def _is_installed(item: Any) -> bool:
+    """True for what belongs to Python, an installed package, or this library."""
+    try:
+        file = inspect.getfile(item.func if isinstance(item, functools.partial) else inspect.unwrap(item))
+    except TypeError:  # built into the interpreter, or an instance
+        module = getattr(item, "__module__", None) or getattr(type(item), "__module__", None)
+        return module == builtins.__name__ or module != "__main__"
+    return any(folder in Path(file).resolve().parents for folder in _installed_folders())
