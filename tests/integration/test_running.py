@@ -19,7 +19,8 @@ from adiabloch import memory
 from adiabloch.errors import InvalidArgumentError, LostWorkerError, Stopped, ToleranceNotReachedError
 from adiabloch.integration import progress
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import SerialExecutor, checked_executor, run, workers
+from adiabloch.integration.running import checked_executor, run, workers
+from adiabloch.integration.sending import SerialExecutor
 from sweeps import slow
 
 HALDANE = ab.models.haldane(0.2, 0.1, 1.3)

@@ -13,7 +13,7 @@ from adiabloch.engine.dry_run import Forecast, result_or_forecast
 from adiabloch.engine.natural import in_natural_units
 from adiabloch.engine.run import DEFAULTS, Options
 from adiabloch.errors import CallError, did_you_mean
-from adiabloch.integration.running import one_thread
+from adiabloch.integration.blas_threads import one_thread
 
 if TYPE_CHECKING:
     import xarray

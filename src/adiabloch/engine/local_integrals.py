@@ -29,8 +29,9 @@ from adiabloch.geometry.projections import ProjectionChoice, Projections
 from adiabloch.geometry.recording import Product, Recorded, offered_by, record
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
-from adiabloch.integration.running import SerialExecutor, number_of_workers, stoppable, workers
+from adiabloch.integration.running import number_of_workers, stoppable, workers
 from adiabloch.integration.running import run as run_tasks
+from adiabloch.integration.sending import SerialExecutor
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.local_crystal import TIME, LocalCrystal
 from adiabloch.models.texture import Texture

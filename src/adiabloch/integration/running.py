@@ -6,24 +6,23 @@ waits for other tasks on an executor without a free worker runs them itself. Ctr
 
 from __future__ import annotations
 
-import itertools
 import os
 import pickle
 import queue
-import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWaiting
 from contextlib import contextmanager, suppress
-from functools import cache
+from itertools import islice
 from typing import Any, TypeVar
 
-from threadpoolctl import ThreadpoolController
-
-from adiabloch.errors import AdiablochError, InvalidArgumentError, LostWorkerError, Stopped
+from adiabloch.errors import AdiablochError, InvalidArgumentError, LostWorkerError, Stopped, first_line
+from adiabloch.integration.blas_threads import one_thread
 from adiabloch.integration.progress import refresh_display
+from adiabloch.integration.sending import FunctionMissing, Sender, SerialExecutor, is_in_process
+from adiabloch.integration.supervision import Outcomes, StopFlag, thread_state
+from adiabloch.scalars import is_whole
 
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
@@ -39,124 +38,6 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@cache
-def _libraries(loaded: frozenset[str]) -> list[Any]:
-    """Loaded BLAS libraries; cached, since the search is slow."""
-    del loaded  # key of the cache: these modules may load other libraries
-    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
-
-
-def _set_threads(library: Any, number: int) -> None:
-    # newer versions of threadpoolctl accept calls only from the first calling thread
-    getattr(library, "_real_set_num_threads", library.set_num_threads)(number)
-
-
-def _loaded() -> frozenset[str]:
-    """Imported modules that may come with a BLAS of their own."""
-    return frozenset(sys.modules.keys() & {"numpy", "scipy.linalg", "scipy.special", "torch", "mkl", "jax", "numba"})
-
-
-class _OneThread:
-    """Context in which BLAS uses one thread; the last exit in the process restores the former number."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._count = 0
-        self._before: list[tuple[Any, int]] = []
-        self._known: frozenset[str] = frozenset()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            loaded = _loaded()
-            if self._count == 0 or loaded != self._known:
-                self._known = loaded
-                for library in _libraries(loaded):
-                    self._before.append((library, library.get_num_threads()))
-                    _set_threads(library, 1)
-            self._count += 1
-
-    def __exit__(self, *reason: object) -> None:
-        with self._lock:
-            self._count -= 1
-            while self._count == 0 and self._before:
-                _set_threads(*self._before.pop())
-
-
-one_thread = _OneThread()
-"""Context manager that may be nested, in this thread and in others."""
-if hasattr(os, "register_at_fork"):
-    # a child process has no threads of its parent, but one of them may have held the lock at the fork
-    os.register_at_fork(after_in_child=one_thread.__init__)  # type: ignore[misc]
-
-
-class StopFlag:
-    """Request to running tasks to stop; it does not reach tasks in other processes."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def __reduce__(self) -> tuple[type[StopFlag], tuple[()]]:
-        return StopFlag, ()
-
-    def set(self) -> None:
-        """Request all tasks to stop."""
-        self._event.set()
-
-    def check(self) -> None:
-        """Raise CancelledError if a stop was requested."""
-        if self._event.is_set():
-            raise CancelledError
-
-
-class _ThreadState(threading.local):
-    """Stop flags of the task that runs in this thread."""
-
-    stop_flags: tuple[StopFlag, ...] = ()
-    workers: int | None = None
-    """Default number of workers of calculations that this task starts; None for the number of processors."""
-
-
-_thread_state = _ThreadState()
-
-
-@contextmanager
-def default_workers(number: int) -> Iterator[None]:
-    """Context in which calculations of this thread use this number of workers if their caller gives no executor."""
-    before, _thread_state.workers = _thread_state.workers, number
-    try:
-        yield
-    finally:
-        _thread_state.workers = before
-
-
-class SupervisedTask:
-    """Function that runs on a worker with BLAS at one thread, and checks the stop flags before each task."""
-
-    def __init__(self, function: Callable[[Any], Any], stop_flags: tuple[StopFlag, ...]) -> None:
-        self.function, self.stop_flags = function, stop_flags
-
-    def __call__(self, task: Any) -> Any:
-        """Run a task."""
-        for stop_flag in self.stop_flags:
-            stop_flag.check()
-        before, _thread_state.stop_flags = _thread_state.stop_flags, self.stop_flags
-        try:
-            with one_thread:
-                return self.function(task)
-        finally:
-            _thread_state.stop_flags = before
-
-
-class SerialExecutor(Executor):
-    """Executor that runs each task immediately in the calling thread, for work inside another task."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Call the function and return its result as a future."""
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
 
 
 def checked_executor(executor: object) -> Executor | int | None:
@@ -184,8 +65,16 @@ def checked_executor(executor: object) -> Executor | int | None:
 def number_of_workers(executor: Executor | int | None) -> int:
     """Number of tasks that run at a time, as far as the executor tells."""
     if executor is None or isinstance(executor, int):
-        return executor or _thread_state.workers or processors()
-    return int(getattr(executor, "_max_workers", 1 if isinstance(executor, SerialExecutor) else processors()))
+        return executor or thread_state.workers or processors()
+    if isinstance(executor, SerialExecutor):
+        return 1
+    if callable(cores := getattr(executor, "ncores", None)):  # a client of a cluster
+        with suppress(Exception):  # of a cluster that is lost, which is reported when a task is submitted
+            return max(sum(cores().values()), 1)
+    for name in ("_max_workers", "num_workers"):
+        if is_whole(number := getattr(executor, name, None), 1):
+            return int(number)
+    return processors()
 
 
 @contextmanager
@@ -197,14 +86,14 @@ def workers(executor: Executor | int | None) -> Iterator[Executor]:
     """
     executor = checked_executor(executor)
     threads = None
-    if executor is None and _thread_state.workers == 1:
+    if executor is None and thread_state.workers == 1:
         executor = SerialExecutor()
     elif executor is None or isinstance(executor, int):
-        number = executor or _thread_state.workers or processors()
+        number = executor or thread_state.workers or processors()
         executor = threads = ThreadPoolExecutor(number, thread_name_prefix="adiabloch")
-    stop_flag, before = StopFlag(), _thread_state.stop_flags
+    stop_flag, before = StopFlag(), thread_state.stop_flags
     with one_thread:
-        _thread_state.stop_flags = (*before, stop_flag)
+        thread_state.stop_flags = (*before, stop_flag)
         try:
             yield executor
         except BaseException:
@@ -213,7 +102,7 @@ def workers(executor: Executor | int | None) -> Iterator[Executor]:
                 threads.shutdown(wait=False, cancel_futures=True)
             raise
         finally:
-            _thread_state.stop_flags = before
+            thread_state.stop_flags = before
         if threads is not None:
             threads.shutdown()
 
@@ -232,9 +121,10 @@ def stoppable(best: Callable[[], Any]) -> Iterator[None]:
 def run(
     executor: Executor, function: Callable[[Task], Outcome], tasks: Iterable[Task], *, ahead: int = 16
 ) -> Iterator[Outcome]:
-    """Run tasks, and yield their results in order, with at most `ahead` tasks in progress.
+    """Run tasks, and yield their results in order, with at most `ahead` of them in progress on threads.
 
-    The order makes sums independent of timing. The limit makes the memory independent of the number of tasks.
+    The order makes sums independent of timing. The limit makes the memory independent of the number of tasks. Other
+    processes get groups of tasks, twice as many as there are workers.
 
     Raises
     ------
@@ -243,21 +133,23 @@ def run(
     InvalidArgumentError
         The executor accepts no tasks, or the tasks cannot be pickled.
     """
-    stop_flags = _thread_state.stop_flags
-    supervised = SupervisedTask(function, stop_flags)
-    waiting: deque[tuple[Task, Future[Outcome]]] = deque()
+    stop_flags = thread_state.stop_flags
+    number = number_of_workers(executor)
+    sender = Sender(executor, function, stop_flags, number, grouped=True)
+    if not is_in_process(executor):
+        ahead = max(ahead, 2 * number)
+    waiting: deque[tuple[list[Task], Future[Outcomes]]] = deque()
     try:
-        for task in tasks:
+        for group in sender.groups(tasks):
             for stop_flag in stop_flags:
                 stop_flag.check()
-            waiting.append((task, _submit(executor, supervised, task)))
+            waiting.append((group, _submit(sender, group)))
             if len(waiting) >= ahead:
-                yield _wait_for(executor, supervised, waiting)
+                yield from _wait_for(sender, waiting)
         while waiting:
-            yield _wait_for(executor, supervised, waiting)
+            yield from _wait_for(sender, waiting)
     finally:
-        for _, future in waiting:
-            future.cancel()
+        _cancel(future for _, future in waiting)
 
 
 def completed(
@@ -270,16 +162,20 @@ def completed(
     LostWorkerError, InvalidArgumentError
         As `run`.
     """
-    supervised = SupervisedTask(function, _thread_state.stop_flags)
-    remaining = iter(tasks)
-    pending: dict[Future[Outcome], Task] = {}
-    ended: queue.SimpleQueue[Future[Outcome]] = queue.SimpleQueue()
+    sender = Sender(executor, function, thread_state.stop_flags, number_of_workers(executor), grouped=False)
+    groups = sender.groups(tasks)
+    pending: dict[Future[Outcomes], list[Task]] = {}
+    ended: queue.SimpleQueue[Future[Outcomes]] = queue.SimpleQueue()
+
+    def submit(group: list[Task], attach: bool = False) -> None:
+        future = _submit(sender, group, attach=attach)
+        pending[future] = group
+        future.add_done_callback(ended.put)
+
     try:
         while True:
-            for task in itertools.islice(remaining, ahead - len(pending)):
-                future = _submit(executor, supervised, task)
-                pending[future] = task
-                future.add_done_callback(ended.put)
+            for group in islice(groups, ahead - len(pending)):
+                submit(group)
             if not pending:
                 return
             try:
@@ -287,32 +183,89 @@ def completed(
             except queue.Empty:
                 refresh_display()
                 future = next(iter(pending))
-                if any(_has_started(other) for other in pending) or not future.cancel():
-                    continue
-                yield supervised(pending.pop(future))
+                if not any(_has_started(other) for other in pending) and future.cancel():
+                    yield from sender.here(pending.pop(future)).values
                 continue
-            if future in pending:
-                yield _outcome(future, pending.pop(future), executor)
+            if future not in pending:
+                continue  # cancelled above
+            group = pending.pop(future)
+            try:
+                outcomes = _result(future, group, executor)
+            except FunctionMissing:
+                submit(group, attach=True)
+                continue
+            yield from outcomes.values
     finally:
-        for future in pending:
+        _cancel(pending)
+
+
+def _cancel(futures: Iterable[Future[Any]]) -> None:
+    for future in futures:
+        with suppress(Exception):  # of an executor that is lost
             future.cancel()
 
 
-def _outcome(future: Future[Any], task: Any, executor: Executor) -> Any:
+def _submit(sender: Sender, group: list[Any], *, attach: bool = False) -> Future[Outcomes]:
+    if isinstance(sender.executor, SerialExecutor):
+        return sender.submit(group)
+    try:
+        return sender.submit(group, attach=attach)
+    except Exception as reason:
+        if (error := _executor_error(reason, sender.executor)) is not None:
+            raise error from None
+        if isinstance(reason, OSError):
+            raise _lost_worker_error(reason) from None
+        if isinstance(reason, RuntimeError):
+            raise InvalidArgumentError(f"executor: takes no more tasks ({reason}); expected one that is open") from None
+        raise
+
+
+def _wait_for(sender: Sender, waiting: deque[tuple[list[Any], Future[Outcomes]]]) -> list[Any]:
+    """Results of the first group of tasks, which are run here if no worker starts them."""
+    while True:
+        group, future = waiting[0]
+        try:
+            future.result(timeout=PATIENCE)
+        except StillWaiting:
+            refresh_display()
+            if not future.done():
+                if any(_has_started(other) for _, other in waiting) or not future.cancel():
+                    continue
+                waiting.popleft()
+                return sender.here(group).values
+        except Exception:  # reported below
+            pass
+        try:
+            outcomes = _result(future, group, sender.executor)
+        except FunctionMissing:
+            waiting[0] = group, _submit(sender, group, attach=True)
+            continue
+        waiting.popleft()
+        sender.measured(outcomes)
+        return outcomes.values
+
+
+def _has_started(future: Future[Any]) -> bool:
+    # futures of other libraries may not have `running`
+    return future.done() or not hasattr(future, "running") or future.running()
+
+
+def _result(future: Future[Outcomes], group: list[Any], executor: Executor) -> Outcomes:
     """Result of a future that has ended; failures of the executor as errors of this library."""
     try:
         return future.result()
     except Exception as reason:
         if (error := _executor_error(reason, executor)) is not None:
-            if isinstance(error, LostWorkerError):
-                error.task = task
+            executor_lost = isinstance(reason, CancelledError | BrokenExecutor | OSError)
+            if isinstance(error, LostWorkerError) and len(group) == 1 and not executor_lost:
+                error.task = group[0]
             raise error from None
         raise
 
 
 def _executor_error(reason: Exception, executor: Executor) -> AdiablochError | None:
     """Error of this library for a failure of the executor; None for an exception of a task."""
-    if isinstance(reason, AdiablochError) or isinstance(executor, ThreadPoolExecutor | SerialExecutor):
+    if is_in_process(executor) or isinstance(reason, AdiablochError | FunctionMissing):
         return None
     package = type(executor).__module__.partition(".")[0]
     from_executor = package != "__main__" and type(reason).__module__.partition(".")[0] == package
@@ -328,55 +281,10 @@ def _executor_error(reason: Exception, executor: Executor) -> AdiablochError | N
     return None
 
 
-def _submit(executor: Executor, function: SupervisedTask, task: Any) -> Future[Any]:
-    if isinstance(executor, SerialExecutor):
-        return executor.submit(function, task)
-    try:
-        return executor.submit(function, task)
-    except Exception as reason:
-        if (error := _executor_error(reason, executor)) is not None:
-            raise error from None
-        if isinstance(reason, RuntimeError):
-            raise InvalidArgumentError(f"executor: takes no more tasks ({reason}); expected one that is open") from None
-        raise
-
-
-def _wait_for(executor: Executor, function: SupervisedTask, waiting: deque[tuple[Any, Future[Any]]]) -> Any:
-    """Result of the first task, which is run here if no worker starts it."""
-    task, future = waiting[0]
-    while True:
-        try:
-            outcome = future.result(timeout=PATIENCE)
-        except StillWaiting:
-            refresh_display()
-            if future.done():
-                # the task itself raised the exception
-                outcome = _result(future)
-            elif any(_has_started(other) for _, other in waiting) or not future.cancel():
-                continue
-            else:
-                outcome = function(task)
-        except Exception as reason:
-            if (error := _executor_error(reason, executor)) is not None:
-                raise error from None
-            raise
-        waiting.popleft()
-        return outcome
-
-
-def _has_started(future: Future[Any]) -> bool:
-    # futures of other libraries may not have `running`
-    return future.done() or not hasattr(future, "running") or future.running()
-
-
-def _result(future: Future[Any]) -> Any:
-    with suppress(BrokenExecutor):
-        return future.result()
-    raise _lost_worker_error(BrokenExecutor())
-
-
 def _lost_worker_error(reason: BaseException) -> LostWorkerError:
-    detail = f" ({reason})" if str(reason) else ""
+    detail = f" ({first_line(reason)})" if str(reason) else ""
+    if isinstance(reason, CancelledError | OSError):
+        return LostWorkerError(f"executor: lost before its work was done{detail}; start it again")
     return LostWorkerError(
         f"executor: a worker ended before its work was done{detail}: it was killed, by the system for want of memory "
         "maybe, or crashed; make a new executor, with fewer workers if memory is short"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from adiabloch.errors import InvalidArgumentError, LostWorkerError, first_line
-from adiabloch.integration.running import completed, default_workers, number_of_workers, processors, workers
+from adiabloch.integration.running import completed, number_of_workers, processors, workers
+from adiabloch.integration.supervision import default_workers
 from adiabloch.sweeps.plan import Arguments, described, key_of
 from adiabloch.sweeps.points import Point
 

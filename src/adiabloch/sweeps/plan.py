@@ -133,15 +133,18 @@ def _combined(parameters: Mapping[str, Any], together: bool) -> Plan:
     axes: dict[str, np.ndarray] = {}
     dependent: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}
     for name, given in parameters.items():
-        dims, values = _labelled(given, parameters)
+        dims, plain = _labelled(given, parameters)
+        values = _checked_values(name, plain)
         if dims is not None and dims != (name,):
-            dependent[name] = dims, _checked_values(name, values, unique=False)
-        elif np.ndim(values) == 0:
-            dependent[name] = (), _checked_values(name, values, unique=False)
+            dependent[name] = dims, values
+        elif values.ndim == 0:
+            dependent[name] = (), values
+        elif values.ndim == 1:
+            axes[name] = values
+            if not together:
+                _check_unique(name, values)
         else:
-            axes[name] = _checked_values(name, values, unique=not together)
-            if axes[name].ndim != 1:
-                raise InvalidArgumentError(f"parameters: {name} has {axes[name].ndim} dimensions, expected a list")
+            raise InvalidArgumentError(f"parameters: {name} has {values.ndim} dimensions, expected a list")
     if together:
         lengths = {name: len(values) for name, values in axes.items()}
         if len(set(lengths.values())) > 1:
@@ -188,7 +191,7 @@ def _listed(points: Sequence[Any]) -> Plan:
                 f"parameters: point {number} has {', '.join(map(str, point))}; expected {', '.join(names)}, as at point 0"
             )
     coordinates = {
-        name: ((POINT,), _checked_values(name, [point[name] for point in points], unique=False)) for name in names
+        name: ((POINT,), _checked_values(name, [point[name] for point in points])) for name in names
     }
     plan = Plan((POINT,), (len(points),), coordinates)
     _check_distinct(plan.arguments())
@@ -205,7 +208,7 @@ def _check_distinct(points: Sequence[Arguments]) -> None:
             )
 
 
-def _checked_values(name: str, given: Any, *, unique: bool) -> np.ndarray:
+def _checked_values(name: str, given: Any) -> np.ndarray:
     """Values of a parameter: finite numbers, booleans or strings."""
     try:
         values = np.asarray(given)
@@ -224,12 +227,14 @@ def _checked_values(name: str, given: Any, *, unique: bool) -> np.ndarray:
             raise InvalidArgumentError(
                 f"parameters: value {bad[0]} of {name} is {values.ravel()[bad[0]]}, expected finite numbers"
             )
-    if unique:
-        _, first, counts = np.unique(values, return_index=True, return_counts=True)
-        if counts.max() > 1:
-            twice = values[first[np.argmax(counts)]].item()
-            raise InvalidArgumentError(f"parameters: {name} has the value {twice!r} twice, expected different values")
     return values
+
+
+def _check_unique(name: str, values: np.ndarray) -> None:
+    _, first, counts = np.unique(values, return_index=True, return_counts=True)
+    if counts.max() > 1:
+        twice = values[first[np.argmax(counts)]].item()
+        raise InvalidArgumentError(f"parameters: {name} has the value {twice!r} twice, expected different values")
 
 
 def _all_strings(given: Any) -> bool:

@@ -20,6 +20,8 @@ FAILURE = "failure"
 """Coordinate of the result of a sweep: the error message at points that failed, otherwise empty."""
 NOT_COMPUTED = "not computed"
 """Failure of points that were not yet evaluated."""
+OF_POINTS = ("created", "seconds")
+"""Attributes that belong to each point, even if they are equal by chance."""
 DIMENSION, ARGUMENTS, ATTRIBUTES = "sweep_point", "sweep_arguments", "sweep_attributes"
 """Dimension and variables of a table of points."""
 FAILURES, TIMES = "sweep_failure", "sweep_time"
@@ -207,7 +209,7 @@ def _attributes(
     varying: dict[str, xarray.Variable] = {}
     for name in names:
         values = [point.attributes.get(name) for point in done]
-        if all(_same(value, values[0]) for value in values):
+        if name not in OF_POINTS and all(_same(value, values[0]) for value in values):
             common[name] = values[0]
         elif name not in plan.coordinates:
             column = _column([point.attributes.get(name) if point.done else None for point in points])

@@ -36,7 +36,7 @@ from adiabloch.errors import (
     first_line,
     warn,
 )
-from adiabloch.files import checked_path, locked_folder, write_atomic
+from adiabloch.files import UNFINISHED, checked_path, locked_folder, write_atomic
 from adiabloch.io.safe_open import open_regular
 from adiabloch.sweeps.identity import Identity, difference
 from adiabloch.sweeps.plan import Plan
@@ -84,7 +84,8 @@ class Store:
         self.path = checked_path(path, "store")
         if self.path.exists() and not self.path.is_dir():
             raise FileFormatError(f"{self.path}: is a file, expected the folder of a sweep, or a new name")
-        self._damaged: list[Path] = []
+        self._contents: dict[Path, list[Point]] = {}
+        self._damaged: set[Path] = set()
         self._waiting: list[Point] = []
         self._first: Point | None = None
         self._next_write = 0.0
@@ -97,12 +98,13 @@ class Store:
     def _begin(self, identity: Identity) -> None:
         names = sorted(self.plan.coordinates)
         description = {"format": FORMAT, "parameters": names, "identity": identity, "plan": _plan_text(self.plan)}
-        existing = self.path / DESCRIPTION
-        if not existing.exists():
-            if self.path.exists() and any(self.path.iterdir()):
-                raise FileFormatError(f"{self.path}: is a folder with other files, expected the folder of a sweep")
+        if not (self.path / DESCRIPTION).exists():
+            self._check_empty()
             self.check_writable()
-            _write_description(self.path, description)
+            with locked_folder(self.path):  # of two processes that begin at the same time, the first writes it
+                if not (self.path / DESCRIPTION).exists():
+                    self._check_empty()
+                    _write_description(self.path, description)
         stored = _description(self.path)
         if stored["parameters"] != names:
             raise StoreMismatchError(
@@ -117,6 +119,17 @@ class Store:
             self.check_writable()
             _write_description(self.path, description)
 
+    def _check_empty(self) -> None:
+        entries = [*self.path.iterdir()] if self.path.exists() else []
+        others = [entry.name for entry in entries if entry.name != POINTS and not UNFINISHED.fullmatch(entry.name)]
+        if self._files():
+            raise FileFormatError(
+                f"{self.path}: damaged, {DESCRIPTION} is missing, which tells what its points belong to; restore it, or "
+                "choose another store"
+            )
+        if others:
+            raise FileFormatError(f"{self.path}: is a folder with other files, expected the folder of a sweep")
+
     def check_writable(self) -> None:
         """Check that the folder can be written.
 
@@ -124,14 +137,14 @@ class Store:
         ------
         FileWriteError
         """
+        folder = self.path / POINTS
+        _check_writable(next(place for place in (folder, *folder.absolute().parents) if place.exists()))
+        if self.path.exists():
+            _check_writable(self.path)
         try:
-            (self.path / POINTS).mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as reason:
             raise FileWriteError(f"{self.path}: cannot be written ({reason.strerror or reason})") from None
-        for folder in (self.path, self.path / POINTS):
-            # the superuser can write to read-only folders; here they are protected too
-            if not os.access(folder, os.W_OK) or not folder.stat().st_mode & 0o222:
-                raise FileWriteError(f"{folder}: is read-only, expected a folder that can be written")
 
     def read(self) -> dict[str, Point]:
         """All points by their keys. Damaged files are left out with a warning.
@@ -142,23 +155,27 @@ class Store:
             Results of different points have different dimensions.
         """
         points: dict[str, Point] = {}
-        self._damaged = []
         for file in self._files():
-            try:
-                found = _read_points(file)
-            except FileNotFoundError:
-                continue  # merged meanwhile by another process, into a file that is read on the next call
-            except FileFormatError as reason:
-                self._damaged.append(file)
-                warn(f"{reason}; its points are computed again", AccuracyWarning)
-                continue
-            for point in found:
+            for point in self._points(file):
                 before = points.get(point.key)
                 if before is None or (point.done, point.time) > (before.done, before.time):
                     points[point.key] = point
         for point in points.values():
             self._check(point)
         return points
+
+    def _points(self, file: Path) -> list[Point]:
+        """Points of a file, which is read once."""
+        if file not in self._contents:
+            try:
+                self._contents[file] = _read_points(file)
+            except FileNotFoundError:
+                return []  # merged meanwhile by another process, into a file that is read on the next call
+            except FileFormatError as reason:
+                self._contents[file] = []
+                self._damaged.add(file)
+                warn(f"{reason}; its points are computed again", AccuracyWarning)
+        return self._contents[file]
 
     def _check(self, point: Point) -> None:
         if point.done:
@@ -187,7 +204,7 @@ class Store:
         failed = [point for point in self._waiting if not point.done]
         for points in (done, failed):
             if points:
-                _write_points(self.path / POINTS, points)
+                self._contents[_write_points(self.path / POINTS, points)] = points
         self._waiting = []
         ended = time.perf_counter()
         self._next_write = ended + (ended - began) / OVERHEAD
@@ -205,11 +222,18 @@ class Store:
                         kept.add(_write_points(self.path / POINTS, alike))
                 for file in {*files} - kept:
                     file.unlink(missing_ok=True)
+                self._damaged.clear()
             with suppress(InvalidArgumentError):  # names of parameters that the result has: reported by `sweep`
                 _write_arrays(self.path, dataset_of(self.plan, points))
 
     def _files(self) -> list[Path]:
         return sorted((self.path / POINTS).glob("*.zip"))
+
+
+def _check_writable(folder: Path) -> None:
+    # the superuser can write to read-only folders; here they are protected too
+    if not os.access(folder, os.W_OK) or not folder.stat().st_mode & 0o222:
+        raise FileWriteError(f"{folder}: is read-only, expected a folder that can be written")
 
 
 def _check_zarr() -> None:

@@ -1,0 +1,131 @@
+"""Sending of tasks to workers: groups of about a tenth of a second, and a large function once to each process."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+from adiabloch.integration.supervision import Outcomes, StopFlag, SupervisedTasks
+
+LARGE = 2**16
+"""Size in bytes from which a pickled function, with the model it holds, is sent once to each process."""
+KEPT = 4
+"""Number of large functions that a worker process keeps."""
+SECONDS = 0.2
+"""Time that a group of tasks in another process takes."""
+GROWTH = 4
+"""Largest factor by which the number of tasks in a group grows at a time."""
+
+_kept: OrderedDict[str, Callable[..., Any]] = OrderedDict()
+_lock = threading.Lock()
+
+
+class SerialExecutor(Executor):
+    """Executor that runs each task immediately in the calling thread, for work inside another task."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call the function and return its result as a future."""
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class FunctionMissing(Exception):
+    """The worker process does not keep the function of a task; it must be sent again."""
+
+
+class Sender:
+    """Submission of groups of tasks to an executor.
+
+    Parameters
+    ----------
+    executor : Executor
+    function : callable
+        Function of a task.
+    stop_flags : tuple of StopFlag
+    processes : int
+        Number of worker processes to which the function is sent at first.
+    grouped : bool
+        False sends each task alone.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        function: Callable[[Any], Any],
+        stop_flags: tuple[StopFlag, ...],
+        processes: int,
+        *,
+        grouped: bool,
+    ) -> None:
+        self.executor = executor
+        self.here = SupervisedTasks(function, stop_flags)
+        in_process = is_in_process(executor)
+        self._grouped = grouped and not in_process
+        self._size = 1
+        self._content = None if in_process else _pickled(self.here)
+        self._digest = "" if self._content is None else hashlib.sha256(self._content).hexdigest()
+        self._to_attach = processes
+
+    def groups(self, tasks: Iterable[Any]) -> Iterator[list[Any]]:
+        """Groups of tasks, the larger the shorter they turned out to be."""
+        remaining = iter(tasks)
+        while group := list(islice(remaining, self._size)):
+            yield group
+
+    def submit(self, tasks: Sequence[Any], *, attach: bool = False) -> Future[Outcomes]:
+        """Submit a group of tasks; `attach` sends a large function along."""
+        if self._content is None:
+            return self.executor.submit(self.here, tasks)
+        attach = attach or self._to_attach > 0
+        self._to_attach -= attach
+        return self.executor.submit(run_kept, self._digest, self._content if attach else None, tasks)
+
+    def measured(self, outcomes: Outcomes) -> None:
+        """Choose the size of the next groups by the duration of one."""
+        if self._grouped:
+            wanted = SECONDS * len(outcomes.values) / max(outcomes.seconds, 1e-9)
+            self._size = max(1, min(round(wanted), GROWTH * self._size))
+
+
+def is_in_process(executor: Executor) -> bool:
+    """True if tasks of an executor share the memory of this process."""
+    return isinstance(executor, ThreadPoolExecutor | SerialExecutor)
+
+
+def run_kept(digest: str, content: bytes | None, tasks: Sequence[Any]) -> Outcomes:
+    """Run tasks in a worker process with a function that was sent now or before.
+
+    Raises
+    ------
+    FunctionMissing
+    """
+    with _lock:
+        function = _kept.get(digest)
+        if function is None:
+            if content is None:
+                raise FunctionMissing(digest)
+            function = _kept[digest] = pickle.loads(content)
+        _kept.move_to_end(digest)
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    outcomes: Outcomes = function(tasks)
+    return outcomes
+
+
+def _pickled(function: Callable[..., Any]) -> bytes | None:
+    """Bytes of a large function; None for a small one, and for functions that the executor may pickle in its own way.
+
+    These are local functions and those of the main module, which other processes may not have.
+    """
+    try:
+        content = pickle.dumps(function, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception:  # whatever the objects of the user raise; the executor gives the message
+        return None
+    return None if len(content) < LARGE or b"__main__" in content else content

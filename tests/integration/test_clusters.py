@@ -1,0 +1,102 @@
+"""Executors of clusters: Dask with real worker processes, and mpi4py; the same bits, whatever happens to a worker."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+import xarray
+
+import adiabloch as ab
+from adiabloch.errors import LostWorkerError
+
+distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.filterwarnings("default")
+
+CYCLE = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.3, 0.1), 0.1)
+TEXTS = ["created", "seconds"]
+
+
+@pytest.fixture
+def cluster():
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as found:
+        yield found
+
+
+@pytest.fixture
+def client(cluster):
+    with distributed.Client(cluster) as found:
+        yield found
+
+
+def pumped(delta, amplitude):
+    cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta, 0.1), amplitude)
+    return ab.pumped_magnetization(cycle, 1, mesh=[128, 128, 16])
+
+
+def test_integrals_and_sweeps_have_the_same_bits(client, tmp_path):
+    options = {"mesh": [96, 96, 8]}
+    np.testing.assert_array_equal(
+        ab.pumped_magnetization(CYCLE, 1, executor=client, **options).total,
+        ab.pumped_magnetization(CYCLE, 1, executor=1, **options).total,
+    )
+    grid = {"delta": [0.5, 0.8, 1.0], "amplitude": [0.05, 0.1]}
+    found, expected = (
+        ab.sweep(pumped, grid, executor=executor, store=tmp_path / f"{number}.zarr").drop_vars(TEXTS)
+        for number, executor in enumerate((client, 1))
+    )
+    xarray.testing.assert_identical(found, expected)
+
+
+def test_local_functions_are_sent_to_dask(client):
+    found = ab.sweep(lambda x: xarray.Dataset({"total": 2.0 * x}), {"x": [1, 2, 3]}, executor=client)
+    np.testing.assert_array_equal(found.total, [2, 4, 6])
+
+
+def kill_one(client, after):
+    """Kill a worker process after some seconds."""
+    process = next(iter(client.run(os.getpid).values()))
+    timer = threading.Timer(after, os.kill, (process, signal.SIGKILL))
+    timer.start()
+    return timer
+
+
+def test_a_worker_that_is_killed_changes_no_bit(client, tmp_path):
+    options = {"mesh": [256, 256, 16], "symmetry": "none"}
+    timer = kill_one(client, 0.4)
+    found = ab.pumped_magnetization(CYCLE, 1, executor=client, **options)
+    timer.join()
+    np.testing.assert_array_equal(found.total, ab.pumped_magnetization(CYCLE, 1, executor=2, **options).total)
+    grid = {"delta": np.linspace(0.5, 1.0, 6), "amplitude": [0.05, 0.1]}
+    client.wait_for_workers(2)
+    timer = kill_one(client, 0.5)
+    swept = ab.sweep(pumped, grid, executor=client, store=tmp_path / "s.zarr").drop_vars(TEXTS)
+    timer.join()
+    xarray.testing.assert_identical(swept, ab.sweep(pumped, grid).drop_vars(TEXTS))
+
+
+def slow(x):
+    time.sleep(0.1)
+    return xarray.Dataset({"total": 1.0 * x})
+
+
+def test_a_scheduler_that_is_lost_loses_no_point(tmp_path):
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=60)
+    client = distributed.Client(cluster, timeout=5)
+    ab.sweep(slow, {"x": [1, 2]}, executor=client)
+    timer = threading.Timer(1.0, cluster.close)
+    timer.start()
+    try:
+        with pytest.raises(LostWorkerError, match="executor: "):
+            ab.sweep(slow, {"x": list(range(200))}, executor=client, store=tmp_path / "s.zarr")
+    finally:
+        timer.join()
+        client.close()
+    kept = (ab.load_sweep(tmp_path / "s.zarr").failure == "").sum()
+    assert 0 < kept < 200
