@@ -107,6 +107,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load responses, open samples and readers of files when they are first used: importing all of them takes time."""
+    if name in ("finite", "io") or name in _LATER:
+        importlib.import_module("adiabloch.accessor")  # of the results, which xarray holds
     if name in ("finite", "io"):
         return importlib.import_module(f"adiabloch.{name}")
     if name in _LATER:

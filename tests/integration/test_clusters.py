@@ -2,12 +2,8 @@
 
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
-import warnings
 
 import numpy as np
 import pytest

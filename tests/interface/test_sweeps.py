@@ -23,8 +23,6 @@ from adiabloch.errors import (
     FileFormatError,
     FileWriteError,
     InvalidArgumentError,
-    LostWorkerError,
-    Stopped,
     StoreMismatchError,
 )
 from sweeps import slow
@@ -57,7 +55,9 @@ def calls(folder):
 
 
 def equal(first, other):
-    xarray.testing.assert_identical(first.drop_vars(VARYING, errors="ignore"), other.drop_vars(VARYING, errors="ignore"))
+    xarray.testing.assert_identical(
+        first.drop_vars(VARYING, errors="ignore"), other.drop_vars(VARYING, errors="ignore")
+    )
 
 
 # grids
@@ -187,7 +187,9 @@ def test_results_of_other_shapes(tmp_path):
     def grows(x):
         return xarray.Dataset({"total": ("component", np.ones(x))})
 
-    with pytest.raises(InvalidArgumentError, match=r"other dimensions of total at x = 3: .*expected the same as at x = 2"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"other dimensions of total at x = 3: .*expected the same as at x = 2"
+    ):
         ab.sweep(grows, {"x": [2, 3]}, executor=1)
     with pytest.raises(InvalidArgumentError, match="other dimensions of total"):
         ab.sweep(grows, {"x": [2, 3]}, executor=1, store=tmp_path / "s.zarr")
@@ -373,6 +375,7 @@ def damaged(content):
 @pytest.mark.parametrize("how", ["flipped", "truncated", "empty", "removed"])
 def test_damage_is_noticed(tmp_path, how):
     whole = ab.sweep(picky, {"x": [1, 3, 4]}, store=tmp_path / "s.zarr")
+    refused = []
     for file in [*(tmp_path / "s.zarr").rglob("*")]:
         if not file.is_file():
             continue
@@ -385,10 +388,12 @@ def test_damage_is_noticed(tmp_path, how):
                 warnings.simplefilter("ignore", AccuracyWarning)
                 equal(ab.sweep(picky, {"x": [1, 3, 4]}, store=tmp_path / "s.zarr"), whole)
         except FileFormatError as error:
-            assert file.name == "sweep.json"
-            assert "damaged" in str(error) or "other files" in str(error)
+            refused.append((file.name, str(error)))
             file.write_bytes(content)
     equal(ab.load_sweep(tmp_path / "s.zarr"), whole)
+    ((name, message),) = refused
+    assert name == "sweep.json"
+    assert "damaged" in message
 
 
 def test_files_of_a_store_that_are_not_ours(tmp_path):
@@ -453,11 +458,11 @@ def started(folder, *, first=0, last=12, pause=0.02, executor="2"):
 
 
 @pytest.mark.parametrize("executor", ["2", *slow("ProcessPoolExecutor(2)")])
-def test_sweeps_that_are_killed_continue(tmp_path, executor, kills=6):
+def test_sweeps_that_are_killed_continue(tmp_path, executor):
     rng = np.random.default_rng(1)
     (tmp_path / "calls").touch()
     ended = False
-    for _ in range(kills):
+    for _ in range(6):
         process = started(tmp_path, executor=executor)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=1.0 + 0.5 * rng.random())
@@ -481,7 +486,9 @@ def test_two_processes_share_a_store(tmp_path):
         out, errors = process.communicate(timeout=60)
         assert out == "done\n", errors
     before = len(calls(tmp_path))
-    found = ab.sweep(functools.partial(small, folder=str(tmp_path), pause=0.02), {"x": list(range(18))}, store=tmp_path / "s.zarr")
+    found = ab.sweep(
+        functools.partial(small, folder=str(tmp_path), pause=0.02), {"x": list(range(18))}, store=tmp_path / "s.zarr"
+    )
     assert len(calls(tmp_path)) == before
     equal(found, ab.sweep(small, {"x": list(range(18))}))
 
@@ -545,7 +552,10 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path):
 
 
 def test_a_point_that_always_kills_its_worker(tmp_path):
-    with ProcessPoolExecutor(2) as pool, pytest.warns(AccuracyWarning, match="1 of 6 points failed, the first at x = 3"):
+    with (
+        ProcessPoolExecutor(2) as pool,
+        pytest.warns(AccuracyWarning, match="1 of 6 points failed, the first at x = 3"),
+    ):
         found = ab.sweep(always_dies, {"x": [*range(6)]}, executor=pool, store=tmp_path / "s.zarr")
     assert found.failure[3].item().startswith("LostWorkerError: executor: a worker ended")
     equal(found.drop_isel(x=3), ab.sweep(small, {"x": [0, 1, 2, 4, 5]}))

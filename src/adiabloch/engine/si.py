@@ -85,7 +85,10 @@ def in_si(
         raise InvalidArgumentError(
             f"in_si: expected a result, a Dataset or a DataArray of it, got {type(result).__name__}"
         )
-    conversion = _Conversion.of(energy, length, frequency, energy_unit, tensor_unit, moment_unit, result.attrs)
+    # in a sweep the cell may be different at each point
+    cell = {name: result.coords[name].variable for name in ("dimension", "measure") if name in result.coords}
+    attributes = {**result.attrs, **cell}
+    conversion = _Conversion.of(energy, length, frequency, energy_unit, tensor_unit, moment_unit, attributes)
     if isinstance(result, xarray.DataArray):
         if "units" not in result.attrs:
             raise InvalidArgumentError(
@@ -163,10 +166,11 @@ class _Conversion:
         if name in UNSIGNED or name.endswith(tuple(f"_{end}" for end in UNSIGNED)):
             size = abs(size)
         attributes = {**variable.attrs, "units": self.label(label)}
-        return type(variable)(variable.dims, variable.values * size, attributes)
+        converted = variable * size
+        return type(variable)(variable.dims, converted.transpose(*variable.dims).values, attributes)
 
-    def size(self, label: str) -> float:
-        """Factor on numbers in this unit."""
+    def size(self, label: str) -> Any:
+        """Factor on numbers in this unit; a variable if the cell is different at each point of a sweep."""
         size = Unit.parse(label).si_size(energy=self.energy, length=self.length, frequency=self.frequency)
         match self._kind(label):
             case "energy":
@@ -222,10 +226,10 @@ class _Conversion:
         return int(self.attributes["dimension"])
 
     @property
-    def _cell(self) -> float:
+    def _cell(self) -> Any:
         """Measure of the cell in powers of metres."""
         self._need("measure")
-        return float(self.attributes["measure"]) * (self.length * ANGSTROM) ** self._dimension
+        return self.attributes["measure"] * (self.length * ANGSTROM) ** self._dimension
 
     def _need(self, name: str) -> None:
         if name not in self.attributes:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from adiabloch.errors import AdiablochError, InvalidArgumentError, LostWorkerError, Stopped, first_line
 from adiabloch.integration.blas_threads import one_thread
 from adiabloch.integration.progress import refresh_display
-from adiabloch.integration.sending import FunctionMissing, Sender, SerialExecutor, is_in_process
+from adiabloch.integration.sending import FunctionMissingError, Sender, SerialExecutor, is_in_process
 from adiabloch.integration.supervision import Outcomes, StopFlag, thread_state
 from adiabloch.scalars import is_whole
 
@@ -72,7 +72,8 @@ def number_of_workers(executor: Executor | int | None) -> int:
         with suppress(Exception):  # of a cluster that is lost, which is reported when a task is submitted
             return max(sum(cores().values()), 1)
     for name in ("_max_workers", "num_workers"):
-        if is_whole(number := getattr(executor, name, None), 1):
+        number: Any = getattr(executor, name, None)
+        if is_whole(number, 1):
             return int(number)
     return processors()
 
@@ -191,7 +192,7 @@ def completed(
             group = pending.pop(future)
             try:
                 outcomes = _result(future, group, executor)
-            except FunctionMissing:
+            except FunctionMissingError:
                 submit(group, attach=True)
                 continue
             yield from outcomes.values
@@ -237,7 +238,7 @@ def _wait_for(sender: Sender, waiting: deque[tuple[list[Any], Future[Outcomes]]]
             pass
         try:
             outcomes = _result(future, group, sender.executor)
-        except FunctionMissing:
+        except FunctionMissingError:
             waiting[0] = group, _submit(sender, group, attach=True)
             continue
         waiting.popleft()
@@ -265,7 +266,7 @@ def _result(future: Future[Outcomes], group: list[Any], executor: Executor) -> O
 
 def _executor_error(reason: Exception, executor: Executor) -> AdiablochError | None:
     """Error of this library for a failure of the executor; None for an exception of a task."""
-    if is_in_process(executor) or isinstance(reason, AdiablochError | FunctionMissing):
+    if is_in_process(executor) or isinstance(reason, AdiablochError | FunctionMissingError):
         return None
     package = type(executor).__module__.partition(".")[0]
     from_executor = package != "__main__" and type(reason).__module__.partition(".")[0] == package

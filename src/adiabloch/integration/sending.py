@@ -36,7 +36,7 @@ class SerialExecutor(Executor):
         return future
 
 
-class FunctionMissing(Exception):
+class FunctionMissingError(Exception):
     """The worker process does not keep the function of a task; it must be sent again."""
 
 
@@ -104,13 +104,13 @@ def run_kept(digest: str, content: bytes | None, tasks: Sequence[Any]) -> Outcom
 
     Raises
     ------
-    FunctionMissing
+    FunctionMissingError
     """
     with _lock:
         function = _kept.get(digest)
         if function is None:
             if content is None:
-                raise FunctionMissing(digest)
+                raise FunctionMissingError(digest)
             function = _kept[digest] = pickle.loads(content)
         _kept.move_to_end(digest)
         while len(_kept) > KEPT:

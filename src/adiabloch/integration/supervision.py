@@ -96,7 +96,7 @@ class Outcomes(NamedTuple):
 
 
 class SupervisedTasks:
-    """Function that runs a group of tasks on a worker with BLAS at one thread, and checks the stop flags before each."""
+    """Function that runs a group of tasks with BLAS at one thread; before each it checks the stop flags."""
 
     def __init__(self, function: Callable[[Any], Any], stop_flags: tuple[StopFlag, ...]) -> None:
         self.function, self.stop_flags = function, stop_flags

@@ -15,6 +15,7 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.plotting import charts
 from adiabloch.plotting.charts import SCANNED, main_variable
 from adiabloch.plotting.style import project_style
+from adiabloch.plotting.sweeps import sweep, swept_dimensions
 
 if TYPE_CHECKING:
     import xarray
@@ -40,6 +41,7 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
         - one dimension: bars with error bars; two dimensions: a matrix with numbers;
         - a scan of chemical potentials or temperatures: curves with error bands, components by colour, temperatures by
           shade;
+        - a sweep: curves over one parameter, a map of the largest component over two;
         - `axion_angle`: a point on the unit circle;
         - `instantaneous_magnetization`: curves over the phase;
         - `magnetization_map`: map of the lowest band;
@@ -83,6 +85,8 @@ def picture_of(result: xarray.Dataset) -> Draw | None:
 
     The picture of the response is used if the result still has the dimensions for it; after a selection it may not.
     """
+    if swept_dimensions(result):
+        return sweep
     picture = PICTURES.get(str(result.attrs.get(RESPONSE)))
     if picture is not None and picture.fits(result):
         return picture.draw

@@ -18,7 +18,7 @@ ATTEMPTS = 2
 """Number of times that a point may be in progress when a worker process is lost; after that it is evaluated alone."""
 
 
-class InvalidResult(InvalidArgumentError):
+class InvalidResultError(InvalidArgumentError):
     """Return value of the function that is not a result of the library."""
 
 
@@ -44,7 +44,7 @@ class Evaluation:
         if isinstance(result, xarray.DataArray) and result.name is not None:
             result = result.to_dataset(promote_attrs=True)
         if not isinstance(result, xarray.Dataset):
-            raise InvalidResult(
+            raise InvalidResultError(
                 f"function: returned {type(result).__name__} at {described(arguments)}, expected a result of the "
                 "library: an xarray.Dataset or one of its variables"
             )
@@ -74,8 +74,8 @@ def evaluated(
         The executor takes no more tasks.
     """
     if executor is None or isinstance(executor, int):
-        together = min(number_of_workers(executor), max(len(points), 1))
-        task, executor = Evaluation(function, max(processors() // together, 1)), together
+        number = min(number_of_workers(executor), max(len(points), 1))
+        task, executor = Evaluation(function, max(processors() // number, 1)), number
     else:
         task = Evaluation(function, 1)
     with workers(executor) as given, ExitStack() as fresh_pools:
@@ -97,7 +97,8 @@ def evaluated(
                     # any point in progress may be the reason
                     pool = fresh_pools.enter_context(_fresh(pool))
                 elif reason.task is not None:
-                    started = {key_of(reason.task): reason.task}  # type: ignore[arg-type]
+                    lost: Any = reason.task
+                    started = {key_of(lost): lost}
                 else:
                     raise
                 for key in started:
@@ -116,6 +117,4 @@ def _noted(points: Sequence[Arguments], started: dict[str, Arguments]) -> Iterat
 def _fresh(pool: ProcessPoolExecutor) -> ProcessPoolExecutor:
     """New pool with the settings of a broken one."""
     settings: Any = pool
-    return ProcessPoolExecutor(
-        settings._max_workers, settings._mp_context, settings._initializer, settings._initargs
-    )
+    return ProcessPoolExecutor(settings._max_workers, settings._mp_context, settings._initializer, settings._initargs)

@@ -71,7 +71,9 @@ def _describe_function(function: Any, found: Identity, seen: set[int]) -> None:
     if not isinstance(function, types.FunctionType):
         kind = type(function)
         if _is_installed(kind) or kind.__module__ == "builtins":
-            found["function"] = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', kind.__name__)}"
+            found["function"] = (
+                f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', kind.__name__)}"
+            )
             return
         _describe_value("self", function, found, seen)
         function = kind.__call__

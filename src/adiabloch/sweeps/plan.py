@@ -65,7 +65,9 @@ class Plan:
                 "mappings, one for each point"
             )
         if math.prod(plan.shape) > LARGEST:
-            raise InvalidArgumentError(f"parameters: {math.prod(plan.shape):.3g} points, expected at most {LARGEST:.0e}")
+            raise InvalidArgumentError(
+                f"parameters: {math.prod(plan.shape):.3g} points, expected at most {LARGEST:.0e}"
+            )
         if not plan.coordinates:
             raise InvalidArgumentError("parameters: empty, expected at least one parameter")
         return plan
@@ -161,8 +163,8 @@ def _combined(parameters: Mapping[str, Any], together: bool) -> Plan:
         expected = tuple(sizes.get(dim, -1) for dim in dims)
         if values.shape != expected:
             raise InvalidArgumentError(
-                f"parameters: {name} has the shape {values.shape} over {dims}, expected {expected}, over parameters with "
-                "a list of values"
+                f"parameters: {name} has the shape {values.shape} over {dims}, expected {expected}, over parameters "
+                "with a list of values"
             )
         order = tuple(sorted(range(len(dims)), key=lambda axis, dims=dims: plan.dims.index(dims[axis])))  # type: ignore[misc]
         plan.coordinates[name] = tuple(dims[axis] for axis in order), values.transpose(order)
@@ -188,9 +190,10 @@ def _listed(points: Sequence[Any]) -> Plan:
     for number, point in enumerate(points):
         if {*point} != {*names}:
             raise InvalidArgumentError(
-                f"parameters: point {number} has {', '.join(map(str, point))}; expected {', '.join(names)}, as at point 0"
+                f"parameters: point {number} has {', '.join(map(str, point))}; expected {', '.join(names)}, as at "
+                "point 0"
             )
-    coordinates = {
+    coordinates: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
         name: ((POINT,), _checked_values(name, [point[name] for point in points])) for name in names
     }
     plan = Plan((POINT,), (len(points),), coordinates)

@@ -156,7 +156,7 @@ def dataset_of(plan: Plan, points: Mapping[str, Point]) -> xarray.Dataset:
     failures = xarray.Variable(DIMENSION, np.array([point.failure for point in ordered], dtype=str))
     coordinates[FAILURE] = _on_grid(plan, failures)
     attributes, varying = _attributes(ordered, plan, {*variables, *coordinates})
-    return xarray.Dataset(variables, coordinates | varying, {**attributes, "sweep": list(plan.dims)})
+    return xarray.Dataset(variables, coordinates | varying, {**attributes, "sweep": ", ".join(plan.dims)})
 
 
 def _renamed(plan: Plan, names: Mapping[str, str]) -> Plan:
@@ -185,8 +185,10 @@ def _stacked(points: Sequence[Point], name: str, example: xarray.Variable) -> xa
     complete = len(found) == len(points)
     if not complete and dtype.kind in "biu":
         dtype = np.dtype(float)
-    stacked = np.zeros((len(points), *example.shape), dtype) if dtype.kind in "US" else np.full(
-        (len(points), *example.shape), np.nan if dtype.kind in "fc" else 0, dtype
+    stacked = (
+        np.zeros((len(points), *example.shape), dtype)
+        if dtype.kind in "US"
+        else np.full((len(points), *example.shape), np.nan if dtype.kind in "fc" else 0, dtype)
     )
     stacked[[point.done for point in points]] = found
     return type(example.to_base_variable())((DIMENSION, *example.dims), stacked, example.attrs)

@@ -3,8 +3,8 @@
 The folder contains
 
 - ``sweep.json``: what the store belongs to (`adiabloch.sweeps.identity`), and the grid that was asked for last;
-- ``finished-points/NAME.zip``: finished points, in Zarr format. A file is written once, completely or not at all; its name is
-  the checksum of its bytes. Processes that write at the same time never change a file of each other;
+- ``finished-points/NAME.zip``: finished points, in Zarr format. A file is written once, completely or not at all; its
+  name is the checksum of its bytes. Processes that write at the same time never change a file of each other;
 - Zarr arrays with the result on its grid, for other programs: ``xarray.open_zarr("study.zarr")``. They are written at
   the end of each call and are never read here.
 """
@@ -19,8 +19,8 @@ import secrets
 import shutil
 import time
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,8 +124,8 @@ class Store:
         others = [entry.name for entry in entries if entry.name != POINTS and not UNFINISHED.fullmatch(entry.name)]
         if self._files():
             raise FileFormatError(
-                f"{self.path}: damaged, {DESCRIPTION} is missing, which tells what its points belong to; restore it, or "
-                "choose another store"
+                f"{self.path}: damaged, {DESCRIPTION} is missing, which tells what its points belong to; restore it, "
+                "or choose another store"
             )
         if others:
             raise FileFormatError(f"{self.path}: is a folder with other files, expected the folder of a sweep")
@@ -301,8 +301,8 @@ def _read_points(file: Path) -> list[Point]:
     if not file.exists():
         raise FileNotFoundError(file)
     with open_regular(file) as opened:
-        checksum = hashlib.file_digest(opened, "sha256").hexdigest()[:NAME]
-    if checksum != file.stem:
+        content = opened.read()
+    if hashlib.sha256(content).hexdigest()[:NAME] != file.stem:
         raise FileFormatError(f"{file}: damaged, its checksum does not fit")
     try:
         with ZipStore(file, mode="r") as stored:

@@ -133,7 +133,9 @@ def _share(part: object) -> slice:
     """Points of a part, which are spread over the grid."""
     if part is None:
         return slice(None)
-    if not (isinstance(part, tuple | list) and len(part) == 2 and all(is_whole(n, 1) for n in part) and part[0] <= part[1]):
+    if not (
+        isinstance(part, tuple | list) and len(part) == 2 and all(is_whole(n, 1) for n in part) and part[0] <= part[1]
+    ):
         raise InvalidArgumentError(f"part: {part!r}, expected two numbers such as (3, 64): the third of 64 parts")
     return slice(part[0] - 1, None, part[1])
 

@@ -1,0 +1,37 @@
+"""Accessor of xarray: ``result.adiabloch`` offers what this library can do with a result."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray
+
+from adiabloch.engine.si import in_si
+from adiabloch.plotting import plot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@xarray.register_dataset_accessor("adiabloch")  # type: ignore[no-untyped-call]
+class ResultAccessor:
+    """Picture, SI units and file of a result: ``result.adiabloch.plot()``."""
+
+    def __init__(self, result: xarray.Dataset) -> None:
+        self._result = result
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the result; see `adiabloch.plot`."""
+        return plot(self._result, ax)
+
+    def in_si(self, **units: Any) -> xarray.Dataset:
+        """Result in SI units; see `adiabloch.in_si`."""
+        return in_si(self._result, **units)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the result to a NetCDF file; see `adiabloch.io.save`."""
+        from adiabloch.io import save
+
+        return save(self._result, path)

@@ -1,0 +1,160 @@
+"""Pictures of sweeps: curves over one parameter, maps over two."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.plotting.charts import SYMBOLS, axis_label, main_variable
+from adiabloch.plotting.style import COLOURS, DIVERGING, GREY, INK
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+SWEEP = "sweep"
+"""Attribute of a result with the names of the dimensions of its sweep."""
+NEGLIGIBLE = 1e-3
+"""Components that are smaller than this, relative to the largest, are not drawn as curves."""
+DECADE = 10.0
+"""Smallest ratio of the largest and the smallest value for a logarithmic axis."""
+EVEN = 1e-6
+"""Relative deviation of the steps of a logarithmic grid."""
+
+
+def swept_dimensions(result: xarray.Dataset) -> list[str]:
+    """Return the dimensions of a sweep along which its main variable changes; empty for other results."""
+    name = _drawn_variable(result)
+    swept = [dim for dim in str(result.attrs.get(SWEEP, "")).split(", ") if dim]
+    return [] if name is None else [dim for dim in swept if result[name].sizes.get(dim, 1) > 1]
+
+
+def sweep(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw a sweep: curves with error bands over one parameter, or a map of the largest component over two.
+
+    A scan of chemical potentials or temperatures within each result counts as a parameter.
+    """
+    name = str(_drawn_variable(result))
+    small = [str(dim) for dim, size in result[name].sizes.items() if size == 1]
+    result = result.isel(dict.fromkeys(small, 0))
+    numbers = [dim for dim in result[name].dims if dim in swept_dimensions(result) or dim in SYMBOLS]
+    if len(numbers) > 2:
+        raise InvalidArgumentError(
+            f"plot: {len(numbers)} parameters change ({', '.join(map(str, numbers))}), expected at most 2; select "
+            f"values of the others, as in result.sel({numbers[0]}=...)"
+        )
+    dims = [str(dim) for dim in numbers]
+    return _curves(result, name, dims[0], ax) if len(dims) == 1 else _map(result, name, dims, ax)
+
+
+def _drawn_variable(result: xarray.Dataset) -> str | None:
+    """Name of the main variable, or of the first one with real numbers."""
+    others = (str(name) for name, variable in result.data_vars.items() if variable.dtype.kind == "f")
+    return main_variable(result) or next(others, None)
+
+
+def _curves(result: xarray.Dataset, name: str, dim: str, ax: Axes) -> Axes:
+    """Components over one parameter."""
+    values = result[name].transpose(..., dim)
+    place, ticks = _places(result, dim)
+    order = np.argsort(place, kind="stable")
+    others = [str(other) for other in values.dims if other != dim]
+    rows = values.values.reshape(-1, values.sizes[dim])[:, order]
+    errors = _errors(result, name, dim).reshape(-1, values.sizes[dim])[:, order]
+    labels = _labels(result, others, len(rows))
+    sizes = np.nanmax(np.abs(rows), axis=1, initial=0.0)
+    drawn = np.flatnonzero(sizes > NEGLIGIBLE * sizes.max()) if sizes.any() else np.arange(1)
+    for colour, row in zip(COLOURS, drawn[: len(COLOURS)], strict=False):
+        ax.plot(place[order], rows[row], "o-", ms=3, color=colour, label=labels[row])
+        if np.isfinite(errors[row]).any():
+            low, high = rows[row] - errors[row], rows[row] + errors[row]
+            ax.fill_between(place[order], low, high, color=colour, alpha=0.2, lw=0)
+    ax.axhline(0.0, color=INK, lw=0.7)
+    ax.set(xlabel=_parameter_label(result, dim), ylabel=axis_label(values))
+    _set_scale(ax.xaxis, place, ticks)
+    if len(rows) > 1:
+        ax.legend(fontsize=7)
+    return ax
+
+
+def _map(result: xarray.Dataset, name: str, dims: list[str], ax: Axes) -> Axes:
+    """Component with the largest value over two parameters; crosses where a point failed."""
+    values = result[name].transpose(*dims, ...)
+    others = [str(other) for other in values.dims if other not in dims]
+    columns = values.values.reshape(*(values.sizes[dim] for dim in dims), -1)
+    largest = np.nanmax(np.abs(columns), axis=(0, 1), initial=0.0)
+    component = int(np.argmax(largest))
+    places, ticks = zip(*(_places(result, dim) for dim in dims), strict=True)
+    orders = [np.argsort(place, kind="stable") for place in places]
+    shown = columns[..., component][np.ix_(*orders)]
+    limit = float(largest[component]) or 1.0
+    x, y = (place[order] for place, order in zip(places, orders, strict=True))
+    image = ax.pcolormesh(x, y, shown.T, cmap=DIVERGING, vmin=-limit, vmax=limit, shading="nearest", rasterized=True)
+    if (missing := np.argwhere(np.isnan(shown))).size:
+        ax.plot(x[missing[:, 0]], y[missing[:, 1]], "x", color=GREY, ms=4)
+    ax.set(xlabel=_parameter_label(result, dims[0]), ylabel=_parameter_label(result, dims[1]))
+    for axis, place, tick in zip((ax.xaxis, ax.yaxis), places, ticks, strict=True):
+        _set_scale(axis, place, tick)
+    if others:
+        ax.set_title(f"component {_labels(result, others, columns.shape[-1])[component]}")
+    ax.figure.colorbar(image, ax=ax, label=axis_label(values))
+    return ax
+
+
+def _places(result: xarray.Dataset, dim: str) -> tuple[np.ndarray, list[str] | None]:
+    """Places of the values of a parameter on an axis, and the labels of values that are not numbers."""
+    values = result[_coordinate(result, dim)].values if _coordinate(result, dim) in result.coords else None
+    if values is None:
+        return np.arange(result.sizes[dim]), None
+    if values.dtype.kind in "iuf":
+        return values.astype(float), None
+    return np.arange(len(values)), [str(value) for value in values]
+
+
+def _coordinate(result: xarray.Dataset, dim: str) -> str:
+    """Coordinate along a dimension; for a list of points, the first parameter that has different values."""
+    if dim in result.coords:
+        return dim
+    for name, coordinate in result.coords.items():
+        numbers = coordinate.dims == (dim,) and coordinate.dtype.kind in "iuf"
+        if numbers and name not in ("seconds", "points") and len(np.unique(coordinate)) == coordinate.size:
+            return str(name)
+    return dim
+
+
+def _parameter_label(result: xarray.Dataset, dim: str) -> str:
+    name = _coordinate(result, dim)
+    units = result[name].attrs.get("units") if name in result.coords else None
+    label = SYMBOLS.get(name, name.replace("_", " "))
+    return f"{label} ({units})" if units and units != "1" else label
+
+
+def _labels(result: xarray.Dataset, dims: list[str], number: int) -> list[str]:
+    """Names of the components: their coordinates, or numbers."""
+    if not dims:
+        return [""] * number
+    columns = [[str(v) for v in result[dim].values] for dim in dims]
+    joint = "" if all(len(label) == 1 for column in columns for label in column) else ", "
+    return [joint.join(labels) for labels in product(*columns)]
+
+
+def _errors(result: xarray.Dataset, name: str, dim: str) -> np.ndarray:
+    """Error bars of a variable, in its order of dimensions; NaN without any."""
+    values = result[name].transpose(..., dim)
+    other = next((error for error in (f"{name}_error", "error") if error in result), None)
+    if other is None or {*result[other].dims} != {*values.dims}:
+        return np.full(values.shape, np.nan)
+    return np.abs(result[other].transpose(*values.dims).values)
+
+
+def _set_scale(axis: object, place: np.ndarray, ticks: list[str] | None) -> None:
+    """Logarithmic axis for a logarithmic grid; labels of values that are not numbers."""
+    if ticks is not None:
+        axis.set_ticks(place, ticks)  # type: ignore[attr-defined]
+    elif len(place) > 2 and place.min() > 0 and place.max() >= DECADE * place.min():
+        steps = np.diff(np.log(np.sort(place)))
+        if np.ptp(steps) < EVEN * np.abs(steps).max():
+            axis._set_axes_scale("log")  # type: ignore[attr-defined]
