@@ -421,6 +421,19 @@ def test_nested_work_is_told_once(monkeypatch, capsys):
         assert "outer, places, 67 %" in capsys.readouterr().err
 
 
+def test_what_counts_is_told_with_what_runs_within(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    with ProgressBar("sweep", counted="points") as outer:
+        outer.stage("", 8)
+        outer.started -= 300
+        outer.advance(2)
+        with ProgressBar("inner") as inner:
+            inner.stage("mesh", 4)
+        last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "adiabloch: sweep, 2 of 8 points, 25 %, 5 min 0 s, 15 min 0 s left; inner, mesh"
+
+
 def test_nested_bars_share_a_display(monkeypatch, capsys):
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
     with ProgressBar("outer", True) as outer:

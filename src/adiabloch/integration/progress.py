@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 import os
 import sys
 import threading
@@ -34,10 +35,14 @@ class ProgressBar:
     visible : bool or None
         False shows nothing. Otherwise there is a bar if the error stream is a terminal (or a notebook that can draw
         one), and else a line every few seconds; True draws the bar in any case.
+    counted : str, optional
+        Name of what is counted, such as "points" of a sweep. Such a bar has a line of its own with the time left, to
+        which calculations within it are added.
     """
 
-    def __init__(self, title: str, visible: bool | None = None) -> None:
+    def __init__(self, title: str, visible: bool | None = None, counted: str | None = None) -> None:
         self.title = title
+        self.counted = counted
         self.visible = visible is None or bool(visible)
         self.drawn = bool(visible) or _drawing()
         self.started = time.monotonic()
@@ -76,18 +81,31 @@ class ProgressBar:
     @property
     def description(self) -> str:
         """Name of the calculation and of its current stage."""
-        return f"{self.title}, {self.stage_name}" if self.stage_name else self.title
+        stage_name = f"{self.done} of {self.total} {self.counted}" if self.counted else self.stage_name
+        return f"{self.title}, {stage_name}" if stage_name else self.title
 
     def line(self) -> str:
         """Progress as a line of text."""
         share = f", {100 * self.done / self.total:.0f} %" if self.total > 0 else ""
-        seconds = int(self.elapsed)
-        time_taken = f"{seconds} s" if seconds < 120 else f"{seconds // 60} min {seconds % 60} s"
-        return f"adiabloch: {self.description}{share}, {time_taken}"
+        left = f", {_duration(self.left)} left" if self.counted and self.done else ""
+        return f"adiabloch: {self.description}{share}, {_duration(self.elapsed)}{left}"
+
+    @property
+    def left(self) -> float:
+        """Expected number of seconds until the end."""
+        return self.elapsed * (self.total - self.done) / self.done if self.done else math.inf
 
     def _show(self) -> None:
         if self.visible and self.elapsed >= PATIENCE:
             _display.show(self)
+
+
+def _duration(seconds: float) -> str:
+    whole = int(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 class _Display:
@@ -138,17 +156,21 @@ class _Display:
         self._progress.update(bar._task, description=bar.description, completed=bar.done, total=total)
 
     def _print_line(self, bar: ProgressBar) -> None:
-        now = time.monotonic()
-        pause = EVERY if bar.elapsed < 60 else 6 * EVERY
-        # of nested calculations the inner one is shown
-        inner = self._bars[-1] is bar
-        if not inner or (bar._last_line is not None and now - bar._last_line < pause):
+        # of nested calculations the inner one is shown, or the one that counts
+        inner = self._bars[-1]
+        shown = next((other for other in self._bars if other.counted), inner)
+        if bar not in (shown, inner) or shown.elapsed < PATIENCE:
             return
-        bar._last_line = now
+        now = time.monotonic()
+        pause = EVERY if shown.elapsed < 60 else 6 * EVERY
+        if shown._last_line is not None and now - shown._last_line < pause:
+            return
+        shown._last_line = now
+        within = f"; {inner.description}" if inner is not shown else ""
         stream = sys.stderr
         if stream is not None:
             with contextlib.suppress(OSError, ValueError):  # closed
-                print(bar.line(), file=stream, flush=True)
+                print(shown.line() + within, file=stream, flush=True)
 
     def refresh(self) -> None:
         """Update the display of all bars, with the elapsed time."""

@@ -111,8 +111,8 @@ def sweep(
         kept.check_writable()
     failed_before = sum(not point.done for point in points.values())
     try:
-        with ProgressBar("sweep", progress) as bar:
-            bar.stage(f"{len(wanted)} points", len(wanted))
+        with ProgressBar("sweep", progress, counted="points") as bar:
+            bar.stage("", len(wanted))
             first = next((point for point in points.values() if point.done), None)
             for point in evaluated(function, wanted, executor):
                 if point.done:
