@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly bench lint format types imports examples docs \
+.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly bench lint format types imports examples docs schema \
 	equations wheel pythons check clean
 
 help:  ## show this list
@@ -95,6 +95,9 @@ examples: $(VENV)/.dev  ## run the examples of docstrings, README and docs
 
 docs: $(VENV)/.dev  ## build the documentation in docs/_build
 	$(BIN)/sphinx-build --quiet -W --keep-going docs docs/_build
+
+schema: $(VENV)/.dev  ## write the JSON schema of job files anew
+	$(BIN)/python -c "from adiabloch.jobs.specification import schema; print(schema(), end='')" > src/adiabloch/jobs/job.schema.json
 
 equations: $(VENV)/.dev  ## make the page of equations anew from the docstrings
 	$(BIN)/python tools/equations.py > docs/equations.md

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import sys
+import warnings
+
+
+def _print_warning(message: Warning | str, category: type[Warning], *place: object, **options: object) -> None:
+    """Print a warning as one line."""
+    print(f"adiabloch: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def main() -> None:
@@ -10,10 +16,11 @@ def main() -> None:
     try:
         from adiabloch.cli import app
     except ModuleNotFoundError as missing:
-        if missing.name not in {"typer", "click", "matplotlib", "h5netcdf"}:
+        if missing.name not in {"typer", "click", "matplotlib", "h5netcdf", "pydantic", "zarr"}:
             raise
         print(f"adiabloch: the commands need {missing.name}: pip install 'adiabloch[cli]'", file=sys.stderr)
         sys.exit(2)
+    warnings.showwarning = _print_warning
     app()
 
 

@@ -55,6 +55,12 @@ def test_local_functions_are_sent_to_dask(client):
     np.testing.assert_array_equal(found.total, [2, 4, 6])
 
 
+def test_results_are_saved_while_there_is_a_client(client, tmp_path):
+    found = ab.pumped_magnetization(CYCLE, 1, mesh=[16, 16, 8])
+    ab.io.save(found, tmp_path / "r.nc")
+    xarray.testing.assert_identical(ab.io.load(tmp_path / "r.nc"), found)
+
+
 def kill_one(client, after):
     """Kill a worker process after some seconds."""
     process = next(iter(client.run(os.getpid).values()))

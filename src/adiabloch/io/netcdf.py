@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -92,7 +94,7 @@ def load(path: str | os.PathLike[str]) -> xarray.Dataset:
         raise FileFormatError(f"{path}: no such file")
     check_hdf5(path, intact=_verify_checksum(path))
     try:
-        with xarray.open_dataset(path, engine=engine) as stored:
+        with _without_cluster(), xarray.open_dataset(path, engine=engine) as stored:
             result = stored.load()
     except Exception as reason:  # attributes may be invalid: scale factors that are not numbers, malformed dates
         raise FileFormatError(
@@ -120,7 +122,8 @@ def _bytes_without_checksum(dataset: xarray.Dataset, encoding: dict[str, Any]) -
     """Bytes of a NetCDF file, written in memory."""
     engine, memory = _engine(), io.BytesIO()
     try:
-        dataset.to_netcdf(memory, engine=engine, encoding=encoding)
+        with _without_cluster():
+            dataset.to_netcdf(memory, engine=engine, encoding=encoding)
         return memory.getvalue()
     except ValueError:  # xarray before 2025.9 writes to memory only through its stores
         import h5netcdf
@@ -130,6 +133,14 @@ def _bytes_without_checksum(dataset: xarray.Dataset, encoding: dict[str, Any]) -
         with h5netcdf.File(memory, "w") as file:
             dataset.dump_to_store(H5NetCDFStore(file), encoding=encoding)
         return memory.getvalue()
+
+
+def _without_cluster() -> AbstractContextManager[object]:
+    """Context in which xarray does not use the locks of a Dask cluster, if there is a client of one."""
+    if "dask" not in sys.modules:
+        return nullcontext()
+    settings: AbstractContextManager[object] = sys.modules["dask"].config.set(scheduler="threads")
+    return settings
 
 
 def _verify_checksum(path: str | os.PathLike[str]) -> bool:

@@ -74,6 +74,8 @@ class Plan:
 
     def arguments(self) -> list[Arguments]:
         """Arguments at all points, last dimension fastest."""
+        if not self.coordinates:
+            return [{}]
         columns = {}
         for name, (dims, values) in self.coordinates.items():
             lengths = [n if dim in dims else 1 for dim, n in zip(self.dims, self.shape, strict=True)]

@@ -99,19 +99,34 @@ def sweep(
     """
     plan = Plan.of(parameters, combine)
     plan.check_call(function)
-    checked_executor(executor)
     kept = None if store is None else Store(store, identity_of(function), plan)
-    points = {} if kept is None else kept.read()
+    return sweep_over(plan, function, kept, executor, retry_failed=retry_failed, part=part, progress=progress)
+
+
+def sweep_over(
+    plan: Plan,
+    function: Callable[..., xarray.Dataset],
+    store: Store | None,
+    executor: Executor | int | None,
+    *,
+    retry_failed: bool = False,
+    part: tuple[int, int] | None = None,
+    progress: bool | None = None,
+    title: str = "sweep",
+) -> xarray.Dataset:
+    """Compute the points of a plan that the store does not have; see `sweep`."""
+    checked_executor(executor)
+    points = {} if store is None else store.read()
     wanted = [
         arguments
         for arguments in plan.arguments()[_share(part)]
         if (known := points.get(key_of(arguments))) is None or (retry_failed and not known.done)
     ]
-    if kept is not None and wanted:
-        kept.check_writable()
+    if store is not None and wanted:
+        store.check_writable()
     failed_before = sum(not point.done for point in points.values())
     try:
-        with ProgressBar("sweep", progress, counted="points") as bar:
+        with ProgressBar(title, progress, counted="points") as bar:
             bar.stage("", len(wanted))
             first = next((point for point in points.values() if point.done), None)
             for point in evaluated(function, wanted, executor):
@@ -119,12 +134,12 @@ def sweep(
                     first = first or point
                     check_alike(first, point)
                 points[point.key] = point
-                bar.advance(1 if kept is None else kept.add(point))
+                bar.advance(1 if store is None else store.add(point))
     except KeyboardInterrupt:
-        raise Stopped(_stopped_message(points, plan, kept), estimate=dataset_of(plan, points)) from None
+        raise Stopped(_stopped_message(points, plan, store), estimate=dataset_of(plan, points)) from None
     finally:
-        if kept is not None and wanted:
-            kept.finish()
+        if store is not None and wanted:
+            store.finish()
     _warn_of_failures(points, plan, failed_before)
     return dataset_of(plan, points)
 

@@ -1,0 +1,248 @@
+"""Calculation of the quantities of a job: its function of the swept parameters, stores, and results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adiabloch.engine.run import Options
+from adiabloch.errors import AdiablochError, InvalidArgumentError, MissingExtraError, did_you_mean
+from adiabloch.io import read_modes
+from adiabloch.jobs.catalogue import CataloguedQuantity, quantity
+from adiabloch.jobs.crystals import CrystalSource
+from adiabloch.jobs.specification import Job, Quantity, Workers
+from adiabloch.sweeps.plan import Plan
+from adiabloch.sweeps.store import Store
+from adiabloch.sweeps.sweep import sweep_over
+from adiabloch.version import __version__
+
+if TYPE_CHECKING:
+    import xarray
+
+ACCURACY = ("tolerance", "absolute")
+"""Options that may be swept."""
+NEEDED = {
+    "cycle": "a cycle: add the table [crystal.motion], or name the file of a cycle",
+    "deformation": "a deformation: name the file of one, which `adiabloch phonons collect` writes",
+}
+"""Message for a crystal of another kind than a quantity needs."""
+
+
+@dataclass(frozen=True)
+class JobFunction:
+    """One quantity of a job as a function of the swept parameters.
+
+    Parameters
+    ----------
+    source : CrystalSource
+    name : str
+        Name of the quantity.
+    arguments : mapping
+        Its arguments that are not swept, and options.
+    targets : mapping {str: str}
+        Table of each swept parameter: "crystal", "motion" or "quantity".
+    crystal : TightBinding, Cycle or Deformation, optional
+        The crystal, if it is the same at all points: it is read once and sent to the workers.
+    """
+
+    source: CrystalSource
+    name: str
+    arguments: Mapping[str, Any]
+    targets: Mapping[str, str]
+    crystal: Any = None
+
+    def __call__(self, *, options: Options | None = None, **swept: Any) -> xarray.Dataset:
+        """Result at a point."""
+        crystal = self.source.make(swept) if self.crystal is None else self.crystal
+        own = {name: value for name, value in swept.items() if self.targets[name] == "quantity"}
+        known = quantity(self.name)
+        _check_kind(known, crystal)
+        result: xarray.Dataset = known.function(crystal, **{**self.arguments, **own, **(options or {})})
+        return result
+
+
+@dataclass(frozen=True)
+class Calculation:
+    """One quantity of a job.
+
+    Attributes
+    ----------
+    label : str
+        Name of its table in the job file, and of its files.
+    function : JobFunction
+    plan : Plan
+    store : Path
+    """
+
+    label: str
+    function: JobFunction
+    plan: Plan
+    store: Path
+    identity: dict[str, str] = field(default_factory=dict)
+
+    def run(
+        self,
+        executor: Executor | int | None = None,
+        *,
+        retry_failed: bool = False,
+        part: tuple[int, int] | None = None,
+        progress: bool | None = None,
+    ) -> xarray.Dataset:
+        """Compute what the store does not have, and return the result."""
+        store = Store(self.store, self.identity, self.plan)
+        function: Callable[..., xarray.Dataset] = self.function
+        if not self.plan.dims:
+            # a single point: its integral uses the executor
+            options: Options = {"executor": executor, "progress": progress}
+            function, executor = _WithOptions(self.function, options), None
+        return sweep_over(
+            self.plan, function, store, executor,
+            retry_failed=retry_failed, part=part, progress=progress, title=self.label,
+        )  # fmt: skip
+
+    def forecast(self) -> dict[str, float]:
+        """Points, seconds and memory to expect, from trials at some points of the sweep."""
+        points = self.plan.arguments()
+        chosen = points if len(points) <= 3 else [points[0], points[len(points) // 2], points[-1]]
+        costs = [self.function(options={"dry_run": True}, **arguments) for arguments in chosen]
+        mean = {name: sum(float(cost[name]) for cost in costs) / len(costs) for name in ("points", "seconds")}
+        together = {name: len(points) * value for name, value in mean.items()}
+        return together | {"memory": max(float(cost.memory) for cost in costs)}
+
+
+@dataclass(frozen=True)
+class _WithOptions:
+    """Function of a job with options of all calls."""
+
+    function: JobFunction
+    options: Options
+
+    def __call__(self, **swept: Any) -> xarray.Dataset:
+        return self.function(options=self.options, **swept)
+
+
+def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = False) -> list[Calculation]:
+    """Check the whole job, and return its calculations.
+
+    Raises
+    ------
+    InvalidArgumentError, FileFormatError
+    """
+    if job.crystal.python is not None and not allow_python:
+        raise InvalidArgumentError(
+            f"crystal.python: {job.crystal.python} would be executed; allow it with --allow-python, if you trust it"
+        )
+    source, plan = CrystalSource(job.crystal, folder), job.plan()
+    swept = {*plan.coordinates}
+    source.check(swept)
+    of_crystal = source.parameters()
+    crystal = None if swept & {*of_crystal} else source.make({})
+    example = crystal
+    if crystal is None:
+        with suppress(AdiablochError):  # a point that fails is reported with the others
+            example = source.make({name: value for name, value in plan.arguments()[0].items() if name in of_crystal})
+    used: set[str] = set()
+    found = []
+    for label, table in job.quantities.items():
+        known = quantity(table.quantity or label)
+        arguments = _arguments(f"quantities.{label}", table, known, folder)
+        takes = {*known.arguments, *ACCURACY}
+        targets = {name: of_crystal.get(name, "quantity") for name in swept if name in of_crystal or name in takes}
+        used |= {*targets}
+        _check_once(label, arguments, targets)
+        options = {name: value for name, value in job.accuracy.model_dump().items() if value is not None}
+        if both := {*options} & {*targets}:
+            raise InvalidArgumentError(f"accuracy.{min(both)}: also in sweep, expected one of the two")
+        if example is not None:
+            _check_kind(known, example)
+        function = JobFunction(source, known.name, {**options, **arguments}, targets, crystal)
+        identity = _identity(known, source, {**options, **arguments})
+        found.append(Calculation(label, function, plan, output / f"{label}.zarr", identity))
+    for name in sorted(swept - used):
+        known_names = [*of_crystal, *ACCURACY, *(a for c in found for a in quantity(c.function.name).arguments)]
+        raise InvalidArgumentError(
+            f"sweep.{name}: no parameter of the crystal or the quantities{did_you_mean(name, known_names)}; expected "
+            f"one of {', '.join(dict.fromkeys(known_names))}"
+        )
+    for calculation in found:
+        if missing := swept - {*calculation.function.targets}:
+            raise InvalidArgumentError(
+                f"sweep.{min(missing)}: no parameter of {calculation.label}; expected parameters of all quantities, or "
+                "two jobs"
+            )
+    return found
+
+
+def _arguments(table: str, given: Quantity, known: CataloguedQuantity, folder: Path) -> dict[str, Any]:
+    """Arguments of a quantity, with files read."""
+    arguments = given.arguments
+    options = {*Options.__annotations__} - {"executor", "progress", "dry_run", "accuracy"}
+    for name in arguments:
+        if name not in known.arguments and name not in options:
+            allowed = [*known.arguments, *sorted(options)]
+            raise InvalidArgumentError(
+                f"{table}.{name}: unknown key{did_you_mean(name, allowed)}; expected arguments of {known.name}: "
+                f"{', '.join(allowed)}"
+            )
+    if isinstance(modes := arguments.get("modes"), str):
+        arguments["modes"] = read_modes(folder / modes)
+    return arguments
+
+
+def _check_once(label: str, arguments: Mapping[str, Any], targets: Mapping[str, str]) -> None:
+    for name in sorted({*arguments} & {*targets}):
+        raise InvalidArgumentError(f"quantities.{label}.{name}: also in sweep, expected one of the two")
+
+
+def _check_kind(known: CataloguedQuantity, crystal: Any) -> None:
+    """Check that a crystal is of the kind that a quantity needs."""
+    kind = {"TightBinding": "model", "Cycle": "cycle", "Deformation": "deformation"}.get(
+        type(crystal).__name__, "texture"
+    )
+    if known.crystal != kind and known.crystal != "texture":
+        needed = NEEDED.get(known.crystal, f"a {known.crystal}, not a {kind}")
+        raise InvalidArgumentError(f"{known.name}: needs {needed}")
+
+
+def _identity(known: CataloguedQuantity, source: CrystalSource, arguments: Mapping[str, Any]) -> dict[str, str]:
+    texts = {f"{known.name}.{name}": repr(value) for name, value in sorted(arguments.items())}
+    return {"version of adiabloch": __version__, "quantity": known.name, **source.identity(), **texts}
+
+
+@contextmanager
+def job_executor(
+    run: Workers, scheduler: str | None = None, workers: int | None = None
+) -> Iterator[Executor | int | None]:
+    """Context with the executor of a job; `scheduler` and `workers` replace those of the file."""
+    address = scheduler or (None if workers else run.scheduler)
+    if address is not None:
+        try:
+            from distributed import Client
+        except ImportError:
+            raise MissingExtraError("a Dask scheduler needs Dask: pip install distributed") from None
+        try:
+            client: Any = Client(address, timeout=30, set_as_default=False)  # type: ignore[no-untyped-call]
+        except (OSError, ValueError) as reason:
+            raise InvalidArgumentError(f"scheduler: {address}: no Dask scheduler answers ({reason})") from None
+        with client:
+            yield client
+        return
+    number = workers or run.workers
+    if run.kind == "processes":
+        from concurrent.futures import ProcessPoolExecutor
+
+        with ProcessPoolExecutor(number) as pool:
+            yield pool
+    elif run.kind == "mpi":
+        try:
+            from mpi4py.futures import MPIPoolExecutor
+        except (ImportError, RuntimeError) as reason:
+            raise MissingExtraError(f"MPI needs mpi4py and an MPI library ({reason})") from None
+        with MPIPoolExecutor(number) as pool:
+            yield pool
+    else:
+        yield number

@@ -1,0 +1,91 @@
+"""Catalogue of the quantities that job files and commands can compute: all responses and some workflows."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from adiabloch import responses
+from adiabloch.engine.declaration import Response
+from adiabloch.engine.run import DEFAULTS
+from adiabloch.errors import InvalidArgumentError, did_you_mean
+
+WORKFLOWS = ("chemical_potential", "phonon_moments")
+"""Functions that are no responses."""
+
+
+@dataclass(frozen=True, eq=False)
+class CataloguedQuantity:
+    """Quantity that can be computed by its name.
+
+    Attributes
+    ----------
+    name : str
+    crystal : str
+        Crystal that it needs: "model", "cycle", "deformation" or "texture".
+    arguments : tuple of str
+        Names of its arguments, without options that all quantities share.
+    title, unit, source : str
+        Name of the quantity, unit in the largest dimension in which it is defined, and equation of the paper or other
+        source.
+    """
+
+    name: str
+    crystal: str
+    arguments: tuple[str, ...]
+    title: str
+    unit: str
+    source: str
+    function: Callable[..., Any]
+
+
+@cache
+def quantities() -> dict[str, CataloguedQuantity]:
+    """All quantities by their names."""
+    modules = [(f"adiabloch.responses.{m.name}", m.name) for m in pkgutil.iter_modules(responses.__path__)]
+    modules += [(f"adiabloch.workflows.{name}", name) for name in WORKFLOWS]
+    return {name: _catalogued(name, getattr(importlib.import_module(module), name)) for module, name in sorted(modules)}
+
+
+def quantity(name: str) -> CataloguedQuantity:
+    """Quantity of this name.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    known = quantities()
+    if name not in known:
+        raise InvalidArgumentError(
+            f"quantity {name!r}: not known{did_you_mean(name, known)}; `adiabloch quantities` lists all"
+        )
+    return known[name]
+
+
+def _unit(declaration: Response) -> str:
+    """Unit of the result in the largest dimension of crystals."""
+    dimension = max(declaration.dimensions)
+    measure = 0 if declaration.per_cell else dimension
+    unit = str(replace(declaration.unit, length=declaration.unit.length - measure))
+    return unit if measure == 0 else f"{unit} ({dimension}D)"
+
+
+def _catalogued(name: str, function: Callable[..., Any]) -> CataloguedQuantity:
+    parameters = [*inspect.signature(function).parameters.values()]
+    first, *others = [parameter for parameter in parameters if parameter.name not in DEFAULTS]
+    declaration = getattr(function, "declaration", None)
+    summary = (inspect.getdoc(function) or "").splitlines()[0].rstrip(".")
+    return CataloguedQuantity(
+        name=name,
+        crystal=first.name,
+        arguments=tuple(parameter.name for parameter in others if parameter.kind is not parameter.VAR_KEYWORD),
+        title=summary if declaration is None else declaration.title.replace(" per {measure}", ""),
+        unit="" if declaration is None else _unit(declaration),
+        source="" if declaration is None else "; ".join(filter(None, (declaration.equation, declaration.reference))),
+        function=function,
+    )

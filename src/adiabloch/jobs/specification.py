@@ -1,0 +1,275 @@
+"""Contents of a job file, checked by pydantic: tables, keys, types, and which of them exclude each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from adiabloch.errors import InvalidArgumentError, did_you_mean
+from adiabloch.io.safe_open import open_regular
+from adiabloch.sweeps.plan import Plan
+
+LARGEST = 2**20
+"""Largest size of a job file in bytes."""
+COMBINE = "combine"
+"""Key of the table of the sweep that is no parameter."""
+
+
+class _Table(BaseModel):
+    """Table of a job file; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Range(_Table):
+    """Evenly spaced numbers: { start = -1, stop = 1, points = 41 }."""
+
+    start: float
+    stop: float
+    points: int = Field(ge=2, le=10**7)
+    spacing: Literal["linear", "logarithmic"] = "linear"
+
+    @model_validator(mode="after")
+    def _check(self) -> Range:
+        if self.spacing == "logarithmic" and not self.start * self.stop > 0:
+            raise ValueError("start and stop: expected two positive numbers for a logarithmic spacing")
+        return self
+
+    def values(self) -> list[float]:
+        """Values of the range."""
+        spaced = np.geomspace if self.spacing == "logarithmic" else np.linspace
+        return [float(value) for value in spaced(self.start, self.stop, self.points)]
+
+
+Scalar = bool | int | float | str
+Values = Scalar | list[Scalar] | Range
+"""Values of a parameter in a sweep."""
+
+
+class Motion(BaseModel):
+    """Motion that makes a cycle of the model; other keys are its arguments, such as `amplitude`."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    kind: str = Field(description="Function of adiabloch.models that makes a cycle of a model, such as rotating_bonds.")
+
+
+class Crystal(BaseModel):
+    """Crystal: exactly one of `model`, `wannier90`, `file` and `python`; other keys are parameters of the model."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    model: str | None = Field(default=None, description="Model of the literature, a function of adiabloch.models.")
+    wannier90: str | None = Field(
+        default=None, description="Seed of Wannier90: SEED.chk, SEED_tb.dat or SEED_hr.dat is read."
+    )
+    file: str | None = Field(default=None, description="Model, cycle or deformation saved by adiabloch.io (NetCDF).")
+    python: str | None = Field(
+        default=None,
+        description="FILE.py:FUNCTION that returns a crystal of this library or of PythTB; needs --allow-python.",
+    )
+    dimension: int | None = Field(default=None, ge=1, le=3, description="For wannier90: 2 for a slab, 1 for a wire.")
+    axes: list[int] | None = Field(
+        default=None, description="For wannier90: lattice vectors along which the crystal repeats."
+    )
+    motion: Motion | None = Field(default=None, description="Motion of the atoms that makes a cycle.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Crystal:
+        given = [name for name in SOURCES if getattr(self, name) is not None]
+        if len(given) != 1:
+            unknown = next(iter(self.model_extra or {}), None)
+            hint = did_you_mean(unknown, SOURCES) if unknown else ""
+            found = " and ".join(given) or "none of them"
+            raise ValueError(f"found {found}, expected exactly one of {', '.join(SOURCES)}{hint}")
+        if self.wannier90 is None and (self.dimension or self.axes):
+            raise ValueError("dimension, axes: expected only with wannier90")
+        return self
+
+    @property
+    def source(self) -> str:
+        """Kind of source: "model", "wannier90", "file" or "python"."""
+        return next(name for name in SOURCES if getattr(self, name) is not None)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters of the model."""
+        return dict(self.model_extra or {})
+
+
+SOURCES = ("model", "wannier90", "file", "python")
+"""Keys of a crystal of which one must be given."""
+
+
+class Quantity(BaseModel):
+    """Quantity to compute; the keys are the arguments of its function."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    quantity: str | None = Field(default=None, description="Name of the quantity, if the table has another name.")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of the function."""
+        return {name: _expanded(name, value) for name, value in (self.model_extra or {}).items()}
+
+
+class Accuracy(_Table):
+    """Accuracy of all quantities."""
+
+    tolerance: float | None = Field(default=None, gt=0, lt=1, description="Relative accuracy of the largest component.")
+    absolute: float | None = Field(default=None, ge=0, description="Sufficient accuracy in the unit of the result.")
+    mesh: int | list[int] | None = Field(default=None, description="Fixed uniform mesh.")
+    limit: int | None = Field(default=None, ge=1, description="Largest number of points.")
+    strict: bool | None = Field(default=None, description="Error if the tolerance is not reached.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Accuracy:
+        if self.mesh is not None and self.tolerance is not None:
+            raise ValueError("tolerance and mesh: expected one of the two; a fixed mesh has no tolerance")
+        return self
+
+
+class Workers(_Table):
+    """Workers or cluster on which the job runs."""
+
+    workers: int | None = Field(default=None, ge=1, le=1024, description="Number of threads or processes.")
+    kind: Literal["threads", "processes", "mpi"] = Field(default="threads", description="Kind of the workers.")
+    scheduler: str | None = Field(default=None, description="Address of a Dask scheduler, such as tcp://host:8786.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Workers:
+        if self.scheduler is not None and (self.workers is not None or self.kind != "threads"):
+            raise ValueError(
+                "scheduler and workers or kind: expected one of the two; the scheduler has its own workers"
+            )
+        return self
+
+
+class Units(_Table):
+    """Units of the model, for results in SI units."""
+
+    energy: float | str = Field(default=1.0, description="Energy unit of the model in eV, or its name.")
+    length: float | str = Field(default=1.0, description="Length unit of the model in Angstrom, or its name.")
+    frequency: float | None = Field(default=None, gt=0, description="Angular frequency of the cycle in rad/s.")
+    energy_unit: str | None = Field(default=None, description="Unit of energies in the result.")
+    tensor_unit: str | None = Field(default=None, description='"ps/m" for magnetoelectric tensors in 3D.')
+    moment_unit: str | None = Field(default=None, description='"mu_B/cell" for magnetizations.')
+
+
+class Output(_Table):
+    """Files of the results, in a folder beside the job file."""
+
+    folder: str | None = Field(default=None, description="Folder; by default the name of the job file without .toml.")
+    picture: bool = Field(default=True, description="Draw each result.")
+    si: Units | None = Field(default=None, description="Write the results in SI units.")
+
+
+class Job(_Table):
+    """Job: a crystal, quantities, and what is optional: a sweep, accuracy, workers, output."""
+
+    crystal: Crystal
+    quantities: Annotated[dict[str, Quantity], Field(min_length=1)]
+    sweep: dict[str, Values] = Field(default_factory=dict, description="Values of parameters; combine = 'zip' in step.")
+    accuracy: Accuracy = Field(default_factory=lambda: Accuracy())
+    run: Workers = Field(default_factory=lambda: Workers())
+    output: Output = Field(default_factory=lambda: Output())
+
+    def plan(self) -> Plan:
+        """Points of the sweep; a single one without a sweep."""
+        values = {name: _plain(given) for name, given in self.sweep.items() if name != COMBINE}
+        if not values:
+            return Plan((), (), {})
+        try:
+            return Plan.of(values, self.sweep.get(COMBINE, "product"))
+        except InvalidArgumentError as reason:
+            raise InvalidArgumentError(str(reason).replace("parameters:", "sweep:")) from None
+
+
+def read_job(path: str | os.PathLike[str]) -> Job:
+    """Read and check a job file.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The file is not TOML, has unknown keys, wrong types, or requests that exclude each other; the message names the
+        file and the key.
+    FileFormatError
+        The file cannot be read.
+    """
+    with open_regular(path) as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise InvalidArgumentError(f"{path}: more than {LARGEST} bytes, expected a job file")
+    try:
+        return Job.model_validate(tomllib.loads(content.decode()))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as reason:
+        raise InvalidArgumentError(f"{path}: not a TOML file: {reason}") from None
+    except ValidationError as reason:
+        raise InvalidArgumentError(f"{path}: {'; '.join(_messages(reason))}") from None
+
+
+def schema() -> str:
+    """JSON schema of job files, for editors that check them."""
+    return json.dumps(Job.model_json_schema(), indent=1) + "\n"
+
+
+def _messages(errors: ValidationError) -> list[str]:
+    """Lines for the errors of a job file: key, what was found and expected, and the nearest key."""
+    messages: dict[str, str] = {}
+    for error in errors.errors(include_url=False):
+        place = [str(part) for part in error["loc"] if not _is_branch(part)]
+        key = ".".join(place) or "the file"
+        match error["type"]:
+            case "extra_forbidden":
+                known = _keys_of(place[:-1])
+                text = f"unknown key{did_you_mean(place[-1], known)}; expected one of {', '.join(known)}"
+            case "missing":
+                text = "missing"
+            case "value_error":
+                text = str(error["ctx"]["error"])
+            case _:
+                text = f"{_shown(error['input'])}, {_lower(error['msg'])}"
+        # of the alternatives of a value, the first says enough
+        messages.setdefault(key, f"{key}: {text}")
+    return list(messages.values())
+
+
+def _is_branch(part: Any) -> bool:
+    """True for the name of a type in the place of an error, which is not a key of the file."""
+    return isinstance(part, str) and (part in ("bool", "int", "float", "str", "Range") or part.startswith("list["))
+
+
+def _keys_of(place: list[str]) -> list[str]:
+    """Keys of a table."""
+    tables: Mapping[str, type[BaseModel]] = {
+        "": Job, "accuracy": Accuracy, "run": Workers, "output": Output, "output.si": Units
+    }  # fmt: skip
+    table = tables.get(".".join(place), Range if place[:1] == ["sweep"] else Job)
+    return list(table.model_fields)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _lower(message: str) -> str:
+    return message.replace("Input should be", "expected").replace("Input should", "expected to")
+
+
+def _plain(given: Any) -> Any:
+    return given.values() if isinstance(given, Range) else given
+
+
+def _expanded(name: str, value: Any) -> Any:
+    """Argument of a quantity; a table with start, stop and points is a range."""
+    if isinstance(value, Mapping) and {"start", "stop"} <= {*value}:
+        try:
+            return Range.model_validate(value).values()
+        except ValidationError as reason:
+            raise InvalidArgumentError(f"{name}: {'; '.join(_messages(reason))}") from None
+    return value
