@@ -75,6 +75,7 @@ def test_options_are_the_same_everywhere(name):
         "symmetry",
         "executor",
         "progress",
+        "checkpoint",
         "dry_run",
     ]
     assert list(parameters)[-len(options) :] == options

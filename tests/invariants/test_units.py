@@ -292,7 +292,16 @@ CASES = {
     "finite.ribbon_magnetization": (ribbon, 0, 0),
 }
 """Responses in units of energy and length, and the powers of these that the first variable has."""
-NO_RESPONSES = {"animate", "eigenframe", "in_si", "metal_responses", "plot", "finite.local_values"}
+NO_RESPONSES = {
+    "animate",
+    "eigenframe",
+    "in_si",
+    "load_sweep",
+    "metal_responses",
+    "plot",
+    "sweep",
+    "finite.local_values",
+}
 
 
 def results(name, E, L):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ParamSpec
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ParamSpec
 
+from adiabloch.digests import digest_of
 from adiabloch.engine.declaration import Response
 from adiabloch.engine.documentation import documented
 from adiabloch.engine.dry_run import Forecast, result_or_forecast
 from adiabloch.engine.natural import in_natural_units
-from adiabloch.engine.run import DEFAULTS, Options
-from adiabloch.errors import CallError, did_you_mean
+from adiabloch.engine.run import DEFAULTS, SEVERAL_RESULTS, Options
+from adiabloch.errors import CallError, InvalidArgumentError, did_you_mean
 from adiabloch.integration.blas_threads import one_thread
+from adiabloch.integration.checkpoints import Checkpoint, in_use, using
+from adiabloch.version import __version__
 
 if TYPE_CHECKING:
     import xarray
@@ -23,6 +27,8 @@ P = ParamSpec("P")
 
 def response(
     declaration: Response | None = None,
+    *,
+    checkpoint: bool = True,
 ) -> Callable[[Callable[P, xarray.Dataset]], Callable[P, xarray.Dataset]]:
     """Decorator for the public function of a response.
 
@@ -34,6 +40,8 @@ def response(
     ----------
     declaration : Response, optional
         Its parities, equation and reference are added to the documentation.
+    checkpoint : bool
+        False for a function that computes several integrals.
     """
 
     def made(function: Callable[P, xarray.Dataset]) -> Callable[P, xarray.Dataset]:
@@ -54,7 +62,7 @@ def response(
                     hint = "; options are given by name, as in tolerance=1e-3"
                 raise CallError(f"{function.__name__}() {error}{hint}") from None
             # small matrices: threads of the linear algebra cost more than they gain
-            with one_thread:
+            with one_thread, _kept(function.__name__, given, allowed=checkpoint):
                 return result_or_forecast(
                     lambda: in_natural_units(function, given, first).assign_attrs(response=function.__name__),
                     Forecast.dataset,
@@ -66,6 +74,20 @@ def response(
         return public
 
     return made
+
+
+@contextmanager
+def _kept(name: str, given: dict[str, Any], *, allowed: bool) -> Iterator[None]:
+    """Context in which the integrals of a response keep their sums in the checkpoint of the user, if there is one."""
+    path = given.pop("checkpoint", None)
+    if path is None or given.get("dry_run") or in_use():
+        yield
+        return
+    if not allowed:
+        raise InvalidArgumentError(SEVERAL_RESULTS)
+    identity = {key: digest_of(value) for key, value in given.items() if key not in ("executor", "progress")}
+    with using(Checkpoint(path, {"version of adiabloch": __version__, "response": name, **identity})):
+        yield
 
 
 def _with_options(signature: inspect.Signature) -> inspect.Signature:

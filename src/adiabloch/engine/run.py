@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -22,6 +23,11 @@ LIMIT = 2**27
 """Largest number of points by default."""
 PRINTED = 9
 """Largest number of components that a message contains."""
+SEVERAL_RESULTS = (
+    "checkpoint: this function computes several integrals; expected a response with a single one, or adiabloch.sweep "
+    "with a store"
+)
+"""Message for a checkpoint of a function that has none."""
 Mesh = int | Sequence[int] | None
 """Points along each axis of the zone (and the cycle); None to choose them by the tolerance."""
 
@@ -63,6 +69,7 @@ class Options(TypedDict, total=False):
     strict: bool
     executor: Executor | int | None
     progress: bool | None
+    checkpoint: str | os.PathLike[str] | None
     dry_run: bool
 
 
@@ -76,6 +83,7 @@ DEFAULTS: dict[str, Any] = {
     "symmetry": "find",
     "executor": None,
     "progress": None,
+    "checkpoint": None,
     "dry_run": False,
 }
 """Options in the order of every signature, with their defaults."""
@@ -105,6 +113,8 @@ class Run:
         InvalidArgumentError
         """
         given: dict[str, Any] = {**DEFAULTS, **options}
+        if given.pop("checkpoint") is not None:
+            raise InvalidArgumentError(SEVERAL_RESULTS)
         accuracy = given.pop("accuracy")
         if accuracy is not None:
             if not isinstance(accuracy, Accuracy):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from operator import attrgetter, itemgetter
@@ -26,12 +26,13 @@ from typing import Unpack
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.gauss_boxes import Boxes, BoxTask, evaluated_boxes, gauss_rule
 from adiabloch.integration.goal import Goal, Settings
-from adiabloch.integration.mesh import Integral
+from adiabloch.integration.mesh import Integral, minima_of
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import GridsIntegrand, Minimum
-from adiabloch.integration.running import run, stoppable, workers
+from adiabloch.integration.running import stoppable, workers
 from adiabloch.integration.spectrum import seen_error
 
 NODES = {1: 12, 2: 10, 3: 8}
@@ -157,14 +158,16 @@ class _Tree:
     def evaluate(self, tasks: Sequence[BoxTask], pool: Executor, bar: ProgressBar) -> None:
         """Evaluate tasks and add their boxes."""
         bar.stage(f"generation of {len(tasks)} boxes", self.cost(tasks))
-        found = [self.boxes] if self.points else []
-        for outcome in run(pool, partial(evaluated_boxes, self.integrand, self.rule), self._groups(tasks)):
-            found.append(outcome.boxes)
+        generation = _Generation(self)
+        evaluate = partial(evaluated_boxes, self.integrand, self.rule)
+        for outcome in run_stage(pool, evaluate, self._groups(tasks), generation):
+            generation.found.append(outcome.boxes)
             self.points += outcome.points
             for name, minimum in outcome.minima.items():
                 self.minima[name] = min(self.minima.get(name, minimum), minimum, key=itemgetter(0))
             bar.advance(outcome.points)
-        self.boxes = Boxes.joined(found)
+        before = [self.boxes] if hasattr(self, "boxes") else []
+        self.boxes = Boxes.joined([*before, *generation.found])
 
     def _groups(self, tasks: Sequence[BoxTask]) -> Iterator[list[BoxTask]]:
         """Tasks that are evaluated together: at one point of the mesh, with about as many points as fit the cache."""
@@ -262,3 +265,21 @@ class _Tree:
         self.phases *= 2
         self.boxes.number *= 2
         return self.first_tasks(range(1, self.phases, 2))
+
+
+class _Generation:
+    """Boxes that are evaluated together, with the minima and the number of points of the tree, for a checkpoint."""
+
+    def __init__(self, tree: _Tree) -> None:
+        self.tree = tree
+        self.found: list[Boxes] = []
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Boxes as arrays, for a checkpoint."""
+        minima = {f"minimum {name}": np.array([value, *at]) for name, (value, at) in self.tree.minima.items()}
+        return {"points": np.array(self.tree.points), **vars(Boxes.joined(self.found)), **minima}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Set the boxes to those of a checkpoint."""
+        self.tree.points, self.tree.minima = int(arrays["points"]), minima_of(arrays)
+        self.found = [Boxes(*(arrays[name] for name in Boxes.__dataclass_fields__))]

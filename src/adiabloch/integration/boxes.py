@@ -9,7 +9,7 @@ the accuracy of the interpolant.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
@@ -18,12 +18,13 @@ import numpy as np
 from adiabloch.arrays import Float, tensor_grid
 from adiabloch.integration.box_evaluation import Batch, BoxValues, evaluate_boxes, split_batch
 from adiabloch.integration.box_refinement import BoxPartition
+from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.divergence import Divergence, divergences
 from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.interpolant import Rule
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand
-from adiabloch.integration.running import run, stoppable, workers
+from adiabloch.integration.running import stoppable, workers
 from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.integration.symmetry import find_vanishing
 from adiabloch.occupation import Scan
@@ -100,12 +101,12 @@ def integrate_boxes(
         while True:
             tasks = [part for batch in new for part in split_batch(batch, integrand.batch, rule.order**d)]
             bar.stage(f"{len(partition.side) + sum(len(t.corners) for t in tasks)} boxes", len(tasks))
-            evaluated = []
-            for values in run(pool, evaluate, tasks):
-                evaluated.append(values)
+            stage = _Stage(totals)
+            for values in run_stage(pool, evaluate, tasks, stage):
+                stage.evaluated.append(values)
                 totals.add(values)
                 bar.advance(1)
-            partition.append(tasks, evaluated)
+            partition.append(tasks, stage.evaluated)
             noise = totals.noise(partition)
             allowed = _allowed_errors(partition, output_groups, tolerance, absolute, noise)
             to_halve = partition.select(allowed)
@@ -184,6 +185,26 @@ class _Totals:
             threshold_dependent=self.threshold_dependent,
             degenerate_splitting=self.degenerate_splitting,
         )
+
+
+class _Stage:
+    """Values of the boxes of a refinement, for a checkpoint."""
+
+    def __init__(self, totals: _Totals) -> None:
+        self.totals = totals
+        self.evaluated: list[BoxValues] = []
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Values as arrays, for a checkpoint."""
+        return {f"{n} {name}": np.asarray(of) for n, one in enumerate(self.evaluated) for name, of in vars(one).items()}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Set the values to those of a checkpoint."""
+        names = BoxValues.__dataclass_fields__
+        for number in range(len(arrays) // len(names)):
+            values = (arrays[f"{number} {name}"] for name in names)
+            self.evaluated.append(BoxValues(*(of if of.ndim else of.item() for of in values)))
+            self.totals.add(self.evaluated[-1])
 
 
 def _allowed_errors(

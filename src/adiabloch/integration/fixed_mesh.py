@@ -14,17 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.mesh_symmetry import MeshSymmetry, Symmetry, find_symmetry
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand, Weight
-from adiabloch.integration.running import processors, run, stoppable, workers
+from adiabloch.integration.running import processors, stoppable, workers
 from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.integration.thermal import ThermalGrid
 from adiabloch.occupation import Scan
@@ -138,18 +139,13 @@ def _mean(
     """Mean over a mesh; with symmetry, from one point of each orbit."""
     points, members = math.prod(mesh), _members(integrand)
     grids = [ThermalGrid(scan.potentials, float(kT) or 1.0) for kT in scan.temperatures]
-    tables: dict[_Key, Float] = {}
-    evaluated, threshold_dependent, degenerate_splitting = 0, False, 0.0
+    sums = _Sums()
     with stoppable(lambda: None):
         slabs = _slabs(mesh, integrand.batch)
-        for part in run(pool, partial(_sum_slab, integrand, scan, grids, tuple(mesh), symmetry), slabs):
-            for key, table in part.tables.items():
-                tables[key] = tables[key] + table if key in tables else table
-            threshold_dependent = threshold_dependent or part.threshold_dependent
-            degenerate_splitting = max(degenerate_splitting, part.degenerate_splitting)
-            evaluated += part.evaluated
+        for part in run_stage(pool, partial(_sum_slab, integrand, scan, grids, tuple(mesh), symmetry), slabs, sums):
+            sums.add(part)
             bar.advance(part.points)
-    totals = _totals(tables, members, scan, grids)
+    totals = _totals(sums.tables, members, scan, grids)
     if symmetry is not None:
         totals = _symmetrized(totals, members, symmetry)
     combination = integrand.combination_matrix(scan)
@@ -161,12 +157,12 @@ def _mean(
         error,
         np.ones(scan.shape, dtype=bool),
         np.full_like(full, np.nan),
-        evaluated,
+        sums.evaluated,
         0,
         exhausted=False,
         flat_bands=np.zeros(scan.shape[1], dtype=bool),
-        threshold_dependent=threshold_dependent,
-        degenerate_splitting=degenerate_splitting,
+        threshold_dependent=sums.threshold_dependent,
+        degenerate_splitting=sums.degenerate_splitting,
         rounding=rounding,
     )
 
@@ -207,6 +203,37 @@ class _SlabSums(NamedTuple):
     """Number of points that represent all others."""
     threshold_dependent: bool
     degenerate_splitting: float
+
+
+class _Sums:
+    """Sums over all blocks."""
+
+    def __init__(self) -> None:
+        self.tables: dict[_Key, Float] = {}
+        self.evaluated = 0
+        self.threshold_dependent, self.degenerate_splitting = False, 0.0
+
+    def add(self, part: _SlabSums) -> None:
+        """Add the sums over a block."""
+        for key, table in part.tables.items():
+            self.tables[key] = self.tables[key] + table if key in self.tables else table
+        self.threshold_dependent = self.threshold_dependent or part.threshold_dependent
+        self.degenerate_splitting = max(self.degenerate_splitting, part.degenerate_splitting)
+        self.evaluated += part.evaluated
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Sums as arrays, for a checkpoint."""
+        others = [self.evaluated, self.threshold_dependent, self.degenerate_splitting]
+        tables = {f"{weight} {s} {other}": table for (weight, s, other), table in self.tables.items()}
+        return {"others": np.array(others, dtype=float), **tables}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Set the sums to those of a checkpoint."""
+        evaluated, threshold_dependent, self.degenerate_splitting = arrays["others"].tolist()
+        self.evaluated, self.threshold_dependent = int(evaluated), bool(threshold_dependent)
+        for name in {*arrays} - {"others"}:
+            weight, s, other = name.split(" ")
+            self.tables[cast(_Key, (weight, int(s), other))] = arrays[name]
 
 
 def _sum_slab(

@@ -21,10 +21,11 @@ from typing import Unpack
 import numpy as np
 
 from adiabloch.arrays import Float, Integer
+from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.goal import Goal, Settings
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import Integrand, Minimum
-from adiabloch.integration.running import run, stoppable, workers
+from adiabloch.integration.running import stoppable, workers
 from adiabloch.integration.spectrum import aliasing_errors, axis_decays, by_class, classes
 
 Mesh = tuple[int, ...]
@@ -244,7 +245,7 @@ class _Sums:
         # an iterator, since their number grows with the mesh
         tasks = (block for part in missing for block in _blocks(self.first, part, self.integrand.batch))
         grown = False
-        for outcome in run(pool, partial(_sum_block, self.integrand, mesh), tasks):
+        for outcome in run_stage(pool, partial(_sum_block, self.integrand, mesh), tasks, self):
             if not grown:
                 self._resize(levels, outcome.sums.shape[-1])
                 grown = True
@@ -258,6 +259,22 @@ class _Sums:
             for name, minimum in outcome.minima.items():
                 self.minima[name] = min(self.minima.get(name, minimum), minimum, key=itemgetter(0))
             bar.advance(outcome.points)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Sums as arrays, for a checkpoint."""
+        arrays = {"levels": np.array(self.levels), "points": np.array(self.points), "noise": np.array(self.noise)}
+        arrays |= {f"marginals {axis}": sums for axis, sums in enumerate(self._marginals)}
+        arrays |= {f"minimum {name}": np.array([value, *at]) for name, (value, at) in self.minima.items()}
+        arrays |= {"residues": self._residues}
+        return arrays if self.sharpness is None else {**arrays, "sharpness": self.sharpness}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Set the sums to those of a checkpoint."""
+        self.levels = tuple(arrays["levels"].tolist())
+        self.points, self.noise = int(arrays["points"]), float(arrays["noise"])
+        self._marginals = [arrays[f"marginals {axis}"] for axis in range(len(self.first))]
+        self._residues, self.sharpness = arrays["residues"], arrays.get("sharpness")
+        self.minima = minima_of(arrays)
 
     def _resize(self, levels: Levels, outputs: int) -> None:
         """Resize the sums for a finer mesh: point j of an axis becomes point 2 j with each doubling."""
@@ -293,6 +310,12 @@ class _BlockSums:
     noise: float
     minima: Mapping[str, Minimum]
     sharpness: Float | None
+
+
+def minima_of(arrays: Mapping[str, np.ndarray]) -> dict[str, Minimum]:
+    """Smallest values among the arrays of a checkpoint."""
+    found = {name.removeprefix("minimum "): of for name, of in arrays.items() if name.startswith("minimum ")}
+    return {name: Minimum(float(of[0]), of[1:]) for name, of in found.items()}
 
 
 def _parts(levels: Levels) -> Iterator[Levels]:

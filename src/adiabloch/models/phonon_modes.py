@@ -124,11 +124,16 @@ class Modes:
         if not 0 <= tolerance < 1:
             raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a number from 0 to 1")
         quantum = float(self.quanta[number])
-        # acoustic modes at q = 0 have zero frequency up to the precision of files
-        if quantum <= 1e-5 * np.abs(self.quanta).max():
+        # acoustic modes at q = 0 have zero frequency up to the precision of files, of either sign
+        smallest = 1e-5 * float(np.abs(self.quanta).max())
+        if quantum <= smallest:
             raise InvalidArgumentError(
                 f"mode {number} has the frequency {quantum / THZ:.4g} THz, expected a positive one: "
-                + ("imaginary ones do not oscillate" if quantum < 0 else "this one is a translation of the crystal")
+                + (
+                    "imaginary ones do not oscillate"
+                    if quantum < -smallest
+                    else "this one is a translation of the crystal"
+                )
             )
         group = np.flatnonzero(np.abs(self.quanta - quantum) <= tolerance * quantum)
         e = self.eigenvectors[group]

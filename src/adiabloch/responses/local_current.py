@@ -64,7 +64,7 @@ MOMENTS = {
 """Magnetization and polarization of Eqs. (16) to (18)."""
 
 
-@response()
+@response(checkpoint=False)
 def local_current(
     texture: Texture | Cycle | TightBinding,
     occupied: int | None = None,

@@ -33,7 +33,7 @@ DENSITIES = {
 """Terms of Eq. (B4)."""
 
 
-@response()
+@response(checkpoint=False)
 def local_observable(
     texture: Texture | Cycle | TightBinding,
     occupied: int | None = None,

@@ -23,7 +23,7 @@ PARTS = {
 }
 
 
-@response()
+@response(checkpoint=False)
 def magnetization_map(
     cycle: Cycle,
     kx: ArrayLike,

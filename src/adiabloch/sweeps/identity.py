@@ -9,27 +9,20 @@ from __future__ import annotations
 import ast
 import builtins
 import functools
-import hashlib
 import inspect
-import itertools
-import pickle
 import site
 import sysconfig
 import textwrap
 import types
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from adiabloch.digests import code_digest, digest_of
 from adiabloch.version import __version__
 
 Identity = dict[str, str]
-SHOWN = 80
-"""Number of characters of a line of source in a message."""
 
 
 def identity_of(function: Callable[..., Any]) -> Identity:
@@ -37,26 +30,6 @@ def identity_of(function: Callable[..., Any]) -> Identity:
     found: Identity = {"version of adiabloch": __version__}
     _describe_function(function, found, set())
     return found
-
-
-def difference(stored: Mapping[str, str], given: Mapping[str, str]) -> str | None:
-    """First difference of two identities in words; None if they are equal."""
-    for name in dict.fromkeys([*given, *stored]):
-        before, now = stored.get(name), given.get(name)
-        if before == now:
-            continue
-        if before is None or now is None:
-            return f"{name} is {'new' if before is None else 'no longer used'}"
-        if name.startswith("source of "):
-            lines = itertools.zip_longest(before.splitlines(), now.splitlines(), fillvalue="")
-            before, now = next((a.strip(), b.strip()) for a, b in lines if a != b)
-            return f"{name} has {_short(before)!r}, now {_short(now)!r}"
-        return f"{name} was {_short(before)}, is {_short(now)}"
-    return None
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
 def _describe_function(function: Any, found: Identity, seen: set[int]) -> None:
@@ -118,32 +91,6 @@ def _describe_value(name: str, value: Any, found: Identity, seen: set[int]) -> N
     found[name] = digest_of(value)
 
 
-def digest_of(value: Any) -> str:
-    """Text for a value: numbers and strings as they are, models and arrays by a checksum."""
-    if value is None or isinstance(value, bool | int | float | complex | str | np.generic):
-        return repr(value)
-    if isinstance(value, np.ndarray) and value.dtype != object:
-        content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
-        return f"array {value.shape} {value.dtype} {content}"
-    if isinstance(digest := getattr(value, "digest", None), str):
-        return f"{type(value).__name__} {digest}"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{digest_of(k)}: {digest_of(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "(" + ", ".join(map(digest_of, value)) + ")"
-    if isinstance(value, set | frozenset):
-        return "{" + ", ".join(sorted(map(digest_of, value))) + "}"
-    if is_dataclass(value) and not isinstance(value, type):
-        values = ", ".join(f"{f.name}={digest_of(getattr(value, f.name))}" for f in fields(value))
-        return f"{type(value).__name__}({values})"
-    if isinstance(value, types.FunctionType):
-        return hashlib.sha256(_source(value).encode()).hexdigest()[:16]
-    try:
-        return f"{type(value).__name__} {hashlib.sha256(pickle.dumps(value)).hexdigest()[:16]}"
-    except Exception:  # objects that cannot be pickled, such as locks and files
-        return type(value).__name__
-
-
 def _source(item: Any) -> str:
     """Source without comments and formatting; of lambdas, and where there is no source, the compiled code."""
     if getattr(item, "__name__", "") != "<lambda>":
@@ -154,15 +101,7 @@ def _source(item: Any) -> str:
         else:
             return ast.unparse(tree)
     code = getattr(item, "__code__", None)
-    return "compiled " + (_code_digest(code) if code is not None else item.__qualname__)
-
-
-def _code_digest(code: types.CodeType) -> str:
-    content = hashlib.sha256(code.co_code)
-    for constant in code.co_consts:
-        content.update((_code_digest(constant) if isinstance(constant, types.CodeType) else repr(constant)).encode())
-    content.update(repr((code.co_names, code.co_varnames, code.co_freevars)).encode())
-    return content.hexdigest()[:16]
+    return "compiled " + (code_digest(code) if code is not None else item.__qualname__)
 
 
 @cache

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adiabloch.digests import difference
 from adiabloch.errors import (
     AccuracyWarning,
     FileFormatError,
@@ -38,7 +39,7 @@ from adiabloch.errors import (
 )
 from adiabloch.files import UNFINISHED, checked_path, locked_folder, write_atomic
 from adiabloch.io.safe_open import open_regular
-from adiabloch.sweeps.identity import Identity, difference
+from adiabloch.sweeps.identity import Identity
 from adiabloch.sweeps.plan import Plan
 from adiabloch.sweeps.points import Point, check_alike, dataset_of, points_of, table
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from adiabloch.engine.declaration import SeaTerm, SurfaceTerm
 from adiabloch.engine.dry_run import result_or_forecast
 from adiabloch.engine.joint_scan import evaluated_together
-from adiabloch.engine.run import Options
+from adiabloch.engine.run import SEVERAL_RESULTS, Options
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.models.tight_binding import TightBinding
 
@@ -70,6 +70,8 @@ def metal_responses(
     """
     if isinstance(names, str) or not np.iterable(names) or not names:
         raise InvalidArgumentError(f"names: {names!r}, expected a list of names of responses")
+    if options.get("checkpoint") is not None:
+        raise InvalidArgumentError(SEVERAL_RESULTS)
     accuracy = options.get("accuracy")
     if options.get("absolute") is not None or (accuracy is not None and accuracy.absolute is not None):
         raise InvalidArgumentError("absolute: its unit differs between responses; give a tolerance")
