@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly bench lint format types imports examples docs schema \
+.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly bench bench-memory bench-scaling lint format types imports examples docs schema \
 	equations wheel pythons check clean
 
 help:  ## show this list
@@ -71,6 +71,12 @@ nightly: $(VENV)/.dev  ## check error bars of thousands of random models against
 
 bench: $(VENV)/.dev  ## time against other programs and plain NumPy (half an hour; makes environments for other programs)
 	$(BIN)/python benchmarks/run.py --write
+
+bench-memory: $(VENV)/.dev  ## measure the largest memory of large calculations, run in part
+	$(BIN)/python benchmarks/memory.py
+
+bench-scaling: $(VENV)/.dev  ## measure the cost of handing out tasks, and the efficiency that follows
+	$(BIN)/python benchmarks/scaling.py
 
 lint: $(VENV)/.dev  ## check style, formatting, spelling
 	$(BIN)/ruff check src tests docs examples benchmarks tools

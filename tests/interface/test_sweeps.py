@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -322,10 +323,15 @@ if __name__ == "__main__":
 def script(folder, *, constant="0.1", delta="delta", comment="", tolerance="1e-2"):
     text = SCRIPT.format(constant=constant, delta=delta, comment=comment, tolerance=tolerance)
     (folder / "study.py").write_text(text)
-    return subprocess.run([sys.executable, "study.py"], cwd=folder, capture_output=True, text=True, check=False).stderr
+    try:
+        runpy.run_path(str(folder / "study.py"), run_name="__main__")
+    except StoreMismatchError as error:
+        return str(error)
+    return ""
 
 
-def test_changes_of_a_script_are_noticed(tmp_path):
+def test_changes_of_a_script_are_noticed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     assert script(tmp_path) == ""
     assert script(tmp_path, comment="a remark") == ""
     assert "T was 0.1, is 0.2" in script(tmp_path, constant="0.2")
@@ -462,7 +468,7 @@ def test_sweeps_that_are_killed_continue(tmp_path, executor):
     rng = np.random.default_rng(1)
     (tmp_path / "calls").touch()
     ended = False
-    for _ in range(6):
+    for _ in range(3):
         process = started(tmp_path, executor=executor)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=1.0 + 0.5 * rng.random())

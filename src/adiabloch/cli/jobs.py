@@ -42,7 +42,7 @@ def run(
         if as_json:
             print(jobs.as_json(dict(costs)))
             return
-        grid = Table("quantity", "results", "points", "seconds", "memory", title="expected cost")
+        grid = Table("quantity", "results", "points", "work", "time", "memory", title="expected cost")
         for label, cost in costs:
             grid.add_row(*jobs.forecast_row(label, cost))
         out.print(grid, highlight=False)

@@ -96,14 +96,19 @@ def run(
 def forecast(
     file: Path, *, allow_python: bool = False, workers: int | None = None
 ) -> list[tuple[str, dict[str, float]]]:
-    """Points, seconds and memory to expect of each quantity of a job."""
+    """Expected cost of each quantity of a job.
+
+    Numbers of results and of evaluations of H ("points"), seconds of work of one worker, seconds if all workers are busy
+    all the time, and memory of all of them.
+    """
     job, calculations_of_job = _checked(file, allow_python)
     found = []
     for calculation in calculations_of_job:
         cost = calculation.forecast()
         points = len(calculation.plan.arguments())
         together = min(points, workers or number_of_workers(job.run.workers))
-        cost |= {"memory": together * cost["memory"], "results": points}
+        busy = workers or number_of_workers(job.run.workers) if points == 1 else together
+        cost |= {"results": points, "seconds": cost["work"] / busy, "memory": together * cost["memory"]}
         found.append((calculation.label, cost))
     return found
 
@@ -114,7 +119,8 @@ def forecast_row(label: str, cost: dict[str, float]) -> tuple[str, ...]:
         label,
         f"{cost['results']:.0f}",
         f"{cost['points']:.2g}",
-        f"{cost['seconds']:.2g}",
+        f"{cost['work']:.2g} s",
+        f"{cost['seconds']:.2g} s",
         format_bytes(cost["memory"]),
     )
 

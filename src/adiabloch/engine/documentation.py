@@ -63,8 +63,8 @@ executor : concurrent.futures.Executor or int, optional
 progress : bool, optional
     Show a progress bar; by default after two seconds (a line every few seconds if the error stream is no terminal).
 checkpoint : path-like, optional
-    Folder that keeps the sums of the integral every ten seconds. After Ctrl-C, a crash or a kill, the same call continues
-    from there and gives the same numbers. Remove it when the result is saved.
+    Folder that keeps the sums of the integral every ten seconds. After Ctrl-C, a crash or a kill, the same call
+    continues from there and gives the same numbers. Remove it when the result is saved.
 dry_run : bool, optional
     Return a forecast in place of the result: `points`, `seconds` and `memory` (bytes of arrays), from trials with few
     points; usually right within a factor of two.

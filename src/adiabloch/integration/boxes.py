@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -202,7 +203,7 @@ class _Stage:
         """Set the values to those of a checkpoint."""
         names = BoxValues.__dataclass_fields__
         for number in range(len(arrays) // len(names)):
-            values = (arrays[f"{number} {name}"] for name in names)
+            values: list[Any] = [arrays[f"{number} {name}"] for name in names]
             self.evaluated.append(BoxValues(*(of if of.ndim else of.item() for of in values)))
             self.totals.add(self.evaluated[-1])
 

@@ -1,8 +1,9 @@
 """Checkpoints of long integrals: sums so far on disk, from which a killed calculation continues with the same bits.
 
 An integral is evaluated in stages: meshes that are doubled, generations of boxes. A checkpoint is a folder with a file
-for each stage: the number of blocks that are done, and the sums over them. Each file is written completely or not at all
-and ends with a checksum. Decisions between stages follow from the sums, so that a repeated call reaches the same stages.
+for each stage: the number of blocks that are done, and the sums over them. Each file is written completely or not at
+all and ends with a checksum. Decisions between stages follow from the sums, so that a repeated call reaches the same
+stages.
 """
 
 from __future__ import annotations

@@ -105,13 +105,16 @@ class Calculation:
         )  # fmt: skip
 
     def forecast(self) -> dict[str, float]:
-        """Points, seconds and memory to expect, from trials at some points of the sweep."""
+        """Evaluations of H, seconds of work of one worker, and memory of each worker, from trials at some points."""
         points = self.plan.arguments()
         chosen = points if len(points) <= 3 else [points[0], points[len(points) // 2], points[-1]]
-        costs = [self.function(options={"dry_run": True}, **arguments) for arguments in chosen]
+        costs = [self.function(options={"dry_run": True, "executor": 1}, **arguments) for arguments in chosen]
         mean = {name: sum(float(cost[name]) for cost in costs) / len(costs) for name in ("points", "seconds")}
-        together = {name: len(points) * value for name, value in mean.items()}
-        return together | {"memory": max(float(cost.memory) for cost in costs)}
+        return {
+            "points": len(points) * mean["points"],
+            "work": len(points) * mean["seconds"],
+            "memory": max(float(cost.memory) for cost in costs),
+        }
 
 
 @dataclass(frozen=True)

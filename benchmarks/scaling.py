@@ -1,0 +1,106 @@
+"""Cost of handing out tasks, and the efficiency on many cores that follows: `make bench-scaling`.
+
+Measured are a sweep whose points cost nothing (time of the process that hands them out, for each point), and one
+integral on one and on two workers. A process that needs t_0 for each task keeps at most t / t_0 workers busy with tasks
+of t seconds; the efficiency on W workers is then 1 / (1 + W t_0 / t), and the start of the workers adds a fixed time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import xarray
+
+import adiabloch as ab
+
+POINTS = 2000
+SIDE = 1400
+"""Points of the integral along each axis of the zone; about a minute on one worker."""
+CORES = (10, 100, 1000, 10000)
+STUDIES = {"map of a 2D model": 0.3, "scan of a Wannier model": 20.0, "one integral (groups of blocks)": 0.2}
+"""Seconds of a task."""
+
+
+def nothing(x: float) -> xarray.Dataset:
+    """A result that costs nothing."""
+    return xarray.Dataset({"total": ("component", [x, x, x]), "error": ("component", [0.0, 0.0, 0.0])})
+
+
+@contextmanager
+def processes() -> Iterator[Executor]:
+    """Process pool of the standard library."""
+    with ProcessPoolExecutor(2) as pool:
+        yield pool
+
+
+@contextmanager
+def dask() -> Iterator[Executor]:
+    """Dask with two worker processes."""
+    from distributed import Client, LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        yield client
+
+
+@contextmanager
+def threads() -> Iterator[int]:
+    """Two threads."""
+    yield 2
+
+
+EXECUTORS: dict[str, Callable[[], object]] = {"threads": threads, "processes": processes, "Dask": dask}
+
+
+def overhead(executor: object, store: bool) -> float:
+    """Seconds for each point of a sweep whose points cost nothing."""
+    ab.sweep(nothing, {"x": [0.0, 1.0]}, executor=executor)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "s.zarr" if store else None
+        began = time.perf_counter()
+        ab.sweep(nothing, {"x": np.arange(float(POINTS))}, executor=executor, store=path, progress=False)
+        return (time.perf_counter() - began) / POINTS
+
+
+def integral(executor: object, side: int) -> float:
+    """Seconds of one integral."""
+    cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.2, 0.1), 0.1)
+    began = time.perf_counter()
+    ab.pumped_magnetization(cycle, 1, mesh=[side, side, 16], symmetry="none", executor=executor, progress=False)
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Measure and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", type=int, default=SIDE)
+    arguments = parser.parse_args()
+    integral(1, 64)
+    alone = integral(1, arguments.side)
+    print(f"one integral on one thread: {alone:.1f} s\n")
+    print("| executor | per point (ms) | with a store (ms) | integral on two workers (s) | efficiency |")
+    print("| --- | --- | --- | --- | --- |")
+    costs = {}
+    for name, make in EXECUTORS.items():
+        with make() as executor:  # type: ignore[attr-defined]
+            plain, stored = overhead(executor, False), overhead(executor, True)
+            integral(executor, 64)
+            together = integral(executor, arguments.side)
+        costs[name] = stored
+        row = f"| {name} | {1e3 * plain:.2f} | {1e3 * stored:.2f} | {together:.1f} | {alone / together / 2:.2f} |"
+        print(row, flush=True)
+    print("\n| study | seconds of a task | " + " | ".join(f"{cores} cores" for cores in CORES) + " |")
+    print("| --- " * (2 + len(CORES)) + "|")
+    for study, seconds in STUDIES.items():
+        expected = " | ".join(f"{1 / (1 + cores * costs['Dask'] / seconds):.0%}" for cores in CORES)
+        print(f"| {study} | {seconds} | {expected} |")
+
+
+if __name__ == "__main__":
+    main()
