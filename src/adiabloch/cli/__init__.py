@@ -1,6 +1,6 @@
 """The `adiabloch` command."""
 
-from adiabloch.cli import crystals, figures, jobs, phonons
+from adiabloch.cli import crystals, figures, jobs, phonons, results
 from adiabloch.cli.app import app
 
-__all__ = ["app", "crystals", "figures", "jobs", "phonons"]
+__all__ = ["app", "crystals", "figures", "jobs", "phonons", "results"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adiabloch.commands.results import draw
 from adiabloch.engine.si import in_si
 from adiabloch.errors import FileFormatError, FileWriteError, InvalidArgumentError
 from adiabloch.files import write_atomic
@@ -98,8 +100,8 @@ def forecast(
 ) -> list[tuple[str, dict[str, float]]]:
     """Expected cost of each quantity of a job.
 
-    Numbers of results and of evaluations of H ("points"), seconds of work of one worker, seconds if all workers are busy
-    all the time, and memory of all of them.
+    Numbers of results and of evaluations of H ("points"), seconds of work of one worker, seconds if all workers are
+    busy all the time, and memory of all of them.
     """
     job, calculations_of_job = _checked(file, allow_python)
     found = []
@@ -186,27 +188,9 @@ def _written(result: xarray.Dataset, calculation: Calculation, job: Job) -> list
     stem = calculation.store.with_suffix("")
     files = [calculation.store, save(result, stem.with_suffix(".nc"))]
     if job.output.picture and picture_of(result) is not None:
-        files += _drawn(result, stem.with_suffix(".png"))
+        with suppress(InvalidArgumentError):  # more parameters than a picture has axes
+            files.append(draw(result, stem.with_suffix(".png")))
     return files
-
-
-def _drawn(result: xarray.Dataset, path: Path) -> list[Path]:
-    """Draw a result without a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from adiabloch.files import atomic_write
-    from adiabloch.plotting import plot
-
-    figure = Figure(figsize=(4.2, 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    try:
-        plot(result, figure.add_subplot())
-    except InvalidArgumentError:  # more parameters than a picture has axes
-        return []
-    with atomic_write(path) as name:
-        figure.savefig(name, dpi=200, format="png")
-    return [path]
 
 
 __all__ = ["Outcome", "as_json", "forecast", "forecast_row", "new", "quantity_facts", "run"]

@@ -1,0 +1,48 @@
+"""Commands for results in files: show, plot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Column, Table
+
+from adiabloch.cli.app import app, out
+
+Result = Annotated[Path, typer.Argument(help="A result (NetCDF), or the store of a sweep (a folder .zarr).")]
+
+
+@app.command()
+def show(
+    file: Result,
+    rows: Annotated[int, typer.Option(min=1, help="Largest number of rows.")] = 40,
+) -> None:
+    """Show a result: its numbers with error bars, and how it was computed."""
+    from adiabloch.commands.results import table_of
+
+    found = table_of(file)
+    grid = Table(*(Column(name, no_wrap=True) for name in found.columns), title=found.title)
+    for row in found.rows(rows):
+        grid.add_row(*row)
+    out.print(grid, highlight=False, markup=False)
+    if found.size > rows:
+        out.print(f"{rows} of {found.size} rows; --rows shows more", highlight=False)
+    facts = Table("", Column("", overflow="fold"))
+    for fact in found.facts:
+        facts.add_row(*fact)
+    out.print(facts, highlight=False, markup=False)
+
+
+@app.command()
+def plot(
+    file: Result,
+    output: Annotated[
+        Path | None, typer.Option(help="Picture (.png, .pdf, .svg); by default the name of the result.")
+    ] = None,
+) -> None:
+    """Draw a result."""
+    from adiabloch.commands.results import draw, read_result
+
+    written = draw(read_result(file), output or file.with_suffix(".png"))
+    out.print(f"wrote {written}", highlight=False, markup=False)
