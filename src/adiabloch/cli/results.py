@@ -22,10 +22,16 @@ def show(
     from adiabloch.commands.results import table_of
 
     found = table_of(file)
-    grid = Table(*(Column(name, no_wrap=True) for name in found.columns), title=found.title)
-    for row in found.rows(rows):
+    cells = list(found.rows(rows))
+    # headers are folded, numbers are not
+    words = [max(map(len, name.split("_"))) for name in found.columns]
+    widths = [max(word, *map(len, column)) for word, column in zip(words, zip(*cells, strict=True), strict=True)]
+    columns = zip(found.columns, widths, strict=True)
+    grid = Table(*(Column(name.replace("_", " "), min_width=width) for name, width in columns), title=found.title)
+    for row in cells:
         grid.add_row(*row)
-    out.print(grid, highlight=False, markup=False)
+    width = max(out.width, sum(widths) + 3 * len(widths) + 1)
+    out.print(grid, highlight=False, markup=False, width=width, crop=False)
     if found.size > rows:
         out.print(f"{rows} of {found.size} rows; --rows shows more", highlight=False)
     facts = Table("", Column("", overflow="fold"))
