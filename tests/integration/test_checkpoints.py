@@ -22,7 +22,7 @@ NARROW = ab.models.tilted_dirac(0.2, 0.003)
 CALLS = {
     "mesh that is doubled": lambda **o: ab.pumped_magnetization(CYCLE, 1, tolerance=1e-4, **o),
     "fixed mesh of an insulator": lambda **o: ab.pumped_magnetization(CYCLE, 1, mesh=[96, 96, 8], **o),
-    "fixed mesh of a metal": lambda **o: ab.anomalous_hall(HALDANE, [-1.0, 0.2], 0.1, mesh=[200, 200], **o),
+    "fixed mesh of a metal": lambda **o: ab.anomalous_hall(HALDANE, [-1.0, 0.2], 0.1, mesh=[400, 400], **o),
     "boxes around a narrow gap": lambda **o: ab.magnetoelectric(NARROW, 1, tolerance=1e-3, **o),
     "boxes at a Fermi surface": lambda **o: ab.nonlinear_hall(CONE, [-0.6, -0.4], [0.0, 0.05], tolerance=1e-3, **o),
 }

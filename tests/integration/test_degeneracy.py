@@ -477,3 +477,30 @@ def test_insulators_do_not_notice():
     ):
         exact, found = response(antiferromagnet()), response(antiferromagnet(noise, 1))
         assert np.abs(found.total - exact.total).max() < 20 * noise * np.abs(exact.total).max() + 2 * exact.error.max()
+
+
+def nearly_touching(r):
+    """A metal whose bands come as close as 0.043, and change with the position."""
+    Z, X, Y = np.diag([1.0, -1.0]), np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]])
+    hoppings = {
+        (0, 0): np.diag([0.1 + 0.05 * np.tanh(r[0] / 5), -0.1]),
+        (1, 0): -0.1j * X - 0.15 * Z + 0.3 * np.eye(2),
+        (0, 1): -0.1j * Y - 0.1 * Z + 0.25 * np.eye(2),
+    }
+    return ab.TightBinding(np.eye(2), [[0, 0], [0.5, 0.5]], hoppings)
+
+
+def test_local_currents_of_two_thresholds_agree_within_their_bars():
+    found = []
+    for threshold in (0.05, 0.3):
+        with pytest.warns(AccuracyWarning, match="as far apart as the degeneracy threshold"):
+            found.append(
+                ab.local_current(
+                    ab.Texture(nearly_touching), None, [[0.3, 0.2]], chemical_potential=0.1, temperature=0.05,
+                    electric_field=[1.0, 0.5], degeneracy=threshold, mesh=[64, 64],
+                )
+            )  # fmt: skip
+        assert found[-1].attrs["degeneracy"] == pytest.approx(threshold)
+    one, other = found
+    assert (np.abs(one.total - other.total) <= one.error + other.error).all()
+    assert np.abs(one.total - other.total).max() > 1e-3

@@ -270,7 +270,7 @@ def test_a_mesh_that_is_stopped_has_no_estimate(monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("adiabloch.integration.fixed_mesh.run", interrupted)
+    monkeypatch.setattr("adiabloch.integration.fixed_mesh.run_stage", interrupted)
     with pytest.raises(Stopped, match="stopped before there was an estimate") as caught:
         ab.anomalous_hall(HALDANE, 0.0, 0.1, mesh=20)
     assert caught.value.estimate is None
@@ -402,6 +402,22 @@ def test_lines_where_there_is_no_terminal():
     assert lines[0].startswith("adiabloch: long work, mesh 4 x 4, 25 %, ")
     assert all("long work" in line for line in lines)
     assert out.stdout == ""
+
+
+def test_a_single_position_tells_how_far_it_is():
+    out = program(
+        """
+        import adiabloch as ab
+        from adiabloch.integration import progress
+        progress.PATIENCE, progress.EVERY = 0.1, 0.1
+        def local(r):
+            return ab.models.haldane(0.3 + 0.01 * r[0], 0.1, 1.2)
+        ab.local_current(ab.Texture(local), None, [[0.3, 0.2]], chemical_potential=-1.0, temperature=0.05,
+                         electric_field=[1.0, 0.5], mesh=[400, 400])
+        """
+    )
+    lines = out.stderr.splitlines()
+    assert any("local current or density, 0 of 1 positions" in line and "; " in line for line in lines), lines
 
 
 def test_nested_work_is_told_once(monkeypatch, capsys):

@@ -41,6 +41,8 @@ LEVEL = "level"
 OVERLAP_SLOPES = 2.0
 """Factor on slope/overlap. The slope of an overlap sqrt(a^2 + x^2) vanishes at its minimum, so the largest ratio is
 1/(2 a) and not 1/a."""
+SMALL = 3
+"""Number of bands up to which matrices are small, so that calls of NumPy take most of the time in Python."""
 BROKEN_GAUGE = 1e-5
 """Overlap below which a gauge counts as singular."""
 
@@ -311,9 +313,13 @@ class Insulator:
 
 
 def points_per_call(size: int, derivatives: int, theta: Float | None) -> int:
-    """Number of points for each call, with matrices of about the size of the cache; each phase counts as a point."""
-    points = 2**21 // (16 * size**2 * (3 + derivatives))
-    return max(min(points, 8192) // (1 if theta is None else len(theta)), 16)
+    """Number of points for each call, with matrices of about the size of the cache; each phase counts as a point.
+
+    More points for small matrices: calls that take less than a tenth of a millisecond hinder other threads.
+    """
+    room = 2**23 if size <= SMALL else 2**21
+    points = room // (16 * size**2 * (3 + derivatives))
+    return max(min(points, 16384) // (1 if theta is None else len(theta)), 16)
 
 
 def phases_as_outputs(values: Float, noise: Float, phases: int) -> tuple[Float, Float]:

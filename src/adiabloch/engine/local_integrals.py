@@ -21,7 +21,7 @@ from adiabloch.engine.local_formulas import gauge_terms, on_groups, terms_of_ban
 from adiabloch.engine.mean import CANCELLING, mean
 from adiabloch.engine.preflight import preflight
 from adiabloch.engine.run import Run
-from adiabloch.engine.thermal_bands import ThermalBands
+from adiabloch.engine.thermal_bands import THRESHOLD, ThermalBands
 from adiabloch.errors import AdiablochError, Stopped, warn
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
@@ -29,9 +29,10 @@ from adiabloch.geometry.projections import ProjectionChoice, Projections
 from adiabloch.geometry.recording import Product, Recorded, offered_by, record
 from adiabloch.integration.mesh import Integral
 from adiabloch.integration.progress import ProgressBar
+from adiabloch.integration.protocols import Minimum
 from adiabloch.integration.running import number_of_workers, stoppable, workers
 from adiabloch.integration.running import run as run_tasks
-from adiabloch.integration.sending import SerialExecutor
+from adiabloch.integration.sending import SerialExecutor, is_in_process
 from adiabloch.models.crystal import Derivative, Operator
 from adiabloch.models.local_crystal import TIME, LocalCrystal
 from adiabloch.models.texture import Texture
@@ -149,20 +150,21 @@ class LocalRequest:
         integrals: list[Integral] = []
         with (
             _reporting_stop(results, count, texture.units.size(self.unit)),
-            ProgressBar(TITLE, run.progress) as bar,
+            ProgressBar(TITLE, run.progress, counted="positions") as bar,
             stoppable(lambda: results),
             workers(run.executor) as pool,
         ):
-            bar.stage("place by place", count)
+            bar.stage("", count)
             # a single position is parallel in itself
-            inner = replace(run, executor=pool if count == 1 else SerialExecutor(), progress=False)
-            outer = SerialExecutor() if count == 1 else pool
+            outer, within = (SerialExecutor(), pool) if count == 1 else (pool, SerialExecutor())
+            inner = replace(run, executor=within, progress=run.progress if is_in_process(outer) else False)
             tasks = self._tasks(texture, sites, chosen)
             for values, integral in run_tasks(outer, partial(self._at_position, inner), tasks):
                 results.append(values)
                 integrals.append(integral)
                 bar.advance(1)
         self._report_shortfall(integrals, run, texture)
+        self._report_degeneracy(integrals, texture)
         array = np.array(results)
         shape = (*sites.shape,)
         variables = {
@@ -209,9 +211,10 @@ class LocalRequest:
         # the tolerance refers to terms of first order; where there are none, to all
         wanted = ("first",) if crystal.axes else ("first", "driven", "rest")
         leading = max(self.layout[name].stop for name, term in self.terms.items() if term.order in wanted)
-        try:
-            integral = mean(
-                integrand,
+
+        def integrated(of: Insulator | ThermalBands) -> Integral:
+            return mean(
+                of,
                 run,
                 title=TITLE,
                 unit=self.unit,
@@ -220,6 +223,9 @@ class LocalRequest:
                 density=1,
                 quiet=True,
             )
+
+        try:
+            integral = integrated(integrand)
         except AdiablochError as error:
             error.args = (
                 f"{error} (at r = {[crystal.units.in_user_units(x, 'length') for x in where]})",
@@ -228,6 +234,12 @@ class LocalRequest:
             raise
         values = integral.value.reshape(-1, phases).T
         uncertain = math.hypot(integral.error, crystal.tail * float(np.abs(values[:, :leading]).max()))
+        if isinstance(integrand, ThermalBands) and THRESHOLD in integral.minima:
+            other = integrated(replace(integrand, degeneracy=integrand.degeneracy.compared))
+            change = float(np.abs(integral.value - other.value)[: leading * phases].max())
+            uncertain += change
+            place = Minimum(change, integral.minima[THRESHOLD].at)
+            integral = replace(integral, error=integral.error + change, minima={**integral.minima, THRESHOLD: place})
         return np.column_stack([values, np.full(phases, uncertain)]), integral
 
     def _projections(self, texture: Texture, projections: ProjectionChoice) -> tuple[Projections, ...]:
@@ -321,12 +333,24 @@ class LocalRequest:
                 "(limit), or ask for less (tolerance, absolute)"
             )
 
+    def _report_degeneracy(self, integrals: Sequence[Integral], texture: Texture) -> None:
+        """Warn if the results depend on the threshold below which bands count as degenerate."""
+        changes = [(one.minima[THRESHOLD].value, one.error) for one in integrals if THRESHOLD in one.minima]
+        large = [change for change, error in changes if change > 0.5 * error]
+        if large:
+            worst = max(large) * texture.units.size(self.unit)
+            warn(
+                f"{TITLE}: at {len(large)} of {len(integrals)} positions, bands at the Fermi level are about as far "
+                f"apart as the degeneracy threshold; twice the threshold changes the result by up to {worst:.1e} "
+                f"{self.unit}, which is in `error`. Choose degeneracy= above the splitting if it is noise, or below it"
+            )
+
     def _provenance(self, texture: Texture, integrals: Sequence[Integral], run: Run) -> dict[str, object]:
         gaps = [minimum.value for integral in integrals for name, minimum in integral.minima.items() if name == "gap"]
         if isinstance(self.occupation, int):
             occupation: dict[str, object] = {"occupied": self.occupation, "gap": min(gaps, default=math.inf)}
         else:
-            occupation = asdict(self.occupation)
+            occupation = {**asdict(self.occupation), "degeneracy": float(self.degeneracy.threshold)}
         field_of = self.drive.magnetic_field
         return {
             "model": texture.home.digest,

@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from adiabloch.arrays import Float, checked
-from adiabloch.errors import InvalidArgumentError, Stopped, ToleranceNotReachedError, warn
+from adiabloch.errors import CallError, InvalidArgumentError, Stopped, ToleranceNotReachedError, did_you_mean, warn
 from adiabloch.integration.mesh_symmetry import Symmetry, checked_symmetry
 from adiabloch.integration.running import checked_executor
 from adiabloch.scalars import is_number, is_whole
@@ -112,6 +112,9 @@ class Run:
         ------
         InvalidArgumentError
         """
+        for name in options:
+            if name not in DEFAULTS:
+                raise CallError(f"unexpected keyword argument {name!r}{did_you_mean(name, DEFAULTS)}")
         given: dict[str, Any] = {**DEFAULTS, **options}
         if given.pop("checkpoint") is not None:
             raise InvalidArgumentError(SEVERAL_RESULTS)
@@ -134,6 +137,8 @@ class Run:
             )
         if not (is_number(self.tolerance) and 0 < self.tolerance < 1):
             raise InvalidArgumentError(f"tolerance: {self.tolerance!r}, expected a relative accuracy between 0 and 1")
+        if not isinstance(self.strict, bool | np.bool_):
+            raise InvalidArgumentError(f"strict: {self.strict!r}, expected True or False")
         if not is_whole(self.limit, 1):
             raise InvalidArgumentError(f"limit: {self.limit!r}, expected a number of points")
         checked_symmetry(self.symmetry)

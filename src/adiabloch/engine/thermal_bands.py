@@ -13,12 +13,14 @@ from adiabloch.engine.insulator import phases_as_outputs, points_per_call
 from adiabloch.geometry.degeneracy import Degeneracy, weighted_groups
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gaps import axes_of, neighbour_slopes
-from adiabloch.integration.protocols import Sample
+from adiabloch.integration.protocols import Minimum, Sample
 from adiabloch.models.crystal import Crystal, Derivative, Matrices
 from adiabloch.occupation import FermiLevel
 
 ROUNDING = 64 * np.finfo(float).eps
 """Rounding error relative to the contributions of the bands."""
+THRESHOLD = "degeneracy"
+"""Name, among the minima, of a dependence on the degeneracy threshold."""
 NEAR_LEVELS = 20.0
 """Distance from the chemical potential, in kT, up to which levels determine the width of features."""
 
@@ -92,7 +94,8 @@ class ThermalBands:
         if self.theta is not None:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
             sharpness = sharpness.reshape(-1, len(self.theta), sharpness.shape[1]).max(axis=1)
-        return Sample(values, noise, {}, sharpness[:, : self.dimension])
+        minima = {THRESHOLD: Minimum(0.0, np.zeros(self.dimension))} if self._threshold_dependent(frame) else {}
+        return Sample(values, noise, minima, sharpness[:, : self.dimension])
 
     def size(self) -> float:
         """Mean size of the contributions of the bands without signs, on a coarse mesh."""
@@ -101,6 +104,15 @@ class ThermalBands:
 
     def inspect(self, minima: object, resolved: bool) -> None:
         """No operation: a metal has no gap or overlap to check."""
+
+    def _threshold_dependent(self, frame: Eigenframe) -> bool:
+        """True if a pair with a partly filled band would be joined differently with the threshold for comparison."""
+        if frame.joined is None:
+            return False
+        levels = frame.joined.energies - self.level.chemical_potential
+        near = np.abs(levels) < NEAR_LEVELS * self.level.kT
+        partly_filled = near[:, 1:] | near[:, :-1] | (levels[:, 1:] * levels[:, :-1] < 0)
+        return bool((frame.joined.threshold_dependent & partly_filled).any())
 
     def _sharpness(self, frame: Eigenframe) -> Float:
         """Inverse width of the narrowest feature along each axis at each point, (P, axes).

@@ -34,6 +34,9 @@ ASYMMETRY = 1.5
 """Factor on the change of a result by a symmetry that the model has only approximately, found on a coarse mesh."""
 COARSE = 16
 """Largest number of points along each axis of the mesh on which a result is compared with that without symmetry."""
+MANY, MORE = 4096, 4
+"""Number of points for each call from which matrices are small, and factor by which it is raised for them: calls that
+take less than a tenth of a millisecond hinder other threads."""
 ROUNDING = 1e-12
 """Rounding error relative to the sum of absolute values; it is large since some gaps nearly close."""
 NEAR = 0.5
@@ -69,7 +72,8 @@ def sum_over_mesh(
 ) -> SeaIntegral:
     """Mean over the points j/n of a uniform mesh.
 
-    The error is the change when every other point is left out, and NaN if a side of the mesh is odd. With symmetry, one
+    The error is the change when every other point is left out; if a side of the mesh is odd, the change on a mesh of
+    half the size. With symmetry, one
     point of each orbit is evaluated. If the energies have a given symmetry only approximately, the error includes the
     difference to the integral without symmetry, found on a coarse mesh.
 
@@ -93,6 +97,11 @@ def sum_over_mesh(
     found = find_symmetry(integrand, mesh, symmetry, _members(integrand))
     with workers(executor) as pool:
         integral = _mean(integrand, scan, mesh, found, pool, bar)
+        if any(n % 2 for n in mesh):
+            half = [(n + 1) // 2 for n in mesh]
+            other = find_symmetry(integrand, half, symmetry, _members(integrand))
+            rough = _mean(integrand, scan, half, other, pool, ProgressBar("", visible=False))
+            integral = replace(integral, error=np.abs(integral.value - rough.value))
         if found is None or found.exact:
             return integral
         coarse = _coarse(mesh)
@@ -140,8 +149,9 @@ def _mean(
     points, members = math.prod(mesh), _members(integrand)
     grids = [ThermalGrid(scan.potentials, float(kT) or 1.0) for kT in scan.temperatures]
     sums = _Sums()
+    batch = integrand.batch if integrand.batch < MANY else MORE * integrand.batch
     with stoppable(lambda: None):
-        slabs = _slabs(mesh, integrand.batch)
+        slabs = _slabs(mesh, batch)
         for part in run_stage(pool, partial(_sum_slab, integrand, scan, grids, tuple(mesh), symmetry), slabs, sums):
             sums.add(part)
             bar.advance(part.points)
