@@ -103,6 +103,6 @@ def test_a_scheduler_that_is_lost_loses_no_point(tmp_path):
             ab.sweep(waits, {"x": list(range(400))}, executor=client, store=tmp_path / "s.zarr")
     finally:
         timer.join()
-        client.close()
+        client.close(timeout=0.5)
     kept = (ab.load_sweep(tmp_path / "s.zarr").failure == "").sum()
     assert 0 < kept < 400

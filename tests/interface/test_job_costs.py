@@ -121,7 +121,7 @@ CASES = {
         [accuracy]
         tolerance = 1e-4""",
 }
-QUICK = ["orbital magnetization", "polarization"]
+QUICK = ["polarization"]
 
 
 @pytest.mark.parametrize("name", [*QUICK, *slow(*(name for name in CASES if name not in QUICK))])

@@ -468,7 +468,7 @@ def test_sweeps_that_are_killed_continue(tmp_path, executor):
     rng = np.random.default_rng(1)
     (tmp_path / "calls").touch()
     ended = False
-    for _ in range(3):
+    for _ in range(2):
         process = started(tmp_path, executor=executor)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=1.0 + 0.5 * rng.random())

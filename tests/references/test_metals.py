@@ -382,6 +382,7 @@ def test_mott_relation_over_the_curve_at_zero_temperature():
     assert float(heat.total.sel(component="x", field="y", other_field="y")) == pytest.approx(expected, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_low_temperature_form_of_the_mott_relation():
     """Eq. (31): the deviation from (pi kT)^2/3 dj/dmu falls as the square of the temperature."""
     model, mu, step = ab.models.tilted_dirac(tilt=0.3, mass=0.3), 0.5, 1e-3
