@@ -188,11 +188,11 @@ class LostWorkerError(AdiablochError, RuntimeError):
 
     Attributes
     ----------
-    task : object
-        Task that was in progress; None if it is not known.
+    tasks : list or None
+        Tasks that were in progress; None if they are not known.
     """
 
-    task: object = None
+    tasks: list[object] | None = None
 
 
 class Stopped(KeyboardInterrupt):

@@ -136,7 +136,7 @@ def run(
     """
     stop_flags = thread_state.stop_flags
     number = number_of_workers(executor)
-    sender = Sender(executor, function, stop_flags, number, grouped=True)
+    sender = Sender(executor, function, stop_flags, number)
     if not is_in_process(executor):
         ahead = max(ahead, 2 * number)
     waiting: deque[tuple[list[Task], Future[Outcomes]]] = deque()
@@ -154,16 +154,18 @@ def run(
 
 
 def completed(
-    executor: Executor, function: Callable[[Task], Outcome], tasks: Iterable[Task], *, ahead: int
+    executor: Executor, function: Callable[[Task], Outcome], tasks: Iterable[Task], *, ahead: int, largest: int = 1
 ) -> Iterator[Outcome]:
-    """Run tasks, and yield each result as soon as it has ended, with at most `ahead` tasks in progress.
+    """Run tasks, and yield each result as soon as it has ended.
+
+    At most `ahead` groups of at most `largest` tasks are in progress.
 
     Raises
     ------
     LostWorkerError, InvalidArgumentError
-        As `run`.
+        As `run`; `tasks` of the former are those in progress, if they are known.
     """
-    sender = Sender(executor, function, thread_state.stop_flags, number_of_workers(executor), grouped=False)
+    sender = Sender(executor, function, thread_state.stop_flags, number_of_workers(executor), largest)
     groups = sender.groups(tasks)
     pending: dict[Future[Outcomes], list[Task]] = {}
     ended: queue.SimpleQueue[Future[Outcomes]] = queue.SimpleQueue()
@@ -195,6 +197,7 @@ def completed(
             except FunctionMissingError:
                 submit(group, attach=True)
                 continue
+            sender.measured(outcomes)
             yield from outcomes.values
     finally:
         _cancel(pending)
@@ -258,8 +261,8 @@ def _result(future: Future[Outcomes], group: list[Any], executor: Executor) -> O
     except Exception as reason:
         if (error := _executor_error(reason, executor)) is not None:
             executor_lost = isinstance(reason, CancelledError | BrokenExecutor | OSError)
-            if isinstance(error, LostWorkerError) and len(group) == 1 and not executor_lost:
-                error.task = group[0]
+            if isinstance(error, LostWorkerError) and not executor_lost:
+                error.tasks = group
             raise error from None
         raise
 

@@ -17,8 +17,9 @@ LARGE = 2**16
 """Size in bytes from which a pickled function, with the model it holds, is sent once to each process."""
 KEPT = 4
 """Number of large functions that a worker process keeps."""
-SECONDS = 0.2
-"""Time that a group of tasks in another process takes."""
+SECONDS, FEW = 0.2, 32
+"""Time that a group of tasks in another process takes, for at most this number of workers; more for more of them, since
+one process hands out all groups."""
 GROWTH = 4
 """Largest factor by which the number of tasks in a group grows at a time."""
 
@@ -51,8 +52,8 @@ class Sender:
     stop_flags : tuple of StopFlag
     processes : int
         Number of worker processes to which the function is sent at first.
-    grouped : bool
-        False sends each task alone.
+    largest : int, optional
+        Largest number of tasks in a group.
     """
 
     def __init__(
@@ -61,13 +62,13 @@ class Sender:
         function: Callable[[Any], Any],
         stop_flags: tuple[StopFlag, ...],
         processes: int,
-        *,
-        grouped: bool,
+        largest: int | None = None,
     ) -> None:
         self.executor = executor
         self.here = SupervisedTasks(function, stop_flags)
         in_process = is_in_process(executor)
-        self._grouped = grouped and not in_process
+        self._largest = 1 if in_process else largest
+        self._seconds = SECONDS * max(processes / FEW, 1.0)
         self._size = 1
         self._content = None if in_process else _pickled(self.here)
         self._digest = "" if self._content is None else hashlib.sha256(self._content).hexdigest()
@@ -89,9 +90,8 @@ class Sender:
 
     def measured(self, outcomes: Outcomes) -> None:
         """Choose the size of the next groups by the duration of one."""
-        if self._grouped:
-            wanted = SECONDS * len(outcomes.values) / max(outcomes.seconds, 1e-9)
-            self._size = max(1, min(round(wanted), GROWTH * self._size))
+        wanted = round(self._seconds * len(outcomes.values) / max(outcomes.seconds, 1e-9))
+        self._size = max(1, min(wanted, GROWTH * self._size, self._largest or wanted))
 
 
 def is_in_process(executor: Executor) -> bool:

@@ -100,6 +100,11 @@ class SupervisedTasks:
 
     def __init__(self, function: Callable[[Any], Any], stop_flags: tuple[StopFlag, ...]) -> None:
         self.function, self.stop_flags = function, stop_flags
+        self._token = secrets.token_hex(8)
+
+    def __dask_tokenize__(self) -> str:
+        """Name of this function in a cluster; without it, Dask would pickle the function for each task."""
+        return self._token
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -85,10 +85,13 @@ def evaluated(
             # points that may have ended their worker are evaluated last, one at a time
             suspects = [point for key, point in remaining.items() if losses[key] >= ATTEMPTS]
             together = [point for key, point in remaining.items() if losses[key] < ATTEMPTS] or suspects[:1]
-            ahead = 2 * number_of_workers(pool)
+            count = number_of_workers(pool)
+            # any point in progress may be the reason if a process pool breaks, so that there are few of them
+            ahead = 2 * count if isinstance(pool, ProcessPoolExecutor) else max(16, 3 * count)
+            sizes = {"ahead": ahead, "largest": max(len(together) // (4 * count), 1)}
             started: dict[str, Arguments] = {}
             try:
-                for point in completed(pool, task, _noted(together, started), ahead=ahead):
+                for point in completed(pool, task, _noted(together, started), **sizes):
                     remaining.pop(point.key, None)
                     started.pop(point.key, None)
                     yield point
@@ -96,9 +99,9 @@ def evaluated(
                 if isinstance(pool, ProcessPoolExecutor):
                     # any point in progress may be the reason
                     pool = fresh_pools.enter_context(_fresh(pool))
-                elif reason.task is not None:
-                    lost: Any = reason.task
-                    started = {key_of(lost): lost}
+                elif reason.tasks is not None:
+                    tasks: Any = reason.tasks
+                    started = {key_of(lost): lost for lost in tasks}
                 else:
                     raise
                 for key in started:
