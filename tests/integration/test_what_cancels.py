@@ -111,6 +111,27 @@ def test_what_does_not_exist_is_said():
     assert far.attrs["converged"] is True
 
 
+def test_what_does_not_exist_at_zero_temperature_either():
+    """The Fermi level exactly where a tilted cone touches; beside it the result grows without a limit."""
+    cone = ab.models.tilted_dirac(tilt=0.3, mass=0.0)
+    with pytest.warns(AccuracyWarning, match="components do not exist at 1 of 3") as told:
+        alpha = ab.magnetoelectric(cone, chemical_potential=[-0.1, 0.0, 0.1], tolerance=1e-2)
+    assert "give a temperature" not in str(told[0].message)
+    across = alpha.sel(field="y")
+    assert np.isfinite(across.total[[0, 2]]).all()
+    assert np.isnan(across.total[1])
+    assert np.isinf(across.error[1])
+    near, nearer = (
+        abs(float(ab.magnetoelectric(cone, chemical_potential=mu, tolerance=1e-2).total.sel(field="y")))
+        for mu in (0.02, 0.01)
+    )
+    assert nearer > 1.5 * near
+    # with a gap, or without a response of this kind, there is a result
+    gapped = ab.magnetoelectric(ab.models.tilted_dirac(0.3, 0.3), chemical_potential=0.0, tolerance=1e-2)
+    assert np.isfinite(gapped.total).all()
+    assert np.isfinite(ab.anomalous_hall(cone, 0.0, tolerance=1e-2).total).all()
+
+
 def test_components_that_do_not_exist_beside_others_that_do():
     """A tilted cone without a gap, along its tilt and across."""
     cone = ab.models.tilted_dirac(tilt=0.3, mass=0.0)

@@ -145,9 +145,9 @@ def report_divergence(integral: SeaIntegral, task: ScanTask, value: Float) -> No
     count, components = int(worst.outputs.any(axis=(1, 2)).sum()), len(integral.value)
     task.run.report_shortfall(
         f"{task.title}: {count} of {components} components do not exist at {int(lost.sum())} of {len(lost)} chemical "
-        "potentials: bands touch within the reach of the temperature, and the integral over what is around diverges "
-        f"({positions}{more}); those are NaN. What splits the bands there, or a chemical potential many kT away, makes "
-        "them finite",
+        "potentials: bands touch at the Fermi level or within the reach of the temperature, and the integral over what "
+        f"is around diverges ({positions}{more}); those are NaN. What splits the bands there, or a chemical potential "
+        "many kT away, makes them finite",
         value,
         math.inf,
     )

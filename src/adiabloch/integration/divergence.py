@@ -1,13 +1,14 @@
 """Divergent integrals over a Fermi sea: bands that touch within the thermal reach of the Fermi level.
 
 Near a point where bands touch, a formula of single bands grows like a power of the inverse distance. The odd part
-cancels in a principal value. The integral of the even part exists if its power is smaller than the dimension.
+cancels in a principal value. The integral of the even part exists if its power is smaller than the dimension. At zero
+temperature, with the Fermi level exactly at the point, the result is the limit of small temperatures, if there is one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -27,6 +28,8 @@ SHELLS = 20.0
 MESH = {1: 64, 2: 24, 3: 2}
 """Points along each axis from which the search for touching bands starts. In three dimensions only the points that are
 mapped to themselves by time reversal are tested, since a divergence elsewhere needs three powers."""
+WARM = 0.05
+"""Temperature relative to the bandwidth at which the typical size of the integrand at zero temperature is found."""
 SAMPLE = 200
 """Number of random points for the typical size of the integrand."""
 STARTS = 8
@@ -58,25 +61,48 @@ def divergences(integrand: BandIntegrand, combination: Float, scan: Scan, neglig
         Fraction of the typical integrand. A divergence whose shells add up to less, down to the resolution of
         floating-point numbers, does not count.
     """
-    if integrand.powers <= integrand.dimension or not (scan.temperatures > 0).any() or not combination.any():
+    if integrand.powers <= integrand.dimension or not combination.any():
         return []
     rng = np.random.default_rng(22)
     points = rng.random((SAMPLE, integrand.dimension))
-    typical = np.abs(_contributions(integrand, combination, scan, points, slice(None))).mean(axis=0)
-    return list(_divergent(integrand, combination, scan, negligible * typical))
+    levels = integrand.levels(points)
+    warm = _scan_at(scan, WARM * float(np.ptp(levels)))
+    typical = [
+        np.abs(_contributions(integrand, matrix, of, points, slice(None))).mean(axis=0)
+        for matrix, of in ((combination, scan), (_combination_at(integrand, combination, warm), warm))
+    ]
+    # at zero temperature nothing is added up here, and the typical size is that at a high one
+    cold = (scan.temperatures == 0)[:, None]
+    return list(_divergent(integrand, combination, scan, negligible * np.where(cold, typical[1], typical[0])))
 
 
 def _divergent(integrand: BandIntegrand, combination: Float, scan: Scan, allowed: Float) -> Iterator[Divergence]:
+    half = HALVINGS // 2
     for first, last, point, energy in _touching(integrand, scan):
         if integrand.joins(point, first, last):
             # contributions of one group of degenerate bands do not diverge
             continue
         shells = np.abs(_shells(integrand, combination, scan, point, first, last))
-        half = HALVINGS // 2
+        at_point = np.abs(scan.potentials - energy) <= 10 * TOUCHING * max(abs(energy), np.ptp(scan.potentials), 1.0)
+        decided = (scan.temperatures > 0)[:, None] | at_point
+        if at_point.any() and (scan.temperatures == 0).any():
+            cold = np.abs(_cold_shells(integrand, combination, scan, point, first, last))
+            shells = np.where((scan.temperatures == 0)[:, None], cold, shells)
         lasting = (shells[half:] > 0.5 * shells[:-half][: len(shells) - half]).all(axis=0)
-        found = lasting & (SHELLS * shells[-1] > allowed) & (scan.temperatures > 0)[:, None]
+        found = lasting & (SHELLS * shells[-1] > allowed) & decided
         if found.any():
             yield Divergence(found, (first, last), point, energy)
+
+
+def _scan_at(scan: Scan, kT: float) -> Scan:
+    """Scan with the same chemical potentials at one temperature."""
+    return replace(scan, temperatures=np.array([kT]))
+
+
+def _combination_at(integrand: BandIntegrand, combination: Float, scan: Scan) -> Float:
+    """Combination matrix of another temperature, without the columns that vanish."""
+    kept = combination.any(axis=(2, 3), keepdims=True)
+    return np.where(kept, integrand.combination_matrix(scan), 0.0)
 
 
 def _touching(integrand: BandIntegrand, scan: Scan) -> Iterator[tuple[int, int, Float, float]]:
@@ -85,8 +111,8 @@ def _touching(integrand: BandIntegrand, scan: Scan) -> Iterator[tuple[int, int, 
     mesh = tensor_grid([np.arange(MESH[d]) / MESH[d]] * d)
     energies = integrand.levels(mesh)
     scale = float(np.abs(energies).max())
-    low = scan.potentials.min() - THERMAL_REACH * scan.temperatures.max()
-    high = scan.potentials.max() + THERMAL_REACH * scan.temperatures.max()
+    margin = THERMAL_REACH * scan.temperatures.max() + 20 * TOUCHING * scale
+    low, high = scan.potentials.min() - margin, scan.potentials.max() + margin
     seen: list[tuple[int, Float]] = []
     for count in range(1, energies.shape[1]):
         gaps = energies[:, count] - energies[:, count - 1]
@@ -136,6 +162,24 @@ def _shells(integrand: BandIntegrand, combination: Float, scan: Scan, point: Flo
     area = {1: 2.0, 2: 2 * np.pi, 3: 4 * np.pi}[d] * np.log(2)
     means = contributions.reshape(HALVINGS, -1, *contributions.shape[1:]).mean(axis=1)
     return area * (radii**d)[:, None, None, None] * means
+
+
+def _cold_shells(
+    integrand: BandIntegrand, combination: Float, scan: Scan, point: Float, first: int, last: int
+) -> Float:
+    """As `_shells`, each shell at the temperature at which it contributes most; (shells, outputs, 1, M)."""
+    d = integrand.dimension
+    here = float(integrand.levels(point[None])[0, first])
+    area = {1: 2.0, 2: 2 * np.pi, 3: 4 * np.pi}[d] * np.log(2)
+    shells = []
+    for radius in LARGEST * 0.5 ** np.arange(HALVINGS):
+        points = point + radius * _directions(d)
+        kT = float(np.abs(integrand.levels(points)[:, first : last + 1] - here).mean())
+        warm = _scan_at(scan, max(kT, np.finfo(float).tiny))
+        matrix = _combination_at(integrand, combination, warm)
+        means = _contributions(integrand, matrix, warm, points, slice(first, last + 1)).mean(axis=0)
+        shells.append(area * radius**d * means)
+    return np.array(shells)
 
 
 def _contributions(integrand: BandIntegrand, combination: Float, scan: Scan, points: Float, bands: slice) -> Float:
