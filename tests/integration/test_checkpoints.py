@@ -82,14 +82,14 @@ def test_kills(tmp_path, kills):
         from adiabloch.integration import checkpoints
         checkpoints.EVERY = 0.05
         cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.4, 0.1), 0.1)
-        found = ab.pumped_magnetization(cycle, 1, mesh=[192, 192, 16], symmetry="none", checkpoint=sys.argv[1])
+        found = ab.pumped_magnetization(cycle, 1, mesh=[128, 128, 16], symmetry="none", checkpoint=sys.argv[1])
         print(found.total.values.tobytes().hex(), found.error.values.tobytes().hex())
         """
     )
     rng = np.random.default_rng(kills)
     for _ in range(kills):
         process = subprocess.Popen([sys.executable, "-c", program, tmp_path / "c"], stdout=subprocess.PIPE)
-        time.sleep(0.8 + 1.2 * rng.random())
+        time.sleep(0.7 + 0.8 * rng.random())
         process.send_signal(signal.SIGKILL)
         process.communicate()
     ends = [

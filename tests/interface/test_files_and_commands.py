@@ -156,6 +156,7 @@ def test_commands_import_studies_late():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow  # `make wheel` runs the command
 def test_figure1(tmp_path):
     done = run(app, ["figure1", "--fast", "--output", str(tmp_path)])
     assert done.exit_code == 0, done.output

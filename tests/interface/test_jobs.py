@@ -19,6 +19,7 @@ from adiabloch.cli import app
 from adiabloch.jobs.catalogue import quantities
 from adiabloch.jobs.specification import schema
 from adiabloch.jobs.starters import STARTERS, starter
+from sweeps import slow
 
 RUNNER = CliRunner()
 
@@ -294,7 +295,7 @@ def test_unknown_starters(tmp_path):
     assert "did you mean 'pump'" in " ".join(run("new", "pumb", "--output", tmp_path / "x.toml").output.split())
 
 
-@pytest.mark.parametrize("case", ["pump", "hall", "nonlinear", "magnetoelectric"])
+@pytest.mark.parametrize("case", ["pump", "hall", *slow("nonlinear", "magnetoelectric")])
 def test_starters_run(tmp_path, case):
     job = written(tmp_path, starter(case).replace("1e-3 ", "1e-1 "))
     out = run("run", job, "--quiet", "--json")
