@@ -339,6 +339,47 @@ def test_changes_of_a_script_are_noticed(tmp_path, monkeypatch):
     assert "tolerance=0.01)', now 'return" in script(tmp_path, tolerance="1e-3")
 
 
+CLASSES = """
+import functools
+import adiabloch as ab
+class Maker:
+    def __init__(self, gap):
+        self.gap = gap
+    def make(self):
+        return ab.models.haldane({factor} * self.gap, 0.1, 1.2)
+@functools.lru_cache
+def helper(mu):
+    return {shift} + mu
+MAKER = Maker({gap})
+def study(mu):
+    return ab.anomalous_hall(MAKER.make(), helper(mu), 0.1, tolerance=1e-1)
+if __name__ == "__main__":
+    ab.sweep(study, {{"mu": [-3.0]}}, store="s.zarr")
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, ""),
+        ({"gap": 1.1}, "MAKER was Maker"),
+        ({"factor": 2}, "source of Maker has 'return ab.models.haldane(1"),
+        ({"shift": 0.5}, "source of helper has 'return 0 + mu', now 'return 0.5 + mu'"),
+    ],
+)
+def test_changes_of_classes_and_cached_functions_are_noticed(tmp_path, monkeypatch, change, message):
+    monkeypatch.chdir(tmp_path)
+    said = []
+    for values in ({}, change):
+        (tmp_path / "study.py").write_text(CLASSES.format(**{"gap": 1.0, "factor": 1, "shift": 0, **values}))
+        try:
+            runpy.run_path("study.py", run_name="__main__")
+        except StoreMismatchError as error:
+            said.append(str(error))
+    assert len(said) == bool(change)
+    assert message in "".join(said)
+
+
 def test_places_that_are_no_store(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(FileFormatError, match="is a file, expected the folder of a sweep"):

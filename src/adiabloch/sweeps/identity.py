@@ -79,6 +79,8 @@ def _describe_value(name: str, value: Any, found: Identity, seen: set[int]) -> N
     """Add a value that a function uses."""
     if isinstance(value, types.ModuleType):
         return
+    if callable(value) and hasattr(value, "__wrapped__"):  # cached functions, for example
+        value = inspect.unwrap(value)
     if isinstance(value, types.FunctionType | types.MethodType | functools.partial):
         if not _is_installed(value):
             _describe_function(value, found, seen)
@@ -89,6 +91,8 @@ def _describe_value(name: str, value: Any, found: Identity, seen: set[int]) -> N
             found[f"source of {value.__qualname__}"] = _source(value)
         return
     found[name] = digest_of(value)
+    if type(value).__module__ != builtins.__name__ and not _is_installed(type(value)):
+        _describe_value(type(value).__qualname__, type(value), found, seen)
 
 
 def _source(item: Any) -> str:
