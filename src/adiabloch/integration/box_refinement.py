@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -20,6 +20,8 @@ MANY_UNRESOLVED = 2048
 """Number of boxes with possibly unresolved structure, in two dimensions, from which only their errors count."""
 MAX_ERROR_FACTOR = 5.0
 """Largest factor on error estimates that were too small compared with the change upon halving."""
+ROOM = 2**24
+"""Size in bytes of arrays with numbers of all boxes that are needed for a short time."""
 FIELDS = ("corners", "side", "depth", "value", "error", "unresolved", "edges")
 """Arrays with one entry for each box."""
 
@@ -68,7 +70,13 @@ class BoxPartition:
 
     def unsigned_value(self) -> Float:
         """Sum of the absolute values of the boxes, (outputs, S, M)."""
-        return np.asarray(np.abs(self.value).sum(axis=0))
+        return np.concatenate([np.abs(self.value[..., part]).sum(axis=0) for part in self._parts()], axis=-1)
+
+    def _parts(self) -> list[slice]:
+        """Chemical potentials in parts, for all boxes of which arrays of the size `ROOM` suffice."""
+        count = self.value.shape[-1]
+        size = max(ROOM // max(8 * self.value[..., 0].size, 1), 1)
+        return [slice(first, first + size) for first in range(0, count, size)]
 
     def _calibrate(self) -> None:
         """Compare halved boxes with their halves, and adjust the error factor and the unresolved changes."""
@@ -108,19 +116,29 @@ class BoxPartition:
 
     def _error_of(self, which: np.ndarray) -> Float:
         """Error of a sum over boxes: the sum of the signed errors, and three times that of independent errors."""
-        error = self.error[which]
-        correlated = np.abs(error.sum(axis=0, dtype=float))
-        independent = np.einsum("bosm,bosm->osm", error, error, dtype=float)
+        sums, squares = [], []
+        for part in self._parts():
+            error = self.error[..., part][which]
+            sums.append(np.abs(error.sum(axis=0, dtype=float)))
+            squares.append(np.einsum("bosm,bosm->osm", error, error, dtype=float))
+        correlated, independent = np.concatenate(sums, axis=-1), np.concatenate(squares, axis=-1)
         for depth, change in self._unresolved_changes.items():
             independent += (which & self.unresolved & (self.depth == depth)).sum() * change**2
         return correlated + 3 * self._error_factor * np.sqrt(independent)
 
-    def _squared_errors(self, outputs: np.ndarray) -> Float:
-        """Squared error of each box with the expected unresolved changes, (B, selected outputs)."""
-        squares = self.error[:, outputs].astype(float) ** 2
-        for depth, change in self._unresolved_changes.items():
-            squares[self.unresolved & (self.depth == depth)] += change[outputs] ** 2
-        return squares
+    def _relative_squares(self, allowed: Float, wrong: np.ndarray) -> Iterator[Float]:
+        """Squared error of each box with the expected unresolved changes, relative to the allowed one, in parts.
+
+        Each part is an array (B, columns); the columns are integrals whose error is too large.
+        """
+        for part in self._parts():
+            selected = wrong[..., part]
+            if not selected.any():
+                continue
+            squares = self.error[..., part][:, selected].astype(float) ** 2
+            for depth, change in self._unresolved_changes.items():
+                squares[self.unresolved & (self.depth == depth)] += change[..., part][selected] ** 2
+            yield squares / np.maximum(allowed[..., part][selected], np.finfo(float).tiny) ** 2
 
     def select(self, allowed: Float) -> np.ndarray:
         """Boxes to halve: those with unresolved structure, and the least accurate ones until the others suffice.
@@ -146,10 +164,13 @@ class BoxPartition:
         wrong = self.total_error() > allowed
         if (unresolved.any() and not sampled) or not wrong.any():
             return unresolved
-        relative = self._squared_errors(wrong) / np.maximum(allowed[wrong], np.finfo(float).tiny) ** 2
-        order = np.argsort(relative.max(axis=1))
-        left = np.empty(relative.shape[0])
-        left[order] = np.cumsum(relative[order], axis=0).max(axis=1)
+        largest = np.zeros(len(self.side))
+        for squares in self._relative_squares(allowed, wrong):
+            largest = np.maximum(largest, squares.max(axis=1))
+        order = np.argsort(largest)
+        left = np.zeros(len(self.side))
+        for squares in self._relative_squares(allowed, wrong):
+            left[order] = np.maximum(left[order], np.cumsum(squares[order], axis=0).max(axis=1))
         # the boxes that stay may have a quarter of the allowed error, or less if no box is selected
         share, worst = 1 / 4, np.zeros_like(can)
         while not worst.any() and (can & (left > 0)).any():
