@@ -188,6 +188,23 @@ def _copy_to_device(name: str, target: Path) -> None:
         shutil.copyfileobj(written, special)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder with its parents, if it does not exist, and check that it can be written.
+
+    Raises
+    ------
+    FileWriteError
+    """
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    # the superuser can write to read-only folders; here they are protected too
+    if not os.access(existing, os.W_OK) or not existing.stat().st_mode & 0o222:
+        raise FileWriteError(f"{existing}: is read-only, expected a folder that can be written")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as reason:
+        raise FileWriteError(f"{folder}: cannot be written ({reason.strerror or reason})") from None
+
+
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
     """Context in which no other process is in the same context with the same folder.

@@ -147,7 +147,9 @@ class Unit:
             )
             for sign in (1, -1)
         )
-        return f"{above or 1}/{below}" if below else above
+        if not below:
+            return above or "1"
+        return f"{above or 1}/({below})" if r"\," in below else f"{above or 1}/{below}"
 
     @property
     def si_label(self) -> str:

@@ -1,6 +1,9 @@
 """Options of responses as values, crystals of the user's own, units as objects, and what a declaration brings along."""
 
 import inspect
+import re
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +27,9 @@ RESPONSES = [name for name in ab.__all__ if getattr(getattr(ab, name), "declarat
 
 
 class Wrapped:
-    """A crystal that offers the interface and nothing else."""
+    """A crystal that offers the interface and nothing else; like a dataclass, it is not hashable."""
+
+    __hash__ = None
 
     def __init__(self, model):
         self._model = model
@@ -141,7 +146,7 @@ def test_units():
         size = unit.si_size(energy=2.7, length=2.46, frequency=1e12)
         # pint's e is positive
         assert abs(size) == pytest.approx(quantity.magnitude, rel=1e-6)
-    assert Unit(charge=2, hbar=-1, length=-1).latex == r"e^{2}/\hbar\,\mathrm{length}"
+    assert Unit(charge=2, hbar=-1, length=-1).latex == r"e^{2}/(\hbar\,\mathrm{length})"
     assert Unit(charge=1) * Unit(charge=1, hbar=-1) == Unit(charge=2, hbar=-1)
     assert Unit(charge=2) / Unit(length=2) == Unit(charge=2, length=-2)
 
@@ -201,3 +206,19 @@ def test_warnings_point_at_the_users_line(call):
     with pytest.warns(ab.errors.AccuracyWarning) as caught:
         call()
     assert {Path(warning.filename) for warning in caught} == {Path(__file__)}
+
+
+def test_the_file_of_the_walk_through_is_a_response():
+    """CONTRIBUTING.md shows the complete file of a response; run as it stands it has the numbers of the shipped one."""
+    page = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+    (text,) = re.findall(r"```python notest\n(.*?)```", page, re.DOTALL)
+    assert text.count("\n") < 60
+    module = types.ModuleType("walk_through")
+    sys.modules["walk_through"] = module
+    try:
+        exec(compile(text, "CONTRIBUTING.md", "exec"), vars(module))
+        cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
+        found = module.berry_curvature_dipole(cone, 0.2, 0.05, mesh=32)
+    finally:
+        del sys.modules["walk_through"]
+    np.testing.assert_array_equal(found.total, ab.berry_curvature_dipole(cone, 0.2, 0.05, mesh=32).total)

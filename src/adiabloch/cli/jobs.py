@@ -18,9 +18,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command()
 def run(
     job: Annotated[Path, typer.Argument(help="A job file (TOML); `adiabloch new` writes one to begin with.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell the points, time and memory to expect.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate points, time and memory.")] = False,
     workers: Workers = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")] = None,
     part: Annotated[str | None, typer.Option(help="3/64: the third of 64 parts, for an array job.")] = None,
@@ -32,7 +30,7 @@ def run(
 ) -> None:
     """Run a job file: compute its quantities, over its sweep, and write the results.
 
-    A job that was interrupted in any way continues where it was. Exit status: 0 if everything is done, 1 if some points
+    An interrupted job continues from its store. Exit status: 0 if everything is done, 1 if some points
     failed, 2 for wrong input, 130 after Ctrl-C.
     """
     from adiabloch.commands import jobs

@@ -152,7 +152,7 @@ def quantity_facts(name: str | None = None) -> list[dict[str, str]]:
 
 
 def as_json(facts: object) -> str:
-    """JSON without NaN, which is no JSON."""
+    """JSON with null in place of NaN."""
     return json.dumps(_finite(facts), indent=1, allow_nan=False)
 
 

@@ -121,7 +121,10 @@ def checked_cycle(cycle: object, dimensions: tuple[int, ...] = (1, 2, 3), why: s
 def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> TightBinding:
     """Return a model of the right dimension: a TightBinding, or another object with the interface of a crystal."""
     if isinstance(model, Cycle) or not is_crystal(model):
-        raise InvalidArgumentError(f"model: expected an adiabloch.TightBinding, got {type(model).__name__}")
+        raise InvalidArgumentError(
+            "model: expected an adiabloch.TightBinding, or an object with the interface adiabloch.models.Crystal, got "
+            f"{type(model).__name__}"
+        )
     return _of_dimension(cast(TightBinding, model), "model", dimensions, why)
 
 

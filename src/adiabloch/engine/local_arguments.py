@@ -162,8 +162,8 @@ def checked_occupation(
     level = single_level(chemical_potential, temperature)
     if not level.kT > 0:
         raise InvalidArgumentError(
-            f"temperature: {texture.units.in_user_units(level.kT)}, expected k_B T > 0: derivatives of what a Fermi "
-            "surface holds need it smooth (for an insulator give occupied)"
+            f"temperature: {texture.units.in_user_units(level.kT)}, expected k_B T > 0: derivatives at the "
+            "Fermi surface need a smooth occupation (for an insulator give occupied)"
         )
     check_temperature(texture.home, level.kT)
     return level

@@ -77,7 +77,7 @@ def warn_of_degeneracy(integral: SeaIntegral, influence: float, task: ScanTask) 
             f"the result changes by up to {influence:.1e} {unit}" if influence < np.inf else "the result does not exist"
         )
         warn(
-            f"{title}: bands about as close as the threshold for degenerate ones, {limit}, carry weight: with another "
+            f"{title}: bands about as close as the threshold for degenerate ones, {limit}, contribute: with another "
             f"threshold {effect} (largest value {largest:.1e} {unit}), which is in `error`. Choose degeneracy= above "
             "the noise that splits bands which should be degenerate, and below all true gaps"
         )
@@ -89,7 +89,7 @@ def warn_of_degeneracy(integral: SeaIntegral, influence: float, task: ScanTask) 
             warn(
                 f"{title}: bands closer than {limit}, split by up to {energy * integral.degenerate_splitting:.1e}, "
                 f"count as degenerate. Taken apart they would change the result by about {weight:.1e} {unit} (largest "
-                f"value {largest:.1e} {unit}), depending on what splits them. This is as it should be if that is "
+                f"value {largest:.1e} {unit}), depending on what splits them. This is intended if the splitting is "
                 "noise; if it is physical, pass a smaller degeneracy="
             )
     coldest = float(np.min(scan.temperatures, where=scan.temperatures > 0, initial=np.inf))
@@ -101,7 +101,7 @@ def warn_of_degeneracy(integral: SeaIntegral, influence: float, task: ScanTask) 
         if weight > REPORTED_FRACTION * max(largest, per * float(np.abs(together.value).max())):
             warn(
                 f"{title}: bands closer than the temperature, {energy * warm.threshold:.2e}, but not than {limit}, the "
-                f"threshold for degenerate ones, carry weight: were they degenerate, the result would change by about "
+                f"threshold for degenerate ones, contribute: were they degenerate, the result would change by about "
                 f"{weight:.1e} {unit} (largest value {largest:.1e} {unit}). If noise splits them, pass a larger "
                 "degeneracy="
             )
@@ -122,7 +122,7 @@ def warn_of_flat_bands(integral: SeaIntegral, task: ScanTask) -> None:
     """Warn that a flat band lies at the Fermi level at zero temperature."""
     levels = ", ".join(f"{mu:.6g}" for mu in _potentials(task)[integral.flat_bands])
     what = (
-        "the result is infinite there, a level of no width"
+        "the result is infinite there, a delta function"
         if np.isinf(integral.value).any()
         else "it counts as filled, and the result jumps there"
     )

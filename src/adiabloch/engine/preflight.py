@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from adiabloch.caching import ResultsByObject
 from adiabloch.engine.arguments import Model
 from adiabloch.errors import ObstructedError
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
@@ -36,8 +36,8 @@ class Preflight:
         return {"chern_numbers": described(self.chern_numbers)}
 
 
-_CHERN: WeakKeyDictionary[Model, dict[Group, ChernNumbers]] = WeakKeyDictionary()
-_PROJECTIONS: WeakKeyDictionary[Model, dict[Groups, tuple[Projections, ...]]] = WeakKeyDictionary()
+_CHERN: ResultsByObject[Group, ChernNumbers] = ResultsByObject()
+_PROJECTIONS: ResultsByObject[Groups, tuple[Projections, ...]] = ResultsByObject()
 """Results for existing crystals, without projections that the user chose."""
 
 
@@ -67,7 +67,7 @@ def preflight(
     numbers = unobstructed(crystal, groups, what, remedy)
     if projections is not None:
         return Preflight(groups, numbers, _chosen(crystal, groups, projections))
-    known = _PROJECTIONS.setdefault(crystal, {})
+    known = _PROJECTIONS.of(crystal)
     if groups not in known:
         known[groups] = tuple(find_projections(crystal, group, None) for group in groups)
     return Preflight(groups, numbers, known[groups])
@@ -101,7 +101,7 @@ def checked_chern_numbers(crystal: Model, group: Group) -> ChernNumbers:
     ------
     GapClosedError
     """
-    known = _CHERN.setdefault(crystal, {})
+    known = _CHERN.of(crystal)
     if group not in known:
         known[group] = _chern_numbers(crystal, group)
     return known[group]

@@ -234,7 +234,7 @@ class _Conversion:
     def _need(self, name: str) -> None:
         if name not in self.attributes:
             raise InvalidArgumentError(
-                f"in_si: {MOMENT} needs the cell, which this result does not tell (its attribute {name!r}); expected a "
+                f"in_si: {MOMENT} needs the cell, but the result lacks the attribute {name!r}; expected a "
                 "whole Dataset as a response gives it"
             )
 

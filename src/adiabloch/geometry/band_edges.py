@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from adiabloch.arrays import Float, tensor_grid
+from adiabloch.caching import ResultsByObject
 from adiabloch.errors import OverlappingBandsError
 from adiabloch.geometry.gaps import coarse_mesh, describe_point
 from adiabloch.linalg import eigh_batch
@@ -62,7 +62,7 @@ class BandEdges:
         return np.interp(points[:, -1], self.phases, self.middles, period=1.0)
 
 
-_KNOWN: WeakKeyDictionary[Crystal, dict[int, BandEdges]] = WeakKeyDictionary()
+_KNOWN: ResultsByObject[int, BandEdges] = ResultsByObject()
 
 
 def band_edges(crystal: Crystal, occupied: int) -> BandEdges:
@@ -76,7 +76,7 @@ def band_edges(crystal: Crystal, occupied: int) -> BandEdges:
     occupied : int
         Number of occupied bands, smaller than the number of bands.
     """
-    known = _KNOWN.setdefault(crystal, {})
+    known = _KNOWN.of(crystal)
     if occupied not in known:
         known[occupied] = _search(crystal, occupied)
     return known[occupied]

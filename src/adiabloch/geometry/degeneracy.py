@@ -133,8 +133,8 @@ def refuse_groups(frame: Eigenframe, edges: Sequence[int] | None = None, *, ener
             apart = energy * float(np.diff(frame.joined.energies[point, edge - 1 : edge + 1])[0])
             raise DegenerateBandsError(
                 f"bands {edge - 1} and {edge} count as degenerate (apart by {apart:.1e} at point {point} of the batch, "
-                "and no farther around it): what each of them holds alone depends on what splits them. Expected bands "
-                "farther apart, or a smaller degeneracy= if they are split in truth"
+                "and no farther around it): single-band quantities depend on the splitting. Expected bands farther "
+                "apart, or a smaller degeneracy= if the splitting is physical"
             )
 
 

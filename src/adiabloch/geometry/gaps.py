@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from adiabloch.arrays import Float, tensor_grid
+from adiabloch.caching import ResultsByObject
 from adiabloch.errors import GapClosedError
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.lattice import Lattice
@@ -110,7 +110,7 @@ class SmallestGap(NamedTuple):
     """Largest slope/gap on a coarse mesh and at the smallest gap; infinite for a closed gap."""
 
 
-_SMALLEST: WeakKeyDictionary[Crystal, dict[int, SmallestGap]] = WeakKeyDictionary()
+_SMALLEST: ResultsByObject[int, SmallestGap] = ResultsByObject()
 
 
 def smallest_gap(crystal: Crystal, count: int, points: int = 1500) -> SmallestGap:
@@ -118,7 +118,7 @@ def smallest_gap(crystal: Crystal, count: int, points: int = 1500) -> SmallestGa
 
     The result is kept as long as the crystal exists.
     """
-    known = _SMALLEST.setdefault(crystal, {})
+    known = _SMALLEST.of(crystal)
     if count not in known:
         mesh, n = coarse_mesh(crystal, points)
         frame = frame_of(crystal.matrices(crystal.directions).at(mesh), crystal.directions)

@@ -1,4 +1,4 @@
-"""Checkpoints of long integrals: sums so far on disk, from which a killed calculation continues with the same bits.
+"""Checkpoints of long integrals: partial sums on disk, from which an interrupted calculation continues bit by bit.
 
 An integral is evaluated in stages: meshes that are doubled, generations of boxes. A checkpoint is a folder with a file
 for each stage: the number of blocks that are done, and the sums over them. Each file is written completely or not at
@@ -24,8 +24,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from adiabloch.digests import difference
-from adiabloch.errors import FileFormatError, FileWriteError, StoreMismatchError, first_line
-from adiabloch.files import checked_path, write_atomic
+from adiabloch.errors import FileFormatError, StoreMismatchError, first_line
+from adiabloch.files import checked_path, make_folder, write_atomic
 from adiabloch.integration.running import run
 
 Task = TypeVar("Task")
@@ -79,7 +79,7 @@ class Checkpoint:
         if not description.exists():
             if self.path.exists() and any(self.path.iterdir()):
                 raise FileFormatError(f"{self.path}: is a folder with other files, expected the folder of a checkpoint")
-            self._make()
+            make_folder(self.path)
             write_atomic(description, json.dumps(dict(identity), indent=1).encode())
             return
         try:
@@ -89,18 +89,8 @@ class Checkpoint:
             raise FileFormatError(f"{description}: damaged ({first_line(reason)}); remove the folder") from None
         if differs is not None:
             raise StoreMismatchError(
-                f"{self.path}: was made otherwise: {differs}; choose another folder, or the same call"
+                f"{self.path}: belongs to another calculation: {differs}; choose another folder, or the same call"
             )
-
-    def _make(self) -> None:
-        parent = next(place for place in (self.path, *self.path.absolute().parents) if place.exists())
-        # the superuser can write to read-only folders; here they are protected too
-        if not os.access(parent, os.W_OK) or not parent.stat().st_mode & 0o222:
-            raise FileWriteError(f"{parent}: is read-only, expected a folder that can be written")
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as reason:
-            raise FileWriteError(f"{self.path}: cannot be written ({reason.strerror or reason})") from None
 
     def next_file(self) -> Path:
         """File of the next stage."""

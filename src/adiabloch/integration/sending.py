@@ -1,4 +1,4 @@
-"""Sending of tasks to workers: groups of about a tenth of a second, and a large function once to each process."""
+"""Submission of tasks: groups of about 0.2 s; a large function is sent once to each process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LARGE = 2**16
 KEPT = 4
 """Number of large functions that a worker process keeps."""
 SECONDS, FEW = 0.2, 32
-"""Time that a group of tasks in another process takes, for at most this number of workers; more for more of them, since
-one process hands out all groups."""
+"""Target time of a group of tasks in another process, and the number of workers above which it grows in proportion,
+since one process submits all groups."""
 GROWTH = 4
 """Largest factor by which the number of tasks in a group grows at a time."""
 
@@ -75,7 +75,7 @@ class Sender:
         self._to_attach = processes
 
     def groups(self, tasks: Iterable[Any]) -> Iterator[list[Any]]:
-        """Groups of tasks, the larger the shorter they turned out to be."""
+        """Groups of tasks, sized by the measured duration of earlier groups."""
         remaining = iter(tasks)
         while group := list(islice(remaining, self._size)):
             yield group

@@ -1,4 +1,4 @@
-"""Tasks under supervision: they stop when they are asked to, in this process and in others on the same machine."""
+"""Cancellable tasks: a stop flag ends them in all processes of this machine."""
 
 from __future__ import annotations
 

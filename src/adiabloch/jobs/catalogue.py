@@ -16,7 +16,7 @@ from adiabloch.engine.run import DEFAULTS
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 
 WORKFLOWS = ("chemical_potential", "phonon_moments")
-"""Functions that are no responses."""
+"""Workflows in the catalogue."""
 
 
 @dataclass(frozen=True, eq=False)

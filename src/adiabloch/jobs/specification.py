@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from adiabloch.digests import shortened
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.io.safe_open import open_regular
 from adiabloch.sweeps.plan import Plan
@@ -232,14 +233,14 @@ def _messages(errors: ValidationError) -> list[str]:
             case "value_error":
                 text = str(error["ctx"]["error"])
             case _:
-                text = f"{_shown(error['input'])}, {_lower(error['msg'])}"
-        # of the alternatives of a value, the first says enough
+                text = f"{shortened(repr(error['input']))}, {_lower(error['msg'])}"
+        # report only the first alternative of a value
         messages.setdefault(key, f"{key}: {text}")
     return list(messages.values())
 
 
 def _is_branch(part: Any) -> bool:
-    """True for the name of a type in the place of an error, which is not a key of the file."""
+    """True if a part of an error location is the name of a type."""
     return isinstance(part, str) and (part in ("bool", "int", "float", "str", "Range") or part.startswith("list["))
 
 
@@ -250,11 +251,6 @@ def _keys_of(place: list[str]) -> list[str]:
     }  # fmt: skip
     table = tables.get(".".join(place), Range if place[:1] == ["sweep"] else Job)
     return list(table.model_fields)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _lower(message: str) -> str:

@@ -125,7 +125,7 @@ temperature = 0.025
 """,
     ),
     "cycle": Starter(
-        "Magnetization that a saved cycle pumps",
+        "Magnetization pumped by a saved cycle",
         """
 [crystal]
 file = "cycle.nc"           # written by adiabloch.io.save_cycle
@@ -148,7 +148,7 @@ modes = "dynmat.out"        # modes of Quantum ESPRESSO or phonopy
 """,
     ),
     "python": Starter(
-        "Own model: a function of a Python file, run with --allow-python",
+        "User-defined model: a function of a Python file, run with --allow-python",
         """
 [crystal]
 python = "model.py:make"    # returns a crystal of adiabloch or a model of PythTB; other keys are its arguments

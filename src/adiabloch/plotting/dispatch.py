@@ -155,6 +155,8 @@ PICTURES = {
     "local_observable": LOCAL_FIELD,
     "magnetization_map": ZONE_MAP,
     "magnetization_tensor": TENSOR,
+    "perturbative_by_bands": BANDS,
+    "perturbative_tensor_by_bands": BANDS,
     "phonon_moment": PHONON_MOMENT,
     "phonon_moments": MODES,
     "spin_tensor": TENSOR,

@@ -174,7 +174,7 @@ def insulating_bands(model: Model, chemical_potential: ArrayLike, temperature: A
             assert occupied is not None
             return occupied
     raise NoBulkDefinitionError(
-        "magnetoelectric response: in three dimensions a current of second Chern form is left over when the Fermi "
+        "magnetoelectric response: in three dimensions a current of second Chern form remains if the Fermi "
         "level is not in a gap at zero temperature, and no gauge-invariant part of the current is a curl: the orbital "
         "magnetization that an electric field induces in a 3D metal is not known to be a property of the bulk. "
         "Expected a crystal in two dimensions, or a chemical potential in a gap and temperature 0"

@@ -111,7 +111,7 @@ def evaluated(
 
 
 def _noted(points: Sequence[Arguments], started: dict[str, Arguments]) -> Iterator[Arguments]:
-    """Points, each noted when it is handed to the executor."""
+    """Points, each recorded when it is submitted to the executor."""
     for point in points:
         started[key_of(point)] = point
         yield point

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from adiabloch.digests import shortened
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 
 Value = bool | int | float | str
@@ -223,7 +224,9 @@ def _checked_values(name: str, given: Any) -> np.ndarray:
         values = values.astype(str)
     mixed = values.dtype.kind == "U" and not _all_strings(given)
     if values.dtype.kind not in "biufU" or mixed:
-        raise InvalidArgumentError(f"parameters: {name} = {_shown(given)}, expected real numbers, booleans or strings")
+        raise InvalidArgumentError(
+            f"parameters: {name} = {shortened(repr(given))}, expected real numbers, booleans or strings"
+        )
     if values.size == 0:
         raise InvalidArgumentError(f"parameters: {name} has no values, expected at least one")
     if values.dtype.kind == "f":
@@ -246,8 +249,3 @@ def _all_strings(given: Any) -> bool:
     if isinstance(given, np.ndarray):
         return True
     return isinstance(given, str) or all(isinstance(value, str) for value in itertools.islice(given, LARGEST))
-
-
-def _shown(given: Any) -> str:
-    text = repr(given)
-    return text if len(text) <= 60 else f"{text[:57]}..."

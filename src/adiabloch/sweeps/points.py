@@ -91,7 +91,7 @@ def _is_index(name: str, variable: xarray.Variable) -> bool:
 
 
 def table(points: Sequence[Point]) -> xarray.Dataset:
-    """Dataset of points along one dimension, from which `points_of` gets the same points back."""
+    """Dataset of points along one dimension; the inverse of `points_of`."""
     import xarray
 
     done = [point for point in points if point.done]

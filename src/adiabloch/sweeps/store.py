@@ -30,14 +30,13 @@ from adiabloch.digests import difference
 from adiabloch.errors import (
     AccuracyWarning,
     FileFormatError,
-    FileWriteError,
     InvalidArgumentError,
     MissingExtraError,
     StoreMismatchError,
     first_line,
     warn,
 )
-from adiabloch.files import UNFINISHED, checked_path, locked_folder, write_atomic
+from adiabloch.files import UNFINISHED, checked_path, locked_folder, make_folder, write_atomic
 from adiabloch.io.safe_open import open_regular
 from adiabloch.sweeps.identity import Identity
 from adiabloch.sweeps.plan import Plan
@@ -114,7 +113,7 @@ class Store:
             )
         if (differs := difference(stored["identity"], identity)) is not None:
             raise StoreMismatchError(
-                f"{self.path}: was made otherwise: {differs}; choose another store, or the same function"
+                f"{self.path}: belongs to another calculation: {differs}; choose another store, or the same function"
             )
         if stored["plan"] != description["plan"]:
             self.check_writable()
@@ -125,8 +124,8 @@ class Store:
         others = [entry.name for entry in entries if entry.name != POINTS and not UNFINISHED.fullmatch(entry.name)]
         if self._files():
             raise FileFormatError(
-                f"{self.path}: damaged, {DESCRIPTION} is missing, which tells what its points belong to; restore it, "
-                "or choose another store"
+                f"{self.path}: damaged, {DESCRIPTION} is missing, so the function of its points is unknown; "
+                "restore it, or choose another store"
             )
         if others:
             raise FileFormatError(f"{self.path}: is a folder with other files, expected the folder of a sweep")
@@ -138,14 +137,8 @@ class Store:
         ------
         FileWriteError
         """
-        folder = self.path / POINTS
-        _check_writable(next(place for place in (folder, *folder.absolute().parents) if place.exists()))
-        if self.path.exists():
-            _check_writable(self.path)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as reason:
-            raise FileWriteError(f"{self.path}: cannot be written ({reason.strerror or reason})") from None
+        make_folder(self.path)
+        make_folder(self.path / POINTS)
 
     def read(self) -> dict[str, Point]:
         """All points by their keys. Damaged files are left out with a warning.
@@ -229,12 +222,6 @@ class Store:
 
     def _files(self) -> list[Path]:
         return sorted((self.path / POINTS).glob("*.zip"))
-
-
-def _check_writable(folder: Path) -> None:
-    # the superuser can write to read-only folders; here they are protected too
-    if not os.access(folder, os.W_OK) or not folder.stat().st_mode & 0o222:
-        raise FileWriteError(f"{folder}: is read-only, expected a folder that can be written")
 
 
 def _check_zarr() -> None:

@@ -46,8 +46,8 @@ def sweep(
     combine : {"product", "zip"}
         Every combination of the lists, or their values in step (dimension ``point``).
     store : path-like, optional
-        Folder that keeps each point once it is done, such as ``"study.zarr"``. A sweep that was interrupted in any way
-        continues there; later sweeps with other values of the same parameters use the points they have in common.
+        Folder that keeps each point once it is done, such as ``"study.zarr"``. An interrupted sweep continues from it;
+        later sweeps with other values of the same parameters use the points they have in common.
     executor : concurrent.futures.Executor, int or None
         Where the points are evaluated: a number of threads (by default one for each processor), or an executor, such as
         a process pool, a Dask client, or a pool of mpi4py.futures. The numbers do not depend on it.

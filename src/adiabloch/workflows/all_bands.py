@@ -125,6 +125,7 @@ def perturbative_by_bands(
     return labelled(
         {"perturbative": (["bands", "component"], values, unit, f"perturbative pumped moment per {per}")},
         {"bands": ("bands", steps, {"long_name": "bands that take part"}), "component": list(names)},
+        response="perturbative_by_bands",
         occupied=bands.occupied,
         points=len(bands.points),
         snapshots=snapshots,

@@ -109,5 +109,6 @@ def perturbative_tensor_by_bands(
             **{name: list(names) for name in PAIR},
         },
         **{name: first.attrs[name] for name in kept},
+        response="perturbative_tensor_by_bands",
         steps=list(bands.steps),
     )

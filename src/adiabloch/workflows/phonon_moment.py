@@ -224,6 +224,7 @@ def _labelled(
             "angular_momentum": (dims, columns["angular_momentum"], "hbar", "angular momentum of a quantum"),
         },
         coordinates,
+        response="phonon_moment",
         models=[one.digest for one in cycles],
         cycle_tails=[one.tail for one in cycles],
         occupied=occupied,

@@ -331,6 +331,7 @@ def _labelled(
     return labelled(
         variables,
         coordinates,
+        response="phonon_moments",
         model=crystal.digest,
         occupied=occupied,
         degeneracy=states,
