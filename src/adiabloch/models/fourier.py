@@ -97,16 +97,20 @@ class GridSums:
         if len(self._extent) == 1 or size * 16 <= DENSE_BYTES or size < 2 * coefficients.size:
             self._box = np.zeros((*self._extent, *coefficients.shape[1:]), dtype=np.complex128)
             self._box[tuple((frequencies - self._lowest).T)] = coefficients
-        self._kept: dict[int, list[tuple[bytes, Complex]]] = {}
-        """By thread: the phases along each leading axis of the last grid, and the partial sums over these axes."""
+        self._of_thread = threading.local()
+        """Its `kept`: phases along the leading axes of the last grid, and the partial sums over these axes."""
 
     def __getstate__(self) -> dict[str, object]:
         """Omit the partial sums."""
-        return {**self.__dict__, "_kept": {}}
+        return {name: value for name, value in self.__dict__.items() if name != "_of_thread"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state, _of_thread=threading.local())
 
     def __call__(self, axes: Sequence[Float]) -> Complex:
         """Values on the tensor grid of `axes`, (P, K, N, N) (see `FourierSeries.on_grid`)."""
-        known, kept = self._kept.get(threading.get_ident(), []), list[tuple[bytes, Complex]]()
+        known: list[tuple[bytes, Complex]] = getattr(self._of_thread, "kept", [])
+        kept: list[tuple[bytes, Complex]] = []
         values, points = self._coefficients if self._box is None else self._box, 1
         steps = [
             (np.exp(2j * np.pi * np.multiply.outer(axis, np.arange(first, first + extent))))
@@ -126,7 +130,7 @@ class GridSums:
             points *= len(phases)
             if depth == len(kept) and values.nbytes <= KEPT_BYTES:
                 kept.append((own, values))
-        self._kept[threading.get_ident()] = kept
+        self._of_thread.kept = kept
         result: Complex = last @ values.reshape(points, last.shape[1], -1)
         return result.reshape(points * len(last), *self._coefficients.shape[1:])
 
