@@ -1,9 +1,13 @@
 """Executors of clusters: Dask with real worker processes, and mpi4py; the same bits, whatever happens to a worker."""
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,3 +110,36 @@ def test_a_scheduler_that_is_lost_loses_no_point(tmp_path):
         client.close(timeout=0.5)
     kept = (ab.load_sweep(tmp_path / "s.zarr").failure == "").sum()
     assert 0 < kept < 400
+
+
+MPI = """
+import numpy as np
+import xarray
+import adiabloch as ab
+from mpi4py.futures import MPIPoolExecutor
+
+def pumped(delta):
+    cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta, 0.1), 0.1)
+    return ab.pumped_magnetization(cycle, 1, mesh=[32, 32, 8])
+
+if __name__ == "__main__":
+    cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.3, 0.1), 0.1)
+    with MPIPoolExecutor() as pool:
+        one, other = (ab.pumped_magnetization(cycle, 1, mesh=[64, 64, 8], executor=e).total for e in (pool, 1))
+        np.testing.assert_array_equal(one, other)
+        swept, alone = (ab.sweep(pumped, {"delta": [0.5, 0.8, 1.0]}, executor=e).total for e in (pool, 1))
+        np.testing.assert_array_equal(swept, alone)
+    print("same bits")
+"""
+
+
+@pytest.mark.slow
+def test_pools_of_mpi_ranks(tmp_path):
+    pytest.importorskip("mpi4py")
+    folder = Path(sys.executable).parent
+    if not (mpiexec := shutil.which("mpiexec", path=f"{folder}{os.pathsep}{os.environ['PATH']}")):
+        pytest.skip("needs mpiexec")
+    (tmp_path / "study.py").write_text(MPI)
+    command = [mpiexec, "-n", "3", sys.executable, "-m", "mpi4py.futures", str(tmp_path / "study.py")]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert "same bits" in found.stdout, found.stderr[-2000:]
