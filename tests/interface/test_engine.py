@@ -222,3 +222,19 @@ def test_the_file_of_the_walk_through_is_a_response():
     finally:
         del sys.modules["walk_through"]
     np.testing.assert_array_equal(found.total, ab.berry_curvature_dipole(cone, 0.2, 0.05, mesh=32).total)
+
+
+@pytest.mark.parametrize("value", ["no", 1, None])
+def test_strict_is_true_or_false(value):
+    with pytest.raises(InvalidArgumentError, match="strict: .*expected True or False"):
+        ab.anomalous_hall(MODEL, 0.9, 0.1, strict=value)
+
+
+@pytest.mark.parametrize("call", [ab.phonon_moment, ab.phonon_moments])
+def test_misspelt_options_of_workflows(call):
+    from adiabloch.engine import Run
+
+    with pytest.raises(InvalidArgumentError, match="unexpected keyword argument 'tolerence'; did you mean 'tolerance'"):
+        call(*[None] * (4 if call is ab.phonon_moment else 3), tolerence=1e-3)
+    with pytest.raises(InvalidArgumentError, match="'chargs'"):
+        Run.of({"chargs": 3}, 1e-3)
