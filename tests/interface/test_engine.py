@@ -226,7 +226,7 @@ def test_the_file_of_the_walk_through_is_a_response():
 
 @pytest.mark.parametrize("value", ["no", 1, None])
 def test_strict_is_true_or_false(value):
-    with pytest.raises(InvalidArgumentError, match="strict: .*expected True or False"):
+    with pytest.raises(InvalidArgumentError, match=r"strict: .*expected True or False"):
         ab.anomalous_hall(MODEL, 0.9, 0.1, strict=value)
 
 
