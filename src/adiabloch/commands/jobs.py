@@ -191,6 +191,3 @@ def _written(result: xarray.Dataset, calculation: Calculation, job: Job) -> list
         with suppress(InvalidArgumentError):  # more parameters than a picture has axes
             files.append(draw(result, stem.with_suffix(".png")))
     return files
-
-
-__all__ = ["Outcome", "as_json", "forecast", "forecast_row", "new", "quantity_facts", "run"]

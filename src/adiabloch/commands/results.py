@@ -51,7 +51,9 @@ class ResultTable:
         Attributes, and coordinates that are single numbers.
     columns : list of str
         Dimensions, and variables that have these dimensions, with units.
-    shape : tuple of int
+    result : xarray.Dataset
+    names : list of str
+        Variables of the columns, the main one first.
     """
 
     title: str

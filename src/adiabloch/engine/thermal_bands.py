@@ -109,10 +109,14 @@ class ThermalBands:
         """True if a pair with a partly filled band would be joined differently with the threshold for comparison."""
         if frame.joined is None:
             return False
-        levels = frame.joined.energies - self.level.chemical_potential
-        near = np.abs(levels) < NEAR_LEVELS * self.level.kT
-        partly_filled = near[:, 1:] | near[:, :-1] | (levels[:, 1:] * levels[:, :-1] < 0)
+        _, partly_filled = self._near_level(frame.joined.energies)
         return bool((frame.joined.threshold_dependent & partly_filled).any())
+
+    def _near_level(self, energies: Float) -> tuple[np.ndarray, np.ndarray]:
+        """True for levels near the Fermi level (P, N), and for pairs of neighbours with different occupations."""
+        levels = energies - self.level.chemical_potential
+        near = np.abs(levels) < NEAR_LEVELS * self.level.kT
+        return near, near[:, 1:] | near[:, :-1] | (levels[:, 1:] * levels[:, :-1] < 0)
 
     def _sharpness(self, frame: Eigenframe) -> Float:
         """Inverse width of the narrowest feature along each axis at each point, (P, axes).
@@ -122,10 +126,8 @@ class ThermalBands:
         """
         names, to_axes = axes_of(frame, self.crystal.lattice)
         slopes = np.abs(np.tensordot(to_axes, [frame.velocity(name) for name in names], axes=1))
-        levels = frame.energies - self.level.chemical_potential
-        near = np.abs(levels) < NEAR_LEVELS * self.level.kT
+        near, partly_filled = self._near_level(frame.energies)
         widest: Float = np.where(near, slopes, 0.0).max(axis=2).T / (np.pi * self.level.kT)
-        partly_filled = near[:, 1:] | near[:, :-1] | (levels[:, 1:] * levels[:, :-1] < 0)
         slopes = neighbour_slopes(frame, self.crystal.lattice)
         # the gap of joined bands may be zero and is no feature
         gaps = np.diff(frame.energies if frame.joined is None else frame.joined.energies, axis=1)[:, :, None]

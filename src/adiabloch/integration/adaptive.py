@@ -29,7 +29,7 @@ from adiabloch.arrays import Float
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.gauss_boxes import Boxes, BoxTask, evaluated_boxes, gauss_rule
 from adiabloch.integration.goal import Goal, Settings
-from adiabloch.integration.mesh import Integral, minima_of
+from adiabloch.integration.mesh import Integral, arrays_of_minima, minima_of
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import GridsIntegrand, Minimum
 from adiabloch.integration.running import stoppable, workers
@@ -276,8 +276,8 @@ class _Generation:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Boxes as arrays, for a checkpoint."""
-        minima = {f"minimum {name}": np.array([value, *at]) for name, (value, at) in self.tree.minima.items()}
-        return {"points": np.array(self.tree.points), **vars(Boxes.joined(self.found)), **minima}
+        boxes = vars(Boxes.joined(self.found))
+        return {"points": np.array(self.tree.points), **boxes, **arrays_of_minima(self.tree.minima)}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Set the boxes to those of a checkpoint."""

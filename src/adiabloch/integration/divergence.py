@@ -28,6 +28,8 @@ SHELLS = 20.0
 MESH = {1: 64, 2: 24, 3: 2}
 """Points along each axis from which the search for touching bands starts. In three dimensions only the points that are
 mapped to themselves by time reversal are tested, since a divergence elsewhere needs three powers."""
+AREAS = {1: 2.0, 2: 2 * np.pi, 3: 4 * np.pi}
+"""Area of the unit sphere by dimension."""
 WARM = 0.05
 """Temperature relative to the bandwidth at which the typical size of the integrand at zero temperature is found."""
 SAMPLE = 200
@@ -65,15 +67,15 @@ def divergences(integrand: BandIntegrand, combination: Float, scan: Scan, neglig
         return []
     rng = np.random.default_rng(22)
     points = rng.random((SAMPLE, integrand.dimension))
-    levels = integrand.levels(points)
-    warm = _scan_at(scan, WARM * float(np.ptp(levels)))
-    typical = [
-        np.abs(_contributions(integrand, matrix, of, points, slice(None))).mean(axis=0)
-        for matrix, of in ((combination, scan), (_combination_at(integrand, combination, warm), warm))
-    ]
-    # at zero temperature nothing is added up here, and the typical size is that at a high one
-    cold = (scan.temperatures == 0)[:, None]
-    return list(_divergent(integrand, combination, scan, negligible * np.where(cold, typical[1], typical[0])))
+    typical = np.abs(_contributions(integrand, combination, scan, points, slice(None))).mean(axis=0)
+    cold = scan.temperatures == 0
+    if cold.any():
+        # at zero temperature nothing is added up here, and the typical size is that at a high one
+        warm = _scan_at(scan, WARM * float(np.ptp(integrand.levels(points))))
+        matrix = _combination_at(integrand, combination, warm)
+        typical_warm = np.abs(_contributions(integrand, matrix, warm, points, slice(None))).mean(axis=0)
+        typical = np.where(cold[:, None], typical_warm, typical)
+    return list(_divergent(integrand, combination, scan, negligible * typical))
 
 
 def _divergent(integrand: BandIntegrand, combination: Float, scan: Scan, allowed: Float) -> Iterator[Divergence]:
@@ -159,7 +161,7 @@ def _shells(integrand: BandIntegrand, combination: Float, scan: Scan, point: Flo
     radii = LARGEST * 0.5 ** np.arange(HALVINGS)
     points = (point + radii[:, None, None] * directions).reshape(-1, d)
     contributions = _contributions(integrand, combination, scan, points, slice(first, last + 1))
-    area = {1: 2.0, 2: 2 * np.pi, 3: 4 * np.pi}[d] * np.log(2)
+    area = AREAS[d] * np.log(2)
     means = contributions.reshape(HALVINGS, -1, *contributions.shape[1:]).mean(axis=1)
     return area * (radii**d)[:, None, None, None] * means
 
@@ -170,7 +172,7 @@ def _cold_shells(
     """As `_shells`, each shell at the temperature at which it contributes most; (shells, outputs, 1, M)."""
     d = integrand.dimension
     here = float(integrand.levels(point[None])[0, first])
-    area = {1: 2.0, 2: 2 * np.pi, 3: 4 * np.pi}[d] * np.log(2)
+    area = AREAS[d] * np.log(2)
     shells = []
     for radius in LARGEST * 0.5 ** np.arange(HALVINGS):
         points = point + radius * _directions(d)

@@ -264,8 +264,7 @@ class _Sums:
         """Sums as arrays, for a checkpoint."""
         arrays = {"levels": np.array(self.levels), "points": np.array(self.points), "noise": np.array(self.noise)}
         arrays |= {f"marginals {axis}": sums for axis, sums in enumerate(self._marginals)}
-        arrays |= {f"minimum {name}": np.array([value, *at]) for name, (value, at) in self.minima.items()}
-        arrays |= {"residues": self._residues}
+        arrays |= {"residues": self._residues, **arrays_of_minima(self.minima)}
         return arrays if self.sharpness is None else {**arrays, "sharpness": self.sharpness}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -310,6 +309,11 @@ class _BlockSums:
     noise: float
     minima: Mapping[str, Minimum]
     sharpness: Float | None
+
+
+def arrays_of_minima(minima: Mapping[str, Minimum]) -> dict[str, np.ndarray]:
+    """Smallest values as arrays of a checkpoint; the inverse of `minima_of`."""
+    return {f"minimum {name}": np.array([value, *at]) for name, (value, at) in minima.items()}
 
 
 def minima_of(arrays: Mapping[str, np.ndarray]) -> dict[str, Minimum]:

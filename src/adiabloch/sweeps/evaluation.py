@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
 from contextlib import ExitStack
@@ -53,8 +54,6 @@ class Evaluation:
 
 def failed_point(arguments: Arguments, message: str) -> Point:
     """Point without a result."""
-    import time
-
     return Point(arguments, failure=message, time=time.time())
 
 
