@@ -58,6 +58,64 @@ def _heights(crystal: object, rng: np.random.Generator) -> np.ndarray:
     return rng.normal(size=crystal.size)
 
 
+def _changed(rng: np.random.Generator, size: float) -> Callable[[ab.TightBinding, float], ab.TightBinding]:
+    """Function of a model and a parameter: random changes of all hoppings, linear in the parameter.
+
+    The change of an element depends on its translation alone, so that the models of a cycle change alike.
+    """
+    seed = int(rng.integers(2**31))
+
+    def change(model: ab.TightBinding, amount: float) -> ab.TightBinding:
+        hoppings = {}
+        for R, matrix in model.hoppings.items():
+            partner = max(R, tuple(-x for x in R))
+            draws = np.random.default_rng([seed, *(x + 100 for x in partner)])
+            noise = draws.normal(size=matrix.shape) + 1j * draws.normal(size=matrix.shape)
+            if not any(R):
+                noise = (noise + noise.conj().T) / 2
+            elif partner != R:
+                noise = noise.conj().T
+            hoppings[R] = matrix + amount * size * np.linalg.norm(matrix) / len(matrix) * noise
+        return ab.TightBinding(model.lattice, model.positions, hoppings)
+
+    return change
+
+
+def _deformed(response: Callable[..., object]) -> Callable[..., object]:
+    """Response to two displacements that change all hoppings of the crystal."""
+
+    def call(model: ab.TightBinding, occupied: int, tolerance: float, rng: np.random.Generator) -> object:
+        step = 1e-3
+        pairs = {}
+        for name in ("u1", "u2"):
+            change = _changed(rng, 0.5)
+            pairs[name] = (change(model, -step), change(model, step))
+        return response(ab.Deformation(model, pairs, step=step), occupied, tolerance=tolerance)
+
+    return call
+
+
+def _textured(response: Callable[..., object], *, observables: bool) -> Callable[..., object]:
+    """Local response at the origin of a texture whose hoppings change along a random direction."""
+
+    def call(crystal: object, occupied: int, tolerance: float, rng: np.random.Generator) -> object:
+        change, q = _changed(rng, 0.3), rng.normal(size=2)
+
+        def at(r: np.ndarray) -> object:
+            amount = math.sin(float(np.dot(r, q)))
+            if isinstance(crystal, ab.Cycle):
+                return ab.Cycle([change(model, amount) for model in crystal.snapshots])
+            return change(crystal, amount)
+
+        operators = {"operators": _operator(crystal, rng)} if observables else {}
+        phase = {"theta": float(rng.uniform(0, 2 * np.pi))} if isinstance(crystal, ab.Cycle) else {}
+        return response(
+            ab.Texture(at), occupied, positions=[[0.0, 0.0]], tolerance=tolerance, progress=False, **operators, **phase
+        )
+
+    return call
+
+
 KINDS = (
     Kind("polarization", 1, False, 0.02, lambda m, o, t, rng: ab.polarization(m, o, tolerance=t)),
     Kind("polarization", 2, False, 0.03, lambda m, o, t, rng: ab.polarization(m, o, tolerance=t)),
@@ -74,6 +132,24 @@ KINDS = (
     Kind("magnetoelectric", 3, False, 0.2, lambda m, o, t, rng: ab.magnetoelectric(m, o, tolerance=t)),
     Kind("observable_response", 3, False, 0.15, _observables(ab.observable_response)),
     Kind("polarization", 3, False, 0.2, lambda m, o, t, rng: ab.polarization(m, o, tolerance=t)),
+    Kind("axion_angle", 3, False, 0.3, lambda m, o, t, rng: ab.axion_angle(m, o, tolerance=t)),
+    Kind("magnetic_polarization", 3, False, 0.2, lambda m, o, t, rng: ab.magnetic_polarization(m, o, tolerance=t)),
+    Kind("observable_density", 3, False, 0.1, _observables(ab.observable_density)),
+    Kind("instantaneous", 2, True, 0.03, lambda m, o, t, rng: ab.instantaneous_magnetization(m, o, 0.7, tolerance=t)),
+    Kind(
+        "pumped_inplane",
+        2,
+        True,
+        0.15,
+        lambda m, o, t, rng: ab.pumped_inplane_magnetization(m, o, _heights(m, rng), tolerance=t),
+    ),
+    Kind("pumped_magnetization", 3, True, 0.5, lambda m, o, t, rng: ab.pumped_magnetization(m, o, tolerance=t)),
+    Kind("magnetization_tensor", 2, False, 0.03, _deformed(ab.magnetization_tensor)),
+    Kind("born_charges", 2, False, 0.02, _deformed(ab.born_charges)),
+    Kind("molecular_curvature", 2, False, 0.02, _deformed(ab.molecular_berry_curvature)),
+    Kind("magnetization_tensor", 3, False, 0.3, _deformed(ab.magnetization_tensor)),
+    Kind("local_observable", 2, False, 0.05, _textured(ab.local_observable, observables=True)),
+    Kind("local_current", 2, True, 0.1, _textured(ab.local_current, observables=False)),
 )
 
 
@@ -97,14 +173,14 @@ class Trial:
         return self.true / self.error
 
 
-def trial(seed: int, points: int = 2**21, easier: float = 1.0) -> Trial | None:
+def trial(seed: int, points: int = 2**21, easier: float = 1.0, kinds: Sequence[Kind] = KINDS) -> Trial | None:
     """A random model, response and tolerance; None where the true value would take more than so many points.
 
     Gaps are drawn from the smallest one of the response, times `easier`, to 1.
     """
     rng = np.random.default_rng([seed, 15])
     for _ in range(50):
-        kind = KINDS[int(rng.integers(len(KINDS)))]
+        kind = kinds[int(rng.integers(len(kinds)))]
         gap = float(np.exp(rng.uniform(np.log(min(easier * kind.gap, 0.5)), 0.0)))
         bands = int(rng.integers(2, 7 if kind.dimension < 3 else 5))
         occupied = int(rng.integers(1, bands))
@@ -197,11 +273,13 @@ def main() -> None:
     parser.add_argument("last", type=int, help="seed after the last one")
     parser.add_argument("--points", type=int, default=2**23, help="largest number of points of a true value")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--kinds", nargs="*", help="only these responses, such as axion_angle or 'polarization 3D'")
     given = parser.parse_args()
+    kinds = [k for k in KINDS if not given.kinds or {k.name, f"{k.name} {k.dimension}D"} & set(given.kinds)]
     seeds = range(given.first, given.last)
     trials: list[Trial] = []
     with ProcessPoolExecutor(given.processes) as pool:
-        for done, found in enumerate(pool.map(partial(trial, points=given.points), seeds), 1):
+        for done, found in enumerate(pool.map(partial(trial, points=given.points, kinds=kinds), seeds), 1):
             if found is not None:
                 trials.append(found)
                 if found.ratio > 0.7:
