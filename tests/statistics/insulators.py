@@ -173,11 +173,13 @@ class Trial:
         return self.true / self.error
 
 
-def trial(seed: int, points: int = 2**21, easier: float = 1.0, kinds: Sequence[Kind] = KINDS) -> Trial | None:
+def trial(seed: int, points: int = 2**21, easier: float = 1.0, names: Sequence[str] = ()) -> Trial | None:
     """A random model, response and tolerance; None where the true value would take more than so many points.
 
-    Gaps are drawn from the smallest one of the response, times `easier`, to 1.
+    Gaps are drawn from the smallest one of the response, times `easier`, to 1; responses among those with these names,
+    such as "axion_angle" or "polarization 3D", or among all.
     """
+    kinds = [kind for kind in KINDS if not names or {kind.name, f"{kind.name} {kind.dimension}D"} & set(names)]
     rng = np.random.default_rng([seed, 15])
     for _ in range(50):
         kind = kinds[int(rng.integers(len(kinds)))]
@@ -273,13 +275,14 @@ def main() -> None:
     parser.add_argument("last", type=int, help="seed after the last one")
     parser.add_argument("--points", type=int, default=2**23, help="largest number of points of a true value")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    parser.add_argument("--kinds", nargs="*", help="only these responses, such as axion_angle or 'polarization 3D'")
+    parser.add_argument(
+        "--kinds", nargs="*", default=(), help="only these responses, as axion_angle or 'polarization 3D'"
+    )
     given = parser.parse_args()
-    kinds = [k for k in KINDS if not given.kinds or {k.name, f"{k.name} {k.dimension}D"} & set(given.kinds)]
     seeds = range(given.first, given.last)
     trials: list[Trial] = []
     with ProcessPoolExecutor(given.processes) as pool:
-        for done, found in enumerate(pool.map(partial(trial, points=given.points, kinds=kinds), seeds), 1):
+        for done, found in enumerate(pool.map(partial(trial, points=given.points, names=given.kinds), seeds), 1):
             if found is not None:
                 trials.append(found)
                 if found.ratio > 0.7:

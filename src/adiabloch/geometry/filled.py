@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.induced import occupied_shift
@@ -61,12 +61,22 @@ def filled_shift(frame: Eigenframe, band_counts: BandCounts, drive: str, compone
 
 def filled_expectation(frame: Eigenframe, band_counts: BandCounts, name: str) -> Float:
     """Sum of the expectation values of an observable in the frame."""
-    return _each(frame, band_counts, lambda c: expectation(frame, c, frame.derivative(name)))
+    return filled_expectation_of(frame, band_counts, frame.derivative(name))
+
+
+def filled_expectation_of(frame: Eigenframe, band_counts: BandCounts, operator: Complex) -> Float:
+    """Sum of the expectation values of an operator (P, N, N) in the eigenframe."""
+    return _each(frame, band_counts, lambda c: expectation(frame, c, operator))
 
 
 def filled_observable_shift(frame: Eigenframe, band_counts: BandCounts, drive: str, name: str) -> Float:
     """Change of an observable in the frame by a slow change of `drive`. Eqs. (B6), (B7)."""
-    return _each(frame, band_counts, lambda c: observable_shift(frame, c, drive, frame.derivative(name)))
+    return filled_shift_of(frame, band_counts, drive, frame.derivative(name))
+
+
+def filled_shift_of(frame: Eigenframe, band_counts: BandCounts, drive: str, operator: Complex) -> Float:
+    """Change of an operator (P, N, N) in the eigenframe by a slow change of `drive`. Eqs. (B6), (B7)."""
+    return _each(frame, band_counts, lambda c: observable_shift(frame, c, drive, operator))
 
 
 def _pairs(frame: Eigenframe, component: str) -> Float:
