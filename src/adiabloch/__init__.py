@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from adiabloch.responses.berry_curvature_dipole import berry_curvature_dipole as berry_curvature_dipole
     from adiabloch.responses.born_charges import born_charges as born_charges
     from adiabloch.responses.density_of_states import density_of_states as density_of_states
+    from adiabloch.responses.drude_weight import drude_weight as drude_weight
     from adiabloch.responses.filling import filling as filling
     from adiabloch.responses.inplane_magnetization import inplane_magnetization as inplane_magnetization
     from adiabloch.responses.instantaneous_magnetization import (
@@ -42,10 +43,13 @@ if TYPE_CHECKING:
     from adiabloch.responses.magneto_nonlinear_hall import magneto_nonlinear_hall as magneto_nonlinear_hall
     from adiabloch.responses.magnetoelectric import magnetoelectric as magnetoelectric
     from adiabloch.responses.molecular_berry_curvature import molecular_berry_curvature as molecular_berry_curvature
+    from adiabloch.responses.nonlinear_drude_weight import nonlinear_drude_weight as nonlinear_drude_weight
     from adiabloch.responses.nonlinear_ettingshausen import nonlinear_ettingshausen as nonlinear_ettingshausen
     from adiabloch.responses.nonlinear_hall import nonlinear_hall as nonlinear_hall
+    from adiabloch.responses.observable_current import observable_current as observable_current
     from adiabloch.responses.observable_density import observable_density as observable_density
     from adiabloch.responses.observable_response import observable_response as observable_response
+    from adiabloch.responses.orbital_edelstein import orbital_edelstein as orbital_edelstein
     from adiabloch.responses.orbital_magnetization import orbital_magnetization as orbital_magnetization
     from adiabloch.responses.polarization import polarization as polarization
     from adiabloch.responses.pumped_charge import pumped_charge as pumped_charge
@@ -55,6 +59,8 @@ if TYPE_CHECKING:
     from adiabloch.responses.pumped_magnetization import pumped_magnetization as pumped_magnetization
     from adiabloch.responses.pumped_observable import pumped_observable as pumped_observable
     from adiabloch.responses.pumped_spin import pumped_spin as pumped_spin
+    from adiabloch.responses.spin_edelstein import spin_edelstein as spin_edelstein
+    from adiabloch.responses.spin_hall import spin_hall as spin_hall
     from adiabloch.responses.spin_magnetization import spin_magnetization as spin_magnetization
     from adiabloch.responses.spin_magnetoelectric import spin_magnetoelectric as spin_magnetoelectric
     from adiabloch.responses.spin_tensor import spin_tensor as spin_tensor
@@ -64,6 +70,7 @@ if TYPE_CHECKING:
     from adiabloch.workflows.all_bands_tensor import perturbative_tensor_by_bands as perturbative_tensor_by_bands
     from adiabloch.workflows.chemical_potential import chemical_potential as chemical_potential
     from adiabloch.workflows.metal_responses import metal_responses as metal_responses
+    from adiabloch.workflows.nonlinear_conductivity import nonlinear_conductivity as nonlinear_conductivity
     from adiabloch.workflows.phonon_moment import phonon_moment as phonon_moment
     from adiabloch.workflows.phonon_moments import phonon_moments as phonon_moments
 
@@ -75,6 +82,7 @@ _LATER = {
     "in_si": "engine.si",
     "load_sweep": "sweeps",
     "metal_responses": "workflows.metal_responses",
+    "nonlinear_conductivity": "workflows.nonlinear_conductivity",
     "perturbative_by_bands": "workflows.all_bands",
     "perturbative_tensor_by_bands": "workflows.all_bands_tensor",
     "phonon_moment": "workflows.phonon_moment",

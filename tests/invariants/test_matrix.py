@@ -73,6 +73,11 @@ def diagonal_quantum(result):
     return float(result["quantum"]) * np.eye(3).reshape(1, 9)
 
 
+@cache
+def second_order(c):
+    return ab.nonlinear_conductivity(c.model, **c.fermi, mesh=c.mesh, degeneracy=0.0)
+
+
 def polarization(c):
     """Measured from the origin of the crystal."""
     found = ab.polarization(c.model, c.occupied, mesh=fine(c))
@@ -169,6 +174,7 @@ UNDECLARED = {"time_reversal": 1, "inversion": 1, **CYCLE}
 """The same, for functions that are no declared response."""
 CASES: dict[str, Case] = {
     "density_of_states": Case(on_mesh("density_of_states")),
+    "drude_weight": Case(on_mesh("drude_weight", degeneracy=0.0)),
     "filling": Case(on_mesh("filling"), per_cell=True),
     "chemical_potential": Case(
         lambda c: ab.chemical_potential(c.model, 2.4 * c.cells + c.inert, c.temperature, mesh=c.mesh),
@@ -179,6 +185,18 @@ CASES: dict[str, Case] = {
     "anomalous_hall": Case(on_mesh("anomalous_hall")),
     "anomalous_nernst": Case(on_mesh("anomalous_nernst")),
     "berry_curvature_dipole": Case(on_mesh("berry_curvature_dipole", degeneracy=0.0)),
+    "nonlinear_drude_weight": Case(on_mesh("nonlinear_drude_weight", degeneracy=0.0)),
+    "nonlinear_conductivity, intrinsic": Case(second_order, ("intrinsic",), time_reversal=-1, inversion=-1),
+    "nonlinear_conductivity, dipole": Case(second_order, ("dipole",), time_reversal=1, inversion=-1),
+    "orbital_edelstein": Case(on_mesh("orbital_edelstein", degeneracy=0.0)),
+    "spin_edelstein": Case(on_mesh("spin_edelstein", degeneracy=0.0)),
+    "spin_hall": Case(on_mesh("spin_hall")),
+    "zeeman_hall": Case(on_mesh("zeeman_hall", degeneracy=0.0)),
+    "observable_current": Case(
+        lambda c: ab.observable_current(c.model, **c.fermi, operators=c.of_model, mesh=c.mesh),
+        time_reversal=-1,
+        inversion=1,
+    ),
     "orbital_magnetization": Case(on_mesh("orbital_magnetization")),
     "nonlinear_hall": Case(on_mesh("nonlinear_hall", degeneracy=0.0)),
     "nonlinear_ettingshausen": Case(on_mesh("nonlinear_ettingshausen", degeneracy=0.0), dimensions=(2,)),

@@ -68,8 +68,11 @@ def texture(E, L, **options):
     return ab.Texture(lambda r: cycle(E, L, size=2, drive=0.5 + 0.1 * np.sin(0.2 * r[0] / L), **options))
 
 
+SPINFUL = {"spin_edelstein", "spin_hall", "spin_magnetization", "spin_magnetoelectric", "zeeman_hall"}
+
+
 def metal(name, E, L, dimension=2, kT=(0.0, KT), tolerance=1e-2, **options):
-    subject = model(E, L, dimension, split=0.3, spin=name.startswith("spin"), size=4 if name.startswith("spin") else 3)
+    subject = model(E, L, dimension, split=0.3, spin=name in SPINFUL, size=4 if name in SPINFUL else 3)
     levels = {"chemical_potential": E * np.array([MU, 0.2]), "temperature": E * np.array(kT)}
     return getattr(ab, name)(subject, **levels, tolerance=tolerance, progress=False, **options)
 
@@ -178,6 +181,7 @@ CASES = {
         0,
     ),
     "density_of_states": (partial(metals, "density_of_states"), -1, -2),
+    "drude_weight": (partial(metals, "drude_weight"), 1, 0),
     "filling": (partial(metals, "filling"), 0, 0),
     "inplane_magnetization": (lambda E, L: ab.inplane_magnetization(model(E, L), 1, L * HEIGHTS, **STRICT), 1, 0),
     "instantaneous_magnetization": (
@@ -232,9 +236,19 @@ CASES = {
         1,
     ),
     "molecular_berry_curvature": (lambda E, L: ab.molecular_berry_curvature(deformation(E, L), 1, **STRICT), 0, -2),
+    "nonlinear_conductivity": (partial(in_boxes, "nonlinear_conductivity"), -1, 1),
+    "nonlinear_drude_weight": (partial(metals, "nonlinear_drude_weight"), 1, 1),
     "nonlinear_ettingshausen": (partial(metals, "nonlinear_ettingshausen"), 0, 1),
     "nonlinear_hall": (partial(metals, "nonlinear_hall"), -1, 1),
     "berry_curvature_dipole": (partial(metals, "berry_curvature_dipole"), 0, 1),
+    "observable_current": (
+        lambda E, L: [
+            metal("observable_current", E, L, operators=OPERATOR),
+            metal("observable_current", E, L, operators=OPERATOR, kT=[KT], mesh=8),
+        ],
+        0,
+        0,
+    ),
     "observable_density": (lambda E, L: ab.observable_density(model(E, L), 1, OPERATOR, **STRICT), 0, -2),
     "observable_response": (
         lambda E, L: [
@@ -244,6 +258,7 @@ CASES = {
         -1,
         -1,
     ),
+    "orbital_edelstein": (partial(metals, "orbital_edelstein"), 1, 1),
     "orbital_magnetization": (partial(metals, "orbital_magnetization"), 1, 0),
     "perturbative_by_bands": (all_bands, 0, 0),
     "perturbative_tensor_by_bands": (displaced_bands, 0, -2),
@@ -267,8 +282,15 @@ CASES = {
     ),
     "pumped_observable": (lambda E, L: ab.pumped_observable(cycle(E, L), 1, OPERATOR, **STRICT), -1, -2),
     "pumped_spin": (lambda E, L: ab.pumped_spin(cycle(E, L, size=4, spin=True), 1, **STRICT), -1, -2),
+    "spin_edelstein": (
+        lambda E, L: [metal("spin_edelstein", E, L, kT=[KT]), metal("spin_edelstein", E, L, mesh=8, kT=[KT])],
+        0,
+        -1,
+    ),
+    "spin_hall": (partial(metals, "spin_hall"), 0, 0),
     "spin_magnetization": (partial(metals, "spin_magnetization"), 0, -2),
     "spin_magnetoelectric": (partial(metals, "spin_magnetoelectric"), -1, -1),
+    "zeeman_hall": (partial(metals, "zeeman_hall"), -1, 0),
     "spin_tensor": (lambda E, L: ab.spin_tensor(deformation(E, L), 1, **STRICT), -1, -4),
     "finite.local_current": (
         lambda E, L: finite.local_current(

@@ -350,23 +350,25 @@ def frame_of(
     }
     for name, operator in (observables or {}).items():
         derivatives[(name,)] = in_basis(operator, states)
+    frame = Eigenframe(energies, states, derivatives, touching)
     if touching == "joined":
         for key, D in derivatives.items():
             if len(key) == 1:
-                _drop_rounding(D, energies)
-    return Eigenframe(energies, states, derivatives, touching)
+                _drop_rounding(D, energies, JOINED * frame.scale)
+    return frame
 
 
-def _drop_rounding(D: Complex, energies: Float) -> None:
-    """Set couplings of the size of rounding to zero.
+def _drop_rounding(D: Complex, energies: Float, degenerate: float) -> None:
+    """Set couplings of the size of rounding to zero, except between degenerate bands.
 
     Rounding mixes states by eps |H|/gap, and so changes D by eps |H| |D|/gap. Where bands cross without coupling (a
-    folded zone, a mirror plane), inverse powers of the gap would enhance it.
+    folded zone, a mirror plane), inverse powers of the gap would enhance it. Elements between bands that are closer
+    than `degenerate` are never divided by their gap, but products of matrices need them.
     """
     square = D.real**2 + D.imag**2
     gaps = energies[:, None, :] - energies[:, :, None]
     rounding = 64 * np.finfo(float).eps * np.abs(energies).max() * np.sqrt(square.max(initial=0.0))
     n = np.arange(D.shape[1])
-    small = square * gaps**2 < rounding**2
+    small = (square * gaps**2 < rounding**2) & (np.abs(gaps) > degenerate)
     small[:, n, n] = False
     D[small] = 0.0

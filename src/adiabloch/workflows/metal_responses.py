@@ -70,11 +70,6 @@ def metal_responses(
     """
     if isinstance(names, str) or not np.iterable(names) or not names:
         raise InvalidArgumentError(f"names: {names!r}, expected a list of names of responses")
-    if options.get("checkpoint") is not None:
-        raise InvalidArgumentError(SEVERAL_RESULTS)
-    accuracy = options.get("accuracy")
-    if options.get("absolute") is not None or (accuracy is not None and accuracy.absolute is not None):
-        raise InvalidArgumentError("absolute: its unit differs between responses; give a tolerance")
     known = _responses_of_metals()
     for name in names:
         if name not in known:
@@ -83,10 +78,33 @@ def metal_responses(
                 f"{did_you_mean(str(name), [*known])}"
             )
     different = [*dict.fromkeys(names)]
-    given: dict[str, Any] = {"chemical_potential": chemical_potential, "temperature": temperature, **options}
-    calls = [partial(known[name], model, **given) for name in different]
-    results = result_or_forecast(lambda: evaluated_together(calls), lambda found: [found.dataset() for _ in different])
+    results = in_one_pass([known[name] for name in different], model, chemical_potential, temperature, options)
     return dict(zip(different, results, strict=True))
+
+
+def in_one_pass(
+    responses: Sequence[Callable[..., xarray.Dataset]],
+    model: TightBinding,
+    chemical_potential: ArrayLike,
+    temperature: ArrayLike,
+    options: Options,
+    **arguments: Any,
+) -> list[xarray.Dataset]:
+    """Results of responses of metals with the same arguments, from one pass over the zone.
+
+    Raises
+    ------
+    InvalidArgumentError
+        An option that a single response allows only.
+    """
+    if options.get("checkpoint") is not None:
+        raise InvalidArgumentError(SEVERAL_RESULTS)
+    accuracy = options.get("accuracy")
+    if options.get("absolute") is not None or (accuracy is not None and accuracy.absolute is not None):
+        raise InvalidArgumentError("absolute: its unit differs between responses; give a tolerance")
+    given = {"chemical_potential": chemical_potential, "temperature": temperature, **options, **arguments}
+    calls = [partial(response, model, **given) for response in responses]
+    return result_or_forecast(lambda: evaluated_together(calls), lambda found: [found.dataset() for _ in calls])
 
 
 def _responses_of_metals() -> dict[str, Callable[..., xarray.Dataset]]:
