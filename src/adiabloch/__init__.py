@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from adiabloch.responses.instantaneous_magnetization import (
         instantaneous_magnetization as instantaneous_magnetization,
     )
+    from adiabloch.responses.intraband_nonlinear_hall import intraband_nonlinear_hall as intraband_nonlinear_hall
     from adiabloch.responses.layer_magnetoelectric import layer_magnetoelectric as layer_magnetoelectric
     from adiabloch.responses.local_current import local_current as local_current
     from adiabloch.responses.local_observable import local_observable as local_observable
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from adiabloch.responses.orbital_edelstein import orbital_edelstein as orbital_edelstein
     from adiabloch.responses.orbital_magnetization import orbital_magnetization as orbital_magnetization
     from adiabloch.responses.polarization import polarization as polarization
+    from adiabloch.responses.projected_hall import projected_hall as projected_hall
     from adiabloch.responses.pumped_charge import pumped_charge as pumped_charge
     from adiabloch.responses.pumped_inplane_magnetization import (
         pumped_inplane_magnetization as pumped_inplane_magnetization,

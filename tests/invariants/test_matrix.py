@@ -185,6 +185,12 @@ CASES: dict[str, Case] = {
     "anomalous_hall": Case(on_mesh("anomalous_hall")),
     "anomalous_nernst": Case(on_mesh("anomalous_nernst")),
     "berry_curvature_dipole": Case(on_mesh("berry_curvature_dipole", degeneracy=0.0)),
+    "projected_hall": Case(
+        lambda c: ab.projected_hall(c.model, **c.fermi, projectors=c.of_model, mesh=c.mesh),
+        time_reversal=-1,
+        inversion=1,
+    ),
+    "intraband_nonlinear_hall": Case(on_mesh("intraband_nonlinear_hall", degeneracy=0.0)),
     "nonlinear_drude_weight": Case(on_mesh("nonlinear_drude_weight", degeneracy=0.0)),
     "nonlinear_conductivity, intrinsic": Case(second_order, ("intrinsic",), time_reversal=-1, inversion=-1),
     "nonlinear_conductivity, dipole": Case(second_order, ("dipole",), time_reversal=1, inversion=-1),

@@ -189,6 +189,7 @@ CASES = {
         0,
         0,
     ),
+    "intraband_nonlinear_hall": (partial(metals, "intraband_nonlinear_hall"), -1, 1),
     "layer_magnetoelectric": (
         lambda E, L: ab.layer_magnetoelectric(model(E, L, wannier=True), 1, L * HEIGHTS, **STRICT),
         0,
@@ -265,6 +266,14 @@ CASES = {
     "phonon_moment": (phonon, 0, 0),
     "phonon_moments": (phonons, 0, 0),
     "polarization": (lambda E, L: ab.polarization(model(E, L, 3), 1, **STRICT), 0, -2),
+    "projected_hall": (
+        lambda E, L: [
+            metal("projected_hall", E, L, projectors=OPERATOR),
+            metal("projected_hall", E, L, projectors=OPERATOR, kT=[KT], mesh=8),
+        ],
+        0,
+        0,
+    ),
     "pumped_charge": (lambda E, L: ab.pumped_charge(cycle(E, L), 1), 0, 0),
     "pumped_inplane_magnetization": (
         lambda E, L: ab.pumped_inplane_magnetization(cycle(E, L), 1, L * HEIGHTS, **STRICT),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
+from adiabloch.geometry.band_subspace import group_curvature
 from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.induced import occupied_shift
@@ -29,6 +30,19 @@ def filled_curvature(frame: Eigenframe, band_counts: BandCounts, component: str)
     r"""Berry curvature, sum over n of Omega_n = -2 Im sum_{n filled, m empty} A^a_nm A^b_mn along a component."""
     pairs = _pairs(frame, component)
     return _between(pairs, band_counts) + _of_basis(frame, band_counts, component)
+
+
+@of_frame
+def filled_projected_curvature(frame: Eigenframe, band_counts: BandCounts, projector: str, component: str) -> Float:
+    r"""Trace of a projector in the frame and the non-Abelian Berry curvature of the filled bands."""
+    a, b = K_PLANES[component]
+    P = frame.derivative(projector)
+
+    def trace(count: int) -> Float:
+        F = group_curvature(frame, count, a, b)
+        return (F * P[:, :count, :count].swapaxes(1, 2)).sum(axis=(1, 2)).real
+
+    return _each(frame, band_counts, trace)
 
 
 def filled_hall(frame: Eigenframe, band_counts: BandCounts, component: str) -> Float:

@@ -36,7 +36,9 @@ def nonlinear_hall(
     .. math:: j = -e^2 E \times \int \frac{dk}{(2\pi)^d} \sum_n f_n\, \partial_k \times a_n
                 = e^2 E \times \int \frac{dk}{(2\pi)^d} \sum_n f_n' (v_n \times a_n), \qquad a_n = -e G'_n E
 
-    with the positional shift a of wave packets in the field.
+    with the positional shift a of wave packets in the field (Gao, Yang, Niu): the dipole of the Berry connection
+    polarizability G', also called interband quantum metric dipole. A term of the same order in the relaxation time that
+    a constant broadening of the bands adds is `adiabloch.intraband_nonlinear_hall`.
 
     Returns
     -------

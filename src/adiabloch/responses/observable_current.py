@@ -40,14 +40,15 @@ def observable_current(
     degeneracy: float | None = 0.0,
     **options: Unpack[Options],
 ) -> Dataset:
-    r"""Intrinsic current of observables in an electric field, such as the Hall conductivity of each layer of a slab.
+    r"""Intrinsic current of observables in an electric field, such as the charge current in each layer of a slab.
 
     .. math:: J_i = \tfrac12 \{O, v_i\}, \qquad \frac{\partial J_i}{\partial E_j}
               = 2 e \int \frac{dk}{(2\pi)^d} \sum_n f_n \sum_{m \ne n}
                 \mathrm{Im} \frac{(J_i)_{nm} (v_j)_{mn}}{(E_m - E_n)^2}
 
-    For a projector O on a layer, a site or an orbital, e times this is its contribution to the anomalous Hall
-    conductivity; the contributions of all layers add up to `adiabloch.anomalous_hall`.
+    For a projector O on a layer e times this is the current in the layer. It contains the currents of the magnetization
+    that the field induces, which flow where this changes, at surfaces; without them, `adiabloch.projected_hall` gives
+    the Hall conductivity. The currents of all layers add up to `adiabloch.anomalous_hall`.
 
     Returns
     -------

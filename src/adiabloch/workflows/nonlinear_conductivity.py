@@ -11,10 +11,11 @@ from adiabloch.arrays import Float
 from adiabloch.engine.run import Options
 from adiabloch.lattice import AXES, components
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.units import Unit
 from adiabloch.responses.berry_curvature_dipole import berry_curvature_dipole
+from adiabloch.responses.intraband_nonlinear_hall import intraband_nonlinear_hall
 from adiabloch.responses.nonlinear_drude_weight import nonlinear_drude_weight
 from adiabloch.responses.nonlinear_hall import nonlinear_hall
+from adiabloch.units import Unit
 from adiabloch.workflows.metal_responses import in_one_pass
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PARTS = {
     "intrinsic": (nonlinear_hall, "intrinsic part, tau^0"),
+    "intraband": (intraband_nonlinear_hall, "intraband part, tau^0"),
     "dipole": (berry_curvature_dipole, "Berry curvature dipole, tau^1"),
     "drude": (nonlinear_drude_weight, "Drude part, tau^2"),
 }
@@ -42,9 +44,10 @@ def nonlinear_conductivity(
     .. math:: j_i = (\sigma^{(0)}_{ijk} + \tau\, \sigma^{(1)}_{ijk} + \tau^2 \sigma^{(2)}_{ijk}) E_j E_k, \qquad
               \sigma^{(1)}_{ijk} = -\frac{e^3}{2} (\epsilon_{ijl} D_{kl} + \epsilon_{ikl} D_{jl})
 
-    with the intrinsic part of `adiabloch.nonlinear_hall`, the dipole D of the Berry curvature
+    with the intrinsic part sigma^(0) of `adiabloch.nonlinear_hall`, the dipole D of the Berry curvature
     (`adiabloch.berry_curvature_dipole`) and the Drude part of `adiabloch.nonlinear_drude_weight`. With time reversal
-    only the dipole remains; with the product of time reversal and inversion, the two others.
+    only the dipole remains; with the product of time reversal and inversion, the others. Whether
+    `adiabloch.intraband_nonlinear_hall` adds to sigma^(0) depends on the mechanism of relaxation.
 
     Parameters
     ----------
@@ -58,10 +61,10 @@ def nonlinear_conductivity(
     Returns
     -------
     xarray.Dataset
-        `intrinsic`, `dipole` and `drude` over `component` i, `field` j and `other_field` k, symmetric in j and k, with
-        the units of e^3 times length/(hbar energy), length/hbar^2 and energy length/hbar^3 (2D; per length in 3D);
-        `intrinsic_error`, `dipole_error` and `drude_error` are their error bars. After `adiabloch.in_si` the relaxation
-        time is in seconds.
+        `intrinsic`, `intraband`, `dipole` and `drude` over `component` i, `field` j and `other_field` k, symmetric in j
+        and k, in units of e^3 times length/(hbar energy), the same, length/hbar^2 and energy length/hbar^3 (2D; per
+        length in 3D); `intrinsic_error` and so on are their error bars. After `adiabloch.in_si` the relaxation time is
+        in seconds.
 
     Raises
     ------
@@ -96,7 +99,7 @@ def nonlinear_conductivity(
 
 
 def _current_of_dipole(dipole: xarray.DataArray, *, error: bool = False) -> xarray.DataArray:
-    """Conductivity per relaxation time from the dipole, -(eps_ijl D_kl + eps_ikl D_jl)/2; sums of bars for its error."""
+    """Conductivity per relaxation time from the dipole, -(eps_ijl D_kl + eps_ikl D_jl)/2, or its error bar."""
     import xarray
 
     axes = list(dipole["axis"].values)
