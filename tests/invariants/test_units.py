@@ -183,7 +183,14 @@ CASES = {
     "density_of_states": (partial(metals, "density_of_states"), -1, -2),
     "drude_weight": (partial(metals, "drude_weight"), 1, 0),
     "filling": (partial(metals, "filling"), 0, 0),
-    "inplane_magnetization": (lambda E, L: ab.inplane_magnetization(model(E, L), 1, L * HEIGHTS, **STRICT), 1, 0),
+    "inplane_magnetization": (
+        lambda E, L: [
+            ab.inplane_magnetization(model(E, L), 1, L * HEIGHTS, **STRICT),
+            metal("inplane_magnetization", E, L, occupied=None, heights=L * HEIGHTS),
+        ],
+        1,
+        0,
+    ),
     "instantaneous_magnetization": (
         lambda E, L: ab.instantaneous_magnetization(cycle(E, L), 1, [0.3, 1.0], **STRICT),
         0,

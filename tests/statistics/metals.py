@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -36,8 +36,22 @@ PLANE = (
     ab.anomalous_nernst,
     ab.magneto_nonlinear_hall,
     ab.nonlinear_ettingshausen,
+    ab.berry_curvature_dipole,
+    ab.drude_weight,
+    ab.nonlinear_drude_weight,
+    ab.orbital_edelstein,
+    ab.intraband_nonlinear_hall,
 )
-SPACE = (ab.filling, ab.density_of_states, ab.anomalous_hall, ab.orbital_magnetization, ab.anomalous_nernst)
+SPACE = (
+    ab.filling,
+    ab.density_of_states,
+    ab.anomalous_hall,
+    ab.orbital_magnetization,
+    ab.anomalous_nernst,
+    ab.berry_curvature_dipole,
+    ab.drude_weight,
+    ab.orbital_edelstein,
+)
 WARM = (ab.anomalous_nernst, ab.nonlinear_ettingshausen)
 """Zero at zero temperature."""
 BETTER = {2: 0.03, 3: 0.1}
@@ -97,11 +111,11 @@ def _cone(rng: np.random.Generator) -> ab.TightBinding:
     return ab.TightBinding(cone.lattice, cone.positions, hoppings)
 
 
-def numbers(seed: int) -> Iterator[Number]:
-    """Numbers of one random model, response, chemical potential and temperature."""
+def numbers(seed: int, names: Sequence[str] = ()) -> Iterator[Number]:
+    """Numbers of one random model, response (among those named, or all), chemical potential and temperature."""
     rng = np.random.default_rng([9, seed])
     d = 3 if seed % 5 == 0 else 2
-    responses = SPACE if d == 3 else PLANE
+    responses = [response for response in (SPACE if d == 3 else PLANE) if not names or response.__name__ in names]
     response = responses[int(rng.integers(len(responses)))]
     model = random_metal(rng, d)
     energies = model.energies(rng.normal(size=(400, d)) * 10)
@@ -139,8 +153,8 @@ def summary(found: list[Number]) -> str:
     )
 
 
-def _listed(seed: int) -> list[Number]:
-    return list(numbers(seed))
+def _listed(seed: int, names: Sequence[str]) -> list[Number]:
+    return list(numbers(seed, names))
 
 
 def main() -> None:
@@ -149,11 +163,12 @@ def main() -> None:
     parser.add_argument("first", type=int, help="first seed")
     parser.add_argument("last", type=int, help="seed after the last one")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--responses", nargs="*", default=(), help="only these responses")
     given = parser.parse_args()
     seeds = range(given.first, given.last)
     found: list[Number] = []
     with ProcessPoolExecutor(given.processes) as pool:
-        for done, new in enumerate(pool.map(_listed, seeds), 1):
+        for done, new in enumerate(pool.map(partial(_listed, names=given.responses), seeds), 1):
             found += new
             for number in new:
                 if number.bars > 0.7:

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
+from adiabloch.geometry.filled import BandCounts, filled_expectation_of
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
@@ -32,6 +33,11 @@ ROWS = {"x": 0, "y": 1}
 def inplane_expectation(frame: Eigenframe, group: Group, component: str) -> Float:
     """In-plane moment of the occupied bands, in units of e; (P,)."""
     return expectation(frame, group, inplane_moment(frame, frame.derivative(Z))[ROWS[component]])
+
+
+def filled_inplane(frame: Eigenframe, band_counts: BandCounts, component: str) -> Float:
+    """In-plane moment of filled bands, in units of e; (P, counts)."""
+    return filled_expectation_of(frame, band_counts, inplane_moment(frame, frame.derivative(Z))[ROWS[component]])
 
 
 def inplane_pumped(frame: Eigenframe, group: Group, component: str) -> Float:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Unpack
 
-from adiabloch.engine import BandTerm, Options, Part, Response, cartesian, checked_model, of_insulator, response
+from adiabloch.engine import (
+    BandTerm,
+    Options,
+    Part,
+    Response,
+    SeaTerm,
+    cartesian,
+    checked_model,
+    of_insulator,
+    of_metal,
+    response,
+)
 from adiabloch.engine.layers import LAYER, Heights, height_operators
-from adiabloch.engine.types import Dataset, Eigenframe, Float, Group, TightBinding, Unit
-from adiabloch.geometry.layers import inplane_expectation
+from adiabloch.engine.types import ArrayLike, BandCounts, Dataset, Eigenframe, Float, Group, TightBinding, Unit
+from adiabloch.geometry.degeneracy import Degeneracy
+from adiabloch.geometry.layers import filled_inplane, inplane_expectation
+from adiabloch.occupation import one_of
 
 
 def moment(frame: Eigenframe, group: Group, component: str) -> Float:
@@ -15,7 +29,12 @@ def moment(frame: Eigenframe, group: Group, component: str) -> Float:
     return inplane_expectation(frame, group, component)
 
 
-INPLANE_MAGNETIZATION = Response(
+def filled_moment(frame: Eigenframe, band_counts: BandCounts, component: str) -> Float:
+    """In-plane moment of filled bands; (P, counts)."""
+    return filled_inplane(frame, band_counts, component)
+
+
+INSULATOR = Response(
     "in-plane magnetization",
     unit=Unit(charge=1, energy=1, hbar=-1, length=2),
     parts={"total": Part((BandTerm(moment),))},
@@ -26,19 +45,40 @@ INPLANE_MAGNETIZATION = Response(
     inversion=1,
     long_name="in-plane magnetization per {measure}",
 )
+METAL = replace(INSULATOR, parts={"total": Part((SeaTerm(filled_moment),))})
 
 
-@response(INPLANE_MAGNETIZATION)
-def inplane_magnetization(model: TightBinding, occupied: int, heights: Heights, **options: Unpack[Options]) -> Dataset:
-    r"""Orbital magnetization of a layer in its plane, in equilibrium.
+@response(METAL)
+def inplane_magnetization(
+    model: TightBinding,
+    occupied: int | None,
+    heights: Heights,
+    *,
+    chemical_potential: ArrayLike | None = None,
+    temperature: ArrayLike = 0.0,
+    **options: Unpack[Options],
+) -> Dataset:
+    r"""Orbital magnetization of a layer in its plane, in equilibrium, of metals and insulators.
 
-    .. math:: M_x = \int \frac{dk}{(2\pi)^2} \sum_{n \in occ} \langle n | -\frac{e}{2} \{z, v_y\} | n \rangle, \qquad
-              M_y = \int \frac{dk}{(2\pi)^2} \sum_{n \in occ} \langle n | \frac{e}{2} \{z, v_x\} | n \rangle
+    .. math:: M_x = \int \frac{dk}{(2\pi)^2} \sum_n f_n \langle n | -\frac{e}{2} \{z, v_y\} | n \rangle, \qquad
+              M_y = \int \frac{dk}{(2\pi)^2} \sum_n f_n \langle n | \frac{e}{2} \{z, v_x\} | n \rangle
+
+    `adiabloch.orbital_magnetization` gives the component across the layer.
+
+    Parameters
+    ----------
+    occupied : int or None
+        Number of occupied bands of an insulator; None where the chemical potential is given.
 
     Returns
     -------
     xarray.Dataset
         `total` and `error` over `component` ("x", "y"): moment per area, in units of e times energy (over hbar).
     """
+    one_of(occupied, chemical_potential)
     operators = height_operators(checked_model(model, (2,), LAYER), heights)
-    return of_insulator(INPLANE_MAGNETIZATION, model, occupied, options, operators=operators)
+    if chemical_potential is not None:
+        return of_metal(
+            METAL, model, chemical_potential, temperature, options, degeneracy=Degeneracy(), operators=operators
+        )
+    return of_insulator(INSULATOR, model, occupied, options, operators=operators)

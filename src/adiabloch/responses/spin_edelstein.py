@@ -32,7 +32,7 @@ SPIN_EDELSTEIN = Response(
     axes={"component": all_axes, "field": cartesian},
     time_reversal=1,
     inversion=-1,
-    reference="V. M. Edelstein, Solid State Commun. 73, 233 (1990)",
+    reference="V. M. Edelstein, Solid State Communications 73, 233 (1990)",
 )
 
 
