@@ -20,6 +20,7 @@ from adiabloch.version import __version__
 
 if TYPE_CHECKING:
     from adiabloch import finite, io
+    from adiabloch.engine.customary import in_units as in_units
     from adiabloch.engine.run import Accuracy as Accuracy
     from adiabloch.engine.si import in_si as in_si
     from adiabloch.responses.anomalous_hall import anomalous_hall as anomalous_hall
@@ -82,6 +83,7 @@ _LATER = {
     "Accuracy": "engine.run",
     "chemical_potential": "workflows.chemical_potential",
     "in_si": "engine.si",
+    "in_units": "engine.customary",
     "load_sweep": "sweeps",
     "metal_responses": "workflows.metal_responses",
     "nonlinear_conductivity": "workflows.nonlinear_conductivity",

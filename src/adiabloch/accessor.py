@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xarray
 
+from adiabloch.engine.customary import in_units
 from adiabloch.engine.si import in_si
 from adiabloch.plotting import plot
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 @xarray.register_dataset_accessor("adiabloch")  # type: ignore[no-untyped-call]
 class ResultAccessor:
-    """Picture, SI units and file of a result: ``result.adiabloch.plot()``."""
+    """Picture, units and file of a result: ``result.adiabloch.plot()``."""
 
     def __init__(self, result: xarray.Dataset) -> None:
         self._result = result
@@ -29,6 +31,10 @@ class ResultAccessor:
     def in_si(self, **units: Any) -> xarray.Dataset:
         """Result in SI units; see `adiabloch.in_si`."""
         return in_si(self._result, **units)
+
+    def in_units(self, units: str | Sequence[str], **model: Any) -> xarray.Dataset:
+        """Result in units of choice; see `adiabloch.in_units`."""
+        return in_units(self._result, units, **model)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the result to a NetCDF file; see `adiabloch.io.save`."""

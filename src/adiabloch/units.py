@@ -111,12 +111,12 @@ class Unit:
             If the label is not a str, or a factor of it is unknown.
         """
         powers = dict.fromkeys(_SYMBOLS, 0)
-        for name, power in _factors(label).items():
+        for name, power in factors_of(label).items():
             if name in ("1", "rad"):
                 continue
-            if name not in _NAMES:
-                raise InvalidArgumentError(f"unit {label!r}: {name!r} is none of {', '.join(_NAMES)}")
-            field, times = _NAMES[name]
+            if name not in RAW_SYMBOLS:
+                raise InvalidArgumentError(f"unit {label!r}: {name!r} is none of {', '.join(RAW_SYMBOLS)}")
+            field, times = RAW_SYMBOLS[name]
             powers[field] += times * power
         return cls(**powers)
 
@@ -231,7 +231,7 @@ _LATEX = {
     "angstrom": r"\mathrm{\AA}",
 }
 _EXTENTS = {1: "length", 2: "area", 3: "volume"}
-_NAMES = {
+RAW_SYMBOLS = {
     **{symbol: (name, 1) for name, symbol in _SYMBOLS.items()},
     **{extent: ("length", power) for power, extent in _EXTENTS.items()},
 }
@@ -249,7 +249,7 @@ def _product(powers: Mapping[str, int]) -> str:
     return f"{product}/{below[0]}" if len(below) == 1 else f"{product}/({' '.join(below)})"
 
 
-def _factors(label: str) -> dict[str, int]:
+def factors_of(label: str) -> dict[str, int]:
     """Powers in a label such as "e^2 length/(hbar energy)"."""
     if not isinstance(label, str):
         raise InvalidArgumentError(f"unit: {label!r}, expected a label such as 'e^2 length/(hbar energy)'")
@@ -286,11 +286,6 @@ class Units:
         return float(f"{float(value) * self.size(unit):.14g}")
 
 
-def is_si(label: str) -> bool:
-    """True for a label of a result that has been converted."""
-    return not _CONVERTED.isdisjoint(_factors(label))
-
-
 _BASES = {
     "omega": (0, 0, -1, 0, 0),
     "e": (1, 0, 1, 0, 0),
@@ -303,7 +298,6 @@ _BASES = {
     "angstrom": (0, 0, 0, 1, 0),
 }
 """Powers of A, V, s, m, K."""
-_CONVERTED = {"A", "V", "s", "m", "K", "S", "J", "C", "ps", "cell", *ENERGIES}
 _NAMED: dict[tuple[int, ...], str] = {
     (1, -1, 0, 0, 0): "S",
     (1, -1, 0, -1, 0): "S/m",

@@ -7,6 +7,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch import errors
+from adiabloch.customary_units import is_si
 from adiabloch.models import gapped_honeycomb, linear, phonon_cycle, rotating_bonds
 
 SQUARE = np.eye(2)
@@ -229,7 +230,7 @@ WRONG_TYPES = {
     ),
     "hopping of a length": (ab.models.distance_law, "hopping: expected a function"),
     "label": (ab.units.Unit.parse, "unit.*'x' is none of|unit: .*expected a label"),
-    "label of a result": (lambda x: ab.units.is_si(x) or ab.units.Unit.parse(x), "unit"),
+    "label of a result": (lambda x: is_si(x) or ab.units.Unit.parse(x), "unit"),
     "temperature": (lambda x: ab.units.thermal_energy(x or "x"), "kelvin: expected a number"),
     "tolerance of a cycle": (lambda x: ab.Cycle(SNAPSHOTS, tolerance=x), "tolerance: .*expected"),
     "step of a texture": (lambda x: ab.Texture(lambda r: cycle(), x or "x"), "step: .*expected a positive length"),

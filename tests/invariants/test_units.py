@@ -334,6 +334,7 @@ NO_RESPONSES = {
     "animate",
     "eigenframe",
     "in_si",
+    "in_units",
     "load_sweep",
     "metal_responses",
     "plot",

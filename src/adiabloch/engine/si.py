@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from adiabloch.customary_units import is_si
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.scalars import positive_number
 from adiabloch.units import (
@@ -18,7 +19,6 @@ from adiabloch.units import (
     LENGTHS,
     VACUUM_PERMEABILITY,
     Unit,
-    is_si,
 )
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class _Conversion:
         attributes: Mapping[str, Any],
     ) -> _Conversion:
         """Check the arguments of the user."""
-        sizes = _size(energy, "energy", ENERGIES), _size(length, "length", LENGTHS)
+        sizes = unit_size(energy, "energy", ENERGIES), unit_size(length, "length", LENGTHS)
         if energy_unit is None:
             energy_unit = energy if isinstance(energy, str) else "J"
         for name, given, known in (
@@ -163,7 +163,7 @@ class _Conversion:
         if is_si(label):
             raise InvalidArgumentError(f"in_si: {name} is in {label}: already converted")
         size = self.size(label)
-        if name in UNSIGNED or name.endswith(tuple(f"_{end}" for end in UNSIGNED)):
+        if is_unsigned(name):
             size = abs(size)
         attributes = {**variable.attrs, "units": self.label(label)}
         converted = variable * size
@@ -239,7 +239,13 @@ class _Conversion:
             )
 
 
-def _size(given: float | str, name: str, known: Mapping[str, float]) -> float:
+def is_unsigned(name: str) -> bool:
+    """True for error bars and quanta, which do not change sign with the charge."""
+    return name in UNSIGNED or name.endswith(tuple(f"_{end}" for end in UNSIGNED))
+
+
+def unit_size(given: float | str, name: str, known: Mapping[str, float]) -> float:
+    """Unit of the model given as a number or by name."""
     if isinstance(given, str):
         if given not in known:
             raise InvalidArgumentError(f"{name}: {given!r}, expected a number or one of {', '.join(known)}")

@@ -1,0 +1,171 @@
+"""Results in the units that the field uses, such as e^2/h, S/cm or Bohr magnetons per cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adiabloch.customary_units import CustomaryUnit, customary_unit, is_si
+from adiabloch.engine.si import Result, is_unsigned, unit_size
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.scalars import positive_number
+from adiabloch.units import (
+    ANGSTROM,
+    BOHR_MAGNETON,
+    BOLTZMANN,
+    ELECTRON_G,
+    ENERGIES,
+    FREQUENCY,
+    HBAR,
+    LENGTHS,
+    VACUUM_PERMEABILITY,
+    Unit,
+)
+
+ENERGY, KELVIN = (1, 1, 1, 0, 0), (0, 0, 0, 0, 1)
+SIEMENS, SECONDS_PER_METRE = (1, -1, 0, 0, 0), (0, 0, 1, -1, 0)
+SPIN, MOMENT = (1, 1, 2), (1, 0, 0)
+"""Powers of A, V and s of a spin and of a magnetic moment."""
+
+
+def in_units(
+    result: Result,
+    units: str | Sequence[str],
+    *,
+    energy: float | str = 1.0,
+    length: float | str = 1.0,
+    frequency: float | None = None,
+) -> Result:
+    """Convert a result to units of choice, such as "e^2/h", "S/cm", "mu_B/cell", "ps/m" or "meV".
+
+    Parameters
+    ----------
+    result : xarray.Dataset or xarray.DataArray
+        Result of any response of this library, or one of its variables; also after `in_si`.
+    units : str or sequence of str
+        Products of SI units with prefixes ("uA", "cm"), "eV", "hartree", "bohr", "angstrom", the constants e, h, hbar,
+        k_B and mu_B, and "cell", with powers as in "hbar S/(e cm)". Each variable and coordinate of the dimension of
+        one of them is converted. Spins become magnetic moments in "mu_B/cell", with the factor -g; magnetoelectric
+        tensors of three-dimensional crystals become mu_0 dM/dE in "ps/m".
+    energy : float or str
+        Energy unit of the model in eV, or its name, as for `adiabloch.in_si`.
+    length : float or str
+        Length unit of the model in Angstrom, or its name, as for `adiabloch.in_si`.
+    frequency : float, optional
+        Angular frequency of the cycle in rad/s, for pumped quantities.
+
+    Returns
+    -------
+    xarray.Dataset or xarray.DataArray
+        With the negative charge of the electron, as after `adiabloch.in_si`; e in `units` is positive. Error bars and
+        quanta keep their signs. Variables of other dimensions are as before.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A unit that is not known, or of whose dimension nothing in the result is; a pumped quantity without the
+        frequency.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> model = ab.models.haldane(delta=0.5, t2=0.2, phi=1.1)
+    >>> hall = ab.in_units(ab.anomalous_hall(model, chemical_potential=0.0), "e^2/h")
+    >>> f"{float(hall.total.sel(component='z')):.4f} {hall.total.attrs['units']}"
+    '1.0000 e^2/h'
+    """
+    import xarray
+
+    if not isinstance(result, xarray.Dataset | xarray.DataArray):
+        raise InvalidArgumentError(
+            f"in_units: expected a result, a Dataset or a DataArray of it, got {type(result).__name__}"
+        )
+    if isinstance(result, xarray.DataArray):
+        name = str(result.name or "variable")
+        # the name of a variable along an axis of the same name belongs to the axis
+        whole = result.to_dataset(name=name)
+        return in_units(whole, units, energy=energy, length=length, frequency=frequency)[name].rename(result.name)
+    cell = {name: result.coords[name].variable for name in ("dimension", "measure") if name in result.coords}
+    sizes = unit_size(energy, "energy", ENERGIES), unit_size(length, "length", LENGTHS)
+    if frequency is not None:
+        frequency = positive_number(frequency, "frequency", FREQUENCY)
+    model = _ModelUnits(*sizes, frequency, {**result.attrs, **cell})
+    asked = [model.asked(unit) for unit in ([units] if isinstance(units, str) else units)]
+    converted, found = result.copy(), set[str]()
+    for name in result.variables:
+        label = result[name].attrs.get("units", "1")
+        if not isinstance(label, str) or label in ("1", "rad"):
+            continue
+        for unit in asked:
+            if (factor := model.factor(label, unit, str(name))) is not None:
+                variable = result[name].variable
+                values = (variable * factor).transpose(*variable.dims).values
+                new = {name: type(variable)(variable.dims, values, {**variable.attrs, "units": unit.label})}
+                converted = converted.assign_coords(new) if name in result.coords else converted.assign(new)
+                found.add(unit.label)
+                break
+    for unit in asked:
+        if unit.label not in found:
+            labels = {str(result[name].attrs["units"]) for name in result.variables if "units" in result[name].attrs}
+            raise InvalidArgumentError(
+                f"in_units: nothing in this result has the dimension of {unit.label}; its units are "
+                f"{', '.join(sorted(labels))}"
+            )
+    return converted
+
+
+@dataclass(frozen=True, eq=False)
+class _ModelUnits:
+    """Units of a model: energy in eV, length in Angstrom, frequency of its cycle in rad/s; attributes of a result."""
+
+    energy: float
+    length: float
+    frequency: float | None
+    attributes: Mapping[str, Any]
+
+    def asked(self, label: str) -> CustomaryUnit:
+        """Unit that the user asks for.
+
+        Raises
+        ------
+        InvalidArgumentError
+            An unknown unit; one of a cell that is not known; an odd power of e, whose sign would be lost.
+        """
+        cell = {}
+        if "cell" in str(label):
+            missing = [name for name in ("dimension", "measure") if name not in self.attributes]
+            if missing:
+                raise InvalidArgumentError(
+                    f"in_units: {label} needs the cell, but the result lacks the attribute {missing[0]!r}; expected a "
+                    "whole Dataset as a response gives it"
+                )
+            d = int(self.attributes["dimension"])
+            cell = {"cell": (self.attributes["measure"] * (self.length * ANGSTROM) ** d, (0, 0, 0, d, 0))}
+        unit = customary_unit(label, cell)
+        if not is_si(label) and Unit.parse(label).charge % 2:
+            raise InvalidArgumentError(
+                f"in_units: {label}: a label with the carrier's charge e; give C or A in its place"
+            )
+        return unit
+
+    def factor(self, label: str, unit: CustomaryUnit, name: str) -> Any:
+        """Factor from a label of the result to a unit; None if their dimensions differ."""
+        powers = customary_unit(label).powers if is_si(label) else Unit.parse(label).si_powers
+        scale: Any = None
+        if powers == unit.powers:
+            scale = 1.0
+        elif powers == ENERGY and unit.powers == KELVIN:
+            scale = 1.0 / BOLTZMANN
+        elif powers == SIEMENS and unit.powers == SECONDS_PER_METRE and self.attributes.get("dimension", 3) == 3:
+            scale = VACUUM_PERMEABILITY
+        elif powers[:3] == SPIN and unit.powers == (*MOMENT, powers[3] + 2, 0):
+            scale = -ELECTRON_G * BOHR_MAGNETON / HBAR
+        if scale is None:
+            return None
+        size = customary_unit(label).size if is_si(label) else self._size(label)
+        factor = scale * size / unit.size
+        return abs(factor) if is_unsigned(name) else factor
+
+    def _size(self, label: str) -> float:
+        return Unit.parse(label).si_size(energy=self.energy, length=self.length, frequency=self.frequency)
