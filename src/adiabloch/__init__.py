@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from adiabloch.responses.anomalous_hall import anomalous_hall as anomalous_hall
     from adiabloch.responses.anomalous_nernst import anomalous_nernst as anomalous_nernst
     from adiabloch.responses.axion_angle import axion_angle as axion_angle
+    from adiabloch.responses.band_quantities import band_quantities as band_quantities
     from adiabloch.responses.berry_curvature_dipole import berry_curvature_dipole as berry_curvature_dipole
     from adiabloch.responses.born_charges import born_charges as born_charges
     from adiabloch.responses.density_of_states import density_of_states as density_of_states

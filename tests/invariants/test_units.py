@@ -215,6 +215,14 @@ CASES = {
         -2,
     ),
     "magnetic_polarization": (lambda E, L: ab.magnetic_polarization(model(E, L, 3), 1, **STRICT), 0, 0),
+    "band_quantities": (
+        lambda E, L: [
+            ab.band_quantities(model(E, L, size=4, spin=True), [[0.1, 0.3], [0.2, 0.7]]),
+            ab.band_quantities(cycle(E, L, wannier=True), np.array([[0.1, 0.3]]) / L, theta=[0.4], cartesian=True),
+        ],
+        1,
+        0,
+    ),
     "magnetization_map": (
         lambda E, L: ab.magnetization_map(cycle(E, L), np.array([0.1, 0.3]) / L, np.array([0.2, 0.7]) / L, 0.4),
         0,
