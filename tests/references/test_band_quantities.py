@@ -229,3 +229,15 @@ def test_oblique_cells():
     k = rng.normal(size=(4, 2))
     found = [ab.band_quantities(model, k, cartesian=True).velocity for model in (one, two)]
     np.testing.assert_allclose(*found, atol=1e-12)
+
+
+def test_pairs_of_opposite_spin():
+    """With time reversal and inversion, the two bands of a pair have opposite curvature, moment and spin."""
+    model = ab.models.kane_mele(delta=0.0, intrinsic=0.1)
+    pairs = ab.band_quantities(model, [[0.31, 0.36], [0.1, 0.7]])
+    np.testing.assert_array_equal(pairs.group_size, 2.0)
+    split = ab.band_quantities(with_fields(model, 1e-3 * np.kron(np.eye(2), PAULI[2])), [[0.31, 0.36]], degeneracy=0.0)
+    for name in ("berry_curvature", "orbital_moment", "spin"):
+        assert np.abs(split[name]).max() > 0.1
+        np.testing.assert_allclose(pairs[name], 0.0, atol=1e-12)
+    np.testing.assert_allclose(pairs.quantum_metric[0, 0], split.quantum_metric[0, 0], rtol=1e-9)
