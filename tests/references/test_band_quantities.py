@@ -234,9 +234,9 @@ def test_oblique_cells():
 def test_pairs_of_opposite_spin():
     """With time reversal and inversion, the two bands of a pair have opposite curvature, moment and spin."""
     model = ab.models.kane_mele(delta=0.0, intrinsic=0.1)
-    pairs = ab.band_quantities(model, [[0.31, 0.36], [0.1, 0.7]])
+    pairs = ab.band_quantities(model, [[0.31, 0.65], [0.1, 0.7]])
     np.testing.assert_array_equal(pairs.group_size, 2.0)
-    split = ab.band_quantities(with_fields(model, 1e-3 * np.kron(np.eye(2), PAULI[2])), [[0.31, 0.36]], degeneracy=0.0)
+    split = ab.band_quantities(with_fields(model, 1e-3 * np.kron(np.eye(2), PAULI[2])), [[0.31, 0.65]], degeneracy=0.0)
     for name in ("berry_curvature", "orbital_moment", "spin"):
         assert np.abs(split[name]).max() > 0.1
         np.testing.assert_allclose(pairs[name], 0.0, atol=1e-12)
