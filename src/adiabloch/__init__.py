@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from adiabloch.sweeps import sweep as sweep
     from adiabloch.workflows.all_bands import perturbative_by_bands as perturbative_by_bands
     from adiabloch.workflows.all_bands_tensor import perturbative_tensor_by_bands as perturbative_tensor_by_bands
+    from adiabloch.workflows.bands import bands as bands
     from adiabloch.workflows.chemical_potential import chemical_potential as chemical_potential
     from adiabloch.workflows.metal_responses import metal_responses as metal_responses
     from adiabloch.workflows.phonon_moment import phonon_moment as phonon_moment
@@ -72,6 +73,7 @@ _LATER = {
     # one public function in each module of `responses`, with the same name
     **{module.name: f"responses.{module.name}" for module in pkgutil.iter_modules([f"{__path__[0]}/responses"])},
     "Accuracy": "engine.run",
+    "bands": "workflows.bands",
     "chemical_potential": "workflows.chemical_potential",
     "in_si": "engine.si",
     "load_sweep": "sweeps",

@@ -381,7 +381,7 @@ CASES: dict[str, Case] = {
     ),
 }
 """Name of a public function, and of one of its forms."""
-NO_RESPONSES = {"animate", "eigenframe", "in_si", "load_sweep", "metal_responses", "plot", "sweep"}
+NO_RESPONSES = {"animate", "bands", "eigenframe", "in_si", "load_sweep", "metal_responses", "plot", "sweep"}
 
 
 def turn(dimension: int) -> np.ndarray:

@@ -302,6 +302,7 @@ CASES = {
 """Responses in units of energy and length, and the powers of these that the first variable has."""
 NO_RESPONSES = {
     "animate",
+    "bands",
     "eigenframe",
     "in_si",
     "load_sweep",

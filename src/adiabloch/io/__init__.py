@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from adiabloch.errors import suggesting
+from adiabloch.io.band_structure import read_band_structure
 from adiabloch.io.bands import read_bands
 from adiabloch.io.checkpoint_models import read_chk, read_snapshots
 from adiabloch.io.displaced_bands import read_displaced_bands
@@ -40,6 +41,7 @@ __all__ = [
     "load_cycle",
     "load_deformation",
     "load_model",
+    "read_band_structure",
     "read_bands",
     "read_chk",
     "read_deformation",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.plotting import charts
+from adiabloch.plotting import bands, charts
 from adiabloch.plotting.charts import SCANNED, main_variable
 from adiabloch.plotting.style import project_style
 from adiabloch.plotting.sweeps import sweep, swept_dimensions
@@ -42,6 +42,8 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
         - a scan of chemical potentials or temperatures: curves with error bands, components by colour, temperatures by
           shade;
         - a sweep: curves over one parameter, a map of the largest component over two;
+        - `bands`: curves along the path, with the colours, widths, gap and reference of the result; for several phases
+          of a cycle, the ranges of the bands against the phase;
         - `axion_angle`: a point on the unit circle;
         - `instantaneous_magnetization`: curves over the phase;
         - `magnetization_map`: map of the lowest band;
@@ -148,8 +150,10 @@ TENSOR = Picture(
 )
 BANDS = Picture(charts.sum_over_bands, lambda result: "perturbative" in result and "bands" in result.perturbative.dims)
 MODES = Picture(charts.mode_moments, _has_dimensions("mode", "component"))
+PATH = Picture(bands.bands, lambda result: {"energy", "distance", "label"} <= set(result.variables))
 PICTURES = {
     "axion_angle": AXION_DIAL,
+    "bands": PATH,
     "instantaneous_magnetization": PHASE_CURVES,
     "local_current": LOCAL_FIELD,
     "local_observable": LOCAL_FIELD,
