@@ -65,9 +65,11 @@ if TYPE_CHECKING:
     from adiabloch.workflows.all_bands_tensor import perturbative_tensor_by_bands as perturbative_tensor_by_bands
     from adiabloch.workflows.bands import bands as bands
     from adiabloch.workflows.chemical_potential import chemical_potential as chemical_potential
+    from adiabloch.workflows.fermi_surface import fermi_surface as fermi_surface
     from adiabloch.workflows.metal_responses import metal_responses as metal_responses
     from adiabloch.workflows.phonon_moment import phonon_moment as phonon_moment
     from adiabloch.workflows.phonon_moments import phonon_moments as phonon_moments
+    from adiabloch.workflows.zone_map import zone_map as zone_map
 
 _LATER = {
     # one public function in each module of `responses`, with the same name
@@ -75,6 +77,7 @@ _LATER = {
     "Accuracy": "engine.run",
     "bands": "workflows.bands",
     "chemical_potential": "workflows.chemical_potential",
+    "fermi_surface": "workflows.fermi_surface",
     "in_si": "engine.si",
     "load_sweep": "sweeps",
     "metal_responses": "workflows.metal_responses",
@@ -83,6 +86,7 @@ _LATER = {
     "phonon_moment": "workflows.phonon_moment",
     "phonon_moments": "workflows.phonon_moments",
     "sweep": "sweeps",
+    "zone_map": "workflows.zone_map",
 }
 """Names that are loaded when they are asked for, and their modules."""
 

@@ -381,7 +381,18 @@ CASES: dict[str, Case] = {
     ),
 }
 """Name of a public function, and of one of its forms."""
-NO_RESPONSES = {"animate", "bands", "eigenframe", "in_si", "load_sweep", "metal_responses", "plot", "sweep"}
+NO_RESPONSES = {
+    "animate",
+    "bands",
+    "eigenframe",
+    "fermi_surface",
+    "in_si",
+    "load_sweep",
+    "metal_responses",
+    "plot",
+    "sweep",
+    "zone_map",
+}
 
 
 def turn(dimension: int) -> np.ndarray:

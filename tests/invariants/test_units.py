@@ -298,12 +298,23 @@ CASES = {
         0,
     ),
     "finite.ribbon_magnetization": (ribbon, 0, 0),
+    "zone_map": (
+        lambda E, L: [
+            ab.zone_map(model(E, L), "berry_curvature", occupied=1, points=7),
+            ab.zone_map(
+                model(E, L, 3), "velocity", chemical_potential=0.4 * E, normal=[1, 2, 0], offset=0.3 / L, points=7
+            ),
+        ],
+        0,
+        2,
+    ),
 }
 """Responses in units of energy and length, and the powers of these that the first variable has."""
 NO_RESPONSES = {
     "animate",
     "bands",
     "eigenframe",
+    "fermi_surface",
     "in_si",
     "load_sweep",
     "metal_responses",

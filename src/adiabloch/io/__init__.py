@@ -13,6 +13,7 @@ from adiabloch.io.displacements import (
     read_displacements,
     write_displacements,
 )
+from adiabloch.io.fermi_surfaces import write_bxsf, write_frmsf
 from adiabloch.io.modes import read_modes
 from adiabloch.io.netcdf import load, save
 from adiabloch.io.netcdf_models import (
@@ -62,7 +63,9 @@ __all__ = [
     "save_cycle",
     "save_deformation",
     "save_model",
+    "write_bxsf",
     "write_displacements",
+    "write_frmsf",
     "write_structure",
     "write_tb",
 ]

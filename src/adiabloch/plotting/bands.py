@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.plotting.scales import add_colour_bar
+from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of
 from adiabloch.plotting.style import BLUE, GREY, INK, RED, label_with_unit, point_label
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ NEUTRAL = "#c3cad1"
 """Colour of zero, visible on white."""
 QUANTILE = 0.98
 """Share of the values within the colour scale; peaks at narrow gaps would hide all others."""
-SLIGHT = 0.02
-"""Share of the largest value below which values of the other sign are neglected in the choice of the scale."""
-PEAKED = 0.08
-"""Ratio of the median to the largest value below which the scale is logarithmic far from zero."""
 SMALL_GAP = 0.09
 """Share of the energy axis below which a gap has no arrow."""
 LETTER, GAP_OF_LABELS = 0.03, 0.012
@@ -40,7 +36,7 @@ def bands(result: xarray.Dataset, ax: Axes) -> Axes:
         return ranges_over_phases(result, ax)
     colour = draw_bands(result, ax)
     if colour is not None:
-        _colour_bar(ax, colour, result.colour)
+        add_scaled_bar(ax, colour, result.colour.values, label_with_unit(result.colour), pad=0.03)
     return ax
 
 
@@ -66,10 +62,10 @@ def draw_bands(
 
     if "reference_energy" in result:
         _reference(result, ax)
-    shown, norm = None, None
+    shown = None
     if "colour" in result:
-        norm, colours = colour_norm((result if scale is None else scale).colour.values)
-        shown = ScalarMappable(norm, colours)
+        norm = scale_of((result if scale is None else scale).colour.values, QUANTILE)
+        shown = ScalarMappable(norm, curve_colours(norm))
     for first, last in _pieces(result):
         _draw_piece(result.isel(point=slice(first, last)), ax, shown, _widths(result if scale is None else scale))
     _axes(result, ax, limits_of(result) if limits is None else limits)
@@ -84,24 +80,14 @@ def draw_bands(
     return shown
 
 
-def colour_norm(values: Float) -> tuple[Normalize, Colormap]:
-    """Colour scale for curves: grey at zero, blue below, red above.
+def curve_colours(norm: Normalize) -> Colormap:
+    """Colours of curves: grey at zero, which is visible on white, blue below, red above."""
+    from matplotlib.colors import LinearSegmentedColormap
 
-    Values that are small nearly everywhere, such as curvatures with peaks at narrow gaps, have a scale that is linear
-    near zero and logarithmic far from it.
-    """
-    from matplotlib.colors import AsinhNorm, LinearSegmentedColormap, Normalize
-
-    low, high, sizes = float(values.min()), float(values.max()), np.abs(values)
-    largest = float(np.quantile(sizes, QUANTILE)) or float(sizes.max()) or 1.0
-    ends = [-largest if low < -SLIGHT * largest else 0.0, largest if high > SLIGHT * largest else 0.0]
-    ends = ends if ends[0] < ends[1] else [0.0, largest]
-    colours = [*([BLUE] if ends[0] < 0 else []), NEUTRAL, *([RED] if ends[1] > 0 else [])]
-    typical = float(np.median(sizes))
-    peaked = sizes.max() > 0 and typical < PEAKED * largest
-    width = max(typical, 0.01 * largest)
-    norm = AsinhNorm(width, vmin=ends[0], vmax=ends[1]) if peaked else Normalize(vmin=ends[0], vmax=ends[1])
-    return norm, LinearSegmentedColormap.from_list("bands", colours)
+    low, high = ends_of(norm)
+    return LinearSegmentedColormap.from_list(
+        "bands", [*([BLUE] if low < 0 else []), NEUTRAL, *([RED] if high > 0 else [])]
+    )
 
 
 def ranges_over_phases(result: xarray.Dataset, ax: Axes) -> Axes:
@@ -242,28 +228,3 @@ def _reference(result: xarray.Dataset, ax: Axes) -> None:
         )  # fmt: skip
     # above the axes, where there are no bands
     ax.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), fontsize=8, handletextpad=0.1, borderpad=0.2)
-
-
-def _colour_bar(ax: Axes, colour: ScalarMappable, values: xarray.DataArray) -> None:
-    """Add a colour bar with the name, component and unit of the quantity."""
-    from matplotlib.colors import AsinhNorm
-    from matplotlib.ticker import FixedLocator
-
-    low, high = (float(np.asarray(end)) for end in (colour.norm.vmin, colour.norm.vmax))
-    slack = SLIGHT * (high - low)
-    beyond = float(values.min()) < low - slack, float(values.max()) > high + slack
-    extend = {(True, True): "both", (False, True): "max", (True, False): "min"}.get(beyond, "neither")
-    add_colour_bar(ax, colour, label_with_unit(values), extend=extend, pad=0.03)
-    if isinstance(colour.norm, AsinhNorm):
-        assert colour.colorbar is not None
-        colour.colorbar.ax.yaxis.set_major_locator(FixedLocator(powers_of_ten(low, high, colour.norm.linear_width)))
-        colour.colorbar.ax.yaxis.set_minor_locator(FixedLocator([]))
-
-
-def powers_of_ten(low: float, high: float, least: float) -> list[float]:
-    """Zero and the powers of ten of both signs between limits, from about `least` on."""
-    top = max(abs(low), abs(high))
-    first, last = int(np.ceil(np.log10(least))), int(np.floor(np.log10(top)))
-    steps = (1.0,) if last - first >= 1 else (1.0, 2.0, 5.0)
-    sizes = [step * 10.0**power for power in range(min(first, last), last + 1) for step in steps]
-    return [value for value in [0.0, *sizes, *(-size for size in sizes)] if low <= value <= high]
