@@ -20,6 +20,7 @@ from adiabloch.plotting.sweeps import sweep, swept_dimensions
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Draw = Callable[["xarray.Dataset", "Axes"], "Axes"]
 Fits = Callable[["xarray.Dataset"], bool]
@@ -81,8 +82,12 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
             "result of a response, such as pumped_magnetization or magnetoelectric"
         )
     with project_style() as plt:
-        options = {"projection": "3d"} if draw is fermi_surface else {}
-        return draw(result, ax or plt.figure(figsize=(4.2, 3.2), layout="constrained").add_subplot(**options))
+        return draw(result, ax or axes_for(result, plt.figure(figsize=(4.2, 3.2), layout="constrained")))
+
+
+def axes_for(result: xarray.Dataset, figure: Figure) -> Axes:
+    """Add the axes for the picture of a result to a figure: three-dimensional ones for a Fermi surface."""
+    return figure.add_subplot(projection="3d") if picture_of(result) is fermi_surface else figure.add_subplot()
 
 
 def picture_of(result: xarray.Dataset) -> Draw | None:
