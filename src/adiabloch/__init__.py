@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from adiabloch.workflows.metal_responses import metal_responses as metal_responses
     from adiabloch.workflows.phonon_moment import phonon_moment as phonon_moment
     from adiabloch.workflows.phonon_moments import phonon_moments as phonon_moments
+    from adiabloch.workflows.wilson_loop import wilson_loop as wilson_loop
     from adiabloch.workflows.zone_map import zone_map as zone_map
 
 _LATER = {
@@ -86,6 +87,7 @@ _LATER = {
     "phonon_moment": "workflows.phonon_moment",
     "phonon_moments": "workflows.phonon_moments",
     "sweep": "sweeps",
+    "wilson_loop": "workflows.wilson_loop",
     "zone_map": "workflows.zone_map",
 }
 """Names that are loaded when they are asked for, and their modules."""

@@ -391,6 +391,7 @@ NO_RESPONSES = {
     "metal_responses",
     "plot",
     "sweep",
+    "wilson_loop",
     "zone_map",
 }
 

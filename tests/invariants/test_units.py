@@ -320,6 +320,7 @@ NO_RESPONSES = {
     "metal_responses",
     "plot",
     "sweep",
+    "wilson_loop",
     "finite.local_values",
 }
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.plotting import bands, charts, zone
+from adiabloch.plotting import bands, charts, wilson, zone
 from adiabloch.plotting.charts import SCANNED, main_variable
 from adiabloch.plotting.style import project_style
 from adiabloch.plotting.sweeps import sweep, swept_dimensions
@@ -46,6 +46,7 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
         - `bands`: curves along the path, with the colours, widths, gap and reference of the result; for several phases
           of a cycle, the ranges of the bands against the phase;
         - `zone_map`: map with the outline of the zone, the special points and the contours of the chemical potential;
+        - `wilson_loop`: the flow of the Wannier centres;
         - `fermi_surface`: the surfaces in the zone, on three-dimensional axes;
         - `axion_angle`: a point on the unit circle;
         - `instantaneous_magnetization`: curves over the phase;
@@ -169,6 +170,7 @@ MODES = Picture(charts.mode_moments, _has_dimensions("mode", "component"))
 PATH = Picture(bands.bands, lambda result: {"energy", "distance", "label"} <= set(result.variables))
 MAP = Picture(zone.zone_map, _has_dimensions("horizontal", "vertical", "band"))
 SURFACE = Picture(fermi_surface, _has_dimensions("k1", "k2", "k3", "band", "vector"))
+WILSON = Picture(wilson.wilson_loop, _has_dimensions("position", "function"))
 PICTURES = {
     "axion_angle": AXION_DIAL,
     "bands": PATH,
@@ -183,6 +185,7 @@ PICTURES = {
     "phonon_moment": PHONON_MOMENT,
     "phonon_moments": MODES,
     "spin_tensor": TENSOR,
+    "wilson_loop": WILSON,
     "zone_map": MAP,
 }
 """Pictures of the responses that have one of their own."""
