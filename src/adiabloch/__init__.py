@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from adiabloch.responses.anomalous_hall import anomalous_hall as anomalous_hall
     from adiabloch.responses.anomalous_nernst import anomalous_nernst as anomalous_nernst
     from adiabloch.responses.axion_angle import axion_angle as axion_angle
+    from adiabloch.responses.band_quantities import band_quantities as band_quantities
     from adiabloch.responses.berry_curvature_dipole import berry_curvature_dipole as berry_curvature_dipole
     from adiabloch.responses.born_charges import born_charges as born_charges
     from adiabloch.responses.density_of_states import density_of_states as density_of_states
@@ -71,17 +72,23 @@ if TYPE_CHECKING:
     from adiabloch.sweeps import sweep as sweep
     from adiabloch.workflows.all_bands import perturbative_by_bands as perturbative_by_bands
     from adiabloch.workflows.all_bands_tensor import perturbative_tensor_by_bands as perturbative_tensor_by_bands
+    from adiabloch.workflows.bands import bands as bands
     from adiabloch.workflows.chemical_potential import chemical_potential as chemical_potential
+    from adiabloch.workflows.fermi_surface import fermi_surface as fermi_surface
     from adiabloch.workflows.metal_responses import metal_responses as metal_responses
     from adiabloch.workflows.nonlinear_conductivity import nonlinear_conductivity as nonlinear_conductivity
     from adiabloch.workflows.phonon_moment import phonon_moment as phonon_moment
     from adiabloch.workflows.phonon_moments import phonon_moments as phonon_moments
+    from adiabloch.workflows.wilson_loop import wilson_loop as wilson_loop
+    from adiabloch.workflows.zone_map import zone_map as zone_map
 
 _LATER = {
     # one public function in each module of `responses`, with the same name
     **{module.name: f"responses.{module.name}" for module in pkgutil.iter_modules([f"{__path__[0]}/responses"])},
     "Accuracy": "engine.run",
+    "bands": "workflows.bands",
     "chemical_potential": "workflows.chemical_potential",
+    "fermi_surface": "workflows.fermi_surface",
     "in_si": "engine.si",
     "in_units": "engine.customary",
     "load_sweep": "sweeps",
@@ -92,6 +99,8 @@ _LATER = {
     "phonon_moment": "workflows.phonon_moment",
     "phonon_moments": "workflows.phonon_moments",
     "sweep": "sweeps",
+    "wilson_loop": "workflows.wilson_loop",
+    "zone_map": "workflows.zone_map",
 }
 """Names that are loaded when they are asked for, and their modules."""
 

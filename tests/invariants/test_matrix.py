@@ -89,6 +89,15 @@ def map_of(c):
     return ab.magnetization_map(c.cycle, [k[0]], [k[1]], c.phase, kz=k[2])
 
 
+def quantities(*names: str) -> Callable:
+    """Quantities of the bands of a model at one point, in the order of the energies."""
+    return lambda c: ab.band_quantities(c.model, [c.k], names, cartesian=True, degeneracy=0.0)
+
+
+OF_BANDS = {"without": frozenset({"supercell", "inert bands"})}
+"""The bands of a larger cell, and further bands, have other numbers."""
+
+
 class Bands:
     """Bands of a cycle on its mesh, as if they had been read."""
 
@@ -290,6 +299,23 @@ CASES: dict[str, Case] = {
     "magnetization_map": Case(
         map_of, ("shift",), dimensions=(2,), hidden=1, without=frozenset({"supercell", "inert bands"}), **UNDECLARED
     ),
+    "band_quantities, metric": Case(
+        quantities("quantum_metric", "berry_connection_polarizability"),
+        ("quantum_metric", "berry_connection_polarizability"),
+        time_reversal=1,
+        inversion=1,
+        **OF_BANDS,
+    ),
+    "band_quantities, curvature": Case(
+        quantities("orbital_moment", "berry_curvature", "spin"),
+        ("orbital_moment", "berry_curvature", "spin"),
+        time_reversal=-1,
+        inversion=1,
+        **OF_BANDS,
+    ),
+    "band_quantities, velocity": Case(
+        quantities("velocity"), ("velocity",), time_reversal=-1, inversion=-1, **OF_BANDS
+    ),
     "pumped_inplane_magnetization": Case(
         lambda c: ab.pumped_inplane_magnetization(c.cycle, c.occupied, c.heights(), mesh=[*fine(c), 16]),
         dimensions=(2,),
@@ -386,7 +412,20 @@ CASES: dict[str, Case] = {
     ),
 }
 """Name of a public function, and of one of its forms."""
-NO_RESPONSES = {"animate", "eigenframe", "in_si", "in_units", "load_sweep", "metal_responses", "plot", "sweep"}
+NO_RESPONSES = {
+    "animate",
+    "bands",
+    "eigenframe",
+    "fermi_surface",
+    "in_si",
+    "in_units",
+    "load_sweep",
+    "metal_responses",
+    "plot",
+    "sweep",
+    "wilson_loop",
+    "zone_map",
+}
 
 
 def turn(dimension: int) -> np.ndarray:

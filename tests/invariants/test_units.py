@@ -227,6 +227,14 @@ CASES = {
         -2,
     ),
     "magnetic_polarization": (lambda E, L: ab.magnetic_polarization(model(E, L, 3), 1, **STRICT), 0, 0),
+    "band_quantities": (
+        lambda E, L: [
+            ab.band_quantities(model(E, L, size=4, spin=True), [[0.1, 0.3], [0.2, 0.7]]),
+            ab.band_quantities(cycle(E, L, wannier=True), np.array([[0.1, 0.3]]) / L, theta=[0.4], cartesian=True),
+        ],
+        1,
+        0,
+    ),
     "magnetization_map": (
         lambda E, L: ab.magnetization_map(cycle(E, L), np.array([0.1, 0.3]) / L, np.array([0.2, 0.7]) / L, 0.4),
         0,
@@ -328,17 +336,30 @@ CASES = {
         0,
     ),
     "finite.ribbon_magnetization": (ribbon, 0, 0),
+    "zone_map": (
+        lambda E, L: [
+            ab.zone_map(model(E, L), "berry_curvature", occupied=1, points=7),
+            ab.zone_map(
+                model(E, L, 3), "velocity", chemical_potential=0.4 * E, normal=[1, 2, 0], offset=0.3 / L, points=7
+            ),
+        ],
+        0,
+        2,
+    ),
 }
 """Responses in units of energy and length, and the powers of these that the first variable has."""
 NO_RESPONSES = {
     "animate",
+    "bands",
     "eigenframe",
+    "fermi_surface",
     "in_si",
     "in_units",
     "load_sweep",
     "metal_responses",
     "plot",
     "sweep",
+    "wilson_loop",
     "finite.local_values",
 }
 

@@ -15,6 +15,7 @@ from adiabloch.io import load
 from adiabloch.io.netcdf_snapshots import READERS
 from adiabloch.plotting import plot
 from adiabloch.plotting.charts import main_variable
+from adiabloch.plotting.dispatch import axes_for
 from adiabloch.sweeps import load_sweep
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def draw(result: xarray.Dataset, output: Path) -> Path:
         raise FileFormatError(f"{output}: expected a name that ends with .{', .'.join(ENDINGS)}")
     figure = Figure(figsize=(4.2, 3.2), layout="constrained")
     FigureCanvasAgg(figure)
-    plot(result, figure.add_subplot())
+    plot(result, axes_for(result, figure))
     with atomic_write(output) as name:
         figure.savefig(name, dpi=200, format=kind)
     return output

@@ -39,6 +39,7 @@ ARGUMENTS = {
     "magnetic_field": "1/area",
     "positions": "length",
     "heights": "length",
+    "offset": "1/length",
     "kx": "1/length",
     "ky": "1/length",
     "kz": "1/length",

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from adiabloch.errors import suggesting
+from adiabloch.io.band_structure import read_band_structure
 from adiabloch.io.bands import read_bands
 from adiabloch.io.checkpoint_models import read_chk, read_snapshots
 from adiabloch.io.displaced_bands import read_displaced_bands
@@ -12,6 +13,7 @@ from adiabloch.io.displacements import (
     read_displacements,
     write_displacements,
 )
+from adiabloch.io.fermi_surfaces import write_bxsf, write_frmsf
 from adiabloch.io.modes import read_modes
 from adiabloch.io.netcdf import load, save
 from adiabloch.io.netcdf_models import (
@@ -40,6 +42,7 @@ __all__ = [
     "load_cycle",
     "load_deformation",
     "load_model",
+    "read_band_structure",
     "read_bands",
     "read_chk",
     "read_deformation",
@@ -60,7 +63,9 @@ __all__ = [
     "save_cycle",
     "save_deformation",
     "save_model",
+    "write_bxsf",
     "write_displacements",
+    "write_frmsf",
     "write_structure",
     "write_tb",
 ]

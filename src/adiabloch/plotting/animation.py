@@ -1,4 +1,4 @@
-"""The function `animate`: frames of a local current or density over the cycle."""
+"""The function `animate`: frames of a local current or density, or of bands, over the cycle."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.files import atomic_write
+from adiabloch.plotting.bands import bands, draw_bands, limits_of
 from adiabloch.plotting.dispatch import local_field, picture_of
 from adiabloch.plotting.style import project_style
 
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
 def animate(
     result: xarray.Dataset, path: str | os.PathLike[str] | None = None, *, frames_per_second: int = 8
 ) -> FuncAnimation:
-    """Show a local current or density over the cycle, with one frame for each phase.
+    """Show a local current or density, or the bands along a path, over the cycle, with one frame for each phase.
 
     All frames have the same colour scale, arrow scale and axes.
 
     Parameters
     ----------
     result : xarray.Dataset
-        Result of `local_current` or `local_observable`, along a line or over a plane, at several phases theta.
+        Result of `local_current` or `local_observable`, along a line or over a plane, or of `bands`, at several phases
+        theta.
     path : path, optional
         GIF file to write. If writing fails, an existing file is left unchanged.
     frames_per_second : int
@@ -43,13 +45,17 @@ def animate(
     MissingExtraError
         If matplotlib is not installed.
     """
-    result = _checked_result(result)
+    of_bands = hasattr(result, "variables") and picture_of(result) is bands
+    if not of_bands:
+        result = _checked_result(result)
+    elif "theta" not in result.energy.dims:
+        raise InvalidArgumentError("animate: bands at one phase, expected several: give theta to bands")
     if not frames_per_second > 0:
         raise InvalidArgumentError(f"frames_per_second: {frames_per_second!r}, expected a positive number")
     if path is not None and Path(path).suffix.lower() != ".gif":
         raise InvalidArgumentError(f"path: {os.fspath(path)!r}, expected a name that ends with .gif")
     with project_style():
-        animation = _animation(result, frames_per_second)
+        animation = (_bands if of_bands else _animation)(result, frames_per_second)
         if path is not None:
             from matplotlib.animation import PillowWriter
 
@@ -63,7 +69,9 @@ def _checked_result(result: xarray.Dataset) -> xarray.Dataset:
     from adiabloch.plotting.local_fields import axes_of_places, without_single_points
 
     if not hasattr(result, "variables") or picture_of(result) is not local_field:
-        raise InvalidArgumentError("animate: expected a result of local_current or local_observable over places")
+        raise InvalidArgumentError(
+            "animate: expected a result of local_current or local_observable over places, or of bands"
+        )
     result = without_single_points(result)
     if "theta" not in result.total.dims or not axes_of_places(result):
         raise InvalidArgumentError(
@@ -95,6 +103,30 @@ def _animation(result: xarray.Dataset, frames_per_second: int) -> FuncAnimation:
     frame(0)
     picture.add_legend(ax)
     # the layout of the first frame is kept, so that the axes do not move between frames
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return FuncAnimation(figure, frame, frames=len(phases), interval=1e3 / frames_per_second, cache_frame_data=False)
+
+
+def _bands(result: xarray.Dataset, frames_per_second: int) -> FuncAnimation:
+    """Animation of bands along a path."""
+    import matplotlib.pyplot as plt
+    from matplotlib.animation import FuncAnimation
+
+    from adiabloch.plotting.local_fields import phase_text
+
+    figure = plt.figure(figsize=(4.2, 3.2), layout="constrained")
+    ax = figure.add_subplot()
+    phases, limits = result["theta"].values, limits_of(result)
+
+    def frame(number: int) -> list[Any]:
+        with project_style():
+            ax.clear()
+            draw_bands(result.isel(theta=number), ax, limits, result)
+            ax.set_title(phase_text(phases[number]), loc="left", fontsize=9)
+        return []
+
+    frame(0)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     return FuncAnimation(figure, frame, frames=len(phases), interval=1e3 / frames_per_second, cache_frame_data=False)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.plotting import charts
+from adiabloch.plotting import bands, charts, wilson, zone
 from adiabloch.plotting.charts import SCANNED, main_variable
 from adiabloch.plotting.style import project_style
 from adiabloch.plotting.sweeps import sweep, swept_dimensions
@@ -20,6 +20,7 @@ from adiabloch.plotting.sweeps import sweep, swept_dimensions
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Draw = Callable[["xarray.Dataset", "Axes"], "Axes"]
 Fits = Callable[["xarray.Dataset"], bool]
@@ -42,6 +43,11 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
         - a scan of chemical potentials or temperatures: curves with error bands, components by colour, temperatures by
           shade;
         - a sweep: curves over one parameter, a map of the largest component over two;
+        - `bands`: curves along the path, with the colours, widths, gap and reference of the result; for several phases
+          of a cycle, the ranges of the bands against the phase;
+        - `zone_map`: map with the outline of the zone, the special points and the contours of the chemical potential;
+        - `wilson_loop`: the flow of the Wannier centres;
+        - `fermi_surface`: the surfaces in the zone, on three-dimensional axes;
         - `axion_angle`: a point on the unit circle;
         - `instantaneous_magnetization`: curves over the phase;
         - `magnetization_map`: map of the lowest band;
@@ -77,7 +83,12 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
             "result of a response, such as pumped_magnetization or magnetoelectric"
         )
     with project_style() as plt:
-        return draw(result, ax or plt.figure(figsize=(4.2, 3.2), layout="constrained").add_subplot())
+        return draw(result, ax or axes_for(result, plt.figure(figsize=(4.2, 3.2), layout="constrained")))
+
+
+def axes_for(result: xarray.Dataset, figure: Figure) -> Axes:
+    """Add the axes for the picture of a result to a figure: three-dimensional ones for a Fermi surface."""
+    return figure.add_subplot(projection="3d") if picture_of(result) is fermi_surface else figure.add_subplot()
 
 
 def picture_of(result: xarray.Dataset) -> Draw | None:
@@ -98,6 +109,14 @@ def local_field(result: xarray.Dataset, ax: Axes) -> Axes:
     """Draw a local current or density."""
     # imported late, because it imports the local responses
     from adiabloch.plotting.local_fields import local_field as draw
+
+    return draw(result, ax)
+
+
+def fermi_surface(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw a Fermi surface."""
+    # imported late, with the three-dimensional axes of matplotlib
+    from adiabloch.plotting.fermi_surface import fermi_surface as draw
 
     return draw(result, ax)
 
@@ -148,8 +167,14 @@ TENSOR = Picture(
 )
 BANDS = Picture(charts.sum_over_bands, lambda result: "perturbative" in result and "bands" in result.perturbative.dims)
 MODES = Picture(charts.mode_moments, _has_dimensions("mode", "component"))
+PATH = Picture(bands.bands, lambda result: {"energy", "distance", "label"} <= set(result.variables))
+MAP = Picture(zone.zone_map, _has_dimensions("horizontal", "vertical", "band"))
+SURFACE = Picture(fermi_surface, _has_dimensions("k1", "k2", "k3", "band", "vector"))
+WILSON = Picture(wilson.wilson_loop, _has_dimensions("position", "function"))
 PICTURES = {
     "axion_angle": AXION_DIAL,
+    "bands": PATH,
+    "fermi_surface": SURFACE,
     "instantaneous_magnetization": PHASE_CURVES,
     "local_current": LOCAL_FIELD,
     "local_observable": LOCAL_FIELD,
@@ -160,6 +185,8 @@ PICTURES = {
     "phonon_moment": PHONON_MOMENT,
     "phonon_moments": MODES,
     "spin_tensor": TENSOR,
+    "wilson_loop": WILSON,
+    "zone_map": MAP,
 }
 """Pictures of the responses that have one of their own."""
 UNNAMED = (LOCAL_FIELD, MODES, TENSOR, BANDS, PHONON_MOMENT, ZONE_MAP, PHASE_CURVES, AXION_DIAL)

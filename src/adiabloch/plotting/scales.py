@@ -13,13 +13,72 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Colormap
+    from matplotlib.colors import Colormap, Normalize
     from matplotlib.quiver import Quiver
 
 MOST_ARROWS = 17
 """Largest number of arrows along each axis."""
 SEQUENTIAL = ("#f7f9fb", "#5f9dcc")
 """First and last colour for values of one sign; both are pale, so that arrows remain visible."""
+
+SLIGHT = 0.02
+"""Share of the largest value below which values of the other sign are neglected in the choice of a scale."""
+PEAKED = 0.08
+"""Ratio of the median to the largest value below which a scale is logarithmic far from zero."""
+
+
+def scale_of(values: Float, share: float) -> Normalize:
+    """Scale for values that may have peaks, from zero or symmetric about it.
+
+    Values that are small nearly everywhere, such as curvatures with peaks at narrow gaps, have a scale that is linear
+    near zero and logarithmic far from it.
+
+    Parameters
+    ----------
+    values : float array
+    share : float
+        Share of the values within the scale.
+    """
+    from matplotlib.colors import AsinhNorm, Normalize
+
+    low, high, sizes = float(values.min()), float(values.max()), np.abs(values)
+    largest = float(np.quantile(sizes, share)) or float(sizes.max()) or 1.0
+    ends = [-largest if low < -SLIGHT * largest else 0.0, largest if high > SLIGHT * largest else 0.0]
+    ends = ends if ends[0] < ends[1] else [0.0, largest]
+    typical = float(np.median(sizes))
+    if sizes.max() > 0 and typical < PEAKED * largest:
+        return AsinhNorm(max(typical, 0.01 * largest), vmin=ends[0], vmax=ends[1])
+    return Normalize(vmin=ends[0], vmax=ends[1])
+
+
+def ends_of(norm: Any) -> tuple[float, float]:
+    """Limits of a scale."""
+    return float(np.asarray(norm.vmin)), float(np.asarray(norm.vmax))
+
+
+def add_scaled_bar(ax: Axes, image: ScalarMappable, values: Float, label: str, **options: Any) -> None:
+    """Add a colour bar with arrows where values exceed the scale, and powers of ten on a logarithmic scale."""
+    from matplotlib.colors import AsinhNorm
+    from matplotlib.ticker import FixedLocator
+
+    low, high = ends_of(image.norm)
+    slack = SLIGHT * (high - low)
+    beyond = float(values.min()) < low - slack, float(values.max()) > high + slack
+    extend = {(True, True): "both", (False, True): "max", (True, False): "min"}.get(beyond, "neither")
+    add_colour_bar(ax, image, label, extend=extend, **options)
+    if isinstance(image.norm, AsinhNorm):
+        assert image.colorbar is not None
+        image.colorbar.ax.yaxis.set_major_locator(FixedLocator(powers_of_ten(low, high, image.norm.linear_width)))
+        image.colorbar.ax.yaxis.set_minor_locator(FixedLocator([]))
+
+
+def powers_of_ten(low: float, high: float, least: float) -> list[float]:
+    """Zero and powers of ten of both signs between limits, from about `least` on; if few, also 2 and 5 times."""
+    top = max(abs(low), abs(high))
+    first, last = int(np.ceil(np.log10(least))), int(np.floor(np.log10(top)))
+    steps = (1.0,) if last - first >= 1 else (1.0, 2.0, 5.0)
+    sizes = [step * 10.0**power for power in range(min(first, last), last + 1) for step in steps]
+    return [value for value in [0.0, *sizes, *(-size for size in sizes)] if low <= value <= high]
 
 
 def colour_scale(values: Float) -> tuple[float, float, str | Colormap]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from adiabloch.errors import MissingExtraError
+from adiabloch.errors import InvalidArgumentError, MissingExtraError
+from adiabloch.units import Unit
 
 if TYPE_CHECKING:
     import xarray
@@ -62,6 +64,35 @@ def project_style() -> Iterator[Any]:
         raise MissingExtraError("pictures need matplotlib: pip install 'adiabloch[plot]'") from None
     with plt.rc_context(_RC_PARAMETERS):
         yield plt
+
+
+PLAIN_UNITS = ("", "1", "energy")
+"""Units that are not worth writing: those of the model."""
+
+
+def label_with_unit(variable: xarray.DataArray) -> str:
+    """Return name, component and unit of a variable: "Berry curvature, z (area)"."""
+    name = str(variable.attrs.get("long_name", variable.name))
+    component = str(variable.attrs.get("component", ""))
+    if component and component not in name:
+        name += " (trace)" if component == "trace" else rf" ${component}$"
+    return name if str(variable.attrs.get("units", "")) in PLAIN_UNITS else f"{name} ({upright_unit(variable)})"
+
+
+def upright_unit(variable: xarray.DataArray) -> str:
+    """Return the unit of a variable as mathematical text, with upright letters except for hbar, e and omega."""
+    label = str(variable.attrs.get("units", ""))
+    try:
+        return f"${Unit.parse(label).latex}$"
+    except InvalidArgumentError:
+        words = re.sub(r"\^(-?\d+)", r"$^{\1}$", label)
+        return words.replace("mu_B", r"$\mu_\mathrm{B}$").replace("angstrom", "\u212b")
+
+
+def point_label(label: str) -> str:
+    """Return the label of a point of the zone: upright, with subscripts, Γ and a prime."""
+    text = re.sub(r"(\d+)", r"$_{\\mathrm{\1}}$", label)
+    return text.replace("'", "\u2032").replace("|", " | ")
 
 
 def unit_label(variable: xarray.DataArray) -> str:
