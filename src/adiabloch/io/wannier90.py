@@ -29,7 +29,7 @@ ROUNDING = 2e-6
 
 
 Spin = ArrayLike | Mapping[Any, ArrayLike] | bool
-"""Spin operators, (3, n, n) or by translation; True for those in the files of the same seed."""
+"""Spin operators, (3, n, n) or by translation; True for those in files of the same seed; or the order of the spins."""
 
 
 def read_tb(
@@ -63,9 +63,10 @@ def read_tb(
     wsvec : path-like or False, optional
         The `_wsvec.dat` file with the images of the Wannier functions to which the hoppings lead; by default that of
         the same seed in the same folder, if it exists. False leaves it out.
-    spin : array_like of shape (3, n, n), mapping {R: (3, n, n) array_like}, or True, optional
+    spin : array_like of shape (3, n, n), mapping {R: (3, n, n) array_like}, True, "interleaved" or "blocks", optional
         Spin operators in units of hbar, which the format does not contain. True takes them from SEED.chk (or
-        SEED.chk.fmt) and SEED.spn in the same folder, as `read_spin` does, but on the R of the file.
+        SEED.chk.fmt) and SEED.spn in the same folder, as `read_spin` does, but on the R of the file. "interleaved" is
+        for functions up, down, up, down, ... of pure spin along z, "blocks" for all up, then all down.
 
     Returns
     -------
@@ -115,13 +116,8 @@ def read_hr(
         A `_centres.xyz` file, or Cartesian centres; by default SEED_centres.xyz in the folder of SEED_hr.dat.
     cell : path-like or array_like of shape (3, 3), optional
         A `.win` or `.wout` file, or lattice vectors as rows; by default SEED.win or SEED.wout in the same folder.
-    dimension, axes
+    dimension, axes, wsvec, spin
         As for `read_tb`.
-    wsvec : path-like or False, optional
-        As for `read_tb`.
-    spin : array_like of shape (3, n, n), mapping {R: (3, n, n) array_like}, or True, optional
-        Spin operators in units of hbar, which the format does not contain. True takes them from SEED.chk (or
-        SEED.chk.fmt) and SEED.spn in the same folder, as `read_spin` does, but on the R of the file.
 
     Returns
     -------
