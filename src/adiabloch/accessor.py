@@ -14,10 +14,12 @@ from adiabloch.plotting import plot
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from adiabloch.symmetries import SymmetryGroup
+
 
 @xarray.register_dataset_accessor("adiabloch")  # type: ignore[no-untyped-call]
 class ResultAccessor:
-    """Picture, SI units and file of a result: ``result.adiabloch.plot()``."""
+    """Picture, SI units, symmetry and file of a result: ``result.adiabloch.plot()``."""
 
     def __init__(self, result: xarray.Dataset) -> None:
         self._result = result
@@ -29,6 +31,14 @@ class ResultAccessor:
     def in_si(self, **units: Any) -> xarray.Dataset:
         """Result in SI units; see `adiabloch.in_si`."""
         return in_si(self._result, **units)
+
+    def forbidden(self, group: SymmetryGroup) -> xarray.Dataset:
+        """Components that vanish by symmetry, and their values; see `SymmetryGroup.forbidden`."""
+        return group.forbidden(self._result)
+
+    def symmetrize(self, group: SymmetryGroup) -> xarray.Dataset:
+        """Average of the result over a group; see `SymmetryGroup.symmetrize`."""
+        return group.symmetrize(self._result)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the result to a NetCDF file; see `adiabloch.io.save`."""

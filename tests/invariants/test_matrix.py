@@ -211,16 +211,14 @@ CASES: dict[str, Case] = {
     "spin_magnetoelectric, metal": Case(on_mesh("spin_magnetoelectric", degeneracy=0.0)),
     "spin_magnetoelectric, insulator": Case(lambda c: ab.spin_magnetoelectric(c.model, c.occupied, mesh=c.mesh)),
     "magnetoelectric, metal": Case(
-        on_mesh("magnetoelectric", degeneracy=0.0), ("total", "interband", "metric_dipole"), dimensions=(2,), hidden=1
+        on_mesh("magnetoelectric", degeneracy=0.0), ("total", "interband", "metric_dipole"), dimensions=(2,)
     ),
-    "magnetoelectric, layer": Case(
-        lambda c: ab.magnetoelectric(c.model, c.occupied, mesh=c.mesh), dimensions=(2,), hidden=1
-    ),
+    "magnetoelectric, layer": Case(lambda c: ab.magnetoelectric(c.model, c.occupied, mesh=c.mesh), dimensions=(2,)),
     "magnetoelectric, solid": Case(
         lambda c: ab.magnetoelectric(c.model, c.occupied, mesh=fine(c)), dimensions=(3,), quantum=diagonal_quantum
     ),
     "magnetic_polarization, layer": Case(
-        lambda c: ab.magnetic_polarization(c.model, c.occupied, mesh=c.mesh), dimensions=(2,), hidden=1
+        lambda c: ab.magnetic_polarization(c.model, c.occupied, mesh=c.mesh), dimensions=(2,)
     ),
     "magnetic_polarization, solid": Case(
         lambda c: ab.magnetic_polarization(c.model, c.occupied, mesh=fine(c)),
@@ -379,7 +377,7 @@ CASES: dict[str, Case] = {
     ),
 }
 """Name of a public function, and of one of its forms."""
-NO_RESPONSES = {"animate", "eigenframe", "in_si", "load_sweep", "metal_responses", "plot", "sweep"}
+NO_RESPONSES = {"animate", "eigenframe", "in_si", "load_sweep", "metal_responses", "plot", "sweep", "symmetry"}
 
 
 def turn(dimension: int) -> np.ndarray:

@@ -331,6 +331,7 @@ NO_RESPONSES = {
     "metal_responses",
     "plot",
     "sweep",
+    "symmetry",
     "finite.local_values",
 }
 
