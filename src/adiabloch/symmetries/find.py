@@ -110,24 +110,22 @@ def _of_structure(
 ) -> SymmetryGroup:
     """Group of a structure with magnetic moments."""
     cell = (vectors, positions @ np.linalg.inv(vectors), kinds, moments)
-    found = _spglib("get_magnetic_symmetry_dataset", cell, tolerance)
+    found = _spglib("get_magnetic_symmetry_dataset", cell, symprec=tolerance)
     operations = []
     for W, w, reversing in zip(found.rotations, found.translations, found.time_reversals, strict=True):
         rotation = nearest_orthogonal(vectors.T @ W @ np.linalg.inv(vectors.T))
         operations.append(Operation(np.asarray(rotation), (w - np.rint(w)) @ vectors, bool(reversing)))
     if np.abs(moments).max() > 0:
-        import spglib
-
-        kind: Any = spglib.get_magnetic_spacegroup_type(found.uni_number)
+        kind = _spglib("get_magnetic_spacegroup_type", found.uni_number)
         name = f"magnetic space group {kind.bns_number}"
     else:
-        dataset = _spglib("get_symmetry_dataset", cell[:3], tolerance)
+        dataset = _spglib("get_symmetry_dataset", cell[:3], symprec=tolerance)
         name = f"space group {dataset.international} ({dataset.number}) with time reversal"
     return SymmetryGroup(unique(operations), name, positions)
 
 
-def _spglib(function: str, cell: tuple[Any, ...], tolerance: float) -> Any:
-    """Data set of spglib for a cell.
+def _spglib(function: str, *arguments: Any, **options: Any) -> Any:
+    """Call a function of spglib.
 
     Raises
     ------
@@ -145,13 +143,11 @@ def _spglib(function: str, cell: tuple[Any, ...], tolerance: float) -> Any:
         # spglib warns about the two ways in which it reports errors
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
-            found = getattr(spglib, function)(cell, symprec=tolerance)
+            found = getattr(spglib, function)(*arguments, **options)
         except Exception as error:
             reason = f" ({error})"
     if found is None:
-        raise InvalidArgumentError(
-            f"symmetry: spglib finds no symmetry with tolerance {tolerance:g}{reason}; expected atoms that do not overlap"
-        )
+        raise InvalidArgumentError(f"symmetry: spglib finds no group{reason}; expected atoms that do not overlap")
     return found
 
 

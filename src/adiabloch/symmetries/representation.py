@@ -63,8 +63,8 @@ def unitary_of(action: Action, fields: Fields) -> Complex:
         if sizes[-1] > SINGULAR * sizes[0]:
             return np.asarray(nearest_orthogonal(D), dtype=np.complex128)
     raise InvalidArgumentError(
-        f"symmetry: {action.operation}: no unitary matrix takes the orbitals of the sites to those of their images; "
-        "expected a group that the model has"
+        f"symmetrize_model: the model does not have the group: no unitary matrix takes the orbitals of the sites to "
+        f"those of their images under {action.operation}"
     )
 
 
