@@ -37,7 +37,7 @@ class Case:
     reversal: int | None = None
     """Sign for the cycle run backwards; None for a response of a model."""
     hidden: int = 0
-    """Axes without a label, along z."""
+    """Axes without a label, along z, of a response that does not declare them (`along_z`)."""
     quantum: Callable | None = None
     """Result -> rows by whole multiples of which a result may change, over its flattened components."""
     per_cell: bool = False
@@ -479,7 +479,7 @@ def parities(name: str) -> tuple[int, int]:
     return declaration.time_reversal, declaration.inversion
 
 
-def expected(name: str, dimension: int, what: str, values, labels: dict[str, list[str]]) -> np.ndarray:
+def expected(name: str, dimension: int, what: str, values, labels: dict[str, list[str]], hidden: int) -> np.ndarray:
     """Expected result of the changed crystal."""
     case = CASES[name]
     time, space = parities(name)
@@ -490,7 +490,7 @@ def expected(name: str, dimension: int, what: str, values, labels: dict[str, lis
                 at = [AXES.index(label[-1]) for label in labels[dim]]
                 block = T[np.ix_(at, at)]
                 values = values.copy(data=np.moveaxis(np.tensordot(block, values.values, (1, axis)), 0, axis))
-        values = values * T[2, 2] ** case.hidden
+        values = values * T[2, 2] ** hidden
     sign = {"mirror": space, "inversion": space, "time reversal": time, "backwards": case.reversal}.get(what, 1)
     return sign * values.values
 
@@ -524,7 +524,7 @@ def test_matrix(name, dimension, functions, what):
         # small parts are as accurate as the largest
         scale = np.abs(here[case.variables[0]].values).max()
         assert np.abs(values.values).max() > 1e-6 * scale > 0
-        wanted = expected(name, dimension, what, values, spatial(values))
+        wanted = expected(name, dimension, what, values, spatial(values), here.attrs.get("along_z", case.hidden))
         found = there[variable].values
         if what == "supercell" and case.per_cell:
             wanted = 2 * wanted
