@@ -15,6 +15,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import FileFormatError, InvalidArgumentError, warn
 from adiabloch.files import atomic_write, checked_path
 from adiabloch.io.hermiticity import hermitian_hoppings, hermitian_positions
+from adiabloch.io.hr_elements import read_hr_elements
 from adiabloch.io.periodic_axes import checked_axes
 from adiabloch.io.safe_open import COMPRESSED
 from adiabloch.io.seed_files import PathLike, find_seed_file, read_cell, read_centres, translate_home_line
@@ -106,7 +107,8 @@ def read_hr(
 
     The format is that of Fortran programs: comments may follow the counts, lines may be blank, and the elements of an
     R may be in any order. Zeros may be left out, except those with a nonzero Hermitian partner in the file. Of each
-    pair R, -R one may be missing if all R lie on one side of the origin. R = 0 must be present.
+    pair R, -R one may be missing if all R lie on one side of the origin. R = 0 must be present. Sparse files of
+    WannierTools, which state the number of elements first and no degeneracies, are recognized.
 
     Parameters
     ----------
@@ -255,16 +257,7 @@ def read_hr_matrices(
     file = LineReader(path)
     if [len(line.split()) for line in file.lines[1:4]] == [3, 3, 3]:
         file.refuse("three numbers, expected the number of Wannier functions: a _tb.dat file? read it with read_tb")
-    size = file.read_count("the number of Wannier functions")
-    cells = file.read_count("the number of lattice vectors R")
-    weights = file.read_degeneracies(cells, more=True)
-    given, matrices = file.read_elements(size, cells)
-    if len(given) < cells and (weights != weights[0]).any():
-        file.refuse(
-            f"{len(given)} lattice vectors, expected {cells}: their degeneracies differ, and the file does not tell "
-            "which of them belong to the missing R"
-        )
-    weights = weights[: len(given)]
+    size, given, weights, matrices = read_hr_elements(file)
     translations, hoppings, defect = hermitian_hoppings(
         given, matrices / weights[:, None, None, None], "h", _refuse_at_R(file), ROUNDING
     )
