@@ -16,10 +16,12 @@ from adiabloch.plotting import plot
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from adiabloch.symmetries import SymmetryGroup
+
 
 @xarray.register_dataset_accessor("adiabloch")  # type: ignore[no-untyped-call]
 class ResultAccessor:
-    """Picture, units and file of a result: ``result.adiabloch.plot()``."""
+    """Picture, units, symmetry and file of a result: ``result.adiabloch.plot()``."""
 
     def __init__(self, result: xarray.Dataset) -> None:
         self._result = result
@@ -35,6 +37,14 @@ class ResultAccessor:
     def in_units(self, units: str | Sequence[str], **model: Any) -> xarray.Dataset:
         """Result in units of choice; see `adiabloch.in_units`."""
         return in_units(self._result, units, **model)
+
+    def forbidden(self, group: SymmetryGroup) -> xarray.Dataset:
+        """Components that vanish by symmetry, and their values; see `SymmetryGroup.forbidden`."""
+        return group.forbidden(self._result)
+
+    def symmetrize(self, group: SymmetryGroup) -> xarray.Dataset:
+        """Average of the result over a group; see `SymmetryGroup.symmetrize`."""
+        return group.symmetrize(self._result)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the result to a NetCDF file; see `adiabloch.io.save`."""

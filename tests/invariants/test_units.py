@@ -359,6 +359,7 @@ NO_RESPONSES = {
     "metal_responses",
     "plot",
     "sweep",
+    "symmetry",
     "wilson_loop",
     "finite.local_values",
 }

@@ -148,6 +148,8 @@ class Response:
     time_reversal, inversion : 1, -1 or None
         Parity: 1 if the response is the same in the reversed crystal, -1 if it changes sign; for a cycle at the same
         frequency, in the same sense.
+    along_z : int
+        Number of directions along z without a labelled axis, for example the z of a magnetization M_z.
     equation, reference : str
         Equation of the paper, and other sources.
     long_name : str
@@ -170,6 +172,7 @@ class Response:
     reason: str = ""
     time_reversal: Parity = None
     inversion: Parity = None
+    along_z: int = 0
     equation: str = ""
     reference: str = ""
     long_name: str = ""
@@ -181,6 +184,13 @@ class Response:
     def labels(self, dimension: int, **given: Sequence[str]) -> dict[str, list[str]]:
         """Labels along each axis; `given` has those of axes without labels in the declaration."""
         return {name: list(given[name] if of is None else of(dimension)) for name, of in self.axes.items()}
+
+    @property
+    def parities(self) -> dict[str, int]:
+        """Attributes of results that state their transformation by symmetry operations; none without parities."""
+        if self.time_reversal is None or self.inversion is None:
+            return {}
+        return {"time_reversal": self.time_reversal, "inversion": self.inversion, "along_z": self.along_z}
 
     @property
     def needs_gauge(self) -> bool:

@@ -173,7 +173,7 @@ def mean_of_insulator(
     remainder = first - np.sum([np.zeros_like(first), *others], axis=0)
     variables = {name: (dims, known.get(name, remainder), unit, response.described(name, d)) for name in response.parts}
     variables["error"] = ([] if theta is not None else dims, errors, unit, "error bar")
-    more = dict(occupied.provenance or {})
+    more = {**(occupied.provenance or {}), **response.parities}
     return labelled(variables, coordinates, **provenance(integral, crystal, occupied.group, run, **more))
 
 

@@ -249,4 +249,4 @@ def _labelled(
         for number, name in enumerate(response.parts)
     }
     variables["error"] = (dims, integral.error[..., :size].reshape(shape), unit, "error bar")
-    return labelled(variables, {**integral.scan.coordinates, **axes}, **integral.provenance)
+    return labelled(variables, {**integral.scan.coordinates, **axes}, **integral.provenance, **response.parities)

@@ -55,16 +55,7 @@ def find_operations(integrand: BandIntegrand) -> Integer:
     reversal.
     """
     d = integrand.dimension
-    B = np.asarray(integrand.reciprocal)
-    metric = B @ B.T
-    reach = range(-LARGEST_ENTRY[d], LARGEST_ENTRY[d] + 1)
-    candidates = np.array(list(itertools.product(reach, repeat=d)))
-    lengths = np.einsum("ni,ij,nj->n", candidates, metric, candidates)
-    images = [candidates[np.abs(lengths - metric[i, i]) < 1e-6 * metric[i, i]] for i in range(d)]
-    rows = np.array(list(itertools.product(*images))).reshape(-1, d, d)
-    # images of the reciprocal vectors
-    symmetric = np.abs(rows @ metric @ rows.swapaxes(1, 2) - metric).max(axis=(1, 2)) <= 1e-6 * metric.max()
-    operations = np.array([np.eye(d, dtype=int), *(W for W in rows[symmetric] if not np.array_equal(W, np.eye(d)))])
+    operations = lattice_operations(np.asarray(integrand.reciprocal))
     points = np.random.default_rng(20).random((SAMPLES, d))
     energies = integrand.levels(points)
     scale = float(np.abs(energies).max())
@@ -74,6 +65,26 @@ def find_operations(integrand: BandIntegrand) -> Integer:
         there = integrand.levels((several @ operations).reshape(-1, d)).reshape(len(operations), *known.shape)
         operations = operations[np.abs(there - known).max(axis=(1, 2)) <= ENERGY_ACCURACY * scale]
     return operations
+
+
+def lattice_operations(reciprocal: Float) -> Integer:
+    """Rotations and reflections of a lattice, (G, d, d), the identity first.
+
+    Parameters
+    ----------
+    reciprocal : float array, shape (d, d)
+        Reciprocal vectors as rows; the operations act on reduced wave vectors, k -> k W.
+    """
+    d = len(reciprocal)
+    metric = reciprocal @ reciprocal.T
+    reach = range(-LARGEST_ENTRY[d], LARGEST_ENTRY[d] + 1)
+    candidates = np.array(list(itertools.product(reach, repeat=d)))
+    lengths = np.einsum("ni,ij,nj->n", candidates, metric, candidates)
+    images = [candidates[np.abs(lengths - metric[i, i]) < 1e-6 * metric[i, i]] for i in range(d)]
+    rows = np.array(list(itertools.product(*images))).reshape(-1, d, d)
+    # images of the reciprocal vectors
+    symmetric = np.abs(rows @ metric @ rows.swapaxes(1, 2) - metric).max(axis=(1, 2)) <= 1e-6 * metric.max()
+    return np.array([np.eye(d, dtype=int), *(W for W in rows[symmetric] if not np.array_equal(W, np.eye(d)))])
 
 
 def find_vanishing(integrand: BandIntegrand) -> Vanishing | None:

@@ -30,6 +30,7 @@ from adiabloch.io.plane_waves import read_motion, read_plane_waves
 from adiabloch.io.pythtb import from_pythtb
 from adiabloch.io.spins import read_spin
 from adiabloch.io.structures import from_ase, read_forces, read_structure, write_structure
+from adiabloch.io.tbmodels import from_tbmodels
 from adiabloch.io.wannier90 import read_hr, read_tb, write_tb
 from adiabloch.io.wannierberri import from_wannierberri
 
@@ -37,6 +38,7 @@ __all__ = [
     "from_ase",
     "from_phonopy",
     "from_pythtb",
+    "from_tbmodels",
     "from_wannierberri",
     "load",
     "load_cycle",

@@ -15,6 +15,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import FileFormatError, InvalidArgumentError, warn
 from adiabloch.files import atomic_write, checked_path
 from adiabloch.io.hermiticity import hermitian_hoppings, hermitian_positions
+from adiabloch.io.hr_elements import read_hr_elements
 from adiabloch.io.periodic_axes import checked_axes
 from adiabloch.io.safe_open import COMPRESSED
 from adiabloch.io.seed_files import PathLike, find_seed_file, read_cell, read_centres, translate_home_line
@@ -29,7 +30,7 @@ ROUNDING = 2e-6
 
 
 Spin = ArrayLike | Mapping[Any, ArrayLike] | bool
-"""Spin operators, (3, n, n) or by translation; True for those in the files of the same seed."""
+"""Spin operators, (3, n, n) or by translation; True for those in files of the same seed; or the order of the spins."""
 
 
 def read_tb(
@@ -63,9 +64,10 @@ def read_tb(
     wsvec : path-like or False, optional
         The `_wsvec.dat` file with the images of the Wannier functions to which the hoppings lead; by default that of
         the same seed in the same folder, if it exists. False leaves it out.
-    spin : array_like of shape (3, n, n), mapping {R: (3, n, n) array_like}, or True, optional
+    spin : array_like of shape (3, n, n), mapping {R: (3, n, n) array_like}, True, "interleaved" or "blocks", optional
         Spin operators in units of hbar, which the format does not contain. True takes them from SEED.chk (or
-        SEED.chk.fmt) and SEED.spn in the same folder, as `read_spin` does, but on the R of the file.
+        SEED.chk.fmt) and SEED.spn in the same folder, as `read_spin` does, but on the R of the file. "interleaved" is
+        for functions up, down, up, down, ... of pure spin along z, "blocks" for all up, then all down.
 
     Returns
     -------
@@ -105,7 +107,8 @@ def read_hr(
 
     The format is that of Fortran programs: comments may follow the counts, lines may be blank, and the elements of an
     R may be in any order. Zeros may be left out, except those with a nonzero Hermitian partner in the file. Of each
-    pair R, -R one may be missing if all R lie on one side of the origin. R = 0 must be present.
+    pair R, -R one may be missing if all R lie on one side of the origin. R = 0 must be present. Sparse files of
+    WannierTools, which state the number of elements first and no degeneracies, are recognized.
 
     Parameters
     ----------
@@ -115,13 +118,8 @@ def read_hr(
         A `_centres.xyz` file, or Cartesian centres; by default SEED_centres.xyz in the folder of SEED_hr.dat.
     cell : path-like or array_like of shape (3, 3), optional
         A `.win` or `.wout` file, or lattice vectors as rows; by default SEED.win or SEED.wout in the same folder.
-    dimension, axes
+    dimension, axes, wsvec, spin
         As for `read_tb`.
-    wsvec : path-like or False, optional
-        As for `read_tb`.
-    spin : array_like of shape (3, n, n), mapping {R: (3, n, n) array_like}, or True, optional
-        Spin operators in units of hbar, which the format does not contain. True takes them from SEED.chk (or
-        SEED.chk.fmt) and SEED.spn in the same folder, as `read_spin` does, but on the R of the file.
 
     Returns
     -------
@@ -259,16 +257,7 @@ def read_hr_matrices(
     file = LineReader(path)
     if [len(line.split()) for line in file.lines[1:4]] == [3, 3, 3]:
         file.refuse("three numbers, expected the number of Wannier functions: a _tb.dat file? read it with read_tb")
-    size = file.read_count("the number of Wannier functions")
-    cells = file.read_count("the number of lattice vectors R")
-    weights = file.read_degeneracies(cells, more=True)
-    given, matrices = file.read_elements(size, cells)
-    if len(given) < cells and (weights != weights[0]).any():
-        file.refuse(
-            f"{len(given)} lattice vectors, expected {cells}: their degeneracies differ, and the file does not tell "
-            "which of them belong to the missing R"
-        )
-    weights = weights[: len(given)]
+    size, given, weights, matrices = read_hr_elements(file)
     translations, hoppings, defect = hermitian_hoppings(
         given, matrices / weights[:, None, None, None], "h", _refuse_at_R(file), ROUNDING
     )

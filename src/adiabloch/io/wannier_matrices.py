@@ -15,6 +15,7 @@ from adiabloch.errors import AdiablochError
 from adiabloch.io.periodic_axes import cyclic_axes, right_handed_order, spanned_axes, spanned_axes_message
 from adiabloch.models import TightBinding
 from adiabloch.models.hoppings import checked_spin
+from adiabloch.models.spin import check_pairs, spin_operators
 
 NEGLIGIBLE = 1e-6
 """Relative size of matrix elements along the non-periodic directions of a slab or chain that are neglected."""
@@ -60,8 +61,9 @@ class WannierMatrices:
         ----------
         dimension : int
             Number of periodic directions.
-        spin : array_like or mapping, optional
-            Spin operators in the Cartesian axes of the file, which replace those of the files.
+        spin : array_like, mapping, "interleaved" or "blocks", optional
+            Spin operators in the Cartesian axes of the file, which replace those of the files; or the order of the
+            spins of the functions.
         axes : sequence of int, optional
             Lattice vectors along which the model is periodic, from 0. By default the first ones; or as many others, if
             there are hoppings along exactly these.
@@ -86,6 +88,9 @@ class WannierMatrices:
         keys = [tuple(map(int, R)) for R in hoppings.translations]
         vectors, centres = self.vectors[np.ix_(kept, cartesian)], self.centres[:, cartesian]
         # checked here: an error about the argument must not name the file
+        if isinstance(spin, str):
+            check_pairs(spin, self.centres, self.vectors)
+            spin = spin_operators(len(centres), spin)
         operators = None if spin is None else checked_spin(spin, dimension, len(centres))
         if spin is None and spins is not None:
             operators = dict(zip(keys, np.moveaxis(spins.matrices, 3, 1), strict=True))

@@ -6,6 +6,7 @@ from adiabloch.errors import suggesting
 from adiabloch.models.alignment import aligned
 from adiabloch.models.atomic_displacements import AtomicDisplacements
 from adiabloch.models.chains import rice_mele, thouless_pump
+from adiabloch.models.collinear import join_spins
 from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal, Derivative, Matrices
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.deformation import Deformation
@@ -16,6 +17,7 @@ from adiabloch.models.hopping_laws import distance_law, exponential, linear
 from adiabloch.models.orbital_motion import atom_following, motion_from_plane_waves
 from adiabloch.models.phonon_modes import Modes
 from adiabloch.models.phonons import Phonon
+from adiabloch.models.spin import spin_operators
 from adiabloch.models.spinful import kane_mele, rashba_honeycomb
 from adiabloch.models.structures import Structure
 from adiabloch.models.texture import Texture
@@ -45,6 +47,7 @@ __all__ = [
     "fu_kane_mele",
     "gapped_honeycomb",
     "haldane",
+    "join_spins",
     "kane_mele",
     "linear",
     "motion_from_plane_waves",
@@ -53,6 +56,7 @@ __all__ = [
     "rashba_honeycomb",
     "rice_mele",
     "rotating_bonds",
+    "spin_operators",
     "strained_haldane",
     "thouless_pump",
     "tilted_dirac",

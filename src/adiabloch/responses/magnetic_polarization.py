@@ -40,6 +40,7 @@ LAYER = Response(
     dimensions=(2,),
     time_reversal=-1,
     inversion=-1,
+    along_z=1,
     equation="Eq. (18)",
     long_name="magnetic polarization per {measure}",
 )

@@ -62,6 +62,7 @@ METAL = Response(
     dimensions=(2,),
     time_reversal=-1,
     inversion=-1,
+    along_z=1,
     equation="Eqs. (13), (14) and (19)",
     long_name="magnetoelectric response per {measure}",
 )
@@ -73,6 +74,7 @@ LAYER = Response(
     dimensions=(2,),
     time_reversal=-1,
     inversion=-1,
+    along_z=1,
     long_name="magnetoelectric response per {measure}",
 )
 SOLID = Response(

@@ -1,0 +1,440 @@
+"""Symmetry groups of structures and models, what they forbid, and symmetrized models.
+
+The models here are averaged over their groups by code of the tests: known permutations of scalar orbitals and known
+rotations of spins. Nothing is shared with the package, which finds groups and representations from the matrices.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+import adiabloch as ab
+from adiabloch import models
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.models.nearest_images import NearestImages
+from adiabloch.models.spin import PAULI, SPIN
+
+ase = pytest.importorskip("ase")
+
+
+def turn(axis, degrees):
+    """Rotation about an axis."""
+    n = np.asarray(axis, float) / np.linalg.norm(axis)
+    return Rotation.from_rotvec(np.radians(degrees) * n).as_matrix()
+
+
+C2Z, C4Z, C2X, C3 = turn([0, 0, 1], 180), turn([0, 0, 1], 90), turn([1, 0, 0], 180), turn([1, 1, 1], 120)
+INVERSION = -np.eye(3)
+MIRROR_X, MIRROR_Y, MIRROR_Z = np.diag([-1.0, 1, 1]), np.diag([1.0, -1, 1]), np.diag([1.0, 1, -1])
+S4 = -C4Z
+
+
+def generated(*generators):
+    """Group of (rotation, time reversal) that the generators make."""
+    group = [(np.eye(3), False)]
+    for Q, reversing in group:
+        for P, other in generators:
+            product = (P @ Q, reversing != other)
+            if not any(np.allclose(product[0], known[0]) and product[1] == known[1] for known in group):
+                group.append(product)
+    return group
+
+
+def spinor(Q):
+    """A rotation of a spin 1/2; reflections act as their proper part."""
+    x, y, z, w = Rotation.from_matrix(Q * np.linalg.det(Q)).as_quat()
+    return w * np.eye(2) - 1j * np.tensordot([x, y, z], PAULI, 1)
+
+
+def symmetric_model(group, seed, *, place=(0.13, 0.21, 0.34), spin=True):
+    """A cubic crystal with one orbital on each image of a place, random hoppings averaged over the group."""
+    rng = np.random.default_rng(seed)
+    places = []
+    for Q, _ in group:
+        image = Q @ place
+        if not any(np.allclose(image, known) for known in places):
+            places.append(image)
+    places = np.array(places)
+    s, m = len(places), 2 if spin else 1
+    cells = [R for R in itertools.product((-1, 0, 1), repeat=3) if np.abs(R).sum() <= 1]
+    raw = {R: rng.normal(size=(s, s, m, m)) + 1j * rng.normal(size=(s, s, m, m)) for R in cells}
+    total = {R: np.zeros((s, s, m, m), complex) for R in cells}
+    for Q, reversing in group:
+        image = [int(np.argmin(np.linalg.norm(places - Q @ p, axis=1))) for p in places]
+        u = spinor(Q) if spin else np.eye(1)
+        if reversing and spin:
+            u = u @ (-1j * PAULI[1])
+        for R in cells:
+            block = raw[tuple(np.rint(Q @ R).astype(int))][np.ix_(image, image)]
+            turned = np.einsum("ab,ijac,cd->ijbd", u.conj(), block, u)
+            total[R] += turned.conj() if reversing else turned
+    hoppings = {}
+    for R in cells:
+        h = total[R] + total[tuple(-x for x in R)].conj().transpose(1, 0, 3, 2)
+        hoppings[R] = h.transpose(0, 2, 1, 3).reshape(s * m, s * m) / len(group)
+    operators = np.array([np.kron(np.eye(s), S) for S in SPIN]) if spin else None
+    return ab.TightBinding(np.eye(3), np.repeat(places, m, axis=0), hoppings, operators, reduced=False)
+
+
+def contains(group, other):
+    """All operations of a list are in a group of the package."""
+    return all(
+        any(np.allclose(g.rotation, Q, atol=1e-6) and g.time_reversal == reversing for g in group.operations)
+        for Q, reversing in other
+    )
+
+
+GROUPS = {
+    "222": generated((C2Z, False), (C2X, False)),
+    "mm21'": generated((MIRROR_X, False), (MIRROR_Y, False), (np.eye(3), True)),
+    "-42m1'": generated((S4, False), (C2X, False), (np.eye(3), True)),
+    "4/mm'm'": generated((C4Z, False), (INVERSION, False), (C2X, True)),
+    "3m'": generated((C3, False), (turn([1, -1, 0], 180) * -1, True)),
+    "-1'": generated((INVERSION, True)),
+    "mm'2'": generated((MIRROR_X, False), (MIRROR_Z, True)),
+}
+PLACES = {"3m'": (0.13, 0.13, 0.3), "mm21'": (0.13, 0.21, 0.05)}
+FERMI = {"chemical_potential": [0.3], "temperature": 0.5, "mesh": [6, 6, 6], "symmetry": "none"}
+SEA = ("anomalous_hall", "orbital_magnetization", "spin_magnetization")
+SURFACE = ("berry_curvature_dipole", "nonlinear_hall", "magneto_nonlinear_hall")
+WITHOUT_DEGENERACIES = [name for name in GROUPS if name != "-42m1'"]
+"""Groups without spin whose mesh has no degenerate points, where values of the Fermi surface do not exist."""
+
+
+@pytest.fixture(scope="module")
+def symmetric():
+    found = {}
+    for seed, (name, group) in enumerate(GROUPS.items()):
+        for spin in (True, False):
+            model = symmetric_model(group, seed, place=PLACES.get(name, (0.13, 0.21, 0.0)), spin=spin)
+            found[name, spin] = model, ab.symmetry(model)
+    return found
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_groups_of_models(symmetric, name):
+    _, group = symmetric[name, True]
+    assert contains(group, GROUPS[name])
+    assert len(group) == len(GROUPS[name])
+    # four orbitals without spin, with neighbours along the axes alone, may have more symmetry than they were given
+    assert contains(symmetric[name, False][1], GROUPS[name])
+
+
+def check_neumann(model, group, response, **more):
+    """Components that the group forbids vanish, and the others are related as the group says."""
+    result = getattr(ab, response)(model, **FERMI, **more)
+    found = group.forbidden(result)
+    size = np.abs(result.total.values).max()
+    scale = max(size, 1e-4)
+    assert float(np.abs(found.total.fillna(0)).max()) < 1e-8 * scale
+    symmetrized = group.symmetrize(result)
+    np.testing.assert_allclose(symmetrized.total, result.total, rtol=0, atol=1e-8 * scale)
+    return result, found, size
+
+
+@pytest.mark.parametrize("name", GROUPS)
+@pytest.mark.parametrize("response", SEA)
+def test_neumann_of_seas(symmetric, name, response):
+    result, found, size = check_neumann(*symmetric[name, True], response)
+    # the group forbids no more than what vanishes in a random model that has it
+    allowed = np.abs(result.total.squeeze().values[~found.forbidden.values])
+    assert allowed.min(initial=np.inf) > 1e-6 * size
+
+
+@pytest.mark.parametrize("name", WITHOUT_DEGENERACIES)
+@pytest.mark.parametrize("response", SURFACE)
+def test_neumann_of_surfaces(symmetric, name, response):
+    _, found, size = check_neumann(*symmetric[name, False], response, degeneracy=0.0)
+    # inversion forbids the dipole, also with time reversal, which forbids the intrinsic nonlinear conductivity; two of
+    # the models have an inversion or a rotation that they were not given
+    expected = {"berry_curvature_dipole": ("4/mm'm'", "-1'", "mm21'", "mm'2'"), "nonlinear_hall": ("4/mm'm'", "mm21'")}
+    assert bool(found.forbidden.all()) == (name in expected.get(response, ()))
+    assert (size > 1e-6) != bool(found.forbidden.all())
+
+
+def test_a_broken_component_is_seen(symmetric):
+    """A result of another crystal: its forbidden components are named, and removed."""
+    _, group = symmetric["4/mm'm'", True]
+    other, _ = symmetric["-1'", True]
+    lower = symmetric_model(GROUPS["222"][:1], 5, place=(0.1, 0.2, 0.05))
+    result = ab.anomalous_hall(lower, **FERMI)
+    found = group.forbidden(result)
+    assert found.forbidden.values.tolist() == [True, True, False]
+    assert found.attrs["largest_forbidden"] > 0.01
+    np.testing.assert_array_equal(np.isnan(found.total.squeeze()), [False, False, True])
+    symmetrized = group.symmetrize(result)
+    np.testing.assert_array_equal(symmetrized.total.squeeze()[:2], 0.0)
+    np.testing.assert_array_equal(symmetrized.total.squeeze()[2], result.total.squeeze()[2])
+    assert symmetrized.attrs["symmetry_change"] == found.attrs["largest_change"]
+    assert result.adiabloch.forbidden(group).equals(found)
+    assert result.adiabloch.symmetrize(group).equals(symmetrized)
+    assert other.size == 4
+
+
+def test_relations_between_components():
+    """Under a fourfold axis D_xz of the dipole is -D_yz turned, so symmetrized values are averages of both."""
+    group = ab.symmetry(symmetric_model(generated((C4Z, False)), 3, place=(0.2, 0.1, 0.0)))
+    lower = symmetric_model(generated((np.eye(3), True)), 6, place=(0.1, 0.2, 0.05))
+    result = ab.berry_curvature_dipole(lower, **{**FERMI, "temperature": 1.0})
+    D = result.total.squeeze().values
+    wanted = np.mean([P @ D @ P.T for P in (np.eye(3), C4Z, C2Z, C4Z.T)], axis=0)
+    np.testing.assert_allclose(group.symmetrize(result).total.squeeze(), wanted, rtol=0, atol=1e-12 * np.abs(D).max())
+
+
+def test_literature():
+    group = ab.symmetry(models.haldane(0.5, 0.2, 1.1))
+    c3 = generated((turn([0, 0, 1], 120), False))
+    # mirrors appear with time reversal only
+    assert contains(group, c3)
+    assert len(group) == 6
+    assert all(g.time_reversal == (g.determinant < 0) for g in group.operations)
+    grey = ab.symmetry(models.kane_mele(0.3, 0.07, 0.2))
+    assert contains(grey, generated((turn([0, 0, 1], 120), False), (MIRROR_X, False), (np.eye(3), True)))
+    assert len(grey) == 12
+    assert grey.forbidden(ab.anomalous_hall(models.kane_mele(0.3, 0.07, 0.2), 0.5, mesh=[6, 6])).forbidden.all()
+    # without Rashba coupling the plane of the layer is a mirror, which turns spins
+    assert len(ab.symmetry(models.kane_mele(0.3, 0.07, 0.0))) == 24
+    cone = ab.symmetry(models.tilted_dirac(tilt=0.3, mass=0.1))
+    assert contains(cone, generated((MIRROR_X, True)))
+    assert len(cone) == 2
+
+
+def test_dipole_of_a_tilted_cone_survives_time_reversal():
+    """Of a pair of cones: the mirror of the tilt forbids one component."""
+    cone = models.tilted_dirac(tilt=0.3, mass=0.1)
+    result = ab.berry_curvature_dipole(cone, 0.2, 0.05)
+    forbidden = ab.symmetry(cone).forbidden(result).forbidden
+    values = np.abs(result.total.squeeze().values)
+    assert forbidden.squeeze().values.sum() == 1
+    assert values[forbidden.squeeze().values.ravel()].max() < 1e-6 * values.max()
+
+
+def test_hidden_axes_along_z():
+    """M_z of a layer in an electric field changes sign under mirrors that contain z."""
+    model = models.haldane(0.5, 0.2, 1.1)
+    result = ab.magnetoelectric(model, 1, mesh=[8, 8])
+    assert result.attrs["along_z"] == 1
+    # C3 alone forbids a vector in the plane
+    assert ab.symmetry(model).forbidden(result).forbidden.all()
+
+
+def test_planar_models_do_not_know_z():
+    model = models.haldane(0.5, 0.2, 1.1)
+    result = ab.inplane_magnetization(model, 1, [0.0, 1.0], mesh=[8, 8])
+    with pytest.raises(InvalidArgumentError, match=r"inplane_magnetization depends on the action of the group along z"):
+        ab.symmetry(model).forbidden(result)
+
+
+def test_wave_vectors(symmetric):
+    """The rotations of k are accepted by the mesh of the responses, and give the same result."""
+    model, group = symmetric["4/mm'm'", True]
+    assert len(group.rotations_of_k) == 16
+    result = ab.anomalous_hall(model, **{**FERMI, "symmetry": group.rotations_of_k})
+    np.testing.assert_allclose(result.total, ab.anomalous_hall(model, **FERMI).total, rtol=1e-7, atol=1e-9)
+
+
+def perturbed(model, seed, strength):
+    rng = np.random.default_rng(seed)
+    noise = {R: rng.normal(size=h.shape) + 1j * rng.normal(size=h.shape) for R, h in model.hoppings.items()}
+    hoppings = {R: h + strength * (noise[R] + noise[tuple(-x for x in R)].conj().T) for R, h in model.hoppings.items()}
+    return ab.TightBinding(model.lattice, model.positions, hoppings, model.spin, reduced=False)
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_symmetrized_models(symmetric, name):
+    """The average is the one over the known representation, and has the group to rounding."""
+    model, group = symmetric[name, True]
+    broken = perturbed(model, 7, 1e-3)
+    assert len(ab.symmetry(broken)) == 1
+    found, report = group.symmetrize_model(broken)
+    assert report.remaining < 1e-10
+    assert 1e-4 < report.change < report.hoppings.max() < 2e-2
+    again = ab.symmetry(found, tolerance=1e-9)
+    assert contains(again, GROUPS[name])
+    assert f"hoppings {report.hoppings.max():.3g}" in str(report)
+    # the mean over the known representation is nearer to the symmetric model than the broken one, and symmetric
+    difference = np.abs(found.amplitudes - broken.amplitudes).max()
+    assert difference == pytest.approx(report.change, rel=1e-6)
+
+
+def test_average_of_bonds():
+    """A bond of graphene that is longer by d: after C3 all three differ by d/3."""
+    clean = models.gapped_honeycomb(0.2)
+    change = 0.06
+    hoppings = {R: h.copy() for R, h in clean.hoppings.items()}
+    hoppings[(0, 0)] += change * np.array([[0, 1], [1, 0]])
+    broken = ab.TightBinding(clean.lattice, clean.positions, hoppings, reduced=False)
+    found, report = ab.symmetry(clean).symmetrize_model(broken)
+    for R in ((0, 0), (-1, 0), (0, -1)):
+        assert found.hoppings[R][0, 1] == pytest.approx(1 + change / 3, abs=1e-12)
+    assert report.change == pytest.approx(2 * change / 3)
+    assert report.hoppings.max() == pytest.approx(change)
+    np.testing.assert_allclose(found.positions, clean.positions, atol=1e-12)
+
+
+def test_positions_are_symmetrized():
+    clean = models.gapped_honeycomb(0.2)
+    moved = clean.positions + np.array([[0.01, 0.0], [0.0, 0.02]])
+    broken = ab.TightBinding(clean.lattice, moved, clean.hoppings, reduced=False)
+    found, report = ab.symmetry(clean).symmetrize_model(broken)
+    # about the threefold axes the displacements vanish on average
+    np.testing.assert_allclose(found.positions, clean.positions, atol=1e-12)
+    assert 0.01 < report.positions.max() < 0.05
+
+
+def test_half_translations():
+    """Two layers of a square crystal, one turned by a mirror: a glide plane is found with its half translation."""
+    vectors = np.diag([1.0, 1.2, 2.0])
+    # p and s orbitals at two places related by (x, y, z) -> (-x, y, z + 1/2)
+    places = [[0.1, 0.3, 0.2], [-0.1, 0.3, 1.2]]
+    hoppings = {
+        (0, 0, 0): [[0.3, 0.5], [0.5, 0.3]],
+        (0, 0, -1): [[0.2, 0.5], [0, 0.2]],
+        (1, 0, 0): [[0.1 + 0.2j, 0], [0, 0.1 - 0.2j]],
+        (0, 1, 0): [[0.3 + 0.1j, 0], [0, 0.3 + 0.1j]],
+    }
+    model = ab.TightBinding(vectors, places, hoppings, reduced=False)
+    group = ab.symmetry(model)
+    glides = [g for g in group.operations if np.allclose(g.rotation, MIRROR_X) and not g.time_reversal]
+    assert len(glides) == 1
+    assert abs(glides[0].translation[2]) == pytest.approx(1.0)
+    broken = perturbed(model, 3, 1e-3)
+    found, report = group.symmetrize_model(broken)
+    assert report.remaining < 1e-10
+    h = found.hoppings
+    assert h[(1, 0, 0)][0, 0] == pytest.approx(h[(-1, 0, 0)][1, 1])
+    assert broken.hoppings[(1, 0, 0)][0, 0] != pytest.approx(broken.hoppings[(-1, 0, 0)][1, 1], abs=1e-4)
+
+
+def test_structures():
+    spglib = pytest.importorskip("spglib")
+    assert spglib
+    from ase import Atoms
+
+    a = 2.87
+    iron = Atoms("Fe2", scaled_positions=[[0, 0, 0], [0.5, 0.5, 0.5]], cell=[a] * 3, pbc=True)
+    grey = ab.symmetry(iron)
+    assert repr(grey).startswith("SymmetryGroup(space group Im-3m (229) with time reversal, 96 operations")
+    along_z = ab.symmetry(iron, magnetic_moments=[2.2, 2.2])
+    assert contains(along_z, GROUPS["4/mm'm'"])
+    assert len(along_z) == 16
+    iron.set_initial_magnetic_moments([2.2, 2.2])
+    assert repr(ab.symmetry(iron)) == repr(along_z)
+    structure = ab.io.from_ase(iron)
+    assert len(ab.symmetry(structure)) == 96
+    assert len(ab.symmetry(structure, [[0, 0, 2.2], [0, 0, 2.2]])) == 16
+    # antiferromagnet: the centring translation with time reversal leaves the moment group of the paramagnet grey
+    assert any(
+        g.time_reversal and np.allclose(g.rotation, np.eye(3)) for g in ab.symmetry(iron, [2.2, -2.2]).operations
+    )
+
+
+def test_iron(shared):
+    """The Wannier model of bcc iron breaks the symmetry; the structure allows a Hall conductivity along z only."""
+    pytest.importorskip("spglib")
+    from ase import Atoms
+
+    model = ab.io.read_tb(shared / "Fe_tb.dat.gz")
+    iron = Atoms("Fe", positions=[[0, 0, 0]], cell=model.lattice.vectors, pbc=True, magmoms=[2.2])
+    group = ab.symmetry(iron)
+    result = ab.anomalous_hall(model, 17.4, 0.1, mesh=[6, 6, 6])
+    assert group.forbidden(result).forbidden.values.tolist() == [True, True, False]
+    np.testing.assert_array_equal(group.symmetrize(result).total.squeeze()[:2], 0.0)
+    with pytest.raises(InvalidArgumentError, match=r"the model does not have the group"):
+        group.symmetrize_model(model, tolerance=0.02)
+
+
+def with_nearest_images(model, mesh):
+    """Hoppings of a Wannier model between the nearest images of the functions."""
+    points = np.stack(np.meshgrid(*[np.arange(n) / n for n in mesh], indexing="ij"), -1).reshape(-1, 3)
+    phases = np.exp(2j * np.pi * points @ model.translations.T)
+    H = np.tensordot(phases, model.amplitudes, 1)
+    r = np.tensordot(phases, np.moveaxis(model.connections, 1, -1), 1)
+    images = NearestImages(model.lattice.vectors, mesh, model.positions, tie=1e-3)
+    keys = [tuple(map(int, R)) for R in images.translations]
+    h, x = images.by_translation(H, points), images.by_translation(r, points)
+    x[keys.index((0, 0, 0)), np.arange(model.size), np.arange(model.size)] += model.positions
+    return ab.TightBinding(
+        model.lattice, None, dict(zip(keys, h, strict=True)), position_matrix=dict(zip(keys, x, strict=True))
+    )
+
+
+def test_gallium_arsenide(shared):
+    """Spinors of sp3 orbitals: the double group of Td is found from them, and the bands on the mesh stay."""
+    pytest.importorskip("spglib")
+    from ase import Atoms
+
+    read = ab.io.read_tb(shared / "GaAs_tb.dat")
+    model = with_nearest_images(read, (2, 2, 2))
+    cell = read.lattice.vectors
+    group = ab.symmetry(Atoms("AsGa", scaled_positions=[[0, 0, 0], [0.25] * 3], cell=cell, pbc=True))
+    assert "F-43m (216)" in repr(group)
+    assert len(group) == 48
+    found, report = group.symmetrize_model(model)
+    assert report.remaining < 1e-10
+    assert report.change < 3e-3 < 0.05 < report.positions.max() < 0.1
+    assert group.symmetrize_model(found)[1].hoppings.max() < 1e-9
+    # the functions of a bond have it less exactly than those of an atom together
+    assert len(ab.symmetry(found, tolerance=1e-3)) == 48
+    k = read.lattice.cartesian([[0, 0, 0], [0.5, 0, 0], [0.5, 0.5, 0]])
+    np.testing.assert_allclose(found.energies(k), read.energies(k), atol=1e-4)
+    waves = np.random.default_rng(3).normal(size=(1, 3))
+    for operation in group.operations:
+        np.testing.assert_allclose(
+            found.energies(waves @ operation.rotation.T), found.energies(waves), rtol=0, atol=1e-9
+        )
+    # the mirror planes of the file of Wannier90 with its own images are broken
+    with pytest.raises(InvalidArgumentError, match=r"the model does not have the group"):
+        group.symmetrize_model(read, tolerance=0.05)
+
+
+def test_groups_that_a_model_does_not_have():
+    haldane, graphene = models.haldane(0.5, 0.2, 1.1), models.gapped_honeycomb(0.2, 0.1)
+    with pytest.raises(InvalidArgumentError, match=r"identity and time reversal changes its hoppings by 0\.3"):
+        ab.symmetry(graphene).symmetrize_model(haldane)
+    square = ab.TightBinding(2 * np.eye(2), [[0.0, 0.0]], {(1, 0): [[1.0]], (0, 1): [[1.0]]})
+    with pytest.raises(InvalidArgumentError, match=r"120 degrees .* does not map the lattice of the model to itself"):
+        ab.symmetry(graphene).symmetrize_model(square)
+    shifted = ab.TightBinding(graphene.lattice, graphene.positions + 0.37, graphene.hoppings, reduced=False)
+    with pytest.raises(InvalidArgumentError, match=r"does not map the sites of the model to each other"):
+        ab.symmetry(graphene).symmetrize_model(shifted)
+
+
+def test_wrong_arguments():
+    model = models.haldane(0.5, 0.2, 1.1)
+    group = ab.symmetry(model)
+    with pytest.raises(
+        InvalidArgumentError, match=r"expected ase\.Atoms, a Structure or a TightBinding model, got str"
+    ):
+        ab.symmetry("POSCAR")
+    with pytest.raises(InvalidArgumentError, match=r"magnetic_moments of a model"):
+        ab.symmetry(model, [1.0, 1.0])
+    with pytest.raises(InvalidArgumentError, match=r"symmetry: tolerance"):
+        ab.symmetry(model, tolerance=-1.0)
+    with pytest.raises(InvalidArgumentError, match=r"symmetrize_model: expected a model, got str"):
+        group.symmetrize_model("model")
+    with pytest.raises(InvalidArgumentError, match=r"forbidden: expected the result of a response, .* got float"):
+        group.forbidden(1.0)
+    filled = ab.anomalous_hall(model, 0.0, mesh=[4, 4])
+    unknown = filled.copy()
+    del unknown.attrs["time_reversal"]
+    with pytest.raises(InvalidArgumentError, match=r"anomalous_hall does not state its parities"):
+        group.symmetrize(unknown)
+    chain = models.rice_mele(0.3, 0.2)
+    with pytest.raises(InvalidArgumentError, match=r"polarization is defined modulo a quantum"):
+        ab.symmetry(chain).symmetrize(ab.polarization(chain, 1))
+    solid = ab.symmetry(symmetric_model(generated((C3, False)), 1, place=(0.1, 0.2, 0.3), spin=False))
+    with pytest.raises(InvalidArgumentError, match=r"mixes z with x, y, along which this result has no components"):
+        solid.symmetrize(filled)
+
+
+def test_moments_of_other_atoms():
+    pytest.importorskip("spglib")
+    iron = models.Structure(np.eye(3), ["Fe"], [[0, 0, 0]], [55.8])
+    with pytest.raises(InvalidArgumentError, match=r"magnetic_moments of shape \(2,\), expected \(1, 3\)"):
+        ab.symmetry(iron, [1.0, 2.0])
+    twice = models.Structure(np.eye(3), ["Fe", "Fe"], [[0, 0, 0], [0, 0, 1e-6]], [55.8, 55.8])
+    with pytest.raises(InvalidArgumentError, match=r"expected atoms that do not overlap"):
+        ab.symmetry(twice)
