@@ -139,17 +139,7 @@ class Unit:
     @property
     def latex(self) -> str:
         """The unit in LaTeX, for labels of figures."""
-        above, below = (
-            r"\,".join(
-                _LATEX[_SYMBOLS[name]] + ("" if abs(n) == 1 else f"^{{{abs(n)}}}")
-                for name, n in zip(_SYMBOLS, self._powers, strict=True)
-                if n * sign > 0
-            )
-            for sign in (1, -1)
-        )
-        if not below:
-            return above or "1"
-        return f"{above or 1}/({below})" if r"\," in below else f"{above or 1}/{below}"
+        return latex_of_unit(str(self))
 
     @property
     def si_label(self) -> str:
@@ -221,15 +211,18 @@ _SYMBOLS = {
 }
 _LATEX = {
     "e": "e",
+    "h": "h",
     "k_B": r"k_\mathrm{B}",
     "hbar": r"\hbar",
     "omega": r"\omega",
-    "energy": r"\mathrm{energy}",
-    "length": r"\mathrm{length}",
     "mu_B": r"\mu_\mathrm{B}",
     "mu_N": r"\mu_\mathrm{N}",
     "angstrom": r"\mathrm{\AA}",
+    "uA": r"\mathrm{\mu A}",
+    "uS": r"\mathrm{\mu S}",
+    "um": r"\mathrm{\mu m}",
 }
+"""Symbols that are not written as upright words."""
 _EXTENTS = {1: "length", 2: "area", 3: "volume"}
 RAW_SYMBOLS = {
     **{symbol: (name, 1) for name, symbol in _SYMBOLS.items()},
@@ -247,6 +240,23 @@ def _product(powers: Mapping[str, int]) -> str:
     if not below:
         return product
     return f"{product}/{below[0]}" if len(below) == 1 else f"{product}/({' '.join(below)})"
+
+
+def latex_of_unit(label: str) -> str:
+    """Label of a unit in LaTeX: units upright, constants of nature as usual."""
+    above, _, below = label.partition("/")
+
+    def product(factors: str) -> str:
+        parts = []
+        for factor in factors.strip("()").replace("*", " ").split():
+            name, _, power = factor.partition("^")
+            parts.append(_LATEX.get(name, rf"\mathrm{{{name}}}") + (f"^{{{power}}}" if power else ""))
+        return r"\,".join(parts)
+
+    one = "1" if above.strip() in ("", "1") else product(above)
+    if not below:
+        return one
+    return f"{one}/({product(below)})" if below.startswith("(") else f"{one}/{product(below)}"
 
 
 def factors_of(label: str) -> dict[str, int]:

@@ -205,7 +205,7 @@ def test_pictures(tmp_path):
     assert [text.get_text() for text in ax.get_xticklabels()] == ["Γ", "K", "M", "K\u2032", "Γ"]
     assert any("direct gap 0.369" in text.get_text() for text in ax.texts)
     bar = ax.figure.axes[1]
-    assert bar.get_ylabel() == r"Berry curvature ($\mathrm{length}^{2}$)"
+    assert bar.get_ylabel() == r"Berry curvature ($\mathrm{area}$)"
     plain = ab.plot(ab.bands(HALDANE, "GK,MG", chemical_potential=0.1))
     # two bands on two pieces, a line at the corner, the chemical potential
     assert len(plain.lines) == 6

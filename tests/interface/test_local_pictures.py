@@ -147,7 +147,7 @@ def test_many_arrows_are_thinned():
 
 def test_in_si(results):
     ax = ab.plot(ab.in_si(results["line"], length=1.42, frequency=1e13))
-    assert ax.get_ylabel() == "local current ($A/m$)"
+    assert ax.get_ylabel() == r"local current ($\mathrm{A}/\mathrm{m}$)"
     assert ax.get_xlabel() == "$x$ (m)"
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from adiabloch.errors import InvalidArgumentError, MissingExtraError
-from adiabloch.units import Unit
+from adiabloch.errors import MissingExtraError
+from adiabloch.units import latex_of_unit
 
 if TYPE_CHECKING:
     import xarray
@@ -76,17 +76,7 @@ def label_with_unit(variable: xarray.DataArray) -> str:
     component = str(variable.attrs.get("component", ""))
     if component and component not in name:
         name += " (trace)" if component == "trace" else rf" ${component}$"
-    return name if str(variable.attrs.get("units", "")) in PLAIN_UNITS else f"{name} ({upright_unit(variable)})"
-
-
-def upright_unit(variable: xarray.DataArray) -> str:
-    """Return the unit of a variable as mathematical text, with upright letters except for hbar, e and omega."""
-    label = str(variable.attrs.get("units", ""))
-    try:
-        return f"${Unit.parse(label).latex}$"
-    except InvalidArgumentError:
-        words = re.sub(r"\^(-?\d+)", r"$^{\1}$", label)
-        return words.replace("mu_B", r"$\mu_\mathrm{B}$").replace("angstrom", "\u212b")
+    return name if str(variable.attrs.get("units", "")) in PLAIN_UNITS else f"{name} ({unit_label(variable)})"
 
 
 def point_label(label: str) -> str:
@@ -97,9 +87,4 @@ def point_label(label: str) -> str:
 
 def unit_label(variable: xarray.DataArray) -> str:
     """Return the unit of a variable as mathematical text of matplotlib."""
-    words = str(variable.attrs.get("units", "")).replace("*", r"\,").replace(" ", r"\,")
-    for symbol in ("omega", "hbar"):
-        words = words.replace(symbol, rf"\{symbol}")
-    for word in ("length", "energy", "area", "volume"):
-        words = words.replace(word, rf"\mathrm{{{word}}}")
-    return f"${words}$"
+    return f"${latex_of_unit(str(variable.attrs.get('units', '')))}$"
