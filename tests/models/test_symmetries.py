@@ -181,6 +181,20 @@ def test_relations_between_components():
     D = result.total.squeeze().values
     wanted = np.mean([P @ D @ P.T for P in (np.eye(3), C4Z, C2Z, C4Z.T)], axis=0)
     np.testing.assert_allclose(group.symmetrize(result).total.squeeze(), wanted, rtol=0, atol=1e-12 * np.abs(D).max())
+    # the error of (D_xy - D_yx)/2 is at most the mean of both, of a component that vanishes zero
+    errors = np.arange(1.0, 10.0).reshape(1, 3, 3)
+    symmetrized = group.symmetrize(result.assign(error=(result.total.dims, errors)))
+    np.testing.assert_allclose(symmetrized.error.squeeze(), [[3, 3, 0], [3, 3, 0], [0, 0, 9]])
+
+
+def test_results_from_files(tmp_path):
+    """Files keep what the transformation needs."""
+    model = models.haldane(0.5, 0.2, 1.1)
+    result = ab.magnetoelectric(model, 1, mesh=[8, 8])
+    ab.io.save(result, tmp_path / "result.nc")
+    group = ab.symmetry(model)
+    found = group.forbidden(ab.io.load(tmp_path / "result.nc"))
+    assert found.forbidden.equals(group.forbidden(result).forbidden)
 
 
 def test_literature():
@@ -212,12 +226,17 @@ def test_dipole_of_a_tilted_cone_survives_time_reversal():
 
 
 def test_hidden_axes_along_z():
-    """M_z of a layer in an electric field changes sign under mirrors that contain z."""
-    model = models.haldane(0.5, 0.2, 1.1)
-    result = ab.magnetoelectric(model, 1, mesh=[8, 8])
+    """The mirror of a tilted cone, with time reversal, leaves M_z unchanged: only a field along y induces it."""
+    model = models.tilted_dirac(tilt=0.3, mass=0.4)
+    result = ab.magnetoelectric(model, 1, mesh=[24, 24])
     assert result.attrs["along_z"] == 1
-    # C3 alone forbids a vector in the plane
-    assert ab.symmetry(model).forbidden(result).forbidden.all()
+    found = ab.symmetry(model).forbidden(result)
+    assert found.forbidden.values.tolist() == [True, False]
+    assert found.attrs["largest_forbidden"] < 1e-10
+    assert abs(result.total.sel(field="y")) > 1e-4
+    # a threefold axis forbids a vector in the plane
+    haldane = models.haldane(0.5, 0.2, 1.1)
+    assert ab.symmetry(haldane).forbidden(ab.magnetoelectric(haldane, 1, mesh=[8, 8])).forbidden.all()
 
 
 def test_planar_models_do_not_know_z():
@@ -306,6 +325,33 @@ def test_half_translations():
     h = found.hoppings
     assert h[(1, 0, 0)][0, 0] == pytest.approx(h[(-1, 0, 0)][1, 1])
     assert broken.hoppings[(1, 0, 0)][0, 0] != pytest.approx(broken.hoppings[(-1, 0, 0)][1, 1], abs=1e-4)
+
+
+def test_half_translations_of_a_structure():
+    """Hexagonal close packing: a screw axis relates the two atoms of the cell."""
+    pytest.importorskip("spglib")
+    vectors = np.array([[1.0, 0, 0], [-0.5, np.sqrt(0.75), 0], [0, 0, 1.6]])
+    places = np.array([[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]]) @ vectors
+    group = ab.symmetry(models.Structure(vectors, ["Mg", "Mg"], places, [24.3, 24.3]))
+    assert repr(group).startswith("SymmetryGroup(space group P6_3/mmc (194) with time reversal, 48 operations")
+    rng = np.random.default_rng(4)
+    cells = [(1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 0, 1), (1, 0, 1), (0, -1, 1)]
+    bonds = {R: 0.05 * rng.normal(size=(2, 2)) for R in cells}
+    bonds[(0, 1, 0)][0, 1] += 1
+    for R in ((1, 0, 0), (0, 0, 1), (1, 0, 1), (0, -1, 1)):
+        bonds[R][1, 0] += 1
+    bonds[(0, 0, 0)] = np.array([[0.0, 1.0], [1.0, 0.1]])
+    rough = ab.TightBinding(vectors, places, bonds, reduced=False)
+    found, _ = group.symmetrize_model(rough, tolerance=0.3)
+    h = found.hoppings
+    in_plane = [h[R][i, i] for R in ((1, 0, 0), (0, 1, 0), (1, 1, 0), (-1, -1, 0)) for i in (0, 1)]
+    np.testing.assert_allclose(in_plane, np.mean(in_plane), atol=1e-12)
+    # six bonds of each atom to the planes above and below
+    lengths = np.linalg.norm(found.bonds, axis=-1)
+    nearest = np.isclose(lengths, lengths[:, 0, 1].min())
+    assert nearest.sum() == 12
+    np.testing.assert_allclose(found.amplitudes[nearest], found.amplitudes[nearest][0], atol=1e-12)
+    assert h[(0, 0, 0)][0, 0] == pytest.approx(h[(0, 0, 0)][1, 1])
 
 
 def test_structures():
