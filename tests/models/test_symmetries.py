@@ -484,3 +484,54 @@ def test_moments_of_other_atoms():
     twice = models.Structure(np.eye(3), ["Fe", "Fe"], [[0, 0, 0], [0, 0, 1e-6]], [55.8, 55.8])
     with pytest.raises(InvalidArgumentError, match=r"expected atoms that do not overlap"):
         ab.symmetry(twice)
+
+
+def test_other_functions_and_cells(symmetric):
+    """Group and average do not depend on the functions of a site, nor on the cells to which they are assigned."""
+    model, group = symmetric["222", True]
+    broken = perturbed(model, 9, 1e-3)
+    rng = np.random.default_rng(5)
+    U = np.zeros((model.size, model.size), complex)
+    for site in range(model.size // 2):
+        at = slice(2 * site, 2 * site + 2)
+        U[at, at] = np.linalg.qr(rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2)))[0]
+    changes = [lambda m: m.rotated(U), lambda m: m.moved(1, (0, 1, 0)).moved(4, (-1, 0, 1))]
+    k = rng.normal(size=(3, 3))
+    known = group.symmetrize_model(broken)[0]
+    for change in changes:
+        other = change(model)
+        assert contains(ab.symmetry(other), GROUPS["222"])
+        found, _ = group.symmetrize_model(change(broken))
+        np.testing.assert_allclose(found.energies(k), known.energies(k), rtol=0, atol=1e-6)
+        wanted = change(known)
+        for R, h in wanted.hoppings.items():
+            # the functions are determined up to second order in the noise
+            np.testing.assert_allclose(found.hoppings.get(R, 0), h, rtol=0, atol=1e-6)
+        for R, S in wanted.spin_by_cell.items():
+            np.testing.assert_allclose(found.spin_by_cell[R], S, rtol=0, atol=1e-6)
+
+
+def test_position_matrices_are_symmetrized():
+    """An inversion centre relates the elements of r between two functions, of which one is odd."""
+    places = np.zeros((2, 3))
+    home = np.diag([0.0, 1.0])
+    step = np.array([[0.2, 0.3], [-0.3, -0.1]])
+    r = np.zeros((2, 2, 3), complex)
+    r[0, 1, 0] = r[1, 0, 0] = 0.4
+    hoppings = {(0, 0, 0): home, (1, 0, 0): step, (0, 1, 0): 0.7 * step, (0, 0, 1): 0.6 * step}
+    clean = ab.TightBinding(np.diag([1.0, 1.1, 1.3]), places, hoppings, position_matrix={(0, 0, 0): r}, reduced=False)
+    group = ab.symmetry(clean)
+    assert contains(group, [(INVERSION, False), (np.eye(3), True)])
+    noisy = r.copy()
+    noisy[0, 0] = [0.01, 0.02, 0.03]  # a centre away from that of inversion
+    noisy[0, 1] += [0.02, 0.01j, 0.03]
+    noisy[1, 0] = noisy[0, 1].conj()
+    broken = ab.TightBinding(clean.lattice, None, hoppings, position_matrix={(0, 0, 0): noisy})
+    atoms = [g for g in group.operations if np.allclose(g.rotation, INVERSION) or np.allclose(g.rotation, np.eye(3))]
+    small = ab.symmetries.SymmetryGroup(tuple(atoms), sites=places)
+    found, report = small.symmetrize_model(broken)
+    # inversion removes the diagonal, time reversal the imaginary part, up to second order in the noise
+    np.testing.assert_allclose(found.position_matrix[(0, 0, 0)][0, 1], [0.42, 0, 0.03], atol=1e-5)
+    np.testing.assert_allclose(found.positions, 0, atol=1e-4)
+    assert report.positions.max() == pytest.approx(0.06, rel=1e-3)
+    assert report.remaining < 1e-10
