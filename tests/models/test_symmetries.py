@@ -505,10 +505,10 @@ def test_other_functions_and_cells(symmetric):
         np.testing.assert_allclose(found.energies(k), known.energies(k), rtol=0, atol=1e-6)
         wanted = change(known)
         for R, h in wanted.hoppings.items():
-            # the functions are determined up to second order in the noise
-            np.testing.assert_allclose(found.hoppings.get(R, 0), h, rtol=0, atol=1e-6)
+            # the functions are determined up to second order in the noise, which is 5e-3
+            np.testing.assert_allclose(found.hoppings.get(R, 0), h, rtol=0, atol=1e-4)
         for R, S in wanted.spin_by_cell.items():
-            np.testing.assert_allclose(found.spin_by_cell[R], S, rtol=0, atol=1e-6)
+            np.testing.assert_allclose(found.spin_by_cell[R], S, rtol=0, atol=1e-4)
 
 
 def test_position_matrices_are_symmetrized():
