@@ -88,6 +88,10 @@ def test_joined_spins_are_both_models(wannier):
     up, down = channels(wannier=wannier)
     both = join_spins(up, down)
     assert both.size == 4
+    # up is up
+    at = np.diag(both.spin[2]).real > 0
+    np.testing.assert_array_equal(both.hoppings[(0, 1)][np.ix_(at, at)], up.hoppings[(0, 1)])
+    np.testing.assert_array_equal(both.hoppings[(0, 1)][np.ix_(~at, ~at)], 0)
     k = np.random.default_rng(1).normal(size=(5, 2))
     np.testing.assert_allclose(
         both.energies(k), np.sort(np.concatenate([up.energies(k), down.energies(k)], axis=1)), atol=1e-14

@@ -181,6 +181,20 @@ def test_relations_between_components():
     D = result.total.squeeze().values
     wanted = np.mean([P @ D @ P.T for P in (np.eye(3), C4Z, C2Z, C4Z.T)], axis=0)
     np.testing.assert_allclose(group.symmetrize(result).total.squeeze(), wanted, rtol=0, atol=1e-12 * np.abs(D).max())
+    # the error of (D_xy - D_yx)/2 is at most the mean of both, of a component that vanishes zero
+    errors = np.arange(1.0, 10.0).reshape(1, 3, 3)
+    symmetrized = group.symmetrize(result.assign(error=(result.total.dims, errors)))
+    np.testing.assert_allclose(symmetrized.error.squeeze(), [[3, 3, 0], [3, 3, 0], [0, 0, 9]])
+
+
+def test_results_from_files(tmp_path):
+    """Files keep what the transformation needs."""
+    model = models.haldane(0.5, 0.2, 1.1)
+    result = ab.magnetoelectric(model, 1, mesh=[8, 8])
+    ab.io.save(result, tmp_path / "result.nc")
+    group = ab.symmetry(model)
+    found = group.forbidden(ab.io.load(tmp_path / "result.nc"))
+    assert found.forbidden.equals(group.forbidden(result).forbidden)
 
 
 def test_literature():
@@ -212,12 +226,17 @@ def test_dipole_of_a_tilted_cone_survives_time_reversal():
 
 
 def test_hidden_axes_along_z():
-    """M_z of a layer in an electric field changes sign under mirrors that contain z."""
-    model = models.haldane(0.5, 0.2, 1.1)
-    result = ab.magnetoelectric(model, 1, mesh=[8, 8])
+    """The mirror of a tilted cone, with time reversal, leaves M_z unchanged: only a field along y induces it."""
+    model = models.tilted_dirac(tilt=0.3, mass=0.4)
+    result = ab.magnetoelectric(model, 1, mesh=[24, 24])
     assert result.attrs["along_z"] == 1
-    # C3 alone forbids a vector in the plane
-    assert ab.symmetry(model).forbidden(result).forbidden.all()
+    found = ab.symmetry(model).forbidden(result)
+    assert found.forbidden.values.tolist() == [True, False]
+    assert found.attrs["largest_forbidden"] < 1e-10
+    assert abs(result.total.sel(field="y")) > 1e-4
+    # a threefold axis forbids a vector in the plane
+    haldane = models.haldane(0.5, 0.2, 1.1)
+    assert ab.symmetry(haldane).forbidden(ab.magnetoelectric(haldane, 1, mesh=[8, 8])).forbidden.all()
 
 
 def test_planar_models_do_not_know_z():
@@ -306,6 +325,33 @@ def test_half_translations():
     h = found.hoppings
     assert h[(1, 0, 0)][0, 0] == pytest.approx(h[(-1, 0, 0)][1, 1])
     assert broken.hoppings[(1, 0, 0)][0, 0] != pytest.approx(broken.hoppings[(-1, 0, 0)][1, 1], abs=1e-4)
+
+
+def test_half_translations_of_a_structure():
+    """Hexagonal close packing: a screw axis relates the two atoms of the cell."""
+    pytest.importorskip("spglib")
+    vectors = np.array([[1.0, 0, 0], [-0.5, np.sqrt(0.75), 0], [0, 0, 1.6]])
+    places = np.array([[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]]) @ vectors
+    group = ab.symmetry(models.Structure(vectors, ["Mg", "Mg"], places, [24.3, 24.3]))
+    assert repr(group).startswith("SymmetryGroup(space group P6_3/mmc (194) with time reversal, 48 operations")
+    rng = np.random.default_rng(4)
+    cells = [(1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 0, 1), (1, 0, 1), (0, -1, 1)]
+    bonds = {R: 0.05 * rng.normal(size=(2, 2)) for R in cells}
+    bonds[(0, 1, 0)][0, 1] += 1
+    for R in ((1, 0, 0), (0, 0, 1), (1, 0, 1), (0, -1, 1)):
+        bonds[R][1, 0] += 1
+    bonds[(0, 0, 0)] = np.array([[0.0, 1.0], [1.0, 0.1]])
+    rough = ab.TightBinding(vectors, places, bonds, reduced=False)
+    found, _ = group.symmetrize_model(rough, tolerance=0.3)
+    h = found.hoppings
+    in_plane = [h[R][i, i] for R in ((1, 0, 0), (0, 1, 0), (1, 1, 0), (-1, -1, 0)) for i in (0, 1)]
+    np.testing.assert_allclose(in_plane, np.mean(in_plane), atol=1e-12)
+    # six bonds of each atom to the planes above and below
+    lengths = np.linalg.norm(found.bonds, axis=-1)
+    nearest = np.isclose(lengths, lengths[:, 0, 1].min())
+    assert nearest.sum() == 12
+    np.testing.assert_allclose(found.amplitudes[nearest], found.amplitudes[nearest][0], atol=1e-12)
+    assert h[(0, 0, 0)][0, 0] == pytest.approx(h[(0, 0, 0)][1, 1])
 
 
 def test_structures():
@@ -438,3 +484,54 @@ def test_moments_of_other_atoms():
     twice = models.Structure(np.eye(3), ["Fe", "Fe"], [[0, 0, 0], [0, 0, 1e-6]], [55.8, 55.8])
     with pytest.raises(InvalidArgumentError, match=r"expected atoms that do not overlap"):
         ab.symmetry(twice)
+
+
+def test_other_functions_and_cells(symmetric):
+    """Group and average do not depend on the functions of a site, nor on the cells to which they are assigned."""
+    model, group = symmetric["222", True]
+    broken = perturbed(model, 9, 1e-3)
+    rng = np.random.default_rng(5)
+    U = np.zeros((model.size, model.size), complex)
+    for site in range(model.size // 2):
+        at = slice(2 * site, 2 * site + 2)
+        U[at, at] = np.linalg.qr(rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2)))[0]
+    changes = [lambda m: m.rotated(U), lambda m: m.moved(1, (0, 1, 0)).moved(4, (-1, 0, 1))]
+    k = rng.normal(size=(3, 3))
+    known = group.symmetrize_model(broken)[0]
+    for change in changes:
+        other = change(model)
+        assert contains(ab.symmetry(other), GROUPS["222"])
+        found, _ = group.symmetrize_model(change(broken))
+        np.testing.assert_allclose(found.energies(k), known.energies(k), rtol=0, atol=1e-6)
+        wanted = change(known)
+        for R, h in wanted.hoppings.items():
+            # the functions are determined up to second order in the noise, which is 5e-3
+            np.testing.assert_allclose(found.hoppings.get(R, 0), h, rtol=0, atol=1e-4)
+        for R, S in wanted.spin_by_cell.items():
+            np.testing.assert_allclose(found.spin_by_cell[R], S, rtol=0, atol=1e-4)
+
+
+def test_position_matrices_are_symmetrized():
+    """An inversion centre relates the elements of r between two functions, of which one is odd."""
+    places = np.zeros((2, 3))
+    home = np.diag([0.0, 1.0])
+    step = np.array([[0.2, 0.3], [-0.3, -0.1]])
+    r = np.zeros((2, 2, 3), complex)
+    r[0, 1, 0] = r[1, 0, 0] = 0.4
+    hoppings = {(0, 0, 0): home, (1, 0, 0): step, (0, 1, 0): 0.7 * step, (0, 0, 1): 0.6 * step}
+    clean = ab.TightBinding(np.diag([1.0, 1.1, 1.3]), places, hoppings, position_matrix={(0, 0, 0): r}, reduced=False)
+    group = ab.symmetry(clean)
+    assert contains(group, [(INVERSION, False), (np.eye(3), True)])
+    noisy = r.copy()
+    noisy[0, 0] = [0.01, 0.02, 0.03]  # a centre away from that of inversion
+    noisy[0, 1] += [0.02, 0.01j, 0.03]
+    noisy[1, 0] = noisy[0, 1].conj()
+    broken = ab.TightBinding(clean.lattice, None, hoppings, position_matrix={(0, 0, 0): noisy})
+    atoms = [g for g in group.operations if np.allclose(g.rotation, INVERSION) or np.allclose(g.rotation, np.eye(3))]
+    small = ab.symmetries.SymmetryGroup(tuple(atoms), sites=places)
+    found, report = small.symmetrize_model(broken)
+    # inversion removes the diagonal, time reversal the imaginary part, up to second order in the noise
+    np.testing.assert_allclose(found.position_matrix[(0, 0, 0)][0, 1], [0.42, 0, 0.03], atol=1e-5)
+    np.testing.assert_allclose(found.positions, 0, atol=1e-4)
+    assert report.positions.max() == pytest.approx(0.06, rel=1e-3)
+    assert report.remaining < 1e-10

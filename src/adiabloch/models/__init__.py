@@ -7,6 +7,7 @@ from adiabloch.models.alignment import aligned
 from adiabloch.models.atomic_displacements import AtomicDisplacements
 from adiabloch.models.chains import rice_mele, thouless_pump
 from adiabloch.models.collinear import join_spins
+from adiabloch.models.continuum import from_kp
 from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal, Derivative, Matrices
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.deformation import Deformation
@@ -44,6 +45,7 @@ __all__ = [
     "displacement_motion",
     "distance_law",
     "exponential",
+    "from_kp",
     "fu_kane_mele",
     "gapped_honeycomb",
     "haldane",

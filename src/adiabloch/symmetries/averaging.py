@@ -11,7 +11,7 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.models import TightBinding
 from adiabloch.scalars import positive_number
-from adiabloch.symmetries.fields import Action, Blocks, Fields
+from adiabloch.symmetries.fields import Action, Blocks, Fields, without_zeros
 from adiabloch.symmetries.operations import Operation
 from adiabloch.symmetries.representation import averaged_back, unitary_of
 from adiabloch.symmetries.sites import Sites, sites_of_atoms, sites_of_model
@@ -113,8 +113,7 @@ def _mean(images: Sequence[Blocks]) -> Blocks:
     for image in images:
         for R, block in image.items():
             total[R] = total[R] + block if R in total else block
-    # pairs of orbitals without matrix elements stay exactly zero, but their translations multiply
-    found = {R: block / len(images) for R, block in total.items() if block.any() or not any(R)}
+    found = without_zeros({R: block / len(images) for R, block in total.items()})
     # Hermitian to the last digit
     return {R: 0.5 * (X + found[tuple(-x for x in R)].conj().swapaxes(1, 2)) for R, X in found.items()}
 

@@ -59,7 +59,7 @@ class Fields:
         blocks = in_other_cells(blocks, -sites.cells)
         apart = model.positions - sites.cells @ sites.vectors - sites.places[sites.of_orbital]
         blocks[home][1 : 1 + d, np.arange(n), np.arange(n)] += apart.T
-        return cls(sites, {R: block / units[:, None, None] for R, block in blocks.items()}, units)
+        return cls(sites, without_zeros({R: block / units[:, None, None] for R, block in blocks.items()}), units)
 
     def model(self, original: TightBinding, places: Float) -> TightBinding:
         """Model with these matrices, the orbitals in the cells of the original, the sites at `places`."""
@@ -67,7 +67,7 @@ class Fields:
         blocks = {R: block * self.units[:, None, None] for R, block in self.blocks.items()}
         apart = np.diagonal(blocks[home][1 : 1 + d], axis1=1, axis2=2).real.T.copy()
         blocks[home][1 : 1 + d, np.arange(n), np.arange(n)] -= apart.T
-        blocks = in_other_cells(blocks, self.sites.cells)
+        blocks = without_zeros(in_other_cells(blocks, self.sites.cells))
         positions = apart + self.sites.cells @ self.sites.vectors + places[self.sites.of_orbital]
         matrix = spin = None
         if original.position_matrix is not None:
@@ -78,6 +78,11 @@ class Fields:
             spin = by_cell[home] if local else by_cell
         hoppings = {R: block[0] for R, block in blocks.items()}
         return TightBinding(original.lattice, positions, hoppings, spin, position_matrix=matrix, reduced=False)
+
+
+def without_zeros(blocks: Blocks) -> Blocks:
+    """Matrices other than zero, and those of the home cell; other cells of orbitals multiply the zeros."""
+    return {R: block for R, block in blocks.items() if block.any() or not any(R)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,4 +141,4 @@ class Action:
             cells[fields.sites.of_orbital == image] = cell
         back = np.rint(np.linalg.inv(self.Q)).astype(np.int64)
         moved = in_other_cells(fields.blocks, cells)
-        return {tuple(map(int, np.array(R) @ back)): block for R, block in moved.items()}
+        return {tuple(map(int, np.array(R) @ back)): block for R, block in without_zeros(moved).items()}

@@ -184,6 +184,8 @@ class SymmetryGroup:
 
         Notes
         -----
+        The result is the average over a representation that is known in advance, up to second order in the breaking.
+
         For the group of a structure each orbital belongs to the nearest atom, and the model must be in the same
         Cartesian frame. For the group of a model the orbitals at equal positions belong together.
         """
