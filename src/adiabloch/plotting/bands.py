@@ -26,6 +26,8 @@ SMALL_GAP = 0.09
 """Share of the energy axis below which a gap has no arrow."""
 LETTER, GAP_OF_LABELS = 0.03, 0.012
 """Width of a letter and smallest distance of labels, as shares of the width of the picture."""
+MANY = 12
+"""Number of bands from which coloured curves are thin."""
 WIDEST = 7.0
 """Largest width of a curve in points."""
 
@@ -64,7 +66,7 @@ def draw_bands(
         _reference(result, ax)
     shown = None
     if "colour" in result:
-        norm = scale_of((result if scale is None else scale).colour.values, QUANTILE)
+        norm = _norm((result if scale is None else scale).colour)
         shown = ScalarMappable(norm, curve_colours(norm))
     for first, last in _pieces(result):
         _draw_piece(result.isel(point=slice(first, last)), ax, shown, _widths(result if scale is None else scale))
@@ -78,6 +80,16 @@ def draw_bands(
             textcoords="offset points", va="center", color=INK, annotation_clip=False,
         )  # fmt: skip
     return shown
+
+
+def _norm(values: xarray.DataArray) -> Normalize:
+    """Scale of the colours: the range of the quantity if it has one, otherwise that of its values."""
+    from matplotlib.colors import Normalize
+
+    if "range" in values.attrs:
+        low, high = np.asarray(values.attrs["range"], dtype=float)
+        return Normalize(vmin=float(low), vmax=float(high))
+    return scale_of(values.values, QUANTILE)
 
 
 def curve_colours(norm: Normalize) -> Colormap:
@@ -137,7 +149,7 @@ def _draw_piece(part: xarray.Dataset, ax: Axes, shown: ScalarMappable | None, la
         options: dict[str, Any] = {"color": BLUE}
         if shown is not None:
             options = {"cmap": shown.cmap, "norm": shown.norm, "array": _middles(band.colour.values)}
-        options["linewidths"] = 2.2
+        options["linewidths"] = 2.2 if part.sizes["band"] <= MANY else 1.3
         if largest is not None:
             ax.plot(x, energy, color=GREY, lw=0.6)
             options["linewidths"] = WIDEST * np.clip(np.abs(_middles(band["size"].values)) / float(largest), 0, 1)

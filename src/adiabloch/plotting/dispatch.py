@@ -184,6 +184,7 @@ PICTURES = {
     "perturbative_tensor_by_bands": BANDS,
     "phonon_moment": PHONON_MOMENT,
     "phonon_moments": MODES,
+    "ribbon_bands": PATH,
     "spin_tensor": TENSOR,
     "wilson_loop": WILSON,
     "zone_map": MAP,

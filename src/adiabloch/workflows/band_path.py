@@ -38,6 +38,14 @@ class BandPath:
     starts: tuple[int, ...]
     """Numbers of the points at which connected pieces of the path begin."""
 
+    def coordinates(self) -> dict[str, Any]:
+        """Coordinates of a result along the path."""
+        return {
+            "distance": ("point", self.distance, {"units": "1/length", "long_name": "distance along the path"}),
+            "tick": ("corner", self.ticks, {"units": "1/length"}),
+            "label": ("corner", np.array(self.labels, dtype=str)),
+        }
+
 
 def band_path(lattice: Lattice, path: object, points: int) -> BandPath:
     """Path of the user, or one that follows from the lattice.
