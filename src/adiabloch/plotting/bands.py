@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.plotting.gap_marks import mark_gap
 from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of
 from adiabloch.plotting.style import BLUE, GREY, INK, RED, label_with_unit, point_label
 
@@ -22,8 +23,6 @@ NEUTRAL = "#c3cad1"
 """Colour of zero, visible on white."""
 QUANTILE = 0.98
 """Share of the values within the colour scale; peaks at narrow gaps would hide all others."""
-SMALL_GAP = 0.09
-"""Share of the energy axis below which a gap has no arrow."""
 LETTER, GAP_OF_LABELS = 0.03, 0.012
 """Width of a letter and smallest distance of labels, as shares of the width of the picture."""
 MANY = 12
@@ -72,7 +71,7 @@ def draw_bands(
         _draw_piece(result.isel(point=slice(first, last)), ax, shown, _widths(result if scale is None else scale))
     _axes(result, ax, limits_of(result) if limits is None else limits)
     if "gap" in result and float(result.conduction_bottom - result.valence_top) > 0:
-        _mark_gap(result, ax)
+        mark_gap(result, ax)
     if "chemical_potential" in result:
         ax.axhline(float(result.chemical_potential), color=GREY, lw=0.8, ls=(0, (4, 3)), zorder=0)
         ax.annotate(
@@ -196,37 +195,6 @@ def apart(ticks: Float, labels: list[str]) -> list[str]:
         moved.append(f"\n{label}" if touches else label)
         end = -np.inf if touches else tick + 0.5 * width + GAP_OF_LABELS
     return moved
-
-
-def _mark_gap(result: xarray.Dataset, ax: Axes) -> None:
-    """Mark the highest occupied and the lowest empty energy on the path, with the gap between them."""
-    number = int(result.attrs["occupied"])
-    below, above = (result.energy.isel(band=band).values for band in (number - 1, number))
-    x = result.distance.values
-    top, bottom = int(below.argmax()), int(above.argmin())
-    span, reach = x[-1] - x[0], 1e-9 * max(np.ptp(result.energy.values), 1.0)
-    # of equal extrema, the two nearest ones: a direct gap
-    tops, bottoms = (np.flatnonzero(f) for f in (below > below[top] - reach, above < above[bottom] + reach))
-    apart = np.abs(x[tops][:, None] - x[bottoms][None, :])
-    row, column = np.unravel_index(apart.argmin(), apart.shape)
-    top, bottom = int(tops[row]), int(bottoms[column])
-    ax.axhspan(below[top], above[bottom], color=GREY, alpha=0.12, lw=0, zorder=0)
-    ends = [(x[top], below[top]), (x[bottom], above[bottom])]
-    ax.plot(*zip(*ends, strict=True), "o", color=INK, ms=3.2, zorder=4, clip_on=False)
-    if above[bottom] - below[top] > SMALL_GAP * np.ptp(ax.get_ylim()):
-        style = {"arrowstyle": "<->", "color": INK, "lw": 0.9, "shrinkA": 3, "shrinkB": 3}
-        ax.annotate("", ends[1], ends[0], arrowprops=style)
-    gap = above[bottom] - below[top]
-    kind = "direct gap" if abs(x[top] - x[bottom]) < 1e-6 * span else "indirect gap"
-    unit = str(result.energy.attrs.get("units", "energy"))
-    text = f"{kind} {gap:.3g}" + ("" if unit == "energy" else f" {unit}")
-    middle = 0.5 * (x[top] + x[bottom])
-    left = middle > x[0] + 0.5 * span
-    ax.annotate(
-        text, (middle, 0.5 * (below[top] + above[bottom])), (-7 if left else 7, 0), textcoords="offset points",
-        ha="right" if left else "left", va="center", fontsize=8, zorder=5,
-        bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85},
-    )  # fmt: skip
 
 
 def _reference(result: xarray.Dataset, ax: Axes) -> None:

@@ -17,7 +17,7 @@ from adiabloch.scalars import is_whole
 
 Node = tuple[str, Float]
 """Label and reduced coordinates of a corner of a path."""
-SAME_SHAPE = 1e-5
+SAME_SHAPE = 2e-4
 """Relative difference of lengths, and difference of cosines, below which a lattice has a symmetry."""
 LABEL = re.compile("(Γ|[A-Za-z])([0-9]*)(['′]?)")
 GAMMA = "Γ"
