@@ -10,7 +10,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.plotting.gap_marks import mark_gap
-from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of
+from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of, set_number_format
 from adiabloch.plotting.style import BLUE, GREY, INK, RED, label_with_unit, point_label
 
 if TYPE_CHECKING:
@@ -176,7 +176,8 @@ def _axes(result: xarray.Dataset, ax: Axes, limits: tuple[float, float]) -> None
     ax.set_ylabel(label_with_unit(result.energy))
     ticks = result.tick.values if "tick" in result.coords else np.zeros(0)
     if not ticks.size:
-        ax.set_xlabel("distance along the path (1/length)")
+        ax.set_xlabel(label_with_unit(result.distance))
+        set_number_format(ax.xaxis)
         return
     for tick in ticks[1:-1]:
         ax.axvline(tick, color=GREY, lw=0.6, zorder=0)
