@@ -189,6 +189,6 @@ def test_units_on_the_axes():
     assert ax.get_xlabel() == r"$k_x$ ($1/\mathrm{\AA}$)"
     assert r"\mathrm{\AA}^{2}" in ax.figure.axes[1].get_ylabel()
     si = ab.plot(ab.in_si(ab.bands(HALDANE, [[0, 0], [0.1, 0.2]]), energy="eV", length="angstrom"))
-    assert si.get_ylabel() == "energy (eV)"
-    assert si.get_xlabel() == "distance along the path (1/m)"
+    assert si.get_ylabel() == r"energy ($\mathrm{eV}$)"
+    assert si.get_xlabel() == r"distance along the path ($1/\mathrm{m}$)"
     matplotlib.pyplot.close("all")

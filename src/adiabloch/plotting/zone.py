@@ -8,7 +8,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of, set_number_format
-from adiabloch.plotting.style import DIVERGING, INK, label_with_unit, point_label, upright_unit
+from adiabloch.plotting.style import DIVERGING, INK, label_with_unit, point_label, unit_label
 
 if TYPE_CHECKING:
     import xarray
@@ -39,7 +39,7 @@ def zone_map(result: xarray.Dataset, ax: Axes) -> Axes:
     _labels(result, ax)
     for name, axis in (("horizontal", "x"), ("vertical", "y")):
         letter = str(result[name].attrs["long_name"]).partition("_")[2]
-        getattr(ax, f"set_{axis}label")(rf"$k_{letter}$ ({upright_unit(result[name])})")
+        getattr(ax, f"set_{axis}label")(rf"$k_{letter}$ ({unit_label(result[name])})")
         set_number_format(getattr(ax, f"{axis}axis"))
     ax.set(aspect="equal", xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     add_scaled_bar(ax, image, values, label_with_unit(result.value), pad=0.02)
