@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from adiabloch.workflows.nonlinear_conductivity import nonlinear_conductivity as nonlinear_conductivity
     from adiabloch.workflows.phonon_moment import phonon_moment as phonon_moment
     from adiabloch.workflows.phonon_moments import phonon_moments as phonon_moments
+    from adiabloch.workflows.ribbon_bands import ribbon_bands as ribbon_bands
     from adiabloch.workflows.wilson_loop import wilson_loop as wilson_loop
     from adiabloch.workflows.zone_map import zone_map as zone_map
 
@@ -99,6 +100,7 @@ _LATER = {
     "perturbative_tensor_by_bands": "workflows.all_bands_tensor",
     "phonon_moment": "workflows.phonon_moment",
     "phonon_moments": "workflows.phonon_moments",
+    "ribbon_bands": "workflows.ribbon_bands",
     "sweep": "sweeps",
     "symmetry": "symmetries",
     "wilson_loop": "workflows.wilson_loop",

@@ -227,3 +227,21 @@ def test_labels_that_would_touch_are_moved():
 
     assert apart(np.array([0.0, 0.5, 0.52, 1.0]), ["A", "B", "C", "D"]) == ["A", "B", "\nC", "D"]
     assert point_label("X1") == r"X$_{\mathrm{1}}$"
+
+
+@pytest.mark.parametrize("energy", [1.0, 1.6e-19, 1e12])
+def test_an_indirect_gap_is_marked_with_the_direct_one(energy):
+    home = energy * np.array([[-2.2, 0.3], [0.3, 2.2]])
+    hops = {R: energy * np.array([[-0.45, s], [0, -0.45]]) for R, s in (((1, 0), 0.3), ((0, 1), 0.1))}
+    model = ab.TightBinding(np.eye(2), [[0, 0], [0.5, 0.5]], {(0, 0): home, **hops}, reduced=False)
+    whole = ab.bands(model, occupied=1)
+    texts = [text.get_text() for text in ab.plot(whole).texts]
+    assert f"indirect gap {float(whole.gap):.3g}" in texts
+    assert f"direct {float(whole.direct_gap):.3g}" in texts
+    # a path without the highest occupied energy
+    part = ab.bands(model, "GX", occupied=1)
+    on_path = float(part.conduction_bottom - part.valence_top)
+    assert on_path > 1.5 * float(part.gap)
+    texts = [text.get_text() for text in ab.plot(part).texts]
+    assert f"indirect gap {on_path:.3g}\nin the zone {float(part.gap):.3g}" in texts
+    matplotlib.pyplot.close("all")

@@ -143,7 +143,7 @@ def test_special_points():
 def test_pictures():
     ax = ab.plot(ab.zone_map(HALDANE, chemical_potential=1.0, points=31))
     assert sorted(text.get_text() for text in ax.texts)[:3] == ["K", "K", "K"]
-    assert ax.get_xlabel() == "$k_x$ (1/length)"
+    assert ax.get_xlabel() == r"$k_x$ ($1/\mathrm{length}$)"
     assert len(ax.figure.axes) == 2
     flat = ab.plot(ab.zone_map(ab.models.gapped_honeycomb(delta=0.0), band=0, points=11))
     assert np.isfinite(flat.collections[0].norm.vmax)
@@ -179,3 +179,16 @@ def test_bad_planes():
         ab.zone_map(solid, band=0, normal=[0, 0, 0])
     with pytest.raises(AdiablochError, match="one dimension, expected two or three"):
         ab.zone_map(ab.models.rice_mele(0.3, 0.2), band=0)
+
+
+def test_units_on_the_axes():
+    in_angstrom = ab.in_units(
+        ab.zone_map(HALDANE, occupied=1, points=11), ["angstrom^2", "1/angstrom"], energy="eV", length=1.42
+    )
+    ax = ab.plot(in_angstrom)
+    assert ax.get_xlabel() == r"$k_x$ ($1/\mathrm{\AA}$)"
+    assert r"\mathrm{\AA}^{2}" in ax.figure.axes[1].get_ylabel()
+    si = ab.plot(ab.in_si(ab.bands(HALDANE, [[0, 0], [0.1, 0.2]]), energy="eV", length="angstrom"))
+    assert si.get_ylabel() == r"energy ($\mathrm{eV}$)"
+    assert si.get_xlabel() == r"distance along the path ($1/\mathrm{m}$)"
+    matplotlib.pyplot.close("all")

@@ -420,6 +420,7 @@ NO_RESPONSES = {
     "load_sweep",
     "metal_responses",
     "plot",
+    "ribbon_bands",
     "sweep",
     "symmetry",
     "wilson_loop",

@@ -39,6 +39,7 @@ from adiabloch.models.hoppings import (
     folded_to_supercell,
     with_replaced_fields,
 )
+from adiabloch.models.html import cycle_html
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.scalars import is_whole
 from adiabloch.units import Units
@@ -206,6 +207,8 @@ class Cycle:
             f"Cycle({self.lattice.dimension}D, {self.size} orbitals, {len(self.snapshots)} snapshots, "
             f"last harmonic {self.tail:.1e})"
         )
+
+    _repr_html_ = cycle_html
 
     @property
     def lattice(self) -> Lattice:

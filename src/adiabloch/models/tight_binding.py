@@ -21,12 +21,8 @@ from adiabloch.models.crystal import Derivative, Matrices, Operator
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hopping_laws import HoppingLaw
 from adiabloch.models.hopping_transform import sampled_hoppings
-from adiabloch.models.hoppings import (
-    Translation,
-    energy_scale,
-    fingerprint,
-    with_replaced_fields,
-)
+from adiabloch.models.hoppings import Translation, energy_scale, fingerprint, with_replaced_fields
+from adiabloch.models.html import model_html
 from adiabloch.models.model_arrays import after_displacement, checked_arrays, in_supercell, scaled_fields
 from adiabloch.models.orbital_positions import cartesian_positions
 from adiabloch.models.position_matrix import covariant_matrices
@@ -215,6 +211,8 @@ class TightBinding:
         more = "".join(f", {name}" for name, part in parts.items() if part is not None)
         cells = len(self.translations)
         return f"TightBinding({self.lattice.dimension}D, {self.size} orbitals, {cells} translations{more})"
+
+    _repr_html_ = model_html
 
     @property
     def size(self) -> int:

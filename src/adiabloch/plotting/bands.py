@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of
+from adiabloch.plotting.gap_marks import mark_gap
+from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of, set_number_format
 from adiabloch.plotting.style import BLUE, GREY, INK, RED, label_with_unit, point_label
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ NEUTRAL = "#c3cad1"
 """Colour of zero, visible on white."""
 QUANTILE = 0.98
 """Share of the values within the colour scale; peaks at narrow gaps would hide all others."""
-SMALL_GAP = 0.09
-"""Share of the energy axis below which a gap has no arrow."""
 LETTER, GAP_OF_LABELS = 0.03, 0.012
 """Width of a letter and smallest distance of labels, as shares of the width of the picture."""
+MANY = 12
+"""Number of bands from which coloured curves are thin."""
 WIDEST = 7.0
 """Largest width of a curve in points."""
 
@@ -64,13 +65,13 @@ def draw_bands(
         _reference(result, ax)
     shown = None
     if "colour" in result:
-        norm = scale_of((result if scale is None else scale).colour.values, QUANTILE)
+        norm = _norm((result if scale is None else scale).colour)
         shown = ScalarMappable(norm, curve_colours(norm))
     for first, last in _pieces(result):
         _draw_piece(result.isel(point=slice(first, last)), ax, shown, _widths(result if scale is None else scale))
     _axes(result, ax, limits_of(result) if limits is None else limits)
     if "gap" in result and float(result.conduction_bottom - result.valence_top) > 0:
-        _mark_gap(result, ax)
+        mark_gap(result, ax)
     if "chemical_potential" in result:
         ax.axhline(float(result.chemical_potential), color=GREY, lw=0.8, ls=(0, (4, 3)), zorder=0)
         ax.annotate(
@@ -78,6 +79,16 @@ def draw_bands(
             textcoords="offset points", va="center", color=INK, annotation_clip=False,
         )  # fmt: skip
     return shown
+
+
+def _norm(values: xarray.DataArray) -> Normalize:
+    """Scale of the colours: the range of the quantity if it has one, otherwise that of its values."""
+    from matplotlib.colors import Normalize
+
+    if "range" in values.attrs:
+        low, high = np.asarray(values.attrs["range"], dtype=float)
+        return Normalize(vmin=float(low), vmax=float(high))
+    return scale_of(values.values, QUANTILE)
 
 
 def curve_colours(norm: Normalize) -> Colormap:
@@ -137,7 +148,7 @@ def _draw_piece(part: xarray.Dataset, ax: Axes, shown: ScalarMappable | None, la
         options: dict[str, Any] = {"color": BLUE}
         if shown is not None:
             options = {"cmap": shown.cmap, "norm": shown.norm, "array": _middles(band.colour.values)}
-        options["linewidths"] = 2.2
+        options["linewidths"] = 2.2 if part.sizes["band"] <= MANY else 1.3
         if largest is not None:
             ax.plot(x, energy, color=GREY, lw=0.6)
             options["linewidths"] = WIDEST * np.clip(np.abs(_middles(band["size"].values)) / float(largest), 0, 1)
@@ -165,7 +176,8 @@ def _axes(result: xarray.Dataset, ax: Axes, limits: tuple[float, float]) -> None
     ax.set_ylabel(label_with_unit(result.energy))
     ticks = result.tick.values if "tick" in result.coords else np.zeros(0)
     if not ticks.size:
-        ax.set_xlabel("distance along the path (1/length)")
+        ax.set_xlabel(label_with_unit(result.distance))
+        set_number_format(ax.xaxis)
         return
     for tick in ticks[1:-1]:
         ax.axvline(tick, color=GREY, lw=0.6, zorder=0)
@@ -184,37 +196,6 @@ def apart(ticks: Float, labels: list[str]) -> list[str]:
         moved.append(f"\n{label}" if touches else label)
         end = -np.inf if touches else tick + 0.5 * width + GAP_OF_LABELS
     return moved
-
-
-def _mark_gap(result: xarray.Dataset, ax: Axes) -> None:
-    """Mark the highest occupied and the lowest empty energy on the path, with the gap between them."""
-    number = int(result.attrs["occupied"])
-    below, above = (result.energy.isel(band=band).values for band in (number - 1, number))
-    x = result.distance.values
-    top, bottom = int(below.argmax()), int(above.argmin())
-    span, reach = x[-1] - x[0], 1e-9 * max(np.ptp(result.energy.values), 1.0)
-    # of equal extrema, the two nearest ones: a direct gap
-    tops, bottoms = (np.flatnonzero(f) for f in (below > below[top] - reach, above < above[bottom] + reach))
-    apart = np.abs(x[tops][:, None] - x[bottoms][None, :])
-    row, column = np.unravel_index(apart.argmin(), apart.shape)
-    top, bottom = int(tops[row]), int(bottoms[column])
-    ax.axhspan(below[top], above[bottom], color=GREY, alpha=0.12, lw=0, zorder=0)
-    ends = [(x[top], below[top]), (x[bottom], above[bottom])]
-    ax.plot(*zip(*ends, strict=True), "o", color=INK, ms=3.2, zorder=4, clip_on=False)
-    if above[bottom] - below[top] > SMALL_GAP * np.ptp(ax.get_ylim()):
-        style = {"arrowstyle": "<->", "color": INK, "lw": 0.9, "shrinkA": 3, "shrinkB": 3}
-        ax.annotate("", ends[1], ends[0], arrowprops=style)
-    gap = above[bottom] - below[top]
-    kind = "direct gap" if abs(x[top] - x[bottom]) < 1e-6 * span else "indirect gap"
-    unit = str(result.energy.attrs.get("units", "energy"))
-    text = f"{kind} {gap:.3g}" + ("" if unit == "energy" else f" {unit}")
-    middle = 0.5 * (x[top] + x[bottom])
-    left = middle > x[0] + 0.5 * span
-    ax.annotate(
-        text, (middle, 0.5 * (below[top] + above[bottom])), (-7 if left else 7, 0), textcoords="offset points",
-        ha="right" if left else "left", va="center", fontsize=8, zorder=5,
-        bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.85},
-    )  # fmt: skip
 
 
 def _reference(result: xarray.Dataset, ax: Axes) -> None:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.plotting import bands, charts, wilson, zone
+from adiabloch.models.cycle import Cycle
+from adiabloch.models.tight_binding import TightBinding
+from adiabloch.plotting import bands, charts, crystals, wilson, zone
 from adiabloch.plotting.charts import SCANNED, main_variable
 from adiabloch.plotting.style import project_style
 from adiabloch.plotting.sweeps import sweep, swept_dimensions
@@ -31,13 +33,15 @@ PLACES_AND_PHASES = frozenset(("x", "y", "z", "point", "theta"))
 """Dimensions of a local current or density."""
 
 
-def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
-    """Draw a result of this library.
+def plot(result: xarray.Dataset | TightBinding | Cycle, ax: Axes | None = None) -> Axes:
+    """Draw a result of this library, a model or a cycle.
 
     Parameters
     ----------
-    result : xarray.Dataset
-        Result of a response. The picture depends on the response:
+    result : xarray.Dataset, TightBinding or Cycle
+        Of a model or a cycle, the sites coloured by their on-site energies, the bonds with the width of the hopping
+        (red if they change along the cycle), arrows along the positive phase of complex hoppings, and the cell. Of a
+        result, the picture depends on the response:
 
         - one dimension: bars with error bars; two dimensions: a matrix with numbers;
         - a scan of chemical potentials or temperatures: curves with error bands, components by colour, temperatures by
@@ -72,10 +76,15 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
     MissingExtraError
         If matplotlib is not installed.
     """
-    if not hasattr(result, "variables"):
+    if not isinstance(result, TightBinding | Cycle) and not hasattr(result, "variables"):
         raise InvalidArgumentError(f"plot: expected a result (an xarray.Dataset), got {type(result).__name__}")
     if ax is not None and not hasattr(ax, "plot"):
         raise InvalidArgumentError(f"plot: ax: expected matplotlib Axes, got {type(ax).__name__}")
+    if isinstance(result, TightBinding | Cycle):
+        with project_style() as plt:
+            return crystals.crystal(
+                result, ax or _crystal_axes(result, plt.figure(figsize=(3.2, 3.2), layout="constrained"))
+            )
     draw = picture_of(result)
     if draw is None:
         raise InvalidArgumentError(
@@ -89,6 +98,11 @@ def plot(result: xarray.Dataset, ax: Axes | None = None) -> Axes:
 def axes_for(result: xarray.Dataset, figure: Figure) -> Axes:
     """Add the axes for the picture of a result to a figure: three-dimensional ones for a Fermi surface."""
     return figure.add_subplot(projection="3d") if picture_of(result) is fermi_surface else figure.add_subplot()
+
+
+def _crystal_axes(model: TightBinding | Cycle, figure: Figure) -> Axes:
+    """Add the axes for the picture of a crystal."""
+    return figure.add_subplot(projection="3d") if model.lattice.dimension == 3 else figure.add_subplot()
 
 
 def picture_of(result: xarray.Dataset) -> Draw | None:
@@ -184,6 +198,7 @@ PICTURES = {
     "perturbative_tensor_by_bands": BANDS,
     "phonon_moment": PHONON_MOMENT,
     "phonon_moments": MODES,
+    "ribbon_bands": PATH,
     "spin_tensor": TENSOR,
     "wilson_loop": WILSON,
     "zone_map": MAP,

@@ -76,8 +76,10 @@ def powers_of_ten(low: float, high: float, least: float) -> list[float]:
     """Zero and powers of ten of both signs between limits, from about `least` on; if few, also 2 and 5 times."""
     top = max(abs(low), abs(high))
     first, last = int(np.ceil(np.log10(least))), int(np.floor(np.log10(top)))
-    steps = (1.0,) if last - first >= 1 else (1.0, 2.0, 5.0)
-    sizes = [step * 10.0**power for power in range(min(first, last), last + 1) for step in steps]
+    many = last - first >= 1
+    powers = range(first, last + 1) if many else range(last - 1, last + 1)
+    sizes = [step * 10.0**power for power in powers for step in ((1.0,) if many else (1.0, 2.0, 5.0))]
+    sizes = [size for size in sizes if many or size > 0.5 * least]
     return [value for value in [0.0, *sizes, *(-size for size in sizes)] if low <= value <= high]
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of
-from adiabloch.plotting.style import DIVERGING, INK, label_with_unit, point_label
+from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of, set_number_format
+from adiabloch.plotting.style import DIVERGING, INK, label_with_unit, point_label, unit_label
 
 if TYPE_CHECKING:
     import xarray
@@ -37,10 +37,10 @@ def zone_map(result: xarray.Dataset, ax: Axes) -> Axes:
     if "chemical_potential" in result:
         _fermi_contours(result, ax)
     _labels(result, ax)
-    unit = r"1/length" if result.horizontal.attrs["units"] == "1/length" else str(result.horizontal.attrs["units"])
     for name, axis in (("horizontal", "x"), ("vertical", "y")):
         letter = str(result[name].attrs["long_name"]).partition("_")[2]
-        getattr(ax, f"set_{axis}label")(rf"$k_{letter}$ ({unit})")
+        getattr(ax, f"set_{axis}label")(rf"$k_{letter}$ ({unit_label(result[name])})")
+        set_number_format(getattr(ax, f"{axis}axis"))
     ax.set(aspect="equal", xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     add_scaled_bar(ax, image, values, label_with_unit(result.value), pad=0.02)
     return ax

@@ -17,7 +17,7 @@ from adiabloch.scalars import is_whole
 
 Node = tuple[str, Float]
 """Label and reduced coordinates of a corner of a path."""
-SAME_SHAPE = 1e-5
+SAME_SHAPE = 2e-4
 """Relative difference of lengths, and difference of cosines, below which a lattice has a symmetry."""
 LABEL = re.compile("(Γ|[A-Za-z])([0-9]*)(['′]?)")
 GAMMA = "Γ"
@@ -37,6 +37,14 @@ class BandPath:
     """Labels of the corners; "U|K" where the path jumps from U to K."""
     starts: tuple[int, ...]
     """Numbers of the points at which connected pieces of the path begin."""
+
+    def coordinates(self) -> dict[str, Any]:
+        """Coordinates of a result along the path."""
+        return {
+            "distance": ("point", self.distance, {"units": "1/length", "long_name": "distance along the path"}),
+            "tick": ("corner", self.ticks, {"units": "1/length"}),
+            "label": ("corner", np.array(self.labels, dtype=str)),
+        }
 
 
 def band_path(lattice: Lattice, path: object, points: int) -> BandPath:

@@ -105,7 +105,7 @@ def bands(
     choices = {name: choice for name, choice in (("colour", colour), ("size", size)) if choice is not None}
     names = {quantity_name(choice, argument) for argument, choice in choices.items()}
     found = band_quantities(model, route.points, [*names], phases, degeneracy=degeneracy)
-    result = found[["energy"]].assign_coords(_coordinates(route))
+    result = found[["energy"]].assign_coords(route.coordinates())
     for argument, choice in choices.items():
         values = without_rounding(chosen_component(found, crystal, choice, argument), crystal)
         result[argument] = values.drop_vars([name for name in values.coords if name not in result.coords])
@@ -153,14 +153,6 @@ def _phases(crystal: Crystal, theta: ArrayLike | None) -> ArrayLike:
     if theta is not None:
         return theta
     return np.linspace(0.0, 2 * np.pi, PHASES) if THETA in crystal.directions else 0.0
-
-
-def _coordinates(route: BandPath) -> dict[str, Any]:
-    return {
-        "distance": ("point", route.distance, {"units": "1/length", "long_name": "distance along the path"}),
-        "tick": ("corner", route.ticks, {"units": "1/length"}),
-        "label": ("corner", np.array(route.labels, dtype=str)),
-    }
 
 
 def _gap(crystal: Crystal, result: xarray.Dataset, occupied: int) -> dict[str, Any]:
