@@ -29,6 +29,7 @@ from adiabloch.models.hoppings import (
 )
 from adiabloch.models.model_arrays import after_displacement, checked_arrays, in_supercell, scaled_fields
 from adiabloch.models.orbital_positions import cartesian_positions
+from adiabloch.models.outside_states import OutsideStates
 from adiabloch.models.position_matrix import covariant_matrices
 from adiabloch.models.spin import spin_arrays, spin_observables
 from adiabloch.models.wannier import in_another_cell, in_other_functions
@@ -58,6 +59,8 @@ class TightBinding:
     position_matrix : mapping {R: (n, n, d) array_like}, optional
         For Wannier functions: <0 i|r_a|R j>, with the centres on the diagonal of R = 0 (`models.position_matrix`).
         Without it the position operator is diagonal, as for orbitals at points.
+    outside : models.OutsideStates, optional
+        For Wannier functions: matrices of the states outside their space, for complete orbital moments.
     reduced : bool, optional
         True if the positions are multiples of the lattice vectors. By default they are Cartesian; pass False to
         suppress the warning for Cartesian positions that look like reduced ones.
@@ -90,6 +93,7 @@ class TightBinding:
     """(n, n, d) by translation; None for orbitals at points."""
     connections: Complex
     """(R, d, n, n): position matrix minus the centres, in the order of `translations`; (0, d, n, n) without one."""
+    outside: OutsideStates | None
     spin: Complex | Mapping[Translation, Complex] | None
     """(3, n, n) if the spin operators act within the cell, else (3, n, n) by translation; None without spin."""
     translations: Integer
@@ -106,8 +110,9 @@ class TightBinding:
         *,
         position_matrix: Mapping[Any, ArrayLike] | None = None,
         reduced: bool | None = None,
+        outside: OutsideStates | None = None,
     ) -> None:
-        arrays = checked_arrays(lattice, positions, hoppings, spin, position_matrix, reduced)
+        arrays = checked_arrays(lattice, positions, hoppings, spin, position_matrix, reduced, outside)
         for name, value in arrays.items():
             object.__setattr__(self, name, value)
 
@@ -211,7 +216,7 @@ class TightBinding:
         return cls(lattice, positions, hoppings, reduced=False)
 
     def __repr__(self) -> str:
-        parts = {"position matrix": self.position_matrix, "spin": self.spin}
+        parts = {"position matrix": self.position_matrix, "states outside": self.outside, "spin": self.spin}
         more = "".join(f", {name}" for name, part in parts.items() if part is not None)
         cells = len(self.translations)
         return f"TightBinding({self.lattice.dimension}D, {self.size} orbitals, {cells} translations{more})"
@@ -271,7 +276,8 @@ class TightBinding:
     def digest(self) -> str:
         """Short hash of all arrays that define the model."""
         connections = () if self.position_matrix is None else (self.connections,)
-        matrices = (self.amplitudes, *connections, *spin_arrays(self.spin))
+        outside = () if self.outside is None else self.outside.arrays()
+        matrices = (self.amplitudes, *connections, *outside, *spin_arrays(self.spin))
         return fingerprint(self.lattice.vectors, self.positions, self.translations, *matrices)
 
     def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
@@ -285,6 +291,7 @@ class TightBinding:
                 self.directions,
                 self.lattice.vectors,
                 along,
+                None if self.outside is None else self.outside.series(self.directions),
             )
         stack = hoppings_with_derivatives(
             self.amplitudes, self.translations, self.bonds, self.positions, self.directions, along
