@@ -29,7 +29,7 @@ def isolated_bands(rng, d, lowest, others):
 
 
 def functions(model, lowest, extra, mesh, rng):
-    """Functions on a mesh of k points: the lowest bands, and `extra` others. Points (K, d), H (K, N, N), W (K, N, n)."""
+    """The lowest bands and `extra` others on a mesh of k points: points (K, d), H (K, N, N), W (K, N, n)."""
     d = model.lattice.dimension
     points = np.stack(np.meshgrid(*[np.arange(mesh) / mesh] * d, indexing="ij"), -1).reshape(-1, d)
     H = model.matrices().at(points)[:, 0]
@@ -69,9 +69,7 @@ def cut(model, lowest, extra, mesh, seed=0, mixed=True):
     B = np.stack([dagger @ H @ y for y in Y], axis=-1)
     C = [[y.conj().swapaxes(1, 2) @ H @ z for z in Y] for y in Y]
     moment = np.stack([1j * (C[a][b] - C[b][a]) for a, b in PLANES[d]], axis=-1)
-    h, A, B, moment = (
-        np.tensordot(waves.conj().T, X, axes=1) / len(points) for X in (dagger @ H @ W, A, B, moment)
-    )
+    h, A, B, moment = (np.tensordot(waves.conj().T, X, axes=1) / len(points) for X in (dagger @ H @ W, A, B, moment))
     # R = mesh/2 and its equivalents have no partner; nothing is left there
     kept = [i for i, R in enumerate(cells) if (abs(R) < mesh / 2).all()]
     keys = [tuple(map(int, cells[i])) for i in kept]

@@ -33,6 +33,7 @@ from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import AXES, PLANES, components
 from adiabloch.linalg import in_basis
 from adiabloch.models.covariant import coupling_series, moment_series
+from adiabloch.models.crystal import OUTSIDE_COUPLING, OUTSIDE_MOMENT, Derivative, directions_of
 from adiabloch.models.hoppings import Translation, checked_translation, folded_to_supercell
 from adiabloch.models.position_matrix import in_other_cells
 from adiabloch.units import Units
@@ -84,7 +85,8 @@ class OutsideStates:
             # <(r - tau_i)_a H (r - R - tau_j)_b>, by which C_ab changes
             added = np.einsum("ija,ijb->ijab", np.broadcast_to(left, B.shape), B + h[..., None] * right)
             added = added + np.einsum("ija,ijb->ijab", adjoint, np.broadcast_to(right, B.shape))
-            moment[R] = self.moment[R] + 1j * np.stack([added[..., a, b] - added[..., b, a] for a, b in planes], axis=-1)
+            curls = [added[..., a, b] - added[..., b, a] for a, b in planes]
+            moment[R] = self.moment[R] + 1j * np.stack(curls, axis=-1)
         return OutsideStates(coupling, moment)
 
     def rotated(
@@ -123,13 +125,13 @@ class OutsideStates:
 
     def arrays(self) -> tuple[Complex, Complex]:
         """Coupling (R, d, n, n) and moment (R, c, n, n) in the order of their translations."""
-        coupling, moment = (
-            np.moveaxis(np.array([*each.values()]), 3, 1) for each in (self.coupling, self.moment)
-        )
+        coupling, moment = (np.moveaxis(np.array([*each.values()]), 3, 1) for each in (self.coupling, self.moment))
         return coupling, moment
 
-    def series(self, directions: Sequence[str]) -> dict[str, Complex]:
-        """Amplitudes of ordinary Fourier series by name (`adiabloch.models.covariant`), each (R, n, n)."""
+    def series(self, directions: Sequence[str], along: Sequence[Derivative]) -> dict[str, Complex]:
+        """Amplitudes of the ordinary Fourier series that derivatives need, by name (`models.covariant`), (R, n, n)."""
+        if not {directions_of(name)[0] for name in along} & {OUTSIDE_COUPLING, OUTSIDE_MOMENT}:
+            return {}
         coupling, moment = self.arrays()
         found = {coupling_series(a): X for a, X in zip(directions, coupling.swapaxes(0, 1), strict=True)}
         for component, X in zip(components(len(directions)), moment.swapaxes(0, 1), strict=True):
@@ -178,9 +180,7 @@ def _checked_matrices(
     given: Mapping[Any, ArrayLike], name: str, shape: tuple[int, int, int], d: int
 ) -> dict[Translation, Complex]:
     if not isinstance(given, Mapping):
-        raise InvalidModelError(
-            f"outside: {name}: expected a mapping {{R: {shape} array}}, got {type(given).__name__}"
-        )
+        raise InvalidModelError(f"outside: {name}: expected a mapping {{R: {shape} array}}, got {type(given).__name__}")
     return {
         R: checked(X, f"outside: {name} at R = {R}", shape, complex)
         for R, X in ((checked_translation(R, d), X) for R, X in given.items())

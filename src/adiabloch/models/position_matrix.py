@@ -59,7 +59,7 @@ def covariant_matrices(
     directions: Sequence[str],
     vectors: Float,
     along: Sequence[Derivative],
-    outside: Mapping[str, Complex] | None = None,
+    outside: Mapping[str, Complex],
 ) -> Matrices:
     """H and its covariant derivatives (see `Crystal`).
 
@@ -68,7 +68,7 @@ def covariant_matrices(
     outside the basis by name.
     """
     named = dict(zip(directions, connections.swapaxes(0, 1), strict=True))
-    named |= {HAMILTONIAN: amplitudes, **(outside or {})}
+    named |= {HAMILTONIAN: amplitudes, **outside}
     factors = derivative_factors(directions, vectors, translations, positions)
     centres = centres_by_name(directions, positions)
     return covariant_series(translations, ordinary_derivatives(named, factors), centres, directions, along)

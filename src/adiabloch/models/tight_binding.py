@@ -31,7 +31,7 @@ from adiabloch.models.model_arrays import after_displacement, checked_arrays, in
 from adiabloch.models.orbital_positions import cartesian_positions
 from adiabloch.models.outside_states import OutsideStates
 from adiabloch.models.position_matrix import covariant_matrices
-from adiabloch.models.spin import spin_arrays, spin_observables
+from adiabloch.models.spin import spin_arrays, spin_by_cell, spin_observables
 from adiabloch.models.wannier import in_another_cell, in_other_functions
 from adiabloch.units import Units
 
@@ -239,9 +239,7 @@ class TightBinding:
     @property
     def spin_by_cell(self) -> Mapping[Translation, Complex]:
         """Spin operators <0 i|S|R j> by translation R, (3, n, n) each; empty for a spinless model."""
-        if self.spin is None:
-            return {}
-        return self.spin if isinstance(self.spin, Mapping) else {(0,) * self.lattice.dimension: self.spin}
+        return spin_by_cell(self.spin, self.lattice.dimension)
 
     @property
     def frequencies(self) -> Integer:
@@ -283,15 +281,10 @@ class TightBinding:
     def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
         """H and its derivatives as one Fourier series, covariant ones with a position matrix (see `Crystal`)."""
         if self.position_matrix is not None:
+            names, vectors = self.directions, self.lattice.vectors
+            outside = {} if self.outside is None else self.outside.series(names, along)
             return covariant_matrices(
-                self.amplitudes,
-                self.connections,
-                self.translations,
-                self.positions,
-                self.directions,
-                self.lattice.vectors,
-                along,
-                None if self.outside is None else self.outside.series(self.directions),
+                self.amplitudes, self.connections, self.translations, self.positions, names, vectors, along, outside
             )
         stack = hoppings_with_derivatives(
             self.amplitudes, self.translations, self.bonds, self.positions, self.directions, along

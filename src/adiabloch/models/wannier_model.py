@@ -36,4 +36,6 @@ def WannierModel(
     InvalidModelError
         As for `TightBinding`, and likewise for the position matrix; the message names R.
     """
-    return TightBinding(lattice, positions, hoppings, spin, position_matrix=position_matrix, reduced=False, outside=outside)
+    return TightBinding(
+        lattice, positions, hoppings, spin, position_matrix=position_matrix, reduced=False, outside=outside
+    )
