@@ -20,7 +20,7 @@ def isolated_bands(rng, d, lowest, others):
     hoppings = {}
     for axis in np.eye(d, dtype=int):
         # the width of the lowest bands, and couplings to the others
-        block = 0.12 * (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))
+        block = 0.24 / d * (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))
         hoppings[tuple(map(int, axis))] = block
     home = 0.3 * (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))
     levels = np.concatenate([np.linspace(-0.6, -0.2, lowest), np.linspace(4.0, 6.0, others)])

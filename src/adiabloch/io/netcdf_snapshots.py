@@ -58,10 +58,11 @@ def snapshot_variables(snapshots: Sequence[TightBinding], spin_by_cell: bool, un
         variables["position_matrix"] = (dims, real_and_imaginary(places, unit))
     outside = snapshots[0].outside
     if outside is not None and len(snapshots) == 1:
+        # both R and -R, since the coupling is not Hermitian
+        variables["outside_translations"] = (("R_outside", "axis"), np.array([*outside.coupling]))
         for name, X in (("outside_coupling", outside.coupling), ("outside_moment", outside.moment)):
-            _, blocks = stack_by_translation([X])
-            dims = ("snapshot", "R", "orbital", "to", f"{name}_axis", "part")
-            variables[name] = (dims, real_and_imaginary(blocks, unit))
+            dims = ("snapshot", "R_outside", "orbital", "to", f"{name}_axis", "part")
+            variables[name] = (dims, real_and_imaginary(np.array([[*X.values()]]), unit))
     spin = snapshots[0].spin
     if spin_by_cell:
         cells, spins = stack_by_translation([model.spin_by_cell for model in snapshots], axis=1)
@@ -123,7 +124,7 @@ def read_snapshots(path: str | os.PathLike[str], kind: str, what: str) -> tuple[
         outside: Sequence[OutsideStates | None] = [None] * count
         if "outside_coupling" in stored:
             names = ("outside_coupling", "outside_moment")
-            pairs = zip(*(by_translation(stored, name, "translations") for name in names), strict=True)
+            pairs = zip(*(by_translation(stored, name, "outside_translations") for name in names), strict=True)
             outside = [OutsideStates(*pair) for pair in pairs]
         return [
             TightBinding(lattice, at, h, spin, position_matrix=r, reduced=False, outside=beyond)
