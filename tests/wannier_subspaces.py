@@ -12,10 +12,10 @@ from random_models import oblique_vectors
 PLANES = {2: [(0, 1)], 3: [(1, 2), (2, 0), (0, 1)]}
 
 
-def isolated_bands(rng, d, lowest, others):
-    """Model without symmetries whose `lowest` bands lie between -1.5 and 0.5, the others above 3."""
-    n = lowest + others
-    vectors = oblique_vectors(rng, d)
+def isolated_bands(rng, d, lowest, others, *, vectors=None, highest=0):
+    """Model without symmetries: the lowest bands about zero, others about 5, and the highest ones about 12."""
+    n = lowest + others + highest
+    vectors = oblique_vectors(rng, d) if vectors is None else vectors
     positions = rng.uniform(-0.5, 0.5, (n, d)) @ vectors
     hoppings = {}
     for axis in np.eye(d, dtype=int):
@@ -23,20 +23,25 @@ def isolated_bands(rng, d, lowest, others):
         block = 0.24 / d * (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))
         hoppings[tuple(map(int, axis))] = block
     home = 0.3 * (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))
-    levels = np.concatenate([np.linspace(-0.6, -0.2, lowest), np.linspace(4.0, 6.0, others)])
+    levels = np.concatenate([np.linspace(-0.6, -0.2, lowest), np.linspace(4.0, 6.0, others), np.full(highest, 12.0)])
     hoppings[(0,) * d] = home + home.conj().T + np.diag(levels)
     return ab.TightBinding(vectors, positions, hoppings, reduced=False)
 
 
-def functions(model, lowest, extra, mesh, rng):
-    """The lowest bands and `extra` others on a mesh of k points: points (K, d), H (K, N, N), W (K, N, n)."""
+def functions(model, lowest, extra, mesh, rng, bands=None):
+    """The lowest bands and `extra` others on a mesh of k points: points (K, d), H (K, N, N), W (K, N, n).
+
+    The others are combinations of the lowest `bands`.
+    """
     d = model.lattice.dimension
     points = np.stack(np.meshgrid(*[np.arange(mesh) / mesh] * d, indexing="ij"), -1).reshape(-1, d)
     H = model.matrices().at(points)[:, 0]
     trial = np.eye(model.size, lowest + extra) + 0.2 * rng.normal(size=(model.size, lowest + extra))
-    states = np.linalg.eigh(H)[1][:, :, :lowest]
+    vectors = np.linalg.eigh(H)[1]
+    states, window = vectors[:, :, :lowest], vectors[:, :, :bands]
     low = orthonormal(states @ (states.conj().swapaxes(1, 2) @ trial[:, :lowest]))
-    rest = trial[:, lowest:] - low @ (low.conj().swapaxes(1, 2) @ trial[:, lowest:])
+    other = window @ (window.conj().swapaxes(1, 2) @ trial[:, lowest:])
+    rest = other - low @ (low.conj().swapaxes(1, 2) @ other)
     W = np.concatenate([low, orthonormal(rest)], axis=2)
     return points, H, W
 

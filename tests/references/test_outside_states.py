@@ -146,6 +146,6 @@ def test_states_outside_that_are_refused(crystals):
     wrong = ab.models.OutsideStates({home: np.zeros((4, 4, d + 1))}, outside.moment)
     with pytest.raises(InvalidModelError, match=r"outside: coupling at R = \(0, 0.*shape"):
         ab.TightBinding(*arguments, **given, outside=wrong)
-    one_sided = {home: outside.moment[home], (1,) + home[1:]: outside.moment[(1,) + home[1:]]}
+    one_sided = {home: outside.moment[home], (1, *home[1:]): outside.moment[(1, *home[1:])]}
     with pytest.raises(InvalidModelError, match=r"moment at R = \(1, 0.*expected moment\(-R\) = moment\(R\)\^dagger"):
         ab.TightBinding(*arguments, **given, outside=ab.models.OutsideStates(outside.coupling, one_sided))

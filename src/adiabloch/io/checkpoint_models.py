@@ -200,7 +200,7 @@ class _SeedData:
         beyond = None
         if outside is not False:
             seed = SeedFunctions(self.checkpoint, self.energies, self.plane, points, self.vectors, self.centres, images)
-            beyond = outside_states(seed, by_cell, positions, None if outside is True else outside)
+            beyond = outside_states(seed, by_cell, None if outside is True else outside)
         return TightBinding(
             self.vectors,
             None,

@@ -10,10 +10,10 @@ x = (tau_i + tau_j + R)/2 of the two functions give
 .. math:: \langle 0 i | (r - x)_a H (r - x)_c | R j \rangle = \frac{1}{N} \sum_{k b_1 b_2} w_1 w_2 b_{1a} b_{2c}
           e^{-i k \cdot R - i b_1 \cdot x + i b_2 \cdot (x - R)} U_{ij}(k, b_1, b_2),
 
-as for the position matrix (`adiabloch.io.checkpoint_models`); from x they are moved to the centres. Without `SEED.uHu`,
-the sum over bands U = sum_m (M V)^dagger E_m M V takes its place. Its energies count from the mean energy E0 of the
-functions, so that the states that are missing have no moment; E0 multiplies the same matrix without H, which is known
-from the position matrix.
+as for the position matrix (`adiabloch.io.checkpoint_models`); from x they are moved to the centres. About x, the second
+matrix vanishes for a constant in place of H. Without `SEED.uHu`, the sum over bands
+U = sum_m (M V)^dagger (E_m - E0) M V gives the states that are missing the energy E0, for which the mean energy of the
+highest band is taken.
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ class SeedFunctions:
     images: NearestImages
 
 
-def outside_states(
-    seed: SeedFunctions, hoppings: Mapping[Translation, Complex], positions: Complex, count: int | None
-) -> OutsideStates:
+def outside_states(seed: SeedFunctions, hoppings: Mapping[Translation, Complex], count: int | None) -> OutsideStates:
     """Read the states outside the Wannier functions.
 
     Parameters
@@ -74,8 +72,6 @@ def outside_states(
     seed : SeedFunctions
     hoppings : mapping {R: (n, n) array}
         On the translations of the images.
-    positions : complex array, shape (R, n, n, d)
-        Position matrix with the centres.
     count : int or None
         Number of lowest bands of a sum over bands; None for `SEED.uHu`, or all bands if there is no such file.
 
@@ -90,18 +86,17 @@ def outside_states(
         raise FileFormatError(f"{path}: SEED.mmn is not in the same folder, expected it for outside")
     uhu = find_seed_file(path, CHECKPOINT_ENDINGS, ".uHu") if count is None else None
     bands = seed.energies.shape[1]
-    home = hoppings[(0,) * len(seed.vectors)]
-    zero = 0.0 if uhu else float(np.diagonal(home).real.mean())
-    total = _Sums(seed, zero)
+    zero = float(seed.energies[:, (count or bands) - 1].mean())
+    total = _Sums(seed)
     for block in _blocks(seed, found, uhu, count or bands, zero):
         total.add(block)
     if uhu is None and total.captured < CAPTURED:
         warn(
             f"{found}: {count or bands} bands contain {100 * total.captured:.1f} % of the states outside the Wannier "
-            "functions that their derivatives reach; the others are left out. Compare results for several numbers of "
-            "bands (outside=), or write SEED.uHu with pw2wannier90 (write_uHu)"
+            "functions that their derivatives reach; the others count at the mean energy of the highest band. Compare "
+            "results for several numbers of bands (outside=), or write SEED.uHu with pw2wannier90 (write_uHu)"
         )
-    return total.finish(hoppings, positions)
+    return total.finish(hoppings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,17 +197,10 @@ def _check_energies(uhu: Path | None, seed: SeedFunctions, point: int, moved: Co
 
 
 class _Sums:
-    """Sums over the k points of the matrices about the midpoints, by translation.
+    """Sums over the k points of the matrices about the midpoints, by translation."""
 
-    Parameters
-    ----------
-    seed : SeedFunctions
-    zero : float
-        Energy that was subtracted in `_Block.energies`.
-    """
-
-    def __init__(self, seed: SeedFunctions, zero: float) -> None:
-        self.seed, self.zero = seed, zero
+    def __init__(self, seed: SeedFunctions) -> None:
+        self.seed = seed
         d, n = seed.centres.shape[1], len(seed.centres)
         self._planes = [[AXES.index(axis) for axis in PLANES[component]] for component in components(d)]
         cells = len(seed.images.translations)
@@ -257,7 +245,7 @@ class _Sums:
         cells = seed.images.translations @ seed.vectors
         return np.asarray(np.exp(-1j * cells @ (k + shifts).T) / len(seed.points))
 
-    def finish(self, hoppings: Mapping[Translation, Complex], positions: Complex) -> OutsideStates:
+    def finish(self, hoppings: Mapping[Translation, Complex]) -> OutsideStates:
         """Matrices about the centres of the functions."""
         seed, R = self.seed, self.seed.images.translations
         n = len(seed.centres)
@@ -270,11 +258,8 @@ class _Sums:
         index = {tuple(map(int, cell)): number for number, cell in enumerate(R)}
         back = [index[tuple(-x for x in cell)] for cell in index]
         sums = coupling + coupling[back].conj().swapaxes(1, 2)
-        bond, r = 2.0 * half, positions
         for number, (x, y) in enumerate(self._planes):
             moment[..., number] += 1j * (half[..., x] * sums[..., y] - half[..., y] * sums[..., x])
-            # the same matrix without H, times the energy subtracted
-            moment[..., number] += 1j * self.zero * (bond[..., x] * r[..., y] - bond[..., y] * r[..., x])
         h = np.array([hoppings[cell] for cell in index])
         coupling -= half * h[..., None]
         moment = 0.5 * (moment + moment[back].conj().swapaxes(1, 2))
