@@ -71,20 +71,69 @@ def test_moments_of_bands(crystals):
     assert np.abs(moments(without(part), k)[:, :2] - expected).max() > 0.03 * np.abs(expected).max()
 
 
-def test_moments_in_the_hall_effect_of_a_magnetic_field():
-    """The part (m.B) Omega contains the moments of the bands: with one band below all others nothing else differs."""
+@pytest.fixture(scope="module")
+def layer():
+    """One band below all others, and functions of few cells."""
     whole = isolated_bands(np.random.default_rng(5), 2, 1, 3)
-    part = cut(whole, 1, 1, 24, seed=2)
-    frames = []
-    for model in (whole, part):
-        along = needs_of(model, lambda frame: ab.geometry.orbital_moment(frame, "z")).derivatives
-        along = [*along, ("basis_curvature", "kx", "ky")] if model is part else along
-        frames.append(ab.eigenframe(model, tuple(dict.fromkeys(along)), k=[[0.3, 0.1], [1.0, -0.7]]))
-    products = [
-        ab.geometry.orbital_moment(frame, "z")[:, 0] * ab.geometry.curvature(frame, "kx", "ky")[:, 0]
-        for frame in frames
-    ]
-    np.testing.assert_allclose(products[1], products[0], rtol=1e-8)
+    part = cut(whole, 1, 1, 16, seed=2)
+    E = whole.energies(np.random.default_rng(0).normal(scale=5.0, size=(500, 2)))[:, 0]
+    return whole, part, float(E.mean())
+
+
+def test_adaptive_integrals(layer):
+    whole, part, mu = layer
+    expected = ab.orbital_magnetization(whole, mu, tolerance=1e-5)
+    found = ab.orbital_magnetization(part, mu, tolerance=1e-4)
+    difference = np.abs(found.total - expected.total)
+    assert (difference < found.error + expected.error).all()
+    assert (difference < 1e-3 * np.abs(expected.total)).all()
+
+
+def test_hall_effect_of_a_magnetic_field(layer):
+    """The moments of the bands enter with -f' and the Berry curvature, Eq. (10)."""
+    _, part, mu = layer
+    mesh, temperature = 24, 0.1
+    options = {"temperature": temperature, "mesh": mesh, "symmetry": "none"}
+    found, plain = (
+        ab.magneto_nonlinear_hall(model, mu, **options).total.sel(component="z", magnetic_field="z").item()
+        for model in (part, without(part))
+    )
+    k = np.stack(np.meshgrid(*[np.arange(mesh) / mesh] * 2, indexing="ij"), -1).reshape(-1, 2)
+    k = k @ part.lattice.reciprocal
+    frame = ab.eigenframe(part, ["kx", "ky", ("basis_curvature", "kx", "ky")], k=k)
+    more = moments(part, k)[..., 0] - moments(without(part), k)[..., 0]
+    slope = 1 / (4 * temperature * np.cosh((frame.energies - mu) / (2 * temperature)) ** 2)
+    expected = (slope * more * ab.geometry.curvature(frame, "kx", "ky")).sum(axis=1).mean() / part.lattice.measure
+    assert abs(found - plain) == pytest.approx(abs(expected), rel=1e-6)
+    assert abs(expected) > 0.01 * abs(plain)
+    U = np.linalg.qr(np.random.default_rng(4).normal(size=(2, 2)))[0]
+    for other in (part.rotated(U), part.moved(0, (1, -1))):
+        again = ab.magneto_nonlinear_hall(other, mu, **options).total.sel(component="z", magnetic_field="z").item()
+        assert again == pytest.approx(found, rel=1e-9)
+
+
+def test_degenerate_bands(layer):
+    """Two copies of each function, mixed: twice the magnetization and the current."""
+    _, part, mu = layer
+    one = np.eye(2)
+
+    def doubled(matrices, last=True):
+        return {R: np.einsum("ija,st->isjta" if last else "ij,st->isjt", X, one).reshape(4, 4, *X.shape[2:])
+                for R, X in matrices.items()}  # fmt: skip
+
+    outside = ab.models.OutsideStates(doubled(part.outside.coupling), doubled(part.outside.moment))
+    pair = ab.TightBinding(
+        part.lattice,
+        None,
+        doubled(part.hoppings, last=False),
+        position_matrix=doubled(part.position_matrix),
+        outside=outside,
+    )
+    rng = np.random.default_rng(6)
+    pair = pair.rotated(np.linalg.qr(rng.normal(size=(4, 4)) + 1j * rng.normal(size=(4, 4)))[0])
+    for response in (ab.orbital_magnetization, ab.magneto_nonlinear_hall):
+        single, both = (response(model, mu, 0.1, mesh=12, symmetry="none").total.values for model in (part, pair))
+        np.testing.assert_allclose(both, 2 * single, atol=1e-8 * np.abs(single).max(), rtol=0)
 
 
 @pytest.mark.parametrize("change", ["rotated", "moved", "supercell", "scaled", "origin", "energy", "saved"])
