@@ -1,12 +1,15 @@
 """States outside the Wannier functions from `SEED.mmn`, `SEED.eig` and `SEED.uHu`, and what is refused."""
 
 import gzip
+import json
 import warnings
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import adiabloch as ab
+from adiabloch.cli import app
 from adiabloch.errors import AccuracyWarning, FileFormatError, InvalidArgumentError
 from adiabloch.io import read_chk
 from checkpoint_files import in_parts
@@ -44,19 +47,20 @@ def test_convergence_to_the_exact_matrices(whole, tmp_path):
     """Errors of the finite differences are of second order in the spacing of the k points."""
     expected = magnetization(whole, whole)
     errors, matrices, plain = [], [], []
-    for mesh in (6, 12, 24):
+    for mesh in (5, 10, 20):
         (tmp_path / str(mesh)).mkdir()
         path = seed(whole, mesh).write(tmp_path / str(mesh))
         model = read(path)
         errors.append(np.abs(magnetization(model, whole) - expected).max())
         plain.append(np.abs(magnetization(read_chk(path, dimension=2), whole) - expected).max())
-    exact = cut(whole, 2, 1, 16, seed=0, mixed=False)
-    for mesh in (8, 16):
+    exact = cut(whole, 2, 1, 12, seed=0, mixed=False)
+    for mesh in (6, 12):
+        (tmp_path / str(mesh)).mkdir()
         model = read(seed(whole, mesh, bands=6).write(tmp_path / str(mesh)))
         common = [R for R in exact.hoppings if R in model.hoppings]
         pairs = [(exact.outside.coupling, model.outside.coupling), (exact.outside.moment, model.outside.moment)]
         matrices.append([max(np.abs(X[R] - Y[R]).max() for R in common) for X, Y in pairs])
-    assert errors[2] < 0.015 * np.abs(expected).max()
+    assert errors[2] < 0.02 * np.abs(expected).max()
     assert 3.5 < errors[0] / errors[1] < 4.5
     assert 3.5 < errors[1] / errors[2] < 4.5
     assert min(plain) > 1.5 * np.abs(expected).max()
@@ -113,6 +117,23 @@ def test_zero_of_energy(whole, tmp_path):
         results.append([magnetization(found, model, 6), magnetization(read(path), model, 6)])
     np.testing.assert_allclose(results[0][0], results[1][0], atol=1e-10)
     np.testing.assert_allclose(results[0][1], results[1][1], atol=1e-10)
+
+
+def test_job_files(whole, tmp_path):
+    path = seed(whole, mesh=4).write(tmp_path)
+    job = tmp_path / "job.toml"
+    text = "[quantities.orbital_magnetization]\nchemical_potential = 2.0\n[accuracy]\nmesh = 8\n"
+    job.write_text(f"[crystal]\nwannier90 = 'seed'\ndimension = 2\noutside = true\n{text}[output]\npicture = false\n")
+    facts = json.loads(CliRunner().invoke(app, ["run", str(job), "--json"]).stdout)
+    expected = ab.orbital_magnetization(read(path), 2.0, mesh=8).total.values
+    np.testing.assert_allclose(np.ravel(facts["orbital_magnetization"]["values"]), expected, rtol=1e-6)
+    ab.io.write_tb(read(path), tmp_path / "x_tb.dat")
+    job.write_text(f"[crystal]\nwannier90 = 'x'\ndimension = 2\noutside = true\n{text}")
+    out = CliRunner().invoke(app, ["run", str(job)])
+    assert out.exit_code == 2
+    assert "outside: expected only with a SEED.chk" in " ".join(out.output.split())
+    out = CliRunner().invoke(app, ["inspect", str(ab.io.save_model(read(path), tmp_path / "model.nc"))])
+    assert "known" in next(line for line in out.output.splitlines() if "states outside the functions" in line).split()
 
 
 def refused(path, message, **options):
