@@ -218,7 +218,7 @@ MISTAKES = [
     (HALL.replace("t2 = 0.1", "t3 = 0.1"), "crystal.t3: unknown key; expected parameters of haldane: delta, t2"),
     (HALL.replace("t2 = 0.1", ""), "crystal.t2: missing"),
     (HALL.replace("delta = 0.5", "delta = 0.5\nfile = 'x.nc'"), "crystal: found model and file, expected exactly one"),
-    (HALL.replace("delta = 0.5", "delta = 0.5\naxes = [0]"), "crystal: dimension, axes: expected only with wannier90"),
+    (HALL.replace("delta = 0.5", "delta = 0.5\naxes = [0]"), "axes, outside: expected only with wannier90"),
     (HALL.replace("anomalous_hall", "anomalos_hall"), "'anomalos_hall': not known; did you mean 'anomalous_hall'"),
     (HALL.replace("temperature", "temprature"), "anomalous_hall.temprature: unknown key; did you mean 'temp"),
     (HALL.replace("tolerance", "tolerence"), "accuracy.tolerence: unknown key; did you mean 'tolerance'"),

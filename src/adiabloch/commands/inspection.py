@@ -189,6 +189,9 @@ def _size(crystal: Crystal, snapshots: Sequence[TightBinding]) -> list[tuple[str
             for model in models
         )
         facts.append((f"position matrix off the centres, {where}", f"up to {largest:.4g}"))
+    if models:
+        known = all(model.outside is not None for model in models)
+        facts.append(("states outside the functions", "known" if known else "not known"))
     return [*facts, ("spin operators", _spin(snapshots))]
 
 

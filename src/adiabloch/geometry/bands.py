@@ -167,7 +167,13 @@ def interband_moment(frame: Eigenframe, component: str) -> Complex:
 
 @of_frame
 def orbital_moment(frame: Eigenframe, component: str) -> Float:
-    """Orbital moment m_n = (e/2) sum_m A_nm x v_mn of every band, in units of e; shape (P, N)."""
+    r"""Orbital moment m_n = (e/2) sum_m A_nm x v_mn of every band, in units of e; shape (P, N).
+
+    With the states outside the space of Wannier functions, if the model knows them (`adiabloch.models.outside_states`),
+
+    .. math:: m_n = \frac{e}{2} \sum_m A_{nm} \times v_{mn} + K_{nn}
+              - \mathrm{Im} \sum_{m \ne n} (A^a_{nm} \tilde B^b_{mn} - A^b_{nm} \tilde B^a_{mn}) .
+    """
     return of_bands(moment_factors(frame, component))
 
 
@@ -175,4 +181,22 @@ def moment_factors(frame: Eigenframe, component: str) -> Factors:
     """Orbital moment as a matrix between bands."""
     a, b = K_PLANES[component]
     Aa, Ab = connection(frame, a), connection(frame, b)
-    return [(0.5 * Aa, frame.derivative(b)), (-0.5 * Ab, frame.derivative(a))]
+    factors = [(0.5 * Aa, frame.derivative(b)), (-0.5 * Ab, frame.derivative(a))]
+    own, Ba, Bb = frame.outside_moment(a, b), frame.outside_coupling(a), frame.outside_coupling(b)
+    if own is None or Ba is None or Bb is None:
+        return factors
+    identity = np.broadcast_to(np.eye(own.shape[1], dtype=np.complex128), own.shape)
+    return [*factors, (own, identity), (1j * Aa, Bb), (-1j * Ab, Ba)]
+
+
+def outside_pairs(frame: Eigenframe, component: str) -> Float | None:
+    """Moment of pairs of bands by way of states outside the basis, -Im (A^a_nm B^b_mn - A^b_nm B^a_mn), (P, N, N).
+
+    None if the model does not know these states. Of eigenstates m of the Hamiltonian B_m vanishes.
+    """
+    a, b = K_PLANES[component]
+    Ba, Bb = frame.outside_coupling(a), frame.outside_coupling(b)
+    if Ba is None or Bb is None:
+        return None
+    Aa, Ab = connection(frame, a), connection(frame, b)
+    return -(Aa * Bb.swapaxes(1, 2) - Ab * Ba.swapaxes(1, 2)).imag

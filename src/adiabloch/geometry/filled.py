@@ -12,7 +12,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.band_subspace import group_curvature
-from adiabloch.geometry.bands import K_PLANES
+from adiabloch.geometry.bands import K_PLANES, outside_pairs
 from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
@@ -59,12 +59,16 @@ def filled_moment(frame: Eigenframe, band_counts: BandCounts, component: str) ->
 
     Eq. (7) at zero temperature: contributions of pairs of occupied states cancel between its two terms. At another
     Fermi energy mu, mu times the curvature (`filled_curvature`) is to be subtracted. For Wannier functions the basis
-    curvature contributes with the energies of the bands. The corresponding moment depends on states outside the basis
-    and is not known.
+    curvature contributes with the energies of the bands. States outside the basis contribute if the model knows them
+    (`outside_pairs`, `adiabloch.models.outside_states`).
     """
     E = frame.energies
     pairs = 0.5 * _pairs(frame, component) * (E[:, :, None] + E[:, None, :])
-    return _between(pairs, band_counts) + _of_basis(frame, band_counts, component, E)
+    if (coupled := outside_pairs(frame, component)) is not None:
+        pairs = pairs + coupled
+    moment = _between(pairs, band_counts) + _of_basis(frame, band_counts, component, E)
+    own = frame.outside_moment(*K_PLANES[component])
+    return moment if own is None else moment + _of_bands(own, band_counts)
 
 
 @of_frame
@@ -117,8 +121,14 @@ def _of_basis(frame: Eigenframe, band_counts: BandCounts, component: str, weight
     curvature = frame.basis_curvature(*K_PLANES[component])
     if curvature is None:
         return 0.0
-    own = np.diagonal(curvature, axis1=1, axis2=2).real
-    return np.cumsum(weight * own, axis=1)[:, [c - 1 for c in band_counts]]
+    return _of_bands(curvature, band_counts, weight)
+
+
+def _of_bands(matrix: Complex, band_counts: BandCounts, weight: Float | float = 1.0) -> Float:
+    """Sum of the diagonal elements of the filled bands."""
+    own = np.diagonal(matrix, axis1=1, axis2=2).real
+    sums: Float = np.cumsum(weight * own, axis=1)[:, [c - 1 for c in band_counts]]
+    return sums
 
 
 def _each(frame: Eigenframe, band_counts: BandCounts, formula: Callable[[int], Float]) -> Float:

@@ -17,6 +17,8 @@ from adiabloch.linalg import dagger, eigh_batch, in_basis
 from adiabloch.memory import check_matrices
 from adiabloch.models.crystal import (
     BASIS_CURVATURE,
+    OUTSIDE_COUPLING,
+    OUTSIDE_MOMENT,
     Crystal,
     Derivative,
     Matrices,
@@ -90,6 +92,14 @@ class Eigenframe:
         if (known := self.derivatives.get(basis_curvature_name(a, b))) is not None:
             return known
         return None if (known := self.derivatives.get(basis_curvature_name(b, a))) is None else -known
+
+    def outside_coupling(self, a: str) -> Complex | None:
+        """Coupling B_a to states outside the basis, (P, N, N), or None if unknown (`models.outside_states`)."""
+        return self.derivatives.get((OUTSIDE_COUPLING, a))
+
+    def outside_moment(self, a: str, b: str) -> Complex | None:
+        """Orbital moment K_ab of states outside the basis, in units of e, (P, N, N), or None if unknown."""
+        return self.derivatives.get((OUTSIDE_MOMENT, a, b))
 
     def velocity(self, direction: str) -> Float:
         """Band velocities (slopes of the energies) along a direction, shape (P, N)."""

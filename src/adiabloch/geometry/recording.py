@@ -13,10 +13,19 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.models.arguments import checked_callable
-from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative, checked_crystal
+from adiabloch.models.crystal import (
+    BASIS_CURVATURE,
+    OUTSIDE_COUPLING,
+    OUTSIDE_MOMENT,
+    Crystal,
+    Derivative,
+    checked_crystal,
+)
 from adiabloch.models.cycle import THETA
 
 Key = tuple[str, ...]
+ALONG_K = (BASIS_CURVATURE, OUTSIDE_COUPLING, OUTSIDE_MOMENT)
+"""First parts of the names of derivatives that contain no drive by themselves."""
 SMALL, SMALLER = 2.0**-12, 2.0**-16
 """Factors on gaps and derivatives, to find the number of energy denominators and the powers of derivatives."""
 
@@ -121,9 +130,13 @@ class Offered:
     """True if the orbitals move."""
     connected: bool
     """True if the basis has a connection."""
+    outside: bool = False
+    """True if the states outside the basis are known."""
 
     def __call__(self, key: Key) -> bool:
         """True for a derivative that the crystal offers."""
+        if key[0] in (OUTSIDE_COUPLING, OUTSIDE_MOMENT):
+            return self.outside and self.directions.issuperset(key[1:])
         motion_unknown = THETA in self.directions and self.connected and not self.moving
         if BASIS_CURVATURE in key:
             pair = key[-2:]
@@ -142,9 +155,11 @@ def offered_by(crystal: Crystal, operators: Sequence[str] = ()) -> Offered:
     A crystal offers all derivatives of H; the basis curvature if it has one, along theta if its orbitals move; the
     connection along theta of moving Wannier functions; and observables by name. A cycle of Wannier functions whose
     motion is not given offers no basis curvature: its components along k alone would give a part of a covariant sum.
+    Models that know the states outside their Wannier functions offer their coupling and moment.
     """
     directions = frozenset((*crystal.directions, *getattr(crystal, "parameters", ())))
-    return Offered(directions, frozenset(operators), crystal.orbitals_move, crystal.has_basis_connection)
+    known = getattr(crystal, "outside", None) is not None
+    return Offered(directions, frozenset(operators), crystal.orbitals_move, crystal.has_basis_connection, known)
 
 
 def needs_of(crystal: Crystal, formula: Callable[[Eigenframe], Float], operators: Sequence[str] = ()) -> Recorded:
@@ -295,4 +310,4 @@ def _kind(key: Key, operators: frozenset[str]) -> str:
     """Kind of a derivative: of an observable, of the drive, or along k alone."""
     if not operators.isdisjoint(key):
         return "observable"
-    return "drive" if any(not name.startswith(("k", "r")) and name != BASIS_CURVATURE for name in key) else "k"
+    return "drive" if any(not name.startswith(("k", "r")) and name not in ALONG_K for name in key) else "k"

@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.errors import FileFormatError
+from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.neighbours import NeighbourOverlaps, matching, shell_weights, steps_of_mesh
+from adiabloch.io.outside_states import SeedFunctions, outside_states
 from adiabloch.io.periodic_axes import checked_axes, cyclic_axes, right_handed_order, spanned_axes, spanned_axes_message
 from adiabloch.io.safe_open import uncompressed
 from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file, read_energies
@@ -32,12 +33,18 @@ from adiabloch.linalg import dagger
 from adiabloch.models import TightBinding
 from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.nearest_images import NearestImages
+from adiabloch.scalars import is_whole
 
 PathLike = str | os.PathLike[str]
 
 
 def read_chk(
-    path: PathLike, *, dimension: int | None = None, axes: Sequence[int] | None = None, spin: bool = False
+    path: PathLike,
+    *,
+    dimension: int | None = None,
+    axes: Sequence[int] | None = None,
+    spin: bool = False,
+    outside: bool | int = False,
 ) -> TightBinding:
     """Read Wannier functions from the checkpoint `SEED.chk` of Wannier90 and `SEED.eig` in the same folder.
 
@@ -57,6 +64,11 @@ def read_chk(
         which there is more than one k point.
     spin : bool
         Read the spin from `SEED.spn` as well.
+    outside : bool or int
+        Read the states outside the Wannier functions as well (`TightBinding.outside`), for orbital moments that contain
+        all states: from `SEED.mmn`, and `SEED.uHu` if there is such a file (write_uHu in pw2wannier90, formatted or
+        unformatted). Without it, the bands of `SEED.mmn` and `SEED.eig` are summed. A number selects the sum over so
+        many lowest bands, to see how it converges.
 
     Returns
     -------
@@ -68,8 +80,32 @@ def read_chk(
     FileFormatError
         A file is missing, truncated, or of another calculation; the message names the file and the place. Also if the
         overlaps do not determine the order of the neighbours; `wannier90.x -pp SEED` writes `SEED.nnkp` with it.
+    InvalidArgumentError
+        `outside` is not a number of bands of the calculation, or the model has one dimension.
+
+    Warns
+    -----
+    AccuracyWarning
+        The sum over bands contains less than 99 percent of the states outside; the message states the fraction.
     """
-    return read_snapshots([path], dimension=dimension, axes=axes, spin=spin)[0]
+    count, axes = checked_axes(dimension, axes)
+    seed = _SeedData(path, count, axes)
+    images = NearestImages(seed.vectors, seed.mesh, seed.centres)
+    return seed.model(images, spin, _checked_count(outside, seed))
+
+
+def _checked_count(outside: bool | int, seed: _SeedData) -> int | bool:
+    """Number of bands of a sum over bands; True or False if none is given."""
+    if isinstance(outside, (bool, np.bool_)):
+        count: int | bool = bool(outside)
+    else:
+        n, bands = seed.checkpoint.states.shape[2], seed.energies.shape[1]
+        if not (is_whole(outside, n) and outside <= bands):
+            raise InvalidArgumentError(f"outside: {outside!r}, expected True, or a number of bands from {n} to {bands}")
+        count = int(outside)
+    if count and seed.dimension == 1:
+        raise InvalidArgumentError("outside: a chain has no orbital moment, expected two or three dimensions")
+    return count
 
 
 def read_snapshots(
@@ -138,8 +174,8 @@ class _SeedData:
         self.energies = read_energies(self.checkpoint.path, CHECKPOINT_ENDINGS, points, bands)
         self.steps = _neighbours(self.checkpoint, self.plane)
 
-    def model(self, images: NearestImages, spin: bool) -> TightBinding:
-        """Model with hoppings, positions and spin on the translations of the images."""
+    def model(self, images: NearestImages, spin: bool, outside: bool | int = False) -> TightBinding:
+        """Model with hoppings, positions, spin and states outside on the translations of the images."""
         points = self.checkpoint.points[:, list(self.kept)]
         V = self.checkpoint.states
         R = images.translations
@@ -160,12 +196,18 @@ class _SeedData:
                 ..., list(cyclic_axes(tuple(self.plane)))
             ]
             spins = dict(zip(keys, np.moveaxis(blocks, -1, 1), strict=True))
+        by_cell = dict(zip(keys, hoppings, strict=True))
+        beyond = None
+        if outside is not False:
+            seed = SeedFunctions(self.checkpoint, self.energies, self.plane, points, self.vectors, self.centres, images)
+            beyond = outside_states(seed, by_cell, None if outside is True else outside)
         return TightBinding(
             self.vectors,
             None,
-            dict(zip(keys, hoppings, strict=True)),
+            by_cell,
             spins,
             position_matrix=dict(zip(keys, positions, strict=True)),
+            outside=beyond,
         )
 
     def _positions(self, images: NearestImages, points: Float) -> Complex:

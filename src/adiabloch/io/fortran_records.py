@@ -65,6 +65,11 @@ class FortranRecords:
         self._left -= size + 8
         return content, length < 0
 
+    def require_end(self) -> None:
+        """Raise an error if another record follows."""
+        if self._left:
+            self.refuse(f"{self._left} bytes follow, expected the end of the file")
+
     def read_array(self, dtype: str, count: int, expected: str) -> NDArray[Any]:
         """Read the next record as `count` numbers of a type ("i4", "f8", "c16")."""
         content = self.read_record(expected)

@@ -15,7 +15,7 @@ from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentErr
 from adiabloch.files import write_atomic
 from adiabloch.io.netcdf import load, netcdf_bytes
 from adiabloch.lattice import Lattice
-from adiabloch.models import TightBinding
+from adiabloch.models import OutsideStates, TightBinding
 from adiabloch.models.hoppings import Translation, fingerprint
 
 if TYPE_CHECKING:
@@ -56,6 +56,13 @@ def snapshot_variables(snapshots: Sequence[TightBinding], spin_by_cell: bool, un
         _, places = stack_by_translation(matrices)
         dims = ("snapshot", "R", "orbital", "to", "axis", "part")
         variables["position_matrix"] = (dims, real_and_imaginary(places, unit))
+    outside = snapshots[0].outside
+    if outside is not None and len(snapshots) == 1:
+        # both R and -R, since the coupling is not Hermitian
+        variables["outside_translations"] = (("R_outside", "axis"), np.array([*outside.coupling]))
+        for name, X in (("outside_coupling", outside.coupling), ("outside_moment", outside.moment)):
+            dims = ("snapshot", "R_outside", "orbital", "to", f"{name}_axis", "part")
+            variables[name] = (dims, real_and_imaginary(np.array([[*X.values()]]), unit))
     spin = snapshots[0].spin
     if spin_by_cell:
         cells, spins = stack_by_translation([model.spin_by_cell for model in snapshots], axis=1)
@@ -114,9 +121,14 @@ def read_snapshots(path: str | os.PathLike[str], kind: str, what: str) -> tuple[
         if "position_matrix" not in stored:
             return [TightBinding(lattice, at, h, spin, reduced=False) for at, h, spin in each], stored
         places = by_translation(stored, "position_matrix", "translations")
+        outside: Sequence[OutsideStates | None] = [None] * count
+        if "outside_coupling" in stored:
+            names = ("outside_coupling", "outside_moment")
+            pairs = zip(*(by_translation(stored, name, "outside_translations") for name in names), strict=True)
+            outside = [OutsideStates(*pair) for pair in pairs]
         return [
-            TightBinding(lattice, at, h, spin, position_matrix=r, reduced=False)
-            for (at, h, spin), r in zip(each, places, strict=True)
+            TightBinding(lattice, at, h, spin, position_matrix=r, reduced=False, outside=beyond)
+            for (at, h, spin), r, beyond in zip(each, places, outside, strict=True)
         ], stored
     except MODEL_ERRORS as reason:
         raise FileFormatError(f"{path}: {reason}") from None

@@ -10,24 +10,18 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from typing import NoReturn
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.arrays import Complex, Integer
 from adiabloch.errors import FileFormatError
-from adiabloch.files import checked_path
-from adiabloch.io.safe_open import UNREADABLE, open_content
-from adiabloch.io.text_numbers import LARGEST_VALUE, parse_words, shown
+from adiabloch.io.number_stream import NumberStream
 
 LARGEST_OVERLAP = 1.1
 """Largest overlap accepted; the norm of pseudo wave functions may deviate from 1."""
 ADJOINT_TOLERANCE = 1e-6
 """Largest deviation of M(k + b, -b) from M(k, b)^dagger, per band."""
-_PLAIN = b"0123456789+-.eE \t\r\n"
-_SENSIBLE = _PLAIN + b"dD"
-_PRINTED = bytes(range(32, 127)) + b"\t\r\n"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +72,12 @@ class OverlapFile:
     """Number of neighbours of each k point."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = checked_path(path)
-        self.position = 0
-        self._file = open_content(path)
+        self._file = NumberStream(path)
+        self.path = self._file.path
         try:
-            (title,) = self._lines(1, "a title")
-            if title.translate(None, _PRINTED):
-                self.refuse(f"{_shown(title)}, expected a title in plain letters", line=1)
+            self._file.read_title()
             expected = "numbers of bands, k points and neighbours, three positive integers"
-            self.bands, self.points, self.neighbours = self._integers(3, expected)
+            self.bands, self.points, self.neighbours = self._file.read_integers(3, expected)
             if min(self.bands, self.points, self.neighbours) < 1:
                 self.refuse(f"{[self.bands, self.points, self.neighbours]}, expected {expected}", line=2)
         except FileFormatError:
@@ -99,7 +90,12 @@ class OverlapFile:
 
     def refuse(self, message: str, *, line: int | None = None) -> NoReturn:
         """Raise an error that names the file and the line (from 1; by default the one read last)."""
-        raise FileFormatError(f"{self.path}, line {line or self.position}: {message}")
+        self._file.refuse(message, line=line)
+
+    @property
+    def position(self) -> int:
+        """Number of the line read last, from 1."""
+        return self._file.position
 
     def blocks(self) -> Iterator[tuple[Integer, Complex]]:
         """Iterate over the k points.
@@ -120,78 +116,23 @@ class OverlapFile:
                 found.append(self._read_overlaps())
                 reverse.add(point, rows[number], found[-1])
             yield rows, np.array(found)
-        for line in self._remaining_lines():
-            if line.strip(b" \t\r\n"):
-                self.refuse(f"{_shown(line)}, expected the end of the file")
+        self._file.require_end()
         reverse.check()
 
     def _read_neighbour(self, point: int) -> list[int]:
         """Read the line above a matrix: index of the neighbour, from 0, and its cell."""
         expected = f"k point {point + 1}, one of {self.points} as its neighbour, and the cell of that, five integers"
-        here, there, *cell = self._integers(5, expected)
+        here, there, *cell = self._file.read_integers(5, expected)
         if here != point + 1 or not 1 <= there <= self.points:
             self.refuse(f"{[here, there, *cell]}, expected {expected}")
         return [there - 1, *cell]
 
     def _read_overlaps(self) -> Complex:
         """Read a matrix of overlaps, (bands, bands)."""
-        n, first = self.bands, self.position
-        expected = "an overlap, two numbers"
-        lines = self._lines(n * n, expected)
-        numbers = self._numbers(lines, 2, expected)
-        if not np.abs(numbers).max() <= LARGEST_OVERLAP:
-            row = int(np.argmax((~(np.abs(numbers) <= LARGEST_OVERLAP)).any(axis=1)))
-            self.refuse(f"{_shown(lines[row])}, expected {expected}, none above 1", line=first + row + 1)
+        n, expected = self.bands, "an overlap, two numbers, none above 1"
+        numbers = self._file.read_numbers(n * n, 2, expected, LARGEST_OVERLAP)
         # the first index runs fastest
         return numbers.view(np.complex128).reshape(n, n).T
-
-    def _integers(self, columns: int, expected: str) -> list[int]:
-        """Read the integers of the next line."""
-        lines = self._lines(1, expected)
-        (numbers,) = self._numbers(lines, columns, expected)
-        if (numbers != np.rint(numbers)).any() or np.abs(numbers).max() > 1e6:
-            self.refuse(f"{_shown(lines[0])}, expected {expected}")
-        return [int(x) for x in numbers]
-
-    def _numbers(self, lines: list[bytes], columns: int, expected: str) -> Float:
-        """Convert the lines read last to `columns` numbers each."""
-        first = self.position - len(lines)
-        if not b"".join(lines).translate(None, _PLAIN):
-            try:
-                numbers = np.loadtxt(lines, comments=None, ndmin=2)
-            except ValueError:
-                numbers = np.empty((0, 0))
-            if numbers.shape == (len(lines), columns) and (np.abs(numbers) < LARGEST_VALUE).all():
-                return numbers
-        # line by line: for exponents of Fortran, and to find the malformed line
-        for number, line in enumerate(lines, start=first + 1):
-            words = line.split()
-            odd = line.translate(None, _SENSIBLE) or b"\r" in line.rstrip(b"\r\n") or len(words) != columns
-            if odd or not (np.abs(parse_words([[word.decode("ascii") for word in words]])) < LARGEST_VALUE).all():
-                self.refuse(f"{_shown(line)}, expected {expected}", line=number)
-        return parse_words([line.decode("ascii").split() for line in lines])
-
-    def _lines(self, count: int, expected: str) -> list[bytes]:
-        """Read the next `count` lines; each must have a line end."""
-        found: list[bytes] = []
-        try:
-            found.extend(islice(self._file, count))
-        except UNREADABLE as reason:
-            self.refuse(f"cannot be read ({reason}), expected {expected}", line=self.position + len(found) + 1)
-        self.position += len(found)
-        if len(found) < count or not found[-1].endswith(b"\n"):
-            last = f" within {_shown(found[-1])}" if found and not found[-1].endswith(b"\n") else ""
-            self.refuse(f"the file ends{last}, expected {expected} and a line end")
-        return found
-
-    def _remaining_lines(self) -> Iterator[bytes]:
-        """Iterate over the remaining lines."""
-        try:
-            for line in self._file:
-                self.position += 1
-                yield line
-        except UNREADABLE as reason:
-            self.refuse(f"cannot be read ({reason}), expected the end of the file", line=self.position + 1)
 
 
 class _ReverseOverlaps:
@@ -228,8 +169,3 @@ class _ReverseOverlaps:
                     f"{back[2]}, by {abs(there - back[1].conjugate()):.1e}, expected at most {tolerance:.0e}",
                     line=line,
                 )
-
-
-def _shown(line: bytes) -> str:
-    """Quote a line for an error message."""
-    return shown(line.decode("ascii", "replace"))

@@ -123,7 +123,7 @@ class CrystalSource:
             return made if isinstance(made, CRYSTALS) else _from_pythtb(made, self.crystal)
         path = self.path
         if source == "wannier90":
-            return _read_seed(Path(str(path)), self.crystal.dimension, self.crystal.axes)
+            return _read_seed(Path(str(path)), self.crystal)
         kind = str(io.load(str(path)).attrs.get("kind", ""))
         if kind not in READERS:
             raise FileFormatError(f"{path}: expected a model, cycle or deformation saved by adiabloch.io")
@@ -174,9 +174,12 @@ def _seed_file(seed: Path) -> Path:
     return found
 
 
-def _read_seed(path: Path, dimension: int | None, axes: list[int] | None) -> TightBinding:
+def _read_seed(path: Path, crystal: Crystal) -> TightBinding:
+    dimension, axes, outside = crystal.dimension, crystal.axes, crystal.outside
     if path.name.endswith(CHECKPOINT_ENDINGS):
-        return io.read_chk(path, dimension=dimension, axes=axes)
+        return io.read_chk(path, dimension=dimension, axes=axes, outside=outside or False)
+    if outside:
+        raise InvalidArgumentError(f"crystal.outside: expected only with a SEED.chk, got {path}")
     reader = io.read_tb if path.name.endswith("_tb.dat") else io.read_hr
     return reader(path, dimension=dimension, axes=axes)
 

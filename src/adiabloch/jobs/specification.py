@@ -77,6 +77,10 @@ class Crystal(BaseModel):
     axes: list[int] | None = Field(
         default=None, description="For wannier90: lattice vectors along which the crystal repeats."
     )
+    outside: bool | int | None = Field(
+        default=None,
+        description="For SEED.chk: true to read the states outside the Wannier functions, or a number of bands to sum.",
+    )
     motion: Motion | None = Field(default=None, description="Motion of the atoms that makes a cycle.")
 
     @model_validator(mode="after")
@@ -87,8 +91,8 @@ class Crystal(BaseModel):
             hint = did_you_mean(unknown, SOURCES) if unknown else ""
             found = " and ".join(given) or "none of them"
             raise ValueError(f"found {found}, expected exactly one of {', '.join(SOURCES)}{hint}")
-        if self.wannier90 is None and (self.dimension or self.axes):
-            raise ValueError("dimension, axes: expected only with wannier90")
+        if self.wannier90 is None and (self.dimension or self.axes or self.outside is not None):
+            raise ValueError("dimension, axes, outside: expected only with wannier90")
         return self
 
     @property

@@ -16,6 +16,7 @@ from adiabloch.models.displacement_motion import displacement_motion
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
 from adiabloch.models.hopping_laws import distance_law, exponential, linear
 from adiabloch.models.orbital_motion import atom_following, motion_from_plane_waves
+from adiabloch.models.outside_states import OutsideStates
 from adiabloch.models.phonon_modes import Modes
 from adiabloch.models.phonons import Phonon
 from adiabloch.models.spin import spin_operators
@@ -35,6 +36,7 @@ __all__ = [
     "Derivative",
     "Matrices",
     "Modes",
+    "OutsideStates",
     "Phonon",
     "Structure",
     "Texture",

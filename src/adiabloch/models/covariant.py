@@ -16,9 +16,11 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.linalg import commutator
+from adiabloch.linalg import commutator, dagger
 from adiabloch.models.crystal import (
     BASIS_CURVATURE,
+    OUTSIDE_COUPLING,
+    OUTSIDE_MOMENT,
     Derivative,
     Matrices,
     connection_names,
@@ -32,6 +34,16 @@ SeriesName = tuple[str, ...]
 """Name of an ordinary series: "H" or the direction of a connection, then the directions of its derivatives."""
 OrdinaryDerivatives = Callable[[SeriesName], Complex | None]
 """Matrices (F, N, N) of an ordinary series by its name; None stands for zero."""
+
+
+def coupling_series(a: str) -> str:
+    """Name of the ordinary series of the coupling to states outside the basis, along a direction."""
+    return f"{OUTSIDE_COUPLING} {a}"
+
+
+def moment_series(a: str, b: str) -> str:
+    """Name of the ordinary series of the moment of states outside the basis, in a plane."""
+    return f"{OUTSIDE_MOMENT} {a} {b}"
 
 
 def covariant_series(
@@ -108,7 +120,9 @@ def _ordinary_amplitudes(
 
 
 def _is_derivative(name: tuple[str, ...], directions: Sequence[str]) -> bool:
-    """True if a name stands for a derivative of H, or for the basis curvature or one of its derivatives."""
+    """True if a name stands for a derivative of H, the basis curvature or one of its derivatives, or outside states."""
+    if name[:1] in ((OUTSIDE_COUPLING,), (OUTSIDE_MOMENT,)):
+        return len(name) == (2 if name[0] == OUTSIDE_COUPLING else 3) and set(name[1:]) <= set(directions)
     if BASIS_CURVATURE in name:
         rest = name[name.index(BASIS_CURVATURE) + 1 :]
         return len(rest) == 2 and {*name} - {BASIS_CURVATURE} <= set(directions)
@@ -191,6 +205,10 @@ class _CovariantDerivatives:
             return self._ordinary((HAMILTONIAN, *waves))
         a, *others = name
         rest = tuple(others)
+        if a == OUTSIDE_COUPLING:
+            return self._outside_coupling(*rest)
+        if a == OUTSIDE_MOMENT:
+            return self._outside_moment(*rest)
         if a == BASIS_CURVATURE:
             one, other = rest
             slopes = _sum(self._connection(other, (*waves, one)), _negative(self._connection(one, (*waves, other))))
@@ -199,6 +217,27 @@ class _CovariantDerivatives:
             slopes = self._derivative(rest, (*waves, a))
             parts = [(self._connection(a, left), self._derivative(rest, right)) for left, right in _divisions(waves)]
         return _sum(slopes, *(None if A is None or F is None else -1j * commutator(A, F) for A, F in parts))
+
+    def _outside_coupling(self, a: str) -> Complex | None:
+        """B_a - H A_a (`adiabloch.models.outside_states`)."""
+        H, A = self._ordinary((HAMILTONIAN,)), self._connection(a, ())
+        return _sum(self._ordinary((coupling_series(a),)), None if A is None or H is None else -(H @ A))
+
+    def _outside_moment(self, a: str, b: str) -> Complex | None:
+        """Orbital moment K_ab of the states outside the basis (`adiabloch.models.outside_states`)."""
+        H, own = self._ordinary((HAMILTONIAN,)), self._ordinary((moment_series(a, b),))
+        curvature = self._derivative((BASIS_CURVATURE, a, b), ())
+        Aa, Ab = self._connection(a, ()), self._connection(b, ())
+        Ba, Bb = self._outside_coupling(a), self._outside_coupling(b)
+        assert H is not None
+        terms = [None if own is None else 0.5 * own]
+        if Aa is not None and Ab is not None and Ba is not None and Bb is not None:
+            Z = Aa @ (Bb + H @ Ab) - Ab @ Ba
+            terms.append(-0.5j * (Z - dagger(Z)))
+        if curvature is not None:
+            product = H @ curvature
+            terms.append(-0.25 * (product + dagger(product)))
+        return _sum(*terms)
 
     def _connection(self, direction: str, waves: tuple[str, ...]) -> Complex | None:
         """Ordinary derivatives along `waves` of a connection."""

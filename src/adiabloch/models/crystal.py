@@ -18,10 +18,13 @@ for tight-binding orbitals it is diagonal, tau_a. "r_theta" stands for the conne
 functions that move. ("basis_curvature", "kx", "theta") is the curvature of the basis, Omega_ab = D_a A_b - D_b A_a:
 minus the velocity of orbitals that move; for Wannier functions it also contains the states outside their space. If it
 does not vanish, the order of derivatives counts: ("kx", "theta") is D_x D_theta H. A derivative of the curvature is
-("theta", "basis_curvature", "kx", "ky").
+("theta", "basis_curvature", "kx", "ky"). ("outside_coupling", "kx") and ("outside_moment", "kx", "ky") are the matrices
+of the states outside the space of Wannier functions (`adiabloch.models.outside_states`), if the model knows them.
 """
 
 BASIS_CURVATURE = "basis_curvature"
+OUTSIDE_COUPLING = "outside_coupling"
+OUTSIDE_MOMENT = "outside_moment"
 
 
 def basis_curvature_name(a: str, b: str) -> tuple[str, str, str]:

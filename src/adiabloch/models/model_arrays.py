@@ -22,6 +22,7 @@ from adiabloch.models.hoppings import (
     with_partners,
 )
 from adiabloch.models.orbital_positions import cartesian_positions
+from adiabloch.models.outside_states import OutsideStates, checked_outside
 from adiabloch.models.position_matrix import (
     centres_of,
     checked_position_matrix,
@@ -42,6 +43,7 @@ def checked_arrays(
     spin: ArrayLike | Mapping[Any, ArrayLike] | None,
     position_matrix: Mapping[Any, ArrayLike] | None,
     reduced: bool | None,
+    outside: OutsideStates | None = None,
 ) -> dict[str, Any]:
     """Fields of a `TightBinding` from the user's arguments.
 
@@ -62,7 +64,11 @@ def checked_arrays(
     if n == 0:
         raise InvalidModelError("positions: expected at least one orbital, got none")
     given = checked_hoppings(hoppings, d, n)
-    absent = {R for R in matrix or () if not {R, tuple(-x for x in R)} & set(given)}
+    if outside is not None and matrix is None:
+        raise InvalidModelError("outside: states outside Wannier functions, expected a position_matrix with them")
+    beyond = None if outside is None else checked_outside(outside, d, n)
+    farther = {*(matrix or ()), *(beyond.translations if beyond else ())}
+    absent = {R for R in farther if not {R, tuple(-x for x in R)} & set(given)}
     complete = with_partners({**given, **dict.fromkeys(absent, np.zeros((n, n), dtype=np.complex128))})
     complete.setdefault(home, np.zeros((n, n), dtype=np.complex128))
     operators = None if spin is None else checked_spin(spin, d, n)
@@ -82,6 +88,7 @@ def checked_arrays(
         "hoppings": dict(zip(cells, amplitudes, strict=True)),
         "position_matrix": by_cell,
         "connections": frozen(connections),
+        "outside": None if beyond is None else beyond.on_translations(cells),
         "spin": operators,
         "translations": frozen(translations),
         "amplitudes": amplitudes,
@@ -101,6 +108,7 @@ def scaled_fields(model: TightBinding, units: Units) -> dict[str, Any]:
         "hoppings": dict(zip(model.hoppings, amplitudes, strict=True)),
         "position_matrix": None if matrix is None else {R: frozen(r / units.length) for R, r in matrix.items()},
         "connections": frozen(model.connections / units.length),
+        "outside": None if model.outside is None else model.outside.scaled(units),
     }
 
 
@@ -125,6 +133,7 @@ def in_supercell(model: TightBinding, matrix: ArrayLike) -> dict[str, Any]:
         "hoppings": folded_to_supercell(model.hoppings, cells, wide),
         "spin": None if model.spin is None else folded_to_supercell(model.spin_by_cell, cells, wide),
         "position_matrix": position_matrix,
+        "outside": None if model.outside is None else model.outside.in_supercell(cells, wide),
     }
 
 

@@ -59,14 +59,16 @@ def covariant_matrices(
     directions: Sequence[str],
     vectors: Float,
     along: Sequence[Derivative],
+    outside: Mapping[str, Complex],
 ) -> Matrices:
     """H and its covariant derivatives (see `Crystal`).
 
     "kx" stands for D_x H; ("kx", "ky") for D_x D_y H, where the order counts; "rx" for the position matrix
-    diag(tau_x) + A_x; ("basis_curvature", "kx", "ky") for the curvature Omega_xy.
+    diag(tau_x) + A_x; ("basis_curvature", "kx", "ky") for the curvature Omega_xy. `outside` has the series of states
+    outside the basis by name.
     """
     named = dict(zip(directions, connections.swapaxes(0, 1), strict=True))
-    named[HAMILTONIAN] = amplitudes
+    named |= {HAMILTONIAN: amplitudes, **outside}
     factors = derivative_factors(directions, vectors, translations, positions)
     centres = centres_by_name(directions, positions)
     return covariant_series(translations, ordinary_derivatives(named, factors), centres, directions, along)

@@ -118,3 +118,10 @@ def spin_arrays(spin: Complex | Mapping[Translation, Complex] | None) -> tuple[C
     if isinstance(spin, Mapping):
         return np.array([*spin]), np.array([*spin.values()])
     return () if spin is None else (spin,)
+
+
+def spin_by_cell(spin: Complex | Mapping[Translation, Complex] | None, d: int) -> Mapping[Translation, Complex]:
+    """Spin operators by translation in d dimensions, (3, n, n) each; empty without spin."""
+    if spin is None:
+        return {}
+    return spin if isinstance(spin, Mapping) else {(0,) * d: spin}

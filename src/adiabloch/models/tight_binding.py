@@ -25,8 +25,9 @@ from adiabloch.models.hoppings import Translation, energy_scale, fingerprint, wi
 from adiabloch.models.html import model_html
 from adiabloch.models.model_arrays import after_displacement, checked_arrays, in_supercell, scaled_fields
 from adiabloch.models.orbital_positions import cartesian_positions
+from adiabloch.models.outside_states import OutsideStates
 from adiabloch.models.position_matrix import covariant_matrices
-from adiabloch.models.spin import spin_arrays, spin_observables
+from adiabloch.models.spin import spin_arrays, spin_by_cell, spin_observables
 from adiabloch.models.wannier import in_another_cell, in_other_functions
 from adiabloch.units import Units
 
@@ -54,6 +55,8 @@ class TightBinding:
     position_matrix : mapping {R: (n, n, d) array_like}, optional
         For Wannier functions: <0 i|r_a|R j>, with the centres on the diagonal of R = 0 (`models.position_matrix`).
         Without it the position operator is diagonal, as for orbitals at points.
+    outside : models.OutsideStates, optional
+        For Wannier functions: matrices of the states outside their space, for complete orbital moments.
     reduced : bool, optional
         True if the positions are multiples of the lattice vectors. By default they are Cartesian; pass False to
         suppress the warning for Cartesian positions that look like reduced ones.
@@ -86,6 +89,7 @@ class TightBinding:
     """(n, n, d) by translation; None for orbitals at points."""
     connections: Complex
     """(R, d, n, n): position matrix minus the centres, in the order of `translations`; (0, d, n, n) without one."""
+    outside: OutsideStates | None
     spin: Complex | Mapping[Translation, Complex] | None
     """(3, n, n) if the spin operators act within the cell, else (3, n, n) by translation; None without spin."""
     translations: Integer
@@ -102,8 +106,9 @@ class TightBinding:
         *,
         position_matrix: Mapping[Any, ArrayLike] | None = None,
         reduced: bool | None = None,
+        outside: OutsideStates | None = None,
     ) -> None:
-        arrays = checked_arrays(lattice, positions, hoppings, spin, position_matrix, reduced)
+        arrays = checked_arrays(lattice, positions, hoppings, spin, position_matrix, reduced, outside)
         for name, value in arrays.items():
             object.__setattr__(self, name, value)
 
@@ -207,7 +212,7 @@ class TightBinding:
         return cls(lattice, positions, hoppings, reduced=False)
 
     def __repr__(self) -> str:
-        parts = {"position matrix": self.position_matrix, "spin": self.spin}
+        parts = {"position matrix": self.position_matrix, "states outside": self.outside, "spin": self.spin}
         more = "".join(f", {name}" for name, part in parts.items() if part is not None)
         cells = len(self.translations)
         return f"TightBinding({self.lattice.dimension}D, {self.size} orbitals, {cells} translations{more})"
@@ -232,9 +237,7 @@ class TightBinding:
     @property
     def spin_by_cell(self) -> Mapping[Translation, Complex]:
         """Spin operators <0 i|S|R j> by translation R, (3, n, n) each; empty for a spinless model."""
-        if self.spin is None:
-            return {}
-        return self.spin if isinstance(self.spin, Mapping) else {(0,) * self.lattice.dimension: self.spin}
+        return spin_by_cell(self.spin, self.lattice.dimension)
 
     @property
     def frequencies(self) -> Integer:
@@ -269,20 +272,17 @@ class TightBinding:
     def digest(self) -> str:
         """Short hash of all arrays that define the model."""
         connections = () if self.position_matrix is None else (self.connections,)
-        matrices = (self.amplitudes, *connections, *spin_arrays(self.spin))
+        outside = () if self.outside is None else self.outside.arrays()
+        matrices = (self.amplitudes, *connections, *outside, *spin_arrays(self.spin))
         return fingerprint(self.lattice.vectors, self.positions, self.translations, *matrices)
 
     def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
         """H and its derivatives as one Fourier series, covariant ones with a position matrix (see `Crystal`)."""
         if self.position_matrix is not None:
+            names, vectors = self.directions, self.lattice.vectors
+            outside = {} if self.outside is None else self.outside.series(names, along)
             return covariant_matrices(
-                self.amplitudes,
-                self.connections,
-                self.translations,
-                self.positions,
-                self.directions,
-                self.lattice.vectors,
-                along,
+                self.amplitudes, self.connections, self.translations, self.positions, names, vectors, along, outside
             )
         stack = hoppings_with_derivatives(
             self.amplitudes, self.translations, self.bonds, self.positions, self.directions, along

@@ -12,7 +12,7 @@ from adiabloch.arrays import checked
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.linalg import dagger, in_basis
 from adiabloch.models.hoppings import checked_translation
-from adiabloch.models.position_matrix import in_other_cells, with_centres
+from adiabloch.models.position_matrix import centres_of, in_other_cells, with_centres
 from adiabloch.scalars import is_whole
 
 if TYPE_CHECKING:
@@ -33,15 +33,19 @@ def in_other_functions(model: TightBinding, unitary: ArrayLike) -> dict[str, Any
         raise InvalidArgumentError(
             f"rotated: unitary: U^dagger U differs from 1 by {defect:.1e}, expected a unitary matrix"
         )
-    position_matrix = model.position_matrix or {(0,) * model.lattice.dimension: _on_diagonal(model)}
+    home = (0,) * model.lattice.dimension
+    position_matrix = model.position_matrix or {home: _on_diagonal(model)}
+    rotated = {R: np.moveaxis(in_basis(np.moveaxis(r, 2, 0), U), 0, 2) for R, r in position_matrix.items()}
+    outside = model.outside
+    if outside is not None:
+        outside = outside.rotated(U, model.positions, centres_of(rotated[home]), model.hoppings)
     return {
         "lattice": model.lattice,
         "positions": None,
         "hoppings": {R: in_basis(h, U) for R, h in model.hoppings.items()},
         "spin": None if model.spin is None else {R: in_basis(S, U) for R, S in model.spin_by_cell.items()},
-        "position_matrix": {
-            R: np.moveaxis(in_basis(np.moveaxis(r, 2, 0), U), 0, 2) for R, r in position_matrix.items()
-        },
+        "position_matrix": rotated,
+        "outside": outside,
     }
 
 
@@ -69,6 +73,7 @@ def in_another_cell(model: TightBinding, orbital: int, R: Sequence[int]) -> dict
         "hoppings": in_other_cells(model.hoppings, cells),
         "spin": None if model.spin is None else in_other_cells(model.spin_by_cell, cells),
         "position_matrix": position_matrix,
+        "outside": None if model.outside is None else model.outside.in_other_cells(cells),
     }
 
 
