@@ -46,8 +46,8 @@ def orbital_magnetization(
               g = -k_B T \log(1 + e^{(\mu - E)/k_B T})
 
     Pairs of filled states cancel between the two terms and are left out, so that bands may touch below the Fermi level.
-    Wannier models contain the moment by way of states outside their functions if these are known (`TightBinding.outside`,
-    `io.read_chk`).
+    Wannier models contain the moment by way of states outside their functions if these are known
+    (`TightBinding.outside`, `io.read_chk`).
 
     Returns
     -------
