@@ -14,6 +14,7 @@ from adiabloch.io.displacements import (
     write_displacements,
 )
 from adiabloch.io.fermi_surfaces import write_bxsf, write_frmsf
+from adiabloch.io.heights import read_heights
 from adiabloch.io.modes import read_modes
 from adiabloch.io.netcdf import load, save
 from adiabloch.io.netcdf_models import (
@@ -52,6 +53,7 @@ __all__ = [
     "read_displacement_forces",
     "read_displacements",
     "read_forces",
+    "read_heights",
     "read_hr",
     "read_modes",
     "read_motion",

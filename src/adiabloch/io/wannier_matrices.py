@@ -109,6 +109,30 @@ class WannierMatrices:
         except AdiablochError as reason:
             self.refuse_cell(str(reason))
 
+    def heights(self, axes: Sequence[int] | None = None) -> dict[tuple[int, ...], Complex]:
+        """Position matrix across a layer by translation, with the choice of axes and images of `model`.
+
+        Returns
+        -------
+        dict {(R1, R2): complex array (n, n)}
+            In Angstrom, from the origin of the file.
+        """
+        kept = self._axes(2) if axes is None else right_handed_order(axes)
+        plane = spanned_axes(self.vectors, kept)
+        if plane is None:
+            self.refuse_cell(spanned_axes_message(self.vectors, kept))
+        across = next(axis for axis in range(3) if axis not in plane)
+        positions = self._projected(kept)[1]
+        assert positions is not None
+        blocks = dict(
+            zip([tuple(map(int, R)) for R in positions.translations], positions.matrices[..., across], strict=True)
+        )
+        beyond = next(axis for axis in range(3) if axis not in kept)
+        # a function in another cell of the file is higher by the lattice vector across the layer
+        shifts = self._images(kept)[1][:, 0] * self.vectors[beyond, across]
+        blocks[0, 0] = blocks[0, 0] + np.diag(shifts)
+        return blocks
+
     def _axes(self, dimension: int) -> tuple[int, ...]:
         """Choose the first lattice vectors, or as many others if there are hoppings along exactly these."""
         first = tuple(range(dimension))
@@ -125,13 +149,18 @@ class WannierMatrices:
         """Return True if there are matrix elements along lattice vectors other than these."""
         return any(found is not None and found.beyond > found.negligible for found in self._projected(kept))
 
-    def _projected(self, kept: tuple[int, ...]) -> tuple[_Projected | None, _Projected | None, _Projected | None]:
-        """Project hoppings, positions and spins onto the translations along the lattice vectors kept."""
+    def _images(self, kept: tuple[int, ...]) -> tuple[Integer, Integer]:
+        """Translations without those that only state the nearest image, and the cell of each function across `kept`."""
         across = [axis for axis in range(3) if axis not in kept]
         reduced = self.translations.copy()
         # with a single k point along a vector, R along it only states which image is the nearest
         reduced[:, [axis for axis in across if axis not in self.sampled]] = 0
-        cells = _home_cells(reduced[:, across], [self.hoppings, self.positions, self.spins], len(self.centres))
+        return reduced, _home_cells(reduced[:, across], [self.hoppings, self.positions, self.spins], len(self.centres))
+
+    def _projected(self, kept: tuple[int, ...]) -> tuple[_Projected | None, _Projected | None, _Projected | None]:
+        """Project hoppings, positions and spins onto the translations along the lattice vectors kept."""
+        across = [axis for axis in range(3) if axis not in kept]
+        reduced, cells = self._images(kept)
         retained = (reduced[:, None, None, across] + cells[:, None] - cells == 0).all(axis=-1)
         length = float(np.sqrt((self.vectors**2).sum(axis=1)).min())
         plane = spanned_axes(self.vectors, kept) or (0, 1, 2)
