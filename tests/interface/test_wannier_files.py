@@ -18,6 +18,7 @@ from adiabloch.io import from_pythtb, from_wannierberri, read_hr, read_tb, write
 from adiabloch.models import WannierModel
 from adiabloch.units import BOHR
 from random_models import oblique_vectors
+from wannier_subspaces import cut, isolated_bands
 
 seeds = st.integers(0, 10**6)
 KINDS = ("_hr.dat", "_centres.xyz", "_wsvec.dat", ".win", "_tb.dat")
@@ -613,6 +614,8 @@ class System:
             for cell, S in model.spin_by_cell.items():
                 spin[(model.translations == cell).all(axis=1)] = 2 * np.moveaxis(S, 0, 2)
             self.matrices["SS"] = spin
+        if model.outside is not None:
+            self.matrices["BB"], self.matrices["CC"] = (np.moveaxis(X, 1, 3) for X in model.outside.arrays())
 
     def has_R_mat(self, name):
         return name in self.matrices
@@ -636,6 +639,19 @@ def test_systems_of_wannierberri(old, d):
     plain = ab.TightBinding(model.lattice, model.positions, hoppings)
     assert from_wannierberri(System(plain, old)).digest == plain.digest
     assert from_wannierberri(System(model, old), dimension=3).lattice.dimension == 3
+
+
+def test_systems_of_wannierberri_with_states_outside():
+    model = cut(isolated_bands(np.random.default_rng(1), 3, 1, 2), 1, 1, 5)
+    assert from_wannierberri(System(model)).digest == model.digest
+    for name in ("BB", "CC"):
+        system = System(model)
+        del system.matrices[name]
+        assert from_wannierberri(system).outside is None
+    system = System(model)
+    system.matrices["CC"] = system.matrices["CC"] * 1j
+    with pytest.raises(InvalidArgumentError, match=r"CC\(R\) and CC\(-R\)\^dagger differ"):
+        from_wannierberri(system)
 
 
 def test_systems_of_wannierberri_across_other_axes():

@@ -13,7 +13,7 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.io.hermiticity import HOPPING_DEFECT, hermitian_hoppings, hermitian_part, hermitian_positions
 from adiabloch.io.periodic_axes import checked_axes
 from adiabloch.io.wannier_matrices import WannierMatrices
-from adiabloch.models import TightBinding
+from adiabloch.models import OutsideStates, TightBinding
 
 OFF_SITE = 1e-6
 """Relative size below which spin matrices at R other than 0 are neglected."""
@@ -27,6 +27,8 @@ def from_wannierberri(
     spin: bool | ArrayLike | Mapping[Any, ArrayLike] = True,
 ) -> TightBinding:
     """Convert a System_R of WannierBerri to a model, with its position matrix and its spin if it has them.
+
+    A crystal in three dimensions also keeps the states outside the Wannier functions ("BB" and "CC" of `morb=True`).
 
     Parameters
     ----------
@@ -76,7 +78,29 @@ def from_wannierberri(
     if dimension is None and axes is None:
         axes = _periodic(system)
     count, axes = checked_axes(dimension, axes)
-    return contents.model(count, operators, axes)
+    model = contents.model(count, operators, axes)
+    outside = _outside(system, given, n) if count == 3 and positions is not None else None
+    if outside is None:
+        return model
+    return TightBinding(
+        model.lattice, None, model.hoppings, model.spin, position_matrix=model.position_matrix, outside=outside
+    )
+
+
+def _outside(system: Any, translations: Integer, n: int) -> OutsideStates | None:
+    """States outside the Wannier functions; None if the system lacks their matrices, or counts from the origin."""
+    if not getattr(system, "use_wcc_phase", True):
+        return None
+    coupling = _matrices(system, "BB", (len(translations), n, n, 3))
+    moment = _matrices(system, "CC", (len(translations), n, n, 3))
+    if coupling is None or moment is None:
+        return None
+    limit, expected = HOPPING_DEFECT * float(np.abs(moment).max()), f"less than {HOPPING_DEFECT:.0e} of the largest CC"
+    cells, moment, _ = hermitian_part(translations, moment, "CC", limit, expected, _refuse_at)
+    return OutsideStates(
+        {tuple(map(int, R)): X for R, X in zip(translations, coupling, strict=True)},
+        {tuple(map(int, R)): X for R, X in zip(cells, moment, strict=True)},
+    )
 
 
 def _check_type(system: Any) -> None:
