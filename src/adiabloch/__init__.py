@@ -15,7 +15,6 @@ from adiabloch.errors import AdiablochError
 from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, Deformation, Texture, TightBinding
-from adiabloch.plotting import animate, plot
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from adiabloch.engine.customary import in_units as in_units
     from adiabloch.engine.run import Accuracy as Accuracy
     from adiabloch.engine.si import in_si as in_si
+    from adiabloch.plotting import animate as animate
+    from adiabloch.plotting import plot as plot
     from adiabloch.responses.anomalous_hall import anomalous_hall as anomalous_hall
     from adiabloch.responses.anomalous_nernst import anomalous_nernst as anomalous_nernst
     from adiabloch.responses.axion_angle import axion_angle as axion_angle
@@ -88,6 +89,7 @@ _LATER = {
     # one public function in each module of `responses`, with the same name
     **{module.name: f"responses.{module.name}" for module in pkgutil.iter_modules([f"{__path__[0]}/responses"])},
     "Accuracy": "engine.run",
+    "animate": "plotting",
     "bands": "workflows.bands",
     "chemical_potential": "workflows.chemical_potential",
     "fermi_surface": "workflows.fermi_surface",
@@ -100,6 +102,7 @@ _LATER = {
     "perturbative_tensor_by_bands": "workflows.all_bands_tensor",
     "phonon_moment": "workflows.phonon_moment",
     "phonon_moments": "workflows.phonon_moments",
+    "plot": "plotting",
     "ribbon_bands": "workflows.ribbon_bands",
     "sweep": "sweeps",
     "symmetry": "symmetries",
@@ -117,14 +120,12 @@ __all__ = [
     "Texture",
     "TightBinding",
     "__version__",
-    "animate",
     "eigenframe",
     "errors",
     "finite",
     "geometry",
     "io",
     "models",
-    "plot",
     "units",
     *_LATER,
 ]
