@@ -80,8 +80,8 @@ class SymmetryGroup:
             `forbidden` (bool) over the components, or one such variable for each part (`intrinsic_forbidden`) if the
             parts differ in their parities, as those of `nonlinear_conductivity`; each variable of the result with its
             values at the forbidden components and NaN at the others. The attribute `largest_forbidden` is the largest
-            forbidden value relative to the largest component (1 if all are forbidden), `largest_change` the largest difference to the
-            symmetrized result, which includes relations between components.
+            forbidden value relative to the largest component (1 if all are forbidden), `largest_change` the largest
+            difference to the symmetrized result, which includes relations between components.
 
         Raises
         ------
