@@ -187,6 +187,34 @@ def test_relations_between_components():
     np.testing.assert_allclose(symmetrized.error.squeeze(), [[3, 3, 0], [3, 3, 0], [0, 0, 9]])
 
 
+def test_parts_of_different_parity():
+    """Time reversal leaves the dipole of the second-order conductivity alone."""
+    rng = np.random.default_rng(2)
+    home, along_x, along_y, along_z = rng.normal(size=(4, 3, 3))
+    hoppings = {(0, 0, 0): home + home.T, (1, 0, 0): along_x + along_x.T, (0, 1, 0): along_y, (0, 0, 1): along_z}
+    # real hoppings between orbitals on a mirror plane
+    grey = ab.TightBinding(np.eye(3), [[0, 0.1, 0.2], [0, 0.4, -0.3], [0, -0.2, 0.35]], hoppings, reduced=False)
+    assert len(ab.symmetry(grey)) == 4
+    result = ab.nonlinear_conductivity(grey, [0.3], 0.5, mesh=[6, 6, 6], degeneracy=0.0)
+    found = ab.symmetry(grey).forbidden(result)
+    assert found.intrinsic_forbidden.all()
+    assert found.drude_forbidden.all()
+    assert not found.dipole_forbidden.all()
+    # of the mirror: an odd number of x
+    odd = sum((result[axis] == "x").astype(int) for axis in ("component", "field", "other_field")) % 2 == 1
+    assert bool((found.dipole_forbidden | ~odd).all())
+    assert found.attrs["largest_forbidden"] < 1e-8
+    assert np.abs(result.dipole).max() > 1e-3
+    np.testing.assert_allclose(ab.symmetry(grey).symmetrize(result).dipole, result.dipole, atol=1e-10)
+
+
+def test_displacements_do_not_transform_as_vectors():
+    """Results over displacements or observables have axes of their own, and are refused."""
+    for name in ("magnetization_tensor", "molecular_berry_curvature", "observable_response"):
+        assert not getattr(ab, name).declaration.parities
+    assert ab.anomalous_hall.declaration.parities == {"time_reversal": -1, "inversion": 1, "along_z": 0}
+
+
 def test_results_from_files(tmp_path):
     """Files keep what the transformation needs."""
     model = models.haldane(0.5, 0.2, 1.1)
@@ -471,6 +499,12 @@ def test_wrong_arguments():
     chain = models.rice_mele(0.3, 0.2)
     with pytest.raises(InvalidArgumentError, match=r"polarization is defined modulo a quantum"):
         ab.symmetry(chain).symmetrize(ab.polarization(chain, 1))
+    angle = ab.magnetoelectric(models.fu_kane_mele(0.7), 2, mesh=[4, 4, 4])
+    with pytest.raises(InvalidArgumentError, match=r"magnetoelectric is defined modulo a quantum"):
+        ab.symmetry(models.fu_kane_mele(0.7)).symmetrize(angle)
+    unique = angle.drop_vars(["quantum", "total", "chern_simons", "axion_angle"])
+    symmetrized = ab.symmetry(models.fu_kane_mele(0.7)).symmetrize(unique)
+    np.testing.assert_allclose(symmetrized.perturbative, unique.perturbative, rtol=0, atol=1e-12)
     solid = ab.symmetry(symmetric_model(generated((C3, False)), 1, place=(0.1, 0.2, 0.3), spin=False))
     with pytest.raises(InvalidArgumentError, match=r"mixes z with x, y, along which this result has no components"):
         solid.symmetrize(filled)

@@ -187,8 +187,11 @@ class Response:
 
     @property
     def parities(self) -> dict[str, int]:
-        """Attributes of results that state their transformation by symmetry operations; none without parities."""
-        if self.time_reversal is None or self.inversion is None:
+        """Attributes of results that state their transformation by symmetry operations.
+
+        None without parities, and with axes whose labels (displacements, observables) transform in their own way.
+        """
+        if self.time_reversal is None or self.inversion is None or None in self.axes.values():
             return {}
         return {"time_reversal": self.time_reversal, "inversion": self.inversion, "along_z": self.along_z}
 

@@ -77,10 +77,11 @@ class SymmetryGroup:
         Returns
         -------
         xarray.Dataset
-            `forbidden` (bool) over the components; each variable of the result with its values at the forbidden
-            components and NaN at the others. The attribute `largest_forbidden` is the largest forbidden value relative
-            to the largest component, `largest_change` the largest difference to the symmetrized result, which includes
-            relations between components.
+            `forbidden` (bool) over the components, or one such variable for each part (`intrinsic_forbidden`) if the
+            parts differ in their parities, as those of `nonlinear_conductivity`; each variable of the result with its
+            values at the forbidden components and NaN at the others. The attribute `largest_forbidden` is the largest
+            forbidden value relative to the largest component (1 if all are forbidden), `largest_change` the largest
+            difference to the symmetrized result, which includes relations between components.
 
         Raises
         ------
@@ -97,24 +98,28 @@ class SymmetryGroup:
         """
         import xarray
 
-        found, projection = self._projection(result, "forbidden")
-        first = next(iter(found.values()))
-        axes = tensors.vector_axes(first)
-        shape = [len(labels) for labels in axes.values()]
-        mask = xarray.DataArray(
-            (np.abs(projection).max(axis=1) == 0).reshape(shape),
-            dims=[*axes],
-            coords={name: first[name] for name in axes},
-            attrs={"long_name": "components forbidden by symmetry"},
-        )
-        values = {name: variable.where(mask) for name, variable in found.items()}
-        scale = max((float(np.abs(v).max()) for n, v in found.items() if n != "error"), default=0.0)
-        largest = max((float(np.abs(v).max()) for n, v in values.items() if n != "error" and mask.any()), default=0.0)
-        change = max(
-            float(np.abs(v - tensors.transformed(v, projection)).max()) for n, v in found.items() if n != "error"
-        )
+        masks, values, largest, change, scale = {}, {}, 0.0, 0.0, 0.0
+        for name, (variable, projection) in self._projections(result, "forbidden").items():
+            axes = tensors.vector_axes(variable)
+            mask = xarray.DataArray(
+                (np.abs(projection).max(axis=1) == 0).reshape([len(labels) for labels in axes.values()]),
+                dims=[*axes],
+                coords={axis: variable[axis] for axis in axes},
+                attrs={"long_name": "components forbidden by symmetry"},
+            )
+            values[name] = variable.where(mask)
+            if not tensors.is_error(name):
+                masks[name] = mask
+                scale = max(scale, float(np.abs(variable).max()))
+                largest = max(largest, float(np.abs(variable.where(mask, 0.0)).max()))
+                change = max(change, float(np.abs(variable - tensors.transformed(variable, projection)).max()))
+        first = next(iter(masks.values()))
+        if all(mask.equals(first) for mask in masks.values()):
+            masks = {"forbidden": first}
+        else:
+            masks = {f"{name}_forbidden": mask for name, mask in masks.items()}
         return xarray.Dataset(
-            {"forbidden": mask, **values},
+            {**masks, **values},
             attrs={
                 "group": repr(self),
                 "largest_forbidden": largest / scale if scale > 0 else 0.0,
@@ -150,9 +155,10 @@ class SymmetryGroup:
         >>> symmetrized.total.sel(axis="y", component="z").item()
         0.0
         """
-        found, projection = self._projection(result, "symmetrize")
-        matrices = {name: np.abs(projection) if name == "error" else projection for name in found}
-        averaged = {name: tensors.transformed(variable, matrices[name]) for name, variable in found.items()}
+        averaged = {
+            name: tensors.transformed(variable, np.abs(projection) if tensors.is_error(name) else projection)
+            for name, (variable, projection) in self._projections(result, "symmetrize").items()
+        }
         change = self.forbidden(result).attrs["largest_change"]
         return result.assign(averaged).assign_attrs(symmetry=repr(self), symmetry_change=change)
 
@@ -191,17 +197,16 @@ class SymmetryGroup:
         """
         return symmetrized_model(model, self.operations, self.sites, tolerance)
 
-    def _projection(self, result: xarray.Dataset, method: str) -> tuple[dict[str, xarray.DataArray], Float]:
-        """Variables that transform, and the projector on their allowed components."""
+    def _projections(self, result: xarray.Dataset, method: str) -> dict[str, tuple[xarray.DataArray, Float]]:
+        """Variables that transform, each with the projector on its allowed components."""
         tensors.check_result(result, method)
-        found = tensors.tensors_of(result)
-        if not found:
-            raise InvalidArgumentError(f"{method}: the result has no numbers that transform")
-        first = next(iter(found.values()))
-        axes = [*tensors.vector_axes(first).values()]
-        if not self.acts_on_z and tensors.acts_across(axes, result.attrs):
-            raise InvalidArgumentError(
-                f"{method}: {result.attrs.get('response', 'this result')} depends on the action of the group along z, "
-                "which a planar model without spin does not determine; expected the group of a structure"
-            )
-        return found, tensors.projector(self.operations, axes, result.attrs)
+        found = {}
+        for name, variable in tensors.tensors_of(result).items():
+            axes, parities = [*tensors.vector_axes(variable).values()], tensors.parities_of(result, variable)
+            if not self.acts_on_z and tensors.acts_across(axes, parities):
+                raise InvalidArgumentError(
+                    f"{method}: {result.attrs.get('response', 'this result')} depends on the action of the group along "
+                    "z, which a planar model without spin does not determine; expected the group of a structure"
+                )
+            found[name] = variable, tensors.projector(self.operations, axes, parities)
+        return found

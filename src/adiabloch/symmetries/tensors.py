@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 ACROSS = Operation(np.diag([1.0, 1.0, -1.0]), np.zeros(3))
 """Reflection in the plane of a layer."""
-NEVER_TRANSFORMED = ("quantum",)
-"""Variables that describe a result."""
+MODULO = frozenset({"quantum", "axion_angle"})
+"""Variables of results that are defined modulo a quantum."""
 
 
 def vector_axes(variable: xarray.DataArray) -> dict[str, list[str]]:
@@ -52,17 +52,17 @@ def check_result(result: Any, method: str) -> None:
         raise InvalidArgumentError(
             f"{method}: expected the result of a response, a Dataset, got {type(result).__name__}"
         )
-    if "time_reversal" not in result.attrs or "inversion" not in result.attrs:
-        name = result.attrs.get("response", "this result")
-        raise InvalidArgumentError(
-            f"{method}: {name} does not state its parities (attributes time_reversal and inversion); expected the "
-            "result of a response that declares them"
-        )
-    if "quantum" in result:
+    if not MODULO.isdisjoint(map(str, result.data_vars)):
         raise InvalidArgumentError(
             f"{method}: {result.attrs.get('response', 'this result')} is defined modulo a quantum, up to which alone "
             "symmetry relates its values; expected a unique quantity, for example the part `perturbative`: "
             'result.drop_vars(["quantum", "total", "chern_simons", "axion_angle"], errors="ignore")'
+        )
+    if not tensors_of(result):
+        name = result.attrs.get("response", "this result")
+        raise InvalidArgumentError(
+            f"{method}: {name} does not state its parities (attributes time_reversal and inversion); expected the "
+            "result of a response that declares them"
         )
 
 
@@ -126,12 +126,25 @@ def transformed(variable: xarray.DataArray, matrix: Float) -> xarray.DataArray:
     return moved.copy(data=values.reshape(moved.shape)).transpose(*variable.dims)
 
 
+def parities_of(result: xarray.Dataset, variable: xarray.DataArray) -> dict[str, int]:
+    """Parities of a variable, its own or those of the result; none if they are not stated."""
+    stated = {**result.attrs, **variable.attrs}
+    if "time_reversal" not in stated or "inversion" not in stated:
+        return {}
+    return {name: int(stated.get(name, 0)) for name in ("time_reversal", "inversion", "along_z")}
+
+
+def is_error(name: str) -> bool:
+    """True for error bars."""
+    return name == "error" or name.endswith("_error")
+
+
 def tensors_of(result: xarray.Dataset) -> dict[str, xarray.DataArray]:
-    """Variables of a result that transform as the response: those with all of its vector axes."""
+    """Variables of a result that transform: those with parities and with all of its vector axes."""
     variables = {
         str(name): variable
         for name, variable in result.data_vars.items()
-        if variable.dtype.kind in "fc" and name not in NEVER_TRANSFORMED
+        if variable.dtype.kind in "fc" and parities_of(result, variable)
     }
     most = max((len(vector_axes(variable)) for variable in variables.values()), default=0)
     return {name: variable for name, variable in variables.items() if len(vector_axes(variable)) == most}

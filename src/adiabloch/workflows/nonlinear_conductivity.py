@@ -29,6 +29,8 @@ PARTS = {
 }
 """Response and description of each part."""
 FIELDS = ("component", "field", "other_field")
+PARITIES = ("time_reversal", "inversion", "along_z")
+"""Attributes that state the transformation of a result by symmetry operations."""
 
 
 def nonlinear_conductivity(
@@ -91,9 +93,12 @@ def nonlinear_conductivity(
         values, error = result["total"], result["error"]
         if response is berry_curvature_dipole:
             values, error = _current_of_dipole(values), _current_of_dipole(error, error=True)
-        variables[part] = values.assign_attrs(long_name=f"second-order conductivity: {title}")
-        variables[f"{part}_error"] = error.assign_attrs(long_name=f"error bar of the {title}")
-    attributes = {**found[0].attrs, "response": "nonlinear_conductivity"}
+        # parts differ in their parity under time reversal
+        parities = {name: result.attrs[name] for name in PARITIES}
+        variables[part] = values.assign_attrs(long_name=f"second-order conductivity: {title}", **parities)
+        variables[f"{part}_error"] = error.assign_attrs(long_name=f"error bar of the {title}", **parities)
+    attributes = {name: value for name, value in found[0].attrs.items() if name not in PARITIES}
+    attributes["response"] = "nonlinear_conductivity"
     attributes["converged"] = all(result.attrs["converged"] for result in found)
     return xarray.Dataset(variables, attrs=attributes)
 
