@@ -16,6 +16,7 @@ from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.plotting import bands, charts, crystals, wilson, zone
 from adiabloch.plotting.charts import SCANNED, main_variable
+from adiabloch.plotting.second_order import PARTS, second_order
 from adiabloch.plotting.style import project_style
 from adiabloch.plotting.sweeps import sweep, swept_dimensions
 
@@ -52,6 +53,7 @@ def plot(result: xarray.Dataset | TightBinding | Cycle, ax: Axes | None = None) 
         - `zone_map`: map with the outline of the zone, the special points and the contours of the chemical potential;
         - `wilson_loop`: the flow of the Wannier centres;
         - `fermi_surface`: the surfaces in the zone, on three-dimensional axes;
+        - `nonlinear_conductivity`: the largest component of each power of the relaxation time, relative to its maximum;
         - `axion_angle`: a point on the unit circle;
         - `instantaneous_magnetization`: curves over the phase;
         - `magnetization_map`: map of the lowest band;
@@ -184,6 +186,7 @@ MODES = Picture(charts.mode_moments, _has_dimensions("mode", "component"))
 PATH = Picture(bands.bands, lambda result: {"energy", "distance", "label"} <= set(result.variables))
 MAP = Picture(zone.zone_map, _has_dimensions("horizontal", "vertical", "band"))
 SURFACE = Picture(fermi_surface, _has_dimensions("k1", "k2", "k3", "band", "vector"))
+SECOND_ORDER = Picture(second_order, lambda result: set(PARTS) <= set(result.data_vars))
 WILSON = Picture(wilson.wilson_loop, _has_dimensions("position", "function"))
 PICTURES = {
     "axion_angle": AXION_DIAL,
@@ -194,6 +197,7 @@ PICTURES = {
     "local_observable": LOCAL_FIELD,
     "magnetization_map": ZONE_MAP,
     "magnetization_tensor": TENSOR,
+    "nonlinear_conductivity": SECOND_ORDER,
     "perturbative_by_bands": BANDS,
     "perturbative_tensor_by_bands": BANDS,
     "phonon_moment": PHONON_MOMENT,
