@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
+from adiabloch import models
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError
 from adiabloch.io import read_hr, read_tb, write_tb
 from adiabloch.models import join_spins, kane_mele, spin_operators
@@ -106,6 +107,34 @@ def test_joined_spins_are_both_models(wannier):
     np.testing.assert_allclose(np.abs(np.squeeze(spin)) / abs(spins), abs(_moment_of_half()), rtol=1e-9)
 
 
+def with_outside(model, seed):
+    """The same model with random matrices of the states outside."""
+    rng = np.random.default_rng(seed)
+    keys = [*model.hoppings]
+    coupling = {R: rng.normal(size=(2, 2, 2)) + 1j * rng.normal(size=(2, 2, 2)) for R in keys}
+    raw = {R: rng.normal(size=(2, 2, 1)) + 1j * rng.normal(size=(2, 2, 1)) for R in keys}
+    moment = {R: raw[R] + raw[tuple(-x for x in R)].conj().swapaxes(0, 1) for R in keys}
+    return ab.TightBinding(
+        model.lattice,
+        None,
+        model.hoppings,
+        position_matrix=model.position_matrix,
+        outside=models.OutsideStates(coupling, moment),
+    )
+
+
+def test_states_outside_are_joined():
+    """The orbital magnetization is the sum of both spins."""
+    up, down = (with_outside(model, seed) for seed, model in enumerate(channels(wannier=True)))
+    fermi = {"chemical_potential": [-2.0], "temperature": 0.1, "mesh": [12, 12]}
+    one, other, joined = (ab.orbital_magnetization(m, **fermi).total.values for m in (up, down, join_spins(up, down)))
+    np.testing.assert_allclose(joined, one + other, rtol=1e-9, atol=0)
+    bare = join_spins(*channels(wannier=True))
+    assert np.abs(ab.orbital_magnetization(bare, **fermi).total.values - joined).max() > 1e-3
+    with pytest.raises(InvalidArgumentError, match=r"only one of the models has matrices of the states outside"):
+        join_spins(up, channels(wannier=True)[1])
+
+
 def _moment_of_half():
     """Spin magnetization of one electron up in a cell of area 1."""
     model = join_spins(
@@ -126,8 +155,8 @@ def test_models_that_do_not_join():
         ((up, None), r"down: expected a model, got NoneType"),
         ((up, ab.TightBinding(np.eye(2), np.zeros((1, 2)), {(0, 0): [[1.0]]})), r"2 orbitals up and 1 down"),
     ]
-    for models, message in cases:
+    for pair, message in cases:
         with pytest.raises(InvalidArgumentError, match=message):
-            join_spins(*models)
+            join_spins(*pair)
     with pytest.warns(AccuracyWarning, match=r"orbitals up and down are up to 0\.36"):
         join_spins(up, reordered(down, [1, 0]))

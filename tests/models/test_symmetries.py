@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 
 import adiabloch as ab
 from adiabloch import models
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import AccuracyWarning, InvalidArgumentError
 from adiabloch.models.nearest_images import NearestImages
 from adiabloch.models.spin import PAULI, SPIN
 
@@ -569,3 +569,13 @@ def test_position_matrices_are_symmetrized():
     np.testing.assert_allclose(found.positions, 0, atol=1e-4)
     assert report.positions.max() == pytest.approx(0.06, rel=1e-3)
     assert report.remaining < 1e-10
+
+
+def test_states_outside_are_left_out_with_a_warning():
+    home = {(0, 0): [[0.0]], (1, 0): [[1.0]], (0, 1): [[1.0]]}
+    outside = models.OutsideStates({(0, 0): np.zeros((1, 1, 2))}, {(0, 0): np.zeros((1, 1, 1))})
+    position_matrix = {(0, 0): np.zeros((1, 1, 2))}
+    model = ab.TightBinding(np.eye(2), None, home, position_matrix=position_matrix, outside=outside)
+    with pytest.warns(AccuracyWarning, match=r"states outside the Wannier functions are not symmetrized"):
+        found, _ = ab.symmetry(model).symmetrize_model(model)
+    assert found.outside is None

@@ -9,6 +9,7 @@ import numpy as np
 from adiabloch.arrays import Complex
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError, warn
 from adiabloch.models.hoppings import Translation
+from adiabloch.models.outside_states import OutsideStates
 from adiabloch.models.spin import PAIR_DISTANCE, pair_distance, spin_operators
 from adiabloch.models.tight_binding import TightBinding
 
@@ -20,7 +21,7 @@ def join_spins(up: TightBinding, down: TightBinding) -> TightBinding:
     ----------
     up, down : TightBinding
         Models without spin of the same crystal, with the same orbitals in the same order. The spins point along z.
-        Both have a position matrix, or neither has one.
+        Both have a position matrix, or neither has one; likewise the matrices of the states outside.
 
     Returns
     -------
@@ -65,8 +66,10 @@ def join_spins(up: TightBinding, down: TightBinding) -> TightBinding:
         raise InvalidArgumentError(
             f"join_spins: {up.size} orbitals up and {down.size} down, expected the same orbitals for both spins"
         )
-    if (up.position_matrix is None) != (down.position_matrix is None):
-        raise InvalidArgumentError("join_spins: only one of the models has a position matrix, expected both or neither")
+    for name in ("position_matrix", "outside"):
+        if (getattr(up, name) is None) != (getattr(down, name) is None):
+            what = "a position matrix" if name == "position_matrix" else "matrices of the states outside its functions"
+            raise InvalidArgumentError(f"join_spins: only one of the models has {what}, expected both or neither")
     apart = pair_distance(up.positions, down.positions, up.lattice.vectors)
     if apart > PAIR_DISTANCE * up.lattice.shortest:
         warn(
@@ -77,12 +80,19 @@ def join_spins(up: TightBinding, down: TightBinding) -> TightBinding:
     position_matrix = None
     if up.position_matrix is not None and down.position_matrix is not None:
         position_matrix = _interleaved(up.position_matrix, down.position_matrix)
+    outside = None
+    if up.outside is not None and down.outside is not None:
+        outside = OutsideStates(
+            _interleaved(up.outside.coupling, down.outside.coupling),
+            _interleaved(up.outside.moment, down.outside.moment),
+        )
     return TightBinding(
         up.lattice,
         np.stack([up.positions, down.positions], axis=1).reshape(-1, up.lattice.dimension),
         _interleaved(up.hoppings, down.hoppings),
         spin_operators(2 * up.size),
         position_matrix=position_matrix,
+        outside=outside,
         reduced=False,
     )
 
