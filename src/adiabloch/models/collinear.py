@@ -9,6 +9,7 @@ import numpy as np
 from adiabloch.arrays import Complex
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError, warn
 from adiabloch.models.hoppings import Translation
+from adiabloch.models.outside_states import OutsideStates
 from adiabloch.models.spin import PAIR_DISTANCE, pair_distance, spin_operators
 from adiabloch.models.tight_binding import TightBinding
 
@@ -67,6 +68,10 @@ def join_spins(up: TightBinding, down: TightBinding) -> TightBinding:
         )
     if (up.position_matrix is None) != (down.position_matrix is None):
         raise InvalidArgumentError("join_spins: only one of the models has a position matrix, expected both or neither")
+    if (up.outside is None) != (down.outside is None):
+        raise InvalidArgumentError(
+            "join_spins: only one of the models has the states outside its functions, expected both or neither"
+        )
     apart = pair_distance(up.positions, down.positions, up.lattice.vectors)
     if apart > PAIR_DISTANCE * up.lattice.shortest:
         warn(
@@ -77,6 +82,12 @@ def join_spins(up: TightBinding, down: TightBinding) -> TightBinding:
     position_matrix = None
     if up.position_matrix is not None and down.position_matrix is not None:
         position_matrix = _interleaved(up.position_matrix, down.position_matrix)
+    outside = None
+    if up.outside is not None and down.outside is not None:
+        outside = OutsideStates(
+            _interleaved(up.outside.coupling, down.outside.coupling),
+            _interleaved(up.outside.moment, down.outside.moment),
+        )
     return TightBinding(
         up.lattice,
         np.stack([up.positions, down.positions], axis=1).reshape(-1, up.lattice.dimension),
@@ -84,6 +95,7 @@ def join_spins(up: TightBinding, down: TightBinding) -> TightBinding:
         spin_operators(2 * up.size),
         position_matrix=position_matrix,
         reduced=False,
+        outside=outside,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import InvalidArgumentError, warn
 from adiabloch.models import TightBinding
 from adiabloch.scalars import positive_number
 from adiabloch.symmetries.fields import Action, Blocks, Fields, without_zeros
@@ -55,6 +55,11 @@ def symmetrized_model(
     if not isinstance(model, TightBinding):
         raise InvalidArgumentError(f"symmetrize_model: expected a model, got {type(model).__name__}")
     tolerance = positive_number(tolerance, "symmetrize_model: tolerance")
+    if model.outside is not None:
+        warn(
+            "symmetrize_model: the states outside the Wannier functions are not symmetrized, and are left out: orbital "
+            "moments of the result lack them; symmetrize the results of the original model instead"
+        )
     sites = sites_of_model(model) if atoms is None else sites_of_atoms(model, atoms)
     start = fields = Fields.of(model, sites)
     actions = [Action.of(g, sites, len(fields.units)) for g in operations]

@@ -182,6 +182,11 @@ class SymmetryGroup:
             The model does not have the group: an operation does not map its atoms to each other, or changes it by more
             than the tolerance; the message names the operation.
 
+        Warns
+        -----
+        AccuracyWarning
+            The model has states outside its Wannier functions (`TightBinding.outside`), which the result lacks.
+
         Notes
         -----
         The result is the average over a representation that is known in advance, up to second order in the breaking.
