@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.errors import InvalidModelError
+from adiabloch.errors import AccuracyWarning, InvalidArgumentError, InvalidModelError
 from adiabloch.geometry.recording import needs_of
 from adiabloch.units import Units
 from wannier_subspaces import cut, isolated_bands
@@ -181,6 +181,31 @@ def test_descriptions_of_one_crystal(crystals, change, tmp_path):
     expected = magnetization(part, [mesh] * d, levels(part)[:1], symmetry="none")
     found = magnetization(other, other_mesh, mus + zero, symmetry="none")
     np.testing.assert_allclose(found, unit * expected, atol=1e-9 * np.abs(expected).max(), rtol=0)
+
+
+def test_spins_joined_and_symmetrized(layer):
+    _, part, mu = layer
+    both = ab.models.join_spins(part, part)
+    single, double = (magnetization(model, 12, [mu], symmetry="none") for model in (part, both))
+    np.testing.assert_allclose(double, 2 * single, rtol=1e-10)
+    with pytest.raises(InvalidArgumentError, match=r"join_spins: only one of the models has the states outside"):
+        ab.models.join_spins(part, without(part))
+    with pytest.warns(AccuracyWarning, match=r"states outside the Wannier functions are not symmetrized"):
+        found, _ = ab.symmetry(part).symmetrize_model(part)
+    assert found.outside is None
+
+
+def test_responses_to_a_field_with_a_relaxation_time(layer):
+    """The orbital Edelstein effect has the moment of each band at the Fermi level."""
+    whole, part, _ = layer
+    E = whole.energies(np.random.default_rng(0).normal(scale=5.0, size=(500, 2)))[:, 0]
+    expected, found, plain = (
+        ab.orbital_edelstein(model, float(E.mean()), 0.1, mesh=24, symmetry="none").total.values
+        for model in (whole, part, without(part))
+    )
+    # the bands above are far from the Fermi level
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max(), rtol=0)
+    assert np.abs(plain - expected).max() > 0.05 * np.abs(expected).max()
 
 
 def test_states_outside_that_are_refused(crystals):
