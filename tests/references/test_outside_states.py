@@ -188,7 +188,7 @@ def test_spins_joined_and_symmetrized(layer):
     both = ab.models.join_spins(part, part)
     single, double = (magnetization(model, 12, [mu], symmetry="none") for model in (part, both))
     np.testing.assert_allclose(double, 2 * single, rtol=1e-10)
-    with pytest.raises(InvalidArgumentError, match=r"join_spins: only one of the models has matrices of the states outside"):
+    with pytest.raises(InvalidArgumentError, match=r"join_spins: only one .* matrices of the states outside"):
         ab.models.join_spins(part, without(part))
     with pytest.warns(AccuracyWarning, match=r"states outside the Wannier functions are not symmetrized"):
         found, _ = ab.symmetry(part).symmetrize_model(part)
