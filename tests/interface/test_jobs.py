@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 import adiabloch as ab
 from adiabloch.cli import app
 from adiabloch.jobs.catalogue import quantities
-from adiabloch.jobs.specification import schema
+from adiabloch.jobs.crystals import CrystalSource
+from adiabloch.jobs.specification import Crystal, schema
 from adiabloch.jobs.starters import STARTERS, starter
 from sweeps import slow
 
@@ -189,6 +190,23 @@ def test_python_files_are_executed_on_request_only(tmp_path):
     # another model is another store
     (tmp_path / "model.py").write_text((tmp_path / "model.py").read_text().replace("1.2", "1.3"))
     assert "contents of model.py was" in " ".join(run("run", job, "--allow-python").output.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "other"),
+    [("x.chk", "x.uHu", "x.win"), ("x.chk.fmt", "x.eig.gz", "x_hr.dat"), ("x_tb.dat", "x_wsvec.dat", "x.eig")],
+)
+def test_files_read_along_with_a_seed_belong_to_the_identity(tmp_path, name, beside, other):
+    (tmp_path / name).write_text("first")
+    source = CrystalSource(Crystal(wannier90=name), tmp_path)
+    alone = source.identity()
+    (tmp_path / other).write_text("not read")
+    assert source.identity() == alone
+    (tmp_path / beside).write_text("second")
+    together = source.identity()
+    assert together.keys() - alone.keys() == {f"contents of {beside}"}
+    (tmp_path / beside).write_text("third")
+    assert source.identity() != together
 
 
 def test_models_of_pythtb(tmp_path):

@@ -14,7 +14,7 @@ from typing import Any
 from adiabloch import io, models
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, did_you_mean, first_line
 from adiabloch.io.netcdf_snapshots import READERS
-from adiabloch.io.seed_files import CHECKPOINT_ENDINGS
+from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file
 from adiabloch.jobs.specification import Crystal
 from adiabloch.models import Cycle, Deformation, Texture, TightBinding
 
@@ -27,6 +27,12 @@ MOTIONS = ("rotating_bonds",)
 """Functions of a model and numbers in `adiabloch.models` that make a cycle."""
 ENDINGS = (*CHECKPOINT_ENDINGS, "_tb.dat", "_hr.dat")
 """Files of a seed of Wannier90, in order of preference."""
+READ_TOGETHER = {
+    **dict.fromkeys(CHECKPOINT_ENDINGS, (".eig", ".mmn", ".uHu", ".nnkp")),
+    "_tb.dat": ("_wsvec.dat",),
+    "_hr.dat": ("_wsvec.dat", "_centres.xyz", ".win", ".wout"),
+}
+"""Files of the same seed that are read along with a file, by its ending."""
 CRYSTALS = (TightBinding, Cycle, Deformation, Texture)
 """Crystals that a function of the user may return; models of PythTB are converted."""
 
@@ -96,9 +102,18 @@ class CrystalSource:
     def identity(self) -> dict[str, str]:
         """Texts that change if the crystal changes."""
         found = {f"crystal.{name}": repr(value) for name, value in self.crystal.model_dump(exclude_none=True).items()}
-        if self.path is not None:
-            found[f"contents of {self.path.name}"] = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
+        for path in self._files():
+            with path.open("rb") as file:
+                found[f"contents of {path.name}"] = hashlib.file_digest(file, "sha256").hexdigest()[:16]
         return found
+
+    def _files(self) -> list[Path]:
+        """File of the crystal, and for a seed of Wannier90 the files that are read along with it."""
+        path = self.path
+        if path is None or self.crystal.source != "wannier90":
+            return [] if path is None else [path]
+        beside = [find_seed_file(path, ending, other) for ending, others in READ_TOGETHER.items() for other in others]
+        return [path, *filter(None, beside)]
 
     def make(self, swept: Mapping[str, Any]) -> Any:
         """Crystal with the swept parameters.
