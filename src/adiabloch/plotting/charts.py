@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import cycle, product
 from typing import TYPE_CHECKING
 
@@ -50,12 +51,45 @@ def phase_variable(result: xarray.Dataset) -> str | None:
     return next((str(name) for name, x in result.data_vars.items() if {*x.dims} == {"theta", "component"}), None)
 
 
+def parts_of(result: xarray.Dataset) -> list[tuple[str, str]]:
+    """Main variable and its perturbative and Chern-Simons parts, with their colours."""
+    parts = [("perturbative", BLUE), ("chern_simons", GREY), (str(main_variable(result)), RED)]
+    return [(name, colour) for name, colour in parts if name in result and np.isfinite(result[name].values).any()]
+
+
+def is_number(result: xarray.Dataset) -> bool:
+    """Return True if the main variable is a single number without parts."""
+    main = main_variable(result)
+    return main is not None and result[main].size == 1 and len(parts_of(result)) <= 1
+
+
+def number(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Write the main variable as a number with its error bar and unit."""
+    main = result[str(main_variable(result))]
+    value = float(main.values.item())
+    text = f"{value:.6g}"
+    if "error" in result and result["error"].size == 1:
+        error = float(result["error"].values.item())
+        if 0 < error < np.inf:
+            # two digits of the error bar, and the value as precise
+            digits = max(1 - math.floor(math.log10(error)), 0) if error < 1e3 else 0
+            text = f"{value:.{digits}f} $\\pm$ {error:.{digits}f}" if digits <= 9 else f"{value:.9g} $\\pm$ {error:.1e}"
+    unit = "" if main.attrs.get("units", "1") == "1" else f" {unit_label(main)}"
+    component = "".join(str(main[dim].values.item()) for dim in main.dims if main[dim].dtype.kind == "U")
+    title = str(main.attrs.get("long_name", main.name))
+    ax.text(0.5, 0.6, text + unit, ha="center", va="center", fontsize=16, transform=ax.transAxes)
+    ax.text(
+        0.5, 0.35, f"{title}{', ' + component if component else ''}", ha="center", va="center", transform=ax.transAxes
+    )
+    ax.set_axis_off()
+    return ax
+
+
 def bars(result: xarray.Dataset, ax: Axes) -> Axes:
     """Draw the main variable over its one dimension as bars, beside its perturbative and Chern-Simons parts."""
     main = str(main_variable(result))
     (dim,) = result[main].dims
-    parts = [("perturbative", BLUE), ("chern_simons", GREY), (main, RED)]
-    parts = [(name, colour) for name, colour in parts if name in result and np.isfinite(result[name].values).any()]
+    parts = parts_of(result)
     place = np.arange(result.sizes[dim])
     width = 0.8 / len(parts)
     error = result.error.values if "error" in result else None

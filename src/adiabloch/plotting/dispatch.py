@@ -44,6 +44,7 @@ def plot(result: xarray.Dataset | TightBinding | Cycle, ax: Axes | None = None) 
         (red if they change along the cycle), arrows along the positive phase of complex hoppings, and the cell. Of a
         result, the picture depends on the response:
 
+        - a single number: the number with its error bar and unit, as text;
         - one dimension: bars with error bars; two dimensions: a matrix with numbers;
         - a scan of chemical potentials or temperatures: curves with error bands, components by colour, temperatures by
           shade;
@@ -211,6 +212,7 @@ PICTURES = {
 UNNAMED = (LOCAL_FIELD, MODES, TENSOR, BANDS, PHONON_MOMENT, ZONE_MAP, PHASE_CURVES, AXION_DIAL)
 """Pictures for results that do not name their response; the first one that fits is drawn."""
 BY_DIMENSIONS = (
+    Picture(charts.number, charts.is_number),
     Picture(charts.scan, lambda result: not _main_dimensions(result).isdisjoint(SCANNED)),
     Picture(charts.bars, _has_main_dimensions(1)),
     Picture(charts.matrix, _has_main_dimensions(2)),
