@@ -239,7 +239,7 @@ def test_every_result_is_drawn_and_saved(tmp_path):
     """Draw each result, and read the same numbers and attributes from a file."""
     for number, result in enumerate(results()):
         ax = ab.plot(result)
-        assert ax.has_data()
+        assert ax.has_data() or ax.texts
         ax.figure.canvas.draw()
         ab.io.save(result, tmp_path / f"{number}.nc")
         again = ab.io.load(tmp_path / f"{number}.nc")
