@@ -15,7 +15,7 @@ from adiabloch.engine.declaration import Response
 from adiabloch.engine.run import DEFAULTS
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 
-WORKFLOWS = ("chemical_potential", "phonon_moments")
+WORKFLOWS = ("chemical_potential", "nonlinear_conductivity", "phonon_moments")
 """Workflows in the catalogue."""
 
 

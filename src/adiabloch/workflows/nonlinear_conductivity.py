@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
+from adiabloch.engine import response
 from adiabloch.engine.run import Options
 from adiabloch.lattice import AXES, components
 from adiabloch.models.tight_binding import TightBinding
@@ -33,6 +34,7 @@ PARITIES = ("time_reversal", "inversion", "along_z")
 """Attributes that state the transformation of a result by symmetry operations."""
 
 
+@response(checkpoint=False)
 def nonlinear_conductivity(
     model: TightBinding,
     chemical_potential: ArrayLike,
@@ -51,14 +53,7 @@ def nonlinear_conductivity(
     only the dipole remains; with the product of time reversal and inversion, the others. Whether
     `adiabloch.intraband_nonlinear_hall` adds to sigma^(0) depends on the mechanism of relaxation.
 
-    Parameters
-    ----------
-    model : TightBinding
-        The crystal, in two or three dimensions.
-    chemical_potential, temperature, degeneracy
-        As for each response.
-    **options
-        As for each response, except `absolute` and `checkpoint`. Each part is accurate to the tolerance.
+    Each part is accurate to the tolerance; the options `absolute` and `checkpoint` are not available.
 
     Returns
     -------
@@ -84,14 +79,14 @@ def nonlinear_conductivity(
     """
     import xarray
 
-    responses = [response for response, _ in PARTS.values()]
-    found = in_one_pass(responses, model, chemical_potential, temperature, options, degeneracy=degeneracy)
+    functions = [function for function, _ in PARTS.values()]
+    found = in_one_pass(functions, model, chemical_potential, temperature, options, degeneracy=degeneracy)
     if options.get("dry_run"):
         return found[0]
     variables = {}
-    for (part, (response, title)), result in zip(PARTS.items(), found, strict=True):
+    for (part, (function, title)), result in zip(PARTS.items(), found, strict=True):
         values, error = result["total"], result["error"]
-        if response is berry_curvature_dipole:
+        if function is berry_curvature_dipole:
             values, error = _current_of_dipole(values), _current_of_dipole(error, error=True)
         # parts differ in their parity under time reversal
         parities = {name: result.attrs[name] for name in PARITIES}
