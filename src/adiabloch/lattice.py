@@ -16,6 +16,10 @@ from adiabloch.scalars import is_whole
 AXES = ("x", "y", "z")
 PLANES = {"x": ("y", "z"), "y": ("z", "x"), "z": ("x", "y")}
 """The two axes whose cross product has a component."""
+LEVI_CIVITA = np.zeros((3, 3, 3))
+"""Levi-Civita symbol."""
+for _x, _y, _z in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+    LEVI_CIVITA[_x, _y, _z], LEVI_CIVITA[_x, _z, _y] = 1.0, -1.0
 SHORTEST, LONGEST = 1e-90, 1e90
 """Range of lengths whose cubes neither underflow nor overflow."""
 

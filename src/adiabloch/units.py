@@ -218,9 +218,6 @@ _LATEX = {
     "mu_B": r"\mu_\mathrm{B}",
     "mu_N": r"\mu_\mathrm{N}",
     "angstrom": r"\mathrm{\AA}",
-    "uA": r"\mathrm{\mu A}",
-    "uS": r"\mathrm{\mu S}",
-    "um": r"\mathrm{\mu m}",
 }
 """Symbols that are not written as upright words."""
 _EXTENTS = {1: "length", 2: "area", 3: "volume"}
@@ -250,7 +247,8 @@ def latex_of_unit(label: str) -> str:
         parts = []
         for factor in factors.strip("()").replace("*", " ").split():
             name, _, power = factor.partition("^")
-            parts.append(_LATEX.get(name, rf"\mathrm{{{name}}}") + (f"^{{{power}}}" if power else ""))
+            upright = rf"\mu {name[1:]}" if name[:1] == "u" and len(name) > 1 else name
+            parts.append(_LATEX.get(name, rf"\mathrm{{{upright}}}") + (f"^{{{power}}}" if power else ""))
         return r"\,".join(parts)
 
     one = "1" if above.strip() in ("", "1") else product(above)

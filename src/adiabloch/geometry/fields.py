@@ -17,6 +17,7 @@ from adiabloch.geometry.bands import (
     connection,
     curvature_factors,
     metric_factors,
+    metric_gradient,
     moment_factors,
     of_bands,
     times,
@@ -85,8 +86,25 @@ def nonlinear_hall_tensor(frame: Eigenframe, k: Sequence[str]) -> Float:
             for i in range(d):
                 flow = times(frame, frame.derivative(k[i]), shift)
                 along[..., i, j, other] = along[..., i, other, j] = flow
-    across = along.swapaxes(-3, -2)
-    return along - 0.5 * (across + across.swapaxes(-1, -2))
+    return hall_part(along)
+
+
+def hall_part(tensor: Float) -> Float:
+    """Tensor X_ijk - (X_jik + X_kij)/2 for X symmetric in its last two indices: no current along a single field."""
+    across = tensor.swapaxes(-3, -2)
+    return tensor - 0.5 * (across + across.swapaxes(-1, -2))
+
+
+def metric_dipole_current(frame: Eigenframe, axes: Sequence[str], *_: Sequence[str]) -> Float:
+    """Hall part of the derivative of the quantum metric of each level, divided by 3; (P, N, d, d, d)."""
+    d, k = len(axes), [f"k{axis}" for axis in axes]
+    along = np.zeros((*frame.energies.shape, d, d, d))
+    for j in range(d):
+        for other in range(j + 1):
+            for i in range(d):
+                slope = metric_gradient(frame, k[j], k[other], along=k[i])
+                along[..., i, j, other] = along[..., i, other, j] = slope
+    return hall_part(along) / 3
 
 
 def shift_current(frame: Eigenframe, axes: Sequence[str], *_: Sequence[str]) -> Float:

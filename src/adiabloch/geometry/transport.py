@@ -7,6 +7,8 @@ traces over blocks of degenerate bands, as in `adiabloch.geometry.bands.times`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
@@ -49,14 +51,18 @@ def mass_factors(frame: Eigenframe, a: str, b: str) -> Factors:
     ]
 
 
-def mass_times_velocity(frame: Eigenframe, component: str, field: str, other_field: str) -> Float:
-    """Product of d_i d_j E and v_k of each level, averaged over the choice of k among the three axes; (P, N)."""
-    axes = (component, field, other_field)
-    terms = []
-    for third in range(3):
-        a, b = (f"k{axis}" for number, axis in enumerate(axes) if number != third)
-        terms.append(times(frame, frame.derivative(f"k{axes[third]}"), mass_factors(frame, min(a, b), max(a, b))))
-    return np.mean(terms, axis=0)
+def mass_times_velocity(frame: Eigenframe, axes: Sequence[str], *_: Sequence[str]) -> Float:
+    """Product of d_i d_j E and v_k of each level, averaged over the choice of k; (P, N, d, d, d)."""
+    d, k = len(axes), [f"k{axis}" for axis in axes]
+    products = np.zeros((*frame.energies.shape, d, d, d))
+    for i in range(d):
+        for j in range(i, d):
+            mass = mass_factors(frame, k[i], k[j])
+            for third in range(d):
+                product = times(frame, frame.derivative(k[third]), mass)
+                products[..., third, i, j] = products[..., third, j, i] = product
+    across = products.swapaxes(-3, -2)
+    return (products + across + across.swapaxes(-1, -2)) / 3
 
 
 def moment_times_velocity(frame: Eigenframe, component: str, field: str) -> Float:

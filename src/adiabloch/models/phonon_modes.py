@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.lattice import LEVI_CIVITA
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.phonons import Phonon, vector_text
 from adiabloch.models.structures import Structure
@@ -137,7 +138,7 @@ class Modes:
             )
         group = np.flatnonzero(np.abs(self.quanta - quantum) <= tolerance * quantum)
         e = self.eigenvectors[group]
-        L = -1j * np.einsum("x,xyz,aky,bkz->ab", about / length, _LEVI_CIVITA, e.conj(), e)
+        L = -1j * np.einsum("x,xyz,aky,bkz->ab", about / length, LEVI_CIVITA, e.conj(), e)
         values, mixing = eigh_batch(0.5 * (L + L.conj().T))
         best = -1 if sense > 0 else 0
         _check_angular_momentum(sense * values[::sense], group, about, sense, self.q)
@@ -161,17 +162,6 @@ def _check_angular_momentum(momenta: Float, group: Integer, about: Float, sense:
             f"{which}: several combinations have the angular momentum {sense * momenta[-1]:.4f} hbar about "
             f"{vector_text(about)}, expected one; a smaller tolerance combines fewer modes"
         )
-
-
-def _levi_civita() -> Float:
-    """Levi-Civita symbol, (3, 3, 3)."""
-    symbol = np.zeros((3, 3, 3))
-    for x, y, z in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-        symbol[x, y, z], symbol[x, z, y] = 1.0, -1.0
-    return symbol
-
-
-_LEVI_CIVITA = _levi_civita()
 
 
 def _with_fixed_phase(amplitude: Complex) -> Complex:

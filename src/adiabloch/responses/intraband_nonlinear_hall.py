@@ -5,22 +5,13 @@ from __future__ import annotations
 from typing import Unpack
 
 from adiabloch.engine import ACROSS, Options, Part, Response, SurfaceTerm, cartesian, of_metal, response
-from adiabloch.engine.types import ArrayLike, Dataset, Eigenframe, Float, TightBinding, Unit
-from adiabloch.geometry.bands import metric_gradient
-
-
-def metric_dipole(frame: Eigenframe, component: str, field: str, other_field: str) -> Float:
-    """Hall part of the derivative of the quantum metric, of each level; (P, N)."""
-    i, j, k = (f"k{axis}" for axis in (component, field, other_field))
-    along = metric_gradient(frame, j, k, along=i)
-    across = metric_gradient(frame, i, k, along=j) + metric_gradient(frame, i, j, along=k)
-    return (along - 0.5 * across) / 3
-
+from adiabloch.engine.types import ArrayLike, Dataset, TightBinding, Unit
+from adiabloch.geometry.fields import metric_dipole_current
 
 INTRABAND_NONLINEAR_HALL = Response(
     "intraband part of the nonlinear Hall effect",
     unit=Unit(charge=3, hbar=-1, energy=-1, length=3),
-    parts={"total": Part((SurfaceTerm(metric_dipole),))},
+    parts={"total": Part((SurfaceTerm(metric_dipole_current, tensor=True),))},
     axes={"component": cartesian, "field": cartesian, "other_field": cartesian},
     dimensions=(2, 3),
     reason=ACROSS,

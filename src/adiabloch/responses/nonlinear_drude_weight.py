@@ -11,7 +11,7 @@ from adiabloch.geometry.transport import mass_times_velocity
 NONLINEAR_DRUDE_WEIGHT = Response(
     "nonlinear Drude weight",
     unit=Unit(charge=3, hbar=-3, energy=1, length=3),
-    parts={"total": Part((SurfaceTerm(mass_times_velocity),))},
+    parts={"total": Part((SurfaceTerm(mass_times_velocity, tensor=True),))},
     axes={"component": cartesian, "field": cartesian, "other_field": cartesian},
     time_reversal=-1,
     inversion=-1,

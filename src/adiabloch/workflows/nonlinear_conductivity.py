@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float
 from adiabloch.engine import response
 from adiabloch.engine.run import Options
-from adiabloch.lattice import AXES, components
+from adiabloch.lattice import AXES, LEVI_CIVITA, components
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.berry_curvature_dipole import berry_curvature_dipole
 from adiabloch.responses.intraband_nonlinear_hall import intraband_nonlinear_hall
@@ -93,7 +92,6 @@ def nonlinear_conductivity(
         variables[part] = values.assign_attrs(long_name=f"second-order conductivity: {title}", **parities)
         variables[f"{part}_error"] = error.assign_attrs(long_name=f"error bar of the {title}", **parities)
     attributes = {name: value for name, value in found[0].attrs.items() if name not in PARITIES}
-    attributes["response"] = "nonlinear_conductivity"
     attributes["converged"] = all(result.attrs["converged"] for result in found)
     return xarray.Dataset(variables, attrs=attributes)
 
@@ -103,7 +101,7 @@ def _current_of_dipole(dipole: xarray.DataArray, *, error: bool = False) -> xarr
     import xarray
 
     axes = list(dipole["axis"].values)
-    across = _levi_civita()[: len(axes), : len(axes)][..., [AXES.index(label) for label in components(len(axes))]]
+    across = LEVI_CIVITA[: len(axes), : len(axes)][..., [AXES.index(label) for label in components(len(axes))]]
     if error:
         across = np.abs(across)
     one = np.einsum("ijl,...kl->...ijk", across, dipole.values)
@@ -112,13 +110,6 @@ def _current_of_dipole(dipole: xarray.DataArray, *, error: bool = False) -> xarr
     coordinates = {name: dipole.coords[name] for name in dipole.coords if name not in ("axis", "component")}
     unit = {"units": _times_charge(dipole.attrs["units"])}
     return xarray.DataArray(values, {**coordinates, **dict.fromkeys(FIELDS, axes)}, [*kept, *FIELDS], attrs=unit)
-
-
-def _levi_civita() -> Float:
-    epsilon = np.zeros((3, 3, 3))
-    for i in range(3):
-        epsilon[i, (i + 1) % 3, (i + 2) % 3], epsilon[i, (i + 2) % 3, (i + 1) % 3] = 1.0, -1.0
-    return epsilon
 
 
 def _times_charge(units: str) -> str:
