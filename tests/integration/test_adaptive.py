@@ -18,13 +18,17 @@ from sweeps import slow
 
 @dataclass(frozen=True)
 class Peak:
-    """1/(distance^2 + width^2) around a point of the torus, with the gap of a Dirac cone; its integral is known."""
+    """1/(distance^2 + width^2) around a point of the torus, with the gap of a Dirac cone; its integral is known.
+
+    With another power of the gap, the pole is of higher order.
+    """
 
     place: tuple[float, ...]
     width: float
     batch: int = 1000
     seen: list = field(default_factory=list)
     blind: bool = False
+    power: int = 2
 
     @property
     def dimension(self):
@@ -40,7 +44,7 @@ class Peak:
         away = np.sin(np.pi * (points - self.place)) / np.pi
         slopes = (not self.blind) * np.abs(np.cos(np.pi * (points - self.place)))
         gap = np.sqrt((away**2).sum(axis=1) + self.width**2)
-        values = (1.0 / gap**2)[:, None]
+        values = (1.0 / gap**self.power)[:, None]
         lowest = int(gap.argmin())
         minima = {"gap": Minimum(float(gap[lowest]), points[lowest])}
         return Sample(values, 1e-16 * np.abs(values[:, 0]), minima, slopes / gap[:, None])
@@ -75,6 +79,21 @@ def test_a_peak_has_its_exact_integral(place, width, tolerance):
     assert abs(found.value[0] - true) <= found.error <= tolerance * true
     assert found.mesh == ()
     assert found.points == 12 ** len(place) * found.boxes or found.points > 0
+
+
+@pytest.mark.parametrize("power", [2, 4, 8])
+def test_error_bars_hold_for_poles_of_high_order(power):
+    """The Legendre coefficients of such poles decay more slowly at first than the gap and its slope imply."""
+    rng, x = np.random.default_rng(power), np.arange(4096) / 4096
+    for in_the_middle in [False, True] * 200:
+        tolerance, width, place = 10 ** rng.uniform(-9, -1), 10 ** rng.uniform(-1.5, -0.3), rng.random()
+        if in_the_middle:
+            place = (np.floor(6 * place) + 0.5) / 6
+        peak = Peak((float(place),), float(width), power=power)
+        found = integrate_adaptively(peak, Goal(tolerance), first=[12])
+        true = peak([x]).values.mean()
+        assert found.converged
+        assert abs(found.value[0] - true) <= found.error + 1e-13 * true
 
 
 @pytest.mark.parametrize("width", [1e-3, 1e-6])

@@ -14,9 +14,10 @@ from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.integration.protocols import GridsIntegrand, Minimum, Sample
 from adiabloch.integration.spectrum import SMOOTHEST
 
-GAP_DECAY, SEEN_DECAY, FASTEST_DECAY = 1.1, 1.15, 1.2
-"""Fractions of decays of the Legendre coefficients in the extrapolation to degree 2 n: of the slowest one that the gap
-and its slope allow, of the one that is seen, and of the fastest one."""
+SEEN_DECAY, FASTEST_DECAY = 1.15, 1.2
+"""Factors on decays of the Legendre coefficients in the extrapolation to degree 2 n: on the one that is seen, which
+increases with the degree where the singularity is a pole of high order, and on the one that the gap and its slope
+imply. The extrapolation assumes no faster decay than the latter product, and no slower one than that of the gap."""
 SAFETY = 2.0
 """Factor on the extrapolated coefficients."""
 
@@ -185,7 +186,8 @@ def _axis_error(marginal: Float, sharpness: Float, rule: Rule) -> Float:
     # the nearest singularity lies on the ellipse with this sum of its half axes, or beyond
     distance = 1.0 / np.maximum(sharpness, 1e-3)
     ellipse = np.log(distance + np.hypot(1.0, distance))[:, None]
-    decay = np.clip(SEEN_DECAY * decay, GAP_DECAY * ellipse, FASTEST_DECAY * ellipse)
+    decay = np.clip(SEEN_DECAY * decay, ellipse, FASTEST_DECAY * ellipse)
     left = 2 * n - np.arange(half, n)
-    extrapolated = seen[:, half:] * np.exp(-decay[:, None, :] * left[:, None])
-    return np.asarray(SAFETY * extrapolated.max(axis=1))
+    extrapolated = (seen[:, half:] * np.exp(-decay[:, None, :] * left[:, None])).max(axis=1)
+    # the coefficients of degrees 2 n, 2 n + 2, ... are a geometric series; in resolved boxes all decays exceed 1/n
+    return np.asarray(SAFETY * extrapolated / -np.expm1(-2 * np.maximum(decay, 1 / n)))
