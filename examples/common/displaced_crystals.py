@@ -36,7 +36,7 @@ def main(description: str, folder: Path, occupied: int, charges: Sequence[float]
     for number in range(moments.sizes["mode"]):
         one = moments.sel(mode=number, component="z")
         numbers = "".join(f"{1e5 * float(one[name]):24.3f}" for name in names)
-        print(f"{number:4d}{1e3 * float(one.quantum):9.2f}{float(one.angular_momentum):8.3f}{numbers}")
+        print(f"{number:4d}{1e3 * float(one.energy):9.2f}{float(one.angular_momentum):8.3f}{numbers}")
     print("Born charges (elementary charges):")
     for name in moments.displacement.values:
         print(f"  {name}: " + "".join(f"{float(z):10.4f}" for z in moments.born.sel(displacement=name)))

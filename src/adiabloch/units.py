@@ -314,14 +314,14 @@ _NAMED: dict[tuple[int, ...], str] = {
 }
 
 
-def moment_in_bohr_magnetons(magnetization: ArrayLike, quantum: float, area: float) -> Float:
+def moment_in_bohr_magnetons(magnetization: ArrayLike, energy: float, area: float) -> Float:
     """Magnetic moment of a pumped magnetization, in Bohr magnetons.
 
     Parameters
     ----------
     magnetization : array_like
         Pumped magnetization in e*omega (2D: a number per area).
-    quantum : float
+    energy : float
         hbar*omega in eV.
     area : float
         Area of the moment in square Angstrom: the area of the cell for a moment per cell.
@@ -335,7 +335,7 @@ def moment_in_bohr_magnetons(magnetization: ArrayLike, quantum: float, area: flo
     >>> round(float(moment_in_bohr_magnetons(1.0, 3.0, 2.46**2)), 3)
     -4.765
     """
-    frequency = positive_number(quantum, "quantum") * ELECTRONVOLT / HBAR
+    frequency = positive_number(energy, "energy") * ELECTRONVOLT / HBAR
     moment = ELECTRON_CHARGE * frequency * positive_number(area, "area") * ANGSTROM**2
     return checked(magnetization, "magnetization", None, finite=False) * (moment / BOHR_MAGNETON)
 

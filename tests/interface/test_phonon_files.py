@@ -65,7 +65,7 @@ def check_motion(modes, springs, supercell):
     cells = len(kinds) // len(springs.symbols)
     start = large.positions.reshape(cells, -1, 3)[:, 0] - modes.structure.positions[0]
     phases = np.exp(2j * np.pi * (start @ np.linalg.inv(springs.vectors)) @ modes.q)
-    for quantum, e in zip(modes.quanta, modes.eigenvectors, strict=True):
+    for quantum, e in zip(modes.energies, modes.eigenvectors, strict=True):
         c = e / np.sqrt(modes.structure.masses)[:, None]
         u = (phases[:, None, None] * c).reshape(-1, 3)
         omega = quantum * constants.e / constants.hbar
@@ -77,8 +77,8 @@ def check_motion(modes, springs, supercell):
 
 def check_spectrum(modes, springs, q, digits=1e-7):
     omega, _ = springs.modes(q)
-    np.testing.assert_allclose(modes.quanta, omega * constants.hbar / constants.e, atol=digits)
-    flat = modes.eigenvectors.reshape(len(modes.quanta), -1)
+    np.testing.assert_allclose(modes.energies, omega * constants.hbar / constants.e, atol=digits)
+    flat = modes.eigenvectors.reshape(len(modes.energies), -1)
     np.testing.assert_allclose(flat.conj() @ flat.T, np.eye(len(flat)), atol=1e-12)
 
 
@@ -318,7 +318,7 @@ def test_phonopy_of_other_programs():
     np.testing.assert_allclose(modes.structure.vectors, springs.vectors, rtol=1e-7)
     check_spectrum(modes, springs, K, digits=1e-6)
     found.unit_conversion_factor = 1.0
-    np.testing.assert_allclose(from_phonopy(found, K).quanta, modes.quanta)
+    np.testing.assert_allclose(from_phonopy(found, K).energies, modes.energies)
 
 
 def phonopy_files(folder, springs, waves):
@@ -484,7 +484,7 @@ def test_mutated_files(tmp_path, yaml_files, kind):
                 assert re.search(r"expected|lacks|linearly dependent", message), message
             else:
                 assert isinstance(modes, Modes)
-                same = np.allclose(modes.quanta, truth.quanta, atol=1e-12)
+                same = np.allclose(modes.energies, truth.energies, atol=1e-12)
                 assert same or damage in ("other word", "other letter"), (seed, damage)
     assert refused > 60
 
@@ -548,7 +548,7 @@ def test_dynamical_matrices_as_xml(tmp_path, name):
     )
     found = read_modes(path)
     np.testing.assert_allclose(found.q, expected.q, atol=1e-8)
-    np.testing.assert_allclose(found.quanta, expected.quanta, rtol=1e-12)
+    np.testing.assert_allclose(found.energies, expected.energies, rtol=1e-12)
     np.testing.assert_allclose(found.eigenvectors, expected.eigenvectors, atol=1e-6)
     np.testing.assert_allclose(found.structure.positions, expected.structure.positions, atol=1e-9)
     np.testing.assert_allclose(found.structure.masses, expected.structure.masses, rtol=1e-7)
@@ -604,7 +604,7 @@ def test_compressed_modes(tmp_path, yaml_files, suffix):
     path = tmp_path / f"phonopy_params.yaml{suffix}"
     compress = {".xz": lzma.compress, ".bz2": bz2.compress, ".gz": gzip.compress}[suffix]
     path.write_bytes(compress(content))
-    np.testing.assert_allclose(read_modes(path).quanta, expected.quanta)
+    np.testing.assert_allclose(read_modes(path).energies, expected.energies)
     path.write_bytes(compress(content)[:-30])
     with pytest.raises(FileFormatError, match="cannot be read"):
         read_modes(path)

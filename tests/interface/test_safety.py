@@ -400,20 +400,20 @@ def test_the_current_folder_does_not_matter(tmp_path, monkeypatch):
     (there / "BORN").write_text("nonsense\n")
     q = [0.5, 0, 0]
     monkeypatch.chdir(here)
-    expected = ab.io.read_modes("full.yaml", q=q).quanta
+    expected = ab.io.read_modes("full.yaml", q=q).energies
     monkeypatch.chdir(there)
-    np.testing.assert_array_equal(ab.io.read_modes(here / "full.yaml", q=q).quanta, expected)
+    np.testing.assert_array_equal(ab.io.read_modes(here / "full.yaml", q=q).energies, expected)
     refused(
         lambda: ab.io.read_modes(here / "bare.yaml", q=q),
         "FORCE_CONSTANTS, force_constants.hdf5 or FORCE_SETS in the same folder",
     )
     # what lies beside it counts, wherever one is
     write_FORCE_CONSTANTS(constants, filename=here / "FORCE_CONSTANTS", p2s_map=indices)
-    np.testing.assert_allclose(ab.io.read_modes(here / "bare.yaml", q=q).quanta, expected, rtol=1e-10)
+    np.testing.assert_allclose(ab.io.read_modes(here / "bare.yaml", q=q).energies, expected, rtol=1e-10)
     monkeypatch.chdir(here)
     np.testing.assert_allclose(
-        ab.io.read_modes(here / "bare.yaml", q=q).quanta,
-        ab.io.from_phonopy(phonopy.load(here / "full.yaml", log_level=0), q).quanta,
+        ab.io.read_modes(here / "bare.yaml", q=q).energies,
+        ab.io.from_phonopy(phonopy.load(here / "full.yaml", log_level=0), q).energies,
         rtol=1e-10,
     )
 

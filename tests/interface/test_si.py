@@ -241,7 +241,7 @@ def test_words_in_place_of_numbers_and_labels():
         (lambda: ab.units.thermal_energy("300"), "kelvin: expected a number or an array of numbers, got '300'"),
         (lambda: ab.units.thermal_energy([300.0, None]), "kelvin: expected a number or an array"),
         (lambda: ab.units.nuclear_magnetons("x"), "bohr_magnetons: expected a number"),
-        (lambda: ab.units.moment_in_bohr_magnetons(1.0, "x", 1.0), "quantum: 'x', expected a positive number"),
+        (lambda: ab.units.moment_in_bohr_magnetons(1.0, "x", 1.0), "energy: 'x', expected a positive number"),
         (lambda: ab.units.Unit.parse(3), "unit: 3, expected a label"),
         (lambda: ab.units.Unit.parse("e^x"), "'e\\^x'.*expected"),
     ):

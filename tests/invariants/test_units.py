@@ -159,7 +159,7 @@ def phonons(E, L):
     vectors = [e * np.sqrt([[1.0], [2.0]]) for e in (x, y)]
     modes = ab.models.Modes(atoms, [0, 0, 0], [0.1, 0.1], [e / np.linalg.norm(e) for e in vectors])
     # these energies are in eV, lengths in Angstrom
-    return ab.phonon_moments(subject, modes, 1, degeneracy=1, tolerance=1e-3).drop_vars("quantum_split")
+    return ab.phonon_moments(subject, modes, 1, degeneracy=1, tolerance=1e-3).drop_vars("energy_with_berry_curvature")
 
 
 def ribbon(E, L):

@@ -28,7 +28,7 @@ def modes_of(crystal, q, mix=None):
 def in_si(phonon):
     """Masses, amplitudes and angular frequency."""
     masses = phonon.structure.masses * constants.atomic_mass
-    return masses, phonon.amplitude * 1e-10, phonon.quantum * constants.e / constants.hbar
+    return masses, phonon.amplitude * 1e-10, phonon.energy * constants.e / constants.hbar
 
 
 def angular_momentum(phonon, supercell=None, count=64):
@@ -49,7 +49,7 @@ def test_circular_optical_mode():
         np.testing.assert_allclose(angular_momentum(phonon), [0, 0, sense], atol=1e-6)
         masses, c, omega = in_si(phonon)
         energy = 0.5 * omega**2 * (masses @ (np.abs(c) ** 2).sum(axis=1))
-        assert energy == pytest.approx(phonon.quantum * constants.e, rel=1e-6)
+        assert energy == pytest.approx(phonon.energy * constants.e, rel=1e-6)
         # both atoms move on circles in opposite phase, with the centre of mass at rest
         u = phonon.displacements(8)
         radii = np.linalg.norm(u, axis=-1)
@@ -85,7 +85,7 @@ def test_axis_rotates_with_the_crystal():
     turned = Modes(
         replace(rest, vectors=rest.vectors @ turn.T, positions=rest.positions @ turn.T),
         modes.q,
-        modes.quanta,
+        modes.energies,
         modes.eigenvectors @ turn.T,
     )
     phonon = turned.circular_phonon(4, axis=3.0 * turn[:, 2])
@@ -117,13 +117,13 @@ def test_supercells_obey_the_equation_of_motion(q, supercell):
     modes = modes_of(crystal, q)
     for number in range(6):
         c = modes.eigenvectors[number] / np.sqrt(crystal.masses)[:, None]
-        size = np.sqrt(2 * constants.hbar**2 / (constants.e * constants.atomic_mass * 1e-20) / modes.quanta[number])
-        phonon = Phonon(modes.structure, q, modes.quanta[number], size * c)
+        size = np.sqrt(2 * constants.hbar**2 / (constants.e * constants.atomic_mass * 1e-20) / modes.energies[number])
+        phonon = Phonon(modes.structure, q, modes.energies[number], size * c)
         u = phonon.displacements(5, supercell=supercell)
         large = modes.structure.supercell(supercell)
         kinds = np.array([crystal.symbols.index(name) for name in large.symbols])
         phi = crystal.force_constants(large.positions, kinds, np.array(supercell) @ np.eye(3))
-        omega = modes.quanta[number] * constants.e / constants.hbar
+        omega = modes.energies[number] * constants.e / constants.hbar
         expected = large.masses[:, None] * u * omega**2 / EV_PER_DALTON
         np.testing.assert_allclose(np.einsum("abxy,jby->jax", phi, u), expected, atol=1e-5 * np.abs(expected).max())
 
@@ -193,14 +193,14 @@ def test_modes_that_are_not_circular(arguments, message):
 def test_unstable_crystals_and_ambiguous_modes():
     modes = modes_of(nitride(), np.zeros(3))
     with pytest.raises(InvalidArgumentError, match=r"imaginary ones do not oscillate"):
-        replace(modes, quanta=-modes.quanta).circular_phonon(4)
+        replace(modes, energies=-modes.energies).circular_phonon(4)
     # acoustic and optical pairs made degenerate: two phonons with the same angular momentum
-    both = replace(modes, quanta=np.ones(6))
+    both = replace(modes, energies=np.ones(6))
     with pytest.raises(InvalidArgumentError, match=r"several combinations have the angular momentum 1\.0000"):
         both.circular_phonon(4)
-    split = replace(modes, quanta=modes.quanta * (1 + 1e-5 * np.arange(6)))
-    mean = split.quanta[4:].mean()
-    assert split.circular_phonon(4).quantum == pytest.approx(mean, rel=1e-12)
+    split = replace(modes, energies=modes.energies * (1 + 1e-5 * np.arange(6)))
+    mean = split.energies[4:].mean()
+    assert split.circular_phonon(4).energy == pytest.approx(mean, rel=1e-12)
     with pytest.raises(InvalidArgumentError, match=r"mode 4 at q"):
         split.circular_phonon(4, tolerance=1e-6)
 
@@ -220,8 +220,8 @@ def test_invalid_phonons():
         phonon.displacements(0)
     with pytest.raises(InvalidModelError, match=r"amplitude: that of 4 quanta, expected that of one"):
         replace(phonon, amplitude=2 * phonon.amplitude)
-    with pytest.raises(InvalidModelError, match="quantum: -1 eV, expected a positive"):
-        replace(phonon, quantum=-1.0)
+    with pytest.raises(InvalidModelError, match="energy: -1 eV, expected a positive"):
+        replace(phonon, energy=-1.0)
     with pytest.raises(InvalidModelError, match="orthonormal"):
         replace(modes, eigenvectors=modes.eigenvectors[[0, 0, 1, 2, 3, 4]])
     with pytest.raises(InvalidModelError, match=r"eigenvectors: expected shape \(6, 2, 3\)"):

@@ -218,10 +218,10 @@ def test_modes_from_forces(axes):
     modes = moved.modes(forces)
     masses = np.repeat(structure().masses, d)
     expected = np.linalg.eigvalsh(K.reshape(2 * d, 2 * d) / np.sqrt(np.outer(masses, masses)))
-    found = np.sign(modes.quanta) * modes.quanta**2 / HBAR_SQUARED_PER_DALTON
+    found = np.sign(modes.energies) * modes.energies**2 / HBAR_SQUARED_PER_DALTON
     np.testing.assert_allclose(found, expected, atol=1e-9 * expected.max())
-    assert modes.quanta[-1] > 0
-    assert (modes.quanta[:d] == 0).all()
+    assert modes.energies[-1] > 0
+    assert (modes.energies[:d] == 0).all()
     assert modes.eigenvectors.shape == (2 * d, 2, 3)
     del forces["0x+0.01"]
     with pytest.raises(InvalidArgumentError, match=r"none for 0x\+0.01"):
@@ -238,7 +238,7 @@ def test_a_crystal_that_moves_as_a_whole_feels_no_force():
         u = one.positions - structure().positions
         forces[name] = -np.tensordot(springs(), u, 2) - np.array([[0.3], [0.0]]) * u
     modes = moved.modes(forces)
-    assert (np.abs(modes.quanta[:3]) < 1e-6 * modes.quanta[-1]).all()
+    assert (np.abs(modes.energies[:3]) < 1e-6 * modes.energies[-1]).all()
     together = modes.eigenvectors[:3] / np.sqrt(structure().masses)[:, None]
     np.testing.assert_allclose(together[:, 0], together[:, 1], atol=1e-9)
 
@@ -368,7 +368,7 @@ def test_command_collects(folder, tmp_path):
     # as the mesh is
     assert crystal.lattice.dimension == 2
     modes = ab.io.read_displacements(folder).modes(ab.io.read_displacement_forces(folder, "forces.extxyz"))
-    np.testing.assert_allclose(moments.quantum, modes.quanta, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(moments.energy, modes.energies, rtol=1e-6, atol=1e-9)
     again = ab.phonon_moments(crystal, modes, OCCUPIED, degeneracy=2, tolerance=1e-2)
     np.testing.assert_allclose(again.perturbative, moments.perturbative_functions, atol=1e-12)
     np.testing.assert_allclose(again.chern_simons, moments.chern_simons, atol=1e-12)

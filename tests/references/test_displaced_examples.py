@@ -33,7 +33,7 @@ def test_nitride_as_from_its_cycles(hbn):
     }
     for name, value in expected.items():
         assert float(quantum[name]) == pytest.approx(value, rel=1e-3), name
-    assert 1e3 * float(quantum.quantum) == pytest.approx(164.4, abs=0.05)
+    assert 1e3 * float(quantum.energy) == pytest.approx(164.4, abs=0.05)
     assert float(quantum.error) == pytest.approx(0.042e-4, rel=0.05)
 
 
@@ -56,7 +56,7 @@ def test_convergence_is_drawn():
 
 def test_time_reversal_and_translations(hbn):
     """No molecular Berry curvature; a crystal that moves as a whole pumps what its charge does, and it has none."""
-    np.testing.assert_allclose(hbn.quantum_split, hbn.quantum, atol=1e-9)
+    np.testing.assert_allclose(hbn.energy_with_berry_curvature, hbn.energy, atol=1e-9)
     deformation = ab.io.load_deformation(HBN / "crystal.nc")
     tensor = ab.magnetization_tensor(deformation, 4, mesh=12)
     total = -2 * tensor.total[0].values * deformation.lattice.measure

@@ -413,10 +413,10 @@ def test_phonons_of_magnets_split_without_a_field():
     G = float(ab.molecular_berry_curvature(deformation, 1).total.sel(pick))
     # of the relative motion of two atoms: (1/m_0 + 1/m_1) G
     splitting = ab.units.HBAR_SQUARED_PER_DALTON * G * (1 / MASSES).sum()
-    apart = float(found.quantum_split[4] - found.quantum_split[3])
+    apart = float(found.energy_with_berry_curvature[4] - found.energy_with_berry_curvature[3])
     assert apart == pytest.approx(abs(splitting), rel=1e-6)
-    assert float(found.quantum_split[5]) == pytest.approx(0.09, rel=1e-9)
-    assert np.isnan(ab.phonon_moments(deformation, modes, 1, degeneracy=1).quantum_split).all()
+    assert float(found.energy_with_berry_curvature[5]) == pytest.approx(0.09, rel=1e-9)
+    assert np.isnan(ab.phonon_moments(deformation, modes, 1, degeneracy=1).energy_with_berry_curvature).all()
 
 
 def test_processes_compute_the_same_bits():
@@ -524,7 +524,7 @@ def test_phonons_that_are_refused():
         deformation.steps,
         patterns={name: deformation.patterns[name] for name in ("0x", "1x")},
     )
-    elsewhere = ab.models.Modes(modes.structure, [0.5, 0, 0], modes.quanta, modes.eigenvectors)
+    elsewhere = ab.models.Modes(modes.structure, [0.5, 0, 0], modes.energies, modes.eigenvectors)
     for arguments, more, message in (
         ((deformation, 3, 1), {"charges": [1, 1]}, "expected adiabloch.models.Modes, got int"),
         ((deformation, elsewhere, 1), {"charges": [1, 1]}, "expected those at q = 0"),

@@ -117,8 +117,8 @@ class Collected:
             rows.append(
                 [
                     str(number),
-                    f"{1e3 * float(mode.quantum):.2f}",
-                    f"{float(mode.quantum) / WAVENUMBER:.1f}",
+                    f"{1e3 * float(mode.energy):.2f}",
+                    f"{float(mode.energy) / WAVENUMBER:.1f}",
                     f"{float(mode.angular_momentum):.3f}",
                     f"{float(mode.total):.3e}",
                     f"{float(mode.error):.0e}",

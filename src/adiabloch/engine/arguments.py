@@ -143,7 +143,7 @@ def _of_dimension(crystal: M, name: str, dimensions: tuple[int, ...], why: str) 
     return crystal
 
 
-def digest_of(crystal: Crystal) -> str:
+def model_digest(crystal: Crystal) -> str:
     """Digest of the contents of a crystal, or the name of its class if it has none."""
     return str(getattr(crystal, "digest", type(crystal).__name__))
 

@@ -70,7 +70,7 @@ def points_of_trial(bands: int) -> int:
     return round(TRIAL * min(1.0, (SMALL / bands) ** 2))
 
 
-def coarse_mesh(sides: Sequence[int], bands: int) -> tuple[int, ...]:
+def trial_mesh(sides: Sequence[int], bands: int) -> tuple[int, ...]:
     """Mesh of even sides with few points for a trial."""
     step = max(1.0, (math.prod(sides) / (2 * points_of_trial(bands))) ** (1 / len(sides)))
     return tuple(n if step == 1.0 else max(4, 2 * round(n / step / 2)) for n in sides)

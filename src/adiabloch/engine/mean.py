@@ -9,17 +9,17 @@ from dataclasses import replace
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.arguments import UNKNOWN_MOTION, Model, digest_of, named_group
+from adiabloch.engine.arguments import UNKNOWN_MOTION, Model, model_digest, named_group
 from adiabloch.engine.dry_run import (
     Forecast,
     ForecastFound,
     Law,
     Trial,
-    coarse_mesh,
     expected,
     exponential_in_side,
     forecast,
     points_of_trial,
+    trial_mesh,
 )
 from adiabloch.engine.insulator import LEVEL, Insulator
 from adiabloch.engine.run import Run, reporting_stop
@@ -145,7 +145,7 @@ def _forecast(
     coarse = None
     if sides is not None:
         goal.check_first(math.prod(sides), f"the mesh has {' x '.join(map(str, sides))}")
-        coarse = coarse_mesh(sides, bands)
+        coarse = trial_mesh(sides, bands)
 
     def trial(limit: int) -> Trial:
         integral = evaluate(replace(goal, limit=limit) if coarse is None else goal, coarse)
@@ -251,7 +251,7 @@ def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **
     if isinstance(crystal, Cycle) and crystal.has_basis_connection and not crystal.orbitals_move:
         tail["motion"] = UNKNOWN_MOTION
     return {
-        "model": digest_of(crystal),
+        "model": model_digest(crystal),
         **named_group(occupied),
         "tolerance": float(run.tolerance),
         "converged": integral.converged,

@@ -8,8 +8,8 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.engine import metal_warnings as warnings
-from adiabloch.engine.arguments import digest_of
-from adiabloch.engine.dry_run import Forecast, ForecastFound, Trial, coarse_mesh, forecast, points_of_trial, power
+from adiabloch.engine.arguments import model_digest
+from adiabloch.engine.dry_run import Forecast, ForecastFound, Trial, forecast, points_of_trial, power, trial_mesh
 from adiabloch.engine.run import reporting_stop
 from adiabloch.engine.scan_task import ScanTask
 from adiabloch.integration.boxes import integrate_boxes
@@ -56,7 +56,7 @@ def _forecast(task: ScanTask) -> Forecast:
     coarse = None
     if sides is not None:
         checked_size(sides, task.run.limit)
-        coarse = coarse_mesh(sides, bands)
+        coarse = trial_mesh(sides, bands)
     tried = task if coarse is None else replace(task, run=replace(task.run, mesh=coarse))
     twice = False
 
@@ -88,7 +88,7 @@ def finished(integral: SeaIntegral, task: ScanTask) -> ScanIntegral:
     _report(integral, influence, task, value)
     sides = task.sides
     provenance: dict[str, object] = {
-        "model": digest_of(task.integrand.crystal),
+        "model": model_digest(task.integrand.crystal),
         "tolerance": float(task.run.tolerance) if sides is None else float("nan"),
         "converged": bool(integral.converged.all()),
         "mesh": [] if sides is None else list(sides),

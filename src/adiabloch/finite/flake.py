@@ -17,7 +17,7 @@ from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.finite.cycle_phases import checked_cycle, checked_sizes, mean_error, phase_count
 from adiabloch.finite.extrapolation import flake_limit
-from adiabloch.finite.gap_checks import CLOSED, crystal_gap, edge_states_error, lowest_gap, needs_refinement
+from adiabloch.finite.gap_checks import CLOSED_FRACTION, crystal_gap, edge_states_error, lowest_gap, needs_refinement
 from adiabloch.finite.open_sample import DENSE_BYTES, OpenSample, Sample, VelocityWeight
 from adiabloch.finite.sites import Sites
 from adiabloch.finite.wannier_sample import WannierSample
@@ -306,9 +306,9 @@ def _checked_gap(flake: Flake, theta: Float, gaps: Float, crystal: float) -> flo
     """Smallest gap of a flake, searched between the phases if it may close there."""
     lowest = int(np.argmin(gaps))
     gap, at = float(gaps[lowest]), float(theta[lowest])
-    if gap > CLOSED * crystal and needs_refinement(gaps):
+    if gap > CLOSED_FRACTION * crystal and needs_refinement(gaps):
         gap, where = lowest_gap(flake.gap, np.array([at]), np.array([np.pi / len(theta)]))
         at = float(where[0])
-    if gap <= CLOSED * crystal:
+    if gap <= CLOSED_FRACTION * crystal:
         raise edge_states_error(flake.name, gap, crystal, (), at, flake.sample.sites.cycle.units)
     return gap

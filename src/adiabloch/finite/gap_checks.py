@@ -14,7 +14,7 @@ from adiabloch.models.cycle import Cycle
 from adiabloch.models.harmonics import equidistant_phases
 from adiabloch.units import Units
 
-CLOSED = 0.02
+CLOSED_FRACTION = 0.02
 """Ratio of the gap of a sample to that of the crystal, below which edge states are taken to close the gap.
 
 Edge states that cross the gap leave a small gap, because states at opposite edges overlap.

@@ -16,7 +16,7 @@ from adiabloch.engine.results import labelled
 from adiabloch.finite.cycle_phases import checked_sizes
 from adiabloch.finite.extrapolation import flake_limit
 from adiabloch.finite.flake import Flake, Shape, cut_flake
-from adiabloch.finite.gap_checks import CLOSED, crystal_gap, edge_states_error
+from adiabloch.finite.gap_checks import CLOSED_FRACTION, crystal_gap, edge_states_error
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
 from adiabloch.lattice import components
@@ -99,7 +99,7 @@ def magnetoelectric(
     with ProgressBar("flakes", progress) as bar, stoppable(lambda: size * np.array(values)), workers(executor) as pool:
         bar.stage(f"{len(flakes)} sizes", len(flakes))
         for flake, (tensor, gap) in zip(flakes, run(pool, _measured, flakes), strict=True):
-            if gap <= CLOSED * crystal:
+            if gap <= CLOSED_FRACTION * crystal:
                 raise edge_states_error(flake.name, gap, crystal, (), 0.0, model.units)
             values.append(tensor)
             gaps.append(gap)

@@ -16,7 +16,7 @@ from adiabloch.engine.natural import natural
 from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.finite.cycle_phases import checked_cycle, mean_error, phase_count
-from adiabloch.finite.gap_checks import CLOSED, crystal_gap, edge_states_error, lowest_gap, needs_refinement
+from adiabloch.finite.gap_checks import CLOSED_FRACTION, crystal_gap, edge_states_error, lowest_gap, needs_refinement
 from adiabloch.finite.open_sample import DENSE_BYTES, OpenSample, Sample
 from adiabloch.finite.sites import Sites
 from adiabloch.finite.wannier_sample import WannierSample
@@ -305,9 +305,9 @@ def _checked_gap(ribbons: list[Ribbon], mesh: RibbonMesh, crystal: float) -> flo
     for ribbon, gaps in zip(ribbons, mesh.gaps, strict=True):
         i, j = np.unravel_index(int(np.argmin(gaps)), gaps.shape)
         gap, at = float(gaps[i, j]), np.array([mesh.k[i], mesh.theta[j]])
-        if gap > CLOSED * crystal and needs_refinement(gaps):
+        if gap > CLOSED_FRACTION * crystal and needs_refinement(gaps):
             gap, at = lowest_gap(ribbon.gap, at, np.array([0.5 / len(mesh.k), np.pi / len(mesh.theta)]))
-        if gap <= CLOSED * crystal:
+        if gap <= CLOSED_FRACTION * crystal:
             place, units = (float(at[0] % 1),), ribbon.sample.sites.cycle.units
             raise edge_states_error(f"ribbon of {ribbon.rows} rows", gap, crystal, place, float(at[1]), units)
         smallest = min(smallest, gap)

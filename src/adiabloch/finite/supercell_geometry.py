@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
-from adiabloch.finite.gap_checks import CLOSED
+from adiabloch.finite.gap_checks import CLOSED_FRACTION
 from adiabloch.finite.texture_series import TextureSeries, gap_closed_error
 from adiabloch.linalg import dagger, eigh_batch
 
@@ -127,7 +127,7 @@ class SupercellGeometry:
 
     def checked_gap(self, gap: float, crystal_gap: float, k: tuple[float, ...], theta: float) -> float:
         """Raise GapClosedError if the gap is far below that of the local crystals, and return it otherwise."""
-        if not gap > CLOSED * crystal_gap:
+        if not gap > CLOSED_FRACTION * crystal_gap:
             raise gap_closed_error(f"supercell (L = {self.length})", gap, crystal_gap, k, theta, self.series.units)
         return gap
 

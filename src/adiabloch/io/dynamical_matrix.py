@@ -33,7 +33,7 @@ class DynamicalMatrix:
     """Crystal structure."""
     q: Float
     """Wave vector of the modes in reduced coordinates, (3,)."""
-    quanta: Float
+    energies: Float
     """Quanta in eV, (3 n,)."""
     displacements: Complex
     """Displacements of the modes, (3 n, n, 3)."""
@@ -78,17 +78,17 @@ def read_dynamical_matrix(file: LineReader, text: str) -> DynamicalMatrix:
     if node.element.find("FREQUENCIES_THZ_CMM1") is None:
         node.refuse("lacks FREQUENCIES_THZ_CMM1, expected the modes of ph.x")
     modes = node.child("FREQUENCIES_THZ_CMM1")
-    quanta, moved = np.empty(3 * atoms), np.empty((3 * atoms, atoms, 3), dtype=np.complex128)
+    energies, moved = np.empty(3 * atoms), np.empty((3 * atoms, atoms, 3), dtype=np.complex128)
     for at in range(3 * atoms):
         terahertz, wavenumber = modes.numbers(f"OMEGA.{at + 1}", 2)
         if abs(terahertz * THZ - wavenumber * WAVENUMBER) > 1e-6 * abs(terahertz) * THZ + 1e-12:
             modes.refuse(f"OMEGA.{at + 1}: {terahertz} THz and {wavenumber} 1/cm, expected the same frequency")
-        quanta[at] = wavenumber * WAVENUMBER
+        energies[at] = wavenumber * WAVENUMBER
         moved[at] = modes.numbers(f"DISPLACEMENT.{at + 1}", 6 * atoms).view(np.complex128).reshape(atoms, 3)
     if modes.element.find(f"OMEGA.{3 * atoms + 1}") is not None:
         modes.refuse(f"more than {3 * atoms} modes, expected those of {atoms} atoms")
-    q = _wave(node, structure, quanta, moved)
-    return DynamicalMatrix(structure, vectors @ q, quanta, moved, modes.refuse)
+    q = _wave(node, structure, energies, moved)
+    return DynamicalMatrix(structure, vectors @ q, energies, moved, modes.refuse)
 
 
 def _root(file: LineReader, text: str) -> ElementTree.Element:
@@ -103,7 +103,7 @@ def _root(file: LineReader, text: str) -> ElementTree.Element:
         file.refuse(f"not XML ({reason}), expected a dynamical matrix of ph.x", line=min(line, len(file.lines)))
 
 
-def _wave(node: _Node, structure: Structure, quanta: Float, moved: Complex) -> Float:
+def _wave(node: _Node, structure: Structure, energies: Float, moved: Complex) -> Float:
     """Wave vector, in units of 2 pi/alat, of the matrix whose eigenvectors are the modes.
 
     A file contains the matrices of all wave vectors of a star, but the modes of one of them.
@@ -111,7 +111,7 @@ def _wave(node: _Node, structure: Structure, quanta: Float, moved: Complex) -> F
     atoms = len(structure.symbols)
     roots = np.repeat(np.sqrt(structure.masses / RYDBERG_MASS), 3)
     vectors = moved.reshape(3 * atoms, -1) * roots
-    squares = np.sign(quanta) * (quanta / RYDBERG) ** 2
+    squares = np.sign(energies) * (energies / RYDBERG) ** 2
     waves, far = [], []
     for number in range(1, 10**4):
         name = f"DYNAMICAL_MAT_.{number}"

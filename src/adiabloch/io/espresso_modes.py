@@ -69,7 +69,7 @@ def read_espresso_modes(file: LineReader, structure: Structure, wanted: Float | 
             f"modes that are not orthonormal, neither as displacements with the masses {structure.masses.tolist()} "
             f"(by {weighted[1]:.1e}) nor as eigenvectors (by {plain[1]:.1e}), expected the masses of the calculation"
         )
-    return Modes(structure, at if wanted is None else wanted, chosen.quanta, vectors)
+    return Modes(structure, at if wanted is None else wanted, chosen.energies, vectors)
 
 
 def read_xml_modes(file: LineReader, text: str, structure: Structure | None, wanted: Float | None) -> Modes:
@@ -77,12 +77,12 @@ def read_xml_modes(file: LineReader, text: str, structure: Structure | None, wan
     stated = read_dynamical_matrix(file, text)
     if structure is not None:
         check_same_structure(stated.structure, structure, file)
-    found = FileModes(stated.q, np.full(3, 1e-8), stated.quanta, stated.displacements, stated.refuse)
+    found = FileModes(stated.q, np.full(3, 1e-8), stated.energies, stated.displacements, stated.refuse)
     chosen, at = modes_at([found], wanted, file.path)
     vectors, defect = orthonormalized(chosen.vectors * np.sqrt(stated.structure.masses)[:, None])
     if defect > ORTHONORMALITY_TOLERANCE:
         chosen.refuse(f"modes that are not orthonormal with the masses, by {defect:.1e}, expected orthonormal ones")
-    return Modes(stated.structure, at if wanted is None else wanted, chosen.quanta, vectors)
+    return Modes(stated.structure, at if wanted is None else wanted, chosen.energies, vectors)
 
 
 def _go_to_next_q(file: LineReader) -> bool:
@@ -109,16 +109,16 @@ def _read_modes_at_q(file: LineReader, structure: Structure, alat: float | None)
     file.position += 1
     _read_star_line(file)
     atoms = len(structure.symbols)
-    quanta, vectors = [], np.empty((3 * atoms, atoms, 3), dtype=np.complex128)
+    energies, vectors = [], np.empty((3 * atoms, atoms, 3), dtype=np.complex128)
     for mode in range(3 * atoms):
-        quanta.append(_read_quantum(file, mode, atoms))
+        energies.append(_read_energy(file, mode, atoms))
         vectors[mode] = _read_displacements(file, atoms)
     _read_star_line(file)
     unit = alat or (np.nan if cartesian.any() else 1.0)
     return FileModes(
         structure.vectors @ cartesian / unit,
         step * np.abs(structure.vectors).sum(axis=1) / unit,
-        np.array(quanta),
+        np.array(energies),
         vectors,
         refuse,
     )
@@ -135,8 +135,8 @@ def _read_star_line(file: LineReader) -> None:
     file.position += 1
 
 
-def _read_quantum(file: LineReader, mode: int, atoms: int) -> float:
-    """Read a quantum in eV from a line with the frequency in two units."""
+def _read_energy(file: LineReader, mode: int, atoms: int) -> float:
+    """Read the energy of a mode, in eV, from a line with the frequency in two units."""
     expected = f"freq ({mode + 1}) = ... [THz] = ... [cm-1], of {3 * atoms} modes of the structure's {atoms} atoms"
     line = file.current_line()
     stated = _FREQUENCY.match(line)

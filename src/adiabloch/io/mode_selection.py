@@ -28,7 +28,7 @@ class FileModes:
     """Reduced coordinates of the wave vector, (3,); NaN if they are unknown."""
     slack: Float
     """Rounding error of the reduced coordinates in the file, (3,)."""
-    quanta: Float
+    energies: Float
     """Quanta in eV, (modes,)."""
     vectors: Complex
     """Displacements or eigenvectors, (modes, n, 3)."""
@@ -75,7 +75,10 @@ def modes_at(found: Sequence[FileModes], wanted: Float | None, path: object) -> 
     best = min(fits, key=lambda number: far[number])
     for number in fits:
         same = abs(far[number] - far[best]) < 1e-9
-        if same and np.abs(found[number].quanta - found[best].quanta).max() > 1e-4 * np.abs(found[best].quanta).max():
+        if (
+            same
+            and np.abs(found[number].energies - found[best].energies).max() > 1e-4 * np.abs(found[best].energies).max()
+        ):
             found[number].refuse(
                 "other frequencies than before at the same wave vector (an LO-TO splitting along several directions?), "
                 "expected each wave vector once"

@@ -110,7 +110,7 @@ def read_phonopy_modes(file: LineReader, text: str, structure: Structure | None,
     if defect > ORTHONORMALITY_TOLERANCE:
         chosen.refuse(f"eigenvectors that are not orthogonal (by {defect:.1e}), expected orthogonal ones")
     return Modes(
-        crystal, near if wanted is None else wanted, chosen.quanta, _with_lattice_phase(vectors, crystal, near)
+        crystal, near if wanted is None else wanted, chosen.energies, _with_lattice_phase(vectors, crystal, near)
     )
 
 
@@ -135,10 +135,10 @@ def _read_frequencies(content: PhonopyYaml, atoms: int) -> list[FileModes]:
         bands = content.count("phonon", at, "band")
         if bands != 3 * atoms:
             content.refuse(f"phonon[{at}].band: {bands} modes, expected {3 * atoms}")
-        quanta = [content.numbers("phonon", at, "band", mode, "frequency", shape=()) for mode in range(bands)]
+        energies = [content.numbers("phonon", at, "band", mode, "frequency", shape=()) for mode in range(bands)]
         none = np.empty((0, atoms, 3), dtype=np.complex128)
         refuse = partial(_refuse_at_q, content, at)
-        found.append(FileModes(q, np.full(3, 0.6e-7), THZ * np.array(quanta), none, refuse))
+        found.append(FileModes(q, np.full(3, 0.6e-7), THZ * np.array(energies), none, refuse))
     return found
 
 

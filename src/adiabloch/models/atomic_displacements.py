@@ -150,7 +150,7 @@ class AtomicDisplacements:
         squares, vectors = eigh_batch(dynamical.reshape(count * d, count * d))
         # translations, up to rounding
         squares[np.abs(squares) < 1e-12 * np.abs(squares).max()] = 0.0
-        quanta = np.sign(squares) * np.sqrt(np.abs(squares) * HBAR_SQUARED_PER_DALTON)
+        energies = np.sign(squares) * np.sqrt(np.abs(squares) * HBAR_SQUARED_PER_DALTON)
         eigenvectors = np.zeros((count * d, count, 3))
         eigenvectors[..., along] = vectors.T.real.reshape(-1, count, d)
-        return Modes(self.structure, np.zeros(3), quanta, eigenvectors)
+        return Modes(self.structure, np.zeros(3), energies, eigenvectors)

@@ -15,7 +15,7 @@ from adiabloch.models.tight_binding import TightBinding
 
 Parts = Mapping[str, Mapping[Translation, Complex | Float]]
 """Matrices and positions of a model, by name and translation."""
-CLOSED = 1e-6
+CLOSURE_TOLERANCE = 1e-6
 """Largest difference between the ends of a closed path, relative to the change along the path."""
 ROUNDING = 1e-12
 """Largest difference due to rounding, relative to the size of a quantity."""
@@ -104,7 +104,7 @@ def repeats_first_snapshot(series: Iterable[Complex | Float]) -> bool:
     for values in series:
         away = np.abs(values - values[0]).reshape(len(values), -1).max(axis=1, initial=0.0)
         change, rounding = float(away.max()), ROUNDING * float(np.abs(values[0]).max(initial=0.0))
-        if away[-1] > max(CLOSED * change, rounding):
+        if away[-1] > max(CLOSURE_TOLERANCE * change, rounding):
             return False
         moved = moved or change > rounding
     return moved
@@ -157,7 +157,7 @@ def _changes(snapshots: Sequence[TightBinding]) -> dict[str, float]:
 
 def _allowed(part: Mapping[Translation, Complex | Float], change: float) -> float:
     """Largest difference between the ends of a closed path."""
-    return max(CLOSED * change, ROUNDING * _size(part))
+    return max(CLOSURE_TOLERANCE * change, ROUNDING * _size(part))
 
 
 def _explained(function: Callable[[float], TightBinding], start: Parts, end: Parts, name: str, change: float) -> str:

@@ -32,7 +32,7 @@ class Modes:
     structure : Structure
     q : array_like, shape (3,)
         Wave vector in reduced coordinates.
-    quanta : array_like, shape (modes,)
+    energies : array_like, shape (modes,)
         Energies hbar omega, in eV. A negative number stands for an imaginary frequency: the crystal is unstable.
     eigenvectors : array_like, shape (modes, n, 3), complex
         Orthonormal eigenvectors of the dynamical matrix, displacements times the square roots of the masses.
@@ -45,13 +45,13 @@ class Modes:
 
     structure: Structure
     q: Float
-    quanta: Float
+    energies: Float
     eigenvectors: Complex
 
-    def __init__(self, structure: Structure, q: ArrayLike, quanta: ArrayLike, eigenvectors: ArrayLike) -> None:
+    def __init__(self, structure: Structure, q: ArrayLike, energies: ArrayLike, eigenvectors: ArrayLike) -> None:
         if not isinstance(structure, Structure):
             raise InvalidModelError(f"structure: expected a Structure, got {type(structure).__name__}")
-        energies = checked(quanta, "quanta", (None,))
+        energies = checked(energies, "energies", (None,))
         vectors = checked(eigenvectors, "eigenvectors", (len(energies), len(structure.symbols), 3), complex)
         flat = vectors.reshape(len(energies), -1)
         defect = np.abs(flat.conj() @ flat.T - np.eye(len(energies))).max(initial=0.0)
@@ -61,22 +61,22 @@ class Modes:
             )
         object.__setattr__(self, "structure", structure)
         object.__setattr__(self, "q", checked(q, "q", (3,)))
-        object.__setattr__(self, "quanta", energies)
+        object.__setattr__(self, "energies", energies)
         object.__setattr__(self, "eigenvectors", vectors)
 
     @property
     def frequencies(self) -> Float:
         """Frequencies omega/2 pi in THz; negative numbers stand for imaginary frequencies."""
-        return frozen(np.asarray(self.quanta / THZ))
+        return frozen(np.asarray(self.energies / THZ))
 
     def __repr__(self) -> str:
         low, high = self.frequencies.min(), self.frequencies.max()
-        return f"Modes({len(self.quanta)} at q = {vector_text(self.q)}, {low:.2f} to {high:.2f} THz)"
+        return f"Modes({len(self.energies)} at q = {vector_text(self.q)}, {low:.2f} to {high:.2f} THz)"
 
     def __str__(self) -> str:
         rows = [
-            f"{number:4d}  {quantum / THZ:10.4f}  {quantum / WAVENUMBER:10.2f}  {1e3 * quantum:10.3f}"
-            for number, quantum in enumerate(self.quanta)
+            f"{number:4d}  {energy / THZ:10.4f}  {energy / WAVENUMBER:10.2f}  {1e3 * energy:10.3f}"
+            for number, energy in enumerate(self.energies)
         ]
         return "\n".join([f"{'q = ' + vector_text(self.q)}", "mode         THz       cm^-1         meV", *rows])
 
@@ -113,7 +113,7 @@ class Modes:
         :math:`L_{ab} = -i \sum_\kappa n \cdot (e^*_{a\kappa} \times e_{b\kappa})` among the degenerate modes, with the
         unit vector n of the axis.
         """
-        count = len(self.quanta)
+        count = len(self.energies)
         if not (is_whole(number, 0) and number < count):
             raise InvalidArgumentError(f"mode: {number!r}, expected an integer from 0 to {count - 1}")
         if sense not in (1, -1):
@@ -124,26 +124,26 @@ class Modes:
             raise InvalidArgumentError("axis: a vector of length 0, expected a nonzero vector")
         if not 0 <= tolerance < 1:
             raise InvalidArgumentError(f"tolerance: {tolerance!r}, expected a number from 0 to 1")
-        quantum = float(self.quanta[number])
+        energy = float(self.energies[number])
         # acoustic modes at q = 0 have zero frequency up to the precision of files, of either sign
-        smallest = 1e-5 * float(np.abs(self.quanta).max())
-        if quantum <= smallest:
+        smallest = 1e-5 * float(np.abs(self.energies).max())
+        if energy <= smallest:
             raise InvalidArgumentError(
-                f"mode {number} has the frequency {quantum / THZ:.4g} THz, expected a positive one: "
+                f"mode {number} has the frequency {energy / THZ:.4g} THz, expected a positive one: "
                 + (
                     "imaginary ones do not oscillate"
-                    if quantum < -smallest
+                    if energy < -smallest
                     else "this one is a translation of the crystal"
                 )
             )
-        group = np.flatnonzero(np.abs(self.quanta - quantum) <= tolerance * quantum)
+        group = np.flatnonzero(np.abs(self.energies - energy) <= tolerance * energy)
         e = self.eigenvectors[group]
         L = -1j * np.einsum("x,xyz,aky,bkz->ab", about / length, LEVI_CIVITA, e.conj(), e)
         values, mixing = eigh_batch(0.5 * (L + L.conj().T))
         best = -1 if sense > 0 else 0
         _check_angular_momentum(sense * values[::sense], group, about, sense, self.q)
         amplitude = np.tensordot(mixing[:, best], e, axes=1)
-        mean = float(self.quanta[group].mean())
+        mean = float(self.energies[group].mean())
         scale = np.sqrt(2.0 * HBAR_SQUARED_PER_DALTON / (mean * self.structure.masses))
         return Phonon(self.structure, self.q, mean, _with_fixed_phase(scale[:, None] * amplitude))
 

@@ -27,7 +27,7 @@ class Phonon:
         The equilibrium structure.
     q : array_like, shape (3,)
         Wave vector in reduced coordinates.
-    quantum : float
+    energy : float
         Energy hbar omega, in eV.
     amplitude : array_like, shape (n, 3), complex
         c_kappa in Angstrom, for one quantum per cell: the classical energy of the motion is hbar omega per cell, or
@@ -36,32 +36,32 @@ class Phonon:
     Raises
     ------
     InvalidModelError
-        Inconsistent shapes, a quantum that is not positive, an amplitude of another energy.
+        Inconsistent shapes, an energy that is not positive, an amplitude of another energy.
     """
 
     structure: Structure
     q: Float
-    quantum: float
+    energy: float
     amplitude: Complex
 
-    def __init__(self, structure: Structure, q: ArrayLike, quantum: float, amplitude: ArrayLike) -> None:
+    def __init__(self, structure: Structure, q: ArrayLike, energy: float, amplitude: ArrayLike) -> None:
         if not isinstance(structure, Structure):
             raise InvalidModelError(f"structure: expected a Structure, got {type(structure).__name__}")
-        energy = float(checked(quantum, "quantum", ()))
-        if energy <= 0:
-            raise InvalidModelError(f"quantum: {energy:g} eV, expected a positive number")
+        size = float(checked(energy, "energy", ()))
+        if size <= 0:
+            raise InvalidModelError(f"energy: {size:g} eV, expected a positive number")
         c = checked(amplitude, "amplitude", structure.positions.shape, complex)
-        found = float(structure.masses @ (np.abs(c) ** 2).sum(axis=1)) * energy / (2.0 * HBAR_SQUARED_PER_DALTON)
+        found = float(structure.masses @ (np.abs(c) ** 2).sum(axis=1)) * size / (2.0 * HBAR_SQUARED_PER_DALTON)
         if abs(found - 1.0) > 1e-3:
             raise InvalidModelError(f"amplitude: that of {found:.6g} quanta, expected that of one quantum")
         object.__setattr__(self, "structure", structure)
         object.__setattr__(self, "q", checked(q, "q", (3,)))
-        object.__setattr__(self, "quantum", energy)
+        object.__setattr__(self, "energy", size)
         object.__setattr__(self, "amplitude", c)
 
     def __repr__(self) -> str:
         turns = vector_text(np.round(self.angular_momentum, 6))
-        return f"Phonon({self.quantum / THZ:.4f} THz at q = {vector_text(self.q)}, angular momentum {turns} hbar)"
+        return f"Phonon({self.energy / THZ:.4f} THz at q = {vector_text(self.q)}, angular momentum {turns} hbar)"
 
     @property
     def angular_momentum(self) -> Float:
@@ -70,7 +70,7 @@ class Phonon:
         It is 1 along the axis if all atoms move on circles in the same sense.
         """
         c = self.amplitude
-        each = self.quantum / (2.0 * HBAR_SQUARED_PER_DALTON) * np.cross(c.conj(), c).imag
+        each = self.energy / (2.0 * HBAR_SQUARED_PER_DALTON) * np.cross(c.conj(), c).imag
         return frozen(np.asarray(self.structure.masses @ each))
 
     @property

@@ -201,7 +201,7 @@ def mode_moments(result: xarray.Dataset, ax: Axes) -> Axes:
     colours = [RED if value > 0 else BLUE for value in total.values]
     ax.bar(modes, total * 10.0**-power, 0.7, color=colours, yerr=error * 10.0**-power, ecolor=INK)
     ax.axhline(0.0, color=INK, lw=0.7)
-    ax.set_xticks(modes, [f"{1e3 * quantum:.3g}" for quantum in result.quantum.values], fontsize=8)
+    ax.set_xticks(modes, [f"{1e3 * energy:.3g}" for energy in result.energy.values], fontsize=8)
     ax.tick_params(axis="x", length=0)
     ax.set_xlabel("energy of the mode (meV)")
     ax.set_ylabel(rf"moment of a quantum along ${component}$ ($10^{{{power}}}\,\mu_B$)")

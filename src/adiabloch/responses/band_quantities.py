@@ -8,7 +8,7 @@ import numpy as np
 
 from adiabloch.arrays import checked, radians
 from adiabloch.engine import THETA, labelled, response
-from adiabloch.engine.arguments import digest_of
+from adiabloch.engine.arguments import model_digest
 from adiabloch.engine.band_quantities import (
     BandQuantity,
     chosen_quantities,
@@ -114,7 +114,7 @@ def band_quantities(
     for name, (dims, _, unit, long_name) in parts[0].items():
         values = np.stack([part[name][1] for part in parts]) if over_phases else parts[0][name][1]
         variables[name] = ([*([THETA] if over_phases else []), "point", "band", *dims], values, unit, long_name)
-    result = labelled(variables, _coordinates(crystal, reduced, chosen), model=digest_of(crystal))
+    result = labelled(variables, _coordinates(crystal, reduced, chosen), model=model_digest(crystal))
     return result.assign_coords(theta=(THETA if over_phases else (), phases, {"units": "rad"})) if cyclic else result
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
-from adiabloch.engine.arguments import checked_model, digest_of
+from adiabloch.engine.arguments import checked_model, model_digest
 from adiabloch.engine.dry_run import ForecastFound
 from adiabloch.engine.interface import response
 from adiabloch.engine.metals import Plan
@@ -92,7 +92,7 @@ def chemical_potential(
     return labelled(
         variables,
         {"temperature": temperatures.coordinates["temperature"]},
-        model=digest_of(model),
+        model=model_digest(model),
         filling=float(filling),
         converged=all(reached),
         seconds=run.elapsed,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import tensor_grid
-from adiabloch.engine.arguments import checked_model, digest_of
+from adiabloch.engine.arguments import checked_model, model_digest
 from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.memory import check_memory
@@ -108,7 +108,7 @@ def fermi_surface(
             "band": crossing,
             "axis": ["x", "y", "z"],
         },
-        model=digest_of(crystal),
+        model=model_digest(crystal),
         response="fermi_surface",
     )
     if colour is not None:

@@ -96,9 +96,9 @@ def phonon_moments(
     xarray.Dataset
         Over `mode` and `component`, in Bohr magnetons a quantum: `perturbative`, `chern_simons`, `spin` (if the model
         has it), `ions`, `total` with its `error`, and with `all_bands` also `perturbative_functions`, the part of the
-        Wannier functions alone; `nuclear_magnetons`, the total in this unit; over `mode`: `quantum`
-        in eV, `quantum_split` in eV, the same with the molecular Berry curvature, by which the modes of a magnet split
-        without a field (NaN if the displacements do not span all modes), `angular_momentum` about the axis in hbar,
+        Wannier functions alone; `nuclear_magnetons`, the total in this unit; over `mode`: `energy` in eV,
+        `energy_with_berry_curvature` in eV, the same with the molecular Berry curvature, by which the modes of a magnet
+        split without a field (NaN if the displacements do not span all modes), `angular_momentum` about the axis in hbar,
         `zeeman`, the splitting of the circular modes in a magnetic field along the axis in meV/T, and `group`, the
         number of the first of the degenerate modes. `tensor` over
         `component`, `displacement` and `displacement_2` has the moments of the electrons in e per cell, and `born` over
@@ -249,7 +249,7 @@ class _Moments:
 
 def _contracted(tensors: _Tensors, vibrations: ZoneCentreModes, names: Sequence[str]) -> _Moments:
     """Moments of all modes, circular where they are degenerate."""
-    count = len(vibrations.modes.quanta)
+    count = len(vibrations.modes.energies)
     along = np.array([vibrations.axis[AXES.index(name)] for name in names])
     rotation = vibrations.angular_momentum_form
     by_part = {name: np.zeros((count, len(names))) for name in tensors.of_electrons_and_ions}
@@ -293,7 +293,7 @@ def _labelled(
 ) -> xarray.Dataset:
     """Dataset over modes and components."""
     d, modes = crystal.lattice.dimension, vibrations.modes
-    names, count = components(d), len(modes.quanta)
+    names, count = components(d), len(modes.energies)
     found = _contracted(tensors, vibrations, names)
     by_part = found.by_part
     total = np.sum([by_part[name] for name in tensors.parts], axis=0)
@@ -308,8 +308,8 @@ def _labelled(
     slope = 2e3 * BOHR_MAGNETON / ELECTRONVOLT * np.abs(total @ found.along)
     pair = ("displacement", "displacement_2")
     variables |= {
-        "quantum": (("mode",), modes.quanta, "eV", "energy of a quantum"),
-        "quantum_split": (
+        "energy": (("mode",), modes.energies, "eV", "energy of a quantum"),
+        "energy_with_berry_curvature": (
             ("mode",),
             vibrations.energies(tensors.berry_curvature),
             "eV",

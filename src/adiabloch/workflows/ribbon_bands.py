@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.engine.arguments import ACROSS, checked_model, digest_of
+from adiabloch.engine.arguments import ACROSS, checked_model, model_digest
 from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.lattice import Lattice, Path
@@ -105,7 +105,7 @@ def ribbon_bands(
             **route.coordinates(),
             "band": np.arange(energies.shape[1]),
         },
-        model=digest_of(crystal),
+        model=model_digest(crystal),
         response="ribbon_bands",
         width=int(width),
         cut=int(cut),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.arguments import chosen_group, digest_of
+from adiabloch.engine.arguments import chosen_group, model_digest
 from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.gaps import check_gap
@@ -128,7 +128,7 @@ def wilson_loop(
             "position": ("position", position, {"units": "1", "long_name": across}),
             "half": ("half", position[: len(half)]),
         },
-        model=digest_of(crystal),
+        model=model_digest(crystal),
         response="wilson_loop",
         loop=loop,
         across=across,

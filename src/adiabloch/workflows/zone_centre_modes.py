@@ -71,7 +71,7 @@ class ZoneCentreModes:
         columns = moved.reshape(len(moved), -1).T
         coordinates = np.linalg.lstsq(flat.T, columns, rcond=None)[0]
         missing = np.linalg.norm(flat.T @ coordinates - columns, axis=0) / np.linalg.norm(columns, axis=0)
-        groups = _degenerate(modes.quanta, splitting)
+        groups = _degenerate(modes.energies, splitting)
         return cls(modes, groups, np.asarray(coordinates.T, complex), missing < SPANNED, patterns, about / length)
 
     def translations(self) -> Float:
@@ -85,7 +85,7 @@ class ZoneCentreModes:
     @cached_property
     def moving(self) -> np.ndarray:
         """True for modes that are no translations of the crystal; (modes,)."""
-        return np.asarray(np.abs(self.modes.quanta) > TRANSLATION * np.abs(self.modes.quanta).max())
+        return np.asarray(np.abs(self.modes.energies) > TRANSLATION * np.abs(self.modes.energies).max())
 
     def circular(self, form: Float, group: Integer) -> Complex:
         """Combinations of degenerate modes that diagonalize a real antisymmetric form of displacements, as columns."""
@@ -100,21 +100,24 @@ class ZoneCentreModes:
 
         with the molecular Berry curvature g between modes with unit masses.
         """
-        quanta, x = self.modes.quanta, self.coordinates
+        energies, x = self.modes.energies, self.coordinates
         if not self.covered.all():
-            return np.full(len(quanta), np.nan)
+            return np.full(len(energies), np.nan)
         g = HBAR_SQUARED_PER_DALTON * (x.conj() @ curvature @ x.T)
-        count = len(quanta)
+        count = len(energies)
         # q and E q
         companion = np.block(
-            [[np.zeros((count, count)), np.eye(count)], [np.diag(np.sign(quanta) * quanta**2).astype(complex), 1j * g]]
+            [
+                [np.zeros((count, count)), np.eye(count)],
+                [np.diag(np.sign(energies) * energies**2).astype(complex), 1j * g],
+            ]
         )
-        energies = np.linalg.eigvals(companion)
+        both_signs = np.linalg.eigvals(companion)
         # each energy occurs with both signs; unstable modes have imaginary ones
-        stable = np.sort(energies.real)[count:]
-        order = np.argsort(quanta, kind="stable")
+        stable = np.sort(both_signs.real)[count:]
+        order = np.argsort(energies, kind="stable")
         found = np.empty(count)
-        found[order] = np.where(quanta[order] < 0, np.nan, stable)
+        found[order] = np.where(energies[order] < 0, np.nan, stable)
         return found
 
     @property
@@ -125,17 +128,17 @@ class ZoneCentreModes:
         return np.asarray(2.0 * np.einsum("ijk,k->ij", crossed, masses))
 
 
-def _degenerate(quanta: Float, splitting: float) -> tuple[Integer, ...]:
+def _degenerate(energies: Float, splitting: float) -> tuple[Integer, ...]:
     """Numbers of the modes in each set of degenerate ones, in order of their energies; translations form one."""
     if not 0 <= splitting < 1:
         raise InvalidArgumentError(f"splitting: {splitting!r}, expected a number from 0 to 1")
-    largest = float(np.abs(quanta).max())
-    order = np.argsort(quanta, kind="stable")
+    largest = float(np.abs(energies).max())
+    order = np.argsort(energies, kind="stable")
     groups: list[list[int]] = []
     for number in order:
-        last = quanta[groups[-1][-1]] if groups else np.nan
-        close = abs(quanta[number] - last) <= splitting * abs(quanta[number])
-        still = abs(quanta[number]) <= TRANSLATION * largest and abs(last) <= TRANSLATION * largest
+        last = energies[groups[-1][-1]] if groups else np.nan
+        close = abs(energies[number] - last) <= splitting * abs(energies[number])
+        still = abs(energies[number]) <= TRANSLATION * largest and abs(last) <= TRANSLATION * largest
         if close or still:
             groups[-1].append(int(number))
         else:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, Integer, checked
-from adiabloch.engine.arguments import counted_bands, digest_of
+from adiabloch.engine.arguments import counted_bands, model_digest
 from adiabloch.engine.band_quantities import BandQuantity, as_one_group, chosen_quantities, group_means, joined_frame
 from adiabloch.engine.interface import response
 from adiabloch.engine.results import labelled
@@ -174,7 +174,7 @@ def zone_map(
             "horizontal": ("horizontal", horizontal, {"units": str(wave), "long_name": f"k_{plane.names[0]}"}),
             "vertical": ("vertical", vertical, {"units": str(wave), "long_name": f"k_{plane.names[1]}"}),
         },
-        model=digest_of(crystal),
+        model=model_digest(crystal),
         quantity=quantity_name(quantity, "quantity"),
     )
     result["value"].attrs |= {"component": value.attrs["component"]} if "component" in value.attrs else {}
