@@ -155,8 +155,7 @@ def checked_groups(crystal: Model, occupied: int, groups: Sequence[int] | None) 
     sizes = checked(groups, "groups", (None,), int).tolist()
     if min(sizes, default=0) < 1 or sum(sizes) != occupied:
         raise InvalidArgumentError(f"groups: sizes {sizes}, expected positive numbers that add up to {occupied}")
-    edges = [0, *itertools.accumulate(sizes)]
-    return tuple(itertools.pairwise(edges))
+    return tuple(itertools.pairwise([0, *itertools.accumulate(sizes)]))
 
 
 def checked_degeneracy(crystal: Crystal, degeneracy: float | None, *, on_mesh: bool = False) -> Degeneracy:
@@ -187,6 +186,6 @@ def check_groups_apart(crystal: Model, groups: tuple[Group, ...]) -> None:
     """
     axes = [np.arange(8) / 8 + 0.03] * len(crystal.directions)
     frame = frame_of(crystal.matrices(crystal.directions).on_grid(axes), crystal.directions)
-    edges = {subspace_indices(group, crystal.size)[0].start for group in groups} - {0}
+    band_counts = {subspace_indices(group, crystal.size)[0].start for group in groups} - {0}
     joined = checked_degeneracy(crystal, None).joined(frame, crystal.lattice)
-    refuse_groups(joined, sorted(edges), energy=crystal.units.energy)
+    refuse_groups(joined, sorted(band_counts), energy=crystal.units.energy)

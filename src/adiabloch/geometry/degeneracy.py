@@ -85,37 +85,37 @@ class Degeneracy:
         close = np.flatnonzero((equal | (gaps < farthest)).any(axis=1))
         if not len(close):
             return frame
-        edges, others = np.zeros((2, *gaps.shape))
+        links, others = np.zeros((2, *gaps.shape))
         if rounding:
-            edges[close] = others[close] = equal[close]
+            links[close] = others[close] = equal[close]
         if self.threshold > 0:
             openings = _openings(frame.at(close), gaps[close], farthest, lattice)
-            for choice, result in ((self, edges), (self.compared, others)):
+            for choice, result in ((self, links), (self.compared, others)):
                 apart = np.hypot(gaps[close] / choice.threshold, openings / choice.steepness)
                 result[close] = np.maximum(result[close], _switch(apart))
-        threshold_dependent = edges != others
-        if not (edges.any() or threshold_dependent.any()):
+        threshold_dependent = links != others
+        if not (links.any() or threshold_dependent.any()):
             return frame
         strength = np.broadcast_to(np.eye(size), (len(gaps), size, size)).copy()
         for n in range(size - 1):
-            linked = np.minimum.accumulate(edges[:, n:], axis=1)
+            linked = np.minimum.accumulate(links[:, n:], axis=1)
             strength[:, n, n + 1 :] = strength[:, n + 1 :, n] = linked
         differences = frame.energies[:, None, :] - frame.energies[:, :, None]
         apart = np.full_like(differences, np.inf)
         np.divide(differences, 1.0 - strength, out=apart, where=strength < 1.0)
         energies = np.einsum("pnm,pm->pn", strength, frame.energies) / strength.sum(axis=2)
-        found = Joined(strength, apart, gaps * ((edges > 0) & ~equal), threshold_dependent, frame.energies)
+        found = Joined(strength, apart, gaps * ((links > 0) & ~equal), threshold_dependent, frame.energies)
         return replace(frame, energies=energies, joined=found)
 
 
-def refuse_groups(frame: Eigenframe, edges: Sequence[int] | None = None, *, energy: float = 1.0) -> None:
+def refuse_groups(frame: Eigenframe, band_counts: Sequence[int] | None = None, *, energy: float = 1.0) -> None:
     """Check that no bands are joined where a formula needs single bands.
 
     Parameters
     ----------
     frame : Eigenframe
         With its bands joined.
-    edges : sequence of int, optional
+    band_counts : sequence of int, optional
         Numbers of bands below the gaps that are checked; all gaps by default.
     energy : float
         Energy unit of the frame in units of the user, for the message.
@@ -126,15 +126,15 @@ def refuse_groups(frame: Eigenframe, edges: Sequence[int] | None = None, *, ener
     """
     if frame.joined is None:
         return
-    for edge in range(1, frame.energies.shape[1]) if edges is None else edges:
-        found = np.flatnonzero(frame.joined.strength[:, edge - 1, edge])
+    for count in range(1, frame.energies.shape[1]) if band_counts is None else band_counts:
+        found = np.flatnonzero(frame.joined.strength[:, count - 1, count])
         if len(found):
             point = int(found[0])
-            apart = energy * float(np.diff(frame.joined.energies[point, edge - 1 : edge + 1])[0])
+            apart = energy * float(np.diff(frame.joined.energies[point, count - 1 : count + 1])[0])
             raise DegenerateBandsError(
-                f"bands {edge - 1} and {edge} count as degenerate (apart by {apart:.1e} at point {point} of the batch, "
-                "and no farther around it): single-band quantities depend on the splitting. Expected bands farther "
-                "apart, or a smaller degeneracy= if the splitting is physical"
+                f"bands {count - 1} and {count} count as degenerate (apart by {apart:.1e} at point {point} of the "
+                "batch, and no farther around it): single-band quantities depend on the splitting. Expected bands "
+                "farther apart, or a smaller degeneracy= if the splitting is physical"
             )
 
 
@@ -152,13 +152,13 @@ def weighted_groups(frame: Eigenframe) -> Iterator[WeightedGroups]:
         yield np.arange(points), np.ones(points), frame, [(n, n + 1) for n in range(size)]
         return
     n = np.arange(size - 1)
-    edges = frame.joined.strength[:, n, n + 1]
-    levels = -np.sort(-np.column_stack([np.ones(points), edges, np.zeros(points)]), axis=1)
+    links = frame.joined.strength[:, n, n + 1]
+    levels = -np.sort(-np.column_stack([np.ones(points), links, np.zeros(points)]), axis=1)
     found: dict[tuple[int, ...], list[tuple[np.ndarray, Float]]] = {}
     for layer in range(size):
         weight = levels[:, layer] - levels[:, layer + 1]
         here = np.flatnonzero(weight > 0)
-        together = edges[here] >= levels[here, layer, None] if layer else np.zeros((len(here), size - 1), dtype=bool)
+        together = links[here] >= levels[here, layer, None] if layer else np.zeros((len(here), size - 1), dtype=bool)
         patterns, which = np.unique(together, axis=0, return_inverse=True)
         for number, pattern in enumerate(patterns):
             mine = here[which.ravel() == number]

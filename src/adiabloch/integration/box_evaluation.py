@@ -54,7 +54,7 @@ class BoxValues:
     """(M,): True if a flat band lies at the chemical potential."""
     infinite: np.ndarray
     """(outputs, S, M): True if a flat band contributes a delta function at zero temperature."""
-    edges: np.ndarray
+    at_extremum: np.ndarray
     """(B, outputs, S, M): True if the chemical potential may be at an extremum of a band in the box, where a term of
     the Fermi surface jumps or diverges at zero temperature."""
     threshold_dependent: bool
@@ -115,7 +115,7 @@ def evaluate_boxes(integrand: BandIntegrand, scan: Scan, rule: Rule, combination
         len(points),
         np.asarray(flat.any(axis=(0, 1))),
         _infinite(integrand, scan, combination, surface, sizes[sources], flat),
-        _edges(integrand, scan, combination, surface, sizes[sources], pockets),
+        _at_extremum(integrand, scan, combination, surface, sizes[sources], pockets),
         threshold_dependent,
         degenerate_splitting,
     )
@@ -236,15 +236,15 @@ def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: 
     return _Pockets(*np.concatenate(found, axis=1))
 
 
-def _edges(
+def _at_extremum(
     integrand: BandIntegrand, scan: Scan, combination: Float, surface: Float, sizes: Float, pockets: _Pockets
 ) -> np.ndarray:
     """Outputs and chemical potentials at which a term of the Fermi surface meets an extremum, (B, outputs, S, M)."""
-    edges = np.zeros((len(surface), combination.shape[0], *scan.shape), dtype=bool)
+    at_extremum = np.zeros((len(surface), combination.shape[0], *scan.shape), dtype=bool)
     levels = [c for c, column in enumerate(integrand.columns) if column.weight == "level"]
     frozen = np.flatnonzero(scan.temperatures == 0)
     if not levels or not len(frozen):
-        return edges
+        return at_extremum
     sources = [integrand.columns[c].output for c in levels]
     heights = np.abs(surface[pockets.box, :, pockets.band][..., sources]).max(axis=1)
     used = heights > NEGLIGIBLE_LEVEL * sizes[levels]
@@ -252,5 +252,5 @@ def _edges(
     for c, here in zip(levels, used[pocket].T, strict=True):
         for s in frozen:
             met = (combination[:, c, s] != 0)[:, potential[here]].T
-            np.logical_or.at(edges[:, :, s].swapaxes(1, 2), (pockets.box[pocket[here]], potential[here]), met)
-    return edges
+            np.logical_or.at(at_extremum[:, :, s].swapaxes(1, 2), (pockets.box[pocket[here]], potential[here]), met)
+    return at_extremum

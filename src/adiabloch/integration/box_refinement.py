@@ -22,7 +22,7 @@ MAX_ERROR_FACTOR = 5.0
 """Largest factor on error estimates that were too small compared with the change upon halving."""
 ROOM = 2**24
 """Size in bytes of arrays with numbers of all boxes that are needed for a short time."""
-FIELDS = ("corners", "side", "depth", "value", "error", "unresolved", "edges")
+FIELDS = ("corners", "side", "depth", "value", "error", "unresolved", "at_extremum")
 """Arrays with one entry for each box."""
 
 
@@ -43,7 +43,7 @@ class BoxPartition:
         self.value = np.zeros((0, outputs, *shape))
         self.error = np.zeros((0, outputs, *shape), dtype=np.float32)
         self.unresolved = np.zeros(0, dtype=bool)
-        self.edges = np.zeros((0, outputs, *shape), dtype=bool)
+        self.at_extremum = np.zeros((0, outputs, *shape), dtype=bool)
         self._halved: dict[str, np.ndarray] = {}
         """Boxes of the last halving."""
         self._unresolved_changes: dict[int, Float] = {}
@@ -61,7 +61,7 @@ class BoxPartition:
             "value": [values.value for values in evaluated],
             "error": [values.error for values in evaluated],
             "unresolved": [values.unresolved for values in evaluated],
-            "edges": [values.edges for values in evaluated],
+            "at_extremum": [values.at_extremum for values in evaluated],
         }
         for name, arrays in new.items():
             setattr(self, name, np.concatenate([getattr(self, name), *arrays]))
@@ -107,7 +107,7 @@ class BoxPartition:
         """Terms of the Fermi surface at an extremum of a band that no smaller box separates; (outputs, S, M)."""
         # in three dimensions, the density of states is continuous at an extremum
         which = ((self.depth >= MAX_DEPTH) | self._many_unresolved) & (self.corners.shape[1] < 3)
-        return np.asarray(self.edges[which].any(axis=0))
+        return np.asarray(self.at_extremum[which].any(axis=0))
 
     @property
     def _many_unresolved(self) -> bool:

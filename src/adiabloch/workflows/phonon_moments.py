@@ -96,13 +96,13 @@ def phonon_moments(
     xarray.Dataset
         Over `mode` and `component`, in Bohr magnetons a quantum: `perturbative`, `chern_simons`, `spin` (if the model
         has it), `ions`, `total` with its `error`, and with `all_bands` also `perturbative_functions`, the part of the
-        Wannier functions alone; `nuclear_magnetons`, the total in this unit; over `mode`: `energy` in eV,
-        `energy_with_berry_curvature` in eV, the same with the molecular Berry curvature, by which the modes of a magnet
-        split without a field (NaN if the displacements do not span all modes), `angular_momentum` about the axis in hbar,
-        `zeeman`, the splitting of the circular modes in a magnetic field along the axis in meV/T, and `group`, the
-        number of the first of the degenerate modes. `tensor` over
-        `component`, `displacement` and `displacement_2` has the moments of the electrons in e per cell, and `born` over
-        `direction` and `displacement` the Born charges in elementary charges, with the ions if their charges are known.
+        Wannier functions alone; `nuclear_magnetons`, the total in this unit. Over `mode`: `energy` and
+        `energy_with_berry_curvature` in eV, the latter with the molecular Berry curvature, by which the modes of a
+        magnet split without a field (NaN if the displacements do not span all modes), `angular_momentum` about the axis
+        in hbar, `zeeman`, the splitting of the circular modes in a magnetic field along the axis in meV/T, and `group`,
+        the number of the first of the degenerate modes. `tensor` over `component`, `displacement` and `displacement_2`
+        has the moments of the electrons in e per cell, and `born` over `direction` and `displacement` the Born charges
+        in elementary charges, with the ions if their charges are known.
 
     Raises
     ------
