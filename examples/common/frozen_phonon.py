@@ -1,10 +1,10 @@
 """Wannier functions of a crystal while two atoms turn against each other, from density-functional theory.
 
-What the scripts `run_dft.py` of the examples share. A script says what is particular to its crystal, a `Material`, and
-calls `main`: it writes the inputs of Quantum ESPRESSO and Wannier90, runs the programs snapshot by snapshot, shows the
-end of the output of one that fails, keeps what is there already, and writes the results whole or not at all. When the
-snapshots of an amplitude are there, it reads how the Wannier functions move out of the wave functions and writes a
-cycle, u{u}.nc.
+Shared by the scripts `run_dft.py` of the examples. A script describes its crystal by a `Material` and calls `main`,
+which writes the inputs of Quantum ESPRESSO and Wannier90 and runs the programs for one snapshot after the other. If a
+program fails, the end of its output is shown. Snapshots that exist are kept, and files are written atomically. When all
+snapshots of an amplitude exist, the motion of the Wannier functions is computed from the wave functions and written with
+them as a cycle, u{u}.nc.
 
 For every amplitude u and phase theta_j = 2 pi j/N, the first atom is displaced by u m_2/(m_1 + m_2) (cos, sin, 0) of
 theta_j and the second by -u m_1/(m_1 + m_2) (cos, sin, 0): an optical phonon at Gamma, circularly polarized, with

@@ -1,8 +1,8 @@
-"""From the cycles of an example to the magnetic moment of its phonon: what the scripts `phonon_moment.py` share.
+"""Magnetic moment of a phonon from the cycles of an example: shared by the scripts `phonon_moment.py`.
 
-Everything that turns is in u{u}.nc, which run_dft.py wrote: hoppings, position matrix, spin, and how the Wannier
-functions move. A quantum carries the angular momentum hbar, so its relative displacement u follows from M u^2 omega =
-hbar, M being the reduced mass; the moment goes with u^2 omega, and hbar omega drops out of it.
+The files u{u}.nc, written by run_dft.py, contain hoppings, position matrix, spin and motion of the Wannier functions over
+a cycle. A quantum has the angular momentum hbar, so its relative displacement u follows from M u^2 omega = hbar with the
+reduced mass M. The moment is proportional to u^2 omega and therefore independent of hbar omega.
 """
 
 import argparse

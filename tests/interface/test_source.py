@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src" / "adiabloch"
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "adiabloch"
 FILES = sorted(SOURCE.rglob("*.py"))
 QUESTIONS = ("What ", "How ", "Whether ", "Where ", "Why ", "When ")
 
@@ -37,6 +38,18 @@ def test_sizes_and_docstrings(path):
 
 
 def test_each_folder_has_a_readme():
-    folders = {path.parent for path in FILES}
-    missing = [folder.name for folder in folders if not (folder / "README.md").exists() and folder != SOURCE]
-    assert all(folder in ("figure1", "rashba", "metals", "textures") for folder in missing), missing
+    """Folders of data and inputs are described by the folder above."""
+    described_above = {"data", "displaced", "matrices", "pseudopotentials", "template", "wannier"}
+    studies = {SOURCE / "paper" / name for name in ("figure1", "rashba", "metals", "textures")}
+    roots = [SOURCE, *(ROOT / name for name in ("tests", "tools", "docs", "examples", "benchmarks"))]
+    if not all(root.is_dir() for root in roots):
+        pytest.skip("not a checkout of the project")
+    folders = {path.parent for root in roots for kind in ("*.py", "*.sh", "*.md") for path in root.rglob(kind)}
+    missing = [
+        str(folder.relative_to(ROOT))
+        for folder in folders - studies
+        if not described_above & set(folder.parts)
+        and not any(part.startswith(("_", ".")) or part == "generated" for part in folder.relative_to(ROOT).parts)
+        and not any((folder / name).exists() for name in ("README.md", "index.md"))
+    ]
+    assert not missing
