@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from adiabloch.arrays import Float, tensor_grid
-from adiabloch.integration.box_evaluation import Batch, BoxValues
+from adiabloch.integration.box_evaluation import Batch
 
 MAX_DEPTH = 18
 """Largest number of times that a box is halved."""
@@ -22,7 +22,9 @@ MAX_ERROR_FACTOR = 5.0
 """Largest factor on error estimates that were too small compared with the change upon halving."""
 ROOM = 2**24
 """Size in bytes of arrays with numbers of all boxes that are needed for a short time."""
-FIELDS = ("corners", "side", "depth", "value", "error", "unresolved", "at_extremum")
+EVALUATED = ("value", "error", "unresolved", "at_extremum")
+"""Arrays with one entry for each box, from its evaluation."""
+FIELDS = ("corners", "side", "depth", *EVALUATED)
 """Arrays with one entry for each box."""
 
 
@@ -44,6 +46,8 @@ class BoxPartition:
         self.error = np.zeros((0, outputs, *shape), dtype=np.float32)
         self.unresolved = np.zeros(0, dtype=bool)
         self.at_extremum = np.zeros((0, outputs, *shape), dtype=bool)
+        self._first = self._last = 0
+        """Range of the boxes that were evaluated since the last allocation."""
         self._halved: dict[str, np.ndarray] = {}
         """Boxes of the last halving."""
         self._unresolved_changes: dict[int, Float] = {}
@@ -51,22 +55,30 @@ class BoxPartition:
         self._error_factor: Float | float = 1.0
         """Ratio of the changes in the last halving to the error estimates, at least one."""
 
-    def append(self, batches: Sequence[Batch], evaluated: Sequence[BoxValues]) -> None:
-        """Append evaluated boxes: after a halving, the halves in the order of the halved boxes."""
+    def allocate(self, batches: Sequence[Batch]) -> None:
+        """Make room for batches of boxes that will be evaluated: after a halving, the halves in their order."""
         counts = [len(batch.corners) for batch in batches]
-        new = {
-            "corners": [batch.corners for batch in batches],
-            "side": [np.repeat([batch.side for batch in batches], counts)],
-            "depth": [np.repeat([batch.depth for batch in batches], counts)],
-            "value": [values.value for values in evaluated],
-            "error": [values.error for values in evaluated],
-            "unresolved": [values.unresolved for values in evaluated],
-            "at_extremum": [values.at_extremum for values in evaluated],
-        }
-        for name, arrays in new.items():
-            setattr(self, name, np.concatenate([getattr(self, name), *arrays]))
-        if self._halved:
+        self.corners = np.concatenate([self.corners, *(batch.corners for batch in batches)])
+        self.side = np.concatenate([self.side, np.repeat([batch.side for batch in batches], counts)])
+        self.depth = np.concatenate([self.depth, np.repeat([batch.depth for batch in batches], counts)])
+        self._first = self._last = len(self.value)
+        for name in EVALUATED:
+            old = getattr(self, name)
+            grown = np.empty((len(self.side), *old.shape[1:]), old.dtype)
+            grown[: self._first] = old
+            setattr(self, name, grown)
+
+    def add(self, values: Mapping[str, np.ndarray]) -> None:
+        """Store the values of the next evaluated boxes."""
+        first, self._last = self._last, self._last + len(values["value"])
+        for name in EVALUATED:
+            getattr(self, name)[first : self._last] = values[name]
+        if self._last == len(self.side) and self._halved:
             self._calibrate()
+
+    def added(self) -> Mapping[str, np.ndarray]:
+        """Values of the boxes that were evaluated since the last allocation."""
+        return {name: getattr(self, name)[self._first : self._last] for name in EVALUATED}
 
     def unsigned_value(self) -> Float:
         """Sum of the absolute values of the boxes, (outputs, S, M)."""

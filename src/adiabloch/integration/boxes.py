@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -33,6 +32,8 @@ from adiabloch.occupation import Scan
 CANCELLING = 0.1
 """Default accuracy of a result that cancels: the tolerance times this fraction of the sum of the absolute values of the
 boxes."""
+TOTALS = ("size", "points", "flat_bands", "infinite", "threshold_dependent", "degenerate_splitting")
+"""Sums and maxima over all boxes."""
 OFFSETS = (0.3820, 0.7549, 0.5698)
 """Corner of the first box, in units of its side. With a corner at a symmetric point, faces could coincide with a level
 surface, which would then be counted twice or not at all."""
@@ -102,12 +103,11 @@ def integrate_boxes(
         while True:
             tasks = [part for batch in new for part in split_batch(batch, integrand.batch, rule.order**d)]
             bar.stage(f"{len(partition.side) + sum(len(t.corners) for t in tasks)} boxes", len(tasks))
-            stage = _Stage(totals)
-            for values in run_stage(pool, evaluate, tasks, stage):
-                stage.evaluated.append(values)
+            partition.allocate(tasks)
+            for values in run_stage(pool, evaluate, tasks, _Stage(partition, totals)):
+                partition.add(vars(values))
                 totals.add(values)
                 bar.advance(1)
-            partition.append(tasks, stage.evaluated)
             noise = totals.noise(partition)
             allowed = _allowed_errors(partition, output_groups, tolerance, absolute, noise)
             to_halve = partition.select(allowed)
@@ -189,23 +189,22 @@ class _Totals:
 
 
 class _Stage:
-    """Values of the boxes of a refinement, for a checkpoint."""
+    """Values of the boxes of a refinement and the totals, for a checkpoint."""
 
-    def __init__(self, totals: _Totals) -> None:
-        self.totals = totals
-        self.evaluated: list[BoxValues] = []
+    def __init__(self, partition: BoxPartition, totals: _Totals) -> None:
+        self.partition, self.totals = partition, totals
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Values as arrays, for a checkpoint."""
-        return {f"{n} {name}": np.asarray(of) for n, one in enumerate(self.evaluated) for name, of in vars(one).items()}
+        totals = {f"total {name}": np.asarray(getattr(self.totals, name)) for name in TOTALS}
+        return {**self.partition.added(), **totals}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Set the values to those of a checkpoint."""
-        names = BoxValues.__dataclass_fields__
-        for number in range(len(arrays) // len(names)):
-            values: list[Any] = [arrays[f"{number} {name}"] for name in names]
-            self.evaluated.append(BoxValues(*(of if of.ndim else of.item() for of in values)))
-            self.totals.add(self.evaluated[-1])
+        for name in TOTALS:
+            of = arrays[f"total {name}"]
+            setattr(self.totals, name, of if of.ndim else of.item())
+        self.partition.add(arrays)
 
 
 def _allowed_errors(
