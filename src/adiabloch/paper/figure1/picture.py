@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adiabloch.plotting.style import BLUE, DIVERGING, GREY, INK, PAGE_WIDTH, RED, project_style
+from adiabloch.plotting.style import BLUE, DIVERGING, GREY, INK, PAGE_WIDTH, RED, point_label, project_style
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+UNIT = r"$10^{-3}\,\mu_\mathrm{B}\,\hbar\omega/t_0$ per $a^2$"
+LABEL_DISTANCE = 0.16
+"""Horizontal distance of labels from the corners of the zone, relative to that of the corners from the centre."""
 
 
 def draw(numbers: xarray.Dataset) -> Figure:
@@ -32,7 +37,7 @@ def _bands(ax: Axes, numbers: xarray.Dataset) -> None:
     ax.plot(numbers.distance, numbers.bands[:, 0], color=BLUE)
     ax.plot(numbers.distance, numbers.bands[:, 1], color=RED)
     ticks = numbers.corner_at.values
-    ax.set_xticks(ticks, [str(name).split()[1] for name in numbers.corner.values])
+    ax.set_xticks(ticks, [point_label(str(name).split()[1]) for name in numbers.corner.values])
     ax.tick_params(axis="x", length=0)
     for tick in ticks[1:-1]:
         ax.axvline(tick, color=GREY, lw=0.5)
@@ -47,10 +52,11 @@ def _magnetization(ax: Axes, numbers: xarray.Dataset) -> None:
     ax.axhline(mean, color=GREY, lw=0.8, ls=(0, (4, 3)))
     ax.text(0.985, 1.1 * mean, "dashed: mean", ha="right", va="top", color=GREY, fontsize=8)
     ax.set(xlim=(0, 1), ylim=(1.45 * mean, 0.0), xlabel=r"$t/T$")
-    ax.set_ylabel(r"$M$  ($10^{-3}\,\mu_B\,\hbar\omega/t_0$ upon $a^2$)")
-    inset = ax.inset_axes((0.30, 0.52, 0.42, 0.40))
+    ax.set_ylabel(rf"$M$  ({UNIT})")
+    inset = ax.inset_axes((0.34, 0.52, 0.42, 0.40))
     inset.plot(numbers.t1, scale * numbers.mean_t1, "o-", ms=2.6, lw=0.8, color=RED)
-    inset.set(xlabel=r"$t_1/t_0$", ylabel=r"$\bar M$", xlim=(0, float(numbers.t1[-1])))
+    inset.set(xlabel=r"$t_1/t_0$", ylabel="$\\bar M$\n(same unit)")
+    inset.yaxis.label.set_size(8)
     inset.xaxis.labelpad = inset.yaxis.labelpad = 1.0
     inset.tick_params(labelsize=7)
 
@@ -67,12 +73,13 @@ def _zone_map(ax: Axes, numbers: xarray.Dataset) -> None:
     angles = np.arange(7) * np.pi / 3
     ax.plot(corner * np.cos(angles), corner * np.sin(angles), color=INK, lw=0.8)
     for n, angle in enumerate(angles[:6]):
-        label = r"$K$" if n % 2 else r"$K'$"
-        ax.text(
-            1.16 * corner * np.cos(angle), 1.16 * corner * np.sin(angle), label, ha="center", va="center", fontsize=8
-        )
-    ax.set(xlabel=r"$k_x a_0$", ylabel=r"$k_y a_0$", aspect="equal")
-    ax.figure.colorbar(image, ax=ax, label=r"$\partial_B a^t$  ($e\omega a_0^2$)", extend="both", shrink=0.9)
+        x, y = corner * np.cos(angle), corner * np.sin(angle)
+        label = point_label("K" if n % 2 else "K'")
+        # the maxima lie above and below the corners
+        ax.text(x + np.copysign(LABEL_DISTANCE * corner, x), y, label, ha="center", va="center", fontsize=9)
+    ax.set(xlabel=r"$k_x a_0$", ylabel=r"$k_y a_0$", aspect="equal", anchor="W")
+    bar = ax.inset_axes((1.06, 0.05, 0.045, 0.9))
+    ax.figure.colorbar(image, cax=bar, label=r"$\partial_B a^t$  ($e\omega a_0^2$)", extend="both")
 
 
 def _mean_against_gap(ax: Axes, numbers: xarray.Dataset) -> None:
@@ -88,4 +95,4 @@ def _mean_against_gap(ax: Axes, numbers: xarray.Dataset) -> None:
     )
     ax.axhline(0.0, color=GREY, lw=0.5)
     ax.set(xlabel=r"gap $2\Delta/t_0$", xlim=(0, None))
-    ax.set_ylabel(r"$\bar M$  ($10^{-3}\,\mu_B\,\hbar\omega/t_0$ upon $a^2$)")
+    ax.set_ylabel(rf"$\bar M$  ({UNIT})")
