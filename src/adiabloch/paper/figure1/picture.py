@@ -56,7 +56,7 @@ def _magnetization(ax: Axes, numbers: xarray.Dataset) -> None:
     inset = ax.inset_axes((0.34, 0.52, 0.42, 0.40))
     inset.plot(numbers.t1, scale * numbers.mean_t1, "o-", ms=2.6, lw=0.8, color=RED)
     inset.set(xlabel=r"$t_1/t_0$", ylabel="$\\bar M$\n(same unit)")
-    inset.yaxis.label.set_size(8)
+    inset.yaxis.label.set_fontsize(8)
     inset.xaxis.labelpad = inset.yaxis.labelpad = 1.0
     inset.tick_params(labelsize=7)
 
