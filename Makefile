@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly bench bench-memory bench-scaling lint format types imports examples docs schema \
-	equations wheel pythons check clean
+	equations wheel pythons release check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -113,6 +113,9 @@ wheel: $(BIN)/python  ## build the wheel and try it in empty environments
 
 pythons:  ## a quick part of the tests with the lowest versions, and on every later Python that is found
 	PYTHON=$(PYTHON) sh tools/try_pythons.sh
+
+release: $(VENV)/.dev  ## try a release: changelog, distributions built twice, checked and installed; nothing is published
+	PYTHON=$(PYTHON) BIN=$(abspath $(BIN)) sh tools/release.sh
 
 check: test statistics lint types imports examples docs wheel pythons  ## run all checks, as CI does
 
