@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-KINDS = {"added": "Added", "changed": "Changed", "removed": "Removed", "fixed": "Fixed"}
+KINDS = {"added": "Added", "changed": "Changed", "removed": "Removed", "fixed": "Fixed", "security": "Security"}
 """Kinds of fragments, and their headings."""
 
 
@@ -31,15 +31,26 @@ def fragments(folder: Path) -> dict[str, list[str]]:
         kind = path.name.split(".")[-2]
         text = " ".join(path.read_text().split())
         if kind not in KINDS or not text:
-            raise ValueError(f"{path.name}: expected text in a file <topic>.<kind>.md, with the kind {', '.join(KINDS)}")
+            raise ValueError(
+                f"{path.name}: expected text in a file <topic>.<kind>.md, with the kind {', '.join(KINDS)}"
+            )
         found[kind].append(text)
     return found
 
 
 def sections(text: str) -> dict[str, str]:
-    """Entries of a section of the changelog by kind."""
+    """Entries of a section of the changelog by kind.
+
+    Raises
+    ------
+    ValueError
+        A heading that is not that of a kind.
+    """
     parts = re.split(r"^### (\w+)\n", text, flags=re.MULTILINE)
-    return {heading.lower(): body.strip() for heading, body in zip(parts[1::2], parts[2::2], strict=True)}
+    found = {heading.lower(): body.strip() for heading, body in zip(parts[1::2], parts[2::2], strict=True)}
+    if unknown := found.keys() - KINDS.keys():
+        raise ValueError(f"CHANGELOG.md: headings {sorted(unknown)}, expected {', '.join(KINDS.values())}")
+    return found
 
 
 def assembled(changelog: str, news: dict[str, list[str]], version: str, date: str) -> str:
