@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly bench bench-memory bench-scaling lint format types imports examples docs schema \
+.PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly bench bench-memory bench-scaling lint format types imports examples docs pictures schema \
 	equations wheel pythons release check clean
 
 help:  ## show this list
@@ -54,10 +54,10 @@ verify: $(VENV)/.user  ## compare the bulk with open samples of the paper's mode
 	$(BIN)/adiabloch verify
 
 test: $(VENV)/.dev  ## run the tests
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist loadfile --mpl
 
 test-all: $(VENV)/.dev  ## run all tests, the slow ones too
-	$(BIN)/pytest --numprocesses auto --dist loadfile -m ''
+	$(BIN)/pytest --numprocesses auto --dist loadfile --mpl -m ''
 
 statistics: $(VENV)/.dev  ## check error bars of some random models against converged values
 	$(BIN)/pytest --numprocesses auto --dist load -m 'statistics and not slow'
@@ -101,6 +101,9 @@ examples: $(VENV)/.dev  ## run the examples of docstrings, README and docs
 
 docs: $(VENV)/.dev  ## build the documentation in docs/_build
 	$(BIN)/sphinx-build --quiet -W --keep-going docs docs/_build
+
+pictures: $(VENV)/.dev  ## draw the pictures anew with which the tests compare; look at each of them
+	$(BIN)/pytest --quiet tests/pictures --mpl-generate-path=tests/pictures/expected
 
 schema: $(VENV)/.dev  ## write the JSON schema of job files anew
 	$(BIN)/python -c "from adiabloch.jobs.specification import schema; print(schema(), end='')" > src/adiabloch/jobs/job.schema.json

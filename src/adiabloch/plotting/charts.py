@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import cycle, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SCANNED = ("chemical_potential", "temperature")
 """Dimensions of a scan."""
+LINES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
+"""Dashes of the curves of a scan, by the number of the temperature."""
 SYMBOLS = {"chemical_potential": r"$\mu$", "temperature": r"$k_BT$"}
 MAIN_VARIABLES = ("total", "polarization", "charge")
 """Names of the main variable of a result."""
@@ -241,6 +243,11 @@ def zone_map(result: xarray.Dataset, ax: Axes) -> Axes:
     return ax
 
 
+def _line(number: int) -> dict[str, Any]:
+    """Style of the curves at a temperature: dashes and shade, both of which can be told apart in print."""
+    return {"ls": LINES[number % len(LINES)], "alpha": max(0.85**number, 0.3)}
+
+
 def scan(result: xarray.Dataset, ax: Axes) -> Axes:
     """Draw curves over the chemical potential or the temperature, with error bands.
 
@@ -260,13 +267,13 @@ def scan(result: xarray.Dataset, ax: Axes) -> Axes:
         for number in range(shades.size):
             curve = curves.isel({shade: number}) if shade in curves.dims else curves
             label = "".join(names) if names and number == 0 else None
-            ax.plot(curve[x], curve.total, color=colour, alpha=0.75**number, label=label)
+            ax.plot(curve[x], curve.total, color=colour, label=label, **_line(number))
             ax.fill_between(
                 curve[x], curve.total - curve.error, curve.total + curve.error, color=colour, alpha=0.2, lw=0
             )
     if shades.ndim:
         for number, value in enumerate(shades):
-            ax.plot([], [], color=INK, alpha=0.75**number, label=f"{SYMBOLS[shade]} = {value:g}")
+            ax.plot([], [], color=INK, label=f"{SYMBOLS[shade]} = {value:g}", **_line(number))
     ax.axhline(0.0, color=INK, lw=0.7)
     ax.set(xlabel=f"{SYMBOLS[x]} (energy)", ylabel=axis_label(result.total))
     if ax.get_legend_handles_labels()[1]:

@@ -47,7 +47,7 @@ def plot(result: xarray.Dataset | TightBinding | Cycle, ax: Axes | None = None) 
         - a single number: the number with its error bar and unit, as text;
         - one dimension: bars with error bars; two dimensions: a matrix with numbers;
         - a scan of chemical potentials or temperatures: curves with error bands, components by colour, temperatures by
-          shade;
+          dashes and shade;
         - a sweep: curves over one parameter, a map of the largest component over two;
         - `bands`: curves along the path, with the colours, widths, gap and reference of the result; for several phases
           of a cycle, the ranges of the bands against the phase;
