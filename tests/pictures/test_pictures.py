@@ -1,4 +1,4 @@
-"""Pictures of models, results and sweeps look as they did when someone looked at them: `make pictures` draws them anew."""
+"""Pictures of models, results and sweeps against stored ones; `make pictures` draws these anew, to be looked at."""
 
 import matplotlib
 import numpy as np
