@@ -214,8 +214,8 @@ def test_bad_input(results, tmp_path):
     phases = results["line, phases"]
     for call, message in (
         (lambda: animate(3), "expected a result of local_current"),
-        (lambda: animate(results["line"]), "expected several places and phases"),
-        (lambda: animate(phases.isel(x=0)), "expected several places and phases"),
+        (lambda: animate(results["line"]), "expected several positions and phases"),
+        (lambda: animate(phases.isel(x=0)), "expected several positions and phases"),
         (lambda: animate(phases, tmp_path / "cycle.mp4"), "ends with .gif"),
         (lambda: animate(phases, frames_per_second=0), "expected a positive number"),
         (lambda: ab.plot(phases.isel(x=[0, 1]).expand_dims(y=[0.0, 1.0], z=[0.0, 1.0])), "one or two of them"),

@@ -60,7 +60,7 @@ def test_places():
 
 def test_picture():
     ax = ab.plot(ab.ribbon_bands(ab.models.qi_wu_zhang(mass=-1.0), 8, chemical_potential=0.2))
-    assert ax.figure.axes[1].get_ylabel() == "mean place between the edges"
+    assert ax.figure.axes[1].get_ylabel() == "mean position between the edges"
     assert ax.figure.axes[1].get_ylim() == (-1.0, 1.0)
     matplotlib.pyplot.close("all")
 

@@ -82,9 +82,9 @@ def edge_states_error(
     """
     theta %= 2 * np.pi
     gap, crystal = units.energy * gap, units.energy * crystal
-    place = "".join(f"k = {x:.6g} (reduced), " for x in k)
+    at_k = "".join(f"k = {x:.6g} (reduced), " for x in k)
     return GapClosedError(
-        f"{what}: its gap closes, {gap:.1e} at {place}theta = {theta:.6g}, while that of the crystal is {crystal:.2g}. "
+        f"{what}: its gap closes, {gap:.1e} at {at_k}theta = {theta:.6g}, while that of the crystal is {crystal:.2g}. "
         "States at the edges cross the gap, so that this sample is no reference for the bulk; cut it along other "
         "directions (another cell, another shape)",
         gap=gap,

@@ -308,8 +308,8 @@ def _checked_gap(ribbons: list[Ribbon], mesh: RibbonMesh, crystal: float) -> flo
         if gap > CLOSED_FRACTION * crystal and needs_refinement(gaps):
             gap, at = lowest_gap(ribbon.gap, at, np.array([0.5 / len(mesh.k), np.pi / len(mesh.theta)]))
         if gap <= CLOSED_FRACTION * crystal:
-            place, units = (float(at[0] % 1),), ribbon.sample.sites.cycle.units
-            raise edge_states_error(f"ribbon of {ribbon.rows} rows", gap, crystal, place, float(at[1]), units)
+            k, units = (float(at[0] % 1),), ribbon.sample.sites.cycle.units
+            raise edge_states_error(f"ribbon of {ribbon.rows} rows", gap, crystal, k, float(at[1]), units)
         smallest = min(smallest, gap)
     return smallest
 

@@ -72,13 +72,13 @@ class ThermalGrid:
         from scipy import sparse  # slow to import, and rarely needed
 
         size = len(self._number)
-        place = energies / self.step
-        lowest = np.floor(place).astype(np.int64) - (POINTS // 2 - 1)
+        coordinate = energies / self.step
+        lowest = np.floor(coordinate).astype(np.int64) - (POINTS // 2 - 1)
         first = np.searchsorted(self._number, lowest)
         last = np.minimum(first + POINTS - 1, size - 1)
         near = (self._number[np.minimum(first, size - 1)] == lowest) & (self._number[last] == lowest + POINTS - 1)
         inside = np.flatnonzero(near)
-        shares = lagrange_weights(np.arange(float(POINTS)), place[inside] - lowest[inside])
+        shares = lagrange_weights(np.arange(float(POINTS)), coordinate[inside] - lowest[inside])
         columns = (owner[inside] * size + first[inside])[:, None] + np.arange(POINTS)
         rows = POINTS * np.arange(len(inside) + 1)
         spread = sparse.csr_array((shares.T.ravel(), columns.ravel(), rows), (len(inside), owners * size))
@@ -125,9 +125,9 @@ class ThermalGrid:
         """Sums at the energies of the grid, interpolated to the chemical potentials."""
         x = np.arange(-self._half, self._half + 1) / FINENESS
         # indices among the energies whose whole reach is in the grid
-        place = self.potentials / self.step - self._number[self._half]
-        lowest = np.floor(place).astype(np.int64) - (POINTS // 2 - 1)
-        shares = lagrange_weights(np.arange(float(POINTS)), place - lowest)
+        coordinate = self.potentials / self.step - self._number[self._half]
+        lowest = np.floor(coordinate).astype(np.int64) - (POINTS // 2 - 1)
+        shares = lagrange_weights(np.arange(float(POINTS)), coordinate - lowest)
         sums = []
         for kind, kernel in zip(kinds, weights(kinds, x, self.kT), strict=True):
             at_grid = np.array([np.correlate(row, kernel, "valid") for row in table])

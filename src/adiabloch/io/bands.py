@@ -72,7 +72,7 @@ def read_bands(
     occupied : int
         Number of occupied bands.
     common : Cycle, or array_like of shape (N, d), or None
-        Common motion of all electrons, taken with the velocity of H in place of the momentum (see
+        Common motion of all electrons, taken with the velocity of H in base of the momentum (see
         `adiabloch.models.motion_from_plane_waves`): the mean displacement of the electrons in each snapshot in
         Angstrom, or the cycle of the same snapshots in Wannier functions, whose polarization gives it, or None. In a
         local potential the result does not depend on it, apart from the finite differences. With nonlocal
@@ -91,7 +91,7 @@ def read_bands(
     Raises
     ------
     FileFormatError
-        A file is missing, truncated, or of another calculation; the message names the file and the place.
+        A file is missing, truncated, or of another calculation; the message names the file and the location.
     InvalidArgumentError
         The lists differ in length, the cycle is of another crystal, or `occupied` is out of range.
     """
@@ -228,8 +228,8 @@ class _Snapshot:
     @classmethod
     def of(cls, folder: PathLike, seed: PathLike) -> _Snapshot:
         """Find the files of a snapshot and read its energies."""
-        place = Path(folder)
-        if not place.is_dir():
+        base = Path(folder)
+        if not base.is_dir():
             raise FileFormatError(f"{folder}: no such folder, expected PREFIX.save of Quantum ESPRESSO")
         path = find_seed_file(f"{os.fspath(seed)}.mmn", ".mmn", ".mmn")
         if path is None:
@@ -241,7 +241,7 @@ class _Snapshot:
         if descending.any():
             point = int(np.argmax(descending))
             raise FileFormatError(f"{seed}.eig: energies at k point {point + 1} fall, expected them in ascending order")
-        return cls(place, path, energies)
+        return cls(base, path, energies)
 
 
 @dataclass(frozen=True, eq=False)

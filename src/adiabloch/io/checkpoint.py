@@ -53,7 +53,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     Raises
     ------
     FileFormatError
-        The file is malformed or truncated, or its k points do not form a mesh; the message names the place.
+        The file is malformed or truncated, or its k points do not form a mesh; the message names the location.
     """
     # numbers that overflow are rejected below
     with np.errstate(over="ignore", invalid="ignore"):

@@ -78,8 +78,8 @@ def read_chk(
     Raises
     ------
     FileFormatError
-        A file is missing, truncated, or of another calculation; the message names the file and the place. Also if the
-        overlaps do not determine the order of the neighbours; `wannier90.x -pp SEED` writes `SEED.nnkp` with it.
+        A file is missing, truncated, or of another calculation; the message names the file and the location. Also if
+        the overlaps do not determine the order of the neighbours; `wannier90.x -pp SEED` writes `SEED.nnkp` with it.
     InvalidArgumentError
         `outside` is not a number of bands of the calculation, or the model has one dimension.
 

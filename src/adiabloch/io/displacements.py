@@ -77,17 +77,17 @@ def write_displacements(
     inputs = {} if template is None else _templates(checked_path(template, "template"))
     folders = []
     for name, crystal in displacements.structures.items():
-        place = target / name
-        place.mkdir(parents=True, exist_ok=True)
-        write_structure(crystal, place / structure)
+        case = target / name
+        case.mkdir(parents=True, exist_ok=True)
+        write_structure(crystal, case / structure)
         rows = zip(crystal.symbols, crystal.positions, strict=True)
         atoms = "\n".join(f"{symbol} " + " ".join(f"{x:.12f}" for x in at) for symbol, at in rows)
         for file, text in inputs.items():
             if text is None:
-                shutil.copyfile(file, place / file.name)
+                shutil.copyfile(file, case / file.name)
             else:
-                write_atomic(place / file.name, text.replace(MARK, atoms).encode())
-        folders.append(place)
+                write_atomic(case / file.name, text.replace(MARK, atoms).encode())
+        folders.append(case)
     write_atomic(target / MANIFEST, described)
     return folders
 

@@ -64,15 +64,15 @@ def read_dynamical_matrix(file: LineReader, text: str) -> DynamicalMatrix:
         geometry.refuse(f"CELL_DIMENSIONS: {unit:g} Angstrom, expected a length")
     symbols = [geometry.child(f"TYPE_NAME.{at + 1}").text().capitalize() for at in range(types)]
     masses = [float(geometry.numbers(f"MASS.{at + 1}", 1)[0]) for at in range(types)]
-    kinds, places = [], np.empty((atoms, 3))
+    kinds, positions = [], np.empty((atoms, 3))
     for at in range(atoms):
         atom = geometry.child(f"ATOM.{at + 1}")
         kinds.append(atom.integer_attribute("INDEX", types) - 1)
-        places[at] = atom.numbers_attribute("TAU", 3)
+        positions[at] = atom.numbers_attribute("TAU", 3)
     vectors = geometry.numbers("AT", 9).reshape(3, 3)
     try:
         names = [re.sub(r"[^A-Za-z].*", "", symbols[kind]) for kind in kinds]
-        structure = Structure(unit * vectors, names, unit * places, [masses[kind] for kind in kinds])
+        structure = Structure(unit * vectors, names, unit * positions, [masses[kind] for kind in kinds])
     except AdiablochError as reason:
         geometry.refuse(str(reason))
     if node.element.find("FREQUENCIES_THZ_CMM1") is None:

@@ -70,8 +70,8 @@ def hermitian_part(
         alone = [number for number, R in enumerate(index) if any(R)]
         cells = np.concatenate([cells, -cells[alone]])
         found = np.concatenate([found, found[alone].conj().swapaxes(1, 2)])
-    places = {R: number for number, R in enumerate(map(tuple, cells.tolist()))}
-    adjoint = found[[places[tuple(-x for x in R)] for R in places]].conj().swapaxes(1, 2)
+    numbers = {R: number for number, R in enumerate(map(tuple, cells.tolist()))}
+    adjoint = found[[numbers[tuple(-x for x in R)] for R in numbers]].conj().swapaxes(1, 2)
     defect = np.abs(found - adjoint).max(axis=(1, 2, 3))
     worst = int(np.argmax(defect))
     if not defect[worst] <= limit:

@@ -76,12 +76,12 @@ def _read_sparse_elements(file: LineReader) -> tuple[int, Integer, Complex]:
         file.refuse(
             f"{len(translations)} matrices of {size} x {size}, expected fewer: they do not fit in memory", line=3
         )
-    places = (which.reshape(-1) * size + labels[:, 3] - 1) * size + labels[:, 4] - 1
-    _, where, times = np.unique(places, return_index=True, return_counts=True)
+    indices = (which.reshape(-1) * size + labels[:, 3] - 1) * size + labels[:, 4] - 1
+    _, where, times = np.unique(indices, return_index=True, return_counts=True)
     if (times > 1).any():
-        again = int(np.flatnonzero(places == places[where[times > 1][0]])[1])
+        again = int(np.flatnonzero(indices == indices[where[times > 1][0]])[1])
         file.refuse(f"the element {labels[again].tolist()} a second time, expected it once", line=first + again + 1)
     matrices = np.zeros(len(translations) * size * size, dtype=np.complex128)
-    matrices[places] = rows[:, 5] + 1j * rows[:, 6]
+    matrices[indices] = rows[:, 5] + 1j * rows[:, 6]
     file.matrix_lines = (first + lines + 1).tolist()
     return size, translations, matrices.reshape(-1, size, size, 1)

@@ -53,9 +53,9 @@ def snapshot_variables(snapshots: Sequence[TightBinding], spin_by_cell: bool, un
     }
     matrices = [model.position_matrix for model in snapshots if model.position_matrix is not None]
     if matrices:
-        _, places = stack_by_translation(matrices)
+        _, position_matrices = stack_by_translation(matrices)
         dims = ("snapshot", "R", "orbital", "to", "axis", "part")
-        variables["position_matrix"] = (dims, real_and_imaginary(places, unit))
+        variables["position_matrix"] = (dims, real_and_imaginary(position_matrices, unit))
     outside = snapshots[0].outside
     if outside is not None and len(snapshots) == 1:
         # both R and -R, since the coupling is not Hermitian
@@ -120,7 +120,7 @@ def read_snapshots(path: str | os.PathLike[str], kind: str, what: str) -> tuple[
         each = list(zip(stored.positions.values, hoppings, spins, strict=True))
         if "position_matrix" not in stored:
             return [TightBinding(lattice, at, h, spin, reduced=False) for at, h, spin in each], stored
-        places = by_translation(stored, "position_matrix", "translations")
+        position_matrices = by_translation(stored, "position_matrix", "translations")
         outside: Sequence[OutsideStates | None] = [None] * count
         if "outside_coupling" in stored:
             names = ("outside_coupling", "outside_moment")
@@ -128,7 +128,7 @@ def read_snapshots(path: str | os.PathLike[str], kind: str, what: str) -> tuple[
             outside = [OutsideStates(*pair) for pair in pairs]
         return [
             TightBinding(lattice, at, h, spin, position_matrix=r, reduced=False, outside=beyond)
-            for (at, h, spin), r, beyond in zip(each, places, outside, strict=True)
+            for (at, h, spin), r, beyond in zip(each, position_matrices, outside, strict=True)
         ], stored
     except MODEL_ERRORS as reason:
         raise FileFormatError(f"{path}: {reason}") from None

@@ -233,10 +233,10 @@ class _Sums:
         matrices = 1j * areas[:, :, None, None] * turned[:, None]
         # steps with the same sum have the same waves
         sums = b[one] + b[other]
-        _, places, which = np.unique(np.rint(sums * 1e6), axis=0, return_index=True, return_inverse=True)
-        summed = np.zeros((len(places), matrices[0].size), dtype=np.complex128)
+        _, firsts, which = np.unique(np.rint(sums * 1e6), axis=0, return_index=True, return_inverse=True)
+        summed = np.zeros((len(firsts), matrices[0].size), dtype=np.complex128)
         np.add.at(summed, which.reshape(-1), matrices.reshape(len(one), -1))
-        self.moment += self._waves(block.point, 0.5 * sums[places]) @ summed
+        self.moment += self._waves(block.point, 0.5 * sums[firsts]) @ summed
 
     def _waves(self, point: int, shifts: Float) -> Complex:
         """Phases e^{-i (k + shift).R} over the number of k points, (R, shifts)."""

@@ -84,7 +84,7 @@ def read_centres(path: PathLike, size: int, owner: Path) -> Float:
     expected = "a name and three coordinates"
     if count > len(file.lines) - file.position:
         file.refuse(f"{len(file.lines) - file.position} lines left, expected {count} of {expected}")
-    places = file.read_rows(count, 3, expected, labels=1)
+    positions = file.read_rows(count, 3, expected, labels=1)
     centres = np.array([line.split()[0] == "X" for line in file.lines[2 : 2 + count]])
     file.skip_blank()
     while centres.all() and file.position < len(file.lines) and file.lines[file.position].split()[:1] != ["X"]:
@@ -96,7 +96,7 @@ def read_centres(path: PathLike, size: int, owner: Path) -> Float:
             f"{centres.sum()} centres (named X) of Wannier functions, expected {size} as in {owner}: mixed seeds?",
             line=1,
         )
-    return places[centres]
+    return positions[centres]
 
 
 def translate_home_line(path: PathLike) -> int | None:

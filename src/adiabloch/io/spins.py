@@ -56,8 +56,8 @@ def read_spin(
     Raises
     ------
     FileFormatError
-        A file is malformed or belongs to another calculation; the message names the file, the place, and the expected
-        content.
+        A file is malformed or belongs to another calculation; the message names the file, the location, and the
+        expected content.
     """
     count, axes = checked_axes(dimension, axes)
     kept = list(right_handed_order(axes or range(count)))

@@ -266,8 +266,8 @@ def from_ase(atoms: Any) -> Structure:
 def _check_occupation(atoms: Any) -> None:
     """Raise an error for partially occupied sites."""
     stated = dict(getattr(atoms, "info", {}).get("occupancy") or {})
-    for number, place in stated.items():
-        held = {str(symbol): float(part) for symbol, part in dict(place).items()}
+    for number, site in stated.items():
+        held = {str(symbol): float(part) for symbol, part in dict(site).items()}
         if len(held) > 1 or any(abs(part - 1.0) > 1e-3 for part in held.values()):
             parts = " and ".join(f"{part:g} {symbol}" for symbol, part in held.items())
             raise InvalidArgumentError(

@@ -83,11 +83,11 @@ def _converted(model: Any, spin: ArrayLike | Mapping[Any, ArrayLike] | None) -> 
         # TBmodels stores one of each pair R, -R, and half of the matrix at R = 0
         for to, part in ((R, block), (tuple(-x for x in R), block.conj().T)):
             hoppings[to] = hoppings[to] + part if to in hoppings else part
-    places = positions @ vectors
+    cartesian = positions @ vectors
     if isinstance(spin, str):
-        check_pairs(spin, places, vectors)
+        check_pairs(spin, cartesian, vectors)
         spin = spin_operators(n, spin)
-    return TightBinding(vectors, places, hoppings, spin, reduced=False)
+    return TightBinding(vectors, cartesian, hoppings, spin, reduced=False)
 
 
 def _read(path: Path) -> SimpleNamespace:

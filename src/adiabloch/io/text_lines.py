@@ -378,13 +378,13 @@ def arrange_matrices(
     exact = np.rint(labels).astype(np.int64)
     if (exact != labels).any() or (exact < 1).any() or (exact > n).any():
         return None
-    places = (cell * n + exact[:, 1] - 1) * n + exact[:, 0] - 1
-    times = np.bincount(places, minlength=cells * n * n)
+    indices = (cell * n + exact[:, 1] - 1) * n + exact[:, 0] - 1
+    times = np.bincount(indices, minlength=cells * n * n)
     if (times > 1).any() or not (partial or times.all()):
         return None
     entries = np.ascontiguousarray(parts).view(np.complex128)
     values = np.zeros((cells * n * n, entries.shape[1]), dtype=np.complex128)
-    values[places] = entries
+    values[indices] = entries
     return values.reshape(cells, n, n, -1).swapaxes(1, 2)
 
 

@@ -264,19 +264,19 @@ def read_hr_matrices(
     _check_cells(file, given, weights)
     sources = [file.path]
     vectors, refuse_cell = _cell(file, cell, size, sources)
-    places, stated = _centres(file, centres, size, sources)
-    spins = read_spin_of_seed(file, "_hr.dat", translations, vectors, places) if spin else None
+    found_centres, stated = _centres(file, centres, size, sources)
+    spins = read_spin_of_seed(file, "_hr.dat", translations, vectors, found_centres) if spin else None
     shifts = _shifts(file, "_hr.dat", wsvec, translations, size)
     if shifts is not None:
         if stated is not None:
-            shifts.check_lengths(vectors, places, stated)
+            shifts.check_lengths(vectors, found_centres, stated)
         translations, (shared, spins) = shifts.distribute(hoppings, spins)
         assert shared is not None
         hoppings = shared
         sources.append(shifts.file.path)
     return WannierMatrices(
         vectors,
-        places,
+        found_centres,
         translations,
         hoppings,
         None,

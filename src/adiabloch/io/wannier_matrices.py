@@ -104,8 +104,8 @@ class WannierMatrices:
         try:
             if positions is None:
                 return TightBinding(vectors, centres, blocks, operators, reduced=False)
-            places = dict(zip(keys, positions.matrices[..., cartesian], strict=True))
-            return TightBinding(vectors, None, blocks, operators, position_matrix=places)
+            by_translation = dict(zip(keys, positions.matrices[..., cartesian], strict=True))
+            return TightBinding(vectors, None, blocks, operators, position_matrix=by_translation)
         except AdiablochError as reason:
             self.refuse_cell(str(reason))
 

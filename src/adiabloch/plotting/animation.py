@@ -41,7 +41,7 @@ def animate(
     Raises
     ------
     InvalidArgumentError
-        If the result has no places or no phases, or if the name of the file does not end with .gif.
+        If the result has no positions or no phases, or if the name of the file does not end with .gif.
     MissingExtraError
         If matplotlib is not installed.
     """
@@ -65,17 +65,17 @@ def animate(
 
 
 def _checked_result(result: xarray.Dataset) -> xarray.Dataset:
-    """Return the result without dimensions of one point, if it has several places and phases."""
+    """Return the result without dimensions of one point, if it has several positions and phases."""
     from adiabloch.plotting.local_fields import axes_of_places, without_single_points
 
     if not hasattr(result, "variables") or picture_of(result) is not local_field:
         raise InvalidArgumentError(
-            "animate: expected a result of local_current or local_observable over places, or of bands"
+            "animate: expected a result of local_current or local_observable over positions, or of bands"
         )
     result = without_single_points(result)
     if "theta" not in result.total.dims or not axes_of_places(result):
         raise InvalidArgumentError(
-            "animate: expected several places and phases; give positions and theta to local_current"
+            "animate: expected several positions and phases; give positions and theta to local_current"
         )
     return result
 

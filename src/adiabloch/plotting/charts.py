@@ -92,14 +92,14 @@ def bars(result: xarray.Dataset, ax: Axes) -> Axes:
     main = str(main_variable(result))
     (dim,) = result[main].dims
     parts = parts_of(result)
-    place = np.arange(result.sizes[dim])
+    numbers = np.arange(result.sizes[dim])
     width = 0.8 / len(parts)
     error = result.error.values if "error" in result else None
     for number, (name, colour) in enumerate(parts):
-        at = place + (number - 0.5 * (len(parts) - 1)) * width
+        at = numbers + (number - 0.5 * (len(parts) - 1)) * width
         label = name.replace("chern_simons", "Chern-Simons")
         ax.bar(at, result[name].values, 0.9 * width, color=colour, label=label, yerr=error, ecolor=INK)
-    ax.set_xticks(place, [str(name) for name in result[dim].values])
+    ax.set_xticks(numbers, [str(name) for name in result[dim].values])
     ax.axhline(0.0, color=INK, lw=0.7)
     ax.set(xlabel=str(dim), ylabel=axis_label(result[main]))
     if len(parts) > 1:
@@ -129,8 +129,8 @@ def axion_dial(result: xarray.Dataset, ax: Axes) -> Axes:
     angle, circle = float(result.axion_angle), np.linspace(0, 2 * np.pi, 200)
     ax.plot(np.cos(circle), np.sin(circle), color=GREY)
     ax.plot([0, np.cos(angle)], [0, np.sin(angle)], "o-", color=RED, markevery=[1])
-    for place, label in ((0.0, "0"), (np.pi, r"$\pi$")):
-        ax.text(1.15 * np.cos(place), 1.15 * np.sin(place), label, ha="center", va="center")
+    for x, label in ((1.15, "0"), (-1.15, r"$\pi$")):
+        ax.text(x, 0.0, label, ha="center", va="center")
     ax.set(
         aspect="equal", xlim=(-1.4, 1.4), ylim=(-1.2, 1.2), title=rf"axion angle $\theta = {angle / np.pi:.4g}\,\pi$"
     )
@@ -173,9 +173,9 @@ def moment_parts(result: xarray.Dataset, ax: Axes) -> Axes:
     ax.tick_params(axis="x", length=0)
     if "perturbative_functions" in small:
         less = float(small.perturbative_functions - small.perturbative) * 10.0**-power
-        places = [place for place, (name, *_) in enumerate(shown) if name in ("perturbative", "total")]
-        values = [sizes[place] * 10.0**-power + less for place in places]
-        ax.plot(places, values, "D", color=INK, mfc="white", ms=5, label="Wannier functions alone")
+        numbers = [number for number, (name, *_) in enumerate(shown) if name in ("perturbative", "total")]
+        values = [sizes[number] * 10.0**-power + less for number in numbers]
+        ax.plot(numbers, values, "D", color=INK, mfc="white", ms=5, label="Wannier functions alone")
         ax.legend(frameon=False, fontsize=8, loc="lower right")
     ax.axhline(0.0, color=INK, lw=0.7)
     ax.margins(y=0.15)

@@ -24,7 +24,7 @@ MOST_BONDS = 60
 """Largest number of different bonds from a cell; those of Wannier functions decay."""
 THICKEST = 3.2
 """Width of the strongest bond in points."""
-SAME_PLACE = 1e-6
+SAME_POSITION = 1e-6
 """Distance of orbitals at one site, relative to the shortest lattice vector."""
 SHOWN = 1.35
 """Half the width of the square that is shown, in units of the longest lattice vector."""
@@ -56,7 +56,7 @@ def crystal(model: TightBinding | Cycle, ax: Axes) -> Axes:
     """
     home = model.snapshots[0] if isinstance(model, Cycle) else model
     d = home.lattice.dimension
-    places, members = _sites(home)
+    positions, members = _sites(home)
     bonds = _bonds(home, members, model if isinstance(model, Cycle) else None)
     axes: Any = ax
     strongest = max((bond.strength for bond in bonds), default=1.0)
@@ -64,13 +64,13 @@ def crystal(model: TightBinding | Cycle, ax: Axes) -> Axes:
     cells = np.array([*itertools.product(range(-REACH, REACH + 1), repeat=d)])
     corners = _padded(_cell_corners(home.lattice.vectors), 2)
     for bond, cell in itertools.product(bonds, cells):
-        ends = np.array([cell @ home.lattice.vectors + places[bond.first]] * 2)
-        ends[1] = (cell + bond.cell) @ home.lattice.vectors + places[bond.last]
+        ends = np.array([cell @ home.lattice.vectors + positions[bond.first]] * 2)
+        ends[1] = (cell + bond.cell) @ home.lattice.vectors + positions[bond.last]
         shown = window.contains(ends)
         if shown.all() or (d < 3 and shown.any()):
             _draw_bond(axes, bond, ends, strongest)
     for cell in cells:
-        at = cell @ home.lattice.vectors + places
+        at = cell @ home.lattice.vectors + positions
         shown = window.contains(at)
         for number in np.flatnonzero(shown):
             colour = _colour(home, members, int(number))
@@ -93,17 +93,17 @@ def _padded(points: Float, axes: int) -> Float:
 
 def _sites(model: TightBinding) -> tuple[Float, list[list[int]]]:
     """Places of the sites, and the orbitals at each of them."""
-    places: list[Float] = []
+    positions: list[Float] = []
     members: list[list[int]] = []
     for orbital, position in enumerate(model.positions):
-        for number, place in enumerate(places):
-            if np.abs(place - position).max() < SAME_PLACE * model.lattice.shortest:
+        for number, other in enumerate(positions):
+            if np.abs(other - position).max() < SAME_POSITION * model.lattice.shortest:
                 members[number].append(orbital)
                 break
         else:
-            places.append(position)
+            positions.append(position)
             members.append([orbital])
-    return np.array(places), members
+    return np.array(positions), members
 
 
 def _bonds(model: TightBinding, members: list[list[int]], cycle: Cycle | None) -> list[Bond]:

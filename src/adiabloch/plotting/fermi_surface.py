@@ -111,11 +111,11 @@ def surface_in_zone(band: xarray.Dataset, lattice: Lattice) -> tuple[Float, Floa
     return triangles, middles[:, 0], middles[:, 1:]
 
 
-def _interpolated(values: Float, places: Float) -> Float:
-    """Linear interpolation of a periodic array at places in units of its steps."""
+def _interpolated(values: Float, points: Float) -> Float:
+    """Linear interpolation of a periodic array at points in units of its steps."""
     from scipy.ndimage import map_coordinates
 
-    return np.asarray(map_coordinates(values, places.T, order=1, mode="grid-wrap"))
+    return np.asarray(map_coordinates(values, points.T, order=1, mode="grid-wrap"))
 
 
 def brightness(normals: Float) -> Float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 POINT, THETA = "point", "theta"
-"""Dimensions of places along a line of any direction, and of phases of the cycle."""
+"""Dimensions of positions along a line of any direction, and of phases of the cycle."""
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
 """Line styles of successive terms."""
 
@@ -214,18 +214,19 @@ def _magnetization(result: xarray.Dataset, axes: tuple[str, str], driven: bool) 
 
 
 def without_single_points(result: xarray.Dataset) -> xarray.Dataset:
-    """Remove dimensions of places and phases that have one point only."""
+    """Remove dimensions of positions and phases that have one point only."""
     single = [dim for dim in (*AXES, POINT, THETA) if dim in result.total.dims and result.sizes[dim] == 1]
     remaining: xarray.Dataset = result.isel(dict.fromkeys(single, 0))
     return remaining
 
 
 def axes_of_places(result: xarray.Dataset) -> list[str]:
-    """Dimensions of places, at most two."""
+    """Dimensions of positions, at most two."""
     axes = [dim for dim in (*AXES, POINT) if dim in result.total.dims]
     if len(axes) > 2:
         raise InvalidArgumentError(
-            f"a picture of places along {', '.join(axes)}: expected one or two of them; choose a plane with result.sel"
+            f"a picture of positions along {', '.join(axes)}: expected one or two of them; choose a plane with "
+            "result.sel"
         )
     return axes
 
@@ -263,7 +264,7 @@ def _line_coordinate(result: xarray.Dataset, dim: str) -> tuple[Float, str]:
         return result[THETA].values / np.pi, r"$\theta/\pi$"
     if dim != POINT:
         return result[dim].values, _place_label(result[dim])
-    places = np.stack([result[axis].values for axis in AXES if axis in result.coords], axis=-1)
-    steps = np.sqrt((np.diff(places, axis=0) ** 2).sum(axis=1))
+    positions = np.stack([result[axis].values for axis in AXES if axis in result.coords], axis=-1)
+    steps = np.sqrt((np.diff(positions, axis=0) ** 2).sum(axis=1))
     length = result["x"].attrs.get("units", "length")
     return np.concatenate([[0.0], np.cumsum(steps)]), f"distance along the line ({length})"

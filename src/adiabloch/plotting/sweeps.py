@@ -59,8 +59,8 @@ def _drawn_variable(result: xarray.Dataset) -> str | None:
 def _curves(result: xarray.Dataset, name: str, dim: str, ax: Axes) -> Axes:
     """Components over one parameter."""
     values = result[name].transpose(..., dim)
-    place, ticks = _places(result, dim)
-    order = np.argsort(place, kind="stable")
+    x, ticks = _coordinates(result, dim)
+    order = np.argsort(x, kind="stable")
     others = [str(other) for other in values.dims if other != dim]
     rows = values.values.reshape(-1, values.sizes[dim])[:, order]
     errors = _errors(result, name, dim).reshape(-1, values.sizes[dim])[:, order]
@@ -68,13 +68,13 @@ def _curves(result: xarray.Dataset, name: str, dim: str, ax: Axes) -> Axes:
     sizes = np.nanmax(np.abs(rows), axis=1, initial=0.0)
     drawn = np.flatnonzero(sizes > NEGLIGIBLE * sizes.max()) if sizes.any() else np.arange(1)
     for colour, row in zip(COLOURS, drawn[: len(COLOURS)], strict=False):
-        ax.plot(place[order], rows[row], "o-", ms=3, color=colour, label=labels[row])
+        ax.plot(x[order], rows[row], "o-", ms=3, color=colour, label=labels[row])
         if np.isfinite(errors[row]).any():
             low, high = rows[row] - errors[row], rows[row] + errors[row]
-            ax.fill_between(place[order], low, high, color=colour, alpha=0.2, lw=0)
+            ax.fill_between(x[order], low, high, color=colour, alpha=0.2, lw=0)
     ax.axhline(0.0, color=INK, lw=0.7)
     ax.set(xlabel=_parameter_label(result, dim), ylabel=axis_label(values))
-    _set_scale(ax.xaxis, place, ticks)
+    _set_scale(ax.xaxis, x, ticks)
     if len(rows) > 1:
         ax.legend(fontsize=7)
     return ax
@@ -87,24 +87,24 @@ def _map(result: xarray.Dataset, name: str, dims: list[str], ax: Axes) -> Axes:
     columns = values.values.reshape(*(values.sizes[dim] for dim in dims), -1)
     largest = np.nanmax(np.abs(columns), axis=(0, 1), initial=0.0)
     component = int(np.argmax(largest))
-    places, ticks = zip(*(_places(result, dim) for dim in dims), strict=True)
-    orders = [np.argsort(place, kind="stable") for place in places]
+    coordinates, ticks = zip(*(_coordinates(result, dim) for dim in dims), strict=True)
+    orders = [np.argsort(along, kind="stable") for along in coordinates]
     shown = columns[..., component][np.ix_(*orders)]
     limit = float(largest[component]) or 1.0
-    x, y = (place[order] for place, order in zip(places, orders, strict=True))
+    x, y = (along[order] for along, order in zip(coordinates, orders, strict=True))
     image = ax.pcolormesh(x, y, shown.T, cmap=DIVERGING, vmin=-limit, vmax=limit, shading="nearest", rasterized=True)
     if (missing := np.argwhere(np.isnan(shown))).size:
         ax.plot(x[missing[:, 0]], y[missing[:, 1]], "x", color=GREY, ms=4)
     ax.set(xlabel=_parameter_label(result, dims[0]), ylabel=_parameter_label(result, dims[1]))
-    for axis, place, tick in zip((ax.xaxis, ax.yaxis), places, ticks, strict=True):
-        _set_scale(axis, place, tick)
+    for axis, along, tick in zip((ax.xaxis, ax.yaxis), coordinates, ticks, strict=True):
+        _set_scale(axis, along, tick)
     if others:
         ax.set_title(f"component {_labels(result, others, columns.shape[-1])[component]}")
     ax.figure.colorbar(image, ax=ax, label=axis_label(values))
     return ax
 
 
-def _places(result: xarray.Dataset, dim: str) -> tuple[np.ndarray, list[str] | None]:
+def _coordinates(result: xarray.Dataset, dim: str) -> tuple[np.ndarray, list[str] | None]:
     """Places of the values of a parameter on an axis, and the labels of values that are not numbers."""
     values = result[_coordinate(result, dim)].values if _coordinate(result, dim) in result.coords else None
     if values is None:
@@ -150,11 +150,11 @@ def _errors(result: xarray.Dataset, name: str, dim: str) -> np.ndarray:
     return np.abs(result[other].transpose(*values.dims).values)
 
 
-def _set_scale(axis: object, place: np.ndarray, ticks: list[str] | None) -> None:
+def _set_scale(axis: object, values: np.ndarray, ticks: list[str] | None) -> None:
     """Logarithmic axis for a logarithmic grid; labels of values that are not numbers."""
     if ticks is not None:
-        axis.set_ticks(place, ticks)  # type: ignore[attr-defined]
-    elif len(place) > 2 and place.min() > 0 and place.max() >= DECADE * place.min():
-        steps = np.diff(np.log(np.sort(place)))
+        axis.set_ticks(values, ticks)  # type: ignore[attr-defined]
+    elif len(values) > 2 and values.min() > 0 and values.max() >= DECADE * values.min():
+        steps = np.diff(np.log(np.sort(values)))
         if np.ptp(steps) < EVEN * np.abs(steps).max():
             axis._set_axes_scale("log")  # type: ignore[attr-defined]

@@ -89,9 +89,9 @@ def _labels(result: xarray.Dataset, ax: Axes) -> None:
         radius = float(np.hypot(x, y))
         direction = np.array([x, y]) / radius if radius > 1e-6 * size else np.array([0.9, 0.9])
         # inside, where there is room
-        place = np.array([x, y]) - OUTWARD * size * direction if radius > 1e-6 * size else OUTWARD * size * direction
+        position = np.array([x, y]) - OUTWARD * size * direction if radius > 1e-6 * size else OUTWARD * size * direction
         ax.plot(x, y, "o", color=INK, ms=2.6, clip_on=False)
         ax.text(
-            place[0], place[1], point_label(str(name)), ha="center", va="center", fontsize=10,
+            position[0], position[1], point_label(str(name)), ha="center", va="center", fontsize=10,
             bbox={"boxstyle": "circle,pad=0.12", "fc": "white", "ec": "none", "alpha": 0.65},
         )  # fmt: skip

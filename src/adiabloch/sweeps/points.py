@@ -134,7 +134,7 @@ def dataset_of(plan: Plan, points: Mapping[str, Point]) -> xarray.Dataset:
     ordered = [points.get(key, point) for key, point in missing.items()]
     done = [point for point in ordered if point.done]
     _check_names(plan, done[:1])
-    # a result may have a dimension of this name, such as the places of a local current
+    # a result may have a dimension of this name, such as the positions of a local current
     rename = {POINT: DIMENSION} if done and any(POINT in v.dims for v in done[0].variables.values()) else {}
     plan = _renamed(plan, rename)
     variables: dict[str, xarray.Variable] = {}

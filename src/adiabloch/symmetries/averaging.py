@@ -64,7 +64,7 @@ def symmetrized_model(
     sites = sites_of_model(model) if atoms is None else sites_of_atoms(model, atoms)
     start = fields = Fields.of(model, sites)
     actions = [Action.of(g, sites, len(fields.units)) for g in operations]
-    places = _mean_places(sites, actions)
+    positions = _mean_positions(sites, actions)
     first = None
     for _ in range(ROUNDS):
         images = [averaged_back(action, fields, unitary_of(action, fields)) for action in actions]
@@ -90,7 +90,7 @@ def symmetrized_model(
         float(fields.units[0] * changes_of(start.blocks, fields.blocks)[0]),
         float(changes.max()),
     )
-    return fields.model(model, places), report
+    return fields.model(model, positions), report
 
 
 def changes_of(before: Blocks, after: Blocks) -> Float:
@@ -124,19 +124,19 @@ def _mean(images: Sequence[Blocks]) -> Blocks:
     return {R: 0.5 * (X + found[tuple(-x for x in R)].conj().swapaxes(1, 2)) for R, X in found.items()}
 
 
-def _places_before(sites: Sites, action: Action) -> Float:
+def _positions_before(sites: Sites, action: Action) -> Float:
     """Positions from which an operation leads exactly to the sites."""
     d = sites.vectors.shape[0]
-    there = sites.places[action.image] + action.cells @ sites.vectors - action.operation.translation[:d]
+    there = sites.positions[action.image] + action.cells @ sites.vectors - action.operation.translation[:d]
     return there @ action.operation.rotation[:d, :d]
 
 
-def _mean_places(sites: Sites, actions: Sequence[Action]) -> Float:
+def _mean_positions(sites: Sites, actions: Sequence[Action]) -> Float:
     """Positions of the sites averaged over the group."""
-    return np.mean([_places_before(sites, action) for action in actions], axis=0)
+    return np.mean([_positions_before(sites, action) for action in actions], axis=0)
 
 
 def _moves(sites: Sites, actions: Sequence[Action]) -> Float:
     """Distance of the image of a site from the nearest one, the largest for each operation."""
-    moves = [_places_before(sites, action) - sites.places for action in actions]
+    moves = [_positions_before(sites, action) - sites.positions for action in actions]
     return np.array([np.sqrt((move**2).sum(axis=1)).max() for move in moves])

@@ -57,18 +57,18 @@ class Fields:
             blocks[R][1 + d :] = S
         # orbitals in the cells of their sites
         blocks = in_other_cells(blocks, -sites.cells)
-        apart = model.positions - sites.cells @ sites.vectors - sites.places[sites.of_orbital]
+        apart = model.positions - sites.cells @ sites.vectors - sites.positions[sites.of_orbital]
         blocks[home][1 : 1 + d, np.arange(n), np.arange(n)] += apart.T
         return cls(sites, without_zeros({R: block / units[:, None, None] for R, block in blocks.items()}), units)
 
-    def model(self, original: TightBinding, places: Float) -> TightBinding:
-        """Model with these matrices, the orbitals in the cells of the original, the sites at `places`."""
+    def model(self, original: TightBinding, positions: Float) -> TightBinding:
+        """Model with these matrices, the orbitals in the cells of the original, the sites at `positions`."""
         d, n, home = self.sites.vectors.shape[0], original.size, (0,) * original.lattice.dimension
         blocks = {R: block * self.units[:, None, None] for R, block in self.blocks.items()}
         apart = np.diagonal(blocks[home][1 : 1 + d], axis1=1, axis2=2).real.T.copy()
         blocks[home][1 : 1 + d, np.arange(n), np.arange(n)] -= apart.T
         blocks = without_zeros(in_other_cells(blocks, self.sites.cells))
-        positions = apart + self.sites.cells @ self.sites.vectors + places[self.sites.of_orbital]
+        positions = apart + self.sites.cells @ self.sites.vectors + positions[self.sites.of_orbital]
         matrix = spin = None
         if original.position_matrix is not None:
             matrix = with_centres({R: block[1 : 1 + d] for R, block in blocks.items()}, positions)

@@ -22,7 +22,7 @@ class Sites:
 
     vectors: Float
     """Lattice vectors, (d, d)."""
-    places: Float
+    positions: Float
     """Cartesian positions of the sites, (sites, d)."""
     of_orbital: Integer
     """Site of each orbital, (n,)."""
@@ -32,7 +32,7 @@ class Sites:
     @property
     def members(self) -> list[Integer]:
         """Orbitals of each site."""
-        return [np.flatnonzero(self.of_orbital == site) for site in range(len(self.places))]
+        return [np.flatnonzero(self.of_orbital == site) for site in range(len(self.positions))]
 
     @property
     def shortest(self) -> float:
@@ -50,12 +50,12 @@ class Sites:
             Cell to which it goes.
         None if a site does not go to a site with as many orbitals.
         """
-        there = self.places @ Q.T + t
-        steps = (there[:, None] - self.places) @ np.linalg.inv(self.vectors)
+        there = self.positions @ Q.T + t
+        steps = (there[:, None] - self.positions) @ np.linalg.inv(self.vectors)
         whole = np.rint(steps)
         far = np.sqrt((((steps - whole) @ self.vectors) ** 2).sum(axis=-1))
         image = far.argmin(axis=1)
-        counts = np.bincount(self.of_orbital, minlength=len(self.places))
+        counts = np.bincount(self.of_orbital, minlength=len(self.positions))
         every = np.arange(len(image))
         if far[every, image].max() > distance * self.shortest or len(set(image.tolist())) < len(image):
             return None
@@ -66,29 +66,32 @@ class Sites:
 
 def sites_of_model(model: TightBinding, distance: float = SAME_PLACE) -> Sites:
     """Sites of orbitals at equal positions, up to lattice vectors."""
-    places: list[Float] = []
+    positions: list[Float] = []
     for position in model.positions:
-        if not places or _nearest(model, position[None], np.array(places))[2][0] > distance * model.lattice.shortest:
-            places.append(position)
-    return _sites(model, np.array(places))
+        if (
+            not positions
+            or _nearest(model, position[None], np.array(positions))[2][0] > distance * model.lattice.shortest
+        ):
+            positions.append(position)
+    return _sites(model, np.array(positions))
 
 
 def sites_of_atoms(model: TightBinding, atoms: Float) -> Sites:
     """Sites at the atoms nearest to the orbitals; atoms without orbitals are left out."""
-    places = np.asarray(atoms)[:, : model.lattice.dimension]
-    used = np.unique(_nearest(model, model.positions, places)[0])
-    return _sites(model, places[used])
+    positions = np.asarray(atoms)[:, : model.lattice.dimension]
+    used = np.unique(_nearest(model, model.positions, positions)[0])
+    return _sites(model, positions[used])
 
 
-def _sites(model: TightBinding, places: Float) -> Sites:
-    site, cells, _ = _nearest(model, model.positions, places)
-    return Sites(model.lattice.vectors, places, site, cells)
+def _sites(model: TightBinding, positions: Float) -> Sites:
+    site, cells, _ = _nearest(model, model.positions, positions)
+    return Sites(model.lattice.vectors, positions, site, cells)
 
 
-def _nearest(model: TightBinding, points: Float, places: Float) -> tuple[Integer, Integer, Float]:
-    """Nearest image of the places for each point: its number, its cell and its distance."""
+def _nearest(model: TightBinding, points: Float, positions: Float) -> tuple[Integer, Integer, Float]:
+    """Nearest image of the positions for each point: its number, its cell and its distance."""
     d = model.lattice.dimension
-    steps = (points[:, None] - places) @ np.linalg.inv(model.lattice.vectors)
+    steps = (points[:, None] - positions) @ np.linalg.inv(model.lattice.vectors)
     around = np.stack(np.meshgrid(*[[-1, 0, 1]] * d, indexing="ij"), axis=-1).reshape(-1, d)
     whole = np.rint(steps)[:, :, None] + around
     far = np.sqrt((((steps[:, :, None] - whole) @ model.lattice.vectors) ** 2).sum(axis=-1))
@@ -100,10 +103,10 @@ def _nearest(model: TightBinding, points: Float, places: Float) -> tuple[Integer
 
 def possible_translations(sites: Sites, Q: Float) -> Sequence[Float]:
     """Translations that take the first site of the rarest kind to one of that kind after the rotation Q."""
-    counts = np.bincount(sites.of_orbital, minlength=len(sites.places))
+    counts = np.bincount(sites.of_orbital, minlength=len(sites.positions))
     kinds, first, numbers = np.unique(counts, return_index=True, return_counts=True)
     rarest = int(numbers.argmin())
-    start = Q @ sites.places[first[rarest]]
-    found = sites.places[counts == kinds[rarest]] - start
+    start = Q @ sites.positions[first[rarest]]
+    found = sites.positions[counts == kinds[rarest]] - start
     reduced = found @ np.linalg.inv(sites.vectors)
     return list((reduced - np.rint(reduced)) @ sites.vectors)

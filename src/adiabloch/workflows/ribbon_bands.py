@@ -1,4 +1,4 @@
-"""Bands of ribbons and slabs, with the place of the states between the two edges."""
+"""Bands of ribbons and slabs, with the position of the states between the two edges."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ribbon_bands(
     points: int = 160,
     chemical_potential: float | None = None,
 ) -> xarray.Dataset:
-    """Bands of a ribbon (two dimensions) or a slab (three), coloured by the place of the states.
+    """Bands of a ribbon (two dimensions) or a slab (three), coloured by the position of the states.
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def ribbon_bands(
     -------
     xarray.Dataset
         `energy` and `colour` over `point` and `band`, and coordinates as those of `bands`, which `ab.plot` draws alike.
-        The colour is the mean of the place of a state along the cut lattice vector, from -1 at the first edge to 1 at
-        the last one; states of the bulk are between.
+        The colour is the mean position of a state along the cut lattice vector, from -1 at the first edge to 1 at the
+        last one; states of the bulk are between.
 
     Raises
     ------
@@ -88,17 +88,17 @@ def ribbon_bands(
     check_matrices(len(route.points), crystal.size * int(width), 2, "width, points")
     across = np.arange(width)[:, None] + crystal.lattice.reduced_positions(crystal.positions)[:, cut]
     low, high = across.min(), across.max()
-    place = (2 * across.ravel() - low - high) / (high - low if high > low else 1.0)
+    position = (2 * across.ravel() - low - high) / (high - low if high > low else 1.0)
     matrices = _hamiltonians(crystal, int(width), int(cut), kept, route.points)
     # a slope of rounding size between the edges separates degenerate states at different edges
     slope = SLOPE * float(np.abs(crystal.amplitudes).max())
-    energies, states = eigh_batch(matrices + slope * np.diag(place))
-    weights = np.einsum("i,pin->pn", place, np.abs(states) ** 2)
+    energies, states = eigh_batch(matrices + slope * np.diag(position))
+    weights = np.einsum("i,pin->pn", position, np.abs(states) ** 2)
     energies = energies - slope * weights
     result = labelled(
         {
             "energy": (["point", "band"], energies, Unit(energy=1), "energy"),
-            "colour": (["point", "band"], weights, Unit(), "mean place between the edges"),
+            "colour": (["point", "band"], weights, Unit(), "mean position between the edges"),
         },
         {
             **{f"k{number + 1}": ("point", column, {"units": "1"}) for number, column in enumerate(route.points.T)},

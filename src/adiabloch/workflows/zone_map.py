@@ -291,18 +291,18 @@ def _special(crystal: Crystal, plane: Plane, wave: str) -> dict[str, Any]:
     normals, bounds = zone_planes(crystal.lattice)
     cells = np.array([*np.ndindex(*[2 * REPEATED + 1] * d)]) - REPEATED
     names: list[str] = []
-    places: list[Float] = []
+    positions: list[Float] = []
     direction = np.linalg.svd(plane.across)[2][2:]
     for name, at in points.items():
         for k in crystal.lattice.cartesian(np.concatenate([at + cells, -at + cells]) if d == 3 else at + cells):
             on_plane = not len(direction) or abs(direction[0] @ (k - plane.origin)) < 1e-6 * np.sqrt(bounds[0])
             inside = (normals @ k <= bounds * (1 + 1e-6)).all()
             where = plane.across @ (k - plane.origin)
-            new = all(np.abs(where - other).max() > 1e-6 * np.sqrt(bounds[0]) for other in places)
+            new = all(np.abs(where - other).max() > 1e-6 * np.sqrt(bounds[0]) for other in positions)
             if on_plane and inside and new:
                 names.append(name)
-                places.append(where)
-    found = np.array(places).reshape(-1, 2)
+                positions.append(where)
+    found = np.array(positions).reshape(-1, 2)
     return {
         "label": ("special", np.array(names, dtype=str)),
         "label_horizontal": ("special", found[:, 0], {"units": wave}),
