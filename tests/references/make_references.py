@@ -66,6 +66,15 @@ def ribbons() -> dict[str, list[float]]:
 
 
 @reference
+def cubes() -> dict[str, list[float]]:
+    """Magnetoelectric tensor of open cubes, extrapolated to infinite size, and its error."""
+    import test_cubes
+
+    found = test_cubes.open_cubes(test_cubes.SIZES)
+    return {name: found[name].values.ravel().tolist() for name in ("total", "error")}
+
+
+@reference
 def flakes_of_metals() -> dict[str, list[float]]:
     """Orbital magnetization of open flakes at finite temperature, by size."""
     import test_metals
