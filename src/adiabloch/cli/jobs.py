@@ -9,10 +9,10 @@ import typer
 from rich.table import Column, Table
 
 from adiabloch.cli.app import app, out
+from adiabloch.cli.options import AsJson
 
 AllowPython = Annotated[bool, typer.Option("--allow-python", help="Execute the Python file that the job names.")]
 Workers = Annotated[int | None, typer.Option(help="Number of threads or processes, in place of that of the file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
