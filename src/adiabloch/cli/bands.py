@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from adiabloch.cli.app import app, numbers
-from adiabloch.cli.options import Axes, Data, Dimension, Seed, Text, say, wannier_options, write_picture, write_result
+from adiabloch.cli.options import (
+    Axes,
+    Data,
+    Dimension,
+    Seed,
+    Text,
+    check_output,
+    say,
+    wannier_options,
+    write_picture,
+    write_result,
+)
 
 
 @app.command()
@@ -36,6 +47,7 @@ def bands(
     """Draw the bands of a crystal along a path through the Brillouin zone."""
     from adiabloch.commands.bands import bands_of_file, summary
 
+    check_output(output, picture=True)
     result = bands_of_file(
         seed,
         wannier_options(dimension, axes),
@@ -77,6 +89,7 @@ def zone_map(
     from adiabloch.commands.bands import map_of_file, summary_of_map
 
     chosen = None if group is None else numbers(group, "bands", int)
+    check_output(output, picture=True)
     result = map_of_file(
         seed,
         quantity,

@@ -8,8 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from adiabloch.cli.app import app, command_line
-from adiabloch.cli.options import AsJson, Axes, Dimension, Text, Workers, say, wannier_options, write_result
+from adiabloch.cli.options import (
+    AsJson,
+    Axes,
+    Dimension,
+    Text,
+    Workers,
+    check_output,
+    say,
+    wannier_options,
+    write_result,
+)
 from adiabloch.cli.results import print_table
+from adiabloch.errors import InvalidArgumentError
 
 
 @app.command()
@@ -75,28 +86,35 @@ def compute(
         "mesh": mesh,
         "tolerance": tolerance,
     }
-    model: dict[str, Any] = {"energy": _unit(energy), "length": _unit(length)}
+    wanted = command.ModelUnits(units or "", _unit(energy), _unit(length), frequency)
+    check_output(output)
     result = command.compute(
         quantity,
         files,
         flags=flags,
         settings=settings or (),
         wannier=wannier_options(dimension, axes, spin=spin, outside=outside),
-        energy=model["energy"],
+        units=wanted,
         options=options,
     )
     if dry_run:
         say(command.forecast_text(result))
         return
-    if units is not None:
-        result = command.converted(result, units, frequency=frequency, **model)
     result = result.assign_attrs(command=command_line(context))
+    failure = None
+    try:
+        result = wanted.of(result)
+    except InvalidArgumentError as reason:  # the result as it is must not be lost
+        failure = reason
     if as_json:
         print(text_of(command.json_of(result)))
     elif not quiet:
         print_table(table_of(result, quantity), rows)
-        say(command.units_note(files)) if units is None else None
+        if units is None:
+            say(command.units_note(files))
     write_result(result, output)
+    if failure is not None:
+        raise failure
 
 
 def _unit(text: str) -> float | str:

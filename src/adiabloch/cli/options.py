@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from adiabloch.cli.app import numbers, out
+from adiabloch.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     import xarray
@@ -37,7 +38,17 @@ def wannier_options(dimension: int | None, axes: Text, **others: Any) -> Wannier
 def say(*lines: str) -> None:
     """Print lines as they are."""
     for line in lines:
-        out.print(line, highlight=False, markup=False)
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def check_output(path: Path | None, picture: bool = False) -> None:
+    """Check the name of a file before the calculation."""
+    if path is not None and path.is_dir():
+        raise InvalidArgumentError(f"{path}: a folder, expected the name of a file")
+    if picture and path is not None:
+        from adiabloch.commands.results import picture_kind
+
+        picture_kind(path)
 
 
 def write_result(result: xarray.Dataset, path: Path | None) -> None:

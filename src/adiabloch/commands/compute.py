@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adiabloch.customary_units import customary_unit
 from adiabloch.engine.customary import in_units
 from adiabloch.engine.si import in_si, unit_size
 from adiabloch.errors import InvalidArgumentError
@@ -23,12 +25,13 @@ from adiabloch.jobs.arguments import (
     kinds_of,
     missing_arguments,
     parsed,
+    takes,
     value_of_text,
     with_files_read,
 )
 from adiabloch.jobs.calculation import kind_of
 from adiabloch.jobs.catalogue import CataloguedQuantity, quantity
-from adiabloch.units import ENERGIES, thermal_energy
+from adiabloch.units import ENERGIES, LENGTHS, thermal_energy
 
 if TYPE_CHECKING:
     import xarray
@@ -48,6 +51,12 @@ WAYS = {
     "deformation": "the file of a deformation (ab.io.save_deformation, or adiabloch phonons collect --crystal)",
 }
 """Files for each kind of crystal."""
+TAKEN = {
+    "occupied": "number of occupied bands",
+    "chemical_potential": "chemical potential",
+    "temperature": "temperature",
+}
+"""Options that not all quantities take, in words."""
 SI = "si"
 """Name that stands for SI units."""
 
@@ -59,7 +68,7 @@ def compute(
     flags: Mapping[str, str | None],
     settings: Iterable[str] = (),
     wannier: WannierOptions | None = None,
-    energy: float | str = "eV",
+    units: ModelUnits | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> xarray.Dataset:
     """Compute a quantity of the crystal in a file, or of the cycle in several files.
@@ -75,8 +84,8 @@ def compute(
     settings : iterable of str
         Texts NAME=VALUE of other arguments.
     wannier : WannierOptions, optional
-    energy : float or str
-        Energy unit of the model, for temperatures in kelvin.
+    units : ModelUnits, optional
+        Checked here; its energy unit is that of temperatures in kelvin.
     options : mapping, optional
         Options of all responses, such as `executor`.
 
@@ -89,11 +98,21 @@ def compute(
     InvalidArgumentError, FileFormatError
     """
     known, slab = quantity(name), wannier or WannierOptions()
-    arguments = _arguments(known, flags, settings, energy)
+    if units is not None:
+        units.check(known)
+    chosen = _options(known, options or {})
+    arguments = _arguments(known, flags, settings, "eV" if units is None else units.energy)
     crystal = crystal_for(known, files, slab)
     arguments = with_files_read(arguments, known, Path(), slab.axes)
-    result: xarray.Dataset = known.function(crystal, **arguments, **(options or {}))
+    result: xarray.Dataset = known.function(crystal, **arguments, **chosen)
     return result
+
+
+def _options(known: CataloguedQuantity, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that a quantity has; of workers and progress it may have none."""
+    if options.get("dry_run") and not takes(known, "dry_run"):
+        raise InvalidArgumentError(f"--dry-run: {known.name} has no forecast, it evaluates the points that are given")
+    return {name: value for name, value in options.items() if takes(known, name)}
 
 
 def crystal_for(known: CataloguedQuantity, files: Sequence[Path], wannier: WannierOptions) -> SavedCrystal:
@@ -122,10 +141,10 @@ def _arguments(
     for name, text in flags.items():
         if text is not None:
             option = FLAGS[name].split()[0]
-            if name in ("occupied", "chemical_potential", "temperature") and name not in known.arguments:
+            if name not in known.arguments and (name in TAKEN or not takes(known, name)):
+                known_names = ", ".join(known.arguments)
                 raise InvalidArgumentError(
-                    f"{option}: {known.name} takes no {name.replace('_', ' ')}; its arguments are "
-                    f"{', '.join(known.arguments)}"
+                    f"{option}: {known.name} takes no {TAKEN.get(name, name)}; its arguments are {known_names}"
                 )
             texts[name] = (option, text)
     for setting in settings:
@@ -166,29 +185,66 @@ def _remedy(known: CataloguedQuantity, missing: Sequence[str]) -> str:
         if name not in fillings:
             expected = " or ".join(kind.expected for kind in kinds_of(known, name)[0])
             way = FLAGS.get(name, f"--set {name}=VALUE")
-            parts.append(f"{name.replace('_', ' ')} is missing, expected {way} ({expected})")
+            parts.append(f"{name}: missing, expected {way} ({expected})")
     return "; ".join(parts)
 
 
-def converted(
-    result: xarray.Dataset,
-    units: str,
-    *,
-    energy: float | str = "eV",
-    length: float | str = "angstrom",
-    frequency: float | None = None,
-) -> xarray.Dataset:
-    """Result in SI units ("si"), or in units separated by commas.
+@dataclass(frozen=True)
+class ModelUnits:
+    """Units that a result is converted to, and those of the model.
 
-    Raises
-    ------
-    InvalidArgumentError
+    Parameters
+    ----------
+    units : str
+        "si", or units separated by commas, as for `ab.in_units`.
+    energy, length : float or str
+        Units of the model, as for `ab.in_si`.
+    frequency : float, optional
+        Angular frequency of the cycle in rad/s.
     """
-    model: dict[str, Any] = {"energy": energy, "length": length, "frequency": frequency}
-    names = [name.strip() for name in units.split(",")]
-    if SI in (lowered := [name.lower() for name in names]):
-        result, names = in_si(result, **model), [name for name, low in zip(names, lowered, strict=True) if low != SI]
-    return in_units(result, names, **model) if names else result
+
+    units: str
+    energy: float | str = "eV"
+    length: float | str = "angstrom"
+    frequency: float | None = None
+
+    def check(self, known: CataloguedQuantity) -> None:
+        """Check before the calculation what can be checked.
+
+        Raises
+        ------
+        InvalidArgumentError
+        """
+        unit_size(self.energy, "energy", ENERGIES)
+        unit_size(self.length, "length", LENGTHS)
+        for name in self._names:
+            customary_unit(name, {"cell": (1.0, (0, 0, 0, 0, 0))})
+        declared = getattr(known.function, "declaration", None)
+        if self._si and self.frequency is None and declared is not None and declared.unit.omega:
+            raise InvalidArgumentError(
+                f"--units: {known.name} is proportional to a frequency, expected --frequency in rad/s"
+            )
+
+    def of(self, result: xarray.Dataset) -> xarray.Dataset:
+        """Result in the units.
+
+        Raises
+        ------
+        InvalidArgumentError
+        """
+        model: dict[str, Any] = {"energy": self.energy, "length": self.length, "frequency": self.frequency}
+        if self._si:
+            result = in_si(result, **model)
+        return in_units(result, self._names, **model) if self._names else result
+
+    @property
+    def _names(self) -> list[str]:
+        words = [name.strip() for name in self.units.split(",")] if self.units else []
+        return [word for word in words if word.lower() != SI]
+
+    @property
+    def _si(self) -> bool:
+        return SI in map(str.strip, self.units.lower().split(","))
 
 
 def units_note(files: Sequence[Path]) -> str:

@@ -87,6 +87,6 @@ def advice(gaps: Sequence[FillingGap], energies: Float) -> list[str]:
     numbers = " or ".join(str(gap.occupied) for gap in gaps)
     which = "which is" if len(gaps) == 1 else "whichever is"
     return [
-        f"as an insulator: --occupied {numbers}, {which} the number of electrons in the cell (of pairs, if each band is "
+        f"as an insulator: --occupied {numbers}, {which} the number of electrons in the cell (of pairs if each band is "
         "filled twice); at other fillings a metal: --mu"
     ]

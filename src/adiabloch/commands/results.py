@@ -36,14 +36,25 @@ def read_result(path: Path) -> xarray.Dataset:
     return result
 
 
+def picture_kind(output: Path) -> str:
+    """Kind of a picture by the ending of its name.
+
+    Raises
+    ------
+    FileFormatError
+    """
+    kind = output.suffix.removeprefix(".").lower()
+    if kind not in ENDINGS:
+        raise FileFormatError(f"{output}: expected a name that ends with .{', .'.join(ENDINGS)}")
+    return kind
+
+
 def draw(result: xarray.Dataset, output: Path) -> Path:
     """Draw a result without a display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    kind = output.suffix.removeprefix(".").lower()
-    if kind not in ENDINGS:
-        raise FileFormatError(f"{output}: expected a name that ends with .{', .'.join(ENDINGS)}")
+    kind = picture_kind(output)
     figure = Figure(figsize=(4.2, 3.2), layout="constrained")
     FigureCanvasAgg(figure)
     plot(result, axes_for(result, figure))

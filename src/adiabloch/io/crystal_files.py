@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,8 @@ def crystal_file(seed: Path) -> Path:
         return seed
     names = [seed.name + ending + packed for ending in ENDINGS for packed in ("", *COMPRESSED)]
     found = next((path for name in names if seed.name and (path := seed.with_name(name)).is_file()), None)
+    if found is None and uncompressed(seed).name.endswith((*ENDINGS, SAVED)):
+        raise FileFormatError(f"{seed}: no such file")
     if found is None:
         tried = ", ".join(seed.name + ending for ending in ENDINGS)
         raise FileFormatError(f"{seed}: no such file, and none of {tried}")
@@ -111,8 +113,9 @@ def read_crystal(path: Path, options: WannierOptions | None = None) -> SavedCrys
     """
     given = options or WannierOptions()
     if is_saved(path):
-        if given != WannierOptions():
-            raise InvalidArgumentError(f"dimension, axes, spin, outside: expected only with Wannier90, got {path}")
+        changed = [field.name for field in fields(given) if getattr(given, field.name) != field.default]
+        if changed:
+            raise InvalidArgumentError(f"{', '.join(changed)}: expected only with files of Wannier90, got {path}")
         return read_saved(path)
     name = uncompressed(path).name
     if name.endswith(CHECKPOINT_ENDINGS):

@@ -109,6 +109,12 @@ def kinds_of(known: CataloguedQuantity, name: str) -> tuple[list[Kind], bool]:
     return [KINDS[word] for word in words], "None" in written.split(" | ") or "Mesh" in words
 
 
+def takes(known: CataloguedQuantity, option: str) -> bool:
+    """True if a quantity has an option of all responses."""
+    parameters = inspect.signature(known.function).parameters
+    return option in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+
+
 def check_names(place: str, names: Iterable[str], known: CataloguedQuantity) -> None:
     """Check that arguments of these names exist.
 
@@ -116,7 +122,7 @@ def check_names(place: str, names: Iterable[str], known: CataloguedQuantity) -> 
     ------
     InvalidArgumentError
     """
-    allowed = [*known.arguments, *OPTIONS]
+    allowed = [*known.arguments, *(name for name in OPTIONS if takes(known, name))]
     for name in names:
         if name not in allowed:
             raise InvalidArgumentError(
