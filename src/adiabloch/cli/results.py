@@ -9,6 +9,7 @@ import typer
 from rich.table import Column, Table
 
 from adiabloch.cli.app import app, out
+from adiabloch.cli.options import check_output, say
 
 if TYPE_CHECKING:
     from adiabloch.summaries.numbers import ResultTable
@@ -60,3 +61,17 @@ def plot(
 
     written = draw(read_result(file), output or file.with_suffix(".png"))
     out.print(f"wrote {written}", highlight=False, markup=False)
+
+
+@app.command()
+def report(
+    file: Annotated[
+        Path, typer.Argument(help="A result (NetCDF), the store of a sweep, the folder of a job, or its job file.")
+    ],
+    output: Annotated[Path | None, typer.Option(help="Name of the page; by default FILE.html.")] = None,
+) -> None:
+    """Write one HTML page about a result: picture, numbers with error bars, method, citations, how to repeat it."""
+    from adiabloch.commands.report import report as write
+
+    check_output(output)
+    say(f"wrote {write(file, output)}")

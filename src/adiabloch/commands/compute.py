@@ -105,7 +105,7 @@ def compute(
     crystal = crystal_for(known, files, slab)
     arguments = with_files_read(arguments, known, Path(), slab.axes)
     result: xarray.Dataset = known.function(crystal, **arguments, **chosen)
-    return result
+    return result.assign_attrs(crystal=repr(crystal), files=[str(path) for path in files])
 
 
 def _options(known: CataloguedQuantity, options: Mapping[str, Any]) -> dict[str, Any]:

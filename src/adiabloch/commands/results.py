@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adiabloch.errors import FileFormatError
-from adiabloch.files import atomic_write
+from adiabloch.files import write_atomic
 from adiabloch.io import load
 from adiabloch.io.netcdf_snapshots import READERS
-from adiabloch.plotting import plot
-from adiabloch.plotting.dispatch import axes_for
+from adiabloch.summaries.pictures import picture
 from adiabloch.sweeps import load_sweep
 
 if TYPE_CHECKING:
@@ -51,13 +50,4 @@ def picture_kind(output: Path) -> str:
 
 def draw(result: xarray.Dataset, output: Path) -> Path:
     """Draw a result without a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    kind = picture_kind(output)
-    figure = Figure(figsize=(4.2, 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    plot(result, axes_for(result, figure))
-    with atomic_write(output) as name:
-        figure.savefig(name, dpi=200, format=kind)
-    return output
+    return write_atomic(output, picture(result, picture_kind(output)))

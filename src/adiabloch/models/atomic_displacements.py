@@ -15,6 +15,7 @@ from adiabloch.linalg import eigh_batch
 from adiabloch.models.deformation_arrays import difference_weights
 from adiabloch.models.deformation_checks import checked_steps
 from adiabloch.models.phonon_modes import Modes
+from adiabloch.models.structure_html import displacements_html
 from adiabloch.models.structures import Structure
 from adiabloch.scalars import is_whole
 from adiabloch.units import HBAR_SQUARED_PER_DALTON
@@ -81,6 +82,8 @@ class AtomicDisplacements:
     def __repr__(self) -> str:
         steps = ", ".join(f"{step:g}" for step in self.steps)
         return f"AtomicDisplacements({len(self.patterns)} by {steps} Angstrom, {len(self.structures)} structures)"
+
+    _repr_html_ = displacements_html
 
     @property
     def patterns(self) -> dict[str, Float]:

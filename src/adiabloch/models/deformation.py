@@ -27,6 +27,7 @@ from adiabloch.models.deformation_checks import (
 )
 from adiabloch.models.hopping_laws import HoppingLaw
 from adiabloch.models.hoppings import with_replaced_fields
+from adiabloch.models.html import deformation_html
 from adiabloch.models.local_crystal import observable_key
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.scalars import positive_number
@@ -172,6 +173,8 @@ class Deformation:
         return (
             f"Deformation({self.lattice.dimension}D, {self.size} orbitals, displacements {', '.join(self.displaced)})"
         )
+
+    _repr_html_ = deformation_html
 
     @property
     def names(self) -> tuple[str, ...]:

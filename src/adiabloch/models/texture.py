@@ -18,6 +18,7 @@ from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.models.cycle_closure import sampled_like
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import with_replaced_fields
+from adiabloch.models.html import texture_html
 from adiabloch.models.local_crystal import LocalCrystal, observable_key
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.scalars import positive_number
@@ -90,6 +91,8 @@ class Texture:
     def __repr__(self) -> str:
         kind = "cycles" if isinstance(self.home, Cycle) else "models"
         return f"Texture({self.lattice.dimension}D, {self.home.size} orbitals, {kind})"
+
+    _repr_html_ = texture_html
 
     @property
     def lattice(self) -> Lattice:

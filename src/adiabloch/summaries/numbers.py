@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.plotting.charts import main_variable
+from adiabloch.plotting.charts import main_variable, with_error
+from adiabloch.summaries.origin import JOB, fact_text
 
 if TYPE_CHECKING:
     import xarray
 
-LONG = 200
-"""Number of characters of a fact from which on it is no fact of a table."""
+ERROR = "error"
+"""Variable with the error bars of the main variable."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,20 @@ class ResultTable:
                 return
             labels = [self._label(str(dim), n) for dim, n in zip(main.dims, index, strict=True)]
             yield [*labels, *(_number(name, self.result[name].values[index]) for name in self.names)]
+
+    def with_errors(self, limit: int) -> tuple[list[str], list[list[str]]]:
+        """Columns, and at most so many rows, with the error bar beside the number that it belongs to."""
+        if ERROR not in self.names:
+            return self.columns, list(self.rows(limit))
+        main, error = self.result[self.names[0]].values, self.result[ERROR].values
+        at = self.columns.index(self.columns[len(self.columns) - len(self.names)])
+        drop = at + self.names.index(ERROR)
+        rows = []
+        for number, row in enumerate(self.rows(limit)):
+            index = np.unravel_index(number, main.shape)
+            row[at] = with_error(float(main[index]), float(error[index]))
+            rows.append([cell for column, cell in enumerate(row) if column != drop])
+        return [name for column, name in enumerate(self.columns) if column != drop], rows
 
     @property
     def size(self) -> int:
@@ -84,7 +99,8 @@ def table_of(result: xarray.Dataset, name: str = "result") -> ResultTable:
     alike = [str(n) for n, of in result.data_vars.items() if of.dims == dims and n != main and of.dtype.kind in "fiu"]
     names = [main, *sorted(alike, key=lambda name: "error" not in name)]
     single = {str(name): coordinate.values.item() for name, coordinate in result.coords.items() if not coordinate.dims}
-    facts = [(name, _text(value)) for name, value in {**single, **result.attrs}.items() if _text(value)]
+    attributes = {**single, **{str(name): value for name, value in result.attrs.items() if name != JOB}}
+    facts = [(name, fact_text(value)) for name, value in attributes.items() if fact_text(value)]
     units = [str(result[name].attrs.get("units", "1")) for name in names]
     title = str(result.attrs.get("response", name)).replace("_", " ")
     if len({*units}) == 1:
@@ -95,9 +111,3 @@ def table_of(result: xarray.Dataset, name: str = "result") -> ResultTable:
 
 def _number(name: str, value: Any) -> str:
     return f"{value:.1e}" if "error" in name else f"{value:.7g}"
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return ", ".join(_text(item) for item in value.tolist())
-    return f"{value:.8g}" if isinstance(value, float | np.floating) else str(value)
