@@ -12,6 +12,7 @@ import xarray
 from adiabloch.engine.customary import in_units
 from adiabloch.engine.si import in_si
 from adiabloch.markup import Markup, or_text
+from adiabloch.names import suggests
 from adiabloch.plotting import plot
 from adiabloch.summaries.notebook import result_html, result_text
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from adiabloch.symmetries import SymmetryGroup
 
 
+@suggests()
 @xarray.register_dataset_accessor("adiabloch")  # type: ignore[no-untyped-call]
 class ResultAccessor:
     """Picture, units, symmetry and file of a result: ``result.adiabloch.plot()``.

@@ -17,6 +17,7 @@ from adiabloch.models.deformation_checks import checked_steps
 from adiabloch.models.phonon_modes import Modes
 from adiabloch.models.structure_html import displacements_html
 from adiabloch.models.structures import Structure
+from adiabloch.names import suggests
 from adiabloch.scalars import is_whole
 from adiabloch.units import HBAR_SQUARED_PER_DALTON
 
@@ -24,6 +25,7 @@ REST = "rest"
 """Name of the crystal at rest."""
 
 
+@suggests()
 @dataclass(frozen=True, eq=False)
 class AtomicDisplacements:
     """Displacements of the atoms of a crystal, one atom and one Cartesian axis at a time, by +step and -step.

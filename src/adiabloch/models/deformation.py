@@ -30,6 +30,7 @@ from adiabloch.models.hoppings import with_replaced_fields
 from adiabloch.models.html import deformation_html
 from adiabloch.models.local_crystal import observable_key
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.names import suggests
 from adiabloch.scalars import positive_number
 from adiabloch.units import ELECTRON_MASS, Units
 
@@ -37,6 +38,7 @@ STEPS = (1, 2, 3, 4)
 """Displacements of a hopping law, in units of the step: differences of eighth order."""
 
 
+@suggests("natural_units", "scaled", "units")
 @dataclass(frozen=True, eq=False, repr=False)
 class Deformation:
     r"""Crystal at rest and with its atoms displaced a little: derivatives of H along displacements.

@@ -14,6 +14,7 @@ from adiabloch.linalg import eigh_batch
 from adiabloch.models.phonons import Phonon, vector_text
 from adiabloch.models.structure_html import modes_html
 from adiabloch.models.structures import Structure
+from adiabloch.names import suggests
 from adiabloch.scalars import is_whole
 from adiabloch.units import HBAR_SQUARED_PER_DALTON, THZ, WAVENUMBER
 
@@ -21,6 +22,7 @@ SMALLEST_ANGULAR_MOMENTUM = 1e-4
 """Angular momenta below this, in hbar, count as zero; files of modes have six digits."""
 
 
+@suggests()
 @dataclass(frozen=True, eq=False)
 class Modes:
     r"""Phonon modes of a crystal at one wave vector.

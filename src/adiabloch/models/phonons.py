@@ -14,10 +14,12 @@ from adiabloch.models.harmonics import equidistant_phases
 from adiabloch.models.hoppings import cells_in_supercell
 from adiabloch.models.structure_html import phonon_html
 from adiabloch.models.structures import Structure
+from adiabloch.names import suggests
 from adiabloch.scalars import is_whole, positive_number
 from adiabloch.units import HBAR_SQUARED_PER_DALTON, THZ
 
 
+@suggests()
 @dataclass(frozen=True, eq=False)
 class Phonon:
     r"""Phonon with the displacements u = Re[ c_kappa exp(i (q.R - theta)) ] of atom kappa in cell R, theta = omega t.

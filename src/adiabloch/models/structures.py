@@ -13,8 +13,10 @@ from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import Lattice
 from adiabloch.models.hoppings import cells_in_supercell
 from adiabloch.models.structure_html import structure_html
+from adiabloch.names import suggests
 
 
+@suggests()
 @dataclass(frozen=True, eq=False)
 class Structure:
     """Crystal structure: the cell and its atoms.

@@ -21,6 +21,7 @@ from adiabloch.models.hoppings import with_replaced_fields
 from adiabloch.models.html import texture_html
 from adiabloch.models.local_crystal import LocalCrystal, observable_key
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.names import suggests
 from adiabloch.scalars import positive_number
 from adiabloch.units import Units
 
@@ -30,6 +31,7 @@ SECOND_DIFFERENCES = {1: 8 / 5, 2: -1 / 5, 3: 8 / 315, 4: -1 / 560}
 """Central differences of eighth order for h^2 f''(0): weights of f(h n) + f(-h n) - 2 f(0) by n."""
 
 
+@suggests("natural_units", "scaled", "units")
 @dataclass(frozen=True, eq=False, repr=False)
 class Texture:
     r"""Crystal that varies slowly in space.

@@ -105,8 +105,15 @@ def table_of(result: xarray.Dataset, name: str = "result") -> ResultTable:
     title = str(result.attrs.get("response", name)).replace("_", " ")
     if len({*units}) == 1:
         title, units = f"{title} ({units[0]})" if units[0] != "1" else title, ["1"] * len(names)
-    columns = [*map(str, dims), *(n if u == "1" else f"{n} ({u})" for n, u in zip(names, units, strict=True))]
+    labels = [_with_unit(str(dim), result) for dim in dims]
+    columns = [*labels, *(n if u == "1" else f"{n} ({u})" for n, u in zip(names, units, strict=True))]
     return ResultTable(title, facts, columns, result, names)
+
+
+def _with_unit(dim: str, result: xarray.Dataset) -> str:
+    """Name of a dimension with the unit of its coordinate."""
+    unit = str(result[dim].attrs.get("units", "1")) if dim in result.coords else "1"
+    return dim if unit == "1" else f"{dim} ({unit})"
 
 
 def _number(name: str, value: Any) -> str:

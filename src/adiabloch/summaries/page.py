@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROWS = 100
 """Largest number of rows of a table."""
+LONGEST = 2000
+"""Largest length of a fact."""
 SIZE = (6.0, 4.2)
 """Size of a picture in inches."""
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -39,6 +41,12 @@ th, td { text-align: left; padding: 0.2rem 1rem 0.2rem 0; vertical-align: top; b
 .facts td:first-child { width: 40%; color: #52606d; }
 pre { background: #f4f6f8; padding: 0.75rem; overflow-x: auto; font-size: 0.85rem; }
 .warning { background: #fdf0e7; border-left: 4px solid #b8372f; padding: 0.5rem 0.75rem; }
+.section { margin-top: 3rem; border-top: 3px solid #1b5e9b; padding-top: 0.5rem; }
+@media (max-width: 40rem) {
+  body { padding: 0.75rem; font-size: 15px; }
+  .numbers { font-size: 0.8rem; }
+  th, td { padding-right: 0.5rem; }
+}
 footer, .note { color: #52606d; font-size: 0.9rem; }
 """
 
@@ -62,10 +70,10 @@ def page(sections: Sequence[Section], job: str | None = None) -> str:
     """
     origins = [origin_of(section.result) for section in sections]
     title = "; ".join(dict.fromkeys(origin.title for origin in origins))
-    parts: list[object] = [element("h1", title)]
+    parts: list[object] = [element("h1", title if len(sections) == 1 else f"{len(sections)} results")]
     for section, origin in zip(sections, origins, strict=True):
         if len(sections) > 1:
-            parts.append(element("h1", origin.title))
+            parts.append(element("h1", origin.title, class_="section"))
         parts += _result(section, origin)
     parts += [element("h2", "How to cite"), _citations(sections, origins), element("h2", "How to compute it again")]
     parts += _rerun(sections, job)
@@ -122,7 +130,8 @@ def _numbers(result: xarray.Dataset) -> list[Markup]:
 
 
 def _facts(facts: Facts) -> Markup:
-    rows = (element("tr", element("td", name), element("td", text)) for name, text in facts)
+    shown = ((name, text if len(text) <= LONGEST else f"{text[:LONGEST]} ...") for name, text in facts)
+    rows = (element("tr", element("td", name), element("td", text)) for name, text in shown)
     return element("table", element("tbody", *rows), class_="facts")
 
 

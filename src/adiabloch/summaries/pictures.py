@@ -78,5 +78,6 @@ def formula_picture(formula: str) -> bytes | None:
 def _contents(figure: Figure, kind: str, resolution: int) -> bytes:
     """Contents of the file of a figure."""
     content = io.BytesIO()
-    figure.savefig(content, dpi=resolution, format=kind)
+    metadata = dict.fromkeys(("Creator", "Date", "Format", "Type")) if kind == "svg" else None
+    figure.savefig(content, dpi=resolution, format=kind, metadata=metadata)
     return content.getvalue()
