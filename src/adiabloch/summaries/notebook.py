@@ -49,7 +49,8 @@ def result_text(result: xarray.Dataset) -> str:
         found = table_of(result)
         columns, rows = found.with_errors(ROWS)
         widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-        lines[0] += f": {found.title}"
+        same = found.title.lower().startswith(origin.title.lower())
+        lines = [found.title[:1].upper() + found.title[1:] if same else f"{origin.title}: {found.title}"]
         lines += [
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (columns, *rows)
         ]
