@@ -1,6 +1,9 @@
 """The commands `compute` and `map`: every quantity from files, typed arguments, units, errors of one line."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +12,10 @@ from typer.testing import CliRunner
 
 import adiabloch as ab
 from adiabloch.cli import app
+from adiabloch.cli.options import complete_quantity
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.jobs.arguments import KINDS, OPTIONS, kinds_of, parsed, value_of_text
-from adiabloch.jobs.catalogue import quantities
+from adiabloch.jobs.catalogue import names, quantities
 
 MODEL = ab.models.gapped_honeycomb(delta=0.5, t1=0.1)
 CYCLE = ab.models.rotating_bonds(MODEL, amplitude=0.1)
@@ -181,7 +185,7 @@ WRONG = [
     (("filling", "model.nc", "--mu", "0", "--set", "limit"), "expected NAME=VALUE"),
     (("filling", "model.nc", "--mu", "0", "--set", "limit=many"), "--set limit: 'many', expected a whole number"),
     (("filling", "model.nc", "--mu", "0", "--set", "chemical_potential=1"), "given twice, also as --mu"),
-    (("filling", "model.nc", "--mu", "0", "--set", "executor=2"), "executor: unknown key"),
+    (("filling", "model.nc", "--mu", "0", "--set", "executor=2"), "executor: unknown argument"),
     (("filling", "model.nc", "--mu", "0", "--tolerance", "2"), "tolerance: 2, expected a relative accuracy"),
     (("filling", "model.nc", "--mu", "0", "--mesh", "abc"), "--mesh: 'abc', expected whole numbers or none"),
     (("filling", "model.nc", "--mu", "0", "--units", "parsec"), "unit 'parsec'"),
@@ -235,6 +239,11 @@ def test_values_of_texts():
     assert parsed("x", "__import__('os')") == "__import__('os')"
 
 
+def test_completion_of_the_shell():
+    assert names() == sorted(quantities())
+    assert complete_quantity("anomalous") == ["anomalous_hall", "anomalous_nernst"]
+
+
 def test_maps(folder, tmp_path):
     picture, data = tmp_path / "a.svg", tmp_path / "map.nc"
     found = run(
@@ -268,3 +277,19 @@ def test_maps(folder, tmp_path):
 def test_wrong_maps(folder, monkeypatch, arguments, message):
     monkeypatch.chdir(folder)
     assert message in said(run("map", *arguments))
+
+
+def test_the_page_on_commands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1), {})
+    lines = [line[2:] for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    assert len(lines) == 12
+    for line in lines:
+        words = shlex.split(line)
+        assert words[0] == "adiabloch"
+        found = run(*words[1:])
+        assert found.exit_code == 0, f"{line}: {found.output}"
+    assert {"layer_bands.png", "curvature.svg", "pumped.nc", "pumped.html"} <= {
+        path.name for path in tmp_path.iterdir()
+    }

@@ -141,9 +141,9 @@ def test_large_models_are_quick():
     rng = np.random.default_rng(2)
     hoppings = {tuple(R): rng.normal(size=(100, 100)) for R in np.ndindex(5, 5, 5) if any(R)}
     model = ab.TightBinding(np.eye(3), rng.random((100, 3)), {(0, 0, 0): np.diag(rng.random(100)), **hoppings})
-    started = time.perf_counter()
+    started = time.process_time()
     text = model._repr_html_()
-    assert time.perf_counter() - started < 0.3
+    assert time.process_time() - started < 0.3
     assert "and 88 more" in text
 
 
@@ -165,9 +165,9 @@ def test_a_result():
     assert len(text) < 200_000
     times = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         pumped.adiabloch._repr_html_()
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     assert min(times) < 0.3
 
 

@@ -15,6 +15,7 @@ from adiabloch.cli.options import (
     Text,
     Workers,
     check_output,
+    complete_quantity,
     say,
     wannier_options,
     write_result,
@@ -26,7 +27,12 @@ from adiabloch.errors import InvalidArgumentError
 @app.command()
 def compute(
     context: typer.Context,
-    quantity: Annotated[str, typer.Argument(help="Name of the quantity; `adiabloch quantities` lists all.")],
+    quantity: Annotated[
+        str,
+        typer.Argument(
+            help="Name of the quantity; `adiabloch quantities` lists all.", autocompletion=complete_quantity
+        ),
+    ],
     files: Annotated[
         list[Path],
         typer.Argument(

@@ -28,6 +28,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Workers = Annotated[int | None, typer.Option(help="Number of threads.")]
 
 
+def complete_quantity(incomplete: str) -> list[str]:
+    """Names of quantities that begin with a text, for the completion of a shell."""
+    from adiabloch.jobs.catalogue import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
 def wannier_options(dimension: int | None, axes: Text, **others: Any) -> WannierOptions:
     """Options of the readers of Wannier90."""
     from adiabloch.io.crystal_files import WannierOptions

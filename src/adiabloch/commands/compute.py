@@ -152,7 +152,7 @@ def _arguments(
         name = name.strip().replace("-", "_")
         if not sign or not name:
             raise InvalidArgumentError(f"--set: {setting!r}, expected NAME=VALUE")
-        check_names("--set ", [name], known)
+        check_names("--set ", [name], known, "argument")
         if name in texts:
             raise InvalidArgumentError(f"--set {name}: given twice, also as {texts[name][0]}")
         texts[name] = (f"--set {name}", text)

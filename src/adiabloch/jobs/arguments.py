@@ -115,7 +115,7 @@ def takes(known: CataloguedQuantity, option: str) -> bool:
     return option in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
-def check_names(place: str, names: Iterable[str], known: CataloguedQuantity) -> None:
+def check_names(place: str, names: Iterable[str], known: CataloguedQuantity, what: str = "key") -> None:
     """Check that arguments of these names exist.
 
     Raises
@@ -126,7 +126,7 @@ def check_names(place: str, names: Iterable[str], known: CataloguedQuantity) -> 
     for name in names:
         if name not in allowed:
             raise InvalidArgumentError(
-                f"{place}{name}: unknown key{did_you_mean(name, allowed)}; expected arguments of {known.name}: "
+                f"{place}{name}: unknown {what}{did_you_mean(name, allowed)}; expected arguments of {known.name}: "
                 f"{', '.join(allowed)}"
             )
 

@@ -62,7 +62,9 @@ def parts_of(result: xarray.Dataset) -> list[tuple[str, str]]:
 def is_number(result: xarray.Dataset) -> bool:
     """Return True if the main variable is a single number without parts."""
     main = main_variable(result)
-    return main is not None and result[main].size == 1 and len(parts_of(result)) <= 1
+    if main is None or result[main].size != 1:
+        return False
+    return [name for name, _ in parts_of(result)] in ([], [main])
 
 
 def with_error(value: float, error: float) -> str:

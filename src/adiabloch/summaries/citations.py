@@ -1,4 +1,4 @@
-"""How to cite this library and the sources of its results."""
+"""References to this library and to the sources of its results."""
 
 from __future__ import annotations
 

@@ -52,9 +52,11 @@ class ResultTable:
 
     def with_errors(self, limit: int) -> tuple[list[str], list[list[str]]]:
         """Columns, and at most so many rows, with the error bar beside the number that it belongs to."""
-        if ERROR not in self.names:
+        main = self.result[self.names[0]].values
+        if ERROR not in self.names or not np.isfinite(main).all():
+            # without its main variable, a result has the error bar of another one
             return self.columns, list(self.rows(limit))
-        main, error = self.result[self.names[0]].values, self.result[ERROR].values
+        error = self.result[ERROR].values
         at = self.columns.index(self.columns[len(self.columns) - len(self.names)])
         drop = at + self.names.index(ERROR)
         rows = []

@@ -35,7 +35,8 @@ img { max-width: 100%; height: auto; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 0.2rem 1rem 0.2rem 0; vertical-align: top; border-bottom: 1px solid #eceff1; }
-.numbers th, .numbers td { text-align: right; white-space: nowrap; }
+.numbers th, .numbers td { text-align: right; }
+.numbers td { white-space: nowrap; }
 .facts { width: 100%; }
 .facts td { overflow-wrap: anywhere; }
 .facts td:first-child { width: 40%; color: #52606d; }
