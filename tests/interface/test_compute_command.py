@@ -18,6 +18,7 @@ from adiabloch.jobs.arguments import KINDS, OPTIONS, kinds_of, parsed, value_of_
 from adiabloch.jobs.catalogue import names, quantities
 
 MODEL = ab.models.gapped_honeycomb(delta=0.5, t1=0.1)
+HALDANE = ab.models.haldane(delta=0.3, t2=0.1, phi=1.2)
 CYCLE = ab.models.rotating_bonds(MODEL, amplitude=0.1)
 SPINFUL = ab.models.kane_mele(0.1, 0.06, 0.05)
 RASHBA = ab.models.rashba_honeycomb(0.6, 0.1)
@@ -46,7 +47,7 @@ def folder(tmp_path_factory):
     ab.io.save_cycle(CYCLE, place / "cycle.nc")
     ab.io.save_cycle(SPINFUL_CYCLE, place / "spinful_cycle.nc")
     ab.io.save_deformation(DEFORMATION, place / "deformation.nc")
-    ab.io.write_tb(MODEL, place / "seed_tb.dat.gz")
+    ab.io.write_tb(HALDANE, place / "seed_tb.dat.gz")
     return place
 
 
@@ -123,6 +124,19 @@ def test_numbers_are_those_of_the_library(folder, tmp_path):
     assert saved.total.attrs["units"] == "e^2/h"
     assert f"{float(expected.total[1, 0]):.7g}" in found.output
     assert "anomalous hall (e^2/h)" in found.output
+
+
+def test_units_of_saved_crystals(folder):
+    found = run(
+        "compute", "pumped_magnetization", folder / "cycle.nc", "--occupied", 1, "--tolerance", 1e-2, "--json",
+        "--units", "si", "--energy", 2.7, "--length", "bohr", "--frequency", 2e14,
+    )  # fmt: skip
+    assert found.exit_code == 0
+    expected = ab.pumped_magnetization(CYCLE, 1, tolerance=1e-2)
+    expected = ab.in_si(expected, energy=2.7, length="bohr", frequency=2e14)
+    total = json.loads(found.stdout)["data_vars"]["total"]
+    assert total["attrs"]["units"] == expected.total.attrs["units"] == "A"
+    np.testing.assert_allclose(total["data"], expected.total, rtol=1e-12)
 
 
 def test_snapshots_are_a_cycle(folder):
@@ -253,7 +267,7 @@ def test_maps(folder, tmp_path):
     assert found.exit_code == 0, found.output
     assert picture.read_bytes().startswith(b"<?xml")
     saved = ab.io.load(data)
-    expected = ab.zone_map(MODEL, "berry_curvature", occupied=1, points=31)
+    expected = ab.zone_map(HALDANE, "berry_curvature", occupied=1, points=31)
     np.testing.assert_allclose(saved.value, expected.value, atol=1e-6)
     assert saved.value.attrs["units"] == "angstrom^2"
     assert "Berry curvature of the filled states from" in found.output

@@ -210,3 +210,12 @@ def test_deformations(tmp_path):
     model = ab.models.gapped_honeycomb(0.5, 0.1)
     ab.io.save_deformation(ab.Deformation.from_law(model, ab.models.exponential(3.0)), tmp_path / "d.nc")
     assert ("displacements", "0x, 0y, 1x, 1y") in inspect(tmp_path / "d.nc").facts
+
+
+def test_gaps_that_only_a_mesh_has(tmp_path):
+    # extrema between the points of the mesh, with 15 an axis, where the bands overlap by 0.01
+    turn = np.exp(1j * np.pi / 15)
+    along = {tuple(R): 0.5 * np.diag([turn, -turn]) for R in np.eye(3, dtype=int)}
+    solid = ab.TightBinding(np.eye(3), [[0.0] * 3] * 2, {(0, 0, 0): np.diag([-3.0, 2.99]), **along})
+    ab.io.save_model(solid, tmp_path / "solid.nc")
+    assert not inspect(tmp_path / "solid.nc").gaps
