@@ -270,6 +270,7 @@ def test_maps(folder, tmp_path):
     expected = ab.zone_map(HALDANE, "berry_curvature", occupied=1, points=31)
     np.testing.assert_allclose(saved.value, expected.value, atol=1e-6)
     assert saved.value.attrs["units"] == "angstrom^2"
+    assert saved.attrs["command"].startswith(f"adiabloch map berry_curvature {folder}")
     assert "Berry curvature of the filled states from" in found.output
     group = run("map", "energy", folder / "solid.nc", "--bands", "0,2", "--normal", "1,1,0", "--points", 11)
     assert group.exit_code == 0, group.output

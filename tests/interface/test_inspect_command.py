@@ -202,7 +202,7 @@ def test_metals_and_seeds(tmp_path):
     found = inspect(tmp_path / "x", WannierOptions(dimension=1))
     assert not found.gaps
     (advice,) = found.advice
-    assert "a metal at any filling" in advice
+    assert "a metal unless all 2 bands are filled" in advice
     assert "from -1.1 to 1.1" in advice
 
 

@@ -68,7 +68,7 @@ def test_errors_within_properties_are_kept():
     class Broken:
         @property
         def size(self):
-            return self.sise
+            return self.siize
 
-    with pytest.raises(AttributeError, match="no attribute 'sise'; did you mean 'size'"):
+    with pytest.raises(AttributeError, match="no attribute 'siize'; did you mean 'size'"):
         Broken().size  # noqa: B018

@@ -77,6 +77,17 @@ def modes():
     return ab.models.Modes(LAYER, [0, 0, 0], [-0.01, 0, 0.01, 0.1, 0.1, 0.2], vectors.reshape(6, 2, 3))
 
 
+def phonon():
+    """Circular motion of both atoms, one in the sense opposite to that of the other."""
+    weights = np.sqrt(LAYER.masses[::-1] / LAYER.masses.sum())
+    circle = np.array([1, 1j, 0]) / np.sqrt(2)
+    left = np.array([weights[0] * circle, -weights[1] * circle])
+    right = left.conj()
+    rest = np.linalg.svd(np.array([left.ravel(), right.ravel()]))[2][2:].reshape(4, 2, 3)
+    modes = ab.models.Modes(LAYER, [0, 0, 0], [0.1, 0.1, 0.2, 0.2, 0.3, 0.3], [left, right, *rest])
+    return modes.circular_phonon(0)
+
+
 def circles(text):
     """Centres of the circles of a picture, and the ends of its lines."""
     places = np.array(re.findall(r'cx="(\S+)" cy="(\S+)"', text), dtype=float)
@@ -112,6 +123,8 @@ def test_pictures_have_the_geometry_of_the_model():
         (LAYER, {"1 N", "14.007", "1.4457", "65.1591"}),
         (ab.models.AtomicDisplacements(LAYER, axes="xy"), {"4, along x, y", "0.02", "9"}),
         (modes(), {"−2.4180", "share of B", "24.1799"}),
+        (phonon(), {"24.1799", "100.000", "(0, 0, 1)", "0 B"}),
+        (ab.symmetry(HALDANE).symmetrize_model(HALDANE)[1], {"identity", "hoppings (energy)"}),
         (ab.symmetry(HALDANE), {"rotation by 120 degrees about (0, 0, 1)", "operations "}),
     ],
     ids=lambda one: type(one).__name__,
@@ -120,6 +133,7 @@ def test_other_objects(crystal, wanted):
     text = crystal._repr_html_()
     assert wanted <= set(Cells(text).cells)
     assert type(text) is str
+    assert "<pre>" not in text
 
 
 def test_names_are_escaped():

@@ -24,6 +24,7 @@ from adiabloch.cli.options import (
 
 @app.command()
 def bands(
+    context: typer.Context,
     seed: Seed,
     path: Annotated[
         Text, typer.Option(help="Labels such as GKMG, with a comma where the path jumps; from the lattice by default.")
@@ -61,11 +62,12 @@ def bands(
     )
     say(*summary(result))
     write_picture(result, output, seed, "_bands.png")
-    write_result(result, data)
+    write_result(context, result, data)
 
 
 @app.command("map")
 def zone_map(
+    context: typer.Context,
     quantity: Annotated[
         str, typer.Argument(help="Band quantity: berry_curvature, orbital_moment, spin:z, quantum_metric:xx, energy.")
     ],
@@ -105,4 +107,4 @@ def zone_map(
     )
     say(*summary_of_map(result))
     write_picture(result, output, seed, "_map.png")
-    write_result(result, data)
+    write_result(context, result, data)

@@ -118,7 +118,7 @@ def compute(
         print_table(table_of(result, quantity), rows)
         if units is None:
             say(command.units_note(files))
-    write_result(result, output)
+    write_result(context, result, output)
     if failure is not None:
         raise failure
 

@@ -19,6 +19,7 @@ CycleFile = Annotated[Path | None, typer.Argument(help="A cycle written by adiab
 
 @app.command()
 def pump(
+    context: typer.Context,
     cycle: CycleFile = None,
     occupied: Occupied = 1,
     tolerance: Tolerance = 1e-6,
@@ -35,7 +36,7 @@ def pump(
         grid.add_row(str(name), *(f"{float(value):.10g}" for value in values), f"{float(here.error):.1e}")
     out.print(grid)
     out.print(result.attrs["note"], highlight=False)
-    write_result(result, output)
+    write_result(context, result, output)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adiabloch.cli.app import numbers, out
+from adiabloch.cli.app import command_line, numbers, out
 from adiabloch.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ def check_output(path: Path | None, picture: bool = False) -> None:
         picture_kind(path)
 
 
-def write_result(result: xarray.Dataset, path: Path | None) -> None:
-    """Write a result to a NetCDF file, if there is a name for it."""
+def write_result(context: typer.Context, result: xarray.Dataset, path: Path | None) -> None:
+    """Write a result, with the command that computed it, to a NetCDF file, if there is a name for it."""
     if path is not None:
         from adiabloch.io import save
 
-        say(f"wrote {save(result, path)}")
+        say(f"wrote {save(result.assign_attrs(command=command_line(context)), path)}")
 
 
 def write_picture(result: xarray.Dataset, output: Path | None, seed: Path, ending: str) -> None:

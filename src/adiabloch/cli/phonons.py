@@ -41,6 +41,7 @@ def prepare(
 
 @phonons.command()
 def collect(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder of `phonons prepare`, with the calculations done.")],
     seed: Annotated[str, typer.Argument(help="Seed of Wannier90.")],
     occupied: Occupied,
@@ -83,6 +84,6 @@ def collect(
     for row in rows:
         grid.add_row(*row)
     out.print(grid)
-    write_result(found.moments, output)
+    write_result(context, found.moments, output)
     if crystal is not None:
         say(f"wrote {save_deformation(found.deformation, crystal)}")

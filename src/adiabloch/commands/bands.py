@@ -86,7 +86,8 @@ def summary_of_map(result: xarray.Dataset) -> list[str]:
     value = result.value
     at = np.unravel_index(int(np.abs(value.values).argmax()), value.shape)
     place = ", ".join(
-        f"{value[dim].attrs['long_name']} = {float(value[dim][i]):.4g}" for dim, i in zip(value.dims, at, strict=True)
+        f"{value[dim].attrs['long_name']} = {float(value[dim][i]):.4g}"
+        for dim, i in reversed([*zip(value.dims, at, strict=True)])
     )
     units = str(value.attrs["units"])
     unit = "" if units in ("1", "energy") else f" {units}"

@@ -52,13 +52,13 @@ def modes_html(modes: Modes) -> Markup:
     shares = (np.abs(modes.eigenvectors) ** 2).sum(axis=2)
     columns = ["mode", "THz", "1/cm", "meV", *(f"share of {kind}" for kind in kinds)]
     rows = []
-    for n, quantum in enumerate(modes.quanta[:MOST_MODES]):
-        energies = (f"{quantum / THZ:.4f}", f"{quantum / WAVENUMBER:.2f}", f"{1e3 * quantum:.3f}")
+    for n, energy in enumerate(modes.energies[:MOST_MODES]):
+        energies = (f"{energy / THZ:.4f}", f"{energy / WAVENUMBER:.2f}", f"{1e3 * energy:.3f}")
         of_kinds = (f"{shares[n, names == kind].sum():.3f}" for kind in kinds)
         rows.append([str(n), *(text.replace("-", "\u2212") for text in energies), *of_kinds])
-    more = len(modes.quanta) - len(rows)
-    facts = [("wave vector q (reduced)", vector(modes.q)), ("modes", len(modes.quanta)), *_cell(structure)]
-    note = "Negative frequencies stand for imaginary ones: the crystal is unstable." if modes.quanta.min() < 0 else ""
+    more = len(modes.energies) - len(rows)
+    facts = [("wave vector q (reduced)", vector(modes.q)), ("modes", len(modes.energies)), *_cell(structure)]
+    note = "Negative frequencies stand for imaginary ones: the crystal is unstable." if modes.energies.min() < 0 else ""
     parts = [_picture(structure), table("modes", columns, rows, f"and {more} more" if more else "")]
     return card([facts_table("Modes", facts), *parts], note)
 
@@ -68,8 +68,8 @@ def phonon_html(phonon: Phonon) -> Markup:
     """Table of a phonon: its energy and angular momentum, and the ellipse of each atom."""
     facts = [
         ("wave vector q (reduced)", vector(phonon.q)),
-        ("frequency (THz)", f"{phonon.quantum / THZ:.4f}"),
-        ("energy (meV)", f"{1e3 * phonon.quantum:.3f}"),
+        ("frequency (THz)", f"{phonon.energy / THZ:.4f}"),
+        ("energy (meV)", f"{1e3 * phonon.energy:.3f}"),
         ("angular momentum (ħ)", vector(np.round(phonon.angular_momentum, 6))),
         ("largest displacement (Å)", number(phonon.radius)),
         *_cell(phonon.structure),

@@ -47,6 +47,8 @@ JOB = "job"
 """Attribute with the text of the job file."""
 HIDDEN = ("time_reversal", "inversion", "along_z", JOB)
 """Attributes that are no facts for readers."""
+LONGEST_TITLE = 60
+"""Length of a summary of a function from which on the name of the main variable is the title."""
 Facts = list[tuple[str, str]]
 
 
@@ -86,6 +88,8 @@ def origin_of(result: xarray.Dataset) -> Origin:
     references = re.search(r"\nReferences\n-+\n(.*?)(\n\n[A-Z]\w+\n-+\n|$)", text, re.DOTALL)
     if references is not None and not sources:
         sources = (" ".join(references.group(1).split()),)
+    if declared is None and len(summary) > LONGEST_TITLE:
+        summary = title
     quantity = summary.replace(" per {measure}", "")
     return Origin(
         name, quantity[:1].upper() + quantity[1:], " ".join(formula.group(1).split()) if formula else "", sources

@@ -17,7 +17,7 @@ from adiabloch.version import __version__
 if TYPE_CHECKING:
     import xarray
 
-ROWS = 100
+ROWS = 40
 """Largest number of rows of a table."""
 LONGEST = 2000
 """Largest length of a fact."""
