@@ -82,8 +82,8 @@ def advice(gaps: Sequence[FillingGap], energies: Float) -> list[str]:
     if not gaps:
         bands = energies.shape[-1]
         return [
-            f"no indirect gap above {SMALLEST:.1%} of the range of energies: a metal unless all {bands} bands are filled; "
-            f"give a chemical potential, --mu, from {low:.5g} to {high:.5g}"
+            f"no indirect gap above {SMALLEST:.1%} of the range of energies: a metal unless all {bands} bands are "
+            f"filled; give a chemical potential, --mu, from {low:.5g} to {high:.5g}"
         ]
     numbers = " or ".join(str(gap.occupied) for gap in gaps)
     which = "which is" if len(gaps) == 1 else "whichever is"
