@@ -15,6 +15,7 @@ from adiabloch.errors import AdiablochError
 from adiabloch.geometry import Eigenframe, eigenframe
 from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle, Deformation, Texture, TightBinding
+from adiabloch.names import public_names
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:
@@ -139,9 +140,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"adiabloch.{name}")
     if name in _LATER:
         return getattr(importlib.import_module(f"adiabloch.{_LATER[name]}"), name)
-    return errors.suggesting(__name__, __all__)(name)
+    return _missing(name)
 
 
-def __dir__() -> list[str]:
-    """Public names, loaded or not."""
-    return sorted({*globals(), *__all__})
+_missing, __dir__ = public_names(__name__, __all__)

@@ -11,7 +11,10 @@ import xarray
 
 from adiabloch.engine.customary import in_units
 from adiabloch.engine.si import in_si
+from adiabloch.markup import Markup, or_text
+from adiabloch.names import suggests
 from adiabloch.plotting import plot
+from adiabloch.summaries.notebook import result_html, result_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,12 +22,24 @@ if TYPE_CHECKING:
     from adiabloch.symmetries import SymmetryGroup
 
 
+@suggests()
 @xarray.register_dataset_accessor("adiabloch")  # type: ignore[no-untyped-call]
 class ResultAccessor:
-    """Picture, units, symmetry and file of a result: ``result.adiabloch.plot()``."""
+    """Picture, units, symmetry and file of a result: ``result.adiabloch.plot()``.
+
+    In a notebook, ``result.adiabloch`` shows the formula, a picture, the numbers with error bars and units, and the
+    facts about the calculation; printed, the numbers and the facts.
+    """
 
     def __init__(self, result: xarray.Dataset) -> None:
         self._result = result
+
+    def __repr__(self) -> str:
+        return result_text(self._result)
+
+    @or_text
+    def _repr_html_(self) -> Markup:
+        return result_html(self._result)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the result; see `adiabloch.plot`."""

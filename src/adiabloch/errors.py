@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn
 
 
 class AdiablochError(Exception):
@@ -229,16 +228,6 @@ def did_you_mean(given: object, known: Iterable[str]) -> str:
     names = {name.lower(): name for name in known}
     close = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.6) if isinstance(given, str) else []
     return f"; did you mean {names[close[0]]!r}?" if close else ""
-
-
-def suggesting(module: str, known: Iterable[str]) -> Callable[[str], NoReturn]:
-    """Function `__getattr__` of a module, whose error suggests the most similar public name."""
-
-    def missing(name: str) -> NoReturn:
-        close = "" if name.startswith("__") else did_you_mean(name, known)
-        raise AttributeError(f"module {module!r} has no attribute {name!r}{close}", name=name)
-
-    return missing
 
 
 def first_line(reason: BaseException) -> str:

@@ -11,6 +11,7 @@ from adiabloch.cli import app
 from adiabloch.commands.inspection import inspect
 from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io import write_tb
+from adiabloch.io.crystal_files import WannierOptions
 from adiabloch.models import WannierModel
 from random_models import general
 
@@ -28,7 +29,7 @@ def invoke(*arguments):
 
 def test_a_file_with_a_gap(slab):
     model, path = slab
-    found = inspect(path, occupied=1, dimension=2)
+    found = inspect(path, WannierOptions(dimension=2), occupied=1)
     facts = dict(found.facts)
     gap = re.match(r"(\S+) at k = \((\S+), (\S+)\)", facts["direct gap above 1 bands"])
     energies = model.energies(model.lattice.cartesian([[1 / 3, 2 / 3], [2 / 3, 1 / 3], [1 / 3, 1 / 3]]))
@@ -62,7 +63,7 @@ def test_hermiticity_and_positions_as_they_are(tmp_path):
     i, j, real, imaginary = lines[at].split()
     lines[at] = f"{i} {j} {float(real) + 1e-4:.12f} {imaginary}"
     path.write_text("\n".join(lines) + "\n")
-    facts = dict(inspect(path, dimension=2).facts)
+    facts = dict(inspect(path, WannierOptions(dimension=2)).facts)
     assert facts["Hermiticity defect of h"].startswith("5.0e-06")
     assert facts["position matrix off the centres, at R = 0"] == "up to 0"
     assert facts["position matrix off the centres, at other R"] == "up to 0.25"
@@ -71,7 +72,7 @@ def test_hermiticity_and_positions_as_they_are(tmp_path):
 
 def test_bands_that_overlap(tmp_path):
     model = ab.TightBinding([[1.0]], [[0.0], [0.0]], {(0,): np.diag([0.0, 1.0]), (1,): np.diag([1.0, 1.0])})
-    found = dict(inspect(write_tb(model, tmp_path / "metal_tb.dat"), occupied=1, dimension=1).facts)
+    found = dict(inspect(write_tb(model, tmp_path / "metal_tb.dat"), WannierOptions(dimension=1), occupied=1).facts)
     # E = 2 cos k and 1 + 2 cos k
     assert found["indirect gap"].startswith("-3: the bands overlap, a metal\nfrom 2 at")
     assert found["direct gap above 1 bands"].startswith("1 at")
@@ -90,7 +91,7 @@ def test_hoppings_with_files_beside(tmp_path):
     printed = re.sub(r"[\s│]", "", done.output)
     for text in ("TightBinding(1D,1orbitals", "chain_centres.xyz", "chain.win", "1.2500", "bandwidth4"):
         assert text in printed
-    found = inspect(tmp_path / "chain_hr.dat", dimension=1)
+    found = inspect(tmp_path / "chain_hr.dat", WannierOptions(dimension=1))
     assert found.spreads.tolist() == [1.25]
     assert [(s.nearest, s.farthest, s.hopping, s.position) for s in found.shells] == [(2.0, 2.0, 1.0, None)]
 
@@ -117,7 +118,7 @@ def test_slabs_across_other_axes(tmp_path):
         np.diag([9.0, 2.0, 3.0]), [[0.0, 0.5, 0.1]], {(0, 0, 0): [[0.2]], (0, 1, 0): [[1.0]], (0, 0, 1): [[0.5]]}
     )
     path = write_tb(turned, tmp_path / "slab_tb.dat")
-    assert inspect(path, axes=(1, 2)).crystal.lattice.vectors.tolist() == [[2.0, 0.0], [0.0, 3.0]]
+    assert inspect(path, WannierOptions(axes=(1, 2))).crystal.lattice.vectors.tolist() == [[2.0, 0.0], [0.0, 3.0]]
     done = invoke(path, "--axes", "1,2")
     assert done.exit_code == 0, done.output
     assert "TightBinding(2D, 1 orbitals" in done.output
@@ -137,8 +138,8 @@ def test_cycles(tmp_path):
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
     [
-        ("nothing_tb.dat", [], "cannot be read"),
-        ("nothing_hr.dat.gz", [], "cannot be read"),
+        ("nothing_tb.dat", [], "no such file"),
+        ("nothing_hr.dat.gz", [], "no such file"),
         ("nothing.nc", [], "no such file"),
         ("text_tb.dat", [], "line 2: .*expected a lattice vector"),
         ("slab_tb.dat.gz", ["--occupied", "2"], "expected 1 <= occupied <= 1"),
@@ -155,8 +156,8 @@ def test_bad_files_are_one_line_and_status_two(tmp_path, slab, name, arguments, 
     with pytest.raises((FileFormatError, InvalidArgumentError)):
         inspect(
             tmp_path / name,
+            WannierOptions(dimension=4 if "--dimension" in arguments else 2),
             occupied=2 if "--occupied" in arguments else None,
-            dimension=4 if "--dimension" in arguments else 2,
         )
 
 
@@ -164,3 +165,57 @@ def test_first_principles(shared):
     done = invoke(shared / "GaAs_tb.dat", "--occupied", 8)
     assert done.exit_code == 0, done.output
     assert "TightBinding(3D, 16 orbitals, 19 translations, position matrix)" in done.output
+
+
+def test_gaps_of_all_fillings(tmp_path):
+    chain = ab.TightBinding(
+        [[1.0]], [[0.0]] * 4, {(0,): np.diag([-3.0, 0.0, 0.1, 4.0]), (1,): np.diag([0.1, 0.2, 0.2, 0.3])}
+    )
+    ab.io.save_model(chain, tmp_path / "chain.nc")
+    found = inspect(tmp_path / "chain.nc")
+    # bands of width 4t about the on-site energies
+    assert [gap.occupied for gap in found.gaps] == [1, 3]
+    assert found.gaps[0].gap == pytest.approx(3.0 - 0.2 - 0.4, abs=1e-6)
+    assert found.gaps[1].valence == pytest.approx(0.5, abs=1e-6)
+    assert found.gaps[1].conduction == pytest.approx(3.4, abs=1e-6)
+    out = invoke(tmp_path / "chain.nc")
+    assert "--occupied 1 or 3, whichever is the number of electrons" in " ".join(out.output.split())
+    # with the number given, only its gap
+    assert not inspect(tmp_path / "chain.nc", occupied=1).gaps
+
+
+def test_gaps_of_a_cycle_are_at_one_phase(tmp_path):
+    # the levels move up and down together: a gap at each phase, none between different phases
+    def moved(theta):
+        return ab.TightBinding([[1.0]], [[0.0]] * 2, {(0,): np.diag([-1.0, 1.0]) + 3 * np.sin(theta) * np.eye(2)})
+
+    ab.io.save_cycle(ab.Cycle.from_function(moved), tmp_path / "cycle.nc")
+    (gap,) = inspect(tmp_path / "cycle.nc").gaps
+    assert gap.gap == pytest.approx(2.0, abs=1e-9)
+
+
+def test_metals_and_seeds(tmp_path):
+    ab.io.write_tb(
+        ab.TightBinding([[1.0]], [[0.0]] * 2, {(0,): 0.1 * np.diag([-1, 1]), (1,): 0.5 * np.eye(2)}),
+        tmp_path / "x_tb.dat",
+    )
+    found = inspect(tmp_path / "x", WannierOptions(dimension=1))
+    assert not found.gaps
+    (advice,) = found.advice
+    assert "a metal unless all 2 bands are filled" in advice
+    assert "from -1.1 to 1.1" in advice
+
+
+def test_deformations(tmp_path):
+    model = ab.models.gapped_honeycomb(0.5, 0.1)
+    ab.io.save_deformation(ab.Deformation.from_law(model, ab.models.exponential(3.0)), tmp_path / "d.nc")
+    assert ("displacements", "0x, 0y, 1x, 1y") in inspect(tmp_path / "d.nc").facts
+
+
+def test_gaps_that_only_a_mesh_has(tmp_path):
+    # extrema between the points of the mesh, with 15 an axis, where the bands overlap by 0.01
+    turn = np.exp(1j * np.pi / 15)
+    along = {tuple(R): 0.5 * np.diag([turn, -turn]) for R in np.eye(3, dtype=int)}
+    solid = ab.TightBinding(np.eye(3), [[0.0] * 3] * 2, {(0, 0, 0): np.diag([-3.0, 2.99]), **along})
+    ab.io.save_model(solid, tmp_path / "solid.nc")
+    assert not inspect(tmp_path / "solid.nc").gaps

@@ -1,6 +1,6 @@
 """The `adiabloch` command."""
 
-from adiabloch.cli import bands, crystals, figures, jobs, phonons, results
+from adiabloch.cli import bands, compute, crystals, figures, jobs, phonons, results
 from adiabloch.cli.app import app
 
-__all__ = ["app", "bands", "crystals", "figures", "jobs", "phonons", "results"]
+__all__ = ["app", "bands", "compute", "crystals", "figures", "jobs", "phonons", "results"]

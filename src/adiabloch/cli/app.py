@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -12,10 +13,18 @@ from adiabloch.version import __version__
 
 out = Console()
 err = Console(stderr=True)
+COMMAND = "adiabloch.command"
+"""Key of the whole command in the context of a command."""
 
 
 class Commands(typer.core.TyperGroup):
     """Commands that print an error of the library as one line and then exit with the status 2."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Keep the whole command, and parse it."""
+        ctx.meta.setdefault(COMMAND, shlex.join(["adiabloch", *args]))
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -53,6 +62,11 @@ def main(
     ] = False,
 ) -> None:
     """Adiabatic responses of Bloch electrons."""
+
+
+def command_line(context: typer.Context) -> str:
+    """The whole command that runs, as it is given to a shell."""
+    return str(context.meta[COMMAND])
 
 
 def numbers(text: str, option: str, kind: type[Kind]) -> list[Kind]:

@@ -9,24 +9,23 @@ import typer
 from rich.table import Column, Table
 
 from adiabloch.cli.app import app, err, numbers, out
+from adiabloch.cli.options import Axes, Dimension, Occupied, Seed, Tolerance, say, wannier_options, write_result
 
 if TYPE_CHECKING:
     from adiabloch.models import Cycle
 
 CycleFile = Annotated[Path | None, typer.Argument(help="A cycle written by adiabloch.io.save_cycle (NetCDF).")]
-Occupied = Annotated[int, typer.Option(help="Number of occupied bands.")]
-Tolerance = Annotated[float, typer.Option(help="Relative accuracy of the bulk.")]
 
 
 @app.command()
 def pump(
+    context: typer.Context,
     cycle: CycleFile = None,
     occupied: Occupied = 1,
     tolerance: Tolerance = 1e-6,
     output: Annotated[Path | None, typer.Option(help="Write the result to this NetCDF file.")] = None,
 ) -> None:
     """Compute the pumped magnetization of a cycle. Without a file, the paper's model is used."""
-    from adiabloch.io import save
     from adiabloch.responses.pumped_magnetization import pumped_magnetization
 
     result = pumped_magnetization(_cycle(cycle), occupied, tolerance=tolerance)
@@ -37,8 +36,7 @@ def pump(
         grid.add_row(str(name), *(f"{float(value):.10g}" for value in values), f"{float(here.error):.1e}")
     out.print(grid)
     out.print(result.attrs["note"], highlight=False)
-    if output is not None:
-        out.print(f"wrote {save(result, output)}", highlight=False)
+    write_result(context, result, output)
 
 
 @app.command()
@@ -79,24 +77,18 @@ def verify(
 
 @app.command()
 def inspect(
-    file: Annotated[
-        Path, typer.Argument(help="SEED_tb.dat or SEED_hr.dat of Wannier90 (also .gz), or a saved model or cycle.")
-    ],
-    occupied: Annotated[int | None, typer.Option(help="Number of occupied bands, for the gap.")] = None,
-    dimension: Annotated[int | None, typer.Option(help="2 for a slab, 1 for a wire; 3 by default.")] = None,
-    axes: Annotated[
-        str | None, typer.Option(help="Lattice vectors along which the crystal repeats, such as 0,1 or 2.")
+    file: Seed,
+    occupied: Annotated[
+        int | None, typer.Option(help="Number of occupied bands, for its gap; by default all gaps are listed.")
     ] = None,
+    dimension: Dimension = None,
+    axes: Axes = None,
 ) -> None:
-    """Show the contents of a file: cell, orbitals, gap, decay of the hoppings, deviation from Hermiticity."""
+    """Show the contents of a file: cell, orbitals, gaps, decay of the hoppings, deviation from Hermiticity."""
+    from adiabloch.commands.fillings import COLUMNS
     from adiabloch.commands.inspection import inspect as summarize
 
-    found = summarize(
-        file,
-        occupied=occupied,
-        dimension=dimension,
-        axes=None if axes is None else numbers(axes, "axes", int),
-    )
+    found = summarize(file, wannier_options(dimension, axes), occupied=occupied)
     # long paths are folded, because their ends distinguish the files
     facts = Table("quantity", Column("value", overflow="fold"), title=found.title)
     orbitals = Table(*found.orbital_columns)
@@ -105,10 +97,14 @@ def inspect(
         (facts, found.facts),
         (orbitals, found.orbitals()),
         (decay, [shell.cells() for shell in found.shells]),
+        (Table(*COLUMNS), [gap.cells() for gap in found.gaps]),
     ):
+        if not rows:
+            continue
         for row in rows:
             grid.add_row(*row)
         out.print(grid, highlight=False, markup=False)
+    say(*found.advice)
 
 
 def _cycle(path: Path | None) -> Cycle:

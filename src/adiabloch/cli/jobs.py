@@ -9,10 +9,10 @@ import typer
 from rich.table import Column, Table
 
 from adiabloch.cli.app import app, out
+from adiabloch.cli.options import AsJson, complete_quantity
 
 AllowPython = Annotated[bool, typer.Option("--allow-python", help="Execute the Python file that the job names.")]
 Workers = Annotated[int | None, typer.Option(help="Number of threads or processes, in place of that of the file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
@@ -99,7 +99,10 @@ def new(
 
 @app.command()
 def quantities(
-    name: Annotated[str | None, typer.Argument(help="Name of a quantity, for its arguments and source.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Name of a quantity, for its arguments and source.", autocompletion=complete_quantity),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the quantities that can be computed, with their units; or the arguments and the source of one."""

@@ -9,6 +9,7 @@ import typer
 from rich.table import Column, Table
 
 from adiabloch.cli.app import Commands, app, numbers, out
+from adiabloch.cli.options import Occupied, Tolerance, say, write_result
 
 phonons = typer.Typer(
     cls=Commands,
@@ -40,9 +41,10 @@ def prepare(
 
 @phonons.command()
 def collect(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder of `phonons prepare`, with the calculations done.")],
     seed: Annotated[str, typer.Argument(help="Seed of Wannier90.")],
-    occupied: Annotated[int, typer.Option(help="Number of occupied bands.")],
+    occupied: Occupied,
     charges: Annotated[str | None, typer.Option(help="Charges of the ion cores, such as 3,5.")] = None,
     degeneracy: Annotated[int | None, typer.Option(help="Electrons in each state, if no charges are given.")] = None,
     dimension: Annotated[int | None, typer.Option(help="2 for a layer; by default as the mesh of k points.")] = None,
@@ -54,13 +56,13 @@ def collect(
         str | None, typer.Option(help="Seed of the overlaps (.mmn) of all bands, for the sum over all empty states.")
     ] = None,
     component: Annotated[str, typer.Option(help="Component of the moments in the table.")] = "z",
-    tolerance: Annotated[float, typer.Option(help="Relative accuracy of the integrals.")] = 1e-4,
+    tolerance: Tolerance = 1e-4,
     output: Annotated[Path | None, typer.Option(help="Write the moments to this NetCDF file.")] = None,
     crystal: Annotated[Path | None, typer.Option(help="Write the displaced crystals to this NetCDF file.")] = None,
 ) -> None:
     """Compute the magnetic moments of all modes from the calculations in a folder."""
     from adiabloch.commands.phonons import HEADS, collect
-    from adiabloch.io import save, save_deformation
+    from adiabloch.io import save_deformation
 
     found = collect(
         folder,
@@ -82,7 +84,6 @@ def collect(
     for row in rows:
         grid.add_row(*row)
     out.print(grid)
-    if output is not None:
-        out.print(f"wrote {save(found.moments, output)}", highlight=False, markup=False)
+    write_result(context, found.moments, output)
     if crystal is not None:
-        out.print(f"wrote {save_deformation(found.deformation, crystal)}", highlight=False, markup=False)
+        say(f"wrote {save_deformation(found.deformation, crystal)}")

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Column, Table
 
 from adiabloch.cli.app import app, out
+from adiabloch.cli.options import check_output, say
+
+if TYPE_CHECKING:
+    from adiabloch.summaries.numbers import ResultTable
 
 Result = Annotated[Path, typer.Argument(help="A result (NetCDF), or the store of a sweep (a folder .zarr).")]
 
 
-@app.command()
-def show(
-    file: Result,
-    rows: Annotated[int, typer.Option(min=1, help="Largest number of rows.")] = 40,
-) -> None:
-    """Show a result: its numbers with error bars, and how it was computed."""
-    from adiabloch.commands.results import table_of
-
-    found = table_of(file)
+def print_table(found: ResultTable, rows: int) -> None:
+    """Print the numbers of a result, at most so many rows, and how it was computed."""
     cells = list(found.rows(rows))
     # headers are folded, numbers are not
     words = [max(map(len, name.split("_"))) for name in found.columns]
@@ -41,6 +38,18 @@ def show(
 
 
 @app.command()
+def show(
+    file: Result,
+    rows: Annotated[int, typer.Option(min=1, help="Largest number of rows.")] = 40,
+) -> None:
+    """Show a result: its numbers with error bars, and how it was computed."""
+    from adiabloch.commands.results import read_result
+    from adiabloch.summaries.numbers import table_of
+
+    print_table(table_of(read_result(file), file.stem), rows)
+
+
+@app.command()
 def plot(
     file: Result,
     output: Annotated[
@@ -52,3 +61,17 @@ def plot(
 
     written = draw(read_result(file), output or file.with_suffix(".png"))
     out.print(f"wrote {written}", highlight=False, markup=False)
+
+
+@app.command()
+def report(
+    file: Annotated[
+        Path, typer.Argument(help="A result (NetCDF), the store of a sweep, the folder of a job, or its job file.")
+    ],
+    output: Annotated[Path | None, typer.Option(help="Name of the page; by default FILE.html.")] = None,
+) -> None:
+    """Write one HTML page about a result: picture, numbers with error bars, method, citations, how to repeat it."""
+    from adiabloch.commands.report import report as write
+
+    check_output(output)
+    say(f"wrote {write(file, output)}")

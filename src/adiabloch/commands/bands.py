@@ -1,78 +1,27 @@
-"""The command `bands`: bands of a crystal in a file, as a picture and as a result."""
+"""The commands `bands` and `map`: bands and band quantities of a crystal in a file, as a picture and as a result."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adiabloch.errors import FileFormatError
-from adiabloch.io import load, load_cycle, load_model, read_band_structure, read_chk, read_hr, read_tb
-from adiabloch.io.netcdf_snapshots import MODEL
-from adiabloch.io.periodic_axes import checked_axes
-from adiabloch.io.safe_open import uncompressed
-from adiabloch.io.seed_files import CHECKPOINT_ENDINGS
-from adiabloch.jobs.crystals import ENDINGS
-from adiabloch.models import Cycle, TightBinding
+import numpy as np
+
+from adiabloch.io import read_band_structure
+from adiabloch.io.crystal_files import WannierOptions, crystal_file, is_saved, read_crystal
+from adiabloch.models import Cycle, Deformation, TightBinding
 from adiabloch.workflows.bands import bands
+from adiabloch.workflows.zone_map import zone_map
 
 if TYPE_CHECKING:
     import xarray
 
 UNITS = {"energy": "eV", "length": "angstrom", "area": "angstrom^2", "1/length": "1/angstrom"}
 """Units of the files of Wannier90."""
-COMPRESSED = ("", ".gz", ".bz2", ".xz")
-
-
-def crystal_file(seed: Path) -> Path:
-    """File of a crystal: a file itself, or the first one that exists of a seed of Wannier90.
-
-    Raises
-    ------
-    FileFormatError
-    """
-    if seed.is_file():
-        return seed
-    names = [seed.name + ending + packed for ending in ENDINGS for packed in COMPRESSED]
-    found = next((path for name in names if (path := seed.with_name(name)).is_file()), None)
-    if found is None:
-        tried = ", ".join(seed.name + ending for ending in ENDINGS)
-        raise FileFormatError(f"{seed}: no such file, and none of {tried}")
-    return found
-
-
-def read_crystal(
-    path: Path, *, dimension: int | None = None, axes: Sequence[int] | None = None
-) -> tuple[TightBinding | Cycle, bool]:
-    """Crystal in a file, and True if its units are those of Wannier90.
-
-    Parameters
-    ----------
-    path : Path
-        A checkpoint, `_tb.dat` or `_hr.dat` file of Wannier90, or a model or cycle written by `adiabloch.io`.
-    dimension : int, optional
-    axes : sequence of int, optional
-        As for `io.read_tb`.
-    """
-    count, axes = checked_axes(dimension, axes)
-    name = uncompressed(path).name
-    if name.endswith(".nc"):
-        return (load_model if load(path).attrs.get("kind") == MODEL else load_cycle)(path), False
-    read: Any = read_tb
-    if name.endswith(CHECKPOINT_ENDINGS):
-        read = read_chk
-    elif name.endswith("_hr.dat"):
-        read = read_hr
-    return read(path, dimension=count, axes=axes), True
 
 
 def bands_of_file(
-    seed: Path,
-    *,
-    reference: Path | None = None,
-    dimension: int | None = None,
-    axes: Sequence[int] | None = None,
-    **options: Any,
+    seed: Path, wannier: WannierOptions, *, reference: Path | None = None, **options: Any
 ) -> xarray.Dataset:
     """Bands of the crystal in a file.
 
@@ -80,10 +29,9 @@ def bands_of_file(
     ----------
     seed : Path
         A file, or the seed of files of Wannier90.
+    wannier : WannierOptions
     reference : Path, optional
         Bands to compare with, for `io.read_band_structure`.
-    dimension, axes
-        As for `read_crystal`.
     **options
         As for `ab.bands`.
 
@@ -92,15 +40,59 @@ def bands_of_file(
     xarray.Dataset
         Result of `ab.bands`; in eV and Angstrom for files of Wannier90.
     """
-    crystal, wannier = read_crystal(crystal_file(seed), dimension=dimension, axes=axes)
+    path = crystal_file(seed)
+    crystal = _model_or_cycle(path, wannier)
     compared = None if reference is None else read_band_structure(reference)
-    result = bands(crystal, reference=compared, **options)
-    if wannier:
-        for name in result.variables:
-            units = result[name].attrs.get("units")
-            if units in UNITS:
-                result[name].attrs["units"] = UNITS[units]
+    return _with_units_of_file(bands(crystal, reference=compared, **options), path)
+
+
+def map_of_file(seed: Path, quantity: str, wannier: WannierOptions, **options: Any) -> xarray.Dataset:
+    """Map of a band quantity of the crystal in a file over its Brillouin zone.
+
+    Parameters
+    ----------
+    seed, wannier
+        As for `bands_of_file`.
+    quantity : str
+    **options
+        As for `ab.zone_map`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Result of `ab.zone_map`; in eV and Angstrom for files of Wannier90.
+    """
+    path = crystal_file(seed)
+    return _with_units_of_file(zone_map(_model_or_cycle(path, wannier), quantity, **options), path)
+
+
+def _model_or_cycle(path: Path, wannier: WannierOptions) -> TightBinding | Cycle:
+    """Crystal in a file; of a deformation, the crystal at rest."""
+    crystal = read_crystal(path, wannier)
+    return crystal.model if isinstance(crystal, Deformation) else crystal
+
+
+def _with_units_of_file(result: xarray.Dataset, path: Path) -> xarray.Dataset:
+    """Result with the names of the units of Wannier90, if the file is one of Wannier90."""
+    for name in () if is_saved(path) else result.variables:
+        units = result[name].attrs.get("units")
+        if units in UNITS:
+            result[name].attrs["units"] = UNITS[units]
     return result
+
+
+def summary_of_map(result: xarray.Dataset) -> list[str]:
+    """Line about the range of a map."""
+    value = result.value
+    at = np.unravel_index(int(np.abs(value.values).argmax()), value.shape)
+    place = ", ".join(
+        f"{value[dim].attrs['long_name']} = {float(value[dim][i]):.4g}"
+        for dim, i in reversed([*zip(value.dims, at, strict=True)])
+    )
+    units = str(value.attrs["units"])
+    unit = "" if units in ("1", "energy") else f" {units}"
+    low, high = float(value.min()), float(value.max())
+    return [f"{value.attrs['long_name']} from {low:.6g} to {high:.6g}{unit}, largest at {place}"]
 
 
 def summary(result: xarray.Dataset) -> list[str]:

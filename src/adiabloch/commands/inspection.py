@@ -1,32 +1,30 @@
-"""The command `inspect`: contents of a file of Wannier functions, of a saved model or of a saved cycle."""
+"""The command `inspect`: contents of a file of Wannier functions, of a saved model, cycle or deformation."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from adiabloch.arrays import Float, tensor_grid
+from adiabloch.commands.fillings import POINTS, FillingGap, advice, filling_gaps
 from adiabloch.engine.arguments import counted_bands
 from adiabloch.geometry.band_edges import exact_band_edges
 from adiabloch.geometry.gaps import describe_point, gap_at
-from adiabloch.io import load, load_cycle, load_model
-from adiabloch.io.netcdf_snapshots import MODEL
-from adiabloch.io.periodic_axes import checked_axes
+from adiabloch.io.crystal_files import ENDINGS, WannierOptions, crystal_file, is_saved, read_crystal
 from adiabloch.io.safe_open import uncompressed
-from adiabloch.io.seed_files import find_seed_file, read_spreads
+from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file, read_spreads
 from adiabloch.io.wannier90 import read_hr_matrices, read_tb_matrices
 from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.lattice import AXES
 from adiabloch.linalg import eigh_batch
 from adiabloch.minimize import pattern_search
-from adiabloch.models import Cycle, TightBinding
+from adiabloch.models import Cycle, Deformation, TightBinding
 from adiabloch.models.crystal import Crystal
 
-POINTS = 4000
-"""Number of points of the mesh on which the search for band edges begins."""
 STARTS, STEPS = 4, 200
 """Number of mesh points from which the search for the direct gap begins, and largest number of its steps.
 
@@ -87,6 +85,10 @@ class Inspection:
         Spreads of the Wannier functions in square Angstrom, if there is a `.wout` file with the same seed name.
     shells : list of Shell
         From the nearest to the farthest.
+    gaps : list of FillingGap
+        Gaps of all numbers of filled bands; empty if the number is given.
+    advice : list of str
+        Sentences on the filling.
     """
 
     title: str
@@ -95,6 +97,8 @@ class Inspection:
     centres: Float
     spreads: Float | None
     shells: list[Shell]
+    gaps: list[FillingGap]
+    advice: list[str]
 
     @property
     def orbital_columns(self) -> tuple[str, ...]:
@@ -112,42 +116,51 @@ class Inspection:
 
 
 def inspect(
-    path: str | os.PathLike[str],
-    *,
-    occupied: int | None = None,
-    dimension: int | None = None,
-    axes: Sequence[int] | None = None,
+    path: str | os.PathLike[str], options: WannierOptions | None = None, *, occupied: int | None = None
 ) -> Inspection:
-    """Summarize a `_tb.dat` or `_hr.dat` file, or a model or cycle written by `io.save_model` or `io.save_cycle`.
+    """Summarize Wannier functions, or a model, cycle or deformation saved by `adiabloch.io`.
 
     Parameters
     ----------
     path : path-like
-        Name that ends with _hr.dat or .nc; any other file is read as a `_tb.dat` file. Text files may be compressed
-        (.gz).
+        A file, or the seed of files of Wannier90. Text files may be compressed (.gz).
+    options : WannierOptions, optional
+        For files of Wannier90.
     occupied : int, optional
-        Number of occupied bands below the gap. The gap is left out by default.
-    dimension : int, optional
-    axes : sequence of int, optional
-        Dimension and periodic axes of the crystal in a file of Wannier90, as for `io.read_tb`.
+        Number of occupied bands below the gap. By default the gaps of all numbers are listed.
 
     Returns
     -------
     Inspection
     """
-    count, axes = checked_axes(dimension, axes)
-    name = uncompressed(path).name
-    if name.endswith(".nc"):
-        saved = load_model if load(path).attrs.get("kind") == MODEL else load_cycle
-        crystal: TightBinding | Cycle = saved(path)
-        spreads, stated = None, [("hoppings and cell", str(path))]
+    file, given = crystal_file(Path(path)), options or WannierOptions()
+    name = uncompressed(file).name
+    spreads, stated = None, [("read from", str(file))]
+    if is_saved(file) or name.endswith(CHECKPOINT_ENDINGS):
+        crystal = read_crystal(file, given)
+        if isinstance(crystal, Deformation):
+            stated.append(("displacements", ", ".join(crystal.names)))
+            crystal = crystal.model
     else:
-        contents = read_hr_matrices(path) if name.endswith("_hr.dat") else read_tb_matrices(path)
-        crystal = contents.model(count, axes=axes)
-        spreads, stated = _spreads(path, crystal.size), _from_files(contents)
+        contents = read_hr_matrices(file) if name.endswith("_hr.dat") else read_tb_matrices(file)
+        crystal = contents.model(**given.of_slab)
+        stated = _from_files(contents)
+    if not is_saved(file):
+        spreads = _spreads(file, crystal.size)
     snapshots = list(crystal.snapshots) if isinstance(crystal, Cycle) else [crystal]
-    facts = [*stated, *_cell(crystal), *_size(crystal, snapshots), *_bands(crystal, occupied)]
-    return Inspection(str(crystal), crystal, facts, snapshots[0].positions, spreads, _shells(snapshots))
+    energies, rows = _bands(crystal, occupied)
+    facts = [*stated, *_cell(crystal), *_size(crystal, snapshots), *rows]
+    gaps = filling_gaps(crystal, energies) if occupied is None else []
+    return Inspection(
+        str(crystal),
+        crystal,
+        facts,
+        snapshots[0].positions,
+        spreads,
+        _shells(snapshots),
+        gaps,
+        advice(gaps, energies) if occupied is None else [],
+    )
 
 
 def _from_files(contents: WannierMatrices) -> list[tuple[str, str]]:
@@ -165,7 +178,7 @@ def _from_files(contents: WannierMatrices) -> list[tuple[str, str]]:
 
 def _spreads(path: str | os.PathLike[str], size: int) -> Float | None:
     """Spreads of the Wannier functions from the `.wout` file with the same seed name, if there is one."""
-    found = [find_seed_file(path, ending, ".wout") for ending in ("_tb.dat", "_hr.dat")]
+    found = [find_seed_file(path, ending, ".wout") for ending in ENDINGS]
     return next((read_spreads(file, size) for file in found if file is not None), None)
 
 
@@ -203,8 +216,8 @@ def _spin(snapshots: Sequence[TightBinding]) -> str:
     return f"yes, up to {max(beyond):.4g} to other cells" if beyond else "yes"
 
 
-def _bands(crystal: Crystal, occupied: int | None) -> list[tuple[str, str]]:
-    """Bandwidth, direct gap and indirect gap."""
+def _bands(crystal: Crystal, occupied: int | None) -> tuple[Float, list[tuple[str, str]]]:
+    """Energies on a mesh, (n, ..., N); bandwidth, direct gap and indirect gap."""
     if occupied is not None:
         counted_bands(occupied, crystal.size)
     D = len(crystal.directions)
@@ -213,14 +226,15 @@ def _bands(crystal: Crystal, occupied: int | None) -> list[tuple[str, str]]:
     levels = eigh_batch(crystal.matrices().at(mesh)[:, 0])[0]
     bottom, top = float(levels.min()), float(levels.max())
     facts = [("energies", f"{bottom:.5g} to {top:.5g} (bandwidth {top - bottom:.5g}) on a mesh of {n} an axis")]
+    energies = levels.reshape(*(n,) * D, -1)
     if occupied is None:
-        return facts
+        return energies, facts
 
     starts = mesh[np.argsort(levels[:, occupied] - levels[:, occupied - 1], kind="stable")[:STARTS]]
     direct, at = pattern_search(gap_at(crystal, occupied), starts, reach=0.5 / n, finest=1e-8)
     edges = exact_band_edges(crystal, occupied, POINTS)
     overlap = ": the bands overlap, a metal" if edges.overlap else ""
-    return [
+    return energies, [
         *facts,
         (f"direct gap above {occupied} bands", f"{direct:.6g} at {describe_point(crystal, at)}"),
         (

@@ -24,11 +24,14 @@ from adiabloch.jobs.starters import starter
 from adiabloch.memory import format_bytes
 from adiabloch.plotting.charts import main_variable
 from adiabloch.plotting.dispatch import picture_of
+from adiabloch.summaries.origin import JOB
 from adiabloch.sweeps.points import FAILURE, NOT_COMPUTED
 
 if TYPE_CHECKING:
     import xarray
 
+LONGEST = 2**15
+"""Largest length of a job file that is kept with its results; attributes of HDF5 files are limited to twice that."""
 SHOWN = 12
 """Largest number of components that are printed."""
 
@@ -92,6 +95,8 @@ def run(
     with job_executor(job.run, scheduler, workers) as executor:
         for calculation in found:
             result = calculation.run(executor, retry_failed=retry_failed, part=parts, progress=progress)
+            if len(text := file.read_text()) <= LONGEST:
+                result = result.assign_attrs({JOB: text})
             yield Outcome(calculation.label, result, _written(result, calculation, job))
 
 

@@ -8,13 +8,13 @@ periodic supercells serve the same purpose for crystals that vary slowly in spac
 
 from typing import TYPE_CHECKING
 
-from adiabloch.errors import suggesting
 from adiabloch.finite.flake import pumped_magnetization
 from adiabloch.finite.magnetoelectric import magnetoelectric
 from adiabloch.finite.ribbon import ribbon_magnetization
 from adiabloch.finite.supercell_current import local_current, local_values
+from adiabloch.names import public_names
 
 __all__ = ["local_current", "local_values", "magnetoelectric", "pumped_magnetization", "ribbon_magnetization"]
 
 if not TYPE_CHECKING:
-    __getattr__ = suggesting(__name__, __all__)
+    __getattr__, __dir__ = public_names(__name__, __all__)

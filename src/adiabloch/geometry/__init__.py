@@ -11,7 +11,6 @@
 
 from typing import TYPE_CHECKING
 
-from adiabloch.errors import suggesting
 from adiabloch.geometry.band_subspace import group_curvature
 from adiabloch.geometry.bands import (
     connection,
@@ -46,6 +45,7 @@ from adiabloch.geometry.observables import expectation, observable_shift
 from adiabloch.geometry.projections import Projections, find_projections
 from adiabloch.geometry.recording import needs_of
 from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock
+from adiabloch.names import public_names
 
 __all__ = [
     "Blocks",
@@ -93,4 +93,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = suggesting(__name__, __all__)
+    __getattr__, __dir__ = public_names(__name__, __all__)

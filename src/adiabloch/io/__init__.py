@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from adiabloch.errors import suggesting
 from adiabloch.io.band_structure import read_band_structure
 from adiabloch.io.bands import read_bands
 from adiabloch.io.checkpoint_models import read_chk, read_snapshots
@@ -34,6 +33,7 @@ from adiabloch.io.structures import from_ase, read_forces, read_structure, write
 from adiabloch.io.tbmodels import from_tbmodels
 from adiabloch.io.wannier90 import read_hr, read_tb, write_tb
 from adiabloch.io.wannierberri import from_wannierberri
+from adiabloch.names import public_names
 
 __all__ = [
     "from_ase",
@@ -75,4 +75,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = suggesting(__name__, __all__)
+    __getattr__, __dir__ = public_names(__name__, __all__)

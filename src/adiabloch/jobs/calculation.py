@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adiabloch.digests import digest_of
 from adiabloch.engine.run import Options
 from adiabloch.errors import AdiablochError, InvalidArgumentError, MissingExtraError, did_you_mean
-from adiabloch.io import read_modes
+from adiabloch.jobs.arguments import check_names, with_files_read
 from adiabloch.jobs.catalogue import CataloguedQuantity, quantity
 from adiabloch.jobs.crystals import CrystalSource
-from adiabloch.jobs.specification import Job, Quantity, Workers
+from adiabloch.jobs.specification import Job, Workers
 from adiabloch.sweeps.plan import Plan
 from adiabloch.sweeps.store import Store
 from adiabloch.sweeps.sweep import sweep_over
@@ -152,11 +153,13 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
     found = []
     for label, table in job.quantities.items():
         known = quantity(table.quantity or label)
-        arguments = _arguments(f"quantities.{label}", table, known, folder)
+        place, arguments = f"quantities.{label}", table.arguments
+        check_names(f"{place}.", arguments, known)
+        arguments = with_files_read(arguments, known, folder, job.crystal.axes)
         takes = {*known.arguments, *ACCURACY}
         targets = {name: of_crystal.get(name, "quantity") for name in swept if name in of_crystal or name in takes}
         used |= {*targets}
-        _check_once(label, arguments, targets)
+        _check_once(place, arguments, targets)
         options = {name: value for name, value in job.accuracy.model_dump().items() if value is not None}
         if both := {*options} & {*targets}:
             raise InvalidArgumentError(f"accuracy.{min(both)}: also in sweep, expected one of the two")
@@ -180,39 +183,27 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
     return found
 
 
-def _arguments(table: str, given: Quantity, known: CataloguedQuantity, folder: Path) -> dict[str, Any]:
-    """Arguments of a quantity, with files read."""
-    arguments = given.arguments
-    options = {*Options.__annotations__} - {"executor", "progress", "dry_run", "accuracy"}
-    for name in arguments:
-        if name not in known.arguments and name not in options:
-            allowed = [*known.arguments, *sorted(options)]
-            raise InvalidArgumentError(
-                f"{table}.{name}: unknown key{did_you_mean(name, allowed)}; expected arguments of {known.name}: "
-                f"{', '.join(allowed)}"
-            )
-    if isinstance(modes := arguments.get("modes"), str):
-        arguments["modes"] = read_modes(folder / modes)
-    return arguments
-
-
-def _check_once(label: str, arguments: Mapping[str, Any], targets: Mapping[str, str]) -> None:
+def _check_once(place: str, arguments: Mapping[str, Any], targets: Mapping[str, str]) -> None:
     for name in sorted({*arguments} & {*targets}):
-        raise InvalidArgumentError(f"quantities.{label}.{name}: also in sweep, expected one of the two")
+        raise InvalidArgumentError(f"{place}.{name}: also in sweep, expected one of the two")
+
+
+def kind_of(crystal: Any) -> str:
+    """Kind of a crystal: "model", "cycle", "deformation" or "texture"."""
+    kinds = {"TightBinding": "model", "Cycle": "cycle", "Deformation": "deformation"}
+    return kinds.get(type(crystal).__name__, "texture")
 
 
 def _check_kind(known: CataloguedQuantity, crystal: Any) -> None:
     """Check that a crystal is of the kind that a quantity needs."""
-    kind = {"TightBinding": "model", "Cycle": "cycle", "Deformation": "deformation"}.get(
-        type(crystal).__name__, "texture"
-    )
-    if known.crystal != kind and known.crystal != "texture":
+    kind = kind_of(crystal)
+    if known.crystal not in (kind, "texture"):
         needed = NEEDED.get(known.crystal, f"a {known.crystal}, not a {kind}")
         raise InvalidArgumentError(f"{known.name}: needs {needed}")
 
 
 def _identity(known: CataloguedQuantity, source: CrystalSource, arguments: Mapping[str, Any]) -> dict[str, str]:
-    texts = {f"{known.name}.{name}": repr(value) for name, value in sorted(arguments.items())}
+    texts = {f"{known.name}.{name}": digest_of(value) for name, value in sorted(arguments.items())}
     return {"version of adiabloch": __version__, "quantity": known.name, **source.identity(), **texts}
 
 

@@ -44,6 +44,11 @@ class CataloguedQuantity:
     function: Callable[..., Any]
 
 
+def names() -> list[str]:
+    """Names of all quantities, without loading them."""
+    return sorted([*(module.name for module in pkgutil.iter_modules(responses.__path__)), *WORKFLOWS])
+
+
 @cache
 def quantities() -> dict[str, CataloguedQuantity]:
     """All quantities by their names."""

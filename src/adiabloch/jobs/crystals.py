@@ -13,7 +13,7 @@ from typing import Any
 
 from adiabloch import io, models
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, did_you_mean, first_line
-from adiabloch.io.netcdf_snapshots import READERS
+from adiabloch.io.crystal_files import WannierOptions, crystal_file, read_crystal, read_saved
 from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file
 from adiabloch.jobs.specification import Crystal
 from adiabloch.models import Cycle, Deformation, Texture, TightBinding
@@ -25,8 +25,6 @@ LITERATURE = (
 """Models of the literature: functions of numbers in `adiabloch.models`."""
 MOTIONS = ("rotating_bonds",)
 """Functions of a model and numbers in `adiabloch.models` that make a cycle."""
-ENDINGS = (*CHECKPOINT_ENDINGS, "_tb.dat", "_hr.dat")
-"""Files of a seed of Wannier90, in order of preference."""
 READ_TOGETHER = {
     **dict.fromkeys(CHECKPOINT_ENDINGS, (".eig", ".mmn", ".uHu", ".nnkp")),
     "_tb.dat": ("_wsvec.dat",),
@@ -92,7 +90,10 @@ class CrystalSource:
         """File of the crystal; None for a model of the literature."""
         match self.crystal.source:
             case "wannier90":
-                return _seed_file(self.folder / str(self.crystal.wannier90))
+                try:
+                    return crystal_file(self.folder / str(self.crystal.wannier90))
+                except FileFormatError as reason:
+                    raise FileFormatError(f"crystal.wannier90: {reason}") from None
             case "file":
                 return self.folder / str(self.crystal.file)
             case "python":
@@ -136,13 +137,13 @@ class CrystalSource:
         if source in ("model", "python"):
             made = self._maker()(**{**self.crystal.parameters, **swept})
             return made if isinstance(made, CRYSTALS) else _from_pythtb(made, self.crystal)
-        path = self.path
-        if source == "wannier90":
-            return _read_seed(Path(str(path)), self.crystal)
-        kind = str(io.load(str(path)).attrs.get("kind", ""))
-        if kind not in READERS:
-            raise FileFormatError(f"{path}: expected a model, cycle or deformation saved by adiabloch.io")
-        return getattr(io, READERS[kind])(path)
+        table, path = self.crystal, Path(str(self.path))
+        if source == "file":
+            return read_saved(path)
+        try:
+            return read_crystal(path, WannierOptions(table.dimension, table.axes, outside=table.outside or False))
+        except InvalidArgumentError as reason:
+            raise InvalidArgumentError(f"crystal.{reason}") from None
 
     def _maker(self) -> Callable[..., Any]:
         if self.crystal.source == "model":
@@ -176,27 +177,6 @@ def _check_arguments(table: str, function: Callable[..., Any], names: set[str], 
     for name, parameter in signature.parameters.items():
         if parameter.default is parameter.empty and name not in names:
             raise InvalidArgumentError(f"{table}.{name}: missing, a parameter of {function.__name__}")
-
-
-def _seed_file(seed: Path) -> Path:
-    """File of a seed of Wannier90: the seed with one of the endings, or the name of a file itself."""
-    if seed.name.endswith(ENDINGS):
-        return seed
-    found = next((path for ending in ENDINGS if (path := seed.with_name(seed.name + ending)).exists()), None)
-    if found is None:
-        names = ", ".join(seed.name + ending for ending in ENDINGS)
-        raise FileFormatError(f"crystal.wannier90: {seed}: expected one of the files {names}")
-    return found
-
-
-def _read_seed(path: Path, crystal: Crystal) -> TightBinding:
-    dimension, axes, outside = crystal.dimension, crystal.axes, crystal.outside
-    if path.name.endswith(CHECKPOINT_ENDINGS):
-        return io.read_chk(path, dimension=dimension, axes=axes, outside=outside or False)
-    if outside:
-        raise InvalidArgumentError(f"crystal.outside: expected only with a SEED.chk, got {path}")
-    reader = io.read_tb if path.name.endswith("_tb.dat") else io.read_hr
-    return reader(path, dimension=dimension, axes=axes)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from adiabloch.errors import suggesting
 from adiabloch.models.alignment import aligned
 from adiabloch.models.atomic_displacements import AtomicDisplacements
 from adiabloch.models.chains import rice_mele, thouless_pump
@@ -26,6 +25,7 @@ from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.models.topological import fu_kane_mele, haldane, qi_wu_zhang, strained_haldane, tilted_dirac
 from adiabloch.models.wannier_model import WannierModel
+from adiabloch.names import public_names
 
 __all__ = [
     "CRYSTAL_INTERFACE",
@@ -67,4 +67,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__ = suggesting(__name__, __all__)
+    __getattr__, __dir__ = public_names(__name__, __all__)

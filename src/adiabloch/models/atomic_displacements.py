@@ -15,7 +15,9 @@ from adiabloch.linalg import eigh_batch
 from adiabloch.models.deformation_arrays import difference_weights
 from adiabloch.models.deformation_checks import checked_steps
 from adiabloch.models.phonon_modes import Modes
+from adiabloch.models.structure_html import displacements_html
 from adiabloch.models.structures import Structure
+from adiabloch.names import suggests
 from adiabloch.scalars import is_whole
 from adiabloch.units import HBAR_SQUARED_PER_DALTON
 
@@ -23,6 +25,7 @@ REST = "rest"
 """Name of the crystal at rest."""
 
 
+@suggests()
 @dataclass(frozen=True, eq=False)
 class AtomicDisplacements:
     """Displacements of the atoms of a crystal, one atom and one Cartesian axis at a time, by +step and -step.
@@ -81,6 +84,8 @@ class AtomicDisplacements:
     def __repr__(self) -> str:
         steps = ", ".join(f"{step:g}" for step in self.steps)
         return f"AtomicDisplacements({len(self.patterns)} by {steps} Angstrom, {len(self.structures)} structures)"
+
+    _repr_html_ = displacements_html
 
     @property
     def patterns(self) -> dict[str, Float]:

@@ -41,6 +41,7 @@ from adiabloch.models.hoppings import (
 )
 from adiabloch.models.html import cycle_html
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.names import suggests
 from adiabloch.scalars import is_whole
 from adiabloch.units import Units
 
@@ -55,6 +56,7 @@ FIRST_SAMPLES, MOST_SAMPLES = 8, 256
 """Number of snapshots that `Cycle.from_function` starts with, and the largest number it takes."""
 
 
+@suggests("natural_units", "scaled", "units")
 @dataclass(frozen=True, eq=False, repr=False)
 class Cycle:
     r"""Closed cycle of models, H(k, theta) with theta = omega t from 0 to 2 pi.

@@ -27,8 +27,10 @@ from adiabloch.models.deformation_checks import (
 )
 from adiabloch.models.hopping_laws import HoppingLaw
 from adiabloch.models.hoppings import with_replaced_fields
+from adiabloch.models.html import deformation_html
 from adiabloch.models.local_crystal import observable_key
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.names import suggests
 from adiabloch.scalars import positive_number
 from adiabloch.units import ELECTRON_MASS, Units
 
@@ -36,6 +38,7 @@ STEPS = (1, 2, 3, 4)
 """Displacements of a hopping law, in units of the step: differences of eighth order."""
 
 
+@suggests("natural_units", "scaled", "units")
 @dataclass(frozen=True, eq=False, repr=False)
 class Deformation:
     r"""Crystal at rest and with its atoms displaced a little: derivatives of H along displacements.
@@ -172,6 +175,8 @@ class Deformation:
         return (
             f"Deformation({self.lattice.dimension}D, {self.size} orbitals, displacements {', '.join(self.displaced)})"
         )
+
+    _repr_html_ = deformation_html
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,121 +1,176 @@
-"""Models and cycles as tables for notebooks."""
+"""Models, cycles, textures and deformations as tables and pictures for notebooks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.lattice import AXES
+from adiabloch.markup import Markup, card, facts_table, lines, number, or_text, table, vector
+from adiabloch.models.drawing import COLOURS, Bond, Site, drawing
 
 if TYPE_CHECKING:
     from adiabloch.models.cycle import Cycle
+    from adiabloch.models.deformation import Deformation
+    from adiabloch.models.texture import Texture
     from adiabloch.models.tight_binding import TightBinding
 
+Hoppings = Mapping[tuple[int, ...], Complex]
+Hopping = tuple[tuple[int, ...], int, int]
+"""Cell R and orbitals i, j."""
 MOST_ORBITALS = 12
 """Largest number of orbitals in the table."""
 MOST_HOPPINGS = 6
 """Largest number of hoppings in the table."""
+MOST_BONDS = 60
+"""Largest number of bonds in the picture."""
+WEAKEST = 0.2
+"""Size of the weakest bond of the picture, relative to the strongest."""
 NAMES = {1: "chain", 2: "layer", 3: "solid"}
-STYLE = "border-collapse:collapse;margin:0.3em 1.5em 0.3em 0;font-variant-numeric:tabular-nums"
+UNITS = "Energies and lengths in the units of the model."
 
 
-def model_html(model: TightBinding) -> str:
+@or_text
+def model_html(model: TightBinding) -> Markup:
     """Table of a model: its cell, its orbitals with their on-site energies, and its largest hoppings."""
     d = model.lattice.dimension
     facts = [
         ("kind", f"{NAMES[d]} ({d}D)" + (" of Wannier functions" if model.has_basis_connection else "")),
-        ("orbitals", str(model.size)),
-        ("translations R", str(len(model.translations))),
+        ("orbitals", model.size),
+        ("translations R", len(model.translations)),
         ("spin operators", "no" if model.spin is None else "yes"),
-        ("lattice vectors (length)", "<br>".join(_vector(row) for row in model.lattice.vectors)),
+        _vectors(model.lattice.vectors),
     ]
-    home = model.hoppings[(0,) * d]
-    return _page("TightBinding", facts, [_orbitals(model.positions, home), _hoppings(model.hoppings)])
+    return card([facts_table("TightBinding", facts), *_contents(model)], UNITS)
 
 
-def cycle_html(cycle: Cycle) -> str:
+@or_text
+def cycle_html(cycle: Cycle) -> Markup:
     """Table of a cycle: its snapshots, and the first of them."""
-    first = cycle.snapshots[0]
-    d = cycle.lattice.dimension
     facts = [
-        ("kind", f"cycle of a {NAMES[d]} ({d}D)"),
-        ("snapshots", str(len(cycle.snapshots))),
+        ("kind", f"cycle of a {_kind(cycle)}"),
+        ("snapshots", len(cycle.snapshots)),
         ("last harmonic", f"{cycle.tail:.1e}"),
-        ("orbitals", str(cycle.size)),
+        ("orbitals", cycle.size),
         ("orbitals move", "yes" if cycle.orbitals_move else "no"),
-        ("lattice vectors (length)", "<br>".join(_vector(row) for row in cycle.lattice.vectors)),
+        _vectors(cycle.lattice.vectors),
     ]
-    home = first.hoppings[(0,) * d]
-    tables = [_orbitals(first.positions, home, " at &theta; = 0"), _hoppings(first.hoppings, " at &theta; = 0")]
-    return _page("Cycle", facts, tables)
+    return card([facts_table("Cycle", facts), *_contents(cycle.snapshots[0], " at θ = 0")], UNITS)
 
 
-def _orbitals(positions: Float, home: Complex, where: str = "") -> str:
+@or_text
+def texture_html(texture: Texture) -> Markup:
+    """Table of a texture, and the crystal at the origin."""
+    home = texture.home
+    first, kind = (home, "model") if not hasattr(home, "snapshots") else (home.snapshots[0], "cycle")
+    facts = [
+        ("kind", f"texture of a {_kind(texture)}"),
+        ("at each position", f"a {kind}"),
+        ("orbitals", texture.size),
+        ("step of derivatives (length)", number(texture.step)),
+        _vectors(texture.lattice.vectors),
+    ]
+    where = " at the origin" + (" and θ = 0" if kind == "cycle" else "")
+    return card([facts_table("Texture", facts), *_contents(first, where)], UNITS)
+
+
+@or_text
+def deformation_html(deformation: Deformation) -> Markup:
+    """Table of a deformation: its displacements, and the crystal at rest."""
+    names = deformation.names
+    shown = ", ".join(names[:MOST_ORBITALS]) + (", ..." if len(names) > MOST_ORBITALS else "")
+    facts = [
+        ("kind", f"displaced atoms of a {_kind(deformation)}"),
+        ("displacements", f"{len(names)}: {shown}"),
+        ("steps (length)", ", ".join(map(number, deformation.steps))),
+        ("orbitals", deformation.size),
+        ("motion of the orbitals", "not known" if deformation.motion is None else "known"),
+        _vectors(deformation.lattice.vectors),
+    ]
+    return card([facts_table("Deformation", facts), *_contents(deformation.model, " at rest")], UNITS)
+
+
+def _kind(crystal: Cycle | Texture | Deformation) -> str:
+    d = crystal.lattice.dimension
+    return f"{NAMES[d]} ({d}D)"
+
+
+def _vectors(vectors: Float) -> tuple[str, Markup]:
+    return "lattice vectors (length)", lines(map(vector, vectors))
+
+
+def _contents(model: TightBinding, where: str = "") -> list[Markup]:
+    """Picture of a model, and tables of its orbitals and hoppings."""
+    hoppings = model.hoppings
+    largest = _largest(hoppings, MOST_BONDS)
+    home = hoppings[(0,) * model.lattice.dimension]
+    return [
+        _picture(model, hoppings, largest),
+        _orbitals(model.positions, home, where),
+        _hoppings(hoppings, largest, where),
+    ]
+
+
+def _orbitals(positions: Float, home: Complex, where: str) -> Markup:
     columns = ["orbital", *(f"{axis} (length)" for axis in AXES[: positions.shape[1]]), "energy"]
     rows = [
-        [str(n), *(_number(x) for x in positions[n]), _number(home[n, n].real)]
+        [str(n), *(number(x) for x in positions[n]), number(home[n, n].real)]
         for n in range(min(len(positions), MOST_ORBITALS))
     ]
     more = len(positions) - len(rows)
-    return _table(f"orbitals{where}", columns, rows, f"and {more} more" if more else "")
+    return table(f"orbitals{where}", columns, rows, f"and {more} more" if more else "")
 
 
-def _hoppings(hoppings: Mapping[tuple[int, ...], Complex], where: str = "") -> str:
+def _hoppings(hoppings: Hoppings, largest: Sequence[Hopping], where: str) -> Markup:
     """Largest hoppings, one of each pair."""
+    rows = [
+        [f"⟨0, {i}| H |{', '.join(map(number, R))}; {j}⟩", number(complex(hoppings[R][i, j]))]
+        for R, i, j in largest[:MOST_HOPPINGS]
+    ]
+    home = hoppings[(0,) * len(next(iter(hoppings)))]
+    pairs = (sum(int(np.count_nonzero(h)) for h in hoppings.values()) - int(np.count_nonzero(np.diag(home)))) // 2
+    note = f"of {pairs}" if pairs > len(rows) else ""
+    return table(f"largest hoppings{where}", ["⟨0, i| H |R; j⟩", "energy"], rows, note)
+
+
+def _largest(hoppings: Hoppings, most: int) -> list[Hopping]:
+    """Cell and orbitals of the largest hoppings, one of each pair, at most so many."""
     found = []
     for R, h in hoppings.items():
-        for i, j in np.ndindex(h.shape):
-            if (R, i) < (tuple(-x for x in R), j) and h[i, j] != 0:
-                found.append((abs(h[i, j]), R, i, j, complex(h[i, j])))
-    found.sort(key=lambda one: (-one[0], one[1:4]))
-    rows = [
-        [f"&lang;0, {i}| H |{', '.join(map(_number, R))}; {j}&rang;", _number(value)]
-        for _, R, i, j, value in found[:MOST_HOPPINGS]
-    ]
-    more = len(found) - len(rows)
-    return _table(
-        f"largest hoppings{where}", ["&lang;0, i| H |R; j&rang;", "energy"], rows, f"of {len(found)}" * (more > 0)
-    )
+        back = tuple(-x for x in R)
+        sizes = np.abs(h)
+        if back < R:
+            continue
+        if back == R:
+            sizes = np.triu(sizes, 1)
+        n = min(most, sizes.size - 1)
+        for index in np.argpartition(-sizes.ravel(), n)[: most + 1]:
+            i, j = divmod(int(index), sizes.shape[1])
+            if sizes[i, j]:
+                found.append((-float(sizes[i, j]), R, i, j))
+    return [(R, i, j) for _, R, i, j in sorted(found)[:most]]
 
 
-def _vector(row: Iterable[float]) -> str:
-    return "(" + ", ".join(_number(x) for x in row) + ")"
-
-
-def _number(value: Any) -> str:
-    """Number with six digits, with a minus sign of its own; complex numbers with i."""
-    if isinstance(value, complex):
-        if abs(value.imag) < 1e-12 * abs(value):
-            return _number(value.real)
-        if abs(value.real) < 1e-12 * abs(value):
-            return f"{_number(value.imag)}i"
-        sign = "+" if value.imag > 0 else "\u2212"
-        return f"{_number(value.real)} {sign} {_number(abs(value.imag))}i"
-    return f"{float(value) + 0.0:.6g}".replace("-", "\u2212")
-
-
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> str:
-    head = "".join(f"<th style='text-align:right'>{name}</th>" for name in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td style='text-align:right'>{cell}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    caption = f"<caption style='text-align:left;white-space:nowrap'><b>{title}</b> {note}</caption>"
-    return f"<table style='{STYLE}'>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _page(name: str, facts: Sequence[tuple[str, str]], tables: Sequence[str]) -> str:
-    rows = "".join(
-        f"<tr><td style='text-align:left'>{escape(key)}</td><td style='text-align:left'>{value}</td></tr>"
-        for key, value in facts
-    )
-    first = (
-        f"<table style='{STYLE}'><caption style='text-align:left'><b>{name}</b></caption><tbody>{rows}</tbody></table>"
-    )
-    return (
-        f"<div style='display:flex;flex-wrap:wrap;align-items:flex-start'>{first}{''.join(tables)}</div>"
-        "<div style='opacity:0.7'>Energies and lengths in the units of the model.</div>"
-    )
+def _picture(model: TightBinding, hoppings: Hoppings, chosen: Sequence[Hopping]) -> Markup:
+    """Sites coloured by their on-site energies, and the strongest bonds."""
+    positions, vectors = model.positions, model.lattice.vectors
+    onsite = np.diag(hoppings[(0,) * len(vectors)]).real
+    order = {energy: n for n, energy in enumerate(sorted({round(float(e), 9) for e in onsite}))}
+    colours = [COLOURS[order[round(float(e), 9)] % len(COLOURS)] for e in onsite]
+    sites = [Site(at, colours[n], f"orbital {n}: energy {number(onsite[n])}") for n, at in enumerate(positions)]
+    largest = max((abs(hoppings[R][i, j]) for R, i, j in chosen), default=0.0)
+    bonds = []
+    for R, i, j in chosen:
+        size = abs(hoppings[R][i, j]) / largest
+        if size < WEAKEST:
+            continue
+        end = positions[j] + np.array(R) @ vectors
+        bonds.append(Bond(positions[i], end, 2.5 * size))
+        if any(R):
+            sites.append(Site(end, colours[j], f"orbital {j} at R = {vector(R)}", faint=True))
+            bonds.append(Bond(positions[i] - np.array(R) @ vectors, positions[j], 2.5 * size))
+            sites.append(Site(bonds[-1].start, colours[i], f"orbital {i}", faint=True))
+    return drawing(vectors, sites, bonds)

@@ -12,7 +12,9 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import LEVI_CIVITA
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.phonons import Phonon, vector_text
+from adiabloch.models.structure_html import modes_html
 from adiabloch.models.structures import Structure
+from adiabloch.names import suggests
 from adiabloch.scalars import is_whole
 from adiabloch.units import HBAR_SQUARED_PER_DALTON, THZ, WAVENUMBER
 
@@ -20,6 +22,7 @@ SMALLEST_ANGULAR_MOMENTUM = 1e-4
 """Angular momenta below this, in hbar, count as zero; files of modes have six digits."""
 
 
+@suggests()
 @dataclass(frozen=True, eq=False)
 class Modes:
     r"""Phonon modes of a crystal at one wave vector.
@@ -63,6 +66,8 @@ class Modes:
         object.__setattr__(self, "q", checked(q, "q", (3,)))
         object.__setattr__(self, "energies", energies)
         object.__setattr__(self, "eigenvectors", vectors)
+
+    _repr_html_ = modes_html
 
     @property
     def frequencies(self) -> Float:

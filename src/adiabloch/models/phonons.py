@@ -12,11 +12,14 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.memory import COPIES, check_memory
 from adiabloch.models.harmonics import equidistant_phases
 from adiabloch.models.hoppings import cells_in_supercell
+from adiabloch.models.structure_html import phonon_html
 from adiabloch.models.structures import Structure
+from adiabloch.names import suggests
 from adiabloch.scalars import is_whole, positive_number
 from adiabloch.units import HBAR_SQUARED_PER_DALTON, THZ
 
 
+@suggests()
 @dataclass(frozen=True, eq=False)
 class Phonon:
     r"""Phonon with the displacements u = Re[ c_kappa exp(i (q.R - theta)) ] of atom kappa in cell R, theta = omega t.
@@ -62,6 +65,8 @@ class Phonon:
     def __repr__(self) -> str:
         turns = vector_text(np.round(self.angular_momentum, 6))
         return f"Phonon({self.energy / THZ:.4f} THz at q = {vector_text(self.q)}, angular momentum {turns} hbar)"
+
+    _repr_html_ = phonon_html
 
     @property
     def angular_momentum(self) -> Float:

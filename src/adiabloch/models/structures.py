@@ -12,8 +12,11 @@ from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import Lattice
 from adiabloch.models.hoppings import cells_in_supercell
+from adiabloch.models.structure_html import structure_html
+from adiabloch.names import suggests
 
 
+@suggests()
 @dataclass(frozen=True, eq=False)
 class Structure:
     """Crystal structure: the cell and its atoms.
@@ -65,6 +68,8 @@ class Structure:
     def __repr__(self) -> str:
         shown = " ".join(self.symbols[:8]) + (" ..." if len(self.symbols) > 8 else "")
         return f"Structure({len(self.symbols)} atom{'s' * (len(self.symbols) > 1)}: {shown})"
+
+    _repr_html_ = structure_html
 
     @property
     def lattice(self) -> Lattice:

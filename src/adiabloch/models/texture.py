@@ -18,8 +18,10 @@ from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
 from adiabloch.models.cycle_closure import sampled_like
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import with_replaced_fields
+from adiabloch.models.html import texture_html
 from adiabloch.models.local_crystal import LocalCrystal, observable_key
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.names import suggests
 from adiabloch.scalars import positive_number
 from adiabloch.units import Units
 
@@ -29,6 +31,7 @@ SECOND_DIFFERENCES = {1: 8 / 5, 2: -1 / 5, 3: 8 / 315, 4: -1 / 560}
 """Central differences of eighth order for h^2 f''(0): weights of f(h n) + f(-h n) - 2 f(0) by n."""
 
 
+@suggests("natural_units", "scaled", "units")
 @dataclass(frozen=True, eq=False, repr=False)
 class Texture:
     r"""Crystal that varies slowly in space.
@@ -90,6 +93,8 @@ class Texture:
     def __repr__(self) -> str:
         kind = "cycles" if isinstance(self.home, Cycle) else "models"
         return f"Texture({self.lattice.dimension}D, {self.home.size} orbitals, {kind})"
+
+    _repr_html_ = texture_html
 
     @property
     def lattice(self) -> Lattice:

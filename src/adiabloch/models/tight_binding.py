@@ -29,9 +29,11 @@ from adiabloch.models.outside_states import OutsideStates
 from adiabloch.models.position_matrix import covariant_matrices
 from adiabloch.models.spin import spin_arrays, spin_by_cell, spin_observables
 from adiabloch.models.wannier import in_another_cell, in_other_functions
+from adiabloch.names import suggests
 from adiabloch.units import Units
 
 
+@suggests("natural_units", "scaled", "units")
 @dataclass(frozen=True, eq=False, repr=False)
 class TightBinding:
     r"""Tight-binding model: orbitals at positions tau_i, or Wannier functions, and hoppings between them.

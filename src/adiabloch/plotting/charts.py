@@ -62,20 +62,29 @@ def parts_of(result: xarray.Dataset) -> list[tuple[str, str]]:
 def is_number(result: xarray.Dataset) -> bool:
     """Return True if the main variable is a single number without parts."""
     main = main_variable(result)
-    return main is not None and result[main].size == 1 and len(parts_of(result)) <= 1
+    if main is None or result[main].size != 1:
+        return False
+    return [name for name, _ in parts_of(result)] in ([], [main])
+
+
+def with_error(value: float, error: float) -> str:
+    """Value and error bar as text: two digits of the error bar, and the value as precise."""
+    if not (0 < error < np.inf and np.isfinite(value)):
+        return f"{value:.7g}"
+    largest = max(abs(value), error)
+    power = 0 if 1e-3 <= largest < 1e6 else math.floor(math.log10(largest))
+    v, e = value / 10.0**power, error / 10.0**power
+    digits = max(1 - math.floor(math.log10(e)), 0)
+    v = round(v, digits) + 0.0  # no minus sign of zero
+    text = f"{v:.{digits}f} ± {e:.{digits}f}" if digits <= 9 else f"{v:.9g} ± {e:.1e}"
+    return f"({text})e{power:+03d}" if power else text
 
 
 def number(result: xarray.Dataset, ax: Axes) -> Axes:
     """Write the main variable as a number with its error bar and unit."""
     main = result[str(main_variable(result))]
-    value = float(main.values.item())
-    text = f"{value:.6g}"
-    if "error" in result and result["error"].size == 1:
-        error = float(result["error"].values.item())
-        if 0 < error < np.inf:
-            # two digits of the error bar, and the value as precise
-            digits = max(1 - math.floor(math.log10(error)), 0) if error < 1e3 else 0
-            text = f"{value:.{digits}f} $\\pm$ {error:.{digits}f}" if digits <= 9 else f"{value:.9g} $\\pm$ {error:.1e}"
+    error = float(result["error"].values.item()) if "error" in result and result["error"].size == 1 else 0.0
+    text = with_error(float(main.values.item()), error).replace("±", r"$\pm$")
     unit = "" if main.attrs.get("units", "1") == "1" else f" {unit_label(main)}"
     component = "".join(str(main[dim].values.item()) for dim in main.dims if main[dim].dtype.kind == "U")
     title = str(main.attrs.get("long_name", main.name))

@@ -46,6 +46,8 @@ _RC_PARAMETERS: Any = {
     "savefig.dpi": 300,
     # TrueType fonts, so that text in a PDF can be searched and edited
     "pdf.fonttype": 42,
+    # the same picture gives the same file
+    "svg.hashsalt": "adiabloch",
 }
 
 

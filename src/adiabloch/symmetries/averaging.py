@@ -12,6 +12,7 @@ from adiabloch.errors import AccuracyWarning, InvalidArgumentError, warn
 from adiabloch.models import TightBinding
 from adiabloch.scalars import positive_number
 from adiabloch.symmetries.fields import Action, Blocks, Fields, without_zeros
+from adiabloch.symmetries.html import report_html
 from adiabloch.symmetries.operations import Operation
 from adiabloch.symmetries.representation import averaged_back, unitary_of
 from adiabloch.symmetries.sites import Sites, sites_of_atoms, sites_of_model
@@ -37,6 +38,8 @@ class SymmetryReport:
     """Largest change of a hopping by the average over the group."""
     remaining: float
     """Largest change of the symmetrized model by an operation, relative to the largest hopping."""
+
+    _repr_html_ = report_html
 
     def __str__(self) -> str:
         lines = [

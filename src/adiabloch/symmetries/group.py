@@ -9,8 +9,10 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.names import suggests
 from adiabloch.symmetries import tensors
 from adiabloch.symmetries.averaging import SymmetryReport, symmetrized_model
+from adiabloch.symmetries.html import group_html
 from adiabloch.symmetries.operations import Operation
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from adiabloch.models import TightBinding
 
 
+@suggests()
 @dataclass(frozen=True, eq=False)
 class SymmetryGroup:
     """Magnetic space group of a crystal, made by `adiabloch.symmetry`.
@@ -51,6 +54,8 @@ class SymmetryGroup:
         parts = [self.name] if self.name else []
         parts += [f"{len(self.operations)} operations", f"{reversing} with time reversal"]
         return f"SymmetryGroup({', '.join(parts)})"
+
+    _repr_html_ = group_html
 
     def __str__(self) -> str:
         return "\n".join([repr(self), *(f"  {g}" for g in self.operations)])

@@ -1,0 +1,225 @@
+"""Arguments of quantities by their names: known names, types of their values, text of a command, files that they name.
+
+The types are those of the signatures; the table `KINDS` says for each of them which values it takes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adiabloch.engine.run import Options
+from adiabloch.errors import InvalidArgumentError, did_you_mean
+from adiabloch.io import load, read_heights, read_modes
+from adiabloch.jobs.catalogue import CataloguedQuantity
+from adiabloch.scalars import is_number, is_whole
+
+OPTIONS = tuple(sorted({*Options.__annotations__} - {"executor", "progress", "dry_run", "accuracy"}))
+"""Options of all quantities that may be given by name."""
+FILLINGS = ("occupied", "bands", "chemical_potential")
+"""Arguments of which a quantity needs one that it takes."""
+RANGE = "START:STOP:COUNT"
+MOST = 10**7
+"""Largest number of values of a range."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Type of an argument.
+
+    Attributes
+    ----------
+    expected : str
+    fits : callable
+        True for values of this type.
+    read : callable, optional
+        Function (path, axes) that reads the value from a file.
+    """
+
+    expected: str
+    fits: Callable[[Any], bool]
+    read: Callable[[Path, Sequence[int] | None], Any] | None = None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: Any) -> bool:
+    return is_whole(value, -(10**9))
+
+
+def _all(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Condition on all elements of nested lists and tables, and on a single value."""
+
+    def of_all(value: Any) -> bool:
+        if isinstance(value, Mapping):
+            return all(map(of_all, value.values()))
+        return all(map(of_all, value)) if isinstance(value, list) else fits(value)
+
+    return of_all
+
+
+def _is_list(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(fits, value))
+
+
+NUMBERS = Kind(f"numbers, or {RANGE}", _all(is_number))
+MATRICES = Kind("a table of matrices such as {name = [[1, 0], [0, -1]]}", _all(is_number))
+KINDS = {
+    "bool": Kind("true or false", lambda value: isinstance(value, bool)),
+    "int": Kind("a whole number", _is_whole),
+    "float": Kind("a number", is_number),
+    "str": Kind("a name", _is_text),
+    "str | os.PathLike[str]": Kind("a path", _is_text),
+    "ArrayLike": NUMBERS,
+    "tuple[int, int]": Kind("two whole numbers", lambda value: _is_list(_is_whole)(value) and len(value) == 2),
+    "Sequence[int]": Kind("whole numbers", _is_list(_is_whole)),
+    "Sequence[str]": Kind("names", _is_list(_is_text)),
+    "ProjectionChoice": Kind("whole numbers, or a matrix", _all(is_number)),
+    "Mesh": Kind("whole numbers", _all(_is_whole)),
+    "Symmetry": Kind("find, none, or matrices", lambda value: _is_text(value) or _all(is_number)(value)),
+    "Mapping[str, Given]": MATRICES,
+    "Spin": Kind("three matrices", _all(is_number)),
+    "Positions": Kind("a table of numbers such as {x = [0, 1]}", _all(is_number)),
+    "Heights": Kind(
+        "numbers, or the name of a SEED_tb.dat", _all(is_number), lambda p, axes: read_heights(p, axes=axes)
+    ),
+    "Modes": Kind("the name of a file of modes", lambda _: False, lambda path, axes: read_modes(path)),
+    "xarray.Dataset": Kind("the name of a result (NetCDF)", lambda _: False, lambda path, axes: load(path)),
+}
+"""Types of arguments, as they are written in signatures."""
+
+
+def kinds_of(known: CataloguedQuantity, name: str) -> tuple[list[Kind], bool]:
+    """Alternative types of an argument or option, and True if it may be None."""
+    parameter = inspect.signature(known.function).parameters.get(name)
+    written = str(Options.__annotations__[name]) if parameter is None else str(parameter.annotation)
+    written = re.sub(r"ForwardRef\('(.*?)'.*\)", r"\1", written)
+    words = [word for word in re.split(r" \| (?![^\[]*\])", written) if word != "None"]
+    if "os.PathLike[str]" in words:
+        words = ["str | os.PathLike[str]"]
+    return [KINDS[word] for word in words], "None" in written.split(" | ") or "Mesh" in words
+
+
+def takes(known: CataloguedQuantity, option: str) -> bool:
+    """True if a quantity has an option of all responses."""
+    parameters = inspect.signature(known.function).parameters
+    return option in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+
+
+def check_names(place: str, names: Iterable[str], known: CataloguedQuantity, what: str = "key") -> None:
+    """Check that arguments of these names exist.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    allowed = [*known.arguments, *(name for name in OPTIONS if takes(known, name))]
+    for name in names:
+        if name not in allowed:
+            raise InvalidArgumentError(
+                f"{place}{name}: unknown {what}{did_you_mean(name, allowed)}; expected arguments of {known.name}: "
+                f"{', '.join(allowed)}"
+            )
+
+
+def missing_arguments(known: CataloguedQuantity, given: Iterable[str]) -> list[str]:
+    """Names of the arguments that are needed and not given; all alternatives if no filling is given."""
+    present = {*given}
+    fillings = [name for name in FILLINGS if name in known.arguments]
+    missing = [] if not fillings or present & {*fillings} else fillings
+    parameters = inspect.signature(known.function).parameters
+    for name in known.arguments:
+        if parameters[name].default is inspect.Parameter.empty and name not in present and name not in FILLINGS:
+            missing.append(name)
+    return missing
+
+
+def value_of_text(place: str, name: str, text: str, known: CataloguedQuantity) -> Any:
+    """Value of an argument from the text of a command, of one of the types of the argument.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    kinds, optional = kinds_of(known, name)
+    if optional and text.strip().lower() == "none":
+        return None
+    candidates = [parsed(place, text), text]
+    words = text.split(",")
+    candidates.append([word.strip() for word in words])
+    for value in candidates:
+        if any(kind.fits(value) for kind in kinds):
+            return value
+    if any(kind.read is not None for kind in kinds):
+        return text
+    expected = " or ".join(dict.fromkeys(kind.expected for kind in kinds)) + (" or none" if optional else "")
+    raise InvalidArgumentError(f"{place}: {text!r}, expected {expected}")
+
+
+def parsed(place: str, text: str) -> Any:
+    """Number, list of numbers, range START:STOP:COUNT or value of TOML in a text; the text itself if it is none.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A range with wrong numbers.
+    """
+    if re.fullmatch(r"[^\[\]{}'\",:]*:[^\[\]{}'\",:]*(:[^\[\]{}'\",:]*)?", text.strip()):
+        return _range(place, text)
+    for convert in (int, float):
+        try:
+            return convert(text)
+        except ValueError:
+            continue
+    try:
+        return [int(word) if word.strip().lstrip("+-").isdecimal() else float(word) for word in text.split(",")]
+    except ValueError:
+        pass
+    try:
+        found = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text
+    return found["value"] if len(found) == 1 else text
+
+
+def _range(place: str, text: str) -> list[float]:
+    """Evenly spaced numbers."""
+    words = text.split(":")
+    try:
+        start, stop, count = float(words[0]), float(words[1]), int(words[2])
+    except (ValueError, IndexError):
+        raise InvalidArgumentError(f"{place}: {text!r}, expected {RANGE}, such as -1:1:41") from None
+    if not (np.isfinite([start, stop]).all() and 2 <= count <= MOST):
+        raise InvalidArgumentError(f"{place}: {text!r}, expected two finite numbers and a count from 2 to {MOST}")
+    return [float(value) for value in np.linspace(start, stop, count)]
+
+
+def with_files_read(
+    arguments: Mapping[str, Any], known: CataloguedQuantity, folder: Path, axes: Sequence[int] | None = None
+) -> dict[str, Any]:
+    """Arguments with the contents of files in place of their names.
+
+    Parameters
+    ----------
+    arguments : mapping
+    known : CataloguedQuantity
+    folder : Path
+        Folder to which names are relative.
+    axes : sequence of int, optional
+        Lattice vectors along which the crystal repeats, for heights.
+    """
+    read = dict(arguments)
+    for name, value in arguments.items():
+        reader = next((kind.read for kind in kinds_of(known, name)[0] if kind.read is not None), None)
+        if reader is not None and isinstance(value, str):
+            read[name] = reader(folder / value, axes)
+    return read

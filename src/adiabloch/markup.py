@@ -1,0 +1,103 @@
+"""HTML for notebooks and pages: text is escaped unless it is `Markup`, so names and files cannot contain HTML."""
+
+from __future__ import annotations
+
+import base64
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from typing import Any, TypeVar
+
+Shown = TypeVar("Shown")
+
+STYLE = "border-collapse:collapse;margin:0.3em 1.5em 0.3em 0;font-variant-numeric:tabular-nums"
+LEFT, RIGHT = ("text-align:left;padding:0.1em 0.5em", "text-align:right;padding:0.1em 0.5em")
+
+
+class Markup(str):
+    """Text of HTML, which is not escaped again."""
+
+    __slots__ = ()
+
+
+def markup(content: object) -> Markup:
+    """HTML of a value: itself if it is `Markup`, its escaped text otherwise."""
+    return content if isinstance(content, Markup) else Markup(escape(str(content)))
+
+
+def joined(contents: Iterable[object], between: str = "") -> Markup:
+    """HTML of several values one after the other."""
+    return Markup(between.join(markup(content) for content in contents))
+
+
+def element(tag: str, *contents: object, **attributes: object) -> Markup:
+    """Element with contents and attributes; an underscore in the name of an attribute stands for a hyphen."""
+    words = [f' {name.strip("_").replace("_", "-")}="{escape(str(value))}"' for name, value in attributes.items()]
+    return Markup(f"<{tag}{''.join(words)}>{joined(contents)}</{tag}>")
+
+
+def lines(contents: Iterable[object]) -> Markup:
+    """HTML of several values on lines of their own."""
+    return joined(contents, "<br>")
+
+
+def number(value: Any) -> str:
+    """Number with six digits, with a minus sign of its own; complex numbers with i."""
+    if isinstance(value, complex):
+        if abs(value.imag) < 1e-12 * abs(value):
+            return number(value.real)
+        if abs(value.real) < 1e-12 * abs(value):
+            return f"{number(value.imag)}i"
+        sign = "+" if value.imag > 0 else "\u2212"
+        return f"{number(value.real)} {sign} {number(abs(value.imag))}i"
+    return f"{float(value) + 0.0:.6g}".replace("-", "\u2212")
+
+
+def vector(row: Iterable[float]) -> str:
+    """Numbers of a vector."""
+    return f"({', '.join(map(number, row))})"
+
+
+def table(title: object, columns: Sequence[object], rows: Iterable[Sequence[object]], note: str = "") -> Markup:
+    """Table of numbers with a title and heads."""
+    heads = element("tr", *(element("th", name, style=RIGHT) for name in columns))
+    body = [element("tr", *(element("td", cell, style=RIGHT) for cell in row)) for row in rows]
+    caption = element("caption", element("b", title), " ", note, style=f"{LEFT};white-space:nowrap")
+    return element("table", caption, element("thead", heads), element("tbody", *body), style=STYLE)
+
+
+def facts_table(title: object, facts: Iterable[tuple[object, object]]) -> Markup:
+    """Table of names and values."""
+    rows = [element("tr", *(element("td", cell, style=LEFT) for cell in fact)) for fact in facts]
+    return element("table", element("caption", element("b", title), style=LEFT), element("tbody", *rows), style=STYLE)
+
+
+def card(parts: Iterable[object], note: object = "") -> Markup:
+    """Tables and pictures side by side, with a note below."""
+    side_by_side = element("div", *parts, style="display:flex;flex-wrap:wrap;align-items:flex-start")
+    return joined([side_by_side, element("div", note, style="opacity:0.7")])
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Address that contains a picture: "svg" or "png"."""
+    media = "image/svg+xml" if kind == "svg" else f"image/{kind}"
+    return f"data:{media};base64,{base64.b64encode(content).decode()}"
+
+
+def image(content: bytes, kind: str, text: str, style: str = "max-width:100%") -> Markup:
+    """Picture within the page; scripts in it do not run, and it cannot load anything."""
+    return Markup(f'<img src="{data_uri(content, kind)}" alt="{escape(text)}" style="{escape(style)}">')
+
+
+def or_text(display: Callable[[Shown], Markup]) -> Callable[[Shown], str]:
+    """Display of an object for notebooks, which is its text if the display fails."""
+
+    @functools.wraps(display)
+    def shown(subject: Shown) -> str:
+        try:
+            # a plain string: notebooks write it to their files
+            return str.__str__(display(subject))
+        except Exception:  # a display must not fail
+            return str.__str__(element("pre", repr(subject)))
+
+    return shown

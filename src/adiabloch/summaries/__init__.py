@@ -1,0 +1,1 @@
+"""Summaries of results: numbers as text, facts about the calculation, pictures, pages."""

@@ -1,0 +1,133 @@
+"""Origin of a result: its response with formula and sources, the facts in its attributes."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adiabloch.plotting.charts import main_variable
+
+if TYPE_CHECKING:
+    import xarray
+
+MODEL = {
+    "crystal": "crystal",
+    "files": "files",
+    "model": "checksum of the model",
+    "dimension": "dimension",
+    "measure": "measure of the cell",
+    "occupied": "occupied bands",
+    "bands": "bands",
+    "gap": "smallest gap",
+    "chern_numbers": "Chern numbers",
+    "cycle_tail": "last harmonic of the cycle, relative",
+}
+"""Attributes about the crystal, and their names in words."""
+METHOD = {
+    "tolerance": "relative accuracy asked for",
+    "absolute": "absolute accuracy asked for",
+    "converged": "accuracy reached",
+    "mesh": "points along each axis",
+    "points": "points evaluated",
+    "boxes": "adaptive boxes",
+    "degeneracy": "bands closer than this count as degenerate",
+    "seconds": "time (s)",
+    "note": "note",
+}
+"""Attributes about the calculation, and their names in words."""
+RERUN = {"adiabloch": "version of adiabloch", "created": "date", "response": "function", "command": "command"}
+"""Attributes about the way to compute the result again, and their names in words."""
+JOB = "job"
+"""Attribute with the text of the job file."""
+HIDDEN = ("time_reversal", "inversion", "along_z", JOB)
+"""Attributes that are no facts for readers."""
+LONGEST_TITLE = 60
+"""Length of a summary of a function from which on the name of the main variable is the title."""
+Facts = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Response that a result comes from.
+
+    Attributes
+    ----------
+    name, title : str
+        Name of the function, and of the quantity.
+    formula : str
+        In LaTeX; empty if there is none.
+    sources : tuple of str
+        Equation of the paper, and references.
+    """
+
+    name: str
+    title: str
+    formula: str
+    sources: tuple[str, ...]
+
+
+def origin_of(result: xarray.Dataset) -> Origin:
+    """Response of a result, from its attributes; its name alone if it is not known."""
+    name = str(result.attrs.get("response", ""))
+    main = main_variable(result) or next(iter(result.data_vars), None)
+    title = str(result[main].attrs.get("long_name", main)) if main is not None else name
+    function = _function(name)
+    if function is None:
+        return Origin(name, title or name or "result", "", ())
+    declared = getattr(function, "declaration", None)
+    sources = () if declared is None else tuple(filter(None, (declared.equation, declared.reference)))
+    text = inspect.getdoc(function) or ""
+    formula = re.search(r"\.\. math::(.*?)\n\n", text, re.DOTALL)
+    summary = text.split("\n", 1)[0].split(";")[0].rstrip(".") if declared is None else declared.title
+    references = re.search(r"\nReferences\n-+\n(.*?)(\n\n[A-Z]\w+\n-+\n|$)", text, re.DOTALL)
+    if references is not None and not sources:
+        sources = (" ".join(references.group(1).split()),)
+    if declared is None and len(summary) > LONGEST_TITLE:
+        summary = title
+    quantity = summary.replace(" per {measure}", "")
+    return Origin(
+        name, quantity[:1].upper() + quantity[1:], " ".join(formula.group(1).split()) if formula else "", sources
+    )
+
+
+def facts_of(result: xarray.Dataset, names: dict[str, str]) -> Facts:
+    """Attributes with these names, in words; those without content are left out."""
+    found = ((words, fact_text(result.attrs[name])) for name, words in names.items() if name in result.attrs)
+    return [(words, text) for words, text in found if text]
+
+
+def other_facts(result: xarray.Dataset) -> Facts:
+    """Single coordinates, and attributes that have no place in the tables of this module."""
+    known = {*MODEL, *METHOD, *RERUN, *HIDDEN}
+    others = ((str(name), fact_text(value)) for name, value in result.attrs.items() if name not in known)
+    return [*_single(result), *others]
+
+
+def fact_text(value: Any) -> str:
+    """Attribute as text."""
+    if isinstance(value, np.ndarray | list | tuple):
+        return ", ".join(fact_text(item) for item in value)
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    return f"{value:.8g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def _single(result: xarray.Dataset) -> Iterator[tuple[str, str]]:
+    """Coordinates that are single numbers, with their units."""
+    for name, coordinate in result.coords.items():
+        if not coordinate.dims:
+            unit = str(coordinate.attrs.get("units", "1"))
+            yield str(name).replace("_", " "), fact_text(coordinate.values.item()) + ("" if unit == "1" else f" {unit}")
+
+
+def _function(name: str) -> Callable[..., Any] | None:
+    """Public function of this name; None if there is none, whatever the name says."""
+    public = importlib.import_module("adiabloch")
+    found: Callable[..., Any] | None = getattr(public, name) if name in public._LATER else None
+    return found if callable(found) else None
