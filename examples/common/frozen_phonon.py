@@ -3,8 +3,8 @@
 Shared by the scripts `run_dft.py` of the examples. A script describes its crystal by a `Material` and calls `main`,
 which writes the inputs of Quantum ESPRESSO and Wannier90 and runs the programs for one snapshot after the other. If a
 program fails, the end of its output is shown. Snapshots that exist are kept, and files are written atomically. When all
-snapshots of an amplitude exist, the motion of the Wannier functions is computed from the wave functions and written with
-them as a cycle, u{u}.nc.
+snapshots of an amplitude exist, the motion of the Wannier functions is computed from the wave functions and written
+with them as a cycle, u{u}.nc.
 
 For every amplitude u and phase theta_j = 2 pi j/N, the first atom is displaced by u m_2/(m_1 + m_2) (cos, sin, 0) of
 theta_j and the second by -u m_1/(m_1 + m_2) (cos, sin, 0): an optical phonon at Gamma, circularly polarized, with

@@ -1,8 +1,8 @@
 """Magnetic moment of a phonon from the cycles of an example: shared by the scripts `phonon_moment.py`.
 
-The files u{u}.nc, written by run_dft.py, contain hoppings, position matrix, spin and motion of the Wannier functions over
-a cycle. A quantum has the angular momentum hbar, so its relative displacement u follows from M u^2 omega = hbar with the
-reduced mass M. The moment is proportional to u^2 omega and therefore independent of hbar omega.
+The files u{u}.nc, written by run_dft.py, contain hoppings, position matrix, spin and motion of the Wannier functions
+over a cycle. A quantum has the angular momentum hbar, so its relative displacement u follows from M u^2 omega = hbar
+with the reduced mass M. The moment is proportional to u^2 omega and therefore independent of hbar omega.
 """
 
 import argparse
