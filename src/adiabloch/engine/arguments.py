@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from adiabloch.arrays import checked
+from adiabloch.engine.declaration import Response
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.band_edges import band_edges, check_insulator
 from adiabloch.geometry.degeneracy import FRACTION, STEEPNESS, Degeneracy, refuse_groups
@@ -126,6 +127,21 @@ def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: s
             f"{type(model).__name__}"
         )
     return _of_dimension(cast(TightBinding, model), "model", dimensions, why)
+
+
+def crystal_for(response: Response, crystal: object) -> Model:
+    """Return a model, or a cycle, of a dimension in which the response is defined.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Something else, or another dimension.
+    NoBulkDefinitionError
+        The response is no property of the bulk in this dimension.
+    """
+    checked: Callable[..., Model] = checked_cycle if response.cycle else checked_model
+    response.check_bulk(checked(crystal).lattice.dimension)
+    return checked(crystal, response.dimensions, response.reason)
 
 
 def checked_deformation(deformation: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> Deformation:

@@ -31,9 +31,7 @@ UNKNOWN_MOTION = (
 ONE_STEP = "derivatives are differences of one step, whose error is not known: give pairs at two steps"
 
 
-def of_deformation(
-    response: Response, deformation: object, occupied: object, options: Options, *, empty: int = 1
-) -> xarray.Dataset:
+def of_deformation(response: Response, deformation: object, occupied: object, options: Options) -> xarray.Dataset:
     """Evaluate a declared response of an insulator to displacements of its atoms.
 
     Parameters
@@ -44,8 +42,6 @@ def of_deformation(
     occupied : int
         Number of occupied bands.
     options : Options
-    empty : int
-        Smallest number of empty bands.
 
     Returns
     -------
@@ -56,7 +52,7 @@ def of_deformation(
     crystal = checked_deformation(deformation, response.dimensions, response.reason)
     if crystal.model.has_basis_connection and crystal.motion is None:
         raise InvalidArgumentError(UNKNOWN_MOTION)
-    number = checked_occupied(crystal.model, occupied, empty=empty)
+    number = checked_occupied(crystal.model, occupied, empty=response.empty)
     coarser = crystal.coarser
     try:
         result = _evaluated(response, crystal, number, run)

@@ -11,7 +11,6 @@ from adiabloch.engine import (
     Part,
     Response,
     all_axes,
-    checked_model,
     of_insulator,
     response,
 )
@@ -40,6 +39,7 @@ LAYER_MAGNETOELECTRIC = Response(
     time_reversal=-1,
     inversion=-1,
     long_name="layer magnetoelectric response per {measure}",
+    observables=height_operators,
 )
 
 
@@ -65,5 +65,4 @@ def layer_magnetoelectric(
     ObstructedError
         The bands have a Chern number: their Hall current makes the moment depend on the origin of the heights.
     """
-    operators = height_operators(checked_model(model, (2,), LAYER), heights)
-    return of_insulator(LAYER_MAGNETOELECTRIC, model, occupied, options, projections=projections, operators=operators)
+    return of_insulator(LAYER_MAGNETOELECTRIC, model, occupied, options, projections=projections, operators=heights)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Unpack
 
-from adiabloch.engine import BandTerm, Options, Part, Response, checked_model, checked_operators, of_insulator, response
+from adiabloch.engine import BandTerm, Options, Part, Response, checked_operators, of_insulator, response
 from adiabloch.engine.types import Dataset, Eigenframe, Float, Given, Group, TightBinding, Unit
 from adiabloch.geometry.observables import expectation
 
@@ -20,7 +20,10 @@ OBSERVABLE_DENSITY = Response(
     unit=Unit(),
     parts={"total": Part((BandTerm(value),))},
     axes={"observable": None},
+    time_reversal=1,
+    inversion=1,
     long_name="observable density per {measure}",
+    observables=checked_operators,
 )
 
 
@@ -35,6 +38,4 @@ def observable_density(
     xarray.Dataset
         `total` and `error` over `observable`, in the operator's unit.
     """
-    found = checked_operators(checked_model(model), operators)
-    labels = {"observable": [*found]}
-    return of_insulator(OBSERVABLE_DENSITY, model, occupied, options, operators=found, labels=labels)
+    return of_insulator(OBSERVABLE_DENSITY, model, occupied, options, operators=operators)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Unpack
 
 from adiabloch.engine import (
@@ -12,16 +13,13 @@ from adiabloch.engine import (
     Response,
     SeaTerm,
     cartesian,
-    checked_model,
     checked_operators,
-    of_insulator,
-    of_metal,
+    of_crystal,
     response,
 )
 from adiabloch.engine.types import ArrayLike, BandCounts, Dataset, Eigenframe, Float, Given, Group, TightBinding, Unit
 from adiabloch.geometry.filled import filled_observable_shift
 from adiabloch.geometry.observables import observable_shift
-from adiabloch.occupation import one_of
 
 
 def shift(frame: Eigenframe, group: Group, observable: str, field: str) -> Float:
@@ -39,16 +37,12 @@ METAL = Response(
     unit=Unit(charge=1, energy=-1, length=1),
     parts={"total": Part((SeaTerm(filled_shift),))},
     axes={"observable": None, "field": cartesian},
+    time_reversal=1,
+    inversion=-1,
     equation="Eq. (B7)",
+    observables=checked_operators,
 )
-INSULATOR = Response(
-    "observable response",
-    unit=METAL.unit,
-    parts={"total": Part((BandTerm(shift),))},
-    axes=METAL.axes,
-    equation="Eq. (B7)",
-    long_name="observable response per {measure}",
-)
+INSULATOR = replace(METAL, parts={"total": Part((BandTerm(shift),))}, long_name="observable response per {measure}")
 
 
 @response(METAL)
@@ -78,19 +72,14 @@ def observable_response(
         `total` and `error` over `observable` and `field`, in the operator's unit times e over the energy unit (times
         length^(1-d)).
     """
-    one_of(occupied, chemical_potential)
-    model = checked_model(model)
-    found = checked_operators(model, operators)
-    labels = {"observable": [*found]}
-    if chemical_potential is not None:
-        return of_metal(
-            METAL,
-            model,
-            chemical_potential,
-            temperature,
-            options,
-            degeneracy=degeneracy,
-            operators=found,
-            labels=labels,
-        )
-    return of_insulator(INSULATOR, model, occupied, options, operators=found, labels=labels)
+    return of_crystal(
+        METAL,
+        (INSULATOR,),
+        model,
+        occupied,
+        chemical_potential,
+        temperature,
+        options,
+        degeneracy=degeneracy,
+        operators=operators,
+    )

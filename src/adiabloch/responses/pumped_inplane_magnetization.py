@@ -4,28 +4,11 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from adiabloch.engine import (
-    THETA,
-    BandTerm,
-    Occupied,
-    Options,
-    Part,
-    Response,
-    Run,
-    cartesian,
-    checked_chern_numbers,
-    checked_cycle,
-    checked_occupied,
-    described,
-    mean_of_insulator,
-    response,
-)
-from adiabloch.engine.insulators import TOLERANCE
+from adiabloch.engine import BandTerm, Options, Part, Response, cartesian, response
+from adiabloch.engine.cycles import without_current
 from adiabloch.engine.layers import LAYER, Heights, height_operators
 from adiabloch.engine.types import Cycle, Dataset, Eigenframe, Float, Group, Unit
-from adiabloch.errors import InvalidArgumentError, ObstructedError
 from adiabloch.geometry.layers import inplane_pumped
-from adiabloch.models.cycle import MOTION_HINT
 
 
 def shift(frame: Eigenframe, group: Group, component: str) -> Float:
@@ -44,6 +27,8 @@ PUMPED_INPLANE_MAGNETIZATION = Response(
     inversion=1,
     equation="Eq. (B6)",
     long_name="pumped in-plane magnetization per {measure}",
+    cycle=True,
+    observables=height_operators,
 )
 
 
@@ -69,19 +54,4 @@ def pumped_inplane_magnetization(cycle: Cycle, occupied: int, heights: Heights, 
         The cycle pumps charge along the layer (a Chern number of k and theta): the moment of a net current depends
         on the origin of the heights.
     """
-    cycle = checked_cycle(cycle, (2,), LAYER)
-    if cycle.has_basis_connection and not cycle.orbitals_move:
-        raise InvalidArgumentError(f"cycle: the result depends on how its Wannier functions move; {MOTION_HINT}")
-    number = checked_occupied(cycle, occupied)
-    chern_numbers = checked_chern_numbers(cycle, number)
-    pumps = {directions: one for directions, one in chern_numbers.items() if one and THETA in directions}
-    if pumps:
-        raise ObstructedError(
-            f"pumped in-plane magnetization is not defined: the cycle pumps charge along the layer "
-            f"({described(pumps)}), and the moment of a net current depends on the origin of the heights",
-            chern_numbers=pumps,
-        )
-    bands = Occupied((number,), provenance={"chern_numbers": described(chern_numbers)})
-    operators = height_operators(cycle, heights)
-    run = Run.of(options, TOLERANCE)
-    return mean_of_insulator(PUMPED_INPLANE_MAGNETIZATION, cycle, bands, run, operators=operators)
+    return without_current(PUMPED_INPLANE_MAGNETIZATION, cycle, occupied, options, heights)

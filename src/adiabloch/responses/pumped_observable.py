@@ -11,7 +11,6 @@ from adiabloch.engine import (
     Options,
     Part,
     Response,
-    checked_cycle,
     checked_operators,
     of_insulator,
     response,
@@ -30,9 +29,12 @@ PUMPED_OBSERVABLE = Response(
     unit=Unit(hbar=1, omega=1, energy=-1),
     parts={"total": Part((BandTerm(shift),))},
     axes={"observable": None},
+    time_reversal=-1,
+    inversion=1,
     equation="Eq. (B6)",
     cycle=True,
     long_name="pumped observable per {measure}",
+    observables=checked_operators,
 )
 
 
@@ -50,6 +52,4 @@ def pumped_observable(
     xarray.Dataset
         `total` and `error` over `observable`: per length, area or volume, in the operator's unit times omega.
     """
-    found = checked_operators(checked_cycle(cycle), operators)
-    labels = {"observable": [*found]}
-    return of_insulator(PUMPED_OBSERVABLE, cycle, occupied, options, operators=found, labels=labels)
+    return of_insulator(PUMPED_OBSERVABLE, cycle, occupied, options, operators=operators)

@@ -11,7 +11,6 @@ from adiabloch.engine import (
     SurfaceTerm,
     all_axes,
     cartesian,
-    checked_model,
     checked_spins,
     of_metal,
     response,
@@ -33,6 +32,7 @@ SPIN_EDELSTEIN = Response(
     time_reversal=1,
     inversion=-1,
     reference="V. M. Edelstein, Solid State Communications 73, 233 (1990)",
+    observables=checked_spins,
 )
 
 
@@ -61,11 +61,5 @@ def spin_edelstein(
         2D: per length^0; 3D: per length).
     """
     return of_metal(
-        SPIN_EDELSTEIN,
-        model,
-        chemical_potential,
-        temperature,
-        options,
-        degeneracy=degeneracy,
-        operators=checked_spins(checked_model(model), spin_operators),
+        SPIN_EDELSTEIN, model, chemical_potential, temperature, options, degeneracy=degeneracy, operators=spin_operators
     )

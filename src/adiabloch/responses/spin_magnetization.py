@@ -10,7 +10,6 @@ from adiabloch.engine import (
     Response,
     SeaTerm,
     all_axes,
-    checked_model,
     checked_spins,
     of_metal,
     response,
@@ -32,6 +31,7 @@ SPIN_MAGNETIZATION = Response(
     axes={"component": all_axes},
     time_reversal=-1,
     inversion=1,
+    observables=checked_spins,
 )
 
 
@@ -58,5 +58,5 @@ def spin_magnetization(
         temperature,
         options,
         degeneracy=Degeneracy(),
-        operators=checked_spins(checked_model(model), spin_operators),
+        operators=spin_operators,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Unpack
 
 from adiabloch.engine import (
@@ -12,16 +13,13 @@ from adiabloch.engine import (
     SeaTerm,
     all_axes,
     cartesian,
-    checked_model,
     checked_spins,
-    of_insulator,
-    of_metal,
+    of_crystal,
     response,
 )
 from adiabloch.engine.types import ArrayLike, BandCounts, Dataset, Eigenframe, Float, Group, Spin, TightBinding, Unit
 from adiabloch.geometry.filled import filled_observable_shift
 from adiabloch.geometry.observables import observable_shift
-from adiabloch.occupation import one_of
 
 
 def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
@@ -42,17 +40,9 @@ METAL = Response(
     time_reversal=-1,
     inversion=-1,
     equation="Eq. (B7)",
+    observables=checked_spins,
 )
-INSULATOR = Response(
-    "spin response",
-    unit=METAL.unit,
-    parts={"total": Part((BandTerm(shift),))},
-    axes=METAL.axes,
-    time_reversal=-1,
-    inversion=-1,
-    equation="Eq. (B7)",
-    long_name="spin response per {measure}",
-)
+INSULATOR = replace(METAL, parts={"total": Part((BandTerm(shift),))}, long_name="spin response per {measure}")
 
 
 @response(METAL)
@@ -84,9 +74,14 @@ def spin_magnetoelectric(
         `total` and `error` over `component` (of the spin) and `field`: spin per length, area or volume and electric
         field, in units of e hbar over the energy unit (times length^(1-d)).
     """
-    one_of(occupied, chemical_potential)
-    model = checked_model(model)
-    found = checked_spins(model, spin_operators)
-    if chemical_potential is not None:
-        return of_metal(METAL, model, chemical_potential, temperature, options, degeneracy=degeneracy, operators=found)
-    return of_insulator(INSULATOR, model, occupied, options, operators=found)
+    return of_crystal(
+        METAL,
+        (INSULATOR,),
+        model,
+        occupied,
+        chemical_potential,
+        temperature,
+        options,
+        degeneracy=degeneracy,
+        operators=spin_operators,
+    )

@@ -11,7 +11,6 @@ from adiabloch.engine import (
     Response,
     SurfaceTerm,
     all_axes,
-    checked_model,
     checked_spins,
     components,
     of_metal,
@@ -36,6 +35,7 @@ ZEEMAN_HALL = Response(
     time_reversal=1,
     inversion=1,
     long_name="Hall conductivity per Zeeman energy",
+    observables=checked_spins,
 )
 
 
@@ -67,11 +67,5 @@ def zeeman_hall(
         hbar and h in energy/hbar.
     """
     return of_metal(
-        ZEEMAN_HALL,
-        model,
-        chemical_potential,
-        temperature,
-        options,
-        degeneracy=degeneracy,
-        operators=checked_spins(checked_model(model), spin_operators),
+        ZEEMAN_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy, operators=spin_operators
     )
