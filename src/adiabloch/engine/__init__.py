@@ -4,7 +4,7 @@ This module exports the names that the files in `adiabloch.responses` need.
 """
 
 from adiabloch.engine.arguments import ACROSS, FLAT
-from adiabloch.engine.crystals import of_crystal, response_for
+from adiabloch.engine.crystals import Filling, of_crystal, response_for
 from adiabloch.engine.declaration import (
     BandTerm,
     ChernTerm,
@@ -39,6 +39,7 @@ __all__ = [
     "THETA",
     "BandTerm",
     "ChernTerm",
+    "Filling",
     "GaugeTerm",
     "LevelTerm",
     "LocalTerm",

@@ -174,12 +174,14 @@ def checked_groups(crystal: Model, occupied: int, groups: Sequence[int] | None) 
     return tuple(itertools.pairwise([0, *itertools.accumulate(sizes)]))
 
 
-def checked_degeneracy(crystal: Crystal, degeneracy: float | None, *, on_mesh: bool = False) -> Degeneracy:
+def checked_degeneracy(crystal: Crystal, degeneracy: float | Degeneracy | None, *, on_mesh: bool = False) -> Degeneracy:
     """Criterion for degenerate bands: the energy of the user, or by default a fraction of the bandwidth.
 
     By default bands that cross, or nearly cross, are not joined. They are joined on a fixed mesh, whose points often
     coincide with crossings at points of high symmetry.
     """
+    if isinstance(degeneracy, Degeneracy):
+        return degeneracy
     width = bandwidth(crystal)
     crossing = STEEPNESS * width
     if degeneracy is None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
-from adiabloch.engine.arguments import checked_degeneracy, crystal_for, digest_of
+from adiabloch.engine.arguments import checked_degeneracy, crystal_for, model_digest
 from adiabloch.engine.declaration import LevelTerm, Response
 from adiabloch.engine.results import Variable, labelled
 from adiabloch.errors import InvalidArgumentError, did_you_mean
@@ -84,5 +84,5 @@ def map_of(
         {"kx": ("kx", x, WAVE), "ky": ("ky", y, WAVE), "band": np.arange(crystal.size)},
         theta=float(theta),
         component=component,
-        model=digest_of(crystal),
+        model=model_digest(crystal),
     )

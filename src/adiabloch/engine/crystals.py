@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adiabloch.engine.arguments import Model, checked_model
 from adiabloch.engine.declaration import Response
@@ -19,16 +19,22 @@ if TYPE_CHECKING:
     import xarray
 
 
+class Filling(NamedTuple):
+    """Occupation that the user gives: a number of occupied bands, or chemical potential and temperature."""
+
+    occupied: object
+    chemical_potential: Any
+    temperature: Any
+    degeneracy: float | Degeneracy | None = 0.0
+
+
 def of_crystal(
     metal: Response,
     insulators: Sequence[Response],
     model: Model,
-    occupied: object,
-    chemical_potential: Any,
-    temperature: Any,
+    filling: Filling,
     options: Options,
     *,
-    degeneracy: float | Degeneracy | None = 0.0,
     operators: object = None,
     projections: ProjectionChoice = None,
 ) -> xarray.Dataset:
@@ -42,18 +48,16 @@ def of_crystal(
     insulators : sequence of Response
         With band and gauge terms, one for each dimension or for all.
     model : TightBinding or another crystal
-    occupied : int or None
-    chemical_potential, temperature : float or array_like, or None
+    filling : Filling
     options : Options
-    degeneracy, operators
-        As in `of_metal`.
-    projections
-        As in `of_insulator`.
+    operators, projections
+        As in `of_metal` and `of_insulator`.
 
     Raises
     ------
     NoBulkDefinitionError
     """
+    occupied, chemical_potential, temperature, degeneracy = filling
     one_of(occupied, chemical_potential)
     response_for([metal, *insulators], model)
     if chemical_potential is not None:

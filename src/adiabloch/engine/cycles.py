@@ -14,7 +14,7 @@ from adiabloch.engine.arguments import (
     checked_occupied,
     chosen_group,
     crystal_for,
-    digest_of,
+    model_digest,
     named_group,
 )
 from adiabloch.engine.declaration import ChernTerm, Response
@@ -131,7 +131,7 @@ def of_chern_numbers(response: Response, cycle: object, occupied: object, bands:
         values = np.array([term.formula(numbers, crystal.lattice, label) for label in labels])
         variables[name] = ([axis], values, response.unit_of(name, d), response.described(name, d))
         coordinates |= axes
-    return labelled(variables, coordinates, model=digest_of(crystal), **named_group(group), **note, **response.parities)
+    return labelled(variables, coordinates, model=model_digest(crystal), **named_group(group), **note, **response.parities)
 
 
 def check_motion_known(cycle: Model, argument: str, otherwise: str = "") -> None:

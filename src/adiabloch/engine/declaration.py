@@ -178,6 +178,17 @@ class Response:
         unit = self.unit if own is None else own
         return unit if self.per_cell else unit / Unit(length=dimension)
 
+    @property
+    def unit_labels(self) -> dict[str, list[str]]:
+        """Names of the parts by their unit, a label such as "e^2/hbar (2D), e^2/(hbar length) (3D)"."""
+        found: dict[str, list[str]] = {}
+        for name in self.parts:
+            labels = {d: str(self.unit_of(name, d)) for d in self.dimensions}
+            same = len({*labels.values()}) == 1
+            label = labels[self.dimensions[0]] if same else ", ".join(f"{one} ({d}D)" for d, one in labels.items())
+            found.setdefault(label, []).append(name)
+        return found
+
     def parities_of(self, name: str) -> tuple[Parity, Parity]:
         """Parities of a part under time reversal and inversion."""
         part = self.parts[name]

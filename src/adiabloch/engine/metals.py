@@ -73,10 +73,9 @@ def of_metal(
     run, scan = Run.of(options, TOLERANCE), Scan.of(chemical_potential, temperature)
     model = crystal_for(response, model)
     observables, labels = response.observed(model, operators)
-    if not isinstance(degeneracy, Degeneracy):
-        degeneracy = checked_degeneracy(model, degeneracy, on_mesh=run.mesh is not None)
     axes = response.labels(model.lattice.dimension, given=labels)
-    request = MetalRequest(response, model, scan, run, axes, observables, degeneracy)
+    groups = checked_degeneracy(model, degeneracy, on_mesh=run.mesh is not None)
+    request = MetalRequest(response, model, scan, run, axes, observables, groups)
     together = TOGETHER.get()
     return request.evaluated() if together is None else together(request)
 

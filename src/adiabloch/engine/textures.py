@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from numpy.typing import ArrayLike
 
 from adiabloch.engine.arguments import Model, checked_degeneracy
+from adiabloch.engine.crystals import Filling
 from adiabloch.engine.declaration import Response
 from adiabloch.engine.local_arguments import Drive, Positions, Sites, checked_occupation, checked_texture
 from adiabloch.engine.local_integrals import LocalRequest
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4
 """Default tolerance of responses of textures."""
-
-
-class Filling(NamedTuple):
-    """Occupation that the user gives: a number of bands, or chemical potential and temperature."""
-
-    occupied: object
-    chemical_potential: float | None
-    temperature: float | None
-    degeneracy: float | None
 
 
 class Drives(NamedTuple):
@@ -77,7 +69,8 @@ def of_texture(
     run = Run.of(options, TOLERANCE)
     crystals = checked_texture(texture)
     drive = Drive.of(crystals, *drives)
-    occupation = checked_occupation(crystals, *filling[:3])
+    *occupied, degeneracy = filling
+    occupation = checked_occupation(crystals, *occupied)
     sites = Sites.of(crystals, *places)
     own, _ = response.observed(crystals.home, operators)
     plan = LocalPlan(response, crystals.lattice.dimension, drive.per_omega, [*own])
@@ -92,7 +85,7 @@ def of_texture(
         crystals.lattice.directions,
         # the spin of the crystals may change with the position
         None if operators is None and own else own,
-        checked_degeneracy(crystals.home, filling.degeneracy),
+        checked_degeneracy(crystals.home, degeneracy),
     )
     values, provenance = request.evaluate(crystals, sites, run, projections)
     return plan.dataset(values, sites, provenance)

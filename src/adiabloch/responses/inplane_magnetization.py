@@ -7,6 +7,7 @@ from typing import Unpack
 
 from adiabloch.engine import (
     BandTerm,
+    Filling,
     Options,
     Part,
     Response,
@@ -73,14 +74,5 @@ def inplane_magnetization(
     xarray.Dataset
         `total` and `error` over `component` ("x", "y"): moment per area, in units of e times energy (over hbar).
     """
-    return of_crystal(
-        METAL,
-        (INSULATOR,),
-        model,
-        occupied,
-        chemical_potential,
-        temperature,
-        options,
-        degeneracy=Degeneracy(),
-        operators=heights,
-    )
+    filling = Filling(occupied, chemical_potential, temperature, Degeneracy())
+    return of_crystal(METAL, (INSULATOR,), model, filling, options, operators=heights)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Unpack
 
 from adiabloch.engine import (
+    Filling,
     LocalTerm,
     Options,
     Response,
@@ -18,7 +19,7 @@ from adiabloch.engine import (
     wave_vectors,
 )
 from adiabloch.engine.local_arguments import Positions
-from adiabloch.engine.textures import Drives, Filling, of_texture
+from adiabloch.engine.textures import Drives, of_texture
 from adiabloch.engine.types import ArrayLike, Cycle, Dataset, ProjectionChoice, TightBinding, Unit
 from adiabloch.geometry import local_terms as of
 from adiabloch.models.texture import Texture
@@ -70,7 +71,7 @@ MOMENTS = {
 WITH_MOMENTS = replace(LOCAL_CURRENT, parts={**LOCAL_CURRENT.parts, **MOMENTS})
 
 
-@response(LOCAL_CURRENT, checkpoint=False)
+@response(WITH_MOMENTS, checkpoint=False)
 def local_current(
     texture: Texture | Cycle | TightBinding,
     occupied: int | None = None,
@@ -137,11 +138,10 @@ def local_current(
     -------
     xarray.Dataset
         Over the positions (`point`, or `x`, `y`, `z`), `theta` and `component`: `curl_induced`, `polarization_rate`,
-        `second_chern`, `fermi_energy`, `fermi_shift`, `quadrupole`, `first_chern`, and their sum `total`, in
-        e omega/length^(d-1), or e energy/(hbar length^(d-1)) where rates are given; `curl_equilibrium` in the
-        latter unit; `error`, the error bar of every component. With `split`, `M_equilibrium`, `M_induced`,
-        `M_chern_simons` (M_z in 2D, over `component` in 3D) and `P_uniform` (modulo its quantum), `P_shift`,
-        `P_chern_simons`, `P_quadrupole`.
+        `second_chern`, `fermi_energy`, `fermi_shift`, `quadrupole`, `first_chern`, and their sum `total`;
+        `curl_equilibrium`; `error`, the error bar of every component of the total. Where rates are given, the units
+        have energy/hbar in place of omega. With `split`, `M_equilibrium`, `M_induced`, `M_chern_simons` (M_z in 2D,
+        over `component` in 3D) and `P_uniform` (modulo its quantum), `P_shift`, `P_chern_simons`, `P_quadrupole`.
 
     Raises
     ------

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Unpack
 
-from adiabloch.engine import LocalTerm, Options, Response, cartesian, parts_of, response, sum_of
+from adiabloch.engine import Filling, LocalTerm, Options, Response, cartesian, parts_of, response, sum_of
 from adiabloch.engine.local_arguments import Positions
-from adiabloch.engine.textures import Drives, Filling, local_observables, of_texture
+from adiabloch.engine.textures import Drives, local_observables, of_texture
 from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Given, TightBinding, Unit
 from adiabloch.geometry import local_terms as of
 from adiabloch.models.texture import Texture
@@ -75,10 +75,9 @@ def local_observable(
     -------
     xarray.Dataset
         Over the positions, `theta` and `observable`: `energy_shift`, `dipole_divergence`, `shift_rate`, `second_chern`,
-        `fermi_energy`, `fermi_shift`, `first_chern` (the term of a uniform crystal) and their sum `total`, per length,
-        area or volume in the operator's unit times hbar omega/energy, or times one where rates are given; in
-        equilibrium `uniform` and `gradient`, in the operator's unit; `dipole_density` over `axis` too, in equilibrium
-        (of an insulator: at chemical potential zero), in the operator's unit times length; `error`.
+        `fermi_energy`, `fermi_shift`, `first_chern` (the term of a uniform crystal) and their sum `total`; in
+        equilibrium `uniform` and `gradient`; `dipole_density` over `axis` too, in equilibrium (of an insulator: at
+        chemical potential zero); `error`. Where rates are given, the units have energy in place of hbar omega.
 
     Raises
     ------

@@ -8,6 +8,7 @@ from typing import Unpack
 from adiabloch.engine import (
     FLAT,
     BandTerm,
+    Filling,
     Options,
     Part,
     Response,
@@ -134,14 +135,5 @@ def magnetoelectric(
     >>> float(abs(response.total).max()) < 1e-12  # zero by a threefold axis and mirrors
     True
     """
-    return of_crystal(
-        METAL,
-        (LAYER, SOLID),
-        model,
-        occupied,
-        chemical_potential,
-        temperature,
-        options,
-        degeneracy=degeneracy,
-        projections=projections,
-    )
+    filling = Filling(occupied, chemical_potential, temperature, degeneracy)
+    return of_crystal(METAL, (LAYER, SOLID), model, filling, options, projections=projections)

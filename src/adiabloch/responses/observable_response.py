@@ -8,6 +8,7 @@ from typing import Unpack
 
 from adiabloch.engine import (
     BandTerm,
+    Filling,
     Options,
     Part,
     Response,
@@ -72,14 +73,5 @@ def observable_response(
         `total` and `error` over `observable` and `field`, in the operator's unit times e over the energy unit (times
         length^(1-d)).
     """
-    return of_crystal(
-        METAL,
-        (INSULATOR,),
-        model,
-        occupied,
-        chemical_potential,
-        temperature,
-        options,
-        degeneracy=degeneracy,
-        operators=operators,
-    )
+    filling = Filling(occupied, chemical_potential, temperature, degeneracy)
+    return of_crystal(METAL, (INSULATOR,), model, filling, options, operators=operators)

@@ -7,6 +7,7 @@ from typing import Unpack
 
 from adiabloch.engine import (
     BandTerm,
+    Filling,
     Options,
     Part,
     Response,
@@ -74,14 +75,5 @@ def spin_magnetoelectric(
         `total` and `error` over `component` (of the spin) and `field`: spin per length, area or volume and electric
         field, in units of e hbar over the energy unit (times length^(1-d)).
     """
-    return of_crystal(
-        METAL,
-        (INSULATOR,),
-        model,
-        occupied,
-        chemical_potential,
-        temperature,
-        options,
-        degeneracy=degeneracy,
-        operators=spin_operators,
-    )
+    filling = Filling(occupied, chemical_potential, temperature, degeneracy)
+    return of_crystal(METAL, (INSULATOR,), model, filling, options, operators=spin_operators)
