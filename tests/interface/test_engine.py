@@ -233,7 +233,7 @@ def test_strict_is_true_or_false(value):
 
 @pytest.mark.parametrize("call", [ab.phonon_moment, ab.phonon_moments])
 def test_misspelt_options_of_workflows(call):
-    from adiabloch.engine import Run
+    from adiabloch.engine.run import Run
 
     with pytest.raises(InvalidArgumentError, match=r"argument 'tolerence'; did you mean 'tolerance'"):
         call(*[None] * (4 if call is ab.phonon_moment else 3), tolerence=1e-3)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float, checked, numbers, radians
+from adiabloch.arrays import Float, checked, numbers, radians, tensor_grid
 from adiabloch.engine.arguments import checked_occupied
 from adiabloch.engine.metal_warnings import check_temperature
 from adiabloch.errors import InvalidArgumentError, did_you_mean
@@ -105,9 +105,8 @@ class Sites:
             given = {axis: np.asarray(positions.get(axis, 0.0)) for axis in axes}
             lines = {axis: checked(x, f"positions {axis!r}", (None,) * min(x.ndim, 1)) for axis, x in given.items()}
             dims = [axis for axis in axes if np.ndim(lines[axis])]
-            grid = np.stack(np.meshgrid(*[np.atleast_1d(lines[axis]) for axis in axes], indexing="ij"), axis=-1)
             coordinates |= {axis: ((axis,) if axis in dims else (), lines[axis], LENGTH) for axis in axes}
-            points = grid.reshape(-1, d)
+            points = tensor_grid([np.atleast_1d(lines[axis]) for axis in axes])
             shape = [len(lines[axis]) for axis in dims]
         else:
             array = np.zeros(d) if positions is None else np.asarray(positions)
