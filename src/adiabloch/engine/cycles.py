@@ -131,7 +131,9 @@ def of_chern_numbers(response: Response, cycle: object, occupied: object, bands:
         values = np.array([term.formula(numbers, crystal.lattice, label) for label in labels])
         variables[name] = ([axis], values, response.unit_of(name, d), response.described(name, d))
         coordinates |= axes
-    return labelled(variables, coordinates, model=model_digest(crystal), **named_group(group), **note, **response.parities)
+    return labelled(
+        variables, coordinates, model=model_digest(crystal), **named_group(group), **note, **response.parities
+    )
 
 
 def check_motion_known(cycle: Model, argument: str, otherwise: str = "") -> None:
