@@ -31,7 +31,7 @@ from adiabloch.engine.metals import of_metal
 from adiabloch.engine.operators import checked_operators, checked_spins
 from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Options
-from adiabloch.models.cycle import THETA
+from adiabloch.models.crystal import THETA
 
 __all__ = [
     "ACROSS",

@@ -18,7 +18,7 @@ from adiabloch.geometry.band_edges import band_edges, check_insulator
 from adiabloch.geometry.degeneracy import FRACTION, STEEPNESS, Degeneracy, refuse_groups
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gaps import bandwidth
-from adiabloch.models.crystal import Crystal, is_crystal
+from adiabloch.models.crystal import THETA, Crystal, is_crystal
 from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.deformation import Deformation
 from adiabloch.models.tight_binding import TightBinding
@@ -113,15 +113,18 @@ def named_group(group: Group) -> dict[str, object]:
 
 
 def checked_cycle(cycle: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> Cycle:
-    """Return a cycle of the right dimension."""
-    if not isinstance(cycle, Cycle):
-        raise InvalidArgumentError(f"cycle: expected an adiabloch.Cycle, got {type(cycle).__name__}")
-    return _of_dimension(cycle, "cycle", dimensions, why)
+    """Return a cycle of the right dimension: a Cycle, or another crystal with the direction theta."""
+    if isinstance(cycle, Deformation) or not (is_crystal(cycle) and THETA in cast(Crystal, cycle).directions):
+        raise InvalidArgumentError(
+            f"cycle: expected an adiabloch.Cycle, or a crystal of your own with the direction theta, got "
+            f"{type(cycle).__name__}"
+        )
+    return _of_dimension(cast(Cycle, cycle), "cycle", dimensions, why)
 
 
 def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> TightBinding:
     """Return a model of the right dimension: a TightBinding, or another object with the interface of a crystal."""
-    if isinstance(model, Cycle) or not is_crystal(model):
+    if not is_crystal(model) or THETA in cast(Crystal, model).directions:
         raise InvalidArgumentError(
             "model: expected an adiabloch.TightBinding, or an object with the interface adiabloch.models.Crystal, got "
             f"{type(model).__name__}"

@@ -22,8 +22,7 @@ from adiabloch.geometry.frame import Eigenframe, Joined, eigenframe
 from adiabloch.geometry.induced import band_shift
 from adiabloch.geometry.recording import needs_of
 from adiabloch.memory import check_matrices
-from adiabloch.models.crystal import Crystal
-from adiabloch.models.cycle import THETA
+from adiabloch.models.crystal import THETA, Crystal
 from adiabloch.units import Unit
 
 Label = Any

@@ -20,8 +20,7 @@ from adiabloch.engine.band_quantities import (
 from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.lattice import AXES
-from adiabloch.models.crystal import Crystal, checked_crystal
-from adiabloch.models.cycle import THETA
+from adiabloch.models.crystal import THETA, Crystal, checked_crystal
 from adiabloch.units import Unit
 
 if TYPE_CHECKING:

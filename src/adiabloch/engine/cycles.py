@@ -25,7 +25,8 @@ from adiabloch.engine.results import Variable, labelled
 from adiabloch.engine.run import Options, Run
 from adiabloch.errors import InvalidArgumentError, ObstructedError
 from adiabloch.geometry.projections import ProjectionChoice
-from adiabloch.models.cycle import MOTION_HINT, THETA
+from adiabloch.models.crystal import THETA
+from adiabloch.models.cycle import MOTION_HINT
 
 if TYPE_CHECKING:
     import xarray

@@ -26,8 +26,7 @@ from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
 from adiabloch.geometry.projections import ProjectionChoice, Projections
 from adiabloch.geometry.recording import Recorded, needs_of
 from adiabloch.integration.mesh import Integral
-from adiabloch.models.crystal import Operator
-from adiabloch.models.cycle import THETA
+from adiabloch.models.crystal import THETA, Operator
 from adiabloch.occupation import Group
 from adiabloch.units import Unit
 

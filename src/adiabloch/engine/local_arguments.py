@@ -14,7 +14,8 @@ from adiabloch.engine.arguments import checked_occupied
 from adiabloch.engine.metal_warnings import check_temperature
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.lattice import AXES
-from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
+from adiabloch.models.crystal import THETA
+from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import FermiLevel, one_of, single_level

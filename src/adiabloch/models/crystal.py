@@ -22,6 +22,8 @@ does not vanish, the order of derivatives counts: ("kx", "theta") is D_x D_theta
 of the states outside the space of Wannier functions (`adiabloch.models.outside_states`), if the model knows them.
 """
 
+THETA = "theta"
+"""Direction along a cycle."""
 BASIS_CURVATURE = "basis_curvature"
 OUTSIDE_COUPLING = "outside_coupling"
 OUTSIDE_MOMENT = "outside_moment"

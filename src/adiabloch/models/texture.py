@@ -13,8 +13,8 @@ from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.covariant import HAMILTONIAN
-from adiabloch.models.crystal import Operator
-from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
+from adiabloch.models.crystal import THETA, Operator
+from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.cycle_closure import sampled_like
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import with_replaced_fields
