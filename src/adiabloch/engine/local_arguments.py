@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +14,7 @@ from adiabloch.engine.arguments import checked_occupied
 from adiabloch.engine.metal_warnings import check_temperature
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.lattice import AXES
-from adiabloch.models.crystal import THETA
+from adiabloch.models.crystal import THETA, is_crystal
 from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
@@ -48,7 +48,7 @@ class Drive:
         d = texture.lattice.dimension
         rates: dict[str, float] = {}
         alone = electric_field is None and velocity is None
-        if isinstance(texture.home, Cycle):
+        if THETA in texture.home.directions:
             if frequency is None and not alone:
                 raise InvalidArgumentError(
                     "frequency: expected that of the cycle beside electric_field or velocity; 0 if it stands still"
@@ -118,7 +118,7 @@ class Sites:
                 coordinates[axis] = (tuple(dims), points[:, i] if dims else points[0, i], LENGTH)
         phases = None
         if theta is not None:
-            if not isinstance(texture.home, Cycle):
+            if THETA not in texture.home.directions:
                 raise InvalidArgumentError(f"theta: {NOTHING_TURNS}")
             phases = radians(numbers(theta, "theta"), "theta")
             if np.ndim(theta):
@@ -132,8 +132,8 @@ class Sites:
 
 def checked_texture(texture: object) -> Texture:
     """Texture, a uniform one for a model or a cycle."""
-    if isinstance(texture, TightBinding | Cycle):
-        texture = Texture.uniform(texture)
+    if not isinstance(texture, Texture) and is_crystal(texture):
+        texture = Texture.uniform(cast(TightBinding, texture))
     if not isinstance(texture, Texture):
         raise InvalidArgumentError(
             f"texture: expected an adiabloch.Texture, Cycle or TightBinding, got {type(texture).__name__}"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.engine.arguments import model_digest
 from adiabloch.engine.dry_run import ForecastFound
 from adiabloch.engine.insulator import Insulator
 from adiabloch.engine.local_arguments import Drive, Sites
@@ -286,7 +287,7 @@ class LocalRequest:
             occupation = {**asdict(self.occupation), "degeneracy": float(self.degeneracy.threshold)}
         field_of = self.drive.magnetic_field
         return {
-            "model": texture.home.digest,
+            "model": model_digest(texture.home),
             "tolerance": float(run.tolerance),
             "converged": all(integral.converged for integral in integrals),
             "points": sum(integral.points for integral in integrals),
