@@ -18,7 +18,7 @@ from adiabloch.geometry.band_edges import band_edges, check_insulator
 from adiabloch.geometry.degeneracy import FRACTION, STEEPNESS, Degeneracy, refuse_groups
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gaps import bandwidth
-from adiabloch.models.crystal import THETA, Crystal, is_crystal
+from adiabloch.models.crystal import THETA, Crystal, is_crystal, kind_of
 from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.deformation import Deformation
 from adiabloch.models.tight_binding import TightBinding
@@ -116,8 +116,8 @@ def checked_cycle(cycle: object, dimensions: tuple[int, ...] = (1, 2, 3), why: s
     """Return a cycle of the right dimension: a Cycle, or another crystal with the direction theta."""
     if isinstance(cycle, Deformation) or not (is_crystal(cycle) and THETA in cast(Crystal, cycle).directions):
         raise InvalidArgumentError(
-            f"cycle: expected an adiabloch.Cycle, or a crystal of your own with the direction theta, got "
-            f"{type(cycle).__name__}"
+            "cycle: expected an adiabloch.Cycle, or an object with the interface adiabloch.models.Crystal and the "
+            f"direction theta, got {kind_of(cycle)}"
         )
     return _of_dimension(cast(Cycle, cycle), "cycle", dimensions, why)
 
@@ -127,7 +127,7 @@ def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: s
     if not is_crystal(model) or THETA in cast(Crystal, model).directions:
         raise InvalidArgumentError(
             "model: expected an adiabloch.TightBinding, or an object with the interface adiabloch.models.Crystal, got "
-            f"{type(model).__name__}"
+            f"{kind_of(model)}"
         )
     return _of_dimension(cast(TightBinding, model), "model", dimensions, why)
 

@@ -14,7 +14,7 @@ from adiabloch.engine.arguments import checked_occupied
 from adiabloch.engine.metal_warnings import check_temperature
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.lattice import AXES
-from adiabloch.models.crystal import THETA, is_crystal
+from adiabloch.models.crystal import THETA, is_crystal, kind_of
 from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
@@ -136,7 +136,7 @@ def checked_texture(texture: object) -> Texture:
         texture = Texture.uniform(cast(TightBinding, texture))
     if not isinstance(texture, Texture):
         raise InvalidArgumentError(
-            f"texture: expected an adiabloch.Texture, Cycle or TightBinding, got {type(texture).__name__}"
+            f"texture: expected an adiabloch.Texture, Cycle or TightBinding, got {kind_of(texture)}"
         )
     if isinstance(texture.home, Cycle) and texture.home.has_basis_connection and not texture.home.orbitals_move:
         raise InvalidArgumentError(

@@ -23,6 +23,7 @@ from adiabloch.models.crystal import (
     connection_names,
     directions_of,
     is_crystal,
+    kind_of,
 )
 from adiabloch.models.crystal_samples import check_alike, fixed_positions, probed
 from adiabloch.models.cycle_closure import CLOSURE_TOLERANCE, TEST_POINT, known_samples
@@ -268,7 +269,7 @@ def check_crystals(snapshots: Sequence[Any]) -> None:
     for number, crystal in enumerate(snapshots):
         if not is_crystal(crystal) or THETA in crystal.directions:
             raise InvalidModelError(
-                f"cycle: snapshot {number} is {type(crystal).__name__}, expected a TightBinding, or an object with the "
+                f"cycle: snapshot {number} is {kind_of(crystal)}, expected a TightBinding, or an object with the "
                 "interface adiabloch.models.Crystal without the direction theta"
             )
     check_alike(snapshots, "cycle")

@@ -22,7 +22,7 @@ from adiabloch.models.covariant import (
     derivative_factors,
     ordinary_derivatives,
 )
-from adiabloch.models.crystal import THETA, Derivative, Matrices, Operator, is_crystal
+from adiabloch.models.crystal import THETA, Derivative, Matrices, Operator, is_crystal, kind_of
 from adiabloch.models.crystal_cycle import CrystalCycle
 from adiabloch.models.cycle_closure import check_closed, interpolation_error, known_samples
 from adiabloch.models.cycle_snapshots import (
@@ -389,6 +389,6 @@ def _called(function: Callable[[float], TightBinding], theta: float) -> TightBin
     model = _raw(function, theta)
     if not isinstance(model, TightBinding):
         raise InvalidModelError(
-            f"cycle: the function returned {type(model).__name__} at theta = {theta:.6g}, expected a TightBinding"
+            f"cycle: the function returned {kind_of(model)} at theta = {theta:.6g}, expected a TightBinding"
         )
     return model

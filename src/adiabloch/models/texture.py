@@ -13,7 +13,7 @@ from adiabloch.arrays import Complex, Float, checked
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.covariant import HAMILTONIAN
-from adiabloch.models.crystal import THETA, Crystal, Operator, is_crystal
+from adiabloch.models.crystal import THETA, Crystal, Operator, is_crystal, kind_of
 from adiabloch.models.crystal_cycle import CrystalCycle
 from adiabloch.models.crystal_samples import fixed_positions, probed
 from adiabloch.models.cycle import MOTION_HINT, Cycle
@@ -253,7 +253,7 @@ def _called(local: Callable[[Float], TightBinding | Cycle], place: Float) -> Tig
         raise
     if not is_crystal(crystal):
         raise InvalidModelError(
-            f"texture: the function returned {type(crystal).__name__} at r = {place.tolist()}, "
+            f"texture: the function returned {kind_of(crystal)} at r = {place.tolist()}, "
             "expected a TightBinding or a Cycle"
         )
     if isinstance(crystal, Cycle) and crystal.has_basis_connection and not crystal.orbitals_move:
