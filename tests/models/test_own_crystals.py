@@ -249,6 +249,11 @@ MOVED = ab.TightBinding(MOVED.lattice, MOVED.positions + np.array([[0.1, 0.0], [
         (lambda: ab.polarization(Wire(), 1), "model: expected an adiabloch.TightBinding"),
         (lambda: ab.local_current(Lacking(), 1), "got Lacking without"),
         (lambda: ab.Texture(lambda r: Lacking()), "returned Lacking without units"),
+        (
+            lambda: ab.finite.magnetoelectric(Own(MOVED), 1, [2, 3]),
+            "expected an adiabloch.TightBinding, whose hoppings",
+        ),
+        (lambda: ab.ribbon_bands(Own(MOVED)), "expected an adiabloch.TightBinding, whose hoppings"),
         (lambda: ab.finite.pumped_magnetization(ab.Cycle([Own(MOVED)] * 4), 1, 3), "expected an adiabloch.Cycle, got"),
         (
             lambda: ab.local_current(

@@ -132,6 +132,15 @@ def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: s
     return _of_dimension(cast(TightBinding, model), "model", dimensions, why)
 
 
+def checked_hoppings_of(model: object, dimensions: tuple[int, ...], why: str) -> TightBinding:
+    """Return a TightBinding of the right dimension, for calculations that need hoppings."""
+    if not isinstance(model, TightBinding):
+        raise InvalidArgumentError(
+            f"model: expected an adiabloch.TightBinding, whose hoppings can be cut, got {type(model).__name__}"
+        )
+    return _of_dimension(model, "model", dimensions, why)
+
+
 def crystal_for(response: Response, crystal: object) -> Model:
     """Return a model, or a cycle, of a dimension in which the response is defined.
 

@@ -73,6 +73,14 @@ def inplane_magnetization(
     -------
     xarray.Dataset
         `total` and `error` over `component` ("x", "y"): moment per area, in units of e times energy (over hbar).
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
+    >>> found = ab.inplane_magnetization(cone, occupied=1, heights=[0.0, 1.0]).total
+    >>> f"{float(found.sel(component='y')):.5f}"
+    '-0.01001'
     """
     filling = Filling(occupied, chemical_potential, temperature, Degeneracy())
     return of_crystal(METAL, (INSULATOR,), model, filling, options, operators=heights)

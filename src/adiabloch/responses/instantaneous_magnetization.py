@@ -37,5 +37,13 @@ def instantaneous_magnetization(cycle: Cycle, occupied: int, theta: ArrayLike, *
     xarray.Dataset
         `perturbative` over `theta` and `component`, `error`, in e*omega. The Chern-Simons part is defined only for the
         average.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=0.2, t1=0.1), amplitude=0.1)
+    >>> found = ab.instantaneous_magnetization(cycle, occupied=1, theta=[0.0, 1.0]).perturbative
+    >>> [f"{float(one):.5e}" for one in found.sel(component="z")]
+    ['6.89039e-04', '6.92721e-04']
     """
     return of_insulator(INSTANTANEOUS_MAGNETIZATION, cycle, occupied, options, theta=theta)

@@ -64,5 +64,13 @@ def layer_magnetoelectric(
     ------
     ObstructedError
         The bands have a Chern number: their Hall current makes the moment depend on the origin of the heights.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
+    >>> found = ab.layer_magnetoelectric(cone, occupied=1, heights=[0.0, 1.0]).total
+    >>> f"{float(found.sel(component='z', field='y')):.5f}"
+    '-0.06411'
     """
     return of_insulator(LAYER_MAGNETOELECTRIC, model, occupied, options, projections=projections, operators=heights)

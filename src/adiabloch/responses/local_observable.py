@@ -83,6 +83,16 @@ def local_observable(
     ------
     InvalidModelError, InvalidArgumentError, GapClosedError, DegenerateBandsError, ToleranceNotReachedError
         As for `local_current`.
+
+    Examples
+    --------
+    Charge of a chain whose dimerization and site energies turn slowly in space: one electron per turn.
+
+    >>> import numpy as np, adiabloch as ab
+    >>> chain = ab.Texture(lambda r: ab.models.rice_mele(0.5 * np.cos(0.02 * r[0]), 0.5 * np.sin(0.02 * r[0])))
+    >>> density = ab.local_observable(chain, 1, {"number": np.eye(2)}, {"x": np.arange(16) * np.pi / 0.16})
+    >>> f"{float(density.gradient.mean()) / 0.02 * 2 * np.pi:.3f}"
+    '1.000'
     """
     return of_texture(
         LOCAL_OBSERVABLE,

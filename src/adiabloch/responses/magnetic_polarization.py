@@ -75,5 +75,13 @@ def magnetic_polarization(
         In 2D: `total` (dP_j/dB_z) and `error` over `component` ("x", "y"). In 3D, over `component` (of P) and
         `field` (of B): `total`, `perturbative`, `chern_simons`, `error`, and `axion_angle` and `quantum` as in
         `magnetoelectric`. Units e^2 (over hbar).
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
+    >>> polarization, magnetization = ab.magnetic_polarization(cone, 1).total, ab.magnetoelectric(cone, 1).total
+    >>> f"{float(polarization.sel(component='y')):.5f}", f"{float(magnetization.sel(field='y')):.5f}"
+    ('-0.06411', '-0.06411')
     """
     return of_insulator(response_for((LAYER, SOLID), model), model, occupied, options, projections=projections)

@@ -82,5 +82,13 @@ def magnetization_map(
     ------
     DegenerateBandsError
         Bands touch or count as degenerate.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=0.2, t1=0.1), amplitude=0.1)
+    >>> found = ab.magnetization_map(cycle, kx=[0.5], ky=[2.0])
+    >>> [f"{float(one):.4f}" for one in found["shift"][0, 0]]
+    ['0.0106', '0.0052']
     """
     return map_of(MAGNETIZATION_MAP, cycle, {"kx": kx, "ky": ky, "kz": kz}, theta, component, degeneracy)

@@ -91,5 +91,13 @@ def nonlinear_ettingshausen(
     ------
     NoBulkDefinitionError
         For a crystal in three dimensions.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
+    >>> found = ab.nonlinear_ettingshausen(cone, chemical_potential=0.15, temperature=0.01, tolerance=1e-3).total
+    >>> f"{float(found.sel(component='x', field='y', other_field='y')):.3e}"
+    '1.824e-05'
     """
     return of_metal(NONLINEAR_ETTINGSHAUSEN, model, chemical_potential, temperature, options, degeneracy=degeneracy)

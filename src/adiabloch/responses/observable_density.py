@@ -37,5 +37,16 @@ def observable_density(
     -------
     xarray.Dataset
         `total` and `error` over `observable`, in the operator's unit.
+
+    Examples
+    --------
+    Occupation of the two sites of a chain, per length; the lattice vector has length 1.
+
+    >>> import adiabloch as ab
+    >>> import numpy as np
+    >>> sites = {"A": np.diag([1.0, 0.0]), "B": np.diag([0.0, 1.0])}
+    >>> chain = ab.models.rice_mele(delta=0.5, dimerization=0.2)
+    >>> [f"{float(one):.4f}" for one in ab.observable_density(chain, 1, sites).total]
+    ['0.2997', '0.7003']
     """
     return of_insulator(OBSERVABLE_DENSITY, model, occupied, options, operators=operators)

@@ -72,6 +72,17 @@ def observable_response(
     xarray.Dataset
         `total` and `error` over `observable` and `field`, in the operator's unit times e over the energy unit (times
         length^(1-d)).
+
+    Examples
+    --------
+    Charge that a field moves between the two sites of a chain.
+
+    >>> import adiabloch as ab
+    >>> import numpy as np
+    >>> sites = {"A": np.diag([1.0, 0.0]), "B": np.diag([0.0, 1.0])}
+    >>> chain = ab.models.rice_mele(delta=0.5, dimerization=0.2)
+    >>> [f"{float(one):.4f}" for one in ab.observable_response(chain, 1, sites).total.sel(field="x")]
+    ['-0.0830', '0.0830']
     """
     filling = Filling(occupied, chemical_potential, temperature, degeneracy)
     return of_crystal(METAL, (INSULATOR,), model, filling, options, operators=operators)

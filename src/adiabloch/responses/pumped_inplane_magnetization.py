@@ -53,5 +53,19 @@ def pumped_inplane_magnetization(cycle: Cycle, occupied: int, heights: Heights, 
     ObstructedError
         The cycle pumps charge along the layer (a Chern number of k and theta): the moment of a net current depends
         on the origin of the heights.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> import numpy as np
+    >>> def layer(theta):
+    ...     cell = [[-2.0, 0.5, 0.3j], [0.5, 0.0, 0.4], [-0.3j, 0.4, 2.0]]
+    ...     along = [[0.0, 0.3, 0.4 + 0.3 * np.cos(theta)], [0.0, 0.0, 0.2], [0.0, 0.0, 0.0]]
+    ...     across = [[0.0, 0.0, 0.2], [0.4 + 0.3 * np.sin(theta), 0.0, 0.0], [0.0, 0.3, 0.0]]
+    ...     return ab.TightBinding(np.eye(2), np.zeros((3, 2)), {(0, 0): cell, (1, 0): along, (0, 1): across})
+    >>> cycle = ab.Cycle.from_function(layer)
+    >>> found = ab.pumped_inplane_magnetization(cycle, occupied=1, heights=[0.0, 0.5, 1.0]).total
+    >>> f"{float(found.sel(component='x')):.4e}"
+    '-3.5012e-05'
     """
     return without_current(PUMPED_INPLANE_MAGNETIZATION, cycle, occupied, options, heights)

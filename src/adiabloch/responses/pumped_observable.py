@@ -51,5 +51,13 @@ def pumped_observable(
     -------
     xarray.Dataset
         `total` and `error` over `observable`: per length, area or volume, in the operator's unit times omega.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> pump = ab.models.thouless_pump(0.5, 0.3)
+    >>> found = ab.pumped_observable(pump, 1, {"within the cell": [[0.0, -1.0j], [1.0j, 0.0]]}).total
+    >>> f"{float(found[0]):.4f}"
+    '-0.1491'
     """
     return of_insulator(PUMPED_OBSERVABLE, cycle, occupied, options, operators=operators)

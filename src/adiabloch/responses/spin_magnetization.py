@@ -50,6 +50,16 @@ def spin_magnetization(
     xarray.Dataset
         `total` and `error` over `component` ("x", "y", "z"), in units of hbar; the magnetization is -g mu_B/hbar times
         it.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> sx, sy, sz = 2 * ab.models.spin_operators(2)
+    >>> terms = {(0, 0): 0.1 * sz, (1, 0): sx, (0, 1): sy}
+    >>> cone = ab.models.from_kp(terms, cutoff=2.0, boundary=2 * sz, spin=ab.models.spin_operators(2))
+    >>> found = ab.spin_magnetization(cone, chemical_potential=0.0, tolerance=1e-3).total
+    >>> f"{float(found.sel(component='z')):.4f}"
+    '-0.1264'
     """
     return of_metal(
         SPIN_MAGNETIZATION,

@@ -74,6 +74,16 @@ def spin_magnetoelectric(
     xarray.Dataset
         `total` and `error` over `component` (of the spin) and `field`: spin per length, area or volume and electric
         field, in units of e hbar over the energy unit (times length^(1-d)).
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> sx, sy, sz = 2 * ab.models.spin_operators(2)
+    >>> terms = {(0, 0): 0.1 * sz, (1, 0): sx, (0, 1): sy}
+    >>> cone = ab.models.from_kp(terms, cutoff=2.0, boundary=2 * sz, spin=ab.models.spin_operators(2))
+    >>> found = ab.spin_magnetoelectric(cone, occupied=1).total
+    >>> f"{float(found.sel(component='x', field='y')):.5f}"
+    '-0.01323'
     """
     filling = Filling(occupied, chemical_potential, temperature, degeneracy)
     return of_crystal(METAL, (INSULATOR,), model, filling, options, operators=spin_operators)

@@ -51,6 +51,15 @@ def spin_tensor(deformation: Deformation, occupied: int, **options: Unpack[Optio
         The gap closes at some k, or occupied levels lie above empty levels (`OverlappingBandsError`).
     ToleranceNotReachedError
         The tolerance was not reached, and `strict` is True; the error contains the best estimate.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> model = ab.models.rashba_honeycomb(delta=1.0, rashba=0.4)
+    >>> deformation = ab.Deformation.from_law(model, ab.models.exponential(3.0))
+    >>> tensor = ab.spin_tensor(deformation, occupied=2)
+    >>> f"{float(tensor.total.sel(component='z', displacement='0x', displacement_2='0y')):.5f}"
+    '0.00792'
     """
     if isinstance(deformation, Deformation) and not deformation.observables:
         raise InvalidArgumentError("deformation: a crystal without spin operators, expected one with spin=")
