@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 MEASURES = {1: "length", 2: "area", 3: "volume"}
 """Name of the measure of a crystal, by dimension."""
+OF_USER = ("observable", "projector")
+"""Axes whose labels are the names of observables of the user."""
 Parity = Literal[1, -1] | None
 """Even, odd, or neither."""
 
@@ -165,12 +167,17 @@ class Response:
         axes: Mapping[str, Labels | None] = self.axes if own is None else own
         return {name: list((given or {})[name] if of is None else of(dimension)) for name, of in axes.items()}
 
+    @property
+    def of_observables(self) -> bool:
+        """True for a response of observables of the user, whose unit and parities it has in addition."""
+        return not set(OF_USER).isdisjoint(self.axes)
+
     def observed(self, crystal: Any, given: object) -> tuple[Mapping[str, Any], dict[str, list[str]]]:
         """Observables that the formulas read, and the labels of axes that have none in the declaration."""
         if self.observables is None:
             return {}, {}
         found = self.observables(crystal, given)
-        return found, {name: [*found] for name, labels in self.axes.items() if labels is None}
+        return found, {name: [*found] for name in self.axes if name in OF_USER}
 
     def unit_of(self, name: str, dimension: int) -> Unit:
         """Unit of a part in a number of dimensions."""

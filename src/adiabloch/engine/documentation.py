@@ -137,7 +137,7 @@ def _notes(declaration: Response) -> str:
         text = " and ".join(f"{words[sign]} under {operation}" for sign, operation in signs if sign is not None)
         parities.setdefault(text, []).append(name)
     driven = " of the crystal at the same frequency" if declaration.unit.omega else ""
-    if None in declaration.axes.values() and declaration.observables is not None:
+    if declaration.of_observables:
         driven += ", for observables that are even"
     sentences = [
         f"Implements {declaration.equation}." if declaration.equation else "",
@@ -157,8 +157,7 @@ def _subject(names: list[str], groups: dict[str, list[str]]) -> str:
 
 def _units(declaration: Response) -> str:
     """Units of the parts; those of observables of the user are relative to the unit of the observable."""
-    by_user = None in declaration.axes.values() and declaration.observables is not None
-    times = "the observable times " if by_user else ""
+    times = "the observable times " if declaration.of_observables else ""
     groups = declaration.unit_labels
     if len(groups) == 1:
         return f"{times}{next(iter(groups))}"
