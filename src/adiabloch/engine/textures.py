@@ -41,7 +41,8 @@ class Drives(NamedTuple):
 def of_texture(
     response: Response,
     texture: object,
-    places: tuple[Positions, ArrayLike | None],
+    positions: Positions,
+    theta: ArrayLike | None,
     filling: Filling,
     drives: Drives,
     options: Options,
@@ -56,8 +57,8 @@ def of_texture(
     response : Response
         With local terms.
     texture : Texture, or a crystal
-    places : (Positions, array_like or None)
-        Positions, and phases of the cycle.
+    positions, theta
+        Positions, and phases of the cycle, as the user gave them.
     filling : Filling
     drives : Drives
     options : Options
@@ -71,7 +72,7 @@ def of_texture(
     drive = Drive.of(crystals, *drives)
     *occupied, degeneracy = filling
     occupation = checked_occupation(crystals, *occupied)
-    sites = Sites.of(crystals, *places)
+    sites = Sites.of(crystals, positions, theta)
     own, _ = response.observed(crystals.home, operators)
     plan = LocalPlan(response, crystals.lattice.dimension, drive.per_omega, [*own])
     if plan.needs_gauge and isinstance(occupation, FermiLevel):

@@ -171,7 +171,8 @@ def local_current(
     return of_texture(
         WITH_MOMENTS if split else LOCAL_CURRENT,
         texture,
-        (positions, theta),
+        positions,
+        theta,
         Filling(occupied, chemical_potential, temperature, degeneracy),
         Drives(frequency, electric_field, velocity, magnetic_field),
         options,

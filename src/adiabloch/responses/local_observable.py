@@ -97,7 +97,8 @@ def local_observable(
     return of_texture(
         LOCAL_OBSERVABLE,
         texture,
-        (positions, theta),
+        positions,
+        theta,
         Filling(occupied, chemical_potential, temperature, degeneracy),
         Drives(frequency, electric_field, velocity, magnetic_field),
         options,
