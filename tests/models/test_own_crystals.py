@@ -242,6 +242,7 @@ MOVED = ab.TightBinding(MOVED.lattice, MOVED.positions + np.array([[0.1, 0.0], [
         (lambda: ab.Cycle([Own(honeycomb(0.0))] * 3 + [Wire()]), "snapshot 3 is Wire, .*without the direction theta"),
         (lambda: ab.Cycle([Own(honeycomb(0.0))] * 3 + [Own(MOVED)]), "crystal 3, Own, has other orbital positions"),
         (lambda: ab.Cycle([changed(has_basis_connection=True)] * 4), "has a basis that moves or a position matrix"),
+        (lambda: ab.Cycle([Own(MOVED)] * 4, motion=[{}] * 4), "motion: given for Own, expected it for Wannier models"),
         (lambda: ab.Cycle.from_function(lambda x: Wire(0.5 * x)), "does not close: between theta = 0 and 2 pi H"),
         (lambda: ab.anomalous_hall(Lacking(), 0.0), "got Lacking without units, frequencies"),
         (lambda: ab.pumped_charge(Lacking(), 1), "direction theta, got Lacking without"),

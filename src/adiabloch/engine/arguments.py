@@ -114,7 +114,7 @@ def named_group(group: Group) -> dict[str, object]:
 
 def checked_cycle(cycle: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> Cycle:
     """Return a cycle of the right dimension: a Cycle, or another crystal with the direction theta."""
-    if isinstance(cycle, Deformation) or not (is_crystal(cycle) and THETA in cast(Crystal, cycle).directions):
+    if not is_crystal(cycle) or THETA not in cast(Crystal, cycle).directions:
         raise InvalidArgumentError(
             "cycle: expected an adiabloch.Cycle, or an object with the interface adiabloch.models.Crystal and the "
             f"direction theta, got {kind_of(cycle)}"

@@ -97,5 +97,4 @@ def _insulating_bands(response: Response, model: Model, chemical_potential: Any,
             (occupied,) = numbers
             assert occupied is not None
             return occupied
-    response.check_bulk(model.lattice.dimension)
-    raise AssertionError("called for a response that is no property of the bulk")
+    raise response.no_bulk_error(model.lattice.dimension)

@@ -201,6 +201,10 @@ class Response:
         part = self.parts[name]
         return part.time_reversal or self.time_reversal, part.inversion or self.inversion
 
+    def no_bulk_error(self, dimension: int) -> NoBulkDefinitionError:
+        """Error for a dimension in which the response is no property of the bulk."""
+        return NoBulkDefinitionError(f"{self.title}: {self.no_bulk[dimension]}")
+
     def check_bulk(self, dimension: int) -> None:
         """Check that the response is a property of the bulk.
 
@@ -209,7 +213,7 @@ class Response:
         NoBulkDefinitionError
         """
         if dimension in self.no_bulk:
-            raise NoBulkDefinitionError(f"{self.title}: {self.no_bulk[dimension]}")
+            raise self.no_bulk_error(dimension)
 
     @property
     def parities(self) -> dict[str, int]:

@@ -11,7 +11,8 @@ ARGUMENTS = """
 model : TightBinding
     The crystal; any object with the interface of `adiabloch.models.Crystal` will do.
 cycle : Cycle
-    Insulating at every k and theta.
+    Insulating at every k and theta; any object with the interface of `adiabloch.models.Crystal` and the direction
+    "theta" will do.
 deformation : Deformation
     The crystal with its atoms at rest and displaced; responses are those at rest. Displacements are lengths.
 occupied : int

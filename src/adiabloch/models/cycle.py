@@ -111,6 +111,8 @@ class Cycle:
     def __new__(cls, snapshots: Any = (), **options: Any) -> Any:
         """Cycle of models, or a `CrystalCycle` of other crystals."""
         if isinstance(snapshots, Sequence) and len(snapshots) and _is_foreign(snapshots[0]):
+            if options.pop("motion", None) is not None:
+                raise InvalidModelError(f"motion: given for {kind_of(snapshots[0])}, expected it for Wannier models")
             return CrystalCycle(snapshots, **options)
         return super().__new__(cls)
 
