@@ -39,18 +39,18 @@ def responses_page() -> str:
         "# Responses",
         "",
         "One file in `adiabloch/responses` each; [how to add one](contributing.md). Parities are those of the response",
-        "under time reversal and inversion of the crystal.",
+        "under time reversal and inversion of the crystal, for observables of the user that are even. Parity and unit",
+        "are those of the first variable; responses to observables have the unit of the observable in addition.",
         "",
-        "| response | quantity | time reversal | inversion | equation |",
-        "| --- | --- | --- | --- | --- |",
+        "| response | quantity | unit | time reversal | inversion | equation |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for name in names:
         declared = getattr(adiabloch, name).declaration
-        if declared is not None:
-            parities = f"{PARITY[declared.time_reversal]} | {PARITY[declared.inversion]}"
-            lines.append(
-                f"| [{name}](generated/adiabloch.{name}) | {declared.title} | {parities} | {declared.equation} |"
-            )
+        unit = next(iter(declared.unit_labels))
+        time, space = (PARITY[parity] for parity in declared.parities_of(next(iter(declared.parts))))
+        page = f"[{name}](generated/adiabloch.{name})"
+        lines.append(f"| {page} | {declared.title} | {unit} | {time} | {space} | {declared.equation} |")
     lines += ["", "```{eval-rst}", ".. currentmodule:: adiabloch", "", ".. autosummary::", "   :toctree: generated", ""]
     return "\n".join([*lines, *(f"   {name}" for name in names), "```", ""])
 

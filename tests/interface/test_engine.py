@@ -1,6 +1,7 @@
 """Options of responses as values, crystals of the user's own, units as objects, and what a declaration brings along."""
 
 import inspect
+import pkgutil
 import re
 import sys
 import types
@@ -24,6 +25,7 @@ NARROW = ab.models.strained_haldane(delta=0.5, t2=0.1, phi=0.3, strain=0.1)
 SPINFUL = ab.models.rotating_bonds(ab.models.rashba_honeycomb(delta=1.0, rashba=0.4), amplitude=0.1)
 CYCLE = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=0.2, t1=0.1), amplitude=0.1)
 RESPONSES = [name for name in ab.__all__ if getattr(getattr(ab, name), "declaration", None) is not None]
+INTEGRATED = [name for name in RESPONSES if "tolerance" in inspect.signature(getattr(ab, name)).parameters]
 
 
 class Wrapped:
@@ -66,7 +68,7 @@ def test_a_crystal_of_the_users_own(call):
     assert off.max() < 1e-2 * abs(here[main]).max()
 
 
-@pytest.mark.parametrize("name", RESPONSES)
+@pytest.mark.parametrize("name", INTEGRATED)
 def test_options_are_the_same_everywhere(name):
     """Keyword-only after the physics, in the same order, all documented."""
     parameters = inspect.signature(getattr(ab, name)).parameters
@@ -232,9 +234,55 @@ def test_strict_is_true_or_false(value):
 
 @pytest.mark.parametrize("call", [ab.phonon_moment, ab.phonon_moments])
 def test_misspelt_options_of_workflows(call):
-    from adiabloch.engine import Run
+    from adiabloch.engine.run import Run
 
     with pytest.raises(InvalidArgumentError, match=r"argument 'tolerence'; did you mean 'tolerance'"):
         call(*[None] * (4 if call is ab.phonon_moment else 3), tolerence=1e-3)
     with pytest.raises(InvalidArgumentError, match="'chargs'"):
         Run.of({"chargs": 3}, 1e-3)
+
+
+DRIVEN = ab.models.thouless_pump(0.5, 0.3)
+SITES = {"A": np.diag([1.0, 0.0])}
+
+
+@pytest.mark.parametrize(
+    ("result", "dimension"),
+    [
+        (lambda: ab.pumped_charge(DRIVEN, 1), 1),
+        (lambda: ab.pumped_observable(DRIVEN, 1, SITES, mesh=12), 1),
+        (lambda: ab.magnetization_map(CYCLE, [0.1], [0.2]), 2),
+        (lambda: ab.band_quantities(SPINFUL, [[0.1, 0.2]]), 2),
+        (lambda: ab.local_current(CYCLE, 1, theta=0.1, split=True, mesh=12), 2),
+        (lambda: ab.local_observable(DRIVEN, 1, SITES, theta=0.1, mesh=12), 1),
+        (lambda: ab.pumped_magnetization(CYCLE, 1, mesh=12), 2),
+        (lambda: ab.magnetoelectric(MODEL, chemical_potential=0.9, temperature=0.1, mesh=12), 2),
+    ],
+)
+def test_results_have_the_declared_units(result, dimension):
+    found = result()
+    declaration = getattr(ab, found.attrs["response"]).declaration
+    for name in declaration.parts:
+        assert found[name].attrs["units"] == str(declaration.unit_of(name, dimension)), name
+
+
+def test_rates_replace_the_frequency_in_units():
+    found = ab.local_current(CYCLE, 1, theta=0.1, frequency=0.2, split=True, mesh=12)
+    units = {name: found[name].attrs["units"] for name in ("total", "curl_equilibrium", "M_induced", "P_shift")}
+    assert units == {
+        "total": "e energy/(hbar length)",
+        "curl_equilibrium": "e energy/(hbar length)",
+        "M_induced": "e energy/hbar",
+        "P_shift": "e/length",
+    }
+
+
+def test_every_response_is_declared():
+    from adiabloch import responses
+
+    for module in pkgutil.iter_modules(responses.__path__):
+        declaration = getattr(ab, module.name).declaration
+        assert declaration.title
+        assert declaration.terms
+        for name in declaration.parts:
+            assert set(declaration.parities_of(name)) <= {1, -1}, (module.name, name)

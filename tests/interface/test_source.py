@@ -53,3 +53,12 @@ def test_each_folder_has_a_readme():
         and not any((folder / name).exists() for name in ("README.md", "index.md"))
     ]
     assert not missing
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "responses").glob("[a-z]*.py")), ids=lambda path: path.stem)
+def test_a_response_is_a_declaration(path):
+    """Its public function is one call of the engine; formulas need no loops and checks no steps of their own."""
+    lines, tree = path.read_text().split("\n"), ast.parse(path.read_text())
+    for function in functions(tree):
+        assert code_lines(function, lines) <= 10, function.name
+        assert not any(isinstance(node, ast.Raise) for node in ast.walk(function)), "the engine checks arguments"

@@ -3,19 +3,14 @@
 This module exports the names that the files in `adiabloch.responses` need.
 """
 
-from adiabloch.engine.arguments import (
-    ACROSS,
-    FLAT,
-    checked_cycle,
-    checked_degeneracy,
-    checked_model,
-    checked_occupied,
-    chosen_group,
-    named_group,
-)
+from adiabloch.engine.arguments import ACROSS, FLAT
+from adiabloch.engine.crystals import Filling, of_crystal, response_for
 from adiabloch.engine.declaration import (
     BandTerm,
+    ChernTerm,
     GaugeTerm,
+    LevelTerm,
+    LocalTerm,
     Part,
     Response,
     SeaTerm,
@@ -25,51 +20,49 @@ from adiabloch.engine.declaration import (
     chemical_potential_of,
     components,
     inverse_temperature,
+    parts_of,
+    sum_of,
     total_and,
+    wave_vectors,
 )
-from adiabloch.engine.insulators import Occupied, bands_with_gauge, mean_of_insulator, of_insulator
+from adiabloch.engine.insulators import of_insulator
 from adiabloch.engine.interface import response
 from adiabloch.engine.metals import of_metal
 from adiabloch.engine.operators import checked_operators, checked_spins
-from adiabloch.engine.preflight import checked_chern_numbers, described, preflight
 from adiabloch.engine.results import labelled
-from adiabloch.engine.run import Options, Run
-from adiabloch.models.cycle import THETA
+from adiabloch.engine.run import Options
+from adiabloch.models.crystal import THETA
 
 __all__ = [
     "ACROSS",
     "FLAT",
     "THETA",
     "BandTerm",
+    "ChernTerm",
+    "Filling",
     "GaugeTerm",
-    "Occupied",
+    "LevelTerm",
+    "LocalTerm",
     "Options",
     "Part",
     "Response",
-    "Run",
     "SeaTerm",
     "SurfaceTerm",
     "all_axes",
-    "bands_with_gauge",
     "cartesian",
-    "checked_chern_numbers",
-    "checked_cycle",
-    "checked_degeneracy",
-    "checked_model",
-    "checked_occupied",
     "checked_operators",
     "checked_spins",
     "chemical_potential_of",
-    "chosen_group",
     "components",
-    "described",
     "inverse_temperature",
     "labelled",
-    "mean_of_insulator",
-    "named_group",
+    "of_crystal",
     "of_insulator",
     "of_metal",
-    "preflight",
+    "parts_of",
     "response",
+    "response_for",
+    "sum_of",
     "total_and",
+    "wave_vectors",
 ]

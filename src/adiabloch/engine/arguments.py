@@ -5,19 +5,20 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from adiabloch.arrays import checked
+from adiabloch.engine.declaration import Response
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.band_edges import band_edges, check_insulator
 from adiabloch.geometry.degeneracy import FRACTION, STEEPNESS, Degeneracy, refuse_groups
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gaps import bandwidth
-from adiabloch.models.crystal import Crystal, is_crystal
+from adiabloch.models.crystal import THETA, Crystal, is_crystal, kind_of
 from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.deformation import Deformation
 from adiabloch.models.tight_binding import TightBinding
@@ -112,20 +113,47 @@ def named_group(group: Group) -> dict[str, object]:
 
 
 def checked_cycle(cycle: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> Cycle:
-    """Return a cycle of the right dimension."""
-    if not isinstance(cycle, Cycle):
-        raise InvalidArgumentError(f"cycle: expected an adiabloch.Cycle, got {type(cycle).__name__}")
-    return _of_dimension(cycle, "cycle", dimensions, why)
+    """Return a cycle of the right dimension: a Cycle, or another crystal with the direction theta."""
+    if not is_crystal(cycle) or THETA not in cast(Crystal, cycle).directions:
+        raise InvalidArgumentError(
+            "cycle: expected an adiabloch.Cycle, or an object with the interface adiabloch.models.Crystal and the "
+            f"direction theta, got {kind_of(cycle)}"
+        )
+    return _of_dimension(cast(Cycle, cycle), "cycle", dimensions, why)
 
 
 def checked_model(model: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> TightBinding:
     """Return a model of the right dimension: a TightBinding, or another object with the interface of a crystal."""
-    if isinstance(model, Cycle) or not is_crystal(model):
+    if not is_crystal(model) or THETA in cast(Crystal, model).directions:
         raise InvalidArgumentError(
             "model: expected an adiabloch.TightBinding, or an object with the interface adiabloch.models.Crystal, got "
-            f"{type(model).__name__}"
+            f"{kind_of(model)}"
         )
     return _of_dimension(cast(TightBinding, model), "model", dimensions, why)
+
+
+def checked_hoppings_of(model: object, dimensions: tuple[int, ...], why: str) -> TightBinding:
+    """Return a TightBinding of the right dimension, for calculations that need hoppings."""
+    if not isinstance(model, TightBinding):
+        raise InvalidArgumentError(
+            f"model: expected an adiabloch.TightBinding, whose hoppings can be cut, got {type(model).__name__}"
+        )
+    return _of_dimension(model, "model", dimensions, why)
+
+
+def crystal_for(response: Response, crystal: object) -> Model:
+    """Return a model, or a cycle, of a dimension in which the response is defined.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Something else, or another dimension.
+    NoBulkDefinitionError
+        The response is no property of the bulk in this dimension.
+    """
+    checked: Callable[..., Model] = checked_cycle if response.cycle else checked_model
+    response.check_bulk(checked(crystal).lattice.dimension)
+    return checked(crystal, response.dimensions, response.reason)
 
 
 def checked_deformation(deformation: object, dimensions: tuple[int, ...] = (1, 2, 3), why: str = "") -> Deformation:
@@ -158,12 +186,14 @@ def checked_groups(crystal: Model, occupied: int, groups: Sequence[int] | None) 
     return tuple(itertools.pairwise([0, *itertools.accumulate(sizes)]))
 
 
-def checked_degeneracy(crystal: Crystal, degeneracy: float | None, *, on_mesh: bool = False) -> Degeneracy:
+def checked_degeneracy(crystal: Crystal, degeneracy: float | Degeneracy | None, *, on_mesh: bool = False) -> Degeneracy:
     """Criterion for degenerate bands: the energy of the user, or by default a fraction of the bandwidth.
 
     By default bands that cross, or nearly cross, are not joined. They are joined on a fixed mesh, whose points often
     coincide with crossings at points of high symmetry.
     """
+    if isinstance(degeneracy, Degeneracy):
+        return degeneracy
     width = bandwidth(crystal)
     crossing = STEEPNESS * width
     if degeneracy is None:

@@ -1,4 +1,4 @@
-"""Isotropic Chern-Simons part of the magnetoelectric response, shared by both of its derivations."""
+"""Isotropic Chern-Simons part of the magnetoelectric response, and the axion angle."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.arguments import Model
-from adiabloch.engine.declaration import GaugeTerm, Response
-from adiabloch.engine.insulators import of_insulator
-from adiabloch.engine.run import Options
+from adiabloch.engine.declaration import GaugeTerm
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
-from adiabloch.geometry.projections import ProjectionChoice
+from adiabloch.lattice import Lattice
 
 if TYPE_CHECKING:
     import xarray
@@ -30,30 +27,28 @@ def chern_simons_part() -> tuple[GaugeTerm, ...]:
     return (GaugeTerm(isotropic),)
 
 
-def insulator_with_axion_angle(
-    layer: Response, solid: Response, model: Model, occupied: object, options: Options, projections: ProjectionChoice
-) -> xarray.Dataset:
-    """Magnetoelectric tensor of an insulator; in three dimensions with the axion angle and its quantum.
-
-    Parameters
-    ----------
-    layer, solid : Response
-        Declarations for two and three dimensions.
-    model : TightBinding
-    occupied : int
-    options : Options
-    projections : sequence of int or array_like, optional
-        Projections of the user.
-    """
-    if model.lattice.dimension == 2:
-        return of_insulator(layer, model, occupied, options)
-    result = of_insulator(solid, model, occupied, options, projections=projections)
+def with_axion_angle(result: xarray.Dataset, lattice: Lattice) -> xarray.Dataset:
+    """Magnetoelectric tensor completed by the axion angle and the quantum of its diagonal."""
     theta = 4 * np.pi**2 * float(result.chern_simons.values[0, 0])
     unit = result.total.attrs["units"]
     return result.assign(
         axion_angle=((), np.asarray(principal(theta)), {"units": "rad", "long_name": "axion angle, modulo 2 pi"}),
         quantum=((), np.asarray(1 / (2 * np.pi)), {"units": unit, "long_name": "quantum of the diagonal of total"}),
     )
+
+
+def principal_angle(result: xarray.Dataset, lattice: Lattice) -> xarray.Dataset:
+    """Axion angle in (-pi, pi] and its error, in radians."""
+    value, radians = principal(float(result.axion_angle), float(result.error)), {"units": "rad"}
+    return result.assign(
+        axion_angle=result.axion_angle.copy(data=np.asarray(value)).assign_attrs(radians),
+        error=result.error.assign_attrs(radians),
+    )
+
+
+def half_turn(lattice: Lattice) -> float:
+    """Natural size of an angle."""
+    return float(np.pi)
 
 
 def principal(angle: float, slack: float = 1e-9) -> float:

@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
 from adiabloch.engine.arguments import checked_degeneracy
-from adiabloch.engine.declaration import all_axes, cartesian, components
+from adiabloch.engine.declaration import LevelTerm, Parity, Part, all_axes, cartesian, components
 from adiabloch.engine.operators import SPIN
+from adiabloch.engine.terms import Labels
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.bands import K_PLANES, curvature, metric, orbital_moment
 from adiabloch.geometry.fields import shift_tensor
@@ -21,8 +22,7 @@ from adiabloch.geometry.frame import Eigenframe, Joined, eigenframe
 from adiabloch.geometry.induced import band_shift
 from adiabloch.geometry.recording import needs_of
 from adiabloch.memory import check_matrices
-from adiabloch.models.crystal import Crystal
-from adiabloch.models.cycle import THETA
+from adiabloch.models.crystal import THETA, Crystal
 from adiabloch.units import Unit
 
 Label = Any
@@ -43,13 +43,29 @@ class BandQuantity:
         Names of the axes beside point and band, and functions from the dimension to their labels; None for orbitals.
     crystal : "any", "spin" or "cycle"
         Crystals that have the quantity.
+    time_reversal, inversion : 1 or -1
+        Parities, at the opposite wave vector.
     """
 
     long_name: str
     unit: Unit
     formula: Callable[..., Float]
-    axes: Mapping[str, Callable[[int], Sequence[str]] | None] = field(default_factory=dict)
+    axes: Mapping[str, Labels | None] = field(default_factory=dict)
     crystal: str = "any"
+    time_reversal: Parity = 1
+    inversion: Parity = 1
+
+    @property
+    def part(self) -> Part:
+        """Part of a declaration."""
+        term = LevelTerm(self.formula, self.axes)
+        return Part(
+            (term,),
+            self.long_name,
+            unit=self.unit,
+            time_reversal=self.time_reversal,
+            inversion=self.inversion,
+        )
 
     def labels(self, crystal: Crystal) -> dict[str, Sequence[Label]]:
         """Labels of the axes for a crystal."""
@@ -113,16 +129,24 @@ def pumped_magnetization(frame: Eigenframe, component: str) -> Float:
 
 PLANE = {"axis": cartesian, "other_axis": cartesian}
 QUANTITIES = {
-    "berry_curvature": BandQuantity("Berry curvature", Unit(length=2), berry_curvature, {"component": components}),
+    "berry_curvature": BandQuantity(
+        "Berry curvature", Unit(length=2), berry_curvature, {"component": components}, time_reversal=-1
+    ),
     "quantum_metric": BandQuantity("quantum metric", Unit(length=2), quantum_metric, PLANE),
     "orbital_moment": BandQuantity(
-        "orbital moment", Unit(charge=1, energy=1, length=2, hbar=-1), orbital_moment, {"component": components}
+        "orbital moment",
+        Unit(charge=1, energy=1, length=2, hbar=-1),
+        orbital_moment,
+        {"component": components},
+        time_reversal=-1,
     ),
     "berry_connection_polarizability": BandQuantity(
         "Berry connection polarizability", Unit(length=2, energy=-1), polarizability, PLANE
     ),
-    "velocity": BandQuantity("velocity", Unit(energy=1, length=1, hbar=-1), velocity, {"axis": cartesian}),
-    "spin": BandQuantity("spin", Unit(hbar=1), spin, {"spin_axis": all_axes}, "spin"),
+    "velocity": BandQuantity(
+        "velocity", Unit(energy=1, length=1, hbar=-1), velocity, {"axis": cartesian}, time_reversal=-1, inversion=-1
+    ),
+    "spin": BandQuantity("spin", Unit(hbar=1), spin, {"spin_axis": all_axes}, "spin", time_reversal=-1),
     "projection": BandQuantity("weight of the orbital", Unit(), projection, {"orbital": None}),
     "pumped_magnetization": BandQuantity(
         "pumped magnetization",

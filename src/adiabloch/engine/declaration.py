@@ -1,28 +1,38 @@
-"""Declarations of responses: named parts, each a sum of terms; a term is a formula and its weight in the integral.
-
-Rule for formulas: a formula branches on labels and on the derivatives that the frame carries, never on numbers. So one
-call on a recording frame (`adiabloch.geometry.recording`) finds all derivatives that it needs.
-"""
+"""Declarations of responses: named parts, each a sum of terms (`adiabloch.engine.terms`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.integration.protocols import Weight
-from adiabloch.lattice import AXES, components
+from adiabloch.engine.terms import (
+    BandTerm,
+    ChernTerm,
+    GaugeTerm,
+    Labels,
+    LevelTerm,
+    LocalTerm,
+    SeaTerm,
+    SurfaceTerm,
+    Term,
+)
+from adiabloch.errors import NoBulkDefinitionError
+from adiabloch.lattice import AXES, Lattice, components
 from adiabloch.occupation import Scan
 from adiabloch.units import Unit
 
-Labels = Callable[[int], Sequence[str]]
-"""Function from the dimension of the crystal to the labels along an axis of the result."""
+if TYPE_CHECKING:
+    import xarray
+
 MEASURES = {1: "length", 2: "area", 3: "volume"}
 """Name of the measure of a crystal, by dimension."""
+OF_USER = ("observable", "projector")
+"""Axes whose labels are the names of observables of the user."""
 Parity = Literal[1, -1] | None
 """Even, odd, or neither."""
 
@@ -30,6 +40,11 @@ Parity = Literal[1, -1] | None
 def cartesian(dimension: int) -> Sequence[str]:
     """Labels of vector components: the first of x, y, z up to the dimension."""
     return AXES[:dimension]
+
+
+def wave_vectors(dimension: int) -> Sequence[str]:
+    """Labels of the directions of k: "kx", ...."""
+    return [f"k{axis}" for axis in AXES[:dimension]]
 
 
 def all_axes(dimension: int) -> Sequence[str]:
@@ -49,82 +64,29 @@ def chemical_potential_of(scan: Scan) -> Float:
 
 
 @dataclass(frozen=True)
-class SeaTerm:
-    """Term of the Fermi sea, sum_n weight(E_n) F_n.
-
-    Parameters
-    ----------
-    formula : callable
-        (frame, band_counts, *labels) -> F_c, its value with the c lowest bands filled, for each c of `band_counts`;
-        (P, counts).
-    weight : "filled" or "entropy"
-        Fermi function f, or temperature times entropy T s.
-    scale : callable, optional
-        Scan -> factor that depends on temperature and chemical potential, (S, M) or broadcastable.
-    axes : mapping {name: labels}, optional
-        Labels of the formula, if they differ from those of the response.
-    into : callable, optional
-        Dimension -> matrix from the components of the formula to those of the response.
-    """
-
-    formula: Callable[..., Float]
-    weight: Weight = "filled"
-    scale: Callable[[Scan], Float] | None = None
-    axes: Mapping[str, Labels] | None = field(default=None, hash=False)
-    into: Callable[[int], Float] | None = None
-
-
-@dataclass(frozen=True)
-class SurfaceTerm:
-    """Term of the Fermi surface, sum_n weight(E_n) s_n.
-
-    Parameters
-    ----------
-    formula : callable
-        (frame, *labels) -> s_n, (P, N).
-    weight : "level" or "heat"
-        -f', or -(E - mu) f'.
-    scale, axes, into
-        As in `SeaTerm`.
-    tensor : bool
-        True if the formula takes the labels along each axis and returns all components at once, (P, N, labels...).
-    """
-
-    formula: Callable[..., Float]
-    weight: Weight = "level"
-    scale: Callable[[Scan], Float] | None = None
-    axes: Mapping[str, Labels] | None = field(default=None, hash=False)
-    into: Callable[[int], Float] | None = None
-    tensor: bool = False
-
-
-@dataclass(frozen=True)
-class BandTerm:
-    """Term of a group of occupied bands: (frame, group, *labels) -> (P,)."""
-
-    formula: Callable[..., Float]
-
-
-@dataclass(frozen=True)
-class GaugeTerm:
-    """Term that needs a smooth gauge: (gauge, *labels) -> (P,)."""
-
-    formula: Callable[..., Float]
-
-
-Term = SeaTerm | SurfaceTerm | BandTerm | GaugeTerm
-
-
-@dataclass(frozen=True)
 class Part:
-    """One variable of the result: a sum of terms, with a description for its long name.
+    """One variable of the result.
 
-    A remainder is the first part less the others, and is not integrated by itself.
+    Parameters
+    ----------
+    terms : tuple of terms
+        Their sum is the variable.
+    description : str
+        End of its long name.
+    remainder : bool
+        True for the first part less the others, which is not integrated by itself.
+    unit : Unit, optional
+        Unit per state, if it differs from that of the response.
+    time_reversal, inversion : 1 or -1, optional
+        Parities, if they differ from those of the response.
     """
 
     terms: tuple[Term, ...]
     description: str = ""
     remainder: bool = False
+    unit: Unit | None = None
+    time_reversal: Parity = None
+    inversion: Parity = None
 
 
 @dataclass(frozen=True)
@@ -145,9 +107,11 @@ class Response:
         Dimensions of the crystals for which the response is defined.
     reason : str
         Reason why the response is not defined in other dimensions.
+    no_bulk : mapping {int: str}
+        Reasons why it is no property of the bulk in some dimensions.
     time_reversal, inversion : 1, -1 or None
         Parity: 1 if the response is the same in the reversed crystal, -1 if it changes sign; for a cycle at the same
-        frequency, in the same sense.
+        frequency, in the same sense. For observables of the user, which are even.
     along_z : int
         Number of directions along z without a labelled axis, for example the z of a magnetization M_z.
     equation, reference : str
@@ -162,6 +126,15 @@ class Response:
         True for a response of a cycle.
     separate : bool
         For a scan: the accuracy of each part is relative to that part, not to the largest part.
+    empty : int
+        Smallest number of empty bands of an insulator. With 0, any group of bands may be given.
+    observables : callable, optional
+        (crystal, argument of the user) -> observables that the formulas read, by name. Their names are the labels of
+        axes that have none in the declaration.
+    natural_size : callable, optional
+        Lattice -> size to which the tolerance is relative, if it is larger than the result.
+    completed : callable, optional
+        (result, lattice) -> result with variables that follow from the others, such as quanta.
     """
 
     title: str
@@ -170,6 +143,7 @@ class Response:
     axes: Mapping[str, Labels | None] = field(default_factory=dict)
     dimensions: tuple[int, ...] = (1, 2, 3)
     reason: str = ""
+    no_bulk: Mapping[int, str] = field(default_factory=dict)
     time_reversal: Parity = None
     inversion: Parity = None
     along_z: int = 0
@@ -180,10 +154,66 @@ class Response:
     per_cell: bool = False
     separate: bool = False
     cycle: bool = False
+    empty: int = 1
+    observables: Callable[[Any, Any], Mapping[str, Any]] | None = None
+    natural_size: Callable[[Lattice], float] | None = None
+    completed: Callable[[xarray.Dataset, Lattice], xarray.Dataset] | None = None
 
-    def labels(self, dimension: int, **given: Sequence[str]) -> dict[str, list[str]]:
-        """Labels along each axis; `given` has those of axes without labels in the declaration."""
-        return {name: list(given[name] if of is None else of(dimension)) for name, of in self.axes.items()}
+    def labels(
+        self, dimension: int, term: Term | None = None, given: Mapping[str, Sequence[str]] | None = None
+    ) -> dict[str, list[Any]]:
+        """Labels along each axis of the response, or of a term; `given` has those of axes without labels."""
+        own = getattr(term, "axes", None)
+        axes: Mapping[str, Labels | None] = self.axes if own is None else own
+        return {name: list((given or {})[name] if of is None else of(dimension)) for name, of in axes.items()}
+
+    @property
+    def of_observables(self) -> bool:
+        """True for a response of observables of the user, whose unit and parities it has in addition."""
+        return not set(OF_USER).isdisjoint(self.axes)
+
+    def observed(self, crystal: Any, given: object) -> tuple[Mapping[str, Any], dict[str, list[str]]]:
+        """Observables that the formulas read, and the labels of axes that have none in the declaration."""
+        if self.observables is None:
+            return {}, {}
+        found = self.observables(crystal, given)
+        return found, {name: [*found] for name in self.axes if name in OF_USER}
+
+    def unit_of(self, name: str, dimension: int) -> Unit:
+        """Unit of a part in a number of dimensions."""
+        own = self.parts[name].unit
+        unit = self.unit if own is None else own
+        return unit if self.per_cell else unit / Unit(length=dimension)
+
+    @property
+    def unit_labels(self) -> dict[str, list[str]]:
+        """Names of the parts by their unit, a label such as "e^2/hbar (2D), e^2/(hbar length) (3D)"."""
+        found: dict[str, list[str]] = {}
+        for name in self.parts:
+            labels = {d: str(self.unit_of(name, d)) for d in self.dimensions}
+            same = len({*labels.values()}) == 1
+            label = labels[self.dimensions[0]] if same else ", ".join(f"{one} ({d}D)" for d, one in labels.items())
+            found.setdefault(label, []).append(name)
+        return found
+
+    def parities_of(self, name: str) -> tuple[Parity, Parity]:
+        """Parities of a part under time reversal and inversion."""
+        part = self.parts[name]
+        return part.time_reversal or self.time_reversal, part.inversion or self.inversion
+
+    def no_bulk_error(self, dimension: int) -> NoBulkDefinitionError:
+        """Error for a dimension in which the response is no property of the bulk."""
+        return NoBulkDefinitionError(f"{self.title}: {self.no_bulk[dimension]}")
+
+    def check_bulk(self, dimension: int) -> None:
+        """Check that the response is a property of the bulk.
+
+        Raises
+        ------
+        NoBulkDefinitionError
+        """
+        if dimension in self.no_bulk:
+            raise self.no_bulk_error(dimension)
 
     @property
     def parities(self) -> dict[str, int]:
@@ -210,10 +240,35 @@ class Response:
         """All terms, each once."""
         return tuple(dict.fromkeys(term for part in self.parts.values() for term in part.terms))
 
+    @property
+    def terms_of_total(self) -> list[str]:
+        """Names of the other parts whose terms are among those of the first part."""
+        first, *others = self.parts
+        return [name for name in others if set(self.parts[name].terms) <= set(self.parts[first].terms)]
+
     def described(self, name: str, dimension: int) -> str:
         """Long name of a part."""
         title = (self.long_name or self.title).format(measure=MEASURES[dimension])
         return ": ".join(filter(None, (title, self.parts[name].description)))
+
+
+def parts_of(
+    terms: Mapping[str, tuple[Term, str]],
+    *,
+    unit: Unit | None = None,
+    time_reversal: Parity = None,
+    inversion: Parity = None,
+) -> dict[str, Part]:
+    """Parts of one term and a description each, with a common unit and common parities."""
+    return {
+        name: Part((term,), description, unit=unit, time_reversal=time_reversal, inversion=inversion)
+        for name, (term, description) in terms.items()
+    }
+
+
+def sum_of(terms: Mapping[str, tuple[Term, str]]) -> dict[str, Part]:
+    """Parts of one term and a description each, preceded by their sum `total`."""
+    return {"total": Part(tuple(term for term, _ in terms.values())), **parts_of(terms)}
 
 
 def total_and(**parts: tuple[Term, ...]) -> dict[str, Part]:
@@ -228,7 +283,10 @@ def total_and(**parts: tuple[Term, ...]) -> dict[str, Part]:
 
 __all__ = [
     "BandTerm",
+    "ChernTerm",
     "GaugeTerm",
+    "LevelTerm",
+    "LocalTerm",
     "Part",
     "Response",
     "SeaTerm",
@@ -238,5 +296,8 @@ __all__ = [
     "chemical_potential_of",
     "components",
     "inverse_temperature",
+    "parts_of",
+    "sum_of",
     "total_and",
+    "wave_vectors",
 ]

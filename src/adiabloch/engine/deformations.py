@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
 from adiabloch.engine.results import Variable, labelled
 from adiabloch.engine.run import Options, Run
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.models.crystal import Operator
 from adiabloch.models.deformation import Deformation
 
 if TYPE_CHECKING:
@@ -31,9 +33,7 @@ UNKNOWN_MOTION = (
 ONE_STEP = "derivatives are differences of one step, whose error is not known: give pairs at two steps"
 
 
-def of_deformation(
-    response: Response, deformation: object, occupied: object, options: Options, *, empty: int = 1
-) -> xarray.Dataset:
+def of_deformation(response: Response, deformation: object, occupied: object, options: Options) -> xarray.Dataset:
     """Evaluate a declared response of an insulator to displacements of its atoms.
 
     Parameters
@@ -44,8 +44,6 @@ def of_deformation(
     occupied : int
         Number of occupied bands.
     options : Options
-    empty : int
-        Smallest number of empty bands.
 
     Returns
     -------
@@ -56,7 +54,8 @@ def of_deformation(
     crystal = checked_deformation(deformation, response.dimensions, response.reason)
     if crystal.model.has_basis_connection and crystal.motion is None:
         raise InvalidArgumentError(UNKNOWN_MOTION)
-    number = checked_occupied(crystal.model, occupied, empty=empty)
+    response.observed(crystal, None)
+    number = checked_occupied(crystal.model, occupied, empty=response.empty)
     coarser = crystal.coarser
     try:
         result = _evaluated(response, crystal, number, run)
@@ -113,6 +112,19 @@ def _antisymmetric(result: xarray.Dataset, names: tuple[str, ...]) -> xarray.Dat
     coordinates = {str(dim): result[dim].values.tolist() for dim in result.dims if dim != PAIR}
     coordinates |= {SINGLE: list(names), f"{SINGLE}_2": list(names)}
     return labelled(variables, coordinates, **{str(key): value for key, value in result.attrs.items()})
+
+
+def spins_of(deformation: Deformation, given: object) -> Mapping[str, Operator]:
+    """Spin operators of a deformation; responses to displacements take none from the user.
+
+    Raises
+    ------
+    InvalidArgumentError
+        It has none.
+    """
+    if not deformation.observables:
+        raise InvalidArgumentError("deformation: a crystal without spin operators, expected one with spin=")
+    return deformation.observables
 
 
 def pair_of(label: str) -> tuple[str, str]:

@@ -11,7 +11,8 @@ ARGUMENTS = """
 model : TightBinding
     The crystal; any object with the interface of `adiabloch.models.Crystal` will do.
 cycle : Cycle
-    Insulating at every k and theta.
+    Insulating at every k and theta; any object with the interface of `adiabloch.models.Crystal` and the direction
+    "theta" will do.
 deformation : Deformation
     The crystal with its atoms at rest and displaced; responses are those at rest. Displacements are lengths.
 occupied : int
@@ -131,12 +132,34 @@ def _entries(lines: list[str]) -> dict[str, str]:
 def _notes(declaration: Response) -> str:
     """Sentences on the equation, the parities and the source of a response."""
     words = {1: "even", -1: "odd"}
-    parities = {"time reversal": declaration.time_reversal, "inversion": declaration.inversion}
-    parities_text = [f"{words[sign]} under {name}" for name, sign in parities.items() if sign is not None]
+    parities: dict[str, list[str]] = {}
+    for name in declaration.parts:
+        signs = zip(declaration.parities_of(name), ("time reversal", "inversion"), strict=True)
+        text = " and ".join(f"{words[sign]} under {operation}" for sign, operation in signs if sign is not None)
+        parities.setdefault(text, []).append(name)
     driven = " of the crystal at the same frequency" if declaration.unit.omega else ""
+    if declaration.of_observables:
+        driven += ", for observables that are even"
     sentences = [
         f"Implements {declaration.equation}." if declaration.equation else "",
-        f"The result is {' and '.join(parities_text)}{driven}." if parities_text else "",
+        *(f"{_subject(names, parities)} {text}{driven}." for text, names in parities.items() if text),
+        f"In units of {_units(declaration)}.",
         f"Source: {declaration.reference}." if declaration.reference else "",
     ]
     return textwrap.fill(" ".join(filter(None, sentences)), 110)
+
+
+def _subject(names: list[str], groups: dict[str, list[str]]) -> str:
+    """Beginning of a sentence on some parts of a result."""
+    if len(groups) == 1:
+        return "The result is"
+    return f"{', '.join(f'`{name}`' for name in names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _units(declaration: Response) -> str:
+    """Units of the parts; those of observables of the user are relative to the unit of the observable."""
+    times = "the observable times " if declaration.of_observables else ""
+    groups = declaration.unit_labels
+    if len(groups) == 1:
+        return f"{times}{next(iter(groups))}"
+    return "; ".join(f"{times}{label} for {', '.join(f'`{one}`' for one in names)}" for label, names in groups.items())

@@ -5,27 +5,28 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float
-from adiabloch.engine.arguments import Model, checked_cycle, checked_model, checked_occupied, chosen_group
+from adiabloch.arrays import Float, numbers, radians
+from adiabloch.engine.arguments import Model, checked_occupied, chosen_group, crystal_for
 from adiabloch.engine.declaration import BandTerm, GaugeTerm, Response
 from adiabloch.engine.insulator import Insulator
 from adiabloch.engine.mean import error_bar, mean, provenance
 from adiabloch.engine.preflight import preflight
 from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Options, Run
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs
 from adiabloch.geometry.projections import ProjectionChoice, Projections
 from adiabloch.geometry.recording import Recorded, needs_of
 from adiabloch.integration.mesh import Integral
-from adiabloch.models.crystal import Operator
-from adiabloch.models.cycle import THETA
+from adiabloch.models.crystal import THETA, Operator
 from adiabloch.occupation import Group
 from adiabloch.units import Unit
 
@@ -68,35 +69,16 @@ class Occupied:
         return self.groups[0] if self.number is None else self.number
 
 
-def bands_with_gauge(
-    model: Model, occupied: object, bands: object, title: str, projections: ProjectionChoice
-) -> Occupied:
-    """Occupied bands, or a separated group of bands, with projections for a smooth gauge.
-
-    Parameters
-    ----------
-    model : TightBinding
-    occupied, bands : int, or (int, int)
-        Number of occupied bands, or in place of it a group of bands.
-    title : str
-        Name of the response, for messages.
-    projections : sequence of int or array_like, optional
-        Projections of the user.
-    """
-    group, note = chosen_group(model, occupied, bands)
-    found = preflight(model, (group,), title, projections=projections)
-    return Occupied((group,), found.projections, filled=bands is None, provenance={**found.provenance, **note})
-
-
 def of_insulator(
     response: Response,
     crystal: Model,
     occupied: object,
     options: Options,
     *,
+    bands: object = None,
+    theta: ArrayLike | None = None,
     projections: ProjectionChoice = None,
-    operators: Mapping[str, Operator] | None = None,
-    labels: Mapping[str, Sequence[str]] | None = None,
+    operators: object = None,
 ) -> xarray.Dataset:
     """Check the arguments of a response of an insulator, and evaluate it for all occupied bands as one group.
 
@@ -107,19 +89,29 @@ def of_insulator(
     occupied : int
         Number of occupied bands.
     options : Options
+    bands : int or (int, int), optional
+        In place of `occupied`, a group of bands, for a response without empty bands.
+    theta : array_like, optional
+        Phases of a cycle, in place of the mean over its period.
     projections : sequence of int or array_like, optional
         Projections of the user for gauge terms.
-    operators, labels : mapping, optional
-        As in `mean_of_insulator`.
+    operators : object
+        Argument of the user for the observables of the response.
     """
     run = Run.of(options, TOLERANCE)
-    checked: Model = (checked_cycle if response.cycle else checked_model)(crystal, response.dimensions, response.reason)
-    number = checked_occupied(checked, occupied)
-    bands = Occupied((number,))
+    checked = crystal_for(response, crystal)
+    observables, labels = response.observed(checked, operators)
+    group, note = (
+        (checked_occupied(checked, occupied), {}) if response.empty else chosen_group(checked, occupied, bands)
+    )
+    phases = None if theta is None else radians(numbers(theta, "theta"), "theta")
+    if phases is not None and not len(phases):
+        raise InvalidArgumentError("theta: expected at least one phase, got none")
+    chosen = Occupied((group,), filled=bands is None, provenance=note)
     if response.needs_gauge:
-        found = preflight(checked, (number,), response.title, projections=projections)
-        bands = Occupied((number,), found.projections, provenance=found.provenance)
-    return mean_of_insulator(response, checked, bands, run, operators=operators, labels=labels)
+        found = preflight(checked, (group,), response.title, projections=projections)
+        chosen = replace(chosen, projections=found.projections, provenance={**found.provenance, **note})
+    return mean_of_insulator(response, checked, chosen, run, operators=observables, labels=labels, theta=phases)
 
 
 def mean_of_insulator(
@@ -131,7 +123,6 @@ def mean_of_insulator(
     operators: Mapping[str, Operator] | None = None,
     labels: Mapping[str, Sequence[str]] | None = None,
     theta: Float | None = None,
-    scale: float = 0.0,
 ) -> xarray.Dataset:
     """Evaluate a declared response of an insulator.
 
@@ -148,17 +139,14 @@ def mean_of_insulator(
         Labels along axes that have none in the declaration.
     theta : float array, optional
         For a cycle: phases at which the result is evaluated, in place of the mean over the period.
-    scale : float
-        Natural size of the result. The tolerance is relative to the larger of this and the result.
 
     Returns
     -------
     xarray.Dataset
     """
     d = crystal.lattice.dimension
-    axes = response.labels(d, **(labels or {}))
-    unit = response.unit / Unit(length=d)
-    integral = integral_of(response, crystal, occupied, run, axes, operators=operators or {}, theta=theta, scale=scale)
+    axes = response.labels(d, given=labels)
+    integral = integral_of(response, crystal, occupied, run, axes, operators=operators or {}, theta=theta)
     values, error = integral.value, error_bar(integral, crystal)
     shape, dims = tuple(len(one) for one in axes.values()), [*axes]
     parts = values.reshape(len(response.integrated), *shape, -1)
@@ -171,10 +159,13 @@ def mean_of_insulator(
     known = dict(zip(response.integrated, parts, strict=True))
     first, *others = known.values()
     remainder = first - np.sum([np.zeros_like(first), *others], axis=0)
+    # of a quantity per cell, the integrals are per length, area or volume all the same
+    unit = response.unit / Unit(length=d)
     variables = {name: (dims, known.get(name, remainder), unit, response.described(name, d)) for name in response.parts}
     variables["error"] = ([] if theta is not None else dims, errors, unit, "error bar")
     more = {**(occupied.provenance or {}), **response.parities}
-    return labelled(variables, coordinates, **provenance(integral, crystal, occupied.group, run, **more))
+    result = labelled(variables, coordinates, **provenance(integral, crystal, occupied.group, run, **more))
+    return result if response.completed is None else response.completed(result, crystal.lattice)
 
 
 def integral_of(
@@ -186,12 +177,12 @@ def integral_of(
     *,
     operators: Mapping[str, Operator],
     theta: Float | None = None,
-    scale: float = 0.0,
 ) -> Integral:
     """Integral of all parts but remainders, (parts x labels x phases), divided by the measure of the cell."""
     integrand = integrand_of(response, crystal, occupied, axes, operators, theta)
     leading = math.prod(map(len, axes.values())) * (1 if theta is None else len(theta))
     unit = response.unit / Unit(length=crystal.lattice.dimension)
+    scale = 0.0 if response.natural_size is None else response.natural_size(crystal.lattice)
     return mean(integrand, run, title=response.title, unit=unit, leading=leading, scale=scale)
 
 

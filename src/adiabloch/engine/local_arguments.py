@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float, checked, numbers, radians
+from adiabloch.arrays import Float, checked, numbers, radians, tensor_grid
 from adiabloch.engine.arguments import checked_occupied
 from adiabloch.engine.metal_warnings import check_temperature
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.lattice import AXES
-from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
+from adiabloch.models.crystal import THETA, is_crystal, kind_of
+from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import FermiLevel, one_of, single_level
@@ -47,7 +48,7 @@ class Drive:
         d = texture.lattice.dimension
         rates: dict[str, float] = {}
         alone = electric_field is None and velocity is None
-        if isinstance(texture.home, Cycle):
+        if THETA in texture.home.directions:
             if frequency is None and not alone:
                 raise InvalidArgumentError(
                     "frequency: expected that of the cycle beside electric_field or velocity; 0 if it stands still"
@@ -105,9 +106,8 @@ class Sites:
             given = {axis: np.asarray(positions.get(axis, 0.0)) for axis in axes}
             lines = {axis: checked(x, f"positions {axis!r}", (None,) * min(x.ndim, 1)) for axis, x in given.items()}
             dims = [axis for axis in axes if np.ndim(lines[axis])]
-            grid = np.stack(np.meshgrid(*[np.atleast_1d(lines[axis]) for axis in axes], indexing="ij"), axis=-1)
             coordinates |= {axis: ((axis,) if axis in dims else (), lines[axis], LENGTH) for axis in axes}
-            points = grid.reshape(-1, d)
+            points = tensor_grid([np.atleast_1d(lines[axis]) for axis in axes])
             shape = [len(lines[axis]) for axis in dims]
         else:
             array = np.zeros(d) if positions is None else np.asarray(positions)
@@ -118,7 +118,7 @@ class Sites:
                 coordinates[axis] = (tuple(dims), points[:, i] if dims else points[0, i], LENGTH)
         phases = None
         if theta is not None:
-            if not isinstance(texture.home, Cycle):
+            if THETA not in texture.home.directions:
                 raise InvalidArgumentError(f"theta: {NOTHING_TURNS}")
             phases = radians(numbers(theta, "theta"), "theta")
             if np.ndim(theta):
@@ -132,11 +132,11 @@ class Sites:
 
 def checked_texture(texture: object) -> Texture:
     """Texture, a uniform one for a model or a cycle."""
-    if isinstance(texture, TightBinding | Cycle):
-        texture = Texture.uniform(texture)
+    if not isinstance(texture, Texture) and is_crystal(texture):
+        texture = Texture.uniform(cast(TightBinding, texture))
     if not isinstance(texture, Texture):
         raise InvalidArgumentError(
-            f"texture: expected an adiabloch.Texture, Cycle or TightBinding, got {type(texture).__name__}"
+            f"texture: expected an adiabloch.Texture, Cycle or TightBinding, got {kind_of(texture)}"
         )
     if isinstance(texture.home, Cycle) and texture.home.has_basis_connection and not texture.home.orbitals_move:
         raise InvalidArgumentError(

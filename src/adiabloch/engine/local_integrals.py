@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.engine.arguments import model_digest
 from adiabloch.engine.dry_run import ForecastFound
 from adiabloch.engine.insulator import Insulator
 from adiabloch.engine.local_arguments import Drive, Sites
 from adiabloch.engine.local_formulas import gauge_terms, on_groups, terms_of_bands, terms_of_group
+from adiabloch.engine.local_plan import LocalPlan
 from adiabloch.engine.mean import CANCELLING, mean
 from adiabloch.engine.preflight import preflight
 from adiabloch.engine.run import Run
@@ -39,42 +40,7 @@ from adiabloch.models.texture import Texture
 from adiabloch.occupation import FermiLevel
 from adiabloch.units import Unit
 
-if TYPE_CHECKING:
-    pass
-
 TITLE = "local current or density"
-ERROR = "error"
-Order = Literal["first", "driven", "rest", "moment"]
-"""Kind of a term: of first order in the gradient and the drive; of the drive in a uniform crystal; in equilibrium; or a
-moment whose derivatives are terms."""
-
-
-@dataclass(frozen=True)
-class LocalTerm:
-    """Variable of a local response.
-
-    Parameters
-    ----------
-    formula : callable, optional
-        (bands, label) -> (P,), for each label along `axes`; summed over the occupied states.
-    description : str
-    order : "first", "driven", "rest" or "moment"
-        Terms of the first two kinds add up to `total`.
-    gauge : callable, optional
-        (gauge, axes, label) -> (P,): contribution of a smooth gauge.
-    axes : tuple of str
-        Axes of its labels.
-    """
-
-    formula: Callable[..., Float] | None
-    description: str
-    order: Order = "first"
-    gauge: Callable[..., Float] | None = None
-    axes: tuple[str, ...] = ()
-
-
-Layout = Mapping[str, range]
-"""Outputs of each variable."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,54 +49,29 @@ class LocalRequest:
 
     Parameters
     ----------
+    plan : LocalPlan
     drive : Drive
     occupation : int or FermiLevel
         Number of occupied bands, or the Fermi level of a metal.
     k : tuple of str
         Directions of k.
-    terms : mapping {name: LocalTerm}
-    labels : mapping {axis: labels}
-        Labels along the axes of the terms.
-    unit : Unit
-        Unit of the terms of the drive.
     operators : mapping, optional
         Observables; None for the spin of the crystals themselves.
     degeneracy : Degeneracy
         Criterion for degenerate bands of a metal.
     """
 
+    plan: LocalPlan
     drive: Drive
     occupation: int | FermiLevel
     k: tuple[str, ...]
-    terms: Mapping[str, LocalTerm]
-    labels: Mapping[str, Sequence[str]]
-    unit: Unit
     operators: Mapping[str, Operator] | None = field(default_factory=dict)
     degeneracy: Degeneracy = field(default_factory=Degeneracy)
 
-    @cached_property
-    def arguments(self) -> Mapping[str, list[tuple[str, ...]]]:
-        """Combinations of labels of each variable, `total` among them."""
-        combined = {
-            name: [*itertools.product(*(self.labels[axis] for axis in term.axes))] for name, term in self.terms.items()
-        }
-        return {**combined, "total": combined[next(iter(self.terms))]}
-
-    @cached_property
-    def layout(self) -> Layout:
-        """Outputs of each variable: terms of first order first, since the tolerance refers to them."""
-        order = {"first": 0, "driven": 1, "rest": 2, "moment": 3}
-        names = [*sorted(self.terms, key=lambda name: order[self.terms[name].order]), "total"]
-        found, start = {}, 0
-        for name in names:
-            found[name] = range(start, start + len(self.arguments[name]))
-            start = found[name].stop
-        return {**found, ERROR: range(start, start + 1)}
-
     @property
-    def needs_gauge(self) -> bool:
-        """True if a term needs a smooth gauge."""
-        return any(term.gauge is not None for term in self.terms.values())
+    def unit(self) -> Unit:
+        """Unit of the terms of the drive."""
+        return self.plan.unit(self.plan.total)
 
     def evaluate(
         self, texture: Texture, sites: Sites, run: Run, projections: ProjectionChoice = None
@@ -168,7 +109,8 @@ class LocalRequest:
         array = np.array(results)
         shape = (*sites.shape,)
         variables = {
-            name: array[..., outputs.start : outputs.stop].reshape(*shape, -1) for name, outputs in self.layout.items()
+            name: array[..., outputs.start : outputs.stop].reshape(*shape, -1)
+            for name, outputs in self.plan.outputs.items()
         }
         return variables, self._provenance(texture, integrals, run)
 
@@ -208,9 +150,7 @@ class LocalRequest:
         crystal = integrand.crystal
         assert isinstance(crystal, LocalCrystal)
         phases = 1 if integrand.theta is None else len(integrand.theta)
-        # the tolerance refers to terms of first order; where there are none, to all
-        wanted = ("first",) if crystal.axes else ("first", "driven", "rest")
-        leading = max(self.layout[name].stop for name, term in self.terms.items() if term.order in wanted)
+        leading = self.plan.leading(uniform=not crystal.axes)
 
         def integrated(of: Insulator | ThermalBands) -> Integral:
             return mean(
@@ -244,7 +184,7 @@ class LocalRequest:
 
     def _projections(self, texture: Texture, projections: ProjectionChoice) -> tuple[Projections, ...]:
         """Projections for a smooth gauge, found for the crystal at the origin and used everywhere."""
-        if not self.needs_gauge:
+        if not self.plan.needs_gauge:
             return ()
         assert isinstance(self.occupation, int)
         return preflight(
@@ -253,23 +193,17 @@ class LocalRequest:
 
     def _formula(self, crystal: LocalCrystal) -> Callable[..., Float]:
         """Formula of all outputs: (frame) -> (P, outputs), or (frame, groups) -> (P, groups, outputs) for metals."""
-        rows = [(self.terms[name].formula, self.arguments[name]) for name in self.layout if name in self.terms]
-        summed = [number for number, name in enumerate(self.layout) if self._adds(name)]
-        shared: dict[str, Any] = {"rows": rows, "summed": summed, "k": self.k, "axes": crystal.axes}
+        plan = self.plan
+        rows = [(None if term.smooth_gauge else term.formula, arguments) for term, arguments in plan.rows]
+        shared: dict[str, Any] = {"rows": rows, "summed": plan.added, "k": self.k, "axes": crystal.axes}
         if isinstance(self.occupation, FermiLevel):
             return partial(terms_of_bands, level=self.occupation, **shared)
         return partial(terms_of_group, occupied=self.occupation, **shared)
 
-    def _adds(self, name: str) -> bool:
-        """True if a variable is part of the total."""
-        return name in self.terms and self.terms[name].order in ("first", "driven")
-
     def _form(self, crystal: LocalCrystal) -> Callable[[Sequence[SmoothGauge]], Float]:
-        rows = [
-            (self.terms[name].gauge if name in self.terms else None, self.arguments[name])
-            for name in self.layout
-            if name != ERROR
-        ]
+        rows = [(term.formula if term.smooth_gauge else None, arguments) for term, arguments in self.plan.rows]
+        # the total has no terms of the gauge
+        rows.append((None, self.plan.arguments[self.plan.total]))
         return partial(gauge_terms, rows=rows, k=self.k, axes=crystal.axes, rates=dict(self.drive.rates))
 
     def _needs(self, crystal: LocalCrystal) -> tuple[Recorded, tuple[Derivative, ...]]:
@@ -291,7 +225,7 @@ class LocalRequest:
         factors: tuple[tuple[Derivative, ...], ...] = (first, (TIME, *slopes), *((first, axes) if axes else ()))
         along = tuple(dict.fromkeys([*self.k, *crystal.axes, TIME, *crystal.observable_names, *seen]))
         recorded = Recorded(along, (Product(factors, len(factors)),))
-        if not self.needs_gauge:
+        if not self.plan.needs_gauge:
             return recorded, ()
         directions = (*crystal.directions, *crystal.axes)
         assert isinstance(self.occupation, int)
@@ -353,7 +287,7 @@ class LocalRequest:
             occupation = {**asdict(self.occupation), "degeneracy": float(self.degeneracy.threshold)}
         field_of = self.drive.magnetic_field
         return {
-            "model": texture.home.digest,
+            "model": model_digest(texture.home),
             "tolerance": float(run.tolerance),
             "converged": all(integral.converged for integral in integrals),
             "points": sum(integral.points for integral in integrals),

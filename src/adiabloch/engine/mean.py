@@ -30,8 +30,8 @@ from adiabloch.integration.goal import Goal, Settings
 from adiabloch.integration.mesh import Integral, Mesh, integrate
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.spectrum import classes
-from adiabloch.models.crystal import Crystal
-from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.crystal import THETA, Crystal
+from adiabloch.models.cycle import Cycle
 from adiabloch.occupation import Group
 from adiabloch.units import Unit
 
@@ -240,14 +240,14 @@ def _without_signs(integrand: Insulator | ThermalBands, mesh: Sequence[int], lea
 
 def error_bar(integral: Integral, crystal: Crystal) -> float:
     """Error of the quadrature, combined with that of the interpolation between the snapshots of a cycle."""
-    tail = crystal.tail if isinstance(crystal, Cycle) else 0.0
+    tail = float(getattr(crystal, "tail", 0.0))
     return math.hypot(integral.error, tail * float(np.abs(integral.value).max()))
 
 
 def provenance(integral: Integral, crystal: Model, occupied: Group, run: Run, **more: object) -> dict[str, object]:
     """Attributes that document the calculation of a result."""
     minima = _reported(integral)
-    tail: dict[str, object] = {"cycle_tail": crystal.tail} if isinstance(crystal, Cycle) else {}
+    tail: dict[str, object] = {"cycle_tail": crystal.tail} if hasattr(crystal, "tail") else {}
     if isinstance(crystal, Cycle) and crystal.has_basis_connection and not crystal.orbitals_move:
         tail["motion"] = UNKNOWN_MOTION
     return {

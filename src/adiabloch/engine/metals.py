@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.arguments import Model, checked_degeneracy, checked_model
+from adiabloch.engine.arguments import Model, checked_degeneracy, crystal_for
 from adiabloch.engine.declaration import Response, SeaTerm, SurfaceTerm
 from adiabloch.engine.fermi_sea import FermiSea
 from adiabloch.engine.results import labelled
@@ -45,8 +45,7 @@ def of_metal(
     options: Options,
     *,
     degeneracy: float | Degeneracy | None = 0.0,
-    operators: Mapping[str, Operator] | None = None,
-    labels: Mapping[str, Sequence[str]] | None = None,
+    operators: object = None,
 ) -> xarray.Dataset:
     """Evaluate a declared response of a metal at all temperatures and chemical potentials.
 
@@ -59,21 +58,24 @@ def of_metal(
     options : Options
     degeneracy : float, None or Degeneracy
         Threshold below which bands count as degenerate; None for the default fraction of the bandwidth.
-    operators : mapping, optional
-        Observables that the formulas read.
-    labels : mapping, optional
-        Labels along axes that have none in the declaration.
+    operators : object
+        Argument of the user for the observables of the response.
 
     Returns
     -------
     xarray.Dataset
+
+    Raises
+    ------
+    NoBulkDefinitionError
+        The response is no property of the bulk in this dimension.
     """
     run, scan = Run.of(options, TOLERANCE), Scan.of(chemical_potential, temperature)
-    model = checked_model(model, response.dimensions, response.reason)
-    if not isinstance(degeneracy, Degeneracy):
-        degeneracy = checked_degeneracy(model, degeneracy, on_mesh=run.mesh is not None)
-    axes = response.labels(model.lattice.dimension, **(labels or {}))
-    request = MetalRequest(response, model, scan, run, axes, operators or {}, degeneracy)
+    model = crystal_for(response, model)
+    observables, labels = response.observed(model, operators)
+    axes = response.labels(model.lattice.dimension, given=labels)
+    groups = checked_degeneracy(model, degeneracy, on_mesh=run.mesh is not None)
+    request = MetalRequest(response, model, scan, run, axes, observables, groups)
     together = TOGETHER.get()
     return request.evaluated() if together is None else together(request)
 
@@ -154,7 +156,7 @@ class Plan:
         for term in response.terms:
             assert isinstance(term, SeaTerm | SurfaceTerm)
             known = outputs[isinstance(term, SurfaceTerm)]
-            own = axes if term.axes is None else {name: of(dimension) for name, of in term.axes.items()}
+            own = axes if term.axes is None else response.labels(dimension, term)
             labels = [tuple(values) for values in own.values()]
             tensor = isinstance(term, SurfaceTerm) and term.tensor
             count = math.prod(map(len, labels)) if tensor else 1

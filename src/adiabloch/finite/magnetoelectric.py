@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.arguments import FLAT, checked_model, checked_occupied
+from adiabloch.engine.arguments import FLAT, checked_hoppings_of, checked_occupied
 from adiabloch.engine.natural import natural
 from adiabloch.engine.results import labelled
 from adiabloch.finite.cycle_phases import checked_sizes
@@ -85,7 +85,7 @@ def magnetoelectric(
     True
     """
     started = time.perf_counter()
-    model = checked_model(model, (2, 3), FLAT)
+    model = checked_hoppings_of(model, (2, 3), FLAT)
     occupied = checked_occupied(model, occupied)
     sizes = checked_sizes(cells, 1, "a size of at least 1")
     # a constant cycle

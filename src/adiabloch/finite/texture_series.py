@@ -15,7 +15,8 @@ from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.harmonics import equidistant_phases, harmonic_phases
-from adiabloch.models.texture import Texture, common_amplitudes, reference_positions
+from adiabloch.models.texture import Texture
+from adiabloch.models.texture_amplitudes import common_amplitudes, reference_positions
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.units import Units
 

@@ -13,7 +13,7 @@ from adiabloch.finite.supercell_geometry import SupercellGeometry, SupercellMesh
 from adiabloch.finite.wannier_sample import SampleOperator
 from adiabloch.linalg import symmetrized_product
 from adiabloch.models.covariant import HAMILTONIAN
-from adiabloch.models.cycle import THETA
+from adiabloch.models.crystal import THETA
 
 OperatorAndDerivative = tuple[SampleOperator, Complex]
 """An operator at the true positions, and its derivative along theta."""

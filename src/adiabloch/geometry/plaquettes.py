@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.arrays import Complex, Float, Integer, tensor_grid
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gaps import closing_slopes, direct_gaps
 from adiabloch.linalg import dagger
@@ -56,7 +56,7 @@ class Plaquettes:
         self._states: Complex = np.zeros((0, size, self._bands.stop - self._bands.start), dtype=np.complex128)
         self._gaps: Float = np.zeros(0)
         self._slopes: Float = np.zeros((0, 2))
-        corners = np.stack(np.meshgrid(*2 * [np.arange(self.points)], indexing="ij"), axis=-1).reshape(-1, 2)
+        corners = tensor_grid(2 * [np.arange(self.points)])
         self.lower: Integer = corners * 2**DEPTH
         self.size: Integer = np.full(len(corners), 2**DEPTH)
 

@@ -17,11 +17,11 @@ from adiabloch.models.crystal import (
     BASIS_CURVATURE,
     OUTSIDE_COUPLING,
     OUTSIDE_MOMENT,
+    THETA,
     Crystal,
     Derivative,
     checked_crystal,
 )
-from adiabloch.models.cycle import THETA
 
 Key = tuple[str, ...]
 ALONG_K = (BASIS_CURVATURE, OUTSIDE_COUPLING, OUTSIDE_MOMENT)

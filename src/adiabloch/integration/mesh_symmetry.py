@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from adiabloch.arrays import Float, Integer
+from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.protocols import BandIntegrand, Weight
 from adiabloch.integration.symmetry import LEVEL_SPACING, find_operations, sums_over_levels
@@ -60,7 +60,7 @@ class MeshSymmetry:
         mesh : sequence of int
         """
         sides = np.array(mesh)
-        grid = np.stack(np.meshgrid(*numbers, indexing="ij"), axis=-1).reshape(-1, len(mesh))
+        grid = tensor_grid(numbers)
         strides = np.array([math.prod(mesh[axis + 1 :]) for axis in range(len(mesh))])
         own = grid @ strides
         first, fixed = np.ones(len(grid), dtype=bool), np.zeros(len(grid), dtype=int)

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -75,9 +75,8 @@ def quantity(name: str) -> CataloguedQuantity:
 def _unit(declaration: Response) -> str:
     """Unit of the result in the largest dimension of crystals."""
     dimension = max(declaration.dimensions)
-    measure = 0 if declaration.per_cell else dimension
-    unit = str(replace(declaration.unit, length=declaration.unit.length - measure))
-    return unit if measure == 0 else f"{unit} ({dimension}D)"
+    unit = declaration.unit_of(next(iter(declaration.parts)), dimension)
+    return f"{unit}" if declaration.per_cell else f"{unit} ({dimension}D)"
 
 
 def _catalogued(name: str, function: Callable[..., Any]) -> CataloguedQuantity:

@@ -8,6 +8,7 @@ from adiabloch.models.chains import rice_mele, thouless_pump
 from adiabloch.models.collinear import join_spins
 from adiabloch.models.continuum import from_kp
 from adiabloch.models.crystal import CRYSTAL_INTERFACE, Crystal, Derivative, Matrices
+from adiabloch.models.crystal_cycle import CrystalCycle
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.deformation import Deformation
 from adiabloch.models.displacement import phonon_cycle
@@ -31,6 +32,7 @@ __all__ = [
     "CRYSTAL_INTERFACE",
     "AtomicDisplacements",
     "Crystal",
+    "CrystalCycle",
     "Cycle",
     "Deformation",
     "Derivative",

@@ -22,6 +22,8 @@ does not vanish, the order of derivatives counts: ("kx", "theta") is D_x D_theta
 of the states outside the space of Wannier functions (`adiabloch.models.outside_states`), if the model knows them.
 """
 
+THETA = "theta"
+"""Direction along a cycle."""
 BASIS_CURVATURE = "basis_curvature"
 OUTSIDE_COUPLING = "outside_coupling"
 OUTSIDE_MOMENT = "outside_moment"
@@ -82,6 +84,13 @@ def is_crystal(thing: object) -> bool:
     return not isinstance(thing, type) and all(hasattr(thing, name) for name in CRYSTAL_INTERFACE)
 
 
+def kind_of(thing: object) -> str:
+    """Name of the class of an object for messages, with what it lacks to be a crystal if it has matrices."""
+    name = type(thing).__name__
+    missing = [attribute for attribute in CRYSTAL_INTERFACE if not hasattr(thing, attribute)]
+    return f"{name} without {', '.join(missing)}" if missing and hasattr(thing, "matrices") else name
+
+
 def checked_crystal(thing: Any, name: str = "crystal") -> Any:
     """Check that an argument is a model, a cycle, or another object with the interface of a crystal.
 
@@ -91,7 +100,7 @@ def checked_crystal(thing: Any, name: str = "crystal") -> Any:
     """
     if not is_crystal(thing):
         raise InvalidArgumentError(
-            f"{name}: expected an adiabloch.TightBinding or an adiabloch.Cycle, got {type(thing).__name__}"
+            f"{name}: expected an adiabloch.TightBinding or an adiabloch.Cycle, got {kind_of(thing)}"
         )
     return thing
 

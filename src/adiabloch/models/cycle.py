@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from adiabloch.models.covariant import (
     derivative_factors,
     ordinary_derivatives,
 )
-from adiabloch.models.crystal import Derivative, Matrices, Operator
+from adiabloch.models.crystal import THETA, Derivative, Matrices, Operator, is_crystal, kind_of
+from adiabloch.models.crystal_cycle import CrystalCycle
 from adiabloch.models.cycle_closure import check_closed, interpolation_error, known_samples
 from adiabloch.models.cycle_snapshots import (
     check_consistency,
@@ -45,7 +47,6 @@ from adiabloch.names import suggests
 from adiabloch.scalars import is_whole
 from adiabloch.units import Units
 
-THETA = "theta"
 MOTION_HINT = "pass motion= to Cycle (from models.atom_following or io.read_motion)"
 """Advice in messages where the connection of Wannier functions along theta is needed and missing."""
 DEFAULT_TOLERANCE = 1e-2
@@ -67,7 +68,8 @@ class Cycle:
     Parameters
     ----------
     snapshots : sequence of TightBinding
-        N models at theta_j = 2 pi j / N, with the same lattice and the same orbitals. Orbitals may move.
+        N models at theta_j = 2 pi j / N, with the same lattice and the same orbitals. Orbitals may move. Of other
+        objects with the interface of `adiabloch.models.Crystal`, a `adiabloch.models.CrystalCycle` is returned.
     tolerance : float
         Largest size of the last harmonics, relative to the largest one, for which the sampling is accepted.
     motion : sequence of mapping {R: (n, n) array_like}, optional
@@ -107,6 +109,14 @@ class Cycle:
     """(F, N, N): connection of the Wannier functions along theta, if it is known."""
     snapshot_motion: tuple[Mapping[Translation, Complex], ...] | None
     """Connection along theta of each snapshot, as it was given, with its partners at -R."""
+
+    def __new__(cls, snapshots: Any = (), **options: Any) -> Any:
+        """Cycle of models, or a `CrystalCycle` of other crystals."""
+        if isinstance(snapshots, Sequence) and len(snapshots) and _is_foreign(snapshots[0]):
+            if options.pop("motion", None) is not None:
+                raise InvalidModelError(f"motion: given for {kind_of(snapshots[0])}, expected it for Wannier models")
+            return CrystalCycle(snapshots, **options)
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -163,7 +173,8 @@ class Cycle:
             Too few samples.
         """
         checked_callable(function, 1, "cycle", "a function of theta that returns a TightBinding")
-
+        if _is_foreign(_raw(function, 0.0)):
+            return CrystalCycle.from_function(partial(_raw, function), samples, tolerance=tolerance)  # type: ignore[return-value]
         if samples is not None and not is_whole(samples, 3):
             raise InvalidArgumentError(f"samples: {samples!r}, expected a number of snapshots, at least 3")
         if (known := known_samples()) is not None:
@@ -363,15 +374,25 @@ def _sampled(function: Callable[[float], TightBinding], count: int) -> list[Tigh
     return [first, *(_called(function, theta) for theta in equidistant_phases(count)[1:])]
 
 
-def _called(function: Callable[[float], TightBinding], theta: float) -> TightBinding:
+def _is_foreign(thing: object) -> bool:
+    """True for crystals of the user's own, of which only the matrices are known."""
+    return is_crystal(thing) and not isinstance(thing, TightBinding | Cycle)
+
+
+def _raw(function: Callable[[float], Any], theta: float) -> Any:
     """Call the user's function; an exception that it raises is passed on with a note."""
     try:
-        model = function(float(theta))
+        return function(float(theta))
     except Exception as error:
         error.add_note(f"raised inside the function given to Cycle.from_function, at theta = {theta:.6g}")
         raise
+
+
+def _called(function: Callable[[float], TightBinding], theta: float) -> TightBinding:
+    """Model that the user's function returns."""
+    model = _raw(function, theta)
     if not isinstance(model, TightBinding):
         raise InvalidModelError(
-            f"cycle: the function returned {type(model).__name__} at theta = {theta:.6g}, expected a TightBinding"
+            f"cycle: the function returned {kind_of(model)} at theta = {theta:.6g}, expected a TightBinding"
         )
     return model

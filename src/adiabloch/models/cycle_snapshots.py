@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Integer
 from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidModelError, RepeatedSnapshotError
+from adiabloch.models.crystal import kind_of
 from adiabloch.models.cycle_closure import closing_step, repeats_first_snapshot
 from adiabloch.models.harmonics import harmonic_tail, interpolated_harmonics
 from adiabloch.models.hoppings import Translation, checked_hoppings, with_partners
@@ -166,7 +167,7 @@ def check_consistency(snapshots: tuple[TightBinding, ...]) -> None:
     first = snapshots[0]
     for number, model in enumerate(snapshots):
         if not isinstance(model, TightBinding):
-            raise InvalidModelError(f"cycle: snapshot {number} is {type(model).__name__}, expected a TightBinding")
+            raise InvalidModelError(f"cycle: snapshot {number} is {kind_of(model)}, expected a TightBinding")
         if model.has_basis_connection is not first.has_basis_connection:
             raise InvalidModelError(
                 f"cycle: snapshot {number} is a {type(model).__name__}, snapshot 0 a {type(first).__name__}; expected "

@@ -12,7 +12,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.orbital_motion import atom_following_connection
-from adiabloch.models.texture import common_amplitudes
+from adiabloch.models.texture_amplitudes import common_amplitudes
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.scalars import positive_number
 

@@ -11,7 +11,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.hoppings import checked_hoppings, with_partners
-from adiabloch.models.texture import common_amplitudes
+from adiabloch.models.texture_amplitudes import common_amplitudes
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.scalars import positive_number
 

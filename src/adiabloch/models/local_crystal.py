@@ -11,8 +11,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.covariant import HAMILTONIAN, SeriesName, centres_by_name, covariant_series, derivative_factors
-from adiabloch.models.crystal import Derivative, Matrices, Operator
-from adiabloch.models.cycle import THETA
+from adiabloch.models.crystal import THETA, Derivative, Matrices, Operator
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.units import Units
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float, checked, frozen
+from adiabloch.arrays import Float, checked, frozen, tensor_grid
 from adiabloch.errors import InvalidArgumentError, UnitWarning, warn
 from adiabloch.lattice import Lattice
 
@@ -93,8 +93,7 @@ def _are_multiples(coordinates: Float, parts: int) -> bool:
 def _smallest_distance(lattice: Lattice, reduced: Float) -> float:
     """Smallest distance between different sites, with periodic images; 0 if all sites coincide."""
     between = (reduced[None] - reduced[:, None]).reshape(-1, lattice.dimension)
-    images = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * lattice.dimension, indexing="ij"), -1)
-    steps = (between - np.rint(between))[:, None] + images.reshape(-1, lattice.dimension)
+    steps = (between - np.rint(between))[:, None] + tensor_grid([[-1.0, 0.0, 1.0]] * lattice.dimension)
     distances = np.sqrt(((steps @ lattice.vectors) ** 2).sum(axis=-1)).min(axis=1)
     apart = distances[distances > 1e-6 * np.abs(lattice.vectors).max()]
     return float(apart.min(initial=np.inf)) if len(apart) else 0.0

@@ -9,17 +9,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.arrays import Complex, Float, checked
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.covariant import HAMILTONIAN
-from adiabloch.models.crystal import Operator
-from adiabloch.models.cycle import MOTION_HINT, THETA, Cycle
+from adiabloch.models.crystal import THETA, Crystal, Operator, is_crystal, kind_of
+from adiabloch.models.crystal_cycle import CrystalCycle
+from adiabloch.models.crystal_samples import fixed_positions, probed
+from adiabloch.models.cycle import MOTION_HINT, Cycle
 from adiabloch.models.cycle_closure import sampled_like
-from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import with_replaced_fields
 from adiabloch.models.html import texture_html
-from adiabloch.models.local_crystal import LocalCrystal, observable_key
+from adiabloch.models.local_crystal import LocalCrystal
+from adiabloch.models.own_local_crystal import OwnLocalCrystal
+from adiabloch.models.texture_amplitudes import (
+    common_amplitudes,
+    observables_by_name,
+    on_common_frequencies,
+    reference_positions,
+)
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.names import suggests
 from adiabloch.scalars import positive_number
@@ -47,7 +55,8 @@ class Texture:
     local : callable
         Takes a position, Cartesian coordinates of shape (d,), and returns the crystal there: a TightBinding, or a Cycle
         for a driven crystal. All crystals must have the same lattice and the same orbitals, at any orbital positions,
-        and depend smoothly on the position. Wannier models are accepted; cycles of them need `motion`.
+        and depend smoothly on the position. Wannier models are accepted; cycles of them need `motion`. Other objects
+        with the interface of `adiabloch.models.Crystal` are accepted if their orbitals do not move.
     step : float, optional
         Distance between the positions from which derivatives are taken (by differences of eighth order), in the length
         unit of the lattice; a quarter of the shortest lattice vector by default.
@@ -91,7 +100,7 @@ class Texture:
         return cls(lambda position: crystal)
 
     def __repr__(self) -> str:
-        kind = "cycles" if isinstance(self.home, Cycle) else "models"
+        kind = "cycles" if THETA in self.home.directions else "models"
         return f"Texture({self.lattice.dimension}D, {self.home.size} orbitals, {kind})"
 
     _repr_html_ = texture_html
@@ -156,9 +165,11 @@ class Texture:
         offsets = [np.zeros(d), *(n * step for step in steps for m in FIRST_DIFFERENCES for n in (m, -m))]
         here = self.at(where)
         # cycles nearby have the harmonics of this one
-        with sampled_like(len(here.snapshots)) if isinstance(here, Cycle) else nullcontext():
+        with sampled_like(len(here.snapshots)) if isinstance(here, Cycle | CrystalCycle) else nullcontext():
             crystals = [here, *(self.at(where + offset) for offset in offsets[1:])]
         observables = [crystal.observables if operators is None else operators for crystal in crystals]
+        if not isinstance(here, TightBinding | Cycle):
+            return self._own_local_crystal(crystals, observables, len(steps), curved)
         crystal = self.home
         reference = reference_positions(crystal)
         frequencies, samples = common_amplitudes(crystals, reference, observables)
@@ -167,6 +178,40 @@ class Texture:
         names = tuple(observables[0])
         return LocalCrystal(
             self.lattice, reference, crystal.directions, names, frequencies, gradients, tail, units=self.units
+        )
+
+    def _own_local_crystal(
+        self,
+        crystals: Sequence[Crystal],
+        observables: Sequence[Mapping[str, Operator]],
+        lines: int,
+        curved: bool,
+    ) -> OwnLocalCrystal:
+        """Local crystal of crystals of the user's own, which are combined point by point."""
+        home, n = self.home, self.home.size
+        positions = fixed_positions([home, *crystals], "texture")
+        D = len(home.directions)
+        own = np.unique(np.concatenate([crystal.frequencies for crystal in crystals]), axis=0)
+        nothing = (own, np.zeros((len(own), n, n), dtype=np.complex128))
+        by_name = [{HAMILTONIAN: nothing, **observables_by_name(named, D)} for named in observables]
+        frequencies, samples = on_common_frequencies(by_name, n)
+        series = {name: self._gradients(values, lines, curved) for name, values in samples.items()}
+        # the same differences of H at a few points tell which ones vanish
+        H = np.stack([probed(crystal)[:, 0] for crystal in crystals])
+        used = self._gradients(H, lines, curved)
+        weights = self._gradients(np.eye(len(crystals), dtype=np.complex128)[..., None, None], lines, curved)
+        series[HAMILTONIAN] = dict.fromkeys(used, samples[HAMILTONIAN][0])
+        return OwnLocalCrystal(
+            self.lattice,
+            positions,
+            home.directions,
+            tuple(observables[0]),
+            frequencies,
+            series,
+            float(getattr(home, "tail", 0.0)),
+            units=self.units,
+            crystals=tuple(crystals),
+            weights={key: weights[key].real.ravel() for key in used},
         )
 
     def _gradients(self, samples: Complex, lines: int, curved: bool) -> dict[tuple[str, ...], Complex]:
@@ -211,9 +256,9 @@ def _called(local: Callable[[Float], TightBinding | Cycle], place: Float) -> Tig
     except Exception as error:
         error.add_note(f"raised inside the function given to Texture, at r = {place.tolist()}")
         raise
-    if not isinstance(crystal, TightBinding | Cycle):
+    if not is_crystal(crystal):
         raise InvalidModelError(
-            f"texture: the function returned {type(crystal).__name__} at r = {place.tolist()}, "
+            f"texture: the function returned {kind_of(crystal)} at r = {place.tolist()}, "
             "expected a TightBinding or a Cycle"
         )
     if isinstance(crystal, Cycle) and crystal.has_basis_connection and not crystal.orbitals_move:
@@ -245,7 +290,7 @@ def _first(local: Callable[[Float], TightBinding | Cycle]) -> TightBinding | Cyc
 def _check_consistency(crystal: TightBinding | Cycle, home: TightBinding | Cycle, place: Float) -> None:
     """Check that a crystal has the kind, the lattice and the number of orbitals of the crystal at the origin."""
     where = f"texture: the crystal at r = {place.tolist()}"
-    if isinstance(crystal, Cycle) is not isinstance(home, Cycle):
+    if _kind(crystal) is not _kind(home):
         raise InvalidModelError(
             f"{where} is a {type(crystal).__name__}, that at the origin a {type(home).__name__}; expected the same type"
         )
@@ -258,71 +303,6 @@ def _check_consistency(crystal: TightBinding | Cycle, home: TightBinding | Cycle
         raise InvalidModelError(f"{where} differs in kind; expected a position matrix everywhere or nowhere")
 
 
-def reference_positions(crystal: TightBinding | Cycle) -> Float:
-    """Orbital positions, averaged over the cycle, (N, d): reference of the connections."""
-    return crystal.mean_positions if isinstance(crystal, Cycle) else crystal.positions
-
-
-def common_amplitudes(
-    crystals: Sequence[TightBinding | Cycle], reference: Float, observables: Sequence[Mapping[str, Operator]] = ()
-) -> tuple[Integer, dict[str, Complex]]:
-    """Amplitudes of several crystals on the union of their frequencies.
-
-    Parameters
-    ----------
-    crystals : sequence of TightBinding or Cycle
-        S crystals.
-    reference : float array, shape (N, d)
-        Orbital positions relative to which connections along k are taken.
-    observables : sequence of mapping {str: Operator}, optional
-        Observables of each crystal.
-
-    Returns
-    -------
-    frequencies : int array, shape (F, D)
-    amplitudes : dict {str: complex array, shape (S, F, N, N)}
-        By name: "H"; connections along "kx", ..., "theta" that any of the crystals has; observables, "<sx>", ....
-    """
-    by_name = [_amplitudes_by_name(crystal, reference) for crystal in crystals]
-    for own, named in zip(by_name, observables, strict=False):
-        own |= {observable_key(name): _series(X, crystals[0].frequencies.shape[1]) for name, X in named.items()}
-    each = [(number, name, *series) for number, own in enumerate(by_name) for name, series in own.items()]
-    frequencies, inverse = np.unique(np.concatenate([own for _, _, own, _ in each]), axis=0, return_inverse=True)
-    where = np.split(inverse.ravel(), np.cumsum([len(own) for _, _, own, _ in each])[:-1])
-    n = crystals[0].size
-    samples: dict[str, Complex] = {}
-    for (number, name, _, amplitudes), rows in zip(each, where, strict=True):
-        if name not in samples:
-            samples[name] = np.zeros((len(crystals), len(frequencies), n, n), dtype=np.complex128)
-        samples[name][number, rows] = amplitudes
-    return frequencies, samples
-
-
-def _amplitudes_by_name(crystal: TightBinding | Cycle, reference: Float) -> dict[str, tuple[Integer, Complex]]:
-    """Frequencies and amplitudes (F, N, N) of H and of the connections of a crystal that do not vanish.
-
-    Connections along k are the position matrix minus the reference positions (N, d).
-    """
-    found = {HAMILTONIAN: (crystal.frequencies, crystal.amplitudes)}
-    offsets = reference_positions(crystal) - reference
-    # differences at the level of rounding are zero
-    offsets[np.abs(offsets) < 1e-12 * np.abs(crystal.lattice.vectors).max()] = 0.0
-    home = (crystal.frequencies == 0).all(axis=1)
-    for axis, name in enumerate(crystal.lattice.directions):
-        connection = np.zeros_like(crystal.amplitudes)
-        if isinstance(crystal, Cycle) or crystal.has_basis_connection:
-            connection += crystal.connections[:, axis]
-        connection[home] += np.diag(offsets[:, axis])
-        if connection.any():
-            found[name] = (crystal.frequencies, connection)
-    if isinstance(crystal, Cycle) and crystal.motion is not None:
-        found[THETA] = (crystal.frequencies, crystal.motion)
-    return found
-
-
-def _series(X: Operator, directions: int) -> tuple[Integer, Complex]:
-    """Frequencies and amplitudes of an observable."""
-    if isinstance(X, FourierSeries):
-        return X.frequencies, X.coefficients[:, 0]
-    assert isinstance(X, np.ndarray)
-    return np.zeros((1, directions), dtype=np.int64), X[None]
+def _kind(crystal: Crystal) -> type:
+    """Class of a crystal, the same for all whose Fourier series are known."""
+    return next((kind for kind in (Cycle, TightBinding) if isinstance(crystal, kind)), type(crystal))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.plotting.style import unit_label
-from adiabloch.responses.local_current import CURRENTS
-from adiabloch.responses.local_observable import DENSITIES
+from adiabloch.responses.local_current import LOCAL_CURRENT
+from adiabloch.responses.local_observable import LOCAL_OBSERVABLE
 
 if TYPE_CHECKING:
     import xarray
@@ -52,7 +52,8 @@ class FieldTerms:
             title = "current in equilibrium" if equilibrium == ["curl_equilibrium"] else "density in equilibrium"
             terms = [(_description(result[name]), result[name]) for name in equilibrium]
             return cls(total, 0.0 * result.error, terms, False, title)
-        names = [name for name in dict.fromkeys([*CURRENTS, *DENSITIES]) if name in result and name not in EQUILIBRIUM]
+        names = [name for response in (LOCAL_CURRENT, LOCAL_OBSERVABLE) for name in response.terms_of_total]
+        names = [name for name in dict.fromkeys(names) if name in result]
         found = {name: (_description(result[name]), result[name]) for name in names}
         # these two are large and opposite; their sum is the complete rate of the polarization
         if "quadrupole" in found:

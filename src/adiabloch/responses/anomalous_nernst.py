@@ -53,5 +53,17 @@ def anomalous_nernst(
     -------
     xarray.Dataset
         `total` and `error` over `component` ("z" is alpha_xy), in units of e k_B/hbar (3D: per length).
+
+    Examples
+    --------
+    A massive Dirac cone; by the Mott relation m pi T/(12 mu^2) at low temperature.
+
+    >>> import adiabloch as ab
+    >>> sx, sy, sz = 2 * ab.models.spin_operators(2)
+    >>> terms = {(0, 0): 0.1 * sz, (1, 0): sx, (0, 1): sy}
+    >>> cone = ab.models.from_kp(terms, cutoff=2.0, boundary=2 * sz, spin=ab.models.spin_operators(2))
+    >>> found = ab.anomalous_nernst(cone, chemical_potential=0.2, temperature=0.005, tolerance=1e-3).total
+    >>> f"{float(found.sel(component='z')):.5f}"  # 0.1 pi 0.005/(12 0.2^2) = 0.00327
+    '0.00330'
     """
     return of_metal(ANOMALOUS_NERNST, model, chemical_potential, temperature, options, degeneracy=degeneracy)

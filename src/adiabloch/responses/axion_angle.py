@@ -6,19 +6,8 @@ from typing import Unpack
 
 import numpy as np
 
-from adiabloch.engine import (
-    GaugeTerm,
-    Options,
-    Part,
-    Response,
-    Run,
-    bands_with_gauge,
-    checked_model,
-    mean_of_insulator,
-    response,
-)
-from adiabloch.engine.axion import principal
-from adiabloch.engine.insulators import TOLERANCE
+from adiabloch.engine import GaugeTerm, Options, Part, Response, of_insulator, response
+from adiabloch.engine.axion import half_turn, principal_angle
 from adiabloch.engine.types import Dataset, Float, ProjectionChoice, SmoothGauge, TightBinding, Unit
 from adiabloch.geometry.gauge import chern_simons_form
 
@@ -36,6 +25,9 @@ AXION_ANGLE = Response(
     time_reversal=-1,
     inversion=-1,
     equation="the angle below Eq. (18)",
+    empty=0,
+    natural_size=half_turn,
+    completed=principal_angle,
 )
 
 
@@ -74,13 +66,4 @@ def axion_angle(
     >>> f"{float(ab.axion_angle(insulator, occupied=2, tolerance=1e-4).axion_angle):.4f}"
     '3.1416'
     """
-    run = Run.of(options, TOLERANCE)
-    model = checked_model(model, (3,))
-    filled = bands_with_gauge(model, occupied, bands, AXION_ANGLE.title, projections)
-    result = mean_of_insulator(AXION_ANGLE, model, filled, run, scale=np.pi)
-    value = principal(float(result.axion_angle), float(result.error))
-    radians = {"units": "rad"}
-    return result.assign(
-        axion_angle=result.axion_angle.copy(data=np.asarray(value)).assign_attrs(radians),
-        error=result.error.assign_attrs(radians),
-    )
+    return of_insulator(AXION_ANGLE, model, occupied, options, bands=bands, projections=projections)

@@ -20,9 +20,12 @@ BORN_CHARGES = Response(
     unit=Unit(charge=1),
     parts={"total": Part((BandTerm(dipole_slope),))},
     axes={"component": cartesian, SINGLE: None},
+    time_reversal=1,
+    inversion=-1,
     reference="R. D. King-Smith, D. Vanderbilt, Phys. Rev. B 47, 1651 (1993)",
     long_name="dipole of the electrons of a cell per displacement",
     per_cell=True,
+    empty=0,
 )
 
 
@@ -64,4 +67,4 @@ def born_charges(deformation: Deformation, occupied: int, **options: Unpack[Opti
     >>> charges.sel(displacement=["0x", "1x"]).values.round(4).tolist()
     [-0.6812, 1.6812]
     """
-    return of_deformation(BORN_CHARGES, deformation, occupied, options, empty=0)
+    return of_deformation(BORN_CHARGES, deformation, occupied, options)

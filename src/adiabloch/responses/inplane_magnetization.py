@@ -7,21 +7,19 @@ from typing import Unpack
 
 from adiabloch.engine import (
     BandTerm,
+    Filling,
     Options,
     Part,
     Response,
     SeaTerm,
     cartesian,
-    checked_model,
-    of_insulator,
-    of_metal,
+    of_crystal,
     response,
 )
 from adiabloch.engine.layers import LAYER, Heights, height_operators
 from adiabloch.engine.types import ArrayLike, BandCounts, Dataset, Eigenframe, Float, Group, TightBinding, Unit
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.layers import filled_inplane, inplane_expectation
-from adiabloch.occupation import one_of
 
 
 def moment(frame: Eigenframe, group: Group, component: str) -> Float:
@@ -44,6 +42,7 @@ INSULATOR = Response(
     time_reversal=-1,
     inversion=1,
     long_name="in-plane magnetization per {measure}",
+    observables=height_operators,
 )
 METAL = replace(INSULATOR, parts={"total": Part((SeaTerm(filled_moment),))})
 
@@ -74,11 +73,14 @@ def inplane_magnetization(
     -------
     xarray.Dataset
         `total` and `error` over `component` ("x", "y"): moment per area, in units of e times energy (over hbar).
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
+    >>> found = ab.inplane_magnetization(cone, occupied=1, heights=[0.0, 1.0]).total
+    >>> f"{float(found.sel(component='y')):.5f}"
+    '-0.01001'
     """
-    one_of(occupied, chemical_potential)
-    operators = height_operators(checked_model(model, (2,), LAYER), heights)
-    if chemical_potential is not None:
-        return of_metal(
-            METAL, model, chemical_potential, temperature, options, degeneracy=Degeneracy(), operators=operators
-        )
-    return of_insulator(INSULATOR, model, occupied, options, operators=operators)
+    filling = Filling(occupied, chemical_potential, temperature, Degeneracy())
+    return of_crystal(METAL, (INSULATOR,), model, filling, options, operators=heights)

@@ -4,24 +4,8 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from adiabloch.arrays import numbers, radians
-from adiabloch.engine import (
-    FLAT,
-    BandTerm,
-    Occupied,
-    Options,
-    Part,
-    Response,
-    Run,
-    checked_cycle,
-    checked_occupied,
-    components,
-    mean_of_insulator,
-    response,
-)
-from adiabloch.engine.insulators import TOLERANCE
+from adiabloch.engine import FLAT, BandTerm, Options, Part, Response, components, of_insulator, response
 from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Unit
-from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.induced import pumped_shift
 
 INSTANTANEOUS_MAGNETIZATION = Response(
@@ -35,6 +19,7 @@ INSTANTANEOUS_MAGNETIZATION = Response(
     inversion=1,
     equation="Eq. (8)",
     long_name="perturbative pumped moment per {measure}",
+    cycle=True,
 )
 
 
@@ -52,11 +37,13 @@ def instantaneous_magnetization(cycle: Cycle, occupied: int, theta: ArrayLike, *
     xarray.Dataset
         `perturbative` over `theta` and `component`, `error`, in e*omega. The Chern-Simons part is defined only for the
         average.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=0.2, t1=0.1), amplitude=0.1)
+    >>> found = ab.instantaneous_magnetization(cycle, occupied=1, theta=[0.0, 1.0]).perturbative
+    >>> [f"{float(one):.5e}" for one in found.sel(component="z")]
+    ['6.89039e-04', '6.92721e-04']
     """
-    run = Run.of(options, TOLERANCE)
-    cycle = checked_cycle(cycle, (2, 3), FLAT)
-    occupied = checked_occupied(cycle, occupied)
-    phases = radians(numbers(theta, "theta"), "theta")
-    if not len(phases):
-        raise InvalidArgumentError("theta: expected at least one phase, got none")
-    return mean_of_insulator(INSTANTANEOUS_MAGNETIZATION, cycle, Occupied((occupied,)), run, theta=phases)
+    return of_insulator(INSTANTANEOUS_MAGNETIZATION, cycle, occupied, options, theta=theta)

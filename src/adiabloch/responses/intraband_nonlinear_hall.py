@@ -44,5 +44,13 @@ def intraband_nonlinear_hall(
     -------
     xarray.Dataset
         `total` and `error` over `component` i, `field` j and `other_field` k, as for `adiabloch.nonlinear_hall`.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
+    >>> found = ab.intraband_nonlinear_hall(cone, chemical_potential=0.15, tolerance=1e-3).total
+    >>> f"{float(found.sel(component='x', field='y', other_field='y')):.4f}"
+    '0.0207'
     """
     return of_metal(INTRABAND_NONLINEAR_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy)

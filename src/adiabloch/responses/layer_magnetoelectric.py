@@ -11,7 +11,6 @@ from adiabloch.engine import (
     Part,
     Response,
     all_axes,
-    checked_model,
     of_insulator,
     response,
 )
@@ -40,6 +39,7 @@ LAYER_MAGNETOELECTRIC = Response(
     time_reversal=-1,
     inversion=-1,
     long_name="layer magnetoelectric response per {measure}",
+    observables=height_operators,
 )
 
 
@@ -64,6 +64,13 @@ def layer_magnetoelectric(
     ------
     ObstructedError
         The bands have a Chern number: their Hall current makes the moment depend on the origin of the heights.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
+    >>> found = ab.layer_magnetoelectric(cone, occupied=1, heights=[0.0, 1.0]).total
+    >>> f"{float(found.sel(component='z', field='y')):.5f}"
+    '-0.06411'
     """
-    operators = height_operators(checked_model(model, (2,), LAYER), heights)
-    return of_insulator(LAYER_MAGNETOELECTRIC, model, occupied, options, projections=projections, operators=operators)
+    return of_insulator(LAYER_MAGNETOELECTRIC, model, occupied, options, projections=projections, operators=heights)

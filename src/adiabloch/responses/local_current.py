@@ -2,69 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Unpack
 
-from adiabloch.engine import Options, Run, checked_degeneracy, components, response
-from adiabloch.engine.local_arguments import Drive, Positions, Sites, checked_occupation, checked_texture
-from adiabloch.engine.local_integrals import LocalRequest, LocalTerm
-from adiabloch.engine.local_results import labelled_terms
+from adiabloch.engine import (
+    Filling,
+    LocalTerm,
+    Options,
+    Response,
+    cartesian,
+    components,
+    parts_of,
+    response,
+    sum_of,
+    wave_vectors,
+)
+from adiabloch.engine.local_arguments import Positions
+from adiabloch.engine.textures import Drives, of_texture
 from adiabloch.engine.types import ArrayLike, Cycle, Dataset, ProjectionChoice, TightBinding, Unit
-from adiabloch.errors import InvalidArgumentError
-from adiabloch.geometry import local_terms
-from adiabloch.lattice import AXES
+from adiabloch.geometry import local_terms as of
 from adiabloch.models.texture import Texture
-from adiabloch.occupation import FermiLevel
 
-TOLERANCE = 1e-4
-K, MOMENT, DIPOLE = ("k",), ("moment",), ("axis",)
-CURRENTS = {
-    "curl_induced": LocalTerm(local_terms.magnetization_current, "curl of the induced magnetization", axes=K),
-    "polarization_rate": LocalTerm(local_terms.shift_term, "rate of the polarization by the positional shift", axes=K),
-    "second_chern": LocalTerm(local_terms.second_chern_term, "second Chern form", axes=K),
-    "fermi_energy": LocalTerm(local_terms.energy_term, "Fermi surface, energy of the gradient", axes=K),
-    "fermi_shift": LocalTerm(local_terms.surface_term, "Fermi surface, shifts", axes=K),
-    "quadrupole": LocalTerm(local_terms.quadrupole_current, "electric quadrupoles of the wave packets", axes=K),
-    "first_chern": LocalTerm(local_terms.chern_term, "first Chern form", "driven", axes=K),
-    "curl_equilibrium": LocalTerm(
-        local_terms.equilibrium_current, "curl of the equilibrium magnetization", "rest", axes=K
+K, MOMENT = {"component": wave_vectors}, {"component": components}
+DRIVEN = {
+    "curl_induced": (LocalTerm(of.magnetization_current, axes=K), "curl of the induced magnetization"),
+    "polarization_rate": (LocalTerm(of.shift_term, axes=K), "rate of the polarization by the positional shift"),
+    "second_chern": (LocalTerm(of.second_chern_term, axes=K), "second Chern form"),
+    "fermi_energy": (LocalTerm(of.energy_term, axes=K), "Fermi surface, energy of the gradient"),
+    "fermi_shift": (LocalTerm(of.surface_term, axes=K), "Fermi surface, shifts"),
+    "quadrupole": (LocalTerm(of.quadrupole_current, axes=K), "electric quadrupoles of the wave packets"),
+    "first_chern": (LocalTerm(of.chern_term, "driven", K), "first Chern form"),
+}
+CURL = LocalTerm(of.equilibrium_current, "rest", K)
+AT_REST = {"curl_equilibrium": (CURL, "curl of the equilibrium magnetization")}
+CURRENT, DIPOLE = Unit(charge=1, hbar=-1, energy=1, length=1), Unit(charge=1, length=1)
+LOCAL_CURRENT = Response(
+    "local current",
+    unit=Unit(charge=1, omega=1, length=1),
+    parts=sum_of(DRIVEN) | parts_of(AT_REST, unit=CURRENT, time_reversal=-1),
+    axes={"component": cartesian},
+    time_reversal=1,
+    inversion=-1,
+    equation="Eqs. (6) and (B4)",
+)
+M = partial(LocalTerm, order="moment", axes=MOMENT)
+P = partial(LocalTerm, order="moment")
+M_EQUILIBRIUM = {"M_equilibrium": (M(of.equilibrium_moment), "orbital magnetization in equilibrium")}
+MAGNETIZATION = {
+    "M_induced": (M(of.induced_magnetization), "orbital magnetization, induced"),
+    "M_chern_simons": (
+        M(of.chern_simons_magnetization, smooth_gauge=True),
+        "orbital magnetization, Chern-Simons part",
     ),
 }
-"""Terms of Eq. (6): of first order in gradient and drive, of the uniform crystal, and in equilibrium."""
+POLARIZATION = {
+    "P_uniform": (P(of.connection_polarization, smooth_gauge=True), "polarization of the uniform crystal"),
+    "P_shift": (P(of.shift_polarization), "polarization by the positional shift"),
+    "P_chern_simons": (P(of.chern_simons_polarization, smooth_gauge=True), "polarization, Chern-Simons part"),
+    "P_quadrupole": (P(of.quadrupole_polarization), "polarization by the divergence of the quadrupoles"),
+}
 MOMENTS = {
-    "M_equilibrium": LocalTerm(
-        local_terms.equilibrium_moment, "orbital magnetization in equilibrium", "moment", axes=MOMENT
-    ),
-    "M_induced": LocalTerm(local_terms.induced_magnetization, "orbital magnetization, induced", "moment", axes=MOMENT),
-    "M_chern_simons": LocalTerm(
-        None,
-        "orbital magnetization, Chern-Simons part",
-        "moment",
-        gauge=local_terms.chern_simons_magnetization,
-        axes=MOMENT,
-    ),
-    "P_uniform": LocalTerm(
-        None,
-        "polarization of the uniform crystal",
-        "moment",
-        gauge=local_terms.connection_polarization,
-        axes=DIPOLE,
-    ),
-    "P_shift": LocalTerm(local_terms.shift_polarization, "polarization by the positional shift", "moment", axes=DIPOLE),
-    "P_chern_simons": LocalTerm(
-        None,
-        "polarization, Chern-Simons part",
-        "moment",
-        gauge=local_terms.chern_simons_polarization,
-        axes=DIPOLE,
-    ),
-    "P_quadrupole": LocalTerm(
-        local_terms.quadrupole_polarization, "polarization by the divergence of the quadrupoles", "moment", axes=DIPOLE
-    ),
+    **parts_of(M_EQUILIBRIUM, unit=CURRENT * Unit(length=1), time_reversal=-1, inversion=1),
+    **parts_of(MAGNETIZATION, unit=LOCAL_CURRENT.unit * Unit(length=1), inversion=1),
+    **parts_of(POLARIZATION, unit=DIPOLE),
 }
 """Magnetization and polarization of Eqs. (16) to (18)."""
+WITH_MOMENTS = replace(LOCAL_CURRENT, parts={**LOCAL_CURRENT.parts, **MOMENTS})
 
 
-@response(checkpoint=False)
+@response(WITH_MOMENTS, checkpoint=False)
 def local_current(
     texture: Texture | Cycle | TightBinding,
     occupied: int | None = None,
@@ -131,11 +138,10 @@ def local_current(
     -------
     xarray.Dataset
         Over the positions (`point`, or `x`, `y`, `z`), `theta` and `component`: `curl_induced`, `polarization_rate`,
-        `second_chern`, `fermi_energy`, `fermi_shift`, `quadrupole`, `first_chern`, and their sum `total`, in
-        e omega/length^(d-1), or e energy/(hbar length^(d-1)) where rates are given; `curl_equilibrium` in the
-        latter unit; `error`, the error bar of every component. With `split`, `M_equilibrium`, `M_induced`,
-        `M_chern_simons` (M_z in 2D, over `component` in 3D) and `P_uniform` (modulo its quantum), `P_shift`,
-        `P_chern_simons`, `P_quadrupole`.
+        `second_chern`, `fermi_energy`, `fermi_shift`, `quadrupole`, `first_chern`, and their sum `total`;
+        `curl_equilibrium`; `error`, the error bar of every component of the total. Where rates are given, the units
+        have energy/hbar in place of omega. With `split`, `M_equilibrium`, `M_induced`, `M_chern_simons` (M_z in 2D,
+        over `component` in 3D) and `P_uniform` (modulo its quantum), `P_shift`, `P_chern_simons`, `P_quadrupole`.
 
     Raises
     ------
@@ -162,38 +168,13 @@ def local_current(
     >>> f"{float(current.total.sel(x=10.0, component='y')):.3e}"
     '-3.726e-06'
     """
-    run = Run.of(options, TOLERANCE)
-    texture = checked_texture(texture)
-    drive = Drive.of(texture, frequency, electric_field, velocity, magnetic_field)
-    occupation = checked_occupation(texture, occupied, chemical_potential, temperature)
-    sites = Sites.of(texture, positions, theta)
-    if split and isinstance(occupation, FermiLevel):
-        raise InvalidArgumentError("split: only the current of an insulator is a curl and a rate; expected occupied")
-    if split and drive.magnetic_field is not None:
-        raise InvalidArgumentError("split: expected no magnetic_field; see magnetic_polarization")
-    k = texture.lattice.directions
-    d = len(k)
-    rest = Unit(charge=1, hbar=-1, energy=1, length=1 - d)
-    driven = Unit(charge=1, omega=1, length=1 - d) if drive.per_omega else rest
-    moment, dipole = Unit(length=1), Unit(charge=1, length=1 - d)
-    units = {
-        "curl_equilibrium": rest,
-        "M_equilibrium": rest * moment,
-        "M_induced": driven * moment,
-        "M_chern_simons": driven * moment,
-        **{name: dipole for name in MOMENTS if name.startswith("P")},
-    }
-    labels = {"k": k, "moment": components(d), "axis": AXES[:d]}
-    request = LocalRequest(
-        drive,
-        occupation,
-        k,
-        {**CURRENTS, **(MOMENTS if split else {})},
-        labels,
-        unit=driven,
-        degeneracy=checked_degeneracy(texture.home, degeneracy),
+    return of_texture(
+        WITH_MOMENTS if split else LOCAL_CURRENT,
+        texture,
+        positions,
+        theta,
+        Filling(occupied, chemical_potential, temperature, degeneracy),
+        Drives(frequency, electric_field, velocity, magnetic_field),
+        options,
+        projections=projections,
     )
-    values, provenance = request.evaluate(texture, sites, run, projections)
-    dims = {"k": "component", "moment": "component" if d == 3 else None, "axis": "component"}
-    coordinates = {"component": list(AXES[:d])}
-    return labelled_terms(request, values, sites, dims, coordinates, units, "local current", provenance)

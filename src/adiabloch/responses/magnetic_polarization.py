@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Unpack
 
 from adiabloch.engine import (
@@ -11,12 +12,13 @@ from adiabloch.engine import (
     Part,
     Response,
     cartesian,
-    checked_model,
     components,
+    of_insulator,
     response,
+    response_for,
     total_and,
 )
-from adiabloch.engine.axion import chern_simons_part, insulator_with_axion_angle
+from adiabloch.engine.axion import chern_simons_part, with_axion_angle
 from adiabloch.engine.types import Dataset, Eigenframe, Float, Group, ProjectionChoice, TightBinding, Unit
 from adiabloch.geometry.inhomogeneous import shift_in_magnetic_field
 
@@ -31,28 +33,27 @@ def shift_z(frame: Eigenframe, group: Group, component: str) -> Float:
     return shift(frame, group, component, "z")
 
 
-UNIT = Unit(charge=2, hbar=-1, length=3)
 LAYER = Response(
     "magnetic polarization",
-    unit=UNIT,
+    unit=Unit(charge=2, hbar=-1, length=3),
     parts={"total": Part((BandTerm(shift_z),))},
     axes={"component": cartesian},
     dimensions=(2,),
+    reason=FLAT,
     time_reversal=-1,
     inversion=-1,
     along_z=1,
     equation="Eq. (18)",
     long_name="magnetic polarization per {measure}",
 )
-SOLID = Response(
-    "magnetic polarization",
-    unit=UNIT,
+SOLID = replace(
+    LAYER,
     parts=total_and(perturbative=(BandTerm(shift),), chern_simons=chern_simons_part()),
     axes={"component": cartesian, "field": components},
     dimensions=(3,),
-    time_reversal=-1,
-    inversion=-1,
-    equation="Eq. (18)",
+    along_z=0,
+    long_name="",
+    completed=with_axion_angle,
 )
 
 
@@ -74,5 +75,13 @@ def magnetic_polarization(
         In 2D: `total` (dP_j/dB_z) and `error` over `component` ("x", "y"). In 3D, over `component` (of P) and
         `field` (of B): `total`, `perturbative`, `chern_simons`, `error`, and `axion_angle` and `quantum` as in
         `magnetoelectric`. Units e^2 (over hbar).
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
+    >>> polarization, magnetization = ab.magnetic_polarization(cone, 1).total, ab.magnetoelectric(cone, 1).total
+    >>> f"{float(polarization.sel(component='y')):.5f}", f"{float(magnetization.sel(field='y')):.5f}"
+    ('-0.06411', '-0.06411')
     """
-    return insulator_with_axion_angle(LAYER, SOLID, checked_model(model, (2, 3), FLAT), occupied, options, projections)
+    return of_insulator(response_for((LAYER, SOLID), model), model, occupied, options, projections=projections)

@@ -43,5 +43,15 @@ def magneto_nonlinear_hall(
     xarray.Dataset
         `total` and `error` over `component` of the Hall vector ("z" is sigma_xy, as for `adiabloch.anomalous_hall`)
         and `magnetic_field`: d sigma/dB in units of e^3/hbar^2 times an area (2D; a length in 3D).
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> sx, sy, sz = 2 * ab.models.spin_operators(2)
+    >>> terms = {(0, 0): 0.1 * sz, (1, 0): sx, (0, 1): sy}
+    >>> cone = ab.models.from_kp(terms, cutoff=2.0, boundary=2 * sz, spin=ab.models.spin_operators(2))
+    >>> found = ab.magneto_nonlinear_hall(cone, chemical_potential=0.2, tolerance=1e-3).total
+    >>> f"{float(found.sel(component='z', magnetic_field='z')):.3f}"
+    '0.621'
     """
     return of_metal(MAGNETO_NONLINEAR_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy)

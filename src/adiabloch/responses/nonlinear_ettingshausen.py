@@ -14,13 +14,11 @@ from adiabloch.engine import (
     SeaTerm,
     SurfaceTerm,
     cartesian,
-    checked_model,
     chemical_potential_of,
     of_metal,
     response,
 )
 from adiabloch.engine.types import ArrayLike, Dataset, Float, TightBinding, Unit
-from adiabloch.errors import NoBulkDefinitionError
 from adiabloch.geometry.fields import metric_dipole_z, moment_between_bands, shift_current
 
 
@@ -47,8 +45,13 @@ NONLINEAR_ETTINGSHAUSEN = Response(
         "work": Part((WORK,), "work of the electric current, (mu/e) j"),
     },
     axes={"component": cartesian, "field": cartesian, "other_field": cartesian},
-    dimensions=(2, 3),
+    dimensions=(2,),
     reason=ACROSS,
+    no_bulk={
+        3: "the heat current is what is left of the energy current without the magnetization current, and the "
+        "magnetization that an electric field induces in a 3D metal is not known to be a property of the bulk; "
+        "expected a crystal in two dimensions"
+    },
     time_reversal=-1,
     inversion=-1,
     equation="Eqs. (27) to (30)",
@@ -88,11 +91,13 @@ def nonlinear_ettingshausen(
     ------
     NoBulkDefinitionError
         For a crystal in three dimensions.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
+    >>> found = ab.nonlinear_ettingshausen(cone, chemical_potential=0.15, temperature=0.01, tolerance=1e-3).total
+    >>> f"{float(found.sel(component='x', field='y', other_field='y')):.3e}"
+    '1.824e-05'
     """
-    if checked_model(model, (2, 3), ACROSS).lattice.dimension == 3:
-        raise NoBulkDefinitionError(
-            "nonlinear Ettingshausen effect: the heat current is what is left of the energy current without the "
-            "magnetization current, and the magnetization that an electric field induces in a 3D metal is not known to "
-            "be a property of the bulk; expected a crystal in two dimensions"
-        )
     return of_metal(NONLINEAR_ETTINGSHAUSEN, model, chemical_potential, temperature, options, degeneracy=degeneracy)

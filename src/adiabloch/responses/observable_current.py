@@ -12,7 +12,6 @@ from adiabloch.engine import (
     Response,
     SeaTerm,
     cartesian,
-    checked_model,
     checked_operators,
     of_metal,
     response,
@@ -27,6 +26,9 @@ OBSERVABLE_CURRENT = Response(
     axes={"observable": None, "component": cartesian, "field": cartesian},
     dimensions=(2, 3),
     reason=ACROSS,
+    time_reversal=-1,
+    inversion=1,
+    observables=checked_operators,
 )
 
 
@@ -66,15 +68,6 @@ def observable_current(
     >>> f"{2 * np.pi * float(found.sum()):.4f}"
     '1.0000'
     """
-    model = checked_model(model, (2, 3), ACROSS)
-    found = checked_operators(model, operators or {})
     return of_metal(
-        OBSERVABLE_CURRENT,
-        model,
-        chemical_potential,
-        temperature,
-        options,
-        degeneracy=degeneracy,
-        operators=found,
-        labels={"observable": [*found]},
+        OBSERVABLE_CURRENT, model, chemical_potential, temperature, options, degeneracy=degeneracy, operators=operators
     )

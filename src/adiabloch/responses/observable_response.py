@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Unpack
 
 from adiabloch.engine import (
     BandTerm,
+    Filling,
     Options,
     Part,
     Response,
     SeaTerm,
     cartesian,
-    checked_model,
     checked_operators,
-    of_insulator,
-    of_metal,
+    of_crystal,
     response,
 )
 from adiabloch.engine.types import ArrayLike, BandCounts, Dataset, Eigenframe, Float, Given, Group, TightBinding, Unit
 from adiabloch.geometry.filled import filled_observable_shift
 from adiabloch.geometry.observables import observable_shift
-from adiabloch.occupation import one_of
 
 
 def shift(frame: Eigenframe, group: Group, observable: str, field: str) -> Float:
@@ -39,16 +38,12 @@ METAL = Response(
     unit=Unit(charge=1, energy=-1, length=1),
     parts={"total": Part((SeaTerm(filled_shift),))},
     axes={"observable": None, "field": cartesian},
+    time_reversal=1,
+    inversion=-1,
     equation="Eq. (B7)",
+    observables=checked_operators,
 )
-INSULATOR = Response(
-    "observable response",
-    unit=METAL.unit,
-    parts={"total": Part((BandTerm(shift),))},
-    axes=METAL.axes,
-    equation="Eq. (B7)",
-    long_name="observable response per {measure}",
-)
+INSULATOR = replace(METAL, parts={"total": Part((BandTerm(shift),))}, long_name="observable response per {measure}")
 
 
 @response(METAL)
@@ -77,20 +72,17 @@ def observable_response(
     xarray.Dataset
         `total` and `error` over `observable` and `field`, in the operator's unit times e over the energy unit (times
         length^(1-d)).
+
+    Examples
+    --------
+    Charge that a field moves between the two sites of a chain.
+
+    >>> import adiabloch as ab
+    >>> import numpy as np
+    >>> sites = {"A": np.diag([1.0, 0.0]), "B": np.diag([0.0, 1.0])}
+    >>> chain = ab.models.rice_mele(delta=0.5, dimerization=0.2)
+    >>> [f"{float(one):.4f}" for one in ab.observable_response(chain, 1, sites).total.sel(field="x")]
+    ['-0.0830', '0.0830']
     """
-    one_of(occupied, chemical_potential)
-    model = checked_model(model)
-    found = checked_operators(model, operators)
-    labels = {"observable": [*found]}
-    if chemical_potential is not None:
-        return of_metal(
-            METAL,
-            model,
-            chemical_potential,
-            temperature,
-            options,
-            degeneracy=degeneracy,
-            operators=found,
-            labels=labels,
-        )
-    return of_insulator(INSULATOR, model, occupied, options, operators=found, labels=labels)
+    filling = Filling(occupied, chemical_potential, temperature, degeneracy)
+    return of_crystal(METAL, (INSULATOR,), model, filling, options, operators=operators)

@@ -6,19 +6,8 @@ from typing import Unpack
 
 import numpy as np
 
-from adiabloch.engine import (
-    GaugeTerm,
-    Options,
-    Part,
-    Response,
-    Run,
-    bands_with_gauge,
-    cartesian,
-    checked_model,
-    mean_of_insulator,
-    response,
-)
-from adiabloch.engine.insulators import TOLERANCE
+from adiabloch.engine import GaugeTerm, Options, Part, Response, cartesian, of_insulator, response
+from adiabloch.engine.quanta import Quantum, polarization_quantum, smallest_polarization_quantum
 from adiabloch.engine.types import Dataset, Float, ProjectionChoice, SmoothGauge, TightBinding, Unit
 
 
@@ -36,6 +25,9 @@ POLARIZATION = Response(
     inversion=-1,
     reference="R. D. King-Smith, D. Vanderbilt, Phys. Rev. B 47, 1651 (1993)",
     long_name="electronic polarization",
+    empty=0,
+    natural_size=smallest_polarization_quantum,
+    completed=Quantum(polarization_quantum, "quantum of the polarization", principal=True),
 )
 
 
@@ -74,22 +66,4 @@ def polarization(
     >>> float(ab.polarization(chain, occupied=1).polarization[0].round(6))
     0.25
     """
-    run = Run.of(options, TOLERANCE)
-    model = checked_model(model)
-    filled = bands_with_gauge(model, occupied, bands, POLARIZATION.title, projections)
-    quantum = model.lattice.vectors / model.lattice.measure
-    scale = float(np.sqrt((quantum**2).sum(axis=1)).min())
-    result = mean_of_insulator(POLARIZATION, model, filled, run, scale=scale)
-    attributes = {"units": result.polarization.attrs["units"], "long_name": "quantum of the polarization"}
-    return result.assign(
-        polarization=result.polarization.copy(data=_principal(result.polarization.values, quantum)),
-        quantum=(("generator", "component"), quantum, attributes),
-    )
-
-
-def _principal(polarization: Float, quantum: Float) -> Float:
-    """Polarization with components in (-1/2, 1/2] along the quanta; values above -1/2 by rounding count as 1/2."""
-    reduced = polarization @ np.linalg.inv(quantum)
-    wrapped = 0.5 - (0.5 - reduced) % 1.0
-    wrapped = np.where(wrapped < -0.5 + 1e-9, wrapped + 1.0, wrapped)
-    return np.asarray(wrapped @ quantum)
+    return of_insulator(POLARIZATION, model, occupied, options, bands=bands, projections=projections)

@@ -11,7 +11,6 @@ from adiabloch.engine import (
     Part,
     Response,
     SeaTerm,
-    checked_model,
     checked_operators,
     components,
     of_metal,
@@ -33,7 +32,10 @@ PROJECTED_HALL = Response(
     axes={"projector": None, "component": components},
     dimensions=(2, 3),
     reason=ACROSS,
+    time_reversal=-1,
+    inversion=1,
     reference="A. M. Essin, J. E. Moore, D. Vanderbilt, Phys. Rev. Lett. 102, 146805 (2009), for layers",
+    observables=checked_operators,
 )
 
 
@@ -77,15 +79,6 @@ def projected_hall(
     >>> [f"{2 * np.pi * float(one):.4f}" for one in found]
     ['0.5000', '0.5000']
     """
-    model = checked_model(model, (2, 3), ACROSS)
-    found = checked_operators(model, projectors or {})
     return of_metal(
-        PROJECTED_HALL,
-        model,
-        chemical_potential,
-        temperature,
-        options,
-        degeneracy=degeneracy,
-        operators=found,
-        labels={"projector": [*found]},
+        PROJECTED_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy, operators=projectors
     )

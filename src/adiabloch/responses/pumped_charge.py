@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from adiabloch.engine import THETA, checked_chern_numbers, checked_cycle, chosen_group, labelled, named_group, response
+from adiabloch.engine import THETA, ChernTerm, Part, Response, cartesian, response
+from adiabloch.engine.cycles import of_chern_numbers
+from adiabloch.engine.preflight import ChernNumbers
 from adiabloch.engine.types import Cycle, Dataset, Unit
-from adiabloch.geometry.chern import chern_number
-from adiabloch.lattice import AXES
+from adiabloch.lattice import AXES, Lattice
 
 
-@response()
+def vectors(dimension: int) -> range:
+    """Numbers of the lattice vectors."""
+    return range(dimension)
+
+
+def charge(numbers: ChernNumbers, lattice: Lattice, vector: int) -> int:
+    """Chern number of theta and the wave number along a lattice vector."""
+    return -numbers[lattice.directions[vector], THETA]
+
+
+def dipole(numbers: ChernNumbers, lattice: Lattice, component: str) -> float:
+    """Sum of the lattice vectors times the charges."""
+    charges = [charge(numbers, lattice, vector) for vector in vectors(lattice.dimension)]
+    return float((charges @ lattice.vectors)[AXES.index(component)])
+
+
+PUMPED_CHARGE = Response(
+    "charge pumped in a period",
+    unit=Unit(charge=1, length=1),
+    parts={
+        "charge": Part((ChernTerm(charge, {"vector": vectors}),), unit=Unit(charge=1)),
+        "dipole": Part((ChernTerm(dipole),), "dipole moment of a cell"),
+    },
+    axes={"component": cartesian},
+    time_reversal=1,
+    inversion=-1,
+    reference="D. J. Thouless, Phys. Rev. B 27, 6083 (1983)",
+    per_cell=True,
+    cycle=True,
+    empty=0,
+)
+
+
+@response(PUMPED_CHARGE)
 def pumped_charge(cycle: Cycle, occupied: int | None = None, *, bands: int | tuple[int, int] | None = None) -> Dataset:
     r"""Charge that a cycle pumps along each lattice vector, an integer.
 
@@ -36,28 +68,10 @@ def pumped_charge(cycle: Cycle, occupied: int | None = None, *, bands: int | tup
         The gap closes at some point of the cycle, or occupied levels lie above empty levels at some phase
         (`OverlappingBandsError`).
 
-    References
-    ----------
-    D. J. Thouless, Phys. Rev. B 27, 6083 (1983).
-
     Examples
     --------
     >>> import adiabloch as ab
     >>> int(ab.pumped_charge(ab.models.thouless_pump(0.5, 0.3), occupied=1).charge[0])
     1
     """
-    cycle = checked_cycle(cycle)
-    group, note = chosen_group(cycle, occupied, bands)
-    checked_chern_numbers(cycle, group)
-    charges = np.array([chern_number(cycle, group, (THETA, k)) for k in cycle.lattice.directions])
-    dipole = charges @ cycle.lattice.vectors
-    return labelled(
-        {
-            "charge": (["vector"], charges, Unit(charge=1), "charge pumped in a period"),
-            "dipole": (["component"], dipole, Unit(charge=1, length=1), "dipole moment pumped in a period"),
-        },
-        {"vector": np.arange(len(charges)), "component": list(AXES[: len(charges)])},
-        model=cycle.digest,
-        **named_group(group),
-        **note,
-    )
+    return of_chern_numbers(PUMPED_CHARGE, cycle, occupied, bands)

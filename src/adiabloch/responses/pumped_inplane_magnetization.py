@@ -4,28 +4,11 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from adiabloch.engine import (
-    THETA,
-    BandTerm,
-    Occupied,
-    Options,
-    Part,
-    Response,
-    Run,
-    cartesian,
-    checked_chern_numbers,
-    checked_cycle,
-    checked_occupied,
-    described,
-    mean_of_insulator,
-    response,
-)
-from adiabloch.engine.insulators import TOLERANCE
+from adiabloch.engine import BandTerm, Options, Part, Response, cartesian, response
+from adiabloch.engine.cycles import without_current
 from adiabloch.engine.layers import LAYER, Heights, height_operators
 from adiabloch.engine.types import Cycle, Dataset, Eigenframe, Float, Group, Unit
-from adiabloch.errors import InvalidArgumentError, ObstructedError
 from adiabloch.geometry.layers import inplane_pumped
-from adiabloch.models.cycle import MOTION_HINT
 
 
 def shift(frame: Eigenframe, group: Group, component: str) -> Float:
@@ -44,6 +27,8 @@ PUMPED_INPLANE_MAGNETIZATION = Response(
     inversion=1,
     equation="Eq. (B6)",
     long_name="pumped in-plane magnetization per {measure}",
+    cycle=True,
+    observables=height_operators,
 )
 
 
@@ -68,20 +53,19 @@ def pumped_inplane_magnetization(cycle: Cycle, occupied: int, heights: Heights, 
     ObstructedError
         The cycle pumps charge along the layer (a Chern number of k and theta): the moment of a net current depends
         on the origin of the heights.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> import numpy as np
+    >>> def layer(theta):
+    ...     cell = [[-2.0, 0.5, 0.3j], [0.5, 0.0, 0.4], [-0.3j, 0.4, 2.0]]
+    ...     along = [[0.0, 0.3, 0.4 + 0.3 * np.cos(theta)], [0.0, 0.0, 0.2], [0.0, 0.0, 0.0]]
+    ...     across = [[0.0, 0.0, 0.2], [0.4 + 0.3 * np.sin(theta), 0.0, 0.0], [0.0, 0.3, 0.0]]
+    ...     return ab.TightBinding(np.eye(2), np.zeros((3, 2)), {(0, 0): cell, (1, 0): along, (0, 1): across})
+    >>> cycle = ab.Cycle.from_function(layer)
+    >>> found = ab.pumped_inplane_magnetization(cycle, occupied=1, heights=[0.0, 0.5, 1.0]).total
+    >>> f"{float(found.sel(component='x')):.4e}"
+    '-3.5012e-05'
     """
-    cycle = checked_cycle(cycle, (2,), LAYER)
-    if cycle.has_basis_connection and not cycle.orbitals_move:
-        raise InvalidArgumentError(f"cycle: the result depends on how its Wannier functions move; {MOTION_HINT}")
-    number = checked_occupied(cycle, occupied)
-    chern_numbers = checked_chern_numbers(cycle, number)
-    pumps = {directions: one for directions, one in chern_numbers.items() if one and THETA in directions}
-    if pumps:
-        raise ObstructedError(
-            f"pumped in-plane magnetization is not defined: the cycle pumps charge along the layer "
-            f"({described(pumps)}), and the moment of a net current depends on the origin of the heights",
-            chern_numbers=pumps,
-        )
-    bands = Occupied((number,), provenance={"chern_numbers": described(chern_numbers)})
-    operators = height_operators(cycle, heights)
-    run = Run.of(options, TOLERANCE)
-    return mean_of_insulator(PUMPED_INPLANE_MAGNETIZATION, cycle, bands, run, operators=operators)
+    return without_current(PUMPED_INPLANE_MAGNETIZATION, cycle, occupied, options, heights)

@@ -6,43 +6,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Unpack
 
-import numpy as np
-
 from adiabloch.engine import (
     FLAT,
     THETA,
     BandTerm,
     GaugeTerm,
-    Occupied,
     Options,
     Part,
     Response,
-    Run,
-    checked_chern_numbers,
-    checked_cycle,
-    checked_occupied,
     components,
-    described,
-    mean_of_insulator,
-    preflight,
+    of_insulator,
     response,
     total_and,
 )
-from adiabloch.engine.arguments import check_groups_apart, checked_groups
-from adiabloch.engine.insulator import BROKEN_GAUGE
-from adiabloch.engine.insulators import TOLERANCE
-from adiabloch.engine.types import Cycle, Dataset, Float, Group, ProjectionChoice, SmoothGauge, Unit
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.engine.cycles import of_cycle
+from adiabloch.engine.quanta import Quantum, largest_magnetization_quantum, magnetization_quantum
+from adiabloch.engine.types import Cycle, Dataset, Float, ProjectionChoice, SmoothGauge, Unit
 from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.gauge import chern_simons_form
 from adiabloch.geometry.induced import pumped_shift
-from adiabloch.lattice import Lattice
-from adiabloch.models.cycle import MOTION_HINT
-
-REMEDY = "; chern_simons=False gives the perturbative part, which is defined"
-LEFT_OUT = "chern_simons and total were not asked for"
-TWO_BANDS = "two bands that do not wind: the Chern-Simons part is exactly zero"
-COMPLETE = "total and chern_simons are defined modulo the quantum"
 
 
 def second_chern_simons(gauge: SmoothGauge, component: str) -> Float:
@@ -61,6 +43,17 @@ PUMPED_MAGNETIZATION = Response(
     inversion=1,
     equation="Eqs. (8), (17), (20), (21)",
     long_name="pumped moment per {measure}",
+    cycle=True,
+    completed=Quantum(magnetization_quantum, "quantum by multiples of which total is undetermined"),
+)
+CHERN_SIMONS_PART = replace(
+    PUMPED_MAGNETIZATION,
+    title="pumped magnetization, Chern-Simons part",
+    parts={"chern_simons": Part((GaugeTerm(second_chern_simons),))},
+    empty=0,
+    # a quantity that is defined modulo the quantum
+    natural_size=largest_magnetization_quantum,
+    completed=Quantum(magnetization_quantum, "quantum of the Chern-Simons part"),
 )
 
 
@@ -120,60 +113,15 @@ def pumped_magnetization(
     >>> f"{float(pumped.total.sel(component='z')):.5e}"
     '6.89008e-04'
     """
-    run = Run.of(options, TOLERANCE)
-    cycle = checked_cycle(cycle, (2, 3), FLAT)
-    occupied = checked_occupied(cycle, occupied)
-    parts = checked_groups(cycle, occupied, groups)
-    if len(parts) > 1:
-        check_groups_apart(cycle, parts)
-    if chern_simons and cycle.has_basis_connection and not cycle.orbitals_move:
-        raise InvalidArgumentError(
-            f"chern_simons: it depends on how the Wannier functions move along the cycle; {MOTION_HINT}, or "
-            "chern_simons=False, which leaves it out"
-        )
-    bands = (
-        _occupied(cycle, occupied, parts, projections) if chern_simons else _perturbative_only(cycle, occupied, parts)
+    return of_cycle(
+        PUMPED_MAGNETIZATION,
+        cycle,
+        occupied,
+        options,
+        groups=groups,
+        chern_simons=chern_simons,
+        projections=projections,
     )
-    result = mean_of_insulator(PUMPED_MAGNETIZATION, cycle, bands, run)
-    if not chern_simons:
-        result = result.assign(
-            {name: result[name].copy(data=np.full_like(result[name], np.nan)) for name in ("total", "chern_simons")}
-        )
-    attributes = {
-        "units": result.total.attrs["units"],
-        "long_name": "quantum by multiples of which total is undetermined",
-    }
-    return result.assign(quantum=(("generator", "component"), quantum(cycle.lattice), attributes))
-
-
-def _occupied(cycle: Cycle, occupied: int, parts: tuple[Group, ...], projections: ProjectionChoice) -> Occupied:
-    """Occupied bands with projections if the Chern-Simons part needs them."""
-    checked = preflight(
-        cycle, parts, "pumped magnetization: the Chern-Simons part", projections=projections, remedy=REMEDY
-    )
-    # with two orbitals tr(A dA) is a winding number (Hopf), which is zero if some state is occupied nowhere
-    zero = cycle.size == 2 and not cycle.orbitals_move and checked.projections[0].overlap > BROKEN_GAUGE
-    note = {"note": TWO_BANDS if zero else COMPLETE, **checked.provenance}
-    return Occupied(parts, () if zero else checked.projections, provenance=note, number=occupied)
-
-
-def _perturbative_only(cycle: Cycle, occupied: int, parts: tuple[Group, ...]) -> Occupied:
-    numbers = checked_chern_numbers(cycle, occupied)
-    return Occupied(parts, provenance={"note": LEFT_OUT, "chern_numbers": described(numbers)}, number=occupied)
-
-
-def quantum(lattice: Lattice) -> Float:
-    """Quantum under changes of gauge: e/T, in 3D times reciprocal vectors over 2 pi; (generators, components)."""
-    if lattice.dimension == 2:
-        return np.array([[1 / (2 * np.pi)]])
-    return lattice.reciprocal / (2 * np.pi) ** 2
-
-
-CHERN_SIMONS_PART = replace(
-    PUMPED_MAGNETIZATION,
-    title="pumped magnetization, Chern-Simons part",
-    parts={"chern_simons": Part((GaugeTerm(second_chern_simons),))},
-)
 
 
 @response(CHERN_SIMONS_PART)
@@ -192,10 +140,4 @@ def chern_simons_magnetization(cycle: Cycle, occupied: int, **options: Unpack[Op
     xarray.Dataset
         `chern_simons`, `error`, `quantum`, as in `pumped_magnetization`.
     """
-    checked = preflight(cycle, (occupied,), "pumped magnetization: the Chern-Simons part")
-    branches = quantum(cycle.lattice)
-    bands, run = Occupied((occupied,), checked.projections), Run.of(options, TOLERANCE)
-    # the natural size of a quantity that is defined modulo the quantum
-    result = mean_of_insulator(CHERN_SIMONS_PART, cycle, bands, run, scale=float(np.abs(branches).max()))
-    attributes = {"units": result.chern_simons.attrs["units"], "long_name": "quantum of the Chern-Simons part"}
-    return result.assign(quantum=(("generator", "component"), branches, attributes))
+    return of_insulator(CHERN_SIMONS_PART, cycle, occupied, options)

@@ -11,7 +11,6 @@ from adiabloch.engine import (
     Options,
     Part,
     Response,
-    checked_cycle,
     checked_operators,
     of_insulator,
     response,
@@ -30,9 +29,12 @@ PUMPED_OBSERVABLE = Response(
     unit=Unit(hbar=1, omega=1, energy=-1),
     parts={"total": Part((BandTerm(shift),))},
     axes={"observable": None},
+    time_reversal=-1,
+    inversion=1,
     equation="Eq. (B6)",
     cycle=True,
     long_name="pumped observable per {measure}",
+    observables=checked_operators,
 )
 
 
@@ -49,7 +51,13 @@ def pumped_observable(
     -------
     xarray.Dataset
         `total` and `error` over `observable`: per length, area or volume, in the operator's unit times omega.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> pump = ab.models.thouless_pump(0.5, 0.3)
+    >>> found = ab.pumped_observable(pump, 1, {"within the cell": [[0.0, -1.0j], [1.0j, 0.0]]}).total
+    >>> f"{float(found[0]):.4f}"
+    '-0.1491'
     """
-    found = checked_operators(checked_cycle(cycle), operators)
-    labels = {"observable": [*found]}
-    return of_insulator(PUMPED_OBSERVABLE, cycle, occupied, options, operators=found, labels=labels)
+    return of_insulator(PUMPED_OBSERVABLE, cycle, occupied, options, operators=operators)

@@ -11,7 +11,6 @@ from adiabloch.engine import (
     Part,
     Response,
     all_axes,
-    checked_cycle,
     checked_spins,
     of_insulator,
     response,
@@ -35,6 +34,7 @@ PUMPED_SPIN = Response(
     equation="Eq. (B6)",
     cycle=True,
     long_name="pumped spin per {measure}",
+    observables=checked_spins,
 )
 
 
@@ -67,5 +67,4 @@ def pumped_spin(cycle: Cycle, occupied: int, spin_operators: Spin | None = None,
     >>> f"{float(pumped.total.sel(component='z')):.4e}"
     '4.4028e-05'
     """
-    operators = checked_spins(checked_cycle(cycle), spin_operators)
-    return of_insulator(PUMPED_SPIN, cycle, occupied, options, operators=operators)
+    return of_insulator(PUMPED_SPIN, cycle, occupied, options, operators=spin_operators)

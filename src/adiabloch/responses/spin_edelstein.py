@@ -11,7 +11,6 @@ from adiabloch.engine import (
     SurfaceTerm,
     all_axes,
     cartesian,
-    checked_model,
     checked_spins,
     of_metal,
     response,
@@ -33,6 +32,7 @@ SPIN_EDELSTEIN = Response(
     time_reversal=1,
     inversion=-1,
     reference="V. M. Edelstein, Solid State Communications 73, 233 (1990)",
+    observables=checked_spins,
 )
 
 
@@ -59,13 +59,20 @@ def spin_edelstein(
     xarray.Dataset
         `total` and `error` over `component` i ("x", "y", "z") and `field` j: chi_ij in units of e (1D: times length;
         2D: per length^0; 3D: per length).
+
+    Examples
+    --------
+    Electrons of mass m and Rashba coupling alpha, with both bands filled: m alpha/(4 pi).
+
+    >>> import adiabloch as ab
+    >>> import numpy as np
+    >>> sx, sy, sz = 2 * ab.models.spin_operators(2)
+    >>> terms = {(2, 0): 0.5 * np.eye(2), (0, 2): 0.5 * np.eye(2), (1, 0): 0.2 * sy, (0, 1): -0.2 * sx}
+    >>> gas = ab.models.from_kp(terms, cutoff=2.0, spin=ab.models.spin_operators(2))
+    >>> found = ab.spin_edelstein(gas, chemical_potential=0.1, tolerance=1e-3).total
+    >>> f"{float(found.sel(component='x', field='y')):.4f}"  # 0.2/(4 pi) = 0.0159
+    '0.0158'
     """
     return of_metal(
-        SPIN_EDELSTEIN,
-        model,
-        chemical_potential,
-        temperature,
-        options,
-        degeneracy=degeneracy,
-        operators=checked_spins(checked_model(model), spin_operators),
+        SPIN_EDELSTEIN, model, chemical_potential, temperature, options, degeneracy=degeneracy, operators=spin_operators
     )

@@ -12,7 +12,6 @@ from adiabloch.engine import (
     SeaTerm,
     all_axes,
     cartesian,
-    checked_model,
     checked_spins,
     of_metal,
     response,
@@ -36,6 +35,7 @@ SPIN_HALL = Response(
     time_reversal=1,
     inversion=1,
     reference="J. Sinova et al., Rev. Mod. Phys. 87, 1213 (2015)",
+    observables=checked_spins,
 )
 
 
@@ -75,11 +75,5 @@ def spin_hall(
     '1.000'
     """
     return of_metal(
-        SPIN_HALL,
-        model,
-        chemical_potential,
-        temperature,
-        options,
-        degeneracy=degeneracy,
-        operators=checked_spins(checked_model(model), spin_operators),
+        SPIN_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy, operators=spin_operators
     )

@@ -10,7 +10,6 @@ from adiabloch.engine import (
     Response,
     SeaTerm,
     all_axes,
-    checked_model,
     checked_spins,
     of_metal,
     response,
@@ -32,6 +31,7 @@ SPIN_MAGNETIZATION = Response(
     axes={"component": all_axes},
     time_reversal=-1,
     inversion=1,
+    observables=checked_spins,
 )
 
 
@@ -50,6 +50,16 @@ def spin_magnetization(
     xarray.Dataset
         `total` and `error` over `component` ("x", "y", "z"), in units of hbar; the magnetization is -g mu_B/hbar times
         it.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> sx, sy, sz = 2 * ab.models.spin_operators(2)
+    >>> terms = {(0, 0): 0.1 * sz, (1, 0): sx, (0, 1): sy}
+    >>> cone = ab.models.from_kp(terms, cutoff=2.0, boundary=2 * sz, spin=ab.models.spin_operators(2))
+    >>> found = ab.spin_magnetization(cone, chemical_potential=0.0, tolerance=1e-3).total
+    >>> f"{float(found.sel(component='z')):.4f}"
+    '-0.1264'
     """
     return of_metal(
         SPIN_MAGNETIZATION,
@@ -58,5 +68,5 @@ def spin_magnetization(
         temperature,
         options,
         degeneracy=Degeneracy(),
-        operators=checked_spins(checked_model(model), spin_operators),
+        operators=spin_operators,
     )

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Unpack
 
 from adiabloch.engine import (
     BandTerm,
+    Filling,
     Options,
     Part,
     Response,
     SeaTerm,
     all_axes,
     cartesian,
-    checked_model,
     checked_spins,
-    of_insulator,
-    of_metal,
+    of_crystal,
     response,
 )
 from adiabloch.engine.types import ArrayLike, BandCounts, Dataset, Eigenframe, Float, Group, Spin, TightBinding, Unit
 from adiabloch.geometry.filled import filled_observable_shift
 from adiabloch.geometry.observables import observable_shift
-from adiabloch.occupation import one_of
 
 
 def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
@@ -42,17 +41,9 @@ METAL = Response(
     time_reversal=-1,
     inversion=-1,
     equation="Eq. (B7)",
+    observables=checked_spins,
 )
-INSULATOR = Response(
-    "spin response",
-    unit=METAL.unit,
-    parts={"total": Part((BandTerm(shift),))},
-    axes=METAL.axes,
-    time_reversal=-1,
-    inversion=-1,
-    equation="Eq. (B7)",
-    long_name="spin response per {measure}",
-)
+INSULATOR = replace(METAL, parts={"total": Part((BandTerm(shift),))}, long_name="spin response per {measure}")
 
 
 @response(METAL)
@@ -83,10 +74,16 @@ def spin_magnetoelectric(
     xarray.Dataset
         `total` and `error` over `component` (of the spin) and `field`: spin per length, area or volume and electric
         field, in units of e hbar over the energy unit (times length^(1-d)).
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> sx, sy, sz = 2 * ab.models.spin_operators(2)
+    >>> terms = {(0, 0): 0.1 * sz, (1, 0): sx, (0, 1): sy}
+    >>> cone = ab.models.from_kp(terms, cutoff=2.0, boundary=2 * sz, spin=ab.models.spin_operators(2))
+    >>> found = ab.spin_magnetoelectric(cone, occupied=1).total
+    >>> f"{float(found.sel(component='x', field='y')):.5f}"
+    '-0.01323'
     """
-    one_of(occupied, chemical_potential)
-    model = checked_model(model)
-    found = checked_spins(model, spin_operators)
-    if chemical_potential is not None:
-        return of_metal(METAL, model, chemical_potential, temperature, options, degeneracy=degeneracy, operators=found)
-    return of_insulator(INSULATOR, model, occupied, options, operators=found)
+    filling = Filling(occupied, chemical_potential, temperature, degeneracy)
+    return of_crystal(METAL, (INSULATOR,), model, filling, options, operators=spin_operators)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Unpack
 
 from adiabloch.engine import BandTerm, Options, Part, Response, all_axes, response
-from adiabloch.engine.deformations import PAIR, of_deformation, pair_of
+from adiabloch.engine.deformations import PAIR, of_deformation, pair_of, spins_of
 from adiabloch.engine.types import Dataset, Deformation, Eigenframe, Float, Group, Unit
-from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.lattice_response import observable_curl
 
 
@@ -25,6 +24,7 @@ SPIN_TENSOR = Response(
     inversion=1,
     equation="Eq. (B6)",
     long_name="tensor of pumped spins",
+    observables=spins_of,
 )
 
 
@@ -51,7 +51,14 @@ def spin_tensor(deformation: Deformation, occupied: int, **options: Unpack[Optio
         The gap closes at some k, or occupied levels lie above empty levels (`OverlappingBandsError`).
     ToleranceNotReachedError
         The tolerance was not reached, and `strict` is True; the error contains the best estimate.
+
+    Examples
+    --------
+    >>> import adiabloch as ab
+    >>> model = ab.models.rashba_honeycomb(delta=1.0, rashba=0.4)
+    >>> deformation = ab.Deformation.from_law(model, ab.models.exponential(3.0))
+    >>> tensor = ab.spin_tensor(deformation, occupied=2)
+    >>> f"{float(tensor.total.sel(component='z', displacement='0x', displacement_2='0y')):.5f}"
+    '0.00792'
     """
-    if isinstance(deformation, Deformation) and not deformation.observables:
-        raise InvalidArgumentError("deformation: a crystal without spin operators, expected one with spin=")
     return of_deformation(SPIN_TENSOR, deformation, occupied, options)

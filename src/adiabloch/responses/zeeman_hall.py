@@ -11,7 +11,6 @@ from adiabloch.engine import (
     Response,
     SurfaceTerm,
     all_axes,
-    checked_model,
     checked_spins,
     components,
     of_metal,
@@ -36,6 +35,7 @@ ZEEMAN_HALL = Response(
     time_reversal=1,
     inversion=1,
     long_name="Hall conductivity per Zeeman energy",
+    observables=checked_spins,
 )
 
 
@@ -65,13 +65,19 @@ def zeeman_hall(
         `total` and `error` over `component` of the Hall vector ("z" is sigma_xy, as for `adiabloch.anomalous_hall`)
         and `magnetic_field` j ("x", "y", "z"): in units of e^2/energy (2D; per length in 3D), for spins in units of
         hbar and h in energy/hbar.
+
+    Examples
+    --------
+    A massive Dirac cone: -e^2/(8 pi mu), whatever the mass, since a field along z changes the mass.
+
+    >>> import adiabloch as ab
+    >>> sx, sy, sz = 2 * ab.models.spin_operators(2)
+    >>> terms = {(0, 0): 0.1 * sz, (1, 0): sx, (0, 1): sy}
+    >>> cone = ab.models.from_kp(terms, cutoff=2.0, boundary=2 * sz, spin=ab.models.spin_operators(2))
+    >>> found = ab.zeeman_hall(cone, chemical_potential=0.2, tolerance=1e-3).total
+    >>> f"{float(found.sel(component='z', magnetic_field='z')):.4f}"  # 1/(8 pi 0.2) = 0.1989
+    '-0.1990'
     """
     return of_metal(
-        ZEEMAN_HALL,
-        model,
-        chemical_potential,
-        temperature,
-        options,
-        degeneracy=degeneracy,
-        operators=checked_spins(checked_model(model), spin_operators),
+        ZEEMAN_HALL, model, chemical_potential, temperature, options, degeneracy=degeneracy, operators=spin_operators
     )

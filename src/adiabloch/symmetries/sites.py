@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adiabloch.arrays import Float, Integer
+from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.models import TightBinding
 
 SAME_PLACE = 1e-3
@@ -92,7 +92,7 @@ def _nearest(model: TightBinding, points: Float, positions: Float) -> tuple[Inte
     """Nearest image of the positions for each point: its number, its cell and its distance."""
     d = model.lattice.dimension
     steps = (points[:, None] - positions) @ np.linalg.inv(model.lattice.vectors)
-    around = np.stack(np.meshgrid(*[[-1, 0, 1]] * d, indexing="ij"), axis=-1).reshape(-1, d)
+    around = tensor_grid([[-1, 0, 1]] * d)
     whole = np.rint(steps)[:, :, None] + around
     far = np.sqrt((((steps[:, :, None] - whole) @ model.lattice.vectors) ** 2).sum(axis=-1))
     best = far.reshape(len(points), -1).argmin(axis=1)

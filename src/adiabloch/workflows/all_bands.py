@@ -15,7 +15,7 @@ from adiabloch.geometry.gaps import CLOSED_GAP, direct_gaps
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.lattice import Lattice, components
-from adiabloch.models.cycle import THETA
+from adiabloch.models.crystal import THETA
 from adiabloch.responses.pumped_magnetization import PUMPED_MAGNETIZATION
 from adiabloch.units import Unit
 

@@ -12,8 +12,8 @@ from adiabloch.arrays import Float
 from adiabloch.engine.arguments import counted_bands
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.band_edges import exact_band_edges
-from adiabloch.models.crystal import Crystal, checked_crystal
-from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.crystal import THETA, Crystal, checked_crystal
+from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.responses.band_quantities import band_quantities
 from adiabloch.scalars import is_number

@@ -31,6 +31,8 @@ def checked_cycles(cycle: object, displacements: object) -> tuple[list[Cycle], l
         return [checked_cycle(cycle, (2, 3), FLAT)], [cast(ArrayLike, displacements)]
     if not isinstance(cycle, Sequence) or not cycle:
         raise InvalidArgumentError(f"cycle: expected a Cycle or several of them, got {type(cycle).__name__}")
+    if strangers := [one for one in cycle if not isinstance(one, Cycle)]:
+        raise InvalidArgumentError(f"cycle: expected an adiabloch.Cycle, got {type(strangers[0]).__name__}")
     cycles = [checked_cycle(one, (2, 3), FLAT) for one in cycle]
     patterns = list(cast(Sequence[ArrayLike], displacements))
     if len(patterns) != len(cycles):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.engine.arguments import ACROSS, checked_model, model_digest
+from adiabloch.engine.arguments import ACROSS, checked_hoppings_of, model_digest
 from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.lattice import Lattice, Path
@@ -74,7 +74,7 @@ def ribbon_bands(
     >>> print(f"{float(abs(ribbon.energy).min()):.2f}")  # states at the edges, in the gap of the crystal
     0.00
     """
-    crystal = checked_model(model, (2, 3), ACROSS)
+    crystal = checked_hoppings_of(model, (2, 3), ACROSS)
     d = crystal.lattice.dimension
     cut = d - 1 if cut is None else cut
     if not is_whole(cut, 0) or cut >= d:

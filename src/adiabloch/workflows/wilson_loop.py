@@ -15,8 +15,8 @@ from adiabloch.geometry.gaps import check_gap
 from adiabloch.geometry.wilson import hybrid_centres, largest_gaps, winding, z2_number
 from adiabloch.linalg import eigh_batch
 from adiabloch.memory import check_matrices
-from adiabloch.models.crystal import Crystal, checked_crystal
-from adiabloch.models.cycle import THETA, Cycle
+from adiabloch.models.crystal import THETA, Crystal, checked_crystal
+from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group
 from adiabloch.scalars import is_number, is_whole
