@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 
-from adiabloch.engine.insulator import Insulator
+from adiabloch.engine.insulator_integrand import Insulator
 from adiabloch.geometry import needs_of
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.integration import progress

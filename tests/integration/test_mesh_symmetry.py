@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.engine.fermi_sea import FermiSea
+from adiabloch.engine.metal_integrand import FermiSea
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.mesh_symmetry import MeshSymmetry
 from adiabloch.integration.symmetry import find_operations

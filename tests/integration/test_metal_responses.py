@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.engine.fermi_sea import FermiSea
+from adiabloch.engine.metal_integrand import FermiSea
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError
 
 NAMES = ["anomalous_hall", "nonlinear_hall", "filling", "orbital_magnetization", "magnetoelectric"]

@@ -5,7 +5,7 @@ import pytest
 from test_degeneracy import antiferromagnet, centrosymmetric
 
 import adiabloch as ab
-from adiabloch.engine.fermi_sea import Column, FermiSea
+from adiabloch.engine.metal_integrand import Column, FermiSea
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError, ToleranceNotReachedError
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.fields import nonlinear_hall_tensor

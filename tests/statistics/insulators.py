@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import adiabloch as ab
-from adiabloch.engine import mean as evaluation
+from adiabloch.engine import insulator_integral as evaluation
 from adiabloch.errors import AdiablochError
 from adiabloch.integration.goal import Goal
 from adiabloch.integration.mesh import _blocks

@@ -18,7 +18,7 @@ from adiabloch.engine.arguments import (
     named_group,
 )
 from adiabloch.engine.declaration import ChernTerm, Response
-from adiabloch.engine.insulator import BROKEN_GAUGE
+from adiabloch.engine.insulator_integrand import BROKEN_GAUGE
 from adiabloch.engine.insulators import TOLERANCE, Occupied, mean_of_insulator
 from adiabloch.engine.preflight import checked_chern_numbers, described, preflight
 from adiabloch.engine.results import Variable, labelled

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Float, numbers, radians
 from adiabloch.engine.arguments import Model, checked_occupied, chosen_group, crystal_for
 from adiabloch.engine.declaration import BandTerm, GaugeTerm, Response
-from adiabloch.engine.insulator import Insulator
-from adiabloch.engine.mean import error_bar, mean, provenance
+from adiabloch.engine.insulator_integral import error_bar, mean, provenance
+from adiabloch.engine.insulator_integrand import Insulator
 from adiabloch.engine.preflight import preflight
 from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Options, Run

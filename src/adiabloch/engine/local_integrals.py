@@ -15,14 +15,14 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine.arguments import model_digest
 from adiabloch.engine.dry_run import ForecastFound
-from adiabloch.engine.insulator import Insulator
+from adiabloch.engine.insulator_integral import CANCELLING, mean
+from adiabloch.engine.insulator_integrand import Insulator
 from adiabloch.engine.local_arguments import Drive, Sites
 from adiabloch.engine.local_formulas import gauge_terms, on_groups, terms_of_bands, terms_of_group
 from adiabloch.engine.local_plan import LocalPlan
-from adiabloch.engine.mean import CANCELLING, mean
 from adiabloch.engine.preflight import preflight
 from adiabloch.engine.run import Run
-from adiabloch.engine.thermal_bands import THRESHOLD, ThermalBands
+from adiabloch.engine.thermal_integrand import THRESHOLD, ThermalBands
 from adiabloch.errors import AdiablochError, Stopped, warn
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gauge import SmoothGauge, gauge_needs

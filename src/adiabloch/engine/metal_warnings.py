@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.fermi_sea import FermiSea
-from adiabloch.engine.scan_task import ScanTask
+from adiabloch.engine.metal_integrand import FermiSea
+from adiabloch.engine.metal_task import ScanTask
 from adiabloch.errors import InvalidArgumentError, UnitWarning, warn
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gaps import bandwidth

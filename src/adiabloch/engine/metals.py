@@ -15,11 +15,11 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine.arguments import Model, checked_degeneracy, crystal_for
 from adiabloch.engine.declaration import Response, SeaTerm, SurfaceTerm
-from adiabloch.engine.fermi_sea import FermiSea
+from adiabloch.engine.metal_integral import ScanIntegral, integrate_scan
+from adiabloch.engine.metal_integrand import FermiSea
+from adiabloch.engine.metal_task import ScanTask
 from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Options, Run
-from adiabloch.engine.scan import ScanIntegral, integrate_scan
-from adiabloch.engine.scan_task import ScanTask
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.recording import Recorded, needs_of
@@ -130,7 +130,7 @@ class MetalRequest:
 
 
 TOGETHER: ContextVar[Callable[[MetalRequest], xarray.Dataset] | None] = ContextVar("TOGETHER", default=None)
-"""Function that receives requests in place of their evaluation (`adiabloch.engine.joint_scan`)."""
+"""Function that receives requests in place of their evaluation (`adiabloch.engine.joint_responses`)."""
 
 
 @dataclass(frozen=True, eq=False)

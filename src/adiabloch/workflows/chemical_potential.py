@@ -14,11 +14,11 @@ from adiabloch.arrays import Float
 from adiabloch.engine.arguments import checked_model, model_digest
 from adiabloch.engine.dry_run import ForecastFound
 from adiabloch.engine.interface import response
+from adiabloch.engine.metal_integral import integrate_scan
+from adiabloch.engine.metal_task import ScanTask
 from adiabloch.engine.metals import Plan
 from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Options, Run
-from adiabloch.engine.scan import integrate_scan
-from adiabloch.engine.scan_task import ScanTask
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.gaps import energy_bound

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.engine.declaration import SeaTerm, SurfaceTerm
 from adiabloch.engine.dry_run import result_or_forecast
-from adiabloch.engine.joint_scan import evaluated_together
+from adiabloch.engine.joint_responses import evaluated_together
 from adiabloch.engine.run import SEVERAL_RESULTS, Options
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.models.tight_binding import TightBinding

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.fermi_sea import FermiSea
+from adiabloch.engine.metal_integral import finished, integral_per_cell
+from adiabloch.engine.metal_integrand import FermiSea
+from adiabloch.engine.metal_task import ScanTask
 from adiabloch.engine.metals import TOGETHER, MetalRequest
-from adiabloch.engine.scan import finished, integral_per_cell
-from adiabloch.engine.scan_task import ScanTask
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.integration.protocols import Column
 from adiabloch.integration.sea_integral import SeaIntegral

@@ -10,8 +10,8 @@ from adiabloch.arrays import Float
 from adiabloch.engine import metal_warnings as warnings
 from adiabloch.engine.arguments import model_digest
 from adiabloch.engine.dry_run import Forecast, ForecastFound, Trial, forecast, points_of_trial, power, trial_mesh
+from adiabloch.engine.metal_task import ScanTask
 from adiabloch.engine.run import reporting_stop
-from adiabloch.engine.scan_task import ScanTask
 from adiabloch.integration.boxes import integrate_boxes
 from adiabloch.integration.fixed_mesh import checked_size, sum_over_mesh
 from adiabloch.integration.progress import ProgressBar

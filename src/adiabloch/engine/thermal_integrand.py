@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.insulator import phases_as_outputs, points_per_call
+from adiabloch.engine.insulator_integrand import phases_as_outputs, points_per_call
 from adiabloch.geometry.degeneracy import Degeneracy, weighted_groups
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.gaps import axes_of, neighbour_slopes

@@ -21,9 +21,9 @@ from adiabloch.engine.dry_run import (
     points_of_trial,
     trial_mesh,
 )
-from adiabloch.engine.insulator import LEVEL, Insulator
+from adiabloch.engine.insulator_integrand import LEVEL, Insulator
 from adiabloch.engine.run import Run, reporting_stop
-from adiabloch.engine.thermal_bands import ThermalBands
+from adiabloch.engine.thermal_integrand import ThermalBands
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.adaptive import box_points, integrate_adaptively
 from adiabloch.integration.goal import Goal, Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from adiabloch.engine.fermi_sea import FermiSea
+from adiabloch.engine.metal_integrand import FermiSea
 from adiabloch.engine.run import LIMIT, Run
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.occupation import Scan
