@@ -28,7 +28,7 @@ class ResultAccessor:
     """Picture, units, symmetry and file of a result: ``result.adiabloch.plot()``.
 
     In a notebook, ``result.adiabloch`` shows the formula, a picture, the numbers with error bars and units, and the
-    facts about the calculation; printed, the numbers and the facts.
+    properties of the calculation; printed, the numbers and the properties of the calculation.
     """
 
     def __init__(self, result: xarray.Dataset) -> None:

@@ -66,9 +66,9 @@ def table(title: object, columns: Sequence[object], rows: Iterable[Sequence[obje
     return element("table", caption, element("thead", heads), element("tbody", *body), style=STYLE)
 
 
-def facts_table(title: object, facts: Iterable[tuple[object, object]]) -> Markup:
+def entry_table(title: object, entries: Iterable[tuple[object, object]]) -> Markup:
     """Table of names and values."""
-    rows = [element("tr", *(element("td", cell, style=LEFT) for cell in fact)) for fact in facts]
+    rows = [element("tr", *(element("td", cell, style=LEFT) for cell in entry)) for entry in entries]
     return element("table", element("caption", element("b", title), style=LEFT), element("tbody", *rows), style=STYLE)
 
 

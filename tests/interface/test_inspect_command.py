@@ -30,16 +30,16 @@ def invoke(*arguments):
 def test_a_file_with_a_gap(slab):
     model, path = slab
     found = inspect(path, WannierOptions(dimension=2), occupied=1)
-    facts = dict(found.facts)
-    gap = re.match(r"(\S+) at k = \((\S+), (\S+)\)", facts["direct gap above 1 bands"])
+    entries = dict(found.entries)
+    gap = re.match(r"(\S+) at k = \((\S+), (\S+)\)", entries["direct gap above 1 bands"])
     energies = model.energies(model.lattice.cartesian([[1 / 3, 2 / 3], [2 / 3, 1 / 3], [1 / 3, 1 / 3]]))
     assert float(gap[1]) == pytest.approx(np.diff(energies).min(), rel=1e-5)
     there = model.energies(model.lattice.cartesian([float(gap[2]), float(gap[3])]))
     assert float(np.diff(there)[0]) == pytest.approx(float(gap[1]), rel=1e-4)
-    assert float(facts["indirect gap"].split()[0]) == pytest.approx(float(gap[1]), rel=1e-5)
-    assert facts["area"] == f"{model.lattice.measure:.6g}"
-    assert facts["orbitals"] == "2"
-    assert facts["Hermiticity defect of h"].startswith("0.0e+00")
+    assert float(entries["indirect gap"].split()[0]) == pytest.approx(float(gap[1]), rel=1e-5)
+    assert entries["area"] == f"{model.lattice.measure:.6g}"
+    assert entries["orbitals"] == "2"
+    assert entries["Hermiticity defect of h"].startswith("0.0e+00")
     np.testing.assert_allclose(found.centres, model.positions, atol=1e-12)
     nearest, farthest = found.shells[0], found.shells[-1]
     assert nearest.hopping == pytest.approx(np.abs(model.hoppings[0, 0].diagonal()).max())
@@ -63,16 +63,16 @@ def test_hermiticity_and_positions_as_they_are(tmp_path):
     i, j, real, imaginary = lines[at].split()
     lines[at] = f"{i} {j} {float(real) + 1e-4:.12f} {imaginary}"
     path.write_text("\n".join(lines) + "\n")
-    facts = dict(inspect(path, WannierOptions(dimension=2)).facts)
-    assert facts["Hermiticity defect of h"].startswith("5.0e-06")
-    assert facts["position matrix off the centres, at R = 0"] == "up to 0"
-    assert facts["position matrix off the centres, at other R"] == "up to 0.25"
-    assert "direct gap" not in " ".join(facts)
+    entries = dict(inspect(path, WannierOptions(dimension=2)).entries)
+    assert entries["Hermiticity defect of h"].startswith("5.0e-06")
+    assert entries["position matrix off the centres, at R = 0"] == "up to 0"
+    assert entries["position matrix off the centres, at other R"] == "up to 0.25"
+    assert "direct gap" not in " ".join(entries)
 
 
 def test_bands_that_overlap(tmp_path):
     model = ab.TightBinding([[1.0]], [[0.0], [0.0]], {(0,): np.diag([0.0, 1.0]), (1,): np.diag([1.0, 1.0])})
-    found = dict(inspect(write_tb(model, tmp_path / "metal_tb.dat"), WannierOptions(dimension=1), occupied=1).facts)
+    found = dict(inspect(write_tb(model, tmp_path / "metal_tb.dat"), WannierOptions(dimension=1), occupied=1).entries)
     # E = 2 cos k and 1 + 2 cos k
     assert found["indirect gap"].startswith("-3: the bands overlap, a metal\nfrom 2 at")
     assert found["direct gap above 1 bands"].startswith("1 at")
@@ -103,8 +103,8 @@ def test_saved_models_in_any_unit(tmp_path):
     )
     path = ab.io.save_model(small, tmp_path / "model.nc")
     found = inspect(path, occupied=1)
-    facts = dict(found.facts)
-    cell = np.array([line.split() for line in facts["cell"].splitlines()], float)
+    entries = dict(found.entries)
+    cell = np.array([line.split() for line in entries["cell"].splitlines()], float)
     np.testing.assert_allclose(cell, small.lattice.vectors, rtol=1e-6, atol=1e-20)
     centres = np.array([row[1:3] for row in found.orbitals()], float)
     np.testing.assert_allclose(centres, small.positions, rtol=1e-5, atol=1e-20)
@@ -128,10 +128,10 @@ def test_slabs_across_other_axes(tmp_path):
 def test_cycles(tmp_path):
     driven = general(np.random.default_rng(1), 3, 1, harmonics=2, moving=True)
     path = ab.io.save_cycle(driven.cycle, tmp_path / "cycle.nc")
-    facts = dict(inspect(path, occupied=1).facts)
-    gap = re.match(r"(\S+) at k = .*theta = \S+", facts["direct gap above 1 bands"])
+    entries = dict(inspect(path, occupied=1).entries)
+    gap = re.match(r"(\S+) at k = .*theta = \S+", entries["direct gap above 1 bands"])
     assert float(gap[1]) > driven.gap
-    assert facts["snapshots"] == str(len(driven.cycle.snapshots))
+    assert entries["snapshots"] == str(len(driven.cycle.snapshots))
     assert invoke(path).exit_code == 0
 
 
@@ -209,7 +209,7 @@ def test_metals_and_seeds(tmp_path):
 def test_deformations(tmp_path):
     model = ab.models.gapped_honeycomb(0.5, 0.1)
     ab.io.save_deformation(ab.Deformation.from_law(model, ab.models.exponential(3.0)), tmp_path / "d.nc")
-    assert ("displacements", "0x, 0y, 1x, 1y") in inspect(tmp_path / "d.nc").facts
+    assert ("displacements", "0x, 0y, 1x, 1y") in inspect(tmp_path / "d.nc").entries
 
 
 def test_gaps_that_only_a_mesh_has(tmp_path):

@@ -74,11 +74,11 @@ def test_a_sweep(tmp_path):
     np.testing.assert_array_equal(found.total[1, 1], alone.total)
     assert (tmp_path / "job" / "pumped_magnetization.png").stat().st_size > 5000
     before = found
-    facts = json.loads(run("run", job, "--json", "--quiet").stdout)["pumped_magnetization"]
-    assert facts["points"] == 4
-    assert facts["failed"] == 0
-    assert facts["units"] == "e*omega"
-    assert facts["values"] == found.total.values.tolist()
+    entries = json.loads(run("run", job, "--json", "--quiet").stdout)["pumped_magnetization"]
+    assert entries["points"] == 4
+    assert entries["failed"] == 0
+    assert entries["units"] == "e*omega"
+    assert entries["values"] == found.total.values.tolist()
     # nothing was computed again
     xarray.testing.assert_identical(ab.io.load(tmp_path / "job" / "pumped_magnetization.nc"), before)
 
@@ -98,9 +98,9 @@ def test_a_single_point(tmp_path):
 def test_several_quantities_and_labels(tmp_path):
     text = HALL + '[quantities.cold]\nquantity = "anomalous_hall"\nchemical_potential = 0.0\n[quantities.filling]\n'
     job = written(tmp_path, text + "chemical_potential = 0.0\n[output]\npicture = false\n")
-    facts = json.loads(run("run", job, "--json").stdout)
-    assert [*facts] == ["anomalous_hall", "cold", "filling"]
-    assert facts["filling"]["values"] == pytest.approx(1.0, abs=1e-2)
+    entries = json.loads(run("run", job, "--json").stdout)
+    assert [*entries] == ["anomalous_hall", "cold", "filling"]
+    assert entries["filling"]["values"] == pytest.approx(1.0, abs=1e-2)
 
 
 def test_accuracy_can_be_swept(tmp_path):
@@ -148,9 +148,9 @@ def test_points_that_fail(tmp_path):
     job = written(tmp_path, text + "[sweep]\ndelta = [0.5, 0.6]\n")
     out = run("run", job, "--json")
     assert out.exit_code == 1
-    facts = json.loads(out.stdout)["axion_angle"]
-    assert facts["failed"] == 2
-    assert "3D" in facts["first_failure"] or "three" in facts["first_failure"]
+    entries = json.loads(out.stdout)["axion_angle"]
+    assert entries["failed"] == 2
+    assert "3D" in entries["first_failure"] or "three" in entries["first_failure"]
 
 
 def test_files_of_crystals(tmp_path):
@@ -166,8 +166,8 @@ def test_files_of_crystals(tmp_path):
         "file = 'deep/m.nc'",
     ):
         job = written(tmp_path, f"[crystal]\n{source}\n{text}")
-        facts = json.loads(run("run", job, "--json").stdout)
-        values.append(facts["anomalous_hall"]["values"])
+        entries = json.loads(run("run", job, "--json").stdout)
+        values.append(entries["anomalous_hall"]["values"])
         (tmp_path / "job" / "anomalous_hall.nc").unlink()
         subprocess.run(["rm", "-r", tmp_path / "job"], check=True)
     np.testing.assert_allclose(np.ravel(values), values[0][0] * np.ones(3), rtol=1e-4)
@@ -318,9 +318,9 @@ def test_starters_run(tmp_path, case):
     job = written(tmp_path, starter(case).replace("1e-3 ", "1e-1 "))
     out = run("run", job, "--quiet", "--json")
     assert out.exit_code == 0, out.output
-    for facts in json.loads(out.stdout).values():
-        assert facts["failed"] == 0
-        assert all(Path(file).exists() for file in facts["files"])
+    for entries in json.loads(out.stdout).values():
+        assert entries["failed"] == 0
+        assert all(Path(file).exists() for file in entries["files"])
 
 
 def test_the_schema_that_is_shipped_is_current():
@@ -330,8 +330,8 @@ def test_the_schema_that_is_shipped_is_current():
 
 def test_every_response_is_in_the_catalogue():
     assert {name for name, module in ab._LATER.items() if module.startswith("responses.")} <= {*quantities()}
-    facts = json.loads(run("quantities", "--json").stdout)
-    assert len(facts) == len(quantities())
+    entries = json.loads(run("quantities", "--json").stdout)
+    assert len(entries) == len(quantities())
     assert "did you mean 'filling'" in " ".join(run("quantities", "filing").output.split())
     assert "Eqs. (13), (14) and (19)" in run("quantities", "magnetoelectric").output
 

@@ -124,9 +124,9 @@ def test_job_files(whole, tmp_path):
     job = tmp_path / "job.toml"
     text = "[quantities.orbital_magnetization]\nchemical_potential = 2.0\n[accuracy]\nmesh = 8\n"
     job.write_text(f"[crystal]\nwannier90 = 'seed'\ndimension = 2\noutside = true\n{text}[output]\npicture = false\n")
-    facts = json.loads(CliRunner().invoke(app, ["run", str(job), "--json"]).stdout)
+    entries = json.loads(CliRunner().invoke(app, ["run", str(job), "--json"]).stdout)
     expected = ab.orbital_magnetization(read(path), 2.0, mesh=8).total.values
-    np.testing.assert_allclose(np.ravel(facts["orbital_magnetization"]["values"]), expected, rtol=1e-6)
+    np.testing.assert_allclose(np.ravel(entries["orbital_magnetization"]["values"]), expected, rtol=1e-6)
     ab.io.write_tb(read(path), tmp_path / "x_tb.dat")
     job.write_text(f"[crystal]\nwannier90 = 'x'\ndimension = 2\noutside = true\n{text}")
     out = CliRunner().invoke(app, ["run", str(job)])

@@ -341,7 +341,7 @@ def test_cycles_on_disk_keep_spin_and_motion(tmp_path, steps):
         for R, A in move.items():
             here = (cycle.frequencies[:, :2] == R).all(axis=1)
             np.testing.assert_allclose(np.tensordot(wave[here], cycle.motion[here], axes=1), A, rtol=0, atol=1e-14)
-    assert dict(inspect(path).facts)["spin operators"].startswith("yes, up to")
+    assert dict(inspect(path).entries)["spin operators"].startswith("yes, up to")
 
 
 def test_spin_on_site_on_disk(tmp_path):
@@ -350,7 +350,7 @@ def test_spin_on_site_on_disk(tmp_path):
     again = ab.io.load_cycle(path)
     assert again.digest == cycle.digest
     np.testing.assert_array_equal(again.snapshots[2].spin, cycle.snapshots[2].spin)
-    assert dict(inspect(path).facts)["spin operators"] == "yes"
+    assert dict(inspect(path).entries)["spin operators"] == "yes"
 
 
 def test_moving_functions_backwards_and_in_larger_cells():

@@ -245,12 +245,12 @@ def test_shapes_that_do_not_fit_are_refused():
         ab.phonon_moment(cycle, MASSES, moving, 1, charges=[2])
 
 
-def by_bands(parts, counts=(4, 20, 31, 40), names=("z",), units="e*omega", **facts):
+def by_bands(parts, counts=(4, 20, 31, 40), names=("z",), units="e*omega", **entries):
     """What all bands might give, (bands, component)."""
     values = np.reshape(parts, (len(counts), len(names)))
     coordinates = {"bands": list(counts), "component": list(names)}
     part = xarray.DataArray(values, dims=("bands", "component"), attrs={"units": units})
-    return xarray.Dataset({"perturbative": part}, coordinates, facts)
+    return xarray.Dataset({"perturbative": part}, coordinates, entries)
 
 
 def test_all_bands_in_place_of_the_functions():

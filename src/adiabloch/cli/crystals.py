@@ -90,11 +90,11 @@ def inspect(
 
     found = summarize(file, wannier_options(dimension, axes), occupied=occupied)
     # long paths are folded, because their ends distinguish the files
-    facts = Table("quantity", Column("value", overflow="fold"), title=found.title)
+    entries = Table("quantity", Column("value", overflow="fold"), title=found.title)
     orbitals = Table(*found.orbital_columns)
     decay = Table("distance", "largest |h|", "largest |r| off the centres")
     for grid, rows in (
-        (facts, found.facts),
+        (entries, found.entries),
         (orbitals, found.orbitals()),
         (decay, [shell.cells() for shell in found.shells]),
         (Table(*COLUMNS), [gap.cells() for gap in found.gaps]),

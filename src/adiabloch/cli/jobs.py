@@ -57,22 +57,22 @@ def run(
     ):
         outcomes.append(outcome)
         if not (quiet or as_json):
-            _print_outcome(outcome.label, outcome.facts())
+            _print_outcome(outcome.label, outcome.entries())
             if verbose:
                 out.print(str(outcome.result), highlight=False, markup=False)
     if as_json:
-        print(jobs.as_json({outcome.label: outcome.facts() for outcome in outcomes}))
+        print(jobs.as_json({outcome.label: outcome.entries() for outcome in outcomes}))
     if any(outcome.failed for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _print_outcome(label: str, facts: dict[str, Any]) -> None:
+def _print_outcome(label: str, entries: dict[str, Any]) -> None:
     """Print a result of a job as a table."""
     grid = Table("", Column("", overflow="fold"), title=label)
-    for name, value in facts.items():
+    for name, value in entries.items():
         if name != "files" and not (name in ("failed", "not_computed") and value == 0):
             grid.add_row(name.replace("_", " "), _shown(value))
-    for file in facts["files"]:
+    for file in entries["files"]:
         grid.add_row("file", str(file))
     out.print(grid, highlight=False, markup=False)
 
@@ -108,17 +108,17 @@ def quantities(
     """List the quantities that can be computed, with their units; or the arguments and the source of one."""
     from adiabloch.commands import jobs
 
-    facts = jobs.quantity_facts(name)
+    entries = jobs.quantity_entries(name)
     if as_json:
-        print(jobs.as_json(facts))
+        print(jobs.as_json(entries))
         return
     if name is not None:
         grid = Table("", Column("", overflow="fold"), title=name)
-        for item in facts[0].items():
+        for item in entries[0].items():
             grid.add_row(*item)
     else:
         columns = ("name", "of a", "unit")
         grid = Table(*(Column(column, no_wrap=True) for column in columns))
-        for one in facts:
+        for one in entries:
             grid.add_row(*(one[column] for column in columns))
     out.print(grid, highlight=False, markup=False)

@@ -31,10 +31,10 @@ def print_table(found: ResultTable, rows: int) -> None:
     out.print(grid, highlight=False, markup=False, width=width, crop=False)
     if found.size > rows:
         out.print(f"{rows} of {found.size} rows; --rows shows more", highlight=False)
-    facts = Table("", Column("", overflow="fold"))
-    for fact in found.facts:
-        facts.add_row(*fact)
-    out.print(facts, highlight=False, markup=False)
+    entries = Table("", Column("", overflow="fold"))
+    for entry in found.entries:
+        entries.add_row(*entry)
+    out.print(entries, highlight=False, markup=False)
 
 
 @app.command()

@@ -77,7 +77,7 @@ class Inspection:
     ----------
     title : str
     crystal : TightBinding or Cycle
-    facts : list of (str, str)
+    entries : list of (str, str)
         Names of quantities and their values as text.
     centres : float array (n, d)
         Centres of the orbitals; for a cycle, those of its first snapshot.
@@ -93,7 +93,7 @@ class Inspection:
 
     title: str
     crystal: TightBinding | Cycle
-    facts: list[tuple[str, str]]
+    entries: list[tuple[str, str]]
     centres: Float
     spreads: Float | None
     shells: list[Shell]
@@ -149,12 +149,12 @@ def inspect(
         spreads = _spreads(file, crystal.size)
     snapshots = list(crystal.snapshots) if isinstance(crystal, Cycle) else [crystal]
     energies, rows = _bands(crystal, occupied)
-    facts = [*stated, *_cell(crystal), *_size(crystal, snapshots), *rows]
+    entries = [*stated, *_cell(crystal), *_size(crystal, snapshots), *rows]
     gaps = filling_gaps(crystal, energies) if occupied is None else []
     return Inspection(
         str(crystal),
         crystal,
-        facts,
+        entries,
         snapshots[0].positions,
         spreads,
         _shells(snapshots),
@@ -165,15 +165,15 @@ def inspect(
 
 def _from_files(contents: WannierMatrices) -> list[tuple[str, str]]:
     """Names of the files, and deviation of their matrices from Hermiticity."""
-    facts = [("read from", ", ".join(str(path) for path in contents.sources))]
-    facts += [
+    entries = [("read from", ", ".join(str(path) for path in contents.sources))]
+    entries += [
         (
             f"Hermiticity defect of {name}",
             f"{defect:.1e} of the largest h" if name == "h" else f"{defect:.1e} Angstrom",
         )
         for name, defect in contents.defects.items()
     ]
-    return facts
+    return entries
 
 
 def _spreads(path: str | os.PathLike[str], size: int) -> Float | None:
@@ -192,20 +192,20 @@ def _cell(crystal: Crystal) -> list[tuple[str, str]]:
 
 def _size(crystal: Crystal, snapshots: Sequence[TightBinding]) -> list[tuple[str, str]]:
     """Numbers of orbitals, lattice vectors and snapshots; position matrix and spin operators."""
-    facts = [("orbitals", str(crystal.size)), ("lattice vectors R", str(len(snapshots[0].translations)))]
+    entries = [("orbitals", str(crystal.size)), ("lattice vectors R", str(len(snapshots[0].translations)))]
     if isinstance(crystal, Cycle):
-        facts += [("snapshots", str(len(snapshots))), ("last harmonic of theta", f"{crystal.tail:.1e}")]
+        entries += [("snapshots", str(len(snapshots))), ("last harmonic of theta", f"{crystal.tail:.1e}")]
     models = [model for model in snapshots if model.position_matrix is not None]
     for where, wanted in (("at R = 0", True), ("at other R", False)) if models else ():
         largest = max(
             float(np.abs(model.connections[(model.translations == 0).all(axis=1) == wanted]).max(initial=0.0))
             for model in models
         )
-        facts.append((f"position matrix off the centres, {where}", f"up to {largest:.4g}"))
+        entries.append((f"position matrix off the centres, {where}", f"up to {largest:.4g}"))
     if models:
         known = all(model.outside is not None for model in models)
-        facts.append(("states outside the functions", "known" if known else "not known"))
-    return [*facts, ("spin operators", _spin(snapshots))]
+        entries.append(("states outside the functions", "known" if known else "not known"))
+    return [*entries, ("spin operators", _spin(snapshots))]
 
 
 def _spin(snapshots: Sequence[TightBinding]) -> str:
@@ -225,17 +225,17 @@ def _bands(crystal: Crystal, occupied: int | None) -> tuple[Float, list[tuple[st
     mesh = tensor_grid([np.arange(n) / n] * D)
     levels = eigh_batch(crystal.matrices().at(mesh)[:, 0])[0]
     bottom, top = float(levels.min()), float(levels.max())
-    facts = [("energies", f"{bottom:.5g} to {top:.5g} (bandwidth {top - bottom:.5g}) on a mesh of {n} an axis")]
+    entries = [("energies", f"{bottom:.5g} to {top:.5g} (bandwidth {top - bottom:.5g}) on a mesh of {n} an axis")]
     energies = levels.reshape(*(n,) * D, -1)
     if occupied is None:
-        return energies, facts
+        return energies, entries
 
     starts = mesh[np.argsort(levels[:, occupied] - levels[:, occupied - 1], kind="stable")[:STARTS]]
     direct, at = pattern_search(gap_at(crystal, occupied), starts, reach=0.5 / n, finest=1e-8)
     edges = exact_band_edges(crystal, occupied, POINTS)
     overlap = ": the bands overlap, a metal" if edges.overlap else ""
     return energies, [
-        *facts,
+        *entries,
         (f"direct gap above {occupied} bands", f"{direct:.6g} at {describe_point(crystal, at)}"),
         (
             "indirect gap",

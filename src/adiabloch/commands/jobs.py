@@ -55,7 +55,7 @@ class Outcome:
         """Number of points that were not computed, since they belong to other parts of an array job."""
         return int((self.result[FAILURE].values == NOT_COMPUTED).sum())
 
-    def facts(self) -> dict[str, Any]:
+    def entries(self) -> dict[str, Any]:
         """Numbers and strings, for JSON."""
         name = main_variable(self.result) or next(iter(self.result.data_vars), None)
         found: dict[str, Any] = {
@@ -140,7 +140,7 @@ def new(case: str, output: Path) -> Path:
     return write_atomic(output, text.encode())
 
 
-def quantity_facts(name: str | None = None) -> list[dict[str, str]]:
+def quantity_entries(name: str | None = None) -> list[dict[str, str]]:
     """Name, title, crystal, arguments, unit and source of one quantity or of all."""
     found = quantities().values() if name is None else [quantity(name)]
     return [
@@ -156,9 +156,9 @@ def quantity_facts(name: str | None = None) -> list[dict[str, str]]:
     ]
 
 
-def as_json(facts: object) -> str:
+def as_json(entries: object) -> str:
     """JSON with null in place of NaN."""
-    return json.dumps(_finite(facts), indent=1, allow_nan=False)
+    return json.dumps(_finite(entries), indent=1, allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

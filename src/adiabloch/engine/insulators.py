@@ -229,8 +229,8 @@ def _gauges(gauges: Sequence[SmoothGauge], rows: Sequence[Row]) -> Float:
 
 
 def _outputs(
-    rows: Sequence[Row], evaluated: Callable[[Callable[..., Float], tuple[str, ...]], list[Float]], points: int
+    rows: Sequence[Row], evaluate: Callable[[Callable[..., Float], tuple[str, ...]], list[Float]], points: int
 ) -> Float:
     """Sums of terms, each evaluated once, side by side; (P, outputs)."""
-    values = {term: np.sum(evaluated(*term), axis=0) for term in dict.fromkeys(itertools.chain(*rows))}
+    values = {term: np.sum(evaluate(*term), axis=0) for term in dict.fromkeys(itertools.chain(*rows))}
     return np.stack([np.sum([np.zeros(points), *(values[term] for term in row)], axis=0) for row in rows], axis=-1)

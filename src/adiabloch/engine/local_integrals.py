@@ -211,9 +211,9 @@ class LocalRequest:
         formula = self._formula(crystal)
         available = offered_by(crystal)
         at = [(0, 1)] if isinstance(self.occupation, FermiLevel) else []
-        evaluated = partial(on_groups, formula=formula, groups=at) if at else formula
+        on_points = partial(on_groups, formula=formula, groups=at) if at else formula
         seen = record(
-            evaluated,
+            on_points,
             crystal.size,
             available,
             curved=crystal.has_basis_connection or crystal.orbitals_move,

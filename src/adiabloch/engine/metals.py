@@ -77,7 +77,7 @@ def of_metal(
     groups = checked_degeneracy(model, degeneracy, on_mesh=run.mesh is not None)
     request = MetalRequest(response, model, scan, run, axes, observables, groups)
     together = TOGETHER.get()
-    return request.evaluated() if together is None else together(request)
+    return request.evaluate() if together is None else together(request)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ class MetalRequest:
         groups, title = self.plan.output_groups, self.response.title
         return ScanTask(self.integrand, self.scan, run, groups, title, self.unit)
 
-    def evaluated(self) -> xarray.Dataset:
+    def evaluate(self) -> xarray.Dataset:
         """Integrate, and label the result."""
         return self.labelled(integrate_scan(self.task))
 

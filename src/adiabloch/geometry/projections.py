@@ -104,22 +104,22 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
     if bands == crystal.size and choice is None:
         return Projections(home, np.eye(bands, dtype=np.complex128)[None], 1.0)
 
-    def evaluated(translations: Integer, coefficients: Complex) -> Projections:
+    def candidate(translations: Integer, coefficients: Complex) -> Projections:
         orbitals = Projections(translations, coefficients)
         return Projections(translations, coefficients, _smallest_overlap(overlap_at(crystal, group, orbitals), mesh))
 
     if choice is not None:
-        return evaluated(home, _orthonormal(_checked_choice(choice, crystal.size, bands))[None])
+        return candidate(home, _orthonormal(_checked_choice(choice, crystal.size, bands))[None])
     states = eigh_batch(crystal.matrices().at(mesh)[:, 0])[1][:, :, inside]
     best = Projections(home, np.eye(crystal.size, bands, dtype=np.complex128)[None], -1.0)
     for columns in _constant_candidates(states):
-        best = max(best, evaluated(home, columns[None]), key=attrgetter("overlap"))
+        best = max(best, candidate(home, columns[None]), key=attrgetter("overlap"))
         if best.overlap > SUFFICIENT_OVERLAP:
             return best
     few = _mesh(crystal, FEW_POINTS)
     states = eigh_batch(crystal.matrices().at(few)[:, 0])[1][:, :, inside]
     for reach, seed in ATTEMPTS:
-        best = max(best, evaluated(*_extended_candidate(few, states, reach, seed)), key=attrgetter("overlap"))
+        best = max(best, candidate(*_extended_candidate(few, states, reach, seed)), key=attrgetter("overlap"))
         if best.overlap > SUFFICIENT_OVERLAP:
             return best
     return best

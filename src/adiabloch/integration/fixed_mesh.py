@@ -344,9 +344,9 @@ def _masses(kind: Weight, energies: Float, values: Float, even: np.ndarray, kT: 
     apart, last = distance >= NEAR * kT, np.arange(energies.shape[1]) == energies.shape[1] - 1
     every = np.broadcast_to(even[:, None], energies.shape)
     yield _masses_at(kind, energies[apart], values[apart], every[apart])
-    followed = apart & ~last
-    above = np.roll(energies, -1, axis=1)[followed]
-    yield _masses_at(kind, above, -values[followed], every[followed])
+    not_last = apart & ~last
+    above = np.roll(energies, -1, axis=1)[not_last]
+    yield _masses_at(kind, above, -values[not_last], every[not_last])
     near = ~apart
     nodes, shares = np.polynomial.legendre.leggauss(4)
     half = 0.5 * distance[near]

@@ -9,7 +9,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.lattice import AXES
-from adiabloch.markup import Markup, card, facts_table, lines, number, or_text, table, vector
+from adiabloch.markup import Markup, card, entry_table, lines, number, or_text, table, vector
 from adiabloch.models.drawing import COLOURS, Bond, Site, drawing
 
 if TYPE_CHECKING:
@@ -37,20 +37,20 @@ UNITS = "Energies and lengths in the units of the model."
 def model_html(model: TightBinding) -> Markup:
     """Table of a model: its cell, its orbitals with their on-site energies, and its largest hoppings."""
     d = model.lattice.dimension
-    facts = [
+    entries = [
         ("kind", f"{NAMES[d]} ({d}D)" + (" of Wannier functions" if model.has_basis_connection else "")),
         ("orbitals", model.size),
         ("translations R", len(model.translations)),
         ("spin operators", "no" if model.spin is None else "yes"),
         _vectors(model.lattice.vectors),
     ]
-    return card([facts_table("TightBinding", facts), *_contents(model)], UNITS)
+    return card([entry_table("TightBinding", entries), *_contents(model)], UNITS)
 
 
 @or_text
 def cycle_html(cycle: Cycle) -> Markup:
     """Table of a cycle: its snapshots, and the first of them."""
-    facts = [
+    entries = [
         ("kind", f"cycle of a {_kind(cycle)}"),
         ("snapshots", len(cycle.snapshots)),
         ("last harmonic", f"{cycle.tail:.1e}"),
@@ -58,7 +58,7 @@ def cycle_html(cycle: Cycle) -> Markup:
         ("orbitals move", "yes" if cycle.orbitals_move else "no"),
         _vectors(cycle.lattice.vectors),
     ]
-    return card([facts_table("Cycle", facts), *_contents(cycle.snapshots[0], " at θ = 0")], UNITS)
+    return card([entry_table("Cycle", entries), *_contents(cycle.snapshots[0], " at θ = 0")], UNITS)
 
 
 @or_text
@@ -66,7 +66,7 @@ def texture_html(texture: Texture) -> Markup:
     """Table of a texture, and the crystal at the origin."""
     home = texture.home
     first, kind = (home, "model") if not hasattr(home, "snapshots") else (home.snapshots[0], "cycle")
-    facts = [
+    entries = [
         ("kind", f"texture of a {_kind(texture)}"),
         ("at each position", f"a {kind}"),
         ("orbitals", texture.size),
@@ -74,7 +74,7 @@ def texture_html(texture: Texture) -> Markup:
         _vectors(texture.lattice.vectors),
     ]
     where = " at the origin" + (" and θ = 0" if kind == "cycle" else "")
-    return card([facts_table("Texture", facts), *_contents(first, where)], UNITS)
+    return card([entry_table("Texture", entries), *_contents(first, where)], UNITS)
 
 
 @or_text
@@ -82,7 +82,7 @@ def deformation_html(deformation: Deformation) -> Markup:
     """Table of a deformation: its displacements, and the crystal at rest."""
     names = deformation.names
     shown = ", ".join(names[:MOST_ORBITALS]) + (", ..." if len(names) > MOST_ORBITALS else "")
-    facts = [
+    entries = [
         ("kind", f"displaced atoms of a {_kind(deformation)}"),
         ("displacements", f"{len(names)}: {shown}"),
         ("steps (length)", ", ".join(map(number, deformation.steps))),
@@ -90,7 +90,7 @@ def deformation_html(deformation: Deformation) -> Markup:
         ("motion of the orbitals", "not known" if deformation.motion is None else "known"),
         _vectors(deformation.lattice.vectors),
     ]
-    return card([facts_table("Deformation", facts), *_contents(deformation.model, " at rest")], UNITS)
+    return card([entry_table("Deformation", entries), *_contents(deformation.model, " at rest")], UNITS)
 
 
 def _kind(crystal: Cycle | Texture | Deformation) -> str:

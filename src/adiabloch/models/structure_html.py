@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.lattice import AXES
-from adiabloch.markup import Markup, card, facts_table, lines, number, or_text, table, vector
+from adiabloch.markup import Markup, card, entry_table, lines, number, or_text, table, vector
 from adiabloch.models.drawing import COLOURS, Site, drawing
 from adiabloch.units import THZ, WAVENUMBER
 
@@ -27,21 +27,21 @@ UNITS = "Lengths in Å, masses in dalton."
 @or_text
 def structure_html(structure: Structure) -> Markup:
     """Table of a structure: its cell and its atoms."""
-    facts = [*_cell(structure), ("volume (Å³)", number(abs(np.linalg.det(structure.vectors))))]
-    return card([facts_table("Structure", facts), _picture(structure), _atoms(structure)], UNITS)
+    entries = [*_cell(structure), ("volume (Å³)", number(abs(np.linalg.det(structure.vectors))))]
+    return card([entry_table("Structure", entries), _picture(structure), _atoms(structure)], UNITS)
 
 
 @or_text
 def displacements_html(displacements: AtomicDisplacements) -> Markup:
     """Table of displaced crystals: their steps, and the crystal at rest."""
-    facts = [
+    entries = [
         ("displacements", f"{len(displacements.patterns)}, along {', '.join(displacements.axes)}"),
         ("steps (Å)", ", ".join(map(number, displacements.steps))),
         ("structures", len(displacements.structures)),
         *_cell(displacements.structure),
     ]
     parts = [_picture(displacements.structure), _atoms(displacements.structure)]
-    return card([facts_table("AtomicDisplacements", facts), *parts], UNITS)
+    return card([entry_table("AtomicDisplacements", entries), *parts], UNITS)
 
 
 @or_text
@@ -57,16 +57,16 @@ def modes_html(modes: Modes) -> Markup:
         of_kinds = (f"{shares[n, names == kind].sum():.3f}" for kind in kinds)
         rows.append([str(n), *(text.replace("-", "\u2212") for text in energies), *of_kinds])
     more = len(modes.energies) - len(rows)
-    facts = [("wave vector q (reduced)", vector(modes.q)), ("modes", len(modes.energies)), *_cell(structure)]
+    entries = [("wave vector q (reduced)", vector(modes.q)), ("modes", len(modes.energies)), *_cell(structure)]
     note = "Negative frequencies stand for imaginary ones: the crystal is unstable." if modes.energies.min() < 0 else ""
     parts = [_picture(structure), table("modes", columns, rows, f"and {more} more" if more else "")]
-    return card([facts_table("Modes", facts), *parts], note)
+    return card([entry_table("Modes", entries), *parts], note)
 
 
 @or_text
 def phonon_html(phonon: Phonon) -> Markup:
     """Table of a phonon: its energy and angular momentum, and the ellipse of each atom."""
-    facts = [
+    entries = [
         ("wave vector q (reduced)", vector(phonon.q)),
         ("frequency (THz)", f"{phonon.energy / THZ:.4f}"),
         ("energy (meV)", f"{1e3 * phonon.energy:.3f}"),
@@ -80,7 +80,7 @@ def phonon_html(phonon: Phonon) -> Markup:
         for n, name in enumerate(phonon.structure.symbols[:MOST_ATOMS])
     ]
     parts = [_picture(phonon.structure), table("amplitudes of one quantum", columns, rows)]
-    return card([facts_table("Phonon", facts), *parts], UNITS)
+    return card([entry_table("Phonon", entries), *parts], UNITS)
 
 
 def _cell(structure: Structure) -> list[tuple[str, object]]:

@@ -1,1 +1,1 @@
-"""Summaries of results: numbers as text, facts about the calculation, pictures, pages."""
+"""Summaries of results: numbers as text, properties of the calculation, pictures, pages."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adiabloch.errors import AdiablochError
-from adiabloch.markup import Markup, card, element, facts_table, image, table
+from adiabloch.markup import Markup, card, element, entry_table, image, table
 from adiabloch.summaries.numbers import table_of
-from adiabloch.summaries.origin import METHOD, MODEL, facts_of, origin_of
+from adiabloch.summaries.origin import METHOD, MODEL, entries_of, origin_of
 from adiabloch.summaries.pictures import formula_picture, picture_for_page
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ RESOLUTION = 120
 
 
 def result_html(result: xarray.Dataset) -> Markup:
-    """Formula, picture and table of a result, and facts about its calculation."""
+    """Formula, picture and table of a result, and properties of its calculation."""
     origin = origin_of(result)
     formula = formula_picture(origin.formula) if origin.formula else None
     heading = element("div", element("b", origin.title), style="margin-bottom:0.3em")
@@ -36,13 +36,13 @@ def result_html(result: xarray.Dataset) -> Markup:
         style = f"background:white;width:{96 * SIZE[0]:.0f}px;max-width:100%"
         parts.append(image(*drawn, text=f"picture of {origin.title}", style=style))
     parts.append(_numbers(result))
-    facts = [*facts_of(result, METHOD), *facts_of(result, MODEL)]
-    parts.append(facts_table("calculation", facts))
+    entries = [*entries_of(result, METHOD), *entries_of(result, MODEL)]
+    parts.append(entry_table("calculation", entries))
     return Markup(heading + card(parts, "; ".join(origin.sources)))
 
 
 def result_text(result: xarray.Dataset) -> str:
-    """Quantity, numbers with error bars, and facts about the calculation as text."""
+    """Quantity, numbers with error bars, and properties of the calculation as text."""
     origin = origin_of(result)
     lines = [origin.title]
     try:
@@ -58,7 +58,7 @@ def result_text(result: xarray.Dataset) -> str:
             lines.append(f"... {found.size} rows")
     except AdiablochError as reason:
         lines.append(str(reason))
-    lines += [f"{name}: {text}" for name, text in (*facts_of(result, METHOD), *facts_of(result, MODEL))]
+    lines += [f"{name}: {text}" for name, text in (*entries_of(result, METHOD), *entries_of(result, MODEL))]
     return "\n".join(lines)
 
 

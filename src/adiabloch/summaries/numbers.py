@@ -10,7 +10,7 @@ import numpy as np
 
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.plotting.charts import main_variable, with_error
-from adiabloch.summaries.origin import JOB, fact_text
+from adiabloch.summaries.origin import JOB, entry_text
 
 if TYPE_CHECKING:
     import xarray
@@ -26,7 +26,7 @@ class ResultTable:
     Attributes
     ----------
     title : str
-    facts : list of (str, str)
+    entries : list of (str, str)
         Attributes, and coordinates that are single numbers.
     columns : list of str
         Dimensions, and variables that have these dimensions, with units.
@@ -36,7 +36,7 @@ class ResultTable:
     """
 
     title: str
-    facts: list[tuple[str, str]]
+    entries: list[tuple[str, str]]
     columns: list[str]
     result: xarray.Dataset
     names: list[str]
@@ -102,14 +102,14 @@ def table_of(result: xarray.Dataset, name: str = "result") -> ResultTable:
     names = [main, *sorted(alike, key=lambda name: "error" not in name)]
     single = {str(name): coordinate.values.item() for name, coordinate in result.coords.items() if not coordinate.dims}
     attributes = {**single, **{str(name): value for name, value in result.attrs.items() if name != JOB}}
-    facts = [(name, fact_text(value)) for name, value in attributes.items() if fact_text(value)]
+    entries = [(name, entry_text(value)) for name, value in attributes.items() if entry_text(value)]
     units = [str(result[name].attrs.get("units", "1")) for name in names]
     title = str(result.attrs.get("response", name)).replace("_", " ")
     if len({*units}) == 1:
         title, units = f"{title} ({units[0]})" if units[0] != "1" else title, ["1"] * len(names)
     labels = [_with_unit(str(dim), result) for dim in dims]
     columns = [*labels, *(n if u == "1" else f"{n} ({u})" for n, u in zip(names, units, strict=True))]
-    return ResultTable(title, facts, columns, result, names)
+    return ResultTable(title, entries, columns, result, names)
 
 
 def _with_unit(dim: str, result: xarray.Dataset) -> str:

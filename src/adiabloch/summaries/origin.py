@@ -1,4 +1,4 @@
-"""Origin of a result: its response with formula and sources, the facts in its attributes."""
+"""Origin of a result: its response with formula and sources, the properties in its attributes."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ RERUN = {"adiabloch": "version of adiabloch", "created": "date", "response": "fu
 JOB = "job"
 """Attribute with the text of the job file."""
 HIDDEN = ("time_reversal", "inversion", "along_z", JOB)
-"""Attributes that are no facts for readers."""
+"""Attributes that are not shown to readers."""
 LONGEST_TITLE = 60
 """Length of a summary of a function from which on the name of the main variable is the title."""
-Facts = list[tuple[str, str]]
+Entries = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -96,23 +96,23 @@ def origin_of(result: xarray.Dataset) -> Origin:
     )
 
 
-def facts_of(result: xarray.Dataset, names: dict[str, str]) -> Facts:
+def entries_of(result: xarray.Dataset, names: dict[str, str]) -> Entries:
     """Attributes with these names, in words; those without content are left out."""
-    found = ((words, fact_text(result.attrs[name])) for name, words in names.items() if name in result.attrs)
+    found = ((words, entry_text(result.attrs[name])) for name, words in names.items() if name in result.attrs)
     return [(words, text) for words, text in found if text]
 
 
-def other_facts(result: xarray.Dataset) -> Facts:
+def other_entries(result: xarray.Dataset) -> Entries:
     """Single coordinates, and attributes that have no place in the tables of this module."""
     known = {*MODEL, *METHOD, *RERUN, *HIDDEN}
-    others = ((str(name), fact_text(value)) for name, value in result.attrs.items() if name not in known)
+    others = ((str(name), entry_text(value)) for name, value in result.attrs.items() if name not in known)
     return [*_single(result), *others]
 
 
-def fact_text(value: Any) -> str:
+def entry_text(value: Any) -> str:
     """Attribute as text."""
     if isinstance(value, np.ndarray | list | tuple):
-        return ", ".join(fact_text(item) for item in value)
+        return ", ".join(entry_text(item) for item in value)
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     return f"{value:.8g}" if isinstance(value, float | np.floating) else str(value)
@@ -123,7 +123,10 @@ def _single(result: xarray.Dataset) -> Iterator[tuple[str, str]]:
     for name, coordinate in result.coords.items():
         if not coordinate.dims:
             unit = str(coordinate.attrs.get("units", "1"))
-            yield str(name).replace("_", " "), fact_text(coordinate.values.item()) + ("" if unit == "1" else f" {unit}")
+            yield (
+                str(name).replace("_", " "),
+                entry_text(coordinate.values.item()) + ("" if unit == "1" else f" {unit}"),
+            )
 
 
 def _function(name: str) -> Callable[..., Any] | None:

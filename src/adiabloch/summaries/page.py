@@ -10,7 +10,7 @@ from adiabloch.errors import AdiablochError
 from adiabloch.markup import Markup, element, image, joined
 from adiabloch.summaries.citations import DOI, PAPER, software
 from adiabloch.summaries.numbers import table_of
-from adiabloch.summaries.origin import JOB, METHOD, MODEL, RERUN, Facts, Origin, facts_of, origin_of, other_facts
+from adiabloch.summaries.origin import JOB, METHOD, MODEL, RERUN, Entries, Origin, entries_of, origin_of, other_entries
 from adiabloch.summaries.pictures import formula_picture, picture_for_page
 from adiabloch.version import __version__
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ROWS = 40
 """Largest number of rows of a table."""
 LONGEST = 2000
-"""Largest length of a fact."""
+"""Largest length of an entry."""
 SIZE = (6.0, 4.2)
 """Size of a picture in inches."""
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -37,9 +37,9 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 0.2rem 1rem 0.2rem 0; vertical-align: top; border-bottom: 1px solid #eceff1; }
 .numbers th, .numbers td { text-align: right; }
 .numbers td { white-space: nowrap; }
-.facts { width: 100%; }
-.facts td { overflow-wrap: anywhere; }
-.facts td:first-child { width: 40%; color: #52606d; }
+.entries { width: 100%; }
+.entries td { overflow-wrap: anywhere; }
+.entries td:first-child { width: 40%; color: #52606d; }
 pre { background: #f4f6f8; padding: 0.75rem; overflow-x: auto; font-size: 0.85rem; }
 .warning { background: #fdf0e7; border-left: 4px solid #b8372f; padding: 0.5rem 0.75rem; }
 .section { margin-top: 3rem; border-top: 3px solid #1b5e9b; padding-top: 0.5rem; }
@@ -90,7 +90,7 @@ def page(sections: Sequence[Section], job: str | None = None) -> str:
 
 
 def _result(section: Section, origin: Origin) -> list[Markup]:
-    """Formula, picture, numbers and facts of a result."""
+    """Formula, picture, numbers and properties of a result."""
     result = section.result
     parts = [element("p", f"From {section.name}", class_="note")]
     if result.attrs.get("converged") in (False, 0):
@@ -104,13 +104,13 @@ def _result(section: Section, origin: Origin) -> list[Markup]:
         width = f"width:{96 * SIZE[0]:.0f}px"
         parts.append(element("figure", image(*drawn, text=f"picture of {origin.title}", style=width)))
     parts += [element("h2", "Numbers"), *_numbers(result)]
-    for heading, facts in (
-        ("Crystal", facts_of(result, MODEL)),
-        ("Method", facts_of(result, METHOD)),
-        ("Other attributes", other_facts(result)),
+    for heading, entries in (
+        ("Crystal", entries_of(result, MODEL)),
+        ("Method", entries_of(result, METHOD)),
+        ("Other attributes", other_entries(result)),
     ):
-        if facts:
-            parts += [element("h2", heading), _facts(facts)]
+        if entries:
+            parts += [element("h2", heading), _entries(entries)]
     return parts
 
 
@@ -130,10 +130,10 @@ def _numbers(result: xarray.Dataset) -> list[Markup]:
     return parts
 
 
-def _facts(facts: Facts) -> Markup:
-    shown = ((name, text if len(text) <= LONGEST else f"{text[:LONGEST]} ...") for name, text in facts)
+def _entries(entries: Entries) -> Markup:
+    shown = ((name, text if len(text) <= LONGEST else f"{text[:LONGEST]} ...") for name, text in entries)
     rows = (element("tr", element("td", name), element("td", text)) for name, text in shown)
-    return element("table", element("tbody", *rows), class_="facts")
+    return element("table", element("tbody", *rows), class_="entries")
 
 
 def _citations(sections: Iterable[Section], origins: Iterable[Origin]) -> Markup:
@@ -153,7 +153,7 @@ def _rerun(sections: Sequence[Section], job: str | None) -> list[Markup]:
         attributes = section.result.attrs
         if len(sections) > 1:
             parts.append(element("p", element("b", section.name)))
-        parts.append(_facts([(name, text) for name, text in facts_of(section.result, RERUN) if name != "command"]))
+        parts.append(_entries([(name, text) for name, text in entries_of(section.result, RERUN) if name != "command"]))
         if "command" in attributes:
             parts.append(element("pre", attributes["command"]))
     texts = dict.fromkeys([job] if job else [str(s.result.attrs[JOB]) for s in sections if JOB in s.result.attrs])

@@ -57,7 +57,7 @@ def failed_point(arguments: Arguments, message: str) -> Point:
     return Point(arguments, failure=message, time=time.time())
 
 
-def evaluated(
+def evaluate_points(
     function: Callable[..., Any], points: Sequence[Arguments], executor: Executor | int | None
 ) -> Iterator[Point]:
     """Evaluate all points, and yield each as soon as it has ended.

@@ -11,7 +11,7 @@ from adiabloch.errors import AccuracyWarning, InvalidArgumentError, Stopped, war
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import checked_executor
 from adiabloch.scalars import is_whole
-from adiabloch.sweeps.evaluation import evaluated
+from adiabloch.sweeps.evaluation import evaluate_points
 from adiabloch.sweeps.identity import identity_of
 from adiabloch.sweeps.plan import Combination, Plan, described, key_of
 from adiabloch.sweeps.points import Point, check_alike, dataset_of
@@ -129,7 +129,7 @@ def sweep_over(
         with ProgressBar(title, progress, counted="points") as bar:
             bar.stage("", len(wanted))
             first = next((point for point in points.values() if point.done), None)
-            for point in evaluated(function, wanted, executor):
+            for point in evaluate_points(function, wanted, executor):
                 if point.done:
                     first = first or point
                     check_alike(first, point)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adiabloch.markup import Markup, card, facts_table, or_text, table
+from adiabloch.markup import Markup, card, entry_table, or_text, table
 
 if TYPE_CHECKING:
     from adiabloch.symmetries.averaging import SymmetryReport
@@ -17,7 +17,7 @@ MOST = 48
 @or_text
 def group_html(group: SymmetryGroup) -> Markup:
     """Table of a group: its name and its operations."""
-    facts = [
+    entries = [
         *([("name", group.name)] if group.name else []),
         ("operations", len(group.operations)),
         ("with time reversal", sum(g.time_reversal for g in group.operations)),
@@ -26,17 +26,17 @@ def group_html(group: SymmetryGroup) -> Markup:
     rows = [(n, str(operation)) for n, operation in enumerate(group.operations[:MOST])]
     more = len(group.operations) - len(rows)
     shown = table("operations", ["", "operation"], rows, f"and {more} more" if more else "")
-    return card([facts_table("SymmetryGroup", facts), shown])
+    return card([entry_table("SymmetryGroup", entries), shown])
 
 
 @or_text
 def report_html(report: SymmetryReport) -> Markup:
     """Table of the changes of a model by each operation."""
-    facts = [
+    entries = [
         ("largest change of a hopping by the average (energy)", f"{report.change:.3g}"),
         ("relative change that remains", f"{report.remaining:.3g}"),
     ]
     each = zip(report.operations, report.hoppings, report.positions, report.spin, strict=True)
     rows = [(str(g), f"{h:.3g}", f"{r:.3g}", f"{s:.3g}") for g, h, r, s in list(each)[:MOST]]
     columns = ["operation", "hoppings (energy)", "positions (length)", "spin (ħ)"]
-    return card([facts_table("SymmetryReport", facts), table("largest changes", columns, rows)])
+    return card([entry_table("SymmetryReport", entries), table("largest changes", columns, rows)])
