@@ -1,4 +1,4 @@
-"""The `adiabloch` command: what runs before its own libraries are known to be there."""
+"""The `adiabloch` command, with an error of one line if its libraries are missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import warnings
 
 
-def _print_warning(message: Warning | str, category: type[Warning], *place: object, **options: object) -> None:
+def _print_warning(message: Warning | str, category: type[Warning], *position: object, **options: object) -> None:
     """Print a warning as one line."""
     print(f"adiabloch: {' '.join(str(message).split())}", file=sys.stderr)
 

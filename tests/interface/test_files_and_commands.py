@@ -312,3 +312,12 @@ def test_quick_enough():
         ab.pumped_magnetization(cycle, 1, tolerance=1e-6)
         ratios.append((time.perf_counter() - began) / floor)
     assert min(ratios) < 4
+
+
+@pytest.mark.parametrize("arguments", [["quantities"], ["compute", "--help"]])
+def test_output_whose_reader_has_ended(arguments):
+    """`adiabloch quantities | head -1` ends without a message."""
+    command = [sys.executable, "-m", "adiabloch", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""

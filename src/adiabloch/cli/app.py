@@ -33,6 +33,9 @@ class Commands(typer.core.TyperGroup):
         except Stopped as stopped:
             err.print(f"adiabloch: {' '.join(str(stopped).split())}", style="red", markup=False, soft_wrap=True)
             raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # the reader of the output has ended; the library of commands ends without a message
+            raise
         except (AdiablochError, OSError) as error:
             err.print(f"adiabloch: {' '.join(str(error).split())}", style="red", markup=False, soft_wrap=True)
             raise typer.Exit(2) from None
