@@ -314,10 +314,10 @@ def test_quick_enough():
     assert min(ratios) < 4
 
 
-@pytest.mark.parametrize("arguments", [["quantities"], ["compute", "--help"]])
-def test_output_whose_reader_has_ended(arguments):
-    """`adiabloch quantities | head -1` ends without a message."""
-    command = [sys.executable, "-m", "adiabloch", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+def test_output_whose_reader_has_ended():
+    """`adiabloch compute --help | head -1` ends without a message."""
+    command = [sys.executable, "-m", "adiabloch", "compute", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdout.read(1)
         process.stdout.close()
-        assert process.stderr.read() == ""
+        assert process.stderr.read() == b""
