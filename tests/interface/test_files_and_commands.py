@@ -316,8 +316,12 @@ def test_quick_enough():
 
 def test_output_whose_reader_has_ended():
     """`adiabloch compute --help | head -1` ends without a message."""
+    fcntl = pytest.importorskip("fcntl")
     command = [sys.executable, "-m", "adiabloch", "compute", "--help"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            # so small that the command waits for the reader
+            fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
         assert process.stdout.read(1)
         process.stdout.close()
         assert process.stderr.read() == b""
