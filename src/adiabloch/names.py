@@ -10,13 +10,28 @@ from adiabloch.errors import did_you_mean
 Kind = TypeVar("Kind")
 
 
+class NoAttributeError(AttributeError):
+    """Missing attribute; the most similar name is searched when the message is read, since `hasattr` never reads it."""
+
+    def __init__(self, message: str, name: str, known: Callable[[], Iterable[str]]) -> None:
+        super().__init__(message, name=name)
+        self.known = known
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}{did_you_mean(self.name, self.known())}"
+
+    def __reduce__(self) -> tuple[type[AttributeError], tuple[str]]:
+        return AttributeError, (str(self),)
+
+
 def public_names(module: str, known: Iterable[str]) -> tuple[Callable[[str], NoReturn], Callable[[], list[str]]]:
     """Functions `__getattr__` and `__dir__` of a module: the first suggests the most similar public name."""
     names = sorted(known)
 
     def missing(name: str) -> NoReturn:
-        close = "" if name.startswith("__") else did_you_mean(name, names)
-        raise AttributeError(f"module {module!r} has no attribute {name!r}{close}", name=name)
+        raise NoAttributeError(
+            f"module {module!r} has no attribute {name!r}", name, lambda: [] if name.startswith("__") else names
+        )
 
     return missing, lambda: names
 
@@ -38,9 +53,11 @@ def suggests(*hidden: str) -> Callable[[type[Kind]], type[Kind]]:
             if hasattr(type(self), name):
                 # an AttributeError within a property: raised again, since Python has dropped it
                 return object.__getattribute__(self, name)
-            known = [] if name.startswith("_") else [one for one in listed(self) if not one.startswith("_")]
-            close = did_you_mean(name, known)
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{close}", name=name)
+
+            def known() -> list[str]:
+                return [] if name.startswith("_") else [one for one in listed(self) if not one.startswith("_")]
+
+            raise NoAttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name, known)
 
         kind.__dir__ = listed  # type: ignore[method-assign]
         kind.__getattr__ = missing  # type: ignore[attr-defined]
@@ -49,4 +66,4 @@ def suggests(*hidden: str) -> Callable[[type[Kind]], type[Kind]]:
     return decorated
 
 
-__all__ = ["public_names", "suggests"]
+__all__ = ["NoAttributeError", "public_names", "suggests"]

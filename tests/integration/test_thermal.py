@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import quad
 
 from adiabloch.integration.fermi_weights import smearing, weights
-from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
+from adiabloch.integration.thermal import POINTS, ThermalAverage, ThermalGrid
 from adiabloch.occupation import THERMAL_REACH, entropy, fermi_function, fermi_peak
 
 KINDS = ("filled", "entropy", "level", "heat")
@@ -165,3 +165,11 @@ def test_averages_with_all_states_below_or_above(kind, kT):
     value, _ = averaged(lambda eta: 0 * eta, potentials, kT, kind, lowest=-np.inf, highest=-np.inf, top=3.0)
     np.testing.assert_allclose(value, 3.0 if kind == "filled" else 0.0, atol=1e-13 * scale_of(kind, kT))
     assert THERMAL_REACH > 36
+
+
+def test_grid_of_separate_chemical_potentials():
+    """The grid is the union of the ranges about all chemical potentials."""
+    for potentials in ([0.0], [-1.0, -1.0, 0.2], [-3.0, -2.99, 0.0, 5.0], np.linspace(-1, 1, 101)):
+        grid = ThermalGrid(np.asarray(potentials, float), 0.01)
+        reach = np.arange(-grid._half - POINTS, grid._half + POINTS + 1)
+        np.testing.assert_array_equal(grid._number, np.unique(np.unique(grid._nearest)[:, None] + reach))

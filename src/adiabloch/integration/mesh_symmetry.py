@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from adiabloch.arrays import Float, Integer, tensor_grid
+from adiabloch.arrays import Float, Integer
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.protocols import BandIntegrand, Weight
 from adiabloch.integration.symmetry import LEVEL_SPACING, find_operations, sums_over_levels
@@ -59,16 +59,20 @@ class MeshSymmetry:
             Indices of the points of the block along each axis.
         mesh : sequence of int
         """
-        sides = np.array(mesh)
-        grid = tensor_grid(numbers)
-        strides = np.array([math.prod(mesh[axis + 1 :]) for axis in range(len(mesh))])
-        own = grid @ strides
-        first, fixed = np.ones(len(grid), dtype=bool), np.zeros(len(grid), dtype=int)
+        strides = [math.prod(mesh[axis + 1 :]) for axis in range(len(mesh))]
+        along = np.ix_(*numbers)
+        own = np.asarray(sum(stride * n for stride, n in zip(strides, along, strict=True)))
+        first, fixed = np.ones(own.shape, dtype=bool), np.zeros(own.shape, dtype=int)
         for W in self.operations:
-            image = grid @ _on_mesh(W, sides) % sides @ strides
+            columns = _on_mesh(W, np.array(mesh)).T
+            images = (
+                sum(int(w) * n for w, n in zip(column, along, strict=True) if w) % side
+                for column, side in zip(columns, mesh, strict=True)
+            )
+            image = sum(stride * n for stride, n in zip(strides, images, strict=True))
             first &= own <= image
             fixed += own == image
-        return np.where(first, len(self.operations) // fixed, 0)
+        return np.where(first, len(self.operations) // fixed, 0).ravel()
 
 
 def checked_symmetry(symmetry: Symmetry) -> None:

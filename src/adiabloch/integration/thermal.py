@@ -44,8 +44,12 @@ class ThermalGrid:
     @cached_property
     def _number(self) -> Integer:
         """Multiples of the step that are in the grid, ascending."""
-        around = np.arange(-self._half - POINTS, self._half + POINTS + 1)
-        return np.unique(np.unique(self._nearest)[:, None] + around)
+        reach = self._half + POINTS
+        nearest = self._nearest
+        # ranges of neighbouring chemical potentials that overlap or touch are one
+        breaks = np.flatnonzero(np.diff(nearest) > 2 * reach + 1)
+        firsts, lasts = nearest[np.append(0, breaks + 1)] - reach, nearest[np.append(breaks, -1)] + reach
+        return np.concatenate([np.arange(first, last + 1) for first, last in zip(firsts, lasts, strict=True)])
 
     @cached_property
     def _nearest(self) -> Integer:
