@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly bench bench-memory bench-scaling lint format types imports examples docs pictures schema \
-	equations wheel pythons release check clean
+	wheel pythons release check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -108,9 +108,6 @@ pictures: $(VENV)/.dev  ## draw the pictures anew with which the tests compare; 
 schema: $(VENV)/.dev  ## write the JSON schema of job files anew
 	$(BIN)/python -c "from adiabloch.jobs.specification import schema; print(schema(), end='')" > src/adiabloch/jobs/job.schema.json
 
-equations: $(VENV)/.dev  ## make the page of equations anew from the docstrings
-	$(BIN)/python tools/equations.py > docs/equations.md
-
 wheel: $(BIN)/python  ## build the wheel and try it in empty environments
 	PYTHON=$(PYTHON) BIN=$(abspath $(BIN)) sh tools/try_wheel.sh
 
@@ -123,5 +120,5 @@ release: $(VENV)/.dev  ## try a release: changelog, distributions built twice, c
 check: test statistics lint types imports examples docs wheel pythons  ## run all checks, as CI does
 
 clean:  ## remove environment and everything built
-	rm -rf $(VENV) build dist docs/_build docs/generated $(FIGURES) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) build dist docs/_build docs/gallery docs/reference/generated $(FIGURES) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache

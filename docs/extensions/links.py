@@ -1,0 +1,74 @@
+"""Links from pages to the reference: names of public objects in code font, and numbers of equations."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import equations
+from docutils import nodes
+from public_names import public_names
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+
+NUMBER = re.compile(r"\([AB]?\d+\)")
+TABLE = "theory/equations"
+
+
+def spellings() -> dict[str, str]:
+    """Full name of each public object by the ways in which pages write it."""
+    found = {}
+    for full, _ in public_names():
+        short = full.removeprefix("adiabloch.")
+        for name in (full, short, f"ab.{short}"):
+            found[name] = found[f"{name}()"] = full
+    return found
+
+
+class Links(SphinxTransform):
+    """Replace names of public objects and numbers of equations by links."""
+
+    default_priority = 400
+    names: dict[str, str] | None = None
+
+    def apply(self, **kwargs: Any) -> None:
+        """Change the document."""
+        if Links.names is None:
+            Links.names = spellings()
+        for literal in list(self.document.findall(nodes.literal)):
+            full = Links.names.get(literal.astext())
+            if full and not isinstance(literal.parent, nodes.reference | nodes.title | addnodes.pending_xref):
+                literal.replace_self(self.to_object(full, literal))
+        if self.env.docname != TABLE:
+            for text in list(self.document.findall(nodes.Text)):
+                if not isinstance(text.parent, nodes.literal | nodes.reference | nodes.title | nodes.math | nodes.raw):
+                    self.link_equations(text)
+
+    def to_object(self, full: str, content: nodes.Node) -> addnodes.pending_xref:
+        """Link to an object in the reference."""
+        return addnodes.pending_xref(
+            "", content.deepcopy(), refdomain="py", reftype="obj", reftarget=full, refdoc=self.env.docname, refwarn=True
+        )
+
+    def link_equations(self, text: nodes.Text) -> None:
+        """Replace the numbers in "Eqs. (2), (3)" by links to their rows."""
+        whole, parts, end = str(text), [], 0
+        for phrase in equations.PHRASE.finditer(whole):
+            for number in NUMBER.finditer(whole, phrase.start(), phrase.end()):
+                if number[0][1:-1] in equations.ALL:
+                    parts += [nodes.Text(whole[end : number.start()]), self.to_equation(number[0])]
+                    end = number.end()
+        if parts:
+            text.parent.replace(text, [*parts, nodes.Text(whole[end:])])
+
+    def to_equation(self, number: str) -> nodes.reference:
+        """Link to the row of an equation."""
+        target = self.env.app.builder.get_relative_uri(self.env.docname, TABLE)
+        return nodes.reference("", number, refuri=f"{target}#{equations.anchor(number[1:-1])}", internal=True)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect to Sphinx."""
+    app.add_transform(Links)
+    return {"parallel_read_safe": True}

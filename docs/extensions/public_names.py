@@ -1,0 +1,26 @@
+"""Public names of the library, which the reference must contain."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+
+NAMESPACES = ("adiabloch", "adiabloch.models", "adiabloch.io", "adiabloch.symmetries", "adiabloch.geometry", "adiabloch.finite")
+
+
+def public_names() -> Iterator[tuple[str, object]]:
+    """Functions and classes of the public namespaces, each once, by its shortest name."""
+    seen = set()
+    for namespace in NAMESPACES:
+        module = importlib.import_module(namespace)
+        for name in module.__all__:
+            found = getattr(module, name)
+            if callable(found) and id(found) not in seen:
+                seen.add(id(found))
+                yield f"{namespace}.{name}", found
+
+
+def docstring(found: object) -> str:
+    """Docstring without indentation."""
+    return inspect.getdoc(found) or ""
