@@ -99,8 +99,9 @@ examples: $(VENV)/.dev  ## run the examples of docstrings, README and docs
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && cd $$place && for script in $(CURDIR)/examples/*.py; do \
 		MPLBACKEND=Agg $(abspath $(BIN))/python $$script --fast || exit 1; done
 
-docs: $(VENV)/.dev  ## build the documentation in docs/_build
+docs: $(VENV)/.dev  ## build the documentation in docs/_build, and check its links
 	$(BIN)/sphinx-build --quiet -W --keep-going docs docs/_build
+	$(BIN)/python tools/check_site.py docs/_build
 
 pictures: $(VENV)/.dev  ## draw the pictures anew with which the tests compare; look at each of them
 	$(BIN)/pytest --quiet tests/pictures --mpl-generate-path=tests/pictures/expected

@@ -8,6 +8,8 @@ from adiabloch.version import __version__
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "extensions"))
 
+from public_names import ABBREVIATIONS
+
 project = "adiabloch"
 author = "The adiabloch developers"
 copyright = "2026, The adiabloch developers"
@@ -30,7 +32,7 @@ myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
 autosummary_generate = True
 # a summary ends with its sentence, not with the period of one of these
-autosummary.WELL_KNOWN_ABBREVIATIONS = (*autosummary.WELL_KNOWN_ABBREVIATIONS, "Eq.", "Eqs.", "Fig.", "Phys.", "Rev.")
+autosummary.WELL_KNOWN_ABBREVIATIONS = (*autosummary.WELL_KNOWN_ABBREVIATIONS, *ABBREVIATIONS)
 autodoc_typehints = "none"
 # names in docstrings are links
 default_role = "autolink"
@@ -39,4 +41,5 @@ html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_title = "adiabloch"
-exclude_patterns = ["_build", "extensions"]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "extensions", "_templates"]

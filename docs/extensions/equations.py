@@ -9,9 +9,9 @@ from pathlib import Path
 
 from public_names import docstring, public_names
 
-NUMBER = r"\((?:[AB]?\d+)\)"
-PHRASE = re.compile(rf"(?:Eqs?\.|relation)\s+{NUMBER}(?:(?:, and |, | and | to |\s){NUMBER})*")
-"""Eq. (8); Eqs. (2), (3); Eqs. (27) to (30); the Mott relation (30)."""
+NUMBER = r"(?:\([AB]?\d{1,2}\)|[AB]?\d{1,2}(?!\.?\d))"
+PHRASE = re.compile(rf"(?:Eqs?\.\s+|relation\s+(?=\()){NUMBER}(?:(?:, and |, | and |\s+to\s+|\s(?=\()){NUMBER})*")
+"""Eq. (8); Eq. 8; Eqs. (2), (3); Eqs. (27) to (30); the Mott relation (30)."""
 ALL = [*(str(n) for n in range(1, 32)), *(f"A{n}" for n in range(1, 7)), *(f"B{n}" for n in range(1, 8))]
 PAGES = ("theory", "howto", "tutorials")
 
@@ -25,8 +25,8 @@ def mentions(text: str) -> set[str]:
     """Numbers of equations in a text."""
     found: set[str] = set()
     for phrase in PHRASE.findall(text):
-        numbers = [number for number in re.findall(r"\(([AB]?\d+)\)", phrase) if number in ALL]
-        for first, last in re.findall(r"\(([AB]?\d+)\)\s+to\s+\(([AB]?\d+)\)", phrase):
+        numbers = [number for number in re.findall(r"[AB]?\d+", phrase) if number in ALL]
+        for first, last in re.findall(r"([AB]?\d+)\)?\s+to\s+\(?([AB]?\d+)", phrase):
             numbers += ALL[ALL.index(first) : ALL.index(last) + 1]
         found.update(numbers)
     return found

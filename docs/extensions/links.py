@@ -12,7 +12,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
-NUMBER = re.compile(r"\([AB]?\d+\)")
+NUMBER = re.compile(equations.NUMBER)
 TABLE = "theory/equations"
 
 
@@ -56,7 +56,7 @@ class Links(SphinxTransform):
         whole, parts, end = str(text), [], 0
         for phrase in equations.PHRASE.finditer(whole):
             for number in NUMBER.finditer(whole, phrase.start(), phrase.end()):
-                if number[0][1:-1] in equations.ALL:
+                if number[0].strip("()") in equations.ALL:
                     parts += [nodes.Text(whole[end : number.start()]), self.to_equation(number[0])]
                     end = number.end()
         if parts:
@@ -65,7 +65,7 @@ class Links(SphinxTransform):
     def to_equation(self, number: str) -> nodes.reference:
         """Link to the row of an equation."""
         target = self.env.app.builder.get_relative_uri(self.env.docname, TABLE)
-        return nodes.reference("", number, refuri=f"{target}#{equations.anchor(number[1:-1])}", internal=True)
+        return nodes.reference("", number, refuri=f"{target}#{equations.anchor(number.strip("()"))}", internal=True)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -6,7 +6,16 @@ import importlib
 import inspect
 from collections.abc import Iterator
 
-NAMESPACES = ("adiabloch", "adiabloch.models", "adiabloch.io", "adiabloch.symmetries", "adiabloch.geometry", "adiabloch.finite")
+NAMESPACES = (
+    "adiabloch",
+    "adiabloch.models",
+    "adiabloch.io",
+    "adiabloch.symmetries",
+    "adiabloch.geometry",
+    "adiabloch.finite",
+)
+ABBREVIATIONS = ("Eq.", "Eqs.", "Fig.", "Phys.", "Rev.")
+"""Their periods do not end the first sentence of a docstring."""
 
 
 def public_names() -> Iterator[tuple[str, object]]:
@@ -24,3 +33,12 @@ def public_names() -> Iterator[tuple[str, object]]:
 def docstring(found: object) -> str:
     """Docstring without indentation."""
     return inspect.getdoc(found) or ""
+
+
+def summary(found: object) -> str:
+    """First sentence of a docstring, as tables show it."""
+    words = docstring(found).split("\n\n", 1)[0].split()
+    for count, word in enumerate(words, 1):
+        if word.endswith(".") and word.lstrip("(") not in ABBREVIATIONS:
+            return " ".join(words[:count])
+    return " ".join(words)

@@ -15,4 +15,5 @@ def local(r):
 
 
 x = np.linspace(-24, 24, 7)
-ab.plot(ab.local_current(ab.Texture(local), occupied=1, positions={"x": x, "y": x}, split=True, mesh=[20, 20, 6]))
+places = {"x": x, "y": x}
+ab.plot(ab.local_current(ab.Texture(local), occupied=1, positions=places, split=True, mesh=[20, 20, 6]))

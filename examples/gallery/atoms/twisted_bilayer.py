@@ -19,5 +19,6 @@ for R in product(range(-2, 3), repeat=2):
     between = sites + R @ cell - sites[:, None]
     d = np.sqrt((between**2).sum(-1) + (z - z[:, None]) ** 2) + 1e-9
     upright = ((z - z[:, None]) / d) ** 2
-    hoppings[R] = (0.18 * upright * np.exp((height - d) / decay) - (1 - upright) * np.exp((1 - d) / decay)) * (d > 0.1)
+    flat = (1 - upright) * np.exp((1 - d) / decay)
+    hoppings[R] = (0.18 * upright * np.exp((height - d) / decay) - flat) * (d > 0.1)
 ab.plot(ab.bands(ab.TightBinding(cell, sites, hoppings, reduced=False), "GKMG"))
