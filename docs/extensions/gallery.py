@@ -6,9 +6,11 @@ import ast
 import contextlib
 import io
 import os
+import re
 import tempfile
 import time
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from generated_pages import write_if_changed
+from public_names import documented_names
 from adiabloch.plotting.style import project_style
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +35,10 @@ SECTIONS = {
     "studies": "Symmetry, sweeps and units",
 }
 """Title of each folder of examples."""
+USES: defaultdict[str, list[Example]] = defaultdict(list)
+"""Programs that call a function, by its full name."""
+COMMON = ("adiabloch.plot",)
+"""Functions that almost all programs call."""
 HEAD = """# Gallery
 
 Short programs and the pictures that they draw. All of them are run whenever this documentation is built, and each
@@ -94,8 +101,14 @@ class Example:
         lines = [f"# {title}", "", text, "", f"![{title}]({self.picture.name})", ""]
         lines += [f"```{{literalinclude}} {source}", ":language: python", f":lines: {self.first_line()}-", "```", ""]
         if self.printed.read_text():
-            lines += ["It prints", "", f"```{{literalinclude}} {self.printed.name}", ":language: text", "```", ""]
+            lines += ["Output:", "", f"```{{literalinclude}} {self.printed.name}", ":language: text", "```", ""]
+        lines += ["Reference: " + ", ".join(f"`ab.{name}`" for name in self.functions()), ""]
         return "\n".join(lines)
+
+    def functions(self) -> list[str]:
+        """Public functions that the program calls, by their names below `adiabloch`."""
+        documented = {name.removeprefix("adiabloch.") for name in documented_names()}
+        return sorted(documented & set(re.findall(r"\bab\.([\w.]+)", self.path.read_text())))
 
     def first_line(self) -> int:
         """Line after the docstring."""
@@ -149,7 +162,21 @@ def write_pages(app: Sphinx) -> None:
     write_if_changed(PAGES / "index.md", index())
 
 
+def add_examples(app: Sphinx, what: str, name: str, found: object, options: object, lines: list[str]) -> None:
+    """Add links to the programs that call a function to its docstring."""
+    if not USES:
+        for section in SECTIONS:
+            for example in examples(section):
+                for function in example.functions():
+                    USES[f"adiabloch.{function}"].append(example)
+    if USES[name] and name not in COMMON:
+        links = ", ".join(f":doc:`{example.docstring[0]} </gallery/{example.name}>`" for example in USES[name])
+        lines += ["", ".. rubric:: Gallery", "", links, ""]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to Sphinx."""
     app.connect("builder-inited", write_pages, priority=100)
+    # after numpydoc
+    app.connect("autodoc-process-docstring", add_examples, priority=900)
     return {"parallel_read_safe": True}

@@ -7,23 +7,31 @@ from typing import Any
 
 import equations
 from docutils import nodes
-from public_names import public_names
+from public_names import documented_names
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 NUMBER = re.compile(equations.NUMBER)
+CALL = re.compile(r"(ab(?:\.\w+)+)\(")
 TABLE = "theory/equations"
 
 
 def spellings() -> dict[str, str]:
     """Full name of each public object by the ways in which pages write it."""
     found = {}
-    for full, _ in public_names():
+    for full in documented_names():
         short = full.removeprefix("adiabloch.")
-        for name in (full, short, f"ab.{short}"):
+        bare = [short.removeprefix("errors.")] if short.startswith("errors.") else []
+        for name in (full, short, f"ab.{short}", *bare):
             found[name] = found[f"{name}()"] = full
     return found
+
+
+def target(text: str, names: dict[str, str]) -> str | None:
+    """Full name of the object that code names, also in a call such as ab.bands(model)."""
+    call = CALL.match(text)
+    return names.get(text) or (names.get(call[1]) if call else None)
 
 
 class Links(SphinxTransform):
@@ -37,7 +45,7 @@ class Links(SphinxTransform):
         if Links.names is None:
             Links.names = spellings()
         for literal in list(self.document.findall(nodes.literal)):
-            full = Links.names.get(literal.astext())
+            full = target(literal.astext(), Links.names)
             if full and not isinstance(literal.parent, nodes.reference | nodes.title | addnodes.pending_xref):
                 literal.replace_self(self.to_object(full, literal))
         if self.env.docname != TABLE:
@@ -48,7 +56,7 @@ class Links(SphinxTransform):
     def to_object(self, full: str, content: nodes.Node) -> addnodes.pending_xref:
         """Link to an object in the reference."""
         return addnodes.pending_xref(
-            "", content.deepcopy(), refdomain="py", reftype="obj", reftarget=full, refdoc=self.env.docname, refwarn=True
+            "", content.deepcopy(), refdomain="py", reftype="obj", reftarget=full, refdoc=self.env.docname
         )
 
     def link_equations(self, text: nodes.Text) -> None:
@@ -65,7 +73,8 @@ class Links(SphinxTransform):
     def to_equation(self, number: str) -> nodes.reference:
         """Link to the row of an equation."""
         target = self.env.app.builder.get_relative_uri(self.env.docname, TABLE)
-        return nodes.reference("", number, refuri=f"{target}#{equations.anchor(number.strip("()"))}", internal=True)
+        row = equations.anchor(number.strip("()"))
+        return nodes.reference("", number, refuri=f"{target}#{row}", internal=True)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -30,6 +30,15 @@ def public_names() -> Iterator[tuple[str, object]]:
                 yield f"{namespace}.{name}", found
 
 
+def documented_names() -> Iterator[str]:
+    """Full names of public objects, functions of units, and exceptions."""
+    yield from (name for name, _ in public_names())
+    for namespace in ("adiabloch.units", "adiabloch.errors"):
+        for name, found in vars(importlib.import_module(namespace)).items():
+            if callable(found) and getattr(found, "__module__", "") == namespace and not name.startswith("_"):
+                yield f"{namespace}.{name}"
+
+
 def docstring(found: object) -> str:
     """Docstring without indentation."""
     return inspect.getdoc(found) or ""
