@@ -3,15 +3,11 @@
 import contextlib
 import io
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "docs" / "extensions"))
 
 from blocks import blocks, same_output
 

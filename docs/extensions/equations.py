@@ -87,8 +87,6 @@ def page(docs: Path) -> str:
     for number in ALL:
         if by_function[number] or by_page[number]:
             names = ", ".join(f"`{name.removeprefix('adiabloch.')}`" for name in by_function[number])
-            links = ", ".join(
-                f"[{title(path)}]({os.path.relpath(path, docs / 'theory')})" for path in by_page[number]
-            )
+            links = ", ".join(f"[{title(path)}]({os.path.relpath(path, docs / 'theory')})" for path in by_page[number])
             lines.append(f'| <span id="{anchor(number)}"></span>({number}) | {names} | {links} |')
     return "\n".join(lines) + "\n"

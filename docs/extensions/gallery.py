@@ -20,9 +20,9 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
+from adiabloch.plotting.style import project_style
 from generated_pages import write_if_changed
 from public_names import documented_names
-from adiabloch.plotting.style import project_style
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "gallery"
@@ -75,7 +75,9 @@ class Example:
 
     def is_current(self) -> bool:
         """Picture and text are newer than the program."""
-        return all(made.exists() and made.stat().st_mtime > self.path.stat().st_mtime for made in (self.picture, self.printed))
+        return all(
+            made.exists() and made.stat().st_mtime > self.path.stat().st_mtime for made in (self.picture, self.printed)
+        )
 
     def run(self) -> None:
         """Run the program in an empty folder; warnings are errors."""

@@ -6,10 +6,10 @@ import pkgutil
 import re
 from pathlib import Path
 
-import equations
 from sphinx.application import Sphinx
 
 import adiabloch
+import equations
 from adiabloch import responses
 
 DOCS = Path(__file__).parents[1]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import equations
 from docutils import nodes
-from public_names import documented_names
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
+
+import equations
+from public_names import documented_names
 
 NUMBER = re.compile(equations.NUMBER)
 CALL = re.compile(r"(ab(?:\.\w+)+)\(")

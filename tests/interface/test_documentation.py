@@ -4,19 +4,16 @@ import ast
 import importlib
 import inspect
 import re
-import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
-sys.path[:0] = [str(DOCS / "extensions"), str(ROOT / "tools")]
 
 from blocks import blocks, same_output
 from check_site import Page, broken_links, cut_summaries
 from public_names import ABBREVIATIONS, public_names, summary
 
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 NAMESPACES = ("adiabloch", "adiabloch.models", "adiabloch.io", "adiabloch.symmetries", "adiabloch.geometry")
 LINE = 106
 """Characters of code that a page shows without scrolling."""
@@ -138,7 +135,8 @@ def test_each_example_has_a_section():
 def test_broken_links_and_cut_summaries_are_found(tmp_path):
     cell = "<table class='autosummary'><tr><td>f(x)</td><td>{}</td></tr></table>"
     texts = {
-        "a.html": "<a href='b.html#here'></a><a href='b.html#there'></a><img src='c.png'>" + cell.format("Shift of Eq."),
+        "a.html": "<a href='b.html#here'></a><a href='b.html#there'></a><img src='c.png'>"
+        + cell.format("Shift of Eq."),
         "b.html": "<p id='here'></p><a href='a.html'></a><a href='https://example.org/x'></a>" + cell.format("Whole."),
     }
     pages = {(tmp_path / name).resolve(): Page(text) for name, text in texts.items()}

@@ -1,13 +1,10 @@
 """The table of the numbered equations of the paper is made from docstrings, declarations and pages."""
 
-import sys
 from pathlib import Path
-
-DOCS = Path(__file__).parents[2] / "docs"
-sys.path.insert(0, str(DOCS / "extensions"))
 
 import equations
 
+DOCS = Path(__file__).parents[2] / "docs"
 WITHOUT_FUNCTION = ["1", "5", "9", "11", "12", "31", *(f"A{n}" for n in range(1, 7)), "B1", "B2", "B3"]
 """Definitions, limits, and steps of derivations."""
 IMPLEMENTED = {
