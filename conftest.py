@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -52,6 +53,9 @@ def pytest_runtest_call(item: Any) -> Iterator[None]:
             outcome = yield
         finally:
             os.chdir(before)
+            # figures of all blocks together would be too many
+            if "matplotlib.pyplot" in sys.modules:
+                sys.modules["matplotlib.pyplot"].close("all")
     if outcome.excinfo is None:
         try:
             check_output(item, item.runner.output.getvalue())
