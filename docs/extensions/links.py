@@ -15,6 +15,7 @@ from public_names import documented_names
 
 NUMBER = re.compile(equations.NUMBER)
 CALL = re.compile(r"(ab(?:\.\w+)+)\(")
+GENERATED = "reference/generated/"
 TABLE = "theory/equations"
 
 
@@ -23,16 +24,25 @@ def spellings() -> dict[str, str]:
     found = {}
     for full in documented_names():
         short = full.removeprefix("adiabloch.")
-        bare = [short.removeprefix("errors.")] if short.startswith("errors.") else []
-        for name in (full, short, f"ab.{short}", *bare):
+        for name in (full, short, f"ab.{short}", *bare_names(short)):
             found[name] = found[f"{name}()"] = full
     return found
 
 
+def bare_names(short: str) -> list[str]:
+    """Names without their namespace that cannot be mistaken: exceptions, and functions of files such as read_tb."""
+    namespace, _, name = short.rpartition(".")
+    return [name] if namespace == "errors" or (namespace == "io" and "_" in name) else []
+
+
 def target(text: str, names: dict[str, str]) -> str | None:
-    """Full name of the object that code names, also in a call such as ab.bands(model)."""
+    """Full name of the object that code names, also in a call such as ab.bands(model), or of a method."""
     call = CALL.match(text)
-    return names.get(text) or (names.get(call[1]) if call else None)
+    name = call[1] if call else text
+    owner, _, method = name.rpartition(".")
+    if owner in names and method.isidentifier():
+        return f"{names[owner]}.{method}"
+    return names.get(name)
 
 
 class Links(SphinxTransform):
@@ -45,14 +55,21 @@ class Links(SphinxTransform):
         """Change the document."""
         if Links.names is None:
             Links.names = spellings()
-        for literal in list(self.document.findall(nodes.literal)):
-            full = target(literal.astext(), Links.names)
-            if full and not isinstance(literal.parent, nodes.reference | nodes.title | addnodes.pending_xref):
-                literal.replace_self(self.to_object(full, literal))
+        for name in list(self.document.findall(self.is_name)):
+            full = target(name.astext(), Links.names)
+            if full and not isinstance(name.parent, nodes.reference | nodes.title | addnodes.pending_xref):
+                name.replace_self(self.to_object(full, name))
         if self.env.docname != TABLE:
             for text in list(self.document.findall(nodes.Text)):
                 if not isinstance(text.parent, nodes.literal | nodes.reference | nodes.title | nodes.math | nodes.raw):
                     self.link_equations(text)
+
+    def is_name(self, node: nodes.Node) -> bool:
+        """Code font, and in docstrings also names that Sphinx did not resolve, which it sets in italics."""
+        if isinstance(node, nodes.literal):
+            return True
+        in_docstring = isinstance(node, nodes.emphasis) and self.env.docname.startswith(GENERATED)
+        return in_docstring and ("." in node.astext() or node.astext().endswith(("Error", "Warning")))
 
     def to_object(self, full: str, content: nodes.Node) -> addnodes.pending_xref:
         """Link to an object in the reference."""
