@@ -27,6 +27,7 @@ extensions = [
     "generated_pages",
     "gallery",
     "links",
+    "backlinks",
 ]
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
-from public_names import docstring, public_names
+from public_names import docstring, public_names, summary
 
 NUMBER = r"(?:\([AB]?\d{1,2}\)|[AB]?\d{1,2}(?!\.?\d))"
 PHRASE = re.compile(rf"(?:Eqs?\.\s+|relation\s+(?=\()){NUMBER}(?:(?:, and |, | and |\s+to\s+|\s(?=\()){NUMBER})*")
@@ -33,13 +34,30 @@ def mentions(text: str) -> set[str]:
 
 
 def functions() -> dict[str, list[str]]:
-    """Public functions and classes whose docstring or declaration names an equation, by its number."""
-    found = defaultdict(list)
+    """Public objects whose docstring or declaration names an equation, by its number, the most specific one first."""
+    found, ranks = defaultdict(list), {}
     for name, public in public_names():
-        declared = getattr(getattr(public, "declaration", None), "equation", "")
-        for number in mentions(f"{docstring(public)}\n{declared}"):
+        text, declared = docstring(public), mentions(getattr(getattr(public, "declaration", None), "equation", ""))
+        opening, every = mentions(text.split("\n\n", 1)[0]), mentions(text) | declared
+        for number in every:
             found[number].append(name)
+            ranks[number, name] = (number not in opening, number not in declared, len(every))
+    for number, names in found.items():
+        names.sort(key=lambda name, number=number: ranks[number, name])
     return found
+
+
+def content(name: str) -> str:
+    """Summary of an object without shapes and equations."""
+    text = summaries()[name].removesuffix(".")
+    text = re.sub(r"[;,] (?:shape )?\([A-Z, ]+\)$", "", text)
+    return re.sub(rf" \(Eqs?\.[^A-Z]*(?:{NUMBER}[^A-Z]*)*\)$", "", text)
+
+
+@cache
+def summaries() -> dict[str, str]:
+    """First sentence of each docstring."""
+    return {name: summary(public) for name, public in public_names()}
 
 
 def pages(docs: Path) -> dict[str, list[Path]]:
@@ -77,16 +95,18 @@ def page(docs: Path) -> str:
         "# Equations",
         "",
         "The numbered equations of [C. Xiao, Y. Ren, B. Xiong, Phys. Rev. B 103, 115432",
-        "(2021)](https://doi.org/10.1103/PhysRevB.103.115432), the functions that implement or use them, and the pages",
-        "that discuss them. The table is made from the docstrings, the declarations of the responses and the pages.",
+        "(2021)](https://doi.org/10.1103/PhysRevB.103.115432), the functions that implement or use them, the most",
+        "specific one first, and the pages that discuss them. The table is made from the docstrings, the declarations",
+        "of the responses, and the pages.",
         f"Definitions and steps of derivations have no function: {listed(missing)}.",
         "",
-        "| equation | functions | pages |",
-        "| --- | --- | --- |",
+        "| equation | content | functions | pages |",
+        "| --- | --- | --- | --- |",
     ]
     for number in ALL:
         if by_function[number] or by_page[number]:
             names = ", ".join(f"`{name.removeprefix('adiabloch.')}`" for name in by_function[number])
             links = ", ".join(f"[{title(path)}]({os.path.relpath(path, docs / 'theory')})" for path in by_page[number])
-            lines.append(f'| <span id="{anchor(number)}"></span>({number}) | {names} | {links} |')
+            about = content(by_function[number][0]) if by_function[number] else ""
+            lines.append(f'| <span id="{anchor(number)}"></span>({number}) | {about} | {names} | {links} |')
     return "\n".join(lines) + "\n"

@@ -10,7 +10,6 @@ import re
 import tempfile
 import time
 import warnings
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,18 +26,8 @@ from public_names import documented_names
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "gallery"
 PAGES = ROOT / "docs" / "gallery"
-SECTIONS = {
-    "bands": "Bands and topology",
-    "magnetization": "Orbital magnetization",
-    "transport": "Hall effects and currents",
-    "atoms": "Phonons, twists and slowly varying crystals",
-    "studies": "Symmetry, sweeps and units",
-}
-"""Title of each folder of examples."""
-USES: defaultdict[str, list[Example]] = defaultdict(list)
-"""Programs that call a function, by its full name."""
-COMMON = ("adiabloch.plot",)
-"""Functions that almost all programs call."""
+SECTIONS = ("bands", "magnetization", "transport", "atoms", "studies")
+"""Folders of programs in the order of the page; the heading of the README is the title of the section."""
 HEAD = """# Gallery
 
 Short programs and the pictures that they draw. All of them are run whenever this documentation is built, and each
@@ -137,8 +126,9 @@ def examples(section: str) -> Iterator[Example]:
 def index() -> str:
     """Page with a card for each example."""
     lines, names = [HEAD], []
-    for section, title in SECTIONS.items():
-        lines += [f"## {title}", "", "::::{grid} 1 2 3 3", ":gutter: 3", ":class-container: gallery", ""]
+    for section in SECTIONS:
+        title = (EXAMPLES / section / "README.md").read_text().split("\n", 1)[0]
+        lines += [f"#{title}", "", "::::{grid} 1 2 3 3", ":gutter: 3", ":class-container: gallery", ""]
         for example in examples(section):
             lines += example.card()
             names.append(example.name)
@@ -164,21 +154,7 @@ def write_pages(app: Sphinx) -> None:
     write_if_changed(PAGES / "index.md", index())
 
 
-def add_examples(app: Sphinx, what: str, name: str, found: object, options: object, lines: list[str]) -> None:
-    """Add links to the programs that call a function to its docstring."""
-    if not USES:
-        for section in SECTIONS:
-            for example in examples(section):
-                for function in example.functions():
-                    USES[f"adiabloch.{function}"].append(example)
-    if USES[name] and name not in COMMON:
-        links = ", ".join(f":doc:`{example.docstring[0]} </gallery/{example.name}>`" for example in USES[name])
-        lines += ["", ".. rubric:: Gallery", "", links, ""]
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to Sphinx."""
     app.connect("builder-inited", write_pages, priority=100)
-    # after numpydoc
-    app.connect("autodoc-process-docstring", add_examples, priority=900)
     return {"parallel_read_safe": True}

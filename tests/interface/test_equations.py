@@ -39,8 +39,14 @@ def test_numbers_are_read_from_phrases():
     assert equations.listed(["1", "5", "A1", "A2", "A3", "B1"]) == "(1), (5), (A1) to (A3), (B1)"
 
 
+def test_contents_are_summaries_without_shapes():
+    assert equations.content("adiabloch.geometry.chern_simons_form") == "Chern-Simons three-form"
+    about = "Honeycomb lattice with a staggered potential and second-neighbour hopping"
+    assert equations.content("adiabloch.models.gapped_honeycomb") == about
+
+
 def test_the_page_links_functions_and_pages():
     page = equations.page(DOCS)
     row = next(line for line in page.splitlines() if line.startswith('| <span id="eq-7">'))
-    assert "`orbital_magnetization`" in row
+    assert "Orbital magnetization in equilibrium, of metals, insulators and Chern insulators | `orbital_magn" in row
     assert "(metals.md)" in row
