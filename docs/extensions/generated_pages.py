@@ -22,16 +22,18 @@ def responses_page() -> str:
         "# All responses",
         "",
         "One file in `adiabloch/responses` each; [how to add one](../development/contributing.md). Parities are those",
-        "of the response under time reversal and inversion of the crystal.",
+        "of the response under time reversal and inversion of the crystal, for observables of the user that are even.",
+        "Parity and unit are those of the first variable; responses to observables have the unit of the observable in",
+        "addition.",
         "",
-        "| response | quantity | time reversal | inversion | equation |",
-        "| --- | --- | --- | --- | --- |",
+        "| response | quantity | unit | time reversal | inversion | equation |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for name in sorted(module.name for module in pkgutil.iter_modules(responses.__path__)):
         declared = getattr(adiabloch, name).declaration
-        if declared is not None:
-            parities = f"{PARITY[declared.time_reversal]} | {PARITY[declared.inversion]}"
-            lines.append(f"| `{name}` | {declared.title} | {parities} | {declared.equation} |")
+        unit = next(iter(declared.unit_labels))
+        time, space = (PARITY[parity] for parity in declared.parities_of(next(iter(declared.parts))))
+        lines.append(f"| `{name}` | {declared.title} | {unit} | {time} | {space} | {declared.equation} |")
     return "\n".join([*lines, ""])
 
 
