@@ -1,4 +1,4 @@
-"""Examples of the documentation run in a temporary folder, where they may write files, and print what the page states."""
+"""Examples of pages run in a folder of their own, where they may write files, and print what the page states."""
 
 import contextlib
 import io
