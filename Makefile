@@ -9,7 +9,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly bench bench-memory bench-scaling lint format types imports examples docs pictures schema \
-	equations wheel pythons release check clean
+	wheel pythons release check clean
 
 help:  ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -99,17 +99,15 @@ examples: $(VENV)/.dev  ## run the examples of docstrings, README and docs
 	@place=$$(mktemp -d) && trap 'rm -rf "$$place"' EXIT && cd $$place && for script in $(CURDIR)/examples/*.py; do \
 		MPLBACKEND=Agg $(abspath $(BIN))/python $$script --fast || exit 1; done
 
-docs: $(VENV)/.dev  ## build the documentation in docs/_build
+docs: $(VENV)/.dev  ## build the documentation in docs/_build, and check its links
 	$(BIN)/sphinx-build --quiet -W --keep-going docs docs/_build
+	$(BIN)/python tools/check_site.py docs/_build
 
 pictures: $(VENV)/.dev  ## draw the pictures anew with which the tests compare; look at each of them
 	$(BIN)/pytest --quiet tests/pictures --mpl-generate-path=tests/pictures/expected
 
 schema: $(VENV)/.dev  ## write the JSON schema of job files anew
 	$(BIN)/python -c "from adiabloch.jobs.specification import schema; print(schema(), end='')" > src/adiabloch/jobs/job.schema.json
-
-equations: $(VENV)/.dev  ## make the page of equations anew from the docstrings
-	$(BIN)/python tools/equations.py > docs/equations.md
 
 wheel: $(BIN)/python  ## build the wheel and try it in empty environments
 	PYTHON=$(PYTHON) BIN=$(abspath $(BIN)) sh tools/try_wheel.sh
@@ -123,5 +121,5 @@ release: $(VENV)/.dev  ## try a release: changelog, distributions built twice, c
 check: test statistics lint types imports examples docs wheel pythons  ## run all checks, as CI does
 
 clean:  ## remove environment and everything built
-	rm -rf $(VENV) build dist docs/_build docs/generated $(FIGURES) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) build dist docs/_build docs/gallery docs/reference/generated $(FIGURES) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache

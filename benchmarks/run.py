@@ -148,7 +148,7 @@ def page(found: list[dict[str, Any]]) -> str:
             title = "" if number else row["title"]
             lines.append(f"| {title} | {row['labels'][name]} | {seconds:.3g} | {row['cpu_ratio'][name]:.2f} |")
     lines += ["", f"Python {platform.python_version()}, NumPy {np.__version__}."]
-    lines += ["", "![CPU time relative to adiabloch](_static/benchmarks.png)"]
+    lines += ["", "![CPU time relative to adiabloch](../_static/benchmarks.png)"]
     return "\n".join(lines) + "\n"
 
 
@@ -224,7 +224,7 @@ def main() -> None:
             print(f"{row['title']}: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in row["cpu_ratio"].items()))
     (HERE / "results.json").write_text(json.dumps(found, indent=1) + "\n")
     if given.write:
-        (DOCS / "benchmarks.md").write_text(page(found))
+        (DOCS / "development" / "benchmarks.md").write_text(page(found))
         picture(found, DOCS / "_static" / "benchmarks.png")
 
 

@@ -289,7 +289,7 @@ def main() -> None:
         + "\n## Against open samples\n\nMean magnetization in e*omega.\n\n"
         + brute_force()
     )
-    (HERE / "accuracy_tables.md").write_text(text, encoding="utf-8")
+    (HERE / "_static" / "accuracy_tables.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

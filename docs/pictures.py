@@ -1,30 +1,58 @@
-"""Draw the pictures of a page anew with the code of the page: ``python docs/pictures.py docs/bands.md``.
+"""Write outputs and pictures of pages anew with the code of the pages: ``python docs/pictures.py docs/howto/bands.md``.
 
-The last axes of each block of code are the picture that follows it on the page.
+The first figure that a block of code draws is the picture that follows it on the page, and what the block prints is
+the block of text that follows it.
 """
 
-import re
+import contextlib
+import io
+import os
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 
-BLOCK = re.compile(r"```python[^\n]*\n(.*?)```\s*(?:!\[[^\]]*\]\((_static/[^)]*\.png)\))?", re.DOTALL)
+sys.path.insert(0, str(Path(__file__).parent / "extensions"))
+
+from blocks import Block, blocks
+
+
+def run(block: Block, page: Path, namespace: dict[str, Any]) -> str:
+    """Run a block, and return what it prints."""
+    output = io.StringIO()
+    code = compile("\n" * (block.line - 1) + block.code, str(page), "exec")
+    with contextlib.redirect_stdout(output):
+        exec(code, namespace)
+    return output.getvalue()
 
 
 def draw(page: Path) -> None:
-    """Run the blocks of a page that are followed by a picture, and write these pictures."""
-    for code, picture in BLOCK.findall(page.read_text()):
-        if not picture:
-            continue
+    """Run the blocks of a page, and write their pictures and outputs."""
+    text, namespace, moved = page.read_text(), {}, 0
+    new = text
+    for block in blocks(text):
         plt.close("all")
-        exec(compile(code, str(page), "exec"), {})
-        # an animation has a figure of its own
-        plt.figure(plt.get_fignums()[0]).savefig(page.parent / picture, dpi=150)
-        print(page.parent / picture)
+        if not block.continues:
+            namespace = {}
+        printed = run(block, page, namespace)
+        if block.output is not None:
+            start, end = (place + moved for place in block.output_span)
+            printed = "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+            new = new[:start] + printed + new[end:]
+            moved += len(printed) - len(block.output)
+        if block.picture:
+            target = page.parent / block.picture
+            plt.figure(plt.get_fignums()[0]).savefig(target, dpi=150)
+            print(target)
+    page.write_text(new)
 
 
 if __name__ == "__main__":
     plt.switch_backend("agg")
-    for name in sys.argv[1:]:
-        draw(Path(name))
+    pages = [Path(name).resolve() for name in sys.argv[1:]]
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for page in pages:
+            draw(page)

@@ -4,7 +4,7 @@ r"""Closed forms for a tilted massive Dirac cone at zero temperature: exact in t
 
 with ``mu`` the Fermi energy, ``mass`` m, ``speed`` v and ``tilt`` w, |w| < |v|. The wave vector runs to infinity,
 hbar = 1, and the results are numbers that multiply the power of e which each function names. The derivations are in
-docs/dirac.md. Nothing here is shared with the library.
+docs/theory/dirac.md. Nothing here is shared with the library.
 
 The tilt enters as beta = w/v, and through S = sqrt(mu^2 + beta^2 m^2) wherever there is a Fermi contour, that is for
 |mu| > |m| sqrt(1 - beta^2); in the gap S = |m|. Responses of the Fermi contour vanish there. Components not mentioned

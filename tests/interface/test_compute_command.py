@@ -296,7 +296,7 @@ def test_wrong_maps(folder, monkeypatch, arguments, message):
 
 def test_the_page_on_commands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "howto" / "commands.md").read_text()
     exec(re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1), {})
     lines = [line[2:] for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
     assert len(lines) == 12

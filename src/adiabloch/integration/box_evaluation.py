@@ -23,7 +23,7 @@ band, for instance."""
 
 
 SAFETY = 1.5
-"""Factor on the difference between two resolutions, chosen with random metals (docs/accuracy.md)."""
+"""Factor on the difference between two resolutions, chosen with random metals (docs/theory/accuracy.md)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ largest s_a/g on the mesh, the *sharpness* S_a, bounds the error of an alias by
 
 with a factor gamma < 1, since the slopes are known on the mesh only. Along single axes, where all coefficients are
 kept, a faster decay is used if their envelope shows it. The constants were chosen with random insulators with one
-narrow gap (docs/accuracy.md).
+narrow gap (docs/theory/accuracy.md).
 """
 
 from __future__ import annotations

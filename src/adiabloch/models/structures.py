@@ -102,7 +102,7 @@ class Structure:
         Returns
         -------
         Structure
-            Structure with |det matrix| copies of the atoms, ordered by copy, as in `TightBinding.supercell`.
+            Structure with abs(det(matrix)) copies of the atoms, ordered by copy, as in `TightBinding.supercell`.
 
         Raises
         ------

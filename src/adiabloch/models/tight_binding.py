@@ -355,7 +355,7 @@ class TightBinding:
         Returns
         -------
         TightBinding
-            Model with |det matrix| copies of the orbitals, ordered by copy.
+            Model with abs(det(matrix)) copies of the orbitals, ordered by copy.
 
         Raises
         ------
