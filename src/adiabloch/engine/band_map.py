@@ -15,6 +15,7 @@ from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.degeneracy import refuse_groups
 from adiabloch.geometry.frame import Eigenframe, eigenframe
 from adiabloch.geometry.recording import needs_of
+from adiabloch.geometry.zone import zone_section
 from adiabloch.memory import check_matrices
 
 if TYPE_CHECKING:
@@ -79,9 +80,17 @@ def map_of(
         )
         for name, part in response.parts.items()
     }
+    # the section of the zone at the third component of k
+    outline = zone_section(crystal.lattice, np.where(np.arange(d) == 2, points[0], 0.0), np.eye(2, d))
     return labelled(
         variables,
-        {"kx": ("kx", x, WAVE), "ky": ("ky", y, WAVE), "band": np.arange(crystal.size)},
+        {
+            "kx": ("kx", x, WAVE),
+            "ky": ("ky", y, WAVE),
+            "band": np.arange(crystal.size),
+            "outline_kx": ("corner", outline[:, 0], WAVE),
+            "outline_ky": ("corner", outline[:, 1], WAVE),
+        },
         theta=float(theta),
         component=component,
         model=model_digest(crystal),

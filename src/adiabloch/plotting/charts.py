@@ -241,14 +241,24 @@ def sum_over_bands(result: xarray.Dataset, ax: Axes) -> Axes:
 
 
 def zone_map(result: xarray.Dataset, ax: Axes) -> Axes:
-    """Draw the integrand of the lowest band over wave vectors as a map."""
+    """Draw the integrand of the lowest band over wave vectors as a map, with the outline of the zone."""
     values = result["shift"].isel(band=0)
-    largest = float(np.abs(values).max()) or 1.0
+    # the maxima at narrow gaps would hide all other values
+    largest = float(np.quantile(np.abs(values), 0.995)) or 1.0
     image = ax.pcolormesh(
         result.kx, result.ky, values, cmap=DIVERGING, vmin=-largest, vmax=largest, shading="gouraud", rasterized=True
     )
-    ax.set(xlabel="$k_x$", ylabel="$k_y$", aspect="equal")
-    ax.figure.colorbar(image, ax=ax, label=r"$\partial_B a^t$, lowest band")
+    if "outline_kx" in result.coords and result.sizes["corner"]:
+        corners = np.column_stack([result.outline_kx, result.outline_ky])
+        limits = {"xlim": ax.get_xlim(), "ylim": ax.get_ylim()}
+        ax.plot(*np.vstack([corners, corners[:1]]).T, color=INK, lw=0.8)
+        ax.set(**limits)
+    ax.set(
+        aspect="equal",
+        xlabel=f"$k_x$ ({unit_label(result.kx)})",
+        ylabel=f"$k_y$ ({unit_label(result.ky)})",
+    )
+    ax.figure.colorbar(image, ax=ax, label=rf"$\partial_B a^t$, lowest band ({unit_label(values)})", extend="both")
     return ax
 
 

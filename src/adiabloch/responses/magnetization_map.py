@@ -76,7 +76,7 @@ def magnetization_map(
     xarray.Dataset
         `interband` and `metric_curl`, the two terms of Eq. (8), `basis_curvature`, the contribution of the curvature of
         the basis (orbitals that move, Wannier functions), and their sum `shift`, over `ky`, `kx` and `band`; in e*omega
-        times the square of the length.
+        times the square of the length. The coordinates `outline_kx`, `outline_ky` are the corners of the zone.
 
     Raises
     ------
