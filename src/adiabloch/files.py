@@ -195,7 +195,7 @@ def make_folder(folder: Path) -> None:
     ------
     FileWriteError
     """
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     # the superuser can write to read-only folders; here they are protected too
     if not os.access(existing, os.W_OK) or not existing.stat().st_mode & 0o222:
         raise FileWriteError(f"{existing}: is read-only, expected a folder that can be written")

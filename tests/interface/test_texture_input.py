@@ -164,7 +164,7 @@ def test_the_split_where_nothing_goes_on(texture):
 def test_a_limit_that_is_too_low(texture):
     with pytest.raises(ToleranceNotReachedError, match="limit"):
         ab.local_current(texture, 1, [1.0, 0.0], 0.0, tolerance=1e-12, limit=200, strict=True)
-    with pytest.warns(AccuracyWarning, match="at 1 of 1 places"):
+    with pytest.warns(AccuracyWarning, match="at 1 of 1 positions"):
         short = ab.local_current(texture, 1, [1.0, 0.0], 0.0, tolerance=1e-12, limit=200)
     assert short.attrs["converged"] is False
     assert np.isfinite(short.total).all()

@@ -104,8 +104,8 @@ def test_current_around_the_disk(made):
     assert largest(inwards) < 1e-3 * largest(around)
     assert float(around.max()) < 1e-3 * largest(around)
     middle = M.sel(x=0.0, y=0.0)
-    assert float(middle) == pytest.approx(float(numbers.uniform_magnetization.sel(place="middle")), rel=1e-3)
-    assert float(M[0, 0]) == pytest.approx(float(numbers.uniform_magnetization.sel(place="far away")), rel=1e-3)
+    assert float(middle) == pytest.approx(float(numbers.uniform_magnetization.sel(position="middle")), rel=1e-3)
+    assert float(M[0, 0]) == pytest.approx(float(numbers.uniform_magnetization.sel(position="far away")), rel=1e-3)
     table = textures.summarize(numbers)
     assert float(table.cell("current around the disk", "value")) == pytest.approx(
         float(middle - M.sel(x=36.0, y=0.0)), rel=0.05

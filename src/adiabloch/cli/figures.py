@@ -45,9 +45,9 @@ def metals(output: Folder = FIGURES, fast: Fast = False) -> None:
 @app.command()
 def textures(
     output: Folder = FIGURES,
-    fast: Annotated[bool, typer.Option("--fast", help="Fewer places and phases, for a quick look.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Fewer positions and phases, for a quick look.")] = False,
 ) -> None:
-    """Compute local currents where the gap changes from place to place: around a disk, and along a wave."""
+    """Compute local currents where the gap changes with the position: around a disk, and along a wave."""
     from adiabloch.paper.command import run
     from adiabloch.paper.textures import STUDY
 

@@ -85,14 +85,14 @@ def summary_of_map(result: xarray.Dataset) -> list[str]:
     """Line about the range of a map."""
     value = result.value
     at = np.unravel_index(int(np.abs(value.values).argmax()), value.shape)
-    place = ", ".join(
+    k = ", ".join(
         f"{value[dim].attrs['long_name']} = {float(value[dim][i]):.4g}"
         for dim, i in reversed([*zip(value.dims, at, strict=True)])
     )
     units = str(value.attrs["units"])
     unit = "" if units in ("1", "energy") else f" {units}"
     low, high = float(value.min()), float(value.max())
-    return [f"{value.attrs['long_name']} from {low:.6g} to {high:.6g}{unit}, largest at {place}"]
+    return [f"{value.attrs['long_name']} from {low:.6g} to {high:.6g}{unit}, largest at {k}"]
 
 
 def summary(result: xarray.Dataset) -> list[str]:

@@ -41,17 +41,17 @@ def report(file: Path, output: Path | None = None) -> Path:
     return write_atomic(output or file.with_suffix(".html"), page(sections, job).encode())
 
 
-def result_files(place: Path) -> list[Path]:
-    """Files of results: the place itself, or those in the folder of a job.
+def result_files(source: Path) -> list[Path]:
+    """Files of results: the file itself, or those in the folder of a job.
 
     Raises
     ------
     FileFormatError
         The folder has no results.
     """
-    if not place.is_dir() or place.name.endswith(STORE):
-        return [place]
-    found = {path.stem: path for ending in (STORE, ".nc") for path in sorted(place.glob(f"*{ending}"))}
+    if not source.is_dir() or source.name.endswith(STORE):
+        return [source]
+    found = {path.stem: path for ending in (STORE, ".nc") for path in sorted(source.glob(f"*{ending}"))}
     if not found:
-        raise FileFormatError(f"{place}: a folder without results, expected one of a job, with NAME.nc or NAME.zarr")
+        raise FileFormatError(f"{source}: a folder without results, expected one of a job, with NAME.nc or NAME.zarr")
     return [found[name] for name in sorted(found)]

@@ -178,8 +178,8 @@ class LocalRequest:
             other = integrated(replace(integrand, degeneracy=integrand.degeneracy.compared))
             change = float(np.abs(integral.value - other.value)[: leading * phases].max())
             uncertain += change
-            place = Minimum(change, integral.minima[THRESHOLD].at)
-            integral = replace(integral, error=integral.error + change, minima={**integral.minima, THRESHOLD: place})
+            largest = Minimum(change, integral.minima[THRESHOLD].at)
+            integral = replace(integral, error=integral.error + change, minima={**integral.minima, THRESHOLD: largest})
         return np.column_stack([values, np.full(phases, uncertain)]), integral
 
     def _projections(self, texture: Texture, projections: ProjectionChoice) -> tuple[Projections, ...]:
@@ -263,7 +263,7 @@ class LocalRequest:
             worst = max(short) * texture.units.size(self.unit)
             warn(
                 f"{TITLE}: tolerance {run.tolerance:.0e} not reached within {run.limit} points at {len(short)} of "
-                f"{len(integrals)} places, error up to {worst:.1e} {self.unit}; see `error`, allow more points "
+                f"{len(integrals)} positions, error up to {worst:.1e} {self.unit}; see `error`, allow more points "
                 "(limit), or ask for less (tolerance, absolute)"
             )
 
@@ -311,12 +311,12 @@ def _reporting_stop(results: list[Float], count: int, factor: float) -> Iterator
             # a single position reports its own estimate
             raise
         if not results:
-            raise Stopped(f"{TITLE}: stopped before any of {count} places was finished") from None
+            raise Stopped(f"{TITLE}: stopped before any of {count} positions was finished") from None
         found = np.full((count, *results[0].shape), np.nan)
         found[: len(results)] = factor * np.array(results)
         raise Stopped(
-            f"{TITLE}: stopped after {len(results)} of {count} places; what was found is in the exception's `estimate` "
-            "(places, phases, outputs; the error bar last)",
+            f"{TITLE}: stopped after {len(results)} of {count} positions; their results are in the exception's "
+            "`estimate` (positions, phases, outputs; the error bar last)",
             estimate=found,
             error=found[..., -1],
         ) from None

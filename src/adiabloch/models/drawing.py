@@ -55,10 +55,10 @@ def drawing(vectors: Float, sites: Sequence[Site], bonds: Sequence[Bond] = ()) -
     corners = tensor_grid([[0.0, 1.0]] * d)
     edges = [(a, b) for i, a in enumerate(corners) for b in corners[i + 1 :] if np.abs(a - b).sum() == 1]
     cell = np.array(edges) @ vectors
-    places = _flat(np.array([site.position for site in sites]))
+    positions = _flat(np.array([site.position for site in sites]))
     ends = _flat(np.array([[bond.start, bond.end] for bond in bonds]).reshape(-1, 2, d))
     outline = _flat(cell)
-    everything = np.concatenate([part.reshape(-1, 3) for part in (places, ends, outline)])[:, :2]
+    everything = np.concatenate([part.reshape(-1, 3) for part in (positions, ends, outline)])[:, :2]
     low, high = everything.min(axis=0), everything.max(axis=0)
     room = np.array([WIDTH, HEIGHT]) - 2 * MARGIN
     size = float((room / np.maximum(high - low, 1e-9 * max(1.0, float(np.abs(high).max())))).min())
@@ -70,8 +70,8 @@ def drawing(vectors: Float, sites: Sequence[Site], bonds: Sequence[Bond] = ()) -
     parts = [_line(pair, "#8a949e", 0.8, dashed=True) for pair in pixels(outline)]
     parts += [_line(pair, "#56616c", bond.width) for pair, bond in zip(pixels(ends), bonds, strict=True)]
     # far sites first
-    for number in np.argsort(places[:, 2], kind="stable"):
-        site, (x, y) = sites[number], pixels(places[number])
+    for number in np.argsort(positions[:, 2], kind="stable"):
+        site, (x, y) = sites[number], pixels(positions[number])
         parts.append(
             element(
                 "circle",

@@ -129,9 +129,9 @@ class Texture:
         """Natural units of the crystal at the origin."""
         return self.home.natural_units
 
-    def at(self, place: ArrayLike) -> TightBinding | Cycle:
+    def at(self, position: ArrayLike) -> TightBinding | Cycle:
         """Crystal at a position, Cartesian coordinates of shape (d,)."""
-        where = checked(place, "place", (self.lattice.dimension,))
+        where = checked(position, "position", (self.lattice.dimension,))
         source: Texture | None = self.__dict__.get("_source")
         if source is not None:
             return source.at(self.units.length * where).scaled(self.units)
@@ -140,13 +140,13 @@ class Texture:
         return crystal
 
     def local_crystal(
-        self, place: ArrayLike, *, curved: bool = False, operators: Mapping[str, Operator] | None = None
+        self, position: ArrayLike, *, curved: bool = False, operators: Mapping[str, Operator] | None = None
     ) -> LocalCrystal:
         """Crystal at a position, with its derivatives in space.
 
         Parameters
         ----------
-        place : array_like, shape (d,)
+        position : array_like, shape (d,)
             Cartesian coordinates.
         curved : bool
             Include second derivatives, which a moving texture needs.
@@ -157,7 +157,7 @@ class Texture:
         -------
         LocalCrystal
         """
-        where = checked(place, "place", (self.lattice.dimension,))
+        where = checked(position, "position", (self.lattice.dimension,))
         d = self.lattice.dimension
         steps = [*self.step * np.eye(d)]
         if curved:
@@ -249,21 +249,21 @@ def _weighted(weights: Mapping[int, float], samples: Complex) -> Complex:
     return np.asarray(np.tensordot(np.array([*weights.values()]), samples, axes=1), dtype=np.complex128)
 
 
-def _called(local: Callable[[Float], TightBinding | Cycle], place: Float) -> TightBinding | Cycle:
+def _called(local: Callable[[Float], TightBinding | Cycle], position: Float) -> TightBinding | Cycle:
     """Call the user's function; an exception that it raises is passed on with a note."""
     try:
-        crystal = local(place)
+        crystal = local(position)
     except Exception as error:
-        error.add_note(f"raised inside the function given to Texture, at r = {place.tolist()}")
+        error.add_note(f"raised inside the function given to Texture, at r = {position.tolist()}")
         raise
     if not is_crystal(crystal):
         raise InvalidModelError(
-            f"texture: the function returned {kind_of(crystal)} at r = {place.tolist()}, "
+            f"texture: the function returned {kind_of(crystal)} at r = {position.tolist()}, "
             "expected a TightBinding or a Cycle"
         )
     if isinstance(crystal, Cycle) and crystal.has_basis_connection and not crystal.orbitals_move:
         raise InvalidModelError(
-            f"texture: what the cycle at r = {place.tolist()} drives depends on how its Wannier functions move; "
+            f"texture: what the cycle at r = {position.tolist()} drives depends on how its Wannier functions move; "
             f"{MOTION_HINT}"
         )
     return crystal
@@ -287,9 +287,9 @@ def _first(local: Callable[[Float], TightBinding | Cycle]) -> TightBinding | Cyc
     )
 
 
-def _check_consistency(crystal: TightBinding | Cycle, home: TightBinding | Cycle, place: Float) -> None:
+def _check_consistency(crystal: TightBinding | Cycle, home: TightBinding | Cycle, position: Float) -> None:
     """Check that a crystal has the kind, the lattice and the number of orbitals of the crystal at the origin."""
-    where = f"texture: the crystal at r = {place.tolist()}"
+    where = f"texture: the crystal at r = {position.tolist()}"
     if _kind(crystal) is not _kind(home):
         raise InvalidModelError(
             f"{where} is a {type(crystal).__name__}, that at the origin a {type(home).__name__}; expected the same type"

@@ -30,7 +30,7 @@ Fits = Callable[["xarray.Dataset"], bool]
 
 RESPONSE = "response"
 """Attribute of a result with the name of the public function that computed it."""
-PLACES_AND_PHASES = frozenset(("x", "y", "z", "point", "theta"))
+POSITIONS_AND_PHASES = frozenset(("x", "y", "z", "point", "theta"))
 """Dimensions of a local current or density."""
 
 
@@ -153,9 +153,9 @@ def _main_dimensions(result: xarray.Dataset) -> set[str]:
 
 
 def _is_local_field(result: xarray.Dataset) -> bool:
-    """Return True for components or observables over places or phases."""
+    """Return True for components or observables over positions or phases."""
     dims = _main_dimensions(result)
-    return bool(dims & PLACES_AND_PHASES) and bool(dims & {"component", "observable"})
+    return bool(dims & POSITIONS_AND_PHASES) and bool(dims & {"component", "observable"})
 
 
 def _is_axion_angle(result: xarray.Dataset) -> bool:

@@ -11,7 +11,7 @@ from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.models import TightBinding
 
 SAME_PLACE = 1e-3
-"""Distance, relative to the shortest lattice vector, below which orbitals of a model are at the same place."""
+"""Distance, relative to the shortest lattice vector, below which orbitals of a model are at the same position."""
 IMAGE_DISTANCE = 0.1
 """Distance, relative to the shortest lattice vector, between the image of a site and a site that is accepted."""
 

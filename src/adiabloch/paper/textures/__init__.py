@@ -1,4 +1,4 @@
-"""Local currents in gapped graphene with rotating atoms whose gap changes slowly from place to place.
+"""Local currents in gapped graphene with rotating atoms whose gap changes slowly with the position.
 
 The paper has the theory, Eqs. (6) and (16) to (18), and no figure of it. This study shows the two simplest cases for
 its model, Eq. (22), and the cycle of Eq. (24). In the first the gap changes in a disk, and the pumped magnetization

@@ -29,7 +29,7 @@ DISK_REACH = 2 * DISK_RADIUS
 DISK_PHASES = 8
 """Phases of the mean over the cycle; eight are exact up to the seventh harmonic, and the cycle has the first only."""
 DISK_ANGLE = 200.0
-"""Angle between two places at which the mean current is compared, in degrees."""
+"""Angle between two positions at which the mean current is compared, in degrees."""
 WAVE_MEAN, WAVE_SWING, WAVE_CELLS = 0.5, 0.1, 32
 """Wave: mean and amplitude of Delta, in t0, and wavelength in cells."""
 SUPERCELLS, SUPERCELLS_FAST = (32, 48, 64), (24, 32, 48)
@@ -38,9 +38,9 @@ SUPERCELL_HARMONICS = 8
 """Harmonics of the wave in the currents of the supercells."""
 
 
-def disk(place: Float) -> Cycle:
-    """Cycle at a place of the disk."""
-    return honeycomb.cycle(DISK_DELTA + DISK_RISE * float(np.exp(-(place @ place) / DISK_RADIUS**2)))
+def disk(position: Float) -> Cycle:
+    """Cycle at a position of the disk."""
+    return honeycomb.cycle(DISK_DELTA + DISK_RISE * float(np.exp(-(position @ position) / DISK_RADIUS**2)))
 
 
 def wave(s: float) -> Cycle:
@@ -54,7 +54,7 @@ def compute(*, fast: bool = False, report: Report = silent) -> xarray.Dataset:
     Parameters
     ----------
     fast : bool
-        Use fewer places and phases.
+        Use fewer positions and phases.
     report : callable
         Function that receives the name of each stage as it begins.
 
@@ -62,7 +62,7 @@ def compute(*, fast: bool = False, report: Report = silent) -> xarray.Dataset:
     -------
     xarray.Dataset
         Disk, as means over the cycle: `disk_magnetization` and `disk_current` over `x` and `y`, with `disk_error`;
-        `turned_current` at two places at the same distance from the centre; `uniform_magnetization` of the uniform
+        `turned_current` at two positions at the same distance from the centre; `uniform_magnetization` of the uniform
         crystals at the centre and far away. Wave, over its phase `s` and that of the cycle, to first order in the wave
         number and times the wavelength L: `wave_current` with `wave_error` and the parts `wave_curl`, `wave_rate` and
         `wave_chern`, and `supercell_current` with `supercell_error`; `wave_magnetization` is a mean over the cycle.
@@ -78,7 +78,7 @@ def compute(*, fast: bool = False, report: Report = silent) -> xarray.Dataset:
     lengths = SUPERCELLS_FAST if fast else SUPERCELLS
     parts += [line, _supercells(lengths, line.s.values, line.theta.values)]
     return xarray.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop_conflicts").assign_attrs(
-        title="Local currents in gapped graphene whose gap changes from place to place",
+        title="Local currents in gapped graphene whose gap changes with the position",
         parameters=f"t1 = {T1} t0, amplitude {AMPLITUDE} t0; disk: Delta/t0 = {DISK_DELTA} + {DISK_RISE} "
         f"exp(-(r/{DISK_RADIUS:g} a0)^2); wave: Delta/t0 = {WAVE_MEAN} + {WAVE_SWING} cos s, s = b1.r/L",
         radius=DISK_RADIUS,
@@ -92,7 +92,7 @@ def compute(*, fast: bool = False, report: Report = silent) -> xarray.Dataset:
 
 
 def _disk(count: int) -> xarray.Dataset:
-    """Magnetization and current of the disk, means over the cycle, at `count` places along each half axis.
+    """Magnetization and current of the disk, means over the cycle, at `count` positions along each half axis.
 
     The disk is round, and the means over the cycle are isotropic: a rotation by 120 degrees only shifts the cycle by a
     third of its period, and tensors of rank two that are invariant under such rotations are isotropic. One quadrant is
@@ -104,8 +104,8 @@ def _disk(count: int) -> xarray.Dataset:
     quadrant = local_current(texture, 1, {"x": half, "y": half}, theta, tolerance=1e-3, split=True)
     quadrant = quadrant.mean("theta", keep_attrs=True)
     angle = np.radians(DISK_ANGLE)
-    places = DISK_RADIUS * np.array([[1.0, 0.0], [np.cos(angle), np.sin(angle)]])
-    turned = local_current(texture, 1, places, theta, tolerance=1e-3).total.mean("theta", keep_attrs=True)
+    positions = DISK_RADIUS * np.array([[1.0, 0.0], [np.cos(angle), np.sin(angle)]])
+    turned = local_current(texture, 1, positions, theta, tolerance=1e-3).total.mean("theta", keep_attrs=True)
     M = quadrant.M_induced + quadrant.M_chern_simons
     whole = np.concatenate([-half[:0:-1], half])
     current = {"units": turned.attrs["units"], "long_name": "current, mean over the cycle"}
@@ -155,21 +155,21 @@ def _uniform() -> xarray.Dataset:
     values, errors = ([float(result[name][0]) for result in pumped] for name in ("total", "error"))
     return xarray.Dataset(
         {
-            "uniform_delta": ("place", deltas, {"units": "energy", "long_name": "staggered potential"}),
-            "uniform_magnetization": ("place", values, pumped[0].total.attrs),
-            "uniform_error": ("place", errors, pumped[0].error.attrs),
+            "uniform_delta": ("position", deltas, {"units": "energy", "long_name": "staggered potential"}),
+            "uniform_magnetization": ("position", values, pumped[0].total.attrs),
+            "uniform_error": ("position", errors, pumped[0].error.attrs),
         },
-        coords={"place": ["middle", "far away"]},
+        coords={"position": ["middle", "far away"]},
     )
 
 
-def _wave(places: int, phases: int, tolerance: float) -> xarray.Dataset:
+def _wave(positions: int, phases: int, tolerance: float) -> xarray.Dataset:
     """Current of first order along the wave by the theory, times L."""
     import xarray
 
     # between the crests, because the tolerance refers to the gradient, which vanishes at a crest
-    b, s, theta = _wave_direction(), equidistant_phases(places) + np.pi / places, equidistant_phases(phases)
-    texture = Texture(lambda place: wave(float(b @ place) / WAVE_CELLS))
+    b, s, theta = _wave_direction(), equidistant_phases(positions) + np.pi / positions, equidistant_phases(phases)
+    texture = Texture(lambda position: wave(float(b @ position) / WAVE_CELLS))
     found = local_current(texture, 1, np.outer(s, b) * WAVE_CELLS / (b @ b), theta, tolerance=tolerance, split=True)
     found = found.drop_vars(["x", "y"]).rename(point="s").assign_coords(s=s)
     units = found.total.attrs["units"]

@@ -98,5 +98,5 @@ def _wave_map(ax: Axes, numbers: xarray.Dataset) -> None:
 
 def _continued(s: Float, *values: Float) -> tuple[Float, list[Float]]:
     """Continue periodic functions of s (last axis) by one point beyond both ends, in units of pi and 1/SCALE."""
-    places = np.concatenate([[s[-1] - 2 * np.pi], s, [s[0] + 2 * np.pi]]) / np.pi
-    return places, [SCALE * np.concatenate([x[..., -1:], x, x[..., :1]], axis=-1) for x in values]
+    phases = np.concatenate([[s[-1] - 2 * np.pi], s, [s[0] + 2 * np.pi]]) / np.pi
+    return phases, [SCALE * np.concatenate([x[..., -1:], x, x[..., :1]], axis=-1) for x in values]

@@ -25,14 +25,14 @@ def summarize(numbers: xarray.Dataset) -> Table:
 def _uniform_rows(numbers: xarray.Dataset) -> list[Row]:
     """Magnetization of the uniform crystals, and of the texture at the centre of the disk."""
     rows: list[Row] = []
-    for number, place in enumerate(numbers.place.values):
-        here = numbers.sel(place=place)
+    for number, position in enumerate(numbers.position.values):
+        here = numbers.sel(position=position)
         value, error = value_and_error(float(here.uniform_magnetization), float(here.uniform_error))
         remark = f"of a crystal with the gap {2 * float(here.uniform_delta):.2g} t0"
         if number == 0:
             centre = float(numbers.disk_magnetization.sel(x=0.0, y=0.0))
             remark += f"; the texture's is off by {_percent(centre / float(here.uniform_magnetization) - 1)}"
-        rows.append((f"M pumped, {place}", value, error, "eω", remark))
+        rows.append((f"M pumped, {position}", value, error, "eω", remark))
     return rows
 
 
@@ -69,7 +69,7 @@ def _disk_rows(numbers: xarray.Dataset) -> list[Row]:
             _percent(np.abs(second - rotated).max() / np.abs(rotated).max()),
             "",
             "",
-            "off from j at a place turned as much: the mean current is isotropic",
+            "off from j at a position turned as much: the mean current is isotropic",
         ),
     ]
 
@@ -118,7 +118,7 @@ def _supercell_rows(numbers: xarray.Dataset) -> list[Row]:
             _percent(np.abs(deviation).max() / scale),
             _percent(numbers.supercell_error.max() / scale),
             "",
-            f"of the largest L j, at all places and phases; from {lengths} cells",
+            f"of the largest L j, at all positions and phases; from {lengths} cells",
         ),
         (
             "the same, mean over the cycle",
