@@ -41,6 +41,9 @@ LEVEL = "level"
 OVERLAP_SLOPES = 2.0
 """Factor on slope/overlap. The slope of an overlap sqrt(a^2 + x^2) vanishes at its minimum, so the largest ratio is
 1/(2 a) and not 1/a."""
+ROUNDING = 3 * np.finfo(float).eps
+"""Rounding error of a value, relative to the size of its products: chosen with random insulators whose bars contain
+rounding errors only."""
 SMALL = 3
 """Number of bands up to which matrices are small, so that calls of NumPy take most of the time in Python."""
 BROKEN_GAUGE = 1e-5
@@ -164,7 +167,7 @@ class Insulator:
             sharpness = np.maximum(sharpness, OVERLAP_SLOPES * change / overlap[:, None])
             values = values + self.form(gauges)
             noise = noise + self._form_noise(frame, gap, overlap, gauges)
-        noise = np.finfo(float).eps * noise
+        noise = ROUNDING * noise
         if self.theta is not None:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
             sharpness = sharpness.reshape(-1, len(self.theta), sharpness.shape[1]).max(axis=1)
