@@ -28,7 +28,9 @@ ACCURACY = ("tolerance", "absolute")
 """Options that may be swept."""
 NEEDED = {
     "cycle": "a cycle: add the table [crystal.motion], or name the file of a cycle",
-    "deformation": "a deformation: name the file of one, which `adiabloch phonons collect` writes",
+    "deformation": "a deformation: add the table [crystal.displacements], or name the file of one, which `adiabloch "
+    "phonons collect` writes",
+    "texture": "a texture: add the table [crystal.texture], an empty one for a uniform crystal",
 }
 """Message for a crystal of another kind than a quantity needs."""
 
@@ -61,7 +63,7 @@ class JobFunction:
         crystal = self.source.make(swept) if self.crystal is None else self.crystal
         own = {name: value for name, value in swept.items() if self.targets[name] == "quantity"}
         known = quantity(self.name)
-        _check_kind(known, crystal)
+        _check_kind(known, crystal, self.source)
         result: xarray.Dataset = known.function(crystal, **{**self.arguments, **own, **(options or {})})
         return result
 
@@ -144,11 +146,13 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
     swept = {*plan.coordinates}
     source.check(swept)
     of_crystal = source.parameters()
-    crystal = None if swept & {*of_crystal} else source.make({})
+    first = {name: value for name, value in plan.arguments()[0].items() if name in of_crystal}
+    source.check_dimension(first)
+    crystal = None if first else source.make({})
     example = crystal
     if crystal is None:
         with suppress(AdiablochError):  # a point that fails is reported with the others
-            example = source.make({name: value for name, value in plan.arguments()[0].items() if name in of_crystal})
+            example = source.make(first)
     used: set[str] = set()
     found = []
     for label, table in job.quantities.items():
@@ -164,7 +168,7 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
         if both := {*options} & {*targets}:
             raise InvalidArgumentError(f"accuracy.{min(both)}: also in sweep, expected one of the two")
         if example is not None:
-            _check_kind(known, example)
+            _check_kind(known, example, source)
         function = JobFunction(source, known.name, {**options, **arguments}, targets, crystal)
         identity = _identity(known, source, {**options, **arguments})
         found.append(Calculation(label, function, plan, output / f"{label}.zarr", identity))
@@ -194,12 +198,13 @@ def kind_of(crystal: Any) -> str:
     return kinds.get(type(crystal).__name__, "texture")
 
 
-def _check_kind(known: CataloguedQuantity, crystal: Any) -> None:
+def _check_kind(known: CataloguedQuantity, crystal: Any, source: CrystalSource) -> None:
     """Check that a crystal is of the kind that a quantity needs."""
     kind = kind_of(crystal)
-    if known.crystal not in (kind, "texture"):
-        needed = NEEDED.get(known.crystal, f"a {known.crystal}, not a {kind}")
-        raise InvalidArgumentError(f"{known.name}: needs {needed}")
+    uniform = known.crystal == "texture" and source.crystal.texture is not None and kind != "deformation"
+    if known.crystal != kind and not uniform:
+        needed = NEEDED.get(known.crystal, f"a {known.crystal}")
+        raise InvalidArgumentError(f"{known.name}: needs {needed}; found a {kind}")
 
 
 def _identity(known: CataloguedQuantity, source: CrystalSource, arguments: Mapping[str, Any]) -> dict[str, str]:
