@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from adiabloch.digests import digest_of
 from adiabloch.engine.run import Options
 from adiabloch.errors import AdiablochError, InvalidArgumentError, MissingExtraError, did_you_mean
-from adiabloch.jobs.arguments import check_names, with_files_read
+from adiabloch.jobs.arguments import check_names, takes, with_files_read
 from adiabloch.jobs.catalogue import CataloguedQuantity, quantity
 from adiabloch.jobs.crystals import CrystalSource
 from adiabloch.jobs.specification import Job, Workers
@@ -64,7 +65,8 @@ class JobFunction:
         own = {name: value for name, value in swept.items() if self.targets[name] == "quantity"}
         known = quantity(self.name)
         _check_kind(known, crystal, self.source)
-        result: xarray.Dataset = known.function(crystal, **{**self.arguments, **own, **(options or {})})
+        taken = {name: value for name, value in (options or {}).items() if takes(known, name)}
+        result: xarray.Dataset = known.function(crystal, **{**self.arguments, **own, **taken})
         return result
 
 
@@ -108,7 +110,12 @@ class Calculation:
         )  # fmt: skip
 
     def forecast(self) -> dict[str, float]:
-        """Evaluations of H, seconds of work of one worker, and memory of each worker, from trials at some points."""
+        """Evaluations of H, seconds of work of one worker, and memory of each worker, from trials at some points.
+
+        NaN for quantities without a forecast, which evaluate the points that are given.
+        """
+        if not takes(quantity(self.function.name), "dry_run"):
+            return dict.fromkeys(("points", "work", "memory"), math.nan)
         points = self.plan.arguments()
         chosen = points if len(points) <= 3 else [points[0], points[len(points) // 2], points[-1]]
         costs = [self.function(options={"dry_run": True, "executor": 1}, **arguments) for arguments in chosen]
@@ -160,11 +167,12 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
         place, arguments = f"quantities.{label}", table.arguments
         check_names(f"{place}.", arguments, known)
         arguments = with_files_read(arguments, known, folder, job.crystal.axes)
-        takes = {*known.arguments, *ACCURACY}
-        targets = {name: of_crystal.get(name, "quantity") for name in swept if name in of_crystal or name in takes}
+        own = {*known.arguments, *(name for name in ACCURACY if takes(known, name))}
+        targets = {name: of_crystal.get(name, "quantity") for name in swept if name in of_crystal or name in own}
         used |= {*targets}
         _check_once(place, arguments, targets)
-        options = {name: value for name, value in job.accuracy.model_dump().items() if value is not None}
+        accuracy = job.accuracy.model_dump(exclude_none=True)
+        options = {name: value for name, value in accuracy.items() if takes(known, name)}
         if both := {*options} & {*targets}:
             raise InvalidArgumentError(f"accuracy.{min(both)}: also in sweep, expected one of the two")
         if example is not None:

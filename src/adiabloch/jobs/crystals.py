@@ -67,6 +67,7 @@ class CrystalSource:
         ------
         InvalidArgumentError, FileFormatError
         """
+        self._check_fields(swept)
         given, elsewhere = self.crystal.parameters, swept | {*self._fields}
         if self.crystal.source in WITH_PARAMETERS:
             _check_arguments("crystal", self._maker(), {*given} | (elsewhere & {*_parameters(self._maker())}), {*given})
@@ -82,12 +83,11 @@ class CrystalSource:
             first = _parameters(function)[0]
             names = {first, *given} | (elsewhere & {*_parameters(function)})
             _check_arguments("crystal.motion", function, names, {*given})
-        self._check_texture(swept)
         for path in self.paths:
             if not path.exists():
                 raise FileFormatError(f"crystal.{self.crystal.source}: {path}: no such file")
 
-    def _check_texture(self, swept: set[str]) -> None:
+    def _check_fields(self, swept: set[str]) -> None:
         """Check the names of the fields, and that all of their numbers are given."""
         known = self._uniform_parameters()
         for name in self._fields:
