@@ -58,7 +58,7 @@ class CrystalSource:
     def parameters(self) -> dict[str, str]:
         """Parameters that may be swept, and the table each belongs to: "crystal", "motion" or "texture"."""
         uniform = {name: table for name, table in self._uniform_parameters().items() if name not in self._fields}
-        return dict.fromkeys(swept_names(self._fields), "texture") | uniform
+        return uniform | dict.fromkeys(swept_names(self._fields), "texture")
 
     def check(self, swept: set[str]) -> None:
         """Check the keys of the tables against the arguments of the functions, and that files exist.

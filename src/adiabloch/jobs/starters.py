@@ -174,7 +174,7 @@ file = "deformation.nc"     # written by adiabloch.io.save_deformation; or the c
 
 [quantities.phonon_moments]
 occupied = 4
-modes = "dynmat.out"        # modes of Quantum ESPRESSO or phonopy
+modes = "ph.dyn"            # of ph.x or phonopy; or the folder "displaced" with its forces
 # charges = [3, 5]          # of the ion cores
 """,
     ),
