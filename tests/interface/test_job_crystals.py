@@ -146,6 +146,17 @@ def test_sweeps_over_fields_and_parameters(tmp_path, kind):
             assert_equal(found.sel(delta_mean=mean, t=t), expected)
 
 
+def test_the_charge_of_a_domain_wall(tmp_path):
+    """The charge of the interpolated profile on the page is the difference of the polarizations of both sides."""
+    page = (Path(__file__).parents[2] / "docs" / "jobs.md").read_text()
+    (text,) = (job for job in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "rice_mele" in job)
+    found = result(tmp_path, text, "local_observable")
+    charge = np.trapezoid(found.gradient.values.ravel(), found.x.values)
+    left, right = (ab.polarization(ab.models.rice_mele(0.4, d), 1).polarization.item() for d in (-0.3, 0.3))
+    assert 0.2 < charge < 0.4
+    assert (charge - (left - right) + 0.5) % 1.0 - 0.5 == pytest.approx(0.0, abs=5e-4)
+
+
 def test_a_motion_in_a_texture(tmp_path):
     """The amplitude of a motion may depend on the position, too."""
     text = CYCLE.format(FIELD="{ mean = 0.5, height = 0.1, radius = 20, centre = [3, 0] }")
