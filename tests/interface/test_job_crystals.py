@@ -100,8 +100,11 @@ def test_the_wave_of_the_paper(tmp_path):
     text = f"{{ mean = 0.5, amplitude = 0.1, wave_vector = {b.tolist()} }}"
     text = CYCLE.format(FIELD=text).replace("theta = [0.0, 1.0]", "theta = 0.5\nsplit = true")
     source = CrystalSource(read_job(written(tmp_path, text)).crystal, tmp_path)
-    place = np.array([3.0, -7.0])
-    ours, theirs = source.make({}).at(place), paper.wave(float(paper._wave_direction() @ place) / paper.WAVE_CELLS)
+    position = np.array([3.0, -7.0])
+    ours, theirs = (
+        source.make({}).at(position),
+        paper.wave(float(paper._wave_direction() @ position) / paper.WAVE_CELLS),
+    )
     np.testing.assert_allclose(ours.amplitudes, theirs.amplitudes, rtol=0, atol=1e-15)
 
 
@@ -148,7 +151,7 @@ def test_sweeps_over_fields_and_parameters(tmp_path, kind):
 
 def test_the_charge_of_a_domain_wall(tmp_path):
     """The charge of the interpolated profile on the page is the difference of the polarizations of both sides."""
-    page = (Path(__file__).parents[2] / "docs" / "jobs.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "jobs.md").read_text()
     (text,) = (job for job in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "rice_mele" in job)
     found = result(tmp_path, text, "local_observable")
     charge = np.trapezoid(found.gradient.values.ravel(), found.x.values)
@@ -170,8 +173,8 @@ def test_a_motion_in_a_texture(tmp_path):
         amplitude = 0.1 + 0.02 * float(np.cos(np.array([0, 0.1]) @ r))
         return ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta, 0.1), amplitude)
 
-    places = {"x": [-4.0, 9.0], "y": 5.0}
-    assert_equal(found, ab.local_current(ab.Texture(local), 1, places, [0.0, 1.0], tolerance=1e-2))
+    positions = {"x": [-4.0, 9.0], "y": 5.0}
+    assert_equal(found, ab.local_current(ab.Texture(local), 1, positions, [0.0, 1.0], tolerance=1e-2))
 
 
 def test_parameters_of_python_functions(tmp_path):
@@ -228,7 +231,7 @@ PAIRS = BORN.format(
 )
 MISTAKES = [
     (field("0.5"), "crystal.texture.delta: 0.5, expected a table"),
-    (field("{ mean = 1, radius = 9, hieght = 1 }"), "texture.delta.hieght: unknown key; did you mean 'height'"),
+    (field("{ mean = 1, radius = 9, radiuss = 1 }"), "texture.delta.radiuss: unknown key; did you mean 'radius'"),
     (field("{ mean = 1, radius = 9, height = nan }"), "texture.delta.height: nan, expected a finite number"),
     (field("{ mean = 1, radius = 0, height = 1 }"), "texture.delta.radius: 0, expected greater than 0"),
     (field("{ mean = 1, radius = 9 }"), "crystal.texture.delta.height: missing, expected a number"),
@@ -429,7 +432,7 @@ def test_quantities_without_an_integral(tmp_path):
 
 def test_the_page_on_job_files(tmp_path):
     """All jobs of the page are valid, and those whose files it does not presuppose can be run."""
-    page = (Path(__file__).parents[2] / "docs" / "jobs.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "jobs.md").read_text()
     jobs = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     assert len(jobs) >= 4
     for text in jobs:

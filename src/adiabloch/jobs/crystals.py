@@ -226,12 +226,12 @@ class _LocalCrystals:
     values: Mapping[str, Any]
     """Values of swept parameters that do not depend on the position."""
 
-    def __call__(self, place: Float) -> Any:
+    def __call__(self, position: Float) -> Any:
         """Crystal at a position."""
         local = {}
         for name, field in self.fields.items():
             with _naming(f"crystal.texture.{name}: "):
-                local[name] = field.at(place)
+                local[name] = field.at(position)
         return self.source.uniform({**self.values, **local})
 
 

@@ -43,9 +43,9 @@ class Wave(Table):
         """Check that vectors have the dimension of the crystal."""
         _check_length(f"{name}.wave_vector", self.wave_vector, dimension)
 
-    def at(self, place: Float) -> float:
+    def at(self, position: Float) -> float:
         """Value at a position, Cartesian coordinates of shape (d,)."""
-        return float(self.mean + self.amplitude * np.cos(np.array(self.wave_vector) @ place + self.phase))  # type: ignore[operator]
+        return float(self.mean + self.amplitude * np.cos(np.array(self.wave_vector) @ position + self.phase))  # type: ignore[operator]
 
 
 class Gaussian(Table):
@@ -70,9 +70,9 @@ class Gaussian(Table):
         if self.centre is not None:
             _check_length(f"{name}.centre", self.centre, dimension)
 
-    def at(self, place: Float) -> float:
+    def at(self, position: Float) -> float:
         """Value at a position, Cartesian coordinates of shape (d,)."""
-        distance = place if self.centre is None else place - np.array(self.centre)
+        distance = position if self.centre is None else position - np.array(self.centre)
         return float(self.mean + self.height * np.exp(-(distance @ distance) / self.radius**2))  # type: ignore[operator]
 
 
@@ -115,7 +115,7 @@ class Spline(Table):
             axes = ", ".join(AXES[:dimension])
             raise InvalidArgumentError(f"{name}.axis: {self.axis!r}, expected {axes} for a crystal in {dimension}D")
 
-    def at(self, place: Float) -> float:
+    def at(self, position: Float) -> float:
         """Value at a position, Cartesian coordinates of shape (d,).
 
         Raises
@@ -123,7 +123,7 @@ class Spline(Table):
         InvalidArgumentError
             The position is outside of the points.
         """
-        x, points = float(place[AXES.index(self.axis)]), self.positions
+        x, points = float(position[AXES.index(self.axis)]), self.positions
         if not points[0] <= x <= points[-1]:
             raise InvalidArgumentError(
                 f"{self.axis} = {x:g} is outside of the points, {points[0]:g} to {points[-1]:g}; expected points one "
