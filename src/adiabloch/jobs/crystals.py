@@ -111,9 +111,9 @@ class CrystalSource:
         """
         if not self._fields:
             return
-        typical = {name: field.typical for name, field in self._fields.items()}
         dimension = None
         with suppress(AdiablochError):  # a point that fails is reported with the others
+            typical = {name: field.typical for name, field in with_numbers(self._fields, swept).items()}
             dimension = self.uniform({**swept, **typical}).lattice.dimension
         if dimension is not None:
             for name, field in self._fields.items():

@@ -36,8 +36,8 @@ class Wave(Table):
 
     @property
     def typical(self) -> float:
-        """Value that the field has somewhere."""
-        return self.mean or 0.0
+        """Value that the field has somewhere, if all numbers are given."""
+        return float(self.mean or 0.0)
 
     def check_dimension(self, name: str, dimension: int) -> None:
         """Check that vectors have the dimension of the crystal."""
@@ -62,8 +62,8 @@ class Gaussian(Table):
 
     @property
     def typical(self) -> float:
-        """Value that the field has somewhere."""
-        return self.mean or 0.0
+        """Value that the field has somewhere, if all numbers are given."""
+        return float(self.mean or 0.0)
 
     def check_dimension(self, name: str, dimension: int) -> None:
         """Check that vectors have the dimension of the crystal."""

@@ -52,10 +52,12 @@ class Crystal(BaseModel):
         description="FILE.py:FUNCTION that returns a crystal of this library or of PythTB; needs --allow-python.",
     )
     displacements: Displacements | None = Field(default=None, description="Crystal with its atoms displaced.")
-    dimension: int | None = Field(default=None, ge=1, le=3, description="For wannier90: 2 for a slab, 1 for a wire.")
-    spin: bool = Field(default=False, description="For wannier90: read the spin matrices, SEED.spn.")
+    dimension: int | None = Field(
+        default=None, ge=1, le=3, description="For files of Wannier90: 2 for a slab, 1 for a wire."
+    )
+    spin: bool = Field(default=False, description="For files of Wannier90: read SEED.spn.")
     axes: list[int] | None = Field(
-        default=None, description="For wannier90: lattice vectors along which the crystal repeats."
+        default=None, description="For files of Wannier90: lattice vectors along which the crystal repeats."
     )
     outside: bool | int | None = Field(
         default=None,
