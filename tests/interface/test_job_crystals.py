@@ -17,6 +17,7 @@ from adiabloch.lattice import AXES
 from adiabloch.paper.textures import calculation as paper
 
 RUNNER = CliRunner()
+PAGE = (Path(__file__).parents[2] / "docs" / "howto" / "jobs.md").read_text()
 PLAIN = "[output]\npicture = false\n"
 
 
@@ -151,8 +152,7 @@ def test_sweeps_over_fields_and_parameters(tmp_path, kind):
 
 def test_the_charge_of_a_domain_wall(tmp_path):
     """The charge of the interpolated profile on the page is the difference of the polarizations of both sides."""
-    page = (Path(__file__).parents[2] / "docs" / "howto" / "jobs.md").read_text()
-    (text,) = (job for job in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "rice_mele" in job)
+    (text,) = (job for job in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL) if "rice_mele" in job)
     found = result(tmp_path, text, "local_observable")
     charge = np.trapezoid(found.gradient.values.ravel(), found.x.values)
     left, right = (ab.polarization(ab.models.rice_mele(0.4, d), 1).polarization.item() for d in (-0.3, 0.3))
@@ -432,8 +432,7 @@ def test_quantities_without_an_integral(tmp_path):
 
 def test_the_page_on_job_files(tmp_path):
     """All jobs of the page are valid, and those whose files it does not presuppose can be run."""
-    page = (Path(__file__).parents[2] / "docs" / "howto" / "jobs.md").read_text()
-    jobs = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    jobs = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert len(jobs) >= 4
     for text in jobs:
         crystal = read_job(written(tmp_path, text)).crystal
@@ -443,3 +442,11 @@ def test_the_page_on_job_files(tmp_path):
             assert done.exit_code == 0, done.output
         else:
             assert "no such file" in done.output
+
+
+def test_the_disk_of_the_page(tmp_path):
+    """The example in Python has the result of the job at one of its points."""
+    (text,) = (job for job in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL) if "delta_height" in job)
+    namespace = {}
+    exec(re.search(r"```python\n(.*?)```", PAGE, re.DOTALL).group(1), namespace)
+    assert_equal(result(tmp_path, text, "local_current").sel(delta_height=0.15), namespace["current"])
