@@ -298,7 +298,7 @@ def test_starters(tmp_path, case):
     assert run("new", case, "--output", job).exit_code == 2  # existing files are kept
     if case in ("nonlinear", "magnetoelectric"):
         return
-    if case in ("pump", "hall"):
+    if case in ("pump", "hall", "texture"):
         out = run("run", job, "--dry-run", "--json")
         assert out.exit_code == 0, out.output
         assert all(cost["points"] > 0 for cost in json.loads(out.stdout).values())
@@ -313,7 +313,7 @@ def test_unknown_starters(tmp_path):
     assert "did you mean 'pump'" in " ".join(run("new", "pumb", "--output", tmp_path / "x.toml").output.split())
 
 
-@pytest.mark.parametrize("case", ["pump", "hall", *slow("nonlinear", "magnetoelectric")])
+@pytest.mark.parametrize("case", ["pump", "hall", "texture", *slow("nonlinear", "magnetoelectric")])
 def test_starters_run(tmp_path, case):
     job = written(tmp_path, starter(case).replace("1e-3 ", "1e-1 "))
     out = run("run", job, "--quiet", "--json")

@@ -1,7 +1,7 @@
 """Displaced crystals from plane waves: the motion of their functions, files, and the command that collects them."""
 
 import json
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -12,6 +12,9 @@ from adiabloch.cli import app
 from adiabloch.commands import phonons
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, InvalidModelError
 from adiabloch.geometry.snapshots import frame_of_snapshots
+from adiabloch.jobs import arguments
+from adiabloch.jobs.crystals import CrystalSource
+from adiabloch.jobs.specification import read_job
 from adiabloch.units import ELECTRON_MASS, HBAR_SQUARED_PER_DALTON
 from plane_wave_files import CELL, write_bands, write_functions
 from plane_waves import AREA, OCCUPIED, PLACES, VECTORS, Mesh, Turning, Waves, adjoint, hamiltonian, wannier
@@ -20,6 +23,7 @@ from sweeps import slow
 SHARES = np.array([0.5, -0.5])
 """Displacements of the two wells along x and y."""
 STEP = 0.01
+FORCES = "forces.extxyz"
 
 
 def crystal(places, count, mesh):
@@ -377,6 +381,37 @@ def test_command_collects(folder, tmp_path):
     said = CliRunner().invoke(app, [*given[:6], "--waves", "x.save"])
     assert said.exit_code == 2
     assert "charges: not given" in said.output
+
+
+def test_job_files_read_the_folder(folder, monkeypatch):
+    """The same numbers as from the functions that read the folder, moments of the modes from its forces included."""
+    monkeypatch.setattr(arguments, "read_displacement_forces", partial(ab.io.read_displacement_forces, output=FORCES))
+    crystal = f"folder = '{folder.name}'\nseed = 'x'\noccupied = {OCCUPIED}\nwaves = 'x.save'\n"
+    quantities = f"[quantities.magnetization_tensor]\noccupied = {OCCUPIED}\n[quantities.phonon_moments]\n"
+    quantities += f"occupied = {OCCUPIED}\nmodes = '{folder.name}'\ndegeneracy = 2\n"
+    job = folder.parent / "job.toml"
+    text = f"[crystal]\ndimension = 2\n[crystal.displacements]\n{crystal}{quantities}[accuracy]\ntolerance = 1e-2\n"
+    job.write_text(text + "[output]\npicture = false\n")
+    costs = CliRunner().invoke(app, ["run", str(job), "--dry-run", "--json"])
+    assert costs.exit_code == 0, costs.output
+    assert all(cost["points"] > 10 for cost in json.loads(costs.stdout).values())
+    done = CliRunner().invoke(app, ["run", str(job), "--quiet"])
+    assert done.exit_code == 0, done.output
+    deformation = ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
+    modes = ab.io.read_displacements(folder).modes(ab.io.read_displacement_forces(folder, FORCES))
+    for found, expected in (
+        ("magnetization_tensor", ab.magnetization_tensor(deformation, OCCUPIED, tolerance=1e-2)),
+        ("phonon_moments", ab.phonon_moments(deformation, modes, OCCUPIED, degeneracy=2, tolerance=1e-2)),
+    ):
+        stored = ab.io.load(folder.parent / "job" / f"{found}.nc")
+        for name in expected.data_vars:
+            np.testing.assert_array_equal(stored[name], expected[name], err_msg=name)
+    identity = CrystalSource(read_job(job).crystal, job.parent).identity()
+    names = [name for name in identity if name.startswith("contents of ")]
+    assert "contents of made/0x+0.01/x.chk" in names
+    # nine crystals, and what is displaced
+    assert sum(name.endswith(".chk") for name in names) == 9
+    assert "contents of made/displacements.json" in names
 
 
 def test_modes_of_other_crystals(folder, tmp_path):

@@ -87,7 +87,7 @@ def _shown(value: Any) -> str:
 @app.command()
 def new(
     case: Annotated[
-        str, typer.Argument(help="pump, hall, nonlinear, magnetoelectric, wannier, cycle, phonons, python.")
+        str, typer.Argument(help="pump, hall, nonlinear, magnetoelectric, texture, wannier, cycle, phonons, python.")
     ],
     output: Annotated[Path, typer.Option(help="Name of the job file.")] = Path("job.toml"),
 ) -> None:

@@ -106,7 +106,7 @@ def forecast(
     """Expected cost of each quantity of a job.
 
     Numbers of results and of evaluations of H ("points"), seconds of work of one worker, seconds if all workers are
-    busy all the time, and memory of all of them.
+    busy all the time, and memory of all of them; NaN for quantities without a forecast.
     """
     job, calculations_of_job = _checked(file, allow_python)
     found = []
@@ -122,6 +122,8 @@ def forecast(
 
 def forecast_row(label: str, cost: dict[str, float]) -> tuple[str, ...]:
     """Row of a table of costs."""
+    if np.isnan(cost["points"]):
+        return (label, f"{cost['results']:.0f}", "unknown", "", "", "")
     return (
         label,
         f"{cost['results']:.0f}",

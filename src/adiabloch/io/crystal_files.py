@@ -143,15 +143,27 @@ def read_cycle(paths: Sequence[Path], options: WannierOptions | None = None) -> 
         warn(
             f"snapshots in alphabetic order, {', '.join(names[:3])}, ...: expected the order of the phases", UserWarning
         )
+    if given.outside:
+        raise InvalidArgumentError("outside: expected only with a single crystal, got several snapshots")
+    return Cycle(read_models(paths, given))
+
+
+def read_models(paths: Sequence[Path], options: WannierOptions) -> list[TightBinding]:
+    """Models in several files, whose functions correspond to each other: snapshots, or displaced crystals.
+
+    Raises
+    ------
+    FileFormatError, InvalidArgumentError
+    """
     if all(uncompressed(path).name.endswith(CHECKPOINT_ENDINGS) for path in paths):
-        if given.outside:
-            raise InvalidArgumentError("outside: expected only with a single crystal, got several snapshots")
-        return Cycle(read_snapshots(paths, **given.of_slab, spin=given.spin))
-    snapshots = [read_crystal(path, options) for path in paths]
-    for path, snapshot in zip(paths, snapshots, strict=True):
-        if not isinstance(snapshot, TightBinding):
-            raise FileFormatError(f"{path}: contains a {type(snapshot).__name__}, expected the model of one snapshot")
-    return Cycle(snapshots)  # type: ignore[arg-type]
+        return read_snapshots(paths, **options.of_slab, spin=options.spin)
+    models = []
+    for path in paths:
+        model = read_crystal(path, options)
+        if not isinstance(model, TightBinding):
+            raise FileFormatError(f"{path}: contains a {type(model).__name__}, expected the model of one crystal")
+        models.append(model)
+    return models
 
 
 def _with_numbers(name: str) -> list[tuple[int, str]]:

@@ -17,8 +17,9 @@ import numpy as np
 
 from adiabloch.engine.run import Options
 from adiabloch.errors import InvalidArgumentError, did_you_mean
-from adiabloch.io import load, read_heights, read_modes
+from adiabloch.io import load, read_displacement_forces, read_displacements, read_heights, read_modes
 from adiabloch.jobs.catalogue import CataloguedQuantity
+from adiabloch.models import Modes
 from adiabloch.scalars import is_number, is_whole
 
 OPTIONS = tuple(sorted({*Options.__annotations__} - {"executor", "progress", "dry_run", "accuracy"}))
@@ -71,6 +72,11 @@ def _is_list(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and all(map(fits, value))
 
 
+def _modes_of_forces(folder: Path) -> Modes:
+    """Phonons at q = 0 from the forces in a folder of displaced crystals."""
+    return read_displacements(folder).modes(read_displacement_forces(folder))
+
+
 NUMBERS = Kind(f"numbers, or {RANGE}", _all(is_number))
 MATRICES = Kind("a table of matrices such as {name = [[1, 0], [0, -1]]}", _all(is_number))
 KINDS = {
@@ -92,7 +98,11 @@ KINDS = {
     "Heights": Kind(
         "numbers, or the name of a SEED_tb.dat", _all(is_number), lambda p, axes: read_heights(p, axes=axes)
     ),
-    "Modes": Kind("the name of a file of modes", lambda _: False, lambda path, axes: read_modes(path)),
+    "Modes": Kind(
+        "the name of a file of modes, or of a folder of displaced crystals with the forces",
+        lambda _: False,
+        lambda path, axes: _modes_of_forces(path) if path.is_dir() else read_modes(path),
+    ),
     "xarray.Dataset": Kind("the name of a result (NetCDF)", lambda _: False, lambda path, axes: load(path)),
 }
 """Types of arguments, as they are written in signatures."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from adiabloch.digests import digest_of
 from adiabloch.engine.run import Options
 from adiabloch.errors import AdiablochError, InvalidArgumentError, MissingExtraError, did_you_mean
-from adiabloch.jobs.arguments import check_names, with_files_read
+from adiabloch.jobs.arguments import check_names, takes, with_files_read
 from adiabloch.jobs.catalogue import CataloguedQuantity, quantity
 from adiabloch.jobs.crystals import CrystalSource
 from adiabloch.jobs.specification import Job, Workers
@@ -28,7 +29,9 @@ ACCURACY = ("tolerance", "absolute")
 """Options that may be swept."""
 NEEDED = {
     "cycle": "a cycle: add the table [crystal.motion], or name the file of a cycle",
-    "deformation": "a deformation: name the file of one, which `adiabloch phonons collect` writes",
+    "deformation": "a deformation: add the table [crystal.displacements], or name the file of one, which `adiabloch "
+    "phonons collect` writes",
+    "texture": "a texture: add the table [crystal.texture], an empty one for a uniform crystal",
 }
 """Message for a crystal of another kind than a quantity needs."""
 
@@ -61,8 +64,9 @@ class JobFunction:
         crystal = self.source.make(swept) if self.crystal is None else self.crystal
         own = {name: value for name, value in swept.items() if self.targets[name] == "quantity"}
         known = quantity(self.name)
-        _check_kind(known, crystal)
-        result: xarray.Dataset = known.function(crystal, **{**self.arguments, **own, **(options or {})})
+        _check_kind(known, crystal, self.source)
+        taken = {name: value for name, value in (options or {}).items() if takes(known, name)}
+        result: xarray.Dataset = known.function(crystal, **{**self.arguments, **own, **taken})
         return result
 
 
@@ -106,7 +110,12 @@ class Calculation:
         )  # fmt: skip
 
     def forecast(self) -> dict[str, float]:
-        """Evaluations of H, seconds of work of one worker, and memory of each worker, from trials at some points."""
+        """Evaluations of H, seconds of work of one worker, and memory of each worker, from trials at some points.
+
+        NaN for quantities without a forecast, which evaluate the points that are given.
+        """
+        if not takes(quantity(self.function.name), "dry_run"):
+            return dict.fromkeys(("points", "work", "memory"), math.nan)
         points = self.plan.arguments()
         chosen = points if len(points) <= 3 else [points[0], points[len(points) // 2], points[-1]]
         costs = [self.function(options={"dry_run": True, "executor": 1}, **arguments) for arguments in chosen]
@@ -144,11 +153,13 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
     swept = {*plan.coordinates}
     source.check(swept)
     of_crystal = source.parameters()
-    crystal = None if swept & {*of_crystal} else source.make({})
+    first = {name: value for name, value in plan.arguments()[0].items() if name in of_crystal}
+    source.check_dimension(first)
+    crystal = None if first else source.make({})
     example = crystal
     if crystal is None:
         with suppress(AdiablochError):  # a point that fails is reported with the others
-            example = source.make({name: value for name, value in plan.arguments()[0].items() if name in of_crystal})
+            example = source.make(first)
     used: set[str] = set()
     found = []
     for label, table in job.quantities.items():
@@ -156,15 +167,16 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
         place, arguments = f"quantities.{label}", table.arguments
         check_names(f"{place}.", arguments, known)
         arguments = with_files_read(arguments, known, folder, job.crystal.axes)
-        takes = {*known.arguments, *ACCURACY}
-        targets = {name: of_crystal.get(name, "quantity") for name in swept if name in of_crystal or name in takes}
+        own = {*known.arguments, *(name for name in ACCURACY if takes(known, name))}
+        targets = {name: of_crystal.get(name, "quantity") for name in swept if name in of_crystal or name in own}
         used |= {*targets}
         _check_once(place, arguments, targets)
-        options = {name: value for name, value in job.accuracy.model_dump().items() if value is not None}
+        accuracy = job.accuracy.model_dump(exclude_none=True)
+        options = {name: value for name, value in accuracy.items() if takes(known, name)}
         if both := {*options} & {*targets}:
             raise InvalidArgumentError(f"accuracy.{min(both)}: also in sweep, expected one of the two")
         if example is not None:
-            _check_kind(known, example)
+            _check_kind(known, example, source)
         function = JobFunction(source, known.name, {**options, **arguments}, targets, crystal)
         identity = _identity(known, source, {**options, **arguments})
         found.append(Calculation(label, function, plan, output / f"{label}.zarr", identity))
@@ -194,12 +206,13 @@ def kind_of(crystal: Any) -> str:
     return kinds.get(type(crystal).__name__, "texture")
 
 
-def _check_kind(known: CataloguedQuantity, crystal: Any) -> None:
+def _check_kind(known: CataloguedQuantity, crystal: Any, source: CrystalSource) -> None:
     """Check that a crystal is of the kind that a quantity needs."""
     kind = kind_of(crystal)
-    if known.crystal not in (kind, "texture"):
-        needed = NEEDED.get(known.crystal, f"a {known.crystal}, not a {kind}")
-        raise InvalidArgumentError(f"{known.name}: needs {needed}")
+    uniform = known.crystal == "texture" and source.crystal.texture is not None and kind != "deformation"
+    if known.crystal != kind and not uniform:
+        needed = NEEDED.get(known.crystal, f"a {known.crystal}")
+        raise InvalidArgumentError(f"{known.name}: needs {needed}; found a {kind}")
 
 
 def _identity(known: CataloguedQuantity, source: CrystalSource, arguments: Mapping[str, Any]) -> dict[str, str]:

@@ -1,21 +1,26 @@
-"""Crystals of job files: models of the literature, files of Wannier90, saved crystals, Python files of the user."""
+"""Crystals of job files: models of the literature, files of crystals, displaced crystals, Python files of the user."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
 import inspect
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from adiabloch import io, models
+from adiabloch.arrays import Float
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, did_you_mean, first_line
-from adiabloch.io.crystal_files import WannierOptions, crystal_file, read_crystal, read_saved
+from adiabloch.io.crystal_files import WannierOptions, crystal_file, read_crystal, read_cycle, read_saved
 from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file
-from adiabloch.jobs.specification import Crystal
+from adiabloch.jobs.fields import Form, missing_numbers, swept_names, with_numbers
+from adiabloch.jobs.specification import WITH_PARAMETERS, Crystal
+from adiabloch.jobs.tables import listed
 from adiabloch.models import Cycle, Deformation, Texture, TightBinding
 
 LITERATURE = (
@@ -51,15 +56,9 @@ class CrystalSource:
     folder: Path
 
     def parameters(self) -> dict[str, str]:
-        """Parameters that may be swept, and the table each belongs to: "crystal" or "motion"."""
-        found = dict.fromkeys(
-            _parameters(self._maker()) if self.crystal.source in ("model", "python") else (), "crystal"
-        )
-        if self.crystal.motion is not None:
-            found |= dict.fromkeys(
-                _parameters(_named(self.crystal.motion.kind, MOTIONS, "crystal.motion.kind"))[1:], "motion"
-            )
-        return found
+        """Parameters that may be swept, and the table each belongs to: "crystal", "motion" or "texture"."""
+        uniform = {name: table for name, table in self._uniform_parameters().items() if name not in self._fields}
+        return uniform | dict.fromkeys(swept_names(self._fields), "texture")
 
     def check(self, swept: set[str]) -> None:
         """Check the keys of the tables against the arguments of the functions, and that files exist.
@@ -68,9 +67,10 @@ class CrystalSource:
         ------
         InvalidArgumentError, FileFormatError
         """
-        given = self.crystal.parameters
-        if self.crystal.source in ("model", "python"):
-            _check_arguments("crystal", self._maker(), {*given} | (swept & {*_parameters(self._maker())}), {*given})
+        self._check_fields(swept)
+        given, elsewhere = self.crystal.parameters, swept | {*self._fields}
+        if self.crystal.source in WITH_PARAMETERS:
+            _check_arguments("crystal", self._maker(), {*given} | (elsewhere & {*_parameters(self._maker())}), {*given})
         elif given:
             name = next(iter(given))
             raise InvalidArgumentError(
@@ -78,43 +78,80 @@ class CrystalSource:
                 f"{', '.join(Crystal.model_fields)}"
             )
         if self.crystal.motion is not None:
-            function = _named(self.crystal.motion.kind, MOTIONS, "crystal.motion.kind")
+            function = self._motion()
             given = self.crystal.motion.model_extra or {}
             first = _parameters(function)[0]
-            _check_arguments("crystal.motion", function, {first, *given} | (swept & {*_parameters(function)}), {*given})
-        if self.path is not None and not self.path.exists():
-            raise FileFormatError(f"crystal.{self.crystal.source}: {self.path}: no such file")
+            names = {first, *given} | (elsewhere & {*_parameters(function)})
+            _check_arguments("crystal.motion", function, names, {*given})
+        for path in self.paths:
+            if not path.exists():
+                raise FileFormatError(f"crystal.{self.crystal.source}: {path}: no such file")
+
+    def _check_fields(self, swept: set[str]) -> None:
+        """Check the names of the fields, and that all of their numbers are given."""
+        known = self._uniform_parameters()
+        for name in self._fields:
+            if name not in known:
+                raise InvalidArgumentError(
+                    f"crystal.texture.{name}: no parameter of the crystal{did_you_mean(name, known)}; expected one of "
+                    f"{', '.join(known)}"
+                )
+            if known[name] == "motion" and name in (self.crystal.motion.model_extra or {}):  # type: ignore[union-attr]
+                raise InvalidArgumentError(f"crystal.motion.{name}: also in crystal.texture, expected one of the two")
+        for label, (name, key) in missing_numbers(self._fields).items():
+            if label not in swept:
+                raise InvalidArgumentError(f"crystal.texture.{name}.{key}: missing, expected a number")
+
+    def check_dimension(self, swept: Mapping[str, Any]) -> None:
+        """Check vectors and axes of the fields against the dimension of the crystal, if it can be made.
+
+        Raises
+        ------
+        InvalidArgumentError
+        """
+        if not self._fields:
+            return
+        dimension = None
+        with suppress(AdiablochError):  # a point that fails is reported with the others
+            typical = {name: field.typical for name, field in with_numbers(self._fields, swept).items()}
+            dimension = self.uniform({**swept, **typical}).lattice.dimension
+        if dimension is not None:
+            for name, field in self._fields.items():
+                field.check_dimension(f"crystal.texture.{name}", dimension)
 
     @property
-    def path(self) -> Path | None:
-        """File of the crystal; None for a model of the literature."""
+    def paths(self) -> list[Path]:
+        """Files of the crystal; none for a model of the literature."""
         match self.crystal.source:
             case "wannier90":
-                try:
-                    return crystal_file(self.folder / str(self.crystal.wannier90))
-                except FileFormatError as reason:
-                    raise FileFormatError(f"crystal.wannier90: {reason}") from None
+                with _naming("crystal.wannier90: "):
+                    return [crystal_file(self.folder / seed) for seed in listed(self.crystal.wannier90 or [])]
             case "file":
-                return self.folder / str(self.crystal.file)
+                return [self.folder / str(self.crystal.file)]
             case "python":
-                return self.folder / str(self.crystal.python).partition(":")[0]
-        return None
+                return [self.folder / str(self.crystal.python).partition(":")[0]]
+            case "displacements":
+                assert self.crystal.displacements is not None
+                with _naming("crystal.displacements: "):
+                    return self.crystal.displacements.paths(self.folder)
+        return []
 
     def identity(self) -> dict[str, str]:
         """Texts that change if the crystal changes."""
         found = {f"crystal.{name}": repr(value) for name, value in self.crystal.model_dump(exclude_none=True).items()}
         for path in self._files():
             with path.open("rb") as file:
-                found[f"contents of {path.name}"] = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+                name = os.path.relpath(path, self.folder)
+                found[f"contents of {name}"] = hashlib.file_digest(file, "sha256").hexdigest()[:16]
         return found
 
     def _files(self) -> list[Path]:
-        """File of the crystal, and for a seed of Wannier90 the files that are read along with it."""
-        path = self.path
-        if path is None or self.crystal.source != "wannier90":
-            return [] if path is None else [path]
-        beside = [find_seed_file(path, ending, other) for ending, others in READ_TOGETHER.items() for other in others]
-        return [path, *filter(None, beside)]
+        """Files of the crystal, and for seeds of Wannier90 the files that are read along with them."""
+        if self.crystal.source not in ("wannier90", "displacements"):
+            return self.paths
+        together = [(ending, other) for ending, others in READ_TOGETHER.items() for other in others]
+        found = [(path, *(find_seed_file(path, *endings) for endings in together)) for path in self.paths]
+        return [file for files in found for file in files if file is not None]
 
     def make(self, swept: Mapping[str, Any]) -> Any:
         """Crystal with the swept parameters.
@@ -123,32 +160,88 @@ class CrystalSource:
         ------
         AdiablochError
         """
-        targets = self.parameters()
-        own = {name: value for name, value in swept.items() if targets.get(name) == "crystal"}
-        crystal = self._loaded(own)
+        if not self._fields:
+            return self.uniform(swept)
+        of_fields = swept_names(self._fields)
+        others = {name: value for name, value in swept.items() if name not in of_fields}
+        return Texture(_LocalCrystals(self, with_numbers(self._fields, swept), others))
+
+    def uniform(self, values: Mapping[str, Any]) -> Any:
+        """Crystal with the same values of all parameters everywhere.
+
+        Raises
+        ------
+        AdiablochError
+        """
+        targets = self._uniform_parameters()
+        crystal = self._loaded({name: value for name, value in values.items() if targets.get(name) == "crystal"})
         if self.crystal.motion is not None:
-            function = _named(self.crystal.motion.kind, MOTIONS, "crystal.motion.kind")
-            moved = {name: value for name, value in swept.items() if targets.get(name) == "motion"}
-            crystal = function(crystal, **{**(self.crystal.motion.model_extra or {}), **moved})
+            moved = {name: value for name, value in values.items() if targets.get(name) == "motion"}
+            crystal = self._motion()(crystal, **{**(self.crystal.motion.model_extra or {}), **moved})
         return crystal
 
     def _loaded(self, swept: Mapping[str, Any]) -> Any:
         source = self.crystal.source
-        if source in ("model", "python"):
+        if source in WITH_PARAMETERS:
             made = self._maker()(**{**self.crystal.parameters, **swept})
             return made if isinstance(made, CRYSTALS) else _from_pythtb(made, self.crystal)
-        table, path = self.crystal, Path(str(self.path))
         if source == "file":
-            return read_saved(path)
-        try:
-            return read_crystal(path, WannierOptions(table.dimension, table.axes, outside=table.outside or False))
-        except InvalidArgumentError as reason:
-            raise InvalidArgumentError(f"crystal.{reason}") from None
+            return read_saved(self.paths[0])
+        table = self.crystal
+        with _naming("crystal."):
+            options = WannierOptions(table.dimension, table.axes, table.spin, table.outside or False)
+            if table.displacements is not None:
+                return table.displacements.read(self.folder, options)
+            several = isinstance(table.wannier90, list)
+            return read_cycle(self.paths, options) if several else read_crystal(self.paths[0], options)
+
+    @property
+    def _fields(self) -> Mapping[str, Form]:
+        """Parameters that depend on the position."""
+        return self.crystal.texture or {}
+
+    def _uniform_parameters(self) -> dict[str, str]:
+        """Parameters of the crystal and of its motion, and the table each belongs to."""
+        found = dict.fromkeys(_parameters(self._maker()) if self.crystal.source in WITH_PARAMETERS else (), "crystal")
+        if self.crystal.motion is not None:
+            found |= dict.fromkeys(_parameters(self._motion())[1:], "motion")
+        return found
+
+    def _motion(self) -> Callable[..., Any]:
+        assert self.crystal.motion is not None
+        return _named(self.crystal.motion.kind, MOTIONS, "crystal.motion.kind")
 
     def _maker(self) -> Callable[..., Any]:
         if self.crystal.source == "model":
             return _named(str(self.crystal.model), LITERATURE, "crystal.model")
         return _function_of_file(self.folder, str(self.crystal.python))
+
+
+@dataclass(frozen=True)
+class _LocalCrystals:
+    """Crystal as a function of the position; it can be sent to other processes."""
+
+    source: CrystalSource
+    fields: Mapping[str, Form]
+    values: Mapping[str, Any]
+    """Values of swept parameters that do not depend on the position."""
+
+    def __call__(self, position: Float) -> Any:
+        """Crystal at a position."""
+        local = {}
+        for name, field in self.fields.items():
+            with _naming(f"crystal.texture.{name}: "):
+                local[name] = field.at(position)
+        return self.source.uniform({**self.values, **local})
+
+
+@contextmanager
+def _naming(place: str) -> Iterator[None]:
+    """Context in which messages begin with the place in the job file."""
+    try:
+        yield
+    except (InvalidArgumentError, FileFormatError) as reason:
+        raise type(reason)(f"{place}{reason}") from None
 
 
 def _named(name: str, known: tuple[str, ...], key: str) -> Callable[..., Any]:

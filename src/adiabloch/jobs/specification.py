@@ -4,48 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from adiabloch.digests import shortened
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.io.safe_open import open_regular
+from adiabloch.jobs.displacements import Displacements, Pair
+from adiabloch.jobs.fields import FORMS, Profile
+from adiabloch.jobs.tables import OneOrMore, Range, Table
 from adiabloch.sweeps.plan import Plan
 
 LARGEST = 2**20
 """Largest size of a job file in bytes."""
 COMBINE = "combine"
 """Key of the table of the sweep that is no parameter."""
-
-
-class _Table(BaseModel):
-    """Table of a job file; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Range(_Table):
-    """Evenly spaced numbers: { start = -1, stop = 1, points = 41 }."""
-
-    start: float
-    stop: float
-    points: int = Field(ge=2, le=10**7)
-    spacing: Literal["linear", "logarithmic"] = "linear"
-
-    @model_validator(mode="after")
-    def _check(self) -> Range:
-        if self.spacing == "logarithmic" and not self.start * self.stop > 0:
-            raise ValueError("start and stop: expected two positive numbers for a logarithmic spacing")
-        return self
-
-    def values(self) -> list[float]:
-        """Values of the range."""
-        spaced = np.geomspace if self.spacing == "logarithmic" else np.linspace
-        return [float(value) for value in spaced(self.start, self.stop, self.points)]
 
 
 Scalar = bool | int | float | str
@@ -61,27 +38,36 @@ class Motion(BaseModel):
 
 
 class Crystal(BaseModel):
-    """Crystal: exactly one of `model`, `wannier90`, `file` and `python`; other keys are parameters of the model."""
+    """Crystal: exactly one of its sources, such as `model`; other keys are parameters of the model."""
 
     model_config = ConfigDict(extra="allow", strict=True)
     model: str | None = Field(default=None, description="Model of the literature, a function of adiabloch.models.")
-    wannier90: str | None = Field(
-        default=None, description="Seed of Wannier90: SEED.chk, SEED_tb.dat or SEED_hr.dat is read."
+    wannier90: OneOrMore[str] | None = Field(
+        default=None,
+        description="Seed of Wannier90: SEED.chk, SEED_tb.dat or SEED_hr.dat is read; a list for a cycle.",
     )
     file: str | None = Field(default=None, description="Model, cycle or deformation saved by adiabloch.io (NetCDF).")
     python: str | None = Field(
         default=None,
         description="FILE.py:FUNCTION that returns a crystal of this library or of PythTB; needs --allow-python.",
     )
-    dimension: int | None = Field(default=None, ge=1, le=3, description="For wannier90: 2 for a slab, 1 for a wire.")
+    displacements: Displacements | None = Field(default=None, description="Crystal with its atoms displaced.")
+    dimension: int | None = Field(
+        default=None, ge=1, le=3, description="For files of Wannier90: 2 for a slab, 1 for a wire."
+    )
+    spin: bool = Field(default=False, description="For files of Wannier90: read SEED.spn.")
     axes: list[int] | None = Field(
-        default=None, description="For wannier90: lattice vectors along which the crystal repeats."
+        default=None, description="For files of Wannier90: lattice vectors along which the crystal repeats."
     )
     outside: bool | int | None = Field(
         default=None,
         description="For SEED.chk: true to read the states outside the Wannier functions, or a number of bands to sum.",
     )
     motion: Motion | None = Field(default=None, description="Motion of the atoms that makes a cycle.")
+    texture: dict[str, Profile] | None = Field(
+        default=None,
+        description="Parameters that depend on the position, by name: waves, Gaussians, interpolated values.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Crystal:
@@ -91,13 +77,23 @@ class Crystal(BaseModel):
             hint = did_you_mean(unknown, SOURCES) if unknown else ""
             found = " and ".join(given) or "none of them"
             raise ValueError(f"found {found}, expected exactly one of {', '.join(SOURCES)}{hint}")
-        if self.wannier90 is None and (self.dimension or self.axes or self.outside is not None):
-            raise ValueError("dimension, axes, outside: expected only with wannier90")
+        files = self.wannier90 or self.displacements
+        if files is None and (self.dimension or self.spin or self.axes or self.outside is not None):
+            raise ValueError("dimension, spin, axes, outside: expected only with wannier90 and displacements")
+        if self.displacements is not None and self.outside is not None:
+            raise ValueError("outside: expected only with wannier90")
+        if self.texture and self.source not in WITH_PARAMETERS:
+            raise ValueError(
+                f"texture: parameters of {self.source}, expected only with {' and '.join(WITH_PARAMETERS)}; an empty "
+                "table for a uniform crystal"
+            )
+        for name in sorted({*(self.texture or {})} & {*self.parameters}):
+            raise ValueError(f"{name}: also in crystal.texture, expected one of the two")
         return self
 
     @property
     def source(self) -> str:
-        """Kind of source: "model", "wannier90", "file" or "python"."""
+        """Kind of source, one of `SOURCES`."""
         return next(name for name in SOURCES if getattr(self, name) is not None)
 
     @property
@@ -106,8 +102,10 @@ class Crystal(BaseModel):
         return dict(self.model_extra or {})
 
 
-SOURCES = ("model", "wannier90", "file", "python")
+SOURCES = ("model", "wannier90", "file", "python", "displacements")
 """Keys of a crystal of which one must be given."""
+WITH_PARAMETERS = ("model", "python")
+"""Sources that have parameters."""
 
 
 class Quantity(BaseModel):
@@ -122,7 +120,7 @@ class Quantity(BaseModel):
         return {name: _expanded(name, value) for name, value in (self.model_extra or {}).items()}
 
 
-class Accuracy(_Table):
+class Accuracy(Table):
     """Accuracy of all quantities."""
 
     tolerance: float | None = Field(default=None, gt=0, lt=1, description="Relative accuracy of the largest component.")
@@ -138,7 +136,7 @@ class Accuracy(_Table):
         return self
 
 
-class Workers(_Table):
+class Workers(Table):
     """Workers or cluster on which the job runs."""
 
     workers: int | None = Field(default=None, ge=1, le=1024, description="Number of threads or processes.")
@@ -154,7 +152,7 @@ class Workers(_Table):
         return self
 
 
-class Units(_Table):
+class Units(Table):
     """Units of the model, for results in SI units."""
 
     energy: float | str = Field(default=1.0, description="Energy unit of the model in eV, or its name.")
@@ -165,7 +163,7 @@ class Units(_Table):
     moment_unit: str | None = Field(default=None, description='"mu_B/cell" for magnetizations.')
 
 
-class Output(_Table):
+class Output(Table):
     """Files of the results, in a folder beside the job file."""
 
     folder: str | None = Field(default=None, description="Folder; by default the name of the job file without .toml.")
@@ -173,7 +171,7 @@ class Output(_Table):
     si: Units | None = Field(default=None, description="Write the results in SI units.")
 
 
-class Job(_Table):
+class Job(Table):
     """Job: a crystal, quantities, and what is optional: a sweep, accuracy, workers, output."""
 
     crystal: Crystal
@@ -230,12 +228,14 @@ def _messages(errors: ValidationError) -> list[str]:
         key = ".".join(place) or "the file"
         match error["type"]:
             case "extra_forbidden":
-                known = _keys_of(place[:-1])
+                known = _keys_of(error["loc"], place[:-1])
                 text = f"unknown key{did_you_mean(place[-1], known)}; expected one of {', '.join(known)}"
             case "missing":
                 text = "missing"
             case "value_error":
                 text = str(error["ctx"]["error"])
+            case "model_type" | "dict_type":
+                text = f"{shortened(repr(error['input']))}, expected a table"
             case _:
                 text = f"{shortened(repr(error['input']))}, {_lower(error['msg'])}"
         # report only the first alternative of a value
@@ -243,21 +243,31 @@ def _messages(errors: ValidationError) -> list[str]:
     return list(messages.values())
 
 
+BRANCHES = ("bool", "int", "float", "str", "Range")
+"""Types of values in the places of errors."""
+
+
 def _is_branch(part: Any) -> bool:
     """True if a part of an error location is the name of a type."""
-    return isinstance(part, str) and (part in ("bool", "int", "float", "str", "Range") or part.startswith("list["))
+    return isinstance(part, str) and (part in BRANCHES or part.startswith(("list[", "=")))
 
 
-def _keys_of(place: list[str]) -> list[str]:
+def _keys_of(location: tuple[int | str, ...], place: list[str]) -> list[str]:
     """Keys of a table."""
+    form = next((FORMS[part] for part in location if isinstance(part, str) and part in FORMS), None)
+    if form is not None and "=table" not in location:
+        return list(form.model_fields)
+    if place[:2] == ["crystal", "displacements"]:
+        return list((Pair if "pairs" in place else Displacements).model_fields)
     tables: Mapping[str, type[BaseModel]] = {
         "": Job, "accuracy": Accuracy, "run": Workers, "output": Output, "output.si": Units
     }  # fmt: skip
-    table = tables.get(".".join(place), Range if place[:1] == ["sweep"] else Job)
+    table = tables.get(".".join(place), Range if "=table" in location or place[:1] == ["sweep"] else Job)
     return list(table.model_fields)
 
 
 def _lower(message: str) -> str:
+    message = re.sub(r"\w+ should have (.*) after validation.*", r"expected \1", message)
     return message.replace("Input should be", "expected").replace("Input should", "expected to")
 
 
@@ -266,8 +276,10 @@ def _plain(given: Any) -> Any:
 
 
 def _expanded(name: str, value: Any) -> Any:
-    """Argument of a quantity; a table with start, stop and points is a range."""
-    if isinstance(value, Mapping) and {"start", "stop"} <= {*value}:
+    """Argument of a quantity; a table with start, stop and points is a range, also within a table."""
+    if isinstance(value, Mapping) and not {"start", "stop"} <= {*value}:
+        return {key: _expanded(f"{name}.{key}", part) for key, part in value.items()}
+    if isinstance(value, Mapping):
         try:
             return Range.model_validate(value).values()
         except ValidationError as reason:

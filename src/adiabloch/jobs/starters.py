@@ -129,9 +129,36 @@ temperature = 0.025
         """
 [crystal]
 file = "cycle.nc"           # written by adiabloch.io.save_cycle
+# wannier90 = ["phase0", "phase1", "phase2", "phase3"]    # or seeds of its snapshots
 
 [quantities.pumped_magnetization]
 occupied = 4
+""",
+        frequency=True,
+    ),
+    "texture": Starter(
+        "Local currents around a disk in gapped graphene with rotating atoms",
+        """
+[crystal]
+model = "gapped_honeycomb"
+t1 = 0.1
+
+[crystal.motion]
+kind = "rotating_bonds"
+amplitude = 0.1
+
+[crystal.texture]           # parameters as functions of the position; positions are Cartesian
+delta = { mean = 0.35, height = 0.15, radius = 18 }     # and centre; or
+# delta = { mean = 0.5, wave_vector = [0.1, 0] }        # a wave, whose delta_amplitude is swept below; or
+# delta = { axis = "x", points = [-40, -20, 0, 20, 40], values = [0.3, 0.3, 0.5, 0.7, 0.7] }    # interpolated
+
+[quantities.local_current]
+occupied = 1
+theta = 0.0                 # without it, the mean over the cycle
+positions = { x = { start = 0, stop = 36, points = 5 }, y = 0 }
+
+# [sweep]
+# delta_amplitude = [0.05, 0.1]
 """,
         frequency=True,
     ),
@@ -139,11 +166,15 @@ occupied = 4
         "Magnetic moments of all phonons of a crystal at q = 0",
         """
 [crystal]
-file = "deformation.nc"     # written by adiabloch.io.save_deformation
+file = "deformation.nc"     # written by adiabloch.io.save_deformation; or the calculations themselves:
+# [crystal.displacements]
+# folder = "displaced"      # made by `adiabloch phonons prepare`
+# seed = "SEED"
+# occupied = 4
 
 [quantities.phonon_moments]
 occupied = 4
-modes = "dynmat.out"        # modes of Quantum ESPRESSO or phonopy
+modes = "ph.dyn"            # of ph.x or phonopy; or the folder "displaced" with its forces
 # charges = [3, 5]          # of the ion cores
 """,
     ),
