@@ -150,6 +150,7 @@ def test_degenerate_bands(layer):
         *slow(*((SIZES["3D"], change) for change in CHANGES[2:])),
     ],
     indirect=["crystals"],
+    ids=lambda value: value if isinstance(value, str) else f"{value[0]}D",
 )
 def test_descriptions_of_one_crystal(crystals, change, tmp_path):
     """Other functions of the space, other cells, units, origins and zeros of energy; a file."""
