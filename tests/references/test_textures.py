@@ -139,7 +139,7 @@ def test_densities_against_supercells(seed):
 
 def test_spin_in_a_texture():
     subject = spin_subject()
-    off, _, local, largest = compare(subject, supercells("spin", subject), samples=16)
+    off, _, local, largest = compare(subject, supercells("spin", subject), samples=14)
     assert off[1] < 5e-3 * largest
     texture, places = along(subject.profile)
     default = ab.local_observable(texture, 2, None, places([0.0])[0], theta=0.4, mesh=32)
