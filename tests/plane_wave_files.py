@@ -108,7 +108,7 @@ def write_overlaps(path, M):
     for k, (own, rows) in enumerate(zip(M, neighbours(side), strict=True)):
         for block, (there, *cell) in zip(own, rows, strict=True):
             lines.append(" ".join(map(str, [k + 1, there + 1, *cell])))
-            lines += [f"{x.real:.12f} {x.imag:.12f}" for x in block.T.ravel()]
+            lines.append("\n".join(["%.12f %.12f"] * block.size) % tuple(block.T.ravel().view(float)))
     path.write_text("\n".join(lines) + "\n")
 
 

@@ -24,7 +24,7 @@ CALLS = {
     "fixed mesh of an insulator": lambda **o: ab.pumped_magnetization(CYCLE, 1, mesh=[96, 96, 8], **o),
     "fixed mesh of a metal": lambda **o: ab.anomalous_hall(HALDANE, [-1.0, 0.2], 0.1, mesh=[400, 400], **o),
     "boxes around a narrow gap": lambda **o: ab.magnetoelectric(NARROW, 1, tolerance=1e-3, **o),
-    "boxes at a Fermi surface": lambda **o: ab.nonlinear_hall(CONE, [-0.6, -0.4], [0.0, 0.05], tolerance=1e-3, **o),
+    "boxes at a Fermi surface": lambda **o: ab.nonlinear_hall(CONE, [-0.6, -0.4], [0.0, 0.05], tolerance=1e-2, **o),
 }
 
 
@@ -82,7 +82,7 @@ def test_kills(tmp_path, kills):
         from adiabloch.integration import checkpoints
         checkpoints.EVERY = 0.05
         cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.4, 0.1), 0.1)
-        found = ab.pumped_magnetization(cycle, 1, mesh=[128, 128, 16], symmetry="none", checkpoint=sys.argv[1])
+        found = ab.pumped_magnetization(cycle, 1, mesh=[96, 96, 16], symmetry="none", checkpoint=sys.argv[1])
         print(found.total.values.tobytes().hex(), found.error.values.tobytes().hex())
         """
     )

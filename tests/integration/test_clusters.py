@@ -16,7 +16,6 @@ import xarray
 import adiabloch as ab
 from adiabloch.errors import LostWorkerError
 
-distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.filterwarnings("default")
 
 CYCLE = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.3, 0.1), 0.1)
@@ -24,6 +23,7 @@ TEXTS = ["created", "seconds"]
 
 
 def new_client():
+    distributed = pytest.importorskip("distributed")
     cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50)
     return distributed.Client(cluster, timeout=10)
 
@@ -32,7 +32,7 @@ def new_client():
 def client():
     found = new_client()
     yield found
-    found.close()
+    found.close(timeout=0.5)
     found.cluster.close()
 
 
@@ -97,8 +97,8 @@ def test_a_sweep_whose_worker_is_killed_has_the_same_bits(client, tmp_path):
     np.testing.assert_array_equal(found.total, np.sqrt(np.arange(40)))
 
 
-def test_a_scheduler_that_is_lost_loses_no_point(tmp_path):
-    client = new_client()
+def test_a_scheduler_that_is_lost_loses_no_point(client, tmp_path):
+    """The last test of the module with this client."""
     ab.sweep(waits, {"x": [1, 2]}, executor=client)
     timer = threading.Timer(0.5, client.cluster.close)
     timer.start()
@@ -107,7 +107,6 @@ def test_a_scheduler_that_is_lost_loses_no_point(tmp_path):
             ab.sweep(waits, {"x": list(range(400))}, executor=client, store=tmp_path / "s.zarr")
     finally:
         timer.join()
-        client.close(timeout=0.5)
     kept = (ab.load_sweep(tmp_path / "s.zarr").failure == "").sum()
     assert 0 < kept < 400
 

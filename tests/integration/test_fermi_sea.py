@@ -134,7 +134,7 @@ def test_temperatures_at_once_and_towards_zero(response):
 
 @pytest.mark.parametrize(
     ("kT", "tolerance"),
-    [(0.0, 1e-2), (0.003, 1e-2), (0.05, 1e-3), *slow((0.05, 1e-2), (0.0, 1e-3), (0.003, 1e-3))],
+    [(0.0, 1e-2), (0.05, 1e-3), *slow((0.003, 1e-2), (0.05, 1e-2), (0.0, 1e-3), (0.003, 1e-3))],
 )
 def test_error_bars_hold(kT, tolerance):
     """The true error exceeds the bar rarely, and not by much."""
@@ -153,7 +153,7 @@ def test_error_bars_hold(kT, tolerance):
     assert ratios.max() < 4
 
 
-@pytest.mark.parametrize("mass", [1e-2, -1e-3, 1e-3, -1e-4])
+@pytest.mark.parametrize("mass", [1e-2, -1e-4, *slow(-1e-3, 1e-3)])
 def test_no_gap_is_missed(mass):
     """Cones of any sharpness anywhere: quantised in the gap; outside half of it is gone, but for m/mu."""
     cone = ab.models.tilted_dirac(tilt=0.3, mass=mass)

@@ -192,9 +192,18 @@ def test_pump_and_verify_read_files(tmp_path):
     ],
 )
 def test_errors_are_one_line_and_status_two(arguments, said):
-    done = subprocess.run([sys.executable, "-m", "adiabloch", *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
     assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert isinstance(done.exception, SystemExit)
+
+
+def test_errors_in_a_process_of_its_own():
+    command = [sys.executable, "-m", "adiabloch", "pump", "--tolerance", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "between 0 and 1" in done.stderr
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
 

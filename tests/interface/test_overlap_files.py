@@ -13,6 +13,7 @@ from adiabloch.io import read_bands, read_overlaps
 from mutations import KINDS, mutate
 from plane_wave_files import neighbours, overlaps, write_all_bands, write_energies, write_overlaps, write_waves
 from plane_waves import PHASES, Mesh, Turning
+from sweeps import slow
 
 OCCUPIED, BANDS = 3, 5
 SIDE = 2
@@ -157,7 +158,7 @@ def test_mutated_overlaps(tmp_path, seed):
     assert re.match(rf"{re.escape(str(path))}, line \d+: .*expected", outcome, re.DOTALL)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", [*range(12), *slow(*range(12, 30))])
 def test_mutated_files_of_bands(whole, copies, seed):
     """Wave functions, energies, overlaps: an error of the library, or a number that is finite."""
     rng = np.random.default_rng(seed)

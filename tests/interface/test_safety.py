@@ -38,7 +38,7 @@ READERS = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def result():
     return ab.pumped_charge(ab.models.thouless_pump(0.5, 0.3), 1)
 

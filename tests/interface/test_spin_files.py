@@ -14,6 +14,7 @@ from adiabloch.models import WannierModel
 from adiabloch.models.spin import PAULI
 from mutations import KINDS, mutate
 from random_models import oblique_vectors
+from sweeps import slow
 
 BANDS, SIZE, EXCLUDED = 6, 4, (2, 5)
 
@@ -327,7 +328,7 @@ def test_spin_that_is_none(tmp_path):
                 read_spin(*files)
 
 
-@pytest.mark.parametrize("seed", range(120))
+@pytest.mark.parametrize("seed", [*range(60), *slow(*range(60, 120))])
 def test_mutated_files(tmp_path, seed):
     """Whatever happens to a file: spin operators, or an error that names it and what was expected."""
     rng = np.random.default_rng(seed)

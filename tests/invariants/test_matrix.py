@@ -450,12 +450,12 @@ IMAGES = {
 UNITS = {"units": (3.7e5, 1.9e-4)}
 TELLING = {"gauge", "origin", "supercell", *IMAGES} - {"backwards"}
 """Changes of crystals in three dimensions, if a response was already tested in two."""
-OF_BASIS = {"gauge", "origin", "supercell", "zero of energy"}
+OF_BASIS = {"gauge", "origin", "supercell"}
 """Changes of crystals of orbitals, if a response was already tested with Wannier functions."""
 ONLY_FUNCTIONS = {"spread", "turning"}
 
 
-LIKE_OTHERS = {"local_observable, metal", "local_current, metal", "local_observable, driven"}
+LIKE_OTHERS = {"local_observable, metal", "local_current, metal", "local_observable, driven", "axion_angle"}
 """Responses that share their integrals with another one, with which all changes are tested."""
 
 

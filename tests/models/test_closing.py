@@ -6,6 +6,7 @@ import pytest
 import adiabloch as ab
 from adiabloch.errors import CoarseCycleError, InvalidModelError
 from adiabloch.models import WannierModel, gapped_honeycomb
+from sweeps import slow
 
 SPIN = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]]) / 2
 
@@ -33,7 +34,7 @@ def turning(phase, what="hoppings"):
 
 
 @pytest.mark.parametrize("what", ["hoppings", "positions", "spin operators", "position matrices"])
-@pytest.mark.parametrize("samples", [None, 8, 13])
+@pytest.mark.parametrize("samples", [None, 13, *slow(8)])
 @pytest.mark.parametrize(
     ("phase", "hint"),
     [

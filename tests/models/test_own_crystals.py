@@ -6,6 +6,7 @@ import pytest
 import adiabloch as ab
 from adiabloch.errors import AdiablochError, CoarseCycleError, InvalidArgumentError, InvalidModelError
 from adiabloch.models import CrystalCycle
+from sweeps import slow
 
 X = np.array([[0, 1], [1, 0]], complex)
 Y = np.array([[0, -1j], [1j, 0]])
@@ -148,14 +149,16 @@ PLACE = [5.0, 1.0]
     "call",
     [
         lambda t: ab.local_current(t, 1, {"x": [5.0, 9.0]}, [0.3, 1.0], mesh=20),
-        lambda t: ab.local_current(t, 1, PLACE, mesh=[16, 16, 8]),
         lambda t: ab.local_current(t, 1, PLACE, 0.1, split=True, mesh=20),
-        lambda t: ab.local_current(t, 1, PLACE, 0.1, **FIELDS, mesh=20),
         lambda t: ab.local_current(
             t, None, PLACE, 0.1, **FIELDS, mesh=16, chemical_potential=0.4, temperature=0.6, degeneracy=0.0
         ),
         lambda t: ab.local_observable(
             t, 1, {"q": {(0, 0): [[1, 0.3], [0.3, 0.2]], (1, 0): [[0, 0.2j], [0.0, 0.1]]}}, PLACE, 0.1, mesh=20
+        ),
+        *slow(
+            lambda t: ab.local_current(t, 1, PLACE, mesh=[16, 16, 8]),
+            lambda t: ab.local_current(t, 1, PLACE, 0.1, **FIELDS, mesh=20),
         ),
     ],
 )

@@ -15,6 +15,7 @@ from adiabloch import models
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError
 from adiabloch.models.nearest_images import NearestImages
 from adiabloch.models.spin import PAULI, SPIN
+from sweeps import slow
 
 ase = pytest.importorskip("ase")
 
@@ -289,7 +290,7 @@ def perturbed(model, seed, strength):
     return ab.TightBinding(model.lattice, model.positions, hoppings, model.spin, reduced=False)
 
 
-@pytest.mark.parametrize("name", GROUPS)
+@pytest.mark.parametrize("name", [*[name for name in GROUPS if name != "-42m1'"], *slow("-42m1'")])
 def test_symmetrized_models(symmetric, name):
     """The average is the one over the known representation, and has the group to rounding."""
     model, group = symmetric[name, True]

@@ -17,6 +17,7 @@ from adiabloch.models import WannierModel
 from adiabloch.models.crystal import basis_curvature_name
 from projected_models import projected
 from random_models import oblique_vectors
+from sweeps import slow
 
 seeds = st.integers(0, 10**6)
 dimensions = st.sampled_from([2, 3])
@@ -374,7 +375,7 @@ def test_other_files(tmp_path):
             read_tb(broken)
 
 
-@pytest.mark.parametrize("seed", range(120))
+@pytest.mark.parametrize("seed", [*range(60), *slow(*range(60, 120))])
 def test_mutated_files(tmp_path, seed):
     """A corrupted file gives a model, or an error that says where it is wrong."""
     rng = np.random.default_rng(seed)

@@ -13,6 +13,7 @@ from adiabloch.errors import CoarseCycleError, InvalidArgumentError, InvalidMode
 from adiabloch.models import WannierModel
 from adiabloch.models.spin import SPIN
 from random_models import oblique_vectors
+from sweeps import slow
 
 seeds = st.integers(0, 10**6)
 NAMES = ("sx", "sy", "sz")
@@ -94,7 +95,7 @@ def same(found, expected, accuracy=1e-9):
         np.testing.assert_allclose(found[name].values, wanted, rtol=0, atol=accuracy * np.abs(wanted).max())
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, *slow(1)])
 def test_pumped_spin_does_not_depend_on_the_basis(seed):
     """Spin, hoppings, position matrix and motion are rotated with k and theta."""
     rng = np.random.default_rng(seed)
@@ -321,7 +322,7 @@ def test_cycles_with_few_snapshots_are_refused():
     assert ab.Cycle(faint).tail < 2e-4
 
 
-@pytest.mark.parametrize("steps", [4, 5, 8, 9])
+@pytest.mark.parametrize("steps", [4, 5, *slow(8, 9)])
 def test_cycles_on_disk_keep_spin_and_motion(tmp_path, steps):
     """Saved cycles, including even numbers of snapshots with a Nyquist harmonic."""
     models, _, motion = spin_cycle(np.random.default_rng(steps), steps)

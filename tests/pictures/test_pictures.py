@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
+from textures import rotating_honeycomb
 
 HALDANE = ab.models.haldane(delta=0.3, t2=0.1, phi=1.2)
 HONEYCOMB = ab.models.gapped_honeycomb(delta=0.2, t1=0.1)
@@ -16,8 +17,7 @@ MOVING = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 
 def domain(r):
     """Gapped graphene with rotating bonds whose gap is larger near the origin."""
-    delta = 0.5 + 0.2 * np.exp(-(r @ r) / 64)
-    return ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=delta, t1=0.1), amplitude=0.1)
+    return rotating_honeycomb()(0.5 + 0.2 * np.exp(-(r @ r) / 64))
 
 
 def magnetization_of(delta, t1):

@@ -8,6 +8,7 @@ hoppings of equal size with phases between nearest neighbours. The phases here a
 import itertools
 
 import numpy as np
+import pytest
 from make_references import stored
 
 import adiabloch as ab
@@ -50,6 +51,7 @@ def test_tensor_of_the_crystal_is_that_of_large_cubes():
     assert (np.abs(bulk.total.values) > 100 * apart.max()).all()
 
 
+@pytest.mark.slow
 def test_cubes_are_as_they_were():
     """The limit of smaller cubes agrees within its error."""
     small, limit = open_cubes(SIZES[:3]), np.reshape(stored("cubes")["total"], (3, 3))

@@ -12,6 +12,7 @@ from adiabloch.errors import InvalidArgumentError, NoBulkDefinitionError, Obstru
 from adiabloch.geometry.fields import curvature_in_field, moment_in_field
 from adiabloch.geometry.frame import eigenframe
 from random_models import general
+from sweeps import slow
 
 CHERN = {"delta": 0.5, "t2": 0.2, "phi": 0.35 * np.pi}
 TRIVIAL = {"delta": 2.0, "t2": 1 / 3, "phi": 0.2 * np.pi}
@@ -209,7 +210,7 @@ def test_particle_hole_symmetric_metal_has_a_metric_dipole_only():
     assert float(np.abs(response.interband).max()) < 1e-12 * float(dipole.max())
 
 
-@pytest.mark.parametrize("seed", [0, 2, 5])
+@pytest.mark.parametrize("seed", [0, *slow(2, 5)])
 def test_magnetization_in_a_field_from_modified_moment_and_curvature(seed):
     """Eq. (25), int (f m~ + e g Omega~), against Eq. (12) and the Fermi-surface form."""
     model, mu, kT, n = random_metal(seed), 0.4, 0.2, 128

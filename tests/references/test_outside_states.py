@@ -7,6 +7,7 @@ import adiabloch as ab
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError, InvalidModelError
 from adiabloch.geometry.recording import needs_of
 from adiabloch.units import Units
+from sweeps import slow
 from wannier_subspaces import cut, isolated_bands
 
 
@@ -31,7 +32,12 @@ def without(model):
     return ab.TightBinding(model.lattice, None, model.hoppings, position_matrix=model.position_matrix)
 
 
-@pytest.fixture(scope="module", params=[(2, 32, 31), (3, 13, 9)], ids=["2D", "3D"])
+SIZES = {"2D": (2, 32, 31), "3D": (3, 13, 9)}
+"""Dimension, side of the cells kept, and mesh."""
+CHANGES = ("rotated", "moved", "supercell", "scaled", "origin", "energy", "saved")
+
+
+@pytest.fixture(scope="module", params=SIZES.values(), ids=[*SIZES])
 def crystals(request):
     d, side, mesh = request.param
     whole = isolated_bands(np.random.default_rng(3), d, 2, 3)
@@ -136,7 +142,16 @@ def test_degenerate_bands(layer):
         np.testing.assert_allclose(both, 2 * single, atol=1e-8 * np.abs(single).max(), rtol=0)
 
 
-@pytest.mark.parametrize("change", ["rotated", "moved", "supercell", "scaled", "origin", "energy", "saved"])
+@pytest.mark.parametrize(
+    ("crystals", "change"),
+    [
+        *((SIZES["2D"], change) for change in CHANGES),
+        *((SIZES["3D"], change) for change in CHANGES[:2]),
+        *slow(*((SIZES["3D"], change) for change in CHANGES[2:])),
+    ],
+    indirect=["crystals"],
+    ids=lambda value: value if isinstance(value, str) else f"{value[0]}D",
+)
 def test_descriptions_of_one_crystal(crystals, change, tmp_path):
     """Other functions of the space, other cells, units, origins and zeros of energy; a file."""
     _, part, _ = crystals

@@ -37,35 +37,48 @@ def hamiltonian(k, *axes):
     return total
 
 
+def integrals(levels, omega, weight):
+    """Sums over the energies w of products of G = 1/(w + i Gamma - E), which is diagonal in the eigenstates."""
+    G = 1 / (omega - levels[:, None])
+    size = np.abs(G) ** 2
+    ends = (weight * G[:, None] * size).reshape(4, -1)
+    lower = ends * np.repeat(G, 2, axis=0)
+    once = lower * np.repeat(G, 2, axis=0)
+    pairs = (weight * (G**2)[:, None] * (G**2).conj()).reshape(4, -1)
+    sums = (lower @ (G**2).T, once @ G.T, once.sum(axis=1), pairs @ size.T)
+    return [one.reshape((2, 2, -1) if one.ndim == 2 else (2, 2)) for one in sums]
+
+
 @cache
 def current(broadening):
-    """j_a = s_abc E_b E_c per area, (2, 2, 2)."""
+    """j_a = s_abc E_b E_c per area, (2, 2, 2).
+
+    The second order of X is -i/2 G (G v_y G^2 v_x + G^2 v_y G v_x + G^2 v_x G v_y + G^2 w_xy) G, summed over both
+    orders of the fields.
+    """
     ticks = 2 * np.pi * np.arange(SIDE) / SIDE
     k = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), -1).reshape(-1, 2)
-    H, v = hamiltonian(k), [hamiltonian(k, a) for a in (0, 1)]
-    w = [[hamiltonian(k, a, b) for b in (0, 1)] for a in (0, 1)]
+    levels, states = np.linalg.eigh(hamiltonian(k))
+
+    def between_states(*axes):
+        return states.conj().swapaxes(1, 2) @ hamiltonian(k, *axes) @ states
+
+    v = [between_states(a) for a in (0, 1)]
+    w = [[between_states(a, b) for b in (0, 1)] for a in (0, 1)]
     u = np.arange(-4.4, 4.4, broadening / 16)
-    omega, weight = np.sinh(u), np.cosh(u) * broadening / 16
-    weight = weight * 0.5 * (1 - np.tanh(0.5 * (omega - MU) / KT)) * broadening / np.pi
+    omega, weight = np.sinh(u) + 1j * broadening, np.cosh(u) * broadening / 16
+    weight = weight * 0.5 * (1 - np.tanh(0.5 * (omega.real - MU) / KT)) * broadening / np.pi
+    far, near, once, pairs = (np.array(one) for one in zip(*(integrals(E, omega, weight) for E in levels), strict=True))
     found = np.zeros((2, 2, 2))
-    for p in range(len(k)):
-        G = np.linalg.inv((omega + 1j * broadening)[:, None, None] * np.eye(2) - H[p])
-        squared, products = G @ G, [G @ v[a][p] for a in (0, 1)]
-        first = [squared @ v[a][p] @ G for a in (0, 1)]
-        for b, c in ((0, 0), (0, 1), (1, 1)):
-            second = sum(
-                -0.5j
-                * G
-                @ (products[y] @ first[x] + first[y] @ v[x][p] @ G + squared @ w[x][y][p] @ G + first[x] @ v[y][p] @ G)
-                for x, y in ((b, c), (c, b))
-            )
-            density = second @ (1j * G).conj().swapaxes(1, 2)
-            density = density + 0.5 * (first[b] @ first[c].conj().swapaxes(1, 2))
-            density = np.einsum("w,wij->ij", weight, density)
-            density = density + density.conj().T
-            for a in (0, 1):
-                found[a, b, c] += np.trace(v[a][p] @ density).real
-            found[:, c, b] = found[:, b, c]
+    for b, c in ((0, 0), (0, 1), (1, 1)):
+        density = 0.5 * np.einsum("pijk,pik,pjk->pij", pairs, v[b], v[c].conj())
+        for x, y in ((b, c), (c, b)):
+            inner = np.einsum("pijk,pik,pkj->pij", far + near, v[y], v[x])
+            inner += np.einsum("pijk,pik,pkj->pij", near, v[x], v[y]) + once * w[x][y]
+            density = density - 0.5 * inner
+        for a in (0, 1):
+            found[a, b, c] = 2 * np.einsum("pij,pji->", v[a], density).real
+        found[:, c, b] = found[:, b, c]
     return found / len(k)
 
 

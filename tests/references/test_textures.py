@@ -186,7 +186,7 @@ def test_the_current_is_the_curl_of_m_and_the_rate_of_p(seed, occupied, empty, d
     profile = random_texture(np.random.default_rng(seed), occupied, empty, dimension, strength=strength)
     texture, _ = along(profile, 20)
     r, theta = np.array([1.3, 0.4, 0.2])[:dimension], 0.7
-    d, accuracy = dimension, {"mesh": (64, 16)[dimension - 1]} if dimension < 3 else {"tolerance": 1e-6}
+    d, accuracy = dimension, {"mesh": (48, 12)[dimension - 1]} if dimension < 3 else {"tolerance": 1e-6}
 
     def split(place, phase, projections):
         return ab.local_current(texture, occupied, place, phase, split=True, projections=projections, **accuracy)
@@ -230,7 +230,7 @@ def test_uniform_limit():
     profile = random_texture(np.random.default_rng(2), 2, 2, strength=0.2)
     texture, places = along(profile)
     place, cycle = places([0.3])[0], profile(0.3)
-    mesh = (24, 24, 16)
+    mesh = (18, 18, 14)
     local = ab.local_current(texture, 2, place, mesh=mesh, split=True)
     pumped = ab.pumped_magnetization(cycle, 2, mesh=mesh)
     assert abs(float(pumped.perturbative[0])) > 1e-4

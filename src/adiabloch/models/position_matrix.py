@@ -94,12 +94,14 @@ def with_centres(rest: Mapping[Translation, Complex], positions: Float) -> dict[
 def in_other_cells(blocks: Mapping[Translation, Complex], cells: Integer) -> dict[Translation, Complex]:
     """Matrices (..., n, n) by translation after each function is replaced by its image in the cell `cells[i]`."""
     # <0 i'|X|S j'> = <0 i|X|S + cell_j - cell_i, j>
-    into = np.array([*blocks])[:, None, None] + cells[:, None] - cells
-    steps, where = np.unique(into.reshape(-1, into.shape[-1]), axis=0, return_inverse=True)
+    n, d = cells.shape
+    apart, pairs = np.unique((cells[:, None] - cells).reshape(-1, d), axis=0, return_inverse=True)
+    into = np.array([*blocks])[:, None] + apart
+    steps, where = np.unique(into.reshape(-1, d), axis=0, return_inverse=True)
     found = np.array([*blocks.values()])
     result = np.zeros((len(steps), *found.shape[1:]), dtype=np.complex128)
     i, j = np.indices(found.shape[-2:])
-    result[where.reshape(into.shape[:3]), ..., i, j] = np.moveaxis(found, (-2, -1), (1, 2))
+    result[where.reshape(into.shape[:2])[:, pairs.reshape(n, n)], ..., i, j] = np.moveaxis(found, (-2, -1), (1, 2))
     return {tuple(map(int, R)): block for R, block in zip(steps, result, strict=True)}
 
 
