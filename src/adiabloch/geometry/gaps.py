@@ -196,8 +196,15 @@ def energy_bound(crystal: Crystal) -> float:
 
 def bandwidth(crystal: Crystal) -> float:
     """Spread of the energies over a coarse mesh, to which gaps are compared."""
+    lowest, highest = energy_range(crystal)
+    return highest - lowest
+
+
+def energy_range(crystal: Crystal) -> tuple[float, float]:
+    """Lowest and highest energy on a coarse mesh."""
     mesh = crystal.matrices().on_grid([np.arange(4) / 4] * len(crystal.directions))
-    return float(np.ptp(eigh_batch(mesh[:, 0])[0]))
+    energies = eigh_batch(mesh[:, 0])[0]
+    return float(energies.min()), float(energies.max())
 
 
 def describe_point(crystal: Crystal, at: Float) -> str:
