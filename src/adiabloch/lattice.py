@@ -54,8 +54,8 @@ class Lattice:
     vectors: Float
 
     def __init__(self, vectors: ArrayLike) -> None:
-        array = checked(vectors, "lattice vectors", None)
-        d = len(array) if array.ndim else 0
+        array = checked(vectors, "lattice vectors", (None, None))
+        d = len(array)
         if array.shape != (d, d) or d not in (1, 2, 3):
             raise InvalidModelError(
                 f"lattice vectors: expected d vectors of d components as rows, d = 1, 2 or 3; got shape {array.shape}"

@@ -61,7 +61,8 @@ def in_units(
     -------
     xarray.Dataset or xarray.DataArray
         With the negative charge of the electron, as after `adiabloch.in_si`; e in `units` is positive. Error bars and
-        quanta keep their signs. Variables of other dimensions are as before.
+        quanta keep their signs. Variables of other dimensions are as before; coordinates that are energies are
+        labelled "eV" if `energy` is "eV".
 
     Raises
     ------
@@ -107,6 +108,11 @@ def in_units(
                 converted = converted.assign_coords(new) if name in result.coords else converted.assign(new)
                 found.add(unit.label)
                 break
+    if isinstance(energy, str) and sizes[0] == 1.0:
+        # energies in eV that nothing was asked for, such as chemical potentials, keep their numbers
+        for name in converted.coords:
+            if converted[name].attrs.get("units") == "energy":
+                converted = converted.assign_coords({name: converted[name].assign_attrs(units=energy)})
     for unit in asked:
         if unit.label not in found:
             labels = {str(result[name].attrs["units"]) for name in result.variables if "units" in result[name].attrs}
