@@ -51,6 +51,7 @@ def test_negative_temperature_is_quoted():
         (100.0, "100 lies above all bands, which reach from .* all filled"),
         ([-90.0, -80.0], "-90 to -80 lies below all bands, which reach from .* all empty"),
         ([-90.0, 90.0], "lies below or above all bands"),
+        (-3.5, "-3.5 lies below all bands"),
     ],
 )
 def test_chemical_potentials_outside_the_bands(potentials, text):
@@ -59,7 +60,7 @@ def test_chemical_potentials_outside_the_bands(potentials, text):
 
 
 @pytest.mark.parametrize(
-    ("potentials", "temperature"), [(0.0, 0.0), ([-90.0, 0.0], 0.0), (3.5, 0.0), (-3.5, 0.0), (6.0, 0.1)]
+    ("potentials", "temperature"), [(0.0, 0.0), ([-90.0, 0.0], 0.0), (3.23, 0.0), (-2.8, 0.0), (6.0, 0.1)]
 )
 def test_chemical_potentials_near_the_bands(potentials, temperature):
     with warnings.catch_warnings():
@@ -89,6 +90,8 @@ def test_chemical_potentials_in_electronvolts_are_labelled(hall):
     assert named.chemical_potential.attrs["units"] == "eV"
     np.testing.assert_array_equal(named.chemical_potential, hall.chemical_potential)
     assert hall.chemical_potential.attrs["units"] == "energy"
+    assert ab.plot(named).get_xlabel() == r"$\mu$ ($\mathrm{eV}$)"
+    assert ab.plot(ab.in_units(hall, ["e^2/h", "meV"], energy=1.0)).get_xlabel() == r"$\mu$ ($\mathrm{meV}$)"
     for energy in (1.0, 2.7, "meV"):
         assert ab.in_units(hall, "e^2/h", energy=energy).chemical_potential.attrs["units"] == "energy"
 
@@ -118,6 +121,13 @@ def test_a_reference_of_another_crystal(tmp_path):
     assert same.deviation < 1e-6
     with pytest.warns(AccuracyWarning, match="nearest ones of s10_band.dat.* zero of energy"):
         ab.bands(HALDANE, reference=ab.io.read_band_structure(tmp_path / "s10_band.dat"))
+
+
+def test_overlapping_bands_are_called_a_metal(tmp_path):
+    hoppings = {(0, 0): np.diag([-0.1, 0.1]), (1, 0): np.diag([1.0, -1.0]), (0, 1): np.diag([0.2, 0.5])}
+    ab.io.save_model(ab.TightBinding(np.eye(2), [[0.0, 0.0], [0.5, 0.5]], hoppings, reduced=True), tmp_path / "m.nc")
+    arguments = ["bands", str(tmp_path / "m.nc"), "--occupied", "1", "--output", str(tmp_path / "m.png")]
+    assert "the bands overlap, a metal" in " ".join(CliRunner().invoke(app, arguments).output.split())
 
 
 def test_picture_file_in_place_of_axes(hall):

@@ -23,8 +23,10 @@ HIGH_TEMPERATURE = 3.0
 """Temperature, in bandwidths, above which the user is warned of a probable mistake."""
 HIGHEST_TEMPERATURE = 1e13
 """Highest temperature, in bandwidths."""
-MARGIN = 0.25
-"""Distance from the energies of the coarse mesh, in their spread, beyond which no band is expected."""
+COARSE = 4
+"""Points along each axis of the mesh that shows most chemical potentials to be among the energies of the bands."""
+MARGIN = 0.02
+"""Distance from the energies of a mesh of `SURVEY`, in their spread, beyond which no band is expected."""
 REACH = 40.0
 """Distance, in k_B T, beyond which thermal occupation is zero within rounding."""
 SURVEY = {1: 512, 2: 40, 3: 12}
@@ -59,11 +61,12 @@ def check_temperature(crystal: Crystal, kT: float) -> None:
 
 def check_potentials(crystal: Crystal, scan: Scan) -> None:
     """Warn if all chemical potentials lie far below or above all bands, for example relative to the Fermi level."""
-    lowest, highest = energy_range(crystal)
-    margin = MARGIN * (highest - lowest) + REACH * float(scan.temperatures.max())
-    below, above = scan.potentials < lowest - margin, scan.potentials > highest + margin
-    if not (below | above).all():
-        return
+    for points in (COARSE, SURVEY[crystal.lattice.dimension]):
+        lowest, highest = energy_range(crystal, points)
+        margin = MARGIN * (highest - lowest) + REACH * float(scan.temperatures.max())
+        below, above = scan.potentials < lowest - margin, scan.potentials > highest + margin
+        if not (below | above).all():
+            return
     energy, where = crystal.units.energy, "below" if below.all() else "above" if above.all() else "below or above"
     state = {"below": "empty", "above": "filled"}.get(where, "empty or filled")
     given = " to ".join(dict.fromkeys(f"{energy * mu:.6g}" for mu in scan.potentials[[0, -1]]))

@@ -200,9 +200,9 @@ def bandwidth(crystal: Crystal) -> float:
     return highest - lowest
 
 
-def energy_range(crystal: Crystal) -> tuple[float, float]:
-    """Lowest and highest energy on a coarse mesh."""
-    mesh = crystal.matrices().on_grid([np.arange(4) / 4] * len(crystal.directions))
+def energy_range(crystal: Crystal, points: int = 4) -> tuple[float, float]:
+    """Lowest and highest energy on a mesh, by default a coarse one, with this number of points along each axis."""
+    mesh = crystal.matrices().on_grid([np.arange(points) / points] * len(crystal.directions))
     energies = eigh_batch(mesh[:, 0])[0]
     return float(energies.min()), float(energies.max())
 
