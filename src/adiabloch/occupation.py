@@ -98,6 +98,11 @@ class Scan:
         InvalidArgumentError
         """
         potentials = numbers(chemical_potential, "chemical_potential")
+        if isinstance(temperature, str):
+            raise InvalidArgumentError(
+                f"temperature: {temperature!r}, expected k_B T in the energy unit of the model; for one in eV "
+                "adiabloch.units.thermal_energy(300) makes it of 300 kelvin"
+            )
         temperatures = numbers(temperature, "temperature")
         if len(potentials) == 0 or len(temperatures) == 0:
             raise InvalidArgumentError("chemical_potential, temperature: expected at least one number each")

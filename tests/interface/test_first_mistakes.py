@@ -45,6 +45,19 @@ def test_negative_temperature_is_quoted():
         ab.anomalous_hall(HALDANE, 0.1, temperature=[0.1, -0.1])
 
 
+def test_temperature_in_kelvin():
+    with pytest.raises(InvalidArgumentError, match=r"temperature: '300K', .*thermal_energy"):
+        ab.anomalous_hall(HALDANE, 0.1, temperature="300K")
+
+
+def test_mesh_and_tolerance_exclude_each_other(tmp_path):
+    ab.io.save_model(HALDANE, tmp_path / "m.nc")
+    arguments = ["compute", "anomalous_hall", str(tmp_path / "m.nc"), "--mu", "0", "--mesh", "4", "--tolerance", "0.1"]
+    found = CliRunner().invoke(app, arguments)
+    assert found.exit_code == 2
+    assert "--tolerance, --mesh: expected one of the two" in " ".join(found.output.split())
+
+
 @pytest.mark.parametrize(
     ("potentials", "text"),
     [
