@@ -104,9 +104,10 @@ def origin_of(result: xarray.Dataset) -> Origin:
 def entries_of(result: xarray.Dataset, names: dict[str, str]) -> Entries:
     """Attributes with these names, in words; those without content are left out.
 
-    A fixed mesh is asked for no accuracy, so there is none that it reached.
+    A fixed mesh is asked for no accuracy, so there is none that it reached;
+    that it failed is said.
     """
-    on_mesh = ("tolerance", "converged") if is_on_fixed_mesh(result) else ()
+    on_mesh = ("tolerance", *["converged"] * bool(result.attrs.get("converged"))) if is_on_fixed_mesh(result) else ()
     found = (
         (words, entry_text(result.attrs[name]))
         for name, words in names.items()
