@@ -86,7 +86,8 @@ def checked(
     )
     if not fits:
         wanted = ", ".join("any" if n is None else str(n) for n in shape or ())
-        raise InvalidModelError(f"{name}: expected shape ({wanted}), got {array.shape}")
+        rows = "rows of numbers, an array of " if shape == (None, None) else ""
+        raise InvalidModelError(f"{name}: expected {rows}shape ({wanted}), got {array.shape}")
     if finite and not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InvalidModelError(f"{name}: entry {where} is {array[where]}, expected a finite number")

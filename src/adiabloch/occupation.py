@@ -98,11 +98,18 @@ class Scan:
         InvalidArgumentError
         """
         potentials = numbers(chemical_potential, "chemical_potential")
+        if isinstance(temperature, str):
+            raise InvalidArgumentError(
+                f"temperature: {temperature!r}, expected k_B T in the energy unit of the model; for one in eV "
+                "adiabloch.units.thermal_energy(300) makes it of 300 kelvin"
+            )
         temperatures = numbers(temperature, "temperature")
         if len(potentials) == 0 or len(temperatures) == 0:
             raise InvalidArgumentError("chemical_potential, temperature: expected at least one number each")
         if temperatures.min() < 0:
-            raise InvalidArgumentError("temperature: a negative one, expected kT >= 0 in the energy unit of the model")
+            raise InvalidArgumentError(
+                f"temperature: {temperatures.min():g}, expected k_B T >= 0 in the energy unit of the model"
+            )
         return cls(
             np.sort(potentials),
             temperatures,

@@ -105,9 +105,10 @@ def summary(result: xarray.Dataset) -> list[str]:
         lines[0] += f" along {' '.join(result.label.values.tolist())}"
     if "gap" in result:
         on_path = float(result.conduction_bottom - result.valence_top)
+        overlap = ": the bands overlap, a metal" if float(result.gap) < 0 else ""
         lines.append(
             f"gap {float(result.gap):.6g}{unit} in the whole zone, {on_path:.6g}{unit} on the path "
-            f"(direct {float(result.direct_gap):.6g}{unit})"
+            f"(direct {float(result.direct_gap):.6g}{unit}){overlap}"
         )
     if "deviation" in result:
         lines.append(f"largest deviation from the reference: {float(result.deviation):.2e}{unit}")

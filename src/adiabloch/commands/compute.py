@@ -100,6 +100,8 @@ def compute(
     known, slab = quantity(name), wannier or WannierOptions()
     if units is not None:
         units.check(known)
+    if flags.get("mesh") is not None and flags.get("tolerance") is not None:
+        raise InvalidArgumentError("--tolerance, --mesh: expected one of the two; a fixed mesh has no tolerance")
     chosen = _options(known, options or {})
     arguments = _arguments(known, flags, settings, "eV" if units is None else units.energy)
     crystal = crystal_for(known, files, slab)

@@ -32,6 +32,8 @@ The steps suffice for two dozen halvings of the step size and the moves between 
 """
 SHELLS = 8
 """Number of rows in the table of hoppings against distance."""
+FLAT = 1e-4
+"""Hoppings along a lattice vector, relative to the largest one, below which the crystal is taken for a slab."""
 MEASURE = {1: "length", 2: "area", 3: "volume"}
 """Name of the measure of the cell by dimension."""
 
@@ -159,8 +161,21 @@ def inspect(
         spreads,
         _shells(snapshots),
         gaps,
-        advice(gaps, energies) if occupied is None else [],
+        [*flat_axes(crystal), *(advice(gaps, energies) if occupied is None else [])],
     )
+
+
+def flat_axes(crystal: Crystal) -> list[str]:
+    """Sentence about lattice vectors of a crystal in three dimensions along which nothing hops, as in a slab."""
+    if not isinstance(crystal, TightBinding) or crystal.lattice.dimension < 3:
+        return []
+    sizes = np.abs(crystal.amplitudes).max(axis=(1, 2))
+    along = np.array([sizes.max(where=R != 0, initial=0.0) for R in crystal.translations.T])
+    flat = np.flatnonzero(along < FLAT * sizes.max())
+    if not 0 < len(flat) < 3:
+        return []
+    names, kind = " and ".join(f"a{axis + 1}" for axis in flat), ("slab", "chain")[len(flat) - 1]
+    return [f"no hoppings along {names}, as in a {kind}: --dimension {3 - len(flat)} reads it as one"]
 
 
 def _from_files(contents: WannierMatrices) -> list[tuple[str, str]]:

@@ -25,6 +25,8 @@ from adiabloch.units import (
 
 ENERGY, KELVIN = (1, 1, 1, 0, 0), (0, 0, 0, 0, 1)
 SIEMENS, SECONDS_PER_METRE = (1, -1, 0, 0, 0), (0, 0, 1, -1, 0)
+CUSTOMARY = ("e^2/h", "S", "S/cm", "mu_B/cell", "A/m", "ps/m", "uC/cm^2", "A/V^2", "A m/V^2", "A/(T V)")
+"""Units that messages propose."""
 SPIN, MOMENT = (1, 1, 2), (1, 0, 0)
 """Powers of A, V and s of a spin and of a magnetic moment."""
 
@@ -59,7 +61,8 @@ def in_units(
     -------
     xarray.Dataset or xarray.DataArray
         With the negative charge of the electron, as after `adiabloch.in_si`; e in `units` is positive. Error bars and
-        quanta keep their signs. Variables of other dimensions are as before.
+        quanta keep their signs. Variables of other dimensions are as before; coordinates that are energies are
+        labelled "eV" if `energy` is "eV".
 
     Raises
     ------
@@ -105,12 +108,19 @@ def in_units(
                 converted = converted.assign_coords(new) if name in result.coords else converted.assign(new)
                 found.add(unit.label)
                 break
+    if isinstance(energy, str) and sizes[0] == 1.0:
+        # energies in eV that nothing was asked for, such as chemical potentials, keep their numbers
+        for name in converted.coords:
+            if converted[name].attrs.get("units") == "energy":
+                converted = converted.assign_coords({name: converted[name].assign_attrs(units=energy)})
     for unit in asked:
         if unit.label not in found:
             labels = {str(result[name].attrs["units"]) for name in result.variables if "units" in result[name].attrs}
+            fitting = [name for name in CUSTOMARY if any(model.fits(label, name) for label in labels)]
+            hint = f"; expected for example {' or '.join(fitting)}" if fitting else ""
             raise InvalidArgumentError(
                 f"in_units: nothing in this result has the dimension of {unit.label}; its units are "
-                f"{', '.join(sorted(labels))}"
+                f"{', '.join(sorted(labels))}{hint}"
             )
     return converted
 
@@ -123,6 +133,13 @@ class _ModelUnits:
     length: float
     frequency: float | None
     attributes: Mapping[str, Any]
+
+    def fits(self, label: str, unit: str) -> bool:
+        """True if a label of a result has the dimension of a unit."""
+        if label in ("1", "rad") or ("cell" in unit and not {"dimension", "measure"} <= set(self.attributes)):
+            return False
+        one = _ModelUnits(self.energy, self.length, 1.0, self.attributes)
+        return one.factor(label, one.asked(unit), "") is not None
 
     def asked(self, label: str) -> CustomaryUnit:
         """Unit that the user asks for.

@@ -44,6 +44,7 @@ def integrate_scan(task: ScanTask) -> ScanIntegral:
 def integral_per_cell(task: ScanTask) -> SeaIntegral:
     """Integrals per cell, before warnings and the influence of degenerate bands."""
     warnings.check_temperature(task.integrand.crystal, float(task.scan.temperatures.max()))
+    warnings.check_potentials(task.integrand.crystal, task.scan)
     task = task.within(task.limit)
     if task.run.dry_run:
         raise ForecastFound(_forecast(task))

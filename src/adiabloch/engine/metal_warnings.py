@@ -13,7 +13,7 @@ from adiabloch.engine.metal_integrand import FermiSea
 from adiabloch.engine.metal_task import ScanTask
 from adiabloch.errors import InvalidArgumentError, UnitWarning, warn
 from adiabloch.geometry.degeneracy import Degeneracy
-from adiabloch.geometry.gaps import bandwidth
+from adiabloch.geometry.gaps import bandwidth, energy_range
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.models.crystal import Crystal
@@ -23,6 +23,12 @@ HIGH_TEMPERATURE = 3.0
 """Temperature, in bandwidths, above which the user is warned of a probable mistake."""
 HIGHEST_TEMPERATURE = 1e13
 """Highest temperature, in bandwidths."""
+COARSE = 4
+"""Points along each axis of the mesh that shows most chemical potentials to be among the energies of the bands."""
+MARGIN = 0.02
+"""Distance from the energies of a mesh of `SURVEY`, in their spread, beyond which no band is expected."""
+REACH = 40.0
+"""Distance, in k_B T, beyond which thermal occupation is zero within rounding."""
 SURVEY = {1: 512, 2: 40, 3: 12}
 """Points along each axis of the mesh for estimates of the influence of close bands, by dimension."""
 SMEARED = 0.02
@@ -51,6 +57,25 @@ def check_temperature(crystal: Crystal, kT: float) -> None:
             "energy unit of the model (adiabloch.units.thermal_energy makes it from kelvin)",
             UnitWarning,
         )
+
+
+def check_potentials(crystal: Crystal, scan: Scan) -> None:
+    """Warn if all chemical potentials lie far below or above all bands, for example relative to the Fermi level."""
+    for points in (COARSE, SURVEY[crystal.lattice.dimension]):
+        lowest, highest = energy_range(crystal, points)
+        margin = MARGIN * (highest - lowest) + REACH * float(scan.temperatures.max())
+        below, above = scan.potentials < lowest - margin, scan.potentials > highest + margin
+        if not (below | above).all():
+            return
+    energy, where = crystal.units.energy, "below" if below.all() else "above" if above.all() else "below or above"
+    state = {"below": "empty", "above": "filled"}.get(where, "empty or filled")
+    given = " to ".join(dict.fromkeys(f"{energy * mu:.6g}" for mu in scan.potentials[[0, -1]]))
+    warn(
+        f"chemical_potential: {given} lies {where} all bands, which reach from {energy * lowest:.3g} to "
+        f"{energy * highest:.3g} and are all {state}; expected energies as those of the bands, not relative to the "
+        "Fermi level of another program",
+        UnitWarning,
+    )
 
 
 def warn_of_degeneracy(integral: SeaIntegral, influence: float, task: ScanTask) -> None:

@@ -168,7 +168,12 @@ class Run:
         if self.mesh is None:
             return None
         given = np.broadcast_to(self.mesh, dimension) if np.ndim(self.mesh) == 0 else self.mesh
-        sides = checked(given, "mesh", (dimension,), int)
+        sides = checked(given, "mesh", None, int)
+        if sides.shape != (dimension,):
+            raise InvalidArgumentError(
+                f"mesh: {sides.tolist()}, expected one number of points, or {dimension}: one for each direction of k, "
+                "and for a cycle one for its phase"
+            )
         if sides.min() < 1:
             raise InvalidArgumentError(f"mesh: {sides.tolist()}, expected positive numbers of points")
         return tuple(int(n) for n in sides)

@@ -196,8 +196,15 @@ def energy_bound(crystal: Crystal) -> float:
 
 def bandwidth(crystal: Crystal) -> float:
     """Spread of the energies over a coarse mesh, to which gaps are compared."""
-    mesh = crystal.matrices().on_grid([np.arange(4) / 4] * len(crystal.directions))
-    return float(np.ptp(eigh_batch(mesh[:, 0])[0]))
+    lowest, highest = energy_range(crystal)
+    return highest - lowest
+
+
+def energy_range(crystal: Crystal, points: int = 4) -> tuple[float, float]:
+    """Lowest and highest energy on a mesh, by default a coarse one, with this number of points along each axis."""
+    mesh = crystal.matrices().on_grid([np.arange(points) / points] * len(crystal.directions))
+    energies = eigh_batch(mesh[:, 0])[0]
+    return float(energies.min()), float(energies.max())
 
 
 def describe_point(crystal: Crystal, at: Float) -> str:

@@ -12,7 +12,7 @@ from adiabloch.errors import FileFormatError, InvalidArgumentError, warn
 from adiabloch.io.checkpoint_models import read_chk, read_snapshots
 from adiabloch.io.netcdf import load
 from adiabloch.io.netcdf_models import load_cycle, load_deformation, load_model
-from adiabloch.io.netcdf_snapshots import CYCLE, DEFORMATION, MODEL
+from adiabloch.io.netcdf_snapshots import CYCLE, DEFORMATION, MODEL, contents_of
 from adiabloch.io.periodic_axes import checked_axes
 from adiabloch.io.safe_open import COMPRESSED, uncompressed
 from adiabloch.io.seed_files import CHECKPOINT_ENDINGS
@@ -67,6 +67,8 @@ def crystal_file(seed: Path) -> Path:
     """
     if seed.is_file():
         return seed
+    if seed.suffix == ".zarr" and seed.is_dir():
+        raise FileFormatError(f"{seed}: the store of a sweep, expected a crystal; `adiabloch show` shows results")
     names = [seed.name + ending + packed for ending in ENDINGS for packed in ("", *COMPRESSED)]
     found = next((path for name in names if seed.name and (path := seed.with_name(name)).is_file()), None)
     if found is None and uncompressed(seed).name.endswith((*ENDINGS, SAVED)):
@@ -89,9 +91,12 @@ def read_saved(path: Path) -> SavedCrystal:
     ------
     FileFormatError
     """
-    kind = str(load(path).attrs.get("kind", ""))
+    stored = load(path)
+    kind = str(stored.attrs.get("kind", ""))
     if kind not in LOADERS:
-        raise FileFormatError(f"{path}: expected a model, cycle or deformation saved by adiabloch.io")
+        raise FileFormatError(
+            f"{path}: expected a model, cycle or deformation saved by adiabloch.io, but {contents_of(stored)}"
+        )
     return LOADERS[kind](path)
 
 

@@ -48,7 +48,10 @@ def check_hdf5(path: PathLike, *, intact: bool = False) -> None:
 
     with open_regular(path) as content:
         if content.read(len(SIGNATURE)) != SIGNATURE:
-            raise FileFormatError(f"{path}: no NetCDF4 or HDF5 file (its first bytes differ)")
+            raise FileFormatError(
+                f"{path}: no NetCDF4 or HDF5 file (its first bytes differ), expected one that adiabloch wrote; files "
+                "of Wannier90 are crystals, for io.read_tb, io.read_hr, io.read_chk and `adiabloch inspect`"
+            )
         with mmap.mmap(content.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             _check_heaps(Path(path), mapped)
     if not intact:

@@ -84,6 +84,16 @@ def write_variables(variables: Mapping[str, Any], attributes: Mapping[str, str],
     return write_atomic(path, netcdf_bytes(stored, dict.fromkeys(large, COMPRESSION)))
 
 
+def contents_of(stored: xarray.Dataset) -> str:
+    """Contents of a file by its attributes, and the function or command that reads it, for messages."""
+    kind, response = stored.attrs.get("kind"), stored.attrs.get("response")
+    if kind in READERS:
+        return f"it contains an {kind}; use {READERS[kind]}"
+    if response is not None:
+        return f"it contains a result of {response}; use load, or `adiabloch show`"
+    return f"its kind is {kind!r}"
+
+
 def read_snapshots(path: str | os.PathLike[str], kind: str, what: str) -> tuple[list[TightBinding], xarray.Dataset]:
     """Read the models in a file, and all its variables.
 
@@ -99,8 +109,8 @@ def read_snapshots(path: str | os.PathLike[str], kind: str, what: str) -> tuple[
     stored = load(path)
     found = stored.attrs.get("kind")
     if found != kind:
-        hint = f"; use {READERS[found]}" if found in READERS else ""
-        raise FileFormatError(f"{path}: not a {what} (its kind is {found!r}, expected {kind!r}){hint}")
+        contents = contents_of(stored)
+        raise FileFormatError(f"{path}: not a {what}, expected the kind {kind!r}, but {contents}")
     missing = {"lattice_vectors", "translations", "positions", "hoppings"} - set(stored.variables)
     if missing:
         raise FileFormatError(f"{path}: lacks {', '.join(sorted(missing))}")

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from adiabloch.errors import FileFormatError
+from adiabloch.errors import FileFormatError, did_you_mean
 from adiabloch.files import checked_path
 from adiabloch.memory import fits_in_memory, format_bytes, free_memory
 
@@ -35,8 +35,20 @@ UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError)
 """Exceptions raised on reading damaged compressed files."""
 COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 """Functions that open compressed files, by file suffix."""
+SEED_ENDINGS = ("_tb.dat", "_tb.dat.gz", ".chk", "_hr.dat", ".nc")
+"""Endings of files that a name without an ending may stand for."""
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+
+
+def _similar_name(path: Path) -> str:
+    """Proposal of a file in the same folder, for messages: one of a seed, or one with a similar name."""
+    try:
+        names = sorted(os.listdir(path.parent))
+    except OSError:
+        return ""
+    of_seed = [name for ending in SEED_ENDINGS for name in names if name == path.name + ending]
+    return did_you_mean(path.name, names) if not of_seed else f"; did you mean {of_seed[0]!r}?"
 
 
 def open_regular(path: PathLike) -> BinaryIO:
@@ -52,7 +64,8 @@ def open_regular(path: PathLike) -> BinaryIO:
         # opening a pipe without a writer would block
         handle = os.open(checked, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except OSError as reason:
-        raise FileFormatError(f"{path}: cannot be read ({reason.strerror or reason})") from None
+        similar = _similar_name(checked) if isinstance(reason, FileNotFoundError) else ""
+        raise FileFormatError(f"{path}: cannot be read ({reason.strerror or reason}){similar}") from None
     kind = os.fstat(handle).st_mode
     if not stat.S_ISREG(kind):
         os.close(handle)

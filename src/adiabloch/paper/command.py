@@ -46,7 +46,9 @@ def run(study: Study, folder: Path, *, fast: bool) -> None:
 
 def _printable(table: Table) -> rich.table.Table:
     """Return the table in a form that the terminal can show."""
-    grid = rich.table.Table(*table.columns, title=table.title, show_lines=True)
+    grid = rich.table.Table(
+        *(rich.table.Column(name, overflow="fold") for name in table.columns), title=table.title, show_lines=True
+    )
     for row in table.rows:
         grid.add_row(*row)
     return grid

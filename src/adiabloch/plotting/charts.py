@@ -294,7 +294,7 @@ def scan(result: xarray.Dataset, ax: Axes) -> Axes:
         for number, value in enumerate(shades):
             ax.plot([], [], color=INK, label=f"{SYMBOLS[shade]} = {value:g}", **_line(number))
     ax.axhline(0.0, color=INK, lw=0.7)
-    ax.set(xlabel=f"{SYMBOLS[x]} (energy)", ylabel=axis_label(result.total))
+    ax.set(xlabel=f"{SYMBOLS[x]} ({unit_label(result[x])})", ylabel=axis_label(result.total))
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize=7)
     return ax

@@ -37,6 +37,9 @@ POSITIONS_AND_PHASES = frozenset(("x", "y", "z", "point", "theta"))
 def plot(result: xarray.Dataset | TightBinding | Cycle, ax: Axes | None = None) -> Axes:
     """Draw a result of this library, a model or a cycle.
 
+    In a script, ``plot(result).figure.savefig("picture.png")`` writes the picture to a file, and
+    ``matplotlib.pyplot.show()`` opens the windows of all pictures; notebooks show it by themselves.
+
     Parameters
     ----------
     result : xarray.Dataset, TightBinding or Cycle
@@ -80,9 +83,13 @@ def plot(result: xarray.Dataset | TightBinding | Cycle, ax: Axes | None = None) 
         If matplotlib is not installed.
     """
     if not isinstance(result, TightBinding | Cycle) and not hasattr(result, "variables"):
-        raise InvalidArgumentError(f"plot: expected a result (an xarray.Dataset), got {type(result).__name__}")
+        raise InvalidArgumentError(
+            f"plot: expected a result (an xarray.Dataset), a model or a cycle, got {type(result).__name__}"
+        )
     if ax is not None and not hasattr(ax, "plot"):
-        raise InvalidArgumentError(f"plot: ax: expected matplotlib Axes, got {type(ax).__name__}")
+        raise InvalidArgumentError(
+            f"plot: ax: expected matplotlib Axes, got {type(ax).__name__}; plot(...).figure.savefig(NAME) writes a file"
+        )
     if isinstance(result, TightBinding | Cycle):
         with project_style() as plt:
             return crystals.crystal(

@@ -50,7 +50,7 @@ def _curves(result: xarray.Dataset, ax: Axes) -> Axes:
     for number, value in enumerate(np.atleast_1d(shades) if shades.ndim else ()):
         ax.plot([], [], color=INK, alpha=0.75**number, label=f"{SYMBOLS[shade]} = {value:g}")
     ax.axhline(0.0, color=INK, lw=0.7)
-    ax.set(xlabel=f"{SYMBOLS[x]} (energy)", ylabel="second-order conductivity / its maximum")
+    ax.set(xlabel=f"{SYMBOLS[x]} ({unit_label(result[x])})", ylabel="second-order conductivity / its maximum")
     ax.set_ylim(-1.1, 1.1)
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize=6, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.plotting.charts import main_variable, with_error
-from adiabloch.summaries.origin import JOB, entry_text
+from adiabloch.summaries.origin import all_entries
 
 if TYPE_CHECKING:
     import xarray
@@ -27,7 +27,7 @@ class ResultTable:
     ----------
     title : str
     entries : list of (str, str)
-        Attributes, and coordinates that are single numbers.
+        Attributes in words, and coordinates that are single numbers.
     columns : list of str
         Dimensions, and variables that have these dimensions, with units.
     result : xarray.Dataset
@@ -53,7 +53,7 @@ class ResultTable:
     def with_errors(self, limit: int) -> tuple[list[str], list[list[str]]]:
         """Columns, and at most so many rows, with the error bar beside the number that it belongs to."""
         main = self.result[self.names[0]].values
-        if ERROR not in self.names or not np.isfinite(main).all():
+        if ERROR not in self.names or not np.isfinite(main).any():
             # without its main variable, a result has the error bar of another one
             return self.columns, list(self.rows(limit))
         error = self.result[ERROR].values
@@ -62,7 +62,8 @@ class ResultTable:
         rows = []
         for number, row in enumerate(self.rows(limit)):
             index = np.unravel_index(number, main.shape)
-            row[at] = with_error(float(main[index]), float(error[index]))
+            if np.isfinite(main[index]):
+                row[at] = with_error(float(main[index]), float(error[index]))
             rows.append([cell for column, cell in enumerate(row) if column != drop])
         return [name for column, name in enumerate(self.columns) if column != drop], rows
 
@@ -100,16 +101,13 @@ def table_of(result: xarray.Dataset, name: str = "result") -> ResultTable:
     dims = result[main].dims
     alike = [str(n) for n, of in result.data_vars.items() if of.dims == dims and n != main and of.dtype.kind in "fiu"]
     names = [main, *sorted(alike, key=lambda name: "error" not in name)]
-    single = {str(name): coordinate.values.item() for name, coordinate in result.coords.items() if not coordinate.dims}
-    attributes = {**single, **{str(name): value for name, value in result.attrs.items() if name != JOB}}
-    entries = [(name, entry_text(value)) for name, value in attributes.items() if entry_text(value)]
     units = [str(result[name].attrs.get("units", "1")) for name in names]
     title = str(result.attrs.get("response", name)).replace("_", " ")
     if len({*units}) == 1:
         title, units = f"{title} ({units[0]})" if units[0] != "1" else title, ["1"] * len(names)
     labels = [_with_unit(str(dim), result) for dim in dims]
     columns = [*labels, *(n if u == "1" else f"{n} ({u})" for n, u in zip(names, units, strict=True))]
-    return ResultTable(title, entries, columns, result, names)
+    return ResultTable(title, all_entries(result), columns, result, names)
 
 
 def _with_unit(dim: str, result: xarray.Dataset) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,10 @@ HIDDEN = ("time_reversal", "inversion", "along_z", JOB)
 """Attributes that are not shown to readers."""
 LONGEST_TITLE = 60
 """Length of a summary of a function from which on the name of the main variable is the title."""
+FAILURE = "failure"
+"""Coordinate of sweeps with the reason why a point has no numbers."""
+SHOWN_REASONS = 3
+"""Largest number of these reasons in a summary."""
 Entries = list[tuple[str, str]]
 
 
@@ -97,9 +102,41 @@ def origin_of(result: xarray.Dataset) -> Origin:
 
 
 def entries_of(result: xarray.Dataset, names: dict[str, str]) -> Entries:
-    """Attributes with these names, in words; those without content are left out."""
-    found = ((words, entry_text(result.attrs[name])) for name, words in names.items() if name in result.attrs)
+    """Attributes with these names, in words; those without content are left out.
+
+    A fixed mesh is asked for no accuracy, so there is none that it reached;
+    that it failed is said.
+    """
+    on_mesh = ("tolerance", *["converged"] * bool(result.attrs.get("converged"))) if is_on_fixed_mesh(result) else ()
+    found = (
+        (words, entry_text(result.attrs[name]))
+        for name, words in names.items()
+        if name in result.attrs and name not in on_mesh
+    )
     return [(words, text) for words, text in found if text]
+
+
+def all_entries(result: xarray.Dataset) -> Entries:
+    """Properties of the calculation and of the crystal, single coordinates, and the way to compute it again."""
+    done = [("points of the sweep", text)] if (text := progress_of(result)) else []
+    return [*done, *entries_of(result, METHOD | MODEL), *other_entries(result), *entries_of(result, RERUN)]
+
+
+def is_on_fixed_mesh(result: xarray.Dataset) -> bool:
+    """True if the user gave a mesh in place of a tolerance."""
+    tolerance = result.attrs.get("tolerance")
+    return isinstance(tolerance, float | np.floating) and bool(np.isnan(tolerance))
+
+
+def progress_of(result: xarray.Dataset) -> str:
+    """Number of points of a sweep that are computed, if some are not; empty otherwise."""
+    if FAILURE not in result.coords:
+        return ""
+    failures = result.coords[FAILURE].values.ravel()
+    reasons = Counter(str(reason) for reason in failures if reason).most_common()
+    text = "; ".join(f"{count}: {reason}" for reason, count in reasons[:SHOWN_REASONS])
+    more = f"; and {len(reasons) - SHOWN_REASONS} other reasons" if len(reasons) > SHOWN_REASONS else ""
+    return f"{int((failures == '').sum())} of {failures.size} computed ({text}{more})" if text else ""
 
 
 def other_entries(result: xarray.Dataset) -> Entries:

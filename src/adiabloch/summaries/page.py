@@ -10,7 +10,18 @@ from adiabloch.errors import AdiablochError
 from adiabloch.markup import Markup, element, image, joined
 from adiabloch.summaries.citations import DOI, PAPER, software
 from adiabloch.summaries.numbers import table_of
-from adiabloch.summaries.origin import JOB, METHOD, MODEL, RERUN, Entries, Origin, entries_of, origin_of, other_entries
+from adiabloch.summaries.origin import (
+    JOB,
+    METHOD,
+    MODEL,
+    RERUN,
+    Entries,
+    Origin,
+    entries_of,
+    origin_of,
+    other_entries,
+    progress_of,
+)
 from adiabloch.summaries.pictures import formula_picture, picture_for_page
 from adiabloch.version import __version__
 
@@ -96,6 +107,8 @@ def _result(section: Section, origin: Origin) -> list[Markup]:
     if result.attrs.get("converged") in (False, 0):
         text = "The accuracy asked for was not reached; the error bars hold for the numbers that are given."
         parts.append(element("p", text, class_="warning"))
+    if done := progress_of(result):
+        parts.append(element("p", f"Points of the sweep: {done}. Numbers of the others are nan.", class_="warning"))
     formula = formula_picture(origin.formula) if origin.formula else None
     if formula is not None:
         parts.append(element("p", image(formula, "svg", origin.formula)))

@@ -110,8 +110,8 @@ def special_points(lattice: Lattice) -> tuple[dict[str, Float], str]:
         from ase.cell import Cell
     except ImportError:
         raise MissingExtraError(
-            "the special points of a lattice in three dimensions need ASE: pip install 'adiabloch[phonons]'; or give "
-            "path= as pairs of label and reduced coordinates"
+            "the special points of a lattice in three dimensions need ASE: pip install ase; or give path= as pairs "
+            "of label and reduced coordinates"
         ) from None
     found = Cell(lattice.vectors).bandpath(npoints=0)  # type: ignore[no-untyped-call]
     points = {name.replace("G", GAMMA): np.asarray(at, float) for name, at in found.special_points.items()}

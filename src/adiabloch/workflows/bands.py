@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
 from adiabloch.engine.arguments import counted_bands
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import InvalidArgumentError, warn
 from adiabloch.geometry.band_edges import exact_band_edges
 from adiabloch.models.crystal import THETA, Crystal, checked_crystal
 from adiabloch.models.cycle import Cycle
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 ENERGY = {"units": "energy"}
 PHASES = 49
 """Default number of phases of a cycle."""
+LARGE_DEVIATION = 0.2
+"""Deviation from a reference, in the spread of the bands, above which it is probably another crystal."""
 
 
 def bands(
@@ -183,4 +185,11 @@ def _compared(result: xarray.Dataset, reference: xarray.Dataset) -> xarray.Datas
     if "k1" in reference.coords and len(distance) == result.sizes["point"] and "theta" not in result.dims:
         off = np.abs(result.energy.values[:, :, None] - there[:, None, :]).min(axis=2).max()
         result = result.assign(deviation=((), float(off), {**ENERGY, "long_name": "deviation from the reference"}))
+        spread = float(np.ptp(result.energy.values))
+        if off > LARGE_DEVIATION * spread:
+            warn(
+                f"reference: energies differ by up to {off:.3g} from the nearest ones of {result.attrs['reference']}, "
+                f"and the bands have a spread of {spread:.3g}: expected bands of the same crystal, with the same "
+                "lattice vectors, unit and zero of energy"
+            )
     return result
