@@ -450,6 +450,20 @@ def test_what_counts_is_told_with_what_runs_within(monkeypatch, capsys):
     assert last == "adiabloch: sweep, 2 of 8 points, 25 %, 5 min 0 s, 15 min 0 s left; inner, mesh"
 
 
+def test_hidden_sweeps_hide_what_runs_within(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    with ProgressBar("sweep", False, counted="points") as outer:
+        outer.stage("", 8)
+        with ProgressBar("inner") as inner:
+            inner.stage("mesh", 4)
+            inner.advance(1)
+    assert capsys.readouterr().err == ""
+    with ProgressBar("later") as later:
+        later.stage("mesh", 4)
+    assert "later" in capsys.readouterr().err
+
+
 def test_nested_bars_share_a_display(monkeypatch, capsys):
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
     with ProgressBar("outer", True) as outer:

@@ -33,8 +33,9 @@ class ProgressBar:
     title : str
         Name of the calculation.
     visible : bool or None
-        False shows nothing. Otherwise there is a bar if the error stream is a terminal (or a notebook that can draw
-        one), and else a line every few seconds; True draws the bar in any case.
+        False shows nothing, also nothing of calculations within one that counts. Otherwise there is a bar if the error
+        stream is a terminal (or a notebook that can draw one), and else a line every few seconds; True draws the bar in
+        any case.
     counted : str, optional
         Name of what is counted, such as "points" of a sweep. Such a bar has a line of its own with the time left, to
         which calculations within it are added.
@@ -55,6 +56,8 @@ class ProgressBar:
     def __enter__(self) -> ProgressBar:
         if self.visible:
             _display.add(self)
+        elif self.counted:
+            _display.hide(1)
         return self
 
     def __exit__(
@@ -62,6 +65,8 @@ class ProgressBar:
     ) -> None:
         if self.visible:
             _display.remove(self)
+        elif self.counted:
+            _display.hide(-1)
 
     def stage(self, description: str, total: int) -> None:
         """Start a refinement of `total` points."""
@@ -115,6 +120,13 @@ class _Display:
         self._lock = threading.RLock()
         self._bars: list[ProgressBar] = []
         self._progress: Progress | None = None
+        self._hidden = 0
+        """Number of active calculations that hide those within them."""
+
+    def hide(self, change: int) -> None:
+        """Change the number of active calculations that hide those within them."""
+        with self._lock:
+            self._hidden += change
 
     def add(self, bar: ProgressBar) -> None:
         """Add a bar to the display."""
@@ -135,7 +147,7 @@ class _Display:
     def show(self, bar: ProgressBar) -> None:
         """Update the display of a bar."""
         with self._lock:
-            if bar not in self._bars:
+            if self._hidden or bar not in self._bars:
                 return
             if bar.drawn:
                 self._draw(bar)
