@@ -112,7 +112,7 @@ def test_scans_are_drawn():
     assert [text.get_text() for text in chi.get_legend().get_texts()] == ["xyy", "yxy"]
     states = ab.plot(ab.density_of_states(model, 0.5, [0.05, 0.1], tolerance=1e-2))
     assert states.get_legend() is None
-    assert states.get_xlabel() == "$k_BT$ (energy)"
+    assert states.get_xlabel() == "$k_BT$ ($\\mathrm{energy}$)"
     level = ab.plot(ab.chemical_potential(model, 0.7, [0.0, 0.1], tolerance=1e-4))
     assert len(level.lines[0].get_xdata()) == 2
     plt.close("all")

@@ -60,15 +60,14 @@ def check_temperature(crystal: Crystal, kT: float) -> None:
 
 
 def check_potentials(crystal: Crystal, scan: Scan) -> None:
-    """Warn if all chemical potentials lie far below or above all bands, for example relative to the Fermi level."""
+    """Warn if all chemical potentials lie far below, or all far above, all bands, as relative to the Fermi level."""
     for points in (COARSE, SURVEY[crystal.lattice.dimension]):
         lowest, highest = energy_range(crystal, points)
         margin = MARGIN * (highest - lowest) + REACH * float(scan.temperatures.max())
-        below, above = scan.potentials < lowest - margin, scan.potentials > highest + margin
-        if not (below | above).all():
+        below = bool((scan.potentials < lowest - margin).all())
+        if not below and not (scan.potentials > highest + margin).all():
             return
-    energy, where = crystal.units.energy, "below" if below.all() else "above" if above.all() else "below or above"
-    state = {"below": "empty", "above": "filled"}.get(where, "empty or filled")
+    energy, where, state = crystal.units.energy, *(("below", "empty") if below else ("above", "filled"))
     given = " to ".join(dict.fromkeys(f"{energy * mu:.6g}" for mu in scan.potentials[[0, -1]]))
     warn(
         f"chemical_potential: {given} lies {where} all bands, which reach from {energy * lowest:.3g} to "
