@@ -30,7 +30,7 @@ class Block:
     continues: bool
     output: str | None
     output_span: tuple[int, int]
-    """Where the output stands in the text of the page."""
+    """Start and end of the output in the text of the page."""
     picture: str | None
 
 

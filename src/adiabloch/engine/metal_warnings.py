@@ -17,7 +17,7 @@ from adiabloch.geometry.gaps import bandwidth, energy_range
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.models.crystal import Crystal
-from adiabloch.occupation import Scan
+from adiabloch.occupation import THERMAL_REACH, Scan
 
 HIGH_TEMPERATURE = 3.0
 """Temperature, in bandwidths, above which the user is warned of a probable mistake."""
@@ -27,8 +27,6 @@ COARSE = 4
 """Points along each axis of the mesh that shows most chemical potentials to be among the energies of the bands."""
 MARGIN = 0.02
 """Distance from the energies of a mesh of `SURVEY`, in their spread, beyond which no band is expected."""
-REACH = 40.0
-"""Distance, in k_B T, beyond which thermal occupation is zero within rounding."""
 SURVEY = {1: 512, 2: 40, 3: 12}
 """Points along each axis of the mesh for estimates of the influence of close bands, by dimension."""
 SMEARED = 0.02
@@ -63,7 +61,7 @@ def check_potentials(crystal: Crystal, scan: Scan) -> None:
     """Warn if all chemical potentials lie far below, or all far above, all bands, as relative to the Fermi level."""
     for points in (COARSE, SURVEY[crystal.lattice.dimension]):
         lowest, highest = energy_range(crystal, points)
-        margin = MARGIN * (highest - lowest) + REACH * float(scan.temperatures.max())
+        margin = MARGIN * (highest - lowest) + THERMAL_REACH * float(scan.temperatures.max())
         below = bool((scan.potentials < lowest - margin).all())
         if not below and not (scan.potentials > highest + margin).all():
             return

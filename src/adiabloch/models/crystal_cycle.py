@@ -26,7 +26,7 @@ from adiabloch.models.crystal import (
     kind_of,
 )
 from adiabloch.models.crystal_samples import check_alike, fixed_positions, probed
-from adiabloch.models.cycle_closure import CLOSURE_TOLERANCE, TEST_POINT, known_samples
+from adiabloch.models.cycle_closure import CLOSURE_TOLERANCE, TEST_POINT, known_samples, tail_with_interpolation
 from adiabloch.models.harmonics import (
     equidistant_phases,
     harmonic_phases,
@@ -114,14 +114,8 @@ class CrystalCycle:
             if last or max(cycle.tail, off) <= CONVERGED:
                 break
             count *= 2
-        if off > max(tolerance, 3 * cycle.tail):
-            raise CoarseCycleError(
-                f"cycle: sampled too coarsely: at theta = {where:.6g}, between two of {count} snapshots, the function "
-                f"differs from their interpolation by {off:.1e} of its change, expected below {tolerance:.0e}; ask for "
-                "more samples",
-                tail=off,
-            )
-        object.__setattr__(cycle, "tail", max(cycle.tail, off))
+        tail = tail_with_interpolation(cycle.tail, off, where, count, tolerance)
+        object.__setattr__(cycle, "tail", tail)
         return cycle
 
     def __repr__(self) -> str:

@@ -24,7 +24,7 @@ from adiabloch.models.covariant import (
 )
 from adiabloch.models.crystal import THETA, Derivative, Matrices, Operator, is_crystal, kind_of
 from adiabloch.models.crystal_cycle import CrystalCycle
-from adiabloch.models.cycle_closure import check_closed, interpolation_error, known_samples
+from adiabloch.models.cycle_closure import check_closed, interpolation_error, known_samples, tail_with_interpolation
 from adiabloch.models.cycle_snapshots import (
     check_consistency,
     check_sampling,
@@ -205,14 +205,8 @@ class Cycle:
                     break
             count *= 2
             snapshots = _sampled(function, count)
-        if off > max(tolerance, 3 * cycle.tail):
-            raise CoarseCycleError(
-                f"cycle: sampled too coarsely: at theta = {where:.6g}, between two of {count} snapshots, the function "
-                f"differs from their interpolation by {off:.1e} of its change, expected below {tolerance:.0e}; ask for "
-                "more samples",
-                tail=off,
-            )
-        object.__setattr__(cycle, "tail", max(cycle.tail, off))
+        tail = tail_with_interpolation(cycle.tail, off, where, count, tolerance)
+        object.__setattr__(cycle, "tail", tail)
         return cycle
 
     def __repr__(self) -> str:

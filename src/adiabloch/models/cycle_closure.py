@@ -9,7 +9,7 @@ from contextvars import ContextVar
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.errors import InvalidModelError
+from adiabloch.errors import CoarseCycleError, InvalidModelError
 from adiabloch.models.hoppings import Translation
 from adiabloch.models.tight_binding import TightBinding
 
@@ -184,3 +184,33 @@ def _explained(function: Callable[[float], TightBinding], start: Parts, end: Par
         if largest_difference(*steps) <= allowed:
             return "from 2 pi to 4 pi it changes by the same again: a drift, not a cycle"
     return "is theta in radians?"
+
+
+def tail_with_interpolation(tail: float, off: float, where: float, count: int, tolerance: float) -> float:
+    """Relative error of the interpolation of a sampled function, from its last harmonics and between its samples.
+
+    Parameters
+    ----------
+    tail : float
+        Size of the last harmonics.
+    off : float
+        Largest difference between the function and the interpolation, relative to the change of the function.
+    where : float
+        Phase at which it was found.
+    count : int
+        Number of samples.
+    tolerance : float
+        Largest difference that is accepted.
+
+    Raises
+    ------
+    CoarseCycleError
+    """
+    if off > max(tolerance, 3 * tail):
+        raise CoarseCycleError(
+            f"cycle: sampled too coarsely: at theta = {where:.6g}, between two of {count} snapshots, the function "
+            f"differs from their interpolation by {off:.1e} of its change, expected below {tolerance:.0e}; ask for "
+            "more samples",
+            tail=off,
+        )
+    return max(tail, off)
