@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from adiabloch.responses.band_quantities import band_quantities as band_quantities
     from adiabloch.responses.berry_curvature_dipole import berry_curvature_dipole as berry_curvature_dipole
     from adiabloch.responses.born_charges import born_charges as born_charges
+    from adiabloch.responses.chern_simons_magnetization import (
+        chern_simons_magnetization as chern_simons_magnetization,
+    )
     from adiabloch.responses.density_of_states import density_of_states as density_of_states
     from adiabloch.responses.drude_weight import drude_weight as drude_weight
     from adiabloch.responses.filling import filling as filling

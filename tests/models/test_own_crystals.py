@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.errors import AdiablochError, CoarseCycleError, InvalidArgumentError, InvalidModelError
+from adiabloch.errors import AdiablochError, CoarseCycleError, InvalidArgumentError, InvalidModelError, ObstructedError
 from adiabloch.models import CrystalCycle
 from sweeps import slow
 
@@ -290,3 +290,17 @@ def test_too_few_snapshots_of_own_crystals():
     assert cycle.tail < 1e-12
     with pytest.raises(CoarseCycleError, match=r"with 9 snapshots"):
         ab.Cycle.from_function(sharp, samples=9)
+
+
+def test_what_is_known_of_a_crystal_does_not_outlive_a_change():
+    """Chern numbers, gaps and widths of bands belong to the matrices, not to the object."""
+    own = Own(ab.models.haldane(delta=0.2, t2=0.1, phi=np.pi / 2))
+    assert ab.geometry.chern_number(own, 1, ("kx", "ky")) == -1
+    with pytest.raises(ObstructedError):
+        ab.polarization(own, 1)
+    trivial = ab.models.haldane(delta=3.0, t2=0.1, phi=np.pi / 2)
+    own.matrices, own.frequencies = trivial.matrices, trivial.frequencies
+    expected = ab.polarization(trivial, 1)
+    np.testing.assert_allclose(ab.polarization(own, 1).polarization, expected.polarization, atol=1e-9)
+    hall = ab.anomalous_hall(own, 0.5, mesh=12).total
+    np.testing.assert_allclose(hall, ab.anomalous_hall(trivial, 0.5, mesh=12).total, atol=1e-12)

@@ -3,7 +3,7 @@
 This module exports the names that the files in `adiabloch.responses` need.
 """
 
-from adiabloch.engine.arguments import ACROSS, FLAT
+from adiabloch.engine.arguments import ACROSS, FLAT, NO_CURL
 from adiabloch.engine.crystals import Filling, of_crystal, response_for
 from adiabloch.engine.declaration import (
     BandTerm,
@@ -36,6 +36,7 @@ from adiabloch.models.crystal import THETA
 __all__ = [
     "ACROSS",
     "FLAT",
+    "NO_CURL",
     "THETA",
     "BandTerm",
     "ChernTerm",

@@ -29,6 +29,12 @@ Model = TightBinding | Cycle
 M = TypeVar("M", TightBinding, Cycle, Deformation)
 ACROSS = "in one dimension nothing flows across"
 FLAT = "a one-dimensional crystal has no orbital magnetization"
+NO_CURL = (
+    "in three dimensions a current of second Chern form remains if the Fermi level is not in a gap at zero "
+    "temperature, and no gauge-invariant part of the current is a curl: the orbital magnetization that an electric "
+    "field induces in a 3D metal is not known to be a property of the bulk. Expected a crystal in two dimensions, or a "
+    "chemical potential in a gap and temperature 0"
+)
 """Reasons why a response needs more than one dimension."""
 UNKNOWN_MOTION = f"the motion of the Wannier functions is not given ({MOTION_HINT}): i <W|d_theta W> counts as zero"
 

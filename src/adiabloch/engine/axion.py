@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.engine.declaration import GaugeTerm
+from adiabloch.engine.declaration import BandTerm, GaugeTerm, Response, total_and
+from adiabloch.engine.terms import Labels
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.lattice import Lattice
 
@@ -22,9 +25,25 @@ def isotropic(gauge: SmoothGauge, component: str, field: str) -> Float:
     return -0.5 * chern_simons_form(gauge, "kx", "ky", "kz")
 
 
-def chern_simons_part() -> tuple[GaugeTerm, ...]:
-    """Terms of the Chern-Simons part of a magnetoelectric tensor."""
-    return (GaugeTerm(isotropic),)
+def in_three_dimensions(layer: Response, perturbative: Callable[..., Float], axes: Mapping[str, Labels]) -> Response:
+    """Declaration of a magnetoelectric tensor in 3D, with its Chern-Simons part, from that in 2D.
+
+    Parameters
+    ----------
+    layer : Response
+    perturbative : callable
+        Formula of the perturbative part, as of a `BandTerm`.
+    axes : mapping {name: labels}
+    """
+    return replace(
+        layer,
+        parts=total_and(perturbative=(BandTerm(perturbative),), chern_simons=(GaugeTerm(isotropic),)),
+        axes=axes,
+        dimensions=(3,),
+        along_z=0,
+        long_name="",
+        completed=with_axion_angle,
+    )
 
 
 def with_axion_angle(result: xarray.Dataset, lattice: Lattice) -> xarray.Dataset:

@@ -35,6 +35,8 @@ OF_USER = ("observable", "projector")
 """Axes whose labels are the names of observables of the user."""
 Parity = Literal[1, -1] | None
 """Even, odd, or neither."""
+Terms = Mapping[str, tuple[Term, str]]
+"""Terms by the name of their part, with the end of its long name."""
 
 
 def cartesian(dimension: int) -> Sequence[str]:
@@ -253,7 +255,7 @@ class Response:
 
 
 def parts_of(
-    terms: Mapping[str, tuple[Term, str]],
+    terms: Terms,
     *,
     unit: Unit | None = None,
     time_reversal: Parity = None,
@@ -266,7 +268,7 @@ def parts_of(
     }
 
 
-def sum_of(terms: Mapping[str, tuple[Term, str]]) -> dict[str, Part]:
+def sum_of(terms: Terms) -> dict[str, Part]:
     """Parts of one term and a description each, preceded by their sum `total`."""
     return {"total": Part(tuple(term for term, _ in terms.values())), **parts_of(terms)}
 

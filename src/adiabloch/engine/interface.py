@@ -13,7 +13,7 @@ from adiabloch.engine.declaration import Response
 from adiabloch.engine.documentation import documented
 from adiabloch.engine.dry_run import Forecast, result_or_forecast
 from adiabloch.engine.natural import in_natural_units
-from adiabloch.engine.run import DEFAULTS, SEVERAL_RESULTS, Options
+from adiabloch.engine.run import DEFAULTS, SEVERAL_RESULTS
 from adiabloch.errors import CallError, InvalidArgumentError, did_you_mean
 from adiabloch.integration.blas_threads import one_thread
 from adiabloch.integration.checkpoints import Checkpoint, in_use, using
@@ -45,7 +45,7 @@ def response(
     """
 
     def made(function: Callable[P, xarray.Dataset]) -> Callable[P, xarray.Dataset]:
-        signature = _with_options(inspect.signature(function))
+        signature = _with_options(function)
         first = next(iter(signature.parameters))
 
         @functools.wraps(function)
@@ -90,16 +90,19 @@ def _kept(name: str, given: dict[str, Any], *, allowed: bool) -> Iterator[None]:
         yield
 
 
-def _with_options(signature: inspect.Signature) -> inspect.Signature:
-    """Signature with the options in place of `**options`."""
-    annotations = {name: of.__forward_arg__ for name, of in Options.__annotations__.items()}
+def _with_options(function: Callable[..., Any]) -> inspect.Signature:
+    """Signature of a function with the entries of a typed dictionary in place of `**options: Unpack[...]`."""
+    signature = inspect.signature(function)
     parameters = []
     for parameter in signature.parameters.values():
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
             parameters.append(parameter)
             continue
+        kind = parameter.annotation.removeprefix("Unpack[").removesuffix("]")
+        annotations = {name: of.__forward_arg__ for name, of in function.__globals__[kind].__annotations__.items()}
+        own = dict.fromkeys(name for name in annotations if name not in DEFAULTS)
         parameters += [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=annotations[name])
-            for name, value in DEFAULTS.items()
+            for name, value in {**own, **DEFAULTS}.items()
         ]
     return signature.replace(parameters=parameters)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adiabloch.caching import ResultsByObject
 from adiabloch.engine.arguments import Model
 from adiabloch.errors import ObstructedError
 from adiabloch.geometry.chern import chern_numbers, second_chern_number
 from adiabloch.geometry.gaps import check_gap
+from adiabloch.geometry.kept_results import ResultsByCrystal
 from adiabloch.geometry.projections import ProjectionChoice, Projections, find_projections
 from adiabloch.occupation import Group, subspace_indices
 
@@ -36,8 +36,8 @@ class Preflight:
         return {"chern_numbers": described(self.chern_numbers)}
 
 
-_CHERN: ResultsByObject[Group, ChernNumbers] = ResultsByObject()
-_PROJECTIONS: ResultsByObject[Groups, tuple[Projections, ...]] = ResultsByObject()
+_CHERN: ResultsByCrystal[Group, ChernNumbers] = ResultsByCrystal()
+_PROJECTIONS: ResultsByCrystal[Groups, tuple[Projections, ...]] = ResultsByCrystal()
 """Results for existing crystals, without projections that the user chose."""
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, cast
 
 from numpy.typing import ArrayLike
 
 from adiabloch.engine.arguments import Model, checked_degeneracy
-from adiabloch.engine.crystals import Filling
 from adiabloch.engine.declaration import Response
 from adiabloch.engine.local_arguments import Drive, Positions, Sites, checked_occupation, checked_texture
 from adiabloch.engine.local_integrals import LocalRequest
 from adiabloch.engine.local_plan import LocalPlan
 from adiabloch.engine.operators import Given, checked_operators, checked_spins
-from adiabloch.engine.run import Options, Run
+from adiabloch.engine.run import DEFAULTS, Options, Run
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.projections import ProjectionChoice
 from adiabloch.lattice import AXES
@@ -29,23 +28,29 @@ TOLERANCE = 1e-4
 """Default tolerance of responses of textures."""
 
 
-class Drives(NamedTuple):
-    """Drives that the user gives."""
+class LocalOptions(Options, total=False):
+    """Keyword arguments of responses of textures: drives, occupation of a metal, and the options of every response."""
 
+    degeneracy: float | None
     frequency: float | None
     electric_field: ArrayLike | None
     velocity: ArrayLike | None
     magnetic_field: ArrayLike | None
+    chemical_potential: float | None
+    temperature: float | None
+
+
+OWN_OPTIONS = [name for name in LocalOptions.__annotations__ if name not in DEFAULTS]
+"""Names of the options that only responses of textures have, in their order."""
 
 
 def of_texture(
     response: Response,
     texture: object,
+    occupied: int | None,
     positions: Positions,
     theta: ArrayLike | None,
-    filling: Filling,
-    drives: Drives,
-    options: Options,
+    options: LocalOptions,
     *,
     operators: Mapping[str, Given] | None = None,
     projections: ProjectionChoice = None,
@@ -57,21 +62,22 @@ def of_texture(
     response : Response
         With local terms.
     texture : Texture, or a crystal
+    occupied : int, optional
+        Number of occupied bands of an insulator.
     positions, theta
         Positions, and phases of the cycle, as the user gave them.
-    filling : Filling
-    drives : Drives
-    options : Options
+    options : LocalOptions
     operators : mapping, optional
         Observables of the user; those of the crystals by default.
     projections : sequence of int or array_like, optional
         Projections of the user for terms of a smooth gauge.
     """
-    run = Run.of(options, TOLERANCE)
+    given: dict[str, Any] = {**options}
+    degeneracy, *drives, chemical_potential, temperature = (given.pop(name, None) for name in OWN_OPTIONS)
+    run = Run.of(cast(Options, given), TOLERANCE)
     crystals = checked_texture(texture)
     drive = Drive.of(crystals, *drives)
-    *occupied, degeneracy = filling
-    occupation = checked_occupation(crystals, *occupied)
+    occupation = checked_occupation(crystals, occupied, chemical_potential, temperature)
     sites = Sites.of(crystals, positions, theta)
     own, _ = response.observed(crystals.home, operators)
     plan = LocalPlan(response, crystals.lattice.dimension, drive.per_omega, [*own])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
+from adiabloch.engine.declaration import Terms
 from adiabloch.engine.operators import Given, Spin
 from adiabloch.geometry.filled import BandCounts
 from adiabloch.geometry.frame import Eigenframe
@@ -37,6 +38,7 @@ __all__ = [
     "ProjectionChoice",
     "SmoothGauge",
     "Spin",
+    "Terms",
     "TightBinding",
     "Unit",
 ]

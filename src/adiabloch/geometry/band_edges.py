@@ -9,9 +9,9 @@ from operator import attrgetter
 import numpy as np
 
 from adiabloch.arrays import Float, tensor_grid
-from adiabloch.caching import ResultsByObject
 from adiabloch.errors import OverlappingBandsError
 from adiabloch.geometry.gaps import coarse_mesh, describe_point
+from adiabloch.geometry.kept_results import ResultsByCrystal
 from adiabloch.linalg import eigh_batch
 from adiabloch.models.crystal import Crystal, Matrices
 
@@ -62,7 +62,7 @@ class BandEdges:
         return np.interp(points[:, -1], self.phases, self.middles, period=1.0)
 
 
-_KNOWN: ResultsByObject[int, BandEdges] = ResultsByObject()
+_KNOWN: ResultsByCrystal[int, BandEdges] = ResultsByCrystal()
 
 
 def band_edges(crystal: Crystal, occupied: int) -> BandEdges:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from adiabloch.arrays import Float, tensor_grid
-from adiabloch.caching import ResultsByObject
 from adiabloch.errors import GapClosedError
 from adiabloch.geometry.frame import Eigenframe, frame_of
+from adiabloch.geometry.kept_results import ResultsByCrystal
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import eigh_batch
 from adiabloch.minimize import pattern_search
@@ -110,7 +110,8 @@ class SmallestGap(NamedTuple):
     """Largest slope/gap on a coarse mesh and at the smallest gap; infinite for a closed gap."""
 
 
-_SMALLEST: ResultsByObject[int, SmallestGap] = ResultsByObject()
+_SMALLEST: ResultsByCrystal[int, SmallestGap] = ResultsByCrystal()
+_RANGES: ResultsByCrystal[int, tuple[float, float]] = ResultsByCrystal()
 
 
 def smallest_gap(crystal: Crystal, count: int, points: int = 1500) -> SmallestGap:
@@ -202,9 +203,12 @@ def bandwidth(crystal: Crystal) -> float:
 
 def energy_range(crystal: Crystal, points: int = 4) -> tuple[float, float]:
     """Lowest and highest energy on a mesh, by default a coarse one, with this number of points along each axis."""
-    mesh = crystal.matrices().on_grid([np.arange(points) / points] * len(crystal.directions))
-    energies = eigh_batch(mesh[:, 0])[0]
-    return float(energies.min()), float(energies.max())
+    known = _RANGES.of(crystal)
+    if points not in known:
+        mesh = crystal.matrices().on_grid([np.arange(points) / points] * len(crystal.directions))
+        energies = eigh_batch(mesh[:, 0])[0]
+        known[points] = float(energies.min()), float(energies.max())
+    return known[points]
 
 
 def describe_point(crystal: Crystal, at: Float) -> str:

@@ -27,10 +27,11 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.band_subspace import group_curvature, interband_coupling
+from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.recording import offered_by, record
 from adiabloch.linalg import dagger, in_basis, svd_batch
-from adiabloch.models.crystal import Crystal, Derivative, connection_names
+from adiabloch.models.crystal import THETA, Crystal, Derivative, connection_names
 from adiabloch.occupation import Group, subspace_indices
 
 
@@ -187,6 +188,11 @@ def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:
         total = total + _trace(A, 1j * (BC - dagger(BC)))
     gauge.forms[key] = total
     return total
+
+
+def second_chern_simons(gauge: SmoothGauge, component: str) -> Float:
+    """Chern-Simons part of the magnetization that a cycle pumps, -(e/2) CS of theta and two of k (Eq. 17); (P,)."""
+    return -0.5 * chern_simons_form(gauge, THETA, *K_PLANES[component])
 
 
 @of_frame

@@ -45,6 +45,16 @@ def pumped_shift(frame: Eigenframe, group: Group, component: str) -> Float:
     return occupied_shift(frame, group, "theta", component)
 
 
+def field_shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
+    """Perturbative part of dM_i/dE_j of the occupied bands, in units of e^2; (P,)."""
+    return occupied_shift(frame, group, f"k{field}", component)
+
+
+def field_shift_z(frame: Eigenframe, group: Group, field: str) -> Float:
+    """Perturbative part of dM_z/dE_j in two dimensions; (P,)."""
+    return field_shift(frame, group, "z", field)
+
+
 def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock:
     """Perturbative induced moment along two directions a and b, with derivatives; the real part is the result."""
     Aa, Ab = blocks.connection(a), blocks.connection(b)

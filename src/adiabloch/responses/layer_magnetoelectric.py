@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from adiabloch.engine import (
-    BandTerm,
-    GaugeTerm,
-    Options,
-    Part,
-    Response,
-    all_axes,
-    of_insulator,
-    response,
-)
+from adiabloch.engine import BandTerm, GaugeTerm, Options, Part, Response, all_axes, of_insulator, response
 from adiabloch.engine.layers import LAYER, Heights, height_operators
 from adiabloch.engine.types import Dataset, Eigenframe, Float, Group, ProjectionChoice, SmoothGauge, TightBinding, Unit
 from adiabloch.geometry.layers import layer_chern_simons, layer_shift

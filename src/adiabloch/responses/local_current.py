@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Unpack
 
-from adiabloch.engine import (
-    Filling,
-    LocalTerm,
-    Options,
-    Response,
-    cartesian,
-    components,
-    parts_of,
-    response,
-    sum_of,
-    wave_vectors,
-)
+from adiabloch.engine import LocalTerm, Response, cartesian, parts_of, response, sum_of, wave_vectors
 from adiabloch.engine.local_arguments import Positions
-from adiabloch.engine.textures import Drives, of_texture
+from adiabloch.engine.local_moments import MOMENTS
+from adiabloch.engine.textures import LocalOptions, of_texture
 from adiabloch.engine.types import ArrayLike, Cycle, Dataset, ProjectionChoice, TightBinding, Unit
 from adiabloch.geometry import local_terms as of
 from adiabloch.models.texture import Texture
 
-K, MOMENT = {"component": wave_vectors}, {"component": components}
+K = {"component": wave_vectors}
 DRIVEN = {
     "curl_induced": (LocalTerm(of.magnetization_current, axes=K), "curl of the induced magnetization"),
     "polarization_rate": (LocalTerm(of.shift_term, axes=K), "rate of the polarization by the positional shift"),
@@ -36,7 +25,7 @@ DRIVEN = {
 }
 CURL = LocalTerm(of.equilibrium_current, "rest", K)
 AT_REST = {"curl_equilibrium": (CURL, "curl of the equilibrium magnetization")}
-CURRENT, DIPOLE = Unit(charge=1, hbar=-1, energy=1, length=1), Unit(charge=1, length=1)
+CURRENT = Unit(charge=1, hbar=-1, energy=1, length=1)
 LOCAL_CURRENT = Response(
     "local current",
     unit=Unit(charge=1, omega=1, length=1),
@@ -46,28 +35,6 @@ LOCAL_CURRENT = Response(
     inversion=-1,
     equation="Eqs. (6) and (B4)",
 )
-M = partial(LocalTerm, order="moment", axes=MOMENT)
-P = partial(LocalTerm, order="moment")
-M_EQUILIBRIUM = {"M_equilibrium": (M(of.equilibrium_moment), "orbital magnetization in equilibrium")}
-MAGNETIZATION = {
-    "M_induced": (M(of.induced_magnetization), "orbital magnetization, induced"),
-    "M_chern_simons": (
-        M(of.chern_simons_magnetization, smooth_gauge=True),
-        "orbital magnetization, Chern-Simons part",
-    ),
-}
-POLARIZATION = {
-    "P_uniform": (P(of.connection_polarization, smooth_gauge=True), "polarization of the uniform crystal"),
-    "P_shift": (P(of.shift_polarization), "polarization by the positional shift"),
-    "P_chern_simons": (P(of.chern_simons_polarization, smooth_gauge=True), "polarization, Chern-Simons part"),
-    "P_quadrupole": (P(of.quadrupole_polarization), "polarization by the divergence of the quadrupoles"),
-}
-MOMENTS = {
-    **parts_of(M_EQUILIBRIUM, unit=CURRENT * Unit(length=1), time_reversal=-1, inversion=1),
-    **parts_of(MAGNETIZATION, unit=LOCAL_CURRENT.unit * Unit(length=1), inversion=1),
-    **parts_of(POLARIZATION, unit=DIPOLE),
-}
-"""Magnetization and polarization of Eqs. (16) to (18)."""
 WITH_MOMENTS = replace(LOCAL_CURRENT, parts={**LOCAL_CURRENT.parts, **MOMENTS})
 
 
@@ -78,16 +45,9 @@ def local_current(
     positions: Positions = None,
     theta: ArrayLike | None = None,
     *,
-    degeneracy: float | None = None,
-    frequency: float | None = None,
-    electric_field: ArrayLike | None = None,
-    velocity: ArrayLike | None = None,
-    magnetic_field: ArrayLike | None = None,
-    chemical_potential: float | None = None,
-    temperature: float | None = None,
     split: bool = False,
     projections: ProjectionChoice = None,
-    **options: Unpack[Options],
+    **options: Unpack[LocalOptions],
 ) -> Dataset:
     r"""Electric current in a slowly non-uniform crystal under a slow drive, term by term. Implements Eq. (6).
 
@@ -171,10 +131,9 @@ def local_current(
     return of_texture(
         WITH_MOMENTS if split else LOCAL_CURRENT,
         texture,
+        occupied,
         positions,
         theta,
-        Filling(occupied, chemical_potential, temperature, degeneracy),
-        Drives(frequency, electric_field, velocity, magnetic_field),
         options,
         projections=projections,
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Unpack
 
-from adiabloch.engine import Filling, LocalTerm, Options, Response, cartesian, parts_of, response, sum_of
+from adiabloch.engine import LocalTerm, Response, cartesian, parts_of, response, sum_of
 from adiabloch.engine.local_arguments import Positions
-from adiabloch.engine.textures import Drives, local_observables, of_texture
+from adiabloch.engine.textures import LocalOptions, local_observables, of_texture
 from adiabloch.engine.types import ArrayLike, Cycle, Dataset, Given, TightBinding, Unit
 from adiabloch.geometry import local_terms as of
 from adiabloch.models.texture import Texture
@@ -48,15 +48,7 @@ def local_observable(
     operators: Mapping[str, Given] | None = None,
     positions: Positions = None,
     theta: ArrayLike | None = None,
-    *,
-    degeneracy: float | None = None,
-    frequency: float | None = None,
-    electric_field: ArrayLike | None = None,
-    velocity: ArrayLike | None = None,
-    magnetic_field: ArrayLike | None = None,
-    chemical_potential: float | None = None,
-    temperature: float | None = None,
-    **options: Unpack[Options],
+    **options: Unpack[LocalOptions],
 ) -> Dataset:
     r"""Density of bounded observables in a slowly non-uniform crystal under a slow drive. Implements Eq. (B4).
 
@@ -97,10 +89,9 @@ def local_observable(
     return of_texture(
         LOCAL_OBSERVABLE,
         texture,
+        occupied,
         positions,
         theta,
-        Filling(occupied, chemical_potential, temperature, degeneracy),
-        Drives(frequency, electric_field, velocity, magnetic_field),
         options,
         operators=operators,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Unpack
 
 from adiabloch.engine import (
@@ -16,9 +15,8 @@ from adiabloch.engine import (
     of_insulator,
     response,
     response_for,
-    total_and,
 )
-from adiabloch.engine.axion import chern_simons_part, with_axion_angle
+from adiabloch.engine.axion import in_three_dimensions
 from adiabloch.engine.types import Dataset, Eigenframe, Float, Group, ProjectionChoice, TightBinding, Unit
 from adiabloch.geometry.inhomogeneous import shift_in_magnetic_field
 
@@ -46,15 +44,7 @@ LAYER = Response(
     equation="Eq. (18)",
     long_name="magnetic polarization per {measure}",
 )
-SOLID = replace(
-    LAYER,
-    parts=total_and(perturbative=(BandTerm(shift),), chern_simons=chern_simons_part()),
-    axes={"component": cartesian, "field": components},
-    dimensions=(3,),
-    along_z=0,
-    long_name="",
-    completed=with_axion_angle,
-)
+SOLID = in_three_dimensions(LAYER, shift, {"component": cartesian, "field": components})
 
 
 @response(SOLID)

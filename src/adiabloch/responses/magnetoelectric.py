@@ -7,6 +7,7 @@ from typing import Unpack
 
 from adiabloch.engine import (
     FLAT,
+    NO_CURL,
     BandTerm,
     Filling,
     Options,
@@ -18,58 +19,33 @@ from adiabloch.engine import (
     components,
     of_crystal,
     response,
-    total_and,
+    sum_of,
 )
-from adiabloch.engine.axion import chern_simons_part, with_axion_angle
-from adiabloch.engine.types import ArrayLike, Dataset, Eigenframe, Float, Group, ProjectionChoice, TightBinding, Unit
+from adiabloch.engine.axion import in_three_dimensions
+from adiabloch.engine.types import ArrayLike, Dataset, ProjectionChoice, Terms, TightBinding, Unit
 from adiabloch.geometry.fields import metric_dipole_z, moment_between_bands
-from adiabloch.geometry.induced import occupied_shift
+from adiabloch.geometry.induced import field_shift, field_shift_z
 
-
-def shift(frame: Eigenframe, group: Group, component: str, field: str) -> Float:
-    """Perturbative dM_i/dE_j of the occupied bands, in units of e^2; (P,)."""
-    return occupied_shift(frame, group, f"k{field}", component)
-
-
-def shift_z(frame: Eigenframe, group: Group, field: str) -> Float:
-    """Perturbative dM_z/dE_j in two dimensions; (P,)."""
-    return shift(frame, group, "z", field)
-
-
-INTERBAND, DIPOLE = SeaTerm(moment_between_bands), SurfaceTerm(metric_dipole_z)
+PARTS: Terms = {
+    "interband": (SeaTerm(moment_between_bands), "moments between the bands"),
+    "metric_dipole": (SurfaceTerm(metric_dipole_z), "dipole of the quantum metric"),
+}
 METAL = Response(
     "magnetoelectric response",
     unit=Unit(charge=2, hbar=-1, length=3),
-    parts={
-        "total": Part((INTERBAND, DIPOLE)),
-        "interband": Part((INTERBAND,), "moments between the bands"),
-        "metric_dipole": Part((DIPOLE,), "dipole of the quantum metric"),
-    },
+    parts=sum_of(PARTS),
     axes={"field": cartesian},
     dimensions=(2,),
     reason=FLAT,
-    no_bulk={
-        3: "in three dimensions a current of second Chern form remains if the Fermi level is not in a gap at zero "
-        "temperature, and no gauge-invariant part of the current is a curl: the orbital magnetization that an electric "
-        "field induces in a 3D metal is not known to be a property of the bulk. Expected a crystal in two dimensions, "
-        "or a chemical potential in a gap and temperature 0"
-    },
+    no_bulk={3: NO_CURL},
     time_reversal=-1,
     inversion=-1,
     along_z=1,
     equation="Eqs. (13), (14) and (19)",
     long_name="magnetoelectric response per {measure}",
 )
-LAYER = replace(METAL, parts={"total": Part((BandTerm(shift_z),))}, no_bulk={})
-SOLID = replace(
-    LAYER,
-    parts=total_and(perturbative=(BandTerm(shift),), chern_simons=chern_simons_part()),
-    axes={"component": components, "field": cartesian},
-    dimensions=(3,),
-    along_z=0,
-    long_name="",
-    completed=with_axion_angle,
-)
+LAYER = replace(METAL, parts={"total": Part((BandTerm(field_shift_z),))}, no_bulk={})
+SOLID = in_three_dimensions(LAYER, field_shift, {"component": components, "field": cartesian})
 
 
 @response(METAL)

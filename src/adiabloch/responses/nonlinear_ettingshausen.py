@@ -24,8 +24,7 @@ from adiabloch.geometry.fields import metric_dipole_z, moment_between_bands, shi
 
 def minus_e_cross_m(dimension: int) -> Float:
     """Matrix from alpha_k to -E x M = -(E_y, -E_x) M_z, M_z = alpha_k E_k, symmetrized in the two fields; (8, 2)."""
-    across = np.array([[0.0, -1.0], [1.0, 0.0]])
-    tensor = np.einsum("ij,kl->ijkl", across, np.eye(dimension))
+    tensor = np.einsum("ij,kl->ijkl", [[0.0, -1.0], [1.0, 0.0]], np.eye(dimension))
     return (0.5 * (tensor + tensor.swapaxes(1, 2))).reshape(8, 2)
 
 

@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Unpack
 
-from adiabloch.engine import (
-    FLAT,
-    THETA,
-    BandTerm,
-    GaugeTerm,
-    Options,
-    Part,
-    Response,
-    components,
-    of_insulator,
-    response,
-    total_and,
-)
+from adiabloch.engine import FLAT, BandTerm, GaugeTerm, Options, Response, components, response, total_and
 from adiabloch.engine.cycles import of_cycle
-from adiabloch.engine.quanta import Quantum, largest_magnetization_quantum, magnetization_quantum
-from adiabloch.engine.types import Cycle, Dataset, Float, ProjectionChoice, SmoothGauge, Unit
-from adiabloch.geometry.bands import K_PLANES
-from adiabloch.geometry.gauge import chern_simons_form
+from adiabloch.engine.quanta import Quantum, magnetization_quantum
+from adiabloch.engine.types import Cycle, Dataset, ProjectionChoice, Unit
+from adiabloch.geometry.gauge import second_chern_simons
 from adiabloch.geometry.induced import pumped_shift
-
-
-def second_chern_simons(gauge: SmoothGauge, component: str) -> Float:
-    """Chern-Simons part, -(e/2) CS of theta and two of k (Eq. 17); (P,)."""
-    return -0.5 * chern_simons_form(gauge, THETA, *K_PLANES[component])
-
 
 PUMPED_MAGNETIZATION = Response(
     "pumped magnetization",
@@ -45,15 +25,6 @@ PUMPED_MAGNETIZATION = Response(
     long_name="pumped moment per {measure}",
     cycle=True,
     completed=Quantum(magnetization_quantum, "quantum by multiples of which total is undetermined"),
-)
-CHERN_SIMONS_PART = replace(
-    PUMPED_MAGNETIZATION,
-    title="pumped magnetization, Chern-Simons part",
-    parts={"chern_simons": Part((GaugeTerm(second_chern_simons),))},
-    empty=0,
-    # a quantity that is defined modulo the quantum
-    natural_size=largest_magnetization_quantum,
-    completed=Quantum(magnetization_quantum, "quantum of the Chern-Simons part"),
 )
 
 
@@ -122,22 +93,3 @@ def pumped_magnetization(
         chern_simons=chern_simons,
         projections=projections,
     )
-
-
-@response(CHERN_SIMONS_PART)
-def chern_simons_magnetization(cycle: Cycle, occupied: int, **options: Unpack[Options]) -> Dataset:
-    """Chern-Simons part of the pumped magnetization alone, which needs no empty states.
-
-    Parameters
-    ----------
-    cycle : Cycle
-        Cycle with the motion of its Wannier functions, if it has any.
-    occupied : int
-        Number of occupied bands; may be all bands.
-
-    Returns
-    -------
-    xarray.Dataset
-        `chern_simons`, `error`, `quantum`, as in `pumped_magnetization`.
-    """
-    return of_insulator(CHERN_SIMONS_PART, cycle, occupied, options)

@@ -10,7 +10,8 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.engine.run import Run
 from adiabloch.interpolation import limit_weights
-from adiabloch.responses.pumped_magnetization import chern_simons_magnetization, pumped_magnetization
+from adiabloch.responses.chern_simons_magnetization import chern_simons_magnetization
+from adiabloch.responses.pumped_magnetization import pumped_magnetization
 from adiabloch.responses.pumped_spin import pumped_spin
 from adiabloch.units import ELECTRON_G, HBAR_SQUARED_PER_DALTON
 from adiabloch.workflows.circular_phonon import CircularPhonon
