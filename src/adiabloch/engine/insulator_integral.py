@@ -112,9 +112,13 @@ def mean(
             raise ForecastFound(_forecast(evaluate, law, goal, run, sides, crystal.size))
         integral = evaluate(goal, sides)
         integral = integral.times(per_cell)
-    if sides is None and not integral.converged and (run.strict or not quiet):
+    if sides is None:
         wanted = max(run.tolerance * max(float(np.abs(integral.value[:leading]).max()), scale), sufficient)
-        _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted)
+        # the integral ends as well when only rounding errors are left
+        rounded = integral.converged and integral.error > wanted
+        integral = replace(integral, converged=integral.converged and not rounded)
+        if not integral.converged and (run.strict or not quiet):
+            _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted, rounded=rounded)
     return integral
 
 
@@ -207,7 +211,15 @@ def _checked_sides(run: Run, dimension: int) -> tuple[int, ...] | None:
 
 
 def _report_shortfall(
-    integral: Integral, run: Run, title: str, unit: Unit, crystal: Crystal, leading: int | None, wanted: float
+    integral: Integral,
+    run: Run,
+    title: str,
+    unit: Unit,
+    crystal: Crystal,
+    leading: int | None,
+    wanted: float,
+    *,
+    rounded: bool,
 ) -> None:
     """Report the remaining error in units of the user, with advice."""
     size = crystal.units.size(unit)
@@ -216,11 +228,13 @@ def _report_shortfall(
     minima = {name: scales.get(name, 1.0) * minimum for name, minimum in _reported(integral).items()}
     narrow = " and ".join(f"the smallest {name}, {minimum:.2e}," for name, minimum in minima.items())
     reason = "" if integral.resolved else f"; {narrow} not resolved"
+    cause = "since rounding errors are larger" if rounded else f"within {run.limit} points"
+    remedy = "ask for less (tolerance, absolute)"
     run.report_shortfall(
-        f"{title}: tolerance {run.tolerance:.0e} not reached within {run.limit} points: error "
+        f"{title}: tolerance {run.tolerance:.0e} not reached {cause}: error "
         f"{error:.1e} {unit}, {wanted:.1e} {unit} wanted, of best estimate "
         f"{np.array2string(value[:leading], precision=6)} {unit} {integral.described_points}"
-        f"{reason}; allow more points (limit), or ask for less (tolerance, absolute)",
+        f"{reason}; {remedy if rounded else f'allow more points (limit), or {remedy}'}",
         value,
         error,
     )
