@@ -197,3 +197,24 @@ def test_points_that_are_missing_are_counted(tmp_path):
 def test_links_of_the_first_pages_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("given", [{"tolerance": 1e-9}, {"absolute": 1e-9}, {"accuracy": ab.Accuracy(1e-9, mesh=16)}])
+def test_a_tolerance_beside_a_fixed_mesh(given):
+    """It has no effect, and this is said."""
+    cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
+    mesh = {} if "accuracy" in given else {"mesh": 16}
+    with pytest.warns(AccuracyWarning, match="no effect with a fixed mesh"):
+        found = ab.magnetoelectric(cone, occupied=1, **mesh, **given)
+    assert found.identical(ab.magnetoelectric(cone, occupied=1, mesh=16).assign_attrs(found.attrs))
+
+
+@pytest.mark.parametrize("tolerance", [1e-15, 1e-16])
+def test_tolerances_below_rounding_errors(tolerance):
+    cone = ab.models.tilted_dirac(tilt=0.3, mass=0.3)
+    with pytest.warns(AccuracyWarning, match="since rounding errors are larger"):
+        found = ab.magnetoelectric(cone, occupied=1, tolerance=tolerance)
+    assert not found.attrs["converged"]
+    exact = ab.magnetoelectric(cone, occupied=1, tolerance=1e-12)
+    assert abs(found.total - exact.total).max() <= exact.error.max()
+    assert exact.attrs["converged"]

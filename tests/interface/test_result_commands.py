@@ -52,9 +52,12 @@ def test_pictures(result, tmp_path, ending, begins):
 def test_what_is_no_result(result, tmp_path):
     ab.io.save_cycle(CYCLE, tmp_path / "cycle.nc")
     (tmp_path / "folder").mkdir()
+    ab.io.write_tb(ab.models.haldane(delta=0.3, t2=0.1, phi=1.2), tmp_path / "seed_tb.dat")
     for arguments, words in (
         (("show", tmp_path / "cycle.nc"), "contains an adiabloch cycle, expected a result; `adiabloch inspect`"),
         (("show", tmp_path / "none.nc"), "no such file"),
+        (("plot", tmp_path / "seed"), "seed_tb.dat contains a crystal, expected a result"),
+        (("plot", tmp_path / "seed_tb.dat"), "`adiabloch bands` draws its bands"),
         (("show", tmp_path / "folder"), "not the store of a sweep"),
         (("plot", tmp_path / "pump.nc", "--output", tmp_path / "a.docx"), "expected a name that ends with .png"),
     ):

@@ -105,6 +105,8 @@ def compute(
     chosen = _options(known, options or {})
     arguments = _arguments(known, flags, settings, "eV" if units is None else units.energy)
     crystal = crystal_for(known, files, slab)
+    if units is not None:
+        units.check_dimensions(known, crystal)
     arguments = with_files_read(arguments, known, Path(), slab.axes)
     result: xarray.Dataset = known.function(crystal, **arguments, **chosen)
     return result.assign_attrs(crystal=repr(crystal), files=[str(path) for path in files])
@@ -226,6 +228,24 @@ class ModelUnits:
             raise InvalidArgumentError(
                 f"--units: {known.name} is proportional to a frequency, expected --frequency in rad/s"
             )
+
+    def check_dimensions(self, known: CataloguedQuantity, crystal: SavedCrystal) -> None:
+        """Check before the calculation that some part of the quantity, or an energy, has the dimension of each unit.
+
+        Raises
+        ------
+        InvalidArgumentError
+        """
+        import xarray
+
+        declared, lattice = getattr(known.function, "declaration", None), crystal.lattice
+        if declared is None:
+            return
+        labels = {name: str(declared.unit_of(name, lattice.dimension)) for name in declared.parts}
+        if takes(known, "chemical_potential"):
+            labels["chemical_potential"] = "energy"
+        parts = {name: ((), 0.0, {"units": label}) for name, label in labels.items()}
+        self.of(xarray.Dataset(parts, attrs={"dimension": lattice.dimension, "measure": lattice.measure}))
 
     def of(self, result: xarray.Dataset) -> xarray.Dataset:
         """Result in the units.

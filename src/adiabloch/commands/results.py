@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from adiabloch.errors import FileFormatError
 from adiabloch.files import write_atomic
-from adiabloch.io import load
+from adiabloch.io import crystal_files, load
 from adiabloch.io.netcdf_snapshots import READERS
+from adiabloch.io.safe_open import uncompressed
 from adiabloch.summaries.pictures import picture
 from adiabloch.sweeps import load_sweep
 
 if TYPE_CHECKING:
     import xarray
 
+EXPECTED = "expected a result; `adiabloch inspect` shows the crystal, and `adiabloch bands` draws its bands"
 ENDINGS = ("png", "pdf", "svg")
 """Kinds of pictures."""
 
@@ -29,10 +31,21 @@ def read_result(path: Path) -> xarray.Dataset:
     """
     if path.is_dir():
         return load_sweep(path)
+    if crystal := _wannier_file(path):
+        raise FileFormatError(f"{path}: {crystal.name} contains a crystal, {EXPECTED}")
     result = load(path)
     if (kind := result.attrs.get("kind")) in READERS:
-        raise FileFormatError(f"{path}: contains an {kind}, expected a result; `adiabloch inspect` shows it")
+        raise FileFormatError(f"{path}: contains an {kind}, {EXPECTED}")
     return result
+
+
+def _wannier_file(path: Path) -> Path | None:
+    """File of Wannier90 that a name stands for, itself or a seed; None if there is none."""
+    try:
+        found = crystal_files.crystal_file(path)
+    except FileFormatError:
+        return None
+    return found if uncompressed(found).name.endswith(crystal_files.ENDINGS) else None
 
 
 def picture_kind(output: Path) -> str:

@@ -35,6 +35,8 @@ from adiabloch.models.cycle import Cycle
 from adiabloch.occupation import Group
 from adiabloch.units import Unit
 
+DEMANDING = 1e-11
+"""Tolerance below which rounding errors above it are reported; above it, they remain in components that cancel only."""
 CHEAPER = {1: 5.0, 2: 6.0, 3: 30.0}
 """Points of a mesh for each point that boxes around a single minimum of the gap need, from which boxes are used; by the
 number of axes with boxes. In more dimensions a gap is often small along lines."""
@@ -112,9 +114,14 @@ def mean(
             raise ForecastFound(_forecast(evaluate, law, goal, run, sides, crystal.size))
         integral = evaluate(goal, sides)
         integral = integral.times(per_cell)
-    if sides is None and not integral.converged and (run.strict or not quiet):
+    if sides is None:
         wanted = max(run.tolerance * max(float(np.abs(integral.value[:leading]).max()), scale), sufficient)
-        _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted)
+        # the integral ends as well when only rounding errors are left, as in components that cancel
+        demanding = run.tolerance < DEMANDING or run.absolute is not None
+        rounded = demanding and integral.converged and integral.error > wanted
+        integral = replace(integral, converged=integral.converged and not rounded)
+        if not integral.converged and (run.strict or not quiet):
+            _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted, rounded=rounded)
     return integral
 
 
@@ -207,7 +214,15 @@ def _checked_sides(run: Run, dimension: int) -> tuple[int, ...] | None:
 
 
 def _report_shortfall(
-    integral: Integral, run: Run, title: str, unit: Unit, crystal: Crystal, leading: int | None, wanted: float
+    integral: Integral,
+    run: Run,
+    title: str,
+    unit: Unit,
+    crystal: Crystal,
+    leading: int | None,
+    wanted: float,
+    *,
+    rounded: bool,
 ) -> None:
     """Report the remaining error in units of the user, with advice."""
     size = crystal.units.size(unit)
@@ -216,11 +231,13 @@ def _report_shortfall(
     minima = {name: scales.get(name, 1.0) * minimum for name, minimum in _reported(integral).items()}
     narrow = " and ".join(f"the smallest {name}, {minimum:.2e}," for name, minimum in minima.items())
     reason = "" if integral.resolved else f"; {narrow} not resolved"
+    cause = "since rounding errors are larger" if rounded else f"within {run.limit} points"
+    remedy = "ask for less (tolerance, absolute)"
     run.report_shortfall(
-        f"{title}: tolerance {run.tolerance:.0e} not reached within {run.limit} points: error "
+        f"{title}: tolerance {run.tolerance:.0e} not reached {cause}: error "
         f"{error:.1e} {unit}, {wanted:.1e} {unit} wanted, of best estimate "
         f"{np.array2string(value[:leading], precision=6)} {unit} {integral.described_points}"
-        f"{reason}; allow more points (limit), or ask for less (tolerance, absolute)",
+        f"{reason}; {remedy if rounded else f'allow more points (limit), or {remedy}'}",
         value,
         error,
     )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 POINT, THETA = "point", "theta"
 """Dimensions of positions along a line of any direction, and of phases of the cycle."""
+NEGLIGIBLE = 1e-4
+"""Size of the other terms, relative to the only visible one, up to which a curve has the name of that term."""
 DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
 """Line styles of successive terms."""
 
@@ -82,7 +84,9 @@ class LineCurves:
             terms = [(words, term) for words, term in terms if field.is_visible(term)]
             symbol, label = field.symbol(name), field.symbol(name)
             if len(terms) == 1:
-                label, terms = f"{label}: {terms[0][0]}", []
+                words, only = terms[0]
+                others = float(np.abs(field.total.sel(selection) - only).max())
+                label, terms = label if others > NEGLIGIBLE * float(np.abs(only).max()) else f"{label}: {words}", []
             lines.append((field.total.sel(selection), {"color": colour, "lw": 2.0, "label": label}))
             bands.append((field.total.sel(selection), field.error, colour))
             for dashes, (words, term) in zip(DASHES * len(terms), terms, strict=False):
