@@ -292,6 +292,13 @@ CASES: dict[str, Case] = {
         quantum=own_quantum,
         **CYCLE,
     ),
+    "chern_simons_magnetization": Case(
+        lambda c: ab.chern_simons_magnetization(c.cycle, c.occupied, mesh=[*fine(c), 8]),
+        ("chern_simons",),
+        dimensions=(2,),
+        quantum=own_quantum,
+        **CYCLE,
+    ),
     "instantaneous_magnetization": Case(
         lambda c: ab.instantaneous_magnetization(c.cycle, c.occupied, [c.phase], mesh=c.mesh),
         ("perturbative",),
@@ -455,7 +462,13 @@ OF_BASIS = {"gauge", "origin", "supercell"}
 ONLY_FUNCTIONS = {"spread", "turning"}
 
 
-LIKE_OTHERS = {"local_observable, metal", "local_current, metal", "local_observable, driven", "axion_angle"}
+LIKE_OTHERS = {
+    "chern_simons_magnetization",
+    "local_observable, metal",
+    "local_current, metal",
+    "local_observable, driven",
+    "axion_angle",
+}
 """Responses that share their integrals with another one, with which all changes are tested."""
 
 

@@ -181,6 +181,11 @@ CASES = {
         1,
         0,
     ),
+    "chern_simons_magnetization": (
+        lambda E, L: ab.chern_simons_magnetization(cycle(E, L, size=4, split=0.7), 2, **STRICT),
+        0,
+        0,
+    ),
     "density_of_states": (partial(metals, "density_of_states"), -1, -2),
     "drude_weight": (partial(metals, "drude_weight"), 1, 0),
     "filling": (partial(metals, "filling"), 0, 0),
