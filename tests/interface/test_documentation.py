@@ -145,3 +145,14 @@ def test_broken_links_and_cut_summaries_are_found(tmp_path):
     site = tmp_path.resolve()
     assert [problem.split(": ")[1] for problem in broken_links(site, pages)] == ["b.html#there", "c.png"]
     assert [problem.split(": ")[0] for problem in cut_summaries(site, pages)] == ["a.html"]
+
+
+def test_every_model_of_the_literature_has_a_picture():
+    models = (DOCS / "reference" / "models.md").read_text()
+    page = (DOCS / "reference" / "literature_models.md").read_text()
+    names = re.findall(
+        r"^   models\.(\w+)$", models.split("## Models of the literature")[1].split("\n## ")[0], re.MULTILINE
+    )
+    assert len(names) > 10
+    assert [name for name in names if f"| [`{name}`](#" not in page or f"ab.models.{name}(" not in page] == []
+    assert page.count("](../_static/model_") == len(names)
