@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from adiabloch.linalg import dagger
 from adiabloch.memory import COPIES, check_memory
 
 Translation = tuple[int, ...]
+Shape = tuple[int, ...]
 FARTHEST_CELL = 10_000
 """Largest component of a translation: a mesh that resolves it needs more points along that axis."""
 SMALLEST_ENERGY, LARGEST_ENERGY = 1e-200, 1e200
@@ -105,22 +106,24 @@ def checked_hoppings(
     if not isinstance(hoppings, Mapping):
         raise InvalidModelError(f"hoppings: expected a mapping {{R: ({n}, {n}) array}}, got {type(hoppings).__name__}")
     exact = [checked_translation(R, d) for R in hoppings]
-    result = dict(zip(exact, _checked_blocks([*hoppings.values()], exact, n, name), strict=True))
+    result = dict(zip(exact, checked_blocks([*hoppings.values()], exact, (n, n), name), strict=True))
     result.setdefault((0,) * d, np.zeros((n, n), dtype=np.complex128))
     return result
 
 
-def _checked_blocks(blocks: list[ArrayLike], translations: list[Translation], n: int, name: str) -> list[Complex]:
-    """Finite (n, n) matrices; all at once if they are arrays, and one by one to name the one that is wrong."""
-    if all(isinstance(h, np.ndarray) and h.shape == (n, n) and h.dtype.kind in "fciu" for h in blocks):
-        together = np.array(blocks, dtype=np.complex128).reshape(-1, n, n)
+def checked_blocks(
+    blocks: Sequence[ArrayLike], translations: Sequence[Translation], shape: Shape, name: str
+) -> list[Complex]:
+    """Finite blocks of one shape; all at once if they are arrays, and one by one to name the one that is wrong."""
+    if all(isinstance(h, np.ndarray) and h.shape == shape and h.dtype.kind in "fciu" for h in blocks):
+        together = np.array(blocks, dtype=np.complex128).reshape(-1, *shape)
         if np.isfinite(together).all():
             return [*frozen(together)]
-    return [checked(h, f"{name} at R = {R}", (n, n), complex) for R, h in zip(translations, blocks, strict=True)]
+    return [checked(h, f"{name} at R = {R}", shape, complex) for R, h in zip(translations, blocks, strict=True)]
 
 
 def with_partners(
-    hoppings: Mapping[Translation, Complex], name: str = "hoppings", symbol: str = "h"
+    hoppings: Mapping[Translation, Complex], name: str = "hoppings", symbol: str = "h", axes: Sequence[str] = ()
 ) -> dict[Translation, Complex]:
     """Add the partners h(-R) = h(R)^dagger that are missing.
 
@@ -129,6 +132,8 @@ def with_partners(
     hoppings : mapping {R: (..., n, n) array}
     name, symbol : str
         Name of the mapping and symbol of its matrices, for messages.
+    axes : sequence of str
+        Names of the matrices along the first axis of each block, if it has one.
 
     Raises
     ------
@@ -145,7 +150,7 @@ def with_partners(
     wrong = difference.reshape(len(cells), -1).max(axis=1, initial=0.0) > 1e-8 * np.abs(blocks).max(initial=0.0)
     if wrong.any():
         first = int(np.argmax(wrong))
-        raise _contradiction(cells[first], blocks[first], expected[first], difference[first], name, symbol)
+        raise _contradiction(cells[first], blocks[first], expected[first], difference[first], name, symbol, axes)
     halves = 0.5 * (blocks + expected)
     complete: dict[Translation, Complex] = {}
     for R, back, half, partner in zip(cells, opposite, halves, dagger(halves), strict=True):
@@ -154,11 +159,19 @@ def with_partners(
 
 
 def _contradiction(
-    R: Translation, block: Complex, expected: Complex, difference: Float, name: str, symbol: str
+    R: Translation,
+    block: Complex,
+    expected: Complex,
+    difference: Float,
+    name: str,
+    symbol: str,
+    axes: Sequence[str],
 ) -> InvalidModelError:
     """Error for a matrix that is not the Hermitian conjugate of its partner."""
     *which, i, j = (int(x) for x in np.unravel_index(int(np.argmax(difference)), difference.shape))
-    there, back = (", ".join(map(str, (*which, *ij))) for ij in ((i, j), (j, i)))
+    symbol = "_".join([symbol, *(axes[number] for number in which if axes)])
+    shown = () if axes else which
+    there, back = (", ".join(map(str, (*shown, *ij))) for ij in ((i, j), (j, i)))
     if not any(R):
         return InvalidModelError(
             f"{name}: the block within a cell, R = {R}, is not Hermitian: {symbol}[{there}] = "
@@ -192,8 +205,9 @@ def checked_spin(spin: object, d: int, n: int, name: str = "spin") -> Complex | 
         return checked_hermitian(checked(spin, name, (3, n, n), complex), name)  # type: ignore[arg-type]
     home = (0,) * d
     given = {checked_translation(R, d): S for R, S in spin.items()}
-    blocks = {R: checked(S, f"{name} at R = {R}", (3, n, n), complex) for R, S in given.items()}
-    complete = with_partners({home: np.zeros((3, n, n), dtype=np.complex128), **blocks}, name, "S")
+    blocks = checked_blocks([*given.values()], [*given], (3, n, n), name)
+    operators = {home: np.zeros((3, n, n), dtype=np.complex128), **dict(zip(given, blocks, strict=True))}
+    complete = with_partners(operators, name, "S")
     nonzero = sorted(R for R, S in complete.items() if S.any() or home == R)
     if nonzero == [home]:
         return checked_hermitian(complete[home], name)

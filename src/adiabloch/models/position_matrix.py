@@ -31,7 +31,13 @@ from adiabloch.models.covariant import (
     ordinary_derivatives,
 )
 from adiabloch.models.crystal import Derivative, Matrices
-from adiabloch.models.hoppings import Translation, checked_translation, folded_to_supercell
+from adiabloch.models.hoppings import (
+    Translation,
+    checked_blocks,
+    checked_translation,
+    folded_to_supercell,
+    with_partners,
+)
 
 
 def stacked_positions(
@@ -127,20 +133,7 @@ def checked_position_matrix(position_matrix: Mapping[Any, ArrayLike], d: int) ->
     if home not in given:
         raise InvalidModelError(f"position matrix: lacks R = {home}, whose diagonal contains the centres")
     n = len(checked(given[home], f"position matrix at R = {home}", (None, None, d), complex))
-    exact = {R: checked(r, f"position matrix at R = {R}", (n, n, d), complex) for R, r in given.items()}
-    scale = max(float(np.abs(r).max(initial=0.0)) for r in exact.values())
-    complete: dict[Translation, Complex] = {}
-    for R, r in exact.items():
-        opposite = tuple(-x for x in R)
-        adjoint = exact[opposite].conj().swapaxes(0, 1) if opposite in exact else r
-        difference = np.abs(r - adjoint)
-        if difference.max(initial=0.0) > 1e-8 * scale:
-            i, j, a = (int(x) for x in np.unravel_index(int(np.argmax(difference)), difference.shape))
-            raise InvalidModelError(
-                f"position matrix at R = {R} and {opposite} contradict each other: r_{AXES[a]}({R})[{i}, {j}] = "
-                f"{r[i, j, a]:.6g} but r_{AXES[a]}({opposite})[{j}, {i}]* = {adjoint[i, j, a]:.6g}; expected "
-                "r(-R) = r(R)^dagger"
-            )
-        complete[R] = 0.5 * (r + adjoint)
-        complete[opposite] = complete[R].conj().swapaxes(0, 1)
-    return complete
+    blocks = np.array(checked_blocks([*given.values()], [*given], (n, n, d), "position matrix"))
+    by_axis = dict(zip(given, np.moveaxis(blocks, -1, 1), strict=True))
+    complete = with_partners(by_axis, "position matrix", "r", AXES[:d])
+    return {R: np.moveaxis(r, 0, -1) for R, r in complete.items()}
