@@ -64,14 +64,16 @@ def checked_translation(R: Any, d: int) -> Translation:
 
 def checked_block(amplitude: ArrayLike, m: int, name: str) -> Complex:
     """Convert an m x m block, or a number that multiplies the unit matrix, to an m x m block."""
-    expected = " ".join(f"{name}: amplitude {amplitude!r}, expected a number or a {m} x {m} block".split())
     try:
         block = np.asarray(amplitude, dtype=np.complex128)
     except (TypeError, ValueError):
-        raise InvalidModelError(expected) from None
-    if block.shape not in ((), (m, m)):
-        raise InvalidModelError(expected)
-    return block * np.eye(m) if block.ndim == 0 else block
+        block = np.zeros(0, dtype=np.complex128)
+    if block.shape == (m, m):
+        return block
+    if block.shape:
+        message = f"{name}: amplitude {amplitude!r}, expected a number or a {m} x {m} block"
+        raise InvalidModelError(" ".join(message.split()))
+    return np.full((1, 1), block) if m == 1 else block * np.eye(m)
 
 
 def checked_hermitian(matrices: Complex, name: str) -> Complex:
