@@ -199,13 +199,13 @@ def test_links_of_the_first_pages_lead_somewhere(page):
         assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-@pytest.mark.parametrize("given", [{"tolerance": 1e-9}, {"absolute": 1e-9}, {"accuracy": ab.Accuracy(1e-9, mesh=16)}])
+@pytest.mark.parametrize("given", [{"tolerance": 1e-9}, {"accuracy": ab.Accuracy(1e-9, mesh=16)}])
 def test_a_tolerance_beside_a_fixed_mesh(given):
-    """It has no effect, and this is said."""
+    """The mesh stays as it is, and `converged` says if it suffices."""
     cone = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
     mesh = {} if "accuracy" in given else {"mesh": 16}
-    with pytest.warns(AccuracyWarning, match="no effect with a fixed mesh"):
-        found = ab.magnetoelectric(cone, occupied=1, **mesh, **given)
+    found = ab.magnetoelectric(cone, occupied=1, **mesh, **given)
+    assert not found.attrs["converged"]
     assert found.identical(ab.magnetoelectric(cone, occupied=1, mesh=16).assign_attrs(found.attrs))
 
 

@@ -35,8 +35,8 @@ from adiabloch.models.cycle import Cycle
 from adiabloch.occupation import Group
 from adiabloch.units import Unit
 
-DEMANDING = 1e-11
-"""Tolerance below which rounding errors above it are reported; above it, they remain in components that cancel only."""
+CANCELLED = 1e-3
+"""Error relative to the largest component from which on the components count as zero by cancellation."""
 CHEAPER = {1: 5.0, 2: 6.0, 3: 30.0}
 """Points of a mesh for each point that boxes around a single minimum of the gap need, from which boxes are used; by the
 number of axes with boxes. In more dimensions a gap is often small along lines."""
@@ -115,10 +115,10 @@ def mean(
         integral = evaluate(goal, sides)
         integral = integral.times(per_cell)
     if sides is None:
-        wanted = max(run.tolerance * max(float(np.abs(integral.value[:leading]).max()), scale), sufficient)
-        # the integral ends as well when only rounding errors are left, as in components that cancel
-        demanding = run.tolerance < DEMANDING or run.absolute is not None
-        rounded = demanding and integral.converged and integral.error > wanted
+        largest = float(np.abs(integral.value[:leading]).max())
+        wanted = max(run.tolerance * max(largest, scale), sufficient)
+        # the integral ends as well when only rounding errors are left; they may remain where everything cancels
+        rounded = integral.converged and wanted < integral.error < CANCELLED * largest
         integral = replace(integral, converged=integral.converged and not rounded)
         if not integral.converged and (run.strict or not quiet):
             _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted, rounded=rounded)

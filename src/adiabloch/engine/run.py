@@ -126,9 +126,6 @@ class Run:
             if doubled:
                 raise InvalidArgumentError(f"accuracy, {', '.join(doubled)}: expected one of the two")
             given |= asdict(accuracy)
-        unused = [name for name in ("tolerance", "absolute") if given[name] is not None]
-        if given["mesh"] is not None and unused:
-            warn(f"{' and '.join(unused)}: no effect with a fixed mesh (mesh), whose error is in `error`")
         if given["tolerance"] is None:
             given["tolerance"] = tolerance
         return cls(**given)
@@ -149,10 +146,9 @@ class Run:
 
     def options(self, absolute: float | None = None) -> Options:
         """Options for another response that is evaluated as a part of this one, with its own absolute accuracy."""
-        adaptive = self.mesh is None
         return {
-            "tolerance": self.tolerance if adaptive else None,
-            "absolute": absolute if adaptive else None,
+            "tolerance": self.tolerance,
+            "absolute": absolute,
             "mesh": self.mesh,
             "limit": self.limit,
             "strict": self.strict,
