@@ -72,26 +72,44 @@ def in_toml(value):
     return repr(value)
 
 
-@pytest.mark.filterwarnings("ignore::adiabloch.errors.AccuracyWarning")
-@pytest.mark.parametrize("name", quantities())
-def test_a_job_has_the_result_of_python(folder, name):
-    known = quantity(name)
-    crystal, table = crystal_of(known, folder)
+def arguments_of(known):
+    """Arguments that a quantity needs."""
     needed = {*missing_arguments(known, ())} - {"bands"}
     if "occupied" in needed:
         needed -= {"chemical_potential"}
     elif "temperature" in known.arguments:
         needed |= {"temperature"}
-    arguments = {one: VALUES[one] for one in sorted(needed)} | ALWAYS.get(name, {})
+    arguments = {one: VALUES[one] for one in sorted(needed)} | ALWAYS.get(known.name, {})
     if known.crystal == "texture":
         arguments["positions"] = VALUES["positions"]
-    text = f"[crystal]\n{table}[quantities.{name}]\n"
-    text += "".join(f"{one} = {in_toml(value)}\n" for one, value in arguments.items())
-    job = folder / f"{name}.toml"
-    job.write_text(f"{text}[accuracy]\nmesh = {MESH}\n[output]\npicture = false\n")
-    done = CliRunner().invoke(app, ["run", str(job), "--quiet", "--json"])
-    assert done.exit_code == 0, done.output
-    found = ab.io.load(folder / name / f"{name}.nc")
+    return arguments
+
+
+@pytest.fixture(scope="module")
+def results(folder):
+    """Folder with the results of all quantities: one job for each crystal."""
+    jobs = {}
+    for name in quantities():
+        known = quantity(name)
+        _, table = crystal_of(known, folder)
+        lines = [f"{one} = {in_toml(value)}" for one, value in arguments_of(known).items()]
+        jobs.setdefault(table, []).append("\n".join([f"[quantities.{name}]", *lines, ""]))
+    for number, (table, tables) in enumerate(jobs.items()):
+        job = folder / f"job{number}.toml"
+        accuracy = f"[accuracy]\nmesh = {MESH}\n[output]\npicture = false\nfolder = 'results'\n"
+        job.write_text(f"[crystal]\n{table}{''.join(tables)}{accuracy}")
+        done = CliRunner().invoke(app, ["run", str(job), "--quiet", "--json"])
+        assert done.exit_code == 0, done.output
+    return folder / "results"
+
+
+@pytest.mark.filterwarnings("ignore::adiabloch.errors.AccuracyWarning")
+@pytest.mark.parametrize("name", quantities())
+def test_a_job_has_the_result_of_python(folder, results, name):
+    known = quantity(name)
+    crystal, _ = crystal_of(known, folder)
+    arguments = arguments_of(known)
+    found = ab.io.load(results / f"{name}.nc")
     if "modes" in arguments:
         arguments["modes"] = ab.io.read_modes(arguments["modes"])
     options = {"mesh": MESH} if takes(known, "mesh") else {}

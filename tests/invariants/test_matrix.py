@@ -455,9 +455,12 @@ IMAGES = {
     "backwards": change.backwards,
 }
 UNITS = {"units": (3.7e5, 1.9e-4)}
-TELLING = {"gauge", "origin", "supercell", *IMAGES} - {"backwards"}
+TOGETHER = "descriptions"
+"""Several descriptions at once; each alone is left to `make test-all`, which names the one that matters."""
+IN_TOGETHER = ("gauge", "order", "other cells", "origin", "zero of energy")
+TELLING = {TOGETHER, "supercell", *IMAGES} - {"backwards"}
 """Changes of crystals in three dimensions, if a response was already tested in two."""
-OF_BASIS = {"gauge", "origin", "supercell"}
+OF_BASIS = {TOGETHER, "supercell"}
 """Changes of crystals of orbitals, if a response was already tested with Wannier functions."""
 ONLY_FUNCTIONS = {"spread", "turning"}
 
@@ -480,7 +483,7 @@ def matrix():
     for name, case in CASES.items():
         for dimension in case.dimensions:
             for functions in case.kinds if dimension == 2 else (True,):
-                for what in (*SAME, *IMAGES, *UNITS):
+                for what in (TOGETHER, *SAME, *IMAGES, *UNITS):
                     if (
                         what in case.without
                         or (what in ONLY_FUNCTIONS and not functions)
@@ -491,7 +494,8 @@ def matrix():
                     # all changes in two dimensions with Wannier functions, the most telling ones elsewhere
                     again = (not functions and True in case.kinds) or (dimension == 3 and 2 in case.dimensions)
                     telling = TELLING if functions else OF_BASIS
-                    slow = dimension in case.slow_in or ((again or name in LIKE_OTHERS) and what not in telling)
+                    fewer = again or name in LIKE_OTHERS
+                    slow = what in IN_TOGETHER or dimension in case.slow_in or (fewer and what not in telling)
                     marks = [pytest.mark.slow] if slow else []
                     yield pytest.param(
                         name, dimension, functions, what, id=f"{name}-{dimension}D-{kind}-{what}", marks=marks
@@ -510,8 +514,13 @@ def _made(make: Callable, dimension: int, functions: bool) -> Crystal:
 
 
 @cache
-def changed(make: Callable, dimension: int, functions: bool, what: str) -> Crystal:
+def changed(make: Callable, dimension: int, functions: bool, what: str, without: frozenset[str] = frozenset()):
+    """Crystal after a change, or after several descriptions but some."""
     crystal = _made(make, dimension, functions)
+    if what == TOGETHER:
+        for name in IN_TOGETHER:
+            crystal = crystal if name in without else SAME[name](crystal)
+        return crystal
     return change.scaled(*UNITS[what])(crystal) if what in UNITS else (SAME | IMAGES)[what](crystal)
 
 
@@ -570,7 +579,9 @@ def close(found, expected, rows, accuracy, scale) -> None:
 def test_matrix(name, dimension, functions, what):
     case = CASES[name]
     here = response_of(name, dimension, functions)
-    there = case.call(changed(case.subject, dimension, functions, what))
+    there = case.call(
+        changed(case.subject, dimension, functions, what, case.without if what == TOGETHER else frozenset())
+    )
     for variable in case.variables:
         values = here[variable]
         # small parts are as accurate as the largest
@@ -582,7 +593,7 @@ def test_matrix(name, dimension, functions, what):
             wanted = 2 * wanted
         if what == "inert bands" and name == "filling":
             wanted = wanted + 1.0
-        if what == "zero of energy" and name == "chemical_potential":
+        if what in ("zero of energy", TOGETHER) and name == "chemical_potential":
             wanted = wanted + 1.7
         # a larger cell has smaller quanta
         rows = None if case.quantum is None else case.quantum(there if what == "supercell" else here)
