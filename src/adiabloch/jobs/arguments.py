@@ -125,7 +125,7 @@ def takes(known: CataloguedQuantity, option: str) -> bool:
     return option in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
-def check_names(place: str, names: Iterable[str], known: CataloguedQuantity, what: str = "key") -> None:
+def check_names(location: str, names: Iterable[str], known: CataloguedQuantity, what: str = "key") -> None:
     """Check that arguments of these names exist.
 
     Raises
@@ -136,7 +136,7 @@ def check_names(place: str, names: Iterable[str], known: CataloguedQuantity, wha
     for name in names:
         if name not in allowed:
             raise InvalidArgumentError(
-                f"{place}{name}: unknown {what}{did_you_mean(name, allowed)}; expected arguments of {known.name}: "
+                f"{location}{name}: unknown {what}{did_you_mean(name, allowed)}; expected arguments of {known.name}: "
                 f"{', '.join(allowed)}"
             )
 
@@ -153,7 +153,7 @@ def missing_arguments(known: CataloguedQuantity, given: Iterable[str]) -> list[s
     return missing
 
 
-def value_of_text(place: str, name: str, text: str, known: CataloguedQuantity) -> Any:
+def value_of_text(location: str, name: str, text: str, known: CataloguedQuantity) -> Any:
     """Value of an argument from the text of a command, of one of the types of the argument.
 
     Raises
@@ -163,7 +163,7 @@ def value_of_text(place: str, name: str, text: str, known: CataloguedQuantity) -
     kinds, optional = kinds_of(known, name)
     if optional and text.strip().lower() == "none":
         return None
-    candidates = [parsed(place, text), text]
+    candidates = [parsed(location, text), text]
     words = text.split(",")
     candidates.append([word.strip() for word in words])
     for value in candidates:
@@ -172,10 +172,10 @@ def value_of_text(place: str, name: str, text: str, known: CataloguedQuantity) -
     if any(kind.read is not None for kind in kinds):
         return text
     expected = " or ".join(dict.fromkeys(kind.expected for kind in kinds)) + (" or none" if optional else "")
-    raise InvalidArgumentError(f"{place}: {text!r}, expected {expected}")
+    raise InvalidArgumentError(f"{location}: {text!r}, expected {expected}")
 
 
-def parsed(place: str, text: str) -> Any:
+def parsed(location: str, text: str) -> Any:
     """Number, list of numbers, range START:STOP:COUNT or value of TOML in a text; the text itself if it is none.
 
     Raises
@@ -184,7 +184,7 @@ def parsed(place: str, text: str) -> Any:
         A range with wrong numbers.
     """
     if re.fullmatch(r"[^\[\]{}'\",:]*:[^\[\]{}'\",:]*(:[^\[\]{}'\",:]*)?", text.strip()):
-        return _range(place, text)
+        return _range(location, text)
     for convert in (int, float):
         try:
             return convert(text)
@@ -201,15 +201,15 @@ def parsed(place: str, text: str) -> Any:
     return found["value"] if len(found) == 1 else text
 
 
-def _range(place: str, text: str) -> list[float]:
+def _range(location: str, text: str) -> list[float]:
     """Evenly spaced numbers."""
     words = text.split(":")
     try:
         start, stop, count = float(words[0]), float(words[1]), int(words[2])
     except (ValueError, IndexError):
-        raise InvalidArgumentError(f"{place}: {text!r}, expected {RANGE}, such as -1:1:41") from None
+        raise InvalidArgumentError(f"{location}: {text!r}, expected {RANGE}, such as -1:1:41") from None
     if not (np.isfinite([start, stop]).all() and 2 <= count <= MOST):
-        raise InvalidArgumentError(f"{place}: {text!r}, expected two finite numbers and a count from 2 to {MOST}")
+        raise InvalidArgumentError(f"{location}: {text!r}, expected two finite numbers and a count from 2 to {MOST}")
     return [float(value) for value in np.linspace(start, stop, count)]
 
 

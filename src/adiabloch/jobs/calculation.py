@@ -164,13 +164,13 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
     found = []
     for label, table in job.quantities.items():
         known = quantity(table.quantity or label)
-        place, arguments = f"quantities.{label}", table.arguments
-        check_names(f"{place}.", arguments, known)
+        location, arguments = f"quantities.{label}", table.arguments
+        check_names(f"{location}.", arguments, known)
         arguments = with_files_read(arguments, known, folder, job.crystal.axes)
         own = {*known.arguments, *(name for name in ACCURACY if takes(known, name))}
         targets = {name: of_crystal.get(name, "quantity") for name in swept if name in of_crystal or name in own}
         used |= {*targets}
-        _check_once(place, arguments, targets)
+        _check_once(location, arguments, targets)
         accuracy = job.accuracy.model_dump(exclude_none=True)
         options = {name: value for name, value in accuracy.items() if takes(known, name)}
         if both := {*options} & {*targets}:
@@ -195,9 +195,9 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
     return found
 
 
-def _check_once(place: str, arguments: Mapping[str, Any], targets: Mapping[str, str]) -> None:
+def _check_once(location: str, arguments: Mapping[str, Any], targets: Mapping[str, str]) -> None:
     for name in sorted({*arguments} & {*targets}):
-        raise InvalidArgumentError(f"{place}.{name}: also in sweep, expected one of the two")
+        raise InvalidArgumentError(f"{location}.{name}: also in sweep, expected one of the two")
 
 
 def kind_of(crystal: Any) -> str:

@@ -236,12 +236,12 @@ class _LocalCrystals:
 
 
 @contextmanager
-def _naming(place: str) -> Iterator[None]:
-    """Context in which messages begin with the place in the job file."""
+def _naming(location: str) -> Iterator[None]:
+    """Context in which messages begin with the location in the job file."""
     try:
         yield
     except (InvalidArgumentError, FileFormatError) as reason:
-        raise type(reason)(f"{place}{reason}") from None
+        raise type(reason)(f"{location}{reason}") from None
 
 
 def _named(name: str, known: tuple[str, ...], key: str) -> Callable[..., Any]:

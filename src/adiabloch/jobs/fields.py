@@ -134,7 +134,7 @@ class Spline(Table):
 
 Form = Wave | Gaussian | Spline
 FORMS: Mapping[str, type[Form]] = {"=wave": Wave, "=gaussian": Gaussian, "=spline": Spline}
-"""Forms of fields by their tags in the places of errors."""
+"""Forms of fields by their tags in the locations of errors."""
 
 
 def _form(given: Any) -> str:
@@ -182,13 +182,13 @@ def missing_numbers(fields: Mapping[str, Form]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _checked(field: Form, values: Mapping[str, Any], place: str) -> Form:
+def _checked(field: Form, values: Mapping[str, Any], location: str) -> Form:
     try:
         return type(field).model_validate(values)
     except ValidationError as reason:
         error = reason.errors(include_url=False)[0]
         keys = ".".join(map(str, error["loc"]))
-        raise InvalidArgumentError(f"{place}.{keys}: {error['input']!r}, {error['msg']}") from None
+        raise InvalidArgumentError(f"{location}.{keys}: {error['input']!r}, {error['msg']}") from None
 
 
 @cache

@@ -224,12 +224,12 @@ def _messages(errors: ValidationError) -> list[str]:
     """Lines for the errors of a job file: key, what was found and expected, and the nearest key."""
     messages: dict[str, str] = {}
     for error in errors.errors(include_url=False):
-        place = [str(part) for part in error["loc"] if not _is_branch(part)]
-        key = ".".join(place) or "the file"
+        keys = [str(part) for part in error["loc"] if not _is_branch(part)]
+        key = ".".join(keys) or "the file"
         match error["type"]:
             case "extra_forbidden":
-                known = _keys_of(error["loc"], place[:-1])
-                text = f"unknown key{did_you_mean(place[-1], known)}; expected one of {', '.join(known)}"
+                known = _keys_of(error["loc"], keys[:-1])
+                text = f"unknown key{did_you_mean(keys[-1], known)}; expected one of {', '.join(known)}"
             case "missing":
                 text = "missing"
             case "value_error":
@@ -244,7 +244,7 @@ def _messages(errors: ValidationError) -> list[str]:
 
 
 BRANCHES = ("bool", "int", "float", "str", "Range")
-"""Types of values in the places of errors."""
+"""Types of values in the locations of errors."""
 
 
 def _is_branch(part: Any) -> bool:
@@ -252,17 +252,17 @@ def _is_branch(part: Any) -> bool:
     return isinstance(part, str) and (part in BRANCHES or part.startswith(("list[", "=")))
 
 
-def _keys_of(location: tuple[int | str, ...], place: list[str]) -> list[str]:
+def _keys_of(location: tuple[int | str, ...], keys: list[str]) -> list[str]:
     """Keys of a table."""
     form = next((FORMS[part] for part in location if isinstance(part, str) and part in FORMS), None)
     if form is not None and "=table" not in location:
         return list(form.model_fields)
-    if place[:2] == ["crystal", "displacements"]:
-        return list((Pair if "pairs" in place else Displacements).model_fields)
+    if keys[:2] == ["crystal", "displacements"]:
+        return list((Pair if "pairs" in keys else Displacements).model_fields)
     tables: Mapping[str, type[BaseModel]] = {
         "": Job, "accuracy": Accuracy, "run": Workers, "output": Output, "output.si": Units
     }  # fmt: skip
-    table = tables.get(".".join(place), Range if "=table" in location or place[:1] == ["sweep"] else Job)
+    table = tables.get(".".join(keys), Range if "=table" in location or keys[:1] == ["sweep"] else Job)
     return list(table.model_fields)
 
 
