@@ -27,6 +27,7 @@ from adiabloch.errors import (
     InvalidArgumentError,
     StoreMismatchError,
 )
+from adiabloch.integration.progress import ProgressBar
 from sweeps import slow
 
 VARYING = ["seconds", "created"]
@@ -650,3 +651,19 @@ def test_ctrl_c(tmp_path):
     assert time.monotonic() - began < 3
     assert "sweep: stopped with 0 of 3 points done" in out
     assert "call again to continue {'delta': 3}" in out
+
+
+def test_the_time_left_does_not_count_the_first_point(monkeypatch):
+    """It imports and compiles; here it takes 20 seconds, and each other point one."""
+    clock = [0.0]
+    monkeypatch.setattr("adiabloch.integration.progress.time.monotonic", lambda: clock[0])
+    bar = ProgressBar("sweep", visible=False, counted="points")
+    bar.stage("", 100)
+    clock[0] = 20.0
+    bar.advance(1)
+    assert "left" not in bar.line()
+    for _ in range(4):
+        clock[0] += 1.0
+        bar.advance(1)
+    assert bar.left == 95.0
+    assert bar.line().endswith(", 95 s left")

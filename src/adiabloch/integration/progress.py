@@ -49,6 +49,8 @@ class ProgressBar:
         self.started = time.monotonic()
         self.stage_name = ""
         self.done = self.total = 0
+        self._first: tuple[int, float] | None = None
+        """Points that were finished first, and the time since the start."""
         self._last_line: float | None = None
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -70,12 +72,14 @@ class ProgressBar:
 
     def stage(self, description: str, total: int) -> None:
         """Start a refinement of `total` points."""
-        self.stage_name, self.total, self.done = description, total, 0
+        self.stage_name, self.total, self.done, self._first = description, total, 0, None
         self._show()
 
     def advance(self, points: int) -> None:
         """Report that `points` more points are finished."""
         self.done += points
+        if self._first is None:
+            self._first = self.done, self.elapsed
         self._show()
 
     @property
@@ -92,13 +96,15 @@ class ProgressBar:
     def line(self) -> str:
         """Progress as a line of text."""
         share = f", {100 * self.done / self.total:.0f} %" if self.total > 0 else ""
-        left = f", {_duration(self.left)} left" if self.counted and self.done else ""
+        left = f", {_duration(self.left)} left" if self.counted and math.isfinite(self.left) else ""
         return f"adiabloch: {self.description}{share}, {_duration(self.elapsed)}{left}"
 
     @property
     def left(self) -> float:
-        """Expected number of seconds until the end."""
-        return self.elapsed * (self.total - self.done) / self.done if self.done else math.inf
+        """Expected number of seconds until the end; infinite before the second point, as the first one takes longer."""
+        before, start = self._first or (self.done, 0.0)
+        finished = self.done - before
+        return (self.elapsed - start) * (self.total - self.done) / finished if finished > 0 else math.inf
 
     def _show(self) -> None:
         if self.visible and self.elapsed >= PATIENCE:
