@@ -450,3 +450,58 @@ def test_the_disk_of_the_page(tmp_path):
     namespace = {}
     exec(re.search(r"```python\n(.*?)```", PAGE, re.DOTALL).group(1), namespace)
     assert_equal(result(tmp_path, text, "local_current").sel(delta_height=0.15), namespace["current"])
+
+
+OF_FILES = """[crystal]
+file = "{material}/strain_{strain:.1f}.nc"
+[quantities.anomalous_hall]
+chemical_potential = 0.0
+[accuracy]
+mesh = 8
+[sweep]
+material = ["first", "second"]
+strain = [0.0, 0.5]
+"""
+
+
+def test_files_whose_names_have_swept_parameters(tmp_path):
+    models = {
+        (material, strain): ab.models.haldane(delta, 0.2, 1.0 + strain)
+        for material, delta in (("first", 0.3), ("second", 0.6))
+        for strain in (0.0, 0.5)
+    }
+    for (material, strain), model in models.items():
+        (tmp_path / material).mkdir(exist_ok=True)
+        ab.io.save_model(model, tmp_path / material / f"strain_{strain}.nc")
+    job = written(tmp_path, OF_FILES)
+    done = run("run", job, "--quiet")
+    assert done.exit_code == 0, done.output
+    found = ab.io.load(tmp_path / job.stem / "anomalous_hall.nc")
+    for (material, strain), model in models.items():
+        expected = ab.anomalous_hall(model, 0.0, mesh=8)
+        np.testing.assert_array_equal(found.total.sel(material=material, strain=strain), expected.total)
+    # another content of one file is another study
+    ab.io.save_model(ab.models.haldane(0.9, 0.2, 1.0), tmp_path / "second" / "strain_0.5.nc")
+    again = run("run", job, "--quiet")
+    assert again.exit_code == 2
+    assert "strain_0.5.nc" in again.output
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("{material}/{volume}.nc", "crystal.file: '{material}/{volume}.nc': 'volume' has no value, expected it in"),
+        ("{material.__class__}.nc", "expected the name of a swept parameter in braces, got 'material.__class__'"),
+        ("{material!r}.nc", "expected the name of a swept parameter in braces, got 'material'"),
+        ("{}.nc", "expected the name of a swept parameter in braces, got ''"),
+        ("{material.nc", "crystal.file: '{material.nc': expected '}'"),
+        ("{material:.1f}/{strain}.nc", "Unknown format code 'f'"),
+        ("{material}/{strain}.nc", "first/0.0.nc: no such file"),
+        ("{material:>999999999}.nc", "format '>999999999', expected one such as .2f or 03d"),
+    ],
+)
+def test_mistakes_in_names_of_files(tmp_path, name, message):
+    job = written(tmp_path, OF_FILES.replace("{material}/strain_{strain:.1f}.nc", name))
+    done = run("run", job, "--quiet")
+    assert done.exit_code == 2
+    assert message in " ".join(done.output.split())

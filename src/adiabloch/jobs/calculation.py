@@ -149,7 +149,8 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
         raise InvalidArgumentError(
             f"crystal.python: {job.crystal.python} would be executed; allow it with --allow-python, if you trust it"
         )
-    source, plan = CrystalSource(job.crystal, folder), job.plan()
+    plan = job.plan()
+    source = CrystalSource(job.crystal, folder, tuple(plan.arguments()))
     swept = {*plan.coordinates}
     source.check(swept)
     of_crystal = source.parameters()

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +19,7 @@ from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentErr
 from adiabloch.io.crystal_files import WannierOptions, crystal_file, read_crystal, read_cycle, read_saved
 from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file
 from adiabloch.jobs.fields import Form, missing_numbers, swept_names, with_numbers
+from adiabloch.jobs.file_names import parameters_in, with_values
 from adiabloch.jobs.specification import WITH_PARAMETERS, Crystal
 from adiabloch.jobs.tables import listed
 from adiabloch.models import Cycle, Deformation, Texture, TightBinding
@@ -50,10 +51,13 @@ class CrystalSource:
         Table of the job file.
     folder : Path
         Folder to which paths are relative.
+    points : sequence of mapping
+        Values of the swept parameters at all points.
     """
 
     crystal: Crystal
     folder: Path
+    points: Sequence[Mapping[str, Any]] = ({},)
 
     def parameters(self) -> dict[str, str]:
         """Parameters that may be swept, and the table each belongs to: "crystal", "motion" or "texture"."""
@@ -121,13 +125,22 @@ class CrystalSource:
 
     @property
     def paths(self) -> list[Path]:
-        """Files of the crystal; none for a model of the literature."""
+        """Files of the crystal at all points; none for a model of the literature."""
+        chosen = [{name: point[name] for name in self._in_names if name in point} for point in self.points]
+        return [*dict.fromkeys(path for values in chosen for path in self.paths_at(values))]
+
+    def paths_at(self, values: Mapping[str, Any]) -> list[Path]:
+        """Files of the crystal at a point.
+
+        Raises
+        ------
+        InvalidArgumentError, FileFormatError
+        """
         match self.crystal.source:
-            case "wannier90":
-                with _naming("crystal.wannier90: "):
-                    return [crystal_file(self.folder / seed) for seed in listed(self.crystal.wannier90 or [])]
-            case "file":
-                return [self.folder / str(self.crystal.file)]
+            case "wannier90" | "file" as source:
+                with _naming(f"crystal.{source}: "):
+                    paths = [self.folder / with_values(name, values) for name in self._names]
+                    return [crystal_file(path) for path in paths] if source == "wannier90" else paths
             case "python":
                 return [self.folder / str(self.crystal.python).partition(":")[0]]
             case "displacements":
@@ -186,23 +199,36 @@ class CrystalSource:
             made = self._maker()(**{**self.crystal.parameters, **swept})
             return made if isinstance(made, CRYSTALS) else _from_pythtb(made, self.crystal)
         if source == "file":
-            return read_saved(self.paths[0])
+            return read_saved(self.paths_at(swept)[0])
         table = self.crystal
         with _naming("crystal."):
             options = WannierOptions(table.dimension, table.axes, table.spin, table.outside or False)
             if table.displacements is not None:
                 return table.displacements.read(self.folder, options)
+            paths = self.paths_at(swept)
             several = isinstance(table.wannier90, list)
-            return read_cycle(self.paths, options) if several else read_crystal(self.paths[0], options)
+            return read_cycle(paths, options) if several else read_crystal(paths[0], options)
 
     @property
     def _fields(self) -> Mapping[str, Form]:
         """Parameters that depend on the position."""
         return self.crystal.texture or {}
 
+    @property
+    def _names(self) -> list[str]:
+        """Names of files of crystals."""
+        return listed(self.crystal.wannier90 or self.crystal.file or [])
+
+    @property
+    def _in_names(self) -> list[str]:
+        """Parameters in the names of files."""
+        with _naming(f"crystal.{self.crystal.source}: "):
+            return parameters_in(self._names)
+
     def _uniform_parameters(self) -> dict[str, str]:
         """Parameters of the crystal and of its motion, and the table each belongs to."""
-        found = dict.fromkeys(_parameters(self._maker()) if self.crystal.source in WITH_PARAMETERS else (), "crystal")
+        own = _parameters(self._maker()) if self.crystal.source in WITH_PARAMETERS else self._in_names
+        found = dict.fromkeys(own, "crystal")
         if self.crystal.motion is not None:
             found |= dict.fromkeys(_parameters(self._motion())[1:], "motion")
         return found

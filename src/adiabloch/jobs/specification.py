@@ -44,9 +44,13 @@ class Crystal(BaseModel):
     model: str | None = Field(default=None, description="Model of the literature, a function of adiabloch.models.")
     wannier90: OneOrMore[str] | None = Field(
         default=None,
-        description="Seed of Wannier90: SEED.chk, SEED_tb.dat or SEED_hr.dat is read; a list for a cycle.",
+        description="Seed of Wannier90: SEED.chk, SEED_tb.dat or SEED_hr.dat is read; a list for a cycle. Swept "
+        "parameters may stand in braces.",
     )
-    file: str | None = Field(default=None, description="Model, cycle or deformation saved by adiabloch.io (NetCDF).")
+    file: str | None = Field(
+        default=None,
+        description="Model, cycle or deformation saved by adiabloch.io (NetCDF); swept parameters may stand in braces.",
+    )
     python: str | None = Field(
         default=None,
         description="FILE.py:FUNCTION that returns a crystal of this library or of PythTB; needs --allow-python.",
