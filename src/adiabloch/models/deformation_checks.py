@@ -89,6 +89,20 @@ def checked_motion(motion: object, model: TightBinding, names: tuple[str, ...]) 
     return found
 
 
+def checked_directions(directions: object, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    """Return displacements as sums of others."""
+    expected = f"expected {{name: {{displacement: coefficient}}}} with displacements out of {list(names)}"
+    if not isinstance(directions, Mapping) or not directions:
+        raise InvalidArgumentError(f"directions: {directions!r}, {expected}")
+    for name, parts in directions.items():
+        if not isinstance(parts, Mapping) or not parts or not set(parts) <= set(names):
+            raise InvalidArgumentError(f"directions: {name}: {parts!r}, {expected}")
+    return {
+        name: {other: float(checked(c, f"directions: {name}: {other}", ())) for other, c in parts.items()}
+        for name, parts in directions.items()
+    }
+
+
 def checked_patterns(patterns: object, d: int, names: tuple[str, ...]) -> dict[str, Float] | None:
     """Return the displacements of the atoms by name."""
     if patterns is None:
