@@ -333,7 +333,7 @@ class Deformation:
             patterns = {u: np.sum([c * patterns[v] for v, c in parts.items()], axis=0) for u, parts in sums.items()}
         return Deformation(
             self.model,
-            combined_pairs(self.model, self.displaced, sums),  # type: ignore[arg-type]
+            combined_pairs(self.model, self.displaced, sums),
             self.steps,
             motion=combined_motion(self.motion, sums),
             coarser_motion=combined_motion(self.coarser_motion, sums),

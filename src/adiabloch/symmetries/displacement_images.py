@@ -109,14 +109,14 @@ def expanded(
             moved[atoms] = pattern @ g.rotation.T
             candidates.append((moved, Image(key, back)))
     pairs = _independent(candidates)
-    rows = np.array([pair.pattern.ravel() for pair in pairs.values()]).reshape(len(pairs), -1)
+    rows = np.array([pair.pattern.ravel() for pair in pairs.values()]).reshape(len(pairs), positions.size)
     coefficients = {}
     for name, pattern in wanted.items():
         found, *_ = np.linalg.lstsq(rows.T, pattern.ravel(), rcond=1e-6)
         if np.abs(found @ rows - pattern.ravel()).max() > SPANNED:
             raise InvalidArgumentError(
-                f"displacements: symmetry makes no displacement {name} of {', '.join(dict.fromkeys(u for u, _ in given))}"
-                "; expected displacements of more atoms, or along more axes"
+                f"displacements: {name} does not follow from {', '.join(dict.fromkeys(u for u, _ in given)) or 'none'} "
+                f"by symmetry; expected displacements of more atoms, or along more axes"
             )
         coefficients[name] = {
             image: float(c) for image, c in zip(pairs, found, strict=True) if abs(c) > SPANNED * np.abs(found).max()
@@ -132,7 +132,7 @@ def _distance_from_identity(operation: Operation) -> float:
 
 def _independent(candidates: Sequence[tuple[Float, Image]]) -> dict[str, ImagePair]:
     """Linearly independent images of which both signs are known: each the one least contained in those before it."""
-    rest = np.array([pattern.ravel() for pattern, _ in candidates])
+    rest = np.array([pattern.ravel() for pattern, _ in candidates]).reshape(len(candidates), -1 if candidates else 0)
     found: dict[str, ImagePair] = {}
     every = rest.copy()
     possible = np.array([_opposite(every, number) is not None for number in range(len(every))], dtype=bool)

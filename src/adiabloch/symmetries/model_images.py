@@ -40,7 +40,7 @@ class ModelImages:
         self.rest = rest
         self.sites = sites
         self._fields = Fields.of(rest, sites)
-        self._known: dict[bytes, tuple[Action, list[Complex]]] = {}
+        self._known: dict[tuple[object, ...], tuple[Action, list[Complex]]] = {}
 
     def action(self, operation: Operation) -> Action:
         """Action of an operation on the orbitals."""
@@ -48,7 +48,7 @@ class ModelImages:
 
     def set_unitary(self, operation: Operation, D: Complex) -> None:
         """Take a unitary matrix of an operation that is known otherwise, (n, n)."""
-        self._known[_key(operation)] = self.action(operation), [D]
+        self._known[operation.key] = self.action(operation), [D]
 
     def of(self, image: Image, source: TightBinding) -> TightBinding:
         """Image of a displaced crystal: the crystal at rest plus the image of the change.
@@ -88,7 +88,7 @@ class ModelImages:
 
     def _representation(self, operation: Operation) -> tuple[Action, list[Complex]]:
         """Action and unitary matrices of an operation, among which the crystal at rest does not distinguish."""
-        key = _key(operation)
+        key = operation.key
         if key not in self._known:
             action = self.action(operation)
             unitaries = unitaries_of(action, self._fields)
@@ -97,8 +97,8 @@ class ModelImages:
             if change > ASYMMETRY:
                 raise InvalidArgumentError(
                     f"displacements: {operation} changes the crystal at rest by {change:.2g} of its largest hopping, "
-                    f"or of its lattice vector, expected at most {ASYMMETRY:g}: the crystal does not have the group, or "
-                    "its orbitals do not"
+                    f"or of its lattice vector, expected at most {ASYMMETRY:g}: the crystal, or its "
+                    "orbitals, do not have the group"
                 )
             self._known[key] = action, unitaries
         return self._known[key]
@@ -108,7 +108,3 @@ def _sum(one: Blocks, other: Blocks, weight: float) -> Blocks:
     """Matrices of one by translation, plus those of another with a weight."""
     zero = np.zeros_like(next(iter(one.values())))
     return {R: one.get(R, zero) + weight * other.get(R, zero) for R in {*one, *other}}
-
-
-def _key(operation: Operation) -> bytes:
-    return operation.rotation.round(6).tobytes() + operation.translation.round(6).tobytes()

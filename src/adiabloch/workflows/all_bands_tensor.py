@@ -7,7 +7,7 @@ order in h, and several steps h are extrapolated to zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Protocol
 
@@ -38,6 +38,11 @@ class DisplacedBands(Protocol):
     @property
     def steps(self) -> tuple[float, ...]:
         """Displacements of the crystals."""
+        ...
+
+    @property
+    def sums(self) -> Mapping[str, Mapping[str, float]] | None:
+        """Displacements of the result as sums of the named ones; None if they are the named ones."""
         ...
 
     def circle(self, one: str, other: str, number: int) -> BandsOfCycle:
@@ -74,7 +79,7 @@ def perturbative_tensor_by_bands(
     GapClosedError, FileFormatError, CoarseCycleError
         As for `perturbative_by_bands`.
     """
-    if not all(hasattr(bands, name) for name in ("names", "steps", "circle")):
+    if not all(hasattr(bands, name) for name in ("names", "steps", "sums", "circle")):
         raise InvalidArgumentError(
             f"bands: expected the bands of displaced crystals as io.read_displaced_bands reads them, got "
             f"{type(bands).__name__}"
@@ -95,6 +100,8 @@ def perturbative_tensor_by_bands(
     tensors = np.zeros((2, *first.perturbative.shape, len(names), len(names)))
     for i, j, value in found:
         tensors[..., i, j], tensors[..., j, i] = value, -value
+    if bands.sums is not None:
+        names, tensors = _of_sums(bands.sums, names, tensors)
     dims = ("bands", "component", *PAIR)
     unit = MAGNETIZATION_TENSOR.unit / Unit(length=first.attrs["dimension"])
     kept = ("occupied", "points", "dimension", "measure")
@@ -112,3 +119,11 @@ def perturbative_tensor_by_bands(
         response="perturbative_tensor_by_bands",
         steps=list(bands.steps),
     )
+
+
+def _of_sums(
+    sums: Mapping[str, Mapping[str, float]], names: Sequence[str], tensors: Float
+) -> tuple[tuple[str, ...], Float]:
+    """Tensors of sums of displacements, and their names."""
+    coefficients = np.array([[parts.get(name, 0.0) for name in names] for parts in sums.values()])
+    return tuple(sums), coefficients @ tensors @ coefficients.T
