@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,8 @@ from adiabloch.workflows.dipoles import dipole_moments
 Crystal = TypeVar("Crystal")
 MANIFEST = "displacements.json"
 """File that describes the displacements."""
+NAME = re.compile(r"\d+[a-z]")
+"""Names of calculated displacements."""
 MARK = "@ATOMS@"
 """Stands for the lines of the atoms, "symbol x y z" in Angstrom, in templates."""
 LARGEST_TEMPLATE = 10_000_000
@@ -136,20 +139,37 @@ def read_displacements(folder: str | os.PathLike[str]) -> AtomicDisplacements | 
         full = AtomicDisplacements(Structure(*fields), known["steps"], axes=known["axes"], atoms=known["atoms"])
         if "calculated" not in known:
             return full
-        calculated = {
-            str(name): (int(one["atom"]), checked(one["direction"], name, (3,)), tuple(map(int, one["signs"])))
-            for name, one in known["calculated"].items()
-        }
-        operations = [
-            Operation(checked(g["rotation"], "rotation", (3, 3)), checked(g["translation"], "translation", (3,)))
-            for g in known["operations"]
-        ]
-        found = SymmetricDisplacements(full, calculated, tuple(operations))
-        # displacements that do not follow are refused
-        _ = found.expansion
-        return found
+        return _symmetric(full, known["calculated"], known["operations"])
     except (ValueError, KeyError, TypeError, RecursionError, AdiablochError) as reason:
         raise FileFormatError(f"{path}: {reason}, expected the file that write_displacements has made") from None
+
+
+def _symmetric(full: AtomicDisplacements, calculated: Any, operations: Any) -> SymmetricDisplacements:
+    """Displacements from which those of all atoms follow, from the entries of a manifest.
+
+    Raises
+    ------
+    ValueError, TypeError, KeyError, AdiablochError
+        Malformed entries, or displacements that do not follow.
+    """
+    if not isinstance(calculated, dict) or not isinstance(operations, list):
+        raise TypeError("calculated and operations: no table and no list")
+    directions, atoms = {}, range(len(full.structure.symbols))
+    for name, one in calculated.items():
+        signs = tuple(checked(one["signs"], f"{name}: signs", (None,), int).tolist())
+        if not NAME.fullmatch(name) or not set(signs) <= {-1, 1} or one["atom"] not in atoms:
+            raise ValueError(f"{name}: {one}, no displacement of an atom")
+        directions[name] = int(one["atom"]), checked(one["direction"], f"{name}: direction", (3,)), signs
+    group = [
+        Operation(checked(g["rotation"], "rotation", (3, 3)), checked(g["translation"], "translation", (3,)))
+        for g in operations
+    ]
+    if any(np.abs(g.rotation @ g.rotation.T - np.eye(3)).max() > 1e-6 for g in group):
+        raise ValueError("a rotation that is not orthogonal")
+    found = SymmetricDisplacements(full, directions, tuple(group))
+    # displacements that do not follow are refused
+    _ = found.expansion
+    return found
 
 
 def read_displacement_forces(folder: str | os.PathLike[str], output: str = "scf.out") -> dict[str, Float]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from adiabloch.arrays import Float
+from adiabloch.errors import AccuracyWarning, warn
 from adiabloch.models import TightBinding
 from adiabloch.models.atomic_displacements import REST
 from adiabloch.models.orbital_motion import Waves
@@ -14,6 +18,8 @@ from adiabloch.symmetries.operations import Operation, is_identity
 from adiabloch.symmetries.sites import sites_of_atoms
 from adiabloch.symmetries.wave_images import FunctionMap, WaveImage
 
+CUT = 0.1
+"""Norm of the difference of functions from their images at a k point beyond which there is a warning."""
 Pairs = dict[str, list[tuple[TightBinding, TightBinding]]]
 PairsOfWaves = dict[str, list[tuple[Waves, Waves]]]
 
@@ -61,4 +67,19 @@ def images_of_crystals(
         found = [[both(image, step) for image in pair.images] for step in range(len(displacements.steps))]
         pairs[name] = [(minus[0], plus[0]) for minus, plus in found]
         pairs_of_waves[name] = [(minus[1], plus[1]) for minus, plus in found]
+    _warn_of_cut_multiplets([one.deviations for one in maps.values()])
     return pairs, pairs_of_waves
+
+
+def _warn_of_cut_multiplets(deviations: Sequence[Float]) -> None:
+    """Warn if functions at single k points differ from their images."""
+    if not deviations:
+        return
+    each = np.max(deviations, axis=0)
+    if each.max() > CUT:
+        warn(
+            f"displacements: at k point {int(each.argmax()) + 1} the Wannier functions at rest differ from their images "
+            f"by {each.max():.2g}, and by {np.median(each):.2g} at half of the points: the highest band is one of several "
+            "of equal energy there; expected another number of bands (num_bands)",
+            AccuracyWarning,
+        )

@@ -17,7 +17,7 @@ from adiabloch.models import AtomicDisplacements, Modes, Structure
 from adiabloch.models.atomic_displacements import REST
 from adiabloch.names import suggests
 from adiabloch.symmetries.displacement_images import Expansion, Key, expanded, images_of_atoms
-from adiabloch.symmetries.find import STRUCTURE_TOLERANCE, symmetry
+from adiabloch.symmetries.find import STRUCTURE_TOLERANCE, operations_of_structure
 from adiabloch.symmetries.operations import Operation
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -187,7 +187,7 @@ def symmetric_displacements(
     SymmetricDisplacements(4 by 0.02 Angstrom, 3 structures in place of 9)
     """
     full = AtomicDisplacements(structure, step, axes=axes)
-    operations = tuple(g for g in symmetry(structure, tolerance=tolerance).operations if not g.time_reversal)
+    operations = operations_of_structure(structure, tolerance)
     across = [axis for axis, name in enumerate(AXES) if name not in axes]
     single, diagonal = (_of_phonopy(structure, tolerance, diagonal=diagonal) for diagonal in (False, True))
     # a layer is not displaced across its plane if this is not wanted

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from adiabloch.arrays import Complex
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import AccuracyWarning, InvalidArgumentError, warn
 from adiabloch.models import TightBinding
 from adiabloch.symmetries.averaging import changes_of
 from adiabloch.symmetries.displacement_images import Image, ImagePair, Key
@@ -19,6 +19,8 @@ from adiabloch.symmetries.sites import Sites
 ASYMMETRY = 0.1
 """Largest change of the crystal at rest by an operation, relative to its largest hopping or its lattice vector."""
 
+NOTABLE = 0.05
+"""Change beyond which there is a warning."""
 AMBIGUOUS = 1e-2
 """Relative difference of images under matrices that the crystal at rest does not distinguish."""
 SMALLEST = 1e-12
@@ -47,8 +49,16 @@ class ModelImages:
         return Action.of(operation, self.sites, len(self._fields.units))
 
     def set_unitary(self, operation: Operation, D: Complex) -> None:
-        """Take a unitary matrix of an operation that is known otherwise, (n, n)."""
-        self._known[operation.key] = self.action(operation), [D]
+        """Take a unitary matrix of an operation that is known otherwise, (n, n).
+
+        Raises
+        ------
+        InvalidArgumentError
+            The operation does not leave the crystal at rest unchanged.
+        """
+        action = self.action(operation)
+        self._check(action, D)
+        self._known[operation.key] = action, [D]
 
     def of(self, image: Image, source: TightBinding) -> TightBinding:
         """Image of a displaced crystal: the crystal at rest plus the image of the change.
@@ -92,16 +102,26 @@ class ModelImages:
         if key not in self._known:
             action = self.action(operation)
             unitaries = unitaries_of(action, self._fields)
-            back = averaged_back(action, self._fields, unitaries[0])
-            change = float(changes_of(self._fields.blocks, back).max())
-            if change > ASYMMETRY:
-                raise InvalidArgumentError(
-                    f"displacements: {operation} changes the crystal at rest by {change:.2g} of its largest hopping, "
-                    f"or of its lattice vector, expected at most {ASYMMETRY:g}: the crystal, or its "
-                    "orbitals, do not have the group"
-                )
+            self._check(action, unitaries[0])
             self._known[key] = action, unitaries
         return self._known[key]
+
+    def _check(self, action: Action, D: Complex) -> None:
+        """Compare the crystal at rest with its image."""
+        back = averaged_back(action, self._fields, D)
+        change = float(changes_of(self._fields.blocks, back).max())
+        if change > ASYMMETRY:
+            raise InvalidArgumentError(
+                f"displacements: {action.operation} changes the crystal at rest by {change:.2g} of its largest hopping "
+                f"or of its lattice vector, expected at most {ASYMMETRY:g}: it is a magnet, or its functions lack the "
+                "symmetry; expected displacements of all atoms along all axes"
+            )
+        if change > NOTABLE:
+            warn(
+                f"displacements: {action.operation} changes the crystal at rest by {change:.2g} of its largest hopping "
+                "or of its lattice vector; what follows by symmetry is uncertain by about as much",
+                AccuracyWarning,
+            )
 
 
 def _sum(one: Blocks, other: Blocks, weight: float) -> Blocks:

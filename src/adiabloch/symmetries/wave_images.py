@@ -22,7 +22,7 @@ from adiabloch.symmetries.fields import Action
 from adiabloch.symmetries.operations import Operation, angle_and_axis, nearest_orthogonal
 
 PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
-LARGEST_LOSS = 1e-6
+LARGEST_LOSS = 1e-3
 """Weight of plane waves of a state, at the cutoff, that have no image."""
 DIFFERENT = 0.3
 """Deviation of the functions at rest from their images beyond which they do not have the symmetry."""
@@ -143,12 +143,12 @@ class FunctionMap:
         # function j goes to a cell of function i
         cells = (orbital_cells[None, :] - action.cells[site][:, None]) @ back - orbital_cells[:, None]
         self._phases = np.exp(-2j * np.pi * np.einsum("kd,ijd->kij", rest.points[:, :d], cells))
-        total = np.zeros((len(site), len(site)), dtype=np.complex128)
+        each = np.empty((len(rest.points), len(site), len(site)), dtype=np.complex128)
         for point in range(len(rest.points)):
             G, own = rest.at(point)
             image = self.map.of(point, *rest.at(int(self.map.sources[point])), G)
-            total += (dagger(own) @ image).sum(axis=0) * self._phases[point].conj()
-        total /= len(rest.points)
+            each[point] = (dagger(own) @ image).sum(axis=0) * self._phases[point].conj()
+        total = each.mean(axis=0)
         V = np.asarray(nearest_orthogonal(total), dtype=np.complex128)
         if np.abs(total - V).max() > DIFFERENT:
             raise InvalidModelError(
@@ -157,6 +157,8 @@ class FunctionMap:
                 "on complete sets of p or d orbitals, without localization"
             )
         self.unitary = dagger(V)
+        #: deviation of the functions from their images at each point, (K,)
+        self.deviations = np.sqrt(2.0 * np.maximum(len(site) - (V.conj() * each).real.sum(axis=(1, 2)), 0.0))
 
     def of(self, point: int, G: Integer, functions: Complex, wanted: Integer) -> Complex:
         """Functions of the crystal at a point, from those of its source at the source of the point."""

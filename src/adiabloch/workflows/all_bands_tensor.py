@@ -28,7 +28,10 @@ PAIR = ("displacement", "displacement_2")
 
 
 class DisplacedBands(Protocol):
-    """Bands of displaced crystals on a mesh of k points."""
+    """Bands of displaced crystals on a mesh of k points.
+
+    With an attribute `sums`, {displacement: {name: coefficient}}, the tensor is that of these sums of displacements.
+    """
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -38,11 +41,6 @@ class DisplacedBands(Protocol):
     @property
     def steps(self) -> tuple[float, ...]:
         """Displacements of the crystals."""
-        ...
-
-    @property
-    def sums(self) -> Mapping[str, Mapping[str, float]] | None:
-        """Displacements of the result as sums of the named ones; None if they are the named ones."""
         ...
 
     def circle(self, one: str, other: str, number: int) -> BandsOfCycle:
@@ -79,7 +77,7 @@ def perturbative_tensor_by_bands(
     GapClosedError, FileFormatError, CoarseCycleError
         As for `perturbative_by_bands`.
     """
-    if not all(hasattr(bands, name) for name in ("names", "steps", "sums", "circle")):
+    if not all(hasattr(bands, name) for name in ("names", "steps", "circle")):
         raise InvalidArgumentError(
             f"bands: expected the bands of displaced crystals as io.read_displaced_bands reads them, got "
             f"{type(bands).__name__}"
@@ -100,8 +98,9 @@ def perturbative_tensor_by_bands(
     tensors = np.zeros((2, *first.perturbative.shape, len(names), len(names)))
     for i, j, value in found:
         tensors[..., i, j], tensors[..., j, i] = value, -value
-    if bands.sums is not None:
-        names, tensors = _of_sums(bands.sums, names, tensors)
+    sums: Mapping[str, Mapping[str, float]] | None = getattr(bands, "sums", None)
+    if sums is not None:
+        names, tensors = _of_sums(sums, names, tensors)
     dims = ("bands", "component", *PAIR)
     unit = MAGNETIZATION_TENSOR.unit / Unit(length=first.attrs["dimension"])
     kept = ("occupied", "points", "dimension", "measure")
