@@ -216,11 +216,11 @@ class Layer(Waves):
         return np.pad(self.grid.G, [(0, 0), (0, 1)]), self.functions[point][None]
 
 
-@pytest.mark.parametrize("count", [4, 6])
-def test_motion_of_images(count):
-    """Crystals, motion and its curl from two displaced crystals, against all eight."""
+@pytest.mark.parametrize(("count", "shift"), [(4, 0.0), (6, 0.3)])
+def test_motion_of_images(count, shift):
+    """Crystals, motion and its curl from two displaced crystals, against all eight; the origin may be anywhere."""
     mesh, step = Mesh(6, 13), 0.01
-    fewer = ab.symmetric_displacements(structure(), step, axes="xy")
+    fewer = ab.symmetric_displacements(structure().displaced([[shift, 0, 0]] * 2), step, axes="xy")
 
     def made(displacements):
         models, waves = {}, {}

@@ -20,42 +20,28 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.arrays import Complex, Float, checked
 from adiabloch.engine.run import Run
 from adiabloch.errors import CoarseCycleError, FileFormatError, InvalidArgumentError
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.snapshots import frame_of_snapshots
+from adiabloch.io.band_snapshots import WAVE_VECTOR_TOLERANCE, BandMesh, ImageReader, Snapshot, SnapshotReader
 from adiabloch.io.espresso_waves import (
-    ORTHONORMALITY_TOLERANCE,
-    read_amplitudes,
     read_header,
-    read_reciprocal_vectors,
     wave_file,
 )
-from adiabloch.io.neighbours import matching, shell_weights
 from adiabloch.io.overlaps import OverlapFile
-from adiabloch.io.safe_open import uncompressed
-from adiabloch.io.seed_files import find_seed_file, read_energies
 from adiabloch.lattice import Lattice
-from adiabloch.linalg import dagger
 from adiabloch.models import Cycle
 from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.harmonics import power_tail, theta_derivatives
 from adiabloch.scalars import is_whole
-from adiabloch.symmetries import Operation
-from adiabloch.symmetries.wave_images import PlaneWaveMap, common_rows
 from adiabloch.units import BOHR
 from adiabloch.workflows.dipoles import dipoles
 
 PathLike = str | os.PathLike[str]
 LARGEST_TAIL = 0.1
 """Largest size of the last harmonics of the occupied states, relative to the largest harmonic."""
-WAVE_VECTOR_TOLERANCE = 1e-5
-"""Largest difference between equal wave vectors, or reciprocal vectors, 1/bohr."""
-ENERGY_TOLERANCE = 1e-6
-"""Largest decrease in eV of successive energies, which should be in ascending order."""
-OVERLAP_TOLERANCE = 1e-4
-"""Largest difference between an overlap in the file and that of the wave functions."""
 
 
 def read_bands(
@@ -234,158 +220,18 @@ class Bands:
                 tail=tail,
             )
 
-    def waves(self, snapshot: Snapshot, point: int) -> tuple[Integer, Complex]:
-        """Read the plane waves G (M, 3) and the amplitudes (spinor, M, bands) in the files of a snapshot."""
-        with wave_file(snapshot.folder, point) as file:
-            head = read_header(file)
-            if np.abs(head.reciprocal - self.reciprocal * BOHR).max() > WAVE_VECTOR_TOLERANCE:
-                file.refuse(f"another lattice than in {self.snapshots[0].folder}, expected the same in all snapshots")
-            if np.abs(head.wave - self.points[point] @ head.reciprocal).max() > WAVE_VECTOR_TOLERANCE:
-                file.refuse(
-                    f"k = {head.reduced.round(6).tolist()} (reduced), expected {self.points[point].round(6).tolist()} "
-                    f"as in {self.snapshots[0].folder}"
-                )
-            if head.bands != self.size:
-                file.refuse(f"{head.bands} bands, expected {self.size} as in {snapshot.overlaps}")
-            G, states = read_amplitudes(file, head)
-            flat = states.reshape(-1, head.bands)
-            defect = float(np.abs(dagger(flat) @ flat - np.eye(head.bands)).max())
-            if defect > ORTHONORMALITY_TOLERANCE:
-                file.refuse(f"bands are not orthonormal by {defect:.1e}, expected norm-conserving pseudopotentials")
-        return G, states
-
-    def _reader(self, snapshot: Snapshot, stack: ExitStack) -> _SnapshotReader | _ImageReader:
+    def _reader(self, snapshot: Snapshot, stack: ExitStack) -> SnapshotReader | ImageReader:
         """Reader of a snapshot, or of an image of it."""
+        mesh = BandMesh(self.snapshots[0].folder, self.size, self.lattice.dimension, self.reciprocal, self.points)
         if snapshot.back is None:
-            return _SnapshotReader(self, snapshot, stack.enter_context(closing(OverlapFile(snapshot.overlaps))))
+            return SnapshotReader(mesh, snapshot, stack.enter_context(closing(OverlapFile(snapshot.overlaps))))
         if snapshot.overlaps not in self.velocities:
             with closing(OverlapFile(snapshot.overlaps)) as file:
-                reader = _SnapshotReader(self, snapshot, file)
+                reader = SnapshotReader(mesh, snapshot, file)
                 found = np.array([reader.read(point).velocities for point in range(len(self.points))])
                 reader.check_end()
             self.velocities[snapshot.overlaps] = found
-        return _ImageReader(self, snapshot, snapshot.back)
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """Files of a snapshot, and its energies."""
-
-    folder: Path
-    overlaps: Path
-    energies: Float
-    """(K, bands)"""
-    back: Operation | None = None
-    """Symmetry operation that takes the snapshot to the crystal of the files; None if it is that crystal."""
-
-    @classmethod
-    def of(cls, folder: PathLike, seed: PathLike, back: Operation | None = None) -> Snapshot:
-        """Find the files of a snapshot and read its energies."""
-        base = Path(folder)
-        if not base.is_dir():
-            raise FileFormatError(f"{folder}: no such folder, expected PREFIX.save of Quantum ESPRESSO")
-        path = find_seed_file(f"{os.fspath(seed)}.mmn", ".mmn", ".mmn")
-        if path is None:
-            raise FileFormatError(f"{os.fspath(seed)}.mmn: no such file, expected the overlaps of all bands")
-        with closing(OverlapFile(path)) as file:
-            points, bands = file.points, file.bands
-        energies = read_energies(uncompressed(path), ".mmn", points, bands)
-        descending = (np.diff(energies, axis=1) < -ENERGY_TOLERANCE).any(axis=1)
-        if descending.any():
-            point = int(np.argmax(descending))
-            raise FileFormatError(f"{seed}.eig: energies at k point {point + 1} fall, expected them in ascending order")
-        return cls(base, path, energies, back)
-
-
-@dataclass(frozen=True, eq=False)
-class _BlochStates:
-    """Bloch states and velocities of a snapshot at a k point."""
-
-    G: Integer
-    """Plane waves, (M, 3)."""
-    states: Complex
-    """(spinor, M, bands)"""
-    velocities: Complex
-    """(d, bands, bands)"""
-    energies: Float
-    """(bands,)"""
-
-
-class _SnapshotReader:
-    """Reader of a snapshot, one k point after the other."""
-
-    def __init__(self, bands: Bands, snapshot: Snapshot, file: OverlapFile) -> None:
-        self._bands, self._snapshot, self._file = bands, snapshot, file
-        self._blocks = file.blocks()
-        self._steps = self._weights = np.zeros(0)
-        self._before: tuple[Integer, Complex] | None = None
-
-    def read(self, point: int) -> _BlochStates:
-        """Read the next k point."""
-        rows, M = next(self._blocks)
-        G, states = self._bands.waves(self._snapshot, point)
-        if self._before is not None:
-            self._check_link(point, rows, M, G, states)
-        self._before = G, states
-        return _BlochStates(G, states, self._velocities(point, rows, M), self._snapshot.energies[point])
-
-    def check_end(self) -> None:
-        """Raise an error if the file of overlaps does not end after the last k point."""
-        next(self._blocks, None)
-
-    def _velocities(self, point: int, rows: Integer, M: Complex) -> Complex:
-        """Velocity matrices (d, bands, bands) from the overlaps with the neighbours."""
-        bands, d = self._bands, self._bands.lattice.dimension
-        steps = (bands.points[rows[:, 0]] + rows[:, 1:] - bands.points[point]) @ bands.reciprocal
-        if point == 0:
-            self._steps, self._weights = steps, shell_weights(self._file.path, steps)
-        which = matching(steps, self._steps)
-        if (which < 0).any():
-            self._file.refuse(
-                f"steps to the neighbours of k point {point + 1} differ from those of the first, expected a mesh"
-            )
-        M, there = M[which], self._snapshot.energies[rows[which, 0]]
-        transported = (M * there[:, None, :]) @ dagger(M)
-        v = np.tensordot((self._weights[:, None] * self._steps[:, :d]).T, transported, axes=1)
-        return np.asarray(0.5 * (v + dagger(v)))
-
-    def _check_link(self, point: int, rows: Integer, M: Complex, G: Integer, states: Complex) -> None:
-        """Raise an error if the overlaps with the previous k point are not those of the wave functions."""
-        assert self._before is not None
-        others, before = self._before
-        for number in np.flatnonzero(rows[:, 0] == point - 1):
-            # the plane wave G at k' + cell is G + cell at k'
-            here, there = common_rows(G, others - rows[number, 1:])
-            overlap = (dagger(states[:, here]) @ before[:, there]).sum(axis=0)
-            apart = float(np.abs(overlap - M[number]).max())
-            if apart > OVERLAP_TOLERANCE:
-                self._file.refuse(
-                    f"overlaps of k point {point + 1} with {point} are not those of the wave functions in "
-                    f"{self._snapshot.folder}, by {apart:.1e}, expected files of one calculation"
-                )
-
-
-class _ImageReader:
-    """Reader of the image of a snapshot under a symmetry operation."""
-
-    def __init__(self, bands: Bands, snapshot: Snapshot, back: Operation) -> None:
-        self._bands, self._snapshot = bands, snapshot
-        self._map = PlaneWaveMap(back, bands.reciprocal, bands.points)
-
-    def read(self, point: int) -> _BlochStates:
-        """Make the states of a k point from those of its source."""
-        bands, snapshot, d = self._bands, self._snapshot, self._bands.lattice.dimension
-        source = int(self._map.sources[point])
-        with wave_file(snapshot.folder, point) as file:
-            wanted = read_reciprocal_vectors(file, read_header(file))
-        states = self._map.of(point, *bands.waves(snapshot, source), wanted)
-        velocities = np.tensordot(
-            self._map.operation.rotation[:d, :d].T, bands.velocities[snapshot.overlaps][source], 1
-        )
-        return _BlochStates(wanted, states, velocities, snapshot.energies[source])
-
-    def check_end(self) -> None:
-        """Nothing is left to check: the file of overlaps was read to its end."""
+        return ImageReader(mesh, snapshot, snapshot.back, self.velocities[snapshot.overlaps])
 
 
 def _mesh(snapshot: Snapshot, dimension: int) -> tuple[Float, Float]:

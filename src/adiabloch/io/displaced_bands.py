@@ -12,7 +12,8 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.engine.run import Run
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.io.bands import Bands, Snapshot, bands_of_snapshots
+from adiabloch.io.band_snapshots import Snapshot
+from adiabloch.io.bands import Bands, bands_of_snapshots
 from adiabloch.io.displacements import read_displacements
 from adiabloch.models import AtomicDisplacements, Deformation
 from adiabloch.symmetries import SymmetricDisplacements

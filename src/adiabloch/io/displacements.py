@@ -263,7 +263,7 @@ def read_deformation(
 
 
 def _in_pairs(known: AtomicDisplacements, each: Mapping[str, Crystal]) -> dict[str, list[tuple[Crystal, Crystal]]]:
-    """What belongs to the crystals at minus and plus each step, by displacement."""
+    """Pairs of the given entries of the crystals at minus and plus each step, by displacement."""
     return {name: [(each[minus], each[plus]) for minus, plus in several] for name, several in known.pairs.items()}
 
 

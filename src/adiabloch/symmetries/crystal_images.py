@@ -78,8 +78,8 @@ def _warn_of_cut_multiplets(deviations: Sequence[Float]) -> None:
     each = np.max(deviations, axis=0)
     if each.max() > CUT:
         warn(
-            f"displacements: at k point {int(each.argmax()) + 1} the Wannier functions at rest differ from their images "
-            f"by {each.max():.2g}, and by {np.median(each):.2g} at half of the points: the highest band is one of several "
-            "of equal energy there; expected another number of bands (num_bands)",
+            f"displacements: at k point {int(each.argmax()) + 1} the Wannier functions at rest differ from their "
+            f"images by {each.max():.2g}, and by {np.median(each):.2g} at half of the points: the highest band is "
+            "one of several of equal energy there; expected another number of bands (num_bands)",
             AccuracyWarning,
         )
