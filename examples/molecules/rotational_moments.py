@@ -1,8 +1,8 @@
 """Magnetic moments of rotating molecules: the theory of pumped magnetization against experiment.
 
 A molecule that turns rigidly has the magnetic moment g mu_N J. Its electrons follow the nuclei as they follow the atoms
-of a phonon, so that their moment is the magnetization pumped by a full turn. A molecule is a crystal without hoppings
-between its cells.
+of a phonon, so that their moment is the magnetization pumped by a full turn. A molecule is a model without lattice
+vectors.
 
 Run it: python rotational_moments.py. It prints a table of the results in record.json and writes
 rotational_moments.png (--output FOLDER). With --compute it computes them anew with PySCF (pip install
@@ -24,8 +24,6 @@ from adiabloch.units import BOHR_MAGNETON, NUCLEAR_MAGNETON
 HERE = Path(__file__).parent
 PROTON = BOHR_MAGNETON / NUCLEAR_MAGNETON
 """Mass of the proton in electron masses."""
-CELL = 100.0
-"""Side of the cell, bohr; nothing hops between cells."""
 MEASURED = {
     "LiH": (-0.65842, 0.00017),
     "LiF": (0.0737, 0.0005),
@@ -49,7 +47,7 @@ def turn(molecule, origin=(0.0, 0.0), samples=None):
         D, c, s = expm(theta * molecule.rotation), np.cos(theta), np.sin(theta)
         H, x, y, A = (D @ M @ D.T for M in (molecule.hamiltonian, *molecule.positions, molecule.motion))
         r = np.stack([c * x - s * y, s * x + c * y], axis=-1) + np.multiply.outer(np.eye(len(H)), origin)
-        models.append(ab.models.WannierModel(CELL * np.eye(2), None, {(0, 0): H}, {(0, 0): r}))
+        models.append(ab.models.WannierModel(None, None, H, r))
         motion.append({(0, 0): A})
         filled = eigh_batch(H)[1][:, : molecule.occupied]
         mean = mean + filled @ filled.T / count
@@ -60,11 +58,11 @@ def turn(molecule, origin=(0.0, 0.0), samples=None):
 def g_factor(molecule, **options):
     """Rotational g factor, by part: 2 m_p M/(I omega) with the moment M of electrons and nuclei."""
     cycle, trial = turn(molecule, **options)
-    mesh = [4, 4, len(cycle.snapshots)]
-    pumped = ab.pumped_magnetization(cycle, molecule.occupied, mesh=mesh, projections=trial, progress=False)
+    phases = len(cycle.snapshots)
+    pumped = ab.pumped_magnetization(cycle, molecule.occupied, mesh=phases, projections=trial, progress=False)
     # two electrons of charge -1 in each state; the unit of g is that of a turning proton
     unit = 2 * PROTON / molecule.inertia
-    parts = {name: -2 * unit * CELL**2 * float(pumped[name][0]) for name in ("perturbative", "chern_simons")}
+    parts = {name: -2 * unit * float(pumped[name][0]) for name in ("perturbative", "chern_simons")}
     parts["nuclei"] = unit * molecule.moment_of_nuclei
     return {**parts, "g": sum(parts.values())}
 

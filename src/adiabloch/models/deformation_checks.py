@@ -58,10 +58,7 @@ def _is_pair(given: object) -> bool:
 
 
 def _check_like(crystal: TightBinding, model: TightBinding, name: str) -> None:
-    same = crystal.lattice.vectors.shape == model.lattice.vectors.shape and np.allclose(
-        crystal.lattice.vectors, model.lattice.vectors, rtol=1e-8, atol=0
-    )
-    if not same:
+    if not crystal.lattice.is_close(model.lattice, 1e-8):
         raise InvalidModelError(f"displaced: {name}: another lattice than at rest; expected displacements of the atoms")
     if crystal.size != model.size:
         raise InvalidModelError(f"displaced: {name}: {crystal.size} orbitals, {model.size} at rest; expected the same")
