@@ -97,6 +97,11 @@ class Lattice:
         return self.dimension if self.periodic else 0
 
     @property
+    def constant_axes(self) -> int:
+        """Number of the first axes of the torus along which nothing changes: those of the wave vector of a molecule."""
+        return self.dimension - self.periodic_directions
+
+    @property
     def measure(self) -> float:
         """Length, area or volume of the primitive cell; 1 for a molecule."""
         return _measure(self.vectors) if self.periodic else 1.0
