@@ -97,6 +97,16 @@ class Lattice:
         return self.dimension if self.periodic else 0
 
     @property
+    def described(self) -> str:
+        """Kind of the crystal, such as "2D"."""
+        return f"{self.dimension}D" if self.periodic else f"molecule in {self.dimension}D"
+
+    @property
+    def identity(self) -> Float:
+        """Vectors that tell this lattice from others; none for a molecule."""
+        return self.vectors if self.periodic else np.zeros(0)
+
+    @property
     def constant_axes(self) -> int:
         """Number of the first axes of the torus along which nothing changes: those of the wave vector of a molecule."""
         return self.dimension - self.periodic_directions

@@ -174,9 +174,7 @@ class Deformation:
         return cls(model, displaced, [n * length for n in STEPS], patterns=patterns)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
-        return (
-            f"Deformation({self.lattice.dimension}D, {self.size} orbitals, displacements {', '.join(self.displaced)})"
-        )
+        return f"Deformation({self.lattice.described}, {self.size} orbitals, displacements {', '.join(self.displaced)})"
 
     _repr_html_ = deformation_html
 

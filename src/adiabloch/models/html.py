@@ -94,7 +94,7 @@ def deformation_html(deformation: Deformation) -> Markup:
 
 def _kind(crystal: TightBinding | Cycle | Texture | Deformation) -> str:
     d = crystal.lattice.dimension
-    return f"{NAMES[d]} ({d}D)" if crystal.lattice.periodic else f"molecule in {d}D"
+    return f"{NAMES[d]} ({d}D)" if crystal.lattice.periodic else crystal.lattice.described
 
 
 def _vectors(lattice: Lattice) -> tuple[str, object]:

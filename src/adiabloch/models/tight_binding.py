@@ -217,10 +217,8 @@ class TightBinding:
     def __repr__(self) -> str:
         parts = {"position matrix": self.position_matrix, "states outside": self.outside, "spin": self.spin}
         more = "".join(f", {name}" for name, part in parts.items() if part is not None)
-        if not self.lattice.periodic:
-            return f"TightBinding(molecule in {self.lattice.dimension}D, {self.size} orbitals{more})"
-        cells = len(self.translations)
-        return f"TightBinding({self.lattice.dimension}D, {self.size} orbitals, {cells} translations{more})"
+        cells = f", {len(self.translations)} translations" if self.lattice.periodic else ""
+        return f"TightBinding({self.lattice.described}, {self.size} orbitals{cells}{more})"
 
     _repr_html_ = model_html
 
@@ -279,8 +277,7 @@ class TightBinding:
         connections = () if self.position_matrix is None else (self.connections,)
         outside = () if self.outside is None else self.outside.arrays()
         matrices = (self.amplitudes, *connections, *outside, *spin_arrays(self.spin))
-        vectors = self.lattice.vectors if self.lattice.periodic else np.zeros(0)
-        return fingerprint(vectors, self.positions, self.translations, *matrices)
+        return fingerprint(self.lattice.identity, self.positions, self.translations, *matrices)
 
     def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
         """H and its derivatives as one Fourier series, covariant ones with a position matrix (see `Crystal`)."""
