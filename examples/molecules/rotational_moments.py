@@ -110,7 +110,7 @@ def picture(record, path):
     names = [name for name in MEASURED if LARGEST in record.get(name, {})]
     measured = np.array([MEASURED[name][1] for name in names])
     found = np.array([record[name][LARGEST]["g"] for name in names])
-    limits = (-3.3, 0.6)
+    limits = (-3.8, 0.6)
     left.plot(limits, limits, color="0.7", lw=1, zorder=0)
     left.plot(measured, found, "o", ms=5, mfc="none")
     left.set(xlabel="measured g", ylabel="computed g", xlim=limits, ylim=limits, aspect="equal")
