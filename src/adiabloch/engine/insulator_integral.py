@@ -93,7 +93,7 @@ def mean(
     if isinstance(integrand, Insulator):
         integrand.check_filling()
     if not crystal.lattice.periodic:
-        return _of_molecule(Molecule(integrand), run, title=title, unit=unit, scale=scale, leading=leading)
+        return _of_molecule(Molecule(integrand), run, title=title, unit=unit, scale=scale, leading=leading, quiet=quiet)
     per_cell, size = 1.0 / crystal.lattice.measure, crystal.units.size(unit)
     sides = _checked_sides(run, integrand.dimension)
     start = _first_mesh(integrand, density)
@@ -118,18 +118,38 @@ def mean(
         integral = evaluate(goal, sides)
         integral = integral.times(per_cell)
     if sides is None:
-        largest = float(np.abs(integral.value[:leading]).max())
-        wanted = max(run.tolerance * max(largest, scale), sufficient)
-        # the integral ends as well when only rounding errors are left; they may remain where everything cancels
-        rounded = integral.converged and wanted < integral.error < CANCELLED * largest
-        integral = replace(integral, converged=integral.converged and not rounded)
-        if not integral.converged and (run.strict or not quiet):
-            _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted, rounded=rounded)
+        integral = _reporting_shortfall(
+            integral, run, title, unit, crystal, leading, scale, sufficient, quiet=quiet and not run.strict
+        )
+    return integral
+
+
+def _reporting_shortfall(
+    integral: Integral,
+    run: Run,
+    title: str,
+    unit: Unit,
+    crystal: Crystal,
+    leading: int | None,
+    scale: float,
+    sufficient: float,
+    *,
+    quiet: bool,
+) -> Integral:
+    """Integral with the statement whether it reached the tolerance, and a report if it did not, unless `quiet`."""
+    largest = float(np.abs(integral.value[:leading]).max())
+    wanted = max(run.tolerance * max(largest, scale), sufficient)
+    # the integral ends as well when only rounding errors are left; they may remain where everything cancels
+    rounded = integral.converged and wanted < integral.error < CANCELLED * largest
+    integral = replace(integral, converged=integral.converged and not rounded)
+    if not integral.converged and not quiet:
+        size = crystal.units.size(unit)
+        _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted, rounded=rounded)
     return integral
 
 
 def _of_molecule(
-    integrand: Molecule, run: Run, *, title: str, unit: Unit, scale: float, leading: int | None
+    integrand: Molecule, run: Run, *, title: str, unit: Unit, scale: float, leading: int | None, quiet: bool
 ) -> Integral:
     """Mean over the phase of a cycle of a molecule, or its value at rest."""
     if not integrand.dimension:
@@ -155,9 +175,10 @@ def _of_molecule(
             raise ForecastFound(Forecast(points, 0.0, 16.0 * integrand.batch * integrand.of.crystal.size**2))
         settings: Settings = {"executor": run.executor, "progress": bar, "inspect": integrand.inspect}
         integral = integrate(integrand, goal, start=sides or (n,), fixed=sides is not None, **settings)
-    if sides is None and not integral.converged:
-        wanted = max(run.tolerance * max(float(np.abs(integral.value[:leading]).max()), scale), sufficient)
-        _report_shortfall(integral, run, title, unit, integrand.of.crystal, leading, size * wanted)
+    if sides is None:
+        integral = _reporting_shortfall(
+            integral, run, title, unit, integrand.of.crystal, leading, scale, sufficient, quiet=quiet and not run.strict
+        )
     return replace(integral, mesh=(*[1] * integrand.wave_vectors, *integral.mesh))
 
 
