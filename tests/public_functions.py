@@ -12,6 +12,7 @@ NO_RESPONSES = {
     "plot",
     "ribbon_bands",
     "sweep",
+    "symmetric_displacements",
     "symmetry",
     "wilson_loop",
 }

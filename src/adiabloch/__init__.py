@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from adiabloch.responses.spin_tensor import spin_tensor as spin_tensor
     from adiabloch.sweeps import load_sweep as load_sweep
     from adiabloch.sweeps import sweep as sweep
+    from adiabloch.symmetries import symmetric_displacements as symmetric_displacements
     from adiabloch.symmetries import symmetry as symmetry
     from adiabloch.workflows.all_bands import perturbative_by_bands as perturbative_by_bands
     from adiabloch.workflows.all_bands_tensor import perturbative_tensor_by_bands as perturbative_tensor_by_bands
@@ -109,6 +110,7 @@ _LATER = {
     "plot": "plotting",
     "ribbon_bands": "workflows.ribbon_bands",
     "sweep": "sweeps",
+    "symmetric_displacements": "symmetries",
     "symmetry": "symmetries",
     "wilson_loop": "workflows.wilson_loop",
     "zone_map": "workflows.zone_map",

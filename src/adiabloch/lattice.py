@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,12 +32,15 @@ def components(dimension: int) -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """A Bravais lattice in one, two or three dimensions.
+    """A Bravais lattice in one, two or three dimensions, or the cell of a molecule.
 
     Parameters
     ----------
     vectors : array_like, shape (d, d)
         Primitive vectors as rows, Cartesian, in one length unit throughout (Angstrom when read from files).
+    periodic : bool
+        False for a molecule: nothing hops between cells, whose size is a scale of lengths only, and results are those
+        of one molecule.
 
     Raises
     ------
@@ -52,8 +56,9 @@ class Lattice:
     """
 
     vectors: Float
+    periodic: bool
 
-    def __init__(self, vectors: ArrayLike) -> None:
+    def __init__(self, vectors: ArrayLike, *, periodic: bool = True) -> None:
         array = checked(vectors, "lattice vectors", (None, None))
         d = len(array)
         if array.shape != (d, d) or d not in (1, 2, 3):
@@ -73,16 +78,53 @@ class Lattice:
                 f"expected {d} independent vectors"
             )
         object.__setattr__(self, "vectors", array)
+        object.__setattr__(self, "periodic", periodic)
+
+    @classmethod
+    def of_molecule(cls, positions: Float, size: float = 0.0) -> Lattice:
+        """Cell of a molecule with orbitals at the positions (n, d): a power of ten above its size."""
+        extent = max(float(np.ptp(positions, axis=0).max(initial=0.0)), size) or 1.0
+        return cls(10.0 ** math.ceil(math.log10(extent) - 1e-9) * np.eye(positions.shape[1]), periodic=False)
 
     @property
     def dimension(self) -> int:
-        """Number of periodic directions, d."""
+        """Number of directions of space, d."""
         return len(self.vectors)
 
     @property
+    def periodic_directions(self) -> int:
+        """Number of periodic directions, d, or 0 for a molecule: densities are per length to this power."""
+        return self.dimension if self.periodic else 0
+
+    @property
+    def described(self) -> str:
+        """Kind of the crystal, such as "2D"."""
+        return f"{self.dimension}D" if self.periodic else f"molecule in {self.dimension}D"
+
+    @property
+    def identity(self) -> Float:
+        """Vectors that tell this lattice from others; none for a molecule."""
+        return self.vectors if self.periodic else np.zeros(0)
+
+    @property
+    def constant_axes(self) -> int:
+        """Number of the first axes of the torus along which nothing changes: those of the wave vector of a molecule."""
+        return self.dimension - self.periodic_directions
+
+    @property
     def measure(self) -> float:
-        """Length, area or volume of the primitive cell."""
-        return _measure(self.vectors)
+        """Length, area or volume of the primitive cell; 1 for a molecule."""
+        return _measure(self.vectors) if self.periodic else 1.0
+
+    def scaled(self, length: float) -> Lattice:
+        """Convert to another unit of length."""
+        return Lattice(self.vectors / length, periodic=self.periodic)
+
+    def is_close(self, other: Lattice, tolerance: float) -> bool:
+        """Return True for equal lattices, up to a relative difference, and for two molecules."""
+        if (self.dimension, self.periodic) != (other.dimension, other.periodic):
+            return False
+        return not self.periodic or np.allclose(self.vectors, other.vectors, rtol=tolerance, atol=0)
 
     @property
     def shortest(self) -> float:

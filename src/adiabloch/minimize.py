@@ -17,6 +17,7 @@ def pattern_search(
     *,
     flat: float = 0.0,
     periodic: bool = True,
+    fixed: int = 0,
 ) -> tuple[float, Float]:
     """Minimize a function from one or several starting points: smallest value and its point.
 
@@ -34,10 +35,14 @@ def pattern_search(
         End the search where the values on the grid differ by less than this fraction of the smallest.
     periodic : bool
         True for a function on the unit torus: the point is reduced to it.
+    fixed : int
+        Number of the first coordinates on which the function does not depend.
     """
     best = np.array(starts, dtype=float, ndmin=2)
     smallest, size = np.full(len(best), np.inf), np.full(len(best), reach)
-    offsets = tensor_grid([[-1.0, 0.0, 1.0]] * best.shape[1])
+    offsets = tensor_grid([[0.0]] * fixed + [[-1.0, 0.0, 1.0]] * (best.shape[1] - fixed))
+    if fixed == best.shape[1]:
+        return float(values_at(best[:1])[0]), best[0]
     while len(active := np.flatnonzero((size > finest) & (smallest > 0))):
         points = best[active, None] + size[active, None, None] * offsets
         values = values_at(points.reshape(-1, best.shape[1])).reshape(len(active), -1)

@@ -15,20 +15,16 @@ from adiabloch.geometry.snapshots import frame_of_snapshots
 from adiabloch.jobs import arguments
 from adiabloch.jobs.crystals import CrystalSource
 from adiabloch.jobs.specification import read_job
-from adiabloch.units import ELECTRON_MASS, HBAR_SQUARED_PER_DALTON
-from plane_wave_files import CELL, write_bands, write_functions
-from plane_waves import AREA, OCCUPIED, PLACES, VECTORS, Mesh, Turning, Waves, adjoint, hamiltonian, wannier
+from adiabloch.units import HBAR_SQUARED_PER_DALTON
+from displaced_wells import crystal, springs, structure, write_calculations
+from plane_wave_files import CELL
+from plane_waves import AREA, OCCUPIED, PLACES, VECTORS, Mesh, Turning, Waves, adjoint, hamiltonian
 from sweeps import slow
 
 SHARES = np.array([0.5, -0.5])
 """Displacements of the two wells along x and y."""
 STEP = 0.01
 FORCES = "forces.extxyz"
-
-
-def crystal(places, count, mesh):
-    H = hamiltonian(mesh, places)
-    return wannier(mesh, places, H, np.linalg.eigh(H)[1], count)
 
 
 @cache
@@ -186,17 +182,6 @@ class BandsInMemory:
 # ---- structures and forces
 
 
-def structure():
-    return ab.models.Structure(CELL, ["B", "N"], np.pad(PLACES, [(0, 0), (0, 1)]), [10.811, 14.007])
-
-
-def springs(d=3, *, isotropic=False):
-    """Force constants that a displacement of the whole crystal leaves without force, (2, d, 2, d), eV/Angstrom^2."""
-    K = np.random.default_rng(2).normal(size=(d, d))
-    K = 5.0 * np.eye(d) if isotropic else K @ K.T
-    return np.array([[K, -K], [-K, K]]).swapaxes(1, 2)
-
-
 def test_names_and_structures():
     moved = ab.models.AtomicDisplacements(structure(), [0.01, 0.02], axes="xy", atoms=[1])
     assert list(moved.structures) == ["rest", *(f"1{x}{s}{h}" for x in "xy" for h in (0.01, 0.02) for s in "-+")]
@@ -260,26 +245,21 @@ def folder(tmp_path_factory):
     (template / "x.win").write_text("begin atoms_cart\n@ATOMS@\nend atoms_cart\n")
     (template / "B.upf").write_bytes(b"\x00\xff")
     ab.io.write_structure(structure(), at_rest)
-    given = ["--axes", "xy", "--step", str(STEP), "--template", str(template), "--output", str(place / "made")]
+    given = [
+        "--no-symmetry",
+        "--axes",
+        "xy",
+        "--step",
+        str(STEP),
+        "--template",
+        str(template),
+        "--output",
+        str(place / "made"),
+    ]
     done = CliRunner().invoke(app, ["phonons", "prepare", str(at_rest), *given])
     assert done.exit_code == 0, done.output
     assert "9 structures" in done.output
-    mesh = Mesh(4, 9)
-    for name, one in ab.io.read_displacements(place / "made").structures.items():
-        places = one.positions[:, :2]
-        H = hamiltonian(mesh, places)
-        E, C = np.linalg.eigh(H)
-        model, waves = wannier(mesh, places, H, C, 4)
-        bands = C[..., :28]
-        energies = E[:, :28] / ELECTRON_MASS
-        here = place / "made" / name
-        write_functions(here, mesh, energies, bands, waves.functions, model.positions)
-        write_bands(here / "all.save", here / "all", mesh, energies, bands)
-        u = one.positions - structure().positions
-        rows = zip(one.symbols, one.positions, -np.tensordot(springs(isotropic=True), u, 2), strict=True)
-        lines = [" ".join([symbol, *(f"{x:.12f}" for x in (*at, *force))]) for symbol, at, force in rows]
-        head = f'Lattice="{" ".join(map(str, CELL.ravel()))}" Properties=species:S:1:pos:R:3:forces:R:3 pbc="T T T"'
-        (place / "made" / name / "forces.extxyz").write_text("\n".join(["2", head, *lines]) + "\n")
+    write_calculations(place / "made", ab.io.read_displacements(place / "made").structures, Mesh(4, 9))
     return place / "made"
 
 

@@ -1,5 +1,6 @@
 """Moments of all phonons of the examples, from the displaced crystals that they ship."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
+from adiabloch.units import WAVENUMBER
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "common"))
 
@@ -105,3 +107,29 @@ def test_arsenide_moments():
     quantum = moments.sel(mode=5, component="z")
     assert 1e5 * float(quantum.total) == pytest.approx(3.750, abs=0.01)
     np.testing.assert_allclose(moments.angular_momentum[3:], [-1, 0, 1], atol=1e-6)
+
+
+SIC = EXAMPLES / "sic" / "displaced"
+
+
+def test_carbide_from_two_displacements():
+    """Images by symmetry: Born charges of cubic symmetry; about 2.70 e was measured (Olego et al., 1982)."""
+    carbide = ab.io.load_deformation(SIC / "crystal.nc")
+    assert carbide.names == tuple(f"{atom}{axis}" for atom in range(2) for axis in "xyz")
+    born = -2 * ab.born_charges(carbide, 4, mesh=16).total.values + np.hstack([4 * np.eye(3), 4 * np.eye(3)])
+    np.testing.assert_allclose(born[:, :3], 2.7132 * np.eye(3), atol=1e-3)
+    # 3e-4 on a mesh of 32 points
+    np.testing.assert_allclose(born[:, :3] + born[:, 3:], 0, atol=2e-3)
+    assert born[0, 0] == pytest.approx(2.697, rel=0.01)
+    known = ab.io.read_displacements(SIC)
+    modes = known.modes(json.loads((SIC / "record.json").read_text())["forces"])
+    np.testing.assert_allclose(modes.energies[3:] / WAVENUMBER, 770.54, atol=0.01)
+    assert len(known.structures) == 3
+
+
+@pytest.mark.slow
+def test_carbide_moments():
+    moments = moments_of(SIC, 4, [4, 4], 1e-2)
+    quantum = moments.sel(mode=5, component="z")
+    assert 1e5 * float(quantum.chern_simons) == pytest.approx(-18.29, abs=0.05)
+    assert 1e5 * float(quantum.perturbative) == pytest.approx(3.396, abs=0.01)

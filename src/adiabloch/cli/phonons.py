@@ -28,12 +28,15 @@ def prepare(
     template: Annotated[
         Path | None, typer.Option(help="Folder with inputs, with a line @ATOMS@ in place of the atoms.")
     ] = None,
+    symmetry: Annotated[
+        bool, typer.Option(help="Leave out what follows by symmetry; not for magnets, or functions without it.")
+    ] = True,
 ) -> None:
-    """Write the inputs of the crystal at rest and with each atom displaced."""
+    """Write the inputs of the crystal at rest and of displaced crystals: all, or those that symmetry does not give."""
     from adiabloch.commands.phonons import SCRIPT, prepare
 
     steps = numbers(step, "step", float)
-    displacements = prepare(structure, output, steps=steps, axes=axes, template=template)
+    displacements = prepare(structure, output, steps=steps, axes=axes, template=template, symmetry=symmetry)
     out.print(f"{displacements} in {output}", highlight=False, markup=False)
     if (output / SCRIPT).exists():
         out.print(f"compute them with: sh {output / SCRIPT}", highlight=False, markup=False)

@@ -24,6 +24,7 @@ from adiabloch.io.modes import read_modes
 from adiabloch.io.structures import read_structure
 from adiabloch.models import AtomicDisplacements, Deformation, Structure
 from adiabloch.models.atomic_displacements import REST
+from adiabloch.symmetries import SymmetricDisplacements, symmetric_displacements
 from adiabloch.units import WAVENUMBER
 from adiabloch.workflows.all_bands_tensor import perturbative_tensor_by_bands
 from adiabloch.workflows.phonon_moments import phonon_moments
@@ -62,8 +63,8 @@ HEADS = ("mode", "meV", "1/cm", "L (ħ)", "μ (μB)", "error", "μ (μN)", "meV/
 
 
 def prepare(
-    structure: Path, folder: Path, *, steps: Sequence[float], axes: str, template: Path | None
-) -> AtomicDisplacements:
+    structure: Path, folder: Path, *, steps: Sequence[float], axes: str, template: Path | None, symmetry: bool
+) -> AtomicDisplacements | SymmetricDisplacements:
     """Write the inputs of all displaced crystals, and a script for Quantum ESPRESSO if the template has its inputs.
 
     Parameters
@@ -78,8 +79,15 @@ def prepare(
         Cartesian axes of the displacements.
     template : pathlib.Path, optional
         Folder with inputs, as for `adiabloch.io.write_displacements`.
+    symmetry : bool
+        Only the displacements from which the others follow by symmetry.
     """
-    displacements = AtomicDisplacements(read_structure(structure), steps, axes=axes)
+    crystal = read_structure(structure)
+    displacements: AtomicDisplacements | SymmetricDisplacements
+    if symmetry:
+        displacements = symmetric_displacements(crystal, steps, axes=axes)
+    else:
+        displacements = AtomicDisplacements(crystal, steps, axes=axes)
     write_displacements(displacements, folder, template=template)
     seeds = [] if template is None else sorted(template.glob("*.win"))
     if template is not None and len(seeds) == 1 and (template / "scf.in").exists():

@@ -11,6 +11,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine.declaration import BandTerm, GaugeTerm, Response, total_and
 from adiabloch.engine.terms import Labels
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.lattice import Lattice
 
@@ -47,7 +48,9 @@ def in_three_dimensions(layer: Response, perturbative: Callable[..., Float], axe
 
 
 def with_axion_angle(result: xarray.Dataset, lattice: Lattice) -> xarray.Dataset:
-    """Magnetoelectric tensor completed by the axion angle and the quantum of its diagonal."""
+    """Magnetoelectric tensor completed by the axion angle and the quantum of its diagonal; a molecule has none."""
+    if not lattice.periodic:
+        return result
     theta = 4 * np.pi**2 * float(result.chern_simons.values[0, 0])
     unit = result.total.attrs["units"]
     return result.assign(
@@ -57,7 +60,18 @@ def with_axion_angle(result: xarray.Dataset, lattice: Lattice) -> xarray.Dataset
 
 
 def principal_angle(result: xarray.Dataset, lattice: Lattice) -> xarray.Dataset:
-    """Axion angle in (-pi, pi] and its error, in radians."""
+    """Axion angle in (-pi, pi] and its error, in radians.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A molecule.
+    """
+    if not lattice.periodic:
+        raise InvalidArgumentError(
+            "axion angle: a molecule has none, since its magnetoelectric response is not that of a volume; expected a "
+            "crystal"
+        )
     value, radians = principal(float(result.axion_angle), float(result.error)), {"units": "rad"}
     return result.assign(
         axion_angle=result.axion_angle.copy(data=np.asarray(value)).assign_attrs(radians),

@@ -121,7 +121,7 @@ def of_chern_numbers(response: Response, cycle: object, occupied: object, bands:
     crystal = crystal_for(response, cycle)
     group, note = chosen_group(crystal, occupied, bands)
     numbers = checked_chern_numbers(crystal, group)
-    d = crystal.lattice.dimension
+    d, power = crystal.lattice.dimension, crystal.lattice.periodic_directions
     variables: dict[str, Variable] = {}
     coordinates: dict[str, list[str]] = {}
     for name, part in response.parts.items():
@@ -130,7 +130,7 @@ def of_chern_numbers(response: Response, cycle: object, occupied: object, bands:
         axes = response.labels(d, term)
         ((axis, labels),) = axes.items()
         values = np.array([term.formula(numbers, crystal.lattice, label) for label in labels])
-        variables[name] = ([axis], values, response.unit_of(name, d), response.described(name, d))
+        variables[name] = ([axis], values, response.unit_of(name, power), response.described(name, power))
         coordinates |= axes
     return labelled(
         variables, coordinates, model=model_digest(crystal), **named_group(group), **note, **response.parities

@@ -29,8 +29,8 @@ from adiabloch.units import Unit
 if TYPE_CHECKING:
     import xarray
 
-MEASURES = {1: "length", 2: "area", 3: "volume"}
-"""Name of the measure of a crystal, by dimension."""
+MEASURES = {0: "molecule", 1: "length", 2: "area", 3: "volume"}
+"""Name of the measure of a crystal, by the number of its periodic directions."""
 OF_USER = ("observable", "projector")
 """Axes whose labels are the names of observables of the user."""
 Parity = Literal[1, -1] | None
@@ -182,7 +182,7 @@ class Response:
         return found, {name: [*found] for name in self.axes if name in OF_USER}
 
     def unit_of(self, name: str, dimension: int) -> Unit:
-        """Unit of a part in a number of dimensions."""
+        """Unit of a part for a number of periodic directions."""
         own = self.parts[name].unit
         unit = self.unit if own is None else own
         return unit if self.per_cell else unit / Unit(length=dimension)

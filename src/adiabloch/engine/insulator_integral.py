@@ -22,6 +22,7 @@ from adiabloch.engine.dry_run import (
     trial_mesh,
 )
 from adiabloch.engine.insulator_integrand import LEVEL, Insulator
+from adiabloch.engine.molecules import Molecule
 from adiabloch.engine.run import Run, reporting_stop
 from adiabloch.engine.thermal_integrand import ThermalBands
 from adiabloch.errors import InvalidArgumentError
@@ -91,6 +92,8 @@ def mean(
     crystal = integrand.crystal
     if isinstance(integrand, Insulator):
         integrand.check_filling()
+    if not crystal.lattice.periodic:
+        return _of_molecule(Molecule(integrand), run, title=title, unit=unit, scale=scale, leading=leading, quiet=quiet)
     per_cell, size = 1.0 / crystal.lattice.measure, crystal.units.size(unit)
     sides = _checked_sides(run, integrand.dimension)
     start = _first_mesh(integrand, density)
@@ -115,14 +118,68 @@ def mean(
         integral = evaluate(goal, sides)
         integral = integral.times(per_cell)
     if sides is None:
-        largest = float(np.abs(integral.value[:leading]).max())
-        wanted = max(run.tolerance * max(largest, scale), sufficient)
-        # the integral ends as well when only rounding errors are left; they may remain where everything cancels
-        rounded = integral.converged and wanted < integral.error < CANCELLED * largest
-        integral = replace(integral, converged=integral.converged and not rounded)
-        if not integral.converged and (run.strict or not quiet):
-            _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted, rounded=rounded)
+        integral = _reporting_shortfall(
+            integral, run, title, unit, crystal, leading, scale, sufficient, quiet=quiet and not run.strict
+        )
     return integral
+
+
+def _reporting_shortfall(
+    integral: Integral,
+    run: Run,
+    title: str,
+    unit: Unit,
+    crystal: Crystal,
+    leading: int | None,
+    scale: float,
+    sufficient: float,
+    *,
+    quiet: bool,
+) -> Integral:
+    """Integral with the statement whether it reached the tolerance, and a report if it did not, unless `quiet`."""
+    largest = float(np.abs(integral.value[:leading]).max())
+    wanted = max(run.tolerance * max(largest, scale), sufficient)
+    # the integral ends as well when only rounding errors are left; they may remain where everything cancels
+    rounded = integral.converged and wanted < integral.error < CANCELLED * largest
+    integral = replace(integral, converged=integral.converged and not rounded)
+    if not integral.converged and not quiet:
+        size = crystal.units.size(unit)
+        _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted, rounded=rounded)
+    return integral
+
+
+def _of_molecule(
+    integrand: Molecule, run: Run, *, title: str, unit: Unit, scale: float, leading: int | None, quiet: bool
+) -> Integral:
+    """Mean over the phase of a cycle of a molecule, or its value at rest."""
+    if not integrand.dimension:
+        return integrand.at_rest(run)
+    size = integrand.of.crystal.units.size(unit)
+    (n,) = _first_mesh(integrand.of, 2)[integrand.wave_vectors :]
+    # one number of phases, or those of a cycle of a crystal, of which the last one counts
+    alone = run.mesh is None or np.size(np.asarray(run.mesh)) == 1
+    given = run.sides(1 if alone else integrand.of.dimension)
+    sides = None if given is None else given[-1:]
+    _check_sides(sides)
+
+    def in_user_units(best: Integral) -> tuple[Float, float, str]:
+        return size * best.value, size * best.error, best.described_points
+
+    with ProgressBar(title, run.progress) as bar, reporting_stop(title, unit, in_user_units):
+        sufficient = 0.0 if run.absolute is None else run.absolute / size
+        if run.absolute is None and sides is None:
+            sufficient = run.tolerance * CANCELLING * _without_signs(integrand, (n,), leading)
+        goal = Goal(run.tolerance, sufficient, scale, leading, run.limit)
+        if run.dry_run:
+            points = 8.0 * n if sides is None else float(sides[0])
+            raise ForecastFound(Forecast(points, 0.0, 16.0 * integrand.batch * integrand.of.crystal.size**2))
+        settings: Settings = {"executor": run.executor, "progress": bar, "inspect": integrand.inspect}
+        integral = integrate(integrand, goal, start=sides or (n,), fixed=sides is not None, **settings)
+    if sides is None:
+        integral = _reporting_shortfall(
+            integral, run, title, unit, integrand.of.crystal, leading, scale, sufficient, quiet=quiet and not run.strict
+        )
+    return replace(integral, mesh=(*[1] * integrand.wave_vectors, *integral.mesh))
 
 
 def _evaluation(
@@ -204,13 +261,23 @@ def _checked_sides(run: Run, dimension: int) -> tuple[int, ...] | None:
     InvalidArgumentError
     """
     sides = run.sides(dimension)
+    _check_sides(sides)
+    return sides
+
+
+def _check_sides(sides: Sequence[int] | None) -> None:
+    """Check that a fixed mesh allows an error estimate.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
     for n in sides or ():
         if n < 4 or classes(n) == 1:
             raise InvalidArgumentError(
                 f"mesh: {n} points along an axis; for the error bar expected 4 or more, a number that is even or has a "
                 "divisor up to 16"
             )
-    return sides
 
 
 def _report_shortfall(
@@ -243,7 +310,7 @@ def _report_shortfall(
     )
 
 
-def _without_signs(integrand: Insulator | ThermalBands, mesh: Sequence[int], leading: int | None) -> float:
+def _without_signs(integrand: Insulator | ThermalBands | Molecule, mesh: Sequence[int], leading: int | None) -> float:
     """Largest output without its sign on a coarse mesh: the median, which narrow peaks do not affect."""
     shift = (math.sqrt(5) - 1) / 2
     axes = [(np.arange(n) + shift) / n for n in mesh]

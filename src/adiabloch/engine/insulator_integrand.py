@@ -226,14 +226,16 @@ class Insulator:
             return
         if self._band_counts and minima["gap"].value < self._searched.get("gap", np.inf):
             for count in self._band_counts:
-                smallest, where = pattern_search(gap_at(self.crystal, count), minima["gap"].at)
+                gap = gap_at(self.crystal, count)
+                smallest, where = pattern_search(gap, minima["gap"].at, fixed=self.crystal.lattice.constant_axes)
                 if smallest <= self._closed:
                     raise closed_gap_error(self.crystal, smallest, where, count)
                 self._searched["gap"] = min(smallest, self._searched.get("gap", np.inf))
         if "overlap" not in minima or minima["overlap"].value >= self._searched.get("overlap", np.inf):
             return
         for group, projections in zip(self.groups, self.projections, strict=False):
-            smallest, where = pattern_search(overlap_at(self.crystal, group, projections), minima["overlap"].at)
+            overlap, fixed = overlap_at(self.crystal, group, projections), self.crystal.lattice.constant_axes
+            smallest, where = pattern_search(overlap, minima["overlap"].at, fixed=fixed)
             self._searched["overlap"] = min(smallest, self._searched.get("overlap", np.inf))
             if smallest < BROKEN_GAUGE:
                 raise BrokenGaugeError(

@@ -160,8 +160,11 @@ def mean_of_insulator(
     first, *others = known.values()
     remainder = first - np.sum([np.zeros_like(first), *others], axis=0)
     # of a quantity per cell, the integrals are per length, area or volume all the same
-    unit = response.unit / Unit(length=d)
-    variables = {name: (dims, known.get(name, remainder), unit, response.described(name, d)) for name in response.parts}
+    power = crystal.lattice.periodic_directions
+    unit = response.unit / Unit(length=power)
+    variables = {
+        name: (dims, known.get(name, remainder), unit, response.described(name, power)) for name in response.parts
+    }
     variables["error"] = ([] if theta is not None else dims, errors, unit, "error bar")
     more = {**(occupied.provenance or {}), **response.parities}
     result = labelled(variables, coordinates, **provenance(integral, crystal, occupied.group, run, **more))
@@ -181,7 +184,7 @@ def integral_of(
     """Integral of all parts but remainders, (parts x labels x phases), divided by the measure of the cell."""
     integrand = integrand_of(response, crystal, occupied, axes, operators, theta)
     leading = math.prod(map(len, axes.values())) * (1 if theta is None else len(theta))
-    unit = response.unit / Unit(length=crystal.lattice.dimension)
+    unit = response.unit / Unit(length=crystal.lattice.periodic_directions)
     scale = 0.0 if response.natural_size is None else response.natural_size(crystal.lattice)
     return mean(integrand, run, title=response.title, unit=unit, leading=leading, scale=scale)
 

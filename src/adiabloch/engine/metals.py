@@ -105,7 +105,7 @@ class MetalRequest:
     @property
     def unit(self) -> Unit:
         """Unit of the integrals per length, area or volume."""
-        return self.response.unit / Unit(length=self.model.lattice.dimension)
+        return self.response.unit / Unit(length=self.model.lattice.periodic_directions)
 
     @property
     def task(self) -> ScanTask:
@@ -126,7 +126,7 @@ class MetalRequest:
         if self.response.per_cell:
             integral = replace(integral, value=cell * integral.value, error=cell * integral.error)
             unit = self.response.unit
-        return _labelled(self.response, integral, unit, self.axes, self.model.lattice.dimension)
+        return _labelled(self.response, integral, unit, self.axes, self.model.lattice.periodic_directions)
 
 
 TOGETHER: ContextVar[Callable[[MetalRequest], xarray.Dataset] | None] = ContextVar("TOGETHER", default=None)

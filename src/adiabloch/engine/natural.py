@@ -178,7 +178,7 @@ def _to_user(
     if "model" in result.attrs:
         attributes["model"] = crystal.digest
     lattice = crystal.lattice
-    attributes |= {"dimension": lattice.dimension, "measure": lattice.measure}
+    attributes |= {"dimension": lattice.periodic_directions, "measure": lattice.measure}
     return result.assign_attrs(attributes)
 
 

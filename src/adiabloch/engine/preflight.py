@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -116,6 +117,9 @@ def _chern_numbers(crystal: Model, group: Group) -> ChernNumbers:
     inside, _ = subspace_indices(group, crystal.size)
     for count in {inside.start, inside.stop} - {0, crystal.size}:
         check_gap(crystal, count)
+    if not crystal.lattice.periodic:
+        # nothing depends on the wave vector of a molecule
+        return dict.fromkeys(itertools.combinations(crystal.directions, 2), 0)
     numbers = chern_numbers(crystal, group)
     several = min(inside.stop - inside.start, crystal.size - inside.stop + inside.start) > 1
     # the second Chern number of a single band, or of all but one, follows from the first Chern numbers

@@ -33,7 +33,9 @@ class Quantum:
     principal: bool = False
 
     def __call__(self, result: xarray.Dataset, lattice: Lattice) -> xarray.Dataset:
-        """Result with its quantum."""
+        """Result with its quantum; that of a molecule has none."""
+        if not lattice.periodic:
+            return result
         name, rows = next(iter(result.data_vars)), self.rows(lattice)
         attributes = {"units": result[name].attrs["units"], "long_name": self.long_name}
         if self.principal:

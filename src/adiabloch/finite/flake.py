@@ -31,8 +31,10 @@ from adiabloch.models.harmonics import equidistant_phases
 if TYPE_CHECKING:
     import xarray
 
-UNITS = {2: "e*omega", 3: "e*omega/length"}
-"""Unit of the pumped magnetization, by dimension."""
+UNITS = {0: "e*omega area", 2: "e*omega", 3: "e*omega/length"}
+"""Unit of the pumped magnetization, by the number of periodic directions."""
+PER = {0: "molecule", 2: "area", 3: "volume"}
+"""What a density refers to, by the number of periodic directions."""
 ROUNDING = 1e-12
 """Relative rounding error of a moment, which is a sum over all states of the flake."""
 Shape = Literal["parallelogram", "hexagon"]
@@ -125,8 +127,7 @@ def pumped_magnetization(
     total, spread = flake_limit(np.array(sizes), by_size, cycle.lattice.dimension)
     rounding = cycle.tail * np.abs(total).max() + ROUNDING * np.abs(densities).max()
     error = np.sqrt(spread**2 + mean_error(densities[-1]) ** 2 + rounding**2)
-    unit = UNITS[cycle.lattice.dimension]
-    per = "area" if cycle.lattice.dimension == 2 else "volume"
+    unit, per = UNITS[cycle.lattice.periodic_directions], PER[cycle.lattice.periodic_directions]
     return labelled(
         {
             "total": (["component"], total, unit, f"pumped moment per {per}"),
@@ -280,7 +281,7 @@ def _evaluated(
         by_task = np.full((len(tasks), *outcomes[0].shape), np.nan) if outcomes else np.zeros((len(tasks), 0))
         by_task[: len(outcomes)] = outcomes if outcomes else 0
         return (
-            flakes[0].sample.sites.cycle.units.size(UNITS[flakes[0].sample.sites.cycle.lattice.dimension])
+            flakes[0].sample.sites.cycle.units.size(UNITS[flakes[0].sample.sites.cycle.lattice.periodic_directions])
             * by_task.reshape(len(flakes), len(theta), -1)[..., :-1]
         )
 

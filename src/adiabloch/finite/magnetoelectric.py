@@ -15,7 +15,7 @@ from adiabloch.engine.natural import natural
 from adiabloch.engine.results import labelled
 from adiabloch.finite.cycle_phases import checked_sizes
 from adiabloch.finite.extrapolation import flake_limit
-from adiabloch.finite.flake import Flake, Shape, cut_flake
+from adiabloch.finite.flake import PER, Flake, Shape, cut_flake
 from adiabloch.finite.gap_checks import CLOSED_FRACTION, crystal_gap, edge_states_error
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
@@ -94,7 +94,8 @@ def magnetoelectric(
     crystal, d = crystal_gap(still, occupied), model.lattice.dimension
     values: list[Float] = []
     gaps: list[float] = []
-    per, unit = ("area", "e^2 length/hbar") if d == 2 else ("volume", UNIT)
+    directions = model.lattice.periodic_directions
+    per, unit = PER[directions], {0: "e^2 volume/hbar", 2: "e^2 length/hbar", 3: UNIT}[directions]
     size = model.units.size(unit)
     with ProgressBar("flakes", progress) as bar, stoppable(lambda: size * np.array(values)), workers(executor) as pool:
         bar.stage(f"{len(flakes)} sizes", len(flakes))

@@ -136,6 +136,8 @@ def _search(
     """Band edges by a search from the extrema of a coarse mesh, or from a point and the extrema at its phase."""
     d, cyclic = crystal.lattice.dimension, len(crystal.directions) > crystal.lattice.dimension
     levels, points = _levels(crystal.matrices(), occupied), POINTS if points is None else points
+    if not crystal.lattice.periodic:
+        return _of_molecule(levels, coarse_mesh(crystal, points)[0], cyclic)
     if near is None:
         mesh, n = coarse_mesh(crystal, points)
     else:
@@ -165,6 +167,15 @@ def _search(
         middles = np.array([0.5 * (conduction - valence)])
     phases = positions[0, :, -1] if cyclic else np.zeros(1)
     return BandEdges(float(-valence), float(conduction), valence_at, conduction_at, phases, middles, rounding)
+
+
+def _of_molecule(levels: Callable[[Float], Float], mesh: Float, cyclic: bool) -> BandEdges:
+    """Levels of a molecule, the same at all k, at the phases of a mesh: at one phase they are in order."""
+    found = levels(mesh)
+    (valence, conduction), at = found[:, found.sum(axis=0).argmin()], mesh[found.sum(axis=0).argmin()]
+    phases = mesh[:, -1] if cyclic else np.zeros(1)
+    rounding = ROUNDING * float(np.abs(found).max())
+    return BandEdges(float(-valence), float(conduction), at, at, phases, 0.5 * (found[1] - found[0]), rounding)
 
 
 def _levels(series: Matrices, occupied: int) -> Callable[[Float], Float]:

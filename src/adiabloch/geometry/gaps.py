@@ -125,7 +125,8 @@ def smallest_gap(crystal: Crystal, count: int, points: int = 1500) -> SmallestGa
         frame = frame_of(crystal.matrices(crystal.directions).at(mesh), crystal.directions)
         gaps = direct_gaps(frame, count)
         starts = mesh[np.argsort(gaps, kind="stable")[:STARTS]]
-        smallest, where = pattern_search(gap_at(crystal, count), starts, reach=0.5 / n)
+        fixed = crystal.lattice.constant_axes
+        smallest, where = pattern_search(gap_at(crystal, count), starts, reach=0.5 / n, fixed=fixed)
         closest = frame_of(crystal.matrices(crystal.directions).at(where[None]), crystal.directions)
         sharpness = np.concatenate(
             [
@@ -153,9 +154,9 @@ def check_gap(crystal: Crystal, count: int) -> None:
 
 def coarse_mesh(crystal: Crystal, points: int) -> tuple[Float, int]:
     """Reduced points of a mesh with about `points` points, and their number along each axis."""
-    D = len(crystal.directions)
+    D, constant = len(crystal.directions), crystal.lattice.constant_axes
     n = max(4, math.floor(points ** (1 / D)))
-    return tensor_grid([np.arange(n) / n] * D), n
+    return tensor_grid([np.zeros(1)] * constant + [np.arange(n) / n] * (D - constant)), n
 
 
 def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | None:
@@ -181,7 +182,7 @@ def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | No
                 return sign * above(points)[:, band]
 
             start = mesh[int(np.argmin(sign * levels[:, band]))]
-            if pattern_search(distance, start, reach=0.5 / n)[0] <= 0:
+            if pattern_search(distance, start, reach=0.5 / n, fixed=crystal.lattice.constant_axes)[0] <= 0:
                 return None
     return below
 

@@ -106,7 +106,8 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
 
     def candidate(translations: Integer, coefficients: Complex) -> Projections:
         orbitals = Projections(translations, coefficients)
-        return Projections(translations, coefficients, _smallest_overlap(overlap_at(crystal, group, orbitals), mesh))
+        overlap, fixed = overlap_at(crystal, group, orbitals), crystal.lattice.constant_axes
+        return Projections(translations, coefficients, _smallest_overlap(overlap, mesh, fixed))
 
     if choice is not None:
         return candidate(home, _orthonormal(_checked_choice(choice, crystal.size, bands))[None])
@@ -142,13 +143,17 @@ def _mesh(crystal: Crystal, points: int) -> Float:
     D = len(crystal.directions)
     n = max(5, math.floor(points ** (1 / D)))
     axes = [(np.arange(n) + 0.5 / (1 + axis)) / n for axis in range(D)]
-    return tensor_grid(axes)
+    constant = crystal.lattice.constant_axes
+    return tensor_grid([np.zeros(1)] * constant + axes[constant:])
 
 
-def _smallest_overlap(overlap: Callable[[Float], Float], mesh: Float) -> float:
-    """Smallest overlap by a search from the points of the mesh; zeros lie on thin lines between the points."""
+def _smallest_overlap(overlap: Callable[[Float], Float], mesh: Float, fixed: int) -> float:
+    """Smallest overlap by a search from the points of the mesh; zeros lie on thin lines between the points.
+
+    It does not depend on the first `fixed` coordinates.
+    """
     lowest = np.argsort(overlap(mesh))[:STARTS]
-    return pattern_search(overlap, mesh[lowest], reach=0.05, finest=1e-3)[0]
+    return pattern_search(overlap, mesh[lowest], reach=0.05, finest=1e-3, fixed=fixed)[0]
 
 
 def _constant_candidates(states: Complex) -> Iterator[Complex]:

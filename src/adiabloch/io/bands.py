@@ -20,18 +20,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.arrays import Complex, Float, checked
 from adiabloch.engine.run import Run
 from adiabloch.errors import CoarseCycleError, FileFormatError, InvalidArgumentError
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.snapshots import frame_of_snapshots
-from adiabloch.io.espresso_waves import ORTHONORMALITY_TOLERANCE, read_amplitudes, read_header, wave_file
-from adiabloch.io.neighbours import matching, shell_weights
+from adiabloch.io.band_snapshots import WAVE_VECTOR_TOLERANCE, BandMesh, ImageReader, Snapshot, SnapshotReader
+from adiabloch.io.espresso_waves import (
+    read_header,
+    wave_file,
+)
 from adiabloch.io.overlaps import OverlapFile
-from adiabloch.io.safe_open import uncompressed
-from adiabloch.io.seed_files import find_seed_file, read_energies
 from adiabloch.lattice import Lattice
-from adiabloch.linalg import dagger
 from adiabloch.models import Cycle
 from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.harmonics import power_tail, theta_derivatives
@@ -42,12 +42,6 @@ from adiabloch.workflows.dipoles import dipoles
 PathLike = str | os.PathLike[str]
 LARGEST_TAIL = 0.1
 """Largest size of the last harmonics of the occupied states, relative to the largest harmonic."""
-WAVE_VECTOR_TOLERANCE = 1e-5
-"""Largest difference between equal wave vectors, or reciprocal vectors, 1/bohr."""
-ENERGY_TOLERANCE = 1e-6
-"""Largest decrease in eV of successive energies, which should be in ascending order."""
-OVERLAP_TOLERANCE = 1e-4
-"""Largest difference between an overlap in the file and that of the wave functions."""
 
 
 def read_bands(
@@ -95,9 +89,20 @@ def read_bands(
     InvalidArgumentError
         The lists differ in length, the cycle is of another crystal, or `occupied` is out of range.
     """
+    return bands_of_snapshots(_find_snapshots(folders, seeds), occupied, common, dimension, tolerance)
+
+
+def bands_of_snapshots(
+    snapshots: tuple[Snapshot, ...],
+    occupied: int,
+    common: Cycle | ArrayLike | None,
+    dimension: int,
+    tolerance: float,
+    velocities: dict[Path, Complex] | None = None,
+) -> Bands:
+    """Bands of snapshots whose files were found, as `read_bands`; `velocities` keeps those of images."""
     if dimension not in (2, 3):
         raise InvalidArgumentError(f"dimension: {dimension!r}, expected 2 or 3")
-    snapshots = _find_snapshots(folders, seeds)
     bands = snapshots[0].energies.shape[1]
     if not (is_whole(occupied, 1) and occupied < bands):
         raise InvalidArgumentError(f"occupied: {occupied!r}, expected 1 <= occupied <= {bands - 1}")
@@ -107,10 +112,11 @@ def read_bands(
         common = _mean_displacement(common, lattice, len(snapshots), int(occupied), tolerance)
     shape = (len(snapshots), dimension)
     moved = np.zeros(shape) if common is None else checked(common, "common", shape)
-    return Bands(snapshots, int(occupied), lattice, reciprocal, points, theta_derivatives(moved))
+    kept = {} if velocities is None else velocities
+    return Bands(snapshots, int(occupied), lattice, reciprocal, points, theta_derivatives(moved), kept)
 
 
-def _lattice(snapshot: _Snapshot, reciprocal: Float, dimension: int) -> Lattice:
+def _lattice(snapshot: Snapshot, reciprocal: Float, dimension: int) -> Lattice:
     """Lattice of the crystal from all three reciprocal vectors."""
     vectors = 2 * np.pi * np.linalg.inv(reciprocal).T
     if np.abs(vectors[:dimension, dimension:]).max(initial=0.0) > 1e-6:
@@ -120,7 +126,7 @@ def _lattice(snapshot: _Snapshot, reciprocal: Float, dimension: int) -> Lattice:
     return Lattice(vectors[:dimension, :dimension])
 
 
-def _find_snapshots(folders: Sequence[PathLike], seeds: Sequence[PathLike]) -> tuple[_Snapshot, ...]:
+def _find_snapshots(folders: Sequence[PathLike], seeds: Sequence[PathLike]) -> tuple[Snapshot, ...]:
     """Find the files of all snapshots and check that these have the same numbers of bands and k points."""
     folders, seeds = (
         checked_sequence(given, name, str | os.PathLike, "paths, one for each snapshot")
@@ -131,7 +137,7 @@ def _find_snapshots(folders: Sequence[PathLike], seeds: Sequence[PathLike]) -> t
             f"read_bands: {len(folders)} folders and {len(seeds)} seeds, expected one of each for every snapshot, "
             "three at least"
         )
-    snapshots = tuple(_Snapshot.of(folder, seed) for folder, seed in zip(folders, seeds, strict=True))
+    snapshots = tuple(Snapshot.of(folder, seed) for folder, seed in zip(folders, seeds, strict=True))
     first = snapshots[0]
     for one in snapshots:
         if one.energies.shape != first.energies.shape:
@@ -150,7 +156,7 @@ class Bands:
     Implements the protocol `adiabloch.workflows.all_bands.BandsOfCycle`.
     """
 
-    snapshots: tuple[_Snapshot, ...]
+    snapshots: tuple[Snapshot, ...]
     occupied: int
     lattice: Lattice
     reciprocal: Float
@@ -159,6 +165,8 @@ class Bands:
     """Reduced wave vectors, (K, 3)."""
     rates: Float
     """Velocity of the common motion, (N, d)."""
+    velocities: dict[Path, Complex]
+    """Velocity matrices (K, d, bands, bands) of the sources of images, by the file of overlaps, once they are known."""
 
     @property
     def size(self) -> int:
@@ -178,10 +186,7 @@ class Bands:
         names = self.lattice.directions
         harmonics = np.zeros(len(self.snapshots))
         with ExitStack() as stack:
-            tracks = [
-                _SnapshotReader(self, one, stack.enter_context(closing(OverlapFile(one.overlaps))))
-                for one in self.snapshots
-            ]
+            tracks = [self._reader(one, stack) for one in self.snapshots]
             for point in range(len(self.points)):
                 found = [track.read(point) for track in tracks]
                 G = found[0].G
@@ -194,7 +199,7 @@ class Bands:
                 momenta = ((self.points[point] + G) @ self.reciprocal)[:, : len(names)]
                 velocities = np.array([one.velocities for one in found])
                 frame, powers = frame_of_snapshots(
-                    np.array([one.energies[point] for one in self.snapshots]),
+                    np.array([one.energies for one in found]),
                     {name: velocities[:, axis] for axis, name in enumerate(names)},
                     np.array([one.states for one in found]),
                     momenta,
@@ -215,131 +220,21 @@ class Bands:
                 tail=tail,
             )
 
-
-@dataclass(frozen=True, eq=False)
-class _Snapshot:
-    """Files of a snapshot, and its energies."""
-
-    folder: Path
-    overlaps: Path
-    energies: Float
-    """(K, bands)"""
-
-    @classmethod
-    def of(cls, folder: PathLike, seed: PathLike) -> _Snapshot:
-        """Find the files of a snapshot and read its energies."""
-        base = Path(folder)
-        if not base.is_dir():
-            raise FileFormatError(f"{folder}: no such folder, expected PREFIX.save of Quantum ESPRESSO")
-        path = find_seed_file(f"{os.fspath(seed)}.mmn", ".mmn", ".mmn")
-        if path is None:
-            raise FileFormatError(f"{os.fspath(seed)}.mmn: no such file, expected the overlaps of all bands")
-        with closing(OverlapFile(path)) as file:
-            points, bands = file.points, file.bands
-        energies = read_energies(uncompressed(path), ".mmn", points, bands)
-        descending = (np.diff(energies, axis=1) < -ENERGY_TOLERANCE).any(axis=1)
-        if descending.any():
-            point = int(np.argmax(descending))
-            raise FileFormatError(f"{seed}.eig: energies at k point {point + 1} fall, expected them in ascending order")
-        return cls(base, path, energies)
+    def _reader(self, snapshot: Snapshot, stack: ExitStack) -> SnapshotReader | ImageReader:
+        """Reader of a snapshot, or of an image of it."""
+        mesh = BandMesh(self.snapshots[0].folder, self.size, self.lattice.dimension, self.reciprocal, self.points)
+        if snapshot.back is None:
+            return SnapshotReader(mesh, snapshot, stack.enter_context(closing(OverlapFile(snapshot.overlaps))))
+        if snapshot.overlaps not in self.velocities:
+            with closing(OverlapFile(snapshot.overlaps)) as file:
+                reader = SnapshotReader(mesh, snapshot, file)
+                found = np.array([reader.read(point).velocities for point in range(len(self.points))])
+                reader.check_end()
+            self.velocities[snapshot.overlaps] = found
+        return ImageReader(mesh, snapshot, snapshot.back, self.velocities[snapshot.overlaps])
 
 
-@dataclass(frozen=True, eq=False)
-class _BlochStates:
-    """Bloch states and velocities of a snapshot at a k point."""
-
-    G: Integer
-    """Plane waves, (M, 3)."""
-    states: Complex
-    """(spinor, M, bands)"""
-    velocities: Complex
-    """(d, bands, bands)"""
-
-
-class _SnapshotReader:
-    """Reader of a snapshot, one k point after the other."""
-
-    def __init__(self, bands: Bands, snapshot: _Snapshot, file: OverlapFile) -> None:
-        self._bands, self._snapshot, self._file = bands, snapshot, file
-        self._blocks = file.blocks()
-        self._steps = self._weights = np.zeros(0)
-        self._before: tuple[Integer, Complex] | None = None
-
-    def read(self, point: int) -> _BlochStates:
-        """Read the next k point."""
-        rows, M = next(self._blocks)
-        G, states = self._waves(point)
-        if self._before is not None:
-            self._check_link(point, rows, M, G, states)
-        self._before = G, states
-        return _BlochStates(G, states, self._velocities(point, rows, M))
-
-    def check_end(self) -> None:
-        """Raise an error if the file of overlaps does not end after the last k point."""
-        next(self._blocks, None)
-
-    def _waves(self, point: int) -> tuple[Integer, Complex]:
-        """Read the plane waves G (M, 3) and the amplitudes (spinor, M, bands)."""
-        bands = self._bands
-        with wave_file(self._snapshot.folder, point) as file:
-            head = read_header(file)
-            if np.abs(head.reciprocal - bands.reciprocal * BOHR).max() > WAVE_VECTOR_TOLERANCE:
-                file.refuse(f"another lattice than in {bands.snapshots[0].folder}, expected the same in all snapshots")
-            if np.abs(head.wave - bands.points[point] @ head.reciprocal).max() > WAVE_VECTOR_TOLERANCE:
-                file.refuse(
-                    f"k = {head.reduced.round(6).tolist()} (reduced), expected {bands.points[point].round(6).tolist()} "
-                    f"as in {bands.snapshots[0].folder}"
-                )
-            if head.bands != bands.size:
-                file.refuse(f"{head.bands} bands, expected {bands.size} as in {self._file.path}")
-            G, states = read_amplitudes(file, head)
-            flat = states.reshape(-1, head.bands)
-            defect = float(np.abs(dagger(flat) @ flat - np.eye(head.bands)).max())
-            if defect > ORTHONORMALITY_TOLERANCE:
-                file.refuse(f"bands are not orthonormal by {defect:.1e}, expected norm-conserving pseudopotentials")
-        return G, states
-
-    def _velocities(self, point: int, rows: Integer, M: Complex) -> Complex:
-        """Velocity matrices (d, bands, bands) from the overlaps with the neighbours."""
-        bands, d = self._bands, self._bands.lattice.dimension
-        steps = (bands.points[rows[:, 0]] + rows[:, 1:] - bands.points[point]) @ bands.reciprocal
-        if point == 0:
-            self._steps, self._weights = steps, shell_weights(self._file.path, steps)
-        which = matching(steps, self._steps)
-        if (which < 0).any():
-            self._file.refuse(
-                f"steps to the neighbours of k point {point + 1} differ from those of the first, expected a mesh"
-            )
-        M, there = M[which], self._snapshot.energies[rows[which, 0]]
-        transported = (M * there[:, None, :]) @ dagger(M)
-        v = np.tensordot((self._weights[:, None] * self._steps[:, :d]).T, transported, axes=1)
-        return np.asarray(0.5 * (v + dagger(v)))
-
-    def _check_link(self, point: int, rows: Integer, M: Complex, G: Integer, states: Complex) -> None:
-        """Raise an error if the overlaps with the previous k point are not those of the wave functions."""
-        assert self._before is not None
-        others, before = self._before
-        for number in np.flatnonzero(rows[:, 0] == point - 1):
-            # the plane wave G at k' + cell is G + cell at k'
-            here, there = _common_rows(G, others - rows[number, 1:])
-            overlap = (dagger(states[:, here]) @ before[:, there]).sum(axis=0)
-            apart = float(np.abs(overlap - M[number]).max())
-            if apart > OVERLAP_TOLERANCE:
-                self._file.refuse(
-                    f"overlaps of k point {point + 1} with {point} are not those of the wave functions in "
-                    f"{self._snapshot.folder}, by {apart:.1e}, expected files of one calculation"
-                )
-
-
-def _common_rows(one: Integer, other: Integer) -> tuple[Integer, Integer]:
-    """Indices of the common rows in both arrays."""
-    reach = int(max(np.abs(one).max(), np.abs(other).max())) + 1
-    sides = np.array([4 * reach**2, 2 * reach, 1])
-    _, here, there = np.intersect1d(one @ sides, other @ sides, assume_unique=True, return_indices=True)
-    return here, there
-
-
-def _mesh(snapshot: _Snapshot, dimension: int) -> tuple[Float, Float]:
+def _mesh(snapshot: Snapshot, dimension: int) -> tuple[Float, Float]:
     """Read the reciprocal vectors in 1/Angstrom and the reduced k points (K, 3), and check that these form a mesh."""
     heads = []
     for point in range(len(snapshot.energies)):

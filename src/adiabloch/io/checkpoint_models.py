@@ -138,9 +138,30 @@ def read_snapshots(
     InvalidArgumentError
         There are no files.
     """
-    count, axes = checked_axes(dimension, axes)
+    found = _seeds(paths, dimension, axes)
+    return _models(found, np.mean([one.centres for one in found], axis=0), spin)
+
+
+def read_displaced(
+    paths: Sequence[PathLike],
+    *,
+    dimension: int | None = None,
+    axes: Sequence[int] | None = None,
+    spin: bool = False,
+) -> list[TightBinding]:
+    """Read a crystal at rest, the first, and displaced ones from their checkpoints, as `read_snapshots`.
+
+    The nearest images of a function are chosen from the centres at rest: the displacements may be all to one side.
+    """
+    found = _seeds(paths, dimension, axes)
+    return _models(found, found[0].centres, spin)
+
+
+def _seeds(paths: Sequence[PathLike], dimension: int | None, axes: Sequence[int] | None) -> list[_SeedData]:
+    """Checkpoints of one lattice and mesh."""
+    count, chosen = checked_axes(dimension, axes)
     files = checked_sequence(paths, "paths", object, "paths")
-    found = [_SeedData(path, count, axes) for path in files]
+    found = [_SeedData(path, count, chosen) for path in files]
     first = found[0]
     for one in found:
         same = one.mesh == first.mesh and one.kept == first.kept and one.centres.shape == first.centres.shape
@@ -148,8 +169,13 @@ def read_snapshots(
             raise FileFormatError(
                 f"{one.checkpoint.path}: another lattice, mesh or number of functions than {first.checkpoint.path}"
             )
-    images = NearestImages(first.vectors, first.mesh, np.mean([one.centres for one in found], axis=0))
-    return [one.model(images, spin) for one in found]
+    return found
+
+
+def _models(seeds: Sequence[_SeedData], centres: Float, spin: bool) -> list[TightBinding]:
+    """Models with the images of the functions that are nearest for one set of centres."""
+    images = NearestImages(seeds[0].vectors, seeds[0].mesh, centres)
+    return [one.model(images, spin) for one in seeds]
 
 
 class _SeedData:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Complex, Float
 from adiabloch.engine.run import Run
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.io.bands import Bands, read_bands
+from adiabloch.io.band_snapshots import Snapshot
+from adiabloch.io.bands import Bands, bands_of_snapshots
 from adiabloch.io.displacements import read_displacements
 from adiabloch.models import AtomicDisplacements, Deformation
+from adiabloch.symmetries import SymmetricDisplacements
+from adiabloch.symmetries.operations import is_identity
 from adiabloch.workflows.dipoles import dipole_moments
 
 
@@ -22,36 +26,50 @@ class DisplacedBands:
     """Bands of the crystals in a folder, read on demand (`adiabloch.workflows.all_bands_tensor.DisplacedBands`)."""
 
     folder: Path
-    displacements: AtomicDisplacements
+    displacements: AtomicDisplacements | SymmetricDisplacements
     seed: str
     waves: str
     occupied: int
     dimension: int
-    electrons: dict[str, Float]
-    """Mean displacement of the electrons in each crystal, (d,)."""
+    electrons: dict[str, list[tuple[Float, Float]]]
+    """Mean displacement (d,) of the electrons in the crystals at minus and plus each step, by displacement."""
+    velocities: dict[Path, Complex]
+    """Velocities of the bands of which images were made (`adiabloch.io.bands.Bands`)."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the displacements."""
-        return tuple(self.displacements.patterns)
+        """Names of the displacements, or of the images of calculated ones."""
+        return tuple(self.electrons)
 
     @property
     def steps(self) -> tuple[float, ...]:
         """Displacements of the crystals, in Angstrom."""
         return self.displacements.steps
 
+    @property
+    def sums(self) -> Mapping[str, Mapping[str, float]] | None:
+        """Displacements of the atoms as sums of images; None if there are no images."""
+        if isinstance(self.displacements, AtomicDisplacements):
+            return None
+        return self.displacements.expansion.coefficients
+
     def circle(self, one: str, other: str, number: int) -> Bands:
         """Bands of the four crystals at +one, +other, -one, -other, displaced by a step, as those of a cycle."""
-        before, after = zip(*(self.displacements.pairs[name][number] for name in (one, other)), strict=True)
-        crystals = [self.folder / name for name in (*after, *before)]
-        moved = np.array([self.electrons[crystal.name] for crystal in crystals])
-        return read_bands(
-            [crystal / self.waves for crystal in crystals],
-            [crystal / self.seed for crystal in crystals],
-            self.occupied,
-            common=moved - moved.mean(axis=0),
-            dimension=self.dimension,
-        )
+        corners = [(name, side) for side in (1, 0) for name in (one, other)]
+        moved = np.array([self.electrons[name][number][side] for name, side in corners])
+        snapshots = tuple(self._snapshot(name, side, number) for name, side in corners)
+        common = moved - moved.mean(axis=0)
+        return bands_of_snapshots(snapshots, self.occupied, common, self.dimension, 1e-4, self.velocities)
+
+    def _snapshot(self, name: str, side: int, number: int) -> Snapshot:
+        """Files of the crystal at minus (0) or plus (1) a step along a displacement."""
+        if isinstance(self.displacements, AtomicDisplacements):
+            crystal, back = self.displacements.pairs[name][number][side], None
+        else:
+            image = self.displacements.expansion.pairs[name].images[side]
+            crystal = self.displacements.calculated[image.source][number]
+            back = None if is_identity(image.back) else image.back
+        return Snapshot.of(self.folder / crystal / self.waves, self.folder / crystal / self.seed, back)
 
 
 def read_displaced_bands(
@@ -96,15 +114,38 @@ def read_displaced_bands(
         `common` has other displacements.
     """
     known = read_displacements(folder)
-    names = [name for several in known.pairs.values() for pair in several for name in pair]
-    electrons = dict.fromkeys(names, np.zeros(dimension))
+    patterns = known.patterns
+    if isinstance(known, SymmetricDisplacements):
+        patterns = {name: pair.pattern for name, pair in known.expansion.pairs.items()}
+    still = np.zeros(dimension)
+    electrons = {name: [(still, still) for _ in known.steps] for name in patterns}
     if common is not None:
         if not isinstance(common, Deformation) or common.names != tuple(known.patterns) or common.steps != known.steps:
             raise InvalidArgumentError(
                 f"common: expected the Deformation of the displacements {', '.join(known.patterns)} in {folder}, as "
                 "read_deformation returns it, or None"
             )
+        if isinstance(known, SymmetricDisplacements):
+            common = common.along({name: _components(pattern, known.patterns) for name, pattern in patterns.items()})
         models = [model for several in common.displaced.values() for pair in several for model in pair]
         moments = dipole_moments([common.model, *models], occupied, Run(tolerance))[1:] / occupied
-        electrons = dict(zip(names, moments, strict=True))
-    return DisplacedBands(Path(folder), known, seed, waves or f"out/{seed}.save", occupied, dimension, electrons)
+        each = moments.reshape(len(patterns), len(known.steps), 2, -1)
+        electrons = {name: [(pair[0], pair[1]) for pair in own] for name, own in zip(patterns, each, strict=True)}
+    return DisplacedBands(Path(folder), known, seed, waves or f"out/{seed}.save", occupied, dimension, electrons, {})
+
+
+def _components(pattern: Float, of: Mapping[str, Float]) -> dict[str, float]:
+    """A displacement of atoms as a sum of displacements of single atoms along axes.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The displacement has other components.
+    """
+    found = {name: float((pattern * unit).sum()) for name, unit in of.items()}
+    if np.abs(sum(c * of[name] for name, c in found.items()) - pattern).max() > 1e-6:
+        raise InvalidArgumentError(
+            "common: the calculated displacements have components along other axes than those that are wanted; "
+            'expected axes="xyz" in symmetric_displacements'
+        )
+    return found

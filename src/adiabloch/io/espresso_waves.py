@@ -72,3 +72,9 @@ def read_amplitudes(file: FortranRecords, head: WaveHeader) -> tuple[Integer, Co
     order = np.lexsort(G.T[::-1])
     states = np.array(rows).T.reshape(head.spinors, head.size, head.bands)
     return G[order].astype(np.int64), states[:, order]
+
+
+def read_reciprocal_vectors(file: FortranRecords, head: WaveHeader) -> Integer:
+    """Read the reciprocal lattice vectors (M, 3) after the header, in lexicographic order."""
+    G = file.read_array("i4", 3 * head.size, "the plane waves").reshape(head.size, 3).astype(np.int64)
+    return np.asarray(G[np.lexsort(G.T[::-1])])

@@ -51,6 +51,8 @@ def snapshot_variables(snapshots: Sequence[TightBinding], spin_by_cell: bool, un
         "positions": (("snapshot", "orbital", "axis"), np.array([model.positions for model in snapshots])),
         "hoppings": (("snapshot", "R", "orbital", "to", "part"), real_and_imaginary(hoppings, unit)),
     }
+    if not snapshots[0].lattice.periodic:
+        variables["periodic"] = ((), np.int8(0))
     matrices = [model.position_matrix for model in snapshots if model.position_matrix is not None]
     if matrices:
         _, position_matrices = stack_by_translation(matrices)
@@ -119,7 +121,8 @@ def read_snapshots(path: str | os.PathLike[str], kind: str, what: str) -> tuple[
         if scaled:
             raise FileFormatError(f"{path}: {name} has a {' and an '.join(sorted(scaled))}, expected unscaled numbers")
     try:
-        lattice = Lattice(stored.lattice_vectors.values)
+        periodic = bool(stored.periodic) if "periodic" in stored else True
+        lattice = Lattice(stored.lattice_vectors.values, periodic=periodic)
         count = len(stored.positions)
         spins: Sequence[Any] = [None] * count
         if "spin" in stored:

@@ -211,7 +211,7 @@ class Cycle:
 
     def __repr__(self) -> str:
         return (
-            f"Cycle({self.lattice.dimension}D, {self.size} orbitals, {len(self.snapshots)} snapshots, "
+            f"Cycle({self.lattice.described}, {self.size} orbitals, {len(self.snapshots)} snapshots, "
             f"last harmonic {self.tail:.1e})"
         )
 
@@ -266,7 +266,7 @@ class Cycle:
         spin = self.snapshots[0].spin if self.spins is None else self.spins
         assert not isinstance(spin, Mapping)
         matrices = (self.amplitudes, self.position_harmonics, self.connections, self.motion, spin)
-        return fingerprint(self.lattice.vectors, self.frequencies, *matrices)
+        return fingerprint(self.lattice.identity, self.frequencies, *matrices)
 
     @property
     def mean_positions(self) -> Float:

@@ -177,10 +177,7 @@ def check_consistency(snapshots: tuple[TightBinding, ...]) -> None:
             raise InvalidModelError(
                 f"cycle: snapshot {number} has {model.size} orbitals, snapshot 0 has {first.size}; expected the same"
             )
-        same = model.lattice.vectors.shape == first.lattice.vectors.shape and np.allclose(
-            model.lattice.vectors, first.lattice.vectors, rtol=1e-10, atol=0
-        )
-        if not same:
+        if not model.lattice.is_close(first.lattice, 1e-10):
             raise InvalidModelError(
                 f"cycle: snapshot {number} has lattice vectors {model.lattice.vectors.tolist()}, "
                 f"snapshot 0 has {first.lattice.vectors.tolist()}; expected the same lattice throughout"

@@ -20,6 +20,7 @@ from adiabloch.models.deformation_checks import (
     Pair,
     atoms_of_orbitals,
     check_correspondence,
+    checked_directions,
     checked_motion,
     checked_pairs,
     checked_patterns,
@@ -28,6 +29,7 @@ from adiabloch.models.deformation_checks import (
 from adiabloch.models.hopping_laws import HoppingLaw
 from adiabloch.models.hoppings import with_replaced_fields
 from adiabloch.models.html import deformation_html
+from adiabloch.models.linear_combinations import combined_motion, combined_pairs
 from adiabloch.models.local_crystal import observable_key
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.names import suggests
@@ -172,9 +174,7 @@ class Deformation:
         return cls(model, displaced, [n * length for n in STEPS], patterns=patterns)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
-        return (
-            f"Deformation({self.lattice.dimension}D, {self.size} orbitals, displacements {', '.join(self.displaced)})"
-        )
+        return f"Deformation({self.lattice.described}, {self.size} orbitals, displacements {', '.join(self.displaced)})"
 
     _repr_html_ = deformation_html
 
@@ -298,6 +298,45 @@ class Deformation:
         ]
         known = dict(zip(("motion", "coarser_motion"), motions, strict=False))
         return Deformation(self.model, self.displaced, self.steps, patterns=self.patterns, **known)
+
+    def along(self, directions: Mapping[str, Mapping[str, float]]) -> Deformation:
+        """The same crystal with other displacements, which are sums of the given ones.
+
+        Parameters
+        ----------
+        directions : mapping {str: {str: float}}
+            For each new displacement, by name, the coefficients of the displacements that it is the sum of.
+
+        Returns
+        -------
+        Deformation
+            First derivatives, patterns and motion are those of the sums; the even parts of the changes are left out.
+
+        Raises
+        ------
+        InvalidArgumentError
+            Displacements that the deformation does not have.
+
+        Examples
+        --------
+        >>> import adiabloch as ab
+        >>> model = ab.models.gapped_honeycomb(delta=0.5, t1=0.1)
+        >>> deformation = ab.Deformation.from_law(model, ab.models.exponential(3.0))
+        >>> deformation.along({"x": {"0x": 0.5, "1x": -0.5}, "y": {"0y": 0.5, "1y": -0.5}})
+        Deformation(2D, 2 orbitals, displacements x, y)
+        """
+        sums = checked_directions(directions, self.names)
+        patterns = self.patterns
+        if patterns is not None:
+            patterns = {u: np.sum([c * patterns[v] for v, c in parts.items()], axis=0) for u, parts in sums.items()}
+        return Deformation(
+            self.model,
+            combined_pairs(self.model, self.displaced, sums),
+            self.steps,
+            motion=combined_motion(self.motion, sums),
+            coarser_motion=combined_motion(self.coarser_motion, sums),
+            patterns=patterns,
+        )
 
     def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
         """H and its derivatives, also along the displacements, "u0", "u1", ..., and fields of observables.

@@ -58,10 +58,7 @@ def _is_pair(given: object) -> bool:
 
 
 def _check_like(crystal: TightBinding, model: TightBinding, name: str) -> None:
-    same = crystal.lattice.vectors.shape == model.lattice.vectors.shape and np.allclose(
-        crystal.lattice.vectors, model.lattice.vectors, rtol=1e-8, atol=0
-    )
-    if not same:
+    if not crystal.lattice.is_close(model.lattice, 1e-8):
         raise InvalidModelError(f"displaced: {name}: another lattice than at rest; expected displacements of the atoms")
     if crystal.size != model.size:
         raise InvalidModelError(f"displaced: {name}: {crystal.size} orbitals, {model.size} at rest; expected the same")
@@ -87,6 +84,20 @@ def checked_motion(motion: object, model: TightBinding, names: tuple[str, ...]) 
         what = f"motion along {key}"
         found[key] = with_partners(checked_hoppings(blocks, model.lattice.dimension, model.size, what), what, "A")
     return found
+
+
+def checked_directions(directions: object, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    """Return displacements as sums of others."""
+    expected = f"expected {{name: {{displacement: coefficient}}}} with displacements out of {list(names)}"
+    if not isinstance(directions, Mapping) or not directions:
+        raise InvalidArgumentError(f"directions: {directions!r}, {expected}")
+    for name, parts in directions.items():
+        if not isinstance(parts, Mapping) or not parts or not set(parts) <= set(names):
+            raise InvalidArgumentError(f"directions: {name}: {parts!r}, {expected}")
+    return {
+        name: {other: float(checked(c, f"directions: {name}: {other}", ())) for other, c in parts.items()}
+        for name, parts in directions.items()
+    }
 
 
 def checked_patterns(patterns: object, d: int, names: tuple[str, ...]) -> dict[str, Float] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.lattice import AXES
+from adiabloch.lattice import AXES, Lattice
 from adiabloch.markup import Markup, card, entry_table, lines, number, or_text, table, vector
 from adiabloch.models.drawing import COLOURS, Bond, Site, drawing
 
@@ -36,13 +36,12 @@ UNITS = "Energies and lengths in the units of the model."
 @or_text
 def model_html(model: TightBinding) -> Markup:
     """Table of a model: its cell, its orbitals with their on-site energies, and its largest hoppings."""
-    d = model.lattice.dimension
     entries = [
-        ("kind", f"{NAMES[d]} ({d}D)" + (" of Wannier functions" if model.has_basis_connection else "")),
+        ("kind", _kind(model) + (" of Wannier functions" if model.has_basis_connection else "")),
         ("orbitals", model.size),
         ("translations R", len(model.translations)),
         ("spin operators", "no" if model.spin is None else "yes"),
-        _vectors(model.lattice.vectors),
+        _vectors(model.lattice),
     ]
     return card([entry_table("TightBinding", entries), *_contents(model)], UNITS)
 
@@ -56,7 +55,7 @@ def cycle_html(cycle: Cycle) -> Markup:
         ("last harmonic", f"{cycle.tail:.1e}"),
         ("orbitals", cycle.size),
         ("orbitals move", "yes" if cycle.orbitals_move else "no"),
-        _vectors(cycle.lattice.vectors),
+        _vectors(cycle.lattice),
     ]
     return card([entry_table("Cycle", entries), *_contents(cycle.snapshots[0], " at θ = 0")], UNITS)
 
@@ -71,7 +70,7 @@ def texture_html(texture: Texture) -> Markup:
         ("at each position", f"a {kind}"),
         ("orbitals", texture.size),
         ("step of derivatives (length)", number(texture.step)),
-        _vectors(texture.lattice.vectors),
+        _vectors(texture.lattice),
     ]
     where = " at the origin" + (" and θ = 0" if kind == "cycle" else "")
     return card([entry_table("Texture", entries), *_contents(first, where)], UNITS)
@@ -88,18 +87,18 @@ def deformation_html(deformation: Deformation) -> Markup:
         ("steps (length)", ", ".join(map(number, deformation.steps))),
         ("orbitals", deformation.size),
         ("motion of the orbitals", "not known" if deformation.motion is None else "known"),
-        _vectors(deformation.lattice.vectors),
+        _vectors(deformation.lattice),
     ]
     return card([entry_table("Deformation", entries), *_contents(deformation.model, " at rest")], UNITS)
 
 
-def _kind(crystal: Cycle | Texture | Deformation) -> str:
+def _kind(crystal: TightBinding | Cycle | Texture | Deformation) -> str:
     d = crystal.lattice.dimension
-    return f"{NAMES[d]} ({d}D)"
+    return f"{NAMES[d]} ({d}D)" if crystal.lattice.periodic else crystal.lattice.described
 
 
-def _vectors(vectors: Float) -> tuple[str, Markup]:
-    return "lattice vectors (length)", lines(map(vector, vectors))
+def _vectors(lattice: Lattice) -> tuple[str, object]:
+    return "lattice vectors (length)", lines(map(vector, lattice.vectors)) if lattice.periodic else "none"
 
 
 def _contents(model: TightBinding, where: str = "") -> list[Markup]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from adiabloch.models.hoppings import (
     folded_to_supercell,
     with_partners,
 )
+from adiabloch.models.molecule import molecule_arguments
 from adiabloch.models.orbital_positions import cartesian_positions
 from adiabloch.models.outside_states import OutsideStates, checked_outside
 from adiabloch.models.position_matrix import (
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 
 def checked_arrays(
-    lattice: Lattice | ArrayLike,
+    lattice: Lattice | ArrayLike | None,
     positions: ArrayLike | None,
-    hoppings: Mapping[Any, ArrayLike],
-    spin: ArrayLike | Mapping[Any, ArrayLike] | None,
-    position_matrix: Mapping[Any, ArrayLike] | None,
+    hoppings: Any,
+    spin: Any,
+    position_matrix: Any,
     reduced: bool | None,
     outside: OutsideStates | None = None,
 ) -> dict[str, Any]:
@@ -51,6 +51,9 @@ def checked_arrays(
     ------
     InvalidModelError
     """
+    if lattice is None or (isinstance(lattice, Lattice) and not lattice.periodic):
+        molecule = molecule_arguments(positions, hoppings, spin, position_matrix, reduced, lattice)
+        lattice, positions, hoppings, spin, position_matrix, reduced = molecule
     lattice = lattice if isinstance(lattice, Lattice) else Lattice(lattice)
     d, home = lattice.dimension, (0,) * lattice.dimension
     matrix = None if position_matrix is None else checked_position_matrix(position_matrix, d)
@@ -102,7 +105,7 @@ def scaled_fields(model: TightBinding, units: Units) -> dict[str, Any]:
     amplitudes, matrix = frozen(model.amplitudes / units.energy), model.position_matrix
     return {
         "_units": units,
-        "lattice": Lattice(model.lattice.vectors / units.length),
+        "lattice": model.lattice.scaled(units.length),
         "positions": frozen(model.positions / units.length),
         "amplitudes": amplitudes,
         "hoppings": dict(zip(model.hoppings, amplitudes, strict=True)),
@@ -118,8 +121,10 @@ def in_supercell(model: TightBinding, matrix: ArrayLike) -> dict[str, Any]:
     Raises
     ------
     InvalidArgumentError
-        Rows that are not integers or not linearly independent, or a supercell that does not fit in memory.
+        Rows that are not integers or not linearly independent, a supercell that does not fit in memory, or a molecule.
     """
+    if not model.lattice.periodic:
+        raise InvalidArgumentError("supercell: a molecule has no lattice vectors, expected a crystal")
     d = model.lattice.dimension
     wide, cells = cells_in_supercell(matrix, d, len(model.hoppings), model.size)
     positions = ((cells @ model.lattice.vectors)[:, None, :] + model.positions).reshape(-1, d)

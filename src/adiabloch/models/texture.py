@@ -91,6 +91,8 @@ class Texture:
         object.__setattr__(self, "local", local)
         home = _first(local)
         object.__setattr__(self, "home", home)
+        if not home.lattice.periodic:
+            raise InvalidModelError("texture: a molecule, expected a crystal that varies slowly in space")
         length = 0.25 * home.lattice.shortest if step is None else positive_number(step, "step", "a positive length")
         object.__setattr__(self, "step", length)
 

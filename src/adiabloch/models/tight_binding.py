@@ -43,8 +43,9 @@ class TightBinding:
 
     Parameters
     ----------
-    lattice : Lattice
-        In one, two or three dimensions; its vectors may be given instead.
+    lattice : Lattice or None
+        In one, two or three dimensions; its vectors may be given instead. None for a molecule, all of whose matrices
+        are given without translations; results are then those of one molecule.
     positions : array_like, shape (n, d), or None
         Cartesian positions of the orbitals, in the length unit of the lattice; in units of its vectors with `reduced`.
         None takes the centres of Wannier functions from the diagonal of r(0).
@@ -101,12 +102,12 @@ class TightBinding:
 
     def __init__(
         self,
-        lattice: Lattice | ArrayLike,
+        lattice: Lattice | ArrayLike | None,
         positions: ArrayLike | None,
-        hoppings: Mapping[Any, ArrayLike],
+        hoppings: Mapping[Any, ArrayLike] | ArrayLike,
         spin: ArrayLike | Mapping[Any, ArrayLike] | None = None,
         *,
-        position_matrix: Mapping[Any, ArrayLike] | None = None,
+        position_matrix: Mapping[Any, ArrayLike] | ArrayLike | None = None,
         reduced: bool | None = None,
         outside: OutsideStates | None = None,
     ) -> None:
@@ -216,8 +217,8 @@ class TightBinding:
     def __repr__(self) -> str:
         parts = {"position matrix": self.position_matrix, "states outside": self.outside, "spin": self.spin}
         more = "".join(f", {name}" for name, part in parts.items() if part is not None)
-        cells = len(self.translations)
-        return f"TightBinding({self.lattice.dimension}D, {self.size} orbitals, {cells} translations{more})"
+        cells = f", {len(self.translations)} translations" if self.lattice.periodic else ""
+        return f"TightBinding({self.lattice.described}, {self.size} orbitals{cells}{more})"
 
     _repr_html_ = model_html
 
@@ -276,7 +277,7 @@ class TightBinding:
         connections = () if self.position_matrix is None else (self.connections,)
         outside = () if self.outside is None else self.outside.arrays()
         matrices = (self.amplitudes, *connections, *outside, *spin_arrays(self.spin))
-        return fingerprint(self.lattice.vectors, self.positions, self.translations, *matrices)
+        return fingerprint(self.lattice.identity, self.positions, self.translations, *matrices)
 
     def matrices(self, along: Sequence[Derivative] = ()) -> Matrices:
         """H and its derivatives as one Fourier series, covariant ones with a position matrix (see `Crystal`)."""

@@ -13,10 +13,10 @@ from adiabloch.models.tight_binding import TightBinding
 
 
 def WannierModel(
-    lattice: Lattice | ArrayLike,
+    lattice: Lattice | ArrayLike | None,
     positions: ArrayLike | None,
-    hoppings: Mapping[Any, ArrayLike],
-    position_matrix: Mapping[Any, ArrayLike],
+    hoppings: Mapping[Any, ArrayLike] | ArrayLike,
+    position_matrix: Mapping[Any, ArrayLike] | ArrayLike,
     spin: ArrayLike | Mapping[Any, ArrayLike] | None = None,
     outside: OutsideStates | None = None,
 ) -> TightBinding:

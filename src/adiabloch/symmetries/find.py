@@ -110,11 +110,7 @@ def _of_structure(
 ) -> SymmetryGroup:
     """Group of a structure with magnetic moments."""
     cell = (vectors, positions @ np.linalg.inv(vectors), kinds, moments)
-    found = _spglib("get_magnetic_symmetry_dataset", cell, symprec=tolerance)
-    operations = []
-    for W, w, reversing in zip(found.rotations, found.translations, found.time_reversals, strict=True):
-        rotation = nearest_orthogonal(vectors.T @ W @ np.linalg.inv(vectors.T))
-        operations.append(Operation(np.asarray(rotation), (w - np.rint(w)) @ vectors, bool(reversing)))
+    found, operations = _operations(cell, tolerance)
     if np.abs(moments).max() > 0:
         kind = _spglib("get_magnetic_spacegroup_type", found.uni_number)
         name = f"magnetic space group {kind.bns_number}"
@@ -122,6 +118,29 @@ def _of_structure(
         dataset = _spglib("get_symmetry_dataset", cell[:3], symprec=tolerance)
         name = f"space group {dataset.international} ({dataset.number}) with time reversal"
     return SymmetryGroup(unique(operations), name, positions)
+
+
+def operations_of_structure(structure: Structure, tolerance: float) -> tuple[Operation, ...]:
+    """Symmetry operations of a crystal that is not magnetic, translations within the cell included.
+
+    Raises
+    ------
+    InvalidArgumentError, MissingExtraError
+        As for `symmetry`.
+    """
+    vectors, positions, kinds, moments = _structure(structure)
+    cell = (vectors, positions @ np.linalg.inv(vectors), kinds, moments[:, None] * np.array([0.0, 0.0, 1.0]))
+    return tuple(g for g in _operations(cell, tolerance)[1] if not g.time_reversal)
+
+
+def _operations(cell: tuple[Float, Float, list[int], Float], tolerance: float) -> tuple[Any, list[Operation]]:
+    """Symmetry data of spglib for a cell with magnetic moments, and the operations."""
+    vectors, found = cell[0], _spglib("get_magnetic_symmetry_dataset", cell, symprec=tolerance)
+    operations = []
+    for W, w, reversing in zip(found.rotations, found.translations, found.time_reversals, strict=True):
+        rotation = nearest_orthogonal(vectors.T @ W @ np.linalg.inv(vectors.T))
+        operations.append(Operation(np.asarray(rotation), (w - np.rint(w)) @ vectors, bool(reversing)))
+    return found, operations
 
 
 def _spglib(function: str, *arguments: Any, **options: Any) -> Any:

@@ -12,13 +12,14 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.names import suggests
 from adiabloch.symmetries import tensors
 from adiabloch.symmetries.averaging import SymmetryReport, symmetrized_model
+from adiabloch.symmetries.deformation_images import all_displacements
 from adiabloch.symmetries.html import group_html
 from adiabloch.symmetries.operations import Operation
 
 if TYPE_CHECKING:
     import xarray
 
-    from adiabloch.models import TightBinding
+    from adiabloch.models import Deformation, TightBinding
 
 
 @suggests()
@@ -206,6 +207,48 @@ class SymmetryGroup:
         Cartesian frame. For the group of a model the orbitals at equal positions belong together.
         """
         return symmetrized_model(model, self.operations, self.sites, tolerance)
+
+    def all_displacements(self, deformation: Deformation) -> Deformation:
+        """Displacements of all atoms along all axes, from those of some atoms.
+
+        An operation that takes an atom to another one takes its displacements to displacements of that atom. The
+        representation of the operations on the orbitals is determined from the model at rest, as for
+        `symmetrize_model`.
+
+        Parameters
+        ----------
+        deformation : Deformation
+            Displacements of some atoms, with their `patterns`. The motion of Wannier functions does not follow: give
+            none, and apply `Deformation.following_atoms` to the result. Calculations with plane waves are
+            completed by `adiabloch.io.read_deformation`.
+
+        Returns
+        -------
+        Deformation
+            With displacements "0x", "0y", ..., along the axes of the given patterns.
+
+        Raises
+        ------
+        InvalidArgumentError
+            Displacements that do not follow, a model without the symmetry of the group, a model at rest that does not
+            determine the representation, or a deformation without patterns or with a motion.
+
+        Examples
+        --------
+        >>> import adiabloch as ab
+        >>> model = ab.models.gapped_honeycomb(delta=0.5, t1=0.1)
+        >>> law = ab.models.exponential(3.0)
+        >>> pairs = {
+        ...     name: [model.displaced([[x * (name == "0x"), 0], [x * (name == "1x"), 0]], law, move_orbitals=True)
+        ...            for x in (-0.01, 0.01)]
+        ...     for name in ("0x", "1x")
+        ... }
+        >>> patterns = {"0x": [[1, 0], [0, 0]], "1x": [[0, 0], [1, 0]]}
+        >>> some = ab.Deformation(model, pairs, step=0.01, patterns=patterns)
+        >>> ab.symmetry(model).all_displacements(some)
+        Deformation(2D, 2 orbitals, displacements 0x, 0y, 1x, 1y)
+        """
+        return all_displacements(deformation, self.operations, self.sites)
 
     def _projections(self, result: xarray.Dataset, method: str) -> dict[str, tuple[xarray.DataArray, Float]]:
         """Variables that transform, each with the projector on its allowed components."""

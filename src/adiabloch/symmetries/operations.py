@@ -33,6 +33,13 @@ class Operation:
         """Rotation of axial vectors, det(Q) Q, (3, 3)."""
         return self.determinant * self.rotation
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Rotation, translation and time reversal, rounded: equal for equal operations."""
+        # zeros have one sign
+        rotation, translation = np.rint(1e5 * self.rotation) + 0.0, np.rint(1e5 * self.translation) + 0.0
+        return (*rotation.ravel().tolist(), *translation.tolist(), self.time_reversal)
+
     def __str__(self) -> str:
         """Name of the operation, for example "rotation by 120 degrees about (0, 0, 1)"."""
         angle, axis = angle_and_axis(self.proper)
@@ -49,6 +56,11 @@ class Operation:
         if np.abs(self.translation).max() > CLOSE:
             name += " and translation (" + ", ".join(f"{x:.4g}" for x in self.translation + 0.0) + ")"
         return name + (" and time reversal" if self.time_reversal else "")
+
+
+def is_identity(operation: Operation) -> bool:
+    """Return True for the operation that changes nothing."""
+    return operation.key == Operation(np.eye(3), np.zeros(3)).key
 
 
 def angle_and_axis(proper: Float) -> tuple[float, Float]:

@@ -21,12 +21,28 @@ EQUAL = 1e-3
 """Relative difference of eigenvalues that count as equal."""
 POSITION_WEIGHT = 0.1
 """Weight of positions against hoppings: the position matrix of Wannier functions is less symmetric."""
+NOISE = 1e-2
+"""Eigenvalues of the quadratic form, relative to its size, that may stand for zero in a model with noise."""
 SINGULAR = 1e-2
 """Smallest singular value of a matrix, relative to the largest, whose unitary part is meaningful."""
 
 
 def unitary_of(action: Action, fields: Fields) -> Complex:
     """Unitary matrix D of an operation, (n, n).
+
+    Raises
+    ------
+    InvalidArgumentError
+        No matrix relates the orbitals of the sites to those of their images.
+    """
+    return unitaries_of(action, fields)[0]
+
+
+def unitaries_of(action: Action, fields: Fields) -> list[Complex]:
+    """Unitary matrices of an operation, (n, n): the one nearest to a permutation of the orbitals, and another one.
+
+    The model does not determine the second one, if it is there, any less than the first: sets of orbitals between which
+    nothing hops may change their phases against each other.
 
     Raises
     ------
@@ -41,14 +57,15 @@ def unitary_of(action: Action, fields: Fields) -> Complex:
     form = _quadratic_form(action, fields, A, B, pairs)
     values, vectors = (x[0] for x in eigh_batch(form[None]))
     size = float(np.trace(form).real) / len(form)
-    space = vectors[:, values <= max((1 + EQUAL) * values[0], NULL * size)]
     rows, columns = np.array(pairs).T
     n = len(fields.sites.of_orbital)
 
-    def matrix(flat: Complex) -> Complex:
-        full = np.zeros((n, n), dtype=np.complex128)
-        full[rows, columns] = flat
-        return full
+    def nearest(start: Complex, space: Complex) -> Complex | None:
+        """Unitary part of the element of a space nearest to a given one; None if it is singular."""
+        D = np.zeros((n, n), dtype=np.complex128)
+        D[rows, columns] = space @ (space.conj().T @ start)
+        sizes = np.linalg.svd(D, compute_uv=False)
+        return np.asarray(nearest_orthogonal(D), np.complex128) if sizes[-1] > SINGULAR * sizes[0] else None
 
     # the element nearest to a permutation, and, if it is singular, any other
     permutation = np.zeros((n, n))
@@ -57,11 +74,13 @@ def unitary_of(action: Action, fields: Fields) -> Complex:
     rng = np.random.default_rng(24)
     starts = [permutation[rows, columns].astype(np.complex128)]
     starts += [rng.normal(size=len(pairs)) + 1j * rng.normal(size=len(pairs)) for _ in range(3)]
-    for start in starts:
-        D = matrix(space @ (space.conj().T @ start))
-        sizes = np.linalg.svd(D, compute_uv=False)
-        if sizes[-1] > SINGULAR * sizes[0]:
-            return np.asarray(nearest_orthogonal(D), dtype=np.complex128)
+    # noise tells apart the eigenvalues of sets of orbitals between which nothing hops
+    cuts = [max((1 + EQUAL) * values[0], NULL * size), *values[values <= NOISE * size] * (1 + EQUAL)]
+    for count in sorted({int((values <= cut).sum()) for cut in cuts}):
+        space = vectors[:, :count]
+        found = [D for D in (nearest(start, space) for start in starts) if D is not None]
+        if found:
+            return found[:2] if count > 1 else found[:1]
     raise InvalidArgumentError(
         f"symmetrize_model: the model does not have the group: no unitary matrix takes the orbitals of the sites to "
         f"those of their images under {action.operation}"

@@ -7,7 +7,7 @@ order in h, and several steps h are extrapolated to zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,7 +28,10 @@ PAIR = ("displacement", "displacement_2")
 
 
 class DisplacedBands(Protocol):
-    """Bands of displaced crystals on a mesh of k points."""
+    """Bands of displaced crystals on a mesh of k points.
+
+    With an attribute `sums`, {displacement: {name: coefficient}}, the tensor is that of these sums of displacements.
+    """
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,6 +98,9 @@ def perturbative_tensor_by_bands(
     tensors = np.zeros((2, *first.perturbative.shape, len(names), len(names)))
     for i, j, value in found:
         tensors[..., i, j], tensors[..., j, i] = value, -value
+    sums: Mapping[str, Mapping[str, float]] | None = getattr(bands, "sums", None)
+    if sums is not None:
+        names, tensors = _of_sums(sums, names, tensors)
     dims = ("bands", "component", *PAIR)
     unit = MAGNETIZATION_TENSOR.unit / Unit(length=first.attrs["dimension"])
     kept = ("occupied", "points", "dimension", "measure")
@@ -112,3 +118,11 @@ def perturbative_tensor_by_bands(
         response="perturbative_tensor_by_bands",
         steps=list(bands.steps),
     )
+
+
+def _of_sums(
+    sums: Mapping[str, Mapping[str, float]], names: Sequence[str], tensors: Float
+) -> tuple[tuple[str, ...], Float]:
+    """Tensors of sums of displacements, and their names."""
+    coefficients = np.array([[parts.get(name, 0.0) for name in names] for parts in sums.values()])
+    return tuple(sums), coefficients @ tensors @ coefficients.T

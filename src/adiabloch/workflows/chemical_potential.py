@@ -115,7 +115,7 @@ def _bracketed(
     finest = max(FINEST * (bracket[1] - bracket[0]), (run.absolute or 0.0) / model.units.energy)
     counting = replace(run, absolute=None)
     integrand = Plan.of(FILLING, {}, model.lattice.dimension).integrand(model, Scan.of(0.0, kT), {}, Degeneracy())
-    unit = Unit(length=-model.lattice.dimension)
+    unit = Unit(length=-model.lattice.periodic_directions)
     reached = []
 
     def excess(potentials: Float) -> Float:

@@ -71,7 +71,10 @@ def _checked_band_sum(given: object, cycle: Cycle, occupied: int) -> xarray.Data
     """One result with all bands, sorted by the number of bands and by component."""
     import xarray
 
-    names, unit = components(cycle.lattice.dimension), PUMPED_MAGNETIZATION.unit / Unit(length=cycle.lattice.dimension)
+    names, unit = (
+        components(cycle.lattice.dimension),
+        PUMPED_MAGNETIZATION.unit / Unit(length=cycle.lattice.periodic_directions),
+    )
     if not isinstance(given, xarray.Dataset) or set(getattr(given.get("perturbative"), "dims", ())) != set(BY_BANDS):
         raise InvalidArgumentError(
             "all_bands: expected what perturbative_by_bands gives, a Dataset with `perturbative` over bands and "

@@ -54,17 +54,17 @@ def moments_of_cycle(
     if occupied == cycle.size:
         # without empty states the functions have no perturbative part of their own
         perturbative = np.zeros(len(names))
-        whole, uncertain, quantum = np.full(len(names), np.nan), np.zeros(len(names)), np.eye(len(names))
+        whole, uncertain, quantum = np.full(len(names), np.nan), np.zeros(len(names)), None
         if motion_known:
             alone = chern_simons_magnetization(cycle, occupied, **run.options(sufficient))
             reached.append(alone.attrs["converged"])
-            whole, quantum = alone.chern_simons.values, alone.quantum.values
+            whole, quantum = alone.chern_simons.values, _quantum(alone)
             uncertain = alone.error.values
         error = abs(per_unit) * uncertain
     else:
         pumped = pumped_magnetization(cycle, occupied, chern_simons=motion_known, **run.options(sufficient))
         reached.append(pumped.attrs["converged"])
-        perturbative, whole, quantum = pumped.perturbative.values, pumped.total.values, pumped.quantum.values
+        perturbative, whole, quantum = pumped.perturbative.values, pumped.total.values, _quantum(pumped)
         error = abs(per_unit) * pumped.error.values
     if bands is not None:
         if occupied < cycle.size:
@@ -92,8 +92,15 @@ def moments_of_cycle(
     return {**found, "total": np.asarray(total), "error": error, "angular_momentum": phonon.angular_momentum}
 
 
-def _nearest_branch(total: Float, quantum: Float) -> Float:
-    """Total on the branch that is nearest to zero."""
+def _quantum(pumped: xarray.Dataset) -> Float | None:
+    """Quantum of a pumped magnetization; None for a molecule."""
+    return pumped.quantum.values if "quantum" in pumped else None
+
+
+def _nearest_branch(total: Float, quantum: Float | None) -> Float:
+    """Total on the branch that is nearest to zero; as it is without a quantum."""
+    if quantum is None:
+        return total
     return np.asarray(total - np.rint(total @ np.linalg.inv(quantum)) @ quantum)
 
 
