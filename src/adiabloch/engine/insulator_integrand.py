@@ -283,7 +283,7 @@ class Insulator:
         names, to_axes = axes_of(gauges[0].frame, self.crystal.lattice)
         overlap = np.min([gauge.overlaps[:, -1] for gauge in gauges], axis=0)
         change = [
-            np.abs(np.tensordot(to_axes, [gauge.projection_derivatives[a][:, -1, -1] for a in names], axes=1)).T
+            np.abs(np.tensordot(to_axes, [gauge.overlap_changes[a] for a in names], axes=1)).T
             for gauge in gauges
         ]
         return overlap, np.max(change, axis=0)

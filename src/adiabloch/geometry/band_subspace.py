@@ -22,8 +22,11 @@ def energy_differences(frame: Eigenframe, group: Group) -> Float:
 
 def interband_coupling(frame: Eigenframe, group: Group, a: str) -> Complex:
     """Interband coupling X_cn = <c|d_a n> = D^a_cn/(E_n - E_c), n inside and c outside the group; (P, C, J)."""
-    o, c = subspace_indices(group, frame.energies.shape[1])
-    return frame.derivative(a)[:, c, o] / energy_differences(frame, group)
+    key = ("interband coupling", repr(group), a)
+    if key not in frame.cache:
+        o, c = subspace_indices(group, frame.energies.shape[1])
+        frame.cache[key] = frame.derivative(a)[:, c, o] / energy_differences(frame, group)
+    return frame.cache[key]
 
 
 @of_frame

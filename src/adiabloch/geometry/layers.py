@@ -98,8 +98,9 @@ def with_height(frame: Eigenframe, heights: Complex) -> Eigenframe:
 def gauge_with_height(gauge: SmoothGauge, heights: Complex) -> SmoothGauge:
     """Copy of a gauge with the connection along "kz", which is z between the states of the group."""
     o, _ = subspace_indices(gauge.group, gauge.frame.energies.shape[1])
-    Az = in_basis(heights[:, o, o], gauge.left)
-    return replace(gauge, frame=with_height(gauge.frame, heights), connections={**gauge.connections, "kz": Az})
+    return replace(
+        gauge, frame=with_height(gauge.frame, heights), connections={**gauge.connections, "kz": heights[:, o, o]}
+    )
 
 
 def _with_curvature(frame: Eigenframe) -> Eigenframe:
