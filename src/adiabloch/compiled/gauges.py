@@ -9,9 +9,11 @@ from numba import njit
 
 TINY = 2.3e-308
 """Smallest singular value that a column is divided by."""
+FAST = {"contract", "reassoc", "nsz"}
+"""Reordering and fusing of operations that vectorization needs."""
 
 
-@njit("void(c16[:,::1], c16[:,::1], f8[::1], c16[:,::1])", cache=True, nogil=True, error_model="numpy")
+@njit("void(c16[:,::1], c16[:,::1], f8[::1], c16[:,::1])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def decompose_2x2(m, left, singular, right):
     """Singular value decomposition m = left singular right^dagger, from the eigenvectors of m^dagger m.
 
@@ -26,7 +28,7 @@ def decompose_2x2(m, left, singular, right):
     scale = math.sqrt(u * u + square)
     cosine, sine = 1.0 + 0j, 0j
     if scale > 0.0:
-        cosine, sine = u / scale + 0j, b / scale
+        cosine, sine = u / scale + 0j, (1.0 / scale) * b
     if z >= 0.0:
         right[0, 0], right[1, 0], right[0, 1], right[1, 1] = cosine, np.conj(sine), -sine, cosine
     else:
@@ -39,54 +41,11 @@ def decompose_2x2(m, left, singular, right):
 
 
 @njit(
-    "void(c16[:,::1], f8[::1], c16[:,::1], c16[:,::1], c16[:,::1], c16[:,::1])",
-    cache=True,
-    nogil=True,
-    error_model="numpy",
-)
-def connect(left, singular, right, change, connection, work):
-    """Connection i Z [(B - B^dagger)/(sigma_i + sigma_j)] Z^dagger from the change of the projections.
-
-    `work` receives B = Z^dagger change V.
-    """
-    size = len(singular)
-    for i in range(size):
-        for j in range(size):
-            total = 0j
-            for k in range(size):
-                total += np.conj(left[k, i]) * change[k, j]
-            connection[i, j] = total
-    for i in range(size):
-        for j in range(size):
-            total = 0j
-            for k in range(size):
-                total += connection[i, k] * right[k, j]
-            work[i, j] = total
-    for i in range(size):
-        for j in range(i + 1):
-            total = 1j * (work[i, j] - np.conj(work[j, i])) / (singular[i] + singular[j])
-            connection[i, j], connection[j, i] = total, np.conj(total)
-    last = work[size - 1, size - 1]
-    for i in range(size):
-        for j in range(size):
-            total = 0j
-            for k in range(size):
-                total += left[i, k] * connection[k, j]
-            work[i, j] = total
-    for i in range(size):
-        for j in range(size):
-            total = 0j
-            for k in range(size):
-                total += work[i, k] * np.conj(left[j, k])
-            connection[i, j] = total
-    work[size - 1, size - 1] = last
-
-
-@njit(
     "void(c16[:,:,::1], c16[:,:,:,::1], f8[:,::1], c16[:,:,:,::1], c16[:,::1])",
     cache=True,
     nogil=True,
     error_model="numpy",
+    fastmath=FAST,
 )
 def of_pairs(overlaps, changes, singular, connections, last):
     """Gauge of groups of two bands.
@@ -94,10 +53,37 @@ def of_pairs(overlaps, changes, singular, connections, last):
     Reads the overlaps (P, 2, 2) between states and trial orbitals and the changes of the projections (A, P, 2, 2).
     Fills the singular values (P, 2), the connections (A, P, 2, 2), and B of the smallest singular value, (A, P).
     """
-    left, right = np.empty((2, 2), np.complex128), np.empty((2, 2), np.complex128)
-    work = np.empty((2, 2), np.complex128)
+    z, v = np.empty((2, 2), np.complex128), np.empty((2, 2), np.complex128)
     for point in range(len(overlaps)):
-        decompose_2x2(overlaps[point], left, singular[point], right)
+        decompose_2x2(overlaps[point], z, singular[point], v)
+        z00, z01, z10, z11 = z[0, 0], z[0, 1], z[1, 0], z[1, 1]
+        c00, c10, c01, c11 = np.conj(z00), np.conj(z01), np.conj(z10), np.conj(z11)
+        v00, v01, v10, v11 = v[0, 0], v[0, 1], v[1, 0], v[1, 1]
+        upper, lower = singular[point]
+        both = 1.0 / (upper + lower)
         for a in range(len(changes)):
-            connect(left, singular[point], right, changes[a, point], connections[a, point], work)
-            last[a, point] = work[1, 1]
+            m = changes[a, point]
+            # B = Z^dagger M V
+            x0, x1, y0, y1 = (
+                c00 * m[0, 0] + c01 * m[1, 0],
+                c00 * m[0, 1] + c01 * m[1, 1],
+                c10 * m[0, 0] + c11 * m[1, 0],
+                c10 * m[0, 1] + c11 * m[1, 1],
+            )
+            b00, b01, b10, b11 = x0 * v00 + x1 * v10, x0 * v01 + x1 * v11, y0 * v00 + y1 * v10, y0 * v01 + y1 * v11
+            last[a, point] = b11
+            # i (B - B^dagger)/(sigma_i + sigma_j)
+            first, second = -b00.imag / upper, -b11.imag / lower
+            between = complex(-(b01.imag + b10.imag) * both, (b01.real - b10.real) * both)
+            # back to the states: Z A Z^dagger
+            s0, s1, t0, t1 = (
+                z00 * first + z01 * np.conj(between),
+                z00 * between + z01 * second,
+                z10 * first + z11 * np.conj(between),
+                z10 * between + z11 * second,
+            )
+            A = connections[a, point]
+            A[0, 0] = (s0 * c00 + s1 * c10).real
+            A[0, 1] = s0 * c01 + s1 * c11
+            A[1, 0] = np.conj(A[0, 1])
+            A[1, 1] = (t0 * c01 + t1 * c11).real

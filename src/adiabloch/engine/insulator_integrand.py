@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Complex, Float
 from adiabloch.engine.points import Points, SeveralGrids, TensorGrid, smallest_of
 from adiabloch.errors import BrokenGaugeError
 from adiabloch.geometry.band_edges import BandEdges, band_edges, check_insulator, check_insulator_near
@@ -29,7 +29,7 @@ from adiabloch.geometry.projections import Projections, overlap_at
 from adiabloch.geometry.recording import Product, Recorded
 from adiabloch.integration.protocols import Minimum, Sample
 from adiabloch.minimize import pattern_search
-from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator, directions_of
+from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator, connection_names, directions_of
 from adiabloch.occupation import Group, subspace_indices
 
 Formula = Callable[[Eigenframe], Float]
@@ -97,8 +97,22 @@ class Insulator:
     @property
     def along(self) -> tuple[Derivative, ...]:
         """Derivatives of the frame: those of the formula and the gauge, and those along all axes for the slopes."""
-        wanted = [*self.crystal.directions, *self.needs.derivatives, *self.gauge_needs]
+        of_gauge = [x for x in self.gauge_needs if x not in self._positions]
+        wanted = [*self.crystal.directions, *self.needs.derivatives, *of_gauge]
         return tuple(x for x in dict.fromkeys(wanted) if x not in self.operators)
+
+    @cached_property
+    def _positions(self) -> dict[str, Complex]:
+        """Positions (N, N) of orbitals that do not depend on the point, by name, which then act on trial orbitals only.
+
+        Empty for Wannier functions, orbitals that move, and if the formula itself needs positions.
+        """
+        names = tuple(name for a in self.crystal.directions if a.startswith("k") for name in connection_names(a))
+        fixed = not (self.crystal.has_basis_connection or self.crystal.orbitals_move)
+        if not fixed or self.form is None or not {*names}.isdisjoint(self.needs.derivatives):
+            return {}
+        matrices = self.crystal.matrices(names).at(np.zeros((1, len(self.crystal.directions))))[0, 1:]
+        return dict(zip(names, matrices, strict=True))
 
     @property
     def batch(self) -> int:
@@ -247,14 +261,19 @@ class Insulator:
                 )
 
     def _gauges(self, frame: Eigenframe, points: Points) -> list[SmoothGauge]:
-        gauges = []
+        gauges, directions = [], (*self.crystal.directions, *self.extra_directions)
+        positions = list(self._positions.values())
         for group, projections in zip(self.groups, self.projections, strict=True):
-            orbitals, slopes = projections.coefficients, []
+            orbitals, slopes = projections.coefficients[0], []
             if not projections.constant:
-                orbitals = points.of(projections.series(self.crystal.lattice.vectors)).swapaxes(0, 1)
-                slopes = [*orbitals[1:], *[np.zeros_like(orbitals[0])] * len(self.extra_directions)]
-            directions = (*self.crystal.directions, *self.extra_directions)
-            gauges.append(smooth_gauge(frame, group, orbitals[0], directions, slopes))
+                orbitals, *slopes = points.of(projections.series(self.crystal.lattice.vectors)).swapaxes(0, 1)
+            if slopes or positions:
+                slopes += [np.zeros_like(orbitals)] * (len(directions) - len(slopes))
+                # covariant derivatives along k
+                slopes[: len(positions)] = [
+                    slope - 1j * (r @ orbitals) for slope, r in zip(slopes, positions, strict=False)
+                ]
+            gauges.append(smooth_gauge(frame, group, orbitals, directions, slopes))
         return gauges
 
     def _distance_from_level(self, frame: Eigenframe, level: BandEdges, points: Points) -> Float:

@@ -103,8 +103,9 @@ def smooth_gauge(
             # along theta only Wannier functions have a basis connection
             if (name,) in frame.derivatives or (a.startswith("k") and not len(slopes)):
                 changes[number] -= 1j * (frame.derivative(name)[:, o] @ G)
-        if len(slopes):
-            changes[number] += dagger(frame.states[:, :, o]) @ slopes[number]
+    if len(slopes):
+        inside = dagger(frame.states[:, :, o]) @ np.concatenate(slopes, axis=-1)
+        changes += np.moveaxis(inside.reshape(len(G), shape[1], len(directions), shape[1]), 2, 0)
     overlaps, connections, last = _connections_of(G[:, o], changes, frame.energies.shape[1])
     by_direction = (dict(zip(directions, each, strict=True)) for each in (last, connections))
     return SmoothGauge(frame, group, overlaps, *by_direction)
