@@ -47,18 +47,19 @@ def closing_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
     gap = E[:, occupied] - E[:, occupied - 1]
     distance = (E[:, occupied:, None] - E[:, None, :occupied]).reshape(len(E), -1)
     share = np.divide(gap[:, None], distance, out=np.ones_like(distance), where=distance > 0)
-    return _two_level_slopes(frame, occupied, lattice, share)
+    return _two_level_slopes(frame, occupied, lattice, (share**2).T)
 
 
 def _two_level_slopes(frame: Eigenframe, occupied: int, lattice: Lattice, share: Float | float) -> Float:
-    """Two-level bound on the change of the gap, with the couplings of all pairs times factors (P, pairs)."""
+    """Two-level bound on the change of the gap, with the squared couplings of all pairs times factors (pairs, P)."""
     o, c = slice(None, occupied), slice(occupied, None)
     names, to_axes = axes_of(frame, lattice)
     matrices = [frame.derivative(name) for name in names]
     difference = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
-    blocks = np.array([D[:, c, o].reshape(len(D), -1) for D in matrices])
-    coupling = (np.abs(np.tensordot(to_axes, blocks, axes=1)) * share).max(axis=2)
-    slopes: Float = np.sqrt(difference**2 + 4 * coupling**2).T
+    blocks = np.array([D[:, c, o].reshape(len(D), -1).T for D in matrices])
+    couplings = np.tensordot(to_axes, blocks, axes=1)
+    squares = ((couplings.real**2 + couplings.imag**2) * share).max(axis=1)
+    slopes: Float = np.sqrt(difference**2 + 4 * squares).T
     return slopes
 
 

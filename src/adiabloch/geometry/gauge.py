@@ -31,7 +31,7 @@ from adiabloch.geometry.band_subspace import group_curvature, interband_coupling
 from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.recording import offered_by, record
-from adiabloch.linalg import dagger, svd_batch
+from adiabloch.linalg import dagger, svd_batch, trace_of_product
 from adiabloch.models.crystal import THETA, Crystal, Derivative, connection_names
 from adiabloch.occupation import Group, subspace_indices
 
@@ -219,14 +219,14 @@ def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:
         A = gauge.connection(x)
         Xy, Xz = (interband_coupling(frame, group, direction) for direction in (y, z))
         # tr A F = -2 Im tr A X_y^dagger X_z for Hermitian A
-        total -= 2 * _overlap(Xy @ A, Xz).imag
+        total -= 2 * trace_of_product(Xy @ A, Xz).imag
         own = frame.basis_curvature(y, z)
         if own is not None:
             total += _trace(A, own[:, o, o])
     A, B, C = (gauge.connection(x) for x in (a, b, c))
     if gauge.overlaps.shape[1] > 1:
         # i tr A [B, C] = -2 Im tr A B C
-        total -= 2 * _overlap(B @ A, C).imag
+        total -= 2 * trace_of_product(B @ A, C).imag
     gauge.forms[key] = total
     return total
 
@@ -254,9 +254,4 @@ def second_chern_form(frame: Eigenframe, group: Group, directions: tuple[str, st
 
 def _trace(A: Complex, B: Complex) -> Float:
     """Real part of tr A B for each point, (P,)."""
-    return (A * B.swapaxes(1, 2)).sum(axis=(1, 2)).real
-
-
-def _overlap(A: Complex, B: Complex) -> Complex:
-    """Overlap tr A^dagger B for each point, (P,)."""
-    return np.asarray((A.conj() * B).sum(axis=(1, 2)))
+    return np.asarray(np.einsum("pij,pji->p", A, B).real)

@@ -24,7 +24,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.band_subspace import energy_differences, interband_coupling
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.linalg import dagger
+from adiabloch.linalg import dagger, trace_of_product
 from adiabloch.models.crystal import basis_curvature_name
 from adiabloch.occupation import Group, subspace_indices
 
@@ -91,7 +91,7 @@ class TaylorBlock:
 
     def overlap(self, other: TaylorBlock) -> TaylorBlock:
         """Overlap tr A^dagger B, (P,)."""
-        return self.product(other, _overlap)
+        return self.product(other, trace_of_product)
 
     def inner(self, other: TaylorBlock) -> TaylorBlock:
         """Product A^dagger B, (P, J, J)."""
@@ -136,6 +136,7 @@ class Blocks:
         self._energy_differences = energy_differences(frame, group)
         self._operators: dict[tuple[str, ...], TaylorBlock] = {}
         self._couplings: dict[str, TaylorBlock] = {}
+        self._shared: dict[tuple[str, ...], TaylorBlock] = {}
         self._generators = tuple(self._generator(interband_coupling(frame, group, a)) for a in self.along)
 
     def overlap(self, left: TaylorBlock, right: TaylorBlock) -> TaylorBlock:
@@ -145,6 +146,12 @@ class Blocks:
     def summed(self, block: TaylorBlock) -> TaylorBlock:
         """Block inside the group, summed over it if `traced`."""
         return block.trace() if self.traced else block
+
+    def shared(self, key: tuple[str, ...], evaluate: Callable[[], TaylorBlock]) -> TaylorBlock:
+        """Block that several outputs of a formula share, evaluated once."""
+        if key not in self._shared:
+            self._shared[key] = evaluate()
+        return self._shared[key]
 
     def interband_coupling(self, a: str) -> TaylorBlock:
         """Interband coupling X_cn = <c|d_a n>, (P, C, J)."""
@@ -255,6 +262,15 @@ class Blocks:
         return TaylorBlock(tuple(part[:, rows][:, :, columns] for part in block.parts))
 
 
+def blocks_of(frame: Eigenframe, group: Group) -> Blocks:
+    """Blocks of a frame without derivatives, the same for all formulas."""
+    key = ("blocks", repr(group))
+    if key not in frame.cache:
+        frame.cache[key] = Blocks(frame, group)
+    blocks: Blocks = frame.cache[key]
+    return blocks
+
+
 def total(terms: Iterable[TaylorBlock]) -> TaylorBlock:
     """Sum of Taylor blocks, at least one."""
     return reduce(operator.add, terms)
@@ -270,7 +286,3 @@ def _commutator(A: Complex, B: Complex) -> Complex:
 
 def _inner(A: Complex, B: Complex) -> Complex:
     return dagger(A) @ B
-
-
-def _overlap(A: Complex, B: Complex) -> Complex:
-    return np.asarray((A.conj() * B).sum(axis=(1, 2)))
