@@ -44,8 +44,9 @@ OVERLAP_SLOPES = 2.0
 ROUNDING = 3 * np.finfo(float).eps
 """Rounding error of a value, relative to the size of its products: chosen with random insulators whose bars contain
 rounding errors only."""
-SMALL = 3
-"""Number of bands up to which matrices are small, so that calls of NumPy take most of the time in Python."""
+CALL_BYTES = 2**23
+"""Size of the matrices of a call. They need not fit into the innermost cache: calls of NumPy that take less than a tenth
+of a millisecond cost more, and hinder other threads."""
 BROKEN_GAUGE = 1e-5
 """Overlap below which a gauge counts as singular."""
 
@@ -337,12 +338,8 @@ class Insulator:
 
 
 def points_per_call(size: int, derivatives: int, theta: Float | None) -> int:
-    """Number of points for each call, with matrices of about the size of the cache; each phase counts as a point.
-
-    More points for small matrices: calls that take less than a tenth of a millisecond hinder other threads.
-    """
-    room = 2**23 if size <= SMALL else 2**21
-    points = room // (16 * size**2 * (3 + derivatives))
+    """Number of points for each call, with matrices of about `CALL_BYTES`; each phase counts as a point."""
+    points = CALL_BYTES // (16 * size**2 * (3 + derivatives))
     return max(min(points, 16384) // (1 if theta is None else len(theta)), 16)
 
 
