@@ -127,9 +127,7 @@ def _eigh_2x2(h: Complex) -> tuple[Float, Complex]:
     return np.stack([mean - r, mean + r], axis=-1), states
 
 
-def _svd_of_squares(
-    m: Complex, product: Callable[[Complex, Complex], Complex]
-) -> tuple[Complex, Float, Complex]:
+def _svd_of_squares(m: Complex, product: Callable[[Complex, Complex], Complex]) -> tuple[Complex, Float, Complex]:
     """Singular value decomposition of small matrices from the eigenvectors of M^dagger M.
 
     About five times faster than LAPACK; accurate to machine precision times sigma_1/sigma_J.

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float
-from adiabloch.engine.points import Points, SeveralGrids, TensorGrid, smallest_of
+from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.engine.points import PointList, Points, SelectedPoints, SeveralGrids, TensorGrid, smallest_of
 from adiabloch.errors import BrokenGaugeError
 from adiabloch.geometry.band_edges import BandEdges, band_edges, check_insulator, check_insulator_near
 from adiabloch.geometry.frame import Eigenframe, frame_of, observables_of
@@ -28,6 +28,7 @@ from adiabloch.geometry.gauge import SmoothGauge, smooth_gauge
 from adiabloch.geometry.projections import Projections, overlap_at
 from adiabloch.geometry.recording import Product, Recorded
 from adiabloch.integration.protocols import Minimum, Sample
+from adiabloch.linalg import eigh_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator, connection_names, directions_of
 from adiabloch.occupation import Group, subspace_indices
@@ -163,10 +164,28 @@ class Insulator:
         """Evaluate the same on several tensor grids, whose points follow each other."""
         return self._sample(SeveralGrids([TensorGrid(axes) for axes in grids]))
 
-    def _sample(self, given: Points) -> Sample:
+    @property
+    def reciprocal(self) -> Float | None:
+        """Reciprocal vectors, for the search for symmetries; None with a phase of a cycle."""
+        crystal = self.crystal
+        return crystal.lattice.reciprocal if crystal.lattice.dimension == len(crystal.directions) else None
+
+    def levels(self, points: Float) -> Float:
+        """Energies at reduced points (P, d), (P, N)."""
+        return eigh_batch(self._matrices.at(points)[:, 0])[0]
+
+    def values(self, points: Float) -> Float:
+        """Values at reduced points (P, d), (P, outputs)."""
+        return self._sample(PointList(points)).values
+
+    def on_part(self, axes: Sequence[Float], which: np.ndarray, steps: Integer) -> Sample:
+        """Evaluate at the points of a tensor grid that a mask selects, with the sharpness along integer steps (S, d)."""
+        return self._sample(SelectedPoints(axes, which), steps)
+
+    def _sample(self, given: Points, steps: Integer | None = None) -> Sample:
         points = given if self.theta is None else given.repeated(self.theta / (2 * np.pi))
         frame = self._frame(points)
-        gap, slopes = self._smallest_gaps(frame, points)
+        gap, slopes = self._smallest_gaps(frame, points, steps)
         values, noise = np.zeros((len(gap), 1)), np.zeros(len(gap))
         if self.formula is not None:
             values = self.formula(frame)
@@ -177,7 +196,7 @@ class Insulator:
         sharpness = slopes / gap[:, None]
         if self.form is not None:
             gauges = self._gauges(frame, points)
-            overlap, change = self._smallest_overlaps(gauges)
+            overlap, change = self._smallest_overlaps(gauges, steps)
             minima["overlap"] = smallest_of(overlap, points)
             sharpness = np.maximum(sharpness, OVERLAP_SLOPES * change / overlap[:, None])
             values = values + self.form(gauges)
@@ -186,7 +205,7 @@ class Insulator:
         if self.theta is not None:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
             sharpness = sharpness.reshape(-1, len(self.theta), sharpness.shape[1]).max(axis=1)
-        return Sample(values, noise, minima, sharpness[:, : self.dimension])
+        return Sample(values, noise, minima, sharpness if steps is not None else sharpness[:, : self.dimension])
 
     def size(self) -> float:
         """Mean size of the terms of the formula, without cancellation, on a coarse mesh."""
@@ -284,10 +303,10 @@ class Insulator:
         middle = level.middle(points.last_coordinates()[:, None], cyclic)
         return np.minimum(frame.energies[:, occupied] - middle, middle - frame.energies[:, occupied - 1])
 
-    def _smallest_gaps(self, frame: Eigenframe, points: Points) -> tuple[Float, Float]:
-        """Smallest gap at each point, and its slopes along the axes."""
+    def _smallest_gaps(self, frame: Eigenframe, points: Points, steps: Integer | None = None) -> tuple[Float, Float]:
+        """Smallest gap at each point, and its slopes along the axes, or along integer steps."""
         gap = np.full(len(frame.energies), np.inf)
-        slopes = np.zeros((len(frame.energies), len(self.crystal.directions)))
+        slopes = np.zeros((len(frame.energies), len(self.crystal.directions if steps is None else steps)))
         for count in self._band_counts:
             here = direct_gaps(frame, count)
             narrowest = smallest_of(here, points)
@@ -295,16 +314,15 @@ class Insulator:
                 raise closed_gap_error(self.crystal, narrowest.value, narrowest.at, count)
             closer = here < gap
             gap = np.where(closer, here, gap)
-            slopes = np.where(closer[:, None], axis_slopes(frame, count, self.crystal.lattice), slopes)
+            slopes = np.where(closer[:, None], axis_slopes(frame, count, self.crystal.lattice, steps), slopes)
         return gap, slopes
 
-    def _smallest_overlaps(self, gauges: Sequence[SmoothGauge]) -> tuple[Float, Float]:
-        """Smallest overlap at each point, and its slopes along the axes."""
-        names, to_axes = axes_of(gauges[0].frame, self.crystal.lattice)
+    def _smallest_overlaps(self, gauges: Sequence[SmoothGauge], steps: Integer | None = None) -> tuple[Float, Float]:
+        """Smallest overlap at each point, and its slopes along the axes, or along integer steps."""
+        names, to_axes = axes_of(gauges[0].frame, self.crystal.lattice, steps)
         overlap = np.min([gauge.overlaps[:, -1] for gauge in gauges], axis=0)
         change = [
-            np.abs(np.tensordot(to_axes, [gauge.overlap_changes[a] for a in names], axes=1)).T
-            for gauge in gauges
+            np.abs(np.tensordot(to_axes, [gauge.overlap_changes[a] for a in names], axes=1)).T for gauge in gauges
         ]
         return overlap, np.max(change, axis=0)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adiabloch.arrays import Float, tensor_grid
+from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.errors import GapClosedError
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.kept_results import ResultsByCrystal
@@ -28,13 +28,13 @@ def direct_gaps(frame: Eigenframe, occupied: int) -> Float:
     return frame.energies[:, occupied] - frame.energies[:, occupied - 1]
 
 
-def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
-    """Largest change of the gap along each axis of the unit torus, (P, axes).
+def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice, steps: Integer | None = None) -> Float:
+    """Largest change of the gap along each axis of the unit torus, (P, axes), or along integer steps (S, axes).
 
     The bound is that of a two-level system, whose splitting changes by at most
     sqrt((v_c - v_v)^2 + 4 |D_cv|^2) per unit of the coordinate.
     """
-    return _two_level_slopes(frame, occupied, lattice, 1.0)
+    return _two_level_slopes(frame, occupied, lattice, 1.0, steps)
 
 
 def closing_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
@@ -50,10 +50,12 @@ def closing_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
     return _two_level_slopes(frame, occupied, lattice, (share**2).T)
 
 
-def _two_level_slopes(frame: Eigenframe, occupied: int, lattice: Lattice, share: Float | float) -> Float:
+def _two_level_slopes(
+    frame: Eigenframe, occupied: int, lattice: Lattice, share: Float | float, steps: Integer | None = None
+) -> Float:
     """Two-level bound on the change of the gap, with the squared couplings of all pairs times factors (pairs, P)."""
     o, c = slice(None, occupied), slice(occupied, None)
-    names, to_axes = axes_of(frame, lattice)
+    names, to_axes = axes_of(frame, lattice, steps)
     matrices = [frame.derivative(name) for name in names]
     difference = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
     blocks = np.array([D[:, c, o].reshape(len(D), -1).T for D in matrices])
@@ -81,14 +83,17 @@ def neighbour_slopes(frame: Eigenframe, lattice: Lattice) -> Float:
     return slopes
 
 
-def axes_of(frame: Eigenframe, lattice: Lattice) -> tuple[list[str], Float]:
-    """Directions of a frame, and the matrix from derivatives along them to those along the axes of the torus."""
+def axes_of(frame: Eigenframe, lattice: Lattice, steps: Integer | None = None) -> tuple[list[str], Float]:
+    """Directions of a frame, and the matrix from derivatives along them to those along the axes of the torus.
+
+    `steps` (S, axes) are whole combinations of the axes in their place.
+    """
     names = [*lattice.directions] + (["theta"] if ("theta",) in frame.derivatives else [])
     to_axes = np.zeros((len(names), len(names)))
     d = lattice.dimension
     to_axes[:d, :d] = lattice.reciprocal
     to_axes[d:, d:] = 2 * np.pi
-    return names, to_axes
+    return names, to_axes if steps is None else steps @ to_axes
 
 
 def gap_at(crystal: Crystal, occupied: int) -> Callable[[Float], Float]:

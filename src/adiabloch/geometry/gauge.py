@@ -139,7 +139,11 @@ def _connections_of(overlaps: Complex, changes: Complex, bands: int) -> tuple[Fl
     kernels = compiled.available("gauges") if bands > 2 and overlaps.shape[1] == 2 else None
     if kernels is None:
         return polar_connections(overlaps, changes)
-    singular, connections, last = np.empty(overlaps.shape[:2]), np.empty_like(changes), np.empty_like(changes[..., 0, 0])
+    singular, connections, last = (
+        np.empty(overlaps.shape[:2]),
+        np.empty_like(changes),
+        np.empty_like(changes[..., 0, 0]),
+    )
     kernels.of_pairs(np.ascontiguousarray(overlaps), changes, singular, connections, last)
     return singular, connections, last
 

@@ -17,7 +17,7 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
-from adiabloch.linalg import commutator, in_basis
+from adiabloch.linalg import commutator
 from adiabloch.models.crystal import THETA, basis_curvature_name, position_names
 from adiabloch.occupation import Group, subspace_indices
 

@@ -84,6 +84,8 @@ class Plaquettes:
 
     def phases(self) -> Float:
         """Flux through each plaquette, between -pi and pi."""
+        if (self.size == 2**DEPTH).all():
+            return -np.angle(self._around(self._corners(self.lower, self.size)))
         owners, links = [], []
         for owner, (lower, size) in enumerate(zip(self.lower.tolist(), self.size.tolist(), strict=True)):
             ring = [(lower[0] + size * x, lower[1] + size * y) for x, y in CORNERS.tolist()]
@@ -135,5 +137,9 @@ class Plaquettes:
     def _too_coarse(self, corners: Integer, size: Integer) -> np.ndarray:
         """True for plaquettes inside which the gap may close, or with a large phase around them."""
         change = 0.5 * self._slopes[corners].max(axis=1).sum(axis=1) * size / self._side
-        around = np.prod([self._links(corners[:, [i, (i + 1) % 4]]) for i in range(4)], axis=0)
-        return np.asarray((change >= self._gaps[corners].min(axis=1)) | (np.abs(np.angle(around)) >= LARGEST_PHASE))
+        large = np.abs(np.angle(self._around(corners))) >= LARGEST_PHASE
+        return np.asarray((change >= self._gaps[corners].min(axis=1)) | large)
+
+    def _around(self, corners: Integer) -> Complex:
+        """Product of the links between the corners of plaquettes (Q, 4), around each of them."""
+        return np.asarray(np.prod([self._links(corners[:, [i, (i + 1) % 4]]) for i in range(4)], axis=0))

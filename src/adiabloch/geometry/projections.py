@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked, tensor_grid
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.gaps import coarse_mesh
 from adiabloch.linalg import dagger, eigh_batch, svd_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal, checked_crystal
@@ -111,7 +112,9 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
 
     if choice is not None:
         return candidate(home, _orthonormal(_checked_choice(choice, crystal.size, bands))[None])
-    states = eigh_batch(crystal.matrices().at(mesh)[:, 0])[1][:, :, inside]
+    # a mesh with the symmetry of the crystal, so that its mean projector has it too
+    symmetric, _ = coarse_mesh(crystal, POINTS)
+    states = eigh_batch(crystal.matrices().at(symmetric)[:, 0])[1][:, :, inside]
     best = Projections(home, np.eye(crystal.size, bands, dtype=np.complex128)[None], -1.0)
     for columns in _constant_candidates(states):
         best = max(best, candidate(home, columns[None]), key=attrgetter("overlap"))

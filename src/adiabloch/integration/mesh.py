@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +23,7 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.goal import Goal, Settings
+from adiabloch.integration.orbits import Orbits, SymmetricIntegrand, find_orbits
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import Integrand, Minimum
 from adiabloch.integration.running import stoppable, workers
@@ -55,7 +56,7 @@ class Integral:
     mesh: Mesh
     """Points along each axis; empty for boxes."""
     points: int
-    """Number of evaluations."""
+    """Number of evaluations; equivalent points, if one of them is evaluated, count all."""
     converged: bool
     """True if the error is below the tolerance and the points resolve the narrowest feature found."""
     resolved: bool
@@ -78,7 +79,13 @@ class Integral:
 
 
 def integrate(
-    integrand: Integrand, goal: Goal, *, start: Mesh, fixed: bool = False, **settings: Unpack[Settings]
+    integrand: Integrand,
+    goal: Goal,
+    *,
+    start: Mesh,
+    fixed: bool = False,
+    symmetry: bool = False,
+    **settings: Unpack[Settings],
 ) -> Integral:
     """Mean of `integrand` over the unit torus.
 
@@ -90,6 +97,8 @@ def integrate(
         Half the number of points of the first mesh along each axis.
     fixed : bool
         True to evaluate the mesh `start` itself and no finer mesh.
+    symmetry : bool
+        True to evaluate one of all points that are equivalent by symmetry, if the integrand has any.
     **settings : Settings
 
     Returns
@@ -105,7 +114,7 @@ def integrate(
         Ctrl-C; with the Integral on the finest completed mesh.
     """
     bar, inspect = settings.get("progress") or ProgressBar("", visible=False), settings.get("inspect")
-    sums = _Sums(integrand, start if fixed else tuple(2 * n for n in start))
+    sums = _Sums(integrand, start if fixed else tuple(2 * n for n in start), symmetry)
     levels: Levels = (0,) * integrand.dimension
     best: Integral | None = None
     spent = 0
@@ -139,9 +148,11 @@ def integrate(
 class _Sums:
     """Sums of an integrand over a mesh that is doubled along its axes, with its minima and narrowest features."""
 
-    def __init__(self, integrand: Integrand, first: Mesh) -> None:
+    def __init__(self, integrand: Integrand, first: Mesh, symmetry: bool) -> None:
         self.integrand = integrand
         self.first = first
+        self._symmetry = symmetry
+        self._orbits: Orbits | None = None
         self.levels: Levels | None = None
         self.points = 0
         self.noise = 0.0
@@ -198,6 +209,7 @@ class _Sums:
         share = max(allowed / (2 * len(single)), 0.5 * max(single))
         grow = self.unresolved or {axis for axis, own in enumerate(single) if own > share}
         grow = grow or set(max(errors.items(), key=itemgetter(1))[0])
+        grow = {axis for axis in range(len(single)) if not grow.isdisjoint(self._equivalent_axes(axis))}
         return tuple(level + (axis in grow) for axis, level in enumerate(self.levels))
 
     def sufficient(self, errors: Mapping[tuple[int, ...], float], allowed: float) -> Mesh | None:
@@ -221,7 +233,11 @@ class _Sums:
         for n, own in zip(self.mesh, more, strict=True):
             step = 8 if n + own < 64 else 16
             wanted.append(step * math.ceil((n + own) / step) if own else n)
-        return tuple(wanted)
+        return tuple(max(wanted[other] for other in self._equivalent_axes(axis)) for axis in range(len(wanted)))
+
+    def _equivalent_axes(self, axis: int) -> set[int]:
+        """Axes along which the mesh has as many points as along this one, by symmetry."""
+        return {axis} if self._orbits is None else self._orbits.equivalent_axes(axis)
 
     def cost_of_doubling(self, wanted: Mesh) -> int:
         """Number of missing points of the doubled mesh with at least as many points along each axis."""
@@ -230,8 +246,8 @@ class _Sums:
 
     def anew(self, mesh: Mesh) -> _Sums:
         """Empty sums for another mesh, with what is known of the integrand."""
-        other = _Sums(self.integrand, mesh)
-        other.minima, other.sharpness = dict(self.minima), self.sharpness
+        other = _Sums(self.integrand, mesh, self._symmetry)
+        other.minima, other.sharpness, other._orbits = dict(self.minima), self.sharpness, self._orbits
         return other
 
     def refine(self, levels: Levels, pool: Executor, bar: ProgressBar) -> None:
@@ -242,10 +258,14 @@ class _Sums:
         missing = [part for part in _parts(levels) if part not in known]
         if self.levels is None:
             missing = [levels]
+        orbits = self._orbits_on(mesh)
+        batch = self.integrand.batch * (1 if orbits is None else len(orbits.operations))
         # an iterator, since their number grows with the mesh
-        tasks = (block for part in missing for block in _blocks(self.first, part, self.integrand.batch))
+        tasks = (block for part in missing for block in _blocks(self.first, part, batch))
         grown = False
-        for outcome in run_stage(pool, partial(_sum_block, self.integrand, mesh), tasks, self):
+        for outcome in run_stage(pool, partial(_sum_block, self.integrand, mesh, orbits), tasks, self):
+            if outcome is None:
+                continue
             if not grown:
                 self._resize(levels, outcome.sums.shape[-1])
                 grown = True
@@ -259,6 +279,13 @@ class _Sums:
             for name, minimum in outcome.minima.items():
                 self.minima[name] = min(self.minima.get(name, minimum), minimum, key=itemgetter(0))
             bar.advance(outcome.points)
+
+    def _orbits_on(self, mesh: Mesh) -> Orbits | None:
+        """Symmetries of the integrand that leave this mesh and the one before unchanged."""
+        if self._symmetry and self._orbits is None:
+            self._orbits = find_orbits(self.integrand, math.prod(mesh) - self.points)
+        meshes = [mesh] if self.levels is None else [mesh, self.mesh]
+        return None if self._orbits is None else self._orbits.on(*meshes)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Sums as arrays, for a checkpoint."""
@@ -341,13 +368,17 @@ def _blocks(first: Mesh, part: Levels, batch: int) -> Iterator[Block]:
     return itertools.product(*axes)
 
 
-def _sum_block(integrand: Integrand, mesh: Mesh, block: Block) -> _BlockSums:
+def _sum_block(integrand: Integrand, mesh: Mesh, orbits: Orbits | None, block: Block) -> _BlockSums | None:
+    """Sums over a block; with symmetry over all orbits that have their representative in it, if there are any."""
     axes: list[Float] = [begin + step * np.arange(count, dtype=np.float64) for begin, step, count in block]
-    sample = integrand(axes)
     numbers = [np.rint(axis * n).astype(int) for axis, n in zip(axes, mesh, strict=True)]
+    counts = [classes(n) for n in mesh]
+    if orbits is not None:
+        return _sum_orbits(integrand, mesh, orbits, axes, numbers)
+    sample = integrand(axes)
     values = sample.values.reshape(*map(len, axes), -1)
     every = range(len(axes))
-    sums, labels = by_class(values, numbers, [classes(n) for n in mesh])
+    sums, labels = by_class(values, numbers, counts)
     return _BlockSums(
         numbers,
         [values.sum(axis=tuple(other for other in every if other != axis)) for axis in every],
@@ -358,3 +389,38 @@ def _sum_block(integrand: Integrand, mesh: Mesh, block: Block) -> _BlockSums:
         sample.minima,
         None if sample.sharpness is None else sample.sharpness.max(axis=0),
     )
+
+
+def _sum_orbits(
+    integrand: Integrand, mesh: Mesh, orbits: Orbits, axes: Sequence[Float], numbers: Sequence[Integer]
+) -> _BlockSums | None:
+    """Sums over the orbits of the points of a block that represent them; None if there are none."""
+    assert isinstance(integrand, SymmetricIntegrand)
+    sizes = orbits.sizes(numbers, mesh)
+    which = sizes > 0
+    if not which.any():
+        return None
+    steps, step_of = orbits.steps
+    sample = integrand.on_part(axes, which, steps)
+    order = len(orbits.operations)
+    weighted = sample.values * (sizes[which] / order)[:, None]
+    values = (weighted @ orbits.transformations).reshape(-1, weighted.shape[1])
+    points = np.stack(np.meshgrid(*numbers, indexing="ij"), axis=-1).reshape(-1, len(mesh))[which]
+    images = orbits.images(points, mesh).reshape(-1, len(mesh)).T
+    counts = tuple(classes(n) for n in mesh)
+    residues = np.ravel_multi_index([image % count for image, count in zip(images, counts, strict=True)], counts)
+    return _BlockSums(
+        [np.arange(n) for n in mesh],
+        [_sums_at(image, values, n) for image, n in zip(images, mesh, strict=True)],
+        [np.arange(count) for count in counts],
+        _sums_at(residues, values, math.prod(counts)).reshape(*counts, -1),
+        int(sizes.sum()),
+        float(sizes[which] @ (sample.noise + orbits.inaccuracy)),
+        sample.minima,
+        None if sample.sharpness is None else sample.sharpness.max(axis=0)[step_of].max(axis=0),
+    )
+
+
+def _sums_at(places: Integer, values: Float, count: int) -> Float:
+    """Sums of values (R, outputs) with the same place out of `count`, (count, outputs)."""
+    return np.stack([np.bincount(places, column, count) for column in values.T], axis=1)
