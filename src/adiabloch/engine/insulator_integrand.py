@@ -15,6 +15,7 @@ from adiabloch.geometry.band_edges import BandEdges, band_edges, check_insulator
 from adiabloch.geometry.frame import Eigenframe, frame_of, observables_of
 from adiabloch.geometry.gaps import (
     CLOSED_GAP,
+    FLAT,
     axes_of,
     axis_slopes,
     bandwidth,
@@ -46,8 +47,8 @@ ROUNDING = 3 * np.finfo(float).eps
 """Rounding error of a value, relative to the size of its products: chosen with random insulators whose bars contain
 rounding errors only."""
 CALL_BYTES = 2**23
-"""Size of the matrices of a call. They need not fit into the innermost cache: calls of NumPy that take less than a tenth
-of a millisecond cost more, and hinder other threads."""
+"""Size of the matrices of a call. Calls of NumPy that take less than a tenth of a millisecond cost more than matrices
+that do not fit into the innermost cache, and hinder other threads."""
 BROKEN_GAUGE = 1e-5
 """Overlap below which a gauge counts as singular."""
 
@@ -179,7 +180,7 @@ class Insulator:
         return self._sample(PointList(points)).values
 
     def on_part(self, axes: Sequence[Float], which: np.ndarray, steps: Integer) -> Sample:
-        """Evaluate at the points of a tensor grid that a mask selects, with the sharpness along integer steps (S, d)."""
+        """Evaluate at points of a tensor grid that a mask selects, with the sharpness along integer steps (S, d)."""
         return self._sample(SelectedPoints(axes, which), steps)
 
     def _sample(self, given: Points, steps: Integer | None = None) -> Sample:
@@ -260,8 +261,8 @@ class Insulator:
             return
         if self._band_counts and minima["gap"].value < self._searched.get("gap", np.inf):
             for count in self._band_counts:
-                gap = gap_at(self.crystal, count)
-                smallest, where = pattern_search(gap, minima["gap"].at, fixed=self.crystal.lattice.constant_axes)
+                gap, fixed = gap_at(self.crystal, count), self.crystal.lattice.constant_axes
+                smallest, where = pattern_search(gap, minima["gap"].at, flat=FLAT, fixed=fixed)
                 if smallest <= self._closed:
                     raise closed_gap_error(self.crystal, smallest, where, count)
                 self._searched["gap"] = min(smallest, self._searched.get("gap", np.inf))
@@ -269,7 +270,7 @@ class Insulator:
             return
         for group, projections in zip(self.groups, self.projections, strict=False):
             overlap, fixed = overlap_at(self.crystal, group, projections), self.crystal.lattice.constant_axes
-            smallest, where = pattern_search(overlap, minima["overlap"].at, fixed=fixed)
+            smallest, where = pattern_search(overlap, minima["overlap"].at, flat=FLAT, fixed=fixed)
             self._searched["overlap"] = min(smallest, self._searched.get("overlap", np.inf))
             if smallest < BROKEN_GAUGE:
                 raise BrokenGaugeError(

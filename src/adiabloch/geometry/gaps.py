@@ -19,6 +19,8 @@ from adiabloch.models.crystal import Crystal
 
 STARTS = 4
 """Number of points of the coarse mesh from which the search for the smallest gap starts."""
+FLAT = 1e-9
+"""Relative differences of a gap or an overlap around a point at which the search for its minimum ends."""
 CLOSED_GAP = 1e-7
 """A gap below this fraction of the bandwidth counts as closed."""
 
@@ -132,7 +134,7 @@ def smallest_gap(crystal: Crystal, count: int, points: int = 1500) -> SmallestGa
         gaps = direct_gaps(frame, count)
         starts = mesh[np.argsort(gaps, kind="stable")[:STARTS]]
         fixed = crystal.lattice.constant_axes
-        smallest, where = pattern_search(gap_at(crystal, count), starts, reach=0.5 / n, fixed=fixed)
+        smallest, where = pattern_search(gap_at(crystal, count), starts, reach=0.5 / n, flat=FLAT, fixed=fixed)
         closest = frame_of(crystal.matrices(crystal.directions).at(where[None]), crystal.directions)
         sharpness = np.concatenate(
             [
