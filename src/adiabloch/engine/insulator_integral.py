@@ -28,8 +28,9 @@ from adiabloch.engine.run import Run, reporting_stop
 from adiabloch.engine.thermal_integrand import ThermalBands
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.adaptive import box_points, integrate_adaptively
+from adiabloch.integration.block_sums import Mesh
 from adiabloch.integration.goal import Goal, Settings
-from adiabloch.integration.mesh import Integral, Mesh, integrate
+from adiabloch.integration.mesh import Integral, integrate
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.spectrum import classes
 from adiabloch.models.crystal import THETA, Crystal

@@ -163,7 +163,7 @@ def _smallest_overlap(overlap: Callable[[Float], Float], mesh: Float, fixed: int
 
 def _constant_candidates(states: Complex) -> Iterator[Complex]:
     """Candidates (N, J): eigenstates of the mean projector, then the best orbitals from pivoting."""
-    N, J = states.shape[1:]
+    N = states.shape[1]
     largest = _mean_columns(states)
     yield largest
 

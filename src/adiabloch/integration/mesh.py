@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,20 +20,15 @@ from typing import Unpack
 
 import numpy as np
 
-from adiabloch.arrays import Float, Integer
+from adiabloch.arrays import Float
+from adiabloch.integration.block_sums import Block, BlockSums, Levels, Mesh, blocks, sum_block, sum_orbits
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.goal import Goal, Settings
-from adiabloch.integration.orbits import Orbits, SymmetricIntegrand, find_orbits
+from adiabloch.integration.orbits import Orbits, find_orbits
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import Integrand, Minimum
 from adiabloch.integration.running import stoppable, workers
-from adiabloch.integration.spectrum import aliasing_errors, axis_decays, by_class, classes
-
-Mesh = tuple[int, ...]
-Levels = tuple[int, ...]
-"""Number of doublings of each axis."""
-Block = tuple[tuple[float, float, int], ...]
-"""First coordinate, step and number of points along each axis."""
+from adiabloch.integration.spectrum import aliasing_errors, axis_decays, classes
 
 CHEAPER = 0.7
 """Points of a new mesh for each missing point of doubled meshes, up to which the new mesh is chosen."""
@@ -258,12 +253,16 @@ class _Sums:
         missing = [part for part in _parts(levels) if part not in known]
         if self.levels is None:
             missing = [levels]
-        orbits = self._orbits_on(mesh)
-        batch = self.integrand.batch * (1 if orbits is None else len(orbits.operations))
+        orbits, batch = self._orbits_on(mesh), self.integrand.batch
         # an iterator, since their number grows with the mesh
-        tasks = (block for part in missing for block in _blocks(self.first, part, batch))
+        tasks: Iterator[Block] = (block for part in missing for block in blocks(self.first, part, batch))
+        evaluate: Callable[[Block], BlockSums | None] = partial(sum_block, self.integrand, mesh)
+        if orbits is not None:
+            # few points of each part are evaluated: large blocks of the whole mesh
+            tasks = blocks(mesh, (0,) * len(mesh), batch * len(orbits.operations))
+            evaluate = partial(sum_orbits, self.integrand, mesh, orbits, self._spacing_in(levels))
         grown = False
-        for outcome in run_stage(pool, partial(_sum_block, self.integrand, mesh, orbits), tasks, self):
+        for outcome in run_stage(pool, evaluate, tasks, self):
             if outcome is None:
                 continue
             if not grown:
@@ -302,6 +301,10 @@ class _Sums:
         self._residues, self.sharpness = arrays["residues"], arrays.get("sharpness")
         self.minima = minima_of(arrays)
 
+    def _spacing_in(self, levels: Levels) -> list[int]:
+        """Distances of the points known so far on a finer mesh along each axis; empty if there are none."""
+        return [] if self.levels is None else [2 ** (new - old) for new, old in zip(levels, self.levels, strict=True)]
+
     def _resize(self, levels: Levels, outputs: int) -> None:
         """Resize the sums for a finer mesh: point j of an axis becomes point 2 j with each doubling."""
         mesh = self.mesh_at(levels)
@@ -309,7 +312,7 @@ class _Sums:
         marginals = [np.zeros((n, outputs)) for n in mesh]
         residues = np.zeros((*counts, outputs))
         if self.levels is not None:
-            times = [2 ** (new - old) for new, old in zip(levels, self.levels, strict=True)]
+            times = self._spacing_in(levels)
             for new, old, step in zip(marginals, self._marginals, times, strict=True):
                 new[::step] = old
             moved = [
@@ -318,24 +321,6 @@ class _Sums:
             ]
             np.add.at(residues, np.ix_(*moved), self._residues)
         self.levels, self._marginals, self._residues = levels, marginals, residues
-
-
-@dataclass(frozen=True, eq=False)
-class _BlockSums:
-    """Sums over the points of a block."""
-
-    numbers: list[Integer]
-    """Numbers of the points along each axis."""
-    marginals: list[Float]
-    """For each axis, sums over the others, (points along it, outputs)."""
-    classes: list[Integer]
-    """Residue classes along each axis."""
-    sums: Float
-    """Sums over the points of each class, (classes along each axis..., outputs)."""
-    points: int
-    noise: float
-    minima: Mapping[str, Minimum]
-    sharpness: Float | None
 
 
 def arrays_of_minima(minima: Mapping[str, Minimum]) -> dict[str, np.ndarray]:
@@ -352,75 +337,3 @@ def minima_of(arrays: Mapping[str, np.ndarray]) -> dict[str, Minimum]:
 def _parts(levels: Levels) -> Iterator[Levels]:
     """Parts of a mesh: level 0 is the first mesh, level l are the points between those of level l - 1."""
     return itertools.product(*(range(level + 1) for level in levels))
-
-
-def _blocks(first: Mesh, part: Levels, batch: int) -> Iterator[Block]:
-    """Split one part of a mesh into tensor blocks of about `batch` points or fewer, long along the last axes."""
-    counts = [n * 2 ** max(level - 1, 0) for n, level in zip(first, part, strict=True)]
-    sizes, room = [], max(batch, 1)
-    for n in reversed(counts):
-        sizes.append(math.ceil(n / math.ceil(n / room)))
-        room = max(room // sizes[-1], 1)
-    axes = []
-    for n, level, size in zip(counts, part, reversed(sizes), strict=True):
-        offset = 0.5 if level else 0.0
-        axes.append([((begin + offset) / n, 1.0 / n, min(size, n - begin)) for begin in range(0, n, size)])
-    return itertools.product(*axes)
-
-
-def _sum_block(integrand: Integrand, mesh: Mesh, orbits: Orbits | None, block: Block) -> _BlockSums | None:
-    """Sums over a block; with symmetry over all orbits that have their representative in it, if there are any."""
-    axes: list[Float] = [begin + step * np.arange(count, dtype=np.float64) for begin, step, count in block]
-    numbers = [np.rint(axis * n).astype(int) for axis, n in zip(axes, mesh, strict=True)]
-    counts = [classes(n) for n in mesh]
-    if orbits is not None:
-        return _sum_orbits(integrand, mesh, orbits, axes, numbers)
-    sample = integrand(axes)
-    values = sample.values.reshape(*map(len, axes), -1)
-    every = range(len(axes))
-    sums, labels = by_class(values, numbers, counts)
-    return _BlockSums(
-        numbers,
-        [values.sum(axis=tuple(other for other in every if other != axis)) for axis in every],
-        labels,
-        sums,
-        len(sample.values),
-        float(sample.noise.sum()),
-        sample.minima,
-        None if sample.sharpness is None else sample.sharpness.max(axis=0),
-    )
-
-
-def _sum_orbits(
-    integrand: Integrand, mesh: Mesh, orbits: Orbits, axes: Sequence[Float], numbers: Sequence[Integer]
-) -> _BlockSums | None:
-    """Sums over the orbits of the points of a block that represent them; None if there are none."""
-    assert isinstance(integrand, SymmetricIntegrand)
-    sizes = orbits.sizes(numbers, mesh)
-    which = sizes > 0
-    if not which.any():
-        return None
-    steps, step_of = orbits.steps
-    sample = integrand.on_part(axes, which, steps)
-    order = len(orbits.operations)
-    weighted = sample.values * (sizes[which] / order)[:, None]
-    values = (weighted @ orbits.transformations).reshape(-1, weighted.shape[1])
-    points = np.stack(np.meshgrid(*numbers, indexing="ij"), axis=-1).reshape(-1, len(mesh))[which]
-    images = orbits.images(points, mesh).reshape(-1, len(mesh)).T
-    counts = tuple(classes(n) for n in mesh)
-    residues = np.ravel_multi_index([image % count for image, count in zip(images, counts, strict=True)], counts)
-    return _BlockSums(
-        [np.arange(n) for n in mesh],
-        [_sums_at(image, values, n) for image, n in zip(images, mesh, strict=True)],
-        [np.arange(count) for count in counts],
-        _sums_at(residues, values, math.prod(counts)).reshape(*counts, -1),
-        int(sizes.sum()),
-        float(sizes[which] @ (sample.noise + orbits.inaccuracy)),
-        sample.minima,
-        None if sample.sharpness is None else sample.sharpness.max(axis=0)[step_of].max(axis=0),
-    )
-
-
-def _sums_at(places: Integer, values: Float, count: int) -> Float:
-    """Sums of values (R, outputs) with the same place out of `count`, (count, outputs)."""
-    return np.stack([np.bincount(places, column, count) for column in values.T], axis=1)

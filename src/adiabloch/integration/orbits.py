@@ -105,10 +105,11 @@ def find_orbits(integrand: Integrand, missing: int) -> Orbits | None:
     rng, d = np.random.default_rng(24), integrand.dimension
     first = rng.random((8, d))
     # as many points as outputs to find the transformations, and some to check them
-    points = np.concatenate([first, rng.random((integrand.values(first).shape[1], d))])
+    points = np.concatenate([first, rng.random((integrand.values(first).shape[1], d))], dtype=np.float64)
     if len(operations) == 1 or 4 * len(operations) * len(points) > missing:
         return None
-    values = integrand.values((points @ operations).reshape(-1, d)).reshape(len(operations), len(points), -1)
+    images: Float = (points @ operations).reshape(-1, d)
+    values = integrand.values(images).reshape(len(operations), len(points), -1)
     accepted, matrices, worst = [], [], 0.0
     for g, there in enumerate(values):
         M = np.linalg.lstsq(values[0, 4:], there[4:], rcond=ACCURACY)[0]
