@@ -18,7 +18,7 @@ from adiabloch.geometry.bands import (
     of_bands,
 )
 from adiabloch.geometry.frame import Eigenframe, of_frame
-from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock, blocks_of, total
+from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock, total
 from adiabloch.occupation import Group
 
 
@@ -36,7 +36,11 @@ def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) 
     bands with a gap to all others. The contribution of the basis curvature is included (`basis_curvature_shift`).
     """
     a, b = K_PLANES[component]
-    shift = induced_moment(blocks_of(frame, group), drive, a, b).real()[0]
+    blocks, key = Blocks(frame, group), ("interband moment", repr(group), a, b)
+    if key not in frame.cache:
+        # the same for all drives
+        frame.cache[key] = interband_moment_of(blocks, a, b)
+    shift = blocks.overlap(blocks.connection(drive), frame.cache[key]).real()[0]
     return shift + basis_curvature_shift(frame, group, drive, component)
 
 
@@ -57,12 +61,11 @@ def field_shift_z(frame: Eigenframe, group: Group, field: str) -> Float:
 
 def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock:
     """Perturbative induced moment along two directions a and b, with derivatives; the real part is the result."""
-    moment = blocks.shared(("induced moment", a, b), lambda: _solved_moment(blocks, a, b))
-    return blocks.overlap(blocks.connection(drive), moment)
+    return blocks.overlap(blocks.connection(drive), interband_moment_of(blocks, a, b))
 
 
-def _solved_moment(blocks: Blocks, a: str, b: str) -> TaylorBlock:
-    """Interband moment along two directions, over energy differences."""
+def interband_moment_of(blocks: Blocks, a: str, b: str) -> TaylorBlock:
+    """Moment along two directions between occupied and empty states, over the energy differences."""
     Aa, Ab = blocks.connection(a), blocks.connection(b)
     return blocks.solve(blocks.outside(a) @ Ab - blocks.outside(b) @ Aa + Ab @ blocks.inside(a) - Aa @ blocks.inside(b))
 
@@ -80,7 +83,7 @@ def basis_curvature_shift(frame: Eigenframe, group: Group, drive: str, component
     """
     a, b = K_PLANES[component]
     # if the drive is a or b, two of the terms cancel and the third vanishes
-    moment = None if drive in (a, b) else basis_curvature_moment(blocks_of(frame, group), drive, a, b)
+    moment = None if drive in (a, b) else basis_curvature_moment(Blocks(frame, group), drive, a, b)
     return np.zeros(len(frame.energies)) if moment is None else moment.real()[0]
 
 

@@ -136,7 +136,6 @@ class Blocks:
         self._energy_differences = energy_differences(frame, group)
         self._operators: dict[tuple[str, ...], TaylorBlock] = {}
         self._couplings: dict[str, TaylorBlock] = {}
-        self._shared: dict[tuple[str, ...], TaylorBlock] = {}
         self._generators = tuple(self._generator(interband_coupling(frame, group, a)) for a in self.along)
 
     def overlap(self, left: TaylorBlock, right: TaylorBlock) -> TaylorBlock:
@@ -147,14 +146,10 @@ class Blocks:
         """Block inside the group, summed over it if `traced`."""
         return block.trace() if self.traced else block
 
-    def shared(self, key: tuple[str, ...], evaluate: Callable[[], TaylorBlock]) -> TaylorBlock:
-        """Block that several outputs of a formula share, evaluated once."""
-        if key not in self._shared:
-            self._shared[key] = evaluate()
-        return self._shared[key]
-
     def interband_coupling(self, a: str) -> TaylorBlock:
         """Interband coupling X_cn = <c|d_a n>, (P, C, J)."""
+        if not self.along:
+            return TaylorBlock((interband_coupling(self.frame, self._group, a),))
         if a not in self._couplings:
             self._couplings[a] = self.solve(self.across(a))
         return self._couplings[a]
@@ -260,15 +255,6 @@ class Blocks:
     @staticmethod
     def _block(block: TaylorBlock, rows: slice | list[int], columns: slice | list[int]) -> TaylorBlock:
         return TaylorBlock(tuple(part[:, rows][:, :, columns] for part in block.parts))
-
-
-def blocks_of(frame: Eigenframe, group: Group) -> Blocks:
-    """Blocks of a frame without derivatives, the same for all formulas."""
-    key = ("blocks", repr(group))
-    if key not in frame.cache:
-        frame.cache[key] = Blocks(frame, group)
-    blocks: Blocks = frame.cache[key]
-    return blocks
 
 
 def total(terms: Iterable[TaylorBlock]) -> TaylorBlock:
