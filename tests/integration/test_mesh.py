@@ -8,8 +8,8 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.errors import GapClosedError, ToleranceNotReachedError
-from adiabloch.integration.goal import Goal
 from adiabloch.integration.block_sums import blocks
+from adiabloch.integration.goal import Goal
 from adiabloch.integration.mesh import _parts, integrate
 from adiabloch.integration.protocols import Sample
 from random_models import general, two_bands

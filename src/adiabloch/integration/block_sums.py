@@ -35,6 +35,8 @@ class BlockSums:
     sums: Float
     """Sums over the points of each class, (classes along each axis..., outputs)."""
     points: int
+    """Number of points, with all of each orbit."""
+    evaluated: int
     noise: float
     minima: Mapping[str, Minimum]
     sharpness: Float | None
@@ -66,6 +68,7 @@ def sum_block(integrand: Integrand, mesh: Mesh, block: Block) -> BlockSums:
         [values.sum(axis=tuple(other for other in every if other != axis)) for axis in every],
         labels,
         sums,
+        len(sample.values),
         len(sample.values),
         float(sample.noise.sum()),
         sample.minima,
@@ -110,6 +113,7 @@ def sum_orbits(
         [np.arange(count) for count in counts],
         _sums_at(residues, values, math.prod(counts)).reshape(*counts, -1),
         int(sizes.sum()),
+        len(sample.values),
         float(sizes[which] @ (sample.noise + orbits.inaccuracy)),
         sample.minima,
         None if sample.sharpness is None else sample.sharpness.max(axis=0)[step_of].max(axis=0),

@@ -24,7 +24,7 @@ from adiabloch.arrays import Float
 from adiabloch.integration.block_sums import Block, BlockSums, Levels, Mesh, blocks, sum_block, sum_orbits
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.goal import Goal, Settings
-from adiabloch.integration.orbits import Orbits, find_orbits
+from adiabloch.integration.orbits import FEWEST, Orbits, find_orbits
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import Integrand, Minimum
 from adiabloch.integration.running import stoppable, workers
@@ -51,7 +51,7 @@ class Integral:
     mesh: Mesh
     """Points along each axis; empty for boxes."""
     points: int
-    """Number of evaluations; equivalent points, if one of them is evaluated, count all."""
+    """Number of evaluations."""
     converged: bool
     """True if the error is below the tolerance and the points resolve the narrowest feature found."""
     resolved: bool
@@ -126,13 +126,13 @@ def integrate(
             error = math.fsum(errors.values()) + noise
             allowed = goal.allowed(value, noise)
             done = error <= allowed and sums.resolved
-            best = Integral(value, error, sums.mesh, spent + sums.points, done, sums.resolved, dict(sums.minima))
+            best = Integral(value, error, sums.mesh, spent + sums.evaluated, done, sums.resolved, dict(sums.minima))
             if done or fixed:
                 return best
             finer = sums.finer(errors, allowed)
             wanted = sums.sufficient(errors, allowed)
             if wanted is not None and math.prod(wanted) < CHEAPER * sums.cost_of_doubling(wanted):
-                spent += sums.points
+                spent += sums.evaluated
                 sums = sums.anew(wanted)
                 finer = (0,) * integrand.dimension
             if spent + math.prod(sums.mesh_at(finer)) > goal.limit:
@@ -150,6 +150,7 @@ class _Sums:
         self._orbits: Orbits | None = None
         self.levels: Levels | None = None
         self.points = 0
+        self.evaluated = 0
         self.noise = 0.0
         self.minima: dict[str, Minimum] = {}
         self.sharpness: Float | None = None
@@ -272,6 +273,7 @@ class _Sums:
                 marginal[numbers] += sums
             self._residues[np.ix_(*outcome.classes)] += outcome.sums
             self.points += outcome.points
+            self.evaluated += outcome.evaluated
             self.noise += outcome.noise
             if outcome.sharpness is not None:
                 self.sharpness = np.maximum(0.0 if self.sharpness is None else self.sharpness, outcome.sharpness)
@@ -281,14 +283,16 @@ class _Sums:
 
     def _orbits_on(self, mesh: Mesh) -> Orbits | None:
         """Symmetries of the integrand that leave this mesh and the one before unchanged."""
-        if self._symmetry and self._orbits is None:
-            self._orbits = find_orbits(self.integrand, math.prod(mesh) - self.points)
+        if self._symmetry and self._orbits is None and math.prod(mesh) - self.points >= FEWEST:
+            self._orbits = find_orbits(self.integrand)
+            self._symmetry = self._orbits is not None
         meshes = [mesh] if self.levels is None else [mesh, self.mesh]
         return None if self._orbits is None else self._orbits.on(*meshes)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Sums as arrays, for a checkpoint."""
-        arrays = {"levels": np.array(self.levels), "points": np.array(self.points), "noise": np.array(self.noise)}
+        arrays = {"levels": np.array(self.levels), "noise": np.array(self.noise)}
+        arrays |= {"points": np.array(self.points), "evaluated": np.array(self.evaluated)}
         arrays |= {f"marginals {axis}": sums for axis, sums in enumerate(self._marginals)}
         arrays |= {"residues": self._residues, **arrays_of_minima(self.minima)}
         return arrays if self.sharpness is None else {**arrays, "sharpness": self.sharpness}
@@ -296,7 +300,8 @@ class _Sums:
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Set the sums to those of a checkpoint."""
         self.levels = tuple(arrays["levels"].tolist())
-        self.points, self.noise = int(arrays["points"]), float(arrays["noise"])
+        self.points, self.evaluated = int(arrays["points"]), int(arrays["evaluated"])
+        self.noise = float(arrays["noise"])
         self._marginals = [arrays[f"marginals {axis}"] for axis in range(len(self.first))]
         self._residues, self.sharpness = arrays["residues"], arrays.get("sharpness")
         self.minima = minima_of(arrays)

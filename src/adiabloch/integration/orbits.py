@@ -19,7 +19,7 @@ from adiabloch.integration.mesh_symmetry import is_group, on_mesh, orbit_sizes
 from adiabloch.integration.protocols import Integrand, Sample
 from adiabloch.integration.symmetry import find_operations
 
-FEWEST = 4096
+FEWEST = 8192
 """Number of missing points of a mesh from which the search for symmetries is worth its time."""
 ACCURACY = 1e-10
 """Accuracy with which values at equivalent points agree, relative to the largest value."""
@@ -56,7 +56,7 @@ class Orbits:
     transformations: Float
     """(G, outputs, outputs): v(k W) = v(k) M."""
     inaccuracy: float
-    """Largest difference of values at equivalent points."""
+    """Mean difference of values at equivalent points, of the worst operation and output."""
 
     def on(self, *meshes: Sequence[int]) -> Orbits | None:
         """Operations that leave meshes unchanged; None if there is only the identity."""
@@ -90,34 +90,27 @@ class Orbits:
         return np.asarray([points @ on_mesh(W, sides) % sides for W in self.operations])
 
 
-def find_orbits(integrand: Integrand, missing: int) -> Orbits | None:
-    """Symmetries of an integrand; None if there are none, or if the search costs more than `missing` points.
-
-    Parameters
-    ----------
-    integrand : Integrand
-    missing : int
-        Number of points that are to be evaluated.
-    """
-    if missing < FEWEST or not isinstance(integrand, SymmetricIntegrand) or integrand.reciprocal is None:
+def find_orbits(integrand: Integrand) -> Orbits | None:
+    """Symmetries of an integrand; None if there is only the identity."""
+    if not isinstance(integrand, SymmetricIntegrand) or integrand.reciprocal is None:
         return None
     operations = find_operations(integrand)
+    if len(operations) == 1:
+        return None
     rng, d = np.random.default_rng(24), integrand.dimension
     first = rng.random((8, d))
-    # as many points as outputs to find the transformations, and some to check them
-    points = np.concatenate([first, rng.random((integrand.values(first).shape[1], d))], dtype=np.float64)
-    if len(operations) == 1 or 4 * len(operations) * len(points) > missing:
-        return None
+    # twice as many points as outputs to find the transformations, and some to check them
+    points = np.concatenate([first, rng.random((2 * integrand.values(first).shape[1], d))], dtype=np.float64)
     images: Float = (points @ operations).reshape(-1, d)
     values = integrand.values(images).reshape(len(operations), len(points), -1)
     accepted, matrices, worst = [], [], 0.0
     for g, there in enumerate(values):
         M = np.linalg.lstsq(values[0, 4:], there[4:], rcond=ACCURACY)[0]
-        wrong = float(np.abs(values[0] @ M - there).max())
-        if wrong <= ACCURACY * float(np.abs(values).max()):
+        wrong = np.abs(values[0] @ M - there)
+        if wrong.max() <= ACCURACY * np.abs(values).max():
             accepted.append(g)
             matrices.append(M)
-            worst = max(worst, wrong)
+            worst = max(worst, float(wrong.mean(axis=0).max()))
     if len(accepted) < 2 or not is_group(operations[accepted]):
         return None
     return Orbits(operations[accepted], np.array(matrices), worst)
