@@ -91,7 +91,7 @@ def test_values_without_the_symmetry_of_the_energies():
 
 def test_few_points_are_not_worth_the_search():
     reduced, whole = both(Function(SQUARE, even, vector), (80, 80), fixed=True)
-    assert reduced.points == whole.points < orbits.FEWEST
+    assert reduced.points == whole.points < orbits.WORTHWHILE
 
 
 def test_refined_meshes_keep_what_is_known():

@@ -24,7 +24,7 @@ from adiabloch.arrays import Float
 from adiabloch.integration.block_sums import Block, BlockSums, Levels, Mesh, blocks, sum_block, sum_orbits
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.goal import Goal, Settings
-from adiabloch.integration.orbits import FEWEST, Orbits, find_orbits
+from adiabloch.integration.orbits import WORTHWHILE, Orbits, find_orbits
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import Integrand, Minimum
 from adiabloch.integration.running import stoppable, workers
@@ -283,7 +283,7 @@ class _Sums:
 
     def _orbits_on(self, mesh: Mesh) -> Orbits | None:
         """Symmetries of the integrand that leave this mesh and the one before unchanged."""
-        if self._symmetry and self._orbits is None and math.prod(mesh) - self.points >= FEWEST:
+        if self._symmetry and self._orbits is None and math.prod(mesh) - self.points >= WORTHWHILE:
             self._orbits = find_orbits(self.integrand)
             self._symmetry = self._orbits is not None
         meshes = [mesh] if self.levels is None else [mesh, self.mesh]

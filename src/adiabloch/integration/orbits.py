@@ -19,7 +19,7 @@ from adiabloch.integration.mesh_symmetry import is_group, on_mesh, orbit_sizes
 from adiabloch.integration.protocols import Integrand, Sample
 from adiabloch.integration.symmetry import find_operations
 
-FEWEST = 8192
+WORTHWHILE = 8192
 """Number of missing points of a mesh from which the search for symmetries is worth its time."""
 ACCURACY = 1e-10
 """Accuracy with which values at equivalent points agree, relative to the largest value."""
