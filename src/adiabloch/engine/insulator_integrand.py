@@ -349,11 +349,7 @@ class Insulator:
 
     @staticmethod
     def _strength(frame: Eigenframe, group: Sequence[Derivative]) -> Float:
-        flat = [
-            frame.derivative(*directions_of(direction)).view(float).reshape(len(frame.energies), -1)
-            for direction in group
-        ]
-        return np.sqrt(np.max([np.einsum("pi,pi->p", D, D) for D in flat], axis=0))
+        return np.sqrt(np.max([frame.square(*directions_of(direction)) for direction in group], axis=0))
 
 
 def points_per_call(size: int, derivatives: int, theta: Float | None) -> int:

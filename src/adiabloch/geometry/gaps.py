@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from adiabloch.models.crystal import Crystal
 
 STARTS = 4
 """Number of points of the coarse mesh from which the search for the smallest gap starts."""
+SHORT = 16
+"""Length of axes up to which NumPy's reduction is slower than an operation for each element."""
 FLAT = 1e-9
 """Relative differences of a gap or an overlap around a point at which the search for its minimum ends."""
 CLOSED_GAP = 1e-7
@@ -49,22 +52,28 @@ def closing_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
     gap = E[:, occupied] - E[:, occupied - 1]
     distance = (E[:, occupied:, None] - E[:, None, :occupied]).reshape(len(E), -1)
     share = np.divide(gap[:, None], distance, out=np.ones_like(distance), where=distance > 0)
-    return _two_level_slopes(frame, occupied, lattice, (share**2).T)
+    return _two_level_slopes(frame, occupied, lattice, share**2)
 
 
 def _two_level_slopes(
     frame: Eigenframe, occupied: int, lattice: Lattice, share: Float | float, steps: Integer | None = None
 ) -> Float:
-    """Two-level bound on the change of the gap, with the squared couplings of all pairs times factors (pairs, P)."""
+    """Two-level bound on the change of the gap, with the squared couplings of all pairs times factors (P, pairs)."""
     o, c = slice(None, occupied), slice(occupied, None)
     names, to_axes = axes_of(frame, lattice, steps)
     matrices = [frame.derivative(name) for name in names]
     difference = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
-    blocks = np.array([D[:, c, o].reshape(len(D), -1).T for D in matrices])
-    couplings = np.tensordot(to_axes, blocks, axes=1)
-    squares = ((couplings.real**2 + couplings.imag**2) * share).max(axis=1)
-    slopes: Float = np.sqrt(difference**2 + 4 * squares).T
+    couplings = np.tensordot(to_axes, np.array([D[:, c, o].reshape(len(D), -1) for D in matrices]), axes=1)
+    squares = (couplings.real**2 + couplings.imag**2) * share
+    slopes: Float = np.sqrt(difference**2 + 4 * _largest(squares)).T
     return slopes
+
+
+def _largest(values: Float) -> Float:
+    """Largest value along the last axis, which may be short."""
+    if values.shape[-1] > SHORT:
+        return np.asarray(values.max(axis=-1))
+    return reduce(np.maximum, np.moveaxis(values, -1, 0))
 
 
 def neighbour_slopes(frame: Eigenframe, lattice: Lattice) -> Float:
