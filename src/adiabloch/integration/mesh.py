@@ -36,6 +36,9 @@ FEWEST = 24
 """Number of points along an axis from which the decay of the error is taken as known."""
 MARGIN = 0.9
 """Fraction of the decay of the error that the choice of a sufficient mesh relies on."""
+LARGER = 8
+"""Factor on the number of points of a block, up to which it is raised if only one of all equivalent points is
+evaluated."""
 RESOLUTION = 1.0
 """Required number of points along an axis for each width of the narrowest feature found."""
 
@@ -260,7 +263,7 @@ class _Sums:
         evaluate: Callable[[Block], BlockSums | None] = partial(sum_block, self.integrand, mesh)
         if orbits is not None:
             # few points of each part are evaluated: large blocks of the whole mesh
-            tasks = blocks(mesh, (0,) * len(mesh), batch * len(orbits.operations))
+            tasks = blocks(mesh, (0,) * len(mesh), batch * min(len(orbits.operations), LARGER))
             evaluate = partial(sum_orbits, self.integrand, mesh, orbits, self._spacing_in(levels))
         grown = False
         for outcome in run_stage(pool, evaluate, tasks, self):
