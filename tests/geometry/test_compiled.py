@@ -8,6 +8,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch import compiled, linalg
+from adiabloch.geometry.gauge import polar_connections
 
 pytest.importorskip("numba")
 
@@ -157,3 +158,35 @@ def test_a_line_tells_of_compiling(monkeypatch, capsys):
     monkeypatch.setattr(compiled.importlib, "import_module", slow)
     assert compiled.available("eigensolver") is None
     assert "compiling its kernels" in capsys.readouterr().err
+
+
+def test_connections_of_pairs():
+    """Kernel and NumPy body agree, also where a singular value is small or both are equal."""
+    rng = np.random.default_rng(8)
+    overlaps, changes = (rng.normal(size=shape).view(complex) for shape in ((60, 2, 4), (3, 60, 2, 4)))
+    overlaps[:20, 1] = overlaps[:20, 0] + 1e-3 * overlaps[:20, 1]
+    overlaps[20:30] = np.linalg.qr(overlaps[20:30])[0]
+    overlaps[30] = np.diag([0.7, 0.2])
+    overlaps[31] = np.diag([0.2, 0.7])
+    singular, connections, last = polar_connections(overlaps, changes)
+    found = np.empty_like(singular), np.empty_like(connections), np.empty_like(last)
+    compiled.available("gauges").of_pairs(overlaps, changes, *found)
+    np.testing.assert_allclose(found[0], singular, rtol=1e-11)
+    size = np.abs(connections).max(axis=(0, 2, 3))[:, None, None]
+    np.testing.assert_allclose(found[1] / size, connections / size, rtol=0, atol=1e-11)
+    # singular vectors of equal values are arbitrary
+    apart = singular[:, 0] > 1.001 * singular[:, 1]
+    np.testing.assert_allclose(found[2][:, apart], last[:, apart], rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("size", [3, 5, 8])
+def test_singular_values(size):
+    """Decompositions from the eigenvectors of M^dagger M, and by LAPACK for small singular values."""
+    M = np.random.default_rng(size).normal(size=(30, size, 2 * size)).view(complex)
+    for of in (M, M * np.geomspace(1, 1e-9, size)):
+        left, singular, right = linalg.svd_batch(of)
+        np.testing.assert_allclose(singular, np.linalg.svd(of, compute_uv=False), rtol=1e-6, atol=1e-13 * size)
+        np.testing.assert_allclose((left * singular[:, None]) @ right, of, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            left.conj().swapaxes(1, 2) @ left, np.broadcast_to(np.eye(size), of.shape), atol=1e-11
+        )

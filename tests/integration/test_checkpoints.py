@@ -17,11 +17,13 @@ from sweeps import slow
 HALDANE = ab.models.haldane(0.3, 0.1, 1.3)
 CYCLE = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.4, 0.1), 0.1)
 CONE = ab.models.tilted_dirac(0.3, 0.3)
+STAGGERED = ab.models.fu_kane_mele(1.0, m=0.5)
 NARROW = ab.models.tilted_dirac(0.2, 0.003)
 
 CALLS = {
     "mesh that is doubled": lambda **o: ab.pumped_magnetization(CYCLE, 1, tolerance=1e-4, **o),
     "fixed mesh of an insulator": lambda **o: ab.pumped_magnetization(CYCLE, 1, mesh=[96, 96, 8], **o),
+    "equivalent points": lambda **o: ab.axion_angle(STAGGERED, 2, tolerance=1e-4, **o),
     "fixed mesh of a metal": lambda **o: ab.anomalous_hall(HALDANE, [-1.0, 0.2], 0.1, mesh=[400, 400], **o),
     "boxes around a narrow gap": lambda **o: ab.magnetoelectric(NARROW, 1, tolerance=1e-3, **o),
     "boxes at a Fermi surface": lambda **o: ab.nonlinear_hall(CONE, [-0.6, -0.4], [0.0, 0.05], tolerance=1e-2, **o),

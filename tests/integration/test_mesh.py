@@ -8,8 +8,9 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.errors import GapClosedError, ToleranceNotReachedError
+from adiabloch.integration.block_sums import blocks
 from adiabloch.integration.goal import Goal
-from adiabloch.integration.mesh import _blocks, _parts, integrate
+from adiabloch.integration.mesh import _parts, integrate
 from adiabloch.integration.protocols import Sample
 from random_models import general, two_bands
 from sweeps import slow
@@ -69,7 +70,7 @@ def test_blocks_cover_each_point_once():
     first, levels = (3, 4, 5), (2, 0, 1)
     seen = []
     for part in _parts(levels):
-        for block in _blocks(first, part, 7):
+        for block in blocks(first, part, 7):
             axes = [begin + step * np.arange(count) for begin, step, count in block]
             assert np.prod([len(axis) for axis in axes]) <= 7
             seen.append(np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3))

@@ -29,7 +29,7 @@ class Function:
 def test_what_is_kept_of_a_refined_mesh_is_that_of_the_whole():
     """Doubled in several steps, marginals and classes are those of the mesh evaluated at once."""
     function = Function()
-    sums = meshes._Sums(function, (6, 4))
+    sums = meshes._Sums(function, (6, 4), symmetry=False)
     with workers(None) as pool:
         for levels in ((0, 0), (1, 0), (1, 2), (3, 2)):
             sums.refine(levels, pool, ProgressBar("", visible=False))

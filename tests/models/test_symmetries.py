@@ -128,7 +128,8 @@ def check_neumann(model, group, response, **more):
     result = getattr(ab, response)(model, **FERMI, **more)
     found = group.forbidden(result)
     size = np.abs(result.total.values).max()
-    scale = max(size, 1e-4)
+    # allowed components are larger than 0.01; rounding is enhanced by nearly degenerate bands
+    scale = max(size, 1e-3)
     assert float(np.abs(found.total.fillna(0)).max()) < 1e-8 * scale
     symmetrized = group.symmetrize(result)
     np.testing.assert_allclose(symmetrized.total, result.total, rtol=0, atol=1e-8 * scale)

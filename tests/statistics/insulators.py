@@ -24,8 +24,8 @@ import numpy as np
 import adiabloch as ab
 from adiabloch.engine import insulator_integral as evaluation
 from adiabloch.errors import AdiablochError
+from adiabloch.integration.block_sums import blocks
 from adiabloch.integration.goal import Goal
-from adiabloch.integration.mesh import _blocks
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
@@ -252,7 +252,7 @@ def _grown(mesh: Sequence[int], wanted: np.ndarray) -> tuple[int, ...]:
 
 def _plain_mean(integrand: object, mesh: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     total, sharpness = 0.0, np.zeros(len(mesh))
-    for block in _blocks(mesh, (0,) * len(mesh), integrand.batch):
+    for block in blocks(mesh, (0,) * len(mesh), integrand.batch):
         sample = integrand([begin + step * np.arange(count) for begin, step, count in block])
         total = total + sample.values.sum(axis=0)
         sharpness = np.maximum(sharpness, sample.sharpness.max(axis=0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +28,9 @@ from adiabloch.engine.run import Run, reporting_stop
 from adiabloch.engine.thermal_integrand import ThermalBands
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.adaptive import box_points, integrate_adaptively
+from adiabloch.integration.block_sums import Mesh
 from adiabloch.integration.goal import Goal, Settings
-from adiabloch.integration.mesh import Integral, Mesh, integrate
+from adiabloch.integration.mesh import Integral, integrate
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.spectrum import classes
 from adiabloch.models.crystal import THETA, Crystal
@@ -111,7 +113,7 @@ def mean(
         goal = Goal(run.tolerance, sufficient / per_cell, scale / per_cell, leading, run.limit)
         settings: Settings = {"executor": run.executor, "progress": bar, "inspect": integrand.inspect}
         boxes = sides is None and isinstance(integrand, Insulator) and boxes_are_cheaper(integrand, start, run)
-        evaluate = _evaluation(integrand, start, settings, boxes=boxes)
+        evaluate = _evaluation(integrand, start, settings, boxes=boxes, symmetry=run.symmetry == "find")
         if run.dry_run:
             law = _law(integrand, start, run, boxes=boxes)
             raise ForecastFound(_forecast(evaluate, law, goal, run, sides, crystal.size))
@@ -183,14 +185,15 @@ def _of_molecule(
 
 
 def _evaluation(
-    integrand: Insulator | ThermalBands, start: Mesh, settings: Settings, *, boxes: bool
+    integrand: Insulator | ThermalBands, start: Mesh, settings: Settings, *, boxes: bool, symmetry: bool
 ) -> Callable[[Goal, Mesh | None], Integral]:
     """Evaluation of an integral by its goal and the sides of a fixed mesh: on boxes, or on fixed or refined meshes."""
     if boxes and isinstance(integrand, Insulator):
         phases = 2 * start[-1] if integrand.over_cycle else None
         first = [2 * n for n in start]
         return lambda goal, _: integrate_adaptively(integrand, goal, first=first, phases=phases, **settings)
-    return lambda goal, sides: integrate(integrand, goal, start=sides or start, fixed=sides is not None, **settings)
+    how: Any = {"symmetry": symmetry, **settings}
+    return lambda goal, sides: integrate(integrand, goal, start=sides or start, fixed=sides is not None, **how)
 
 
 def _law(integrand: Insulator | ThermalBands, start: Mesh, run: Run, *, boxes: bool) -> Law:

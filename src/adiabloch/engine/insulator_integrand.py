@@ -8,13 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from adiabloch.arrays import Float
-from adiabloch.engine.points import Points, SeveralGrids, TensorGrid, smallest_of
+from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.engine.points import PointList, Points, SelectedPoints, SeveralGrids, TensorGrid, smallest_of
 from adiabloch.errors import BrokenGaugeError
 from adiabloch.geometry.band_edges import BandEdges, band_edges, check_insulator, check_insulator_near
 from adiabloch.geometry.frame import Eigenframe, frame_of, observables_of
 from adiabloch.geometry.gaps import (
     CLOSED_GAP,
+    FLAT,
     axes_of,
     axis_slopes,
     bandwidth,
@@ -28,8 +29,9 @@ from adiabloch.geometry.gauge import SmoothGauge, smooth_gauge
 from adiabloch.geometry.projections import Projections, overlap_at
 from adiabloch.geometry.recording import Product, Recorded
 from adiabloch.integration.protocols import Minimum, Sample
+from adiabloch.linalg import eigh_batch
 from adiabloch.minimize import pattern_search
-from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator, directions_of
+from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator, connection_names, directions_of
 from adiabloch.occupation import Group, subspace_indices
 
 Formula = Callable[[Eigenframe], Float]
@@ -44,8 +46,9 @@ OVERLAP_SLOPES = 2.0
 ROUNDING = 3 * np.finfo(float).eps
 """Rounding error of a value, relative to the size of its products: chosen with random insulators whose bars contain
 rounding errors only."""
-SMALL = 3
-"""Number of bands up to which matrices are small, so that calls of NumPy take most of the time in Python."""
+CALL_BYTES = 2**23
+"""Size of the matrices of a call. Calls of NumPy that take less than a tenth of a millisecond cost more than matrices
+that do not fit into the innermost cache, and hinder other threads."""
 BROKEN_GAUGE = 1e-5
 """Overlap below which a gauge counts as singular."""
 
@@ -97,8 +100,22 @@ class Insulator:
     @property
     def along(self) -> tuple[Derivative, ...]:
         """Derivatives of the frame: those of the formula and the gauge, and those along all axes for the slopes."""
-        wanted = [*self.crystal.directions, *self.needs.derivatives, *self.gauge_needs]
+        of_gauge = [x for x in self.gauge_needs if x not in self._positions]
+        wanted = [*self.crystal.directions, *self.needs.derivatives, *of_gauge]
         return tuple(x for x in dict.fromkeys(wanted) if x not in self.operators)
+
+    @cached_property
+    def _positions(self) -> dict[str, Complex]:
+        """Positions (N, N) of orbitals that do not depend on the point, by name, which then act on trial orbitals only.
+
+        Empty for Wannier functions, orbitals that move, and if the formula itself needs positions.
+        """
+        names = tuple(name for a in self.crystal.directions if a.startswith("k") for name in connection_names(a))
+        fixed = not (self.crystal.has_basis_connection or self.crystal.orbitals_move)
+        if not fixed or self.form is None or not {*names}.isdisjoint(self.needs.derivatives):
+            return {}
+        matrices = self.crystal.matrices(names).at(np.zeros((1, len(self.crystal.directions))))[0, 1:]
+        return dict(zip(names, matrices, strict=True))
 
     @property
     def batch(self) -> int:
@@ -148,10 +165,28 @@ class Insulator:
         """Evaluate the same on several tensor grids, whose points follow each other."""
         return self._sample(SeveralGrids([TensorGrid(axes) for axes in grids]))
 
-    def _sample(self, given: Points) -> Sample:
+    @property
+    def reciprocal(self) -> Float | None:
+        """Reciprocal vectors, for the search for symmetries; None with a phase of a cycle."""
+        crystal = self.crystal
+        return crystal.lattice.reciprocal if crystal.lattice.dimension == len(crystal.directions) else None
+
+    def levels(self, points: Float) -> Float:
+        """Energies at reduced points (P, d), (P, N)."""
+        return eigh_batch(self._matrices.at(points)[:, 0])[0]
+
+    def values(self, points: Float) -> Float:
+        """Values at reduced points (P, d), (P, outputs)."""
+        return self._sample(PointList(points)).values
+
+    def on_part(self, axes: Sequence[Float], which: np.ndarray, steps: Integer) -> Sample:
+        """Evaluate at points of a tensor grid that a mask selects, with the sharpness along integer steps (S, d)."""
+        return self._sample(SelectedPoints(axes, which), steps)
+
+    def _sample(self, given: Points, steps: Integer | None = None) -> Sample:
         points = given if self.theta is None else given.repeated(self.theta / (2 * np.pi))
         frame = self._frame(points)
-        gap, slopes = self._smallest_gaps(frame, points)
+        gap, slopes = self._smallest_gaps(frame, points, steps)
         values, noise = np.zeros((len(gap), 1)), np.zeros(len(gap))
         if self.formula is not None:
             values = self.formula(frame)
@@ -162,7 +197,7 @@ class Insulator:
         sharpness = slopes / gap[:, None]
         if self.form is not None:
             gauges = self._gauges(frame, points)
-            overlap, change = self._smallest_overlaps(gauges)
+            overlap, change = self._smallest_overlaps(gauges, steps)
             minima["overlap"] = smallest_of(overlap, points)
             sharpness = np.maximum(sharpness, OVERLAP_SLOPES * change / overlap[:, None])
             values = values + self.form(gauges)
@@ -171,7 +206,7 @@ class Insulator:
         if self.theta is not None:
             values, noise = phases_as_outputs(values, noise, len(self.theta))
             sharpness = sharpness.reshape(-1, len(self.theta), sharpness.shape[1]).max(axis=1)
-        return Sample(values, noise, minima, sharpness[:, : self.dimension])
+        return Sample(values, noise, minima, sharpness if steps is not None else sharpness[:, : self.dimension])
 
     def size(self) -> float:
         """Mean size of the terms of the formula, without cancellation, on a coarse mesh."""
@@ -226,8 +261,8 @@ class Insulator:
             return
         if self._band_counts and minima["gap"].value < self._searched.get("gap", np.inf):
             for count in self._band_counts:
-                gap = gap_at(self.crystal, count)
-                smallest, where = pattern_search(gap, minima["gap"].at, fixed=self.crystal.lattice.constant_axes)
+                gap, fixed = gap_at(self.crystal, count), self.crystal.lattice.constant_axes
+                smallest, where = pattern_search(gap, minima["gap"].at, flat=FLAT, fixed=fixed)
                 if smallest <= self._closed:
                     raise closed_gap_error(self.crystal, smallest, where, count)
                 self._searched["gap"] = min(smallest, self._searched.get("gap", np.inf))
@@ -235,7 +270,7 @@ class Insulator:
             return
         for group, projections in zip(self.groups, self.projections, strict=False):
             overlap, fixed = overlap_at(self.crystal, group, projections), self.crystal.lattice.constant_axes
-            smallest, where = pattern_search(overlap, minima["overlap"].at, fixed=fixed)
+            smallest, where = pattern_search(overlap, minima["overlap"].at, flat=FLAT, fixed=fixed)
             self._searched["overlap"] = min(smallest, self._searched.get("overlap", np.inf))
             if smallest < BROKEN_GAUGE:
                 raise BrokenGaugeError(
@@ -247,14 +282,19 @@ class Insulator:
                 )
 
     def _gauges(self, frame: Eigenframe, points: Points) -> list[SmoothGauge]:
-        gauges = []
+        gauges, directions = [], (*self.crystal.directions, *self.extra_directions)
+        positions = list(self._positions.values())
         for group, projections in zip(self.groups, self.projections, strict=True):
-            orbitals, slopes = projections.coefficients, []
+            orbitals, slopes = projections.coefficients[0], []
             if not projections.constant:
-                orbitals = points.of(projections.series(self.crystal.lattice.vectors)).swapaxes(0, 1)
-                slopes = [*orbitals[1:], *[np.zeros_like(orbitals[0])] * len(self.extra_directions)]
-            directions = (*self.crystal.directions, *self.extra_directions)
-            gauges.append(smooth_gauge(frame, group, orbitals[0], directions, slopes))
+                orbitals, *slopes = points.of(projections.series(self.crystal.lattice.vectors)).swapaxes(0, 1)
+            if slopes or positions:
+                slopes += [np.zeros_like(orbitals)] * (len(directions) - len(slopes))
+                # covariant derivatives along k
+                slopes[: len(positions)] = [
+                    slope - 1j * (r @ orbitals) for slope, r in zip(slopes, positions, strict=False)
+                ]
+            gauges.append(smooth_gauge(frame, group, orbitals, directions, slopes))
         return gauges
 
     def _distance_from_level(self, frame: Eigenframe, level: BandEdges, points: Points) -> Float:
@@ -264,10 +304,10 @@ class Insulator:
         middle = level.middle(points.last_coordinates()[:, None], cyclic)
         return np.minimum(frame.energies[:, occupied] - middle, middle - frame.energies[:, occupied - 1])
 
-    def _smallest_gaps(self, frame: Eigenframe, points: Points) -> tuple[Float, Float]:
-        """Smallest gap at each point, and its slopes along the axes."""
+    def _smallest_gaps(self, frame: Eigenframe, points: Points, steps: Integer | None = None) -> tuple[Float, Float]:
+        """Smallest gap at each point, and its slopes along the axes, or along integer steps."""
         gap = np.full(len(frame.energies), np.inf)
-        slopes = np.zeros((len(frame.energies), len(self.crystal.directions)))
+        slopes = np.zeros((len(frame.energies), len(self.crystal.directions if steps is None else steps)))
         for count in self._band_counts:
             here = direct_gaps(frame, count)
             narrowest = smallest_of(here, points)
@@ -275,16 +315,15 @@ class Insulator:
                 raise closed_gap_error(self.crystal, narrowest.value, narrowest.at, count)
             closer = here < gap
             gap = np.where(closer, here, gap)
-            slopes = np.where(closer[:, None], axis_slopes(frame, count, self.crystal.lattice), slopes)
+            slopes = np.where(closer[:, None], axis_slopes(frame, count, self.crystal.lattice, steps), slopes)
         return gap, slopes
 
-    def _smallest_overlaps(self, gauges: Sequence[SmoothGauge]) -> tuple[Float, Float]:
-        """Smallest overlap at each point, and its slopes along the axes."""
-        names, to_axes = axes_of(gauges[0].frame, self.crystal.lattice)
+    def _smallest_overlaps(self, gauges: Sequence[SmoothGauge], steps: Integer | None = None) -> tuple[Float, Float]:
+        """Smallest overlap at each point, and its slopes along the axes, or along integer steps."""
+        names, to_axes = axes_of(gauges[0].frame, self.crystal.lattice, steps)
         overlap = np.min([gauge.overlaps[:, -1] for gauge in gauges], axis=0)
         change = [
-            np.abs(np.tensordot(to_axes, [gauge.projection_derivatives[a][:, -1, -1] for a in names], axes=1)).T
-            for gauge in gauges
+            np.abs(np.tensordot(to_axes, [gauge.overlap_changes[a] for a in names], axes=1)).T for gauge in gauges
         ]
         return overlap, np.max(change, axis=0)
 
@@ -310,20 +349,12 @@ class Insulator:
 
     @staticmethod
     def _strength(frame: Eigenframe, group: Sequence[Derivative]) -> Float:
-        flat = [
-            frame.derivative(*directions_of(direction)).view(float).reshape(len(frame.energies), -1)
-            for direction in group
-        ]
-        return np.sqrt(np.max([np.einsum("pi,pi->p", D, D) for D in flat], axis=0))
+        return np.sqrt(np.max([frame.square(*directions_of(direction)) for direction in group], axis=0))
 
 
 def points_per_call(size: int, derivatives: int, theta: Float | None) -> int:
-    """Number of points for each call, with matrices of about the size of the cache; each phase counts as a point.
-
-    More points for small matrices: calls that take less than a tenth of a millisecond hinder other threads.
-    """
-    room = 2**23 if size <= SMALL else 2**21
-    points = room // (16 * size**2 * (3 + derivatives))
+    """Number of points for each call, with matrices of about `CALL_BYTES`; each phase counts as a point."""
+    points = CALL_BYTES // (16 * size**2 * (3 + derivatives))
     return max(min(points, 16384) // (1 if theta is None else len(theta)), 16)
 
 

@@ -14,16 +14,25 @@ from adiabloch.occupation import Group, subspace_indices
 
 def energy_differences(frame: Eigenframe, group: Group) -> Float:
     """Differences E_n - E_c for n inside and c outside the group, (P, C, J); infinite between joined bands."""
-    o, c = subspace_indices(group, frame.energies.shape[1])
-    if frame.touching == "joined":
-        return frame.energy_differences()[:, c, o]
-    return frame.energies[:, None, o] - frame.energies[:, c, None]
+    key = ("energy differences", repr(group))
+    if key not in frame.cache:
+        o, c = subspace_indices(group, frame.energies.shape[1])
+        joined = frame.touching == "joined"
+        frame.cache[key] = (
+            frame.energy_differences()[:, c, o] if joined else frame.energies[:, None, o] - frame.energies[:, c, None]
+        )
+    differences: Float = frame.cache[key]
+    return differences
 
 
 def interband_coupling(frame: Eigenframe, group: Group, a: str) -> Complex:
     """Interband coupling X_cn = <c|d_a n> = D^a_cn/(E_n - E_c), n inside and c outside the group; (P, C, J)."""
-    o, c = subspace_indices(group, frame.energies.shape[1])
-    return frame.derivative(a)[:, c, o] / energy_differences(frame, group)
+    key = ("interband coupling", repr(group), a)
+    if key not in frame.cache:
+        o, c = subspace_indices(group, frame.energies.shape[1])
+        frame.cache[key] = frame.derivative(a)[:, c, o] / energy_differences(frame, group)
+    coupling: Complex = frame.cache[key]
+    return coupling
 
 
 @of_frame

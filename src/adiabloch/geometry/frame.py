@@ -101,6 +101,16 @@ class Eigenframe:
         """Orbital moment K_ab of states outside the basis, in units of e, (P, N, N), or None if unknown."""
         return self.derivatives.get((OUTSIDE_MOMENT, a, b))
 
+    def square(self, *directions: str) -> Float:
+        """Sum of the squares of all matrix elements of a derivative, (P,)."""
+        key = ("square", *directions)
+        if key not in self.cache:
+            D = self.derivative(*directions)
+            flat = D.view(np.float64).reshape(len(D), -1)
+            self.cache[key] = np.einsum("pi,pi->p", flat, flat)
+        square: Float = self.cache[key]
+        return square
+
     def velocity(self, direction: str) -> Float:
         """Band velocities (slopes of the energies) along a direction, shape (P, N)."""
         return np.diagonal(self.derivative(direction), axis1=1, axis2=2).real

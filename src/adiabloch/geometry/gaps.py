@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 
-from adiabloch.arrays import Float, tensor_grid
+from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.errors import GapClosedError
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.kept_results import ResultsByCrystal
@@ -19,6 +20,10 @@ from adiabloch.models.crystal import Crystal
 
 STARTS = 4
 """Number of points of the coarse mesh from which the search for the smallest gap starts."""
+SHORT = 16
+"""Length of axes up to which NumPy's reduction is slower than an operation for each element."""
+FLAT = 1e-9
+"""Relative differences of a gap or an overlap around a point at which the search for its minimum ends."""
 CLOSED_GAP = 1e-7
 """A gap below this fraction of the bandwidth counts as closed."""
 
@@ -28,13 +33,13 @@ def direct_gaps(frame: Eigenframe, occupied: int) -> Float:
     return frame.energies[:, occupied] - frame.energies[:, occupied - 1]
 
 
-def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
-    """Largest change of the gap along each axis of the unit torus, (P, axes).
+def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice, steps: Integer | None = None) -> Float:
+    """Largest change of the gap along each axis of the unit torus, (P, axes), or along integer steps (S, axes).
 
     The bound is that of a two-level system, whose splitting changes by at most
     sqrt((v_c - v_v)^2 + 4 |D_cv|^2) per unit of the coordinate.
     """
-    return _two_level_slopes(frame, occupied, lattice, 1.0)
+    return _two_level_slopes(frame, occupied, lattice, 1.0, steps)
 
 
 def closing_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
@@ -47,19 +52,28 @@ def closing_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
     gap = E[:, occupied] - E[:, occupied - 1]
     distance = (E[:, occupied:, None] - E[:, None, :occupied]).reshape(len(E), -1)
     share = np.divide(gap[:, None], distance, out=np.ones_like(distance), where=distance > 0)
-    return _two_level_slopes(frame, occupied, lattice, share)
+    return _two_level_slopes(frame, occupied, lattice, share**2)
 
 
-def _two_level_slopes(frame: Eigenframe, occupied: int, lattice: Lattice, share: Float | float) -> Float:
-    """Two-level bound on the change of the gap, with the couplings of all pairs times factors (P, pairs)."""
+def _two_level_slopes(
+    frame: Eigenframe, occupied: int, lattice: Lattice, share: Float | float, steps: Integer | None = None
+) -> Float:
+    """Two-level bound on the change of the gap, with the squared couplings of all pairs times factors (P, pairs)."""
     o, c = slice(None, occupied), slice(occupied, None)
-    names, to_axes = axes_of(frame, lattice)
+    names, to_axes = axes_of(frame, lattice, steps)
     matrices = [frame.derivative(name) for name in names]
     difference = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
-    blocks = np.array([D[:, c, o].reshape(len(D), -1) for D in matrices])
-    coupling = (np.abs(np.tensordot(to_axes, blocks, axes=1)) * share).max(axis=2)
-    slopes: Float = np.sqrt(difference**2 + 4 * coupling**2).T
+    couplings = np.tensordot(to_axes, np.array([D[:, c, o].reshape(len(D), -1) for D in matrices]), axes=1)
+    squares = (couplings.real**2 + couplings.imag**2) * share
+    slopes: Float = np.sqrt(difference**2 + 4 * _largest(squares)).T
     return slopes
+
+
+def _largest(values: Float) -> Float:
+    """Largest value along the last axis, which may be short."""
+    if values.shape[-1] > SHORT:
+        return np.asarray(values.max(axis=-1))
+    return reduce(np.maximum, np.moveaxis(values, -1, 0))
 
 
 def neighbour_slopes(frame: Eigenframe, lattice: Lattice) -> Float:
@@ -80,14 +94,17 @@ def neighbour_slopes(frame: Eigenframe, lattice: Lattice) -> Float:
     return slopes
 
 
-def axes_of(frame: Eigenframe, lattice: Lattice) -> tuple[list[str], Float]:
-    """Directions of a frame, and the matrix from derivatives along them to those along the axes of the torus."""
+def axes_of(frame: Eigenframe, lattice: Lattice, steps: Integer | None = None) -> tuple[list[str], Float]:
+    """Directions of a frame, and the matrix from derivatives along them to those along the axes of the torus.
+
+    `steps` (S, axes) are whole combinations of the axes in their place.
+    """
     names = [*lattice.directions] + (["theta"] if ("theta",) in frame.derivatives else [])
     to_axes = np.zeros((len(names), len(names)))
     d = lattice.dimension
     to_axes[:d, :d] = lattice.reciprocal
     to_axes[d:, d:] = 2 * np.pi
-    return names, to_axes
+    return names, to_axes if steps is None else steps @ to_axes
 
 
 def gap_at(crystal: Crystal, occupied: int) -> Callable[[Float], Float]:
@@ -126,7 +143,7 @@ def smallest_gap(crystal: Crystal, count: int, points: int = 1500) -> SmallestGa
         gaps = direct_gaps(frame, count)
         starts = mesh[np.argsort(gaps, kind="stable")[:STARTS]]
         fixed = crystal.lattice.constant_axes
-        smallest, where = pattern_search(gap_at(crystal, count), starts, reach=0.5 / n, fixed=fixed)
+        smallest, where = pattern_search(gap_at(crystal, count), starts, reach=0.5 / n, flat=FLAT, fixed=fixed)
         closest = frame_of(crystal.matrices(crystal.directions).at(where[None]), crystal.directions)
         sharpness = np.concatenate(
             [

@@ -24,13 +24,14 @@ from functools import cached_property, partial
 
 import numpy as np
 
+from adiabloch import compiled
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.band_subspace import group_curvature, interband_coupling
 from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.recording import offered_by, record
-from adiabloch.linalg import dagger, in_basis, svd_batch
+from adiabloch.linalg import dagger, svd_batch, trace_of_product
 from adiabloch.models.crystal import THETA, Crystal, Derivative, connection_names
 from adiabloch.occupation import Group, subspace_indices
 
@@ -39,20 +40,18 @@ from adiabloch.occupation import Group, subspace_indices
 class SmoothGauge:
     """States of a group of bands in the gauge of the projections.
 
-    All matrices are given in the basis F V, which is the same for all directions at a point. Traces of products equal
-    those in the smooth gauge.
+    Matrices are given in the basis of the states of the frame, U_o, at each point. Traces of products equal those in
+    the smooth gauge.
     """
 
     frame: Eigenframe
     group: Group
-    left: Complex
-    """Z, (P, J, J)."""
     overlaps: Float
     """Singular values sigma of the overlap between trial orbitals and the group, descending, (P, J)."""
-    projection_derivatives: Mapping[str, Complex]
-    """Derivatives of the projected orbitals by direction, B_a = Z^dagger U_o^dagger D_a (P g) V; (P, J, J) each."""
+    overlap_changes: Mapping[str, Complex]
+    """Bounds of the derivatives of the smallest overlap, the last diagonal elements of B_a, by direction; (P,) each."""
     connections: Mapping[str, Complex]
-    """A_a by direction, (P, J, J) each."""
+    """Z A_a Z^dagger by direction, (P, J, J) each."""
 
     @cached_property
     def forms(self) -> dict[tuple[str, ...], Float]:
@@ -65,7 +64,7 @@ class SmoothGauge:
 
     def curvature(self, a: str, b: str) -> Complex:
         """Non-Abelian Berry curvature F_ab, shape (P, J, J)."""
-        return in_basis(group_curvature(self.frame, self.group, a, b), self.left)
+        return group_curvature(self.frame, self.group, a, b)
 
 
 @of_frame
@@ -84,8 +83,9 @@ def smooth_gauge(
         Trial orbitals as columns, one for each band of the group, in the basis of the model.
     directions : sequence of str
         Directions of the connections.
-    slopes : sequence of complex array (P, N, J), optional
-        Derivatives of the trial orbitals along the directions, if the orbitals depend on the point.
+    slopes : sequence of complex array (N, J) or (P, N, J), optional
+        Derivatives of the trial orbitals along the directions, if the orbitals depend on the point. For a frame without
+        the position matrix of the basis, their covariant derivatives (d_a - i r_a) g.
     """
     o, c = subspace_indices(group, frame.energies.shape[1])
     shape = (frame.states.shape[1], o.stop - o.start)
@@ -96,20 +96,56 @@ def smooth_gauge(
     if isinstance(directions, str) or not np.iterable(directions):
         raise InvalidArgumentError(f"directions: {directions!r}, expected a sequence of directions")
     G = dagger(frame.states) @ projections
-    left, overlaps, right = svd_batch(G[:, o])
-    sums = overlaps[:, :, None] + overlaps[:, None, :]
-    projection_derivatives, connections = {}, {}
+    changes = np.empty((len(directions), len(G), shape[1], shape[1]), dtype=np.complex128)
     for number, a in enumerate(directions):
-        derivative = dagger(interband_coupling(frame, group, a)) @ G[:, c]
+        changes[number] = dagger(interband_coupling(frame, group, a)) @ G[:, c]
         for name in connection_names(a):
             # along theta only Wannier functions have a basis connection
-            if a.startswith("k") or (name,) in frame.derivatives:
-                derivative -= 1j * (frame.derivative(name)[:, o] @ G)
-        if len(slopes):
-            derivative += dagger(frame.states[:, :, o]) @ slopes[number]
-        B = dagger(left) @ (derivative @ dagger(right))
-        projection_derivatives[a], connections[a] = B, 1j * (B - dagger(B)) / sums
-    return SmoothGauge(frame, group, left, overlaps, projection_derivatives, connections)
+            if (name,) in frame.derivatives or (a.startswith("k") and not len(slopes)):
+                changes[number] -= 1j * (frame.derivative(name)[:, o] @ G)
+    if len(slopes):
+        inside = dagger(frame.states[:, :, o]) @ np.concatenate(slopes, axis=-1)
+        changes += np.moveaxis(inside.reshape(len(G), shape[1], len(directions), shape[1]), 2, 0)
+    overlaps, connections, last = _connections_of(G[:, o], changes, frame.energies.shape[1])
+    by_direction = (dict(zip(directions, each, strict=True)) for each in (last, connections))
+    return SmoothGauge(frame, group, overlaps, *by_direction)
+
+
+def polar_connections(overlaps: Complex, changes: Complex) -> tuple[Float, Complex, Complex]:
+    """Singular values and connections of a gauge from the overlaps with the trial orbitals.
+
+    Parameters
+    ----------
+    overlaps : complex array, shape (P, J, J)
+        Overlap G_o of the states of the group with the trial orbitals.
+    changes : complex array, shape (A, P, J, J)
+        U_o^dagger D_a (P g) for each direction.
+
+    Returns
+    -------
+    singular : float array, shape (P, J)
+    connections : complex array, shape (A, P, J, J)
+    last : complex array, shape (A, P)
+        Last diagonal elements of B_a.
+    """
+    left, singular, right = svd_batch(overlaps)
+    B = dagger(left) @ (changes @ dagger(right))
+    A = 1j * (B - dagger(B)) / (singular[:, :, None] + singular[:, None, :])
+    return singular, left @ (A @ dagger(left)), B[:, :, -1, -1]
+
+
+def _connections_of(overlaps: Complex, changes: Complex, bands: int) -> tuple[Float, Complex, Complex]:
+    """The same, by the compiled kernel for groups of two out of three and more bands."""
+    kernels = compiled.available("gauges") if bands > 2 and overlaps.shape[1] == 2 else None
+    if kernels is None:
+        return polar_connections(overlaps, changes)
+    singular, connections, last = (
+        np.empty(overlaps.shape[:2]),
+        np.empty_like(changes),
+        np.empty_like(changes[..., 0, 0]),
+    )
+    kernels.of_pairs(np.ascontiguousarray(overlaps), changes, singular, connections, last)
+    return singular, connections, last
 
 
 def gauge_needs(
@@ -180,12 +216,21 @@ def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:
     key = (a, b, c)
     if key in gauge.forms:
         return gauge.forms[key]
+    frame, group = gauge.frame, gauge.group
+    o, _ = subspace_indices(group, frame.energies.shape[1])
+    total = np.zeros(len(frame.energies))
+    for x, y, z in ((a, b, c), (b, c, a), (c, a, b)):
+        A = gauge.connection(x)
+        Xy, Xz = (interband_coupling(frame, group, direction) for direction in (y, z))
+        # tr A F = -2 Im tr A X_y^dagger X_z for Hermitian A
+        total -= 2 * trace_of_product(Xy @ A, Xz).imag
+        own = frame.basis_curvature(y, z)
+        if own is not None:
+            total += _trace(A, own[:, o, o])
     A, B, C = (gauge.connection(x) for x in (a, b, c))
-    total = _trace(A, gauge.curvature(b, c)) + _trace(B, gauge.curvature(c, a)) + _trace(C, gauge.curvature(a, b))
     if gauge.overlaps.shape[1] > 1:
-        BC = B @ C
-        # the commutator of Hermitian matrices is BC - (BC)^dagger
-        total = total + _trace(A, 1j * (BC - dagger(BC)))
+        # i tr A [B, C] = -2 Im tr A B C
+        total -= 2 * trace_of_product(B @ A, C).imag
     gauge.forms[key] = total
     return total
 
@@ -213,4 +258,4 @@ def second_chern_form(frame: Eigenframe, group: Group, directions: tuple[str, st
 
 def _trace(A: Complex, B: Complex) -> Float:
     """Real part of tr A B for each point, (P,)."""
-    return (A * B.swapaxes(1, 2)).sum(axis=(1, 2)).real
+    return np.asarray(np.einsum("pij,pji->p", A, B).real)

@@ -36,7 +36,11 @@ def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) 
     bands with a gap to all others. The contribution of the basis curvature is included (`basis_curvature_shift`).
     """
     a, b = K_PLANES[component]
-    shift = induced_moment(Blocks(frame, group), drive, a, b).real()[0]
+    blocks, key = Blocks(frame, group), ("interband moment", repr(group), a, b)
+    if key not in frame.cache:
+        # the same for all drives
+        frame.cache[key] = interband_moment_of(blocks, a, b)
+    shift = blocks.overlap(blocks.connection(drive), frame.cache[key]).real()[0]
     return shift + basis_curvature_shift(frame, group, drive, component)
 
 
@@ -57,9 +61,13 @@ def field_shift_z(frame: Eigenframe, group: Group, field: str) -> Float:
 
 def induced_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock:
     """Perturbative induced moment along two directions a and b, with derivatives; the real part is the result."""
+    return blocks.overlap(blocks.connection(drive), interband_moment_of(blocks, a, b))
+
+
+def interband_moment_of(blocks: Blocks, a: str, b: str) -> TaylorBlock:
+    """Moment along two directions between occupied and empty states, over the energy differences."""
     Aa, Ab = blocks.connection(a), blocks.connection(b)
-    cross = blocks.outside(a) @ Ab - blocks.outside(b) @ Aa + Ab @ blocks.inside(a) - Aa @ blocks.inside(b)
-    return blocks.overlap(blocks.connection(drive), blocks.solve(cross))
+    return blocks.solve(blocks.outside(a) @ Ab - blocks.outside(b) @ Aa + Ab @ blocks.inside(a) - Aa @ blocks.inside(b))
 
 
 @of_frame

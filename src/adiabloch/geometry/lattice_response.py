@@ -7,6 +7,8 @@ of H along the displacements only. Directions of displacements are those of a fr
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adiabloch.arrays import Float
 from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.frame import Eigenframe, of_frame
@@ -57,5 +59,6 @@ def _blocks(frame: Eigenframe, group: Group, along: str) -> Blocks:
     """Blocks with derivatives along a displacement, shared by all components and pairs."""
     key = ("displacement", str(group), along)
     if key not in frame.cache:
-        frame.cache[key] = Blocks(frame, group, (along,))
+        # of a copy: blocks that refer to the frame which keeps them would live until the next garbage collection
+        frame.cache[key] = Blocks(replace(frame), group, (along,))
     return frame.cache[key]

@@ -17,7 +17,7 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
-from adiabloch.linalg import commutator, in_basis
+from adiabloch.linalg import commutator
 from adiabloch.models.crystal import THETA, basis_curvature_name, position_names
 from adiabloch.occupation import Group, subspace_indices
 
@@ -98,8 +98,9 @@ def with_height(frame: Eigenframe, heights: Complex) -> Eigenframe:
 def gauge_with_height(gauge: SmoothGauge, heights: Complex) -> SmoothGauge:
     """Copy of a gauge with the connection along "kz", which is z between the states of the group."""
     o, _ = subspace_indices(gauge.group, gauge.frame.energies.shape[1])
-    Az = in_basis(heights[:, o, o], gauge.left)
-    return replace(gauge, frame=with_height(gauge.frame, heights), connections={**gauge.connections, "kz": Az})
+    return replace(
+        gauge, frame=with_height(gauge.frame, heights), connections={**gauge.connections, "kz": heights[:, o, o]}
+    )
 
 
 def _with_curvature(frame: Eigenframe) -> Eigenframe:

@@ -59,6 +59,7 @@ class Plaquettes:
         corners = tensor_grid(2 * [np.arange(self.points)])
         self.lower: Integer = corners * 2**DEPTH
         self.size: Integer = np.full(len(corners), 2**DEPTH)
+        self._loops: Complex | None = None
 
     def refine(self, limit: int) -> bool:
         """Split plaquettes until none is too coarse.
@@ -71,7 +72,10 @@ class Plaquettes:
         coarse = np.ones(len(self.size), dtype=bool)
         while True:
             corners = self._corners(self.lower[coarse], self.size[coarse])
-            coarse[coarse] = self._too_coarse(corners, self.size[coarse])
+            around = self._around(corners)
+            # valid until plaquettes are split, which adds points on the borders of their neighbours
+            self._loops = around if len(around) == self.points**2 == len(self.size) else None
+            coarse[coarse] = self._too_coarse(corners, around, self.size[coarse])
             if not coarse.any():
                 return True
             if len(self.number) > limit or self.size[coarse].min() == 1:
@@ -84,6 +88,8 @@ class Plaquettes:
 
     def phases(self) -> Float:
         """Flux through each plaquette, between -pi and pi."""
+        if self._loops is not None:
+            return -np.angle(self._loops)
         owners, links = [], []
         for owner, (lower, size) in enumerate(zip(self.lower.tolist(), self.size.tolist(), strict=True)):
             ring = [(lower[0] + size * x, lower[1] + size * y) for x, y in CORNERS.tolist()]
@@ -132,8 +138,12 @@ class Plaquettes:
             self._slopes = np.concatenate([self._slopes, slopes])
         return np.array([self.number[key] for key in keys]).reshape(-1, 4)
 
-    def _too_coarse(self, corners: Integer, size: Integer) -> np.ndarray:
+    def _too_coarse(self, corners: Integer, around: Complex, size: Integer) -> np.ndarray:
         """True for plaquettes inside which the gap may close, or with a large phase around them."""
         change = 0.5 * self._slopes[corners].max(axis=1).sum(axis=1) * size / self._side
-        around = np.prod([self._links(corners[:, [i, (i + 1) % 4]]) for i in range(4)], axis=0)
-        return np.asarray((change >= self._gaps[corners].min(axis=1)) | (np.abs(np.angle(around)) >= LARGEST_PHASE))
+        large = np.abs(np.angle(around)) >= LARGEST_PHASE
+        return np.asarray((change >= self._gaps[corners].min(axis=1)) | large)
+
+    def _around(self, corners: Integer) -> Complex:
+        """Product of the links between the corners of plaquettes (Q, 4), around each of them."""
+        return np.asarray(np.prod([self._links(corners[:, [i, (i + 1) % 4]]) for i in range(4)], axis=0))

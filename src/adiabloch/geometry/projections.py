@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Complex, Float, Integer, checked, tensor_grid
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.gaps import coarse_mesh
 from adiabloch.linalg import dagger, eigh_batch, svd_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal, checked_crystal
@@ -30,8 +31,9 @@ STARTS = 4
 """Number of points from which the search for a vanishing overlap starts."""
 SUFFICIENT_OVERLAP = 0.4
 """Smallest overlap at which the search stops."""
-ATTEMPTS = ((1, 0), (2, 4), (1, 1), (2, 5), (1, 2), (1, 3))
-"""Range in lattice translations and random seed of the searches for trial orbitals that extend over several cells."""
+ATTEMPTS = ((2, None), (1, 0), (2, 4), (1, 1), (2, 5), (1, 2), (1, 3))
+"""Range in lattice translations of the searches for trial orbitals that extend over several cells, and seed of their
+random start; None to start from the eigenstates of the mean projector, which keeps their symmetry."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +96,9 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
     The first candidates are the eigenstates of the mean projector with the largest eigenvalues, and the orbitals that
     QR with pivoting selects at the points of a coarse mesh. If their overlap is not sufficient, orbitals that extend
     over neighbouring cells are optimized: they minimize the mean of tr (g^dagger g)(g^dagger P g)^-1, which diverges
-    where an overlap vanishes. This finds smooth gauges also where none with constant orbitals exists, as for a Hopf
-    insulator.
+    where an overlap vanishes. The first search starts from these eigenstates, and so keeps the symmetry of the
+    crystal; the others start from random orbitals. This finds smooth gauges also where none with constant orbitals
+    exists, as for a Hopf insulator.
     """
     inside, _ = subspace_indices(group, checked_crystal(crystal).size)
     bands = inside.stop - inside.start
@@ -111,13 +114,15 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
 
     if choice is not None:
         return candidate(home, _orthonormal(_checked_choice(choice, crystal.size, bands))[None])
-    states = eigh_batch(crystal.matrices().at(mesh)[:, 0])[1][:, :, inside]
+    # a mesh with the symmetry of the crystal, so that its mean projector has it too
+    symmetric, _ = coarse_mesh(crystal, POINTS)
+    states = eigh_batch(crystal.matrices().at(symmetric)[:, 0])[1][:, :, inside]
     best = Projections(home, np.eye(crystal.size, bands, dtype=np.complex128)[None], -1.0)
     for columns in _constant_candidates(states):
         best = max(best, candidate(home, columns[None]), key=attrgetter("overlap"))
         if best.overlap > SUFFICIENT_OVERLAP:
             return best
-    few = _mesh(crystal, FEW_POINTS)
+    few, _ = coarse_mesh(crystal, FEW_POINTS)
     states = eigh_batch(crystal.matrices().at(few)[:, 0])[1][:, :, inside]
     for reach, seed in ATTEMPTS:
         best = max(best, candidate(*_extended_candidate(few, states, reach, seed)), key=attrgetter("overlap"))
@@ -158,8 +163,8 @@ def _smallest_overlap(overlap: Callable[[Float], Float], mesh: Float, fixed: int
 
 def _constant_candidates(states: Complex) -> Iterator[Complex]:
     """Candidates (N, J): eigenstates of the mean projector, then the best orbitals from pivoting."""
-    N, J = states.shape[1:]
-    largest = eigh_batch((states @ dagger(states)).mean(axis=0))[1][:, N - J :]
+    N = states.shape[1]
+    largest = _mean_columns(states)
     yield largest
 
     pivots = {tuple(sorted(of)) for of in _pivots(np.array([largest, *states[:: 1 + len(states) // 200]])).tolist()}
@@ -180,7 +185,7 @@ def _pivots(states: Complex) -> Integer:
     return np.stack(chosen, axis=1)
 
 
-def _extended_candidate(mesh: Float, states: Complex, reach: int, seed: int) -> tuple[Integer, Complex]:
+def _extended_candidate(mesh: Float, states: Complex, reach: int, seed: int | None) -> tuple[Integer, Complex]:
     """Optimized orbitals that extend over several cells: translations (T, D), coefficients (T, N, J)."""
     from scipy.optimize import minimize
 
@@ -200,10 +205,20 @@ def _extended_candidate(mesh: Float, states: Complex, reach: int, seed: int) -> 
         found = minimize(cost, start.view(np.float64).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 150})
         return found.x.view(np.complex128).reshape(-1, J)
 
+    if seed is None:
+        start: Complex = np.zeros(shape, dtype=np.complex128)
+        start[(translations == 0).all(axis=1)] = _mean_columns(states)
+        return translations, minimized(start, _cost).reshape(shape)
     start = np.random.default_rng(seed).normal(size=(*shape[:2], 2 * J)).view(np.complex128)
     # directions first and lengths later: together, vanishing overlaps block the descent
     columns = minimized(_orthonormal(minimized(start, _misalignment)), _cost)
     return translations, columns.reshape(shape)
+
+
+def _mean_columns(states: Complex) -> Complex:
+    """Eigenstates of the mean projector of states (P, N, J) with the largest eigenvalues, (N, J)."""
+    N, J = states.shape[1:]
+    return eigh_batch((states @ dagger(states)).mean(axis=0))[1][:, N - J :]
 
 
 def _misalignment(states: Complex, g: Complex) -> tuple[float, Complex]:

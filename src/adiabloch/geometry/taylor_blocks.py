@@ -24,7 +24,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.band_subspace import energy_differences, interband_coupling
 from adiabloch.geometry.frame import Eigenframe
-from adiabloch.linalg import dagger
+from adiabloch.linalg import dagger, trace_of_product
 from adiabloch.models.crystal import basis_curvature_name
 from adiabloch.occupation import Group, subspace_indices
 
@@ -91,7 +91,7 @@ class TaylorBlock:
 
     def overlap(self, other: TaylorBlock) -> TaylorBlock:
         """Overlap tr A^dagger B, (P,)."""
-        return self.product(other, _overlap)
+        return self.product(other, trace_of_product)
 
     def inner(self, other: TaylorBlock) -> TaylorBlock:
         """Product A^dagger B, (P, J, J)."""
@@ -148,6 +148,8 @@ class Blocks:
 
     def interband_coupling(self, a: str) -> TaylorBlock:
         """Interband coupling X_cn = <c|d_a n>, (P, C, J)."""
+        if not self.along:
+            return TaylorBlock((interband_coupling(self.frame, self._group, a),))
         if a not in self._couplings:
             self._couplings[a] = self.solve(self.across(a))
         return self._couplings[a]
@@ -270,7 +272,3 @@ def _commutator(A: Complex, B: Complex) -> Complex:
 
 def _inner(A: Complex, B: Complex) -> Complex:
     return dagger(A) @ B
-
-
-def _overlap(A: Complex, B: Complex) -> Complex:
-    return np.asarray((A.conj() * B).sum(axis=(1, 2)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,19 +20,15 @@ from typing import Unpack
 
 import numpy as np
 
-from adiabloch.arrays import Float, Integer
+from adiabloch.arrays import Float
+from adiabloch.integration.block_sums import Block, BlockSums, Levels, Mesh, blocks, sum_block, sum_orbits
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.goal import Goal, Settings
+from adiabloch.integration.orbits import WORTHWHILE, Orbits, find_orbits
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import Integrand, Minimum
 from adiabloch.integration.running import stoppable, workers
-from adiabloch.integration.spectrum import aliasing_errors, axis_decays, by_class, classes
-
-Mesh = tuple[int, ...]
-Levels = tuple[int, ...]
-"""Number of doublings of each axis."""
-Block = tuple[tuple[float, float, int], ...]
-"""First coordinate, step and number of points along each axis."""
+from adiabloch.integration.spectrum import aliasing_errors, axis_decays, classes
 
 CHEAPER = 0.7
 """Points of a new mesh for each missing point of doubled meshes, up to which the new mesh is chosen."""
@@ -40,6 +36,9 @@ FEWEST = 24
 """Number of points along an axis from which the decay of the error is taken as known."""
 MARGIN = 0.9
 """Fraction of the decay of the error that the choice of a sufficient mesh relies on."""
+LARGER = 8
+"""Factor on the number of points of a block, up to which it is raised if only one of all equivalent points is
+evaluated."""
 RESOLUTION = 1.0
 """Required number of points along an axis for each width of the narrowest feature found."""
 
@@ -78,7 +77,13 @@ class Integral:
 
 
 def integrate(
-    integrand: Integrand, goal: Goal, *, start: Mesh, fixed: bool = False, **settings: Unpack[Settings]
+    integrand: Integrand,
+    goal: Goal,
+    *,
+    start: Mesh,
+    fixed: bool = False,
+    symmetry: bool = False,
+    **settings: Unpack[Settings],
 ) -> Integral:
     """Mean of `integrand` over the unit torus.
 
@@ -90,6 +95,8 @@ def integrate(
         Half the number of points of the first mesh along each axis.
     fixed : bool
         True to evaluate the mesh `start` itself and no finer mesh.
+    symmetry : bool
+        True to evaluate one of all points that are equivalent by symmetry, if the integrand has any.
     **settings : Settings
 
     Returns
@@ -105,7 +112,7 @@ def integrate(
         Ctrl-C; with the Integral on the finest completed mesh.
     """
     bar, inspect = settings.get("progress") or ProgressBar("", visible=False), settings.get("inspect")
-    sums = _Sums(integrand, start if fixed else tuple(2 * n for n in start))
+    sums = _Sums(integrand, start if fixed else tuple(2 * n for n in start), symmetry)
     levels: Levels = (0,) * integrand.dimension
     best: Integral | None = None
     spent = 0
@@ -122,13 +129,13 @@ def integrate(
             error = math.fsum(errors.values()) + noise
             allowed = goal.allowed(value, noise)
             done = error <= allowed and sums.resolved
-            best = Integral(value, error, sums.mesh, spent + sums.points, done, sums.resolved, dict(sums.minima))
+            best = Integral(value, error, sums.mesh, spent + sums.evaluated, done, sums.resolved, dict(sums.minima))
             if done or fixed:
                 return best
             finer = sums.finer(errors, allowed)
             wanted = sums.sufficient(errors, allowed)
             if wanted is not None and math.prod(wanted) < CHEAPER * sums.cost_of_doubling(wanted):
-                spent += sums.points
+                spent += sums.evaluated
                 sums = sums.anew(wanted)
                 finer = (0,) * integrand.dimension
             if spent + math.prod(sums.mesh_at(finer)) > goal.limit:
@@ -139,11 +146,14 @@ def integrate(
 class _Sums:
     """Sums of an integrand over a mesh that is doubled along its axes, with its minima and narrowest features."""
 
-    def __init__(self, integrand: Integrand, first: Mesh) -> None:
+    def __init__(self, integrand: Integrand, first: Mesh, symmetry: bool) -> None:
         self.integrand = integrand
         self.first = first
+        self._symmetry = symmetry
+        self._orbits: Orbits | None = None
         self.levels: Levels | None = None
         self.points = 0
+        self.evaluated = 0
         self.noise = 0.0
         self.minima: dict[str, Minimum] = {}
         self.sharpness: Float | None = None
@@ -198,6 +208,7 @@ class _Sums:
         share = max(allowed / (2 * len(single)), 0.5 * max(single))
         grow = self.unresolved or {axis for axis, own in enumerate(single) if own > share}
         grow = grow or set(max(errors.items(), key=itemgetter(1))[0])
+        grow = {axis for axis in range(len(single)) if not grow.isdisjoint(self._equivalent_axes(axis))}
         return tuple(level + (axis in grow) for axis, level in enumerate(self.levels))
 
     def sufficient(self, errors: Mapping[tuple[int, ...], float], allowed: float) -> Mesh | None:
@@ -221,7 +232,11 @@ class _Sums:
         for n, own in zip(self.mesh, more, strict=True):
             step = 8 if n + own < 64 else 16
             wanted.append(step * math.ceil((n + own) / step) if own else n)
-        return tuple(wanted)
+        return tuple(max(wanted[other] for other in self._equivalent_axes(axis)) for axis in range(len(wanted)))
+
+    def _equivalent_axes(self, axis: int) -> set[int]:
+        """Axes along which the mesh has as many points as along this one, by symmetry."""
+        return {axis} if self._orbits is None else self._orbits.equivalent_axes(axis)
 
     def cost_of_doubling(self, wanted: Mesh) -> int:
         """Number of missing points of the doubled mesh with at least as many points along each axis."""
@@ -230,8 +245,8 @@ class _Sums:
 
     def anew(self, mesh: Mesh) -> _Sums:
         """Empty sums for another mesh, with what is known of the integrand."""
-        other = _Sums(self.integrand, mesh)
-        other.minima, other.sharpness = dict(self.minima), self.sharpness
+        other = _Sums(self.integrand, mesh, self._symmetry)
+        other.minima, other.sharpness, other._orbits = dict(self.minima), self.sharpness, self._orbits
         return other
 
     def refine(self, levels: Levels, pool: Executor, bar: ProgressBar) -> None:
@@ -242,10 +257,18 @@ class _Sums:
         missing = [part for part in _parts(levels) if part not in known]
         if self.levels is None:
             missing = [levels]
+        orbits, batch = self._orbits_on(mesh), self.integrand.batch
         # an iterator, since their number grows with the mesh
-        tasks = (block for part in missing for block in _blocks(self.first, part, self.integrand.batch))
+        tasks: Iterator[Block] = (block for part in missing for block in blocks(self.first, part, batch))
+        evaluate: Callable[[Block], BlockSums | None] = partial(sum_block, self.integrand, mesh)
+        if orbits is not None:
+            # few points of each part are evaluated: large blocks of the whole mesh
+            tasks = blocks(mesh, (0,) * len(mesh), batch * min(len(orbits.operations), LARGER))
+            evaluate = partial(sum_orbits, self.integrand, mesh, orbits, self._spacing_in(levels))
         grown = False
-        for outcome in run_stage(pool, partial(_sum_block, self.integrand, mesh), tasks, self):
+        for outcome in run_stage(pool, evaluate, tasks, self):
+            if outcome is None:
+                continue
             if not grown:
                 self._resize(levels, outcome.sums.shape[-1])
                 grown = True
@@ -253,6 +276,7 @@ class _Sums:
                 marginal[numbers] += sums
             self._residues[np.ix_(*outcome.classes)] += outcome.sums
             self.points += outcome.points
+            self.evaluated += outcome.evaluated
             self.noise += outcome.noise
             if outcome.sharpness is not None:
                 self.sharpness = np.maximum(0.0 if self.sharpness is None else self.sharpness, outcome.sharpness)
@@ -260,9 +284,18 @@ class _Sums:
                 self.minima[name] = min(self.minima.get(name, minimum), minimum, key=itemgetter(0))
             bar.advance(outcome.points)
 
+    def _orbits_on(self, mesh: Mesh) -> Orbits | None:
+        """Symmetries of the integrand that leave this mesh and the one before unchanged."""
+        if self._symmetry and self._orbits is None and math.prod(mesh) - self.points >= WORTHWHILE:
+            self._orbits = find_orbits(self.integrand)
+            self._symmetry = self._orbits is not None
+        meshes = [mesh] if self.levels is None else [mesh, self.mesh]
+        return None if self._orbits is None else self._orbits.on(*meshes)
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Sums as arrays, for a checkpoint."""
-        arrays = {"levels": np.array(self.levels), "points": np.array(self.points), "noise": np.array(self.noise)}
+        arrays = {"levels": np.array(self.levels), "noise": np.array(self.noise)}
+        arrays |= {"points": np.array(self.points), "evaluated": np.array(self.evaluated)}
         arrays |= {f"marginals {axis}": sums for axis, sums in enumerate(self._marginals)}
         arrays |= {"residues": self._residues, **arrays_of_minima(self.minima)}
         return arrays if self.sharpness is None else {**arrays, "sharpness": self.sharpness}
@@ -270,10 +303,15 @@ class _Sums:
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Set the sums to those of a checkpoint."""
         self.levels = tuple(arrays["levels"].tolist())
-        self.points, self.noise = int(arrays["points"]), float(arrays["noise"])
+        self.points, self.evaluated = int(arrays["points"]), int(arrays["evaluated"])
+        self.noise = float(arrays["noise"])
         self._marginals = [arrays[f"marginals {axis}"] for axis in range(len(self.first))]
         self._residues, self.sharpness = arrays["residues"], arrays.get("sharpness")
         self.minima = minima_of(arrays)
+
+    def _spacing_in(self, levels: Levels) -> list[int]:
+        """Distances of the points known so far on a finer mesh along each axis; empty if there are none."""
+        return [] if self.levels is None else [2 ** (new - old) for new, old in zip(levels, self.levels, strict=True)]
 
     def _resize(self, levels: Levels, outputs: int) -> None:
         """Resize the sums for a finer mesh: point j of an axis becomes point 2 j with each doubling."""
@@ -282,7 +320,7 @@ class _Sums:
         marginals = [np.zeros((n, outputs)) for n in mesh]
         residues = np.zeros((*counts, outputs))
         if self.levels is not None:
-            times = [2 ** (new - old) for new, old in zip(levels, self.levels, strict=True)]
+            times = self._spacing_in(levels)
             for new, old, step in zip(marginals, self._marginals, times, strict=True):
                 new[::step] = old
             moved = [
@@ -291,24 +329,6 @@ class _Sums:
             ]
             np.add.at(residues, np.ix_(*moved), self._residues)
         self.levels, self._marginals, self._residues = levels, marginals, residues
-
-
-@dataclass(frozen=True, eq=False)
-class _BlockSums:
-    """Sums over the points of a block."""
-
-    numbers: list[Integer]
-    """Numbers of the points along each axis."""
-    marginals: list[Float]
-    """For each axis, sums over the others, (points along it, outputs)."""
-    classes: list[Integer]
-    """Residue classes along each axis."""
-    sums: Float
-    """Sums over the points of each class, (classes along each axis..., outputs)."""
-    points: int
-    noise: float
-    minima: Mapping[str, Minimum]
-    sharpness: Float | None
 
 
 def arrays_of_minima(minima: Mapping[str, Minimum]) -> dict[str, np.ndarray]:
@@ -325,36 +345,3 @@ def minima_of(arrays: Mapping[str, np.ndarray]) -> dict[str, Minimum]:
 def _parts(levels: Levels) -> Iterator[Levels]:
     """Parts of a mesh: level 0 is the first mesh, level l are the points between those of level l - 1."""
     return itertools.product(*(range(level + 1) for level in levels))
-
-
-def _blocks(first: Mesh, part: Levels, batch: int) -> Iterator[Block]:
-    """Split one part of a mesh into tensor blocks of about `batch` points or fewer, long along the last axes."""
-    counts = [n * 2 ** max(level - 1, 0) for n, level in zip(first, part, strict=True)]
-    sizes, room = [], max(batch, 1)
-    for n in reversed(counts):
-        sizes.append(math.ceil(n / math.ceil(n / room)))
-        room = max(room // sizes[-1], 1)
-    axes = []
-    for n, level, size in zip(counts, part, reversed(sizes), strict=True):
-        offset = 0.5 if level else 0.0
-        axes.append([((begin + offset) / n, 1.0 / n, min(size, n - begin)) for begin in range(0, n, size)])
-    return itertools.product(*axes)
-
-
-def _sum_block(integrand: Integrand, mesh: Mesh, block: Block) -> _BlockSums:
-    axes: list[Float] = [begin + step * np.arange(count, dtype=np.float64) for begin, step, count in block]
-    sample = integrand(axes)
-    numbers = [np.rint(axis * n).astype(int) for axis, n in zip(axes, mesh, strict=True)]
-    values = sample.values.reshape(*map(len, axes), -1)
-    every = range(len(axes))
-    sums, labels = by_class(values, numbers, [classes(n) for n in mesh])
-    return _BlockSums(
-        numbers,
-        [values.sum(axis=tuple(other for other in every if other != axis)) for axis in every],
-        labels,
-        sums,
-        len(sample.values),
-        float(sample.noise.sum()),
-        sample.minima,
-        None if sample.sharpness is None else sample.sharpness.max(axis=0),
-    )

@@ -59,20 +59,25 @@ class MeshSymmetry:
             Indices of the points of the block along each axis.
         mesh : sequence of int
         """
-        strides = [math.prod(mesh[axis + 1 :]) for axis in range(len(mesh))]
-        along = np.ix_(*numbers)
-        own = np.asarray(sum(stride * n for stride, n in zip(strides, along, strict=True)))
-        first, fixed = np.ones(own.shape, dtype=bool), np.zeros(own.shape, dtype=int)
-        for W in self.operations:
-            columns = _on_mesh(W, np.array(mesh)).T
-            images = (
-                sum(int(w) * n for w, n in zip(column, along, strict=True) if w) % side
-                for column, side in zip(columns, mesh, strict=True)
-            )
-            image = sum(stride * n for stride, n in zip(strides, images, strict=True))
-            first &= own <= image
-            fixed += own == image
-        return np.where(first, len(self.operations) // fixed, 0).ravel()
+        return orbit_sizes(self.operations, numbers, mesh)
+
+
+def orbit_sizes(operations: Integer, numbers: Sequence[Integer], mesh: Sequence[int]) -> Integer:
+    """Number of equivalent points of each point of a block, at the representative of the orbit; else zero."""
+    strides = [math.prod(mesh[axis + 1 :]) for axis in range(len(mesh))]
+    along = np.ix_(*numbers)
+    own = np.asarray(sum(stride * n for stride, n in zip(strides, along, strict=True)))
+    first, fixed = np.ones(own.shape, dtype=bool), np.zeros(own.shape, dtype=int)
+    for W in operations:
+        columns = on_mesh(W, np.array(mesh)).T
+        images = (
+            sum(int(w) * n for w, n in zip(column, along, strict=True) if w) % side
+            for column, side in zip(columns, mesh, strict=True)
+        )
+        image = sum(stride * n for stride, n in zip(strides, images, strict=True))
+        first &= own <= image
+        fixed += own == image
+    return np.where(first, len(operations) // fixed, 0).ravel()
 
 
 def checked_symmetry(symmetry: Symmetry) -> None:
@@ -116,7 +121,7 @@ def find_symmetry(
     operations = np.array([W for W in operations if np.allclose(W * sides % sides[:, None], 0)])
     transformations = _transformations(integrand, operations, members, violation)
     accepted = [g for g, of in enumerate(transformations) if of is not None]
-    if len(accepted) == 1 or not _is_group(operations[accepted]):
+    if len(accepted) == 1 or not is_group(operations[accepted]):
         return None
     matrices = [of for of in transformations if of is not None]
     return MeshSymmetry(
@@ -127,7 +132,7 @@ def find_symmetry(
     )
 
 
-def _on_mesh(W: Integer, sides: Integer) -> Integer:
+def on_mesh(W: Integer, sides: Integer) -> Integer:
     """The operation on indices of mesh points."""
     return np.asarray(W * sides // sides[:, None])
 
@@ -223,7 +228,7 @@ def _transformations(
     return found
 
 
-def _is_group(operations: Integer) -> bool:
+def is_group(operations: Integer) -> bool:
     """True if all products of operations are among them."""
     known = {W.tobytes() for W in operations}
     return all((V @ W).tobytes() in known for V in operations for W in operations)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -48,7 +49,25 @@ class Vanishing:
         return float(self.left[column.output + (len(self.sea) if column.at_surface else 0)])
 
 
-def find_operations(integrand: BandIntegrand) -> Integer:
+class Levels(Protocol):
+    """Energies on the unit torus."""
+
+    @property
+    def dimension(self) -> int:
+        """Number of axes of the torus."""
+        ...
+
+    @property
+    def reciprocal(self) -> Float | None:
+        """Vectors along the axes of the torus, as rows (d, d)."""
+        ...
+
+    def levels(self, points: Float) -> Float:
+        """Energies at reduced points (P, d), (P, N)."""
+        ...
+
+
+def find_operations(integrand: Levels) -> Integer:
     """Rotations and reflections of the zone that leave the energies unchanged, (G, d, d), the identity first.
 
     They act on reduced wave vectors about the origin, and are symmetries of the lattice. They may include time

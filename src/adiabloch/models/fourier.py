@@ -116,7 +116,7 @@ class GridSums:
             (np.exp(2j * np.pi * np.multiply.outer(axis, np.arange(first, first + extent))))
             for axis, first, extent in zip(axes, self._lowest, self._extent, strict=True)
         ]
-        *outer, last = _merged(steps) if self._box is not None else [steps[0], *_merged(steps[1:])]
+        *outer, last = steps
         for depth, phases in enumerate(outer):
             own = phases.tobytes()
             if depth == len(kept) < len(known) and known[depth][0] == own:
@@ -145,15 +145,3 @@ class GridSums:
             rows = np.flatnonzero(first == number)
             values[:, flat_index[rows]] += phases[:, number, None, None] * flat[rows]
         return values
-
-
-def _merged(steps: list[Complex], enough: int = 32) -> list[Complex]:
-    """Join neighbouring axes with few frequencies, since one larger product is faster than several small ones."""
-    merged = steps[:1]
-    for phases in steps[1:]:
-        if merged[-1].shape[1] * phases.shape[1] <= enough:
-            joined = merged[-1][:, None, :, None] * phases[None, :, None, :]
-            merged[-1] = joined.reshape(joined.shape[0] * joined.shape[1], -1)
-        else:
-            merged.append(phases)
-    return merged
