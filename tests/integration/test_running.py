@@ -442,12 +442,13 @@ def test_what_counts_is_told_with_what_runs_within(monkeypatch, capsys):
     monkeypatch.setattr(progress, "EVERY", 0.0)
     with ProgressBar("sweep", counted="points") as outer:
         outer.stage("", 8)
+        outer.advance(1)
         outer.started -= 300
-        outer.advance(2)
+        outer.advance(1)
         with ProgressBar("inner") as inner:
             inner.stage("mesh", 4)
         last = capsys.readouterr().err.splitlines()[-1]
-    assert last == "adiabloch: sweep, 2 of 8 points, 25 %, 5 min 0 s, 15 min 0 s left; inner, mesh"
+    assert last == "adiabloch: sweep, 2 of 8 points, 25 %, 5 min 0 s, 30 min 0 s left; inner, mesh"
 
 
 def test_hidden_sweeps_hide_what_runs_within(monkeypatch, capsys):
