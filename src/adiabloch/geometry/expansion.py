@@ -47,7 +47,7 @@ def expanded(frame: Eigenframe, points: Integer, bands: Integer, names: Sequence
     block = (points[:, None, None], bands[:, :, None], bands[:, None, :])
     parts = {key: D[block] for key, D in frame.derivatives.items()}
     slopes = np.stack([parts[name,] for name in names], axis=1)
-    second = _by_other_bands(frame, points, bands, names, float((q**2).sum(axis=2).max()))
+    second = _by_other_bands(frame, points, bands, names, (q**2).sum(axis=2).max(axis=1))
     # q_b L_ab, then half of its contribution to H
     turned = (q @ second.reshape(count, len(names), -1)).reshape(count, -1, len(names), n, n)
     matrices = np.empty((count, q.shape[1], 1 + len(parts), n, n), dtype=np.complex128)
@@ -61,15 +61,15 @@ def expanded(frame: Eigenframe, points: Integer, bands: Integer, names: Sequence
     return frame_of(matrices.reshape(-1, 1 + len(parts), n, n), [*parts], touching="joined")
 
 
-def _by_other_bands(frame: Eigenframe, points: Integer, bands: Integer, names: Sequence[str], reach: float) -> Complex:
+def _by_other_bands(frame: Eigenframe, points: Integer, bands: Integer, names: Sequence[str], reach: Float) -> Complex:
     """Second-order coefficients by the bands outside of the blocks, symmetric in the directions, (P, a, b, n, n).
 
-    Bands that are too close for perturbation theory, at a squared distance `reach`, are damped.
+    Bands that are too close for perturbation theory, at the squared distances `reach` (P,), are damped.
     """
     count, n = bands.shape
     rows = np.stack([frame.derivative(name)[points[:, None], bands] for name in names], axis=1)
     distance = frame.energies[points[:, None], bands][:, :, None] - frame.energies[points][:, None, :]
-    coupling = reach * (rows.real**2 + rows.imag**2).sum(axis=1)
+    coupling = reach[:, None, None] * (rows.real**2 + rows.imag**2).sum(axis=1)
     size = distance**2 + coupling
     inverse = np.divide(distance, size, out=np.zeros_like(size), where=size > 0)
     np.put_along_axis(inverse, np.repeat(bands[:, None, :], n, axis=1), 0.0, axis=2)

@@ -97,9 +97,7 @@ def integrate_boxes(
         return totals.without_boxes()
     allowed_errors = partial(_allowed_errors, output_groups, tolerance, absolute)
     if not missing.any() and suits_cells(integrand, scan, combination, tolerance):
-        found = integrate_cells(
-            integrand, scan, combination, allowed_errors, limit=limit, executor=executor, bar=bar
-        )
+        found = integrate_cells(integrand, scan, combination, allowed_errors, limit=limit, executor=executor, bar=bar)
         return replace(found, error=found.error + symmetry_rounding)
     axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
     corners = tensor_grid(axes)

@@ -1,6 +1,6 @@
 r"""Cells for metals in three dimensions at T = 0, refined where they change the result.
 
-The zone is divided into families of eight cells. Each cell is one diagonalization (`adiabloch.integration.cell_values`).
+The zone is divided into families of eight cells, each with one diagonalization (`adiabloch.integration.cell_values`).
 The change from one cell of twice the size to the eight is of second order in the size, and shows the error of what is
 left. A family is split only if what it may still change exceeds its share of the tolerance: a near-degeneracy at which
 no chemical potential lies, or whose contributions cancel, is left alone.
@@ -46,6 +46,8 @@ FACTOR = 4 / 3
 """Sum of all further changes relative to the next one, if each is a quarter of the one before."""
 SMALLEST_FACTOR, LARGEST_FACTOR = 1 / 3, 5.0
 """Limits of the error relative to the last change; the smallest one belongs to an error of second order."""
+CREDIBLE = 0.25
+"""Error relative to the largest value, above which all families of the beginning are split."""
 SHARE = 0.5
 """Fraction of the allowed error that the families that are not split may have."""
 AUDITED = 1 / 32
@@ -193,9 +195,7 @@ class Families:
         """Make room for cells that become families."""
         self._first = self._last = len(self.change)
         self.cells = Cells(*(np.concatenate(pair) for pair in zip(self.cells, cells, strict=True)))
-        self.change = np.concatenate(
-            [self.change, np.zeros((len(cells.sides), *self.value.shape), dtype=np.float32)]
-        )
+        self.change = np.concatenate([self.change, np.zeros((len(cells.sides), *self.value.shape), dtype=np.float32)])
 
     def add(self, values: FamilyValues) -> None:
         """Store the values of the next families."""
@@ -234,9 +234,14 @@ class Families:
     # results
 
     def error(self) -> Float:
-        """Error of the sum over all cells, (outputs, M): twice the sum of the changes, and three times the random one."""
-        together = self.change.sum(axis=0, dtype=float)
-        return np.asarray(self.factor * np.sqrt(4 * together**2 + 9 * _squares(self.change)))
+        """Error of the sum over all cells, (outputs, M).
+
+        It is the sum of the changes, to which a series of halved changes adds up, and three times the error of
+        independent changes. Where the sum is small by accident, half of its mean square over the scan counts.
+        """
+        sums = self.change.sum(axis=0, dtype=float)
+        regular = np.maximum(np.abs(sums), 0.5 * np.sqrt((sums**2).mean(axis=1, keepdims=True)))
+        return np.hypot(regular, 3 * self.factor * np.sqrt(_squares(self.change)))
 
     def extrapolated(self) -> Float:
         """Sum over all cells with the changes that are expected next, (outputs, M)."""
@@ -268,19 +273,24 @@ class Families:
         chosen = np.zeros(len(self.change), dtype=bool)
         if not wrong.any():
             return chosen
-        scale = (3 * self.factor[wrong] / np.maximum(allowed[wrong], np.finfo(float).tiny)).astype(np.float32)
+        scale = (1 / np.maximum(allowed[wrong], np.finfo(float).tiny)).astype(np.float32)
         largest = np.concatenate([np.abs(changes[:, wrong] * scale).max(axis=1) for changes in self._parts()])
         sizes = np.floor(np.log2(np.maximum(largest, 1e-30)) / STEP).astype(np.int64)
         classes, number = np.unique(sizes, return_inverse=True)
-        squares = np.zeros((len(classes), int(wrong.sum())))
+        sums, squares = np.zeros((2, len(classes), int(wrong.sum())))
         for changes, part in zip(self._parts(), np.array_split(number, range(PART, len(number), PART)), strict=True):
-            np.add.at(squares, part, (changes[:, wrong] * scale).astype(float) ** 2)
-        above = len(number) - np.cumsum(np.bincount(number)) + np.bincount(number)
-        split = (np.cumsum(squares, axis=0).max(axis=1) > SHARE**2) & (above <= most)
+            here = (changes[:, wrong] * scale).astype(float)
+            np.add.at(sums, part, here)
+            np.add.at(squares, part, (3 * self.factor[wrong] * here) ** 2)
+        left = np.cumsum(sums, axis=0) ** 2 + np.cumsum(squares, axis=0)
+        members = np.bincount(number)
+        above = len(number) - np.cumsum(members) + members
+        split = np.logical_or.accumulate(left.max(axis=1) > SHARE**2) & (above <= most)
         split[-1] = True
         chosen = split[number]
         # a coarse cell may miss what is inside, and then changes little
-        if (coarse := self.cells.sides == 1.0 / START).any():
+        coarse = self.cells.sides == 1.0 / START
+        if coarse.any() and self.error().max() > CREDIBLE * np.abs(self.value).max():
             return np.asarray(coarse)
         rest = np.flatnonzero(~chosen)
         audited = min(4 + int(AUDITED * chosen.sum()), len(rest))

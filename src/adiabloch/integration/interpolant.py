@@ -20,7 +20,7 @@ from adiabloch.integration.simplices import on_simplices, steps_and_levels, volu
 from adiabloch.integration.thermal import ThermalAverage, ThermalGrid
 from adiabloch.occupation import THERMAL_REACH, Scan
 
-CELLS = {1: 1024, 2: 32, 3: 8}
+CELLS = {1: 1024, 2: 64, 3: 8}
 """Simplices along each side of a box, by dimension."""
 LEVELS = {1: 4, 2: 4, 3: 2}
 """Energies per kT for the average of sharp steps; kinks of the density of states are weaker in higher dimensions."""
