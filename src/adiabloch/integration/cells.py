@@ -228,7 +228,7 @@ class Families:
         common = _root_ratio(found.sum(axis=1, keepdims=True), expected.sum(axis=1, keepdims=True))
         self.factor = np.clip(FACTOR * np.maximum(0.5 * own, common), SMALLEST_FACTOR, LARGEST_FACTOR)
         together = new.reshape(-1, 8, *self.value.shape).sum(axis=1, dtype=float)
-        same = float(np.einsum("fom,fom->", together, old)) / max(float(expected.sum()), np.finfo(float).tiny)
+        same = float(np.einsum("cij,cij->", together, old)) / max(float(expected.sum()), np.finfo(float).tiny)
         self.regular = min(max(same, 0.0), SECOND_ORDER)
 
     # results
@@ -310,7 +310,7 @@ class Families:
 
 def _squares(values: np.ndarray) -> Float:
     """Sum of squares over the first axis, in double precision."""
-    return np.einsum("fom,fom->om", values, values, dtype=float)
+    return np.einsum("cij,cij->ij", values, values, dtype=float)
 
 
 def _root_ratio(found: Float, expected: Float) -> Float:
