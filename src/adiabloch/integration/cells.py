@@ -48,6 +48,8 @@ SMALLEST_FACTOR, LARGEST_FACTOR = 1 / 3, 5.0
 """Limits of the error relative to the last change; the smallest one belongs to an error of second order."""
 CREDIBLE = 0.25
 """Error relative to the largest value, above which all families of the beginning are split."""
+TRIED = 1 / 16
+"""Fraction of the families of the beginning that are split in any case, to measure how errors fall."""
 SHARE = 0.5
 """Fraction of the allowed error that the families that are not split may have."""
 AUDITED = 1 / 32
@@ -185,6 +187,8 @@ class Families:
         """Next change in proportion to the last one."""
         self._replaced = self.change
         """Changes of the families that were split last."""
+        self._calibrated = False
+        """True if the factor is measured."""
         self._first = self._last = 0
         """Range of the families of the last refinement that are evaluated."""
         self._rng = np.random.default_rng(11)
@@ -221,6 +225,7 @@ class Families:
         old = self._replaced
         if not len(old):
             return
+        self._calibrated = True
         new = self.change[self._first :]
         found, expected = _squares(new), _squares(old)
         # chemical potentials share most of the cells, so that all of them tell about each
@@ -271,8 +276,9 @@ class Families:
         """Families to split, (F,), none at the end: about `most` of the largest errors, or until the others suffice."""
         wrong = self.error() > allowed
         chosen = np.zeros(len(self.change), dtype=bool)
-        if not wrong.any():
+        if not wrong.any() and self._calibrated:
             return chosen
+        wrong |= not self._calibrated
         scale = (1 / np.maximum(allowed[wrong], np.finfo(float).tiny)).astype(np.float32)
         largest = np.concatenate([np.abs(changes[:, wrong] * scale).max(axis=1) for changes in self._parts()])
         sizes = np.floor(np.log2(np.maximum(largest, 1e-30)) / STEP).astype(np.int64)
@@ -286,6 +292,8 @@ class Families:
         members = np.bincount(number)
         above = len(number) - np.cumsum(members) + members
         split = np.logical_or.accumulate(left.max(axis=1) > SHARE**2) & (above <= most)
+        # the factor is measured once at least, on the families with the largest changes
+        split |= (not self._calibrated) & (above <= TRIED * len(number))
         split[-1] = True
         chosen = split[number]
         # a coarse cell may miss what is inside, and then changes little
