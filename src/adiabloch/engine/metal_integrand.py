@@ -14,15 +14,16 @@ from functools import cached_property
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, Integer
 from adiabloch.engine.points import PointList, Points, SelectedPoints, TensorGrid
 from adiabloch.geometry.degeneracy import Degeneracy
+from adiabloch.geometry.expansion import expanded
 from adiabloch.geometry.frame import Eigenframe, frame_of, observables_of
 from adiabloch.geometry.gaps import axes_of, neighbour_slopes
 from adiabloch.integration.fermi_weights import largest_weight
 from adiabloch.integration.protocols import Column
 from adiabloch.linalg import eigh_batch
-from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator
+from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative, Matrices, Operator, directions_of
 from adiabloch.occupation import Scan
 
 SeaFormula = Callable[[Eigenframe, Sequence[int]], Float]
@@ -122,6 +123,33 @@ class FermiSea:
         operators = observables_of(self.operators, points.of)
         frame = frame_of(points.of(self._matrices), self.frame_derivatives, operators, touching="joined")
         return self.degeneracy.joined(frame, self.crystal.lattice)
+
+    @property
+    def expandable(self) -> bool:
+        """True if `around` gives the frames that the formulas need: no higher derivatives, and no joined bands."""
+        names = [directions_of(derivative) for derivative in self.frame_derivatives]
+        first = all(len(name) == 1 or (len(name) == 3 and name[0] == BASIS_CURVATURE) for name in names)
+        return first and self.degeneracy.threshold == 0
+
+    def around(self, frame: Eigenframe, points: Integer, bands: Integer, steps: Float) -> Eigenframe:
+        """Frame of a few neighbouring bands at some distance from its points (k.p, `adiabloch.geometry.expansion`).
+
+        Parameters
+        ----------
+        frame : Eigenframe
+        points : int array, shape (P,)
+            Indices of points of the frame.
+        bands : int array, shape (P, n)
+        steps : float array, shape (P, Q, d)
+            Distances in reduced coordinates.
+
+        Returns
+        -------
+        Eigenframe
+            With P Q points, the steps varying fastest.
+        """
+        names, to_axes = axes_of(frame, self.crystal.lattice)
+        return expanded(frame, points, bands, names, steps @ to_axes)
 
     def joins(self, point: Float, first: int, last: int) -> bool:
         """True if bands that are equal at a reduced point (d,) count as degenerate around it, by the threshold."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from adiabloch.arrays import Float, tensor_grid
 from adiabloch.integration.box_evaluation import Batch, BoxValues, evaluate_boxes, split_batch
 from adiabloch.integration.box_refinement import BoxPartition
+from adiabloch.integration.cells import integrate_cells, suits_cells
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.divergence import Divergence, divergences
 from adiabloch.integration.forecast import check_scan
@@ -93,6 +95,10 @@ def integrate_boxes(
     totals = _Totals(scan, missing, symmetry_rounding, divergent)
     if not combination.any():
         return totals.without_boxes()
+    allowed_errors = partial(_allowed_errors, output_groups, tolerance, absolute)
+    if not missing.any() and suits_cells(integrand, scan, combination, tolerance):
+        found = integrate_cells(integrand, scan, combination, allowed_errors, limit=limit, executor=executor, bar=bar)
+        return replace(found, error=found.error + symmetry_rounding)
     axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
     corners = tensor_grid(axes)
     new = [Batch(corners, 1.0 / start, 0)]
@@ -109,7 +115,7 @@ def integrate_boxes(
                 totals.add(values)
                 bar.advance(1)
             noise = totals.noise(partition)
-            allowed = _allowed_errors(partition, output_groups, tolerance, absolute, noise)
+            allowed = allowed_errors(partition.value.sum(axis=0), partition.unsigned_value(), noise)
             to_halve = partition.select(allowed)
             exhausted = bool(totals.points + to_halve.sum() * (2 * rule.order) ** d > limit)
             best = totals.integral(partition, allowed, noise, exhausted=exhausted)
@@ -208,14 +214,14 @@ class _Stage:
 
 
 def _allowed_errors(
-    partition: BoxPartition,
     output_groups: Sequence[Sequence[int]],
     tolerance: float,
     absolute: float | None,
+    value: Float,
+    unsigned: Float,
     noise: Float,
 ) -> Float:
     """Errors that the tolerance allows, at least the noise; (outputs, S, M)."""
-    value, unsigned = partition.value.sum(axis=0), partition.unsigned_value()
     allowed = np.zeros(len(value))
     for group in output_groups:
         of = [*group]

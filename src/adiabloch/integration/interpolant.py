@@ -22,6 +22,8 @@ from adiabloch.occupation import THERMAL_REACH, Scan
 
 CELLS = {1: 1024, 2: 32, 3: 8}
 """Simplices along each side of a box, by dimension."""
+FINE, FINER_CELLS = 2e-5, 64
+"""Tolerance from which on in two dimensions boxes are cut more finely, which saves diagonalizations, and how finely."""
 LEVELS = {1: 4, 2: 4, 3: 2}
 """Energies per kT for the average of sharp steps; kinks of the density of states are weaker in higher dimensions."""
 GAUSS = {1: 256, 2: 48, 3: 16}
@@ -44,7 +46,8 @@ class Rule:
     def of(cls, dimension: int, tolerance: float) -> Rule:
         """Parameters for a tolerance."""
         order = {1: 12, 2: 8, 3: 6}[dimension] if tolerance > 1e-8 else {1: 24, 2: 16, 3: 10}[dimension]
-        return cls(order, CELLS[dimension], GAUSS[dimension])
+        cells = FINER_CELLS if dimension == 2 and tolerance <= FINE else CELLS[dimension]
+        return cls(order, cells, GAUSS[dimension])
 
 
 @dataclass(eq=False)

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, Integer
 from adiabloch.occupation import Scan
 
 
@@ -164,6 +164,15 @@ class BandIntegrand(Protocol):
 
     def gap_slopes(self, frame: Any) -> Float:
         """Largest change of each gap between neighbouring bands along the axes of the torus, (P, N - 1, axes)."""
+        ...
+
+    @property
+    def expandable(self) -> bool:
+        """True if `around` gives what the formulas need."""
+        ...
+
+    def around(self, frame: Any, points: Integer, bands: Integer, steps: Float) -> Any:
+        """Neighbouring bands (P, n) at points of a frame (P,) moved by steps (P, Q, d), to first order; P Q points."""
         ...
 
     def joins(self, point: Float, first: int, last: int) -> bool:
