@@ -15,6 +15,7 @@ from adiabloch.symmetries.wave_images import PlaneWaveMap
 from displaced_wells import crystal, springs, structure, write_calculations
 from plane_wave_files import CELL
 from plane_waves import OCCUPIED, RECIPROCAL, Mesh, Waves
+from sweeps import slow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TENSORS = (ab.magnetization_tensor, ab.born_charges, ab.molecular_berry_curvature)
@@ -216,7 +217,7 @@ class Layer(Waves):
         return np.pad(self.grid.G, [(0, 0), (0, 1)]), self.functions[point][None]
 
 
-@pytest.mark.parametrize(("count", "shift"), [(4, 0.0), (6, 0.3)])
+@pytest.mark.parametrize(("count", "shift"), [(4, 0.3), *slow((4, 0.0), (6, 0.3))])
 def test_motion_of_images(count, shift):
     """Crystals, motion and its curl from two displaced crystals, against all eight; the origin may be anywhere."""
     mesh, step = Mesh(6, 13), 0.01
@@ -299,21 +300,29 @@ def test_plane_waves_of_spinors():
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """The wells with the displacements of phonopy, and with all of them."""
-    place, mesh = tmp_path_factory.mktemp("symmetric"), Mesh(6, 13)
+def prepared(tmp_path_factory):
+    """Folders with the displacements of phonopy, and with all of them."""
+    place = tmp_path_factory.mktemp("symmetric")
     ab.io.write_structure(structure(), place / "POSCAR")
     for name, more in (("fewer", []), ("all", ["--no-symmetry"])):
         given = [str(place / "POSCAR"), "--axes", "xy", "--step", "0.02", "--output", str(place / name), *more]
         done = CliRunner().invoke(app, ["phonons", "prepare", *given])
         assert done.exit_code == 0, done.output
-        write_calculations(place / name, ab.io.read_displacements(place / name).structures, mesh, count=6)
+    assert sorted(one.name for one in (place / "fewer").iterdir() if one.is_dir()) == ["0a+0.02", "1a+0.02", "rest"]
     return place / "fewer", place / "all"
 
 
+@pytest.fixture(scope="module")
+def folders(prepared):
+    """The same with the calculations of the wells."""
+    for folder in prepared:
+        write_calculations(folder, ab.io.read_displacements(folder).structures, Mesh(6, 13), count=6)
+    return prepared
+
+
+@pytest.mark.slow
 def test_moments_from_a_third_of_the_calculations(folders, tmp_path):
     """The command, with the sum over all bands: tensors, Born charges, modes and moments."""
-    assert sorted(one.name for one in folders[0].iterdir() if one.is_dir()) == ["0a+0.02", "1a+0.02", "rest"]
     found = []
     for number, folder in enumerate(folders):
         given = ["phonons", "collect", str(folder), "x", "--occupied", str(OCCUPIED), "--degeneracy", "2"]
@@ -332,8 +341,8 @@ def test_moments_from_a_third_of_the_calculations(folders, tmp_path):
     assert farthest(every.perturbative_functions, fewer.perturbative_functions) < 1e-2
 
 
-def test_manifests_that_are_refused(folders, tmp_path):
-    good = json.loads((folders[0] / "displacements.json").read_text())
+def test_manifests_that_are_refused(prepared, tmp_path):
+    good = json.loads((prepared[0] / "displacements.json").read_text())
     assert len(good["operations"]) == 12
     for change in ({"operations": good["operations"][:1]}, {"calculated": {}}, {"calculated": 3}, {"operations": [{}]}):
         (tmp_path / "displacements.json").write_text(json.dumps(good | change))
