@@ -6,11 +6,15 @@ import re
 import sys
 import types
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import pytest
 
 import adiabloch as ab
+from adiabloch.engine.interface import response
+from adiabloch.engine.run import DEFAULTS
+from adiabloch.engine.textures import OWN_OPTIONS, LocalOptions
 from adiabloch.errors import AdiablochError, InvalidArgumentError
 from adiabloch.geometry import needs_of
 from adiabloch.geometry.fields import magneto_nonlinear_hall_vector
@@ -286,3 +290,20 @@ def test_every_response_is_declared():
         assert declaration.terms
         for name in declaration.parts:
             assert set(declaration.parities_of(name)) <= {1, -1}, (module.name, name)
+
+
+def test_options_of_a_response_in_any_annotation():
+    """Without an annotation, as text, and as an object."""
+
+    def without(model, **options):
+        """Nothing."""
+
+    def as_text(model, **options: "Unpack[LocalOptions]"):
+        """Nothing."""
+
+    def as_object(model, **options: Unpack[LocalOptions]):
+        """Nothing."""
+
+    plain, text, objects = (inspect.signature(response()(one)).parameters for one in (without, as_text, as_object))
+    assert [*plain] == ["model", *DEFAULTS]
+    assert [*text] == [*objects] == ["model", *OWN_OPTIONS, *DEFAULTS]

@@ -6,14 +6,14 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, get_args
 
 from adiabloch.digests import digest_of
 from adiabloch.engine.declaration import Response
 from adiabloch.engine.documentation import documented
 from adiabloch.engine.dry_run import Forecast, result_or_forecast
 from adiabloch.engine.natural import in_natural_units
-from adiabloch.engine.run import DEFAULTS, SEVERAL_RESULTS
+from adiabloch.engine.run import DEFAULTS, SEVERAL_RESULTS, Options
 from adiabloch.errors import CallError, InvalidArgumentError, did_you_mean
 from adiabloch.integration.blas_threads import one_thread
 from adiabloch.integration.checkpoints import Checkpoint, in_use, using
@@ -98,11 +98,22 @@ def _with_options(function: Callable[..., Any]) -> inspect.Signature:
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
             parameters.append(parameter)
             continue
-        kind = parameter.annotation.removeprefix("Unpack[").removesuffix("]")
-        annotations = {name: of.__forward_arg__ for name, of in function.__globals__[kind].__annotations__.items()}
+        annotations = {
+            name: of.__forward_arg__ for name, of in _options_of(function, parameter).__annotations__.items()
+        }
         own = dict.fromkeys(name for name in annotations if name not in DEFAULTS)
         parameters += [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=annotations[name])
             for name, value in {**own, **DEFAULTS}.items()
         ]
     return signature.replace(parameters=parameters)
+
+
+def _options_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+    """Typed dictionary in the annotation Unpack[...] of `**options`, as text or as an object; `Options` without one."""
+    annotation = parameter.annotation
+    if annotation is inspect.Parameter.empty:
+        return Options
+    if isinstance(annotation, str):
+        return function.__globals__[annotation.removeprefix("Unpack[").removesuffix("]")]
+    return get_args(annotation)[0]

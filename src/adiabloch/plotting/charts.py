@@ -112,7 +112,8 @@ def bars(result: xarray.Dataset, ax: Axes) -> Axes:
     ax.axhline(0.0, color=INK, lw=0.7)
     ax.set(xlabel=str(dim), ylabel=axis_label(result[main]))
     if len(parts) > 1:
-        ax.legend()
+        # above the axes, where it covers no bar
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(parts), frameon=False, fontsize=8)
     return ax
 
 
