@@ -140,6 +140,19 @@ def test_bands_of_wannier90(shared):
     assert float(ab.bands(model, reference=shifted).deviation) > 0.01
 
 
+def test_files_of_bands_x():
+    """Silicon by pw.x and bands.x of Quantum ESPRESSO 6.7, from L over the centre to X, 21 points, with the energies
+    that pw.x prints (eV)."""
+    for name, decimals in (("Si_bands_x.dat", 3), ("Si_bands_x.dat.gnu", 4)):
+        found = read_band_structure(FILES / name)
+        assert found.energy.shape == (21, 8)
+        printed = {0: [-3.2532, -0.7520, 5.0869], 10: [-5.6629, 6.3443, 6.3443]}
+        for point, energies in printed.items():
+            np.testing.assert_allclose(found.energy[point, :3], energies, atol=0.6 * 10.0**-decimals)
+        # from L to the centre sqrt(3)/2, from there to X 1, in 2 pi/a
+        np.testing.assert_allclose(found.distance[[0, 10, 20]], [0.0, np.sqrt(0.75), 1 + np.sqrt(0.75)], atol=1e-4)
+
+
 def test_files_of_references(tmp_path):
     wannier = read_band_structure(FILES / "Si_band.dat")
     assert wannier.energy.shape == (43, 4)
