@@ -50,6 +50,8 @@ CREDIBLE = 0.25
 """Error relative to the largest value, above which all families of the beginning are split."""
 TRIED = 1 / 16
 """Fraction of the families of the beginning that are split in any case, to measure how errors fall."""
+DEVIATIONS = 4
+"""Error bar of independent changes, in root-mean-square errors."""
 SHARE = 0.5
 """Fraction of the allowed error that the families that are not split may have."""
 AUDITED = 1 / 32
@@ -241,12 +243,12 @@ class Families:
     def error(self) -> Float:
         """Error of the sum over all cells, (outputs, M).
 
-        It is the sum of the changes, to which a series of halved changes adds up, and three times the error of
+        It is the sum of the changes, to which a series of halved changes adds up, and four times the error of
         independent changes. Where the sum is small by accident, half of its mean square over the scan counts.
         """
         sums = self.change.sum(axis=0, dtype=float)
         regular = np.maximum(np.abs(sums), 0.5 * np.sqrt((sums**2).mean(axis=1, keepdims=True)))
-        return np.hypot(regular, 3 * self.factor * np.sqrt(_squares(self.change)))
+        return np.hypot(regular, DEVIATIONS * self.factor * np.sqrt(_squares(self.change)))
 
     def extrapolated(self) -> Float:
         """Sum over all cells with the changes that are expected next, (outputs, M)."""
@@ -287,7 +289,7 @@ class Families:
         for changes, part in zip(self._parts(), np.array_split(number, range(PART, len(number), PART)), strict=True):
             here = (changes[:, wrong] * scale).astype(float)
             np.add.at(sums, part, here)
-            np.add.at(squares, part, (3 * self.factor[wrong] * here) ** 2)
+            np.add.at(squares, part, (DEVIATIONS * self.factor[wrong] * here) ** 2)
         left = np.cumsum(sums, axis=0) ** 2 + np.cumsum(squares, axis=0)
         members = np.bincount(number)
         above = len(number) - np.cumsum(members) + members
