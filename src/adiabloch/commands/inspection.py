@@ -12,6 +12,7 @@ import numpy as np
 from adiabloch.arrays import Float, tensor_grid
 from adiabloch.commands.fillings import POINTS, FillingGap, advice, filling_gaps
 from adiabloch.engine.arguments import counted_bands
+from adiabloch.engine.declaration import MEASURES
 from adiabloch.geometry.band_edges import exact_band_edges
 from adiabloch.geometry.gaps import describe_point, gap_at
 from adiabloch.io.crystal_files import ENDINGS, WannierOptions, crystal_file, is_saved, read_crystal
@@ -34,8 +35,6 @@ SHELLS = 8
 """Number of rows in the table of hoppings against distance."""
 FLAT = 1e-4
 """Hoppings along a lattice vector, relative to the largest one, below which the crystal is taken for a slab."""
-MEASURE = {1: "length", 2: "area", 3: "volume"}
-"""Name of the measure of the cell by dimension."""
 
 
 def fixed_point(values: Sequence[float] | Float, decimals: int) -> list[str]:
@@ -202,7 +201,7 @@ def _cell(crystal: Crystal) -> list[tuple[str, str]]:
     lattice = crystal.lattice
     digits = iter(fixed_point(lattice.vectors.ravel(), 6))
     rows = "\n".join("  ".join(f"{next(digits):>10}" for _ in vector) for vector in lattice.vectors)
-    return [("cell", rows), (MEASURE[lattice.dimension], f"{lattice.measure:.6g}")]
+    return [("cell", rows), (MEASURES[lattice.dimension], f"{lattice.measure:.6g}")]
 
 
 def _size(crystal: Crystal, snapshots: Sequence[TightBinding]) -> list[tuple[str, str]]:

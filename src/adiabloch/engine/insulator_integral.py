@@ -144,9 +144,24 @@ def _reporting_shortfall(
     # the integral ends as well when only rounding errors are left; they may remain where everything cancels
     rounded = integral.converged and wanted < integral.error < CANCELLED * largest
     integral = replace(integral, converged=integral.converged and not rounded)
-    if not integral.converged and not quiet:
-        size = crystal.units.size(unit)
-        _report_shortfall(integral, run, title, unit, crystal, leading, size * wanted, rounded=rounded)
+    if integral.converged or quiet:
+        return integral
+    size = crystal.units.size(unit)
+    value, error, wanted = size * integral.value, size * integral.error, size * wanted
+    scales = {"gap": crystal.units.energy}
+    minima = {name: scales.get(name, 1.0) * minimum for name, minimum in _reported(integral).items()}
+    narrow = " and ".join(f"the smallest {name}, {minimum:.2e}," for name, minimum in minima.items())
+    reason = "" if integral.resolved else f"; {narrow} not resolved"
+    cause = "since rounding errors are larger" if rounded else f"within {run.limit} points"
+    remedy = "ask for less (tolerance, absolute)"
+    run.report_shortfall(
+        f"{title}: tolerance {run.tolerance:.0e} not reached {cause}: error "
+        f"{error:.1e} {unit}, {wanted:.1e} {unit} wanted, of best estimate "
+        f"{np.array2string(value[:leading], precision=6)} {unit} {integral.described_points}"
+        f"{reason}; {remedy if rounded else f'allow more points (limit), or {remedy}'}",
+        value,
+        error,
+    )
     return integral
 
 
@@ -281,36 +296,6 @@ def _check_sides(sides: Sequence[int] | None) -> None:
                 f"mesh: {n} points along an axis; for the error bar expected 4 or more, a number that is even or has a "
                 "divisor up to 16"
             )
-
-
-def _report_shortfall(
-    integral: Integral,
-    run: Run,
-    title: str,
-    unit: Unit,
-    crystal: Crystal,
-    leading: int | None,
-    wanted: float,
-    *,
-    rounded: bool,
-) -> None:
-    """Report the remaining error in units of the user, with advice."""
-    size = crystal.units.size(unit)
-    value, error = size * integral.value, size * integral.error
-    scales = {"gap": crystal.units.energy}
-    minima = {name: scales.get(name, 1.0) * minimum for name, minimum in _reported(integral).items()}
-    narrow = " and ".join(f"the smallest {name}, {minimum:.2e}," for name, minimum in minima.items())
-    reason = "" if integral.resolved else f"; {narrow} not resolved"
-    cause = "since rounding errors are larger" if rounded else f"within {run.limit} points"
-    remedy = "ask for less (tolerance, absolute)"
-    run.report_shortfall(
-        f"{title}: tolerance {run.tolerance:.0e} not reached {cause}: error "
-        f"{error:.1e} {unit}, {wanted:.1e} {unit} wanted, of best estimate "
-        f"{np.array2string(value[:leading], precision=6)} {unit} {integral.described_points}"
-        f"{reason}; {remedy if rounded else f'allow more points (limit), or {remedy}'}",
-        value,
-        error,
-    )
 
 
 def _without_signs(integrand: Insulator | ThermalBands | Molecule, mesh: Sequence[int], leading: int | None) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from adiabloch.arrays import Float, Integer, tensor_grid
+from adiabloch.engine.declaration import MEASURES
 from adiabloch.engine.natural import natural
 from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError, did_you_mean
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 UNITS = {0: "e*omega area", 2: "e*omega", 3: "e*omega/length"}
 """Unit of the pumped magnetization, by the number of periodic directions."""
-PER = {0: "molecule", 2: "area", 3: "volume"}
-"""What a density refers to, by the number of periodic directions."""
 ROUNDING = 1e-12
 """Relative rounding error of a moment, which is a sum over all states of the flake."""
 Shape = Literal["parallelogram", "hexagon"]
@@ -127,7 +126,7 @@ def pumped_magnetization(
     total, spread = flake_limit(np.array(sizes), by_size, cycle.lattice.dimension)
     rounding = cycle.tail * np.abs(total).max() + ROUNDING * np.abs(densities).max()
     error = np.sqrt(spread**2 + mean_error(densities[-1]) ** 2 + rounding**2)
-    unit, per = UNITS[cycle.lattice.periodic_directions], PER[cycle.lattice.periodic_directions]
+    unit, per = UNITS[cycle.lattice.periodic_directions], MEASURES[cycle.lattice.periodic_directions]
     return labelled(
         {
             "total": (["component"], total, unit, f"pumped moment per {per}"),

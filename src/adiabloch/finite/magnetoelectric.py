@@ -11,11 +11,12 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.engine.arguments import FLAT, checked_hoppings_of, checked_occupied
+from adiabloch.engine.declaration import MEASURES
 from adiabloch.engine.natural import natural
 from adiabloch.engine.results import labelled
 from adiabloch.finite.cycle_phases import checked_sizes
 from adiabloch.finite.extrapolation import flake_limit
-from adiabloch.finite.flake import PER, Flake, Shape, cut_flake
+from adiabloch.finite.flake import Flake, Shape, cut_flake
 from adiabloch.finite.gap_checks import CLOSED_FRACTION, crystal_gap, edge_states_error
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import run, stoppable, workers
@@ -95,7 +96,7 @@ def magnetoelectric(
     values: list[Float] = []
     gaps: list[float] = []
     directions = model.lattice.periodic_directions
-    per, unit = PER[directions], {0: "e^2 volume/hbar", 2: "e^2 length/hbar", 3: UNIT}[directions]
+    per, unit = MEASURES[directions], {0: "e^2 volume/hbar", 2: "e^2 length/hbar", 3: UNIT}[directions]
     size = model.units.size(unit)
     with ProgressBar("flakes", progress) as bar, stoppable(lambda: size * np.array(values)), workers(executor) as pool:
         bar.stage(f"{len(flakes)} sizes", len(flakes))
