@@ -10,6 +10,9 @@ os.environ["MPLBACKEND"] = "Agg"
 # the makers of random models are shared by all tests
 sys.path.insert(0, str(Path(__file__).parent))
 
+# before the workers of the test runner start: threads of linear algebra in each of them would compete
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # each worker of the test runner computes on a processor of its own: threads of several workers would compete
 if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
     processors = sorted(os.sched_getaffinity(0))
