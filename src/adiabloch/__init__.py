@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from adiabloch.responses.nonlinear_drude_weight import nonlinear_drude_weight as nonlinear_drude_weight
     from adiabloch.responses.nonlinear_ettingshausen import nonlinear_ettingshausen as nonlinear_ettingshausen
     from adiabloch.responses.nonlinear_hall import nonlinear_hall as nonlinear_hall
+    from adiabloch.responses.nonlinear_spin_magnetoelectric import (
+        nonlinear_spin_magnetoelectric as nonlinear_spin_magnetoelectric,
+    )
     from adiabloch.responses.observable_current import observable_current as observable_current
     from adiabloch.responses.observable_density import observable_density as observable_density
     from adiabloch.responses.observable_response import observable_response as observable_response

@@ -84,6 +84,7 @@ SPECIAL = {
     "spin_edelstein": SPIN_METAL,
     "spin_hall": SPIN_METAL,
     "spin_magnetization": SPIN_METAL,
+    "nonlinear_spin_magnetoelectric": ("spinful.nc", "--mu", 0.6, "--temperature", 0.3),
     "spin_magnetoelectric": ("spinful.nc", "--mu", 0.6, "--temperature", 0.3),
     "spin_tensor": ("spinful_deformation.nc", "--occupied", 2),
     "zeeman_hall": ("rashba.nc", "--mu", 0, "--temperature", 0.02),

@@ -27,6 +27,7 @@ LAYER = [
     ("nonlinear_ettingshausen", E**2 * M / HBAR, "A m/V"),
     ("filling", 1.0, "1"),
     ("spin_magnetization", HBAR / M**2, None),
+    ("nonlinear_spin_magnetoelectric", E**2 * HBAR / J**2, None),
     ("spin_magnetoelectric", -E * HBAR / (J * M), None),
 ]
 

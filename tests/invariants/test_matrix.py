@@ -226,6 +226,10 @@ CASES: dict[str, Case] = {
     "spin_magnetization": Case(on_mesh("spin_magnetization")),
     "spin_magnetoelectric, metal": Case(on_mesh("spin_magnetoelectric", degeneracy=0.0)),
     "spin_magnetoelectric, insulator": Case(lambda c: ab.spin_magnetoelectric(c.model, c.occupied, mesh=c.mesh)),
+    "nonlinear_spin_magnetoelectric, metal": Case(on_mesh("nonlinear_spin_magnetoelectric", degeneracy=0.0)),
+    "nonlinear_spin_magnetoelectric, insulator": Case(
+        lambda c: ab.nonlinear_spin_magnetoelectric(c.model, c.occupied, mesh=c.mesh)
+    ),
     "magnetoelectric, metal": Case(
         on_mesh("magnetoelectric", degeneracy=0.0), ("total", "interband", "metric_dipole"), dimensions=(2,)
     ),

@@ -69,7 +69,7 @@ def texture(E, L, **options):
     return ab.Texture(lambda r: cycle(E, L, size=2, drive=0.5 + 0.1 * np.sin(0.2 * r[0] / L), **options))
 
 
-SPINFUL = {"spin_edelstein", "spin_hall", "spin_magnetization", "spin_magnetoelectric", "zeeman_hall"}
+SPINFUL = {"nonlinear_spin_magnetoelectric", "spin_edelstein", "spin_hall", "spin_magnetization", "spin_magnetoelectric", "zeeman_hall"}
 
 
 def metal(name, E, L, dimension=2, kT=(0.0, KT), tolerance=5e-2, **options):
@@ -320,6 +320,7 @@ CASES = {
     "spin_hall": (partial(metals, "spin_hall"), 0, 0),
     "spin_magnetization": (partial(metals, "spin_magnetization"), 0, -2),
     "spin_magnetoelectric": (partial(metals, "spin_magnetoelectric"), -1, -1),
+    "nonlinear_spin_magnetoelectric": (partial(metals, "nonlinear_spin_magnetoelectric"), -2, 0),
     "zeeman_hall": (partial(metals, "zeeman_hall"), -1, 0),
     "spin_tensor": (lambda E, L: ab.spin_tensor(deformation(E, L), 1, **STRICT), -1, -4),
     "finite.local_current": (

@@ -28,7 +28,7 @@ from adiabloch.engine.declaration import (
 from adiabloch.engine.insulators import of_insulator
 from adiabloch.engine.interface import response
 from adiabloch.engine.metals import of_metal
-from adiabloch.engine.operators import checked_operators, checked_spins
+from adiabloch.engine.operators import checked_operators, checked_spins, spins_and_slopes
 from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Options
 from adiabloch.models.crystal import THETA
@@ -63,6 +63,7 @@ __all__ = [
     "parts_of",
     "response",
     "response_for",
+    "spins_and_slopes",
     "sum_of",
     "total_and",
     "wave_vectors",

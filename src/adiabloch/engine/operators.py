@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, checked
 from adiabloch.engine.arguments import Model
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.geometry.second_order import slope_name
 from adiabloch.models.crystal import Operator
 from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hoppings import (
@@ -75,3 +76,17 @@ def checked_spins(crystal: Model, spin_operators: Spin | None) -> dict[str, Oper
     if not isinstance(given, Mapping):
         return dict(zip(SPIN, given, strict=True))
     return {name: _series(crystal, {R: S[i] for R, S in given.items()}) for i, name in enumerate(SPIN)}
+
+
+def spins_and_slopes(crystal: Model, spin_operators: Spin | None) -> dict[str, Operator]:
+    """Spin operators by name, and the derivatives along k of those that connect cells."""
+    spins = checked_spins(crystal, spin_operators)
+    slopes: dict[str, Operator] = {}
+    for name, operator in spins.items():
+        if isinstance(operator, FourierSeries):
+            # along a cycle nothing is driven: only the frequencies along k enter
+            R = operator.frequencies[:, : crystal.lattice.dimension] @ crystal.lattice.vectors
+            for axis, direction in enumerate(crystal.lattice.directions):
+                slope = 1j * R[:, axis, None, None, None] * operator.coefficients
+                slopes[slope_name(name, direction)] = FourierSeries(operator.frequencies, slope)
+    return spins | slopes
