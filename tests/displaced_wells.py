@@ -1,11 +1,13 @@
 """The crystal of wells (plane_waves) with displaced wells, as calculations of Quantum ESPRESSO and Wannier90."""
 
+from functools import cache
+
 import numpy as np
 
 import adiabloch as ab
 from adiabloch.units import ELECTRON_MASS
 from plane_wave_files import CELL, write_bands, write_functions
-from plane_waves import PLACES, hamiltonian, wannier
+from plane_waves import PLACES, filled_states, hamiltonian, wannier
 
 
 def structure():
@@ -21,8 +23,14 @@ def springs(d=3, *, isotropic=False):
 
 def crystal(places, count, mesh):
     """So many Wannier functions of the wells, and their plane waves."""
+    return _crystal(tuple(map(tuple, places)), count, mesh)
+
+
+@cache
+def _crystal(places, count, mesh):
+    places = np.array(places)
     H = hamiltonian(mesh, places)
-    return wannier(mesh, places, H, np.linalg.eigh(H)[1], count)
+    return wannier(mesh, places, H, filled_states(H), count)
 
 
 def write_calculations(folder, structures, mesh, count=4, bands=28):

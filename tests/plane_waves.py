@@ -6,8 +6,10 @@ projection, and lose the bands that they do not span.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from scipy.linalg import eigh
 
 import adiabloch as ab
 
@@ -73,6 +75,11 @@ def hamiltonian(mesh, places):
     )
     kinetic = (mesh.q**2).sum(axis=-1) / 2
     return V + kinetic[:, :, None] * np.eye(len(mesh.G))
+
+
+def filled_states(H):
+    """Occupied bands alone, (K, M, OCCUPIED)."""
+    return np.array([eigh(one, subset_by_index=(0, OCCUPIED - 1), driver="evr")[1] for one in H])
 
 
 def trials(mesh, places, count):
@@ -172,7 +179,19 @@ class Turning:
         circle = radius * np.stack([np.cos(theta), np.sin(theta)], axis=-1)
         self.displacements = circle[:, None] * np.array(shares)[:, None]
         self.matrices = np.array([hamiltonian(self.mesh, PLACES + u) for u in self.displacements])
-        self.energies, self.states = np.linalg.eigh(self.matrices)
+
+    @cached_property
+    def spectrum(self):
+        """Energies and states of all bands."""
+        return np.linalg.eigh(self.matrices)
+
+    @property
+    def energies(self):
+        return self.spectrum[0]
+
+    @property
+    def states(self):
+        return self.spectrum[1]
 
     def perturbative(self):
         """Of all bands, a cell, in e omega; the mean over the cycle."""
@@ -188,8 +207,8 @@ class Turning:
 
     def wannier(self, count):
         """Snapshots in so many Wannier functions, and their plane waves."""
-        each = zip(self.displacements, self.matrices, self.states, strict=True)
-        found = [wannier(self.mesh, PLACES + u, H, C, count) for u, H, C in each]
+        each = zip(self.displacements, self.matrices, strict=True)
+        found = [wannier(self.mesh, PLACES + u, H, filled_states(H), count) for u, H in each]
         return [model for model, _ in found], [waves for _, waves in found]
 
     def riders(self, count):

@@ -97,6 +97,7 @@ def test_a_sweep_whose_worker_is_killed_has_the_same_bits(client, tmp_path):
     np.testing.assert_array_equal(found.total, np.sqrt(np.arange(40)))
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_lost_loses_no_point(client, tmp_path):
     """The last test of the module with this client."""
     ab.sweep(waits, {"x": [1, 2]}, executor=client)

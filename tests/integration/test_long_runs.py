@@ -5,6 +5,7 @@ import sys
 import tracemalloc
 
 import numpy as np
+import pytest
 
 from adiabloch.engine.insulator_integrand import Insulator
 from adiabloch.geometry import needs_of
@@ -52,6 +53,7 @@ def test_bar_appears_only_after_its_patience(monkeypatch, capsys):
         assert bar._bar is None
 
 
+@pytest.mark.slow
 def test_interrupt_stops_at_once():
     """Ctrl-C in the middle of a long integral: no hanging threads, no half result."""
     code = (

@@ -255,7 +255,7 @@ INTERRUPTED = """
             "(400, 1, ",
             marks=pytest.mark.slow,
         ),
-        ("ab.anomalous_hall(flat, np.linspace(-3, 3, 40), 0.001, tolerance=1e-12)", 2, "(40, 1) True"),
+        *slow(("ab.anomalous_hall(flat, np.linspace(-3, 3, 40), 0.001, tolerance=1e-12)", 2, "(40, 1) True")),
         *slow(("ab.finite.pumped_magnetization(small, 1, [6, 8], theta_samples=4000)", 1, "(2, 4000, 1) True")),
     ],
 )
@@ -409,11 +409,11 @@ def test_a_single_position_tells_how_far_it_is():
         """
         import adiabloch as ab
         from adiabloch.integration import progress
-        progress.PATIENCE, progress.EVERY = 0.1, 0.1
+        progress.PATIENCE, progress.EVERY = 0.02, 0.02
         def local(r):
             return ab.models.haldane(0.3 + 0.01 * r[0], 0.1, 1.2)
         ab.local_current(ab.Texture(local), None, [[0.3, 0.2]], chemical_potential=-1.0, temperature=0.05,
-                         electric_field=[1.0, 0.5], mesh=[250, 250])
+                         electric_field=[1.0, 0.5], mesh=[120, 120])
         """
     )
     lines = out.stderr.splitlines()

@@ -243,7 +243,7 @@ def test_short_of_the_tolerance(tmp_path, occupied):
     assert told[0].filename == __file__
     assert "give a temperature" not in str(told[0].message)
     assert result.attrs["converged"] is False
-    better = ab.magnetoelectric(model, **which, tolerance=1e-5)
+    better = ab.magnetoelectric(model, **which, tolerance=1e-4)
     assert better.attrs["converged"] is True
     assert (np.abs(result.total - better.total) <= result.error + better.error).all()
     with pytest.raises(ToleranceNotReachedError, match="not reached within 3000 points") as caught:

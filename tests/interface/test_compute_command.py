@@ -16,6 +16,7 @@ from adiabloch.cli.options import complete_quantity
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.jobs.arguments import KINDS, OPTIONS, kinds_of, parsed, value_of_text
 from adiabloch.jobs.catalogue import names, quantities
+from sweeps import every_other
 
 MODEL = ab.models.gapped_honeycomb(delta=0.5, t1=0.1)
 HALDANE = ab.models.haldane(delta=0.3, t2=0.1, phi=1.2)
@@ -92,7 +93,7 @@ SPECIAL = {
 """Arguments of quantities; `METAL` for all others."""
 
 
-@pytest.mark.parametrize("name", sorted(quantities()))
+@pytest.mark.parametrize("name", every_other(quantities(), 0))
 def test_every_quantity(folder, name, monkeypatch):
     monkeypatch.chdir(folder)
     if name == "spin_tensor":

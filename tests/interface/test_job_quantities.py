@@ -10,6 +10,7 @@ import adiabloch as ab
 from adiabloch.cli import app
 from adiabloch.jobs.arguments import missing_arguments, takes
 from adiabloch.jobs.catalogue import quantities, quantity
+from sweeps import every_other
 
 MODES = Path(__file__).parents[1] / "data" / "phonons" / "hbn_gamma.dyn"
 VALUES = {
@@ -86,10 +87,11 @@ def arguments_of(known):
 
 
 @pytest.fixture(scope="module")
-def results(folder):
-    """Folder with the results of all quantities: one job for each crystal."""
+def results(folder, request):
+    """Folder with the results of the quantities that are tested: one job for each crystal."""
     jobs = {}
-    for name in quantities():
+    tested = {item.callspec.params["name"] for item in request.session.items if item.module is request.module}
+    for name in sorted(tested):
         known = quantity(name)
         _, table = crystal_of(known, folder)
         lines = [f"{one} = {in_toml(value)}" for one, value in arguments_of(known).items()]
@@ -104,7 +106,7 @@ def results(folder):
 
 
 @pytest.mark.filterwarnings("ignore::adiabloch.errors.AccuracyWarning")
-@pytest.mark.parametrize("name", quantities())
+@pytest.mark.parametrize("name", every_other(quantities(), 1))
 def test_a_job_has_the_result_of_python(folder, results, name):
     known = quantity(name)
     crystal, _ = crystal_of(known, folder)

@@ -313,7 +313,7 @@ def test_unknown_starters(tmp_path):
     assert "did you mean 'pump'" in " ".join(run("new", "pumb", "--output", tmp_path / "x.toml").output.split())
 
 
-@pytest.mark.parametrize("case", ["pump", "hall", "texture", *slow("nonlinear", "magnetoelectric")])
+@pytest.mark.parametrize("case", ["pump", "hall", *slow("texture", "nonlinear", "magnetoelectric")])
 def test_starters_run(tmp_path, case):
     job = written(tmp_path, starter(case).replace("1e-3 ", "1e-1 "))
     out = run("run", job, "--quiet", "--json")

@@ -61,7 +61,7 @@ def test_numbers_are_consistent(made):
     assert np.abs(numbers.chi.sel(component="x", field="x", other_field="x")).max() < 1e-15
 
 
-@pytest.mark.parametrize("symmetric", [{"strain": 0.0}, {"phi": 0.0}], ids=["threefold axis", "time reversal"])
+@pytest.mark.parametrize("symmetric", [{"phi": 0.0}, *slow({"strain": 0.0})], ids=["time reversal", "threefold axis"])
 def test_symmetries_forbid_all(symmetric):
     for call in (
         lambda model: ab.magnetoelectric(model, tolerance=1e-3, chemical_potential=POTENTIALS),

@@ -118,7 +118,7 @@ def test_eq8_alone_is_not_zero_and_chern_simons_cancels_it():
     ("cycle", "occupied", "rows"),
     [
         (bond_spin_orbit_cycle(DELTA, 0.4, 0.05), 2, 10),
-        (valley_phonon(0.5), 3, 8),
+        *slow((valley_phonon(0.5), 3, 8)),
         *slow((rashba_cycle(DELTA, 0.4, 0.1, "direction"), 2, 10)),
     ],
 )

@@ -15,6 +15,7 @@ from adiabloch import finite
 from adiabloch.errors import AdiablochError, InvalidArgumentError, InvalidModelError
 from public_functions import NO_RESPONSES
 from random_models import oblique_vectors
+from sweeps import every_other
 from units_of_results import powers
 
 MU, KT = 0.45, 0.12
@@ -69,7 +70,10 @@ def texture(E, L, **options):
     return ab.Texture(lambda r: cycle(E, L, size=2, drive=0.5 + 0.1 * np.sin(0.2 * r[0] / L), **options))
 
 
-SPINFUL = {"nonlinear_spin_magnetoelectric", "spin_edelstein", "spin_hall", "spin_magnetization", "spin_magnetoelectric", "zeeman_hall"}
+SPINFUL = {
+    *("nonlinear_spin_magnetoelectric", "spin_edelstein", "spin_hall", "spin_magnetization", "spin_magnetoelectric"),
+    "zeeman_hall",
+}
 
 
 def metal(name, E, L, dimension=2, kT=(0.0, KT), tolerance=5e-2, **options):
@@ -402,7 +406,7 @@ def test_no_response_is_forgotten():
     assert public - WITHOUT_A_CASE == set(CASES)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", every_other(CASES, 1))
 def test_any_power_of_ten(name):
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     E, L = 10.0 ** rng.integers(-12, 13, 2)
@@ -413,18 +417,12 @@ def test_any_power_of_ten(name):
         assert powers(first.attrs["units"]) == (p, q)
 
 
-def half_of(names, first: int) -> list:
-    """All names, every second one for `make test-all` only: each has been through powers of ten."""
-    slow = pytest.mark.slow
-    return [pytest.param(n, marks=slow) if number % 2 == first else n for number, n in enumerate(sorted(names))]
-
-
-@pytest.mark.parametrize("name", half_of(set(CASES) - {"perturbative_by_bands", "perturbative_tensor_by_bands"}, 0))
+@pytest.mark.parametrize("name", every_other(set(CASES) - {"perturbative_by_bands", "perturbative_tensor_by_bands"}, 1))
 def test_powers_of_two_change_no_bit(name):
     compare(name, 2.0**37, 2.0**-21, 0.0)
 
 
-@pytest.mark.parametrize("name", half_of(CASES, 1))
+@pytest.mark.parametrize("name", every_other(CASES, 0))
 def test_units_at_the_ends_of_the_range(name):
     compare(name, *((1e160, 1e-30) if len(name) % 2 else (1e-150, 1e30)), 1e-12)
 

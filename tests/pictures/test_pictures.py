@@ -26,7 +26,7 @@ def magnetization_of(delta, t1):
 
 
 def local_current(positions, **arguments):
-    return ab.local_current(ab.Texture(domain), 1, positions, tolerance=1e-3, progress=False, **arguments)
+    return ab.local_current(ab.Texture(domain), 1, positions, tolerance=1e-2, progress=False, **arguments)
 
 
 LINE = np.linspace(-12, 12, 9)

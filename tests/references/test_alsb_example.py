@@ -72,6 +72,7 @@ def test_spin_is_a_spin(cycle, mesh):
     assert x @ x + y @ y + z @ z == pytest.approx(np.tile(0.75 * np.eye(16), (len(mesh), 1, 1)), abs=5e-3)
 
 
+@pytest.mark.slow
 def test_born_charges(cycle):
     """The dipole goes with the displacement, in all directions alike: a cubic crystal."""
     found = [ab.polarization(cycle.snapshots[j], 8, mesh=8) for j in (0, 2, 4)]

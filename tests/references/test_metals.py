@@ -371,6 +371,7 @@ def test_heat_current_on_every_road():
     np.testing.assert_allclose(entropy, mott, rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_mott_relation_over_the_curve_at_zero_temperature():
     """Eq. (30): the heat current at T out of the nonlinear Hall effect at T = 0, both adaptive."""
     model, mu, kT = ab.models.tilted_dirac(tilt=0.3, mass=0.3), 0.7, 0.1

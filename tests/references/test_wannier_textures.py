@@ -68,7 +68,7 @@ def test_random_textures_against_supercells(seed, occupied, empty, dimension, ce
     assert off[2] < 2e-3 * max(static, largest)
 
 
-@pytest.mark.parametrize("seed", [3, *slow(0)])
+@pytest.mark.parametrize("seed", slow(3, 0))
 def test_densities_against_supercells(seed):
     subject = density_subject(seed)
     off, static, _, largest = compare(subject, supercells(f"densities {seed}", subject), samples=16)

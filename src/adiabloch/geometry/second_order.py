@@ -1,7 +1,7 @@
 r"""Observables of second order in an electric field, of filled bands and at the Fermi surface.
 
-In units of e^2, for an observable O, with G' the Berry connection polarizability (`adiabloch.geometry.fields`) and h the
-strength of H + h O,
+In units of e^2, for an observable O, with the Berry connection polarizability G' (`adiabloch.geometry.fields`) and the
+strength h of H + h O,
 
 .. math:: O_{bc} = \tfrac12 \frac{\partial}{\partial h} \int \sum_n f_n G'^{bc}_n
           + \int \sum_n (-f_n') \big[ O_n G'^{bc}_n - \tfrac12 ( v^b_n G'^{hc}_n + v^c_n G'^{hb}_n ) \big] .
@@ -19,7 +19,8 @@ from adiabloch.geometry.bands import times
 from adiabloch.geometry.fields import shift_factors
 from adiabloch.geometry.filled import BandCounts
 from adiabloch.geometry.frame import Eigenframe, of_frame
-from adiabloch.geometry.taylor_blocks import Blocks
+from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock
+from adiabloch.linalg import commutator
 from adiabloch.occupation import Group
 
 
@@ -33,12 +34,14 @@ def polarization_energy_slope(frame: Eigenframe, group: Group, observable: str, 
     r"""Derivative along an observable of the energy of second order in a field, summed over a group; shape (P,).
 
     .. math:: \tfrac12 \frac{\partial}{\partial h} \sum_{n \in occ} G'^{bc}_n
-              = \frac{\partial}{\partial h} \mathrm{Re} \sum_{n \in occ,\, m \in emp} \frac{A^b_{nm} A^c_{mn}}{E_n - E_m}
+              = \frac{\partial}{\partial h} \mathrm{Re}
+              \sum_{n \in occ,\, m \in emp} \frac{A^b_{nm} A^c_{mn}}{E_n - E_m}
 
     Bands within either group may be degenerate.
     """
-    blocks = Blocks(_with_slopes(frame, observable, b, c), group, (observable,))
-    return blocks.overlap(blocks.connection(b), blocks.solve(blocks.connection(c))).real()[1]
+    connection, _ = _connection(frame, group, observable, b)
+    _, over_gaps = _connection(frame, group, observable, c)
+    return connection.overlap(over_gaps).real()[1]
 
 
 def filled_energy_slope(frame: Eigenframe, band_counts: BandCounts, observable: str, b: str, c: str) -> Float:
@@ -59,13 +62,18 @@ def observable_of_second_order(frame: Eigenframe, observable: str, b: str, c: st
     return 0.5 * own - 0.5 * (flow + other)
 
 
-def _with_slopes(frame: Eigenframe, observable: str, *directions: str) -> Eigenframe:
-    """Frame with the covariant derivatives of an observable, d_a O - i [r_a, O]."""
-    slopes: dict[tuple[str, ...], Complex] = {}
-    O = frame.derivative(observable)
-    for direction in dict.fromkeys(directions):
-        r = frame.derivative(f"r{direction[1]}")
-        slopes[(observable, direction)] = -1j * (r @ O - O @ r)
-        if (name := (slope_name(observable, direction),)) in frame.derivatives:
-            slopes[(observable, direction)] += frame.derivative(*name)
-    return frame.with_derivatives(slopes)
+def _connection(frame: Eigenframe, group: Group, observable: str, a: str) -> tuple[TaylorBlock, TaylorBlock]:
+    """Interband connection along a direction with its derivative along an observable, and the same over the gaps.
+
+    The covariant derivative of the observable itself is d_a O - i [r_a, O].
+    """
+    key = ("connection of second order", repr(group), observable, a)
+    if key not in frame.cache:
+        slope: Complex = -1j * commutator(frame.derivative(f"r{a[1]}"), frame.derivative(observable))
+        if (name := (slope_name(observable, a),)) in frame.derivatives:
+            slope = slope + frame.derivative(*name)
+        blocks = Blocks(frame.with_derivatives({(observable, a): slope}), group, (observable,))
+        connection = blocks.connection(a)
+        frame.cache[key] = connection, blocks.solve(connection)
+    found: tuple[TaylorBlock, TaylorBlock] = frame.cache[key]
+    return found

@@ -71,7 +71,7 @@ def nonlinear_spin_magnetoelectric(
     .. math:: S_i = \chi_{ijk} E_j E_k, \qquad
               \chi_{ijk} = \frac{e^2}{2} \frac{\partial}{\partial h_i} \int \frac{dk}{(2\pi)^d} \sum_n f_n G^{jk}_n
               + e^2 \int \frac{dk}{(2\pi)^d} \sum_n (-f_n') \Big[ \langle s_i \rangle_n G^{jk}_n
-              - \tfrac12 \big( v^j_n G^{h_i k}_n + v^k_n G^{h_i j}_n \big) \Big]
+              - \tfrac12 v^j_n G^{h_i k}_n - \tfrac12 v^k_n G^{h_i j}_n \Big]
 
     for H + h s, with the Berry connection polarizabilities G in k and h. It does not depend on the relaxation time and
     is allowed in magnets with inversion symmetry. In an insulator only the derivative of the energy is left.
