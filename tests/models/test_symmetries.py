@@ -5,6 +5,7 @@ rotations of spins. Nothing is shared with the package, which finds groups and r
 """
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 import adiabloch as ab
 from adiabloch import models
-from adiabloch.errors import AccuracyWarning, InvalidArgumentError
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.models.nearest_images import NearestImages
 from adiabloch.models.spin import PAULI, SPIN
 from sweeps import slow
@@ -575,11 +576,48 @@ def test_position_matrices_are_symmetrized():
     assert report.remaining < 1e-10
 
 
-def test_states_outside_are_left_out_with_a_warning():
-    home = {(0, 0): [[0.0]], (1, 0): [[1.0]], (0, 1): [[1.0]]}
-    outside = models.OutsideStates({(0, 0): np.zeros((1, 1, 2))}, {(0, 0): np.zeros((1, 1, 1))})
-    position_matrix = {(0, 0): np.zeros((1, 1, 2))}
-    model = ab.TightBinding(np.eye(2), None, home, position_matrix=position_matrix, outside=outside)
-    with pytest.warns(AccuracyWarning, match=r"states outside the Wannier functions are not symmetrized"):
-        found, _ = ab.symmetry(model).symmetrize_model(model)
-    assert found.outside is None
+def with_states_outside(model, rng):
+    """Model with random matrices of states outside, and with noise in its hoppings and positions."""
+    n, cells = model.size, [*model.hoppings]
+    shape = (len(cells), n, n, 3)
+    noise, coupling, moment, r = (rng.normal(size=shape) + 1j * rng.normal(size=shape) for _ in range(4))
+
+    def hermitian(X):
+        pairs = dict(zip(cells, X, strict=True))
+        return {R: 0.5 * (X + pairs[tuple(-x for x in R)].conj().swapaxes(0, 1)) for R, X in pairs.items()}
+
+    hoppings = {R: h + 1e-3 * hermitian(noise)[R][..., 0] for R, h in model.hoppings.items()}
+    position_matrix = {R: 1e-3 * X for R, X in hermitian(r).items()}
+    position_matrix[(0, 0, 0)][np.arange(n), np.arange(n)] = model.positions
+    outside = models.OutsideStates(dict(zip(cells, 0.3 * coupling, strict=True)), hermitian(0.3 * moment))
+    return ab.TightBinding(
+        model.lattice, None, hoppings, model.spin, position_matrix=position_matrix, outside=outside, reduced=False
+    )
+
+
+@pytest.mark.parametrize("name", ["222", "3m'", "mm'2'", "-1'"])
+def test_states_outside(symmetric, name):
+    """Moments of the bands, which contain them, are those of a crystal with the group."""
+    model, group = symmetric[name, True]
+    group = replace(group, sites=model.positions[::2])
+    lower = with_states_outside(model, np.random.default_rng(4))
+    found, report = group.symmetrize_model(lower)
+    assert 0.1 < report.outside.max() < 3
+    result, _, size = check_neumann(found, group, "orbital_magnetization")
+    alone = ab.TightBinding(
+        found.lattice, found.positions, found.hoppings, found.spin, position_matrix=found.position_matrix, reduced=False
+    )
+    without = ab.orbital_magnetization(alone, **FERMI).total
+    # inversion with time reversal forbids all of it
+    if name != "-1'":
+        assert np.abs(without - result.total).max() > 0.01 * size
+    again, report = group.symmetrize_model(found)
+    assert report.outside.max() < 1e-8
+    for part in ("coupling", "moment"):
+        here, there = getattr(found.outside, part), getattr(again.outside, part)
+        assert max(np.abs(there[R] - X).max() for R, X in here.items()) < 1e-8
+    # the same in other cells, and about another origin
+    moved, _ = group.symmetrize_model(lower.moved(1, (1, 0, -1)))
+    np.testing.assert_allclose(
+        ab.orbital_magnetization(moved, **FERMI).total, result.total, rtol=0, atol=1e-8 * max(size, 1e-2)
+    )

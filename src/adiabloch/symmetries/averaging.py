@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.errors import AccuracyWarning, InvalidArgumentError, warn
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.models import TightBinding
 from adiabloch.scalars import positive_number
 from adiabloch.symmetries.fields import Action, Blocks, Fields, without_zeros
 from adiabloch.symmetries.html import report_html
 from adiabloch.symmetries.operations import Operation
+from adiabloch.symmetries.outside_average import images_of_outside, outside_fields, outside_model
 from adiabloch.symmetries.representation import averaged_back, unitary_of
 from adiabloch.symmetries.sites import Sites, sites_of_atoms, sites_of_model
 
@@ -34,6 +35,8 @@ class SymmetryReport:
     """Largest change of the positions and the position matrix, in the length unit, (operations,)."""
     spin: Float
     """Largest change of the spin operators in units of hbar, (operations,); zero without spin."""
+    outside: Float
+    """Largest change of the matrices of the states outside by each operation, relative to the largest element."""
     change: float
     """Largest change of a hopping by the average over the group."""
     remaining: float
@@ -58,19 +61,14 @@ def symmetrized_model(
     if not isinstance(model, TightBinding):
         raise InvalidArgumentError(f"symmetrize_model: expected a model, got {type(model).__name__}")
     tolerance = positive_number(tolerance, "symmetrize_model: tolerance")
-    if model.outside is not None:
-        warn(
-            "symmetrize_model: the matrices of the states outside the Wannier functions are not symmetrized and are "
-            "left out: orbital moments of the symmetrized model lack their contribution",
-            AccuracyWarning,
-        )
     sites = sites_of_model(model) if atoms is None else sites_of_atoms(model, atoms)
     start = fields = Fields.of(model, sites)
     actions = [Action.of(g, sites, len(fields.units)) for g in operations]
     positions = _mean_positions(sites, actions)
     first = None
     for _ in range(ROUNDS):
-        images = [averaged_back(action, fields, unitary_of(action, fields)) for action in actions]
+        unitaries = [unitary_of(action, fields) for action in actions]
+        images = [averaged_back(action, fields, D) for action, D in zip(actions, unitaries, strict=True)]
         changes = np.array([changes_of(fields.blocks, image) for image in images])
         if first is None:
             first = changes
@@ -85,15 +83,22 @@ def symmetrized_model(
             "no hoppings between sets of its orbitals, which must then be symmetrized separately"
         )
     d = sites.vectors.shape[0]
+    found, outside = fields.model(model, positions), np.zeros(len(actions))
+    if model.outside is not None:
+        given = outside_fields(model, model.outside, sites)
+        images = images_of_outside(given, actions, unitaries)
+        outside = _relative_changes(given.blocks, images, d)
+        found = outside_model(found, _mean(images), sites, positions)
     report = SymmetryReport(
         tuple(operations),
         fields.units[0] * first[:, 0],
         np.maximum(sites.shortest * first[:, 1 : 1 + d].max(axis=1), _moves(sites, actions)),
         first[:, 1 + d :].max(axis=1, initial=0.0),
+        outside,
         float(fields.units[0] * changes_of(start.blocks, fields.blocks)[0]),
         float(changes.max()),
     )
-    return fields.model(model, positions), report
+    return found, report
 
 
 def changes_of(before: Blocks, after: Blocks) -> Float:
@@ -101,6 +106,15 @@ def changes_of(before: Blocks, after: Blocks) -> Float:
     zero = np.zeros_like(next(iter(before.values())))
     every = {*before, *after}
     return np.max([np.abs(after.get(R, zero) - before.get(R, zero)).max(axis=(1, 2)) for R in every], axis=0)
+
+
+def _relative_changes(before: Blocks, images: Sequence[Blocks], dimension: int) -> Float:
+    """Largest change of B(R) and C(R) by each operation, relative to the largest of either, (operations,)."""
+    sizes = changes_of(before, {R: np.zeros_like(X) for R, X in before.items()})
+    parts_of_coupling = 2 * dimension
+    sizes[:parts_of_coupling] = sizes[:parts_of_coupling].max()
+    sizes[parts_of_coupling:] = sizes[parts_of_coupling:].max()
+    return np.array([(changes_of(before, image) / np.maximum(sizes, np.finfo(float).tiny)).max() for image in images])
 
 
 def _check(changes: Float, operations: Sequence[Operation], dimension: int, tolerance: float) -> None:

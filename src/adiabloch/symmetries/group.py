@@ -169,7 +169,7 @@ class SymmetryGroup:
         return result.assign(averaged).assign_attrs(symmetry=repr(self), symmetry_change=change)
 
     def symmetrize_model(self, model: TightBinding, *, tolerance: float = 0.1) -> tuple[TightBinding, SymmetryReport]:
-        """Average a model over the group: hoppings, positions, position matrix and spin operators.
+        """Average a model over the group: hoppings, positions, position matrix, spin operators, states outside.
 
         The representation of the operations on the orbitals is determined from the model: for each operation it is the
         unitary matrix between the orbitals of each atom and those of its image for which the model changes least.
@@ -193,11 +193,6 @@ class SymmetryGroup:
         InvalidArgumentError
             The model does not have the group: an operation does not map its atoms to each other, or changes it by more
             than the tolerance; the message names the operation.
-
-        Warns
-        -----
-        AccuracyWarning
-            The model has matrices of states outside its Wannier functions, which are left out.
 
         Notes
         -----
