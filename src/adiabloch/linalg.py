@@ -45,6 +45,33 @@ def eigh_batch(matrices: Complex) -> tuple[Float, Complex]:
     return energies, states
 
 
+def in_eigenbasis(matrices: Complex) -> tuple[Float, Complex, Complex]:
+    """Diagonalise H, and transform other Hermitian matrices to the basis of its eigenstates.
+
+    Parameters
+    ----------
+    matrices : complex array, shape (P, 1 + K, N, N)
+        H, then the others.
+
+    Returns
+    -------
+    energies : float array, shape (P, N)
+    states : complex array, shape (P, N, N)
+    rotated : complex array, shape (K, P, N, N)
+        U^dagger M U.
+    """
+    points, count, size, _ = matrices.shape
+    rotated = np.empty((count - 1, points, size, size), dtype=np.complex128)
+    if size == 2 and (kernels := compiled.of_frames(points, size)) is not None:
+        energies, states = np.empty((points, 2)), np.empty((points, 2, 2), dtype=np.complex128)
+        kernels.of_two_bands(np.ascontiguousarray(matrices, dtype=np.complex128), energies, states, rotated)
+        return energies, states, rotated
+    energies, states = eigh_batch(matrices[:, 0])
+    for number in range(count - 1):
+        rotated[number] = in_basis(matrices[:, number + 1], states)
+    return energies, states, rotated
+
+
 def svd_batch(matrices: Complex) -> tuple[Complex, Float, Complex]:
     """Singular value decomposition M = Z sigma V^dagger of a batch of square matrices.
 
@@ -154,3 +181,14 @@ def symmetrized_product(A: Complex, B: Complex) -> Complex:
     """Symmetrized product (A B + B A)/2 of Hermitian matrices."""
     product = A @ B
     return np.asarray(0.5 * (product + dagger(product)))
+
+
+def sums_of_squares(matrices: Complex) -> Float:
+    """Sums of the squared moduli of all elements of matrices (P, N, N), shape (P,)."""
+    contiguous = np.ascontiguousarray(matrices)
+    if (kernels := compiled.of_frames(*matrices.shape[:2])) is not None:
+        sums = np.empty(len(matrices))
+        kernels.sums_of_squares(contiguous, sums)
+        return sums
+    flat = contiguous.view(np.float64).reshape(len(matrices), -1)
+    return np.asarray(np.einsum("pi,pi->p", flat, flat))

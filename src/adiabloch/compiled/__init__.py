@@ -13,6 +13,8 @@ SWITCH = "ADIABLOCH_COMPILED"
 SLOW = 4.0
 """Seconds after which a line on the error stream says that kernels are being compiled."""
 MESSAGE = "adiabloch: compiling its kernels, which takes a few seconds once (ADIABLOCH_COMPILED=0 leaves them out)"
+LARGE = 4096
+"""Number of two-band points from which on kernels for them are loaded; for fewer, NumPy takes less time than that."""
 
 _lock = threading.Lock()
 _loaded: dict[str, ModuleType | None] = {}
@@ -25,6 +27,11 @@ def available(name: str) -> ModuleType | None:
             if name not in _loaded:
                 _loaded[name] = _load(name)
     return _loaded[name]
+
+
+def of_frames(points: int, bands: int) -> ModuleType | None:
+    """Kernels for frames (`frames`); None for few points with two bands, whose frames NumPy makes in closed form."""
+    return available("frames") if bands > 2 or (bands == 2 and points >= LARGE) else None
 
 
 def _load(name: str) -> ModuleType | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 
-from adiabloch.arrays import Float, Integer, tensor_grid
+from adiabloch import compiled
+from adiabloch.arrays import Complex, Float, Integer, tensor_grid
 from adiabloch.errors import GapClosedError
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.kept_results import ResultsByCrystal
@@ -20,6 +21,8 @@ from adiabloch.models.crystal import Crystal
 
 STARTS = 4
 """Number of points of the coarse mesh from which the search for the smallest gap starts."""
+LARGEST_COMPILED = 4
+"""Largest number of directions of the compiled slopes."""
 SHORT = 16
 """Length of axes up to which NumPy's reduction is slower than an operation for each element."""
 FLAT = 1e-9
@@ -59,14 +62,27 @@ def _two_level_slopes(
     frame: Eigenframe, occupied: int, lattice: Lattice, share: Float | float, steps: Integer | None = None
 ) -> Float:
     """Two-level bound on the change of the gap, with the squared couplings of all pairs times factors (P, pairs)."""
-    o, c = slice(None, occupied), slice(occupied, None)
     names, to_axes = axes_of(frame, lattice, steps)
     matrices = [frame.derivative(name) for name in names]
+    kernels = compiled.of_frames(*frame.energies.shape)
+    if kernels is None or len(names) > LARGEST_COMPILED or not isinstance(share, float):
+        return two_level_slopes(matrices, to_axes, occupied, share)
+    slopes = np.empty((len(frame.energies), len(to_axes)))
+    contiguous = [np.ascontiguousarray(D) for D in matrices]
+    contiguous += contiguous[:1] * (LARGEST_COMPILED - len(names))
+    kernels.gap_slopes(*contiguous, np.ascontiguousarray(to_axes, dtype=np.float64), occupied, slopes)
+    return slopes
+
+
+def two_level_slopes(
+    matrices: Sequence[Complex], to_axes: Float, occupied: int, share: Float | float = 1.0
+) -> Float:
+    """Two-level bound from the derivatives (P, N, N) and the factors (S, directions) from these to the axes."""
+    o, c = slice(None, occupied), slice(occupied, None)
     difference = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
     couplings = np.tensordot(to_axes, np.array([D[:, c, o].reshape(len(D), -1) for D in matrices]), axes=1)
     squares = (couplings.real**2 + couplings.imag**2) * share
-    slopes: Float = np.sqrt(difference**2 + 4 * _largest(squares)).T
-    return slopes
+    return np.asarray(np.sqrt(difference**2 + 4 * _largest(squares)).T)
 
 
 def _largest(values: Float) -> Float:
