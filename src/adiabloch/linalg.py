@@ -67,8 +67,16 @@ def in_eigenbasis(matrices: Complex) -> tuple[Float, Complex, Complex]:
         kernels.of_two_bands(np.ascontiguousarray(matrices, dtype=np.complex128), energies, states, rotated)
         return energies, states, rotated
     energies, states = eigh_batch(matrices[:, 0])
+    if size == 2:
+        for number in range(count - 1):
+            rotated[number] = in_basis(matrices[:, number + 1], states)
+        return energies, states, rotated
+    # one product for all M U
+    right = matrices[:, 1:].reshape(points, (count - 1) * size, size) @ states
+    right = right.reshape(points, count - 1, size, size)
+    left = dagger(states)
     for number in range(count - 1):
-        rotated[number] = in_basis(matrices[:, number + 1], states)
+        np.matmul(left, right[:, number], out=rotated[number])
     return energies, states, rotated
 
 

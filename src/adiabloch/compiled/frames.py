@@ -74,7 +74,7 @@ def gap_slopes(first, second, third, fourth, to_axes, occupied, slopes):
     """Two-level bound on the change of the gap above the occupied bands along axes.
 
     Reads derivatives (P, N, N) along up to four directions and the factors (S, directions) from these to the axes;
-    fills `slopes` (P, S).
+    fills `slopes` (S, P).
     """
     n, filled, axes, count = np.uint64(first.shape[1]), np.uint64(occupied), len(to_axes), to_axes.shape[1]
     top = filled - np.uint64(1)
@@ -108,7 +108,7 @@ def gap_slopes(first, second, third, fourth, to_axes, occupied, slopes):
             difference = 0.0
             for k in range(count):
                 difference += to_axes[axis, k] * v[k].real
-            slopes[point, axis] = math.sqrt(difference * difference + 4.0 * largest[axis])
+            slopes[axis, point] = math.sqrt(difference * difference + 4.0 * largest[axis])
 
 
 @njit(

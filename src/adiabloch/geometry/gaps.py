@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
 
 from adiabloch import compiled
-from adiabloch.arrays import Complex, Float, Integer, tensor_grid
+from adiabloch.arrays import Complex, Float, Integer, largest, tensor_grid
 from adiabloch.errors import GapClosedError
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.kept_results import ResultsByCrystal
@@ -23,8 +22,6 @@ STARTS = 4
 """Number of points of the coarse mesh from which the search for the smallest gap starts."""
 LARGEST_COMPILED = 4
 """Largest number of directions of the compiled slopes."""
-SHORT = 16
-"""Length of axes up to which NumPy's reduction is slower than an operation for each element."""
 FLAT = 1e-9
 """Relative differences of a gap or an overlap around a point at which the search for its minimum ends."""
 CLOSED_GAP = 1e-7
@@ -67,11 +64,11 @@ def _two_level_slopes(
     kernels = compiled.of_frames(*frame.energies.shape)
     if kernels is None or len(names) > LARGEST_COMPILED or not isinstance(share, float):
         return two_level_slopes(matrices, to_axes, occupied, share)
-    slopes = np.empty((len(frame.energies), len(to_axes)))
+    slopes = np.empty((len(to_axes), len(frame.energies)))
     contiguous = [np.ascontiguousarray(D) for D in matrices]
     contiguous += contiguous[:1] * (LARGEST_COMPILED - len(names))
     kernels.gap_slopes(*contiguous, np.ascontiguousarray(to_axes, dtype=np.float64), occupied, slopes)
-    return slopes
+    return slopes.T
 
 
 def two_level_slopes(
@@ -82,14 +79,7 @@ def two_level_slopes(
     difference = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
     couplings = np.tensordot(to_axes, np.array([D[:, c, o].reshape(len(D), -1) for D in matrices]), axes=1)
     squares = (couplings.real**2 + couplings.imag**2) * share
-    return np.asarray(np.sqrt(difference**2 + 4 * _largest(squares)).T)
-
-
-def _largest(values: Float) -> Float:
-    """Largest value along the last axis, which may be short."""
-    if values.shape[-1] > SHORT:
-        return np.asarray(values.max(axis=-1))
-    return reduce(np.maximum, np.moveaxis(values, -1, 0))
+    return np.asarray(np.sqrt(difference**2 + 4 * largest(squares)).T)
 
 
 def neighbour_slopes(frame: Eigenframe, lattice: Lattice) -> Float:

@@ -105,8 +105,11 @@ def basis_curvature_shift(frame: Eigenframe, group: Group, drive: str, component
     """
     a, b = K_PLANES[component]
     # if the drive is a or b, two of the terms cancel and the third vanishes
-    moment = None if drive in (a, b) else basis_curvature_moment(Blocks(frame, group), drive, a, b)
-    return np.zeros(len(frame.energies)) if moment is None else moment.real()[0]
+    if drive in (a, b) or all(frame.basis_curvature(y, z) is None for _, y, z in _cyclic(drive, a, b)):
+        return np.zeros(len(frame.energies))
+    moment = basis_curvature_moment(Blocks(frame, group), drive, a, b)
+    assert moment is not None
+    return moment.real()[0]
 
 
 def basis_curvature_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock | None:

@@ -139,7 +139,7 @@ class GridSums:
         others: as the last one it would be many products of small matrices.
         """
         phases = [
-            np.exp(2j * np.pi * np.multiply.outer(axis, np.arange(first, first + extent)))
+            np.exp(2j * np.pi * np.multiply.outer(axis, np.arange(first, first + extent, dtype=np.float64)))
             for axis, first, extent in zip(axes, self._lowest, self._extent, strict=True)
         ]
         before = np.cumprod([1, *map(len, axes[:-1])]).tolist()
