@@ -33,16 +33,34 @@ def eigh_batch(matrices: Complex) -> tuple[Float, Complex]:
     states : complex array, shape (..., N, N)
         Eigenvectors as columns.
     """
-    size = matrices.shape[-1]
-    if size == 2:
+    if matrices.shape[-1] == 2:
         return _eigh_2x2(matrices)
-    if 2 < size <= LARGEST_COMPILED and (solver := compiled.available("eigensolver")) is not None:
-        flat = np.ascontiguousarray(matrices, dtype=np.complex128).reshape(-1, size, size)
-        energies, states = np.empty(flat.shape[:2]), np.empty(flat.shape, dtype=np.complex128)
-        if solver.diagonalize(flat, energies, states) == len(flat):
-            return energies.reshape(matrices.shape[:-1]), states.reshape(matrices.shape)
+    if (found := _diagonalized(matrices, matrices.shape[-1])) is not None:
+        return found
     energies, states = np.linalg.eigh(matrices)
     return energies, states
+
+
+def energies_batch(matrices: Complex) -> Float:
+    """Eigenvalues of a batch of Hermitian matrices (..., N, N), ascending, (..., N), as those of `eigh_batch`."""
+    if matrices.shape[-1] == 2:
+        return _eigh_2x2(matrices)[0]
+    if (found := _diagonalized(matrices, 0)) is not None:
+        return found[0]
+    return np.linalg.eigvalsh(matrices)
+
+
+def _diagonalized(matrices: Complex, columns: int) -> tuple[Float, Complex] | None:
+    """Energies and `columns` states by the compiled eigensolver, all or none; None if it cannot be used."""
+    size = matrices.shape[-1]
+    solver = compiled.available("eigensolver") if 2 < size <= LARGEST_COMPILED else None
+    if solver is None:
+        return None
+    flat = np.ascontiguousarray(matrices, dtype=np.complex128).reshape(-1, size, size)
+    energies, states = np.empty(flat.shape[:2]), np.empty((len(flat), columns, columns), dtype=np.complex128)
+    if solver.diagonalize(flat, energies, states) < len(flat):
+        return None
+    return energies.reshape(matrices.shape[:-1]), states.reshape(*matrices.shape[:-2], columns, columns)
 
 
 def in_eigenbasis(matrices: Complex) -> tuple[Float, Complex, Complex]:

@@ -92,9 +92,9 @@ def tridiagonalize(re, im, d, e, beta, phase_re, phase_im, q_re, q_im):
 def implicit_ql(d, e, z):
     """Diagonalize a real symmetric tridiagonal matrix: `d` receives the eigenvalues, the rows of `z` the eigenvectors.
 
-    Returns False if an eigenvalue has not converged.
+    If the rows are empty, only eigenvalues are computed. Returns False if an eigenvalue has not converged.
     """
-    n, size = len(d), np.uint64(len(d))
+    n, size = len(d), np.uint64(z.shape[1])
     for start in range(n):
         for iteration in range(ITERATIONS + 1):
             end = start
@@ -170,11 +170,19 @@ def transform_back(re, im, beta, phase_re, phase_im, z, x_re, x_im):
 def diagonalize(matrices, energies, states):
     """Diagonalize Hermitian matrices (P, N, N), of which the lower triangles are read.
 
-    Fills `energies` (P, N), ascending, and `states` (P, N, N), columns. Returns the number of matrices that were
-    diagonalized before one that is not finite or has not converged.
+    Fills `energies` (P, N), ascending, and `states` (P, N, N), columns; with an empty array (P, 0, 0) only the energies
+    are computed. Returns the number of matrices that were diagonalized before one that is not finite or has not
+    converged.
     """
     count, n = energies.shape
-    re, im, z, x_re, x_im = np.empty((n, n)), np.empty((n, n)), np.empty((n, n)), np.empty((n, n)), np.empty((n, n))
+    columns = states.shape[2]
+    re, im, z, x_re, x_im = (
+        np.empty((n, n)),
+        np.empty((n, n)),
+        np.empty((n, columns)),
+        np.empty((n, n)),
+        np.empty((n, n)),
+    )
     d, e, beta, q_re, q_im = np.empty(n), np.empty(n), np.zeros(n), np.empty(n), np.empty(n)
     phase_re, phase_im = np.empty(n), np.empty(n)
     order = np.empty(n, np.int64)
@@ -193,12 +201,13 @@ def diagonalize(matrices, energies, states):
                 re[i, j], im[i, j] = element.real / unit, element.imag / unit
                 re[j, i], im[j, i] = re[i, j], -im[i, j]
             im[i, i] = 0.0
-            for j in range(n):
+            for j in range(columns):
                 z[i, j] = 1.0 if i == j else 0.0
         tridiagonalize(re, im, d, e, beta, phase_re, phase_im, q_re, q_im)
         if not implicit_ql(d, e, z):
             return point
-        transform_back(re, im, beta, phase_re, phase_im, z, x_re, x_im)
+        if columns > 0:
+            transform_back(re, im, beta, phase_re, phase_im, z, x_re, x_im)
         for i in range(n):
             j = i
             while j > 0 and d[order[j - 1]] > d[i]:
@@ -207,6 +216,6 @@ def diagonalize(matrices, energies, states):
             order[j] = i
         for b in range(n):
             energies[point, b] = unit * d[order[b]]
-            for i in range(n):
+            for i in range(columns):
                 states[point, i, b] = complex(x_re[order[b], i], x_im[order[b], i])
     return count

@@ -29,7 +29,7 @@ from adiabloch.geometry.gauge import SmoothGauge, smooth_gauge
 from adiabloch.geometry.projections import Projections, overlap_at
 from adiabloch.geometry.recording import Product, Recorded
 from adiabloch.integration.protocols import Minimum, Sample
-from adiabloch.linalg import eigh_batch
+from adiabloch.linalg import energies_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator, connection_names, directions_of
 from adiabloch.occupation import Group, subspace_indices
@@ -173,7 +173,7 @@ class Insulator:
 
     def levels(self, points: Float) -> Float:
         """Energies at reduced points (P, d), (P, N)."""
-        return eigh_batch(self._matrices.at(points)[:, 0])[0]
+        return energies_batch(self._matrices.at(points)[:, 0])
 
     def values(self, points: Float) -> Float:
         """Values at reduced points (P, d), (P, outputs)."""

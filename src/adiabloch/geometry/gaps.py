@@ -14,7 +14,7 @@ from adiabloch.errors import GapClosedError
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.kept_results import ResultsByCrystal
 from adiabloch.lattice import Lattice
-from adiabloch.linalg import eigh_batch
+from adiabloch.linalg import energies_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal
 
@@ -71,9 +71,7 @@ def _two_level_slopes(
     return slopes.T
 
 
-def two_level_slopes(
-    matrices: Sequence[Complex], to_axes: Float, occupied: int, share: Float | float = 1.0
-) -> Float:
+def two_level_slopes(matrices: Sequence[Complex], to_axes: Float, occupied: int, share: Float | float = 1.0) -> Float:
     """Two-level bound from the derivatives (P, N, N) and the factors (S, directions) from these to the axes."""
     o, c = slice(None, occupied), slice(occupied, None)
     difference = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
@@ -118,7 +116,7 @@ def gap_at(crystal: Crystal, occupied: int) -> Callable[[Float], Float]:
     series = crystal.matrices()
 
     def gap(points: Float) -> Float:
-        energies = eigh_batch(series.at(points)[:, 0])[0]
+        energies = energies_batch(series.at(points)[:, 0])
         return energies[:, occupied] - energies[:, occupied - 1]
 
     return gap
@@ -191,7 +189,7 @@ def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | No
     series = crystal.matrices()
 
     def above(points: Float) -> Float:
-        return eigh_batch(series.at(points)[:, 0])[0] - energy
+        return energies_batch(series.at(points)[:, 0]) - energy
 
     levels = above(mesh)
     counts = (levels < 0).sum(axis=1)
@@ -216,7 +214,7 @@ def energy_bound(crystal: Crystal) -> float:
     if amplitudes is not None:
         return float(np.abs(amplitudes).sum(axis=0).sum(axis=1).max())
     mesh, _ = coarse_mesh(crystal, 4000)
-    return 2.0 * float(np.abs(eigh_batch(crystal.matrices().at(mesh)[:, 0])[0]).max())
+    return 2.0 * float(np.abs(energies_batch(crystal.matrices().at(mesh)[:, 0])).max())
 
 
 def bandwidth(crystal: Crystal) -> float:
@@ -230,7 +228,7 @@ def energy_range(crystal: Crystal, points: int = 4) -> tuple[float, float]:
     known = _RANGES.of(crystal)
     if points not in known:
         mesh = crystal.matrices().on_grid([np.arange(points) / points] * len(crystal.directions))
-        energies = eigh_batch(mesh[:, 0])[0]
+        energies = energies_batch(mesh[:, 0])
         known[points] = float(energies.min()), float(energies.max())
     return known[points]
 

@@ -10,6 +10,7 @@ from functools import reduce
 
 import numpy as np
 
+from adiabloch import compiled
 from adiabloch.arrays import Float, Integer
 from adiabloch.integration.orbits import Orbits, SymmetricIntegrand
 from adiabloch.integration.protocols import Integrand, Minimum
@@ -59,7 +60,8 @@ def blocks(first: Mesh, part: Levels, batch: int) -> Iterator[Block]:
 def sum_block(integrand: Integrand, mesh: Mesh, block: Block) -> BlockSums:
     """Sums over the points of a block."""
     axes, numbers = _axes_of(block, mesh)
-    sample = integrand(axes)
+    with compiled.expecting(math.prod(mesh)):
+        sample = integrand(axes)
     values = sample.values.reshape(*map(len, axes), -1)
     sums, labels = by_class(values, numbers, [classes(n) for n in mesh])
     return BlockSums(
@@ -110,8 +112,9 @@ def sum_orbits(
     if not which.any():
         return None
     steps, step_of = orbits.steps
-    sample = integrand.on_part(axes, which, steps)
     order = len(orbits.operations)
+    with compiled.expecting(math.prod(mesh) // order):
+        sample = integrand.on_part(axes, which, steps)
     weighted = sample.values * (sizes[which] / order)[:, None]
     values = (weighted @ orbits.transformations).reshape(-1, weighted.shape[1])
     points = np.stack(np.meshgrid(*numbers, indexing="ij"), axis=-1).reshape(-1, len(mesh))[which]

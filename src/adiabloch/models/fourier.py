@@ -144,7 +144,7 @@ class GridSums:
         ]
         before = np.cumprod([1, *map(len, axes[:-1])]).tolist()
         sums = list(zip(phases, before, strict=True))
-        if self._box is not None and 1 < len(axes) and len(axes[-1]) <= SHORT < len(axes[-2]):
+        if self._box is not None and len(axes) > 1 and len(axes[-1]) <= SHORT < len(axes[-2]):
             return [(phases[-1], int(np.prod(self._extent[:-1]))), *sums[:-1]]
         return sums
 
