@@ -47,7 +47,7 @@ def energies_batch(matrices: Complex) -> Float:
         return _eigh_2x2(matrices)[0]
     if (found := _diagonalized(matrices, 0)) is not None:
         return found[0]
-    return np.linalg.eigvalsh(matrices)
+    return np.asarray(np.linalg.eigvalsh(matrices), dtype=np.float64)
 
 
 def _diagonalized(matrices: Complex, columns: int) -> tuple[Float, Complex] | None:

@@ -112,12 +112,12 @@ class GridSums:
 
     def __call__(self, axes: Sequence[Float]) -> Complex:
         """Values on the tensor grid of `axes`, (P, K, N, N) (see `FourierSeries.on_grid`)."""
-        known: list[tuple[bytes, Complex]] = getattr(self._of_thread, "kept", [])
-        kept: list[tuple[bytes, Complex]] = []
+        known: list[tuple[tuple[int, bytes], Complex]] = getattr(self._of_thread, "kept", [])
+        kept: list[tuple[tuple[int, bytes], Complex]] = []
         values = self._coefficients if self._box is None else self._box
-        *outer, (last, before) = self._sums(axes)
-        for depth, (phases, points) in enumerate(outer):
-            own = phases.tobytes()
+        *outer, (_, last, before) = self._sums(axes)
+        for depth, (axis, phases, points) in enumerate(outer):
+            own = axis, phases.tobytes()
             if depth == len(kept) < len(known) and known[depth][0] == own:
                 values = known[depth][1]
             else:
@@ -132,8 +132,8 @@ class GridSums:
         result: Complex = last @ values.reshape(before, last.shape[1], -1)
         return result.reshape(-1, *self._coefficients.shape[1:])
 
-    def _sums(self, axes: Sequence[Float]) -> list[tuple[Complex, int]]:
-        """Sums over one axis each, in order: phases (points, frequencies), and the number of matrices in front.
+    def _sums(self, axes: Sequence[Float]) -> list[tuple[int, Complex, int]]:
+        """Sums in order: the axis, its phases (points, frequencies), and the number of points or frequencies before.
 
         The first axis comes first. Over a short last axis, such as the phase of a cycle, the sum comes before all
         others: as the last one it would be many products of small matrices.
@@ -143,9 +143,9 @@ class GridSums:
             for axis, first, extent in zip(axes, self._lowest, self._extent, strict=True)
         ]
         before = np.cumprod([1, *map(len, axes[:-1])]).tolist()
-        sums = list(zip(phases, before, strict=True))
+        sums = list(zip(range(len(axes)), phases, before, strict=True))
         if self._box is not None and len(axes) > 1 and len(axes[-1]) <= SHORT < len(axes[-2]):
-            return [(phases[-1], int(np.prod(self._extent[:-1]))), *sums[:-1]]
+            return [(len(axes) - 1, phases[-1], int(np.prod(self._extent[:-1]))), *sums[:-1]]
         return sums
 
     def _sum_over_first_axis(self, phases: Complex) -> Complex:
