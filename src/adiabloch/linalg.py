@@ -64,7 +64,7 @@ def _diagonalized(matrices: Complex, columns: int) -> tuple[Float, Complex] | No
 
 
 def in_eigenbasis(matrices: Complex) -> tuple[Float, Complex, Complex]:
-    """Diagonalise H, and transform other Hermitian matrices to the basis of its eigenstates.
+    """Diagonalise H, and transform other matrices to the basis of its eigenstates.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ FAST = {"contract", "reassoc", "nsz"}
     fastmath=FAST,
 )
 def of_two_bands(matrices, energies, states, rotated):
-    """Diagonalize H and rotate its derivatives, Hermitian matrices (P, 1 + K, 2, 2).
+    """Diagonalize H and rotate other matrices, (P, 1 + K, 2, 2).
 
     Fills `energies` (P, 2), `states` (P, 2, 2) and `rotated` (K, P, 2, 2). The closed form is that of `linalg`.
     """
@@ -40,14 +40,11 @@ def of_two_bands(matrices, energies, states, rotated):
             a0, a1, b0, b1 = -sine, cosine + 0j, cosine + 0j, np.conj(sine)
         states[point, 0, 0], states[point, 0, 1], states[point, 1, 0], states[point, 1, 1] = a0, b0, a1, b1
         for k in range(len(rotated)):
-            m = matrices[point, k + 1]
-            first, second, beside, below = m[0, 0].real, m[1, 1].real, m[0, 1], np.conj(m[0, 1])
-            # M b, then a^dagger M b and b^dagger M b; the trace gives the third
-            y0, y1 = first * b0 + beside * b1, below * b0 + second * b1
-            across = np.conj(a0) * y0 + np.conj(a1) * y1
-            inside = b0.real * y0.real + b0.imag * y0.imag + b1.real * y1.real + b1.imag * y1.imag
-            rotated[k, point, 0, 0], rotated[k, point, 0, 1] = first + second - inside, across
-            rotated[k, point, 1, 0], rotated[k, point, 1, 1] = np.conj(across), inside
+            m, D = matrices[point, k + 1], rotated[k, point]
+            x0, x1 = m[0, 0] * a0 + m[0, 1] * a1, m[1, 0] * a0 + m[1, 1] * a1
+            y0, y1 = m[0, 0] * b0 + m[0, 1] * b1, m[1, 0] * b0 + m[1, 1] * b1
+            D[0, 0], D[0, 1] = np.conj(a0) * x0 + np.conj(a1) * x1, np.conj(a0) * y0 + np.conj(a1) * y1
+            D[1, 0], D[1, 1] = np.conj(b0) * x0 + np.conj(b1) * x1, np.conj(b0) * y0 + np.conj(b1) * y1
 
 
 @njit("void(c16[:,:,::1], f8[::1])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
