@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +15,17 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 Float = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 Integer = NDArray[np.int64]
+
+
+SHORT = 16
+"""Length of axes up to which NumPy's reduction is slower than an operation for each element."""
+
+
+def largest(values: Float) -> Float:
+    """Largest value along the last axis, which may be short."""
+    if values.shape[-1] > SHORT:
+        return np.asarray(values.max(axis=-1))
+    return reduce(np.maximum, np.moveaxis(values, -1, 0))
 
 
 def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:

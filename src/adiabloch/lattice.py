@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -131,7 +132,7 @@ class Lattice:
         """Length of the shortest primitive vector."""
         return float(np.sqrt((self.vectors**2).sum(axis=1)).min())
 
-    @property
+    @cached_property
     def reciprocal(self) -> Float:
         """Reciprocal vectors as rows, shape (d, d): vectors[i] . reciprocal[j] = 2 pi delta_ij."""
         return frozen(np.asarray(2 * np.pi * np.linalg.inv(self.vectors).T, dtype=np.float64))

@@ -33,16 +33,69 @@ def eigh_batch(matrices: Complex) -> tuple[Float, Complex]:
     states : complex array, shape (..., N, N)
         Eigenvectors as columns.
     """
-    size = matrices.shape[-1]
-    if size == 2:
+    if matrices.shape[-1] == 2:
         return _eigh_2x2(matrices)
-    if 2 < size <= LARGEST_COMPILED and (solver := compiled.available("eigensolver")) is not None:
-        flat = np.ascontiguousarray(matrices, dtype=np.complex128).reshape(-1, size, size)
-        energies, states = np.empty(flat.shape[:2]), np.empty(flat.shape, dtype=np.complex128)
-        if solver.diagonalize(flat, energies, states) == len(flat):
-            return energies.reshape(matrices.shape[:-1]), states.reshape(matrices.shape)
+    if (found := _diagonalized(matrices, matrices.shape[-1])) is not None:
+        return found
     energies, states = np.linalg.eigh(matrices)
     return energies, states
+
+
+def energies_batch(matrices: Complex) -> Float:
+    """Eigenvalues of a batch of Hermitian matrices (..., N, N), ascending, (..., N), as those of `eigh_batch`."""
+    if matrices.shape[-1] == 2:
+        return _eigh_2x2(matrices)[0]
+    if (found := _diagonalized(matrices, 0)) is not None:
+        return found[0]
+    return np.asarray(np.linalg.eigvalsh(matrices), dtype=np.float64)
+
+
+def _diagonalized(matrices: Complex, columns: int) -> tuple[Float, Complex] | None:
+    """Energies and `columns` states by the compiled eigensolver, all or none; None if it cannot be used."""
+    size = matrices.shape[-1]
+    solver = compiled.available("eigensolver") if 2 < size <= LARGEST_COMPILED else None
+    if solver is None:
+        return None
+    flat = np.ascontiguousarray(matrices, dtype=np.complex128).reshape(-1, size, size)
+    energies, states = np.empty(flat.shape[:2]), np.empty((len(flat), columns, columns), dtype=np.complex128)
+    if solver.diagonalize(flat, energies, states) < len(flat):
+        return None
+    return energies.reshape(matrices.shape[:-1]), states.reshape(*matrices.shape[:-2], columns, columns)
+
+
+def in_eigenbasis(matrices: Complex) -> tuple[Float, Complex, Complex]:
+    """Diagonalise H, and transform other matrices to the basis of its eigenstates.
+
+    Parameters
+    ----------
+    matrices : complex array, shape (P, 1 + K, N, N)
+        H, then the others.
+
+    Returns
+    -------
+    energies : float array, shape (P, N)
+    states : complex array, shape (P, N, N)
+    rotated : complex array, shape (K, P, N, N)
+        U^dagger M U.
+    """
+    points, count, size, _ = matrices.shape
+    rotated = np.empty((count - 1, points, size, size), dtype=np.complex128)
+    if size == 2 and (kernels := compiled.of_frames(points, size)) is not None:
+        energies, states = np.empty((points, 2)), np.empty((points, 2, 2), dtype=np.complex128)
+        kernels.of_two_bands(np.ascontiguousarray(matrices, dtype=np.complex128), energies, states, rotated)
+        return energies, states, rotated
+    energies, states = eigh_batch(matrices[:, 0])
+    if size == 2:
+        for number in range(count - 1):
+            rotated[number] = in_basis(matrices[:, number + 1], states)
+        return energies, states, rotated
+    # one product for all M U
+    right = matrices[:, 1:].reshape(points, (count - 1) * size, size) @ states
+    right = right.reshape(points, count - 1, size, size)
+    left = dagger(states)
+    for number in range(count - 1):
+        np.matmul(left, right[:, number], out=rotated[number])
+    return energies, states, rotated
 
 
 def svd_batch(matrices: Complex) -> tuple[Complex, Float, Complex]:
@@ -154,3 +207,14 @@ def symmetrized_product(A: Complex, B: Complex) -> Complex:
     """Symmetrized product (A B + B A)/2 of Hermitian matrices."""
     product = A @ B
     return np.asarray(0.5 * (product + dagger(product)))
+
+
+def sums_of_squares(matrices: Complex) -> Float:
+    """Sums of the squared moduli of all elements of matrices (P, N, N), shape (P,)."""
+    contiguous = np.ascontiguousarray(matrices)
+    if (kernels := compiled.of_frames(*matrices.shape[:2])) is not None:
+        sums = np.empty(len(matrices))
+        kernels.sums_of_squares(contiguous, sums)
+        return sums
+    flat = contiguous.view(np.float64).reshape(len(matrices), -1)
+    return np.asarray(np.einsum("pi,pi->p", flat, flat))

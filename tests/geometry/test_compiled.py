@@ -2,13 +2,17 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import adiabloch as ab
 from adiabloch import compiled, linalg
+from adiabloch.geometry.frame import frame_of
+from adiabloch.geometry.gaps import axis_slopes
 from adiabloch.geometry.gauge import polar_connections
+from adiabloch.geometry.induced import occupied_shift
 
 pytest.importorskip("numba")
 
@@ -190,3 +194,107 @@ def test_singular_values(size):
         np.testing.assert_allclose(
             left.conj().swapaxes(1, 2) @ left, np.broadcast_to(np.eye(size), of.shape), atol=1e-11
         )
+
+
+@pytest.mark.parametrize("n", [3, 8, 32])
+def test_energies_alone_are_those_with_the_states(n):
+    rng = np.random.default_rng(n)
+    H = np.array([MATRICES[name](rng, n) for name in MATRICES for _ in range(3)])
+    H = 0.5 * (H + H.conj().swapaxes(1, 2))
+    np.testing.assert_array_equal(linalg.energies_batch(H), linalg.eigh_batch(H)[0])
+
+
+@pytest.mark.parametrize("n", [1, 2, 40])
+def test_energies_without_the_compiled_eigensolver(n):
+    H = np.array([hermitian(np.random.default_rng(seed), n) for seed in range(7)])
+    np.testing.assert_allclose(linalg.energies_batch(H), np.linalg.eigvalsh(H), atol=1e-13 * n)
+
+
+def numpy_only(monkeypatch):
+    monkeypatch.setattr(compiled, "available", lambda name: None)
+
+
+def random_frame(rng, points, n, directions):
+    H = rng.normal(size=(points, 1 + len(directions), n, 2 * n)).view(complex)
+    return frame_of(H + H.conj().swapaxes(-1, -2), directions)
+
+
+def test_frames_of_two_bands(monkeypatch):
+    """Kernel and closed form agree: in either order of the diagonal, for multiples of one, and for any size."""
+    rng = np.random.default_rng(3)
+    matrices = np.array([[hermitian(rng, 2) for _ in range(4)] for _ in range(60)])
+    for point, scale in enumerate((0.0, 1e-150, 1e140)):
+        matrices[point, 0] *= scale
+    matrices[3, 0] = np.diag([1.0, -2.0])
+    matrices[4, 0] = np.diag([-2.0, 1.0])
+    matrices[5, 0] = 3.0 * np.eye(2)
+    # couplings to states outside the basis are not Hermitian
+    matrices[:, 3] = rng.normal(size=(60, 2, 4)).view(complex)
+    monkeypatch.setattr(compiled, "LARGE", 0)
+    found = linalg.in_eigenbasis(matrices)
+    numpy_only(monkeypatch)
+    for one, other in zip(found, linalg.in_eigenbasis(matrices), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_sums_of_squares(monkeypatch, n):
+    D = np.random.default_rng(n).normal(size=(50, n, 2 * n)).view(complex)
+    monkeypatch.setattr(compiled, "LARGE", 0)
+    for matrices in (D, D.swapaxes(1, 2)):
+        np.testing.assert_allclose(linalg.sums_of_squares(matrices), (np.abs(D) ** 2).sum(axis=(1, 2)), rtol=1e-13)
+
+
+@pytest.mark.parametrize("directions", [["kx"], ["kx", "ky"], ["kx", "ky", "theta"], ["kx", "ky", "kz", "theta"]])
+@pytest.mark.parametrize(("n", "occupied"), [(2, 1), (3, 1), (5, 3), (8, 4)])
+def test_slopes_of_gaps(monkeypatch, directions, n, occupied):
+    """Kernel and NumPy body agree along the axes and along several steps."""
+    rng = np.random.default_rng(n)
+    frame = random_frame(rng, 40, n, directions)
+    lattice = ab.Lattice(rng.normal(size=[len(directions) - ("theta" in directions)] * 2))
+    steps = rng.integers(-2, 3, size=(5, len(directions)))
+    monkeypatch.setattr(compiled, "LARGE", 0)
+    found = [axis_slopes(frame, occupied, lattice, which) for which in (None, steps)]
+    numpy_only(monkeypatch)
+    for one, which in zip(found, (None, steps), strict=True):
+        np.testing.assert_allclose(one, axis_slopes(frame, occupied, lattice, which), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("n", "group"), [(2, 1), (3, 2), (5, (1, 3)), (8, 4), (8, (3, 8)), (12, (2, 7))])
+def test_shifts(monkeypatch, n, group):
+    """Kernels and NumPy body agree for groups anywhere in the bands, and for several drives of one frame."""
+    frame = random_frame(np.random.default_rng(n), 40, n, ["kx", "ky", "theta"])
+    monkeypatch.setattr(compiled, "LARGE", 0)
+    found = [occupied_shift(frame, group, drive, "z") for drive in ("theta", "kx")]
+    numpy_only(monkeypatch)
+    again = replace(frame)
+    for one, drive in zip(found, ("theta", "kx"), strict=True):
+        expected = occupied_shift(again, group, drive, "z")
+        np.testing.assert_allclose(one, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
+def test_kernels_for_two_bands_depend_on_the_mesh_only(monkeypatch):
+    monkeypatch.setattr(compiled, "LARGE", 1000)
+    assert compiled.of_frames(10, 2) is None
+    assert compiled.of_frames(1000, 2) is not None
+    with compiled.expecting(1000):
+        assert compiled.of_frames(10, 2) is not None
+        with compiled.expecting(10):
+            assert compiled.of_frames(10, 2) is None
+    assert compiled.of_frames(10, 2) is None
+    assert compiled.of_frames(10, 3) is not None
+    assert compiled.of_frames(5000, 1) is None
+
+
+def test_responses_of_two_bands(monkeypatch):
+    cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=0.2, t1=0.1), amplitude=0.1)
+
+    def numbers(symmetry):
+        return ab.pumped_magnetization(cycle, 1, mesh=(24, 24, 8), symmetry=symmetry).to_array().values
+
+    slow = numbers("none"), numbers("find")
+    monkeypatch.setattr(compiled, "LARGE", 0)
+    for one, symmetry in zip(slow, ("none", "find"), strict=True):
+        fast = numbers(symmetry)
+        assert not np.array_equal(fast, one)  # other rounding errors
+        np.testing.assert_allclose(fast, one, rtol=1e-9, atol=1e-12)

@@ -8,7 +8,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.errors import GapClosedError, ToleranceNotReachedError
-from adiabloch.integration.block_sums import blocks
+from adiabloch.integration.block_sums import blocks, sum_block
 from adiabloch.integration.goal import Goal
 from adiabloch.integration.mesh import _parts, integrate
 from adiabloch.integration.protocols import Sample
@@ -78,6 +78,33 @@ def test_blocks_cover_each_point_once():
     numbers = np.concatenate(seen) * mesh
     assert np.abs(numbers - np.rint(numbers)).max() < 1e-9
     assert len(np.unique(np.rint(numbers), axis=0)) == len(numbers) == mesh.prod()
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_sums_of_a_block(outputs):
+    """Sums over all axes but one, and over residue classes, against sums point by point."""
+    mesh, rng = (8, 32, 16), np.random.default_rng(outputs)
+    everywhere = rng.normal(size=(*mesh, outputs))
+    block = ((0.25, 1 / 4, 3), (1 / 32, 1 / 16, 5), (0.0, 1 / 16, 16))
+    numbers = [
+        np.rint((begin + step * np.arange(n)) * side).astype(int)
+        for (begin, step, n), side in zip(block, mesh, strict=True)
+    ]
+
+    def values(points):
+        return everywhere[tuple(np.rint(points * mesh).astype(int).T)]
+
+    found = sum_block(Plain(values, 3), mesh, block)
+    here = everywhere[np.ix_(*numbers)]
+    for axis, marginal in enumerate(found.marginals):
+        others = tuple({0, 1, 2} - {axis})
+        np.testing.assert_allclose(marginal, here.sum(axis=others), atol=1e-12)
+    expected = np.zeros((8, 16, 16, outputs))
+    for place in np.ndindex(here.shape[:-1]):
+        i, j, k = (number[x] % n for number, x, n in zip(numbers, place, (8, 16, 16), strict=True))
+        expected[i, j, k] += here[place]
+    np.testing.assert_allclose(found.sums, expected[np.ix_(*found.classes)], atol=1e-12)
+    assert expected.sum() == pytest.approx(found.sums.sum())
 
 
 def test_an_executor_of_ones_own():

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -500,3 +501,19 @@ def test_no_error_stream(monkeypatch):
 
 def test_here_gives_futures():
     assert isinstance(SerialExecutor().submit(doubled, 2), Future)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="an option of the GNU C library")
+def test_memory_of_blocks_is_kept():
+    """Pages of a second calculation are those of the first one."""
+    code = (
+        "import resource, adiabloch as ab\n"
+        "model = ab.models.kane_mele(0.3, 0.06, 0.1)\n"
+        "for _ in range(2):\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    ab.spin_magnetoelectric(model, 2, mesh=256, executor=1, progress=False, symmetry='none')\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # 20000 without it
+    assert int(found.stdout) < 4000

@@ -223,6 +223,27 @@ def test_import_is_quick_and_light():
     assert min(ratios) < 3
 
 
+def test_results_import_no_other_array_libraries():
+    """They take longer than many calculations, and xarray imports those that are installed to compare types."""
+    code = (
+        "import sys, adiabloch as ab\n"
+        "cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.2, 0.1), 0.1)\n"
+        "result = ab.pumped_magnetization(cycle, 1, mesh=(24, 24, 8), progress=False)\n"
+        "print(*{'dask', 'pint', 'scipy', 'numba', 'matplotlib'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
+
+
+def test_coordinates_are_those_that_xarray_makes():
+    result = ab.anomalous_hall(ab.models.haldane(0.2, 0.1, 0.5), [0.1, 0.3], [0.0, 0.1], mesh=16, progress=False)
+    plain = xarray.Dataset(coords={name: (one.dims, one.values, one.attrs) for name, one in result.coords.items()})
+    for name, one in plain.coords.items():
+        xarray.testing.assert_identical(result[name].reset_coords(drop=True), one.reset_coords(drop=True))
+        assert (result[name].dtype, type(result.indexes[name])) == (one.dtype, type(plain.indexes[name]))
+    assert result.sel(component="z", temperature=0.1, chemical_potential=0.3).total.ndim == 0
+
+
 def results():
     """Return one result of each kind."""
     rng = np.random.default_rng(0)

@@ -73,6 +73,17 @@ def test_consecutive_grids(kept, dense, monkeypatch):
         np.testing.assert_allclose(found, series.at(points), atol=1e-11)
 
 
+def test_grids_with_a_short_last_axis():
+    """The sum over a short last axis comes first; what is kept of it does not stand for that over another axis."""
+    rng = np.random.default_rng(4)
+    cycle = general(rng, 2, 1, dimension=2, reach=1, harmonics=1).cycle
+    series = cycle.matrices(cycle.directions)
+    few, many = rng.random(3), rng.random(fourier.SHORT + 1)
+    for axes in ([few, many, few], [few, few, few], [few, many, few], [few, few, many], [few[:1], many, few]):
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+        np.testing.assert_allclose(series.on_grid(axes), series.at(points), atol=1e-12)
+
+
 @given(seeds)
 def test_moving_orbitals_have_covariant_velocities(seed):
     """dH/dk at theta equals that of the interpolated model with the positions tau(theta)."""

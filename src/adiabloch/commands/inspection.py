@@ -21,7 +21,7 @@ from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file, read_spr
 from adiabloch.io.wannier90 import read_hr_matrices, read_tb_matrices
 from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.lattice import AXES
-from adiabloch.linalg import eigh_batch
+from adiabloch.linalg import energies_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models import Cycle, Deformation, TightBinding
 from adiabloch.models.crystal import Crystal
@@ -237,7 +237,7 @@ def _bands(crystal: Crystal, occupied: int | None) -> tuple[Float, list[tuple[st
     D = len(crystal.directions)
     n = max(4, int(POINTS ** (1 / D) + 1e-9))
     mesh = tensor_grid([np.arange(n) / n] * D)
-    levels = eigh_batch(crystal.matrices().at(mesh)[:, 0])[0]
+    levels = energies_batch(crystal.matrices().at(mesh)[:, 0])
     bottom, top = float(levels.min()), float(levels.max())
     entries = [("energies", f"{bottom:.5g} to {top:.5g} (bandwidth {top - bottom:.5g}) on a mesh of {n} an axis")]
     energies = levels.reshape(*(n,) * D, -1)

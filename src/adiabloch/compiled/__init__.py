@@ -6,6 +6,8 @@ import importlib
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 SWITCH = "ADIABLOCH_COMPILED"
@@ -13,6 +15,8 @@ SWITCH = "ADIABLOCH_COMPILED"
 SLOW = 4.0
 """Seconds after which a line on the error stream says that kernels are being compiled."""
 MESSAGE = "adiabloch: compiling its kernels, which takes a few seconds once (ADIABLOCH_COMPILED=0 leaves them out)"
+LARGE = 2**19
+"""Number of two-band points from which on kernels for them are loaded; for fewer, NumPy takes less time than that."""
 
 _lock = threading.Lock()
 _loaded: dict[str, ModuleType | None] = {}
@@ -25,6 +29,30 @@ def available(name: str) -> ModuleType | None:
             if name not in _loaded:
                 _loaded[name] = _load(name)
     return _loaded[name]
+
+
+class _Expected(threading.local):
+    """Size of the calculation that this thread works on."""
+
+    points: int = 0
+
+
+_expected = _Expected()
+
+
+@contextmanager
+def expecting(points: int) -> Iterator[None]:
+    """Context in which the choice of kernels counts on this number of points; it does not depend on what was before."""
+    before, _expected.points = _expected.points, points
+    try:
+        yield
+    finally:
+        _expected.points = before
+
+
+def of_frames(points: int, bands: int) -> ModuleType | None:
+    """Kernels for frames (`frames`); None for few points with two bands, whose frames NumPy makes in closed form."""
+    return available("frames") if bands > 2 or (bands == 2 and max(points, _expected.points) >= LARGE) else None
 
 
 def _load(name: str) -> ModuleType | None:

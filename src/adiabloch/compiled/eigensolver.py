@@ -17,7 +17,9 @@ ITERATIONS = 60
 """Largest number of iterations for one eigenvalue."""
 FAST = {"contract", "reassoc", "nsz"}
 """Reordering and fusing of operations that vectorization needs."""
-ONE, TWO = np.uint64(1), np.uint64(2)
+WIDTH = 8
+"""Number of matrices whose iterations take turns."""
+ZERO, ONE, TWO = np.uint64(0), np.uint64(1), np.uint64(2)
 """With unsigned indices no index is taken as counted from the end, which inner loops would have to test."""
 
 
@@ -88,51 +90,92 @@ def tridiagonalize(re, im, d, e, beta, phase_re, phase_im, q_re, q_im):
     d[n - ONE], e[n - ONE] = re[n - ONE, n - ONE], 0.0
 
 
-@njit("b1(f8[::1], f8[::1], f8[:,::1])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def implicit_ql(d, e, z):
-    """Diagonalize a real symmetric tridiagonal matrix: `d` receives the eigenvalues, the rows of `z` the eigenvectors.
+@njit("void(f8[:,::1], f8[::1], f8[::1], u8, u8)", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def rotate_rows(z, sines, cosines, first, end):
+    """Apply rotations of the neighbouring rows i + 1 and i, from i = end - 1 down to the first; two at a time."""
+    size, i = np.uint64(z.shape[1]), end
+    while i > first + ONE:
+        i -= TWO
+        s, c, t, e = sines[i + ONE], cosines[i + ONE], sines[i], cosines[i]
+        for j in range(size):
+            upper, middle, lower = z[i + TWO, j], z[i + ONE, j], z[i, j]
+            between = c * middle - s * upper
+            z[i + TWO, j] = s * middle + c * upper
+            z[i + ONE, j] = t * lower + e * between
+            z[i, j] = e * lower - t * between
+    if i > first:
+        i -= ONE
+        s, c = sines[i], cosines[i]
+        for j in range(size):
+            upper, lower = z[i + ONE, j], z[i, j]
+            z[i + ONE, j] = s * lower + c * upper
+            z[i, j] = c * lower - s * upper
 
-    Returns False if an eigenvalue has not converged.
+
+@njit("u8(f8[:,::1], f8[:,::1], f8[:,:,::1], u8)", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def implicit_ql(d, e, z, width):
+    """Diagonalize the first `width` of several real symmetric tridiagonal matrices.
+
+    `d` (W, n) receives the eigenvalues, the rows of `z` (W, n, columns) the eigenvectors; without columns, only
+    eigenvalues are computed. Each rotation waits for the one before, so those of several matrices take turns. Returns
+    the number of matrices, or the number of one with an eigenvalue that has not converged.
     """
-    n, size = len(d), np.uint64(len(d))
-    for start in range(n):
-        for iteration in range(ITERATIONS + 1):
-            end = start
-            while end < n - 1 and not abs(e[end]) <= EPSILON * (abs(d[end]) + abs(d[end + 1])):
-                end += 1
-            if end == start:
-                break
-            if iteration == ITERATIONS:
-                return False
-            g = (d[start + 1] - d[start]) / (2.0 * e[start])
-            r = math.sqrt(g * g + 1.0)
-            g = d[end] - d[start] + e[start] / (g + math.copysign(r, g))
-            s, c, p = 1.0, 1.0, 0.0
-            deflated = False
-            for i in range(end - 1, start - 1, -1):
-                f, b = s * e[i], c * e[i]
-                r = math.sqrt(f * f + g * g)
-                e[i + 1] = r
-                if r == 0.0:
-                    d[i + 1] -= p
-                    e[end] = 0.0
-                    deflated = True
+    n = np.uint64(d.shape[1])
+    start, end, length = np.zeros(WIDTH, np.uint64), np.zeros(WIDTH, np.uint64), np.zeros(WIDTH, np.uint64)
+    iterations, split = np.zeros(WIDTH, np.uint64), np.zeros(WIDTH, np.bool_)
+    s, c, p, g = np.empty(WIDTH), np.empty(WIDTH), np.empty(WIDTH), np.empty(WIDTH)
+    sines, cosines = np.empty(d.shape), np.empty(d.shape)
+    while True:
+        longest = ZERO
+        for t in range(width):
+            length[t], split[t] = ZERO, False
+            first, last = start[t], start[t]
+            while first < n:
+                while last + ONE < n and not abs(e[t, last]) <= EPSILON * (abs(d[t, last]) + abs(d[t, last + ONE])):
+                    last += ONE
+                if last > first:
                     break
-                inverse = 1.0 / r
-                s, c = f * inverse, g * inverse
-                g = d[i + 1] - p
-                r = (d[i] - g) * s + 2.0 * c * b
-                p = s * r
-                d[i + 1] = g + p
-                g = c * r - b
-                for j in range(size):
-                    upper, lower = z[i + 1, j], z[i, j]
-                    z[i + 1, j] = s * lower + c * upper
-                    z[i, j] = c * lower - s * upper
-            if not deflated:
-                d[start] -= p
-                e[start], e[end] = g, 0.0
-    return True
+                first += ONE
+                last, iterations[t] = first, ZERO
+            start[t] = first
+            if first == n:
+                continue
+            if iterations[t] == ITERATIONS:
+                return t
+            iterations[t] += ONE
+            shift = (d[t, first + ONE] - d[t, first]) / (2.0 * e[t, first])
+            shift += math.copysign(math.sqrt(shift * shift + 1.0), shift)
+            g[t] = d[t, last] - d[t, first] + e[t, first] / shift
+            s[t], c[t], p[t] = 1.0, 1.0, 0.0
+            end[t], length[t] = last, last - first
+            longest = max(longest, length[t])
+        if longest == ZERO:
+            return width
+        for step in range(longest):
+            for t in range(width):
+                if step < length[t]:
+                    i = end[t] - ONE - step
+                    f, b = s[t] * e[t, i], c[t] * e[t, i]
+                    r = math.sqrt(f * f + g[t] * g[t])
+                    e[t, i + ONE] = r
+                    if r == 0.0:
+                        d[t, i + ONE] -= p[t]
+                        e[t, end[t]] = 0.0
+                        length[t], split[t] = step, True
+                        continue
+                    inverse = 1.0 / r
+                    sine, cosine = f * inverse, g[t] * inverse
+                    above = d[t, i + ONE] - p[t]
+                    r = (d[t, i] - above) * sine + 2.0 * cosine * b
+                    d[t, i + ONE] = above + sine * r
+                    s[t], c[t], p[t], g[t] = sine, cosine, sine * r, cosine * r - b
+                    sines[t, i], cosines[t, i] = sine, cosine
+        for t in range(width):
+            if length[t] > ZERO:
+                rotate_rows(z[t], sines[t], cosines[t], end[t] - length[t], end[t])
+                if not split[t]:
+                    d[t, start[t]] -= p[t]
+                    e[t, start[t]], e[t, end[t]] = g[t], 0.0
 
 
 @njit(
@@ -166,47 +209,61 @@ def transform_back(re, im, beta, phase_re, phase_im, z, x_re, x_im):
                 x_im[b, j] -= s_re * im[k, j] + s_im * re[k, j]
 
 
+@njit("f8(c16[:,::1], f8[:,::1], f8[:,::1])", cache=True, nogil=True, error_model="numpy")
+def load(matrix, re, im):
+    """Real and imaginary part of a Hermitian matrix in units of its largest element, which is returned."""
+    n, scale = len(matrix), 0.0
+    for i in range(n):
+        for j in range(i + 1):
+            size = max(abs(matrix[i, j].real), abs(matrix[i, j].imag))
+            if not size < np.inf:
+                return np.inf
+            scale = max(scale, size)
+    unit = 1.0 if scale == 0.0 else scale
+    for i in range(n):
+        for j in range(i + 1):
+            re[i, j], im[i, j] = matrix[i, j].real / unit, matrix[i, j].imag / unit
+            re[j, i], im[j, i] = re[i, j], -im[i, j]
+        im[i, i] = 0.0
+    return unit
+
+
 @njit("i8(c16[:,:,::1], f8[:,::1], c16[:,:,::1])", cache=True, nogil=True, error_model="numpy")
 def diagonalize(matrices, energies, states):
     """Diagonalize Hermitian matrices (P, N, N), of which the lower triangles are read.
 
-    Fills `energies` (P, N), ascending, and `states` (P, N, N), columns. Returns the number of matrices that were
-    diagonalized before one that is not finite or has not converged.
+    Fills `energies` (P, N), ascending, and `states` (P, N, N), columns; with an empty array (P, 0, 0) only the energies
+    are computed. Returns the number of matrices, or the number of one that is not finite or has not converged.
     """
-    count, n = energies.shape
-    re, im, z, x_re, x_im = np.empty((n, n)), np.empty((n, n)), np.empty((n, n)), np.empty((n, n)), np.empty((n, n))
-    d, e, beta, q_re, q_im = np.empty(n), np.empty(n), np.zeros(n), np.empty(n), np.empty(n)
-    phase_re, phase_im = np.empty(n), np.empty(n)
-    order = np.empty(n, np.int64)
-    for point in range(count):
-        scale = 0.0
-        for i in range(n):
-            for j in range(i + 1):
-                element = matrices[point, i, j]
-                scale = max(scale, abs(element.real), abs(element.imag))
-        if not 0.0 <= scale < np.inf:
-            return point
-        unit = 1.0 if scale == 0.0 else scale
-        for i in range(n):
-            for j in range(i + 1):
-                element = matrices[point, i, j]
-                re[i, j], im[i, j] = element.real / unit, element.imag / unit
-                re[j, i], im[j, i] = re[i, j], -im[i, j]
-            im[i, i] = 0.0
-            for j in range(n):
-                z[i, j] = 1.0 if i == j else 0.0
-        tridiagonalize(re, im, d, e, beta, phase_re, phase_im, q_re, q_im)
-        if not implicit_ql(d, e, z):
-            return point
-        transform_back(re, im, beta, phase_re, phase_im, z, x_re, x_im)
-        for i in range(n):
-            j = i
-            while j > 0 and d[order[j - 1]] > d[i]:
-                order[j] = order[j - 1]
-                j -= 1
-            order[j] = i
-        for b in range(n):
-            energies[point, b] = unit * d[order[b]]
+    count, n, columns = len(matrices), matrices.shape[1], states.shape[2]
+    re, im, z = np.empty((WIDTH, n, n)), np.empty((WIDTH, n, n)), np.empty((WIDTH, n, columns))
+    d, e, beta, units = np.empty((WIDTH, n)), np.empty((WIDTH, n)), np.zeros((WIDTH, n)), np.empty(WIDTH)
+    phase_re, phase_im = np.empty((WIDTH, n)), np.empty((WIDTH, n))
+    x_re, x_im, q_re, q_im, order = np.empty((n, n)), np.empty((n, n)), np.empty(n), np.empty(n), np.empty(n, np.int64)
+    for first in range(0, count, WIDTH):
+        width = min(WIDTH, count - first)
+        for t in range(width):
+            units[t] = load(matrices[first + t], re[t], im[t])
+            if not 0.0 < units[t] < np.inf:
+                return first + t
+            tridiagonalize(re[t], im[t], d[t], e[t], beta[t], phase_re[t], phase_im[t], q_re, q_im)
             for i in range(n):
-                states[point, i, b] = complex(x_re[order[b], i], x_im[order[b], i])
+                for j in range(columns):
+                    z[t, i, j] = 1.0 if i == j else 0.0
+        finished = np.int64(implicit_ql(d, e, z, np.uint64(width)))
+        if finished < width:
+            return first + finished
+        for t in range(width):
+            if columns > 0:
+                transform_back(re[t], im[t], beta[t], phase_re[t], phase_im[t], z[t], x_re, x_im)
+            for i in range(n):
+                j = i
+                while j > 0 and d[t, order[j - 1]] > d[t, i]:
+                    order[j] = order[j - 1]
+                    j -= 1
+                order[j] = i
+            for b in range(n):
+                energies[first + t, b] = units[t] * d[t, order[b]]
+                for i in range(columns):
+                    states[first + t, i, b] = complex(x_re[order[b], i], x_im[order[b], i])
     return count

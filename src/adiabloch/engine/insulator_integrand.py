@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.arrays import Complex, Float, Integer, largest
 from adiabloch.engine.points import PointList, Points, SelectedPoints, SeveralGrids, TensorGrid, smallest_of
 from adiabloch.errors import BrokenGaugeError
 from adiabloch.geometry.band_edges import BandEdges, band_edges, check_insulator, check_insulator_near
@@ -29,7 +29,7 @@ from adiabloch.geometry.gauge import SmoothGauge, smooth_gauge
 from adiabloch.geometry.projections import Projections, overlap_at
 from adiabloch.geometry.recording import Product, Recorded
 from adiabloch.integration.protocols import Minimum, Sample
-from adiabloch.linalg import eigh_batch
+from adiabloch.linalg import energies_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal, Derivative, Matrices, Operator, connection_names, directions_of
 from adiabloch.occupation import Group, subspace_indices
@@ -97,7 +97,7 @@ class Insulator:
         """Number of axes integrated over."""
         return len(self.crystal.directions) - (self.theta is not None)
 
-    @property
+    @cached_property
     def along(self) -> tuple[Derivative, ...]:
         """Derivatives of the frame: those of the formula and the gauge, and those along all axes for the slopes."""
         of_gauge = [x for x in self.gauge_needs if x not in self._positions]
@@ -173,7 +173,7 @@ class Insulator:
 
     def levels(self, points: Float) -> Float:
         """Energies at reduced points (P, d), (P, N)."""
-        return eigh_batch(self._matrices.at(points)[:, 0])[0]
+        return energies_batch(self._matrices.at(points)[:, 0])
 
     def values(self, points: Float) -> Float:
         """Values at reduced points (P, d), (P, outputs)."""
@@ -190,7 +190,7 @@ class Insulator:
         values, noise = np.zeros((len(gap), 1)), np.zeros(len(gap))
         if self.formula is not None:
             values = self.formula(frame)
-            noise = np.maximum(self._sizes(frame, gap), np.abs(values).max(axis=1))
+            noise = np.maximum(self._sizes(frame, gap), largest(np.abs(values)))
         minima = {"gap": smallest_of(gap, points)} if self._band_counts else {}
         if self._level is not None:
             minima[LEVEL] = smallest_of(self._distance_from_level(frame, self._level, points), points)
@@ -301,22 +301,22 @@ class Insulator:
         """Distance of the levels next to the gap from an energy inside it, (P,); negative on the wrong side."""
         occupied = self._occupied
         cyclic = len(self.crystal.directions) > self.crystal.lattice.dimension
-        middle = level.middle(points.last_coordinates()[:, None], cyclic)
+        middle = points.of_last(lambda last: level.middle(last[:, None], cyclic))
         return np.minimum(frame.energies[:, occupied] - middle, middle - frame.energies[:, occupied - 1])
 
     def _smallest_gaps(self, frame: Eigenframe, points: Points, steps: Integer | None = None) -> tuple[Float, Float]:
         """Smallest gap at each point, and its slopes along the axes, or along integer steps."""
-        gap = np.full(len(frame.energies), np.inf)
+        gaps: list[Float] = []
         slopes = np.zeros((len(frame.energies), len(self.crystal.directions if steps is None else steps)))
         for count in self._band_counts:
             here = direct_gaps(frame, count)
             narrowest = smallest_of(here, points)
             if narrowest.value <= self._closed:
                 raise closed_gap_error(self.crystal, narrowest.value, narrowest.at, count)
-            closer = here < gap
-            gap = np.where(closer, here, gap)
-            slopes = np.where(closer[:, None], axis_slopes(frame, count, self.crystal.lattice, steps), slopes)
-        return gap, slopes
+            own = axis_slopes(frame, count, self.crystal.lattice, steps)
+            slopes = np.where((here < gaps[-1])[:, None], own, slopes) if gaps else own
+            gaps.append(np.minimum(here, gaps[-1]) if gaps else here)
+        return gaps[-1] if gaps else np.full(len(slopes), np.inf), slopes
 
     def _smallest_overlaps(self, gauges: Sequence[SmoothGauge], steps: Integer | None = None) -> tuple[Float, Float]:
         """Smallest overlap at each point, and its slopes along the axes, or along integer steps."""
@@ -330,13 +330,12 @@ class Insulator:
     def _sizes(self, frame: Eigenframe, gap: Float) -> Float:
         """Largest product of the formula, (P,)."""
         sizes = [self._product_size(frame, gap, product) for product in self.needs.products]
-        return np.max([np.zeros(len(gap)), *sizes], axis=0)
+        return reduce(np.maximum, sizes, np.zeros(len(gap)))
 
     def _product_size(self, frame: Eigenframe, gap: Float, product: Product) -> Float:
         """Bound of a product of the formula, (P,): the sizes of its factors over powers of the gap."""
         factors = [self._strength(frame, group) for group in product.factors]
-        size: Float = np.prod([np.ones(len(gap)), *factors], axis=0) / gap**product.denominators
-        return size
+        return reduce(np.multiply, [*factors, *[1.0 / gap] * product.denominators], np.ones(len(gap)))
 
     def _form_noise(self, frame: Eigenframe, gap: Float, overlap: Float, gauges: Sequence[SmoothGauge]) -> Float:
         """Bound of the forms A_a F_bc of a gauge, three factors of the size of a connection; (P,)."""
@@ -349,7 +348,7 @@ class Insulator:
 
     @staticmethod
     def _strength(frame: Eigenframe, group: Sequence[Derivative]) -> Float:
-        return np.sqrt(np.max([frame.square(*directions_of(direction)) for direction in group], axis=0))
+        return np.sqrt(reduce(np.maximum, [frame.square(*directions_of(direction)) for direction in group]))
 
 
 def points_per_call(size: int, derivatives: int, theta: Float | None) -> int:

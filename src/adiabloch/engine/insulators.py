@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -235,5 +235,6 @@ def _outputs(
     rows: Sequence[Row], evaluate: Callable[[Callable[..., Float], tuple[str, ...]], list[Float]], points: int
 ) -> Float:
     """Sums of terms, each evaluated once, side by side; (P, outputs)."""
-    values = {term: np.sum(evaluate(*term), axis=0) for term in dict.fromkeys(itertools.chain(*rows))}
-    return np.stack([np.sum([np.zeros(points), *(values[term] for term in row)], axis=0) for row in rows], axis=-1)
+    values = {term: reduce(np.add, evaluate(*term)) for term in dict.fromkeys(itertools.chain(*rows))}
+    columns = [reduce(np.add, [values[term] for term in row]) if row else np.zeros(points) for row in rows]
+    return np.stack(columns, axis=-1) if len(columns) > 1 else columns[0][:, None]

@@ -22,7 +22,7 @@ from adiabloch.geometry.frame import Eigenframe, frame_of, observables_of
 from adiabloch.geometry.gaps import axes_of, neighbour_slopes
 from adiabloch.integration.fermi_weights import largest_weight
 from adiabloch.integration.protocols import Column
-from adiabloch.linalg import eigh_batch
+from adiabloch.linalg import energies_batch
 from adiabloch.models.crystal import BASIS_CURVATURE, Crystal, Derivative, Matrices, Operator, directions_of
 from adiabloch.occupation import Scan
 
@@ -109,7 +109,7 @@ class FermiSea:
 
     def levels(self, points: Float) -> Float:
         """Energies at reduced points (P, d), (P, N)."""
-        return eigh_batch(self._hamiltonian.at(points)[:, 0])[0]
+        return energies_batch(self._hamiltonian.at(points)[:, 0])
 
     def frame(self, points: Float) -> Eigenframe:
         """Eigenframe at reduced points (P, d)."""

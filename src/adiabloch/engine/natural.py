@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from adiabloch.arrays import contains_words
+from adiabloch.engine.results import plain_variable
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import AXES
 from adiabloch.models.cycle import Cycle
@@ -161,7 +162,7 @@ def _to_user(
             continue
         values = variable.values * size
         if name not in result.coords:
-            data[name] = (variable.dims, values, variable.attrs)
+            data[name] = plain_variable(variable.dims, values, variable.attrs)
             continue
         # axes exactly as they were given
         own = np.asarray(axes.get(str(name), values), values.dtype)

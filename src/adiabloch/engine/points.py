@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,8 +25,8 @@ class Points(Protocol):
         """Coordinates of a point, (D,)."""
         ...
 
-    def last_coordinates(self) -> Float:
-        """Coordinates of all points along the last axis, (P,)."""
+    def of_last(self, function: Callable[[Float], Float]) -> Float:
+        """Values of a function of the coordinate along the last axis, (P,)."""
         ...
 
     def repeated(self, along_last: Float) -> Points:
@@ -53,10 +53,9 @@ class TensorGrid:
         position = np.unravel_index(index, tuple(len(axis) for axis in self.axes))
         return np.array([axis[i] for axis, i in zip(self.axes, position, strict=True)])
 
-    def last_coordinates(self) -> Float:
-        """Coordinates of all points along the last axis, (P,)."""
-        others = int(np.prod([len(axis) for axis in self.axes[:-1]]))
-        return np.tile(self.axes[-1], others)
+    def of_last(self, function: Callable[[Float], Float]) -> Float:
+        """Values of a function of the coordinate along the last axis, (P,)."""
+        return np.tile(function(self.axes[-1]), math.prod(len(axis) for axis in self.axes[:-1]))
 
     def repeated(self, along_last: Float) -> TensorGrid:
         """Points with a further coordinate: each one with all these values, which vary fastest."""
@@ -82,9 +81,9 @@ class SelectedPoints(TensorGrid):
         """Coordinates of a point, (D,)."""
         return super().position(int(np.flatnonzero(self.which)[index]))
 
-    def last_coordinates(self) -> Float:
-        """Coordinates of all points along the last axis, (P,)."""
-        return super().last_coordinates()[self.which]
+    def of_last(self, function: Callable[[Float], Float]) -> Float:
+        """Values of a function of the coordinate along the last axis, (P,)."""
+        return super().of_last(function)[self.which]
 
     def repeated(self, along_last: Float) -> SelectedPoints:
         """Points with a further coordinate: each one with all these values, which vary fastest."""
@@ -107,9 +106,9 @@ class SeveralGrids:
         number = int(np.searchsorted(ends, index, side="right"))
         return self.grids[number].position(index - int(ends[number]) + len(self.grids[number]))
 
-    def last_coordinates(self) -> Float:
-        """Coordinates of all points along the last axis, (P,)."""
-        return np.concatenate([grid.last_coordinates() for grid in self.grids])
+    def of_last(self, function: Callable[[Float], Float]) -> Float:
+        """Values of a function of the coordinate along the last axis, (P,)."""
+        return np.concatenate([grid.of_last(function) for grid in self.grids])
 
     def repeated(self, along_last: Float) -> SeveralGrids:
         """Points with a further coordinate: each one with all these values, which vary fastest."""
@@ -130,9 +129,9 @@ class PointList:
         """Coordinates of a point, (D,)."""
         return self.points[index]
 
-    def last_coordinates(self) -> Float:
-        """Coordinates of all points along the last axis, (P,)."""
-        return self.points[:, -1]
+    def of_last(self, function: Callable[[Float], Float]) -> Float:
+        """Values of a function of the coordinate along the last axis, (P,)."""
+        return function(self.points[:, -1])
 
     def repeated(self, along_last: Float) -> PointList:
         """Points with a further coordinate: each one with all these values, which vary fastest."""

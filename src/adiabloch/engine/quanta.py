@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.arrays import Float
+from adiabloch.engine.results import plain_variable
 from adiabloch.lattice import Lattice
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Quantum:
         attributes = {"units": result[name].attrs["units"], "long_name": self.long_name}
         if self.principal:
             result = result.assign({name: result[name].copy(data=_principal(result[name].values, rows))})
-        return result.assign(quantum=(("generator", "component"), rows, attributes))
+        return result.assign(quantum=plain_variable(("generator", "component"), rows, attributes))
 
 
 def polarization_quantum(lattice: Lattice) -> Float:

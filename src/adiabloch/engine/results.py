@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
 from adiabloch.units import Unit
@@ -31,9 +34,37 @@ def labelled(variables: Mapping[str, Variable], coordinates: Mapping[str, Any], 
 
     return xarray.Dataset(
         {
-            name: (tuple(dimensions), values, {"units": str(units), "long_name": long_name})
+            name: plain_variable(dimensions, values, {"units": str(units), "long_name": long_name})
             for name, (dimensions, values, units, long_name) in variables.items()
         },
-        coords=dict(coordinates),
+        coords=_with_indexes(coordinates),
         attrs={**provenance, "adiabloch": __version__, "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())},
     )
+
+
+def plain_variable(dimensions: Sequence[Hashable], values: ArrayLike, attributes: Mapping[Any, Any]) -> xarray.Variable:
+    """Variable of a dataset with the values of a NumPy array.
+
+    From anything else than a variable, xarray would make one only after importing all array libraries that are
+    installed, to compare types. Dask and pint take longer than many calculations.
+    """
+    import xarray
+
+    return xarray.Variable(tuple(dimensions), np.asarray(values), dict(attributes), fastpath=True)
+
+
+def _with_indexes(coordinates: Mapping[str, Any]) -> xarray.Coordinates:
+    """Coordinates by name, given as labels or as (dimensions, values, attributes), with the indexes of dimensions."""
+    import pandas as pd
+    import xarray
+
+    variables: dict[Any, Any] = {}
+    indexes: dict[Any, xarray.Index] = {}
+    for name, given in coordinates.items():
+        dimensions, values, *attributes = given if isinstance(given, tuple) else ((name,), given)
+        one = plain_variable([dimensions] if isinstance(dimensions, str) else dimensions, values, *(attributes or [{}]))
+        if one.dims == (name,) and one.dtype.kind in "iufU":
+            index = xarray.indexes.PandasIndex(pd.Index(one.values), name, coord_dtype=one.dtype)
+            one, indexes[name] = index.create_variables({name: one})[name], index
+        variables[name] = one
+    return xarray.Coordinates(variables, indexes=indexes)

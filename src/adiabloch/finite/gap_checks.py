@@ -8,7 +8,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.errors import GapClosedError
-from adiabloch.linalg import eigh_batch
+from adiabloch.linalg import energies_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.harmonics import equidistant_phases
@@ -27,7 +27,7 @@ def crystal_gap(cycle: Cycle, occupied: int, samples: int = 12) -> float:
     axes = [np.arange(samples) / samples] * cycle.lattice.dimension
     gaps = []
     for theta in equidistant_phases(samples):
-        energies = eigh_batch(series.on_grid([*axes, np.array([theta / (2 * np.pi)])])[:, 0])[0]
+        energies = energies_batch(series.on_grid([*axes, np.array([theta / (2 * np.pi)])])[:, 0])
         gaps.append((energies[:, occupied] - energies[:, occupied - 1]).min())
     return float(min(gaps))
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.finite.sites import HamiltonianSeries, Sites
-from adiabloch.linalg import dagger, eigh_batch
+from adiabloch.linalg import dagger, eigh_batch, energies_batch
 
 DENSE_BYTES = 16 * 6
 """Memory for each element of a matrix, in bytes, while the matrix is processed."""
@@ -67,7 +67,7 @@ class OpenSample:
 
     def energies(self, k: Float, theta: Float) -> Float:
         """Energy levels (P, S) at reduced wave numbers k along the periodic direction and phases theta."""
-        return eigh_batch(self._series.matrix(self._series.elements(k, theta)[0]))[0]
+        return energies_batch(self._series.matrix(self._series.elements(k, theta)[0]))
 
     def pumped(self, k: Float, theta: Float, occupied: int, operators: list[VelocityWeight]) -> Pumped:
         r"""First-order adiabatic changes of the expectation values of operators.

@@ -10,7 +10,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import GapClosedError, InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import Lattice
-from adiabloch.linalg import eigh_batch
+from adiabloch.linalg import energies_batch
 from adiabloch.models.covariant import HAMILTONIAN
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.fourier import FourierSeries
@@ -169,7 +169,7 @@ class TextureSeries:
         smallest = np.inf
         for phase in theta.tolist():
             for s, h in zip(phases, np.tensordot(waves, self.at_phase(phase)[0], axes=1), strict=True):
-                energies = eigh_batch(FourierSeries(self.cells, h[:, None]).on_grid(axes)[:, 0])[0]
+                energies = energies_batch(FourierSeries(self.cells, h[:, None]).on_grid(axes)[:, 0])
                 gaps = energies[:, occupied] - energies[:, occupied - 1]
                 lowest = int(np.argmin(gaps))
                 smallest = min(smallest, float(gaps[lowest]))

@@ -23,7 +23,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.finite.open_sample import Pumped, VelocityWeight, norm
 from adiabloch.finite.sites import HamiltonianSeries, Hops, Sites
-from adiabloch.linalg import commutator, dagger, eigh_batch, symmetrized_product
+from adiabloch.linalg import commutator, dagger, eigh_batch, energies_batch, symmetrized_product
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class WannierSample:
     def energies(self, k: Float, theta: Float) -> Float:
         """Energy levels (P, S) at reduced wave numbers k along the periodic direction and phases theta."""
         series = self._series
-        return eigh_batch(series.matrix(series.elements(k, theta)[0]))[0]
+        return energies_batch(series.matrix(series.elements(k, theta)[0]))
 
     def pumped(self, k: Float, theta: Float, occupied: int, operators: list[VelocityWeight]) -> Pumped:
         """First-order adiabatic changes of the expectation values of operators (see `OpenSample.pumped`)."""

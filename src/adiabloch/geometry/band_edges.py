@@ -12,7 +12,7 @@ from adiabloch.arrays import Float, tensor_grid
 from adiabloch.errors import OverlappingBandsError
 from adiabloch.geometry.gaps import coarse_mesh, describe_point
 from adiabloch.geometry.kept_results import ResultsByCrystal
-from adiabloch.linalg import eigh_batch
+from adiabloch.linalg import energies_batch
 from adiabloch.models.crystal import Crystal, Matrices
 
 POINTS = 1500
@@ -185,7 +185,7 @@ def _levels(series: Matrices, occupied: int) -> Callable[[Float], Float]:
         size = series.at(points[:1]).shape[-1]
         batch = max(1, AT_ONCE // (16 * size**2))
         energies = [
-            eigh_batch(series.at(points[begin : begin + batch])[:, 0])[0][:, occupied - 1 : occupied + 1]
+            energies_batch(series.at(points[begin : begin + batch])[:, 0])[:, occupied - 1 : occupied + 1]
             for begin in range(0, len(points), batch)
         ]
         return np.concatenate(energies).T * [[-1.0], [1.0]]

@@ -25,12 +25,21 @@ def energy_differences(frame: Eigenframe, group: Group) -> Float:
     return differences
 
 
+def inverse_differences(frame: Eigenframe, group: Group) -> Float:
+    """Inverse differences 1/(E_n - E_c), (P, C, J); zero between joined bands."""
+    key = ("inverse differences", repr(group))
+    if key not in frame.cache:
+        frame.cache[key] = 1.0 / energy_differences(frame, group)
+    inverse: Float = frame.cache[key]
+    return inverse
+
+
 def interband_coupling(frame: Eigenframe, group: Group, a: str) -> Complex:
     """Interband coupling X_cn = <c|d_a n> = D^a_cn/(E_n - E_c), n inside and c outside the group; (P, C, J)."""
     key = ("interband coupling", repr(group), a)
     if key not in frame.cache:
         o, c = subspace_indices(group, frame.energies.shape[1])
-        frame.cache[key] = frame.derivative(a)[:, c, o] / energy_differences(frame, group)
+        frame.cache[key] = frame.derivative(a)[:, c, o] * inverse_differences(frame, group)
     coupling: Complex = frame.cache[key]
     return coupling
 

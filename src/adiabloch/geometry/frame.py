@@ -13,7 +13,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, numbers, radians
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
-from adiabloch.linalg import dagger, eigh_batch, in_basis
+from adiabloch.linalg import dagger, in_basis, in_eigenbasis, sums_of_squares
 from adiabloch.memory import check_matrices
 from adiabloch.models.crystal import (
     BASIS_CURVATURE,
@@ -105,9 +105,7 @@ class Eigenframe:
         """Sum of the squares of all matrix elements of a derivative, (P,)."""
         key = ("square", *directions)
         if key not in self.cache:
-            D = self.derivative(*directions)
-            flat = D.view(np.float64).reshape(len(D), -1)
-            self.cache[key] = np.einsum("pi,pi->p", flat, flat)
+            self.cache[key] = sums_of_squares(self.derivative(*directions))
         square: Float = self.cache[key]
         return square
 
@@ -364,10 +362,8 @@ def frame_of(
     touching : "refused" or "joined"
         See `Eigenframe`.
     """
-    energies, states = eigh_batch(matrices[:, 0])
-    derivatives = {
-        directions_of(derivative): in_basis(matrices[:, slot], states) for slot, derivative in enumerate(along, start=1)
-    }
+    energies, states, rotated = in_eigenbasis(matrices)
+    derivatives = dict(zip(map(directions_of, along), rotated, strict=True))
     for name, operator in (observables or {}).items():
         derivatives[(name,)] = in_basis(operator, states)
     frame = Eigenframe(energies, states, derivatives, touching)

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import reduce
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from adiabloch.arrays import Float, Integer, tensor_grid
+from adiabloch import compiled
+from adiabloch.arrays import Complex, Float, Integer, largest, tensor_grid
 from adiabloch.errors import GapClosedError
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.kept_results import ResultsByCrystal
 from adiabloch.lattice import Lattice
-from adiabloch.linalg import eigh_batch
+from adiabloch.linalg import energies_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal
 
 STARTS = 4
 """Number of points of the coarse mesh from which the search for the smallest gap starts."""
-SHORT = 16
-"""Length of axes up to which NumPy's reduction is slower than an operation for each element."""
+LARGEST_COMPILED = 4
+"""Largest number of directions of the compiled slopes."""
 FLAT = 1e-9
 """Relative differences of a gap or an overlap around a point at which the search for its minimum ends."""
 CLOSED_GAP = 1e-7
@@ -59,21 +59,25 @@ def _two_level_slopes(
     frame: Eigenframe, occupied: int, lattice: Lattice, share: Float | float, steps: Integer | None = None
 ) -> Float:
     """Two-level bound on the change of the gap, with the squared couplings of all pairs times factors (P, pairs)."""
-    o, c = slice(None, occupied), slice(occupied, None)
     names, to_axes = axes_of(frame, lattice, steps)
     matrices = [frame.derivative(name) for name in names]
+    kernels = compiled.of_frames(*frame.energies.shape)
+    if kernels is None or len(names) > LARGEST_COMPILED or not isinstance(share, float):
+        return two_level_slopes(matrices, to_axes, occupied, share)
+    slopes = np.empty((len(to_axes), len(frame.energies)))
+    contiguous = [np.ascontiguousarray(D) for D in matrices]
+    contiguous += contiguous[:1] * (LARGEST_COMPILED - len(names))
+    kernels.gap_slopes(*contiguous, np.ascontiguousarray(to_axes, dtype=np.float64), occupied, slopes)
+    return slopes.T
+
+
+def two_level_slopes(matrices: Sequence[Complex], to_axes: Float, occupied: int, share: Float | float = 1.0) -> Float:
+    """Two-level bound from the derivatives (P, N, N) and the factors (S, directions) from these to the axes."""
+    o, c = slice(None, occupied), slice(occupied, None)
     difference = to_axes @ [(D[:, occupied, occupied] - D[:, occupied - 1, occupied - 1]).real for D in matrices]
     couplings = np.tensordot(to_axes, np.array([D[:, c, o].reshape(len(D), -1) for D in matrices]), axes=1)
     squares = (couplings.real**2 + couplings.imag**2) * share
-    slopes: Float = np.sqrt(difference**2 + 4 * _largest(squares)).T
-    return slopes
-
-
-def _largest(values: Float) -> Float:
-    """Largest value along the last axis, which may be short."""
-    if values.shape[-1] > SHORT:
-        return np.asarray(values.max(axis=-1))
-    return reduce(np.maximum, np.moveaxis(values, -1, 0))
+    return np.asarray(np.sqrt(difference**2 + 4 * largest(squares)).T)
 
 
 def neighbour_slopes(frame: Eigenframe, lattice: Lattice) -> Float:
@@ -112,7 +116,7 @@ def gap_at(crystal: Crystal, occupied: int) -> Callable[[Float], Float]:
     series = crystal.matrices()
 
     def gap(points: Float) -> Float:
-        energies = eigh_batch(series.at(points)[:, 0])[0]
+        energies = energies_batch(series.at(points)[:, 0])
         return energies[:, occupied] - energies[:, occupied - 1]
 
     return gap
@@ -185,7 +189,7 @@ def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | No
     series = crystal.matrices()
 
     def above(points: Float) -> Float:
-        return eigh_batch(series.at(points)[:, 0])[0] - energy
+        return energies_batch(series.at(points)[:, 0]) - energy
 
     levels = above(mesh)
     counts = (levels < 0).sum(axis=1)
@@ -210,7 +214,7 @@ def energy_bound(crystal: Crystal) -> float:
     if amplitudes is not None:
         return float(np.abs(amplitudes).sum(axis=0).sum(axis=1).max())
     mesh, _ = coarse_mesh(crystal, 4000)
-    return 2.0 * float(np.abs(eigh_batch(crystal.matrices().at(mesh)[:, 0])[0]).max())
+    return 2.0 * float(np.abs(energies_batch(crystal.matrices().at(mesh)[:, 0])).max())
 
 
 def bandwidth(crystal: Crystal) -> float:
@@ -224,7 +228,7 @@ def energy_range(crystal: Crystal, points: int = 4) -> tuple[float, float]:
     known = _RANGES.of(crystal)
     if points not in known:
         mesh = crystal.matrices().on_grid([np.arange(points) / points] * len(crystal.directions))
-        energies = eigh_batch(mesh[:, 0])[0]
+        energies = energies_batch(mesh[:, 0])
         known[points] = float(energies.min()), float(energies.max())
     return known[points]
 

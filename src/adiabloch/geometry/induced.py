@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch import compiled
+from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import (
     K_PLANES,
     Factors,
@@ -19,7 +20,10 @@ from adiabloch.geometry.bands import (
 )
 from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock, total
-from adiabloch.occupation import Group
+from adiabloch.occupation import Group, subspace_indices
+
+LARGEST_COMPILED = 12
+"""Number of bands up to which the compiled moment is faster than products of matrices by BLAS."""
 
 
 @of_frame
@@ -36,12 +40,30 @@ def occupied_shift(frame: Eigenframe, group: Group, drive: str, component: str) 
     bands with a gap to all others. The contribution of the basis curvature is included (`basis_curvature_shift`).
     """
     a, b = K_PLANES[component]
-    blocks, key = Blocks(frame, group), ("interband moment", repr(group), a, b)
-    if key not in frame.cache:
-        # the same for all drives
-        frame.cache[key] = interband_moment_of(blocks, a, b)
-    shift = blocks.overlap(blocks.connection(drive), frame.cache[key]).real()[0]
+    key = ("interband moment", repr(group), a, b)
+    points, bands = frame.energies.shape
+    kernels = compiled.of_frames(points, bands) if bands <= LARGEST_COMPILED and frame.touching == "refused" else None
+    if kernels is not None:
+        inside = subspace_indices(group, bands)[0]
+        energies, limits = np.ascontiguousarray(frame.energies), (inside.start, inside.stop)
+        if key not in frame.cache:
+            width = inside.stop - inside.start
+            frame.cache[key] = np.empty((points, bands - width, width), dtype=np.complex128)
+            kernels.interband_moment(energies, *_contiguous(frame, a, b), *limits, frame.cache[key])
+        shift = np.empty(points)
+        kernels.moment_overlap(energies, *_contiguous(frame, drive), frame.cache[key], *limits, shift)
+    else:
+        blocks = Blocks(frame, group)
+        if key not in frame.cache:
+            # the same for all drives
+            frame.cache[key] = interband_moment_of(blocks, a, b)
+        shift = blocks.overlap(blocks.connection(drive), frame.cache[key]).real()[0]
     return shift + basis_curvature_shift(frame, group, drive, component)
+
+
+def _contiguous(frame: Eigenframe, *directions: str) -> list[Complex]:
+    """Derivatives along single directions, for compiled kernels."""
+    return [np.ascontiguousarray(frame.derivative(direction)) for direction in directions]
 
 
 def pumped_shift(frame: Eigenframe, group: Group, component: str) -> Float:
@@ -83,14 +105,17 @@ def basis_curvature_shift(frame: Eigenframe, group: Group, drive: str, component
     """
     a, b = K_PLANES[component]
     # if the drive is a or b, two of the terms cancel and the third vanishes
-    moment = None if drive in (a, b) else basis_curvature_moment(Blocks(frame, group), drive, a, b)
-    return np.zeros(len(frame.energies)) if moment is None else moment.real()[0]
+    if drive in (a, b) or all(frame.basis_curvature(y, z) is None for _, y, z in _cyclic(drive, a, b)):
+        return np.zeros(len(frame.energies))
+    moment = basis_curvature_moment(Blocks(frame, group), drive, a, b)
+    assert moment is not None
+    return moment.real()[0]
 
 
 def basis_curvature_moment(blocks: Blocks, drive: str, a: str, b: str) -> TaylorBlock | None:
     """Contribution of the basis curvature along two directions, with derivatives; complex; None if it is zero."""
-    couplings = ((blocks.connection(x), blocks.basis_curvature(y, z)) for x, y, z in _cyclic(drive, a, b))
-    terms = [-0.5 * blocks.overlap(A, own) for A, own in couplings if own is not None]
+    curvatures = ((x, blocks.basis_curvature(y, z)) for x, y, z in _cyclic(drive, a, b))
+    terms = [-0.5 * blocks.overlap(blocks.connection(x), own) for x, own in curvatures if own is not None]
     return total(terms) if terms else None
 
 

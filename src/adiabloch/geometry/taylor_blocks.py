@@ -22,7 +22,7 @@ from functools import cached_property, reduce
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
-from adiabloch.geometry.band_subspace import energy_differences, interband_coupling
+from adiabloch.geometry.band_subspace import interband_coupling, inverse_differences
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger, trace_of_product
 from adiabloch.models.crystal import basis_curvature_name
@@ -133,7 +133,7 @@ class Blocks:
         self._group = group
         self._cache = {} if cache is None else cache
         self._inside, self._outside = subspace_indices(group, frame.energies.shape[1])
-        self._energy_differences = energy_differences(frame, group)
+        self._inverse_differences = inverse_differences(frame, group)
         self._operators: dict[tuple[str, ...], TaylorBlock] = {}
         self._couplings: dict[str, TaylorBlock] = {}
         self._generators = tuple(self._generator(interband_coupling(frame, group, a)) for a in self.along)
@@ -186,14 +186,14 @@ class Blocks:
 
     def solve(self, Z: TaylorBlock) -> TaylorBlock:
         """Solution X of X E_o - E_c X = Z, with derivatives; X_cn = Z_cn/(E_n - E_c)."""
-        inside, outside = self.energies
         parts: list[Complex] = []
         for mask, part in enumerate(Z.parts):
             right_side = part
             for left, right in _LEIBNIZ_TERMS[mask]:
+                inside, outside = self.energies
                 # lower derivatives of X are known
                 right_side = right_side - parts[left] @ inside.parts[right] + outside.parts[right] @ parts[left]
-            parts.append(right_side / self._energy_differences)
+            parts.append(right_side * self._inverse_differences)
         return TaylorBlock(tuple(parts))
 
     @cached_property
@@ -242,7 +242,7 @@ class Blocks:
         X, Db = interband_coupling(self.frame, self._group, a), self.frame.derivative(b)
         slope = self._covariant_derivative((a,), 1)[:, self._outside][:, :, self._inside]
         slope = slope - X @ _square(Db, self._inside) + _square(Db, self._outside) @ X
-        return self._generator(slope / self._energy_differences)
+        return self._generator(slope * self._inverse_differences)
 
     def _generator(self, X: Complex) -> Complex:
         """Generator K of parallel transport from the interband coupling X."""

@@ -10,6 +10,7 @@ from functools import reduce
 
 import numpy as np
 
+from adiabloch import compiled
 from adiabloch.arrays import Float, Integer
 from adiabloch.integration.orbits import Orbits, SymmetricIntegrand
 from adiabloch.integration.protocols import Integrand, Minimum
@@ -59,13 +60,13 @@ def blocks(first: Mesh, part: Levels, batch: int) -> Iterator[Block]:
 def sum_block(integrand: Integrand, mesh: Mesh, block: Block) -> BlockSums:
     """Sums over the points of a block."""
     axes, numbers = _axes_of(block, mesh)
-    sample = integrand(axes)
+    with compiled.expecting(math.prod(mesh)):
+        sample = integrand(axes)
     values = sample.values.reshape(*map(len, axes), -1)
-    every = range(len(axes))
     sums, labels = by_class(values, numbers, [classes(n) for n in mesh])
     return BlockSums(
         numbers,
-        [values.sum(axis=tuple(other for other in every if other != axis)) for axis in every],
+        _marginals(values),
         labels,
         sums,
         len(sample.values),
@@ -74,6 +75,18 @@ def sum_block(integrand: Integrand, mesh: Mesh, block: Block) -> BlockSums:
         sample.minima,
         None if sample.sharpness is None else sample.sharpness.max(axis=0),
     )
+
+
+def _marginals(values: Float) -> list[Float]:
+    """Sums over all axes but one of values (points along each axis..., outputs), as products with vectors of ones."""
+    by_output = np.ascontiguousarray(np.moveaxis(values, -1, 0))
+    outputs, *counts = by_output.shape
+    marginals = []
+    for axis, n in enumerate(counts):
+        before, behind = math.prod(counts[:axis]), math.prod(counts[axis + 1 :])
+        sums = by_output.reshape(outputs, before, n, behind) @ np.ones(behind)
+        marginals.append((np.ones(before) @ sums).T)
+    return marginals
 
 
 def _axes_of(block: Block, mesh: Mesh) -> tuple[list[Float], list[Integer]]:
@@ -99,8 +112,9 @@ def sum_orbits(
     if not which.any():
         return None
     steps, step_of = orbits.steps
-    sample = integrand.on_part(axes, which, steps)
     order = len(orbits.operations)
+    with compiled.expecting(math.prod(mesh) // order):
+        sample = integrand.on_part(axes, which, steps)
     weighted = sample.values * (sizes[which] / order)[:, None]
     values = (weighted @ orbits.transformations).reshape(-1, weighted.shape[1])
     points = np.stack(np.meshgrid(*numbers, indexing="ij"), axis=-1).reshape(-1, len(mesh))[which]

@@ -22,6 +22,7 @@ from adiabloch.integration.blas_threads import one_thread
 from adiabloch.integration.progress import refresh_display
 from adiabloch.integration.sending import FunctionMissingError, Sender, SerialExecutor, is_in_process
 from adiabloch.integration.supervision import Outcomes, StopFlag, thread_state
+from adiabloch.memory import keep_freed_memory
 from adiabloch.scalars import is_whole
 
 Task = TypeVar("Task")
@@ -86,6 +87,7 @@ def workers(executor: Executor | int | None) -> Iterator[Executor]:
     Ctrl-C, running tasks are not awaited: they stop at their next block.
     """
     executor = checked_executor(executor)
+    keep_freed_memory()
     threads = None
     if executor is None and thread_state.workers == 1:
         executor = SerialExecutor()

@@ -201,9 +201,18 @@ def by_class(values: Float, numbers: Sequence[np.ndarray], counts: Sequence[int]
     """
     labels = []
     for axis, (number, count) in enumerate(zip(numbers, counts, strict=True)):
-        label, member = np.unique(number % count, return_inverse=True)
-        belongs = (member[:, None] == np.arange(len(label))).astype(float)
-        values = np.moveaxis(np.tensordot(values, belongs, axes=(axis, 0)), -1, axis)
+        residues = number % count
+        present = np.zeros(count, dtype=bool)
+        present[residues] = True
+        label = np.flatnonzero(present)
+        belongs = (label[:, None] == residues).astype(float)
+        before, behind = values.shape[:axis], values.shape[axis + 1 :]
+        if axis + 1 < len(numbers):
+            values = belongs @ values.reshape(math.prod(before), len(number), -1)
+        else:
+            # the other axes are short by now
+            values = np.moveaxis(np.tensordot(values, belongs, axes=(axis, 1)), -1, axis)
+        values = values.reshape(*before, len(label), *behind)
         labels.append(label)
     return values, labels
 

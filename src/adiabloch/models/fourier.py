@@ -21,6 +21,9 @@ KEPT_BYTES = 2**27
 DENSE_BYTES = 2**26
 """Largest size of the coefficients on the full box of frequencies; if they fit, sums over an axis are one product."""
 
+SHORT = 16
+"""Number of points up to which an axis is short."""
+
 
 @dataclass(frozen=True, eq=False)
 class FourierSeries:
@@ -109,16 +112,12 @@ class GridSums:
 
     def __call__(self, axes: Sequence[Float]) -> Complex:
         """Values on the tensor grid of `axes`, (P, K, N, N) (see `FourierSeries.on_grid`)."""
-        known: list[tuple[bytes, Complex]] = getattr(self._of_thread, "kept", [])
-        kept: list[tuple[bytes, Complex]] = []
-        values, points = self._coefficients if self._box is None else self._box, 1
-        steps = [
-            (np.exp(2j * np.pi * np.multiply.outer(axis, np.arange(first, first + extent))))
-            for axis, first, extent in zip(axes, self._lowest, self._extent, strict=True)
-        ]
-        *outer, last = steps
-        for depth, phases in enumerate(outer):
-            own = phases.tobytes()
+        known: list[tuple[tuple[int, bytes], Complex]] = getattr(self._of_thread, "kept", [])
+        kept: list[tuple[tuple[int, bytes], Complex]] = []
+        values = self._coefficients if self._box is None else self._box
+        *outer, (_, last, before) = self._sums(axes)
+        for depth, (axis, phases, points) in enumerate(outer):
+            own = axis, phases.tobytes()
             if depth == len(kept) < len(known) and known[depth][0] == own:
                 values = known[depth][1]
             else:
@@ -127,12 +126,27 @@ class GridSums:
                     values = self._sum_over_first_axis(phases)
                 else:
                     values = phases @ values.reshape(points, phases.shape[1], -1)
-            points *= len(phases)
             if depth == len(kept) and values.nbytes <= KEPT_BYTES:
                 kept.append((own, values))
         self._of_thread.kept = kept
-        result: Complex = last @ values.reshape(points, last.shape[1], -1)
-        return result.reshape(points * len(last), *self._coefficients.shape[1:])
+        result: Complex = last @ values.reshape(before, last.shape[1], -1)
+        return result.reshape(-1, *self._coefficients.shape[1:])
+
+    def _sums(self, axes: Sequence[Float]) -> list[tuple[int, Complex, int]]:
+        """Sums in order: the axis, its phases (points, frequencies), and the number of points or frequencies before.
+
+        The first axis comes first. Over a short last axis, such as the phase of a cycle, the sum comes before all
+        others: as the last one it would be many products of small matrices.
+        """
+        phases = [
+            np.exp(2j * np.pi * np.multiply.outer(axis, np.arange(first, first + extent, dtype=np.float64)))
+            for axis, first, extent in zip(axes, self._lowest, self._extent, strict=True)
+        ]
+        before = np.cumprod([1, *map(len, axes[:-1])]).tolist()
+        sums = list(zip(range(len(axes)), phases, before, strict=True))
+        if self._box is not None and len(axes) > 1 and len(axes[-1]) <= SHORT < len(axes[-2]):
+            return [(len(axes) - 1, phases[-1], int(np.prod(self._extent[:-1]))), *sums[:-1]]
+        return sums
 
     def _sum_over_first_axis(self, phases: Complex) -> Complex:
         """Sum over the first axis for phases (points, frequencies), if the box of frequencies is sparsely filled."""

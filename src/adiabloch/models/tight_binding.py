@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, Integer, checked
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import Lattice
-from adiabloch.linalg import eigh_batch
+from adiabloch.linalg import energies_batch
 from adiabloch.memory import check_matrices
 from adiabloch.models.arguments import checked_callable
 from adiabloch.models.bond_derivatives import hoppings_with_derivatives
@@ -323,7 +323,7 @@ class TightBinding:
 
     def energies(self, k: ArrayLike) -> Float:
         """Band energies at Cartesian wave vectors, shape (..., d) -> (..., N)."""
-        return eigh_batch(self.hamiltonian(k))[0]
+        return energies_batch(self.hamiltonian(k))
 
     def displaced(self, pattern: ArrayLike, law: HoppingLaw, *, move_orbitals: bool = False) -> TightBinding:
         """Displace the orbitals and change each hopping by a law of its bond vector.

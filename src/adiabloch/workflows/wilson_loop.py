@@ -13,7 +13,7 @@ from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.geometry.gaps import check_gap
 from adiabloch.geometry.wilson import hybrid_centres, largest_gaps, winding, z2_number
-from adiabloch.linalg import eigh_batch
+from adiabloch.linalg import energies_batch
 from adiabloch.memory import check_matrices
 from adiabloch.models.crystal import THETA, Crystal, checked_crystal
 from adiabloch.models.cycle import Cycle
@@ -176,5 +176,5 @@ def _time_reversal(crystal: Crystal, group: Group, home: Float, axes: list[int],
             return False
     k = np.random.default_rng(0).uniform(size=(8, len(home)))
     k[:, others] = home[others]
-    levels = [eigh_batch(crystal.matrices().at(sign * k)[:, 0])[0] for sign in (1, -1)]
+    levels = [energies_batch(crystal.matrices().at(sign * k)[:, 0]) for sign in (1, -1)]
     return bool(np.abs(levels[0] - levels[1]).max() < PAIRED * 1e-3 * np.ptp(levels[0]))
