@@ -138,15 +138,8 @@ class PlaneWaves:
             for angular, radial, strength in betas:
                 integrals = np.array([weights @ (r * radial * spherical_jn(angular, q * r)) for q in sizes])[which]
                 for m in range(-angular, angular + 1):
-                    amplitudes = (
-                        4
-                        * np.pi
-                        / np.sqrt(self.volume)
-                        * (-1j) ** angular
-                        * integrals
-                        * sph_harm_y(angular, m, polar, around)
-                    )
-                    found.append((place, strength, amplitudes * phase))
+                    waves = (-1j) ** angular * integrals * sph_harm_y(angular, m, polar, around)
+                    found.append((place, strength, 4 * np.pi / np.sqrt(self.volume) * waves * phase))
         self.places = np.array([place for place, _, _ in found])
         self.strengths = np.array([strength for _, strength, _ in found])
         self.projectors = np.array([amplitudes for _, _, amplitudes in found]).T
