@@ -11,6 +11,7 @@ import adiabloch as ab
 from adiabloch.cli import app
 from adiabloch.errors import AccuracyWarning, FileFormatError, InvalidArgumentError, InvalidModelError
 from adiabloch.symmetries.crystal_images import images_of_crystals
+from adiabloch.symmetries.group import SymmetryGroup
 from adiabloch.symmetries.wave_images import PlaneWaveMap
 from displaced_wells import crystal, springs, structure, write_calculations
 from plane_wave_files import CELL
@@ -82,6 +83,38 @@ def test_displacements_of_models(model, names, occupied, full):
     for tensor in tensors:
         expected, given = (tensor(one, occupied, mesh=4, progress=False).total for one in (known, found))
         np.testing.assert_allclose(given, expected, atol=1e-8 * max(np.abs(expected).max(), 1e-6), err_msg=str(tensor))
+
+
+def antiferromagnet():
+    """A honeycomb lattice with opposite spins on its sublattices, Rashba terms, and three different bonds.
+
+    Only a half turn with time reversal exchanges its atoms.
+    """
+    model = ab.models.rashba_honeycomb(0.0, 0.2, t1=0.1)
+    hoppings = {R: np.array(h) for R, h in model.hoppings.items()}
+    bonds = sorted(R for R, h in hoppings.items() if np.abs(h[:2, 2:]).max() > 1e-9)
+    for R, strength in zip(bonds, (0.7, 1.0, 1.2), strict=True):
+        hoppings[R][:2, 2:] *= strength
+        hoppings[tuple(-x for x in R)][2:, :2] *= strength
+    hoppings[0, 0] += 0.7 * np.diag([1, -1, -1, 1])
+    return ab.TightBinding(model.lattice, model.positions, hoppings, model.spin, reduced=False)
+
+
+def test_atoms_that_time_reversal_exchanges():
+    """Displacements of one sublattice make those of the other by a half turn with time reversal."""
+    model = antiferromagnet()
+    known, group = ab.Deformation.from_law(model, ab.models.exponential(1.5)), ab.symmetry(model)
+    assert not any(g.time_reversal and np.allclose(g.rotation, np.eye(3)) for g in group.operations)
+    without = SymmetryGroup(tuple(g for g in group.operations if not g.time_reversal), group.name, group.sites)
+    with pytest.raises(InvalidArgumentError, match="1x does not follow from 0x, 0y"):
+        without.all_displacements(some(known, "0x", "0y"))
+    found = group.all_displacements(some(known, "0x", "0y"))
+    assert found.names == known.names
+    for tensor in (*TENSORS, ab.spin_tensor):
+        expected, given = (tensor(one, 2, mesh=6, progress=False).total for one in (known, found))
+        np.testing.assert_allclose(given, expected, atol=1e-8 * max(np.abs(expected).max(), 1e-6), err_msg=str(tensor))
+    for tensor in (ab.born_charges, ab.spin_tensor):
+        assert float(np.abs(tensor(found, 2, mesh=6, progress=False).total).max()) > 1e-3
 
 
 def test_displacements_that_do_not_follow():
