@@ -52,6 +52,11 @@ class Expansion:
     """{displacement: {image: coefficient}}"""
 
 
+def largest_factor(expansion: Expansion) -> float:
+    """Largest factor by which errors of the images enter a displacement."""
+    return max(float(np.sqrt(sum(c**2 for c in parts.values()))) for parts in expansion.coefficients.values())
+
+
 def images_of_atoms(vectors: Float, positions: Float, operation: Operation) -> Integer | None:
     """Atom to which an operation takes each atom, (atoms,); None if it does not map the crystal to itself.
 
