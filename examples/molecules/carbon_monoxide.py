@@ -16,11 +16,14 @@ from pathlib import Path
 import numpy as np
 
 import adiabloch as ab
-from adiabloch.units import BOHR
+from adiabloch.geometry.frame import Eigenframe
+from adiabloch.io.espresso_waves import read_amplitudes, read_header, wave_file
+from adiabloch.units import BOHR, HARTREE
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "common"))
 
 from atomic_orbitals import ATOMIC_MASS, GEOMETRIES, MASSES
+from plane_wave_box import Box
 from rotational_moments import MEASURED, PROTON
 
 from frozen_phonon import Material, compute, generate
@@ -106,17 +109,47 @@ def functions(folder):
     return ab.models.isolated(ab.Deformation(rest, turn, STEP, motion=motion))
 
 
-def sums(folder):
-    """Perturbative part of g by number of bands, and the highest energy of each."""
+class WithVelocities:
+    """Bands of a cycle of turned molecules at the point Gamma, with the velocities of the Hamiltonian in plane waves.
+
+    Overlaps between neighbouring k points give those as well, but the only neighbours of Gamma are those of other
+    cells, as far as the smallest reciprocal vector: a finite difference that needs bands far above all of the sum.
+    """
+
+    def __init__(self, bands, folders, angles):
+        self.bands, self.folders, self.angles = bands, folders, angles
+        self.lattice, self.occupied, self.size, self.points = bands.lattice, bands.occupied, bands.size, bands.points
+
+    def frames(self):
+        """The frame of the only k point."""
+        (frame,) = self.bands.frames()
+        each = []
+        for folder, angle in zip(self.folders, self.angles, strict=True):
+            with wave_file(folder / "out" / "co.save", 0) as file:
+                head = read_header(file)
+                G, states = read_amplitudes(file, head)
+            grid = tuple(2 * np.abs(G).max(axis=0) + 2)
+            places = {name: (np.array([x, 0, 0]) + turned(angle)[name]) / BOHR for name, x in PLACES.items()}
+            each.append(Box(G, head.reciprocal, grid, places, folder).velocities(states[0]))
+        along = np.array(each).swapaxes(0, 1) * HARTREE * BOHR
+        velocities = {(name,): v for name, v in zip(self.lattice.directions, along, strict=True)}
+        yield Eigenframe(frame.energies, frame.states, {**frame.derivatives, **velocities})
+
+
+def sums(folder, *, overlaps=False):
+    """Perturbative part of g by number of bands, and the highest energy of each; velocities from overlaps if wanted."""
     # forth and back: the rate of this cycle at its first snapshot is the step
     order = ("rest", "plus", "rest", "minus")
+    folders = [folder / name for name in order]
     bands = ab.io.read_bands(
-        [folder / name / "out" / "co.save" for name in order],
-        [folder / name / "co" for name in order],
+        [one / "out" / "co.save" for one in folders],
+        [one / "co" for one in folders],
         OCCUPIED,
         common=None,
         dimension=2,
     )
+    if not overlaps:
+        bands = WithVelocities(bands, folders, [ANGLES[name] for name in order])
     found = ab.perturbative_by_bands(bands, progress=False)
     moments = found.instantaneous.isel(theta=0, component=0).values * bands.lattice.measure / STEP
     energies = np.loadtxt(folder / "rest" / "co.eig")[:, 2]
@@ -178,7 +211,7 @@ def main():
             ab.io.save_deformation(functions(folder), STORED / f"functions{mesh}.nc", resolution=1e-7)
         folder = given.compute / "bands"
         record["seconds"]["bands"] = run(crystal(given.side, given.cutoff, given.bands, 1), folder)
-        record["sums"] = sums(folder)
+        record["sums"], record["sums_of_overlaps"] = sums(folder), sums(folder, overlaps=True)
         (STORED / "record.json").write_text(json.dumps(record, indent=1) + "\n")
     found, record = results()
     for number, energy, value in zip(*record["sums"].values(), strict=True):

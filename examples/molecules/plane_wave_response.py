@@ -17,17 +17,16 @@ Run it: python plane_wave_response.py FOLDER (ld1.x, pw.x, pp.x; half an hour). 
 import argparse
 import dataclasses
 import json
-import re
 import sys
 from pathlib import Path
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
-from scipy.special import sph_harm_y, spherical_jn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "common"))
 
 from carbon_monoxide import HOME, INERTIA, NUCLEI, OCCUPIED, PLACES, STORED, crystal, turned
+from plane_wave_box import Box
 from rotational_moments import PROTON
 
 from adiabloch.io.espresso_waves import read_amplitudes, read_header, wave_file
@@ -39,17 +38,13 @@ CASES = (
     ("2s local", 8.0, 50.0),
     ("2s local", 10.0, 50.0),
     ("2s local", 6.0, 35.0),
-    ("2s local", 6.0, 80.0),
     ("2p local", 6.0, 50.0),
-    ("2p local", 8.0, 50.0),
     ("2s local, smaller radii", 6.0, 110.0),
 )
 """Pseudopotentials, side of the box (Angstrom), cutoff (Ry)."""
 RADII = {"C": ("1.40", "1.15"), "O": ("1.35", "1.05")}
 """Of the pseudopotentials, bohr, and smaller ones."""
 PP = "&inputpp\nprefix='co', outdir='./out', filplot='potential', plot_num=1\n/\n"
-REACH = 4.0
-"""Radius in bohr beyond which projectors vanish."""
 
 
 def generators(kind, folder):
@@ -93,77 +88,17 @@ def local_potential(path):
     return np.array(" ".join(lines[head:]).split(), float).reshape(sizes[:3], order="F") / 2
 
 
-def projectors(path):
-    """Radial mesh and its weights, and (angular momentum, r times projector, strength in Hartree) of each projector."""
-    text = path.read_text()
-
-    def array(name):
-        found = re.search(rf"<{name}[^>]*>(.*?)</{name}>", text, re.DOTALL)
-        return np.array(found[1].split(), float)
-
-    r, step = array("PP_R"), array("PP_RAB")
-    count = int(np.argmax(r > REACH)) // 2 * 2 - 1
-    simpson = np.full(count, 2 / 3)
-    simpson[1::2], simpson[[0, -1]] = 4 / 3, 1 / 3
-    betas = re.findall(r"<PP_BETA\.\d+(.*?)>(.*?)</PP_BETA", text, re.DOTALL)
-    strengths = np.diag(array("PP_DIJ").reshape(len(betas), -1)) / 2
-    momenta = [int(re.search(r'angular_momentum="\s*(\d+)"', head)[1]) for head, _ in betas]
-    radial = [np.array(body.split(), float)[:count] for _, body in betas]
-    return r[:count], simpson * step[:count], list(zip(momenta, radial, strengths, strict=True))
-
-
-class PlaneWaves:
-    """Hamiltonian and operators on plane waves, in atomic units, from a calculation."""
+class PlaneWaves(Box):
+    """Hamiltonian and operators on plane waves, and the occupied states, from a calculation."""
 
     def __init__(self, case):
         with wave_file(case / "out" / "co.save", 0) as file:
             head = read_header(file)
-            self.G, states = read_amplitudes(file, head)
+            G, states = read_amplitudes(file, head)
         self.states = states[0, :, :OCCUPIED]
-        self.waves = self.G @ head.reciprocal
         self.potential = local_potential(case / "potential")
-        self.grid, self.vectors = self.potential.shape, 2 * np.pi * np.linalg.inv(head.reciprocal).T
-        self.where = tuple((self.G % self.grid).T)
-        self.volume = float(np.linalg.det(self.vectors))
-        self._add_projectors(case)
-
-    def _add_projectors(self, case):
-        sizes, which = np.unique(np.linalg.norm(self.waves, axis=1).round(9), return_inverse=True)
-        polar = np.arctan2(np.hypot(*self.waves.T[:2]), self.waves[:, 2])
-        around = np.arctan2(self.waves[:, 1], self.waves[:, 0])
-        found = []
-        for name, x in PLACES.items():
-            place = np.array([x / BOHR, 0.0, 0.0])
-            phase = np.exp(-1j * self.waves @ place)
-            r, weights, betas = projectors(case / "pseudopotentials" / f"{name}.UPF")
-            for angular, radial, strength in betas:
-                integrals = np.array([weights @ (r * radial * spherical_jn(angular, q * r)) for q in sizes])[which]
-                for m in range(-angular, angular + 1):
-                    waves = (-1j) ** angular * integrals * sph_harm_y(angular, m, polar, around)
-                    found.append((place, strength, 4 * np.pi / np.sqrt(self.volume) * waves * phase))
-        self.places = np.array([place for place, _, _ in found])
-        self.strengths = np.array([strength for _, strength, _ in found])
-        self.projectors = np.array([amplitudes for _, _, amplitudes in found]).T
-        apart = [[self.times(axis, one, place[axis]) for place, _, one in found] for axis in (0, 1)]
-        self.shifted = np.array(apart).swapaxes(1, 2)
-
-    def on_grid(self, amplitudes):
-        """Values of a function on the grid, times the square root of the volume."""
-        values = np.zeros(self.grid, complex)
-        values[self.where] = amplitudes
-        return np.fft.ifftn(values) * values.size
-
-    def amplitudes(self, values):
-        """Plane waves of a function on the grid."""
-        return np.fft.fftn(values)[self.where] / values.size
-
-    def times(self, axis, amplitudes, origin=0.0):
-        """A coordinate, from an origin to half a box away, times a function around it."""
-        side, count = self.vectors[axis, axis], self.grid[axis]
-        along = (np.arange(count) * side / count - origin + side / 2) % side - side / 2
-        shape = [1, 1, 1]
-        shape[axis] = count
-        return self.amplitudes(along.reshape(shape) * self.on_grid(amplitudes))
+        places = {name: np.array([x / BOHR, 0.0, 0.0]) for name, x in PLACES.items()}
+        super().__init__(G, head.reciprocal, self.potential.shape, places, case / "pseudopotentials")
 
     def hamiltonian(self, amplitudes):
         """H times a function."""

