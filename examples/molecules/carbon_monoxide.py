@@ -23,7 +23,7 @@ from adiabloch.units import BOHR, HARTREE
 sys.path.insert(0, str(Path(__file__).parents[1] / "common"))
 
 from atomic_orbitals import ATOMIC_MASS, GEOMETRIES, MASSES
-from plane_wave_box import Box
+from plane_wave_box import Atoms, Box
 from rotational_moments import MEASURED, PROTON
 
 from frozen_phonon import Material, compute, generate
@@ -35,11 +35,11 @@ CHARGES = {"C": 4, "O": 6}
 OCCUPIED = 5
 STEP = 0.02
 """Angle of the turned molecules."""
-MESHES = (3, 4)
+MESH = 3
 """Points of the Wannier functions along both sides of the box."""
 LARGE = 40.0
 """Energy in eV above which what is missing of the sum over bands falls as 1/E."""
-NEIGHBOURS = {1: "", 3: "1 6", 4: "1 9"}
+NEIGHBOURS = {1: "", MESH: "1 6"}
 """Shells of neighbours: the nearest in the plane, and the next across, by mesh."""
 DISTANCE = GEOMETRIES["CO"][1][1][2]
 LIGHT, HEAVY = (MASSES[symbol] for symbol in CHARGES)
@@ -128,9 +128,8 @@ class WithVelocities:
             with wave_file(folder / "out" / "co.save", 0) as file:
                 head = read_header(file)
                 G, states = read_amplitudes(file, head)
-            grid = tuple(2 * np.abs(G).max(axis=0) + 2)
             places = {name: (np.array([x, 0, 0]) + turned(angle)[name]) / BOHR for name, x in PLACES.items()}
-            each.append(Box(G, head.reciprocal, grid, places, folder).velocities(states[0]))
+            each.append(Atoms(G, head.reciprocal, places, folder).velocities(states[0]))
         along = np.array(each).swapaxes(0, 1) * HARTREE * BOHR
         velocities = {(name,): v for name, v in zip(self.lattice.directions, along, strict=True)}
         yield Eigenframe(frame.energies, frame.states, {**frame.derivatives, **velocities})
@@ -179,19 +178,33 @@ def chern_simons(deformation):
     return tuple(float(g_of(found[part]).squeeze()) for part in ("chern_simons", "perturbative"))
 
 
-def of_fine_mesh(parts):
-    """Limit of a fine mesh, from the two that have been computed: differences are of second order."""
-    (few, coarse), (many, fine) = ((mesh, parts[mesh]) for mesh in MESHES)
-    return fine + (fine - coarse) * few**2 / (many**2 - few**2)
+def positions(folder):
+    """Chern-Simons part of g from coordinates in the box, without Wannier functions and finite differences."""
+    waves = {}
+    for name in ANGLES:
+        with wave_file(folder / name / "out" / "co.save", 0) as file:
+            head = read_header(file)
+            G, states = read_amplitudes(file, head)
+        waves[name] = states[0, :, :OCCUPIED]
+    rest = waves["rest"]
+    box = Box(G, head.reciprocal)
+    # changes of the occupied states outside of their space, from projectors
+    change = [waves[name] @ (waves[name].conj().T @ rest) for name in ("minus", "plus")]
+    change = (change[1] - change[0]) / (2 * STEP)
+    change = change - rest @ (rest.conj().T @ change)
+    within, mixed = (
+        [rest.conj().T @ np.array([box.times(axis, one) for one in of.T]).T for axis in (0, 1)] for of in (rest, change)
+    )
+    moment = np.real(np.vdot(within[1], mixed[0]) - np.vdot(within[0], mixed[1]))
+    return float(g_of(-moment * BOHR**2))
 
 
 def results():
     """The g factor and its parts, from what is stored."""
     record = json.loads((STORED / "record.json").read_text())
-    parts = {mesh: chern_simons(ab.io.load_deformation(STORED / f"functions{mesh}.nc"))[0] for mesh in MESHES}
-    limit, _ = extrapolated(record["sums"])
-    found = {"nuclei": NUCLEI, "perturbative": limit, "chern_simons": of_fine_mesh(parts)}
-    return {**found, "g": sum(found.values()), "meshes": parts}, record
+    part, _ = chern_simons(ab.io.load_deformation(STORED / "functions.nc"))
+    found = {"nuclei": NUCLEI, "perturbative": extrapolated(record["sums"])[0], "chern_simons": part}
+    return {**found, "g": sum(found.values())}, record
 
 
 def main():
@@ -204,20 +217,19 @@ def main():
     given = parser.parse_args()
     if given.compute is not None:
         STORED.mkdir(exist_ok=True)
-        record = {"side": given.side, "cutoff": given.cutoff, "seconds": {}}
-        for mesh in MESHES:
-            folder = given.compute / f"functions{mesh}"
-            record["seconds"][folder.name] = run(crystal(given.side, given.cutoff, 20, mesh), folder)
-            ab.io.save_deformation(functions(folder), STORED / f"functions{mesh}.nc", resolution=1e-7)
+        record = {"side": given.side, "cutoff": given.cutoff}
+        folder = given.compute / "functions"
+        seconds = run(crystal(given.side, given.cutoff, 20, MESH), folder)
+        ab.io.save_deformation(functions(folder), STORED / "functions.nc", resolution=1e-7)
         folder = given.compute / "bands"
-        record["seconds"]["bands"] = run(crystal(given.side, given.cutoff, given.bands, 1), folder)
+        record["seconds"] = round(seconds + run(crystal(given.side, given.cutoff, given.bands, 1), folder))
         record["sums"], record["sums_of_overlaps"] = sums(folder), sums(folder, overlaps=True)
+        record["chern_simons_of_positions"] = round(positions(folder), 6)
         (STORED / "record.json").write_text(json.dumps(record, indent=1) + "\n")
     found, record = results()
     for number, energy, value in zip(*record["sums"].values(), strict=True):
         print(f"{number:6d} bands, {energy:6.1f} eV: perturbative part {value:8.4f}")
-    for mesh, value in found.pop("meshes").items():
-        print(f"{mesh} x {mesh} points: Chern-Simons part {value:8.4f}")
+    print(f"Chern-Simons part from coordinates: {record['chern_simons_of_positions']:.4f}")
     print("limits:", ", ".join(f"{name} {value:.4f}" for name, value in found.items()))
     print(f"measured: {MEASURED['CO'][1]}")
 

@@ -29,15 +29,37 @@ def projectors(path):
 
 
 class Box:
-    """Plane waves in a box, the projectors of its atoms, and coordinates times functions, in atomic units.
+    """Plane waves G (M, 3) in a box, and coordinates times functions, in atomic units."""
 
-    `waves` (M, 3) are those of `G` (M, 3), `places` the positions of the atoms by name.
-    """
-
-    def __init__(self, G, reciprocal, grid, places, pseudopotentials):
-        self.waves, self.grid = G @ reciprocal, grid
+    def __init__(self, G, reciprocal):
+        self.waves, self.grid = G @ reciprocal, tuple(2 * np.abs(G).max(axis=0) + 2)
         self.vectors = 2 * np.pi * np.linalg.inv(reciprocal).T
-        self.where = tuple((G % grid).T)
+        self.where = tuple((G % self.grid).T)
+
+    def on_grid(self, amplitudes):
+        """Values of a function on the grid, times the square root of the volume."""
+        values = np.zeros(self.grid, complex)
+        values[self.where] = amplitudes
+        return np.fft.ifftn(values) * values.size
+
+    def amplitudes(self, values):
+        """Plane waves of a function on the grid."""
+        return np.fft.fftn(values)[self.where] / values.size
+
+    def times(self, axis, amplitudes, origin=0.0):
+        """A coordinate, from an origin to half a box away, times a function around it."""
+        side, count = self.vectors[axis, axis], self.grid[axis]
+        along = (np.arange(count) * side / count - origin + side / 2) % side - side / 2
+        shape = [1, 1, 1]
+        shape[axis] = count
+        return self.amplitudes(along.reshape(shape) * self.on_grid(amplitudes))
+
+
+class Atoms(Box):
+    """A box with the projectors of atoms; `places` are their positions by name."""
+
+    def __init__(self, G, reciprocal, places, pseudopotentials):
+        super().__init__(G, reciprocal)
         sizes, which = np.unique(np.linalg.norm(self.waves, axis=1).round(9), return_inverse=True)
         polar = np.arctan2(np.hypot(*self.waves.T[:2]), self.waves[:, 2])
         around = np.arctan2(self.waves[:, 1], self.waves[:, 0])
@@ -65,21 +87,3 @@ class Box:
             momentum = states.conj().T @ (self.waves[:, axis, None] * states)
             found.append(momentum + nonlocal_part + nonlocal_part.conj().T)
         return np.array(found)
-
-    def on_grid(self, amplitudes):
-        """Values of a function on the grid, times the square root of the volume."""
-        values = np.zeros(self.grid, complex)
-        values[self.where] = amplitudes
-        return np.fft.ifftn(values) * values.size
-
-    def amplitudes(self, values):
-        """Plane waves of a function on the grid."""
-        return np.fft.fftn(values)[self.where] / values.size
-
-    def times(self, axis, amplitudes, origin=0.0):
-        """A coordinate, from an origin to half a box away, times a function around it."""
-        side, count = self.vectors[axis, axis], self.grid[axis]
-        along = (np.arange(count) * side / count - origin + side / 2) % side - side / 2
-        shape = [1, 1, 1]
-        shape[axis] = count
-        return self.amplitudes(along.reshape(shape) * self.on_grid(amplitudes))

@@ -26,7 +26,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 sys.path.insert(0, str(Path(__file__).parents[1] / "common"))
 
 from carbon_monoxide import HOME, INERTIA, NUCLEI, OCCUPIED, PLACES, STORED, crystal, turned
-from plane_wave_box import Box
+from plane_wave_box import Atoms
 from rotational_moments import PROTON
 
 from adiabloch.io.espresso_waves import read_amplitudes, read_header, wave_file
@@ -88,7 +88,7 @@ def local_potential(path):
     return np.array(" ".join(lines[head:]).split(), float).reshape(sizes[:3], order="F") / 2
 
 
-class PlaneWaves(Box):
+class PlaneWaves(Atoms):
     """Hamiltonian and operators on plane waves, and the occupied states, from a calculation."""
 
     def __init__(self, case):
@@ -98,7 +98,10 @@ class PlaneWaves(Box):
         self.states = states[0, :, :OCCUPIED]
         self.potential = local_potential(case / "potential")
         places = {name: np.array([x / BOHR, 0.0, 0.0]) for name, x in PLACES.items()}
-        super().__init__(G, head.reciprocal, self.potential.shape, places, case / "pseudopotentials")
+        super().__init__(G, head.reciprocal, places, case / "pseudopotentials")
+        # the grid of the potential is finer
+        self.grid = self.potential.shape
+        self.where = tuple((G % self.grid).T)
 
     def hamiltonian(self, amplitudes):
         """H times a function."""
