@@ -32,7 +32,7 @@ class Box:
     """Plane waves G (M, 3) in a box, and coordinates times functions, in atomic units."""
 
     def __init__(self, G, reciprocal):
-        self.waves, self.grid = G @ reciprocal, tuple(2 * np.abs(G).max(axis=0) + 2)
+        self.waves, self.grid = G @ reciprocal, tuple(4 * np.abs(G).max(axis=0) + 2)
         self.vectors = 2 * np.pi * np.linalg.inv(reciprocal).T
         self.where = tuple((G % self.grid).T)
 

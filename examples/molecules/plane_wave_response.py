@@ -99,7 +99,7 @@ class PlaneWaves(Atoms):
         self.potential = local_potential(case / "potential")
         places = {name: np.array([x / BOHR, 0.0, 0.0]) for name, x in PLACES.items()}
         super().__init__(G, head.reciprocal, places, case / "pseudopotentials")
-        # the grid of the potential is finer
+        # that of the potential
         self.grid = self.potential.shape
         self.where = tuple((G % self.grid).T)
 
