@@ -56,7 +56,7 @@ num_iter=0{excluded}
 {subspace}
 dis_froz_max={frozen}
 write_tb=.true.
-guiding_centres=.false.
+guiding_centres=.false.{neighbours}
 {spinors}
 begin unit_cell_cart
 ang
@@ -114,6 +114,8 @@ class Material:
     """Bands above these, for the sum over all."""
     electrons: str = ""
     """More for &electrons of pw.x."""
+    neighbours: str = ""
+    """Shells of neighbours of a k point for Wannier90, if it does not find them."""
     disentangled: bool = True
     """Whether the subspace above `frozen` is the smoothest there is, or the one of the projections."""
     spinors: bool = False
@@ -212,6 +214,7 @@ def write_inputs(
             excluded=excluded if functions and material.more_bands else "",
             subspace="dis_num_iter=2000\ndis_conv_tol=1e-12" if material.disentangled else "dis_num_iter=0",
             frozen=material.frozen,
+            neighbours=f"\nshell_list={material.neighbours}" if material.neighbours else "",
             spinors="spinors=.true." if material.spinors else "",
             lattice=crystal["lattice"],
             atoms=crystal["atoms"],

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from adiabloch.plotting import plot as plot
     from adiabloch.responses.anomalous_hall import anomalous_hall as anomalous_hall
     from adiabloch.responses.anomalous_nernst import anomalous_nernst as anomalous_nernst
+    from adiabloch.responses.axial_tensor import axial_tensor as axial_tensor
     from adiabloch.responses.axion_angle import axion_angle as axion_angle
     from adiabloch.responses.band_quantities import band_quantities as band_quantities
     from adiabloch.responses.berry_curvature_dipole import berry_curvature_dipole as berry_curvature_dipole

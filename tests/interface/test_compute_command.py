@@ -26,6 +26,9 @@ RASHBA = ab.models.rashba_honeycomb(0.6, 0.1)
 SPINFUL_CYCLE = ab.models.rotating_bonds(RASHBA, amplitude=0.05)
 SOLID = ab.models.fu_kane_mele(0.5, 0.8)
 DEFORMATION = ab.Deformation.from_law(MODEL, ab.models.exponential(3.0))
+MOLECULE = ab.Deformation.from_law(
+    ab.TightBinding(None, [[0, 0], [1.5, 0]], [[-1, 0.4], [0.4, 1]]), ab.models.exponential(3.0)
+)
 
 
 def run(*arguments):
@@ -48,6 +51,7 @@ def folder(tmp_path_factory):
     ab.io.save_cycle(CYCLE, place / "cycle.nc")
     ab.io.save_cycle(SPINFUL_CYCLE, place / "spinful_cycle.nc")
     ab.io.save_deformation(DEFORMATION, place / "deformation.nc")
+    ab.io.save_deformation(MOLECULE, place / "molecule.nc")
     ab.io.write_tb(HALDANE, place / "seed_tb.dat.gz")
     return place
 
@@ -56,6 +60,7 @@ METAL = ("model.nc", "--mu", "0.6", "--temperature", "0.3")
 SPIN_METAL = ("spinful.nc", *METAL[1:])
 CHARGE = "operators={N = [[1, 0], [0, -1]]}"
 SPECIAL = {
+    "axial_tensor": ("molecule.nc", "--occupied", 1),
     "axion_angle": ("solid.nc", "--occupied", 2),
     "band_quantities": ("model.nc", "--set", "points=[[0, 0], [0.1, 0.2]]"),
     "born_charges": ("deformation.nc", "--occupied", 1),

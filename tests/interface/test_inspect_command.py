@@ -212,6 +212,28 @@ def test_deformations(tmp_path):
     assert ("displacements", "0x, 0y, 1x, 1y") in inspect(tmp_path / "d.nc").entries
 
 
+def test_molecules_have_levels(tmp_path):
+    """No cell and no wave vectors; the gap of a turning molecule at its phase."""
+
+    def turned(theta):
+        r = np.array([np.cos(theta), np.sin(theta)])
+        return ab.TightBinding(None, [r, -0.5 * r], [[-1.0, 0.4], [0.4, 1.0 + 0.3 * np.cos(theta)]])
+
+    ab.io.save_model(turned(0.0), tmp_path / "still.nc")
+    ab.io.save_cycle(ab.Cycle.from_function(turned, 8), tmp_path / "turning.nc")
+    entries = dict(inspect(tmp_path / "still.nc", occupied=1).entries)
+    assert entries["cell"] == "none, a molecule in 2 dimensions"
+    gap = float(np.diff(np.linalg.eigvalsh([[-1.0, 0.4], [0.4, 1.3]]))[0])
+    assert entries["gap above 1 levels"].startswith(f"{gap:.6g}\nfrom -")
+    assert "lattice vectors R" not in entries
+    smallest = float(np.diff(np.linalg.eigvalsh([[-1.0, 0.4], [0.4, 0.7]]))[0])
+    entries = dict(inspect(tmp_path / "turning.nc", occupied=1).entries)
+    assert entries["gap above 1 levels"].startswith(f"{smallest:.6g} at theta = 3.14159")
+    (found,) = inspect(tmp_path / "still.nc").gaps
+    assert found.gap == pytest.approx(gap)
+    assert "k = (" not in invoke(tmp_path / "turning.nc", "--occupied", 1).output
+
+
 def test_gaps_that_only_a_mesh_has(tmp_path):
     # extrema between the points of the mesh, with 15 an axis, where the bands overlap by 0.01
     turn = np.exp(1j * np.pi / 15)

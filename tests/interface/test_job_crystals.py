@@ -270,6 +270,7 @@ MISTAKES = [
     (BORN.format('folder = "made"\nseed = "x"\noccupied = 1'), "made/displacements.json: no such file"),
     (BORN.format(""), "displacements: found none of them, expected exactly one of folder and pairs"),
     ("[crystal]\nwannier90 = []\n[quantities.filling]\n", "crystal.wannier90: .*, expected at least 1 item"),
+    (UNIFORM + "molecule = true\n[quantities.filling]\n", "molecule: expected only with wannier90, file and disp"),
 ]  # fmt: skip
 
 
@@ -506,3 +507,62 @@ def test_mistakes_in_names_of_files(tmp_path, name, message):
     done = run("run", job, "--quiet")
     assert done.exit_code == 2
     assert message in " ".join(done.output.split())
+
+
+# ---- molecules
+
+
+def diatomic(distance, lattice=None):
+    """Two orbitals, by themselves or in a box with weak hoppings to their copies."""
+    places = np.array([[0.0, 0.3], [distance, 0.3]])
+    H = np.array([[-1.0, np.exp(-distance)], [np.exp(-distance), 1.0]])
+    if lattice is None:
+        return ab.TightBinding(None, places, H)
+    return ab.TightBinding(lattice, places, {(0, 0): H, (-1, 0): [[0, 1e-3], [0, 0]]}, reduced=False)
+
+
+def stretched(lattice=None):
+    """Molecule with a displacement of its bond, as a deformation."""
+    pairs = {"1x": tuple(diatomic(1.0 + u, lattice) for u in (-0.01, 0.01))}
+    return ab.Deformation(diatomic(1.0, lattice), pairs, 0.01, patterns={"1x": [[0, 0], [1, 0]]})
+
+
+OF_MOLECULE = "[quantities.axial_tensor]\noccupied = 1\n[quantities.born_charges]\noccupied = 1\n"
+
+
+def test_molecules(tmp_path):
+    """Saved molecules as they are; those in boxes, in files of all kinds, with the key `molecule`."""
+    ab.io.save_deformation(stretched(), tmp_path / "alone.nc")
+    ab.io.save_deformation(stretched(9.0 * np.eye(2)), tmp_path / "box.nc")
+    for name, length in (("rest", 1.0), ("minus", 0.99), ("plus", 1.01)):
+        ab.io.write_tb(diatomic(length, 9.0 * np.eye(2)), tmp_path / f"{name}_tb.dat")
+    rest, *pair = (ab.io.read_tb(tmp_path / f"{name}_tb.dat", dimension=2) for name in ("rest", "minus", "plus"))
+    read = ab.Deformation(rest, {"1x": tuple(pair)}, 0.01, patterns={"1x": [[0, 0], [1, 0]]}).following_atoms([0, 1])
+    files = 'rest = "rest"\nstep = 0.01\natoms = [0, 1]\npairs.1x = { minus = "minus", plus = "plus" }\n'
+    cases = {
+        'file = "alone.nc"\n': stretched(),
+        'file = "box.nc"\nmolecule = true\n': stretched(),
+        f"dimension = 2\nmolecule = true\n[crystal.displacements]\n{files}": ab.models.isolated(read),
+    }
+    for number, (crystal, expected) in enumerate(cases.items()):
+        job = written(tmp_path, f"[crystal]\n{crystal}{OF_MOLECULE}{PLAIN}", f"job{number}.toml")
+        done = run("run", job, "--quiet")
+        assert done.exit_code == 0, done.output
+        for response in (ab.axial_tensor, ab.born_charges):
+            one = response(expected, 1, progress=False)
+            found = ab.io.load(tmp_path / f"job{number}" / f"{response.__name__}.nc")
+            np.testing.assert_allclose(found.total, one.total, atol=1e-9, err_msg=response.__name__)
+            assert found.total.attrs["units"] == one.total.attrs["units"]
+            assert np.abs(one.total).max() > 1e-3
+
+
+def test_boxes_that_hold_no_molecule(tmp_path):
+    ab.io.save_model(ab.models.haldane(1.0, 0.1, 1.2), tmp_path / "solid.nc")
+    ab.io.save_deformation(stretched(9.0 * np.eye(2)), tmp_path / "box.nc")
+    for text, message in (
+        ('file = "solid.nc"\nmolecule = true\n[quantities.polarization]\noccupied = 1\n', "crystal.molecule: isola"),
+        (f'file = "box.nc"\n{OF_MOLECULE}', "expected a molecule, a model without lattice vectors"),
+    ):
+        done = run("run", written(tmp_path, f"[crystal]\n{text}"))
+        assert done.exit_code != 0
+        assert message in " ".join(f"{done.output} {done.exception}".split()), done.output

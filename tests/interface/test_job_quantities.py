@@ -52,6 +52,8 @@ def folder(tmp_path_factory):
     ab.io.save_cycle(ab.models.rotating_bonds(model, 0.1), here / "cycle.nc")
     deformation = ab.Deformation.from_law(model, ab.models.exponential(3.0))
     ab.io.save_deformation(deformation, here / "deformation.nc")
+    alone = ab.TightBinding(None, model.positions, model.hoppings[0, 0])
+    ab.io.save_deformation(ab.Deformation.from_law(alone, ab.models.exponential(3.0)), here / "molecule.nc")
     return here
 
 
@@ -64,6 +66,8 @@ def crystal_of(known, folder):
     solid = declaration is not None and 2 not in declaration.dimensions
     name = "solid" if solid else known.crystal
     read = {"cycle": ab.io.load_cycle, "deformation": ab.io.load_deformation}.get(name, ab.io.load_model)
+    if declaration is not None and set(declaration.dimensions) <= set(declaration.no_bulk):
+        name = "molecule"
     return read(folder / f"{name}.nc"), f'file = "{name}.nc"\n'
 
 

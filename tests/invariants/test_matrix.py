@@ -158,6 +158,20 @@ def lattice_response(name: str) -> Callable:
     return lambda c: getattr(ab, name)(c.deformation, c.occupied, mesh=c.mesh)
 
 
+def axial_tensor(c):
+    """Of the functions of the home cell, without hoppings to others."""
+    home = (0,) * c.dimension
+
+    def alone(model):
+        matrix = None if model.position_matrix is None else model.position_matrix[home]
+        return ab.TightBinding(None, model.positions, model.hoppings[home], position_matrix=matrix)
+
+    whole = c.deformation
+    pairs = {u: [(alone(minus), alone(plus)) for minus, plus in several] for u, several in whole.displaced.items()}
+    motion = whole.motion and {u: {home: by_cell[home]} for u, by_cell in whole.motion.items()}
+    return ab.axial_tensor(ab.Deformation(alone(whole.model), pairs, whole.steps, motion=motion), c.occupied)
+
+
 def phonons(c):
     """One atom in a well that is the same in all directions of the plane."""
     modes = ab.models.Modes(
@@ -360,6 +374,12 @@ CASES: dict[str, Case] = {
     "born_charges": Case(
         lattice_response("born_charges"),
         per_cell=True,
+    ),
+    "axial_tensor": Case(
+        axial_tensor,
+        ("total", "perturbative", "chern_simons"),
+        # a molecule has no other cells, and its moment depends on the origin
+        without=frozenset({"other cells", "spread", "supercell", "origin"}),
     ),
     "phonon_moments": Case(
         phonons,

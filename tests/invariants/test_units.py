@@ -156,6 +156,17 @@ def deformation(E, L, size=4):
     return ab.Deformation(near(), both, step=[L * h, 2 * L * h], patterns=patterns)
 
 
+def molecule(E, L):
+    """Functions of the home cell alone."""
+    whole = deformation(E, L)
+
+    def alone(one):
+        return ab.TightBinding(None, one.positions, one.hoppings[0, 0])
+
+    pairs = {u: [(alone(minus), alone(plus)) for minus, plus in several] for u, several in whole.displaced.items()}
+    return ab.Deformation(alone(whole.model), pairs, whole.steps)
+
+
 def phonons(E, L):
     subject = deformation(E, L, size=3)
     atoms = ab.models.Structure(L * np.eye(3), ["B", "N"], L * np.eye(2, 3), [1.0, 2.0])
@@ -178,6 +189,7 @@ LOCAL = {"tolerance": 1e-2, "progress": False}
 CASES = {
     "anomalous_hall": (partial(metals, "anomalous_hall"), 0, 0),
     "anomalous_nernst": (partial(metals, "anomalous_nernst"), 0, 0),
+    "axial_tensor": (lambda E, L: ab.axial_tensor(molecule(E, L), 1, **STRICT), 0, 1),
     "axion_angle": (lambda E, L: ab.axion_angle(model(E, L, 3), 1, **STRICT), 0, 0),
     "born_charges": (lambda E, L: ab.born_charges(deformation(E, L), 1, **STRICT), 0, 0),
     "chemical_potential": (

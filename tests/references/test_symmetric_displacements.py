@@ -11,6 +11,7 @@ import adiabloch as ab
 from adiabloch.cli import app
 from adiabloch.errors import AccuracyWarning, FileFormatError, InvalidArgumentError, InvalidModelError
 from adiabloch.symmetries.crystal_images import images_of_crystals
+from adiabloch.symmetries.group import SymmetryGroup
 from adiabloch.symmetries.wave_images import PlaneWaveMap
 from displaced_wells import crystal, springs, structure, write_calculations
 from plane_wave_files import CELL
@@ -82,6 +83,79 @@ def test_displacements_of_models(model, names, occupied, full):
     for tensor in tensors:
         expected, given = (tensor(one, occupied, mesh=4, progress=False).total for one in (known, found))
         np.testing.assert_allclose(given, expected, atol=1e-8 * max(np.abs(expected).max(), 1e-6), err_msg=str(tensor))
+
+
+def antiferromagnet():
+    """A honeycomb lattice with opposite spins on its sublattices, Rashba terms, and three different bonds.
+
+    Only a half turn with time reversal exchanges its atoms.
+    """
+    model = ab.models.rashba_honeycomb(0.0, 0.2, t1=0.1)
+    hoppings = {R: np.array(h) for R, h in model.hoppings.items()}
+    bonds = sorted(R for R, h in hoppings.items() if np.abs(h[:2, 2:]).max() > 1e-9)
+    for R, strength in zip(bonds, (0.7, 1.0, 1.2), strict=True):
+        hoppings[R][:2, 2:] *= strength
+        hoppings[tuple(-x for x in R)][2:, :2] *= strength
+    hoppings[0, 0] += 0.7 * np.diag([1, -1, -1, 1])
+    return ab.TightBinding(model.lattice, model.positions, hoppings, model.spin, reduced=False)
+
+
+def test_atoms_that_time_reversal_exchanges():
+    """Displacements of one sublattice make those of the other by a half turn with time reversal."""
+    model = antiferromagnet()
+    known, group = ab.Deformation.from_law(model, ab.models.exponential(1.5)), ab.symmetry(model)
+    assert not any(g.time_reversal and np.allclose(g.rotation, np.eye(3)) for g in group.operations)
+    without = SymmetryGroup(tuple(g for g in group.operations if not g.time_reversal), group.name, group.sites)
+    with pytest.raises(InvalidArgumentError, match="1x does not follow from 0x, 0y"):
+        without.all_displacements(some(known, "0x", "0y"))
+    found = group.all_displacements(some(known, "0x", "0y"))
+    assert found.names == known.names
+    for tensor in (*TENSORS, ab.spin_tensor):
+        expected, given = (tensor(one, 2, mesh=6, progress=False).total for one in (known, found))
+        np.testing.assert_allclose(given, expected, atol=1e-8 * max(np.abs(expected).max(), 1e-6), err_msg=str(tensor))
+    for tensor in (ab.born_charges, ab.spin_tensor):
+        assert float(np.abs(tensor(found, 2, mesh=6, progress=False).total).max()) > 1e-3
+
+
+@pytest.mark.parametrize(("moments", "count"), [([1, -1], 3), ([1, 1], 3), ([[1, 0, 0], [1, 0, 0]], 4)])
+def test_displacements_of_magnets(moments, count):
+    """The set of a magnetic structure makes the displacements of all atoms; that without moments does not."""
+    plain, law = ab.models.kane_mele(0.0, 0.2, rashba=0.0), ab.models.exponential(1.5)
+    fields = np.array(moments, float)
+    fields = fields if fields.ndim == 2 else fields[:, None] * [0, 0, 1]
+    spins = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+    exchange = sum(np.kron(np.diag(field), spin) for field, spin in zip(fields.T, spins, strict=True))
+    hoppings = {**plain.hoppings, (0, 0): plain.hoppings[0, 0] + 0.7 * exchange}
+    model = ab.TightBinding(plain.lattice, plain.positions, hoppings, plain.spin, reduced=False)
+    known = ab.Deformation.from_law(model, law)
+    cell = np.diag([1.0, 1.0, 12.0])
+    cell[:2, :2] = model.lattice.vectors
+    atoms = ab.models.Structure(cell, ["C", "C"], np.pad(model.positions[::2], [(0, 0), (0, 1)]), [12, 12])
+    chosen = ab.symmetric_displacements(atoms, 1e-3, axes="xy", magnetic_moments=moments)
+    assert len(chosen.structures) == count < len(chosen.full.structures)
+    given = along(model, law, chosen)
+    found = SymmetryGroup(chosen.operations, "", atoms.positions).all_displacements(given)
+    assert found.names == known.names
+    for tensor in (*TENSORS, ab.spin_tensor):
+        expected, value = (tensor(one, 2, mesh=6, progress=False).total for one in (known, found))
+        np.testing.assert_allclose(value, expected, atol=1e-5 * max(np.abs(expected).max(), 1e-3), err_msg=str(tensor))
+    ordinary = ab.symmetric_displacements(atoms, 1e-3, axes="xy")
+    assert len(ordinary.structures) < count
+    with pytest.raises(InvalidArgumentError, match="it is a magnet"):
+        SymmetryGroup(ordinary.operations, "", atoms.positions).all_displacements(along(model, law, ordinary))
+
+
+def along(model, law, chosen):
+    """Deformation of a model with two orbitals on each atom along the displacements of a set, forth and back."""
+    patterns = {name: np.outer(np.eye(2)[atom], v) for name, (atom, v, _) in chosen.directions.items()}
+    (step,) = chosen.steps
+    pairs = {
+        name: [
+            model.displaced(sign * step * np.repeat(u, 2, axis=0)[:, :2], law, move_orbitals=True) for sign in (-1, 1)
+        ]
+        for name, u in patterns.items()
+    }
+    return ab.Deformation(model, pairs, step=step, patterns=patterns)
 
 
 def test_displacements_that_do_not_follow():
@@ -181,6 +255,22 @@ def test_fewest_displacements():
     assert len(ab.symmetric_displacements(double, axes="xy").structures) < 9
     cubic = ab.models.Structure(4 * np.eye(3), ["Cs", "Cl"], [[0, 0, 0], [2, 2, 2]], [133, 35])
     assert list(ab.symmetric_displacements(cubic).structures) == ["rest", "0a+0.02", "1a+0.02"]
+
+
+def test_magnets_on_the_command_line(tmp_path):
+    atoms = ab.models.Structure(2.87 * np.eye(3), ["Fe", "Fe"], [[0, 0, 0], [1.435] * 3], [55.8, 55.8])
+    ab.io.write_structure(atoms, tmp_path / "POSCAR")
+    folders = {}
+    for name, more in {"plain": (), "magnet": ("--magnetic-moments", "2.2,-2.2")}.items():
+        given = ["phonons", "prepare", tmp_path / "POSCAR", "--output", tmp_path / name, *more]
+        done = CliRunner().invoke(app, [*map(str, given)])
+        assert done.exit_code == 0, done.output
+        folders[name] = {path.name for path in (tmp_path / name).iterdir() if path.is_dir()}
+    assert folders == {"plain": {"rest", "0a+0.02"}, "magnet": {"rest", "0a+0.02", "0b+0.02"}}
+    known = ab.io.read_displacements(tmp_path / "magnet")
+    assert len(known.operations) == 16
+    with pytest.raises(InvalidArgumentError, match=r"magnetic_moments of shape \(3,\), expected \(2, 3\)"):
+        ab.symmetric_displacements(atoms, magnetic_moments=[1, 2, 3])
 
 
 @pytest.mark.parametrize("axes", ["xy", "xyz"])

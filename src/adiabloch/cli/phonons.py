@@ -29,14 +29,20 @@ def prepare(
         Path | None, typer.Option(help="Folder with inputs, with a line @ATOMS@ in place of the atoms.")
     ] = None,
     symmetry: Annotated[
-        bool, typer.Option(help="Leave out what follows by symmetry; not for magnets, or functions without it.")
+        bool, typer.Option(help="Leave out what follows by symmetry; not for functions without it.")
     ] = True,
+    magnetic_moments: Annotated[
+        str | None, typer.Option(help="Of the atoms of a magnet, along z, such as 2.2,-2.2.")
+    ] = None,
 ) -> None:
     """Write the inputs of the crystal at rest and of displaced crystals: all, or those that symmetry does not give."""
     from adiabloch.commands.phonons import SCRIPT, prepare
 
     steps = numbers(step, "step", float)
-    displacements = prepare(structure, output, steps=steps, axes=axes, template=template, symmetry=symmetry)
+    moments = None if magnetic_moments is None else numbers(magnetic_moments, "magnetic-moments", float)
+    displacements = prepare(
+        structure, output, steps=steps, axes=axes, template=template, symmetry=symmetry, magnetic_moments=moments
+    )
     out.print(f"{displacements} in {output}", highlight=False, markup=False)
     if (output / SCRIPT).exists():
         out.print(f"compute them with: sh {output / SCRIPT}", highlight=False, markup=False)

@@ -197,8 +197,10 @@ def _spreads(path: str | os.PathLike[str], size: int) -> Float | None:
 
 
 def _cell(crystal: Crystal) -> list[tuple[str, str]]:
-    """Lattice vectors and measure of the cell."""
+    """Lattice vectors and measure of the cell; a molecule has none."""
     lattice = crystal.lattice
+    if not lattice.periodic:
+        return [("cell", f"none, a molecule in {lattice.dimension} dimensions")]
     digits = iter(fixed_point(lattice.vectors.ravel(), 6))
     rows = "\n".join("  ".join(f"{next(digits):>10}" for _ in vector) for vector in lattice.vectors)
     return [("cell", rows), (MEASURES[lattice.dimension], f"{lattice.measure:.6g}")]
@@ -206,7 +208,9 @@ def _cell(crystal: Crystal) -> list[tuple[str, str]]:
 
 def _size(crystal: Crystal, snapshots: Sequence[TightBinding]) -> list[tuple[str, str]]:
     """Numbers of orbitals, lattice vectors and snapshots; position matrix and spin operators."""
-    entries = [("orbitals", str(crystal.size)), ("lattice vectors R", str(len(snapshots[0].translations)))]
+    entries = [("orbitals", str(crystal.size))]
+    if crystal.lattice.periodic:
+        entries.append(("lattice vectors R", str(len(snapshots[0].translations))))
     if isinstance(crystal, Cycle):
         entries += [("snapshots", str(len(snapshots))), ("last harmonic of theta", f"{crystal.tail:.1e}")]
     models = [model for model in snapshots if model.position_matrix is not None]
@@ -235,6 +239,8 @@ def _bands(crystal: Crystal, occupied: int | None) -> tuple[Float, list[tuple[st
     if occupied is not None:
         counted_bands(occupied, crystal.size)
     D = len(crystal.directions)
+    if not crystal.lattice.periodic:
+        return _levels(crystal, occupied)
     n = max(4, int(POINTS ** (1 / D) + 1e-9))
     mesh = tensor_grid([np.arange(n) / n] * D)
     levels = energies_batch(crystal.matrices().at(mesh)[:, 0])
@@ -257,6 +263,23 @@ def _bands(crystal: Crystal, occupied: int | None) -> tuple[Float, list[tuple[st
             f"to {edges.conduction:.6g} at {describe_point(crystal, edges.conduction_at)}",
         ),
     ]
+
+
+def _levels(molecule: Crystal, occupied: int | None) -> tuple[Float, list[tuple[str, str]]]:
+    """Levels of a molecule at the phases of its cycle, as `_bands`, and the gap between them."""
+    d = molecule.lattice.dimension
+    phases = (POINTS,) * (len(molecule.directions) - d)
+    mesh = np.zeros((int(np.prod(phases)), len(molecule.directions)))
+    mesh[:, d:] = np.arange(len(mesh))[:, None] / len(mesh)
+    levels = eigh_batch(molecule.matrices().at(mesh)[:, 0])[0]
+    energies = levels.reshape(*(1,) * d, *phases, -1)
+    entries = [("levels", f"{float(levels.min()):.5g} to {float(levels.max()):.5g}")]
+    if occupied is not None:
+        edges = exact_band_edges(molecule, occupied, POINTS)
+        at = f" at theta = {2 * np.pi * float(edges.valence_at[d]):.6g}" if phases else ""
+        between = f"{edges.gap:.6g}{at}\nfrom {edges.valence:.6g} to {edges.conduction:.6g}"
+        entries.append((f"gap above {occupied} levels", between))
+    return energies, entries
 
 
 def _shells(snapshots: Sequence[TightBinding]) -> list[Shell]:

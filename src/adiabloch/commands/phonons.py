@@ -63,7 +63,14 @@ HEADS = ("mode", "meV", "1/cm", "L (ħ)", "μ (μB)", "error", "μ (μN)", "meV/
 
 
 def prepare(
-    structure: Path, folder: Path, *, steps: Sequence[float], axes: str, template: Path | None, symmetry: bool
+    structure: Path,
+    folder: Path,
+    *,
+    steps: Sequence[float],
+    axes: str,
+    template: Path | None,
+    symmetry: bool,
+    magnetic_moments: Sequence[float] | None = None,
 ) -> AtomicDisplacements | SymmetricDisplacements:
     """Write the inputs of all displaced crystals, and a script for Quantum ESPRESSO if the template has its inputs.
 
@@ -81,11 +88,13 @@ def prepare(
         Folder with inputs, as for `adiabloch.io.write_displacements`.
     symmetry : bool
         Only the displacements from which the others follow by symmetry.
+    magnetic_moments : sequence of float, optional
+        Of the atoms of a magnet, along z.
     """
     crystal = read_structure(structure)
     displacements: AtomicDisplacements | SymmetricDisplacements
     if symmetry:
-        displacements = symmetric_displacements(crystal, steps, axes=axes)
+        displacements = symmetric_displacements(crystal, steps, axes=axes, magnetic_moments=magnetic_moments)
     else:
         displacements = AtomicDisplacements(crystal, steps, axes=axes)
     write_displacements(displacements, folder, template=template)

@@ -52,6 +52,7 @@ def of_deformation(response: Response, deformation: object, occupied: object, op
     """
     run = Run.of(options, TOLERANCE)
     crystal = checked_deformation(deformation, response.dimensions, response.reason)
+    response.check_bulk(crystal.lattice.periodic_directions)
     if crystal.model.has_basis_connection and crystal.motion is None:
         raise InvalidArgumentError(UNKNOWN_MOTION)
     response.observed(crystal, None)

@@ -137,7 +137,10 @@ def _search(
     d, cyclic = crystal.lattice.dimension, len(crystal.directions) > crystal.lattice.dimension
     levels, points = _levels(crystal.matrices(), occupied), POINTS if points is None else points
     if not crystal.lattice.periodic:
-        return _of_molecule(levels, coarse_mesh(crystal, points)[0], cyclic)
+        # nothing depends on the wave vector
+        mesh = np.zeros((points if cyclic else 1, len(crystal.directions)))
+        mesh[:, d:] = np.arange(len(mesh))[:, None] / len(mesh)
+        return _of_molecule(levels, mesh, cyclic)
     if near is None:
         mesh, n = coarse_mesh(crystal, points)
     else:

@@ -236,7 +236,8 @@ def energy_range(crystal: Crystal, points: int = 4) -> tuple[float, float]:
 def describe_point(crystal: Crystal, at: Float) -> str:
     """Description of a point of the torus for messages."""
     d = crystal.lattice.dimension
-    k = f"k = ({', '.join(f'{x:.6g}' for x in at[:d])}) (reduced)"
+    # nothing depends on the wave vector of a molecule
+    k = f"k = ({', '.join(f'{x:.6g}' for x in at[:d])}) (reduced)" if crystal.lattice.periodic else "any k"
     return k if len(at) == d else f"{k}, theta = {2 * np.pi * at[d]:.6g}"
 
 

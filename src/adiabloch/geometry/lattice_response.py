@@ -10,13 +10,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adiabloch.arrays import Float
+from adiabloch.geometry.band_subspace import group_curvature
 from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.gauge import second_chern_form
 from adiabloch.geometry.induced import basis_curvature_moment, induced_moment
 from adiabloch.geometry.inhomogeneous import curvature_form
 from adiabloch.geometry.taylor_blocks import Blocks
-from adiabloch.occupation import Group
+from adiabloch.linalg import trace_of_product
+from adiabloch.occupation import Group, subspace_indices
 
 
 @of_frame
@@ -47,6 +49,22 @@ def observable_curl(frame: Eigenframe, group: Group, name: str, one: str, other:
 def second_chern_part(frame: Eigenframe, group: Group, component: str, one: str, other: str) -> Float:
     """Curl of the Chern-Simons part, -(e/2) d CS = -tr F F over two of k and two displacements (Eq. 17); (P,)."""
     return -second_chern_form(frame, group, (*K_PLANES[component], one, other))
+
+
+@of_frame
+def localized_chern_simons(frame: Eigenframe, group: Group, drive: str, component: str) -> Float:
+    r"""Chern-Simons part of the moment that a drive induces in a molecule, in units of e; (P,).
+
+    .. math:: -\frac12 \mathrm{tr} \big( r_a F_{b t} - r_b F_{a t} \big)
+
+    with the matrix r of the position between occupied states. It is -(e/2) times the Chern-Simons form of Eq. (17) in
+    a gauge that does not depend on k, in which the connection along the drive drops out.
+    """
+    a, b = K_PLANES[component]
+    o, _ = subspace_indices(group, frame.energies.shape[1])
+    ra, rb = (frame.derivative(f"r{k[1]}")[:, o, o] for k in (a, b))
+    Fa, Fb = (group_curvature(frame, group, k, drive) for k in (a, b))
+    return -0.5 * (trace_of_product(ra, Fb) - trace_of_product(rb, Fa)).real
 
 
 @of_frame

@@ -15,7 +15,14 @@ from typing import Any
 
 from adiabloch import io, models
 from adiabloch.arrays import Float
-from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, did_you_mean, first_line
+from adiabloch.errors import (
+    AdiablochError,
+    FileFormatError,
+    InvalidArgumentError,
+    InvalidModelError,
+    did_you_mean,
+    first_line,
+)
 from adiabloch.io.crystal_files import WannierOptions, crystal_file, read_crystal, read_cycle, read_saved
 from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file
 from adiabloch.jobs.fields import Form, missing_numbers, swept_names, with_numbers
@@ -198,9 +205,17 @@ class CrystalSource:
         if source in WITH_PARAMETERS:
             made = self._maker()(**{**self.crystal.parameters, **swept})
             return made if isinstance(made, CRYSTALS) else _from_pythtb(made, self.crystal)
-        if source == "file":
-            return read_saved(self.paths_at(swept)[0])
+        found = self._read(swept)
+        try:
+            return models.isolated(found) if self.crystal.molecule else found
+        except (InvalidArgumentError, InvalidModelError) as reason:
+            raise type(reason)(f"crystal.molecule: {reason}") from None
+
+    def _read(self, swept: Mapping[str, Any]) -> Any:
+        """Crystal from files."""
         table = self.crystal
+        if table.source == "file":
+            return read_saved(self.paths_at(swept)[0])
         with _naming("crystal."):
             options = WannierOptions(table.dimension, table.axes, table.spin, table.outside or False)
             if table.displacements is not None:

@@ -67,6 +67,9 @@ class Crystal(BaseModel):
         default=None,
         description="For SEED.chk: true to read the states outside the Wannier functions, or a number of bands to sum.",
     )
+    molecule: bool = Field(
+        default=False, description="For files: a molecule in a box, whose copies in other cells are left out."
+    )
     motion: Motion | None = Field(default=None, description="Motion of the atoms that makes a cycle.")
     texture: dict[str, Profile] | None = Field(
         default=None,
@@ -84,6 +87,8 @@ class Crystal(BaseModel):
         files = self.wannier90 or self.displacements
         if files is None and (self.dimension or self.spin or self.axes or self.outside is not None):
             raise ValueError("dimension, spin, axes, outside: expected only with wannier90 and displacements")
+        if self.molecule and files is None and self.file is None:
+            raise ValueError("molecule: expected only with wannier90, file and displacements")
         if self.displacements is not None and self.outside is not None:
             raise ValueError("outside: expected only with wannier90")
         if self.texture and self.source not in WITH_PARAMETERS:

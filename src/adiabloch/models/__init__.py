@@ -15,6 +15,7 @@ from adiabloch.models.displacement import phonon_cycle
 from adiabloch.models.displacement_motion import displacement_motion
 from adiabloch.models.honeycomb import gapped_honeycomb, rotating_bonds
 from adiabloch.models.hopping_laws import distance_law, exponential, linear
+from adiabloch.models.isolated import isolated
 from adiabloch.models.orbital_motion import atom_following, motion_from_plane_waves
 from adiabloch.models.outside_states import OutsideStates
 from adiabloch.models.phonon_modes import Modes
@@ -53,6 +54,7 @@ __all__ = [
     "fu_kane_mele",
     "gapped_honeycomb",
     "haldane",
+    "isolated",
     "join_spins",
     "kane_mele",
     "linear",

@@ -51,7 +51,7 @@ def all_displacements(deformation: Deformation, operations: Sequence[Operation],
         for atom in range(count)
         for axis in within
     }
-    found = expanded(model.lattice.vectors, positions, operations, given, wanted)
+    found = expanded(model.lattice.vectors, positions, operations, given, wanted, time_reversal=True)
     pairs = ModelImages(model, sites).pairs(found.pairs, models)
     patterns = {name: pair.pattern[:, : len(within)] for name, pair in found.pairs.items()}
     images = Deformation(model, pairs, deformation.steps, motion=deformation.motion, patterns=patterns)

@@ -52,6 +52,11 @@ class Expansion:
     """{displacement: {image: coefficient}}"""
 
 
+def largest_factor(expansion: Expansion) -> float:
+    """Largest factor by which errors of the images enter a displacement."""
+    return max(float(np.sqrt(sum(c**2 for c in parts.values()))) for parts in expansion.coefficients.values())
+
+
 def images_of_atoms(vectors: Float, positions: Float, operation: Operation) -> Integer | None:
     """Atom to which an operation takes each atom, (atoms,); None if it does not map the crystal to itself.
 
@@ -80,6 +85,8 @@ def expanded(
     operations: Sequence[Operation],
     given: Mapping[Key, Float],
     wanted: Mapping[str, Float],
+    *,
+    time_reversal: bool = False,
 ) -> Expansion:
     """Express displacements by images of given ones.
 
@@ -88,10 +95,12 @@ def expanded(
     vectors, positions
         Crystal at rest, as for `images_of_atoms`.
     operations : sequence of Operation
-        Its symmetry operations; those with time reversal are left out.
+        Its symmetry operations.
     given : mapping {(name, sign): float array of shape (atoms, 3)}
         Displacements of the crystals that are known, with their signs.
     wanted : mapping {name: float array of shape (atoms, 3)}
+    time_reversal : bool
+        True to use operations with time reversal as well, if no other one makes an image.
 
     Raises
     ------
@@ -99,11 +108,11 @@ def expanded(
         The images do not span the displacements; the message names one that is missing.
     """
     candidates: list[tuple[Float, Image]] = []
-    for g in sorted((g for g in operations if not g.time_reversal), key=_distance_from_identity):
+    for g in sorted((g for g in operations if time_reversal or not g.time_reversal), key=_preference):
         atoms = images_of_atoms(vectors, positions, g)
         if atoms is None:
             continue
-        back = Operation(g.rotation.T, -g.translation @ g.rotation)
+        back = Operation(g.rotation.T, -g.translation @ g.rotation, g.time_reversal)
         for key, pattern in given.items():
             moved = np.empty_like(pattern)
             moved[atoms] = pattern @ g.rotation.T
@@ -125,9 +134,9 @@ def expanded(
     return Expansion({name: pair for name, pair in pairs.items() if name in used}, coefficients)
 
 
-def _distance_from_identity(operation: Operation) -> float:
+def _preference(operation: Operation) -> tuple[bool, float]:
     """The identity comes first, then reflections and half turns along the axes, whose matrices have few entries."""
-    return float(np.abs(operation.rotation - np.eye(3)).sum())
+    return operation.time_reversal, float(np.abs(operation.rotation - np.eye(3)).sum())
 
 
 def _independent(candidates: Sequence[tuple[Float, Image]]) -> dict[str, ImagePair]:

@@ -16,7 +16,7 @@ from adiabloch.lattice import AXES
 from adiabloch.models import AtomicDisplacements, Modes, Structure
 from adiabloch.models.atomic_displacements import REST
 from adiabloch.names import suggests
-from adiabloch.symmetries.displacement_images import Expansion, Key, expanded, images_of_atoms
+from adiabloch.symmetries.displacement_images import Expansion, Key, expanded, images_of_atoms, largest_factor
 from adiabloch.symmetries.find import STRUCTURE_TOLERANCE, operations_of_structure
 from adiabloch.symmetries.operations import Operation
 
@@ -152,6 +152,7 @@ def symmetric_displacements(
     step: float | Sequence[float] = 0.02,
     *,
     axes: str = "xyz",
+    magnetic_moments: ArrayLike | None = None,
     tolerance: float = STRUCTURE_TOLERANCE,
 ) -> SymmetricDisplacements:
     """Displacements of phonopy, from which those of all atoms follow by the symmetry of the crystal.
@@ -159,11 +160,15 @@ def symmetric_displacements(
     Parameters
     ----------
     structure : Structure
-        The crystal at rest, not magnetic.
+        The crystal at rest.
     step : float or sequence of float
         Displacement in Angstrom; with several steps, derivatives are extrapolated and have an error.
     axes : str
         Cartesian axes of the displacements that are wanted: "xyz", or "xy" for a layer.
+    magnetic_moments : array_like, shape (n, 3) or (n,), optional
+        Of a magnet: Cartesian magnetic moments of the atoms in any unit, numbers along z. Only operations that leave
+        them unchanged without time reversal make images, since an operation with time reversal takes the plane waves
+        of one wave vector to those of another one.
     tolerance : float
         Distance in Angstrom between equivalent atoms.
 
@@ -187,7 +192,9 @@ def symmetric_displacements(
     SymmetricDisplacements(4 by 0.02 Angstrom, 3 structures in place of 9)
     """
     full = AtomicDisplacements(structure, step, axes=axes)
-    operations = operations_of_structure(structure, tolerance)
+    operations = operations_of_structure(structure, tolerance, magnetic_moments)
+    if magnetic_moments is not None:
+        return _of_magnet(full, operations)
     across = [axis for axis, name in enumerate(AXES) if name not in axes]
     single, diagonal = (_of_phonopy(structure, tolerance, diagonal=diagonal) for diagonal in (False, True))
     # a layer is not displaced across its plane if this is not wanted
@@ -198,6 +205,37 @@ def symmetric_displacements(
         # says what is missing
         _ = sets[-1].expansion
     return min(possible or sets[-1:], key=lambda one: len(one.structures))
+
+
+def _of_magnet(full: AtomicDisplacements, operations: tuple[Operation, ...]) -> SymmetricDisplacements:
+    """Displacements along the axes, each one that does not follow from those before it, and signs that are needed."""
+    chosen: list[tuple[int, Float]] = []
+    for pattern in full.patterns.values():
+        atom = int(np.argmax(np.abs(pattern).sum(axis=1)))
+        both = [(atom, pattern[atom]), (atom, -pattern[atom])]
+        if not _follow(full, operations, chosen, {"": pattern}):
+            chosen += both
+    for one in chosen[1::2]:
+        fewer = [other for other in chosen if other is not one]
+        if _follow(full, operations, fewer, full.patterns):
+            chosen = fewer
+    return SymmetricDisplacements(full, _named(chosen), operations)
+
+
+def _follow(
+    full: AtomicDisplacements,
+    operations: tuple[Operation, ...],
+    chosen: Sequence[tuple[int, Float]],
+    wanted: Mapping[str, Float],
+) -> bool:
+    """Return True if displacements are sums of images of others, without large coefficients."""
+    one = SymmetricDisplacements(full, _named(chosen), operations)
+    crystal = full.structure
+    try:
+        found = expanded(crystal.vectors, crystal.positions, operations, one._given, wanted)
+    except InvalidArgumentError:
+        return False
+    return largest_factor(found) < LARGEST_AMPLIFICATION
 
 
 def _named(displacements: Sequence[tuple[int, Float]]) -> dict[str, tuple[int, Float, tuple[int, ...]]]:
@@ -216,10 +254,9 @@ def _named(displacements: Sequence[tuple[int, Float]]) -> dict[str, tuple[int, F
 def _amplification(displacements: SymmetricDisplacements) -> float:
     """Largest factor by which errors of the images enter a displacement; infinite if they do not span it."""
     try:
-        sums = displacements.expansion.coefficients
+        return largest_factor(displacements.expansion)
     except InvalidArgumentError:
         return np.inf
-    return max(float(np.sqrt(sum(c**2 for c in parts.values()))) for parts in sums.values())
 
 
 def _of_phonopy(structure: Structure, tolerance: float, diagonal: bool) -> list[tuple[int, Float]]:

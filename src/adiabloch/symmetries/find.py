@@ -76,14 +76,17 @@ def symmetry(
     vectors, positions, kinds, moments = _structure(crystal)
     if magnetic_moments is not None:
         moments = checked(magnetic_moments, "symmetry: magnetic_moments", None)
-        if moments.shape not in ((len(positions),), (len(positions), 3)):
-            raise InvalidArgumentError(
-                f"symmetry: magnetic_moments of shape {moments.shape}, expected ({len(positions)}, 3), or "
-                f"({len(positions)},) for moments along z"
-            )
-    if moments.ndim == 1:
-        moments = moments[:, None] * np.array([0.0, 0.0, 1.0])
-    return _of_structure(vectors, positions, kinds, moments, accuracy)
+    return _of_structure(vectors, positions, kinds, _along_axes(moments, len(positions)), accuracy)
+
+
+def _along_axes(moments: Float, count: int) -> Float:
+    """Magnetic moments of the atoms, (count, 3)."""
+    if moments.shape not in ((count,), (count, 3)):
+        raise InvalidArgumentError(
+            f"symmetry: magnetic_moments of shape {moments.shape}, expected ({count}, 3), or ({count},) for moments "
+            "along z"
+        )
+    return moments if moments.ndim == 2 else moments[:, None] * np.array([0.0, 0.0, 1.0])
 
 
 def _structure(crystal: Any) -> tuple[Float, Float, list[int], Float]:
@@ -120,8 +123,10 @@ def _of_structure(
     return SymmetryGroup(unique(operations), name, positions)
 
 
-def operations_of_structure(structure: Structure, tolerance: float) -> tuple[Operation, ...]:
-    """Symmetry operations of a crystal that is not magnetic, translations within the cell included.
+def operations_of_structure(
+    structure: Structure, tolerance: float, magnetic_moments: ArrayLike | None = None
+) -> tuple[Operation, ...]:
+    """Symmetry operations of a crystal without time reversal, translations within the cell included.
 
     Raises
     ------
@@ -129,7 +134,9 @@ def operations_of_structure(structure: Structure, tolerance: float) -> tuple[Ope
         As for `symmetry`.
     """
     vectors, positions, kinds, moments = _structure(structure)
-    cell = (vectors, positions @ np.linalg.inv(vectors), kinds, moments[:, None] * np.array([0.0, 0.0, 1.0]))
+    if magnetic_moments is not None:
+        moments = checked(magnetic_moments, "symmetry: magnetic_moments", None)
+    cell = (vectors, positions @ np.linalg.inv(vectors), kinds, _along_axes(moments, len(positions)))
     return tuple(g for g in _operations(cell, tolerance)[1] if not g.time_reversal)
 
 

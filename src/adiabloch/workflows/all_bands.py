@@ -78,8 +78,8 @@ def perturbative_by_bands(
     -------
     xarray.Dataset
         `perturbative` over `bands` and `component`, in the units of `pumped_magnetization`: e*omega per area in 2D,
-        per volume in 3D; the mean over the snapshots and the mesh of the calculation. The error of the mesh is not
-        known.
+        per volume in 3D; the mean over the snapshots and the mesh of the calculation. `instantaneous` over `bands`,
+        `theta` and `component`: the same at each snapshot. The error of the mesh is not known.
 
     Raises
     ------
@@ -97,34 +97,33 @@ def perturbative_by_bands(
         )
     steps = _checked_counts(counts, bands.occupied, bands.size)
     names = components(bands.lattice.dimension)
-    totals, snapshots = np.zeros((len(steps), len(names))), 0
     edges: list[Float] = []
+    # over k points, snapshots, numbers of bands and components
+    found: list[Float] = []
     with ProgressBar("sum over bands", progress) as bar:
         bar.stage("k points", len(bands.points))
         for number, frame in enumerate(bands.frames()):
-            smallest = float(direct_gaps(frame, bands.occupied).min())
-            if smallest <= CLOSED_GAP * float(np.ptp(frame.energies)):
-                k = tuple(float(x) for x in bands.points[number])
-                raise GapClosedError(
-                    f"the gap above the {bands.occupied} occupied bands closes: {smallest:.1e} at k point "
-                    f"{number + 1}, {k} (reduced); expected an insulator",
-                    gap=smallest,
-                    k=k,
-                    theta=2 * np.pi * int(direct_gaps(frame, bands.occupied).argmin()) / len(frame.energies),
-                )
+            _check_gap(bands, frame, number)
             edges.append(frame.energies[:, bands.occupied - 1 : bands.occupied + 1])
-            for row, count in enumerate(steps):
-                cut = frame.lowest(count)
-                totals[row] += [occupied_shift(cut, bands.occupied, THETA, name).mean() for name in names]
-            snapshots = len(frame.energies)
+            cuts = [frame.lowest(count) for count in steps]
+            shifts = [[occupied_shift(cut, bands.occupied, THETA, name) for name in names] for cut in cuts]
+            found.append(np.moveaxis(np.array(shifts), -1, 0))
             bar.advance(1)
     _check_overlap(bands, np.array(edges))
     unit = PUMPED_MAGNETIZATION.unit / Unit(length=bands.lattice.dimension)
-    per = "area" if len(names) == 1 else "volume"
-    values = totals / (len(bands.points) * bands.lattice.measure)
+    name = f"perturbative pumped moment per {'area' if len(names) == 1 else 'volume'}"
+    values = np.mean(found, axis=0) / bands.lattice.measure
+    snapshots = len(values)
     return labelled(
-        {"perturbative": (["bands", "component"], values, unit, f"perturbative pumped moment per {per}")},
-        {"bands": ("bands", steps, {"long_name": "bands that take part"}), "component": list(names)},
+        {
+            "perturbative": (["bands", "component"], values.mean(axis=0), unit, name),
+            "instantaneous": (["bands", "theta", "component"], values.swapaxes(0, 1), unit, f"{name}, at a phase"),
+        },
+        {
+            "bands": ("bands", steps, {"long_name": "bands that take part"}),
+            "theta": 2 * np.pi * np.arange(snapshots) / snapshots,
+            "component": list(names),
+        },
         response="perturbative_by_bands",
         occupied=bands.occupied,
         points=len(bands.points),
@@ -132,6 +131,25 @@ def perturbative_by_bands(
         dimension=bands.lattice.dimension,
         measure=float(bands.lattice.measure),
     )
+
+
+def _check_gap(bands: BandsOfCycle, frame: Eigenframe, number: int) -> None:
+    """Check that there is a gap above the occupied bands at a k point.
+
+    Raises
+    ------
+    GapClosedError
+    """
+    smallest = float(direct_gaps(frame, bands.occupied).min())
+    if smallest <= CLOSED_GAP * float(np.ptp(frame.energies)):
+        k = tuple(float(x) for x in bands.points[number])
+        raise GapClosedError(
+            f"the gap above the {bands.occupied} occupied bands closes: {smallest:.1e} at k point "
+            f"{number + 1}, {k} (reduced); expected an insulator",
+            gap=smallest,
+            k=k,
+            theta=2 * np.pi * int(direct_gaps(frame, bands.occupied).argmin()) / len(frame.energies),
+        )
 
 
 def _check_overlap(bands: BandsOfCycle, edges: Float) -> None:

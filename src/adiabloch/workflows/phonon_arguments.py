@@ -80,7 +80,7 @@ def _checked_band_sum(given: object, cycle: Cycle, occupied: int) -> xarray.Data
             "all_bands: expected what perturbative_by_bands gives, a Dataset with `perturbative` over bands and "
             f"component, got {type(given).__name__}"
         )
-    found = given.transpose(*BY_BANDS, missing_dims="ignore").sortby("bands")
+    found = given.transpose(*BY_BANDS, ..., missing_dims="ignore").sortby("bands")
     there = {str(name) for name in found.component.values}
     if there != set(names) or found.perturbative.attrs.get("units") != str(unit):
         raise InvalidArgumentError(
