@@ -271,7 +271,7 @@ def _levels(molecule: Crystal, occupied: int | None) -> tuple[Float, list[tuple[
     phases = (POINTS,) * (len(molecule.directions) - d)
     mesh = np.zeros((int(np.prod(phases)), len(molecule.directions)))
     mesh[:, d:] = np.arange(len(mesh))[:, None] / len(mesh)
-    levels = eigh_batch(molecule.matrices().at(mesh)[:, 0])[0]
+    levels = energies_batch(molecule.matrices().at(mesh)[:, 0])
     energies = levels.reshape(*(1,) * d, *phases, -1)
     entries = [("levels", f"{float(levels.min()):.5g} to {float(levels.max()):.5g}")]
     if occupied is not None:
