@@ -17,7 +17,7 @@ from textures import rotating_honeycomb
 
 def on_a_mesh(texture, occupied, positions, theta, *, tolerance, **options):
     """Local current on a mesh on which it has converged, in place of meshes that are refined until they agree."""
-    return ab.local_current(texture, occupied, positions, theta, mesh=24, **options)
+    return ab.local_current(texture, occupied, positions, theta, mesh=32, **options)
 
 
 @pytest.fixture(scope="module", params=["mesh", *slow("tolerance")])
