@@ -632,7 +632,8 @@ def test_ctrl_c(tmp_path):
         def slow(delta):
             if delta == 0.5:
                 return ab.pumped_charge(ab.models.rice_mele(delta=0.5), 1, tolerance=1e-2)
-            print("working", flush=True)
+            sys.stdout.write("working\\n")  # one write: lines of two threads do not mix
+            sys.stdout.flush()
             return ab.magnetoelectric(ab.models.haldane(delta, 0.1, 1.2), 1, mesh=[6000, 6000])
         try:
             ab.sweep(lambda delta: slow(delta), {"delta": [0.2, 0.3, 0.4]}, store=sys.argv[1], progress=False)
