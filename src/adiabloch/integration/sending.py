@@ -21,7 +21,7 @@ KEPT = 4
 SECONDS, FEW = 0.2, 32
 """Target time of a group of tasks in another process, and the number of workers above which it grows in proportion,
 since one process submits all groups."""
-SHARE, LONGEST = 1 / 40, 2.0
+SHARE, LONGEST = 1 / 20, 2.0
 """Target time of a group as a fraction of the time since the first one, and up to which time: a long calculation has
 few groups, and its last ones are still short compared with the whole."""
 GROWTH = 4
