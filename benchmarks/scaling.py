@@ -3,7 +3,8 @@
 Measured are a sweep whose points cost nothing (time of the process that hands them out, for each point), and one
 integral on two workers, compared with two independent processes that do half of it each: other programs on the machine
 slow down both. A process that needs t_0 for each task keeps at most t / t_0 workers busy with tasks of t seconds; the
-efficiency on W workers is then 1 / (1 + W t_0 / t), and the start of the workers adds a fixed time.
+efficiency on W workers is then 1 / (1 + W t_0 / t), and the start of the workers adds a fixed time. The groups of
+blocks of an integral take the longer, the more workers there are (`adiabloch.integration.sending`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ import numpy as np
 import xarray
 
 import adiabloch as ab
+from adiabloch.integration import sending
 
 POINTS = 2000
 SIDE = 1400
@@ -83,14 +85,29 @@ def integral(executor: object, side: int, half: bool = False) -> tuple[float, fl
     return time.perf_counter() - began, time.process_time() - worked
 
 
-def independent_halves(side: int) -> tuple[float, float]:
-    """Seconds of two processes that do half of the integral each, of the slower one and in all."""
+@contextmanager
+def counted_groups() -> Iterator[list[int]]:
+    """List that gets an entry for each group of tasks that is submitted."""
+    submit, found = sending.Sender.submit, []
+
+    def counted(sender: sending.Sender, tasks: Sequence[object], **options: bool) -> object:
+        found.append(len(tasks))
+        return submit(sender, tasks, **options)
+
+    sending.Sender.submit = counted  # type: ignore[assignment,method-assign]
+    try:
+        yield found
+    finally:
+        sending.Sender.submit = submit  # type: ignore[method-assign]
+
+
+def independent_halves(side: int) -> float:
+    """Seconds of the slower one of two processes that do half of the integral each."""
     program = [sys.executable, __file__, "--side", str(side), "--half"]
     # Dask sets options of the allocation of memory for its workers
     plain = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC")}
     both = [subprocess.Popen(program, stdout=subprocess.PIPE, text=True, env=plain) for _ in range(2)]
-    seconds = [float(process.communicate()[0]) for process in both]
-    return max(seconds), sum(seconds)
+    return max(float(process.communicate()[0]) for process in both)
 
 
 def idle_share() -> float:
@@ -114,25 +131,29 @@ def main() -> None:
         "| executor | per point (ms) | with a store (ms) | integral on two workers (s) | two halves (s) | efficiency |"
     )
     print("| --- | --- | --- | --- | --- | --- |")
-    costs, share = {}, 0.0
+    costs, of_group = {}, 0.0
     for name, make in EXECUTORS.items():
         with make() as executor:  # type: ignore[attr-defined]
             plain, stored = overhead(executor, False), overhead(executor, True)
             integral(executor, 64)
             idle = idle_share()
-            halves, busy = independent_halves(arguments.side)
-            together, worked = integral(executor, arguments.side)
+            halves = independent_halves(arguments.side)
+            with counted_groups() as groups:
+                together, worked = integral(executor, arguments.side)
         costs[name] = stored
         row = f"| {name} | {1e3 * plain:.2f} | {1e3 * stored:.2f} | {together:.1f} | {halves:.1f} |"
         print(f"{row} {halves / together:.2f} |", flush=True)
-        share = (worked - idle * together) / busy  # Dask is measured last
-    print("\n| study | share of the handing process | " + " | ".join(f"{cores} cores" for cores in CORES) + " |")
-    print("| --- " * (2 + len(CORES)) + "|")
-    shares = {study: costs["Dask"] / seconds for study, seconds in STUDIES.items()}
-    shares["one integral of a two-band model"] = share
-    for study, share in shares.items():
-        expected = " | ".join(f"{1 / (1 + cores * share):.0%}" for cores in CORES)
-        print(f"| {study} | {share:.1e} | {expected} |")
+        of_group = (worked - idle * together) / len(groups)  # Dask is measured last
+    print(f"\nDask: {1e3 * of_group:.1f} ms for each group of blocks\n")
+    print("| study | " + " | ".join(f"{cores} cores" for cores in CORES) + " |")
+    print("| --- " * (1 + len(CORES)) + "|")
+    loads = {study: [cores * costs["Dask"] / seconds for cores in CORES] for study, seconds in STUDIES.items()}
+    # a long integral
+    loads["one integral of a two-band model"] = [
+        cores * of_group / max(sending.LONGEST, sending.SECONDS * cores / sending.FEW) for cores in CORES
+    ]
+    for study, load in loads.items():
+        print(f"| {study} | " + " | ".join(f"{1 / (1 + busy):.0%}" for busy in load) + " |")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ LARGE = 2**16
 """Size in bytes from which a pickled function, with the model it holds, is sent once to each process."""
 KEPT = 4
 """Number of large functions that a worker process keeps."""
-SECONDS, FEW = 0.2, 32
+SECONDS, FEW = 0.2, 10
 """Target time of a group of tasks in another process, and the number of workers above which it grows in proportion,
 since one process submits all groups."""
 SHARE, LONGEST = 1 / 20, 2.0
