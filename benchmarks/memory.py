@@ -14,7 +14,7 @@ from pathlib import Path
 
 CEILING = 500.0
 """Stated ceiling in MB, if the model itself fits."""
-SECONDS = 40
+SECONDS = 90
 """Time after which a case is stopped."""
 IRON = Path(__file__).parents[2] / "shared" / "data" / "Fe_tb.dat.gz"
 """bcc Fe, 18 Wannier functions, 313 lattice vectors; the case is left out where the file is missing."""
@@ -52,9 +52,9 @@ CASES = {
         mu, kT = np.linspace(-5, 5, 1000), np.linspace(0.05, 0.4, 8)
         ab.berry_curvature_dipole(model, mu, kT, tolerance=3e-2)
     """,
-    "400 orbitals, 300 vectors, anomalous Hall effect (the model itself: MODEL MB)": """
+    "400 orbitals, 300 vectors, anomalous Hall effect, 4 x 4 x 4 points (the model itself: MODEL MB)": """
         model = ab.TightBinding(np.eye(3), np.zeros((400, 3)), blocks(400, 151, 3))
-        ab.anomalous_hall(model, [0.0], 0.05, mesh=[8, 8, 8])
+        ab.anomalous_hall(model, [0.0], 0.05, mesh=[4, 4, 4])
     """,
 }
 PROGRAM = """

@@ -8,6 +8,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch.errors import GapClosedError, ToleranceNotReachedError
+from adiabloch.integration import block_sums
 from adiabloch.integration.block_sums import blocks, sum_block
 from adiabloch.integration.goal import Goal
 from adiabloch.integration.mesh import _parts, integrate
@@ -178,3 +179,28 @@ def test_error_bars_hold(tolerance, models):
         assert float(quick.error[0]) <= 1.01 * tolerance * abs(float(quick.total[0]))
         total += 1
     assert held == total
+
+
+def test_sums_over_bundles_of_blocks(monkeypatch):
+    """The same sums as block by block, whatever the executor; the bundles do not depend on it."""
+
+    def integral(executor):
+        cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.4, 0.1), 0.1)
+        return ab.pumped_magnetization(cycle, 1, mesh=[90, 60, 8], symmetry="none", executor=executor)
+
+    single = integral(1)
+    monkeypatch.setattr(block_sums, "FEWEST_BUNDLES", 1)
+    monkeypatch.setattr("adiabloch.engine.insulator_integrand.CALL_BYTES", 2**16)
+    sizes = []
+    add = block_sums.sum_bundle
+    monkeypatch.setattr(
+        "adiabloch.integration.mesh.sum_bundle", lambda f, bundle: sizes.append(len(bundle)) or add(f, bundle)
+    )
+    bundled, other = integral(1), integral(3)
+    assert max(sizes) == block_sums.LARGEST_BUNDLE
+    assert min(sizes) < max(sizes)
+    np.testing.assert_array_equal(bundled.total, other.total)
+    np.testing.assert_array_equal(bundled.error, other.error)
+    np.testing.assert_allclose(bundled.total, single.total, rtol=1e-12)
+    np.testing.assert_allclose(bundled.error, single.error, rtol=1e-6)
+    assert bundled.attrs["points"] == single.attrs["points"]

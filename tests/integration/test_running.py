@@ -348,8 +348,8 @@ def test_the_coarsest_mesh_counts(monkeypatch):
 
 def test_what_does_not_fit_into_memory(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda: 2**26)
-    with pytest.raises(InvalidArgumentError, match=r"chemical_potential, temperature: 100000 pairs: needs about"):
-        ab.anomalous_hall(HALDANE, np.linspace(-3, 3, 10**5), 0.1)
+    with pytest.raises(InvalidArgumentError, match=r"chemical_potential, temperature: 200000 pairs: needs about"):
+        ab.anomalous_hall(HALDANE, np.linspace(-3, 3, 2 * 10**5), 0.1)
     for call, what in [
         (lambda: ab.finite.pumped_magnetization(CYCLE, 1, [10**6]), "cells: L = 1000000"),
         (lambda: ab.finite.pumped_magnetization(CYCLE, 1, [10**5], shape="hexagon"), "cells: L = 100000"),

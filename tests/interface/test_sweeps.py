@@ -542,6 +542,56 @@ def test_sweeps_that_are_killed_continue(tmp_path, executor):
     equal(found, ab.sweep(small, {"x": list(range(12))}))
 
 
+def finished(store):
+    """Numbers of all points that are done, by x."""
+    if not (store / "sweep.json").exists():
+        return {}
+    kept = ab.load_sweep(store)
+    return {float(x): kept.total.sel(x=x).values.tobytes() for x in kept.x[(kept.failure == "").values]}
+
+
+@contextlib.contextmanager
+def place_of_work(kind):
+    """Text of an executor for the program that is killed: threads of it, or a Dask cluster that outlives it."""
+    if kind == "threads":
+        yield "2"
+        return
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as of:
+        yield f"__import__('distributed').Client({of.scheduler_address!r})"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["threads", "dask"])
+def test_fifty_kills_at_random(tmp_path, kind):
+    rng, store, points = np.random.default_rng(5), tmp_path / "s.zarr", 1000
+    (tmp_path / "calls").touch()
+    done: dict[float, bytes] = {}
+    with place_of_work(kind) as executor:
+        for number in range(50):
+
+            def begun(kill=number):
+                """Calls of the function, or files of points, which come later."""
+                return len(calls(tmp_path)) if kill % 2 else len([*store.glob("finished-points/*.zip")])
+
+            before = begun()
+            process = started(tmp_path, last=points, pause=0.05, executor=executor)
+            while begun() == before and process.poll() is None:
+                time.sleep(0.02)
+            time.sleep(0.4 * rng.random())
+            process.kill()
+            process.communicate()
+            now = finished(store)
+            assert done.items() <= now.items()
+            done = now
+        assert 0 < len(done) < points
+        out, errors = started(tmp_path, last=points, pause=0.05, executor=executor).communicate(timeout=300)
+    assert out == "done\n", errors
+    equal(ab.load_sweep(store), ab.sweep(small, {"x": list(range(points))}))
+    # no half file under a final name
+    assert not [file for file in (store / "finished-points").iterdir() if file.suffix != ".zip"]
+
+
 def test_two_processes_share_a_store(tmp_path):
     (tmp_path / "calls").touch()
     both = started(tmp_path, last=12), started(tmp_path, first=6, last=18)
@@ -632,7 +682,8 @@ def test_ctrl_c(tmp_path):
         def slow(delta):
             if delta == 0.5:
                 return ab.pumped_charge(ab.models.rice_mele(delta=0.5), 1, tolerance=1e-2)
-            print("working", flush=True)
+            sys.stdout.write("working" + chr(10))  # one write: lines of two threads do not mix
+            sys.stdout.flush()
             return ab.magnetoelectric(ab.models.haldane(delta, 0.1, 1.2), 1, mesh=[6000, 6000])
         try:
             ab.sweep(lambda delta: slow(delta), {"delta": [0.2, 0.3, 0.4]}, store=sys.argv[1], progress=False)

@@ -5,6 +5,7 @@ from functools import cache, partial
 
 import numpy as np
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 import adiabloch as ab
@@ -12,6 +13,7 @@ from adiabloch.cli import app
 from adiabloch.commands import phonons
 from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentError, InvalidModelError
 from adiabloch.geometry.snapshots import frame_of_snapshots
+from adiabloch.io.displacements import forces_of
 from adiabloch.jobs import arguments
 from adiabloch.jobs.crystals import CrystalSource
 from adiabloch.jobs.specification import read_job
@@ -310,6 +312,26 @@ def test_what_is_read(folder):
     )
 
 
+def test_quantities_of_a_folder_by_command(folder, tmp_path):
+    deformation = ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
+    given = ["--occupied", str(OCCUPIED), "--dimension", "2", "--mesh", "8", "--json"]
+    for name in ("born_charges", "molecular_berry_curvature", "magnetization_tensor"):
+        done = CliRunner().invoke(app, ["compute", name, str(folder), *given])
+        assert done.exit_code == 0, done.output
+        found = xr.Dataset.from_dict(json.loads(done.stdout))
+        expected = getattr(ab, name)(deformation, OCCUPIED, mesh=8)
+        np.testing.assert_allclose(found.total, expected.total, rtol=1e-12, atol=1e-14)
+    mistakes = [
+        (["compute", "anomalous_hall", str(folder), "--mu", "0"], "needs a model, got the folder"),
+        (["compute", "born_charges", str(folder / "rest"), "--occupied", "1"], "a folder without displacements.json"),
+        (["compute", "born_charges", str(folder), "--occupied", "1", "--outside"], "outside: expected only with"),
+    ]
+    for wrong, message in mistakes:
+        done = CliRunner().invoke(app, wrong)
+        assert done.exit_code == 2
+        assert message in " ".join(done.output.split())
+
+
 def test_moments_with_all_bands(folder):
     """The part of all bands takes the place of that of the functions; its convergence is in the error."""
     deformation = ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
@@ -365,7 +387,7 @@ def test_command_collects(folder, tmp_path):
 
 def test_job_files_read_the_folder(folder, monkeypatch):
     """The same numbers as from the functions that read the folder, moments of the modes from its forces included."""
-    monkeypatch.setattr(arguments, "read_displacement_forces", partial(ab.io.read_displacement_forces, output=FORCES))
+    monkeypatch.setattr(arguments, "forces_of", partial(forces_of, output=FORCES))
     crystal = f"folder = '{folder.name}'\nseed = 'x'\noccupied = {OCCUPIED}\nwaves = 'x.save'\n"
     quantities = f"[quantities.magnetization_tensor]\noccupied = {OCCUPIED}\n[quantities.phonon_moments]\n"
     quantities += f"occupied = {OCCUPIED}\nmodes = '{folder.name}'\ndegeneracy = 2\n"

@@ -37,8 +37,8 @@ def compute(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="Seed of Wannier90 (SEED.chk, SEED_tb.dat, SEED_hr.dat), a saved model, cycle or deformation, or the "
-            "snapshots of a cycle in their order.",
+            help="Seed of Wannier90 (SEED.chk, SEED_tb.dat, SEED_hr.dat), a saved model, cycle or deformation, the "
+            "snapshots of a cycle in their order, or a folder of displaced crystals.",
         ),
     ],
     occupied: Annotated[Text, typer.Option(help="Number of occupied bands.", metavar="N")] = None,

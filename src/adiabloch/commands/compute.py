@@ -31,6 +31,7 @@ from adiabloch.jobs.arguments import (
 )
 from adiabloch.jobs.calculation import kind_of
 from adiabloch.jobs.catalogue import CataloguedQuantity, quantity
+from adiabloch.jobs.displacements import displaced_crystal
 from adiabloch.units import ENERGIES, LENGTHS, thermal_energy
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ FLAGS = {
 WAYS = {
     "model": "the file of one model",
     "cycle": "the file of a cycle (ab.io.save_cycle), or the files of its snapshots in their order",
-    "deformation": "the file of a deformation (ab.io.save_deformation, or adiabloch phonons collect --crystal)",
+    "deformation": "the file of a deformation (ab.io.save_deformation, or adiabloch phonons collect --crystal), or a "
+    "folder of `adiabloch phonons prepare` with the calculations",
 }
 """Files for each kind of crystal."""
 TAKEN = {
@@ -104,7 +106,7 @@ def compute(
         raise InvalidArgumentError("--tolerance, --mesh: expected one of the two; a fixed mesh has no tolerance")
     chosen = _options(known, options or {})
     arguments = _arguments(known, flags, settings, "eV" if units is None else units.energy)
-    crystal = crystal_for(known, files, slab)
+    crystal = crystal_for(known, files, slab, arguments.get("occupied"))
     if units is not None:
         units.check_dimensions(known, crystal)
     arguments = with_files_read(arguments, known, Path(), slab.axes)
@@ -119,8 +121,12 @@ def _options(known: CataloguedQuantity, options: Mapping[str, Any]) -> dict[str,
     return {name: value for name, value in options.items() if takes(known, name)}
 
 
-def crystal_for(known: CataloguedQuantity, files: Sequence[Path], wannier: WannierOptions) -> SavedCrystal:
-    """Crystal in files, of the kind that a quantity needs.
+def crystal_for(
+    known: CataloguedQuantity, files: Sequence[Path], wannier: WannierOptions, occupied: int | None = None
+) -> SavedCrystal:
+    """Crystal in files, of the kind that a quantity needs, or that of a folder of displaced crystals.
+
+    A folder needs the number of occupied bands.
 
     Raises
     ------
@@ -128,6 +134,10 @@ def crystal_for(known: CataloguedQuantity, files: Sequence[Path], wannier: Wanni
     """
     needs = f"{known.name}: needs a {known.crystal}"
     way = WAYS.get(known.crystal, WAYS["model"])
+    if len(files) == 1 and files[0].is_dir() and files[0].suffix != ".zarr":
+        if known.crystal != "deformation":
+            raise InvalidArgumentError(f"{needs}, got the folder {files[0]}; expected {way}")
+        return displaced_crystal(files[0], occupied, wannier)
     paths = [crystal_file(path) for path in files]
     if len(paths) > 1 and known.crystal not in ("cycle", "texture"):
         raise InvalidArgumentError(f"{needs}, got {len(paths)} files; expected {way}")
@@ -271,7 +281,7 @@ class ModelUnits:
 
 def units_note(files: Sequence[Path]) -> str:
     """Sentence on the units of the model in a file."""
-    if any(is_saved(crystal_file(path)) for path in files):
+    if any(map(is_saved, files)):
         return "energies and lengths in the units of the model"
     return "energies in eV, lengths in Å"
 

@@ -15,8 +15,8 @@ from adiabloch.files import write_atomic
 from adiabloch.io.checkpoint import read_checkpoint
 from adiabloch.io.displaced_bands import read_displaced_bands
 from adiabloch.io.displacements import (
+    forces_of,
     read_deformation,
-    read_displacement_forces,
     read_displacements,
     write_displacements,
 )
@@ -186,7 +186,7 @@ def collect(
     if charges is None and degeneracy is None:
         raise InvalidArgumentError("charges: not given, expected those of the ion cores, or a degeneracy of the states")
     if modes is None:
-        found = displacements.modes(read_displacement_forces(folder, forces))
+        found = displacements.modes(forces_of(displacements, folder, forces))
     else:
         found = read_modes(modes, displacements.structure)
         check_same_crystal(found.structure, displacements.structure, modes)

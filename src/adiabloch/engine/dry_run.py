@@ -98,7 +98,15 @@ Law = Callable[[Trial, Trial], float]
 
 
 def forecast(
-    evaluate: Callable[[int], Trial], law: Law, *, few: int, many: int, limit: int, started: float
+    evaluate: Callable[[int], Trial],
+    law: Law,
+    *,
+    few: int,
+    many: int,
+    limit: int,
+    started: float,
+    crystal: object,
+    kept: Callable[[float], float] = lambda points: 0.0,
 ) -> Forecast:
     """Forecast from trials.
 
@@ -112,6 +120,10 @@ def forecast(
         Limits of points of the two trials and of the calculation.
     started : float
         Start of the call, whose time until now is part of the cost.
+    crystal : object
+        Copy of the model in natural units, which is kept beside that of the user.
+    kept : callable, optional
+        Number of points -> bytes of the numbers that are kept of them.
 
     Raises
     ------
@@ -131,6 +143,8 @@ def forecast(
     points = float(last.points)
     if not last.converged and last.points < limit:
         points = min(max(law(first, last), points), limit)
+    copied = sum(value.nbytes for value in vars(crystal).values() if isinstance(value, np.ndarray))
+    memory += copied + kept(points) - kept(first.points)
     return Forecast(points, before + seconds * points / max(last.points, 1), memory)
 
 

@@ -116,7 +116,7 @@ def mean(
         evaluate = _evaluation(integrand, start, settings, boxes=boxes, symmetry=run.symmetry == "find")
         if run.dry_run:
             law = _law(integrand, start, run, boxes=boxes)
-            raise ForecastFound(_forecast(evaluate, law, goal, run, sides, crystal.size))
+            raise ForecastFound(_forecast(evaluate, law, goal, run, sides, crystal))
         integral = evaluate(goal, sides)
         integral = integral.times(per_cell)
     if sides is None:
@@ -221,10 +221,15 @@ def _law(integrand: Insulator | ThermalBands, start: Mesh, run: Run, *, boxes: b
 
 
 def _forecast(
-    evaluate: Callable[[Goal, Mesh | None], Integral], law: Law, goal: Goal, run: Run, sides: Mesh | None, bands: int
+    evaluate: Callable[[Goal, Mesh | None], Integral],
+    law: Law,
+    goal: Goal,
+    run: Run,
+    sides: Mesh | None,
+    crystal: Crystal,
 ) -> Forecast:
     """Expected cost of an integral, from trials."""
-    coarse = None
+    coarse, bands = None, crystal.size
     if sides is not None:
         goal.check_first(math.prod(sides), f"the mesh has {' x '.join(map(str, sides))}")
         coarse = trial_mesh(sides, bands)
@@ -235,7 +240,7 @@ def _forecast(
         return Trial(integral.points, integral.error / allowed, integral.converged or coarse is not None)
 
     few = points_of_trial(bands)
-    found = forecast(trial, law, few=few, many=8 * few, limit=goal.limit, started=run.started)
+    found = forecast(trial, law, few=few, many=8 * few, limit=goal.limit, started=run.started, crystal=crystal)
     return found if sides is None or coarse is None else found.on_mesh(sides, coarse)
 
 

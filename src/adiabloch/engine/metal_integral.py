@@ -12,7 +12,7 @@ from adiabloch.engine.arguments import model_digest
 from adiabloch.engine.dry_run import Forecast, ForecastFound, Trial, forecast, points_of_trial, power, trial_mesh
 from adiabloch.engine.metal_task import ScanTask
 from adiabloch.engine.run import reporting_stop
-from adiabloch.integration.boxes import integrate_boxes
+from adiabloch.integration.boxes import integrate_boxes, kept_bytes
 from adiabloch.integration.fixed_mesh import checked_size, sum_over_mesh
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.sea_integral import SeaIntegral
@@ -53,7 +53,7 @@ def integral_per_cell(task: ScanTask) -> SeaIntegral:
 
 def _forecast(task: ScanTask) -> Forecast:
     """Expected cost of the integrals, from trials."""
-    sides, bands = task.sides, task.integrand.crystal.size
+    sides, bands, run = task.sides, task.integrand.crystal.size, task.run
     coarse = None
     if sides is not None:
         checked_size(sides, task.run.limit)
@@ -75,7 +75,16 @@ def _forecast(task: ScanTask) -> Forecast:
     few = points_of_trial(bands)
     # in three dimensions the error falls late
     many = 8 * few if task.integrand.dimension == 3 else few
-    found = forecast(trial, power, few=few // 8, many=many, limit=task.run.limit, started=task.run.started)
+    found = forecast(
+        trial,
+        power,
+        few=few // 8,
+        many=many,
+        limit=task.run.limit,
+        started=task.run.started,
+        crystal=task.integrand.crystal,
+        kept=lambda points: kept_bytes(task.integrand, task.scan, run.tolerance, points) if sides is None else 0.0,
+    )
     found = found if sides is None or coarse is None else found.on_mesh(sides, coarse)
     # the influence of the threshold for degenerate bands is found from a second integral
     return replace(found, points=2 * found.points, seconds=2 * found.seconds) if twice else found

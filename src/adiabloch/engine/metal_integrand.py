@@ -32,6 +32,10 @@ SurfaceFormula = Callable[[Eigenframe], Float]
 """Eigenframe -> s_n, (P, N, K)."""
 
 
+CACHE_BYTES, LARGEST_BYTES = 2**22, 2**26
+"""Size of the working arrays of a call, and the largest one that is accepted for more points."""
+
+
 @dataclass(frozen=True, eq=False)
 class FermiSea:
     """Integrand over the zone of a crystal whose bands are filled up to some energy.
@@ -87,8 +91,9 @@ class FermiSea:
     @property
     def batch(self) -> int:
         """Number of points for each call, with working arrays of about the size of the cache."""
-        points = 2**22 // (16 * self.crystal.size**2 * (3 + len(self.frame_derivatives)))
-        return max(min(points, 8192), 256)
+        size = 16 * self.crystal.size**2 * (3 + len(self.frame_derivatives))
+        # few points cost time, as long as they are matrices of a moderate size
+        return min(max(CACHE_BYTES // size, min(256, LARGEST_BYTES // size), 1), 8192)
 
     @cached_property
     def _matrices(self) -> Matrices:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from operator import itemgetter
 
 import numpy as np
 
@@ -21,6 +22,9 @@ Levels = tuple[int, ...]
 """Number of doublings of each axis."""
 Block = tuple[tuple[float, float, int], ...]
 """First coordinate, step and number of points along each axis."""
+FEWEST_BUNDLES, LARGEST_BUNDLE = 512, 16
+"""Number of bundles of blocks below which each has one block, and the largest number of blocks in a bundle. The process
+that adds all sums then has little to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +91,61 @@ def _marginals(values: Float) -> list[Float]:
         sums = by_output.reshape(outputs, before, n, behind) @ np.ones(behind)
         marginals.append((np.ones(before) @ sums).T)
     return marginals
+
+
+def bundles(tasks: Iterable[Block], points: int) -> Iterator[tuple[Block, ...]]:
+    """Bundles of successive blocks of a mesh; one block in each if there are few.
+
+    They depend on the mesh only, so that sums over a bundle have the same bits wherever they are computed.
+    """
+    remaining = iter(tasks)
+    first = next(remaining, None)
+    if first is None:
+        return
+    size = points // (FEWEST_BUNDLES * math.prod(count for _, _, count in first))
+    size = min(max(size, 1), LARGEST_BUNDLE)
+    remaining = itertools.chain([first], remaining)
+    while bundle := tuple(itertools.islice(remaining, size)):
+        yield bundle
+
+
+def sum_bundle(evaluate: Callable[[Block], BlockSums | None], bundle: Sequence[Block]) -> BlockSums | None:
+    """Sums over the points of several blocks; None without points."""
+    parts = [part for part in map(evaluate, bundle) if part is not None]
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    axes = range(len(parts[0].numbers))
+    numbers = [np.unique(np.concatenate([part.numbers[axis] for part in parts])) for axis in axes]
+    labels = [np.unique(np.concatenate([part.classes[axis] for part in parts])) for axis in axes]
+    outputs = parts[0].sums.shape[-1]
+    marginals = [np.zeros((len(own), outputs)) for own in numbers]
+    sums = np.zeros((*map(len, labels), outputs))
+    minima: dict[str, Minimum] = {}
+    for part in parts:
+        for axis in axes:
+            marginals[axis][np.searchsorted(numbers[axis], part.numbers[axis])] += part.marginals[axis]
+        sums[np.ix_(*map(np.searchsorted, labels, part.classes))] += part.sums
+        minima = smallest(minima, part.minima)
+    sharpness = [part.sharpness for part in parts if part.sharpness is not None]
+    return BlockSums(
+        numbers,
+        marginals,
+        labels,
+        sums,
+        sum(part.points for part in parts),
+        sum(part.evaluated for part in parts),
+        sum(part.noise for part in parts),
+        minima,
+        np.max(sharpness, axis=0) if sharpness else None,
+    )
+
+
+def smallest(first: Mapping[str, Minimum], other: Mapping[str, Minimum]) -> dict[str, Minimum]:
+    """Smaller of the minima found of each quantity; the first one if they are equal."""
+    found = dict(first)
+    for name, minimum in other.items():
+        found[name] = min(found.get(name, minimum), minimum, key=itemgetter(0))
+    return found
 
 
 def _axes_of(block: Block, mesh: Mesh) -> tuple[list[Float], list[Integer]]:

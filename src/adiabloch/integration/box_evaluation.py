@@ -11,6 +11,7 @@ import numpy as np
 from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.integration import chebyshev
 from adiabloch.integration.interpolant import BoxIntegrals, Rule
+from adiabloch.integration.kept_scan import KeptScan
 from adiabloch.integration.protocols import BandIntegrand, Bands
 from adiabloch.integration.simplices import ragged
 from adiabloch.occupation import Scan
@@ -61,25 +62,27 @@ class BoxValues:
     degenerate_splitting: float
 
 
-def split_batch(batch: Batch, points: int, nodes: int) -> Iterator[Batch]:
-    """Split a batch into batches of about `points` points, with `nodes` points for each box."""
-    size = max(points // nodes, 1)
+def split_batch(batch: Batch, size: int) -> Iterator[Batch]:
+    """Split a batch into batches of at most `size` boxes."""
     for first in range(0, len(batch.corners), size):
         yield Batch(batch.corners[first : first + size], batch.side, batch.depth)
 
 
-def evaluate_boxes(integrand: BandIntegrand, scan: Scan, rule: Rule, combination: Float, batch: Batch) -> BoxValues:
+def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, combination: Float, batch: Batch) -> BoxValues:
     """Evaluate a batch of boxes.
 
     Parameters
     ----------
     integrand : BandIntegrand
-    scan : Scan
+    kept : KeptScan
+        Part of the scan for which values and errors of the boxes are found. Unresolved structure and flat bands are
+        searched for the whole scan.
     rule : Rule
     combination : float array, shape (outputs, columns, S, M)
-        Results as linear combinations of the columns.
+        Results as linear combinations of the columns, for the whole scan.
     batch : Batch
     """
+    scan, wanted = kept.whole, kept.of(combination)
     d, order, boxes = integrand.dimension, rule.order, len(batch.corners)
     node = 0.5 * (chebyshev.nodes(order) + 1)
     grid = tensor_grid([node] * d)
@@ -98,12 +101,12 @@ def evaluate_boxes(integrand: BandIntegrand, scan: Scan, rule: Rule, combination
     functions = np.concatenate([energies[..., None], sea, surface], axis=3).transpose(0, 2, 3, 1)
     coefficients = chebyshev.along_each(chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d)
     lower, upper = energies.min(axis=1) - margin, energies.max(axis=1) + margin
-    pockets = _pockets(coefficients[:, :, 0], lower, upper, scan, rule)
-    unresolved[pockets.box] = True
-    value, error = BoxIntegrals(integrand, scan, rule, coefficients, lower, upper).all()
+    unresolved[_pockets(coefficients[:, :, 0], lower, upper, scan, rule).box] = True
+    pockets = _pockets(coefficients[:, :, 0], lower, upper, kept.scan, rule)
+    value, error = BoxIntegrals(integrand, kept.scan, rule, coefficients, lower, upper).all()
     volume = batch.side**d
-    value = volume * np.einsum("ocsm,bcsm->bosm", combination, value)
-    error = SAFETY * volume * np.einsum("ocsm,bcsm->bosm", combination, error)
+    value = volume * np.einsum("ocsm,bcsm->bosm", wanted, value)
+    error = SAFETY * volume * np.einsum("ocsm,bcsm->bosm", wanted, error)
     sources = [column.output + (sea.shape[-1] if column.at_surface else 0) for column in integrand.columns]
     largest = (np.abs(combination) * integrand.weight_sizes(scan)).max(axis=(2, 3))
     threshold_dependent, degenerate_splitting = frame.degeneracy_among(np.repeat(needed[:, :-1], order**d, axis=0))
@@ -115,7 +118,7 @@ def evaluate_boxes(integrand: BandIntegrand, scan: Scan, rule: Rule, combination
         len(points),
         np.asarray(flat.any(axis=(0, 1))),
         _infinite(integrand, scan, combination, surface, sizes[sources], flat),
-        _at_extremum(integrand, scan, combination, surface, sizes[sources], pockets),
+        _at_extremum(integrand, kept.scan, wanted, surface, sizes[sources], pockets),
         threshold_dependent,
         degenerate_splitting,
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from adiabloch.arrays import Float, tensor_grid
 from adiabloch.integration.box_evaluation import Batch
+from adiabloch.integration.kept_scan import KeptScan
 
 MAX_DEPTH = 18
 """Largest number of times that a box is halved."""
@@ -24,6 +25,8 @@ ROOM = 2**24
 """Size in bytes of arrays with numbers of all boxes that are needed for a short time."""
 EVALUATED = ("value", "error", "unresolved", "at_extremum")
 """Arrays with one entry for each box, from its evaluation."""
+NUMBERS = ("value", "error", "at_extremum")
+"""Those with numbers for each chemical potential and temperature."""
 FIELDS = ("corners", "side", "depth", *EVALUATED)
 """Arrays with one entry for each box."""
 
@@ -67,6 +70,35 @@ class BoxPartition:
             grown = np.empty((len(self.side), *old.shape[1:]), old.dtype)
             grown[: self._first] = old
             setattr(self, name, grown)
+
+    def keep(self, part: KeptScan) -> None:
+        """Keep the numbers of a part of the chemical potentials and temperatures."""
+        for name in NUMBERS:
+            setattr(self, name, part.of(getattr(self, name)))
+            if name in self._halved:
+                self._halved[name] = part.of(self._halved[name])
+        self._unresolved_changes = {depth: part.of(change) for depth, change in self._unresolved_changes.items()}
+        if isinstance(self._error_factor, np.ndarray):
+            self._error_factor = part.of(self._error_factor)
+
+    def again(self, old: KeptScan, new: KeptScan) -> tuple[BoxPartition, list[Batch]]:
+        """Partition without boxes for another part of a scan, and all boxes as batches, which will be evaluated."""
+        outputs, d = self.value.shape[1], self.corners.shape[1]
+        partition = BoxPartition(outputs, new.scan.shape, d)
+        partition._unresolved_changes = {
+            depth: new.of(old.spread(change)) for depth, change in self._unresolved_changes.items()
+        }
+        if isinstance(self._error_factor, np.ndarray):
+            partition._error_factor = new.of(old.spread(self._error_factor))
+        return partition, self.batches()
+
+    def batches(self) -> list[Batch]:
+        """All boxes, one batch for each size."""
+        found = []
+        for depth in np.unique(self.depth):
+            here = self.depth == depth
+            found.append(Batch(self.corners[here], float(self.side[here][0]), int(depth)))
+        return found
 
     def add(self, values: Mapping[str, np.ndarray]) -> None:
         """Store the values of the next evaluated boxes."""
@@ -117,9 +149,13 @@ class BoxPartition:
 
     def undecided(self) -> np.ndarray:
         """Terms of the Fermi surface at an extremum of a band that no smaller box separates; (outputs, S, M)."""
+        return np.asarray(self.at_extremum[self.depth >= self.undecided_depth].any(axis=0))
+
+    @property
+    def undecided_depth(self) -> int:
+        """Depth of the boxes in which an extremum of a band is undecided."""
         # in three dimensions, the density of states is continuous at an extremum
-        which = ((self.depth >= MAX_DEPTH) | self._many_unresolved) & (self.corners.shape[1] < 3)
-        return np.asarray(self.at_extremum[which].any(axis=0))
+        return MAX_DEPTH + 1 if self.corners.shape[1] == 3 else 0 if self._many_unresolved else MAX_DEPTH
 
     @property
     def _many_unresolved(self) -> bool:
@@ -134,9 +170,32 @@ class BoxPartition:
             sums.append(np.abs(error.sum(axis=0, dtype=float)))
             squares.append(np.einsum("bosm,bosm->osm", error, error, dtype=float))
         correlated, independent = np.concatenate(sums, axis=-1), np.concatenate(squares, axis=-1)
+        return self._combined(correlated, independent + self._unresolved_squares(which), self._error_factor)
+
+    def _unresolved_squares(self, which: np.ndarray) -> Float:
+        """Sum of the squares of the changes expected in boxes with unresolved structure, (outputs, S, M)."""
+        squares = np.zeros(self.value.shape[1:])
         for depth, change in self._unresolved_changes.items():
-            independent += (which & self.unresolved & (self.depth == depth)).sum() * change**2
-        return correlated + 3 * self._error_factor * np.sqrt(independent)
+            squares += (which & self.unresolved & (self.depth == depth)).sum() * change**2
+        return squares
+
+    @staticmethod
+    def _combined(correlated: Float, independent: Float, factor: Float | float) -> Float:
+        return correlated + 3 * factor * np.sqrt(independent)
+
+    def whole_error(self, errors: Float, squares: Float, kept: KeptScan) -> Float:
+        """Error of the sum over all boxes for a whole scan, of which the part `kept` is kept.
+
+        Parameters
+        ----------
+        errors, squares : float arrays, shape (outputs, S, M)
+            Sums of the signed errors of all boxes, and of their squares.
+        kept : KeptScan
+        """
+        every = np.ones(len(self.side), dtype=bool)
+        factor = np.broadcast_to(self._error_factor, self.value.shape[1:])
+        unresolved = kept.spread(self._unresolved_squares(every))
+        return self._combined(np.abs(errors), squares + unresolved, kept.spread(factor))
 
     def _relative_squares(self, allowed: Float, wrong: np.ndarray) -> Iterator[Float]:
         """Squared error of each box with the expected unresolved changes, relative to the allowed one, in parts.

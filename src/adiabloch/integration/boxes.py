@@ -9,7 +9,8 @@ the accuracy of the interpolant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
@@ -24,16 +25,20 @@ from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.divergence import Divergence, divergences
 from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.interpolant import Rule
+from adiabloch.integration.kept_scan import BYTES, KEPT_BYTES, KeptScan
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand
-from adiabloch.integration.running import stoppable, workers
+from adiabloch.integration.running import processors, stoppable, workers
 from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.integration.symmetry import find_vanishing
+from adiabloch.integration.whole_sums import WholeSums, sum_boxes
 from adiabloch.occupation import Scan
 
 CANCELLING = 0.1
 """Default accuracy of a result that cancels: the tolerance times this fraction of the sum of the absolute values of the
 boxes."""
+TASK_BYTES = 2**22
+"""Size of one array with the numbers of all boxes that are evaluated together."""
 TOTALS = ("size", "points", "flat_bands", "infinite", "threshold_dependent", "degenerate_splitting")
 """Sums and maxima over all boxes."""
 OFFSETS = (0.3820, 0.7549, 0.5698)
@@ -87,7 +92,7 @@ def integrate_boxes(
     bar = progress or ProgressBar("", visible=False)
     d = integrand.dimension
     rule = Rule.of(d, tolerance)
-    check_scan(scan, len(integrand.columns), 2 * (2 * start) ** d)
+    check_scan(scan, len(integrand.columns), 16 * (1 + processors()))
     combination, symmetry_rounding = _combination_without_zeros(integrand, scan)
     divergent = divergences(integrand, combination, scan, tolerance)
     missing = np.any([np.zeros((len(combination), *scan.shape), dtype=bool), *(d.outputs for d in divergent)], axis=0)
@@ -100,28 +105,129 @@ def integrate_boxes(
         found = integrate_cells(integrand, scan, combination, allowed_errors, limit=limit, executor=executor, bar=bar)
         return replace(found, error=found.error + symmetry_rounding)
     axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
-    corners = tensor_grid(axes)
-    new = [Batch(corners, 1.0 / start, 0)]
-    partition = BoxPartition(len(combination), scan.shape, d)
-    evaluate = partial(evaluate_boxes, integrand, scan, rule, combination)
-    best: SeaIntegral | None = None
-    with stoppable(lambda: best), workers(executor) as pool:
-        while True:
-            tasks = [part for batch in new for part in split_batch(batch, integrand.batch, rule.order**d)]
-            bar.stage(f"{len(partition.side) + sum(len(t.corners) for t in tasks)} boxes", len(tasks))
-            partition.allocate(tasks)
-            for values in run_stage(pool, evaluate, tasks, _Stage(partition, totals)):
-                partition.add(vars(values))
-                totals.add(values)
-                bar.advance(1)
-            noise = totals.noise(partition)
-            allowed = allowed_errors(partition.value.sum(axis=0), partition.unsigned_value(), noise)
-            to_halve = partition.select(allowed)
-            exhausted = bool(totals.points + to_halve.sum() * (2 * rule.order) ** d > limit)
-            best = totals.integral(partition, allowed, noise, exhausted=exhausted)
-            if not to_halve.any() or exhausted:
-                return best
-            new = partition.halve(to_halve)
+    first = Batch(tensor_grid(axes), 1.0 / start, 0)
+    refinement = _Refinement(integrand, scan, rule, combination, allowed_errors, totals, first, limit)
+    with stoppable(lambda: refinement.best), workers(executor) as pool:
+        while not refinement.advance(pool, bar):
+            pass
+    assert refinement.best is not None
+    return refinement.best
+
+
+def kept_bytes(integrand: BandIntegrand, scan: Scan, tolerance: float, points: float) -> float:
+    """Memory of the numbers that are kept of all boxes, if they have this number of points."""
+    boxes = points / Rule.of(integrand.dimension, tolerance).order ** integrand.dimension
+    return min(BYTES * len(integrand.combination_matrix(scan)) * math.prod(scan.shape) * boxes, KEPT_BYTES)
+
+
+class _Refinement:
+    """Refinement of boxes until all integrals have the allowed errors.
+
+    Parameters
+    ----------
+    integrand : BandIntegrand
+    scan : Scan
+    rule : Rule
+    combination : float array, shape (outputs, columns, S, M)
+    allowed_errors : callable
+        Values, sums of the absolute values of the boxes, rounding errors -> errors that the tolerance allows.
+    totals : _Totals
+    first : Batch
+        Boxes at the beginning.
+    limit : int
+        Largest number of points.
+    """
+
+    def __init__(
+        self,
+        integrand: BandIntegrand,
+        scan: Scan,
+        rule: Rule,
+        combination: Float,
+        allowed_errors: Callable[[Float, Float, Float], Float],
+        totals: _Totals,
+        first: Batch,
+        limit: int,
+    ) -> None:
+        self.integrand, self.scan, self.rule, self.combination = integrand, scan, rule, combination
+        self.allowed_errors, self.totals, self.limit = allowed_errors, totals, limit
+        self.kept = KeptScan.all(scan)
+        self.partition = BoxPartition(len(combination), scan.shape, integrand.dimension)
+        self.new = [first]
+        """Boxes that will be evaluated next."""
+        self.best: SeaIntegral | None = None
+        """Integrals after the last refinement for which those of the whole scan are known."""
+        self._sufficient: Float = np.zeros((len(combination), *scan.shape))
+        """Errors that were allowed when the integrals of the whole scan were known last."""
+        self._halved = True
+        """True if boxes were halved since the last choice of the kept part of the scan."""
+
+    def advance(self, pool: Executor, bar: ProgressBar) -> bool:
+        """Evaluate the new boxes and choose those to halve; True at the end."""
+        self._evaluate(pool, bar)
+        partition, totals, d = self.partition, self.totals, self.integrand.dimension
+        unsigned = partition.unsigned_value()
+        noise = totals.noise(unsigned)
+        allowed = self.allowed_errors(partition.value.sum(axis=0), unsigned, noise)
+        allowed = np.maximum(allowed, self.kept.of(self._sufficient))
+        to_halve = partition.select(allowed)
+        halves = int(to_halve.sum()) << d
+        again = 0 if self.kept.complete else len(partition.side) + halves
+        exhausted = totals.points + (halves + again) * self.rule.order**d > self.limit
+        if self.kept.complete:
+            value, error, undecided = partition.value.sum(axis=0), partition.total_error(), partition.undecided()
+            self.best = totals.integral(value, error, undecided, allowed, noise, len(partition.side), exhausted)
+        if to_halve.any() and not exhausted:
+            self.new, self._halved = partition.halve(to_halve), True
+            return False
+        return self.kept.complete or self._whole_scan(pool, bar, exhausted)
+
+    def _evaluate(self, pool: Executor, bar: ProgressBar) -> None:
+        partition = self.partition
+        boxes = len(partition.side) + sum(len(batch.corners) for batch in self.new)
+        before, self.kept = self.kept, self.kept.within(len(self.combination), boxes)
+        if self.kept is not before:
+            partition.keep(self.kept.relative_to(before))
+        tasks = self._tasks(self.new, self.kept)
+        bar.stage(f"{boxes} boxes", len(tasks))
+        partition.allocate(tasks)
+        evaluate = partial(evaluate_boxes, self.integrand, self.kept, self.rule, self.combination)
+        for values in run_stage(pool, evaluate, tasks, _Stage(partition, self.totals)):
+            partition.add(vars(values))
+            self.totals.add(values)
+            bar.advance(1)
+
+    def _tasks(self, batches: Sequence[Batch], kept: KeptScan) -> list[Batch]:
+        """Boxes that are evaluated together, with working arrays of about the size of the cache."""
+        by_points = self.integrand.batch // self.rule.order**self.integrand.dimension
+        by_numbers = TASK_BYTES // (8 * len(self.combination) * kept.size)
+        size = max(min(by_points, by_numbers), 1)
+        return [part for batch in batches for part in split_batch(batch, size)]
+
+    def _whole_scan(self, pool: Executor, bar: ProgressBar, exhausted: bool) -> bool:
+        """Evaluate all boxes for the whole scan; False if some integrals need a further refinement."""
+        partition, totals, every = self.partition, self.totals, KeptScan.all(self.scan)
+        tasks = self._tasks(partition.batches(), every)
+        bar.stage(f"all chemical potentials, {len(partition.side)} boxes", len(tasks))
+        sums = WholeSums((len(self.combination), *self.scan.shape))
+        depth = partition.undecided_depth
+        evaluate = partial(sum_boxes, self.integrand, self.scan, self.rule, self.combination, depth)
+        for part in run_stage(pool, evaluate, tasks, sums):
+            sums.add(part)
+            bar.advance(1)
+        totals.points += len(partition.side) * self.rule.order**self.integrand.dimension
+        noise = totals.noise(sums.unsigned)
+        allowed = self.allowed_errors(sums.value, sums.unsigned, noise)
+        error = partition.whole_error(sums.error, sums.squares, self.kept)
+        wrong = (error > allowed) & ~(totals.infinite | totals.missing | sums.at_extremum)
+        self.best = totals.integral(sums.value, error, sums.at_extremum, allowed, noise, len(partition.side), exhausted)
+        if exhausted or not self._halved or not wrong.any():
+            return True
+        excess = np.where(wrong, error / np.maximum(allowed, np.finfo(float).tiny), 0.0)
+        kept = self.kept.worst(excess)
+        self.partition, self.new = partition.again(self.kept, kept)
+        self.kept, self._sufficient, self._halved = kept, allowed, False
+        return False
 
 
 class _Totals:
@@ -156,9 +262,9 @@ class _Totals:
         self.threshold_dependent = self.threshold_dependent or values.threshold_dependent
         self.degenerate_splitting = max(self.degenerate_splitting, values.degenerate_splitting)
 
-    def noise(self, partition: BoxPartition) -> Float:
-        """Rounding error of the sums over boxes, and of values that cancel at every point; (outputs, S, M)."""
-        return np.finfo(float).eps * (16 * partition.unsigned_value() + 256 * self.size[:, None, None])
+    def noise(self, unsigned: Float) -> Float:
+        """Rounding error of sums over boxes with these absolute values, and of values that cancel at every point."""
+        return np.finfo(float).eps * (16 * unsigned + 256 * self.size[:, None, None])
 
     def without_boxes(self) -> SeaIntegral:
         """Result if all integrals vanish by symmetry or do not exist."""
@@ -174,18 +280,26 @@ class _Totals:
             divergent=self.divergent,
         )
 
-    def integral(self, partition: BoxPartition, allowed: Float, noise: Float, *, exhausted: bool) -> SeaIntegral:
-        """Integrals as the sums over all boxes."""
-        value, error = partition.value.sum(axis=0), partition.total_error()
+    def integral(
+        self,
+        value: Float,
+        error: Float,
+        undecided: np.ndarray,
+        allowed: Float,
+        noise: Float,
+        boxes: int,
+        exhausted: bool,
+    ) -> SeaIntegral:
+        """Integrals from the sums over all boxes, each (outputs, S, M)."""
         # a step or a divergence of the density of states
-        error[partition.undecided()] = np.inf
+        error = np.where(undecided, np.inf, error)
         return SeaIntegral(
             np.where(self.missing, np.nan, np.where(self.infinite, np.inf, value)),
             np.where(self.infinite | self.missing, np.inf, error + noise + self.symmetry_rounding),
             np.asarray(((error <= allowed) & ~self.infinite & ~self.missing).all(axis=0)),
             allowed,
             self.points,
-            len(partition.side),
+            boxes,
             exhausted=exhausted,
             flat_bands=self.flat_bands,
             divergent=self.divergent,

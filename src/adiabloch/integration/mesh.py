@@ -21,7 +21,18 @@ from typing import Unpack
 import numpy as np
 
 from adiabloch.arrays import Float
-from adiabloch.integration.block_sums import Block, BlockSums, Levels, Mesh, blocks, sum_block, sum_orbits
+from adiabloch.integration.block_sums import (
+    Block,
+    BlockSums,
+    Levels,
+    Mesh,
+    blocks,
+    bundles,
+    smallest,
+    sum_block,
+    sum_bundle,
+    sum_orbits,
+)
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.goal import Goal, Settings
 from adiabloch.integration.orbits import WORTHWHILE, Orbits, find_orbits
@@ -266,7 +277,8 @@ class _Sums:
             tasks = blocks(mesh, (0,) * len(mesh), batch * min(len(orbits.operations), LARGER))
             evaluate = partial(sum_orbits, self.integrand, mesh, orbits, self._spacing_in(levels))
         grown = False
-        for outcome in run_stage(pool, evaluate, tasks, self):
+        together = bundles(tasks, math.prod(mesh) - self.points)
+        for outcome in run_stage(pool, partial(sum_bundle, evaluate), together, self):
             if outcome is None:
                 continue
             if not grown:
@@ -280,8 +292,7 @@ class _Sums:
             self.noise += outcome.noise
             if outcome.sharpness is not None:
                 self.sharpness = np.maximum(0.0 if self.sharpness is None else self.sharpness, outcome.sharpness)
-            for name, minimum in outcome.minima.items():
-                self.minima[name] = min(self.minima.get(name, minimum), minimum, key=itemgetter(0))
+            self.minima = smallest(self.minima, outcome.minima)
             bar.advance(outcome.points)
 
     def _orbits_on(self, mesh: Mesh) -> Orbits | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
@@ -230,17 +231,12 @@ def _wait_for(sender: Sender, waiting: deque[tuple[list[Any], Future[Outcomes]]]
     """Results of the first group of tasks, which are run here if no worker starts them."""
     while True:
         group, future = waiting[0]
-        try:
-            future.result(timeout=PATIENCE)
-        except StillWaiting:
+        ended = _end_of(future)
+        while not ended(PATIENCE):
             refresh_display()
-            if not future.done():
-                if any(_has_started(other) for _, other in waiting) or not future.cancel():
-                    continue
+            if not any(_has_started(other) for _, other in waiting) and future.cancel():
                 waiting.popleft()
                 return sender.here(group).values
-        except Exception:  # reported below
-            pass
         try:
             outcomes = _result(future, group, sender.executor)
         except FunctionMissingError:
@@ -249,6 +245,26 @@ def _wait_for(sender: Sender, waiting: deque[tuple[list[Any], Future[Outcomes]]]
         waiting.popleft()
         sender.measured(outcomes)
         return outcomes.values
+
+
+def _end_of(future: Future[Any]) -> Callable[[float], bool]:
+    """Function that waits for a future for some seconds and is True if it has ended."""
+    if hasattr(future, "add_done_callback"):
+        # a client of Dask would exchange messages each time that it waits for the result
+        ended = threading.Event()
+        future.add_done_callback(lambda _: ended.set())
+        return ended.wait
+
+    def wait(seconds: float) -> bool:
+        try:
+            future.result(timeout=seconds)
+        except StillWaiting:
+            return future.done()
+        except Exception:  # reported with the result
+            return True
+        return True
+
+    return wait
 
 
 def _has_started(future: Future[Any]) -> bool:

@@ -1,25 +1,29 @@
-"""Submission of tasks: groups of about 0.2 s; a large function is sent once to each process."""
+"""Submission of tasks: groups of 0.2 s and longer; a large function is sent once to each process."""
 
 from __future__ import annotations
 
 import hashlib
 import pickle
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-from adiabloch.integration.supervision import Outcomes, StopFlag, SupervisedTasks
+from adiabloch.integration.supervision import Group, Outcomes, StopFlag, SupervisedTasks
 
 LARGE = 2**16
 """Size in bytes from which a pickled function, with the model it holds, is sent once to each process."""
 KEPT = 4
 """Number of large functions that a worker process keeps."""
-SECONDS, FEW = 0.2, 32
+SECONDS, FEW = 0.2, 10
 """Target time of a group of tasks in another process, and the number of workers above which it grows in proportion,
 since one process submits all groups."""
+SHARE, LONGEST = 1 / 20, 2.0
+"""Target time of a group as a fraction of the time since the first one, and up to which time: a long calculation has
+few groups, and its last ones are still short compared with the whole."""
 GROWTH = 4
 """Largest factor by which the number of tasks in a group grows at a time."""
 
@@ -69,6 +73,7 @@ class Sender:
         in_process = is_in_process(executor)
         self._largest = 1 if in_process else largest
         self._seconds = SECONDS * max(processes / FEW, 1.0)
+        self._began = time.perf_counter()
         self._size = 1
         self._content = None if in_process else _pickled(self.here)
         self._digest = "" if self._content is None else hashlib.sha256(self._content).hexdigest()
@@ -83,14 +88,15 @@ class Sender:
     def submit(self, tasks: Sequence[Any], *, attach: bool = False) -> Future[Outcomes]:
         """Submit a group of tasks; `attach` sends a large function along."""
         if self._content is None:
-            return self.executor.submit(self.here, tasks)
+            return self.executor.submit(self.here, Group(tasks))
         attach = attach or self._to_attach > 0
         self._to_attach -= attach
-        return self.executor.submit(run_kept, self._digest, self._content if attach else None, tasks)
+        return self.executor.submit(run_kept, self._digest, self._content if attach else None, Group(tasks))
 
     def measured(self, outcomes: Outcomes) -> None:
         """Choose the size of the next groups by the duration of one."""
-        wanted = round(self._seconds * len(outcomes.values) / max(outcomes.seconds, 1e-9))
+        seconds = max(self._seconds, min(SHARE * (time.perf_counter() - self._began), LONGEST))
+        wanted = round(seconds * len(outcomes.values) / max(outcomes.seconds, 1e-9))
         self._size = max(1, min(wanted, GROWTH * self._size, self._largest or wanted))
 
 
@@ -99,7 +105,7 @@ def is_in_process(executor: Executor) -> bool:
     return isinstance(executor, ThreadPoolExecutor | SerialExecutor)
 
 
-def run_kept(digest: str, content: bytes | None, tasks: Sequence[Any]) -> Outcomes:
+def run_kept(digest: str, content: bytes | None, tasks: Iterable[Any]) -> Outcomes:
     """Run tasks in a worker process with a function that was sent now or before.
 
     Raises

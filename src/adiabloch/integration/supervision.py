@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import atexit
 import os
+import pickle
 import secrets
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from adiabloch.integration.blas_threads import one_thread
 from adiabloch.memory import keep_freed_memory
@@ -88,11 +90,36 @@ def default_workers(number: int) -> Iterator[None]:
         thread_state.workers = before
 
 
-class Outcomes(NamedTuple):
+class Group:
+    """Group of tasks for another process.
+
+    Dask sends it as it is; it would look for futures in nested lists, number by number.
+    """
+
+    def __init__(self, tasks: Sequence[Any]) -> None:
+        self.tasks = tasks
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.tasks)
+
+    def __dask_tokenize__(self) -> str:
+        return secrets.token_hex(8)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
     """Results of a group of tasks."""
 
     values: list[Any]
     seconds: float
+
+    def __reduce__(self) -> tuple[Callable[..., Outcomes], tuple[bytes]]:
+        # one string of bytes: Dask would send each of many small arrays as a message part of its own
+        return _outcomes, (pickle.dumps((self.values, self.seconds), protocol=pickle.HIGHEST_PROTOCOL),)
+
+
+def _outcomes(content: bytes) -> Outcomes:
+    return Outcomes(*pickle.loads(content))
 
 
 class SupervisedTasks:
@@ -110,7 +137,7 @@ class SupervisedTasks:
         self.__dict__.update(state)
         keep_freed_memory()  # in a worker process
 
-    def __call__(self, tasks: Sequence[Any]) -> Outcomes:
+    def __call__(self, tasks: Iterable[Any]) -> Outcomes:
         """Run the tasks one after another."""
         began = time.perf_counter()
         before, thread_state.stop_flags = thread_state.stop_flags, self.stop_flags

@@ -192,7 +192,13 @@ def read_displacement_forces(folder: str | os.PathLike[str], output: str = "scf.
     FileFormatError
         An output is missing or has no forces.
     """
-    known = read_displacements(folder)
+    return forces_of(read_displacements(folder), folder, output)
+
+
+def forces_of(
+    known: AtomicDisplacements | SymmetricDisplacements, folder: str | os.PathLike[str], output: str = "scf.out"
+) -> dict[str, Float]:
+    """Forces of `read_displacement_forces` for the displacements that its folder holds."""
     return {name: read_forces(Path(folder) / name / output) for name in known.structures if name != REST}
 
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from adiabloch.engine.run import Options
 from adiabloch.errors import InvalidArgumentError, did_you_mean
-from adiabloch.io import load, read_displacement_forces, read_displacements, read_heights, read_modes
+from adiabloch.io import load, read_displacements, read_heights, read_modes
+from adiabloch.io.displacements import forces_of
 from adiabloch.jobs.catalogue import CataloguedQuantity
 from adiabloch.models import Modes
 from adiabloch.scalars import is_number, is_whole
@@ -74,7 +75,8 @@ def _is_list(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 def _modes_of_forces(folder: Path) -> Modes:
     """Phonons at q = 0 from the forces in a folder of displaced crystals."""
-    return read_displacements(folder).modes(read_displacement_forces(folder))
+    displacements = read_displacements(folder)
+    return displacements.modes(forces_of(displacements, folder))
 
 
 NUMBERS = Kind(f"numbers, or {RANGE}", _all(is_number))

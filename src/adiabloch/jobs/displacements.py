@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import FileFormatError, InvalidArgumentError
 from adiabloch.io.crystal_files import WannierOptions, crystal_file, read_models
 from adiabloch.io.displacements import MANIFEST, read_deformation, read_displacements
 from adiabloch.jobs.tables import OneOrMore, Table, listed
 from adiabloch.lattice import AXES
 from adiabloch.models import Deformation
+from adiabloch.models.atomic_displacements import REST
 
 NAME = re.compile(r"(\d+)([xyz])")
 """Names of displacements of single atoms along Cartesian axes."""
@@ -131,6 +133,37 @@ class Displacements(Table):
             name: [[float((atom, axis) == (n, x)) for x in AXES] for n in range(count)]
             for name, (atom, axis) in moved.items()
         }
+
+
+def displaced_crystal(folder: Path, occupied: int | None, options: WannierOptions) -> Deformation:
+    """Crystal with its displacements, from a folder whose calculations have one seed and one folder of plane waves.
+
+    Raises
+    ------
+    FileFormatError, InvalidArgumentError, InvalidModelError
+    """
+    if not (folder / MANIFEST).exists():
+        raise FileFormatError(
+            f"{folder}: is a folder without {MANIFEST}, expected a file, or a folder of `adiabloch phonons prepare`"
+        )
+    if not isinstance(occupied, int):
+        raise InvalidArgumentError(f"{folder}: displaced crystals need the number of occupied bands, --occupied N")
+    if options.outside:
+        raise InvalidArgumentError(f"outside: expected only with a SEED.chk, got {folder}")
+    rest = folder / REST
+    seed = _only(rest, ["*.chk"], "checkpoint SEED.chk of Wannier90").stem
+    own = [path for path in (rest / "out" / f"{seed}.save", rest / f"{seed}.save") if path.is_dir()]
+    waves = own[0] if own else _only(rest, ["*.save", "out/*.save"], "folder PREFIX.save of Quantum ESPRESSO")
+    table = Displacements(folder=str(folder), seed=seed, occupied=occupied, waves=str(waves.relative_to(rest)))
+    return table.read(Path(), options)
+
+
+def _only(folder: Path, patterns: Sequence[str], what: str) -> Path:
+    found = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise FileFormatError(f"{folder}: found {names}, expected one {what}; a job file may name it")
+    return found[0]
 
 
 def _in_steps(pair: Pair) -> list[tuple[str, str]]:

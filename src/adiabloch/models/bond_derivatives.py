@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import InvalidArgumentError, did_you_mean
-from adiabloch.models.crystal import Derivative, directions_of, position_names
+from adiabloch.models.bond_series import BondSeries
+from adiabloch.models.crystal import Derivative, Matrices, directions_of, position_names
+from adiabloch.models.fourier import FourierSeries
+
+if TYPE_CHECKING:
+    from adiabloch.models.tight_binding import TightBinding
+
+LARGE = 2**26
+"""Size in bytes of H and its derivatives as series, from which the derivatives are not kept."""
+
+
+def bond_matrices(model: TightBinding, along: Sequence[Derivative]) -> Matrices:
+    """H and its k derivatives as functions on the unit torus, for orbitals at points.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A derivative along another direction.
+    """
+    names = [directions_of(derivative) for derivative in along]
+    large = model.amplitudes.nbytes * (1 + len(names)) > LARGE
+    if large and model.directions and {name for several in names for name in several} <= {*model.directions}:
+        axes = [tuple(map(model.directions.index, several)) for several in names]
+        return BondSeries(model.translations, model.amplitudes, model.lattice.vectors, model.positions, axes)
+    stack = hoppings_with_derivatives(
+        model.amplitudes, model.translations, model.bonds, model.positions, model.directions, along
+    )
+    return FourierSeries(model.translations, stack)
 
 
 def hoppings_with_derivatives(

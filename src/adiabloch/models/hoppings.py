@@ -17,6 +17,8 @@ Translation = tuple[int, ...]
 Shape = tuple[int, ...]
 FARTHEST_CELL = 10_000
 """Largest component of a translation: a mesh that resolves it needs more points along that axis."""
+TOGETHER = 2**22
+"""Size in bytes of the blocks that are checked together."""
 SMALLEST_ENERGY, LARGEST_ENERGY = 1e-200, 1e200
 """Range of the largest hopping: products and quotients of energies in the responses then stay finite."""
 
@@ -30,8 +32,9 @@ def fingerprint(*arrays: Float | Complex | Integer | None) -> str:
     for array in arrays:
         if array is not None:
             digest.update(str((array.shape, array.dtype.str)).encode())
-            # adding 0 turns -0 into +0
-            digest.update(np.ascontiguousarray(array + 0).tobytes())
+            for part in (array,) if array.nbytes <= TOGETHER else array:
+                # adding 0 turns -0 into +0
+                digest.update(np.ascontiguousarray(part + 0).tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -142,21 +145,29 @@ def with_partners(
     InvalidModelError
         Both h(R) and h(-R) are given, and they are not Hermitian conjugates of each other.
     """
-    cells, blocks = [*hoppings], np.array([*hoppings.values()])
-    opposite = [tuple(-r for r in R) for R in cells]
-    number = {R: index for index, R in enumerate(cells)}
-    adjoint = dagger(blocks)
-    # dagger of the partner: of the one given, or the block itself
-    expected = np.array([blocks[i] if (j := number.get(R)) is None else adjoint[j] for i, R in enumerate(opposite)])
-    difference = np.abs(blocks - expected)
-    wrong = difference.reshape(len(cells), -1).max(axis=1, initial=0.0) > 1e-8 * np.abs(blocks).max(initial=0.0)
-    if wrong.any():
-        first = int(np.argmax(wrong))
-        raise _contradiction(cells[first], blocks[first], expected[first], difference[first], name, symbol, axes)
-    halves = 0.5 * (blocks + expected)
+    largest = max((float(np.abs(block).max(initial=0.0)) for block in hoppings.values()), default=0.0)
     complete: dict[Translation, Complex] = {}
-    for R, back, half, partner in zip(cells, opposite, halves, dagger(halves), strict=True):
-        complete[R], complete[back] = half, partner
+    cells = [*hoppings]
+    size = max(TOGETHER // max(hoppings[cells[0]].nbytes, 1), 1)
+    for first in range(0, len(cells), size):
+        part = cells[first : first + size]
+        blocks = np.array([hoppings[R] for R in part])
+        opposite = [tuple(-r for r in R) for R in part]
+        # dagger of the partner: of the one given, or the block itself
+        expected = np.array(
+            [
+                dagger(hoppings[back]) if back in hoppings else hoppings[R]
+                for R, back in zip(part, opposite, strict=True)
+            ]
+        )
+        difference = np.abs(blocks - expected)
+        wrong = difference.reshape(len(part), -1).max(axis=1, initial=0.0) > 1e-8 * largest
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            raise _contradiction(part[at], blocks[at], expected[at], difference[at], name, symbol, axes)
+        halves = 0.5 * (blocks + expected)
+        for R, back, half, partner in zip(part, opposite, halves, dagger(halves), strict=True):
+            complete[R], complete[back] = half, partner
     return complete
 
 
@@ -291,7 +302,7 @@ def cells_in_supercell(matrix: ArrayLike, d: int, matrices: int = 0, size: int =
 
 def check_energy_range(amplitudes: Complex) -> None:
     """Raise InvalidModelError if the largest hopping is outside the range of `SMALLEST_ENERGY` to `LARGEST_ENERGY`."""
-    largest = float(np.abs(amplitudes).max(initial=0.0))
+    largest = _largest_part(amplitudes)
     if largest and not SMALLEST_ENERGY < largest < LARGEST_ENERGY:
         raise InvalidModelError(
             f"hoppings: the largest one is {largest:.3g}, too close to the limits of the range of numbers; expected "
@@ -308,10 +319,18 @@ def energy_scale(amplitudes: Complex, translations: Integer) -> float:
     translations : int array, shape (R, d)
     """
     home = (translations == 0).all(axis=1)
-    levels = np.diagonal(amplitudes[home][0]).real
-    couplings = amplitudes.copy()
+    levels, inside = np.diagonal(amplitudes[home][0]).real, amplitudes[home]
     orbitals = np.arange(amplitudes.shape[-1])
-    couplings[home, orbitals, orbitals] = 0.0
-    # real and imaginary parts are compared: the rounding of a modulus depends on the unit
-    sizes = (np.ptp(levels), np.abs(couplings.view(float)).max(), np.abs(levels).max())
-    return float(max(sizes[:2]) or sizes[2] or 1.0)
+    inside[:, orbitals, orbitals] = 0.0
+    couplings = max(_largest_part(inside), _largest_part(amplitudes, ~home))
+    return float(max(np.ptp(levels), couplings) or np.abs(levels).max() or 1.0)
+
+
+def _largest_part(matrices: Complex, which: np.ndarray | bool = True) -> float:
+    """Largest real or imaginary part of some matrices (R, N, N).
+
+    The rounding of a modulus depends on the unit. A copy of all matrices may not fit into memory.
+    """
+    parts = np.ascontiguousarray(matrices).view(float)
+    where = np.broadcast_to(np.reshape(which, (-1, 1, 1)), parts.shape)
+    return float(max(parts.max(initial=0.0, where=where), -parts.min(initial=0.0, where=where)))

@@ -72,12 +72,14 @@ def checked_arrays(
     beyond = None if outside is None else checked_outside(outside, d, n)
     farther = {*(matrix or ()), *(beyond.translations if beyond else ())}
     absent = {R for R in farther if not {R, tuple(-x for x in R)} & set(given)}
-    complete = with_partners({**given, **dict.fromkeys(absent, np.zeros((n, n), dtype=np.complex128))})
+    given.update(dict.fromkeys(absent, np.zeros((n, n), dtype=np.complex128)))
+    complete = with_partners(given)
+    del given  # large models need the memory
     complete.setdefault(home, np.zeros((n, n), dtype=np.complex128))
     operators = None if spin is None else checked_spin(spin, d, n)
     translations = np.array(sorted(complete), dtype=np.int64).reshape(-1, d)
     cells: list[Translation] = [tuple(map(int, R)) for R in translations]
-    amplitudes = np.array([complete[R] for R in cells], dtype=np.complex128)
+    amplitudes = np.array([complete.pop(R) for R in cells], dtype=np.complex128)
     check_energy_range(amplitudes)
     amplitudes = frozen(amplitudes.reshape(-1, n, n))
     connections: Complex = np.zeros((0, d, n, n), dtype=np.complex128)

@@ -15,10 +15,9 @@ from adiabloch.lattice import Lattice
 from adiabloch.linalg import energies_batch
 from adiabloch.memory import check_matrices
 from adiabloch.models.arguments import checked_callable
-from adiabloch.models.bond_derivatives import hoppings_with_derivatives
+from adiabloch.models.bond_derivatives import bond_matrices
 from adiabloch.models.bonds import checked_bonds, checked_onsite, hoppings_of_bonds
 from adiabloch.models.crystal import Derivative, Matrices, Operator
-from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.hopping_laws import HoppingLaw
 from adiabloch.models.hopping_transform import sampled_hoppings
 from adiabloch.models.hoppings import Translation, energy_scale, fingerprint, with_replaced_fields
@@ -287,10 +286,7 @@ class TightBinding:
             return covariant_matrices(
                 self.amplitudes, self.connections, self.translations, self.positions, names, vectors, along, outside
             )
-        stack = hoppings_with_derivatives(
-            self.amplitudes, self.translations, self.bonds, self.positions, self.directions, along
-        )
-        return FourierSeries(self.translations, stack)
+        return bond_matrices(self, along)
 
     @property
     def bonds(self) -> Float:

@@ -204,8 +204,11 @@ class Store:
         self._next_write = ended + (ended - began) / OVERHEAD
         return number
 
-    def finish(self) -> None:
-        """Write the points that wait, merge files of few points, and write the result as Zarr arrays."""
+    def finish(self) -> xarray.Dataset | None:
+        """Write the points that wait, merge files of few points, and write the result as Zarr arrays.
+
+        The result is returned, with the points of other processes; None if it cannot be arranged on the grid.
+        """
         self.flush()
         with locked_folder(self.path):
             files, points = self._files(), self.read()
@@ -218,7 +221,10 @@ class Store:
                     file.unlink(missing_ok=True)
                 self._damaged.clear()
             with suppress(InvalidArgumentError):  # names of parameters that the result has: reported by `sweep`
-                _write_arrays(self.path, dataset_of(self.plan, points))
+                result = dataset_of(self.plan, points)
+                _write_arrays(self.path, result)
+                return result
+        return None
 
     def _files(self) -> list[Path]:
         return sorted((self.path / POINTS).glob("*.zip"))

@@ -124,7 +124,8 @@ def sweep_over(
     ]
     if store is not None and wanted:
         store.check_writable()
-    failed_before = sum(not point.done for point in points.values())
+    failed_before, stopped = sum(not point.done for point in points.values()), False
+    result: xarray.Dataset | None = None
     try:
         with ProgressBar(title, progress, counted="points") as bar:
             bar.stage("", len(wanted))
@@ -136,12 +137,16 @@ def sweep_over(
                 points[point.key] = point
                 bar.advance(1 if store is None else store.add(point))
     except KeyboardInterrupt:
-        raise Stopped(_stopped_message(points, plan, store), estimate=dataset_of(plan, points)) from None
+        stopped = True
     finally:
         if store is not None and wanted:
-            store.finish()
+            result = store.finish()
+    if result is None:
+        result = dataset_of(plan, points)
+    if stopped:
+        raise Stopped(_stopped_message(points, plan, store), estimate=result)
     _warn_of_failures(points, plan, failed_before)
-    return dataset_of(plan, points)
+    return result
 
 
 def _share(part: object) -> slice:

@@ -1,0 +1,80 @@
+"""Large models: derivatives from the hoppings alone agree with those kept as series, and need less memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import adiabloch as ab
+from adiabloch.models import bond_derivatives
+from adiabloch.models.bond_series import BondSeries
+
+
+def skew_model(d, n=3, vectors=9):
+    rng = np.random.default_rng(d)
+    hoppings = {(0,) * d: np.diag(np.arange(n, dtype=float))}
+    for _ in range(vectors):
+        R = tuple(int(x) for x in rng.integers(-3, 4, d))
+        if any(R) and tuple(-x for x in R) not in hoppings:
+            hoppings[R] = rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n))
+    cell = np.eye(d) + 0.2 * rng.normal(size=(d, d))
+    return ab.TightBinding(cell, rng.normal(size=(n, d)), hoppings, reduced=False)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_derivatives_from_the_hoppings_alone(d, monkeypatch):
+    model, rng = skew_model(d), np.random.default_rng(7)
+    names = model.directions
+    along = [*names, *[(a, b) for a in names for b in names], (names[0], names[-1], names[-1])]
+    kept = model.matrices(along)
+    monkeypatch.setattr(bond_derivatives, "LARGE", 0)
+    lean = model.matrices(along)
+    assert isinstance(lean, BondSeries)
+    points, axes = rng.random((7, d)), [rng.random(count) for count in (3, 4, 2)[:d]]
+    np.testing.assert_allclose(lean.at(points), kept.at(points), atol=1e-12)
+    np.testing.assert_allclose(lean.on_grid(axes), kept.on_grid(axes), atol=1e-12)
+
+
+def test_parts_of_matrices_on_a_grid(monkeypatch):
+    monkeypatch.setattr("adiabloch.models.bond_series.CHUNK_BYTES", 1)
+    monkeypatch.setattr(bond_derivatives, "LARGE", 0)
+    lean = skew_model(3).matrices(["kx"])
+    axes = [np.array([0.1, 0.3]), np.array([0.2]), np.array([0.4, 0.7, 0.9])]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    np.testing.assert_allclose(lean.on_grid(axes), lean.at(points), atol=1e-12)
+
+
+def test_responses_from_the_hoppings_alone(monkeypatch):
+    model = skew_model(3)
+
+    def study():
+        return ab.berry_curvature_dipole(model, [0.1, 0.9], 0.3, mesh=[6, 4, 4])
+
+    kept = study()
+    monkeypatch.setattr(bond_derivatives, "LARGE", 0)
+    np.testing.assert_allclose(study().total, kept.total, rtol=1e-9, atol=1e-12)
+
+
+def test_memory_of_a_large_model():
+    """A model is made and integrated with little more memory than its hoppings and their copy in natural units."""
+    n, rng = 150, np.random.default_rng(2)
+    hoppings = {(0, 0, 0): np.diag(np.linspace(-5, 5, n))}
+    for R in np.ndindex(5, 5, 5):
+        if R > (0, 0, 0):
+            hoppings[R] = 0.01 * rng.normal(size=(n, n)).astype(complex)
+    size = 16 * n**2 * (2 * len(hoppings) - 1)
+    tracemalloc.start()
+    try:
+        model = ab.TightBinding(np.eye(3), np.zeros((n, 3)), hoppings)
+        made = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        ab.anomalous_hall(model, [0.0], 0.1, mesh=[2, 2, 2], executor=1, progress=False)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert made < 3.2 * size
+    assert peak < 2 * size + 2**27
+    expected = ab.anomalous_hall(model, [0.0], 0.1, mesh=[2, 2, 2], executor=1, dry_run=True).memory.item()
+    assert 0.5 * (peak - size) < expected < 2 * (peak - size)
