@@ -98,6 +98,11 @@ def in_boxes(name, E, L):
     return [metal(name, E, L)]
 
 
+def on_a_mesh(E, L):
+    """With four energy denominators: error bars of boxes at narrow gaps have rounding errors above 1e-12."""
+    return [metal("nonlinear_spin_magnetoelectric", E, L, mesh=8, kT=[KT])]
+
+
 def all_bands(E, L):
     driven = cycle(E, L)
 
@@ -336,7 +341,7 @@ CASES = {
     "spin_hall": (partial(metals, "spin_hall"), 0, 0),
     "spin_magnetization": (partial(metals, "spin_magnetization"), 0, -2),
     "spin_magnetoelectric": (partial(metals, "spin_magnetoelectric"), -1, -1),
-    "nonlinear_spin_magnetoelectric": (partial(metals, "nonlinear_spin_magnetoelectric"), -2, 0),
+    "nonlinear_spin_magnetoelectric": (on_a_mesh, -2, 0),
     "zeeman_hall": (partial(metals, "zeeman_hall"), -1, 0),
     "spin_tensor": (lambda E, L: ab.spin_tensor(deformation(E, L), 1, **STRICT), -1, -4),
     "finite.local_current": (
@@ -436,7 +441,9 @@ def test_powers_of_two_change_no_bit(name):
 
 @pytest.mark.parametrize("name", every_other(CASES, 0))
 def test_units_at_the_ends_of_the_range(name):
-    compare(name, *((1e160, 1e-30) if len(name) % 2 else (1e-150, 1e30)), 1e-12)
+    # squares of the unit stay in the range
+    large, small = (1e100, 1e-100) if abs(CASES[name][1] or 0) > 1 else (1e160, 1e-150)
+    compare(name, *((large, 1e-30) if len(name) % 2 else (small, 1e30)), 1e-12)
 
 
 @pytest.mark.parametrize(

@@ -57,10 +57,10 @@ def test_magnetoelectric_tensor_of_an_axion_insulator():
 
 def test_surface_of_an_axion_insulator():
     """The Hall conductivity of a surface is theta/(2 pi); the current in it also has the edge of the magnetization."""
-    slab, upper = axion_slab(16)
-    hall = ab.projected_hall(slab, 0.0, projectors={"upper": upper}, mesh=(32, 32)).total.sel(component="z")
+    slab, upper = axion_slab(20)
+    hall = ab.projected_hall(slab, 0.0, projectors={"upper": upper}, mesh=(40, 40)).total.sel(component="z")
     assert 2 * np.pi * abs(float(hall.item())) == pytest.approx(0.2373567, abs=1e-6)
-    current = ab.observable_current(slab, 0.0, operators={"upper": upper}, mesh=(24, 24)).total
+    current = ab.observable_current(slab, 0.0, operators={"upper": upper}, mesh=(32, 32)).total
     # an in-plane field along y induces M_y, whose edge is a current along x
     assert float(current.sel(component="x", field="y").item()) == pytest.approx(
         float(axion_tensor().sel(component="y", field="y")), abs=1e-5
