@@ -482,7 +482,7 @@ UNITS = {"units": (3.7e5, 1.9e-4)}
 TOGETHER = "descriptions"
 """Several descriptions at once; each alone is left to `make test-all`, which names the one that matters."""
 IN_TOGETHER = ("gauge", "order", "other cells", "origin", "zero of energy")
-TELLING = {TOGETHER, "supercell", *IMAGES} - {"backwards"}
+TELLING = {TOGETHER, "supercell", *IMAGES} - {"backwards", "rotation"}
 """Changes of crystals in three dimensions, if a response was already tested in two."""
 OF_BASIS = {TOGETHER, "supercell"}
 """Changes of crystals of orbitals, if a response was already tested with Wannier functions."""

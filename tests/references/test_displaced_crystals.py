@@ -385,6 +385,7 @@ def test_command_collects(folder, tmp_path):
     assert "charges: not given" in said.output
 
 
+@pytest.mark.slow
 def test_job_files_read_the_folder(folder, monkeypatch):
     """The same numbers as from the functions that read the folder, moments of the modes from its forces included."""
     monkeypatch.setattr(arguments, "forces_of", partial(forces_of, output=FORCES))

@@ -8,7 +8,7 @@ import adiabloch as ab
 from adiabloch.engine.run import Run
 from adiabloch.models.harmonics import theta_derivatives
 from adiabloch.workflows.dipoles import dipoles
-from plane_waves import AREA, OCCUPIED, PHASES, Turning
+from plane_waves import AREA, OCCUPIED, PHASES, Mesh, Turning
 from sweeps import slow
 
 SQUARE = 0.1**2
@@ -17,7 +17,7 @@ RELATIVE, ONE = (0.5, -0.5), (1.0, 0.0)
 
 @pytest.fixture(scope="module")
 def turning():
-    return Turning(RELATIVE)
+    return Turning(RELATIVE, mesh=Mesh(6, 9))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_wells_that_go_round_in_another_frame(turning, exact):
 
     For n electrons with dipole moment d, that go round with w in addition: <d x w'> + (n/2) <w x w'> more.
     """
-    other = Turning(ONE)
+    other = Turning(ONE, mesh=turning.mesh)
     models, waves = other.wannier(4)
     resting = (
         other.perturbative() / SQUARE + pumped(models, ab.models.motion_from_plane_waves(models, waves, mass=1.0))[1]
