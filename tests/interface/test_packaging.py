@@ -44,6 +44,20 @@ def test_requirements_of_the_recipe():
     assert {split(one) for one in requirements["run_constraints"]} == of_extras(others)
 
 
+def test_the_recipe_is_rendered():
+    """By rattler-build itself, for the lowest version of Python and a newer one."""
+    rattler_build = pytest.importorskip("rattler_build")
+    parsed = rattler_build.Stage0Recipe.from_file(ROOT / "packaging" / "conda" / "recipe.yaml")
+    lowest = project()["requires-python"].removeprefix(">=")
+    for variants, expected in (({}, lowest), ({"python_min": ["3.13"]}, "3.13")):
+        (rendered,) = parsed.render(rattler_build.VariantConfig(variants))
+        found = rendered.recipe.to_dict()
+        assert found["package"]["name"] == "adiabloch"
+        assert f"python >={expected}" in found["requirements"]["run"]
+        assert found["build"]["noarch"] == "python"
+        assert found["about"]["license_file"] == ["LICENSE"]
+
+
 def test_versions_agree():
     from adiabloch.version import __version__
 
