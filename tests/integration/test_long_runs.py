@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from adiabloch import compiled
 from adiabloch.engine.insulator_integrand import Insulator
 from adiabloch.geometry import needs_of
 from adiabloch.geometry.induced import occupied_shift
@@ -24,6 +25,8 @@ def shift(frame):
 def test_memory_does_not_grow_with_the_mesh():
     cycle = two_bands(np.random.default_rng(0)).cycle
     integrand = Insulator(cycle, (1,), shift, needs_of(cycle, shift))
+    # large meshes load them
+    compiled.available("frames")
     peaks, points = [], []
     for start in ((32, 32, 8), (96, 96, 16)):
         tracemalloc.start()
@@ -51,6 +54,17 @@ def test_bar_appears_only_after_its_patience(monkeypatch, capsys):
     with ProgressBar("unwatched", visible=False) as bar:
         bar.stage("mesh", 4)
         assert bar._bar is None
+
+
+def test_lines_of_text_without_rich(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with ProgressBar("slow work", visible=True) as bar:
+        bar.stage("mesh 2 x 2", 4)
+        bar.advance(2)
+    assert not bar.drawn
+    assert "adiabloch: slow work, mesh 2 x 2" in capsys.readouterr().err
 
 
 @pytest.mark.slow
