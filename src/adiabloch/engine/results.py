@@ -57,6 +57,7 @@ def _with_indexes(coordinates: Mapping[str, Any]) -> xarray.Coordinates:
     """Coordinates by name, given as labels or as (dimensions, values, attributes), with the indexes of dimensions."""
     import pandas as pd
     import xarray
+    from xarray.indexes import PandasIndex
 
     variables: dict[Any, Any] = {}
     indexes: dict[Any, xarray.Index] = {}
@@ -64,7 +65,7 @@ def _with_indexes(coordinates: Mapping[str, Any]) -> xarray.Coordinates:
         dimensions, values, *attributes = given if isinstance(given, tuple) else ((name,), given)
         one = plain_variable([dimensions] if isinstance(dimensions, str) else dimensions, values, *(attributes or [{}]))
         if one.dims == (name,) and one.dtype.kind in "iufU":
-            index = xarray.indexes.PandasIndex(pd.Index(one.values), name, coord_dtype=one.dtype)
+            index = PandasIndex(pd.Index(one.values), name, coord_dtype=one.dtype)
             one, indexes[name] = index.create_variables({name: one})[name], index
         variables[name] = one
     return xarray.Coordinates(variables, indexes=indexes)
