@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SCANNED = ("chemical_potential", "temperature")
 """Dimensions of a scan."""
+MARKERS = ("", "o", "s", "^")
+"""Markers of the curves of a scan; the first ones as many as there are colours have none."""
 LINES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 """Dashes of the curves of a scan, by the number of the temperature."""
 SYMBOLS = {"chemical_potential": r"$\mu$", "temperature": r"$k_BT$"}
@@ -272,22 +274,23 @@ def scan(result: xarray.Dataset, ax: Axes) -> Axes:
     """Draw curves over the chemical potential or the temperature, with error bands.
 
     Components within their error bars are left out. Of two components that are equal by exchange of the two fields, one
-    is drawn.
+    is drawn. Components beyond the number of colours have markers.
     """
     x, shade = SCANNED if SCANNED[0] in result.total.dims else SCANNED[::-1]
     labels = {str(dim): result[dim].values for dim in result.total.dims if dim not in SCANNED}
     shades = result[shade].values if shade in result.coords else np.zeros(())
-    least, colours = 1e-3 * np.abs(result.total.values).max(), cycle(COLOURS)
+    least, styles = 1e-3 * np.abs(result.total.values).max(), cycle(product(MARKERS, COLOURS))
     for names in product(*labels.values()):
         curves = result[["total", "error"]].sel(dict(zip(labels, names, strict=True)))
         repeated = "other_field" in labels and names[-2] > names[-1]
         if repeated or not (np.abs(curves.total) > np.maximum(curves.error, least)).any():
             continue
-        colour = next(colours)
+        marker, colour = next(styles)
+        marked: dict[str, Any] = {"marker": marker, "ms": 3, "markevery": max(result[x].size // 12, 1)}
         for number in range(shades.size):
             curve = curves.isel({shade: number}) if shade in curves.dims else curves
             label = "".join(names) if names and number == 0 else None
-            ax.plot(curve[x], curve.total, color=colour, label=label, **_line(number))
+            ax.plot(curve[x], curve.total, color=colour, label=label, **marked, **_line(number))
             ax.fill_between(
                 curve[x], curve.total - curve.error, curve.total + curve.error, color=colour, alpha=0.2, lw=0
             )
