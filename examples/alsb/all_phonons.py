@@ -1,6 +1,6 @@
 """Magnetic moments of the optical phonons at Gamma of aluminium antimonide, from two displaced crystals.
 
-The crystals with displaced atoms lie in displaced/, images by symmetry included; README.md tells how they were computed.
+The crystals with displaced atoms lie in displaced/, images by symmetry included; README.md tells how they were made.
 
 Run it: python all_phonons.py (--fast for fewer points, --output FOLDER); it prints a table and writes all_phonons.png.
 """
