@@ -1,6 +1,8 @@
 """Displaced crystals from plane waves: the motion of their functions, files, and the command that collects them."""
 
 import json
+import os
+import subprocess
 from functools import cache, partial
 
 import numpy as np
@@ -272,7 +274,7 @@ def test_what_is_prepared(folder, tmp_path):
     assert (folder / "rest" / "B.upf").read_bytes() == b"\x00\xff"
     script = (folder / "run.sh").read_text()
     assert "for crystal in rest 0x-0.01 0x+0.01 0y-0.01" in script
-    assert "$wannier90 -pp x" in script
+    assert "$wannier90 x\n" in script
     assert ab.io.read_structure(folder / "0x+0.01" / "POSCAR").positions[0, 0] == pytest.approx(PLACES[0, 0] + 0.01)
     (tmp_path / "odd").mkdir()
     for name in ("scf.in", "$(ls).win"):
@@ -292,6 +294,27 @@ def test_what_is_prepared(folder, tmp_path):
     (tmp_path / "template" / "scf.in").write_text("ATOMIC_POSITIONS\n")
     with pytest.raises(InvalidArgumentError, match=r"no file in .* has a line @ATOMS@"):
         ab.io.write_displacements(same, tmp_path / "new", template=tmp_path / "template")
+
+
+def test_script_with_overlaps_of_all_bands(tmp_path):
+    """Two inputs of Wannier90, one of overlaps alone: functions are made of the other one, after both."""
+    (tmp_path / "template").mkdir()
+    for name in ("scf.in", "x.win", "x_all.win"):
+        (tmp_path / "template" / name).write_text("@ATOMS@")
+    for name, amn in (("x", ".true."), ("x_all", ".FALSE.")):
+        (tmp_path / "template" / f"{name}.pw2wan").write_text(f"&inputpp\nwrite_mmn=.true., write_amn = {amn}\n/\n")
+    ab.io.write_structure(structure(), tmp_path / "POSCAR")
+    given = [str(tmp_path / "POSCAR"), "--template", str(tmp_path / "template"), "--output", str(tmp_path / "made")]
+    done = CliRunner().invoke(app, ["phonons", "prepare", "--no-symmetry", "--axes", "x", *given])
+    assert done.exit_code == 0, done.output
+    programs = {"PW": "echo", "PW2WANNIER90": "echo", "WANNIER90": "echo wannier90"}
+    script = ["sh", str(tmp_path / "made" / "run.sh")]
+    ran = subprocess.run(script, env=os.environ | programs, capture_output=True, text=True, check=True)
+    each = ["wannier90 -pp x_all", "wannier90 -pp x", "wannier90 x"]
+    expected = [line for name in ("rest", "0x-0.02", "0x+0.02", "1x-0.02", "1x+0.02") for line in (name, *each)]
+    assert ran.stdout.splitlines() == expected
+    for name in ("x", "x_all"):
+        assert (tmp_path / "made" / "rest" / f"{name}.pw2wan.out").read_text() == f"-in {name}.pw2wan\n"
 
 
 def test_what_is_read(folder):

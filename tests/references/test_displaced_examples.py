@@ -133,3 +133,33 @@ def test_carbide_moments():
     quantum = moments.sel(mode=5, component="z")
     assert 1e5 * float(quantum.chern_simons) == pytest.approx(-18.29, abs=0.05)
     assert 1e5 * float(quantum.perturbative) == pytest.approx(3.396, abs=0.01)
+
+
+ALSB = EXAMPLES / "alsb" / "displaced"
+
+
+def test_antimonide_as_from_its_cycle():
+    """Spin-orbit coupling and images of spinors by symmetry: the cycle of this example, part by part (README.md).
+
+    The cycle has an amplitude of 0.06 Angstrom and an error of 0.06, from the number of bands.
+    """
+    known = ab.io.read_displacements(ALSB)
+    modes = known.modes(json.loads((ALSB / "record.json").read_text())["forces"])
+    deformation, bands = ab.io.load_deformation(ALSB / "crystal.nc"), ab.io.load(ALSB / "bands.nc")
+    assert len(known.structures) == 3
+    assert deformation.model.size == 16
+    moments = ab.phonon_moments(deformation, modes, 8, charges=[3, 5], all_bands=bands, mesh=10, progress=False)
+    quantum = moments.isel(mode=-1).sel(component="z")
+    expected = {
+        "perturbative": (-2.25, 0.05),
+        "perturbative_functions": (-1.03, 0.05),
+        "chern_simons": (0.129, 0.015),
+        "ions": (5.402, 1e-3),
+        "total": (3.29, 0.06),
+    }
+    for name, (value, apart) in expected.items():
+        assert 1e5 * float(quantum[name]) == pytest.approx(value, abs=apart), name
+    assert 1e3 * float(quantum.energy) == pytest.approx(38.64, abs=0.05)
+    # of the relative displacement of the atoms; 1.774 e along the cycle
+    np.testing.assert_allclose(moments.born, 1.774 * np.eye(3), atol=0.01)
+    np.testing.assert_allclose(moments.angular_momentum[3:], [-1, 0, 1], atol=1e-6)

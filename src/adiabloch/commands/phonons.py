@@ -48,12 +48,16 @@ for crystal in {folders}; do
         cd "$crystal"
         $pw -in scf.in > scf.out
         $pw -in nscf.in > nscf.out
-        $wannier90 -pp {seed}
-        $pw2wannier90 -in {seed}.pw2wan > pw2wan.out
+        for files in {seeds}; do
+            $wannier90 -pp "$files"
+            $pw2wannier90 -in "$files.pw2wan" > "$files.pw2wan.out"
+        done
         $wannier90 {seed}
     )
 done
 """
+OVERLAPS_ALONE = re.compile(r"write_amn\s*=\s*\.f", re.IGNORECASE)
+"""In inputs of pw2wannier90.x for all bands, of which no functions are made."""
 SAFE_SEED = r"\w[\w.-]*"
 """Seeds that a shell takes as they are."""
 POSITION_TOLERANCE = 1e-2
@@ -85,7 +89,8 @@ def prepare(
     axes : str
         Cartesian axes of the displacements.
     template : pathlib.Path, optional
-        Folder with inputs, as for `adiabloch.io.write_displacements`.
+        Folder with inputs, as for `adiabloch.io.write_displacements`. Of several inputs of Wannier90, those whose
+        `SEED.pw2wan` has `write_amn=.false.` are for overlaps alone, such as those of all bands.
     symmetry : bool
         Only the displacements from which the others follow by symmetry.
     magnetic_moments : sequence of float, optional
@@ -98,15 +103,33 @@ def prepare(
     else:
         displacements = AtomicDisplacements(crystal, steps, axes=axes)
     write_displacements(displacements, folder, template=template)
-    seeds = [] if template is None else sorted(template.glob("*.win"))
-    if template is not None and len(seeds) == 1 and (template / "scf.in").exists():
-        if not re.fullmatch(SAFE_SEED, seeds[0].stem):
-            raise InvalidArgumentError(
-                f"template: {seeds[0].name!r}, expected a seed of letters, digits, '.', '_', '-'"
+    if template is not None and (template / "scf.in").exists():
+        functions, overlaps = _seeds(template)
+        if len(functions) == 1:
+            script = QUANTUM_ESPRESSO.format(
+                seed=functions[0], seeds=" ".join([*overlaps, *functions]), folders=" ".join(displacements.structures)
             )
-        script = QUANTUM_ESPRESSO.format(seed=seeds[0].stem, folders=" ".join(displacements.structures))
-        write_atomic(folder / SCRIPT, script.encode())
+            write_atomic(folder / SCRIPT, script.encode())
     return displacements
+
+
+def _seeds(template: Path) -> tuple[list[str], list[str]]:
+    """Seeds of Wannier functions, and those of overlaps alone, such as of all bands.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A seed with characters that a shell does not take as they are.
+    """
+    functions: list[str] = []
+    overlaps: list[str] = []
+    for file in sorted(template.glob("*.win")):
+        if not re.fullmatch(SAFE_SEED, file.stem):
+            raise InvalidArgumentError(f"template: {file.name!r}, expected a seed of letters, digits, '.', '_', '-'")
+        given = file.with_suffix(".pw2wan")
+        alone = given.exists() and OVERLAPS_ALONE.search(given.read_text(errors="replace"))
+        (overlaps if alone else functions).append(file.stem)
+    return functions, overlaps
 
 
 @dataclass(frozen=True, eq=False)
