@@ -148,3 +148,15 @@ def test_tensors_with_and_without_symmetry():
     for name in ("total", "perturbative", "chern_simons"):
         np.testing.assert_allclose(reduced[name], whole[name], rtol=0, atol=1e-11)
     np.testing.assert_allclose(reduced.error, whole.error, rtol=1.0)
+
+
+def test_calls_with_few_points():
+    """Trial points are as many as operations times outputs; no call has more than it can hold."""
+    sizes = []
+
+    def values(points):
+        sizes.append(len(points))
+        return np.tile(vector(points), 3)
+
+    assert len(orbits.find_orbits(Function(CUBIC, even, values)).operations) == 48
+    assert max(sizes) <= Function.batch < sum(sizes) / 10

@@ -102,7 +102,8 @@ def find_orbits(integrand: Integrand) -> Orbits | None:
     # twice as many points as outputs to find the transformations, and some to check them
     points = np.concatenate([first, rng.random((2 * integrand.values(first).shape[1], d))], dtype=np.float64)
     images: Float = (points @ operations).reshape(-1, d)
-    values = integrand.values(images).reshape(len(operations), len(points), -1)
+    parts = [integrand.values(images[n : n + integrand.batch]) for n in range(0, len(images), integrand.batch)]
+    values = np.concatenate(parts).reshape(len(operations), len(points), -1)
     accepted, matrices, worst = [], [], 0.0
     for g, there in enumerate(values):
         M = np.linalg.lstsq(values[0, 4:], there[4:], rcond=ACCURACY)[0]
