@@ -67,7 +67,7 @@ def test_overlaps_over_large_steps(found):
 
 
 def test_operators_of_the_moment():
-    """Where a projector can bring an s state to a p state, the velocity of H is not that of the electrons."""
+    """The velocity of H is not that of the electrons if a projector couples s and p states of one atom."""
     for (kind, side, cutoff), g in COMPLETE.items():
         apart = g["v"] - g["atoms"]
         assert (abs(apart) < 3e-4) == ("2s local" in kind), (kind, side, cutoff)

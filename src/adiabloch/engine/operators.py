@@ -84,8 +84,7 @@ def spins_and_slopes(crystal: Model, spin_operators: Spin | None) -> dict[str, O
     slopes: dict[str, Operator] = {}
     for name, operator in spins.items():
         if isinstance(operator, FourierSeries):
-            # along a cycle nothing is driven: only the frequencies along k enter
-            R = operator.frequencies[:, : crystal.lattice.dimension] @ crystal.lattice.vectors
+            R = operator.frequencies @ crystal.lattice.vectors
             for axis, direction in enumerate(crystal.lattice.directions):
                 slope = 1j * R[:, axis, None, None, None] * operator.coefficients
                 slopes[slope_name(name, direction)] = FourierSeries(operator.frequencies, slope)

@@ -42,7 +42,7 @@ def filled_projected_curvature(frame: Eigenframe, band_counts: BandCounts, proje
         F = group_curvature(frame, count, a, b)
         return (F * P[:, :count, :count].swapaxes(1, 2)).sum(axis=(1, 2)).real
 
-    return _each(frame, band_counts, trace)
+    return for_each_count(frame, band_counts, trace)
 
 
 def filled_hall(frame: Eigenframe, band_counts: BandCounts, component: str) -> Float:
@@ -74,7 +74,7 @@ def filled_moment(frame: Eigenframe, band_counts: BandCounts, component: str) ->
 @of_frame
 def filled_shift(frame: Eigenframe, band_counts: BandCounts, drive: str, component: str) -> Float:
     """Sum of d_B a^drive between filled and empty bands, in units of e: the first terms of Eq. (14)."""
-    return _each(frame, band_counts, lambda c: occupied_shift(frame, c, drive, component))
+    return for_each_count(frame, band_counts, lambda c: occupied_shift(frame, c, drive, component))
 
 
 def filled_expectation(frame: Eigenframe, band_counts: BandCounts, name: str) -> Float:
@@ -84,7 +84,7 @@ def filled_expectation(frame: Eigenframe, band_counts: BandCounts, name: str) ->
 
 def filled_expectation_of(frame: Eigenframe, band_counts: BandCounts, operator: Complex) -> Float:
     """Sum of the expectation values of an operator (P, N, N) in the eigenframe."""
-    return _each(frame, band_counts, lambda c: expectation(frame, c, operator))
+    return for_each_count(frame, band_counts, lambda c: expectation(frame, c, operator))
 
 
 def filled_observable_shift(frame: Eigenframe, band_counts: BandCounts, drive: str, name: str) -> Float:
@@ -94,7 +94,7 @@ def filled_observable_shift(frame: Eigenframe, band_counts: BandCounts, drive: s
 
 def filled_shift_of(frame: Eigenframe, band_counts: BandCounts, drive: str, operator: Complex) -> Float:
     """Change of an operator (P, N, N) in the eigenframe by a slow change of `drive`. Eqs. (B6), (B7)."""
-    return _each(frame, band_counts, lambda c: observable_shift(frame, c, drive, operator))
+    return for_each_count(frame, band_counts, lambda c: observable_shift(frame, c, drive, operator))
 
 
 def _pairs(frame: Eigenframe, component: str) -> Float:
@@ -131,7 +131,7 @@ def _of_bands(matrix: Complex, band_counts: BandCounts, weight: Float | float = 
     return sums
 
 
-def _each(frame: Eigenframe, band_counts: BandCounts, formula: Callable[[int], Float]) -> Float:
+def for_each_count(frame: Eigenframe, band_counts: BandCounts, formula: Callable[[int], Float]) -> Float:
     """Evaluate a formula for each number of filled bands."""
     columns = [formula(c) for c in band_counts]
     return np.stack(columns, axis=1) if columns else np.zeros((len(frame.energies), 0))

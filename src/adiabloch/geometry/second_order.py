@@ -12,12 +12,10 @@ vanishes, and the second is the intrinsic current, `nonlinear_hall_tensor`.
 
 from __future__ import annotations
 
-import numpy as np
-
 from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.bands import times
 from adiabloch.geometry.fields import shift_factors
-from adiabloch.geometry.filled import BandCounts
+from adiabloch.geometry.filled import BandCounts, for_each_count
 from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock
 from adiabloch.linalg import commutator
@@ -46,20 +44,20 @@ def polarization_energy_slope(frame: Eigenframe, group: Group, observable: str, 
 
 def filled_energy_slope(frame: Eigenframe, band_counts: BandCounts, observable: str, b: str, c: str) -> Float:
     """Derivative of the energy of second order for several numbers of filled bands; (P, counts)."""
-    columns = [polarization_energy_slope(frame, count, observable, b, c) for count in band_counts]
-    return np.stack(columns, axis=1) if columns else np.zeros((len(frame.energies), 0))
+    return for_each_count(frame, band_counts, lambda count: polarization_energy_slope(frame, count, observable, b, c))
 
 
 @of_frame
 def observable_of_second_order(frame: Eigenframe, observable: str, b: str, c: str) -> Float:
-    r"""Term of the Fermi surface for each level, O G'^bc - (v_b G'^hc + v_c G'^hb)/2; shape (P, N).
+    r"""Term of the Fermi surface for each level, (O G'^bc - v_b G'^hc - v_c G'^hb)/2; shape (P, N).
 
-    At the Fermi surface half of the first term is that of the derivative of the energy, at a given chemical potential.
+    Half of O G'^bc is left: the other half is the change of the filling in the derivative of the energy, which
+    `filled_energy_slope` does not contain.
     """
     own = times(frame, frame.derivative(observable), shift_factors(frame, b, c))
     flow = times(frame, frame.derivative(b), shift_factors(frame, observable, c))
     other = flow if b == c else times(frame, frame.derivative(c), shift_factors(frame, observable, b))
-    return 0.5 * own - 0.5 * (flow + other)
+    return 0.5 * (own - flow - other)
 
 
 def _connection(frame: Eigenframe, group: Group, observable: str, a: str) -> tuple[TaylorBlock, TaylorBlock]:

@@ -45,7 +45,7 @@ class ProgressBar:
         self.title = title
         self.counted = counted
         self.visible = visible is None or bool(visible)
-        self.drawn = importlib.util.find_spec("rich") is not None and (bool(visible) or _drawing())
+        self.drawn = (bool(visible) or _drawing()) and importlib.util.find_spec("rich") is not None
         self.started = time.monotonic()
         self.stage_name = ""
         self.done = self.total = 0
