@@ -1,9 +1,12 @@
 """Time all rows of the benchmarks: `python benchmarks/run.py [ROW ...]`, or `make bench`.
 
 A row is a module in `benchmarks/rows` with one function for each program; a function prepares the work and returns
-what evaluates it. All programs of a row run in one session on one machine with one thread each, in turns, after their
-numbers were found to agree. Programs of other people run in environments of their own, which are made when they are
-missing. The results are ratios of medians; they are written as JSON, as a page of the documentation and as a picture.
+what evaluates it. A module with `CASES`, titles by name, makes a row for each of them; its functions get the name, and
+`PROGRAMS` may list the programs of each case. `MEASURE = "wall"` compares wall times in place of CPU times.
+
+All programs of a row run in one session on one machine with one thread each, in turns, after their numbers were found
+to agree. Programs of other people run in environments of their own, which are made when they are missing. The results
+are medians of the ratios; they are written as JSON, as a page of the documentation and as a picture.
 """
 
 from __future__ import annotations
@@ -33,13 +36,13 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 class Program:
     """A program of a row in a process of its own."""
 
-    def __init__(self, row: Path, name: str, python: str) -> None:
+    def __init__(self, row: Path, name: str, python: str, case: str = "") -> None:
         self.name = name
         self.cpu: list[float] = []
         self.wall: list[float] = []
         self.numbers = np.zeros(0)
         self.process = subprocess.Popen(
-            [python, str(HERE / "worker.py"), str(row), name],
+            [python, str(HERE / "worker.py"), str(row), name, *([case] if case else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -85,14 +88,22 @@ def environment(folder: Path, program: str) -> str:
     return sys.executable
 
 
-def timed(path: Path, rounds: int, folder: Path, without: list[str]) -> dict[str, Any] | None:
-    """Times of all programs of a row; None if it needs data that are missing."""
+def timed(path: Path, rounds: int, folder: Path, without: list[str]) -> list[dict[str, Any]]:
+    """Times of all programs of a row, for each of its cases; none if it needs data that are missing."""
     row = _loaded(path)
     if (reason := row.missing()) if hasattr(row, "missing") else None:
         print(f"{path.stem}: left out, {reason}")
-        return None
-    names = [name for name in row.PROGRAMS if not any(name.startswith(other) for other in without)]
-    programs = [Program(path, name, environment(folder, name)) for name in names]
+        return []
+    cases = getattr(row, "CASES", {"": getattr(row, "TITLE", "")})
+    return [_timed_case(path, row, case, title, rounds, folder, without) for case, title in cases.items()]
+
+
+def _timed_case(
+    path: Path, row: ModuleType, case: str, title: str, rounds: int, folder: Path, without: list[str]
+) -> dict[str, Any]:
+    labels: dict[str, str] = row.PROGRAMS.get(case, row.PROGRAMS)
+    names = [name for name in labels if not any(name.startswith(other) for other in without)]
+    programs = [Program(path, name, environment(folder, name), case) for name in names]
     try:
         for number in range(rounds):
             for program in programs:
@@ -102,16 +113,22 @@ def timed(path: Path, rounds: int, folder: Path, without: list[str]) -> dict[str
     finally:
         for program in programs:
             program.close()
-    ours = programs[names.index(OURS)]
-    return {
+    measure = getattr(row, "MEASURE", "cpu")
+    times = {p.name: p.cpu if measure == "cpu" else p.wall for p in programs}
+    # programs that run in turns, so that the ratios of each round are compared
+    ratios = {name: float(np.median(np.array(own) / np.array(times[OURS]))) for name, own in times.items()}
+    found = {
         "row": path.stem,
-        "title": row.TITLE,
-        "labels": {name: row.PROGRAMS[name] for name in names},
-        "seconds": {p.name: float(np.median(p.cpu)) for p in programs},
-        "cpu_ratio": {p.name: float(np.median(p.cpu) / np.median(ours.cpu)) for p in programs},
-        "wall_ratio": {p.name: float(np.median(p.wall) / np.median(ours.wall)) for p in programs},
-        "spread": {p.name: float(np.ptp(p.cpu) / np.median(p.cpu)) for p in programs},
+        "case": case,
+        "title": title,
+        "measure": measure,
+        "labels": {name: labels[name] for name in names},
+        "seconds": {name: float(np.median(own)) for name, own in times.items()},
+        "ratio": ratios,
+        "spread": {name: float(np.ptp(own) / np.median(own)) for name, own in times.items()},
     }
+    print(f"{title}: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()), flush=True)
+    return found
 
 
 def _loaded(path: Path) -> ModuleType:
@@ -137,18 +154,19 @@ def page(found: list[dict[str, Any]]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "CPU time relative to adiabloch: the same work, checked to have the same numbers, with one thread each, in",
-        "turns on one machine. `make bench` measures it; the programs are in `benchmarks/rows`.",
+        "Time relative to adiabloch: the same work, checked to have the same numbers, with one thread each, in turns",
+        "on one machine. It is CPU time, and wall time where two processors are used. `make bench` measures it; the",
+        "programs are in `benchmarks/rows`.",
         "",
-        "| work | program | CPU time, seconds | relative to adiabloch |",
+        "| work | program | seconds | relative to adiabloch |",
         "| --- | --- | --- | --- |",
     ]
     for row in found:
         for number, (name, seconds) in enumerate(row["seconds"].items()):
             title = "" if number else row["title"]
-            lines.append(f"| {title} | {row['labels'][name]} | {seconds:.3g} | {row['cpu_ratio'][name]:.2f} |")
+            lines.append(f"| {title} | {row['labels'][name]} | {seconds:.3g} | {row['ratio'][name]:.2f} |")
     lines += ["", f"Python {platform.python_version()}, NumPy {np.__version__}."]
-    lines += ["", "![CPU time relative to adiabloch](../_static/benchmarks.png)"]
+    lines += ["", "![Time relative to adiabloch](../_static/benchmarks.png)"]
     return "\n".join(lines) + "\n"
 
 
@@ -162,8 +180,8 @@ def picture(found: list[dict[str, Any]], target: Path) -> None:
     lines = sum(len(row["labels"]) for row in found)
     figure, axes = plt.subplots(figsize=(7.2, 0.3 * lines + 0.8), layout="constrained")
     ticks, labels, height = [], [], 0.0
-    largest = max(ratio for row in found for ratio in row["cpu_ratio"].values())
-    smallest = min(1.0, *(ratio for row in found for ratio in row["cpu_ratio"].values()))
+    largest = max(ratio for row in found for ratio in row["ratio"].values())
+    smallest = min(ratio for row in found for ratio in row["ratio"].values())
     axes.set_xscale("log")
     axes.set_xlim(0.6 * smallest, 3 * largest)
     for row in found:
@@ -177,7 +195,7 @@ def picture(found: list[dict[str, Any]], target: Path) -> None:
             backgroundcolor="white",
             zorder=3,
         )
-        for name, ratio in row["cpu_ratio"].items():
+        for name, ratio in row["ratio"].items():
             if name == OURS:
                 continue
             height -= 1.0
@@ -199,7 +217,7 @@ def picture(found: list[dict[str, Any]], target: Path) -> None:
     axes.set_yticks(ticks, labels, fontsize=8)
     axes.set_ylim(height + 0.6, 0.7)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("CPU time relative to adiabloch")
+    axes.set_xlabel("time relative to adiabloch")
     axes.spines[["top", "right", "left"]].set_visible(False)
     figure.savefig(target, dpi=150)
 
@@ -218,10 +236,7 @@ def main() -> None:
     for path in paths:
         if given.rows and path.stem not in given.rows:
             continue
-        row = timed(path, given.rounds, given.environments, given.without)
-        if row is not None:
-            found.append(row)
-            print(f"{row['title']}: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in row["cpu_ratio"].items()))
+        found += timed(path, given.rounds, given.environments, given.without)
     (HERE / "results.json").write_text(json.dumps(found, indent=1) + "\n")
     if given.write:
         (DOCS / "development" / "benchmarks.md").write_text(page(found))

@@ -1,4 +1,4 @@
-"""Pumped magnetization for eight bands on a mesh, without and with the Chern-Simons part, relative to LAPACK alone."""
+"""Pumped magnetization on a mesh, without and with the Chern-Simons part, relative to LAPACK alone."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-TITLE = "Pumped magnetization, eight bands, 24 x 24 x 8 points"
+SIDES = {2: (256, 256, 8), 4: (128, 128, 8), 8: (64, 64, 8), 16: (32, 32, 8), 32: (16, 16, 8)}
+CASES = {str(n): f"Pumped magnetization, {n} bands, {' x '.join(map(str, sides))} points" for n, sides in SIDES.items()}
 PROGRAMS = {
     "adiabloch": "adiabloch",
     "adiabloch_with_chern_simons": "adiabloch with the Chern-Simons part",
     "lapack_eigenvectors_alone": "LAPACK eigenvectors alone",
 }
 ACCURACY = None
-BANDS, SIDES = 8, (24, 24, 8)
 
 
-def _cycle() -> object:
+def _cycle(bands: int) -> object:
     import adiabloch as ab
 
     rng = np.random.default_rng(0)
 
     def random(size: float) -> np.ndarray:
-        return size * (rng.normal(size=(BANDS, BANDS)) + 1j * rng.normal(size=(BANDS, BANDS))) / np.sqrt(BANDS)
+        return size * (rng.normal(size=(bands, bands)) + 1j * rng.normal(size=(bands, bands))) / np.sqrt(bands)
 
-    levels = np.diag(np.where(np.arange(BANDS) < BANDS // 2, -2.0, 2.0)).astype(complex)
+    levels = np.diag(np.where(np.arange(bands) < bands // 2, -2.0, 2.0)).astype(complex)
     turning = [block + block.conj().T for block in (random(0.2), random(0.2))]
     hops = {R: [random(0.3), random(0.1), random(0.1)] for R in ((1, 0), (0, 1), (1, 1))}
-    positions = rng.random((BANDS, 2))
+    positions = rng.random((bands, 2))
 
     def snapshot(theta: float) -> ab.TightBinding:
         waves = (np.cos(theta), np.sin(theta))
@@ -39,22 +39,23 @@ def _cycle() -> object:
     return ab.Cycle.from_function(snapshot, 8)
 
 
-def adiabloch(*, chern_simons: bool = False) -> Callable[[], np.ndarray]:
+def adiabloch(case: str, *, chern_simons: bool = False) -> Callable[[], np.ndarray]:
     """The perturbative part."""
     import adiabloch as ab
 
-    cycle = _cycle()
-    how = {"mesh": SIDES, "chern_simons": chern_simons, "executor": 1, "progress": False}
-    return lambda: ab.pumped_magnetization(cycle, BANDS // 2, **how).perturbative.values
+    bands = int(case)
+    cycle = _cycle(bands)
+    how = {"mesh": SIDES[bands], "chern_simons": chern_simons, "executor": 1, "progress": False}
+    return lambda: ab.pumped_magnetization(cycle, bands // 2, **how).perturbative.values
 
 
-def adiabloch_with_chern_simons() -> Callable[[], np.ndarray]:
+def adiabloch_with_chern_simons(case: str) -> Callable[[], np.ndarray]:
     """All of the response."""
-    return adiabloch(chern_simons=True)
+    return adiabloch(case, chern_simons=True)
 
 
-def lapack_eigenvectors_alone() -> Callable[[], np.ndarray]:
+def lapack_eigenvectors_alone(case: str) -> Callable[[], np.ndarray]:
     """Nothing but `numpy.linalg.eigh` at all points."""
-    cycle = _cycle()
-    H = cycle.matrices().on_grid([np.arange(n) / n for n in SIDES])[:, 0]
+    cycle = _cycle(int(case))
+    H = cycle.matrices().on_grid([np.arange(n) / n for n in SIDES[int(case)]])[:, 0]
     return lambda: np.linalg.eigh(H)[0].mean(axis=0)  # noqa: TID251

@@ -28,6 +28,11 @@ def largest(values: Float) -> Float:
     return reduce(np.maximum, np.moveaxis(values, -1, 0))
 
 
+def for_kernels(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    """Contiguous and writeable array, as compiled kernels need it; a copy if necessary."""
+    return np.require(array, requirements=["C", "W"])
+
+
 def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
     """Return `array` marked read-only."""
     array.setflags(write=False)

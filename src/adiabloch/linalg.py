@@ -5,15 +5,15 @@ All diagonalisations use :func:`eigh_batch`, so that the eigensolver can be repl
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from adiabloch import compiled
-from adiabloch.arrays import Complex, Float
+from adiabloch.arrays import Complex, Float, for_kernels
 
 LARGEST_COMPILED = 32
 """Size of matrices up to which the compiled eigensolver is faster than LAPACK."""
+LARGEST_REAL = 24
+"""Size of matrices up to which products in real arithmetic are faster than those of complex matrices."""
 SMALLEST_FROM_SQUARES = 1e-2
 """Ratio of singular values down to which they are computed from the eigenvectors of M^dagger M."""
 
@@ -90,11 +90,13 @@ def in_eigenbasis(matrices: Complex) -> tuple[Float, Complex, Complex]:
             rotated[number] = in_basis(matrices[:, number + 1], states)
         return energies, states, rotated
     # one product for all M U
-    right = matrices[:, 1:].reshape(points, (count - 1) * size, size) @ states
+    right = product(matrices[:, 1:].reshape(points, (count - 1) * size, size), states)
     right = right.reshape(points, count - 1, size, size)
-    left = dagger(states)
     for number in range(count - 1):
-        np.matmul(left, right[:, number], out=rotated[number])
+        if size <= LARGEST_REAL:
+            _from_parts(_parts_of_product(states, right[:, number]), rotated[number])
+        else:
+            np.matmul(dagger(states), right[:, number], out=rotated[number])
     return energies, states, rotated
 
 
@@ -119,9 +121,9 @@ def svd_batch(matrices: Complex) -> tuple[Complex, Float, Complex]:
         phase = np.divide(matrices[..., 0], singular, out=np.ones_like(matrices[..., 0]), where=singular > 0)
         return phase[..., None], singular, np.ones_like(matrices)
     if matrices.shape[-1] == 2:
-        return _svd_of_squares(matrices, _product_2x2)
+        return _svd_of_squares(matrices)
     if matrices.shape[-1] <= LARGEST_COMPILED and compiled.available("eigensolver") is not None:
-        left, singular, right = _svd_of_squares(matrices, np.matmul)
+        left, singular, right = _svd_of_squares(matrices)
         if singular.size and (singular[..., -1] > SMALLEST_FROM_SQUARES * singular[..., 0]).all():
             return left, singular, right
     left, singular, right = np.linalg.svd(matrices)
@@ -134,14 +136,8 @@ def dagger(matrices: Complex) -> Complex:
 
 
 def in_basis(matrices: Complex, states: Complex) -> Complex:
-    """Transform matrices to the basis of the states, U^dagger M U, batched over the leading axes.
-
-    For 2 x 2 matrices the sums are written out, which is faster than NumPy's matrix product.
-    """
-    if matrices.shape[-1] != 2:
-        result: Complex = dagger(states) @ matrices @ states
-        return result
-    return _product_2x2(dagger(states), _product_2x2(matrices, states))
+    """Transform matrices to the basis of the states, U^dagger M U, batched over the leading axes."""
+    return adjoint_product(states, product(matrices, states))
 
 
 def _product_2x2(left: Complex, right: Complex) -> Complex:
@@ -180,12 +176,12 @@ def _eigh_2x2(h: Complex) -> tuple[Float, Complex]:
     return np.stack([mean - r, mean + r], axis=-1), states
 
 
-def _svd_of_squares(m: Complex, product: Callable[[Complex, Complex], Complex]) -> tuple[Complex, Float, Complex]:
+def _svd_of_squares(m: Complex) -> tuple[Complex, Float, Complex]:
     """Singular value decomposition of small matrices from the eigenvectors of M^dagger M.
 
     About five times faster than LAPACK; accurate to machine precision times sigma_1/sigma_J.
     """
-    right = eigh_batch(product(dagger(m), m))[1][..., ::-1]
+    right = eigh_batch(adjoint_product(m, m))[1][..., ::-1]
     left = product(m, right)
     singular = np.sqrt((left.real**2 + left.imag**2).sum(axis=-2))
     left /= np.maximum(singular, np.finfo(float).tiny)[..., None, :]
@@ -201,6 +197,90 @@ def commutator(A: Complex, B: Complex) -> Complex:
     """Commutator [A, B] of Hermitian matrices."""
     product = A @ B
     return np.asarray(product - dagger(product))
+
+
+def product(A: Complex, B: Complex) -> Complex:
+    """Product A B of batches of matrices (..., L, N), (..., N, M), small ones in real arithmetic."""
+    if A.shape[-2:] == B.shape[-2:] == (2, 2):
+        return _product_2x2(A, B)
+    if not 2 < B.shape[-2] <= LARGEST_REAL:
+        return np.asarray(A @ B)
+    return np.asarray((_components(A) @ _as_real(B)).view(np.complex128))
+
+
+def adjoint_product(A: Complex, B: Complex) -> Complex:
+    """Product A^dagger B of batches of matrices (..., L, N), (..., L, M), small ones in real arithmetic."""
+    if A.shape[-2:] == B.shape[-2:] == (2, 2):
+        return _product_2x2(dagger(A), B)
+    if not 2 < A.shape[-1] <= LARGEST_REAL:
+        return np.asarray(dagger(A) @ B)
+    return _from_parts(_parts_of_product(A, B))
+
+
+def plus_commutator(terms: Complex | None, A: Complex, B: Complex, out: Complex | None = None) -> Complex:
+    """Sum of Hermitian matrices (P, N, N), or None for zero, and -i [A, B] of Hermitian A and B; `out` may be used."""
+    size = A.shape[-1]
+    if 2 < size <= LARGEST_REAL and A.shape == B.shape:
+        parts = _parts_of_product(A, B)
+        kernels = compiled.available("sums")
+        if kernels is not None and terms is not None and terms.shape == A.shape:
+            sums = np.empty(A.shape, dtype=np.complex128) if out is None else out
+            kernels.add_commutators(terms if terms.flags.writeable else terms.copy(), parts, sums)
+            return sums
+        AB = _from_parts(parts)
+    else:
+        AB = A @ B
+    own = -1j * (AB - dagger(AB))
+    return own if terms is None else terms + own
+
+
+def _as_real(matrices: Complex) -> Float:
+    """Real matrices (..., 2 N, 2 M) that multiply rows of complex numbers, as pairs of real ones, by (..., N, M)."""
+    *several, rows, columns = matrices.shape
+    real = np.empty((*several, rows, 2, columns, 2))
+    if (kernels := compiled.available("sums")) is not None:
+        kernels.as_real(
+            np.require(matrices.reshape(-1, rows, columns), requirements="W"), real.reshape(-1, rows, 2, columns, 2)
+        )
+    else:
+        real[..., 0, :, 0] = real[..., 1, :, 1] = matrices.real
+        real[..., 0, :, 1] = matrices.imag
+        np.negative(matrices.imag, out=real[..., 1, :, 0])
+    return real.reshape(*several, 2 * rows, 2 * columns)
+
+
+def _components(matrices: Complex) -> Float:
+    """Real and imaginary parts of matrices (..., N, M) side by side, (..., N, 2 M)."""
+    if matrices.dtype != np.complex128 or matrices.strides[-1] != 16:
+        matrices = np.ascontiguousarray(matrices, dtype=np.complex128)
+    return matrices.view(np.float64)
+
+
+def _parts_of_product(A: Complex, B: Complex) -> Complex:
+    """Products of the real and of the imaginary part of A^T with B, (..., N, 2, M), for A^dagger B."""
+    parts = _components(A).swapaxes(-1, -2) @ _components(B)
+    return parts.view(np.complex128).reshape(*parts.shape[:-2], A.shape[-1], 2, B.shape[-1])
+
+
+def _from_parts(parts: Complex, out: Complex | None = None) -> Complex:
+    """A^dagger B, (..., N, M), from its two parts."""
+    *several, rows, _, columns = parts.shape
+    result = np.empty((*several, rows, columns), dtype=np.complex128) if out is None else out
+    if (kernels := compiled.available("sums")) is not None:
+        kernels.from_parts(parts.reshape(-1, rows, 2, columns), result.reshape(-1, rows, columns))
+        return result
+    np.multiply(parts[..., 1, :], -1j, out=result)
+    result += parts[..., 0, :]
+    return result
+
+
+def largest_modulus(matrices: Complex) -> float:
+    """Largest modulus of all elements of matrices (P, N, N)."""
+    if (kernels := compiled.of_sums(*matrices.shape[:2])) is not None:
+        square = kernels.largest_square(for_kernels(matrices))
+        if np.finfo(float).tiny < square < np.inf:
+            return float(np.sqrt(square))
+    return float(np.abs(matrices).max(initial=0.0))
 
 
 def symmetrized_product(A: Complex, B: Complex) -> Complex:

@@ -7,8 +7,9 @@ import adiabloch as ab
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
 from adiabloch.geometry import bands, needs_of
 from adiabloch.geometry.chern import chern_number, chern_numbers
-from adiabloch.geometry.frame import eigenframe
+from adiabloch.geometry.frame import eigenframe, frame_of
 from adiabloch.geometry.induced import band_shift, interband_part, metric_curl_part, occupied_shift
+from adiabloch.models.crystal import BASIS_CURVATURE
 from random_models import general, two_bands
 
 DIRECTIONS = ("kx", "ky", "theta")
@@ -195,3 +196,23 @@ def test_chern_numbers_count_windings():
     # the mass at which the sign turns: opposite phases
     cycle = two_bands(np.random.default_rng(1)).cycle
     assert set(chern_numbers(cycle, 1).values()) == {0}
+
+
+def test_basis_curvature_on_demand():
+    """The diagonal alone is that of the whole matrix, in any order of the derivatives, and of every copy of a frame."""
+    rng = np.random.default_rng(4)
+    curvature = (BASIS_CURVATURE, "kx", "ky")
+    along = ["kx", "ky", curvature]
+    H = rng.normal(size=(5, 4, 3, 6)).view(complex)
+    H = H + H.conj().swapaxes(-1, -2)
+    frame = frame_of(H, along)
+    alone = frame.basis_curvature_diagonal("ky", "kx")
+    whole = frame.basis_curvature("kx", "ky")
+    np.testing.assert_allclose(whole, frame.states.conj().swapaxes(1, 2) @ H[:, 3] @ frame.states, atol=1e-13)
+    expected = np.diagonal(whole, axis1=1, axis2=2).real
+    np.testing.assert_allclose(alone, -expected, atol=1e-13)
+    others = frame_of(H[:, [0, 3, 1, 2]], [curvature, "kx", "ky"]), frame.at(np.arange(5)), frame.lowest(3)
+    for other in (frame, *others):
+        np.testing.assert_allclose(other.basis_curvature_diagonal("kx", "ky"), expected, atol=1e-13)
+        np.testing.assert_allclose(other.basis_curvature("ky", "kx"), -whole, atol=1e-13)
+    assert frame_of(H[:, :3], along[:2]).basis_curvature_diagonal("kx", "ky") is None

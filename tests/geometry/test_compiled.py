@@ -9,6 +9,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch import compiled, linalg
+from adiabloch.geometry.filled import filled_curvature
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gaps import axis_slopes
 from adiabloch.geometry.gauge import polar_connections
@@ -298,3 +299,71 @@ def test_responses_of_two_bands(monkeypatch):
         fast = numbers(symmetry)
         assert not np.array_equal(fast, one)  # other rounding errors
         np.testing.assert_allclose(fast, one, rtol=1e-9, atol=1e-12)
+
+
+def same_in_both_bodies(monkeypatch, function, accuracy=1e-13):
+    """Numbers of a function with the kernels, after comparison with those of the NumPy bodies."""
+    found = function()
+    with monkeypatch.context() as patch:
+        numpy_only(patch)
+        np.testing.assert_allclose(found, function(), rtol=0, atol=accuracy * np.abs(found).max())
+    return found
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 24, 25])
+def test_products(monkeypatch, n):
+    """In real arithmetic as in complex arithmetic, of blocks, views, constant matrices, and several batches."""
+    rng = np.random.default_rng(n)
+    A, B, several = (rng.normal(size=(*shape, 2 * n)).view(complex) for shape in ((6, n), (6, n), (2, 6, n)))
+    constant = B[0].copy()
+    constant.setflags(write=False)
+    spread = np.broadcast_to(constant, B.shape)
+    whole = rng.normal(size=(6, 3, n, 2 * n)).view(complex)
+    for one, other in ((A, B), (A, spread), (A, constant), (several, B), (whole[:, 1], B), (A[..., ::-1], B[:, ::-1])):
+        found = same_in_both_bodies(monkeypatch, lambda one=one, other=other: linalg.product(one, other))
+        np.testing.assert_allclose(found, one @ other, rtol=0, atol=1e-13 * n)
+        found = same_in_both_bodies(monkeypatch, lambda one=one, other=other: linalg.adjoint_product(one, other))
+        np.testing.assert_allclose(found, one.conj().swapaxes(-1, -2) @ other, rtol=0, atol=1e-13 * n)
+    tall, wide = rng.normal(size=(6, 5, 2 * n)).view(complex), rng.normal(size=(6, n, 4)).view(complex)
+    np.testing.assert_allclose(linalg.product(tall, wide), tall @ wide, rtol=0, atol=1e-13 * n)
+    left = tall.conj().swapaxes(-1, -2)
+    right = rng.normal(size=(6, 5, 4)).view(complex)
+    np.testing.assert_allclose(linalg.adjoint_product(tall, right), left @ right, rtol=0, atol=1e-13 * n)
+
+
+@pytest.mark.parametrize("n", [2, 3, 8, 18, 30])
+def test_commutators(monkeypatch, n):
+    rng = np.random.default_rng(n)
+    terms, A, B = np.array([[hermitian(rng, n) for _ in range(3)] for _ in range(5)]).swapaxes(0, 1)
+    expected = -1j * (A @ B - B @ A)
+    for given in (None, terms):
+        found = same_in_both_bodies(monkeypatch, lambda given=given: linalg.plus_commutator(given, A, B))
+        np.testing.assert_allclose(found, expected if given is None else terms + expected, rtol=0, atol=1e-12 * n)
+
+
+@pytest.mark.parametrize("n", [3, 7])
+def test_sums_over_pairs(monkeypatch, n):
+    """Curvature of filled bands, with weak couplings that are rounding, and bands that touch."""
+    rng = np.random.default_rng(n)
+    H = np.array([[hermitian(rng, n) for _ in range(3)] for _ in range(20)])
+    H[:5, 0] = np.diag(np.arange(n) / 3.0)
+    H[:5, 1, 0, 1] = H[:5, 1, 1, 0] = 1e-16
+    H[5:8, 0] = np.diag([0.0, 0.0, *range(1, n - 1)])
+
+    def curvatures():
+        frame = frame_of(H.copy(), ("kx", "ky"), touching="joined")
+        assert (frame.derivative("kx")[:5, 0, 1] == 0).all()
+        return filled_curvature(frame, [*range(1, n + 1)], "z")
+
+    found = same_in_both_bodies(monkeypatch, curvatures)
+    assert np.abs(found[:, -1]).max() < 1e-12 * np.abs(found).max()
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-3, 1e200])
+def test_largest_modulus(monkeypatch, scale):
+    """Also where the square is smaller or larger than any number."""
+    M = scale * np.random.default_rng(0).normal(size=(4, 3, 6)).view(complex)
+    assert linalg.largest_modulus(M) == pytest.approx(np.abs(M).max(), rel=1e-15)
+    assert linalg.largest_modulus(M[:0]) == 0.0
+    numpy_only(monkeypatch)
+    assert linalg.largest_modulus(M) == np.abs(M).max()

@@ -52,7 +52,16 @@ def expecting(points: int) -> Iterator[None]:
 
 def of_frames(points: int, bands: int) -> ModuleType | None:
     """Kernels for frames (`frames`); None for few points with two bands, whose frames NumPy makes in closed form."""
-    return available("frames") if bands > 2 or (bands == 2 and max(points, _expected.points) >= LARGE) else None
+    return available("frames") if _worthwhile(points, bands) else None
+
+
+def of_sums(points: int, bands: int) -> ModuleType | None:
+    """Kernels for sums over the bands of frames (`sums`), under the same conditions."""
+    return available("sums") if _worthwhile(points, bands) else None
+
+
+def _worthwhile(points: int, bands: int) -> bool:
+    return bands > 2 or (bands == 2 and max(points, _expected.points) >= LARGE)
 
 
 def _load(name: str) -> ModuleType | None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float
+from adiabloch import compiled
+from adiabloch.arrays import Complex, Float, for_kernels
 from adiabloch.geometry.band_subspace import group_curvature
 from adiabloch.geometry.bands import K_PLANES, outside_pairs
 from adiabloch.geometry.frame import Eigenframe, of_frame
@@ -68,7 +69,7 @@ def filled_moment(frame: Eigenframe, band_counts: BandCounts, component: str) ->
         pairs = pairs + coupled
     moment = _between(pairs, band_counts) + _of_basis(frame, band_counts, component, E)
     own = frame.outside_moment(*K_PLANES[component])
-    return moment if own is None else moment + _of_bands(own, band_counts)
+    return moment if own is None else moment + _of_bands(np.diagonal(own, axis1=1, axis2=2).real, band_counts)
 
 
 @of_frame
@@ -102,8 +103,13 @@ def _pairs(frame: Eigenframe, component: str) -> Float:
     key = ("pairs", component)
     if key not in frame.cache:
         a, b = K_PLANES[component]
-        square = frame.energy_differences() ** 2
-        frame.cache[key] = -2.0 * (frame.derivative(a) * frame.derivative(b).swapaxes(1, 2)).imag / square
+        first, second, differences = frame.derivative(a), frame.derivative(b), frame.energy_differences()
+        if (kernels := compiled.of_sums(*frame.energies.shape)) is not None:
+            pairs = np.empty(differences.shape)
+            kernels.pair_curvatures(for_kernels(first), for_kernels(second), for_kernels(differences), pairs)
+        else:
+            pairs = -2.0 * (first * second.swapaxes(1, 2)).imag / differences**2
+        frame.cache[key] = pairs
     return frame.cache[key]
 
 
@@ -112,22 +118,23 @@ def _between(pairs: Float, band_counts: BandCounts) -> Float:
 
     Cumulative sums would be faster but lose digits near degeneracies, where large terms of filled pairs cancel.
     """
+    if (kernels := compiled.of_sums(*pairs.shape[:2])) is not None:
+        sums = np.empty((len(pairs), len(band_counts)))
+        kernels.sums_between(for_kernels(pairs), np.array(band_counts, dtype=np.int64), sums)
+        return sums
     columns = [pairs[:, :c, c:].sum(axis=(1, 2)) for c in band_counts]
     return np.stack(columns, axis=1) if columns else np.zeros((len(pairs), 0))
 
 
 def _of_basis(frame: Eigenframe, band_counts: BandCounts, component: str, weight: Float | float = 1.0) -> Float | float:
     """Basis curvature summed over the filled bands, zero if the frame does not carry it."""
-    curvature = frame.basis_curvature(*K_PLANES[component])
-    if curvature is None:
-        return 0.0
-    return _of_bands(curvature, band_counts, weight)
+    own = frame.basis_curvature_diagonal(*K_PLANES[component])
+    return 0.0 if own is None else _of_bands(weight * own, band_counts)
 
 
-def _of_bands(matrix: Complex, band_counts: BandCounts, weight: Float | float = 1.0) -> Float:
-    """Sum of the diagonal elements of the filled bands."""
-    own = np.diagonal(matrix, axis1=1, axis2=2).real
-    sums: Float = np.cumsum(weight * own, axis=1)[:, [c - 1 for c in band_counts]]
+def _of_bands(own: Float, band_counts: BandCounts) -> Float:
+    """Sum of the values (P, N) of the filled bands."""
+    sums: Float = np.cumsum(own, axis=1)[:, [c - 1 for c in band_counts]]
     return sums
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, numbers, radians
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
-from adiabloch.linalg import dagger, in_basis, in_eigenbasis, sums_of_squares
+from adiabloch.geometry.rotation import RotatedOnDemand, drop_rounding
+from adiabloch.linalg import dagger, in_basis, in_eigenbasis, largest_modulus, sums_of_squares
 from adiabloch.memory import check_matrices
 from adiabloch.models.crystal import (
     BASIS_CURVATURE,
@@ -92,6 +93,14 @@ class Eigenframe:
         if (known := self.derivatives.get(basis_curvature_name(a, b))) is not None:
             return known
         return None if (known := self.derivatives.get(basis_curvature_name(b, a))) is None else -known
+
+    def basis_curvature_diagonal(self, a: str, b: str) -> Float | None:
+        """Diagonal of the basis curvature Omega_ab, (P, N), or None; the other elements need not be computed."""
+        key, opposite = basis_curvature_name(a, b), basis_curvature_name(b, a)
+        if isinstance(self.derivatives, RotatedOnDemand) and (key in self.derivatives or opposite in self.derivatives):
+            return self.derivatives.diagonal(key) if key in self.derivatives else -self.derivatives.diagonal(opposite)
+        known = self.basis_curvature(a, b)
+        return None if known is None else np.diagonal(known, axis1=1, axis2=2).real
 
     def outside_coupling(self, a: str) -> Complex | None:
         """Coupling B_a to states outside the basis, (P, N, N), or None if unknown (`models.outside_states`)."""
@@ -249,8 +258,12 @@ class Eigenframe:
 
     @cached_property
     def scale(self) -> float:
-        """Largest energy or derivative, to which small gaps are compared."""
-        return max(float(np.abs(array).max(initial=0.0)) for array in (self.energies, *self.derivatives.values()))
+        """Largest energy or derivative of H, to which small gaps are compared."""
+        of_energies = float(np.abs(self.energies).max(initial=0.0))
+        of_hamiltonian = (
+            D for name in self.derivatives if BASIS_CURVATURE not in name for D in [self.derivatives[name]]
+        )
+        return max([of_energies, *map(largest_modulus, of_hamiltonian)])
 
     @cached_property
     def _curved(self) -> bool:
@@ -362,29 +375,23 @@ def frame_of(
     touching : "refused" or "joined"
         See `Eigenframe`.
     """
-    energies, states, rotated = in_eigenbasis(matrices)
-    derivatives = dict(zip(map(directions_of, along), rotated, strict=True))
+    names = [directions_of(derivative) for derivative in along]
+    # of basis curvatures often only the diagonal is needed
+    count = len(names)
+    while count and names[count - 1][0] == BASIS_CURVATURE:
+        count -= 1
+    energies, states, rotated = in_eigenbasis(matrices[:, : count + 1])
+    derivatives = dict(zip(names[:count], rotated, strict=True))
     for name, operator in (observables or {}).items():
         derivatives[(name,)] = in_basis(operator, states)
-    frame = Eigenframe(energies, states, derivatives, touching)
+    carried: Mapping[tuple[str, ...], Complex] = derivatives
+    if count < len(names):
+        waiting = {name: matrices[:, number] for number, name in enumerate(names[count:], start=count + 1)}
+        carried = RotatedOnDemand(derivatives, waiting, states)
+    frame = Eigenframe(energies, states, carried, touching)
     if touching == "joined":
+        degenerate = JOINED * frame.scale
         for key, D in derivatives.items():
             if len(key) == 1:
-                _drop_rounding(D, energies, JOINED * frame.scale)
+                drop_rounding(D, energies, degenerate)
     return frame
-
-
-def _drop_rounding(D: Complex, energies: Float, degenerate: float) -> None:
-    """Set couplings of the size of rounding to zero, except between degenerate bands.
-
-    Rounding mixes states by eps |H|/gap, and so changes D by eps |H| |D|/gap. Where bands cross without coupling (a
-    folded zone, a mirror plane), inverse powers of the gap would enhance it. Elements between bands that are closer
-    than `degenerate` are never divided by their gap, but products of matrices need them.
-    """
-    square = D.real**2 + D.imag**2
-    gaps = energies[:, None, :] - energies[:, :, None]
-    rounding = 64 * np.finfo(float).eps * np.abs(energies).max() * np.sqrt(square.max(initial=0.0))
-    n = np.arange(D.shape[1])
-    small = (square * gaps**2 < rounding**2) & (np.abs(gaps) > degenerate)
-    small[:, n, n] = False
-    D[small] = 0.0

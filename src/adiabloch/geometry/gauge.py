@@ -31,7 +31,7 @@ from adiabloch.geometry.band_subspace import group_curvature, interband_coupling
 from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.recording import offered_by, record
-from adiabloch.linalg import dagger, svd_batch, trace_of_product
+from adiabloch.linalg import adjoint_product, dagger, product, svd_batch, trace_of_product
 from adiabloch.models.crystal import THETA, Crystal, Derivative, connection_names
 from adiabloch.occupation import Group, subspace_indices
 
@@ -95,16 +95,16 @@ def smooth_gauge(
         )
     if isinstance(directions, str) or not np.iterable(directions):
         raise InvalidArgumentError(f"directions: {directions!r}, expected a sequence of directions")
-    G = dagger(frame.states) @ projections
+    G = adjoint_product(frame.states, projections)
     changes = np.empty((len(directions), len(G), shape[1], shape[1]), dtype=np.complex128)
     for number, a in enumerate(directions):
-        changes[number] = dagger(interband_coupling(frame, group, a)) @ G[:, c]
+        changes[number] = adjoint_product(interband_coupling(frame, group, a), G[:, c])
         for name in connection_names(a):
             # along theta only Wannier functions have a basis connection
             if (name,) in frame.derivatives or (a.startswith("k") and not len(slopes)):
-                changes[number] -= 1j * (frame.derivative(name)[:, o] @ G)
+                changes[number] -= 1j * product(frame.derivative(name)[:, o], G)
     if len(slopes):
-        inside = dagger(frame.states[:, :, o]) @ np.concatenate(slopes, axis=-1)
+        inside = adjoint_product(frame.states[:, :, o], np.concatenate(slopes, axis=-1))
         changes += np.moveaxis(inside.reshape(len(G), shape[1], len(directions), shape[1]), 2, 0)
     overlaps, connections, last = _connections_of(G[:, o], changes, frame.energies.shape[1])
     by_direction = (dict(zip(directions, each, strict=True)) for each in (last, connections))
@@ -129,9 +129,9 @@ def polar_connections(overlaps: Complex, changes: Complex) -> tuple[Float, Compl
         Last diagonal elements of B_a.
     """
     left, singular, right = svd_batch(overlaps)
-    B = dagger(left) @ (changes @ dagger(right))
+    B = adjoint_product(left, product(changes, dagger(right)))
     A = 1j * (B - dagger(B)) / (singular[:, :, None] + singular[:, None, :])
-    return singular, left @ (A @ dagger(left)), B[:, :, -1, -1]
+    return singular, product(left, product(A, dagger(left))), B[:, :, -1, -1]
 
 
 def _connections_of(overlaps: Complex, changes: Complex, bands: int) -> tuple[Float, Complex, Complex]:
@@ -223,14 +223,14 @@ def chern_simons_form(gauge: SmoothGauge, a: str, b: str, c: str) -> Float:
         A = gauge.connection(x)
         Xy, Xz = (interband_coupling(frame, group, direction) for direction in (y, z))
         # tr A F = -2 Im tr A X_y^dagger X_z for Hermitian A
-        total -= 2 * trace_of_product(Xy @ A, Xz).imag
+        total -= 2 * trace_of_product(product(Xy, A), Xz).imag
         own = frame.basis_curvature(y, z)
         if own is not None:
             total += _trace(A, own[:, o, o])
     A, B, C = (gauge.connection(x) for x in (a, b, c))
     if gauge.overlaps.shape[1] > 1:
         # i tr A [B, C] = -2 Im tr A B C
-        total -= 2 * trace_of_product(B @ A, C).imag
+        total -= 2 * trace_of_product(product(B, A), C).imag
     gauge.forms[key] = total
     return total
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.linalg import commutator, dagger
+from adiabloch.linalg import dagger, plus_commutator
 from adiabloch.models.crystal import (
     BASIS_CURVATURE,
     OUTSIDE_COUPLING,
@@ -30,6 +30,7 @@ from adiabloch.models.crystal import (
 from adiabloch.models.fourier import FourierSeries
 
 HAMILTONIAN = "H"
+CURL = "curl"
 SeriesName = tuple[str, ...]
 """Name of an ordinary series: "H" or the direction of a connection, then the directions of its derivatives."""
 OrdinaryDerivatives = Callable[[SeriesName], Complex | None]
@@ -44,6 +45,11 @@ def coupling_series(a: str) -> str:
 def moment_series(a: str, b: str) -> str:
     """Name of the ordinary series of the moment of states outside the basis, in a plane."""
     return f"{OUTSIDE_MOMENT} {a} {b}"
+
+
+def curl_series(a: str, b: str) -> str:
+    """Name of the ordinary series of the curl of the connections, d_a A_b - d_b A_a."""
+    return f"{CURL} {a} {b}"
 
 
 def covariant_series(
@@ -84,7 +90,7 @@ def covariant_series(
     needed: dict[SeriesName, Complex] = {}
 
     def recorded(series: SeriesName) -> Complex | None:
-        if series not in needed and (matrices := ordinary(series)) is not None:
+        if series not in needed and (matrices := _with_curls(ordinary, series)) is not None:
             needed[series] = matrices
         # a placeholder: only the series that occur are recorded here, not the values of the derivatives
         return np.zeros((1, 1, 1), complex) if series in needed else None
@@ -104,6 +110,16 @@ def covariant_series(
         connections=connections,
         centres={name: np.diag(tau).astype(np.complex128) for name, tau in centres.items()},
     )
+
+
+def _with_curls(ordinary: OrdinaryDerivatives, series: SeriesName) -> Complex | None:
+    """Amplitudes of an ordinary series, or of the curl of the connections; None stands for zero."""
+    kind, *directions = series[0].split()
+    if kind != CURL:
+        return ordinary(series)
+    a, b = directions
+    slope, other = (ordinary((y, *sorted((x, *series[1:])))) for x, y in ((a, b), (b, a)))
+    return slope if other is None else -other if slope is None else slope - other
 
 
 def _ordinary_amplitudes(
@@ -166,14 +182,15 @@ class CovariantSeries:
         derivatives = _CovariantDerivatives(
             lambda series: values[:, self.columns[series]] if series in self.columns else None, self.connections
         )
-        result = np.zeros((len(values), 1 + len(self.along), *values.shape[2:]), dtype=np.complex128)
+        result = np.empty((len(values), 1 + len(self.along), *values.shape[2:]), dtype=np.complex128)
         result[:, 0] = values[:, self.columns[HAMILTONIAN,]]
         for index, name in enumerate(self.along, start=1):
-            matrices = derivatives(name)
-            if matrices is not None:
-                result[:, index] = matrices
+            target = result[:, index]
+            matrices = derivatives(name, target)
+            if matrices is not target:
+                target[...] = 0.0 if matrices is None else matrices
             if len(name) == 1 and name[0] in self.centres:
-                result[:, index] += self.centres[name[0]]
+                target += self.centres[name[0]]
         return result
 
 
@@ -187,19 +204,20 @@ class _CovariantDerivatives:
         self._ordinary, self._connections = ordinary, connections
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], Complex | None] = {}
 
-    def __call__(self, name: tuple[str, ...]) -> Complex | None:
+    def __call__(self, name: tuple[str, ...], out: Complex | None = None) -> Complex | None:
+        """Derivative by its name, in `out` if its last step is a commutator that is computed now."""
         if name[0] in self._connections:
             return self._ordinary((self._connections[name[0]],))
-        return self._derivative(name, ())
+        return self._derivative(name, (), out)
 
-    def _derivative(self, name: tuple[str, ...], waves: tuple[str, ...]) -> Complex | None:
+    def _derivative(self, name: tuple[str, ...], waves: tuple[str, ...], out: Complex | None = None) -> Complex | None:
         """Ordinary derivatives along `waves` of the covariant derivative `name`."""
         key = name, tuple(sorted(waves))
         if key not in self._known:
-            self._known[key] = self._computed(*key)
+            self._known[key] = self._computed(*key, out)
         return self._known[key]
 
-    def _computed(self, name: tuple[str, ...], waves: tuple[str, ...]) -> Complex | None:
+    def _computed(self, name: tuple[str, ...], waves: tuple[str, ...], out: Complex | None) -> Complex | None:
         """D_a F = d_a F - i [A_a, F], or the curvature, with the ordinary derivatives distributed over the product."""
         if not name:
             return self._ordinary((HAMILTONIAN, *waves))
@@ -211,12 +229,15 @@ class _CovariantDerivatives:
             return self._outside_moment(*rest)
         if a == BASIS_CURVATURE:
             one, other = rest
-            slopes = _sum(self._connection(other, (*waves, one)), _negative(self._connection(one, (*waves, other))))
+            slopes = self._ordinary((curl_series(one, other), *sorted(waves)))
             parts = [(self._connection(one, left), self._connection(other, right)) for left, right in _divisions(waves)]
         else:
             slopes = self._derivative(rest, (*waves, a))
             parts = [(self._connection(a, left), self._derivative(rest, right)) for left, right in _divisions(waves)]
-        return _sum(slopes, *(None if A is None or F is None else -1j * commutator(A, F) for A, F in parts))
+        for A, F in parts:
+            if A is not None and F is not None:
+                slopes = plus_commutator(slopes, A, F, out if len(parts) == 1 else None)
+        return slopes
 
     def _outside_coupling(self, a: str) -> Complex | None:
         """B_a - H A_a (`adiabloch.models.outside_states`)."""
@@ -256,11 +277,6 @@ def _sum(*terms: Complex | None) -> Complex | None:
     """Sum of terms; None stands for zero."""
     present = [term for term in terms if term is not None]
     return sum(present[1:], present[0]) if present else None
-
-
-def _negative(term: Complex | None) -> Complex | None:
-    """Negative of a term; None stands for zero."""
-    return None if term is None else -term
 
 
 def centres_by_name(directions: Sequence[str], centres: Float) -> dict[str, Float]:

@@ -81,7 +81,10 @@ CRYSTAL_INTERFACE = (
 
 def is_crystal(thing: object) -> bool:
     """True for objects with all attributes of `Crystal`."""
-    return not isinstance(thing, type) and all(hasattr(thing, name) for name in CRYSTAL_INTERFACE)
+    if isinstance(thing, type):
+        return False
+    # the class is asked first: properties need not be computed
+    return all(hasattr(type(thing), name) or hasattr(thing, name) for name in CRYSTAL_INTERFACE)
 
 
 def kind_of(thing: object) -> str:
