@@ -17,7 +17,7 @@ from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.gauge import SmoothGauge, chern_simons_form
 from adiabloch.geometry.induced import occupied_shift
 from adiabloch.geometry.observables import expectation, observable_shift
-from adiabloch.linalg import commutator
+from adiabloch.linalg import plus_commutator
 from adiabloch.models.crystal import THETA, basis_curvature_name, position_names
 from adiabloch.occupation import Group, subspace_indices
 
@@ -110,7 +110,7 @@ def _with_curvature(frame: Eigenframe) -> Eigenframe:
     z = frame.derivative(Z)
     found: dict[tuple[str, ...], Complex] = {}
     for slope, k, r in zip(SLOPES, K, position_names(K), strict=True):
-        found[basis_curvature_name(k, "kz")] = frame.derivative(slope) - 1j * commutator(frame.derivative(r), z)
+        found[basis_curvature_name(k, "kz")] = plus_commutator(frame.derivative(slope), frame.derivative(r), z)
     return frame.with_derivatives(found)
 
 

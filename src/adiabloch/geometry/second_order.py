@@ -18,7 +18,7 @@ from adiabloch.geometry.fields import shift_factors
 from adiabloch.geometry.filled import BandCounts, for_each_count
 from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.taylor_blocks import Blocks, TaylorBlock
-from adiabloch.linalg import commutator
+from adiabloch.linalg import plus_commutator
 from adiabloch.occupation import Group
 
 
@@ -67,7 +67,7 @@ def _connection(frame: Eigenframe, group: Group, observable: str, a: str) -> tup
     """
     key = ("connection of second order", repr(group), observable, a)
     if key not in frame.cache:
-        slope: Complex = -1j * commutator(frame.derivative(f"r{a[1]}"), frame.derivative(observable))
+        slope = plus_commutator(None, frame.derivative(f"r{a[1]}"), frame.derivative(observable))
         if (name := (slope_name(observable, a),)) in frame.derivatives:
             slope = slope + frame.derivative(*name)
         blocks = Blocks(frame.with_derivatives({(observable, a): slope}), group, (observable,))
