@@ -12,7 +12,7 @@ vanishes, and the second is the intrinsic current, `nonlinear_hall_tensor`.
 
 from __future__ import annotations
 
-from adiabloch.arrays import Complex, Float
+from adiabloch.arrays import Float
 from adiabloch.geometry.bands import times
 from adiabloch.geometry.fields import shift_factors
 from adiabloch.geometry.filled import BandCounts, for_each_count
