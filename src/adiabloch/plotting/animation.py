@@ -87,7 +87,7 @@ def _animation(result: xarray.Dataset, frames_per_second: int) -> FuncAnimation:
 
     from adiabloch.plotting.local_fields import LineCurves, PlaneMap, axes_of_places, phase_text
 
-    figure = plt.figure(figsize=(4.2, 3.2), layout="constrained")
+    figure = plt.figure(figsize=(4.2, 3.2), layout="compressed")
     ax = figure.add_subplot()
     in_plane = len(axes_of_places(result)) == 2
     picture: PlaneMap | LineCurves = PlaneMap.of(result) if in_plane else LineCurves.of(result)
@@ -115,7 +115,7 @@ def _bands(result: xarray.Dataset, frames_per_second: int) -> FuncAnimation:
 
     from adiabloch.plotting.local_fields import phase_text
 
-    figure = plt.figure(figsize=(4.2, 3.2), layout="constrained")
+    figure = plt.figure(figsize=(4.2, 3.2), layout="compressed")
     ax = figure.add_subplot()
     phases, limits = result["theta"].values, limits_of(result)
 
