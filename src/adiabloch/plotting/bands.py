@@ -10,7 +10,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.plotting.gap_marks import mark_gap
-from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of, set_number_format
+from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of, set_number_format, use_whole_numbers
 from adiabloch.plotting.style import BLUE, COLOURS, GREY, INK, RED, label_with_unit, point_label
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def at_points(result: xarray.Dataset, ax: Axes) -> Axes:
         label = f"band {result.band.values[band]}" if "band" in result.coords else f"band {band}"
         ax.plot(np.arange(values.sizes["point"]), values[:, band], "o-", ms=3, color=COLOURS[band], label=label)
     ax.set(xlabel="number of the point", ylabel=label_with_unit(values))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    use_whole_numbers(ax.xaxis)
     set_number_format(ax.yaxis)
     ax.legend(fontsize=7)
     return ax

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -89,12 +89,6 @@ def plot(result: xarray.Dataset | xarray.DataArray | TightBinding | Cycle, ax: A
     MissingExtraError
         If matplotlib is not installed.
     """
-    if hasattr(result, "to_dataset"):
-        result = _whole(result)
-    if not isinstance(result, TightBinding | Cycle) and not hasattr(result, "variables"):
-        raise InvalidArgumentError(
-            f"plot: expected a result (an xarray.Dataset), a model or a cycle, got {type(result).__name__}"
-        )
     if ax is not None and not hasattr(ax, "plot"):
         raise InvalidArgumentError(
             f"plot: ax: expected matplotlib Axes, got {type(ax).__name__}; plot(...).figure.savefig(NAME) writes a file"
@@ -104,25 +98,37 @@ def plot(result: xarray.Dataset | xarray.DataArray | TightBinding | Cycle, ax: A
             return crystals.crystal(
                 result, ax or _crystal_axes(result, plt.figure(figsize=(3.2, 3.2), layout="compressed"))
             )
-    draw = picture_of(result)
-    if draw is None and not any(x.dtype.kind in "fciu" for x in result.data_vars.values()) and "failure" in result:
+    if not hasattr(result, "coords"):
         raise InvalidArgumentError(
-            f"plot: all points of the sweep failed, the first with {result.failure.values.flat[0]}"
+            f"plot: expected a result (an xarray.Dataset), a model or a cycle, got {type(result).__name__}"
         )
+    whole = _whole(result)
+    draw = picture_of(whole)
     if draw is None:
-        raise InvalidArgumentError(
-            f"plot: no picture for a dataset with the variables {', '.join(map(str, result.variables))}; expected a "
-            "result of a response, such as pumped_magnetization or magnetoelectric"
-        )
+        raise InvalidArgumentError(_reason(whole))
     with project_style() as plt:
-        size = PANELS_SIZE if len(swept_dimensions(result)) > 2 else SIZE
-        return draw(result, ax or axes_for(result, plt.figure(figsize=size, layout="compressed")))
+        size = PANELS_SIZE if len(swept_dimensions(whole)) > 2 else SIZE
+        return draw(whole, ax or axes_for(whole, plt.figure(figsize=size, layout="compressed")))
 
 
-def _whole(variable: xarray.DataArray) -> xarray.Dataset:
-    """Return a result that consists of one of its variables."""
+def _reason(result: xarray.Dataset) -> str:
+    """Reason why there is no picture of a dataset."""
+    if set(result.data_vars) <= {"failure"} and "failure" in result.variables:
+        return f"plot: all points of the sweep failed, the first with {result.failure.values.flat[0]}"
+    return (
+        f"plot: no picture for a dataset with the variables {', '.join(map(str, result.variables))}; expected a "
+        "result of a response, such as pumped_magnetization or magnetoelectric"
+    )
+
+
+def _whole(result: Any) -> xarray.Dataset:
+    """Return a result, or one that consists of a variable."""
+    if not hasattr(result, "to_dataset"):
+        whole: xarray.Dataset = result
+        return whole
+    variable = result
     nan = variable.copy(data=np.full(variable.shape, np.nan)) if variable.dtype.kind == "f" else variable
-    alone = variable.rename(None).to_dataset(name="total").assign(error=nan)
+    alone: xarray.Dataset = variable.rename(None).to_dataset(name="total").assign(error=nan)
     # a name, so that it is drawn by its dimensions
     return alone.assign_attrs({RESPONSE: "variable"})
 

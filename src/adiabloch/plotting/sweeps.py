@@ -9,7 +9,7 @@ import numpy as np
 
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.plotting.charts import SYMBOLS, main_variable
-from adiabloch.plotting.scales import add_colour_bar, set_number_format
+from adiabloch.plotting.scales import add_colour_bar, set_number_format, use_whole_numbers
 from adiabloch.plotting.style import COLOURS, DIVERGING, GREY, INK, dimension_label, label_with_unit, value_label
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _curves(result: xarray.Dataset, name: str, dim: str, ax: Axes) -> Axes:
     _set_scale(ax.xaxis, x, ticks)
     set_number_format(ax.yaxis)
     if _are_whole(values):
-        ax.yaxis.get_major_locator().set_params(integer=True)
+        use_whole_numbers(ax.yaxis)
     if len(rows) > 1:
         ax.legend(fontsize=7)
     return ax
@@ -162,7 +162,7 @@ def _add_bar(image: QuadMesh, values: xarray.DataArray, ax: Axes) -> None:
     """Add the colour bar of a map, of whole numbers with whole numbers."""
     add_colour_bar(ax, image, label_with_unit(values))
     if _are_whole(values) and image.colorbar is not None:
-        image.colorbar.ax.yaxis.get_major_locator().set_params(integer=True)
+        use_whole_numbers(image.colorbar.ax.yaxis)
 
 
 def _are_whole(values: xarray.DataArray) -> bool:
