@@ -41,7 +41,7 @@ class InvalidArgumentError(AdiablochError, ValueError):
 
 
 class CallError(InvalidArgumentError, TypeError):
-    """Call of a response with unknown, missing or too many arguments."""
+    """Call of a public function with unknown, missing or too many arguments."""
 
 
 class CoarseCycleError(AdiablochError, ValueError):
@@ -225,7 +225,8 @@ def did_you_mean(given: object, known: Iterable[str]) -> str:
     """Suggest the most similar known name: "; did you mean 'sx'?", or an empty string if no name is similar."""
     import difflib  # imported here because it is rarely needed
 
-    names = {name.lower(): name for name in known}
+    # of names in modules, such as "io.read_tb", the last part is compared
+    names = {name.rpartition(".")[2].lower(): name for name in reversed([*known])}
     close = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.6) if isinstance(given, str) else []
     return f"; did you mean {names[close[0]]!r}?" if close else ""
 

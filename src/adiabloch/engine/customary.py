@@ -11,6 +11,7 @@ import numpy as np
 from adiabloch.customary_units import CustomaryUnit, as_label, customary_symbol, customary_unit, is_si
 from adiabloch.engine.si import Result, is_unsigned, unit_size
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.names import checked_call
 from adiabloch.scalars import positive_number
 from adiabloch.units import (
     ANGSTROM,
@@ -41,6 +42,7 @@ MOMENT_OF_SPIN = (0, -1, -2, 2, 0)
 """Powers of A, V, s, m and K of a magnetic moment per spin."""
 
 
+@checked_call
 def in_units(
     result: Result,
     units: str | Sequence[str],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.files import atomic_write
+from adiabloch.names import checked_call
 from adiabloch.plotting.bands import bands, draw_bands, limits_of
 from adiabloch.plotting.dispatch import local_field, picture_of
 from adiabloch.plotting.style import project_style
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
 
 
+@checked_call
 def animate(
     result: xarray.Dataset, path: str | os.PathLike[str] | None = None, *, frames_per_second: int = 8
 ) -> FuncAnimation:

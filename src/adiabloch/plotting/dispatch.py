@@ -16,6 +16,7 @@ import numpy as np
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.names import checked_call
 from adiabloch.plotting import bands, charts, crystals, tensors, wilson, zone
 from adiabloch.plotting.charts import SCANNED, main_variable
 from adiabloch.plotting.second_order import PARTS, second_order
@@ -38,6 +39,7 @@ POSITIONS_AND_PHASES = frozenset(("x", "y", "z", "point", "theta"))
 """Dimensions of a local current or density."""
 
 
+@checked_call
 def plot(result: xarray.Dataset | xarray.DataArray | TightBinding | Cycle, ax: Axes | None = None) -> Axes:
     """Draw a result of this library, a model or a cycle.
 
