@@ -225,8 +225,7 @@ def did_you_mean(given: object, known: Iterable[str]) -> str:
     """Suggest the most similar known name: "; did you mean 'sx'?", or an empty string if no name is similar."""
     import difflib  # imported here because it is rarely needed
 
-    # of names in modules, such as "io.read_tb", the last part is compared
-    names = {name.rpartition(".")[2].lower(): name for name in reversed([*known])}
+    names = {name.lower(): name for name in known}
     close = difflib.get_close_matches(given.lower(), names, n=1, cutoff=0.6) if isinstance(given, str) else []
     return f"; did you mean {names[close[0]]!r}?" if close else ""
 

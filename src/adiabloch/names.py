@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -22,7 +23,10 @@ class NoAttributeError(AttributeError):
         self.known = known
 
     def __str__(self) -> str:
-        return f"{super().__str__()}{did_you_mean(self.name, self.known())}"
+        # of names in modules, such as "io.read_tb", the last part is compared
+        places = {name.rpartition(".")[2]: name for name in reversed([*self.known()])}
+        nearest = re.sub("'(.+)'", lambda name: repr(places[name[1]]), did_you_mean(self.name, places))
+        return f"{super().__str__()}{nearest}"
 
     def __reduce__(self) -> tuple[type[AttributeError], tuple[str]]:
         return AttributeError, (str(self),)

@@ -73,5 +73,5 @@ def report(
     """Write one HTML page about a result: picture, numbers with error bars, method, citations, how to repeat it."""
     from adiabloch.commands.report import report as write
 
-    check_output(output)
+    check_output(output, endings=(".html", ".htm"))
     say(f"wrote {write(file, output)}")

@@ -147,8 +147,10 @@ def missing_arguments(known: CataloguedQuantity, given: Iterable[str]) -> list[s
     """Names of the arguments that are needed and not given; all alternatives if no filling is given."""
     present = {*given}
     fillings = [name for name in FILLINGS if name in known.arguments]
-    missing = [] if not fillings or present & {*fillings} else fillings
     parameters = inspect.signature(known.function).parameters
+    if [parameters[name].default for name in fillings] == [None]:
+        fillings = []  # a filling that may be left out
+    missing = [] if not fillings or present & {*fillings} else fillings
     for name in known.arguments:
         if parameters[name].default is inspect.Parameter.empty and name not in present and name not in FILLINGS:
             missing.append(name)

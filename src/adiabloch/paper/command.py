@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import rich.table
 from rich.console import Console
 
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.files import atomic_write
 from adiabloch.io import save
 from adiabloch.paper.study import Study
@@ -29,6 +30,8 @@ def run(study: Study, folder: Path, *, fast: bool) -> None:
     fast : bool
         Use coarser grids and looser tolerances.
     """
+    if folder.is_file():
+        raise InvalidArgumentError(f"{folder}: a file, expected the name of a folder")
     folder.mkdir(parents=True, exist_ok=True)
     with Console(stderr=True).status("computing") as status:
         numbers = study.compute(fast=fast, report=lambda stage: status.update(f"computing {stage}"))
