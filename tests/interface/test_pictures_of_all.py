@@ -113,7 +113,7 @@ def test_sweeps_of_three_and_four_parameters(studies):
 
 def test_sweeps_of_invariants_have_whole_numbers():
     def flow(phi):
-        return ab.wilson_loop(ab.models.haldane(delta=0.1, t2=0.1, phi=phi), 1, lines=5, points=8)
+        return ab.wilson_loop(ab.models.haldane(delta=0.1, t2=0.1, phi=phi), 1, lines=5, points=8).chern_number
 
     found = ab.plot(ab.sweep(flow, {"phi": [-1.5, 1.5]}, progress=False))
     np.testing.assert_array_equal(found.lines[0].get_ydata(), [1, -1])
