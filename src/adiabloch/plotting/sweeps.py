@@ -27,6 +27,8 @@ MOST_MAPS = 6
 """Largest number of maps in a picture, one for each value of a parameter."""
 NUMBERS_OF_BANDS = ("gap", "z2_number", "chern_number")
 """Variables of bands and Wannier centres that are drawn over parameters."""
+MOST_LETTERS = 24
+"""Largest number of letters at which each value of a parameter has its label beside a map."""
 DECADE = 10.0
 """Smallest ratio of the largest and the smallest value for a logarithmic axis."""
 EVEN = 1e-6
@@ -155,6 +157,10 @@ def _draw_map(result: xarray.Dataset, values: xarray.DataArray, limit: float, ax
     ax.set(xlabel=_parameter_label(result, dims[0]), ylabel=_parameter_label(result, dims[1]))
     for axis, along, tick in zip((ax.xaxis, ax.yaxis), coordinates, ticks, strict=True):
         _set_scale(axis, along, tick)
+        labels = [value_label(value) for value in along.tolist()]
+        if tick is None and len("".join(labels)) <= MOST_LETTERS:
+            # few values: at the middle of their cells, not at the corners, where labels of both axes touch
+            axis.set_ticks(along, labels)
     return image
 
 
