@@ -281,3 +281,8 @@ def test_invariants_and_ribbons_from_files(tmp_path, monkeypatch):
     ribbon = CliRunner().invoke(app, arguments)
     assert ribbon.exit_code == 0
     assert ab.io.load("r.nc").attrs["response"] == "ribbon_bands"
+    solid = ab.models.fu_kane_mele(beta=0.5)
+    ab.io.save_model(solid, "s.nc")
+    surface = ["compute", "fermi_surface", "s.nc", "--mu", "1.5", "--set", "points=8", "--set", "colour=velocity:x"]
+    assert CliRunner().invoke(app, [*surface, "--output", "f.nc"]).exit_code == 0
+    assert "colour" in ab.io.load("f.nc")
