@@ -59,7 +59,7 @@ def in_units(
         Result of any response of this library, or one of its variables; also after `in_si`.
     units : str or sequence of str
         Products of SI units with prefixes ("uA", "cm"), "eV", "hartree", "bohr", "angstrom", the constants e, h, hbar,
-        k_B and mu_B, the charge "|e|", and "cell", with powers as in "hbar S/(e cm)". Each variable and coordinate of
+        k_B and mu_B, the charge ``|e|``, and "cell", with powers as in "hbar S/(e cm)". Each variable and coordinate of
         the dimension of one of them is converted. Spins become magnetic moments in "mu_B/cell", with the factor -g,
         and responses to a Zeeman energy responses to a field in tesla ("S/T"), with the factor g mu_B; energies become
         frequencies in "THz" or temperatures in "K"; magnetoelectric tensors of three-dimensional crystals become
