@@ -152,4 +152,10 @@ def __getattr__(name: str) -> Any:
     return _missing(name)
 
 
-_missing, __dir__ = public_names(__name__, __all__)
+def _names_in_modules() -> list[str]:
+    """Public names of the modules that are for users."""
+    modules = ("models", "io", "geometry", "finite", "units", "errors")
+    return [f"{module}.{name}" for module in modules for name in dir(importlib.import_module(f"adiabloch.{module}"))]
+
+
+_missing, __dir__ = public_names(__name__, __all__, _names_in_modules)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from adiabloch.errors import InvalidArgumentError
+from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.units import (
     ANGSTROM,
     BOHR_MAGNETON,
@@ -33,9 +34,12 @@ _CUSTOMARY: dict[str, tuple[float, tuple[int, ...]]] = {
     "C": (1.0, (1, 0, 1, 0, 0)),
     "T": (1.0, (0, 1, 1, -2, 0)),
     "W": (1.0, (1, 1, 0, 0, 0)),
+    "Ohm": (1.0, (-1, 1, 0, 0, 0)),
+    "Hz": (1.0, (0, 0, -1, 0, 0)),
     **{name: (size * ELECTRONVOLT, _ENERGY) for name, size in ENERGIES.items() if name != "K"},
     **{name: (size * ANGSTROM, _METRE) for name, size in LENGTHS.items()},
     "e": (-ELECTRON_CHARGE, (1, 0, 1, 0, 0)),
+    "|e|": (-ELECTRON_CHARGE, (1, 0, 1, 0, 0)),
     "h": (2 * np.pi * HBAR, (1, 1, 2, 0, 0)),
     "hbar": (HBAR, (1, 1, 2, 0, 0)),
     "k_B": (BOLTZMANN, (1, 1, 1, 0, -1)),
@@ -44,8 +48,19 @@ _CUSTOMARY: dict[str, tuple[float, tuple[int, ...]]] = {
     "cell": (np.nan, (0, 0, 0, 0, 0)),
 }
 """SI value, and powers of A, V, s, m, K; the size of a cell depends on the crystal."""
-_PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "c": 1e-2, "k": 1e3}
-_WITH_PREFIXES = {"A", "V", "s", "m", "K", "S", "C", "T", "W", "J", "eV"}
+_PREFIXES = {
+    "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "c": 1e-2, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12
+}  # fmt: skip
+_WITH_PREFIXES = {"A", "V", "s", "m", "K", "S", "C", "T", "W", "J", "eV", "Ohm", "Hz"}
+_SPELLINGS = {
+    "\u212b": "angstrom", "\u00c5": "angstrom", "\u00b5": "u", "\u03bc": "u", "\u0127": "hbar", "\u210f": "hbar",
+    "\u03a9": "Ohm", "\u00b7": " ", "\u22c5": " ", "\u207b": "-", "\u2212": "-",
+    **dict(zip("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076", "0123456", strict=True)),
+}  # fmt: skip
+"""Letters that stand for symbols of units."""
+_NAMES = {"u_B": "mu_B", "u_N": "mu_N", "muB": "mu_B", "muN": "mu_N", "kB": "k_B", "Ry": "rydberg", "Ha": "hartree",
+          "Ang": "angstrom", "Angstrom": "angstrom", "ohm": "Ohm"}  # fmt: skip
+"""Other names of units."""
 
 
 def is_si(label: str) -> bool:
@@ -66,6 +81,21 @@ def customary_symbol(name: str) -> tuple[float, tuple[int, ...]] | None:
     return None
 
 
+def as_label(given: str) -> str:
+    """Label of a unit as the library writes it: "e\u00b2/h", "e2/h" and "e^2/h" are the same, "S cm-1" is "S cm^-1".
+
+    Parameters
+    ----------
+    given : str
+        A unit as users write it.
+    """
+    if not isinstance(given, str):
+        return given
+    text = "".join(_SPELLINGS.get(letter, letter) for letter in given)
+    text = re.sub(r"(?<=[A-Za-z|])(?=-?\d)", "^", text)
+    return re.sub(r"[A-Za-z_|]+", lambda name: _NAMES.get(name[0], name[0]), text)
+
+
 def customary_unit(label: str, sizes: Mapping[str, tuple[float, tuple[int, ...]]] | None = None) -> CustomaryUnit:
     """SI value and dimension of a unit such as "e^2/h", "S/cm" or "hbar S/(e cm)".
 
@@ -82,6 +112,7 @@ def customary_unit(label: str, sizes: Mapping[str, tuple[float, tuple[int, ...]]
         An unknown symbol.
     """
     size, total = 1.0, np.zeros(5, dtype=int)
+    label = as_label(label)
     for name, power in factors_of(label).items():
         if name in ("1", "rad"):
             continue
@@ -89,7 +120,7 @@ def customary_unit(label: str, sizes: Mapping[str, tuple[float, tuple[int, ...]]
         if known is None:
             raise InvalidArgumentError(
                 f"unit {label!r}: {name!r} is not known, expected a product such as 'e^2/h', 'S/cm', 'mu_B/cell', "
-                "'hbar S/(e cm)', 'ps/m' or 'meV'"
+                f"'hbar S/(e cm)', 'ps/m' or 'meV'{did_you_mean(name, _CUSTOMARY)}"
             )
         size *= known[0] ** power
         total += power * np.array(known[1])

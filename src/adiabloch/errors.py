@@ -41,7 +41,7 @@ class InvalidArgumentError(AdiablochError, ValueError):
 
 
 class CallError(InvalidArgumentError, TypeError):
-    """Call of a response with unknown, missing or too many arguments."""
+    """Call of a public function with unknown, missing or too many arguments."""
 
 
 class CoarseCycleError(AdiablochError, ValueError):

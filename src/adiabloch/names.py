@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NoReturn, TypeVar
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from adiabloch.errors import did_you_mean
+from adiabloch.errors import CallError, did_you_mean
 
 Kind = TypeVar("Kind")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class NoAttributeError(AttributeError):
@@ -18,20 +23,36 @@ class NoAttributeError(AttributeError):
         self.known = known
 
     def __str__(self) -> str:
-        return f"{super().__str__()}{did_you_mean(self.name, self.known())}"
+        # of names in modules, such as "io.read_tb", the last part is compared
+        places = {name.rpartition(".")[2]: name for name in reversed([*self.known()])}
+        nearest = re.sub("'(.+)'", lambda name: repr(places[name[1]]), did_you_mean(self.name, places))
+        return f"{super().__str__()}{nearest}"
 
     def __reduce__(self) -> tuple[type[AttributeError], tuple[str]]:
         return AttributeError, (str(self),)
 
 
-def public_names(module: str, known: Iterable[str]) -> tuple[Callable[[str], NoReturn], Callable[[], list[str]]]:
-    """Functions `__getattr__` and `__dir__` of a module: the first suggests the most similar public name."""
+def public_names(
+    module: str, known: Iterable[str], inside: Callable[[], Iterable[str]] = list
+) -> tuple[Callable[[str], NoReturn], Callable[[], list[str]]]:
+    """Functions `__getattr__` and `__dir__` of a module: the first suggests the most similar public name.
+
+    Parameters
+    ----------
+    module : str
+        Name of the module.
+    known : iterable of str
+        Its public names.
+    inside : callable
+        Returns further names for suggestions, those in its modules, such as "io.read_tb".
+    """
     names = sorted(known)
 
     def missing(name: str) -> NoReturn:
-        raise NoAttributeError(
-            f"module {module!r} has no attribute {name!r}", name, lambda: [] if name.startswith("__") else names
-        )
+        def proposed() -> list[str]:
+            return [] if name.startswith("__") else [*names, *inside()]
+
+        raise NoAttributeError(f"module {module!r} has no attribute {name!r}", name, proposed)
 
     return missing, lambda: names
 
@@ -66,4 +87,43 @@ def suggests(*hidden: str) -> Callable[[type[Kind]], type[Kind]]:
     return decorated
 
 
-__all__ = ["NoAttributeError", "public_names", "suggests"]
+def checked_call(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorator of a public function: the error for a wrong call names the nearest argument, and is of our family."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise CallError(call_message(function.__name__, signature, kwargs, error)) from None
+        return function(*args, **kwargs)
+
+    return called
+
+
+def call_message(name: str, signature: inspect.Signature, named: Mapping[str, Any], error: TypeError) -> str:
+    """Message for a call that does not fit a signature.
+
+    Parameters
+    ----------
+    name : str
+        Name of the function.
+    signature : inspect.Signature
+    named : mapping
+        Arguments given by name.
+    error : TypeError
+        Raised when they were bound.
+    """
+    unknown = [one for one in named if one not in signature.parameters]
+    hint = ""
+    if unknown:
+        close = did_you_mean(unknown[0], signature.parameters)
+        hint = close if repr(unknown[0]) in str(error) else f"; there is no argument {unknown[0]!r}{close}"
+        hint = hint or f"; expected some of {', '.join(signature.parameters)}"
+    if "positional" in str(error):
+        hint = "; options are given by name, as in tolerance=1e-3"
+    return f"{name}() {error}{hint}"
+
+
+__all__ = ["NoAttributeError", "call_message", "checked_call", "public_names", "suggests"]

@@ -189,7 +189,9 @@ class Unit:
             if not power:
                 continue
             if factor is None:
-                raise InvalidArgumentError(f"unit {str(self)!r}: expected the frequency of the cycle, in rad/s")
+                raise InvalidArgumentError(
+                    f"unit {str(self)!r}: expected the frequency of the cycle, in rad/s: frequency=, or --frequency"
+                )
             size *= factor**power
         return size
 
@@ -211,6 +213,8 @@ _SYMBOLS = {
 }
 _LATEX = {
     "e": "e",
+    "|e|": "|e|",
+    "Ohm": r"\Omega",
     "h": "h",
     "k_B": r"k_\mathrm{B}",
     "hbar": r"\hbar",
@@ -241,7 +245,7 @@ def _product(powers: Mapping[str, int]) -> str:
 
 def latex_of_unit(label: str) -> str:
     """Label of a unit in LaTeX: units upright, constants of nature as usual."""
-    above, _, below = label.partition("/")
+    above, *below = label.split("/")
 
     def product(factors: str) -> str:
         parts = []
@@ -252,18 +256,16 @@ def latex_of_unit(label: str) -> str:
         return r"\,".join(parts)
 
     one = "1" if above.strip() in ("", "1") else product(above)
-    if not below:
-        return one
-    return f"{one}/({product(below)})" if below.startswith("(") else f"{one}/{product(below)}"
+    return "/".join([one, *(f"({product(part)})" if part.startswith("(") else product(part) for part in below)])
 
 
 def factors_of(label: str) -> dict[str, int]:
-    """Powers in a label such as "e^2 length/(hbar energy)"."""
+    """Powers in a label such as "e^2 length/(hbar energy)"; after several slashes, all that follows divides."""
     if not isinstance(label, str):
         raise InvalidArgumentError(f"unit: {label!r}, expected a label such as 'e^2 length/(hbar energy)'")
-    above, _, below = label.partition("/")
+    above, *below = label.split("/")
     powers: dict[str, int] = {}
-    for product, sign in ((above, 1), (below.strip("()"), -1)):
+    for product, sign in ((above, 1), *((one.strip("() "), -1) for one in below)):
         for factor in product.replace("*", " ").split():
             name, _, power = factor.partition("^")
             try:

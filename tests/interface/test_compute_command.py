@@ -309,7 +309,7 @@ def test_the_page_on_commands(tmp_path, monkeypatch):
     text = (Path(__file__).parents[2] / "docs" / "howto" / "commands.md").read_text()
     exec(re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1), {})
     lines = [line[2:] for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
-    assert len(lines) == 12
+    assert len(lines) == 13
     for line in lines:
         words = shlex.split(line)
         assert words[0] == "adiabloch"

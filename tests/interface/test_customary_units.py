@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray
 
 import adiabloch as ab
 from adiabloch.errors import InvalidArgumentError
@@ -91,7 +92,7 @@ def test_variable_alone(hall):
         ("e^2/hh", r"'hh' is not known"),
         ("S/cm", r"dimension of S/cm; its units are e\^2/hbar, energy"),
         ("mu_B/cell", r"dimension of mu_B/cell"),
-        ("e^3/hbar", r"carrier's charge e; give C or A"),
+        ("e^3/hbar", r"carrier's charge e; give .e., C or A"),
         (3, r"unit: 3, expected a label"),
         ("e^x", r"expected an integer as power"),
     ],
@@ -113,3 +114,51 @@ def test_other_arguments(hall):
     found = ab.in_units(moment, "uA", frequency=1e13)
     np.testing.assert_allclose(found.total, 1e6 * ab.in_si(moment, frequency=1e13).total, rtol=1e-12)
     assert ab.plot(ab.in_units(hall, ["e^2/h", "meV"])) is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "label", "size"),
+    [
+        ("e\u00b2/h", "e^2/h", E**2 / H),
+        ("e2/h", "e^2/h", E**2 / H),
+        ("\u00b5S", "uS", 1e-6),
+        ("\u03bcS", "uS", 1e-6),
+        ("S cm-1 cm", "S cm^-1 cm", 1.0),
+        ("1/kOhm", "1/kOhm", 1e-3),
+        ("C/V/s", "C/V/s", 1.0),
+    ],
+)
+def test_spellings(hall, given, label, size):
+    found = ab.in_units(hall, given)
+    assert found.total.attrs["units"] == label
+    np.testing.assert_allclose(size * found.total, ab.in_units(hall, "S").total, rtol=1e-8)
+    assert ab.plot(found) is not None
+
+
+def test_results_of_several_units():
+    """Energies become frequencies, charges are those of positive units, and what has no dimension of its own stays."""
+    modes = xarray.Dataset(
+        {
+            "total": ("mode", [2.0, -1.0], {"units": "mu_B"}),
+            "energy": ("mode", [0.17, 0.0], {"units": "eV"}),
+            "tensor": ("mode", [1.0, 1.0], {"units": "e/displacement^2"}),
+            "born": ("mode", [1.0, 1.0], {"units": "|e|"}),
+        }
+    )
+    found = ab.in_units(modes, ["mu_N", "THz", "|e|"])
+    np.testing.assert_allclose(found.total, [2 * 1836.15267, -1836.15267], rtol=1e-7)
+    np.testing.assert_allclose(found.energy, [0.17 / 4.135667697e-3, 0.0], rtol=1e-8)
+    assert found.tensor.identical(modes.tensor)
+    charge = xarray.Dataset({"charge": ("component", [2.0], {"units": "e"})})
+    np.testing.assert_allclose(ab.in_units(charge, "|e|").charge, [-2.0])
+
+
+def test_responses_to_a_field_in_tesla():
+    """h = g mu_B B/hbar: a response per Zeeman energy, and a spin, whose moment is opposite."""
+    shape = (("component", "magnetic_field"), [[3.0]], {"units": "e^2/energy"})
+    hall = xarray.Dataset({"total": shape}, attrs={"response": "zeeman_hall", "dimension": 2})
+    expected = 3.0 * E**2 / E * 2.00231930436 * 9.2740100783e-24 / HBAR
+    np.testing.assert_allclose(ab.in_units(hall, "S/T", energy="eV").total, [[expected]], rtol=1e-8)
+    spin = xarray.Dataset({"total": ("component", [3.0], {"units": "e/length"})}, attrs={"response": "spin_edelstein"})
+    moment = ab.in_units(spin, "A m/(V s)", length="nm").total
+    np.testing.assert_allclose(moment, [3.0 * E * 1e9 * 2.00231930436 * 9.2740100783e-24 / HBAR], rtol=1e-8)

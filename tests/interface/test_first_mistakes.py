@@ -218,3 +218,71 @@ def test_tolerances_below_rounding_errors(tolerance):
     exact = ab.magnetoelectric(cone, occupied=1, tolerance=1e-12)
     assert abs(found.total - exact.total).max() <= exact.error.max()
     assert exact.attrs["converged"]
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: ab.bands(HALDANE, color="energy"), r"unexpected keyword argument 'color'; did you mean 'colour'\?"),
+        (lambda: ab.plot(HALDANE, axes=None), r"'axes'; did you mean 'ax'\?|'axes'; expected some of result, ax"),
+        (lambda: ab.in_units(HALDANE), "in_units.. missing a required argument: 'units'"),
+        (lambda: ab.io.read_tb("x", dimensions=2), r"did you mean 'dimension'\?"),
+        (
+            lambda: ab.sweep(ab.bands(HALDANE, points=4), {"t": [1]}),
+            "function: Dataset, expected a function of the par",
+        ),
+        (lambda: HALDANE.displaced([[0.1, 0], [0, 0]]), r"hopping law: missing, expected .*models.exponential\(beta\)"),
+    ],
+)
+def test_wrong_calls(call, text):
+    with pytest.raises(InvalidArgumentError, match=text) as found:
+        call()
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "where"), [("haldane", "models"), ("read_tb", "io"), ("chern_number", "geometry"), ("load", "io")]
+)
+def test_names_of_modules_are_suggested(name, where):
+    with pytest.raises(AttributeError) as found:
+        getattr(ab, name)
+    assert f"did you mean '{where}.{name}'?" in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("compute m.nc anomalous_hall --mu 0", "m.nc: expected first the quantity and then the file, as in anomalous_"),
+        ("map m.nc spin:z --band 0", "m.nc: expected first the quantity and then the file, as in spin:z m.nc"),
+        ("compute anomalous_hall m.nc --mu 0 --output r.txt", "r.txt: expected a name that ends with .nc"),
+        ("report m.nc --output x.pdf", "x.pdf: expected a name that ends with .html"),
+        ("compute bands m.nc", "quantity 'bands': a command of its own, adiabloch bands FILE"),
+        ("figure1 --output m.nc", "m.nc: a file, expected the name of a folder"),
+        ("compute pumped_magnetization c.nc --occupied 1 --units uA", "frequency=, or --frequency"),
+    ],
+)
+def test_wrong_commands(tmp_path, monkeypatch, arguments, text):
+    monkeypatch.chdir(tmp_path)
+    ab.io.save_model(HALDANE, "m.nc")
+    ab.io.save_cycle(ab.models.rotating_bonds(ab.models.gapped_honeycomb(delta=0.5, t1=0.1), amplitude=0.1), "c.nc")
+    found = CliRunner().invoke(app, arguments.split())
+    assert found.exit_code == 2
+    assert text in " ".join(found.output.split())
+
+
+def test_invariants_and_ribbons_from_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ab.io.save_model(HALDANE, "m.nc")
+    found = CliRunner().invoke(
+        app, ["compute", "wilson_loop", "m.nc", "--occupied", "1", "--set", "lines=5", "--set", "points=8"]
+    )
+    assert "chern number │ -1" in " ".join(found.output.split())
+    arguments = ["compute", "ribbon_bands", "m.nc", "--set", "width=4", "--set", "points=8", "--output", "r.nc"]
+    ribbon = CliRunner().invoke(app, arguments)
+    assert ribbon.exit_code == 0
+    assert ab.io.load("r.nc").attrs["response"] == "ribbon_bands"
+    solid = ab.models.fu_kane_mele(beta=0.5)
+    ab.io.save_model(solid, "s.nc")
+    surface = ["compute", "fermi_surface", "s.nc", "--mu", "1.5", "--set", "points=8", "--set", "colour=velocity:x"]
+    assert CliRunner().invoke(app, [*surface, "--output", "f.nc"]).exit_code == 0
+    assert "colour" in ab.io.load("f.nc")

@@ -33,6 +33,8 @@ ALWAYS = {
     "observable_current": {"operators": VALUES["operators"]},
     "phonon_moments": {"degeneracy": 1},
     "magnetization_map": {"degeneracy": 1e-6},
+    "fermi_surface": {"chemical_potential": 1.5, "points": 8},
+    "ribbon_bands": {"width": 4, "points": 12},
 }
 MESH = 6
 TEXTURE = """model = "kane_mele"
@@ -63,7 +65,7 @@ def crystal_of(known, folder):
         disk = ab.Texture(lambda r: ab.models.kane_mele(0.9 + 0.2 * np.exp(-((r - [3, 0]) @ (r - [3, 0])) / 81), 0.06))
         return disk, TEXTURE
     declaration = getattr(known.function, "declaration", None)
-    solid = declaration is not None and 2 not in declaration.dimensions
+    solid = known.name == "fermi_surface" or (declaration is not None and 2 not in declaration.dimensions)
     name = "solid" if solid else known.crystal
     read = {"cycle": ab.io.load_cycle, "deformation": ab.io.load_deformation}.get(name, ab.io.load_model)
     if declaration is not None and set(declaration.dimensions) <= set(declaration.no_bulk):

@@ -19,9 +19,9 @@ def test_a_number_with_its_error_bar():
     hall["total"][:], hall["error"][:] = 1.00012, 0.00034
     assert texts(hall) == ["1.00012 $\\pm$ 0.00034 $e^{2}/h$", "anomalous Hall conductivity, z"]
     hall["error"][:] = 2e-13
-    assert texts(hall)[0] == "1.00012 $\\pm$ 2.0e-13 $e^{2}/h$"
+    assert texts(hall)[0] == "1.00012 $\\pm$ 2.0$\\times10^{-13}$ $e^{2}/h$"
     hall["total"][:], hall["error"][:] = -123456.7, 2345.6
-    assert texts(hall)[0] == "-123457 $\\pm$ 2346 $e^{2}/h$"
+    assert texts(hall)[0] == "\u2212123457 $\\pm$ 2346 $e^{2}/h$"
 
 
 def test_numbers_without_a_unit():

@@ -25,6 +25,10 @@ def magnetization_of(delta, t1):
     return ab.pumped_magnetization(cycle, 1, tolerance=1e-3, progress=False)
 
 
+def hall_of(delta, t2, phi):
+    return ab.anomalous_hall(ab.models.haldane(delta=delta, t2=t2, phi=phi), 0.1, 0.1, mesh=4, progress=False)
+
+
 def local_current(positions, **arguments):
     return ab.local_current(ab.Texture(domain), 1, positions, tolerance=1e-2, progress=False, **arguments)
 
@@ -57,6 +61,8 @@ PICTURES = {
     "sweep_of_two": lambda: ab.sweep(
         magnetization_of, {"delta": [0.2, 0.3, 0.4], "t1": [0.05, 0.1, 0.15]}, progress=False
     ),
+    "sweep_of_three": lambda: ab.sweep(hall_of, {"delta": [0.2, 0.4], "t2": [0.1, 0.2, 0.3], "phi": [0.5, 1.0, 1.5]}),
+    "elements_of_a_tensor": lambda: ab.nonlinear_hall(CONE, 0.2, 0.05, tolerance=1e-2),
     "current_along_a_line": lambda: local_current({"x": LINE, "y": [4.0]}),
     "current_in_a_plane": lambda: local_current({"x": LINE[::2], "y": LINE[::2]}, theta=[0.0]),
     "axion_angle": lambda: ab.axion_angle(ab.models.fu_kane_mele(beta=1.0), 2, tolerance=1e-2),

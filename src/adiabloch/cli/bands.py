@@ -14,6 +14,7 @@ from adiabloch.cli.options import (
     Dimension,
     Seed,
     Text,
+    check_order,
     check_output,
     say,
     wannier_options,
@@ -49,6 +50,7 @@ def bands(
     from adiabloch.commands.bands import bands_of_file, summary
 
     check_output(output, picture=True)
+    check_output(data)
     result = bands_of_file(
         seed,
         wannier_options(dimension, axes),
@@ -89,9 +91,12 @@ def zone_map(
 ) -> None:
     """Draw a map of a band quantity over the Brillouin zone, or over a plane through it."""
     from adiabloch.commands.bands import map_of_file, summary_of_map
+    from adiabloch.engine.band_quantities import QUANTITIES
 
     chosen = None if group is None else numbers(group, "bands", int)
     check_output(output, picture=True)
+    check_output(data)
+    check_order(quantity, [seed], QUANTITIES)
     result = map_of_file(
         seed,
         quantity,

@@ -14,6 +14,7 @@ from adiabloch.cli.options import (
     Dimension,
     Text,
     Workers,
+    check_order,
     check_output,
     complete_quantity,
     say,
@@ -82,6 +83,7 @@ def compute(
     """Compute a quantity of the crystal in a file, or of a cycle of several files."""
     from adiabloch.commands import compute as command
     from adiabloch.commands.jobs import as_json as text_of
+    from adiabloch.jobs.catalogue import names
     from adiabloch.summaries.numbers import table_of
 
     options: dict[str, Any] = {"executor": workers, "progress": False if quiet else None, "dry_run": dry_run}
@@ -94,6 +96,7 @@ def compute(
     }
     wanted = command.ModelUnits(units or "", _unit(energy), _unit(length), frequency)
     check_output(output)
+    check_order(quantity, files, names())
     result = command.compute(
         quantity,
         files,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from adiabloch.io.crystal_files import WannierOptions
 
+RESULTS = (".nc", ".nc4", ".cdf", ".netcdf", ".h5", ".hdf5")
+"""Endings of files of results."""
 Text = str | None
 Seed = Annotated[
     Path, typer.Argument(help="Seed of Wannier90 (SEED.chk, SEED_tb.dat, SEED_hr.dat), or a file or saved model.")
@@ -48,14 +51,25 @@ def say(*lines: str) -> None:
         out.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def check_output(path: Path | None, picture: bool = False) -> None:
-    """Check the name of a file before the calculation."""
+def check_order(quantity: str, files: Sequence[Path], known: Collection[str]) -> None:
+    """Check that the name of a quantity is given first, and the files after it."""
+    others = [str(file) for file in files if str(file).partition(":")[0] in known]
+    if others and quantity.partition(":")[0] not in known:
+        raise InvalidArgumentError(
+            f"{quantity}: expected first the quantity and then the file, as in {others[0]} {quantity}"
+        )
+
+
+def check_output(path: Path | None, picture: bool = False, endings: Sequence[str] = RESULTS) -> None:
+    """Check the name of a file before the calculation; `endings` are those of its kind, which it may lack."""
     if path is not None and path.is_dir():
         raise InvalidArgumentError(f"{path}: a folder, expected the name of a file")
     if picture and path is not None:
         from adiabloch.commands.results import picture_kind
 
         picture_kind(path)
+    elif path is not None and path.suffix not in ("", *endings):
+        raise InvalidArgumentError(f"{path}: expected a name that ends with {endings[0]}")
 
 
 def write_result(context: typer.Context, result: xarray.Dataset, path: Path | None) -> None:

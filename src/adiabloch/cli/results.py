@@ -9,7 +9,7 @@ import typer
 from rich.table import Column, Table
 
 from adiabloch.cli.app import app, out
-from adiabloch.cli.options import check_output, say
+from adiabloch.cli.options import AsJson, check_output, say
 
 if TYPE_CHECKING:
     from adiabloch.summaries.numbers import ResultTable
@@ -41,12 +41,19 @@ def print_table(found: ResultTable, rows: int) -> None:
 def show(
     file: Result,
     rows: Annotated[int, typer.Option(min=1, help="Largest number of rows.")] = 40,
+    as_json: AsJson = False,
 ) -> None:
     """Show a result: its numbers with error bars, and how it was computed."""
     from adiabloch.commands.results import read_result
     from adiabloch.summaries.numbers import table_of
 
-    print_table(table_of(read_result(file), file.stem), rows)
+    result = read_result(file)
+    if as_json:
+        from adiabloch.commands.jobs import as_json as text_of
+
+        print(text_of(dict(result.to_dict())))
+        return
+    print_table(table_of(result, file.stem), rows)
 
 
 @app.command()
@@ -73,5 +80,5 @@ def report(
     """Write one HTML page about a result: picture, numbers with error bars, method, citations, how to repeat it."""
     from adiabloch.commands.report import report as write
 
-    check_output(output)
+    check_output(output, endings=(".html", ".htm"))
     say(f"wrote {write(file, output)}")

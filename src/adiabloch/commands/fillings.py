@@ -86,7 +86,7 @@ def advice(gaps: Sequence[FillingGap], energies: Float) -> list[str]:
             f"filled; give a chemical potential, --mu, from {low:.5g} to {high:.5g}"
         ]
     numbers = " or ".join(str(gap.occupied) for gap in gaps)
-    which = "which is" if len(gaps) == 1 else "whichever is"
+    which = "if that is" if len(gaps) == 1 else "whichever is"
     return [
         f"as an insulator: --occupied {numbers}, {which} the number of electrons in the cell (of pairs if each band is "
         "filled twice); at other fillings a metal: --mu"

@@ -14,9 +14,10 @@ from adiabloch.engine.documentation import documented
 from adiabloch.engine.dry_run import Forecast, result_or_forecast
 from adiabloch.engine.natural import in_natural_units
 from adiabloch.engine.run import DEFAULTS, SEVERAL_RESULTS, Options
-from adiabloch.errors import CallError, InvalidArgumentError, did_you_mean
+from adiabloch.errors import CallError, InvalidArgumentError
 from adiabloch.integration.blas_threads import one_thread
 from adiabloch.integration.checkpoints import Checkpoint, in_use, using
+from adiabloch.names import call_message
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:
@@ -53,14 +54,7 @@ def response(
             try:
                 given = signature.bind(*args, **kwargs).arguments
             except TypeError as error:
-                unknown = [name for name in kwargs if name not in signature.parameters]
-                hint = ""
-                if unknown:
-                    close = did_you_mean(unknown[0], signature.parameters)
-                    hint = close if unknown[0] in str(error) else f"; there is no argument {unknown[0]!r}{close}"
-                if "positional" in str(error):
-                    hint = "; options are given by name, as in tolerance=1e-3"
-                raise CallError(f"{function.__name__}() {error}{hint}") from None
+                raise CallError(call_message(function.__name__, signature, kwargs, error)) from None
             # small matrices: threads of the linear algebra cost more than they gain
             with one_thread, _kept(function.__name__, given, allowed=checkpoint):
                 return result_or_forecast(

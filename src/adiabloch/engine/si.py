@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from adiabloch.customary_units import is_si
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.names import checked_call
 from adiabloch.scalars import positive_number
 from adiabloch.units import (
     ANGSTROM,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result", "xarray.Dataset", "xarray.DataArray")
 
 
+@checked_call
 def in_si(
     result: Result,
     *,

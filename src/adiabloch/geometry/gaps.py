@@ -162,12 +162,14 @@ def smallest_gap(crystal: Crystal, count: int, points: int = 1500) -> SmallestGa
 
 
 def check_gap(crystal: Crystal, count: int) -> None:
-    """Check that the gap above the `count` lowest bands is open.
+    """Check that the gap above the `count` lowest bands is open; above all bands there is none.
 
     Raises
     ------
     GapClosedError
     """
+    if count == crystal.size:
+        return
     smallest = smallest_gap(crystal, count)
     if smallest.gap <= CLOSED_GAP * bandwidth(crystal):
         raise closed_gap_error(crystal, smallest.gap, smallest.at, count)

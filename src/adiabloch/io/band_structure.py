@@ -14,6 +14,7 @@ from adiabloch.engine.results import labelled
 from adiabloch.errors import FileFormatError
 from adiabloch.io.safe_open import read_text, uncompressed
 from adiabloch.io.seed_files import find_seed_file
+from adiabloch.names import checked_call
 from adiabloch.units import Unit
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ BAND_FILE = "_band.dat"
 HEAD = re.compile(r"&plot\s+nbnd\s*=\s*(\d+)\s*,\s*nks\s*=\s*(\d+)\s*/", re.IGNORECASE)
 
 
+@checked_call
 def read_band_structure(path: str | os.PathLike[str]) -> xarray.Dataset:
     """Read energies along a path, as a reference for `ab.bands`.
 

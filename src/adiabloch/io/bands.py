@@ -35,6 +35,7 @@ from adiabloch.lattice import Lattice
 from adiabloch.models import Cycle
 from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.harmonics import power_tail, theta_derivatives
+from adiabloch.names import checked_call
 from adiabloch.scalars import is_whole
 from adiabloch.units import BOHR
 from adiabloch.workflows.dipoles import dipoles
@@ -44,6 +45,7 @@ LARGEST_TAIL = 0.1
 """Largest size of the last harmonics of the occupied states, relative to the largest harmonic."""
 
 
+@checked_call
 def read_bands(
     folders: Sequence[PathLike],
     seeds: Sequence[PathLike],

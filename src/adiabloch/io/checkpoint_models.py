@@ -33,11 +33,13 @@ from adiabloch.linalg import dagger
 from adiabloch.models import TightBinding
 from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.nearest_images import NearestImages
+from adiabloch.names import checked_call
 from adiabloch.scalars import is_whole
 
 PathLike = str | os.PathLike[str]
 
 
+@checked_call
 def read_chk(
     path: PathLike,
     *,
@@ -108,6 +110,7 @@ def _checked_count(outside: bool | int, seed: _SeedData) -> int | bool:
     return count
 
 
+@checked_call
 def read_snapshots(
     paths: Sequence[PathLike],
     *,

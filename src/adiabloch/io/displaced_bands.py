@@ -16,6 +16,7 @@ from adiabloch.io.band_snapshots import Snapshot
 from adiabloch.io.bands import Bands, bands_of_snapshots
 from adiabloch.io.displacements import read_displacements
 from adiabloch.models import AtomicDisplacements, Deformation
+from adiabloch.names import checked_call
 from adiabloch.symmetries import SymmetricDisplacements
 from adiabloch.symmetries.operations import is_identity
 from adiabloch.workflows.dipoles import dipole_moments
@@ -72,6 +73,7 @@ class DisplacedBands:
         return Snapshot.of(self.folder / crystal / self.waves, self.folder / crystal / self.seed, back)
 
 
+@checked_call
 def read_displaced_bands(
     folder: str | os.PathLike[str],
     seed: str,

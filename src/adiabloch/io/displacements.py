@@ -24,6 +24,7 @@ from adiabloch.models import AtomicDisplacements, Deformation, Structure, TightB
 from adiabloch.models.atomic_displacements import REST
 from adiabloch.models.deformation_arrays import difference_weights
 from adiabloch.models.deformation_checks import Pair
+from adiabloch.names import checked_call
 from adiabloch.symmetries import Operation, SymmetricDisplacements
 from adiabloch.symmetries.crystal_images import images_of_crystals
 from adiabloch.workflows.dipoles import dipole_moments
@@ -39,6 +40,7 @@ LARGEST_TEMPLATE = 10_000_000
 """Bytes of a template."""
 
 
+@checked_call
 def write_displacements(
     displacements: AtomicDisplacements | SymmetricDisplacements,
     folder: str | os.PathLike[str],
@@ -116,6 +118,7 @@ def _templates(folder: Path) -> dict[Path, str | None]:
     return found
 
 
+@checked_call
 def read_displacements(folder: str | os.PathLike[str]) -> AtomicDisplacements | SymmetricDisplacements:
     """Read which displacements a folder of `write_displacements` holds.
 
@@ -172,6 +175,7 @@ def _symmetric(full: AtomicDisplacements, calculated: Any, operations: Any) -> S
     return found
 
 
+@checked_call
 def read_displacement_forces(folder: str | os.PathLike[str], output: str = "scf.out") -> dict[str, Float]:
     """Read the forces on the atoms of all displaced crystals, for `AtomicDisplacements.modes`.
 
@@ -202,6 +206,7 @@ def forces_of(
     return {name: read_forces(Path(folder) / name / output) for name in known.structures if name != REST}
 
 
+@checked_call
 def read_deformation(
     folder: str | os.PathLike[str],
     seed: str,

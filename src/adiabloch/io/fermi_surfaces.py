@@ -11,6 +11,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.files import write_atomic
+from adiabloch.names import checked_call
 
 if TYPE_CHECKING:
     import xarray
@@ -19,6 +20,7 @@ PER_LINE = 6
 """Numbers in a line of a `.bxsf` file."""
 
 
+@checked_call
 def write_frmsf(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     """Write a Fermi surface for FermiSurfer.
 
@@ -53,6 +55,7 @@ def write_frmsf(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     return write_atomic(path, ("\n".join(lines) + "\n").encode())
 
 
+@checked_call
 def write_bxsf(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     """Write a Fermi surface for XCrySDen.
 

@@ -8,8 +8,10 @@ from adiabloch.arrays import Complex
 from adiabloch.io.periodic_axes import checked_axes
 from adiabloch.io.seed_files import PathLike
 from adiabloch.io.wannier90 import read_tb_matrices
+from adiabloch.names import checked_call
 
 
+@checked_call
 def read_heights(
     path: PathLike, *, axes: Sequence[int] | None = None, wsvec: PathLike | bool | None = None
 ) -> dict[tuple[int, ...], Complex]:

@@ -17,8 +17,10 @@ from adiabloch.io.fildyn import length_unit, read_structure_of_fildyn
 from adiabloch.io.phonopy_modes import read_phonopy_modes
 from adiabloch.io.text_lines import LineReader
 from adiabloch.models import Modes, Structure
+from adiabloch.names import checked_call
 
 
+@checked_call
 def read_modes(
     path: str | os.PathLike[str],
     structure: Structure | None = None,

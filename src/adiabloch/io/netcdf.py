@@ -22,6 +22,7 @@ from adiabloch.errors import FileFormatError, InvalidArgumentError, MissingExtra
 from adiabloch.files import checked_path, write_atomic
 from adiabloch.io.hdf5 import check_hdf5
 from adiabloch.io.safe_open import open_regular
+from adiabloch.names import checked_call
 
 if TYPE_CHECKING:
     import xarray
@@ -30,6 +31,7 @@ CHECKSUM = b"adiabloch sha256"
 """Mark before the checksum at the end of a file; other programs that read NetCDF ignore both."""
 
 
+@checked_call
 def save(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     """Write a result to a NetCDF file.
 
@@ -68,6 +70,7 @@ def save(result: xarray.Dataset, path: str | os.PathLike[str]) -> Path:
     return write_atomic(path, netcdf_bytes(result.assign_attrs(plain)))
 
 
+@checked_call
 def load(path: str | os.PathLike[str]) -> xarray.Dataset:
     """Read a result from a NetCDF file.
 

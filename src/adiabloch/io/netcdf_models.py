@@ -26,11 +26,13 @@ from adiabloch.io.netcdf_snapshots import (
     write_variables,
 )
 from adiabloch.models import Cycle, Deformation, TightBinding
+from adiabloch.names import checked_call
 
 if TYPE_CHECKING:
     import xarray
 
 
+@checked_call
 def save_model(model: TightBinding, path: str | os.PathLike[str], *, resolution: float | None = None) -> Path:
     """Write a model to a NetCDF file: hoppings, positions, position matrix and spin.
 
@@ -70,6 +72,7 @@ def save_model(model: TightBinding, path: str | os.PathLike[str], *, resolution:
     return write_variables(snapshot_variables([model], by_cell, rounding_unit(resolution)), attributes, path)
 
 
+@checked_call
 def load_model(path: str | os.PathLike[str]) -> TightBinding:
     """Read a model written by `save_model`.
 
@@ -96,6 +99,7 @@ def load_model(path: str | os.PathLike[str]) -> TightBinding:
     return models[0]
 
 
+@checked_call
 def save_cycle(cycle: Cycle, path: str | os.PathLike[str], *, resolution: float | None = None) -> Path:
     """Write a cycle to a NetCDF file.
 
@@ -133,6 +137,7 @@ def save_cycle(cycle: Cycle, path: str | os.PathLike[str], *, resolution: float 
     return write_variables(variables, {"kind": CYCLE, "model": cycle.digest}, path)
 
 
+@checked_call
 def load_cycle(path: str | os.PathLike[str]) -> Cycle:
     """Read a cycle written by `save_cycle`.
 
@@ -161,6 +166,7 @@ def load_cycle(path: str | os.PathLike[str]) -> Cycle:
     return cycle
 
 
+@checked_call
 def save_deformation(
     deformation: Deformation, path: str | os.PathLike[str], *, resolution: float | None = None
 ) -> Path:
@@ -213,6 +219,7 @@ def save_deformation(
     return write_variables(variables, {"kind": DEFORMATION, "model": deformation.digest}, path)
 
 
+@checked_call
 def load_deformation(path: str | os.PathLike[str]) -> Deformation:
     """Read a deformation written by `save_deformation`.
 

@@ -17,6 +17,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.io.number_stream import NumberStream
+from adiabloch.names import checked_call
 
 LARGEST_OVERLAP = 1.1
 """Largest overlap accepted; the norm of pseudo wave functions may deviate from 1."""
@@ -34,6 +35,7 @@ class Overlaps:
     """M(k, b), (K, neighbours, bands, bands)."""
 
 
+@checked_call
 def read_overlaps(path: str | os.PathLike[str]) -> Overlaps:
     """Read the overlaps of the bands at neighbouring k points.
 

@@ -27,9 +27,11 @@ from adiabloch.io.phonopy_calculation import load_phonopy, units_of
 from adiabloch.io.phonopy_yaml import PhonopyYaml, structure_of_yaml
 from adiabloch.io.text_lines import LineReader
 from adiabloch.models import Modes, Structure
+from adiabloch.names import checked_call
 from adiabloch.units import THZ
 
 
+@checked_call
 def from_phonopy(phonopy: Any, q: ArrayLike = (0.0, 0.0, 0.0)) -> Modes:
     """Phonon modes of a calculation with phonopy.
 

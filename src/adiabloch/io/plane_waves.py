@@ -19,6 +19,7 @@ from adiabloch.linalg import dagger
 from adiabloch.models import Cycle, TightBinding, motion_from_plane_waves
 from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.hoppings import Translation
+from adiabloch.names import checked_call
 from adiabloch.units import BOHR
 from adiabloch.workflows.dipoles import dipoles
 
@@ -79,6 +80,7 @@ class PlaneWaves:
         return G, states
 
 
+@checked_call
 def read_plane_waves(folder: str | os.PathLike[str], checkpoint: str | os.PathLike[str]) -> PlaneWaves:
     """Read the Wannier functions of a calculation in plane waves.
 
@@ -106,6 +108,7 @@ def read_plane_waves(folder: str | os.PathLike[str], checkpoint: str | os.PathLi
     return found
 
 
+@checked_call
 def read_motion(
     folders: Sequence[str | os.PathLike[str]],
     checkpoints: Sequence[str | os.PathLike[str]],

@@ -12,6 +12,7 @@ from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.models import TightBinding
 from adiabloch.models.spin import SPIN
+from adiabloch.names import checked_call
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class _PythTBData:
     """Amplitude, orbitals i and j, and R of each hopping."""
 
 
+@checked_call
 def from_pythtb(model: Any) -> TightBinding:
     """Convert a model of PythTB: a `tb_model` of version 1 or a `TBModel` of version 2.
 

@@ -19,6 +19,7 @@ from adiabloch.io.wannier_matrices import NEGLIGIBLE
 from adiabloch.linalg import dagger
 from adiabloch.models.hoppings import Translation
 from adiabloch.models.nearest_images import NearestImages, mesh_fourier_transform
+from adiabloch.names import checked_call
 
 LARGEST_PAULI = 1.1
 """Largest element of a Pauli matrix between bands; the norm of pseudo wave functions may deviate from 1."""
@@ -26,6 +27,7 @@ LENGTH_TOLERANCE = 1e-3
 """Largest difference in Angstrom between equal centres, or equal lattice vectors."""
 
 
+@checked_call
 def read_spin(
     checkpoint: PathLike, spn: PathLike, *, dimension: int | None = None, axes: Sequence[int] | None = None
 ) -> dict[Translation, Complex]:

@@ -18,6 +18,7 @@ from adiabloch.errors import AdiablochError, FileFormatError, InvalidArgumentErr
 from adiabloch.files import atomic_write, checked_path
 from adiabloch.io.safe_open import COMPRESSED, read_bytes, refuse_long_lines
 from adiabloch.models import Structure
+from adiabloch.names import checked_call
 
 Content = TypeVar("Content")
 
@@ -37,6 +38,7 @@ XML = frozenset({"vasp-xml", "xsd"})
 """Formats in XML."""
 
 
+@checked_call
 def read_structure(path: str | os.PathLike[str], format: str | None = None) -> Structure:
     """Read a crystal structure through ASE: POSCAR, CIF, extended XYZ, inputs and outputs of Quantum ESPRESSO, others.
 
@@ -68,6 +70,7 @@ def read_structure(path: str | os.PathLike[str], format: str | None = None) -> S
     return _read(path, format, from_ase)
 
 
+@checked_call
 def read_forces(path: str | os.PathLike[str], format: str | None = None) -> Float:
     """Read the forces on the atoms from an output, through ASE: Quantum ESPRESSO, VASP, extended XYZ, others.
 
@@ -182,6 +185,7 @@ def _check_count(path: Path, count: int, left: int, line: int) -> None:
         raise FileFormatError(f"{path}, line {line}: {count} atoms, but {left} lines are left; expected one for each")
 
 
+@checked_call
 def write_structure(
     structure: Structure, path: str | os.PathLike[str], format: str | None = None, **options: Any
 ) -> Path:
@@ -232,6 +236,7 @@ def write_structure(
     return Path(path)
 
 
+@checked_call
 def from_ase(atoms: Any) -> Structure:
     """Convert `Atoms` of ASE to a crystal structure.
 

@@ -17,11 +17,13 @@ from adiabloch.io.hdf5 import check_hdf5
 from adiabloch.models import TightBinding
 from adiabloch.models.hoppings import Translation, checked_translation
 from adiabloch.models.spin import check_pairs, spin_operators
+from adiabloch.names import checked_call
 
 SPARSE = ("data", "indices", "indptr", "shape")
 """Arrays of a sparse matrix in a file."""
 
 
+@checked_call
 def from_tbmodels(model: Any, *, spin: ArrayLike | Mapping[Any, ArrayLike] | None = None) -> TightBinding:
     """Convert a model of TBmodels (Z2Pack), or read its HDF5 file.
 

@@ -24,6 +24,7 @@ from adiabloch.io.text_lines import LineReader
 from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.io.wigner_seitz import WignerSeitzShifts
 from adiabloch.models import TightBinding
+from adiabloch.names import checked_call
 
 ROUNDING = 2e-6
 """Difference between h(R) and h(-R)^dagger in eV allowed for the six decimals of `_hr.dat`."""
@@ -33,6 +34,7 @@ Spin = ArrayLike | Mapping[Any, ArrayLike] | bool
 """Spin operators, (3, n, n) or by translation; True for those in files of the same seed; or the order of the spins."""
 
 
+@checked_call
 def read_tb(
     path: PathLike,
     *,
@@ -90,6 +92,7 @@ def read_tb(
     return model
 
 
+@checked_call
 def read_hr(
     path: PathLike,
     *,
@@ -141,6 +144,7 @@ def read_hr(
     return contents.model(count, None if isinstance(spin, bool) else spin, axes)
 
 
+@checked_call
 def write_tb(model: TightBinding, path: str | os.PathLike[str]) -> Path:
     """Write a model to a `_tb.dat` file, completely or not at all.
 

@@ -14,11 +14,13 @@ from adiabloch.io.hermiticity import HOPPING_DEFECT, hermitian_hoppings, hermiti
 from adiabloch.io.periodic_axes import checked_axes
 from adiabloch.io.wannier_matrices import WannierMatrices
 from adiabloch.models import OutsideStates, TightBinding
+from adiabloch.names import checked_call
 
 OFF_SITE = 1e-6
 """Relative size below which spin matrices at R other than 0 are neglected."""
 
 
+@checked_call
 def from_wannierberri(
     system: Any,
     *,

@@ -81,6 +81,19 @@ def _modes_of_forces(folder: Path) -> Modes:
 
 NUMBERS = Kind(f"numbers, or {RANGE}", _all(is_number))
 MATRICES = Kind("a table of matrices such as {name = [[1, 0], [0, -1]]}", _all(is_number))
+
+
+def _is_table(value: object, fits: Callable[[Any], bool]) -> bool:
+    """True for a table whose values fit."""
+    return isinstance(value, Mapping) and all(map(fits, value.values()))
+
+
+def _is_labelled(value: object) -> bool:
+    """True for a list of labels with numbers."""
+    pairs = value if isinstance(value, list) else [None]
+    return all(isinstance(pair, list) and len(pair) == 2 and _is_text(pair[0]) for pair in pairs)
+
+
 KINDS = {
     "bool": Kind("true or false", lambda value: isinstance(value, bool)),
     "int": Kind("a whole number", _is_whole),
@@ -96,6 +109,11 @@ KINDS = {
     "Symmetry": Kind("find, none, or matrices", lambda value: _is_text(value) or _all(is_number)(value)),
     "Mapping[str, Given]": MATRICES,
     "Spin": Kind("three matrices", _all(is_number)),
+    "Choice": Kind("a band quantity such as velocity:x", _is_text),
+    "Mapping[str, float]": Kind("a table of numbers such as {kz = 0.5}", lambda value: _is_table(value, is_number)),
+    "Mapping[str, ArrayLike]": Kind("a table such as {X = [0.5]}", lambda value: _is_table(value, _all(is_number))),
+    "Sequence[tuple[str, ArrayLike]]": Kind("labels with numbers, [['X', [0.5]]]", _is_labelled),
+    "Path": Kind("a path of Python", lambda _: False),
     "Positions": Kind("a table of numbers such as {x = [0, 1]}", _all(is_number)),
     "Heights": Kind(
         "numbers, or the name of a SEED_tb.dat", _all(is_number), lambda p, axes: read_heights(p, axes=axes)
@@ -147,8 +165,10 @@ def missing_arguments(known: CataloguedQuantity, given: Iterable[str]) -> list[s
     """Names of the arguments that are needed and not given; all alternatives if no filling is given."""
     present = {*given}
     fillings = [name for name in FILLINGS if name in known.arguments]
-    missing = [] if not fillings or present & {*fillings} else fillings
     parameters = inspect.signature(known.function).parameters
+    if [parameters[name].default for name in fillings] == [None]:
+        fillings = []  # a filling that may be left out
+    missing = [] if not fillings or present & {*fillings} else fillings
     for name in known.arguments:
         if parameters[name].default is inspect.Parameter.empty and name not in present and name not in FILLINGS:
             missing.append(name)
@@ -165,7 +185,12 @@ def value_of_text(location: str, name: str, text: str, known: CataloguedQuantity
     kinds, optional = kinds_of(known, name)
     if optional and text.strip().lower() == "none":
         return None
-    candidates = [parsed(location, text), text]
+    try:
+        candidates = [parsed(location, text), text]
+    except InvalidArgumentError:
+        if not any(kind.fits(text) for kind in kinds):
+            raise
+        candidates = [text]  # a name with a colon is no range
     words = text.split(",")
     candidates.append([word.strip() for word in words])
     for value in candidates:

@@ -15,8 +15,12 @@ from adiabloch.engine.declaration import Response
 from adiabloch.engine.run import DEFAULTS
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 
-WORKFLOWS = ("chemical_potential", "nonlinear_conductivity", "phonon_moments")
+WORKFLOWS = (
+    "chemical_potential", "fermi_surface", "nonlinear_conductivity", "phonon_moments", "ribbon_bands", "wilson_loop"
+)  # fmt: skip
 """Workflows in the catalogue."""
+COMMANDS = {"bands": "bands FILE", "zone_map": "map QUANTITY FILE", "map": "map QUANTITY FILE"}
+"""Commands of their own in place of a quantity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,8 @@ def quantity(name: str) -> CataloguedQuantity:
     """
     known = quantities()
     if name not in known:
+        if name in COMMANDS:
+            raise InvalidArgumentError(f"quantity {name!r}: a command of its own, adiabloch {COMMANDS[name]}")
         raise InvalidArgumentError(
             f"quantity {name!r}: not known{did_you_mean(name, known)}; `adiabloch quantities` lists all"
         )

@@ -95,7 +95,8 @@ def rotating_bonds(model: TightBinding, amplitude: float) -> Cycle:
     if length.min() <= 0 or nearest.sum() != 3 * half:
         raise InvalidArgumentError(
             f"rotating_bonds: expected three equal bonds from each A to its B, found {int(nearest.sum())} for {half} "
-            "states on A; the model must list all states of A, then those of B"
+            "states on A; the model must list all states of A, then those of B. Other models move by `displaced`, in "
+            "Cycle.from_function"
         )
 
     def rotated(theta: float) -> TightBinding:

@@ -90,7 +90,7 @@ def distance_law(hopping: Callable[[Float], ArrayLike]) -> HoppingLaw:
     return law
 
 
-def hopping_factors(law: HoppingLaw, before: Float, after: Float) -> Float:
+def hopping_factors(law: HoppingLaw | None, before: Float, after: Float) -> Float:
     """Factors of a hopping law for all bonds; 1 for on-site terms and for bonds that do not change.
 
     Parameters
@@ -110,6 +110,8 @@ def hopping_factors(law: HoppingLaw, before: Float, after: Float) -> Float:
     InvalidModelError
         `law` returns a factor that is not finite; the message names the bond.
     """
+    if law is None:
+        raise InvalidArgumentError(f"hopping law: missing, expected {EXPECTED_LAW}")
     checked_callable(law, 2, "hopping law", EXPECTED_LAW)
     changed = (np.abs(before).max(axis=-1) > 0) & (np.abs(after - before).max(axis=-1) > 0)
     factors = np.ones(before.shape[:-1])

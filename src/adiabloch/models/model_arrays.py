@@ -144,7 +144,9 @@ def in_supercell(model: TightBinding, matrix: ArrayLike) -> dict[str, Any]:
     }
 
 
-def after_displacement(model: TightBinding, pattern: ArrayLike, law: HoppingLaw, move_orbitals: bool) -> dict[str, Any]:
+def after_displacement(
+    model: TightBinding, pattern: ArrayLike, law: HoppingLaw | None, move_orbitals: bool
+) -> dict[str, Any]:
     """Arguments of the model after a displacement of its orbitals, its hoppings changed by a law.
 
     Raises

@@ -321,7 +321,9 @@ class TightBinding:
         """Band energies at Cartesian wave vectors, shape (..., d) -> (..., N)."""
         return energies_batch(self.hamiltonian(k))
 
-    def displaced(self, pattern: ArrayLike, law: HoppingLaw, *, move_orbitals: bool = False) -> TightBinding:
+    def displaced(
+        self, pattern: ArrayLike, law: HoppingLaw | None = None, *, move_orbitals: bool = False
+    ) -> TightBinding:
         """Displace the orbitals and change each hopping by a law of its bond vector.
 
         Parameters
@@ -337,7 +339,7 @@ class TightBinding:
         Raises
         ------
         InvalidArgumentError
-            For Wannier functions, whose position matrix a hopping law does not determine.
+            No law; or for Wannier functions, whose position matrix a hopping law does not determine.
         """
         return TightBinding(**after_displacement(self, pattern, law, move_orbitals), reduced=False)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.files import atomic_write
+from adiabloch.names import checked_call
 from adiabloch.plotting.bands import bands, draw_bands, limits_of
 from adiabloch.plotting.dispatch import local_field, picture_of
 from adiabloch.plotting.style import project_style
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
 
 
+@checked_call
 def animate(
     result: xarray.Dataset, path: str | os.PathLike[str] | None = None, *, frames_per_second: int = 8
 ) -> FuncAnimation:
@@ -87,7 +89,7 @@ def _animation(result: xarray.Dataset, frames_per_second: int) -> FuncAnimation:
 
     from adiabloch.plotting.local_fields import LineCurves, PlaneMap, axes_of_places, phase_text
 
-    figure = plt.figure(figsize=(4.2, 3.2), layout="constrained")
+    figure = plt.figure(figsize=(4.2, 3.2), layout="compressed")
     ax = figure.add_subplot()
     in_plane = len(axes_of_places(result)) == 2
     picture: PlaneMap | LineCurves = PlaneMap.of(result) if in_plane else LineCurves.of(result)
@@ -115,7 +117,7 @@ def _bands(result: xarray.Dataset, frames_per_second: int) -> FuncAnimation:
 
     from adiabloch.plotting.local_fields import phase_text
 
-    figure = plt.figure(figsize=(4.2, 3.2), layout="constrained")
+    figure = plt.figure(figsize=(4.2, 3.2), layout="compressed")
     ax = figure.add_subplot()
     phases, limits = result["theta"].values, limits_of(result)
 

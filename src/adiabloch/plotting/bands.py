@@ -10,8 +10,8 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.plotting.gap_marks import mark_gap
-from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of, set_number_format
-from adiabloch.plotting.style import BLUE, GREY, INK, RED, label_with_unit, point_label
+from adiabloch.plotting.scales import add_scaled_bar, ends_of, scale_of, set_number_format, use_whole_numbers
+from adiabloch.plotting.style import BLUE, COLOURS, GREY, INK, RED, label_with_unit, point_label
 
 if TYPE_CHECKING:
     import xarray
@@ -79,6 +79,27 @@ def draw_bands(
             textcoords="offset points", va="center", color=INK, annotation_clip=False,
         )  # fmt: skip
     return shown
+
+
+def at_points(result: xarray.Dataset, ax: Axes) -> Axes:
+    """Draw the first quantity of each band at a number of points, its component with the largest value."""
+    names = [str(name) for name, x in result.data_vars.items() if {"point", "band"} <= set(x.dims)]
+    quantities = [name for name in names if name not in ("energy", "group_size")] or ["energy"]
+    values = result[quantities[0]].transpose("point", "band", ...)
+    others = [str(dim) for dim in values.dims[2:]]
+    if others:
+        sizes = np.abs(values.values).max(axis=(0, 1))
+        largest = np.unravel_index(int(sizes.argmax()), sizes.shape)
+        values = values.isel(dict(zip(others, map(int, largest), strict=True)))
+        values = values.assign_attrs(component="".join(str(values[dim].values) for dim in others))
+    for band in range(min(values.sizes["band"], len(COLOURS))):
+        label = f"band {result.band.values[band]}" if "band" in result.coords else f"band {band}"
+        ax.plot(np.arange(values.sizes["point"]), values[:, band], "o-", ms=3, color=COLOURS[band], label=label)
+    ax.set(xlabel="number of the point", ylabel=label_with_unit(values))
+    use_whole_numbers(ax.xaxis)
+    set_number_format(ax.yaxis)
+    ax.legend(fontsize=7)
+    return ax
 
 
 def _norm(values: xarray.DataArray) -> Normalize:

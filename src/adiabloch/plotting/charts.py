@@ -1,4 +1,4 @@
-"""Pictures of all results except local currents and densities: bars, matrices, curves and maps."""
+"""Pictures of scans, phases, phonons and sums over bands: curves, bars and maps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adiabloch.plotting.style import BLUE, COLOURS, DIVERGING, GREY, INK, RED, unit_label
+from adiabloch.plotting.scales import set_number_format
+from adiabloch.plotting.style import BLUE, COLOURS, DIVERGING, GREY, INK, RED, label_with_unit, plain_number, unit_label
+from adiabloch.units import latex_of_unit
 
 if TYPE_CHECKING:
     import xarray
@@ -21,7 +23,7 @@ MARKERS = ("", "o", "s", "^")
 LINES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 """Dashes of the curves of a scan, by the number of the temperature."""
 SYMBOLS = {"chemical_potential": r"$\mu$", "temperature": r"$k_BT$"}
-MAIN_VARIABLES = ("total", "polarization", "charge")
+MAIN_VARIABLES = ("total", "polarization", "charge", "chern_simons")
 """Names of the main variable of a result."""
 MOMENT_PARTS = {
     "perturbative": ("perturbative", BLUE),
@@ -45,28 +47,9 @@ def main_variable(result: xarray.Dataset) -> str | None:
     return next((name for name in MAIN_VARIABLES if name in result.data_vars), None)
 
 
-def axis_label(variable: xarray.DataArray) -> str:
-    """Return the name of a variable with its unit."""
-    return f"{variable.attrs.get('long_name', variable.name)} ({unit_label(variable)})"
-
-
 def phase_variable(result: xarray.Dataset) -> str | None:
     """Return the name of the first variable over phase and component, or None if there is none."""
     return next((str(name) for name, x in result.data_vars.items() if {*x.dims} == {"theta", "component"}), None)
-
-
-def parts_of(result: xarray.Dataset) -> list[tuple[str, str]]:
-    """Main variable and its perturbative and Chern-Simons parts, with their colours."""
-    parts = [("perturbative", BLUE), ("chern_simons", GREY), (str(main_variable(result)), RED)]
-    return [(name, colour) for name, colour in parts if name in result and np.isfinite(result[name].values).any()]
-
-
-def is_number(result: xarray.Dataset) -> bool:
-    """Return True if the main variable is a single number without parts."""
-    main = main_variable(result)
-    if main is None or result[main].size != 1:
-        return False
-    return [name for name, _ in parts_of(result)] in ([], [main])
 
 
 def with_error(value: float, error: float) -> str:
@@ -80,60 +63,6 @@ def with_error(value: float, error: float) -> str:
     v = round(v, digits) + 0.0  # no minus sign of zero
     text = f"{v:.{digits}f} ± {e:.{digits}f}" if digits <= 9 else f"{v:.9g} ± {e:.1e}"
     return f"({text})e{power:+03d}" if power else text
-
-
-def number(result: xarray.Dataset, ax: Axes) -> Axes:
-    """Write the main variable as a number with its error bar and unit."""
-    main = result[str(main_variable(result))]
-    error = float(result["error"].values.item()) if "error" in result and result["error"].size == 1 else 0.0
-    text = with_error(float(main.values.item()), error).replace("±", r"$\pm$")
-    unit = "" if main.attrs.get("units", "1") == "1" else f" {unit_label(main)}"
-    component = "".join(str(main[dim].values.item()) for dim in main.dims if main[dim].dtype.kind == "U")
-    title = str(main.attrs.get("long_name", main.name))
-    ax.text(0.5, 0.6, text + unit, ha="center", va="center", fontsize=16, transform=ax.transAxes)
-    ax.text(
-        0.5, 0.35, f"{title}{', ' + component if component else ''}", ha="center", va="center", transform=ax.transAxes
-    )
-    ax.set_axis_off()
-    return ax
-
-
-def bars(result: xarray.Dataset, ax: Axes) -> Axes:
-    """Draw the main variable over its one dimension as bars, beside its perturbative and Chern-Simons parts."""
-    main = str(main_variable(result))
-    (dim,) = result[main].dims
-    parts = parts_of(result)
-    numbers = np.arange(result.sizes[dim])
-    width = 0.8 / len(parts)
-    error = result.error.values if "error" in result else None
-    for number, (name, colour) in enumerate(parts):
-        at = numbers + (number - 0.5 * (len(parts) - 1)) * width
-        label = name.replace("chern_simons", "Chern-Simons")
-        ax.bar(at, result[name].values, 0.9 * width, color=colour, label=label, yerr=error, ecolor=INK)
-    ax.set_xticks(numbers, [str(name) for name in result[dim].values])
-    ax.axhline(0.0, color=INK, lw=0.7)
-    ax.set(xlabel=str(dim), ylabel=axis_label(result[main]))
-    if len(parts) > 1:
-        # above the axes, where it covers no bar
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(parts), frameon=False, fontsize=8)
-    return ax
-
-
-def matrix(result: xarray.Dataset, ax: Axes) -> Axes:
-    """Draw the main variable over its two dimensions as a matrix with numbers."""
-    tensor = result[str(main_variable(result))]
-    rows, columns = tensor.dims
-    largest = float(np.abs(tensor).max()) or 1.0
-    image = ax.imshow(tensor.values, cmap=DIVERGING, vmin=-largest, vmax=largest)
-    for (row, column), value in np.ndenumerate(tensor.values):
-        colour = "white" if abs(value) > 0.6 * largest else INK
-        ax.text(column, row, f"{value:.2g}", ha="center", va="center", color=colour)
-    ax.set_xticks(range(tensor.shape[1]), [str(name) for name in tensor[columns].values])
-    ax.set_yticks(range(tensor.shape[0]), [str(name) for name in tensor[rows].values])
-    ax.tick_params(length=0)
-    ax.set(xlabel=str(columns), ylabel=str(rows))
-    ax.figure.colorbar(image, ax=ax, label=axis_label(tensor))
-    return ax
 
 
 def axion_dial(result: xarray.Dataset, ax: Axes) -> Axes:
@@ -156,7 +85,8 @@ def phase_curves(result: xarray.Dataset, ax: Axes) -> Axes:
     for name in result.component.values:
         curve = magnetization.sel(component=name)
         ax.plot(result.theta / np.pi, curve, label=f"$M_{name}$")
-    ax.set(xlabel=r"$\theta/\pi$", ylabel=r"pumped magnetization ($e\omega$)")
+    ax.set(xlabel=r"$\theta/\pi$", ylabel=label_with_unit(magnetization))
+    set_number_format(ax.yaxis)
     ax.legend()
     return ax
 
@@ -178,7 +108,7 @@ def moment_parts(result: xarray.Dataset, ax: Axes) -> Axes:
         ax.bar(at, size, 0.7, color=colour, edgecolor=edge, lw=0.7, yerr=bar, ecolor=INK)
         top = size + (bar or 0.0) if size >= 0 else size - (bar or 0.0)
         ax.annotate(
-            f"{size:.2f}".replace("-", "\u2212"), (at, top), (0, 3 if size >= 0 else -3), textcoords="offset points",
+            plain_number(f"{size:.2f}"), (at, top), (0, 3 if size >= 0 else -3), textcoords="offset points",
             ha="center", va="bottom" if size >= 0 else "top", fontsize=8,
         )  # fmt: skip
     ax.set_xticks(range(len(shown)), [label for _, label, _ in shown], fontsize=8)
@@ -191,17 +121,7 @@ def moment_parts(result: xarray.Dataset, ax: Axes) -> Axes:
         ax.legend(frameon=False, fontsize=8, loc="lower right")
     ax.axhline(0.0, color=INK, lw=0.7)
     ax.margins(y=0.15)
-    ax.set_ylabel(rf"moment of a quantum ($10^{{{power}}}\,\mu_B$)")
-    return ax
-
-
-def displacement_matrix(result: xarray.Dataset, ax: Axes) -> Axes:
-    """Draw the component of a tensor of two displacements with the largest element as a matrix."""
-    sizes = np.abs(result.total).max(dim=[dim for dim in result.total.dims if dim != "component"])
-    component = result.component.values[int(np.argmax(sizes.values))]
-    ax.set_title(f"component {component}")
-    matrix(result.sel(component=component), ax)
-    ax.set(xlabel="displacement $j$", ylabel="displacement $i$")
+    ax.set_ylabel(f"moment of a quantum ({_scaled_unit(power, small.total)})")
     return ax
 
 
@@ -215,11 +135,17 @@ def mode_moments(result: xarray.Dataset, ax: Axes) -> Axes:
     colours = [RED if value > 0 else BLUE for value in total.values]
     ax.bar(modes, total * 10.0**-power, 0.7, color=colours, yerr=error * 10.0**-power, ecolor=INK)
     ax.axhline(0.0, color=INK, lw=0.7)
-    ax.set_xticks(modes, [f"{1e3 * energy:.3g}" for energy in result.energy.values], fontsize=8)
+    scale, unit = (1e3, "meV") if result.energy.attrs.get("units") == "eV" else (1.0, unit_label(result.energy))
+    ax.set_xticks(modes, [f"{scale * energy:.3g}" for energy in result.energy.values], fontsize=8)
     ax.tick_params(axis="x", length=0)
-    ax.set_xlabel("energy of the mode (meV)")
-    ax.set_ylabel(rf"moment of a quantum along ${component}$ ($10^{{{power}}}\,\mu_B$)")
+    ax.set_xlabel(f"energy of the mode ({unit})")
+    ax.set_ylabel(f"moment of a quantum along ${component}$ ({_scaled_unit(power, total)})")
     return ax
+
+
+def _scaled_unit(power: int, variable: xarray.DataArray) -> str:
+    """Unit of a variable with a power of ten."""
+    return rf"$10^{{{power}}}\,{latex_of_unit(str(variable.attrs.get('units', '')))}$"
 
 
 def sum_over_bands(result: xarray.Dataset, ax: Axes) -> Axes:
@@ -238,7 +164,7 @@ def sum_over_bands(result: xarray.Dataset, ax: Axes) -> Axes:
         if len(drawn) == MOST_ELEMENTS:
             break
     ax.set_xlabel("number of bands")
-    ax.set_ylabel(axis_label(values))
+    ax.set_ylabel(label_with_unit(values))
     ax.legend(fontsize=8)
     return ax
 
@@ -276,6 +202,7 @@ def scan(result: xarray.Dataset, ax: Axes) -> Axes:
     Components within their error bars are left out. Of two components that are equal by exchange of the two fields, one
     is drawn. Components beyond the number of colours have markers.
     """
+    result = result.isel({dim: 0 for dim in SCANNED if result.total.sizes.get(dim) == 1})
     x, shade = SCANNED if SCANNED[0] in result.total.dims else SCANNED[::-1]
     labels = {str(dim): result[dim].values for dim in result.total.dims if dim not in SCANNED}
     shades = result[shade].values if shade in result.coords else np.zeros(())
@@ -298,7 +225,8 @@ def scan(result: xarray.Dataset, ax: Axes) -> Axes:
         for number, value in enumerate(shades):
             ax.plot([], [], color=INK, label=f"{SYMBOLS[shade]} = {value:g}", **_line(number))
     ax.axhline(0.0, color=INK, lw=0.7)
-    ax.set(xlabel=f"{SYMBOLS[x]} ({unit_label(result[x])})", ylabel=axis_label(result.total))
+    ax.set(xlabel=f"{SYMBOLS[x]} ({unit_label(result[x])})", ylabel=label_with_unit(result.total))
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize=7)
+    set_number_format(ax.yaxis)
     return ax

@@ -30,6 +30,8 @@ SHOWN = 1.35
 """Half the width of the square that is shown, in units of the longest lattice vector."""
 REACH = 3
 """Largest number of cells from the home cell, along each lattice vector."""
+CHANGES = 8
+"""Number of phases of a cycle at which bonds are compared."""
 PHASES = 24
 """Number of phases at which the orbitals of a cycle are drawn."""
 
@@ -46,20 +48,22 @@ class Bond:
     """Sine of the phase of the hopping from the last to the first site; zero for spins."""
     changes: bool
     """True if it changes along the cycle."""
+    most: float
+    """Largest strength along the cycle."""
 
 
 def crystal(model: TightBinding | Cycle, ax: Axes) -> Axes:
     """Draw the sites of some cells, coloured by on-site energy, and the bonds, with the width of their strength.
 
     Arrows show the direction in which the phase of a complex hopping is positive. Bonds that change along a cycle are
-    red, as are the orbits of orbitals that move.
+    red, pale up to the width of their largest strength, as are the orbits of orbitals that move.
     """
     home = model.snapshots[0] if isinstance(model, Cycle) else model
     d = home.lattice.dimension
     positions, members = _sites(home)
     bonds = _bonds(home, members, model if isinstance(model, Cycle) else None)
     axes: Any = ax
-    strongest = max((bond.strength for bond in bonds), default=1.0)
+    strongest = max((bond.most for bond in bonds), default=1.0)
     window = Window(home)
     cells = np.array([*itertools.product(range(-REACH, REACH + 1), repeat=d)])
     corners = _padded(_cell_corners(home.lattice.vectors), 2)
@@ -108,7 +112,8 @@ def _sites(model: TightBinding) -> tuple[Float, list[list[int]]]:
 
 def _bonds(model: TightBinding, members: list[list[int]], cycle: Cycle | None) -> list[Bond]:
     """Different bonds of a cell, the strongest ones, one of each pair."""
-    later = [cycle.at(phase).hoppings for phase in (1.0, 2.6, 4.4)] if cycle is not None else []
+    phases = np.linspace(0, 2 * np.pi, CHANGES, endpoint=False)
+    later = [cycle.at(float(phase)).hoppings for phase in phases] if cycle is not None else []
     found = []
     for R, matrix in model.hoppings.items():
         for first, last in itertools.product(range(len(members)), repeat=2):
@@ -116,17 +121,18 @@ def _bonds(model: TightBinding, members: list[list[int]], cycle: Cycle | None) -
                 continue
             block = matrix[np.ix_(members[first], members[last])]
             strength = float(np.linalg.norm(block, 2))
-            if strength == 0:
+            others = [h[R][np.ix_(members[first], members[last])] for h in later if R in h]
+            most = max([strength, *(float(np.linalg.norm(other, 2)) for other in others)])
+            if most == 0:
                 continue
             single = complex(block[0, 0]) if block.size == 1 else 0.0
             forward = np.imag(single) / abs(single) if single else 0.0
-            others = [h[R][np.ix_(members[first], members[last])] for h in later if R in h]
-            changes = any(np.abs(other - block).max() > 1e-9 * strength for other in others)
-            found.append(Bond(first, last, R, strength, float(forward), changes))
-    strongest = max((bond.strength for bond in found), default=0.0)
+            changes = any(np.abs(other - block).max() > 1e-9 * most for other in others)
+            found.append(Bond(first, last, R, strength, float(forward), changes, most))
+    strongest = max((bond.most for bond in found), default=0.0)
     weakest = WEAKEST if model.lattice.dimension < 3 else WEAKEST_OF_SOLIDS
-    kept = [bond for bond in found if bond.strength > weakest * strongest]
-    return sorted(kept, key=lambda bond: -bond.strength)[:MOST_BONDS][::-1]
+    kept = [bond for bond in found if bond.most > weakest * strongest]
+    return sorted(kept, key=lambda bond: -bond.most)[:MOST_BONDS][::-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +169,8 @@ def _draw_bond(axes: Any, bond: Bond, ends: Float, strongest: float) -> None:
         x = np.linspace(float(ends[0, 0]), float(ends[1, 0]), 30)
         height = 0.2 * abs(ends[1, 0] - ends[0, 0])
         lines = np.column_stack([x, height * np.sin(np.pi * np.linspace(0, 1, 30))])
+    if bond.most > bond.strength * (1 + 1e-9):
+        axes.plot(*lines.T, color=colour, lw=THICKEST * bond.most / strongest, alpha=0.25, zorder=1)
     axes.plot(*lines.T, color=colour, lw=max(0.5, THICKEST * share), alpha=0.35 + 0.65 * share, zorder=1)
     if abs(bond.forward) > 1e-6 and lines.shape[1] == 2:
         step = lines[0] - lines[-1] if bond.forward > 0 else lines[-1] - lines[0]

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
-from adiabloch.plotting import bands, charts, crystals, wilson, zone
+from adiabloch.names import checked_call
+from adiabloch.plotting import bands, charts, crystals, tensors, wilson, zone
 from adiabloch.plotting.charts import SCANNED, main_variable
 from adiabloch.plotting.second_order import PARTS, second_order
-from adiabloch.plotting.style import project_style
+from adiabloch.plotting.style import PAGE_WIDTH, project_style
 from adiabloch.plotting.sweeps import sweep, swept_dimensions
 
 if TYPE_CHECKING:
@@ -30,11 +33,14 @@ Fits = Callable[["xarray.Dataset"], bool]
 
 RESPONSE = "response"
 """Attribute of a result with the name of the public function that computed it."""
+SIZE, PANELS_SIZE = (4.2, 3.2), (PAGE_WIDTH, 4.6)
+"""Width and height of a figure in inches, and of one with several panels."""
 POSITIONS_AND_PHASES = frozenset(("x", "y", "z", "point", "theta"))
 """Dimensions of a local current or density."""
 
 
-def plot(result: xarray.Dataset | TightBinding | Cycle, ax: Axes | None = None) -> Axes:
+@checked_call
+def plot(result: xarray.Dataset | xarray.DataArray | TightBinding | Cycle, ax: Axes | None = None) -> Axes:
     """Draw a result of this library, a model or a cycle.
 
     In a script, ``plot(result).figure.savefig("picture.png")`` writes the picture to a file, and
@@ -42,19 +48,22 @@ def plot(result: xarray.Dataset | TightBinding | Cycle, ax: Axes | None = None) 
 
     Parameters
     ----------
-    result : xarray.Dataset, TightBinding or Cycle
+    result : xarray.Dataset, xarray.DataArray, TightBinding or Cycle
         Of a model or a cycle, the sites coloured by their on-site energies, the bonds with the width of the hopping
-        (red if they change along the cycle), arrows along the positive phase of complex hoppings, and the cell. Of a
-        result, the picture depends on the response:
+        (of a cycle at its first phase; red if they change, pale up to their largest strength), arrows along the
+        positive phase of complex hoppings, and the cell. Of a result, the picture depends on the response:
 
         - a single number: the number with its error bar and unit, as text;
-        - one dimension: bars with error bars; two dimensions: a matrix with numbers;
+        - one dimension: bars with error bars; two dimensions: a matrix with numbers; a tensor of higher rank: its
+          elements as bars; a variable of a result alone in the same way, without error bars;
         - a scan of chemical potentials or temperatures: curves with error bands, components by colour, temperatures by
           dashes and shade;
-        - a sweep: curves over one parameter, a map of the largest component over two;
+        - a sweep: curves over one parameter, a map of the largest component over two, a map for each value of a third
+          one; of bands the gap, of Wannier centres the Chern or Z2 number;
         - `bands`: curves along the path, with the colours, widths, gap and reference of the result; for several phases
           of a cycle, the ranges of the bands against the phase;
         - `zone_map`: map with the outline of the zone, the special points and the contours of the chemical potential;
+        - `band_quantities`: the first of the quantities at each point, band by band;
         - `wilson_loop`: the flow of the Wannier centres;
         - `fermi_surface`: the surfaces in the zone, on three-dimensional axes;
         - `nonlinear_conductivity`: the largest component of each power of the relaxation time, relative to its maximum;
@@ -82,10 +91,6 @@ def plot(result: xarray.Dataset | TightBinding | Cycle, ax: Axes | None = None) 
     MissingExtraError
         If matplotlib is not installed.
     """
-    if not isinstance(result, TightBinding | Cycle) and not hasattr(result, "variables"):
-        raise InvalidArgumentError(
-            f"plot: expected a result (an xarray.Dataset), a model or a cycle, got {type(result).__name__}"
-        )
     if ax is not None and not hasattr(ax, "plot"):
         raise InvalidArgumentError(
             f"plot: ax: expected matplotlib Axes, got {type(ax).__name__}; plot(...).figure.savefig(NAME) writes a file"
@@ -93,16 +98,41 @@ def plot(result: xarray.Dataset | TightBinding | Cycle, ax: Axes | None = None) 
     if isinstance(result, TightBinding | Cycle):
         with project_style() as plt:
             return crystals.crystal(
-                result, ax or _crystal_axes(result, plt.figure(figsize=(3.2, 3.2), layout="constrained"))
+                result, ax or _crystal_axes(result, plt.figure(figsize=(3.2, 3.2), layout="compressed"))
             )
-    draw = picture_of(result)
-    if draw is None:
+    if not hasattr(result, "coords"):
         raise InvalidArgumentError(
-            f"plot: no picture for a dataset with the variables {', '.join(map(str, result.variables))}; expected a "
-            "result of a response, such as pumped_magnetization or magnetoelectric"
+            f"plot: expected a result (an xarray.Dataset), a model or a cycle, got {type(result).__name__}"
         )
+    whole = _whole(result)
+    draw = picture_of(whole)
+    if draw is None:
+        raise InvalidArgumentError(_reason(whole))
     with project_style() as plt:
-        return draw(result, ax or axes_for(result, plt.figure(figsize=(4.2, 3.2), layout="constrained")))
+        size = PANELS_SIZE if len(swept_dimensions(whole)) > 2 else SIZE
+        return draw(whole, ax or axes_for(whole, plt.figure(figsize=size, layout="compressed")))
+
+
+def _reason(result: xarray.Dataset) -> str:
+    """Reason why there is no picture of a dataset."""
+    if set(result.data_vars) <= {"failure"} and "failure" in result.variables:
+        return f"plot: all points of the sweep failed, the first with {result.failure.values.flat[0]}"
+    return (
+        f"plot: no picture for a dataset with the variables {', '.join(map(str, result.variables))}; expected a "
+        "result of a response, such as pumped_magnetization or magnetoelectric"
+    )
+
+
+def _whole(result: Any) -> xarray.Dataset:
+    """Return a result, or one that consists of a variable."""
+    if not hasattr(result, "to_dataset"):
+        whole: xarray.Dataset = result
+        return whole
+    variable = result
+    nan = variable.copy(data=np.full(variable.shape, np.nan)) if variable.dtype.kind == "f" else variable
+    alone: xarray.Dataset = variable.rename(None).to_dataset(name="total").assign(error=nan)
+    # a name, so that it is drawn by its dimensions
+    return alone.assign_attrs({RESPONSE: "variable"})
 
 
 def axes_for(result: xarray.Dataset, figure: Figure) -> Axes:
@@ -175,9 +205,9 @@ def _has_dimensions(*dims: str) -> Fits:
     return lambda result: set(dims) <= set(result.dims)
 
 
-def _has_main_dimensions(count: int) -> Fits:
-    """Return the condition that the main variable has this number of dimensions."""
-    return lambda result: len(_main_dimensions(result)) == count
+def _is_scan(result: xarray.Dataset) -> bool:
+    """Return True for several chemical potentials or temperatures."""
+    return "total" in result and any(result.total.sizes.get(dim, 1) > 1 for dim in SCANNED)
 
 
 LOCAL_FIELD = Picture(local_field, _is_local_field)
@@ -186,7 +216,7 @@ ZONE_MAP = Picture(charts.zone_map, _has_dimensions("kx", "ky", "band"))
 PHONON_MOMENT = Picture(charts.moment_parts, _has_dimensions("amplitude"))
 AXION_DIAL = Picture(charts.axion_dial, _is_axion_angle)
 TENSOR = Picture(
-    charts.displacement_matrix,
+    tensors.displacement_matrix,
     lambda result: "total" in result and {"component", "displacement", "displacement_2"} <= set(result.total.dims),
 )
 BANDS = Picture(charts.sum_over_bands, lambda result: "perturbative" in result and "bands" in result.perturbative.dims)
@@ -196,8 +226,10 @@ MAP = Picture(zone.zone_map, _has_dimensions("horizontal", "vertical", "band"))
 SURFACE = Picture(fermi_surface, _has_dimensions("k1", "k2", "k3", "band", "vector"))
 SECOND_ORDER = Picture(second_order, lambda result: set(PARTS) <= set(result.data_vars))
 WILSON = Picture(wilson.wilson_loop, _has_dimensions("position", "function"))
+POINTS = Picture(bands.at_points, _has_dimensions("point", "band"))
 PICTURES = {
     "axion_angle": AXION_DIAL,
+    "band_quantities": POINTS,
     "bands": PATH,
     "fermi_surface": SURFACE,
     "instantaneous_magnetization": PHASE_CURVES,
@@ -219,9 +251,7 @@ PICTURES = {
 UNNAMED = (LOCAL_FIELD, MODES, TENSOR, BANDS, PHONON_MOMENT, ZONE_MAP, PHASE_CURVES, AXION_DIAL)
 """Pictures for results that do not name their response; the first one that fits is drawn."""
 BY_DIMENSIONS = (
-    Picture(charts.number, charts.is_number),
-    Picture(charts.scan, lambda result: not _main_dimensions(result).isdisjoint(SCANNED)),
-    Picture(charts.bars, _has_main_dimensions(1)),
-    Picture(charts.matrix, _has_main_dimensions(2)),
+    Picture(charts.scan, _is_scan),
+    Picture(tensors.main_picture, lambda result: main_variable(result) is not None),
 )
 """Pictures of all other results by the dimensions of the main variable; the first one that fits is drawn."""

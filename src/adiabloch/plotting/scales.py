@@ -115,6 +115,13 @@ def set_number_format(axis: Axis) -> None:
     axis.set_major_formatter(formatter)
 
 
+def use_whole_numbers(axis: Axis) -> None:
+    """Write whole numbers only on an axis, such as numbers of points and invariants."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
 def draw_arrows(ax: Axes, x: Float, y: Float, u: Float, v: Float, longest: float, unit: str) -> Quiver:
     """Draw a vector field on a grid as arrows, and above the axes an arrow of known length.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,8 @@ def project_style() -> Iterator[Any]:
         yield plt
 
 
+LONGEST_LABEL = 42
+"""Largest number of characters of a line of a label; an axis of the usual size has place for so many."""
 PLAIN_UNITS = ("", "1", "energy")
 """Units that are not worth writing: those of the model."""
 
@@ -78,7 +81,28 @@ def label_with_unit(variable: xarray.DataArray) -> str:
     component = str(variable.attrs.get("component", ""))
     if component and component not in name:
         name += " (trace)" if component == "trace" else rf" ${component}$"
-    return name if str(variable.attrs.get("units", "")) in PLAIN_UNITS else f"{name} ({unit_label(variable)})"
+    unit = str(variable.attrs.get("units", ""))
+    if unit in PLAIN_UNITS:
+        return textwrap.fill(name, LONGEST_LABEL)
+    line = " " if len(name) + len(unit) < LONGEST_LABEL else "\n"
+    return f"{textwrap.fill(name, LONGEST_LABEL)}{line}({unit_label(variable)})"
+
+
+def plain_number(text: str) -> str:
+    """Return a number as it is printed: no minus sign of zero, a long minus sign, powers of ten."""
+    text = re.sub(r"^-(?=[0.]+$)", "", text)
+    text = re.sub(r"e([+-]\d+)", lambda power: rf"$\times10^{{{int(power[1])}}}$", text)
+    return re.sub(r"(?<![{^])-", "\u2212", text)
+
+
+def value_label(value: object) -> str:
+    """Return a value along a dimension as it is printed: numbers with four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def dimension_label(name: str) -> str:
+    """Return the name of a dimension as it is printed."""
+    return {"displacement": "displacement $i$", "displacement_2": "displacement $j$"}.get(name, name.replace("_", " "))
 
 
 def point_label(label: str) -> str:

@@ -8,17 +8,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.plotting.charts import SYMBOLS, axis_label, main_variable
-from adiabloch.plotting.style import COLOURS, DIVERGING, GREY, INK
+from adiabloch.plotting.charts import SYMBOLS, main_variable
+from adiabloch.plotting.scales import add_colour_bar, set_number_format, use_whole_numbers
+from adiabloch.plotting.style import COLOURS, DIVERGING, GREY, INK, dimension_label, label_with_unit, value_label
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
 
 SWEEP = "sweep"
 """Attribute of a result with the names of the dimensions of its sweep."""
 NEGLIGIBLE = 1e-3
 """Components that are smaller than this, relative to the largest, are not drawn as curves."""
+MOST_PARAMETERS = 3
+"""Largest number of parameters in a picture."""
+MOST_MAPS = 6
+"""Largest number of maps in a picture, one for each value of a parameter."""
+NUMBERS_OF_BANDS = ("gap", "z2_number", "chern_number")
+"""Variables of bands and Wannier centres that are drawn over parameters."""
+MOST_LETTERS = 24
+"""Largest number of letters at which each value of a parameter has its label beside a map."""
 DECADE = 10.0
 """Smallest ratio of the largest and the smallest value for a logarithmic axis."""
 EVEN = 1e-6
@@ -41,19 +51,22 @@ def sweep(result: xarray.Dataset, ax: Axes) -> Axes:
     small = [str(dim) for dim, size in result[name].sizes.items() if size == 1]
     result = result.isel(dict.fromkeys(small, 0))
     numbers = [dim for dim in result[name].dims if dim in swept_dimensions(result) or dim in SYMBOLS]
-    if len(numbers) > 2:
+    if len(numbers) > MOST_PARAMETERS:
         raise InvalidArgumentError(
-            f"plot: {len(numbers)} parameters change ({', '.join(map(str, numbers))}), expected at most 2; select "
-            f"values of the others, as in result.sel({numbers[0]}=...)"
+            f"plot: {len(numbers)} parameters change ({', '.join(map(str, numbers))}), expected at most "
+            f"{MOST_PARAMETERS}; select values of the others, as in result.sel({numbers[0]}=...)"
         )
     dims = [str(dim) for dim in numbers]
-    return _curves(result, name, dims[0], ax) if len(dims) == 1 else _map(result, name, dims, ax)
+    if len(dims) == 1:
+        return _curves(result, name, dims[0], ax)
+    return _map(result, name, dims, ax) if len(dims) == 2 else _maps(result, name, dims, ax)
 
 
 def _drawn_variable(result: xarray.Dataset) -> str | None:
-    """Name of the main variable, or of the first one with real numbers."""
+    """Name of the main variable, of a gap or an invariant, or of the first one with real numbers."""
     others = (str(name) for name, variable in result.data_vars.items() if variable.dtype.kind == "f")
-    return main_variable(result) or next(others, None)
+    named = (name for name in NUMBERS_OF_BANDS if name in result.data_vars)
+    return main_variable(result) or next(named, None) or next(others, None)
 
 
 def _curves(result: xarray.Dataset, name: str, dim: str, ax: Axes) -> Axes:
@@ -73,8 +86,11 @@ def _curves(result: xarray.Dataset, name: str, dim: str, ax: Axes) -> Axes:
             low, high = rows[row] - errors[row], rows[row] + errors[row]
             ax.fill_between(x[order], low, high, color=colour, alpha=0.2, lw=0)
     ax.axhline(0.0, color=INK, lw=0.7)
-    ax.set(xlabel=_parameter_label(result, dim), ylabel=axis_label(values))
+    ax.set(xlabel=_parameter_label(result, dim), ylabel=label_with_unit(values))
     _set_scale(ax.xaxis, x, ticks)
+    set_number_format(ax.yaxis)
+    if _are_whole(values):
+        use_whole_numbers(ax.yaxis)
     if len(rows) > 1:
         ax.legend(fontsize=7)
     return ax
@@ -82,15 +98,58 @@ def _curves(result: xarray.Dataset, name: str, dim: str, ax: Axes) -> Axes:
 
 def _map(result: xarray.Dataset, name: str, dims: list[str], ax: Axes) -> Axes:
     """Component with the largest value over two parameters; crosses where a point failed."""
+    values, component, limit = _largest_component(result, name, dims)
+    image = _draw_map(result, values, limit, ax)
+    if component:
+        ax.set_title(f"component {component}")
+    _add_bar(image, values, ax)
+    return ax
+
+
+def _maps(result: xarray.Dataset, name: str, dims: list[str], ax: Axes) -> Axes:
+    """Maps over two parameters, one for each value of the third: of that with the fewest values."""
+    across = min(dims, key=lambda dim: result.sizes[dim])
+    values, component, limit = _largest_component(result, name, dims)
+    count = values.sizes[across]
+    shown = np.unique(np.linspace(0, count - 1, min(count, MOST_MAPS)).round().astype(int))
+    columns = len(shown) if len(shown) < MOST_MAPS / 2 else -(-len(shown) // 2)
+    rows = -(-len(shown) // columns)
+    ax.set_axis_off()
+    for number, index in enumerate(shown):
+        row, column = divmod(number, columns)
+        size = (0.86 if columns > 1 else 1.0) / columns, (0.72 if rows > 1 else 1.0) / rows
+        panel = ax.inset_axes((column / columns, 1 - row / rows - size[1], *size))
+        image = _draw_map(result, values.isel({across: index}), limit, panel)
+        label = value_label(result[across].values[index]) if across in result.coords else str(index)
+        panel.set_title(f"{_parameter_label(result, across)} = {label}", fontsize=8)
+        if column:
+            panel.set(ylabel="", yticklabels=[])
+        if row < rows - 1 and number + columns < len(shown):
+            panel.set(xlabel="", xticklabels=[])
+    if component:
+        ax.set_title(f"component {component}")
+    _add_bar(image, values, ax)
+    return ax
+
+
+def _largest_component(result: xarray.Dataset, name: str, dims: list[str]) -> tuple[xarray.DataArray, str, float]:
+    """Variable over the parameters: its component with the largest value, the label of it, and that value."""
     values = result[name].transpose(*dims, ...)
     others = [str(other) for other in values.dims if other not in dims]
     columns = values.values.reshape(*(values.sizes[dim] for dim in dims), -1)
-    largest = np.nanmax(np.abs(columns), axis=(0, 1), initial=0.0)
+    largest = np.nanmax(np.abs(columns), axis=tuple(range(len(dims))), initial=0.0)
     component = int(np.argmax(largest))
+    label = _labels(result, others, columns.shape[-1])[component] if others else ""
+    one = values.isel(dict.fromkeys(others, 0)).copy(data=columns[..., component])
+    return one, label, float(largest[component]) or 1.0
+
+
+def _draw_map(result: xarray.Dataset, values: xarray.DataArray, limit: float, ax: Axes) -> QuadMesh:
+    """Draw a variable over its two parameters."""
+    dims = [str(dim) for dim in values.dims]
     coordinates, ticks = zip(*(_coordinates(result, dim) for dim in dims), strict=True)
     orders = [np.argsort(along, kind="stable") for along in coordinates]
-    shown = columns[..., component][np.ix_(*orders)]
-    limit = float(largest[component]) or 1.0
+    shown = values.values[np.ix_(*orders)]
     x, y = (along[order] for along, order in zip(coordinates, orders, strict=True))
     image = ax.pcolormesh(x, y, shown.T, cmap=DIVERGING, vmin=-limit, vmax=limit, shading="nearest", rasterized=True)
     if (missing := np.argwhere(np.isnan(shown))).size:
@@ -98,10 +157,24 @@ def _map(result: xarray.Dataset, name: str, dims: list[str], ax: Axes) -> Axes:
     ax.set(xlabel=_parameter_label(result, dims[0]), ylabel=_parameter_label(result, dims[1]))
     for axis, along, tick in zip((ax.xaxis, ax.yaxis), coordinates, ticks, strict=True):
         _set_scale(axis, along, tick)
-    if others:
-        ax.set_title(f"component {_labels(result, others, columns.shape[-1])[component]}")
-    ax.figure.colorbar(image, ax=ax, label=axis_label(values))
-    return ax
+        labels = [value_label(value) for value in along.tolist()]
+        if tick is None and len("".join(labels)) <= MOST_LETTERS:
+            # few values: at the middle of their cells, not at the corners, where labels of both axes touch
+            axis.set_ticks(along, labels)
+    return image
+
+
+def _add_bar(image: QuadMesh, values: xarray.DataArray, ax: Axes) -> None:
+    """Add the colour bar of a map, of whole numbers with whole numbers."""
+    add_colour_bar(ax, image, label_with_unit(values))
+    if _are_whole(values) and image.colorbar is not None:
+        use_whole_numbers(image.colorbar.ax.yaxis)
+
+
+def _are_whole(values: xarray.DataArray) -> bool:
+    """Return True for whole numbers, such as invariants; points that failed make them real."""
+    known = values.values[np.isfinite(values.values)]
+    return str(values.name) in NUMBERS_OF_BANDS[1:] and bool((known == known.round()).all())
 
 
 def _coordinates(result: xarray.Dataset, dim: str) -> tuple[np.ndarray, list[str] | None]:
@@ -128,7 +201,7 @@ def _coordinate(result: xarray.Dataset, dim: str) -> str:
 def _parameter_label(result: xarray.Dataset, dim: str) -> str:
     name = _coordinate(result, dim)
     units = result[name].attrs.get("units") if name in result.coords else None
-    label = SYMBOLS.get(name, name.replace("_", " "))
+    label = SYMBOLS.get(name, dimension_label(name))
     return f"{label} ({units})" if units and units != "1" else label
 
 
@@ -136,7 +209,14 @@ def _labels(result: xarray.Dataset, dims: list[str], number: int) -> list[str]:
     """Names of the components: their coordinates, or numbers."""
     if not dims:
         return [""] * number
-    columns = [[str(v) for v in result[dim].values] for dim in dims]
+    columns = [
+        [
+            str(v) if result[dim].dtype.kind in "UO" else f"{_parameter_label(result, dim)} = {value_label(v)}"
+            for v in column
+        ]
+        for dim in dims
+        for column in (result[dim].values,)
+    ]
     joint = "" if all(len(label) == 1 for column in columns for label in column) else ", "
     return [joint.join(labels) for labels in product(*columns)]
 

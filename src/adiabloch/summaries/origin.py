@@ -119,7 +119,7 @@ def entries_of(result: xarray.Dataset, names: dict[str, str]) -> Entries:
 def all_entries(result: xarray.Dataset) -> Entries:
     """Properties of the calculation and of the crystal, single coordinates, and the way to compute it again."""
     done = [("points of the sweep", text)] if (text := progress_of(result)) else []
-    return [*done, *entries_of(result, METHOD | MODEL), *other_entries(result), *entries_of(result, RERUN)]
+    return [*done, *other_entries(result), *entries_of(result, METHOD | MODEL | RERUN)]
 
 
 def is_on_fixed_mesh(result: xarray.Dataset) -> bool:
@@ -140,7 +140,7 @@ def progress_of(result: xarray.Dataset) -> str:
 
 
 def other_entries(result: xarray.Dataset) -> Entries:
-    """Single coordinates, and attributes that have no place in the tables of this module."""
+    """Single numbers, and attributes that have no place in the tables of this module."""
     known = {*MODEL, *METHOD, *RERUN, *HIDDEN}
     others = ((str(name), entry_text(value)) for name, value in result.attrs.items() if name not in known)
     return [*_single(result), *others]
@@ -156,13 +156,14 @@ def entry_text(value: Any) -> str:
 
 
 def _single(result: xarray.Dataset) -> Iterator[tuple[str, str]]:
-    """Coordinates that are single numbers, with their units."""
-    for name, coordinate in result.coords.items():
-        if not coordinate.dims:
-            unit = str(coordinate.attrs.get("units", "1"))
+    """Variables beside a table, such as invariants, and coordinates that are single numbers, with their units."""
+    beside = result.data_vars if any(x.dims for x in result.data_vars.values()) else {}
+    for name, number in [*beside.items(), *result.coords.items()]:
+        if not number.dims:
+            unit = str(number.attrs.get("units", "1"))
             yield (
                 str(name).replace("_", " "),
-                entry_text(coordinate.values.item()) + ("" if unit == "1" else f" {unit}"),
+                entry_text(number.values.item()) + ("" if unit == "1" else f" {unit}"),
             )
 
 

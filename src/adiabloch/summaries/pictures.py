@@ -36,7 +36,7 @@ def picture(result: xarray.Dataset, kind: str, *, size: tuple[float, float] = SI
     from matplotlib.figure import Figure
 
     with project_style():
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout="compressed")
         FigureCanvasAgg(figure)
         plot(result, axes_for(result, figure))
         return _contents(figure, kind, resolution)

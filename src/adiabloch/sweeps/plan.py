@@ -91,7 +91,7 @@ class Plan:
         InvalidArgumentError
         """
         if not callable(function):
-            raise InvalidArgumentError(f"function: {function!r}, expected a function of the parameters")
+            raise InvalidArgumentError(f"function: {type(function).__name__}, expected a function of the parameters")
         try:
             signature = inspect.signature(function)
         except (TypeError, ValueError):

@@ -38,6 +38,7 @@ from adiabloch.errors import (
 )
 from adiabloch.files import UNFINISHED, checked_path, locked_folder, make_folder, write_atomic
 from adiabloch.io.safe_open import open_regular
+from adiabloch.names import checked_call
 from adiabloch.sweeps.identity import Identity
 from adiabloch.sweeps.plan import Plan
 from adiabloch.sweeps.points import Point, check_alike, dataset_of, points_of, table
@@ -323,6 +324,7 @@ def _arrays(folder: Path) -> Iterator[Path]:
     yield from [entry for entry in folder.iterdir() if (entry / ".zarray").exists()]
 
 
+@checked_call
 def load_sweep(store: str | os.PathLike[str]) -> xarray.Dataset:
     """Read the result of a sweep from its store, finished or not.
 

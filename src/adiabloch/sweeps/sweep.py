@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from adiabloch.errors import AccuracyWarning, InvalidArgumentError, Stopped, warn
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import checked_executor
+from adiabloch.names import checked_call
 from adiabloch.scalars import is_whole
 from adiabloch.sweeps.evaluation import evaluate_points
 from adiabloch.sweeps.identity import identity_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import xarray
 
 
+@checked_call
 def sweep(
     function: Callable[..., xarray.Dataset],
     parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]],

@@ -15,7 +15,7 @@ from adiabloch.errors import InvalidArgumentError, MissingExtraError
 from adiabloch.lattice import AXES
 from adiabloch.models import AtomicDisplacements, Modes, Structure
 from adiabloch.models.atomic_displacements import REST
-from adiabloch.names import suggests
+from adiabloch.names import checked_call, suggests
 from adiabloch.symmetries.displacement_images import Expansion, Key, expanded, images_of_atoms, largest_factor
 from adiabloch.symmetries.find import STRUCTURE_TOLERANCE, operations_of_structure
 from adiabloch.symmetries.operations import Operation
@@ -147,6 +147,7 @@ class SymmetricDisplacements:
         return [forces[name][atoms] @ back.rotation for name in self.calculated[source]]
 
 
+@checked_call
 def symmetric_displacements(
     structure: Structure,
     step: float | Sequence[float] = 0.02,

@@ -13,6 +13,7 @@ from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError, MissingExtraError
 from adiabloch.integration.symmetry import lattice_operations
 from adiabloch.models import Structure, TightBinding
+from adiabloch.names import checked_call
 from adiabloch.scalars import positive_number
 from adiabloch.symmetries.averaging import changes_of
 from adiabloch.symmetries.fields import Action, Fields
@@ -27,6 +28,7 @@ MODEL_TOLERANCE = 1e-6
 """Default change of a model by an operation, relative to the largest hopping."""
 
 
+@checked_call
 def symmetry(
     crystal: Any, magnetic_moments: ArrayLike | None = None, *, tolerance: float | None = None
 ) -> SymmetryGroup:

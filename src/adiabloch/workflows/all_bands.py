@@ -16,6 +16,7 @@ from adiabloch.geometry.induced import occupied_shift
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.lattice import Lattice, components
 from adiabloch.models.crystal import THETA
+from adiabloch.names import checked_call
 from adiabloch.responses.pumped_magnetization import PUMPED_MAGNETIZATION
 from adiabloch.units import Unit
 
@@ -54,6 +55,7 @@ class BandsOfCycle(Protocol):
         ...
 
 
+@checked_call
 def perturbative_by_bands(
     bands: BandsOfCycle, counts: Sequence[int] | None = None, *, progress: bool | None = None
 ) -> xarray.Dataset:

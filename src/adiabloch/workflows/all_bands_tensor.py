@@ -17,6 +17,7 @@ from adiabloch.arrays import Float
 from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.interpolation import limit_weights
+from adiabloch.names import checked_call
 from adiabloch.responses.magnetization_tensor import MAGNETIZATION_TENSOR
 from adiabloch.units import Unit
 from adiabloch.workflows.all_bands import BandsOfCycle, perturbative_by_bands
@@ -48,6 +49,7 @@ class DisplacedBands(Protocol):
         ...
 
 
+@checked_call
 def perturbative_tensor_by_bands(
     bands: DisplacedBands, counts: Sequence[int] | None = None, *, progress: bool | None = None
 ) -> xarray.Dataset:

@@ -15,6 +15,7 @@ from adiabloch.geometry.band_edges import exact_band_edges
 from adiabloch.models.crystal import THETA, Crystal, checked_crystal
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.names import checked_call
 from adiabloch.responses.band_quantities import band_quantities
 from adiabloch.scalars import is_number
 from adiabloch.workflows.band_path import BandPath, band_path
@@ -32,6 +33,7 @@ LARGE_DEVIATION = 0.2
 """Deviation from a reference, in the spread of the bands, above which it is probably another crystal."""
 
 
+@checked_call
 def bands(
     model: TightBinding | Cycle,
     path: str | Mapping[str, ArrayLike] | Sequence[tuple[str, ArrayLike]] | ArrayLike | Path | None = None,

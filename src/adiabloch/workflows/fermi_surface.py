@@ -12,6 +12,7 @@ from adiabloch.engine.results import labelled
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.memory import check_memory
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.names import checked_call
 from adiabloch.responses.band_quantities import band_quantities
 from adiabloch.scalars import is_number, is_whole
 from adiabloch.units import Unit
@@ -24,6 +25,7 @@ BLOCK = 4096
 """Number of points evaluated at once."""
 
 
+@checked_call
 def fermi_surface(
     model: TightBinding,
     chemical_potential: float,

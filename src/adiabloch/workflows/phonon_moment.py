@@ -22,6 +22,7 @@ from adiabloch.engine.run import Options, Run
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.lattice import components
 from adiabloch.models.cycle import MOTION_HINT, Cycle
+from adiabloch.names import checked_call
 from adiabloch.units import Unit, nuclear_magnetons
 from adiabloch.workflows.circular_phonon import CircularPhonon
 from adiabloch.workflows.phonon_arguments import (
@@ -58,6 +59,7 @@ COMPLETE = "the branch of the Chern-Simons part is the one nearest to no moment"
 WITHOUT_IONS = "the charges of the ions were not given; total is that of the electrons"
 
 
+@checked_call
 def phonon_moment(
     cycle: Cycle | Sequence[Cycle],
     masses: ArrayLike,

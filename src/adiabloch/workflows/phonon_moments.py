@@ -23,6 +23,7 @@ from adiabloch.errors import InvalidArgumentError, warn
 from adiabloch.lattice import AXES, components
 from adiabloch.models.deformation import Deformation
 from adiabloch.models.phonon_modes import Modes
+from adiabloch.names import checked_call
 from adiabloch.responses.born_charges import born_charges
 from adiabloch.responses.magnetization_tensor import magnetization_tensor
 from adiabloch.responses.molecular_berry_curvature import molecular_berry_curvature
@@ -44,6 +45,7 @@ SUM_RULE = 1e-2
 """Charge by which the Born charges may miss neutrality, beyond their error bar, without a warning."""
 
 
+@checked_call
 def phonon_moments(
     deformation: Deformation,
     modes: Modes,

@@ -16,6 +16,7 @@ from adiabloch.lattice import Lattice, Path
 from adiabloch.linalg import eigh_batch
 from adiabloch.memory import check_matrices
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.names import checked_call
 from adiabloch.scalars import is_number, is_whole
 from adiabloch.units import Unit
 from adiabloch.workflows.band_path import band_path
@@ -27,6 +28,7 @@ SLOPE = 1e-8
 """Difference of energy between the edges that separates degenerate states, relative to the largest hopping."""
 
 
+@checked_call
 def ribbon_bands(
     model: TightBinding,
     width: int = 24,

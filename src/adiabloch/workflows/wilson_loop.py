@@ -18,6 +18,7 @@ from adiabloch.memory import check_matrices
 from adiabloch.models.crystal import THETA, Crystal, checked_crystal
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.names import checked_call
 from adiabloch.occupation import Group
 from adiabloch.scalars import is_number, is_whole
 from adiabloch.units import Unit
@@ -32,6 +33,7 @@ LARGEST_STEP = 0.25
 MOST_LINES = 3000
 
 
+@checked_call
 def wilson_loop(
     model: TightBinding | Cycle,
     occupied: int | None = None,

@@ -53,11 +53,11 @@ def _magnetization(ax: Axes, numbers: xarray.Dataset) -> None:
     ax.text(0.985, 1.1 * mean, "dashed: mean", ha="right", va="top", color=GREY, fontsize=8)
     ax.set(xlim=(0, 1), ylim=(1.45 * mean, 0.0), xlabel=r"$t/T$")
     ax.set_ylabel(rf"$M$  ({UNIT})")
-    inset = ax.inset_axes((0.34, 0.52, 0.42, 0.40))
+    inset = ax.inset_axes((0.34, 0.49, 0.42, 0.40))
     inset.plot(numbers.t1, scale * numbers.mean_t1, "o-", ms=2.6, lw=0.8, color=RED)
-    inset.set(xlabel=r"$t_1/t_0$", ylabel="$\\bar M$\n(same unit)")
-    inset.yaxis.label.set_fontsize(8)
-    inset.xaxis.labelpad = inset.yaxis.labelpad = 1.0
+    inset.set(xlabel=r"$t_1/t_0$")
+    inset.set_title(rf"$\bar M$  ({UNIT})", fontsize=8, pad=3.0)
+    inset.xaxis.labelpad = 1.0
     inset.tick_params(labelsize=7)
 
 
