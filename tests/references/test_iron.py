@@ -7,22 +7,14 @@ Fe.mmn, Fe.uHu and Fe.spn.
 """
 
 import os
-from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import adiabloch as ab
-from adiabloch.io.checkpoint import read_checkpoint
-from adiabloch.io.energy_overlaps import EnergyOverlaps
-from adiabloch.io.neighbours import NeighbourOverlaps, shell_weights
-from adiabloch.io.overlaps import OverlapFile
-from adiabloch.io.seed_files import read_energies
-from adiabloch.models.nearest_images import NearestImages
+from postw90 import Interpolated, model_of_postw90, points
 
 FERMI = 12.6295
-PLANES = [(1, 2), (2, 0), (0, 1)]
 MAGNETON = 1 / (2 * ab.units.ELECTRON_MASS)
 SIEMENS_PER_CM = 1.602176634e-19**2 / 1.054571817e-34 * 1e8
 POSTW90 = {
@@ -44,74 +36,6 @@ def path():
     return Path(folder) / "Fe.chk"
 
 
-def matrices_of_postw90(path):
-    """H, A, B, C, and spin of the functions on the k mesh: finite differences without phases of the centres."""
-    checkpoint = read_checkpoint(path)
-    V = checkpoint.states
-    K, M, n = V.shape
-    E = read_energies(path, ".chk", K, M)
-    A, B, C = (np.zeros((K, n, n, 3), complex) for _ in range(3))
-    links, weights = NeighbourOverlaps(checkpoint), None
-    with closing(OverlapFile(path.with_suffix(".mmn"))) as file:
-        between = EnergyOverlaps(path.with_suffix(".uHu"), M, K, file.neighbours, path).blocks()
-        for k, (rows, overlaps) in enumerate(file.blocks()):
-            steps = checkpoint.points[rows[:, 0]] + rows[:, 1:] - checkpoint.points[k]
-            b = links.cartesian(np.rint(steps * checkpoint.mesh).astype(int))
-            weights = shell_weights(path, b) if weights is None else weights
-            moved, wb = overlaps @ V[rows[:, 0]], weights[:, None] * b
-            A[k] = 1j * np.einsum("sa,sij->ija", wb, V[k].conj().T @ moved)
-            B[k] = 1j * np.einsum("sa,sij->ija", wb, V[k].conj().T @ (E[k][:, None] * moved))
-            U = V[rows[:, 0]].conj().swapaxes(1, 2)[:, None] @ next(between) @ V[rows[:, 0]]
-            for c, (x, y) in enumerate(PLANES):
-                area = np.outer(wb[:, x], wb[:, y])
-                C[k, ..., c] = 1j * np.einsum("st,stij->ij", area - area.T, U)
-    A, C = (0.5 * (X + X.conj().swapaxes(1, 2)) for X in (A, C))
-    return checkpoint, np.einsum("kmi,km,kmj->kij", V.conj(), E, V), A, B, C
-
-
-def model_of_postw90(path, distances):
-    """Model of these matrices, and the matrices B and C about the origin by translation."""
-    checkpoint, *each = matrices_of_postw90(path)
-    centres = checkpoint.centres if distances else np.zeros((1, 3))
-    images = NearestImages(checkpoint.vectors, checkpoint.mesh, centres, tie=1e-5)
-    keys = [tuple(map(int, R)) for R in images.translations]
-    H, A, B, C = (dict(zip(keys, images.by_translation(X, checkpoint.points), strict=True)) for X in each)
-    raw = ab.models.OutsideStates(B, C)
-    outside = raw.recentred(-np.einsum("iia->ia", A[0, 0, 0]).real, H)
-    return ab.TightBinding(checkpoint.vectors, None, H, position_matrix=A, outside=outside), raw
-
-
-def formula_of_postw90(model, raw, mesh):
-    """Orbital magnetization by Eqs. (51) to (56) of Lopez et al., in units of e, for f B = f H A."""
-    k = np.stack(np.meshgrid(*[np.arange(mesh) / mesh] * 3, indexing="ij"), -1).reshape(-1, 3)
-    cells = np.array([*model.hoppings])
-    waves, bonds = np.exp(2j * np.pi * k @ cells.T), (cells @ model.lattice.vectors)[:, None, None]
-    h, r = (np.array([*X.values()]) for X in (model.hoppings, model.position_matrix))
-    H, A, B, C, dH = (
-        np.tensordot(waves, X, axes=1)
-        for X in (h, r, *(np.array([*X.values()]) for X in (raw.coupling, raw.moment)), 1j * bonds * h[..., None])
-    )
-    E, U = np.linalg.eigh(H)
-    back = U.conj().swapaxes(1, 2)
-    filled = E < FERMI
-    f = (U * filled[:, None]) @ back
-    # f J g
-    across = filled[:, :, None] & ~filled[:, None, :]
-    gaps = np.where(across, E[:, None] - E[:, :, None], np.inf)
-    J = [U @ (1j * (back @ dH[..., x] @ U) / gaps) @ back for x in range(3)]
-    moments = []
-    for c, (x, y) in enumerate(PLANES):
-        Aa, Ab, Ba, Bb, Ja, Jb = A[..., x], A[..., y], B[..., x], B[..., y], J[x], J[y]
-        curl = np.tensordot(waves, 1j * (bonds[..., x] * r[..., y] - bonds[..., y] * r[..., x]), axes=1)
-        inner = trace(f, H, Aa, f, Ab).imag
-        g = trace(f, C[..., c]).real + 2 * inner - 2 * (trace(Ja, Bb) - trace(Jb, Ba) + trace(Ja, H, adjoint(Jb))).imag
-        h = trace(f, H, f, curl).real - 2 * inner
-        h -= 2 * (trace(H, Aa, adjoint(Jb)) + trace(H, Ja, Ab) + trace(H, Ja, adjoint(Jb))).imag
-        curvature = trace(f, curl).real - 2 * (trace(Aa, adjoint(Jb)) + trace(Ja, Ab) + trace(Ja, adjoint(Jb))).imag
-        moments.append((0.5 * (g + h) - FERMI * curvature).mean())
-    return np.array(moments)
-
-
 def spinful(path, model, distances):
     """Model with its spin; `read_spin` takes the nearest cells, whatever functions they contain."""
     if distances:
@@ -119,17 +43,6 @@ def spinful(path, model, distances):
     return ab.TightBinding(
         model.lattice, model.positions, model.hoppings, ab.io.read_spin(path, path.with_suffix(".spn")), reduced=False
     )
-
-
-def adjoint(X):
-    return X.conj().swapaxes(1, 2)
-
-
-def trace(*factors):
-    product = factors[0]
-    for X in factors[1:]:
-        product = product @ X
-    return np.einsum("kii->k", product)
 
 
 @pytest.mark.parametrize("distances", [True, False])
