@@ -1,8 +1,8 @@
 """The matrices and the formulas of postw90 (Wannier90 3.1), which share no code with the library.
 
-M. G. Lopez, D. Vanderbilt, T. Thonhauser, I. Souza, Phys. Rev. B 85, 014435 (2012), Eqs. (51) to (56). They take f B for
-f H A, with f the projector on the filled bands: equal for eigenstates of the full Hamiltonian, but not for matrices from
-finite differences. `complete` keeps the difference.
+M. G. Lopez, D. Vanderbilt, T. Thonhauser, I. Souza, Phys. Rev. B 85, 014435 (2012), Eqs. (51) to (56). They take f B
+for f H A, with f the projector on the filled bands: equal for eigenstates of the full Hamiltonian, but not for matrices
+from finite differences. `complete` keeps the difference.
 """
 
 from contextlib import closing
@@ -117,7 +117,8 @@ class Interpolated:
 
 def points(mesh, corner=(0, 0, 0), side=1.0):
     """Reduced wave vectors of a mesh x mesh x mesh grid of a box, (P, 3)."""
-    return np.array(corner) + side * np.stack(np.meshgrid(*[np.arange(mesh) / mesh] * 3, indexing="ij"), -1).reshape(-1, 3)
+    steps = side * np.arange(mesh) / mesh
+    return np.array(corner) + np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 def adjoint(X):

@@ -88,7 +88,7 @@ def test_formulas_of_any_matrices():
         for matrices, width in ((h, 1), (r, 3), (C, 3)):
             X = rng.normal(size=(n, n, width)) + 1j * rng.normal(size=(n, n, width))
             Y = X.conj().swapaxes(0, 1)
-            matrices[R], matrices[opposite] = (0.5 * (X + Y),) * 2 if R == opposite else (X, Y)
+            matrices[R], matrices[opposite] = (0.5 * (X + Y),) * 2 if opposite == R else (X, Y)
         for each in {R, opposite}:
             B[each] = rng.normal(size=(n, n, 3)) + 1j * rng.normal(size=(n, n, 3))
     h = {R: X[..., 0] for R, X in h.items()}
