@@ -48,13 +48,29 @@ def matrices_of_postw90(path):
 def model_of_postw90(path, distances):
     """Model of these matrices, and the matrices B and C about the origin by translation."""
     checkpoint, *each = matrices_of_postw90(path)
-    centres = checkpoint.centres if distances else np.zeros((1, 3))
-    images = NearestImages(checkpoint.vectors, checkpoint.mesh, centres, tie=1e-5)
+    images = images_of_postw90(checkpoint, distances)
     keys = [tuple(map(int, R)) for R in images.translations]
     H, A, B, C = (dict(zip(keys, images.by_translation(X, checkpoint.points), strict=True)) for X in each)
     raw = ab.models.OutsideStates(B, C)
     outside = raw.recentred(-np.einsum("iia->ia", A[0, 0, 0]).real, H)
     return ab.TightBinding(checkpoint.vectors, None, H, position_matrix=A, outside=outside), raw
+
+
+def images_of_postw90(checkpoint, distances):
+    """With use_ws_distance, images at equal distance agree to ws_distance_tol, 1e-5 Angstrom."""
+    vectors, centres = checkpoint.vectors, checkpoint.centres if distances else np.zeros((1, 3))
+    return NearestImages(vectors, checkpoint.mesh, centres, tie=1e-5 / np.abs(vectors).max())
+
+
+def spin_of_postw90(path, distances):
+    """Spin of the functions by translation, in units of hbar."""
+    checkpoint = read_checkpoint(path)
+    matrices = ab.io.read_spin(path, path.with_suffix(".spn"))
+    waves = np.exp(2j * np.pi * checkpoint.points @ np.array([*matrices]).T)
+    S = np.tensordot(waves, np.moveaxis([*matrices.values()], 1, 3), axes=1)
+    images = images_of_postw90(checkpoint, distances)
+    found = np.moveaxis(images.by_translation(S, checkpoint.points), 3, 1)
+    return dict(zip([tuple(map(int, R)) for R in images.translations], found, strict=True))
 
 
 class Interpolated:
