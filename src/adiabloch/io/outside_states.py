@@ -94,8 +94,8 @@ def outside_states(seed: SeedFunctions, hoppings: Mapping[Translation, Complex],
         lacking = "" if total.captured > 0 else " and lack a part of the functions"
         warn(
             f"{found}: {count or bands} bands contain {100 * total.captured:.1f} % of the states outside the Wannier "
-            f"functions that their derivatives reach{lacking}; the others count at the mean energy of the highest band. "
-            "Compare results for several numbers of bands (outside=), or write SEED.uHu with pw2wannier90 (write_uHu)"
+            f"functions that their derivatives reach{lacking}; the others count at the mean energy of the highest band"
+            ". Compare results for several numbers of bands (outside=), or write SEED.uHu with pw2wannier90 (write_uHu)"
         )
     return total.finish(hoppings)
 
