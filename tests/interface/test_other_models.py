@@ -105,8 +105,8 @@ ELEMENTS = [
 GIVEN = {"centres": [[0.0, 0.0, 0.0], [0.2, 0.1, 0.0]], "cell": np.eye(3)}
 
 
-def sparse(path, elements=ELEMENTS, counts=(8, 2, 5)):
-    path.write_text("\n".join(["written by a script", *map(str, counts), *elements, ""]))
+def sparse(path, elements=ELEMENTS, counts=(8, 2, 5), degeneracies=()):
+    path.write_text("\n".join(["written by a script", *map(str, counts), *degeneracies, *elements, ""]))
     return path
 
 
@@ -126,6 +126,19 @@ def test_sparse_files_of_wanniertools(tmp_path):
     assert model.digest == dense.digest
     assert model.hoppings[(1, 0)][0, 1] == 0.3 + 0.1j
     assert model.hoppings[(0, 1)][1, 1] == 0.2
+
+
+def test_sparse_files_with_degeneracies(tmp_path):
+    """Some versions of WannierTools expect them; seven of them are as many as the columns of an element."""
+    model = read_hr(sparse(tmp_path / "without_hr.dat"), dimension=2, **GIVEN)
+    for number, rows in enumerate((["1 1 1 1 1"], ["1 1 1", "1 1"])):
+        path = sparse(tmp_path / f"with{number}_hr.dat", degeneracies=rows)
+        assert read_hr(path, dimension=2, **GIVEN).digest == model.digest
+    path = sparse(tmp_path / "seven_hr.dat", counts=(8, 2, 7), degeneracies=["1 1 1 1 1 1 1"])
+    assert read_hr(path, dimension=2, **GIVEN).digest == model.digest
+    path = sparse(tmp_path / "two_hr.dat", degeneracies=["1 1 2 1 1"])
+    with pytest.raises(FileFormatError, match=r"two_hr\.dat, line 5: a degeneracy of 2, expected ones"):
+        read_hr(path, dimension=2, **GIVEN)
 
 
 def test_a_dense_file_of_one_cell_is_dense(tmp_path):

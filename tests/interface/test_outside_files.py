@@ -99,8 +99,10 @@ def test_all_bands_replace_the_file(whole, tmp_path):
         with pytest.warns(AccuracyWarning, match=rf"seed\.mmn: {count} bands contain .* % of the states") as caught:
             fewer = read(path, outside=count)
         fractions.append(float(str(caught[0].message).split(" contain ")[1].split()[0]))
+        assert ("lack a part of the functions" in str(caught[0].message)) == (count < 5)
         errors.append(apart(fewer, from_file))
     assert fractions == sorted(fractions)
+    assert fractions[0] == 0.0
     assert errors == sorted(errors, reverse=True)
 
 

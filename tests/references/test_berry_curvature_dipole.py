@@ -55,3 +55,23 @@ def test_label_and_parity():
     reversed_model = ab.TightBinding(model.lattice, model.positions, {R: np.conj(h) for R, h in model.hoppings.items()})
     there = ab.berry_curvature_dipole(reversed_model, 0.6, 0.15, tolerance=1e-4)
     np.testing.assert_allclose(there.total, dipole.total, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_bands_that_touch_within_the_temperature():
+    """Points where bands touch contribute to surface terms at any temperature: the velocities of the bands differ.
+
+    The reference is accurate to 1e-5; a guard that leaves out gaps below the temperature gives twice the error bar.
+    """
+    rng = np.random.default_rng(3)
+    blocks = {tuple(map(int, R)): 0.5 * (rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2))) for R in np.eye(3)}
+    onsite = rng.normal(size=(2, 2))
+    blocks[0, 0, 0] = onsite + onsite.T
+    model = ab.TightBinding(np.eye(3), np.zeros((2, 3)), blocks)
+    expected = [
+        [-4.10204e-4, 1.43949e-4, 2.229353e-3],
+        [5.00624e-4, 7.0322e-5, 7.878924e-3],
+        [1.451624e-3, -2.178321e-3, 3.39966e-4],
+    ]
+    found = ab.berry_curvature_dipole(model, 0.2, 1.0, tolerance=2e-2)
+    assert (np.abs(found.total - expected) < found.error + 1e-5).all()

@@ -169,3 +169,17 @@ def test_time_reversal_forbids():
     )
     assert np.abs(spins.sel(component="z")).max() < 1e-5
     assert np.abs(spins.sel(component="x", field="x")) < 1e-5
+
+
+def test_insulators_have_no_fermi_surface():
+    """Zero, and a note which chemical potentials lie in a gap; zero by symmetry is none."""
+    insulator, mirrored = ab.models.haldane(delta=0.5, t2=0.2, phi=1.1), ab.models.gapped_honeycomb(delta=0.2, t1=0.0)
+    for response in (ab.berry_curvature_dipole, ab.drude_weight, ab.nonlinear_conductivity):
+        assert "no band is at the chemical potential" in response(insulator, 0.0, tolerance=1e-2).attrs["note"]
+    found = ab.drude_weight(insulator, [-9.0, 0.0, 1.5], tolerance=1e-2)
+    assert "no band is at 2 of 3 chemical potentials" in found.attrs["note"]
+    assert "note" not in ab.drude_weight(insulator, 1.5, tolerance=1e-2).attrs
+    zero = ab.berry_curvature_dipole(mirrored, 0.5)
+    assert not zero.total.values.any()
+    assert "note" not in zero.attrs
+    assert "note" not in ab.anomalous_hall(insulator, 0.0).attrs

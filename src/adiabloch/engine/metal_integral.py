@@ -98,6 +98,7 @@ def finished(integral: SeaIntegral, task: ScanTask) -> ScanIntegral:
     _report(integral, influence, task, value)
     sides = task.sides
     provenance: dict[str, object] = {
+        **warnings.note_of_gaps(integral, task),
         "model": model_digest(task.integrand.crystal),
         "tolerance": float(task.run.tolerance) if sides is None else float("nan"),
         "converged": bool(integral.converged.all()),

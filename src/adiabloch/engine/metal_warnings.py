@@ -13,7 +13,7 @@ from adiabloch.engine.metal_integrand import FermiSea
 from adiabloch.engine.metal_task import ScanTask
 from adiabloch.errors import InvalidArgumentError, UnitWarning, warn
 from adiabloch.geometry.degeneracy import Degeneracy
-from adiabloch.geometry.gaps import bandwidth, energy_range
+from adiabloch.geometry.gaps import bandwidth, energy_range, inside_gaps
 from adiabloch.integration.fixed_mesh import sum_over_mesh
 from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.models.crystal import Crystal
@@ -73,6 +73,19 @@ def check_potentials(crystal: Crystal, scan: Scan) -> None:
         "Fermi level of another program",
         UnitWarning,
     )
+
+
+def note_of_gaps(integral: SeaIntegral, task: ScanTask) -> dict[str, object]:
+    """Note for properties of the Fermi surface that vanish because the chemical potential lies in a gap."""
+    potentials, crystal = task.scan.potentials, task.integrand.crystal
+    zero = (integral.value == 0).all(axis=(0, 1))
+    if task.integrand.sea is not None or not zero.any():
+        return {}
+    zero &= inside_gaps(crystal, potentials, SURVEY[crystal.lattice.dimension])
+    if not zero.any():
+        return {}
+    where = "the chemical potential" if zero.all() else f"{zero.sum()} of {len(zero)} chemical potentials"
+    return {"note": f"no band is at {where}: a property of the Fermi surface, which vanishes in an insulator"}
 
 
 def warn_of_degeneracy(integral: SeaIntegral, influence: float, task: ScanTask) -> None:

@@ -229,10 +229,21 @@ def energy_range(crystal: Crystal, points: int = 4) -> tuple[float, float]:
     """Lowest and highest energy on a mesh, by default a coarse one, with this number of points along each axis."""
     known = _RANGES.of(crystal)
     if points not in known:
-        mesh = crystal.matrices().on_grid([np.arange(points) / points] * len(crystal.directions))
-        energies = energies_batch(mesh[:, 0])
+        energies = _mesh_energies(crystal, points)
         known[points] = float(energies.min()), float(energies.max())
     return known[points]
+
+
+def inside_gaps(crystal: Crystal, levels: Float, points: int) -> np.ndarray:
+    """True for levels (M,) with equally many bands below them at all points of a mesh."""
+    below = (_mesh_energies(crystal, points)[..., None] < levels).sum(axis=1)
+    return np.asarray((below == below[0]).all(axis=0))
+
+
+def _mesh_energies(crystal: Crystal, points: int) -> Float:
+    """Energies on a mesh with this number of points along each axis, (P, N)."""
+    mesh = crystal.matrices().on_grid([np.arange(points) / points] * len(crystal.directions))
+    return energies_batch(mesh[:, 0])
 
 
 def describe_point(crystal: Crystal, at: Float) -> str:

@@ -22,7 +22,8 @@ NEGLIGIBLE_LEVEL = 1e-6
 """Contribution of a level to the Fermi surface that counts as zero, relative to the largest one: velocities of a flat
 band, for instance."""
 
-
+SMEARED_POWERS = 2
+"""Largest power of the inverse distance from touching bands at which the surface terms of both bands cancel."""
 SAFETY = 1.5
 """Factor on the difference between two resolutions, chosen with random metals (docs/theory/accuracy.md)."""
 
@@ -181,6 +182,15 @@ def _without_unneeded(sea: Float, needed: np.ndarray) -> Float:
     return filled
 
 
+def _singular_levels(integrand: BandIntegrand) -> bool:
+    """True for surface terms with a square of the gap or more in the denominator.
+
+    Where two bands approach each other they are large for each of the bands, and since the velocities of the bands
+    differ, they do not cancel if both levels have equal weight.
+    """
+    return integrand.powers > SMEARED_POWERS and any(column.at_surface for column in integrand.columns)
+
+
 def _has_narrow_gap(
     integrand: BandIntegrand, frame: Bands, energies: Float, needed: np.ndarray, scan: Scan, spacing: float
 ) -> np.ndarray:
@@ -190,9 +200,10 @@ def _has_narrow_gap(
         return np.zeros(boxes, dtype=bool)
     slopes = integrand.gap_slopes(frame).reshape(boxes, nodes, size - 1, -1).sum(axis=3)
     gaps = np.diff(energies, axis=2)
-    # the temperature smears smaller gaps
-    smeared = np.maximum(gaps, 0.5 * scan.temperatures.min())
-    narrow = (spacing * slopes > smeared) & needed[:, None, :-1]
+    if not _singular_levels(integrand):
+        # the temperature smears smaller gaps
+        gaps = np.maximum(gaps, 0.5 * scan.temperatures.min())
+    narrow = (spacing * slopes > gaps) & needed[:, None, :-1]
     # the Fermi level lies in the gap, or may lie in it before the next node
     change = spacing * integrand.slopes(frame).reshape(boxes, nodes, size)
     change = np.maximum(change[..., :-1], change[..., 1:]) + 0.5 * spacing * slopes

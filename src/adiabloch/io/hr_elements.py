@@ -1,6 +1,7 @@
 """Elements of `_hr.dat` files, dense ones of Wannier90 or sparse ones of WannierTools.
 
-A sparse file contains the nonzero elements alone, states their number before the other counts, and has no degeneracies.
+A sparse file contains the nonzero elements alone, and states their number before the other counts. The degeneracies of
+the R, which some versions of WannierTools expect, are one, since the file does not give the order of the R.
 """
 
 from __future__ import annotations
@@ -33,13 +34,19 @@ def read_hr_elements(file: LineReader) -> tuple[int, Integer, Integer, Complex]:
 
 
 def _is_sparse(file: LineReader) -> bool:
-    """Return True for three counts, of which the first is the number of remaining lines, without degeneracies."""
-    head = [line.split() for line in file.lines[1:5]]
-    if [len(words) for words in head] != [1, 1, 1, 7] or not head[0][0].isdigit():
+    """Return True for three counts, the first of elements, with nothing or degeneracies before their lines."""
+    head = [line.split() for line in file.lines[1:4]]
+    if [len(words) for words in head] != [1, 1, 1] or not all(words[0].isdigit() for words in head):
         return False
-    elements, left = int(head[0][0][:9]), sum(bool(line.strip()) for line in file.lines[4:])
+    elements, size, cells = (int(words[0][:9]) for words in head)
+    left = [line for line in file.lines[4:] if line.strip()]
+    between = left[: max(len(left) - elements, 0)]
+    if not 0 < elements <= len(left) or len(between) > cells:
+        return False
     # a dense file with one R has the degeneracy 1 in the place of the number of R
-    return elements == left and not (head[1:3] == [["1"], ["1"]] and elements == 1)
+    if (elements, size, cells) == (1, 1, 1) and not between:
+        return False
+    return sum(len(line.split()) for line in between) in (0, cells) and len(left[len(between)].split()) == 7
 
 
 def _read_sparse_elements(file: LineReader) -> tuple[int, Integer, Complex]:
@@ -61,6 +68,8 @@ def _read_sparse_elements(file: LineReader) -> tuple[int, Integer, Complex]:
     size = file.read_count("the number of Wannier functions")
     cells = file.read_count("the number of lattice vectors R")
     file.skip_blank()
+    if sum(bool(line.strip()) for line in file.lines[file.position :]) > elements:
+        _check_degeneracies(file, cells)
     first = file.position
     rows = file.read_rows(elements, 7, EXPECTED)
     file.require_end()
@@ -85,3 +94,14 @@ def _read_sparse_elements(file: LineReader) -> tuple[int, Integer, Complex]:
     matrices[indices] = rows[:, 5] + 1j * rows[:, 6]
     file.matrix_lines = (first + lines + 1).tolist()
     return size, translations, matrices.reshape(-1, size, size, 1)
+
+
+def _check_degeneracies(file: LineReader, cells: int) -> None:
+    """Read degeneracies of one."""
+    degeneracies = file.read_degeneracies(cells)
+    if (degeneracies != 1).any():
+        file.refuse(
+            f"a degeneracy of {degeneracies.max()}, expected ones: a sparse file does not tell to which R it belongs",
+            line=file.degeneracy_line,
+        )
+    file.skip_blank()

@@ -91,10 +91,11 @@ def outside_states(seed: SeedFunctions, hoppings: Mapping[Translation, Complex],
     for block in _blocks(seed, found, uhu, count or bands, zero):
         total.add(block)
     if uhu is None and total.captured < CAPTURED:
+        lacking = "" if total.captured > 0 else " and lack a part of the functions"
         warn(
             f"{found}: {count or bands} bands contain {100 * total.captured:.1f} % of the states outside the Wannier "
-            "functions that their derivatives reach; the others count at the mean energy of the highest band. Compare "
-            "results for several numbers of bands (outside=), or write SEED.uHu with pw2wannier90 (write_uHu)"
+            f"functions that their derivatives reach{lacking}; the others count at the mean energy of the highest band"
+            ". Compare results for several numbers of bands (outside=), or write SEED.uHu with pw2wannier90 (write_uHu)"
         )
     return total.finish(hoppings)
 
@@ -210,9 +211,9 @@ class _Sums:
 
     @property
     def captured(self) -> float:
-        """Fraction of the states outside the functions that the bands contain."""
+        """Fraction of the states outside the functions that the bands contain; zero for bands that lack functions."""
         functions, bands = self._beyond
-        return float(1.0 - bands / functions) if functions > 0 else 1.0
+        return max(float(1.0 - bands / functions), 0.0) if functions > 0 else 1.0
 
     def add(self, block: _Block) -> None:
         """Add a k point."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,14 @@ def with_replaced_fields(original: Any, **fields: object) -> Any:
     other = object.__new__(type(original))
     other.__dict__.update({**original.__dict__, **fields})
     return other
+
+
+def on_translations(
+    blocks: Mapping[Translation, Complex], translations: Iterable[Translation]
+) -> dict[Translation, Complex]:
+    """Matrices on given translations, read-only; zero where they are not known."""
+    zero = np.zeros_like(next(iter(blocks.values())))
+    return {R: frozen(blocks.get(R, zero)) for R in translations}
 
 
 def checked_translation(R: Any, d: int) -> Translation:

@@ -34,7 +34,7 @@ from adiabloch.lattice import AXES, PLANES, components
 from adiabloch.linalg import in_basis
 from adiabloch.models.covariant import coupling_series, moment_series
 from adiabloch.models.crystal import OUTSIDE_COUPLING, OUTSIDE_MOMENT, Derivative, directions_of
-from adiabloch.models.hoppings import Translation, checked_translation, folded_to_supercell
+from adiabloch.models.hoppings import Translation, checked_translation, folded_to_supercell, on_translations
 from adiabloch.models.position_matrix import in_other_cells
 from adiabloch.units import Units
 
@@ -65,7 +65,7 @@ class OutsideStates:
 
     def on_translations(self, translations: Sequence[Translation]) -> OutsideStates:
         """The same matrices on given translations, zero where they are not known."""
-        return OutsideStates(*(_completed(each, translations) for each in (self.coupling, self.moment)))
+        return OutsideStates(*(on_translations(each, translations) for each in (self.coupling, self.moment)))
 
     def recentred(self, shifts: Float, hoppings: Mapping[Translation, Complex]) -> OutsideStates:
         """The same matrices about other points, tau_i - shift_i in place of tau_i.
@@ -185,8 +185,3 @@ def _checked_matrices(
         R: checked(X, f"outside: {name} at R = {R}", shape, complex)
         for R, X in ((checked_translation(R, d), X) for R, X in given.items())
     }
-
-
-def _completed(matrices: Mapping[Translation, Complex], translations: Sequence[Translation]) -> dict[Any, Complex]:
-    zero = np.zeros_like(next(iter(matrices.values())))
-    return {R: frozen(matrices.get(R, zero)) for R in translations}

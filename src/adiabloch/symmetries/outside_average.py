@@ -6,7 +6,7 @@ both; it inverts C, and the anti-Hermitian part of B relative to the Hermitian o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.lattice import AXES, components
 from adiabloch.models import OutsideStates, TightBinding
-from adiabloch.models.hoppings import Translation
+from adiabloch.models.hoppings import on_translations
 from adiabloch.models.position_matrix import in_other_cells
 from adiabloch.symmetries.fields import Action, Blocks, Fields, without_zeros
 from adiabloch.symmetries.representation import averaged_back
@@ -24,7 +24,7 @@ from adiabloch.symmetries.sites import Sites
 def outside_fields(model: TightBinding, outside: OutsideStates, sites: Sites) -> Fields:
     """Hermitian matrices of the states outside: both parts of B, then C, about the sites."""
     d = model.lattice.dimension
-    hoppings = _completed(model.hoppings, outside)
+    hoppings = _hoppings(model, outside)
     apart = model.positions - sites.cells @ sites.vectors - sites.positions[sites.of_orbital]
     centred = outside.on_translations([*hoppings]).recentred(apart, hoppings)
     blocks = {R: np.moveaxis(np.concatenate([centred.coupling[R], centred.moment[R]], axis=2), 2, 0) for R in hoppings}
@@ -43,7 +43,7 @@ def outside_model(model: TightBinding, blocks: Blocks, sites: Sites, positions: 
     moved = in_other_cells(blocks, sites.cells)
     coupling = {R: np.moveaxis(X[:d] + 1j * X[d : 2 * d], 0, 2) for R, X in moved.items()}
     outside = OutsideStates(coupling, {R: np.moveaxis(X[2 * d :], 0, 2) for R, X in moved.items()})
-    hoppings = _completed(model.hoppings, outside)
+    hoppings = _hoppings(model, outside)
     apart = model.positions - sites.cells @ sites.vectors - positions[sites.of_orbital]
     outside = outside.on_translations([*hoppings]).recentred(-apart, hoppings)
     return TightBinding(
@@ -72,9 +72,7 @@ def images_of_outside(fields: Fields, actions: Sequence[Action], unitaries: Sequ
     return found
 
 
-def _completed(hoppings: Mapping[Translation, Complex], outside: OutsideStates) -> dict[Translation, Complex]:
+def _hoppings(model: TightBinding, outside: OutsideStates) -> Blocks:
     """Hoppings on the translations of the matrices of the states outside, too, in pairs R and -R."""
-    zero = np.zeros_like(next(iter(hoppings.values())))
-    every = {*hoppings, *outside.translations}
-    every |= {tuple(-x for x in R) for R in every}
-    return {R: hoppings.get(R, zero) for R in sorted(every)}
+    every = {*model.hoppings, *outside.translations}
+    return on_translations(model.hoppings, sorted(every | {tuple(-x for x in R) for R in every}))

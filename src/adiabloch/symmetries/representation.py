@@ -12,6 +12,7 @@ import numpy as np
 from adiabloch.arrays import Complex
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.linalg import eigh_batch
+from adiabloch.models.hoppings import on_translations
 from adiabloch.symmetries.fields import Action, Blocks, Fields
 from adiabloch.symmetries.operations import nearest_orthogonal
 
@@ -102,8 +103,7 @@ def _transformed(action: Action, X: Complex) -> Complex:
 
 
 def _of(blocks: Blocks, translations: list[tuple[int, ...]]) -> Complex:
-    zero = np.zeros_like(next(iter(blocks.values())))
-    return np.array([blocks.get(R, zero) for R in translations])
+    return np.array([*on_translations(blocks, translations).values()])
 
 
 def averaged_back(action: Action, fields: Fields, D: Complex) -> Blocks:
