@@ -1,3 +1,4 @@
+import compileall
 import gc
 import os
 import sys
@@ -20,6 +21,18 @@ if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_seta
 
 settings.register_profile("steady", derandomize=True, deadline=None, max_examples=25)
 settings.load_profile("steady")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile modules and kernels once, before several workers would do so at the same time."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        import adiabloch
+        from adiabloch.compiled import available
+
+        if not sys.dont_write_bytecode:
+            compileall.compile_dir(Path(adiabloch.__file__).parent, quiet=2)
+        for name in ("eigensolver", "frames", "gauges"):
+            available(name)
 
 
 def pytest_collection_finish() -> None:
