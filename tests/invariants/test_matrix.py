@@ -482,9 +482,9 @@ UNITS = {"units": (3.7e5, 1.9e-4)}
 TOGETHER = "descriptions"
 """Several descriptions at once; each alone is left to `make test-all`, which names the one that matters."""
 IN_TOGETHER = ("gauge", "order", "other cells", "origin", "zero of energy")
-TELLING = {TOGETHER, "supercell", *IMAGES} - {"backwards", "rotation"}
+TELLING = {TOGETHER, "mirror", "time reversal"}
 """Changes of crystals in three dimensions, if a response was already tested in two."""
-OF_BASIS = {TOGETHER, "supercell"}
+OF_BASIS = {TOGETHER}
 """Changes of crystals of orbitals, if a response was already tested with Wannier functions."""
 ONLY_FUNCTIONS = {"spread", "turning"}
 
@@ -495,6 +495,8 @@ LIKE_OTHERS = {
     "local_current, metal",
     "local_observable, driven",
     "axion_angle",
+    "local_current, magnetization",
+    "local_observable, dipoles",
 }
 """Responses that share their integrals with another one, with which all changes are tested."""
 
