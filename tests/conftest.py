@@ -19,12 +19,13 @@ if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_seta
     processors = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {processors[int(worker.removeprefix("gw")) % len(processors)]})
 
-settings.register_profile("steady", derandomize=True, deadline=None, max_examples=25)
-settings.load_profile("steady")
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=10)
+settings.register_profile("thorough", settings.get_profile("steady"), max_examples=25)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile modules and kernels once, before several workers would do so at the same time."""
+    """Draw more examples if slow tests run; compile once what several workers would compile at the same time."""
+    settings.load_profile("steady" if config.option.markexpr else "thorough")
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         import adiabloch
         from adiabloch.compiled import available

@@ -317,9 +317,13 @@ def test_script_with_overlaps_of_all_bands(tmp_path):
         assert (tmp_path / "made" / "rest" / f"{name}.pw2wan.out").read_text() == f"-in {name}.pw2wan\n"
 
 
-def test_what_is_read(folder):
+@pytest.fixture(scope="module")
+def deformation(folder):
+    return ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
+
+
+def test_what_is_read(deformation):
     """The same functions as in memory: the position matrix of finite differences apart."""
-    deformation = ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
     assert deformation.names == ("0x", "0y", "1x", "1y")
     assert set(deformation.motion) >= {"0x", ("0x", "1y")}
     born = ab.born_charges(deformation, OCCUPIED, mesh=4)
@@ -335,8 +339,7 @@ def test_what_is_read(folder):
     )
 
 
-def test_quantities_of_a_folder_by_command(folder, tmp_path):
-    deformation = ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
+def test_quantities_of_a_folder_by_command(folder, deformation):
     given = ["--occupied", str(OCCUPIED), "--dimension", "2", "--mesh", "4", "--json"]
     for name in ("born_charges", "molecular_berry_curvature", "magnetization_tensor"):
         done = CliRunner().invoke(app, ["compute", name, str(folder), *given])
@@ -355,9 +358,8 @@ def test_quantities_of_a_folder_by_command(folder, tmp_path):
         assert message in " ".join(done.output.split())
 
 
-def test_moments_with_all_bands(folder):
+def test_moments_with_all_bands(folder, deformation):
     """The part of all bands takes the place of that of the functions; its convergence is in the error."""
-    deformation = ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
     bands = ab.io.read_displaced_bands(folder, "all", OCCUPIED, common=deformation, waves="all.save", dimension=2)
     sums = ab.perturbative_tensor_by_bands(bands, [20, 24, 28], progress=False)
     modes = ab.io.read_displacements(folder).modes(ab.io.read_displacement_forces(folder, "forces.extxyz"))
