@@ -294,7 +294,11 @@ def perturbed(model, seed, strength):
     return ab.TightBinding(model.lattice, model.positions, hoppings, model.spin, reduced=False)
 
 
-@pytest.mark.parametrize("name", [*[name for name in GROUPS if name != "-42m1'"], *slow("-42m1'")])
+LARGE = ("-42m1'", "4/mm'm'")
+"""Groups whose average takes longest."""
+
+
+@pytest.mark.parametrize("name", [*[name for name in GROUPS if name not in LARGE], *slow(*LARGE)])
 def test_symmetrized_models(symmetric, name):
     """The average is the one over the known representation, and has the group to rounding."""
     model, group = symmetric[name, True]
