@@ -165,8 +165,10 @@ def with_partners(
         opposite = [tuple(-r for r in R) for R in part]
         # dagger of the partner: of the one given, or the block itself
         given = np.array([back in hoppings for back in opposite])
-        partners = dagger(np.array([hoppings.get(back, hoppings[R]) for R, back in zip(part, opposite, strict=True)]))
-        expected = np.where(given.reshape(-1, *[1] * (blocks.ndim - 1)), partners, blocks)
+        partners: Complex = np.array(
+            [hoppings.get(back, hoppings[R]) for R, back in zip(part, opposite, strict=True)], dtype=np.complex128
+        )
+        expected = np.where(given.reshape(-1, *[1] * (blocks.ndim - 1)), dagger(partners), blocks)
         difference = np.abs(blocks - expected)
         wrong = difference.reshape(len(part), -1).max(axis=1, initial=0.0) > 1e-8 * largest
         if wrong.any():
