@@ -347,10 +347,10 @@ def test_boron_nitride_from_its_cycles():
     curl = {R: slopes["y"][R] + slopes["x"][R] for R in cells}
     # d_y A_x = (A_x(+y) - A_x(-y))/2r with A_x(+y) = -A_theta/r, A_x(-y) = A_theta/r
     deformation = ab.Deformation(rest, pairs, step=radii, motion={**connections, ("x", "y"): curl})
-    tensor = ab.magnetization_tensor(deformation, 4, mesh=12).sel(displacement="x", displacement_2="y", component="z")
+    tensor = ab.magnetization_tensor(deformation, 4, mesh=18).sel(displacement="x", displacement_2="y", component="z")
     rows = {}
     for u, cycle in zip(radii, cycles, strict=True):
-        pumped = ab.pumped_magnetization(cycle, 4, mesh=[12, 12, 8])
+        pumped = ab.pumped_magnetization(cycle, 4, mesh=[18, 18, 8])
         rows[u] = [float(pumped[name][0]) / (u**2 / 2) for name in ("perturbative", "chern_simons")]
     expected = (4 * np.array(rows[0.02]) - rows[0.04]) / 3
     found = np.array([float(tensor.perturbative), float(tensor.chern_simons)])

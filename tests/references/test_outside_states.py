@@ -155,7 +155,7 @@ def test_degenerate_bands(layer):
 def test_descriptions_of_one_crystal(crystals, change, tmp_path):
     """Other functions of the space, other cells, units, origins and zeros of energy; a file."""
     _, part, _ = crystals
-    d, mesh, unit, zero = part.lattice.dimension, 4, 1.0, 0.0
+    d, mesh, unit, zero = part.lattice.dimension, 6, 1.0, 0.0
     mus = np.array(levels(part)[:1])
     other, other_mesh = part, [mesh] * d
     if change == "rotated":

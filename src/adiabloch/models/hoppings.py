@@ -161,13 +161,11 @@ def with_partners(
     parts = [cells[first : first + size] for first in range(0, len(cells), size)]
     largest = max(float(np.abs([hoppings[R] for R in part]).max(initial=0.0)) for part in parts)
     for part in parts:
-        blocks = np.array([hoppings[R] for R in part])
+        blocks: Complex = np.array([hoppings[R] for R in part])
         opposite = [tuple(-r for r in R) for R in part]
         # dagger of the partner: of the one given, or the block itself
         given = np.array([back in hoppings for back in opposite])
-        partners: Complex = np.array(
-            [hoppings.get(back, hoppings[R]) for R, back in zip(part, opposite, strict=True)], dtype=np.complex128
-        )
+        partners: Complex = np.array([hoppings.get(back, hoppings[R]) for R, back in zip(part, opposite, strict=True)])
         expected = np.where(given.reshape(-1, *[1] * (blocks.ndim - 1)), dagger(partners), blocks)
         difference = np.abs(blocks - expected)
         wrong = difference.reshape(len(part), -1).max(axis=1, initial=0.0) > 1e-8 * largest
