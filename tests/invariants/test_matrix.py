@@ -521,7 +521,9 @@ def matrix():
                     again = (not functions and True in case.kinds) or (dimension == 3 and 2 in case.dimensions)
                     telling = TELLING if functions else OF_BASIS
                     fewer = again or name in LIKE_OTHERS
-                    slow = what in IN_TOGETHER or dimension in case.slow_in or (fewer and what not in telling)
+                    # test_units has every response in other units
+                    alone = what in IN_TOGETHER or what in UNITS
+                    slow = alone or dimension in case.slow_in or (fewer and what not in telling)
                     marks = [pytest.mark.slow] if slow else []
                     yield pytest.param(
                         name, dimension, functions, what, id=f"{name}-{dimension}D-{kind}-{what}", marks=marks
