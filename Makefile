@@ -6,6 +6,8 @@ FIGURES ?= figures
 # threads of the linear algebra would compete with those of the program and of the test runner
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+# without bytecode, each of the many processes of the tests would compile all modules anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help figure1 rashba metals textures hbn alsb verify test test-all statistics references nightly bench bench-memory bench-scaling lint format types imports examples docs pictures schema \

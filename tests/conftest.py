@@ -1,9 +1,13 @@
+import compileall
 import gc
 import os
+import pkgutil
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.testing
 from hypothesis import settings
 
 os.environ["MPLBACKEND"] = "Agg"
@@ -18,8 +22,24 @@ if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_seta
     processors = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {processors[int(worker.removeprefix("gw")) % len(processors)]})
 
-settings.register_profile("steady", derandomize=True, deadline=None, max_examples=25)
-settings.load_profile("steady")
+# the commands are made once, and not for each call of one
+typer.testing._get_command = cache(typer.testing._get_command)
+
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=10)
+settings.register_profile("thorough", settings.get_profile("steady"), max_examples=25)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw more examples if slow tests run; compile once what several workers would compile at the same time."""
+    settings.load_profile("steady" if config.option.markexpr else "thorough")
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        import adiabloch
+        from adiabloch import compiled
+
+        if not sys.dont_write_bytecode:
+            compileall.compile_dir(Path(adiabloch.__file__).parent, quiet=2)
+        for kernels in pkgutil.iter_modules(compiled.__path__):
+            compiled.available(kernels.name)
 
 
 def pytest_collection_finish() -> None:

@@ -65,7 +65,7 @@ class Projected:
             V[home] = V[home] + np.vstack([np.zeros((J, K)), np.eye(K)])
             for R, h in product(V, V, np.diag(self.splitting)).items():
                 hoppings[R] = hoppings.get(R, 0) + h
-        return ab.TightBinding(self.vectors, self.positions, hoppings)
+        return ab.TightBinding(self.vectors, self.positions, hoppings, reduced=False)
 
     def cycle(self):
         return ab.Cycle.from_function(self.model, 16)

@@ -170,7 +170,7 @@ class Supercells(NamedTuple):
 HARMONICS = 6
 
 
-def compare(subject, supercells, *, samples=24):
+def compare(subject, supercells, *, samples=24, mesh=24):
     """Deviations of driven fields and gradients in the bulk from those of supercells.
 
     Returns largest deviations, over all harmonics and phases: of what is driven in zeroth and first order, of what is
@@ -183,7 +183,7 @@ def compare(subject, supercells, *, samples=24):
     if subject.operators is not None:
         bulk, more = ab.local_observable, {"operators": subject.operators}
     dimension = texture.lattice.dimension
-    accuracy = {"mesh": (96, 24)[dimension - 1]} if dimension < 3 else {"tolerance": 1e-4}
+    accuracy = {"mesh": (96, mesh)[dimension - 1]} if dimension < 3 else {"tolerance": 1e-4}
     local = bulk(texture, subject.occupied, positions=places(s), theta=subject.theta, **accuracy, **more)
     pick, off = np.arange(HARMONICS + 1), []
     for order, value in (("zeroth", local.first_chern), ("first", LENGTH * (local.total - local.first_chern))):

@@ -125,7 +125,9 @@ class Lattice:
         """Return True for equal lattices, up to a relative difference, and for two molecules."""
         if (self.dimension, self.periodic) != (other.dimension, other.periodic):
             return False
-        return not self.periodic or np.allclose(self.vectors, other.vectors, rtol=tolerance, atol=0)
+        if not self.periodic or np.array_equal(self.vectors, other.vectors):
+            return True
+        return np.allclose(self.vectors, other.vectors, rtol=tolerance, atol=0)
 
     @property
     def shortest(self) -> float:

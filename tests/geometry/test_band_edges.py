@@ -35,7 +35,7 @@ def brute(crystal, occupied, n, phases=1):
     return (E[..., occupied].min(axis=0) - E[..., occupied - 1].max(axis=0)).min()
 
 
-@pytest.mark.parametrize("seed", [*range(6), *slow(*range(6, 12))])
+@pytest.mark.parametrize("seed", [*range(3), *slow(*range(3, 12))])
 def test_indirect_gaps_of_models(seed):
     rng = np.random.default_rng(seed)
     model = tilted(rng.uniform(0.05, 0.7), delta=rng.uniform(0.1, 0.8), phase=rng.uniform(0, 6))

@@ -265,7 +265,7 @@ def test_integration_by_parts():
 def test_charge_is_conserved_to_first_order():
     """d_t of the density e Omega^{kr}_ii that the gradient adds is minus the divergence of the adiabatic current."""
     texture = textured(4, occupied=2, empty=2)
-    at = mesh(2, 32)
+    at = mesh(2, 28)
 
     def density(t):
         frame, k, axes = frame_at(texture, [0.2, 0.5], t, at, level=False)

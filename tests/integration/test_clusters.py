@@ -1,5 +1,6 @@
 """Executors of clusters: Dask with real worker processes, and mpi4py; the same bits, whatever happens to a worker."""
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -24,6 +25,11 @@ TEXTS = ["created", "seconds"]
 
 def new_client():
     distributed = pytest.importorskip("distributed")
+    import dask
+
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        # each process would import everything again, and so would those that take the place of one that is killed
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
     cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50)
     return distributed.Client(cluster, timeout=10)
 

@@ -13,12 +13,12 @@ from adiabloch.occupation import Scan
 HALDANE = ab.models.haldane(delta=0.3, t2=0.1, phi=1.2)
 DIRAC = ab.models.tilted_dirac(tilt=0.3, mass=0.1)
 SCANS = {
-    "sea at zero temperature": lambda: ab.anomalous_hall(HALDANE, np.linspace(-3, 3, 400), tolerance=1e-4),
+    "sea at zero temperature": lambda: ab.anomalous_hall(HALDANE, np.linspace(-3, 3, 400), tolerance=1e-3),
     "several temperatures": lambda: ab.orbital_magnetization(
-        HALDANE, np.linspace(-3, 3, 200), [0.02, 0.05, 0.3], tolerance=1e-3
+        HALDANE, np.linspace(-3, 3, 200), [0.02, 0.05, 0.3], tolerance=1e-2
     ),
     "surface at zero temperature": lambda: ab.berry_curvature_dipole(DIRAC, np.linspace(-3, 3, 301), tolerance=1e-2),
-    "surface": lambda: ab.berry_curvature_dipole(DIRAC, np.linspace(-3, 3, 301), 0.01, tolerance=1e-3),
+    "surface": lambda: ab.berry_curvature_dipole(DIRAC, np.linspace(-3, 3, 301), 0.01, tolerance=1e-2),
 }
 
 

@@ -414,7 +414,7 @@ def test_a_single_position_tells_how_far_it_is():
         def local(r):
             return ab.models.haldane(0.3 + 0.01 * r[0], 0.1, 1.2)
         ab.local_current(ab.Texture(local), None, [[0.3, 0.2]], chemical_potential=-1.0, temperature=0.05,
-                         electric_field=[1.0, 0.5], mesh=[120, 120])
+                         electric_field=[1.0, 0.5], mesh=[80, 80])
         """
     )
     lines = out.stderr.splitlines()

@@ -38,7 +38,7 @@ TYPICAL = {
     "warm metal": lambda **how: ab.anomalous_hall(HALDANE, POTENTIALS, 0.02, **how),
     "metal on a mesh": lambda **how: ab.orbital_magnetization(HALDANE, POTENTIALS, 0.05, mesh=300, **how),
     "Fermi surface": lambda **how: ab.nonlinear_hall(
-        ab.models.tilted_dirac(tilt=0.3, mass=0.2), [0.25, 0.5], 0.02, tolerance=1e-5, **how
+        ab.models.tilted_dirac(tilt=0.3, mass=0.2), [0.25, 0.5], 0.02, tolerance=1e-4, **how
     ),
 }
 

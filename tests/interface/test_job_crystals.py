@@ -82,7 +82,7 @@ FIELDS = {
 }
 
 
-@pytest.mark.parametrize("case", [*[*FIELDS][::2], *slow(*[*FIELDS][1::2])])
+@pytest.mark.parametrize("case", [next(iter(FIELDS)), *slow(*[*FIELDS][1:])])
 def test_a_texture_has_the_result_of_python(tmp_path, case):
     text, field = FIELDS[case]
     found = result(tmp_path, CYCLE.format(FIELD=text), "local_current")

@@ -10,6 +10,7 @@ from PIL import Image
 import adiabloch as ab
 from adiabloch.plotting import animate
 from adiabloch.plotting.scales import colour_scale, number_text, round_down
+from sweeps import slow
 from textures import rotating_honeycomb
 
 LINE, PLANE = {"x": np.linspace(-20.0, 20.0, 5)}, {"x": np.linspace(-20.0, 20.0, 4), "y": np.linspace(-15.0, 15.0, 3)}
@@ -177,7 +178,7 @@ def test_densities(results):
     assert legend(line) == ["number", "difference"]
 
 
-@pytest.mark.parametrize("kind", ["line, phases", "plane, phases"])
+@pytest.mark.parametrize("kind", ["plane, phases", *slow("line, phases")])
 def test_frames(results, kind, tmp_path):
     """One file with one frame for each phase; all frames have the same scales."""
     result, path = results[kind], tmp_path / "new" / "cycle.gif"

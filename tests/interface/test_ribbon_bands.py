@@ -7,6 +7,7 @@ import pytest
 import adiabloch as ab
 from adiabloch.errors import AdiablochError
 from random_models import general
+from sweeps import slow
 
 matplotlib.use("Agg")
 
@@ -26,7 +27,7 @@ def test_against_a_larger_cell_without_some_bonds(dimension, cut):
     np.testing.assert_allclose(found.energy, ribbon.energies(ribbon.lattice.cartesian(full)), atol=1e-7)
 
 
-@pytest.mark.parametrize("phi", [1.2, -1.2])
+@pytest.mark.parametrize("phi", [1.2, *slow(-1.2)])
 def test_edge_states_of_a_chern_insulator(phi):
     """One state at each edge crosses the gap; its direction is that of the Chern number."""
     model = ab.models.haldane(delta=0.1, t2=0.1, phi=phi)

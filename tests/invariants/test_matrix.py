@@ -482,9 +482,9 @@ UNITS = {"units": (3.7e5, 1.9e-4)}
 TOGETHER = "descriptions"
 """Several descriptions at once; each alone is left to `make test-all`, which names the one that matters."""
 IN_TOGETHER = ("gauge", "order", "other cells", "origin", "zero of energy")
-TELLING = {TOGETHER, "supercell", *IMAGES} - {"backwards", "rotation"}
+TELLING = {TOGETHER, "mirror", "time reversal"}
 """Changes of crystals in three dimensions, if a response was already tested in two."""
-OF_BASIS = {TOGETHER, "supercell"}
+OF_BASIS = {TOGETHER}
 """Changes of crystals of orbitals, if a response was already tested with Wannier functions."""
 ONLY_FUNCTIONS = {"spread", "turning"}
 
@@ -495,6 +495,8 @@ LIKE_OTHERS = {
     "local_current, metal",
     "local_observable, driven",
     "axion_angle",
+    "local_current, magnetization",
+    "local_observable, dipoles",
 }
 """Responses that share their integrals with another one, with which all changes are tested."""
 
@@ -519,7 +521,9 @@ def matrix():
                     again = (not functions and True in case.kinds) or (dimension == 3 and 2 in case.dimensions)
                     telling = TELLING if functions else OF_BASIS
                     fewer = again or name in LIKE_OTHERS
-                    slow = what in IN_TOGETHER or dimension in case.slow_in or (fewer and what not in telling)
+                    # test_units has every response in other units
+                    alone = what in IN_TOGETHER or what in UNITS
+                    slow = alone or dimension in case.slow_in or (fewer and what not in telling)
                     marks = [pytest.mark.slow] if slow else []
                     yield pytest.param(
                         name, dimension, functions, what, id=f"{name}-{dimension}D-{kind}-{what}", marks=marks

@@ -76,15 +76,19 @@ SPINFUL = {
 }
 
 
-def metal(name, E, L, dimension=2, kT=(0.0, KT), tolerance=5e-2, **options):
+def metal(name, E, L, dimension=2, kT=(0.0, KT), tolerance=0.3, **options):
     subject = model(E, L, dimension, split=0.3, spin=name in SPINFUL, size=4 if name in SPINFUL else 3)
     levels = {"chemical_potential": E * np.array([MU, 0.2]), "temperature": E * np.array(kT)}
     return getattr(ab, name)(subject, **levels, tolerance=tolerance, progress=False, **options)
 
 
+IN_BOXES = {"anomalous_hall", "anomalous_nernst", "berry_curvature_dipole", "density_of_states", "magnetoelectric"}
+"""Metals that `make test` integrates in boxes too: sums over filled states, with entropies, at the Fermi surface."""
+
+
 def metals(name, E, L):
-    """In boxes and on a mesh, there also with bands that count as degenerate, where they may."""
-    found = [*in_boxes(name, E, L), metal(name, E, L, mesh=8, kT=[KT])]
+    """On a mesh, there also with bands that count as degenerate, where they may; some in boxes."""
+    found = [*(in_boxes(name, E, L) if name in IN_BOXES else []), metal(name, E, L, mesh=8, kT=[KT])]
     if "degeneracy" in inspect.signature(getattr(ab, name)).parameters:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ab.errors.AccuracyWarning)
@@ -188,8 +192,8 @@ def ribbon(E, L):
 
 HEIGHTS = np.array([0.0, 0.3, -0.2])
 OPERATOR = {"n": np.diag([1.0, 0.5, -1.0])}
-STRICT = {"tolerance": 1e-2, "progress": False}
-LOCAL = {"tolerance": 1e-2, "progress": False}
+STRICT = {"tolerance": 3e-2, "progress": False}
+LOCAL = {"tolerance": 5e-2, "progress": False}
 
 CASES = {
     "anomalous_hall": (partial(metals, "anomalous_hall"), 0, 0),
@@ -390,7 +394,11 @@ def at_home(name):
 
 
 def compare(name, E, L, tolerance):
-    for here, there in zip(at_home(name), results(name, E, L), strict=True):
+    compare_results(name, at_home(name), results(name, E, L), E, L, tolerance)
+
+
+def compare_results(name, home, elsewhere, E, L, tolerance):
+    for here, there in zip(home, elsewhere, strict=True):
         assert list(here.variables) == list(there.variables)
         sizes = {}
         for variable in here.data_vars.values():
@@ -444,6 +452,14 @@ def test_units_at_the_ends_of_the_range(name):
     # squares of the unit stay in the range
     large, small = (1e100, 1e-100) if abs(CASES[name][1] or 0) > 1 else (1e160, 1e-150)
     compare(name, *((large, 1e-30) if len(name) % 2 else (small, 1e30)), 1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", sorted({name for name, case in CASES.items() if getattr(case[0], "func", None) is metals} - IN_BOXES)
+)
+def test_boxes_of_other_metals(name):
+    compare_results(name, in_boxes(name, 1.0, 1.0), in_boxes(name, 1e160, 1e-30), 1e160, 1e-30, 1e-12)
 
 
 @pytest.mark.parametrize(

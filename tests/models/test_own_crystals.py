@@ -148,7 +148,6 @@ PLACE = [5.0, 1.0]
 @pytest.mark.parametrize(
     "call",
     [
-        lambda t: ab.local_current(t, 1, {"x": [5.0, 9.0]}, [0.3, 1.0], mesh=12),
         lambda t: ab.local_current(t, 1, PLACE, 0.1, split=True, mesh=12),
         lambda t: ab.local_current(
             t, None, PLACE, 0.1, **FIELDS, mesh=12, chemical_potential=0.4, temperature=0.6, degeneracy=0.0
@@ -157,6 +156,7 @@ PLACE = [5.0, 1.0]
             t, 1, {"q": {(0, 0): [[1, 0.3], [0.3, 0.2]], (1, 0): [[0, 0.2j], [0.0, 0.1]]}}, PLACE, 0.1, mesh=12
         ),
         *slow(
+            lambda t: ab.local_current(t, 1, {"x": [5.0, 9.0]}, [0.3, 1.0], mesh=12),
             lambda t: ab.local_current(t, 1, PLACE, mesh=[16, 16, 8]),
             lambda t: ab.local_current(t, 1, PLACE, 0.1, **FIELDS, mesh=12),
         ),

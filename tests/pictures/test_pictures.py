@@ -30,7 +30,7 @@ def hall_of(delta, t2, phi):
 
 
 def local_current(positions, **arguments):
-    return ab.local_current(ab.Texture(domain), 1, positions, tolerance=1e-2, progress=False, **arguments)
+    return ab.local_current(ab.Texture(domain), 1, positions, progress=False, **arguments)
 
 
 LINE = np.linspace(-12, 12, 9)
@@ -63,8 +63,8 @@ PICTURES = {
     ),
     "sweep_of_three": lambda: ab.sweep(hall_of, {"delta": [0.2, 0.4], "t2": [0.1, 0.2, 0.3], "phi": [0.5, 1.0, 1.5]}),
     "elements_of_a_tensor": lambda: ab.nonlinear_hall(CONE, 0.2, 0.05, tolerance=1e-2),
-    "current_along_a_line": lambda: local_current({"x": LINE, "y": [4.0]}),
-    "current_in_a_plane": lambda: local_current({"x": LINE[::2], "y": LINE[::2]}, theta=[0.0]),
+    "current_along_a_line": lambda: local_current({"x": LINE, "y": [4.0]}, tolerance=1e-2),
+    "current_in_a_plane": lambda: local_current({"x": LINE[::2], "y": LINE[::2]}, theta=[0.0], mesh=16),
     "axion_angle": lambda: ab.axion_angle(ab.models.fu_kane_mele(beta=1.0), 2, tolerance=1e-2),
 }
 

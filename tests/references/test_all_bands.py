@@ -242,8 +242,8 @@ def test_overlapping_bands_are_refused(turning, tmp_path):
     assert caught.value.gap < 0
 
 
-def test_snapshots_out_of_order_are_refused(files):
-    order = [0, 3, 6, 1, 4, 7, 2, 5]
+def test_snapshots_out_of_order_are_refused(turning, tmp_path):
+    files, order = write_all_bands(tmp_path, turning, 8), [0, 3, 6, 1, 4, 7, 2, 5]
     shuffled = [[some[at] for at in order] for some in files]
     bands = ab.io.read_bands(*shuffled, OCCUPIED, dimension=2, common=None)
     with pytest.raises(CoarseCycleError, match=r"not smooth along the cycle: their last harmonics reach"):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
+from sweeps import slow
 
 
 def curvature(model, k, occupation):
@@ -23,7 +24,7 @@ def curvature(model, k, occupation):
     return (occupation(E) * bands).sum(axis=1), E
 
 
-@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("axis", [1, *slow(0)])
 def test_dipole_of_a_tilted_cone(axis):
     """int f d_a Omega by differences in k of the curvature at fixed occupations."""
     model = ab.models.tilted_dirac(tilt=0.3, mass=0.4)

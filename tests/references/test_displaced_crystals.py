@@ -317,12 +317,16 @@ def test_script_with_overlaps_of_all_bands(tmp_path):
         assert (tmp_path / "made" / "rest" / f"{name}.pw2wan.out").read_text() == f"-in {name}.pw2wan\n"
 
 
-def test_what_is_read(folder):
+@pytest.fixture(scope="module")
+def deformation(folder):
+    return ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
+
+
+def test_what_is_read(deformation):
     """The same functions as in memory: the position matrix of finite differences apart."""
-    deformation = ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
     assert deformation.names == ("0x", "0y", "1x", "1y")
     assert set(deformation.motion) >= {"0x", ("0x", "1y")}
-    born = ab.born_charges(deformation, OCCUPIED, mesh=8)
+    born = ab.born_charges(deformation, OCCUPIED, mesh=4)
     # an electron follows when all atoms move
     whole = born.total.sel(component="x", displacement=["0x", "1x"]).sum()
     assert float(whole) == pytest.approx(OCCUPIED, rel=0.02)
@@ -335,14 +339,13 @@ def test_what_is_read(folder):
     )
 
 
-def test_quantities_of_a_folder_by_command(folder, tmp_path):
-    deformation = ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
-    given = ["--occupied", str(OCCUPIED), "--dimension", "2", "--mesh", "8", "--json"]
+def test_quantities_of_a_folder_by_command(folder, deformation):
+    given = ["--occupied", str(OCCUPIED), "--dimension", "2", "--mesh", "4", "--json"]
     for name in ("born_charges", "molecular_berry_curvature", "magnetization_tensor"):
         done = CliRunner().invoke(app, ["compute", name, str(folder), *given])
         assert done.exit_code == 0, done.output
         found = xr.Dataset.from_dict(json.loads(done.stdout))
-        expected = getattr(ab, name)(deformation, OCCUPIED, mesh=8)
+        expected = getattr(ab, name)(deformation, OCCUPIED, mesh=4)
         np.testing.assert_allclose(found.total, expected.total, rtol=1e-12, atol=1e-14)
     mistakes = [
         (["compute", "anomalous_hall", str(folder), "--mu", "0"], "needs a model, got the folder"),
@@ -355,13 +358,12 @@ def test_quantities_of_a_folder_by_command(folder, tmp_path):
         assert message in " ".join(done.output.split())
 
 
-def test_moments_with_all_bands(folder):
+def test_moments_with_all_bands(folder, deformation):
     """The part of all bands takes the place of that of the functions; its convergence is in the error."""
-    deformation = ab.io.read_deformation(folder, "x", OCCUPIED, waves="x.save", dimension=2)
     bands = ab.io.read_displaced_bands(folder, "all", OCCUPIED, common=deformation, waves="all.save", dimension=2)
     sums = ab.perturbative_tensor_by_bands(bands, [20, 24, 28], progress=False)
     modes = ab.io.read_displacements(folder).modes(ab.io.read_displacement_forces(folder, "forces.extxyz"))
-    given = {"degeneracy": 2, "mesh": 8}
+    given = {"degeneracy": 2, "mesh": 4}
     with_all, without = (
         ab.phonon_moments(deformation, modes, OCCUPIED, all_bands=part, **given) for part in (sums, None)
     )

@@ -134,7 +134,7 @@ def test_paper_ribbon() -> None:
     assert float(ribbon.total[0]) == pytest.approx(float(bulk.total[0]), rel=1e-8)
 
 
-@pytest.mark.parametrize("rows", [8, 12, 16])
+@pytest.mark.parametrize("rows", [8, *slow(12, 16)])
 def test_paper_ribbon_error(rows: int) -> None:
     bulk = ab.pumped_magnetization(paper_cycle(0.5), 1, mesh=(60, 60, 24))
     ribbon = finite.ribbon_magnetization(paper_cycle(0.5), 1, rows, tolerance=1e-5)

@@ -67,7 +67,7 @@ def blocks_of_cycle(seed):
     return extrapolated(sizes, [solid(seed)[0].pumped(L, 8) for L in sizes], 3)
 
 
-@pytest.mark.parametrize("seed", [*range(2), *slow(*range(2, 12))])
+@pytest.mark.parametrize("seed", [0, *slow(*range(1, 12))])
 def test_a_dozen_in_three_dimensions(seed):
     """Open blocks of up to 216 cells: 5 percent of the vector."""
     subject, occupied = solid(seed)

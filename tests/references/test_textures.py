@@ -82,7 +82,7 @@ def supercells(name, subject):
 def test_random_textures_against_supercells(seed, occupied, empty, dimension, cells):
     """At each of the phases that make a mean over the cycle, and in the mean."""
     subject = random_subject(seed, occupied, empty, dimension, cells)
-    off, static, local, largest = compare(subject, supercells(f"random {seed}", subject), samples=16)
+    off, static, local, largest = compare(subject, supercells(f"random {seed}", subject), samples=16, mesh=16)
     assert largest > 1e-3
     assert off[0] < 1e-4 * np.abs(local.first_chern).max()
     assert off[1] < 2e-3 * largest
@@ -175,8 +175,7 @@ def test_a_moving_texture_is_a_cycle_at_each_place():
     [
         (0, 1, 2, 2, "mixed"),
         (3, 1, 2, 1, "found"),
-        (3, 1, 2, 1, "mixed"),
-        *slow((0, 1, 2, 2, "found"), (2, 2, 2, 2, "found"), (2, 2, 2, 2, "mixed")),
+        *slow((3, 1, 2, 1, "mixed"), (0, 1, 2, 2, "found"), (2, 2, 2, 2, "found"), (2, 2, 2, 2, "mixed")),
         *slow((9, 1, 2, 3, "found"), (9, 1, 2, 3, "mixed")),
     ],
 )

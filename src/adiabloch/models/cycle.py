@@ -370,7 +370,7 @@ def _sampled(function: Callable[[float], TightBinding], count: int) -> list[Tigh
 
 def _is_foreign(thing: object) -> bool:
     """True for crystals of the user's own, of which only the matrices are known."""
-    return is_crystal(thing) and not isinstance(thing, TightBinding | Cycle)
+    return not isinstance(thing, TightBinding | Cycle) and is_crystal(thing)
 
 
 def _raw(function: Callable[[float], Any], theta: float) -> Any:

@@ -61,6 +61,8 @@ def checked_translation(R: Any, d: int) -> Translation:
     InvalidModelError
         R is not a sequence of d integers, or one of them exceeds `FARTHEST_CELL`.
     """
+    if type(R) is tuple and [*map(type, R)] == [int] * d and max(map(abs, R)) <= FARTHEST_CELL:
+        return R
     try:
         entries = tuple(R)
         exact = tuple(int(r) for r in entries)
@@ -153,21 +155,18 @@ def with_partners(
     InvalidModelError
         Both h(R) and h(-R) are given, and they are not Hermitian conjugates of each other.
     """
-    largest = max((float(np.abs(block).max(initial=0.0)) for block in hoppings.values()), default=0.0)
     complete: dict[Translation, Complex] = {}
     cells = [*hoppings]
     size = max(TOGETHER // max(hoppings[cells[0]].nbytes, 1), 1)
-    for first in range(0, len(cells), size):
-        part = cells[first : first + size]
-        blocks = np.array([hoppings[R] for R in part])
+    parts = [cells[first : first + size] for first in range(0, len(cells), size)]
+    largest = max(float(np.abs([hoppings[R] for R in part]).max(initial=0.0)) for part in parts)
+    for part in parts:
+        blocks: Complex = np.array([hoppings[R] for R in part])
         opposite = [tuple(-r for r in R) for R in part]
         # dagger of the partner: of the one given, or the block itself
-        expected = np.array(
-            [
-                dagger(hoppings[back]) if back in hoppings else hoppings[R]
-                for R, back in zip(part, opposite, strict=True)
-            ]
-        )
+        given = np.array([back in hoppings for back in opposite])
+        partners: Complex = np.array([hoppings.get(back, hoppings[R]) for R, back in zip(part, opposite, strict=True)])
+        expected = np.where(given.reshape(-1, *[1] * (blocks.ndim - 1)), dagger(partners), blocks)
         difference = np.abs(blocks - expected)
         wrong = difference.reshape(len(part), -1).max(axis=1, initial=0.0) > 1e-8 * largest
         if wrong.any():

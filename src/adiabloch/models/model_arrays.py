@@ -77,8 +77,8 @@ def checked_arrays(
     del given  # large models need the memory
     complete.setdefault(home, np.zeros((n, n), dtype=np.complex128))
     operators = None if spin is None else checked_spin(spin, d, n)
-    translations = np.array(sorted(complete), dtype=np.int64).reshape(-1, d)
-    cells: list[Translation] = [tuple(map(int, R)) for R in translations]
+    cells: list[Translation] = sorted(complete)
+    translations = np.array(cells, dtype=np.int64).reshape(-1, d)
     amplitudes = np.array([complete.pop(R) for R in cells], dtype=np.complex128)
     check_energy_range(amplitudes)
     amplitudes = frozen(amplitudes.reshape(-1, n, n))
