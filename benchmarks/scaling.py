@@ -83,9 +83,7 @@ def integral(executor: object, side: int, half: bool = False) -> tuple[float, fl
     cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.2, 0.1), 0.1)
     began, worked = time.perf_counter(), time.process_time()
     mesh = [side // 2 if half else side, side, 16]
-    ab.pumped_magnetization(
-        cycle, 1, mesh=mesh, limit=10**10, symmetry="none", executor=executor, progress=False
-    )
+    ab.pumped_magnetization(cycle, 1, mesh=mesh, limit=10**10, symmetry="none", executor=executor, progress=False)
     return time.perf_counter() - began, time.process_time() - worked
 
 
