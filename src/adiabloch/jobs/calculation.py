@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from adiabloch.digests import digest_of
 from adiabloch.engine.run import Options
 from adiabloch.errors import AdiablochError, InvalidArgumentError, MissingExtraError, did_you_mean
+from adiabloch.integration.stop_flags import watch
 from adiabloch.jobs.arguments import check_names, takes, with_files_read
 from adiabloch.jobs.catalogue import CataloguedQuantity, quantity
 from adiabloch.jobs.crystals import CrystalSource
@@ -243,7 +244,7 @@ def job_executor(
     if run.kind == "processes":
         from concurrent.futures import ProcessPoolExecutor
 
-        with ProcessPoolExecutor(number) as pool:
+        with ProcessPoolExecutor(number, initializer=watch) as pool:
             yield pool
     elif run.kind == "mpi":
         try:
