@@ -1,6 +1,6 @@
 """Requests to running tasks to stop, in this process and in others of this machine.
 
-A thread that runs tasks gets `CancelledError` as soon as one of their flags is set, at its next step of Python. Other
+A thread that runs tasks gets `TaskStopped` as soon as one of their flags is set, at its next step of Python. Other
 processes read flags from a file with one byte for each of them. The process that made the file holds a lock on it until
 it ends, so that tasks stop as well if it is killed, and the file is removed later. A thread in each worker process
 watches the files, and ends the worker if the process that started it has ended.
@@ -18,7 +18,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError
 from contextlib import suppress
 from functools import cache
 from multiprocessing.connection import wait
@@ -32,10 +31,20 @@ Outcome = TypeVar("Outcome")
 
 PERIOD = 0.1
 """Seconds between two looks of a worker process at the flags of its tasks."""
+INSISTENCE = 0.5
+"""Seconds after which a task that has not ended is interrupted again."""
 SET = b"1"
 
 _set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_exception.argtypes = [ctypes.c_ulong, ctypes.py_object]
+
+
+class TaskStopped(BaseException):
+    """End of a task on request.
+
+    Not an `Exception`, which functions of the user may catch; and not `CancelledError`, after which a worker of Dask
+    would consider the task as running for ever.
+    """
 
 
 class StopFlag:
@@ -60,15 +69,27 @@ class StopFlag:
         self._event.set()
         if self._board is not None and not self._is_copy:
             self._board.write(self._position)
+        if self._interrupt():
+            threading.Thread(target=self._insist, daemon=True).start()
+
+    def _interrupt(self) -> bool:
+        """Interrupt the tasks of this process; return False if there are none."""
         with _lock:
-            for thread, flags in _tasks.copy().items():
-                if self in flags:
-                    _set_exception(thread, CancelledError)
+            threads = [thread for thread, flags in _tasks.copy().items() if self in flags]
+            for thread in threads:
+                _set_exception(thread, TaskStopped)
+        return bool(threads)
+
+    def _insist(self) -> None:
+        """Interrupt tasks until they have ended: Python ignores exceptions in some functions, such as destructors."""
+        time.sleep(INSISTENCE)
+        while self._interrupt():
+            time.sleep(INSISTENCE)
 
     def check(self) -> None:
-        """Raise CancelledError if a stop was requested."""
+        """Raise TaskStopped if a stop was requested."""
         if self._event.is_set() or (self._is_copy and self._board is not None and self._board.read(self._position)):
-            raise CancelledError
+            raise TaskStopped
 
     def follow(self) -> None:
         """Set a copy if the original is set, or if its process has ended."""
@@ -137,7 +158,7 @@ def interruptible(flags: tuple[StopFlag, ...], work: Callable[[], Outcome]) -> O
 
     Raises
     ------
-    concurrent.futures.CancelledError
+    TaskStopped
     """
     thread = threading.get_ident()
     before = _tasks.get(thread)
