@@ -679,16 +679,19 @@ def test_ctrl_c(tmp_path):
         """
         import os, signal, sys, threading, time
         import adiabloch as ab
+        loaded = set()
         def slow(delta):
             if delta == 0.5:
                 return ab.pumped_charge(ab.models.rice_mele(delta=0.5), 1, tolerance=1e-2)
+            loaded.update(sys.modules)
             sys.stdout.write("working" + chr(10))  # one write: lines of two threads do not mix
             sys.stdout.flush()
             return ab.magnetoelectric(ab.models.haldane(delta, 0.1, 1.2), 1, mesh=[6000, 6000])
         try:
             ab.sweep(lambda delta: slow(delta), {"delta": [0.2, 0.3, 0.4]}, store=sys.argv[1], progress=False)
         except ab.errors.Stopped as stopped:
-            print(stopped, dict(stopped.estimate.sizes), flush=True)
+            late = [name for name in {*sys.modules} - loaded if name.split(".")[0] in ("dask", "zarr", "xarray")]
+            print(stopped, dict(stopped.estimate.sizes), "late:", late, flush=True)
         """
     )
     # kernels that are being compiled for the first time are not interrupted
@@ -705,7 +708,7 @@ def test_ctrl_c(tmp_path):
     out, _ = process.communicate(timeout=30)
     assert time.monotonic() - began < 3
     assert "sweep: stopped with 0 of 3 points done" in out
-    assert "call again to continue {'delta': 3}" in out
+    assert "call again to continue {'delta': 3} late: []" in out
 
 
 def test_the_time_left_does_not_count_the_first_point(monkeypatch):

@@ -226,10 +226,12 @@ def _watch(process: int) -> None:
 
 def _look() -> None:
     parent = multiprocessing.parent_process()
+    # other children of a forked process keep the sentinel open
+    is_child = parent is not None and os.getppid() == parent.pid
     while True:
         if parent is None:
             time.sleep(PERIOD)
-        elif wait([parent.sentinel], PERIOD):
+        elif wait([parent.sentinel], PERIOD) or (is_child and os.getppid() != parent.pid):
             os._exit(1)
         with _lock:
             flags = {flag for flags in _tasks.copy().values() for flag in flags}
