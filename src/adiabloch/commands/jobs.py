@@ -106,7 +106,7 @@ def forecast(
     """Expected cost of each quantity of a job.
 
     Numbers of results and of evaluations of H ("points"), seconds of work of one worker, seconds if all workers are
-    busy all the time, and memory of all of them; NaN for quantities without a forecast.
+    busy all the time, and memory of all processes; NaN for quantities without a forecast.
     """
     job, calculations_of_job = _checked(file, allow_python)
     found = []
@@ -115,7 +115,9 @@ def forecast(
         points = len(calculation.plan.arguments())
         together = min(points, workers or number_of_workers(job.run.workers))
         busy = workers or number_of_workers(job.run.workers) if points == 1 else together
-        cost |= {"results": points, "seconds": cost["work"] / busy, "memory": together * cost["memory"]}
+        processes = 1 if job.run.kind == "threads" else 1 + together
+        memory = processes * cost["process"] + together * cost["arrays"]
+        cost |= {"results": points, "seconds": cost["work"] / busy, "memory": memory}
         found.append((calculation.label, cost))
     return found
 

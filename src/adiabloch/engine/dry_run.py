@@ -13,14 +13,15 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+from adiabloch.compiled import LARGE, expecting
 from adiabloch.engine.results import Variable, labelled
 from adiabloch.errors import ToleranceNotReachedError
-from adiabloch.memory import format_bytes
+from adiabloch.memory import KEPT, format_bytes, resident_memory
 from adiabloch.units import Unit
 
 if TYPE_CHECKING:
@@ -41,13 +42,17 @@ class Forecast:
 
     points: float
     seconds: float
-    memory: float
+    arrays: float
     """Largest memory of arrays at a time, in bytes."""
+    process: float = field(default_factory=resident_memory)
+    """Memory of a process without them, in bytes: libraries, compiled kernels and the crystal."""
 
     def times(self, count: int, workers: int = 1) -> Forecast:
         """Cost of `count` such calculations, of which `workers` run at a time."""
         together = min(count, workers)
-        return Forecast(count * self.points, math.ceil(count / together) * self.seconds, together * self.memory)
+        return Forecast(
+            count * self.points, math.ceil(count / together) * self.seconds, together * self.arrays, self.process
+        )
 
     def on_mesh(self, sides: Sequence[int], coarse: Sequence[int]) -> Forecast:
         """Cost of a mesh, if this is the cost of a coarse one."""
@@ -59,10 +64,10 @@ class Forecast:
         variables: dict[str, Variable] = {
             "points": ([], np.asarray(self.points), Unit(), "points at which H is diagonalized"),
             "seconds": ([], np.asarray(self.seconds), "s", "wall time"),
-            "memory": ([], np.asarray(self.memory), "B", "memory of arrays"),
+            "memory": ([], np.asarray(self.process + self.arrays), "B", "largest memory of the process"),
         }
-        cost = f"about {self.points:.2g} points, {self.seconds:.2g} s, {format_bytes(self.memory)}"
-        return labelled(variables, {}, title="Forecast", forecast=cost)
+        cost = f"about {self.points:.2g} points, {self.seconds:.2g} s, {format_bytes(self.process + self.arrays)}"
+        return labelled(variables, {}, title="Forecast", forecast=cost, memory_of_arrays=self.arrays)
 
 
 def points_of_trial(bands: int) -> int:
@@ -105,8 +110,8 @@ def forecast(
     many: int,
     limit: int,
     started: float,
-    crystal: object,
     kept: Callable[[float], float] = lambda points: 0.0,
+    mesh_points: int | None = None,
 ) -> Forecast:
     """Forecast from trials.
 
@@ -120,32 +125,41 @@ def forecast(
         Limits of points of the two trials and of the calculation.
     started : float
         Start of the call, whose time until now is part of the cost.
-    crystal : object
-        Copy of the model in natural units, which is kept beside that of the user.
     kept : callable, optional
         Number of points -> bytes of the numbers that are kept of them.
+    mesh_points : int, optional
+        For uniform meshes, whose number of points decides on compiled kernels: that of a fixed mesh, or 0.
 
     Raises
     ------
     ToleranceNotReachedError
         If the calculation itself would be refused.
     """
-    before = time.perf_counter() - started
-    tracemalloc.start()
-    try:
-        first = _evaluated(evaluate, few, limit)
-        memory = float(tracemalloc.get_traced_memory()[1])
-    finally:
-        tracemalloc.stop()
-    begun = time.perf_counter()
-    last = _evaluated(evaluate, min(max(8 * first.points, many), limit), limit)
-    seconds = time.perf_counter() - begun
+    before, at_first = time.perf_counter() - started, resident_memory()
+    with expecting(mesh_points or 0):
+        tracemalloc.start()
+        try:
+            first = _evaluated(evaluate, few, limit)
+            arrays = float(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        begun = time.perf_counter()
+        last = _evaluated(evaluate, min(max(8 * first.points, many), limit), limit)
+        seconds = time.perf_counter() - begun
     points = float(last.points)
     if not last.converged and last.points < limit:
         points = min(max(law(first, last), points), limit)
-    copied = sum(value.nbytes for value in vars(crystal).values() if isinstance(value, np.ndarray))
-    memory += copied + kept(points) - kept(first.points)
-    return Forecast(points, before + seconds * points / max(last.points, 1), memory)
+    if mesh_points == 0 and points >= LARGE > last.points:
+        # kernels for many points are loaded, then timed
+        with expecting(round(points)):
+            begun = time.perf_counter()
+            _evaluated(evaluate, few, limit)
+            loaded = time.perf_counter()
+            last = _evaluated(evaluate, last.points, limit)
+            seconds, before = time.perf_counter() - loaded, before + loaded - begun
+    process = max(at_first, resident_memory() - min(arrays, KEPT))
+    arrays += kept(points) - kept(first.points)
+    return Forecast(points, before + seconds * points / max(last.points, 1), arrays, process)
 
 
 def _evaluated(evaluate: Callable[[int], Trial], few: int, limit: int) -> Trial:
@@ -165,7 +179,10 @@ def exponential_in_side(dimension: int, least: float) -> Law:
     def points(first: Trial, last: Trial) -> float:
         sides = [trial.points ** (1 / dimension) for trial in (first, last)]
         more = _steps(first, last) * (sides[1] - sides[0])
-        return max((sides[1] + more) ** dimension, least)
+        needed = max((sides[1] + more) ** dimension, least)
+        doublings = max(math.ceil(math.log2(needed / last.points) / dimension), 1)
+        # meshes are doubled along each axis or a part of them: between the needed number and the next full doubling
+        return math.sqrt(needed * last.points * 2.0 ** (dimension * doublings))
 
     return points
 

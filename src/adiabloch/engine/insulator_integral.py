@@ -240,7 +240,15 @@ def _forecast(
         return Trial(integral.points, integral.error / allowed, integral.converged or coarse is not None)
 
     few = points_of_trial(bands)
-    found = forecast(trial, law, few=few, many=8 * few, limit=goal.limit, started=run.started, crystal=crystal)
+    found = forecast(
+        trial,
+        law,
+        few=few,
+        many=8 * few,
+        limit=goal.limit,
+        started=run.started,
+        mesh_points=0 if sides is None else math.prod(sides),
+    )
     return found if sides is None or coarse is None else found.on_mesh(sides, coarse)
 
 

@@ -82,7 +82,6 @@ def _forecast(task: ScanTask) -> Forecast:
         many=many,
         limit=task.run.limit,
         started=task.run.started,
-        crystal=task.integrand.crystal,
         kept=lambda points: kept_bytes(task.integrand, task.scan, run.tolerance, points) if sides is None else 0.0,
     )
     found = found if sides is None or coarse is None else found.on_mesh(sides, coarse)

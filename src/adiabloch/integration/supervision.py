@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from adiabloch.compiled import expected_points, expecting
 from adiabloch.integration.blas_threads import one_thread
 from adiabloch.integration.stop_flags import StopFlag, interruptible
 from adiabloch.memory import keep_freed_memory
@@ -75,6 +76,7 @@ class SupervisedTasks:
 
     def __init__(self, function: Callable[[Any], Any], stop_flags: tuple[StopFlag, ...]) -> None:
         self.function, self.stop_flags = function, stop_flags
+        self._points = expected_points()
         self._token = secrets.token_hex(8)
 
     def __dask_tokenize__(self) -> str:
@@ -90,7 +92,7 @@ class SupervisedTasks:
         began = time.perf_counter()
         before, thread_state.stop_flags = thread_state.stop_flags, self.stop_flags
         try:
-            with one_thread:
+            with one_thread, expecting(self._points):
                 values = interruptible(self.stop_flags, lambda: [self._run(task) for task in tasks])
                 return Outcomes(values, time.perf_counter() - began)
         finally:

@@ -111,12 +111,14 @@ class Calculation:
         )  # fmt: skip
 
     def forecast(self) -> dict[str, float]:
-        """Evaluations of H, seconds of work of one worker, and memory of each worker, from trials at some points.
+        """Evaluations of H, seconds of work of one worker, and memory, from trials at some points.
+
+        The memory of arrays is that of each worker; each process needs memory for libraries and the crystal as well.
 
         NaN for quantities without a forecast, which evaluate the points that are given.
         """
         if not takes(quantity(self.function.name), "dry_run"):
-            return dict.fromkeys(("points", "work", "memory"), math.nan)
+            return dict.fromkeys(("points", "work", "arrays", "process"), math.nan)
         points = self.plan.arguments()
         chosen = points if len(points) <= 3 else [points[0], points[len(points) // 2], points[-1]]
         costs = [self.function(options={"dry_run": True, "executor": 1}, **arguments) for arguments in chosen]
@@ -124,7 +126,8 @@ class Calculation:
         return {
             "points": len(points) * mean["points"],
             "work": len(points) * mean["seconds"],
-            "memory": max(float(cost.memory) for cost in costs),
+            "arrays": max(cost.attrs["memory_of_arrays"] for cost in costs),
+            "process": max(float(cost.memory) - cost.attrs["memory_of_arrays"] for cost in costs),
         }
 
 
