@@ -13,7 +13,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
@@ -54,11 +54,6 @@ class Forecast:
             count * self.points, math.ceil(count / together) * self.seconds, together * self.arrays, self.process
         )
 
-    def on_mesh(self, sides: Sequence[int], coarse: Sequence[int]) -> Forecast:
-        """Cost of a mesh, if this is the cost of a coarse one."""
-        more = math.prod(sides) / math.prod(coarse)
-        return replace(self, points=more * self.points, seconds=more * self.seconds)
-
     def dataset(self) -> xarray.Dataset:
         """Labelled numbers."""
         variables: dict[str, Variable] = {
@@ -79,6 +74,11 @@ def trial_mesh(sides: Sequence[int], bands: int) -> tuple[int, ...]:
     """Mesh of even sides with few points for a trial."""
     step = max(1.0, (math.prod(sides) / (2 * points_of_trial(bands))) ** (1 / len(sides)))
     return tuple(n if step == 1.0 else max(4, 2 * round(n / step / 2)) for n in sides)
+
+
+def points_for_each(sides: Sequence[int] | None, coarse: Sequence[int] | None) -> float:
+    """Points of a fixed mesh for each point of the mesh of a trial; 1 if the mesh is not fixed."""
+    return 1.0 if sides is None or coarse is None else math.prod(sides) / math.prod(coarse)
 
 
 class ForecastFound(BaseException):
@@ -112,6 +112,7 @@ def forecast(
     started: float,
     kept: Callable[[float], float] = lambda points: 0.0,
     mesh_points: int | None = None,
+    more: float = 1.0,
 ) -> Forecast:
     """Forecast from trials.
 
@@ -129,6 +130,8 @@ def forecast(
         Number of points -> bytes of the numbers that are kept of them.
     mesh_points : int, optional
         For uniform meshes, whose number of points decides on compiled kernels: that of a fixed mesh, or 0.
+    more : float
+        Points of the calculation for each point of a trial on a coarser mesh.
 
     Raises
     ------
@@ -149,6 +152,7 @@ def forecast(
     points = float(last.points)
     if not last.converged and last.points < limit:
         points = min(max(law(first, last), points), limit)
+    points *= more
     if mesh_points == 0 and points >= LARGE > last.points:
         # kernels for many points are loaded, then timed
         with expecting(round(points)):
@@ -177,6 +181,8 @@ def exponential_in_side(dimension: int, least: float) -> Law:
     """Law of uniform meshes: the error falls exponentially with the side; at least `least` points are needed."""
 
     def points(first: Trial, last: Trial) -> float:
+        if last.points == first.points:
+            return float(last.points)  # it ended by itself
         sides = [trial.points ** (1 / dimension) for trial in (first, last)]
         more = _steps(first, last) * (sides[1] - sides[0])
         needed = max((sides[1] + more) ** dimension, least)
