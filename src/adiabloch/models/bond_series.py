@@ -7,7 +7,7 @@ positions multiply the sums, so that only h(R) is kept (`bond_derivatives` makes
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -130,6 +130,40 @@ class BondSeries:
             for powers, factor in polynomial.items():
                 values[:, k] += factor * sums[number[powers]]
         return values
+
+
+@dataclass(frozen=True, eq=False)
+class SeveralBondSeries:
+    """Chosen matrices of several series, one after another.
+
+    Parameters
+    ----------
+    parts : sequence of BondSeries
+    chosen : sequence of (int, int)
+        Part of each matrix, and its number there.
+    """
+
+    parts: Sequence[BondSeries]
+    chosen: Sequence[tuple[int, int]]
+
+    def at(self, points: Float) -> Complex:
+        """Values at points (P, d), shape (P, matrices, N, N)."""
+        return self._arranged(part.at(points) for part in self.parts)
+
+    def on_grid(self, axes: Sequence[Float]) -> Complex:
+        """Values on the tensor grid of d axes, shape (P, matrices, N, N); the last axis varies fastest."""
+        return self._arranged(part.on_grid(axes) for part in self.parts)
+
+    def _arranged(self, values: Iterable[Complex]) -> Complex:
+        found: Complex | None = None
+        for number, part in enumerate(values):
+            if found is None:
+                found = np.empty((len(part), len(self.chosen), *part.shape[2:]), dtype=np.complex128)
+            for column, (of, index) in enumerate(self.chosen):
+                if of == number:
+                    found[:, column] = part[:, index]
+        assert found is not None
+        return found
 
 
 def _over_axis(step: Complex, values: Complex) -> Complex:
