@@ -109,6 +109,8 @@ def test_covariant_derivatives_from_the_matrices_alone(d, monkeypatch):
 def test_memory_of_a_large_model_with_a_position_matrix(monkeypatch):
     """H, three components of the position matrix and their copies in natural units are kept, but no derivatives."""
     monkeypatch.setattr(position_matrix, "LARGE", 0)
+    # libraries and kernels
+    ab.anomalous_hall(wannier_model(3), [0.0], 0.1, mesh=[2, 2, 2], executor=1, progress=False)
     tracemalloc.start()
     try:
         model = wannier_model(3, 40, 150)

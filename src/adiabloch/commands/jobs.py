@@ -13,7 +13,7 @@ import numpy as np
 
 from adiabloch.commands.results import draw
 from adiabloch.engine.si import in_si
-from adiabloch.errors import FileFormatError, FileWriteError, InvalidArgumentError
+from adiabloch.errors import FileFormatError, FileWriteError, InvalidArgumentError, StoreMismatchError
 from adiabloch.files import write_atomic
 from adiabloch.integration.running import number_of_workers
 from adiabloch.io import save
@@ -94,7 +94,12 @@ def run(
     job, found = _checked(file, allow_python)
     with job_executor(job.run, scheduler, workers) as executor:
         for calculation in found:
-            result = calculation.run(executor, retry_failed=retry_failed, part=parts, progress=progress)
+            try:
+                result = calculation.run(executor, retry_failed=retry_failed, part=parts, progress=progress)
+            except StoreMismatchError:
+                raise
+            except InvalidArgumentError as reason:
+                raise InvalidArgumentError(f"{file}: {reason}") from None
             if len(text := file.read_text()) <= LONGEST:
                 result = result.assign_attrs({JOB: text})
             yield Outcome(calculation.label, result, _written(result, calculation, job))

@@ -115,8 +115,9 @@ def sweep_over(
     part: tuple[int, int] | None = None,
     progress: bool | None = None,
     title: str = "sweep",
+    check: Callable[[xarray.Dataset], None] = lambda result: None,
 ) -> xarray.Dataset:
-    """Compute the points of a plan that the store does not have; see `sweep`."""
+    """Compute the points of a plan that the store does not have; see `sweep`. `check` may refuse the result."""
     checked_executor(executor)
     points = {} if store is None else store.read()
     wanted = [
@@ -149,6 +150,7 @@ def sweep_over(
         result = dataset_of(plan, points)
     if stopped:
         raise Stopped(_stopped_message(points, plan, store), estimate=result)
+    check(result)
     _warn_of_failures(points, plan, failed_before)
     return result
 
