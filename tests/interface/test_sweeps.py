@@ -146,6 +146,7 @@ BAD = [
     ({"x": [1j]}, {}, "expected real numbers"),
     ({"x": [None]}, {}, "expected real numbers"),
     ({"x": [1, [2, 3]]}, {}, "expected real numbers"),
+    ({"x": np.ma.array([1, 2], mask=[0, 1])}, {}, "x has masked values"),
     ({"z": [1, 2]}, {}, "does not accept"),
     ({"x y": [1, 2]}, {}, "expected the name of an argument"),
     ({1: [1, 2]}, {}, "expected the name of an argument"),
@@ -468,6 +469,23 @@ def test_files_of_a_store_that_are_not_ours(tmp_path):
     (store / "finished-points" / f"{hashlib.sha256(content).hexdigest()[:32]}.zip").write_bytes(content)
     with pytest.warns(AccuracyWarning, match="not written by adiabloch"):
         xarray.testing.assert_identical(ab.load_sweep(store), found)
+
+
+def test_attributes_that_cannot_be_kept(tmp_path):
+    with pytest.raises(InvalidArgumentError, match="attribute owner of its result is of the type object"):
+        ab.sweep(lambda x: xarray.Dataset(attrs={"owner": object()}), {"x": [1]}, store=tmp_path / "s.zarr")
+
+
+def test_descriptions_that_are_not_ours(tmp_path):
+    import hashlib
+
+    store = tmp_path / "s.zarr"
+    ab.sweep(small, {"x": [1]}, store=store)
+    for content in ('{"format": 1}', '{"format": 1, "plan": 3, "identity": {}, "parameters": []}'):
+        checksum = hashlib.sha256(content.encode()).hexdigest()
+        (store / "sweep.json").write_text(f'{content}\n"sha256 {checksum}"\n')
+        with pytest.raises(FileFormatError, match=r"sweep\.json: not written by adiabloch"):
+            ab.load_sweep(store)
 
 
 def test_a_full_disk(tmp_path, monkeypatch):

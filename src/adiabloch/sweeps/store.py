@@ -268,6 +268,11 @@ def _description(folder: Path) -> dict[str, Any]:
         raise FileFormatError(
             f"{folder / DESCRIPTION}: format {found.get('format')}, expected {FORMAT}; written by a newer adiabloch"
         )
+    try:
+        _plan_of(found["plan"])
+        _ = {**found["identity"]}, [*found["parameters"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as reason:
+        raise FileFormatError(f"{folder / DESCRIPTION}: not written by adiabloch ({first_line(reason)})") from None
     return found
 
 
