@@ -134,34 +134,35 @@ class BondSeries:
 
 @dataclass(frozen=True, eq=False)
 class SeveralBondSeries:
-    """Chosen matrices of several series, one after another.
+    """Sums and differences of matrices of several series.
 
     Parameters
     ----------
     parts : sequence of BondSeries
-    chosen : sequence of (int, int)
-        Part of each matrix, and its number there.
+    columns : sequence of lists of (int, int, int)
+        Terms of each matrix: sign, part, and number of the matrix there.
     """
 
     parts: Sequence[BondSeries]
-    chosen: Sequence[tuple[int, int]]
+    columns: Sequence[Sequence[tuple[int, int, int]]]
 
     def at(self, points: Float) -> Complex:
         """Values at points (P, d), shape (P, matrices, N, N)."""
-        return self._arranged(part.at(points) for part in self.parts)
+        return self._added(part.at(points) for part in self.parts)
 
     def on_grid(self, axes: Sequence[Float]) -> Complex:
         """Values on the tensor grid of d axes, shape (P, matrices, N, N); the last axis varies fastest."""
-        return self._arranged(part.on_grid(axes) for part in self.parts)
+        return self._added(part.on_grid(axes) for part in self.parts)
 
-    def _arranged(self, values: Iterable[Complex]) -> Complex:
+    def _added(self, values: Iterable[Complex]) -> Complex:
         found: Complex | None = None
         for number, part in enumerate(values):
             if found is None:
-                found = np.empty((len(part), len(self.chosen), *part.shape[2:]), dtype=np.complex128)
-            for column, (of, index) in enumerate(self.chosen):
-                if of == number:
-                    found[:, column] = part[:, index]
+                found = np.zeros((len(part), len(self.columns), *part.shape[2:]), dtype=np.complex128)
+            for column, terms in enumerate(self.columns):
+                for sign, of, index in terms:
+                    if of == number:
+                        found[:, column] += sign * part[:, index]
         assert found is not None
         return found
 

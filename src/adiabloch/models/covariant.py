@@ -116,13 +116,21 @@ def covariant_series(
     )
 
 
-def _with_curls(ordinary: OrdinaryDerivatives, series: SeriesName) -> Complex | None:
-    """Amplitudes of an ordinary series, or of the curl of the connections; None stands for zero."""
+def terms_of_series(series: SeriesName) -> list[tuple[int, SeriesName]]:
+    """Series of which an ordinary series is the sum, with their signs: two for a curl of the connections."""
     kind, *directions = series[0].split()
     if kind != CURL:
-        return ordinary(series)
+        return [(1, series)]
     a, b = directions
-    slope, other = (ordinary((y, *sorted((x, *series[1:])))) for x, y in ((a, b), (b, a)))
+    return [(1, (b, *sorted((a, *series[1:])))), (-1, (a, *sorted((b, *series[1:]))))]
+
+
+def _with_curls(ordinary: OrdinaryDerivatives, series: SeriesName) -> Complex | None:
+    """Amplitudes of an ordinary series, or of the curl of the connections; None stands for zero."""
+    (_, one), *others = terms_of_series(series)
+    if not others:
+        return ordinary(series)
+    slope, other = ordinary(one), ordinary(others[0][1])
     return slope if other is None else -other if slope is None else slope - other
 
 

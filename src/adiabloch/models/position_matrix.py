@@ -31,6 +31,7 @@ from adiabloch.models.covariant import (
     covariant_series,
     derivative_factors,
     ordinary_derivatives,
+    terms_of_series,
 )
 from adiabloch.models.crystal import Derivative, Matrices
 from adiabloch.models.hoppings import (
@@ -88,7 +89,11 @@ def covariant_matrices(
         def together(names: Sequence[SeriesName]) -> Matrices:
             return _together(names, named, translations, positions, directions, vectors)
 
-        return covariant_series(translations, lambda series: named.get(series[0]), centres, directions, along, together)
+        empty = np.zeros((1, 1, 1), dtype=np.complex128)
+        present = dict.fromkeys(named, empty)
+        return covariant_series(
+            translations, lambda series: present.get(series[0]), centres, directions, along, together
+        )
     factors = derivative_factors(directions, vectors, translations, positions)
     return covariant_series(translations, ordinary_derivatives(named, factors), centres, directions, along)
 
@@ -102,16 +107,19 @@ def _together(
     vectors: Float,
 ) -> SeveralBondSeries:
     """Series and derivatives of them as functions that keep no derivatives."""
-    sources = [*dict.fromkeys(name[0] for name in names)]
-    axes: dict[str, list[tuple[int, ...]]] = {source: [] for source in sources}
-    chosen = []
-    for source, *waves in names:
-        own = axes[source]
-        if waves:
-            own.append(tuple(directions.index(wave) for wave in waves))
-        chosen.append((sources.index(source), len(own) if waves else 0))
-    parts = [BondSeries(translations, named[source], vectors, positions, axes[source]) for source in sources]
-    return SeveralBondSeries(parts, chosen)
+    sources: dict[str, list[tuple[int, ...]]] = {}
+    columns = []
+    for name in names:
+        terms = []
+        for sign, (source, *waves) in terms_of_series(name):
+            own = sources.setdefault(source, [()])
+            axes = tuple(directions.index(wave) for wave in waves)
+            if axes not in own:
+                own.append(axes)
+            terms.append((sign, [*sources].index(source), own.index(axes)))
+        columns.append(terms)
+    parts = [BondSeries(translations, named[source], vectors, positions, own[1:]) for source, own in sources.items()]
+    return SeveralBondSeries(parts, columns)
 
 
 def folded_positions(
