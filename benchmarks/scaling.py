@@ -27,7 +27,7 @@ import adiabloch as ab
 from adiabloch.integration import sending
 
 POINTS = 2000
-SIDE = 1400
+SIDE = 4200
 """Points of the integral along each axis of the zone; about a minute on one worker."""
 ADDING = 1e-3
 """Time of adding the sums over a bundle of 16 blocks of a two-band model (0.2 ms) relative to that of the bundle."""
@@ -83,7 +83,7 @@ def integral(executor: object, side: int, half: bool = False) -> tuple[float, fl
     cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.2, 0.1), 0.1)
     began, worked = time.perf_counter(), time.process_time()
     mesh = [side // 2 if half else side, side, 16]
-    ab.pumped_magnetization(cycle, 1, mesh=mesh, symmetry="none", executor=executor, progress=False)
+    ab.pumped_magnetization(cycle, 1, mesh=mesh, limit=10**10, symmetry="none", executor=executor, progress=False)
     return time.perf_counter() - began, time.process_time() - worked
 
 

@@ -121,38 +121,44 @@ def _existing_status(target: Path) -> os.stat_result | None:
 def _replacement_file(target: Path, existing: os.stat_result | None) -> Iterator[str]:
     """Create a temporary file in the folder of the target and move it to the target at the end."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_unfinished(target.parent)
-    handle, name = _locked_file(target, 0o666 if existing is None else stat.S_IMODE(existing.st_mode) & 0o700)
+    remove_abandoned(target.parent, UNFINISHED)
+    mode = 0o666 if existing is None else stat.S_IMODE(existing.st_mode) & 0o700
+    handle, name = locked_file(target.parent, f".{target.stem[:40]}.", f".unfinished{target.suffix[:20]}", mode)
+    if fcntl is None:
+        os.close(handle)  # Windows cannot move an open file
     try:
         yield name
         if existing is not None:
             with suppress(OSError, AttributeError):
                 os.chown(name, existing.st_uid, existing.st_gid)
             os.chmod(name, stat.S_IMODE(existing.st_mode))
-        if handle is not None:
+        if fcntl is not None:
             os.fsync(handle)
         os.replace(name, target)
     finally:
         Path(name).unlink(missing_ok=True)
-        if handle is not None:
+        if fcntl is not None:
             os.close(handle)
 
 
-def _locked_file(target: Path, mode: int) -> tuple[int | None, str]:
-    """Create a temporary file. It stays locked while it is open, so that no other process removes it."""
+def locked_file(folder: Path, prefix: str, suffix: str, mode: int) -> tuple[int, str]:
+    """Create a file with a new name. It stays locked while it is open, so that no other process removes it.
+
+    Returns
+    -------
+    handle : int
+    name : str
+    """
     while True:
-        name = target.parent / f".{target.stem[:40]}.{secrets.token_hex(8)}.unfinished{target.suffix[:20]}"
+        name = folder / f"{prefix}{secrets.token_hex(8)}{suffix}"
         handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
-        if fcntl is None:
-            os.close(handle)  # Windows cannot move an open file
-            return None, str(name)
         if not _locked(handle) or os.fstat(handle).st_nlink:
             return handle, str(name)
         os.close(handle)  # removed by another process before it was locked
 
 
 def _locked(handle: int) -> bool:
-    """Lock an open file; return False if another process holds the lock."""
+    """Lock an open file; return False if another process holds the lock, or if there are no locks."""
     if fcntl is None:
         return False
     try:
@@ -162,13 +168,25 @@ def _locked(handle: int) -> bool:
     return True
 
 
-def _remove_unfinished(folder: Path) -> None:
-    """Remove temporary files that killed processes left in a folder."""
+def is_abandoned(handle: int) -> bool:
+    """True if no process holds the lock of an open file; False if there are no locks."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_UN)
+    except OSError:
+        return False
+    return True
+
+
+def remove_abandoned(folder: Path, names: re.Pattern[str]) -> None:
+    """Remove files of `locked_file` that killed processes left in a folder."""
     if fcntl is None:
         return
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if not UNFINISHED.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
+            if not names.fullmatch(entry.name) or not entry.is_file(follow_symlinks=False):
                 continue
             with suppress(OSError):
                 handle = os.open(entry.path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -20,6 +20,8 @@ COPIES = 4
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 """Folder in which Linux reports the memory limits of a container."""
 
+KEPT = 2**26
+"""Freed memory in bytes that a process keeps at most (`keep_freed_memory`)."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Options of `mallopt` of the GNU C library."""
 
@@ -91,6 +93,14 @@ def format_bytes(size: float) -> str:
     return f"{size / 1024:.3g} TB"
 
 
+def resident_memory() -> int:
+    """Memory of this process in bytes: libraries, data, freed memory that it keeps; 0 if it is not known."""
+    with suppress(OSError, ValueError, IndexError):
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
+        return int(pages[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
 def _free_of_machine() -> int | None:
     """Free memory of the machine in bytes; None if unknown."""
     with suppress(OSError, ValueError, IndexError):
@@ -139,5 +149,5 @@ def keep_freed_memory() -> None:
         return
     with suppress(OSError, AttributeError):
         set_option = ctypes.CDLL(None).mallopt
-        set_option(M_TRIM_THRESHOLD, 2**26)
+        set_option(M_TRIM_THRESHOLD, KEPT)
         set_option(M_MMAP_THRESHOLD, 2**25)

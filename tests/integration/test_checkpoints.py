@@ -128,6 +128,9 @@ def test_places_that_are_no_checkpoint(tmp_path):
     (tmp_path / "folder" / "thesis.tex").touch()
     with pytest.raises(FileFormatError, match="other files"):
         call(checkpoint=tmp_path / "folder")
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / f".checkpoint.{16 * 'a'}.unfinished.json").touch()
+    call(checkpoint=tmp_path / "begun")
     (tmp_path / "locked").mkdir(mode=0o555)
     with pytest.raises(FileWriteError, match="read-only"):
         call(checkpoint=tmp_path / "locked" / "c")

@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import pickle
 import platform
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -18,10 +20,12 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import adiabloch as ab
 from adiabloch import memory
 from adiabloch.errors import InvalidArgumentError, LostWorkerError, Stopped, ToleranceNotReachedError
-from adiabloch.integration import progress
+from adiabloch.integration import progress, stop_flags
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.running import checked_executor, run, workers
 from adiabloch.integration.sending import SerialExecutor
+from adiabloch.integration.stop_flags import StopFlag, TaskStopped
+from adiabloch.integration.supervision import SupervisedTasks
 from sweeps import slow
 
 HALDANE = ab.models.haldane(0.2, 0.1, 1.3)
@@ -217,7 +221,7 @@ INTERRUPTED = """
     flat = ab.models.haldane(0.2, 0.1, 1.3)
     profile = lambda s: ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.5 + 0.1 * np.cos(s), 0.1), 0.1)
     ab.pumped_magnetization(ab.models.rotating_bonds(ab.models.gapped_honeycomb(1.0, 0.1), 0.1), 1, tolerance=1e-2)
-    from adiabloch.integration import progress
+    from adiabloch.integration import progress, stop_flags
     from adiabloch.integration.progress import ProgressBar
     progress.PATIENCE, progress.EVERY = 0.2, 0.2
     at, seen = [], dict(stages=0, steps=0)
@@ -306,6 +310,95 @@ def test_threads_that_nobody_waits_for_stop_at_their_next_task():
     assert len(begun) == ended < 1000
 
 
+ENDLESS = """
+import sys, time
+from concurrent.futures import ProcessPoolExecutor
+from adiabloch.integration.running import run, workers
+
+def endless(task):
+    sys.stdout.write("working\\n")
+    sys.stdout.flush()
+    while True:
+        time.sleep(0.01)
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor(2) as given, workers(given) as pool:
+        list(run(pool, endless, [1, 2]))
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_no_process_is_left(tmp_path, end):
+    (tmp_path / "study.py").write_text(ENDLESS)
+    program = subprocess.Popen(
+        [sys.executable, str(tmp_path / "study.py")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert [program.stdout.readline() for _ in range(2)] == ["working\n"] * 2
+    program.send_signal(end)
+    # the pipe is closed when no process has it open any more
+    _, errors = program.communicate(timeout=10)
+    assert program.returncode == -end, errors
+
+
+@pytest.mark.parametrize("swallows", [False, True])
+def test_a_task_is_interrupted_at_its_next_step(swallows):
+    ended, started = threading.Event(), threading.Event()
+
+    def endless(task):
+        try:
+            if swallows:
+                with contextlib.suppress(BaseException):
+                    started.set()
+                    while True:
+                        time.sleep(0.001)
+            started.set()
+            while True:
+                time.sleep(0.001)
+        finally:
+            ended.set()
+
+    def tasks():
+        yield 0
+        assert started.wait(20)
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"), workers(1) as pool:
+        list(run(pool, endless, tasks()))
+    assert ended.wait(20)
+
+
+def test_interrupted_tasks_leave_their_thread_as_it_was():
+    """An interruption that comes while a task ends must not reach what the thread does next."""
+    stopped = 0
+    with ThreadPoolExecutor(1) as pool:
+        for turn in range(300):
+            flag, begun = StopFlag(), threading.Event()
+            task = pool.submit(SupervisedTasks(lambda n, begun=begun: [begun.set(), *range(n)], (flag,)), [20 * turn])
+            begun.wait(20)
+            flag.set()
+            stopped += isinstance(task.exception(timeout=20), TaskStopped)
+            assert pool.submit(sum, [1, 2]).result(timeout=20) == 3
+    assert stop_flags._tasks == {}
+
+
+def test_files_of_stop_flags_do_not_accumulate(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    new = stop_flags._own_board.__wrapped__
+    first, other = new(-1), new(-2)
+    assert len([*tmp_path.iterdir()]) == 2
+    elsewhere = tmp_path / "adiabloch-another-machine-0123456789abcdef.flags"
+    elsewhere.touch()
+    # the lock ends with its process, however it ends
+    first.close()
+    copy = pickle.loads(pickle.dumps(StopFlag(other, 5)))
+    third = new(-3)
+    assert {*map(str, tmp_path.iterdir())} == {other.path, third.path, str(elsewhere)}
+    other.close()
+    copy.follow()
+    with pytest.raises(TaskStopped):
+        copy.check()
+
+
 # forecasts
 
 
@@ -381,7 +474,7 @@ def test_lines_where_there_is_no_terminal():
     out = program(
         """
         import time
-        from adiabloch.integration import progress
+        from adiabloch.integration import progress, stop_flags
         from adiabloch.integration.progress import ProgressBar
         from adiabloch.integration.running import run, workers
         progress.PATIENCE, progress.EVERY = 0.3, 0.5
@@ -409,7 +502,7 @@ def test_a_single_position_tells_how_far_it_is():
     out = program(
         """
         import adiabloch as ab
-        from adiabloch.integration import progress
+        from adiabloch.integration import progress, stop_flags
         progress.PATIENCE, progress.EVERY = 0.02, 0.02
         def local(r):
             return ab.models.haldane(0.3 + 0.01 * r[0], 0.1, 1.2)

@@ -1,6 +1,7 @@
 """Forecasts of the cost of a calculation."""
 
 import inspect
+import subprocess
 import sys
 import warnings
 from dataclasses import replace
@@ -23,6 +24,9 @@ ROTATING = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.2, 0.1), 0.05)
 POTENTIALS = np.linspace(-3, 3, 21)
 TYPICAL = {
     "cycle": lambda **how: ab.pumped_magnetization(ROTATING, 1, **how),
+    "accurate cycle": lambda **how: ab.pumped_magnetization(
+        ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.2, 0.1), 0.1), 1, tolerance=1e-8, **how
+    ),
     "cycle on a mesh": lambda **how: ab.pumped_magnetization(ROTATING, 1, mesh=(64, 64, 16), **how),
     "small gap": lambda **how: ab.magnetoelectric(CONE, 1, **how),
     "small gap of a cycle": lambda **how: ab.pumped_magnetization(
@@ -43,7 +47,7 @@ TYPICAL = {
 }
 
 
-REPEATED = {"cycle", "accurate", "metal", "warm metal", "cycle on a mesh"}
+REPEATED = {"cycle", "accurate", "metal", "warm metal", "cycle on a mesh", "accurate cycle"}
 """Cases like others of the list."""
 
 
@@ -57,6 +61,26 @@ def test_points_within_a_factor_of_two(name):
     assert 0.5 < float(found.points) / done.points < 2.0
     assert found.seconds > 0
     assert found.memory > 1e4
+
+
+MEMORY = """
+import resource, sys
+import adiabloch as ab
+cycle = ab.models.rotating_bonds(ab.models.gapped_honeycomb(0.2, 0.1), 0.1)
+dry = sys.argv[1] == "dry"
+found = ab.pumped_magnetization(cycle, 1, mesh=[256, 128, 16], symmetry="none", executor=1, dry_run=dry)
+print(float(found.memory) if "memory" in found else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the memory of a process is read from Linux")
+def test_memory_of_the_process_within_a_factor_of_two():
+    """Most of it are libraries and kernels, which are loaded for these points but not for those of the trials."""
+    expected, largest = (
+        float(subprocess.run([sys.executable, "-c", MEMORY, kind], capture_output=True, text=True, check=True).stdout)
+        for kind in ("dry", "whole")
+    )
+    assert 0.5 < expected / largest < 2
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -143,14 +143,14 @@ def test_parts(tmp_path):
 
 @pytest.mark.filterwarnings("default")
 def test_points_that_fail(tmp_path):
-    text = HALL.replace("delta = 0.5", "").replace("anomalous_hall", "axion_angle").replace("temperature = 0.1", "")
+    text = HALL.replace("delta = 0.5", "").replace("anomalous_hall", "magnetoelectric").replace("temperature = 0.1", "")
     text = text.replace("chemical_potential = { start = -1, stop = 1, points = 5 }", "occupied = 1")
-    job = written(tmp_path, text + "[sweep]\ndelta = [0.5, 0.6]\n")
+    job = written(tmp_path, text.replace("t2 = 0.1", "t2 = 0.0") + "[sweep]\ndelta = [0.0, 0.5]\n")
     out = run("run", job, "--json")
     assert out.exit_code == 1
-    entries = json.loads(out.stdout)["axion_angle"]
-    assert entries["failed"] == 2
-    assert "3D" in entries["first_failure"] or "three" in entries["first_failure"]
+    entries = json.loads(out.stdout)["magnetoelectric"]
+    assert entries["failed"] == 1
+    assert entries["first_failure"].startswith("GapClosedError")
 
 
 def test_files_of_crystals(tmp_path):
@@ -249,11 +249,18 @@ MISTAKES = [
     (HALL + "[sweep]\ndleta = [0.1]\n", "sweep.dleta: no parameter of the crystal .*did you mean 'delta'"),
     (HALL + "[sweep]\ntemperature = [0.1]\n", "temperature: also in sweep"),
     (HALL + "[sweep]\ntolerance = [0.1]\n", "accuracy.tolerance: also in sweep"),
-    (HALL + "[sweep]\ndelta = {start = 1, stop = 2}\n", "sweep.delta.*points"),
-    (HALL + "[sweep]\ndelta = {start = 1, stop = 2, pionts = 3}\n", "sweep.delta.*(missing|unknown)"),
+    (HALL + "[sweep]\ndelta = {start = 1, stop = 2}\n", r"toml: sweep\.delta\.points: missing$"),
+    (HALL + "[sweep]\ndelta = {start = 1, stop = 2, pionts = 3}\n", r"sweep\.delta\.pionts: unknown.*'points'"),
+    (HALL + "[sweep]\ndelta = [0.1, 0.2]\n", r"crystal\.delta: also in sweep"),
+    (PUMP.replace('"rotating_bonds"', '"rotating_bonds"\namplitude = 0.1'), r"crystal\.motion\.amplitude: also in"),
+    (HALL.replace("temperature", "# temp").replace("chemical_potential", "temperature"), "lacks chemical_potential"),
+    (HALL.replace("tolerance = 1e-2", "mesh = [8, -8]"), r"accuracy\.mesh\.1: -8, expected greater than"),
+    (HALL.replace("tolerance = 1e-2", "mesh = [8, 8, 8]"), r"quantities\.anomalous_hall: mesh: \[8, 8, 8\], exp"),
+    (HALL.replace("temperature = 0.1", "temperature = -0.1"), r"quantities\.anomalous_hall: temperature: -0\.1, "),
+    (HALL + "[run]\nscheduler = 'nonsense'\n", "scheduler: 'nonsense', expected an address such as tcp"),
     (HALL + "[sweep]\ndelta = {start = -1, stop = 2, points = 3, spacing = 'logarithmic'}\n", "positive numbers"),
     (HALL.replace("points = 5", "points = 1"), "chemical_potential.*points"),
-    (HALL + "[sweep]\ncombine = 'sum'\ndelta = [1]\n", "combine: 'sum'"),
+    (HALL + "[sweep]\ncombine = 'sum'\ndelta = [1]\n", r"sweep\.combine: 'sum'"),
     (HALL + "[run]\nworkers = 0\n", "run.workers: 0, expected greater than or equal to 1"),
     (HALL + "[run]\nworkers = 2\nscheduler = 'tcp://x:1'\n", "run: scheduler and workers or kind: expected one"),
     (HALL + "[run]\nkind = 'gpu'\n", "run.kind: 'gpu', expected 'threads'"),

@@ -146,6 +146,7 @@ BAD = [
     ({"x": [1j]}, {}, "expected real numbers"),
     ({"x": [None]}, {}, "expected real numbers"),
     ({"x": [1, [2, 3]]}, {}, "expected real numbers"),
+    ({"x": np.ma.array([1, 2], mask=[0, 1])}, {}, "x has masked values"),
     ({"z": [1, 2]}, {}, "does not accept"),
     ({"x y": [1, 2]}, {}, "expected the name of an argument"),
     ({1: [1, 2]}, {}, "expected the name of an argument"),
@@ -470,6 +471,23 @@ def test_files_of_a_store_that_are_not_ours(tmp_path):
         xarray.testing.assert_identical(ab.load_sweep(store), found)
 
 
+def test_attributes_that_cannot_be_kept(tmp_path):
+    with pytest.raises(InvalidArgumentError, match="attribute owner of its result is of the type object"):
+        ab.sweep(lambda x: xarray.Dataset(attrs={"owner": object()}), {"x": [1]}, store=tmp_path / "s.zarr")
+
+
+def test_descriptions_that_are_not_ours(tmp_path):
+    import hashlib
+
+    store = tmp_path / "s.zarr"
+    ab.sweep(small, {"x": [1]}, store=store)
+    for content in ('{"format": 1}', '{"format": 1, "plan": 3, "identity": {}, "parameters": []}'):
+        checksum = hashlib.sha256(content.encode()).hexdigest()
+        (store / "sweep.json").write_text(f'{content}\n"sha256 {checksum}"\n')
+        with pytest.raises(FileFormatError, match=r"sweep\.json: not written by adiabloch"):
+            ab.load_sweep(store)
+
+
 def test_a_full_disk(tmp_path, monkeypatch):
     from adiabloch.sweeps import store as module
 
@@ -679,16 +697,19 @@ def test_ctrl_c(tmp_path):
         """
         import os, signal, sys, threading, time
         import adiabloch as ab
+        loaded = set()
         def slow(delta):
             if delta == 0.5:
                 return ab.pumped_charge(ab.models.rice_mele(delta=0.5), 1, tolerance=1e-2)
+            loaded.update(sys.modules)
             sys.stdout.write("working" + chr(10))  # one write: lines of two threads do not mix
             sys.stdout.flush()
             return ab.magnetoelectric(ab.models.haldane(delta, 0.1, 1.2), 1, mesh=[6000, 6000])
         try:
             ab.sweep(lambda delta: slow(delta), {"delta": [0.2, 0.3, 0.4]}, store=sys.argv[1], progress=False)
         except ab.errors.Stopped as stopped:
-            print(stopped, dict(stopped.estimate.sizes), flush=True)
+            late = [name for name in {*sys.modules} - loaded if name.split(".")[0] in ("dask", "zarr", "xarray")]
+            print(stopped, dict(stopped.estimate.sizes), "late:", late, flush=True)
         """
     )
     # kernels that are being compiled for the first time are not interrupted
@@ -705,7 +726,7 @@ def test_ctrl_c(tmp_path):
     out, _ = process.communicate(timeout=30)
     assert time.monotonic() - began < 3
     assert "sweep: stopped with 0 of 3 points done" in out
-    assert "call again to continue {'delta': 3}" in out
+    assert "call again to continue {'delta': 3} late: []" in out
 
 
 def test_the_time_left_does_not_count_the_first_point(monkeypatch):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
-from adiabloch.errors import AdiablochError, InvalidArgumentError, Stopped
+from adiabloch.errors import AdiablochError, InvalidArgumentError
 from adiabloch.version import __version__
 
 out = Console()
@@ -30,8 +30,9 @@ class Commands(typer.core.TyperGroup):
         """Run a command."""
         try:
             return super().invoke(ctx)
-        except Stopped as stopped:
-            err.print(f"adiabloch: {' '.join(str(stopped).split())}", style="red", markup=False, soft_wrap=True)
+        except KeyboardInterrupt as stopped:
+            message = " ".join(str(stopped).split()) or "stopped"
+            err.print(f"adiabloch: {message}", style="red", markup=False, soft_wrap=True)
             raise typer.Exit(130) from None
         except BrokenPipeError:
             # the reader of the output has ended; the library of commands ends without a message

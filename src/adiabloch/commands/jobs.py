@@ -13,7 +13,7 @@ import numpy as np
 
 from adiabloch.commands.results import draw
 from adiabloch.engine.si import in_si
-from adiabloch.errors import FileFormatError, FileWriteError, InvalidArgumentError
+from adiabloch.errors import FileFormatError, FileWriteError, InvalidArgumentError, StoreMismatchError
 from adiabloch.files import write_atomic
 from adiabloch.integration.running import number_of_workers
 from adiabloch.io import save
@@ -94,7 +94,12 @@ def run(
     job, found = _checked(file, allow_python)
     with job_executor(job.run, scheduler, workers) as executor:
         for calculation in found:
-            result = calculation.run(executor, retry_failed=retry_failed, part=parts, progress=progress)
+            try:
+                result = calculation.run(executor, retry_failed=retry_failed, part=parts, progress=progress)
+            except StoreMismatchError:
+                raise
+            except InvalidArgumentError as reason:
+                raise InvalidArgumentError(f"{file}: {reason}") from None
             if len(text := file.read_text()) <= LONGEST:
                 result = result.assign_attrs({JOB: text})
             yield Outcome(calculation.label, result, _written(result, calculation, job))
@@ -106,7 +111,7 @@ def forecast(
     """Expected cost of each quantity of a job.
 
     Numbers of results and of evaluations of H ("points"), seconds of work of one worker, seconds if all workers are
-    busy all the time, and memory of all of them; NaN for quantities without a forecast.
+    busy all the time, and memory of all processes; NaN for quantities without a forecast.
     """
     job, calculations_of_job = _checked(file, allow_python)
     found = []
@@ -115,7 +120,9 @@ def forecast(
         points = len(calculation.plan.arguments())
         together = min(points, workers or number_of_workers(job.run.workers))
         busy = workers or number_of_workers(job.run.workers) if points == 1 else together
-        cost |= {"results": points, "seconds": cost["work"] / busy, "memory": together * cost["memory"]}
+        processes = 1 if job.run.kind == "threads" else 1 + together
+        memory = processes * cost["process"] + together * cost["arrays"]
+        cost |= {"results": points, "seconds": cost["work"] / busy, "memory": memory}
         found.append((calculation.label, cost))
     return found
 

@@ -42,12 +42,20 @@ _expected = _Expected()
 
 @contextmanager
 def expecting(points: int) -> Iterator[None]:
-    """Context in which the choice of kernels counts on this number of points; it does not depend on what was before."""
-    before, _expected.points = _expected.points, points
+    """Context in which the choice of kernels counts on this number of points or more.
+
+    It does not depend on what was before, but for trials, whose number of points is that of the whole calculation.
+    """
+    before, _expected.points = _expected.points, max(points, _expected.points)
     try:
         yield
     finally:
         _expected.points = before
+
+
+def expected_points() -> int:
+    """Number of points that this thread counts on."""
+    return _expected.points
 
 
 def of_frames(points: int, bands: int) -> ModuleType | None:

@@ -68,8 +68,8 @@ checkpoint : path-like, optional
     Folder that keeps the sums of the integral every ten seconds. After Ctrl-C, a crash or a kill, the same call
     continues from there and gives the same numbers. Remove it when the result is saved.
 dry_run : bool, optional
-    Return a forecast in place of the result: `points`, `seconds` and `memory` (bytes of arrays), from trials with few
-    points; usually right within a factor of two.
+    Return a forecast in place of the result: `points`, `seconds` and `memory` (largest resident memory of the process,
+    in bytes), from trials with few points; usually right within a factor of two.
 """
 """Entries of arguments that several responses share, in the format of numpydoc."""
 

@@ -13,14 +13,15 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+from adiabloch.compiled import LARGE, expecting
 from adiabloch.engine.results import Variable, labelled
 from adiabloch.errors import ToleranceNotReachedError
-from adiabloch.memory import format_bytes
+from adiabloch.memory import KEPT, format_bytes, resident_memory
 from adiabloch.units import Unit
 
 if TYPE_CHECKING:
@@ -41,28 +42,27 @@ class Forecast:
 
     points: float
     seconds: float
-    memory: float
+    arrays: float
     """Largest memory of arrays at a time, in bytes."""
+    process: float = field(default_factory=resident_memory)
+    """Memory of a process without them, in bytes: libraries, compiled kernels and the crystal."""
 
     def times(self, count: int, workers: int = 1) -> Forecast:
         """Cost of `count` such calculations, of which `workers` run at a time."""
         together = min(count, workers)
-        return Forecast(count * self.points, math.ceil(count / together) * self.seconds, together * self.memory)
-
-    def on_mesh(self, sides: Sequence[int], coarse: Sequence[int]) -> Forecast:
-        """Cost of a mesh, if this is the cost of a coarse one."""
-        more = math.prod(sides) / math.prod(coarse)
-        return replace(self, points=more * self.points, seconds=more * self.seconds)
+        return Forecast(
+            count * self.points, math.ceil(count / together) * self.seconds, together * self.arrays, self.process
+        )
 
     def dataset(self) -> xarray.Dataset:
         """Labelled numbers."""
         variables: dict[str, Variable] = {
             "points": ([], np.asarray(self.points), Unit(), "points at which H is diagonalized"),
             "seconds": ([], np.asarray(self.seconds), "s", "wall time"),
-            "memory": ([], np.asarray(self.memory), "B", "memory of arrays"),
+            "memory": ([], np.asarray(self.process + self.arrays), "B", "largest memory of the process"),
         }
-        cost = f"about {self.points:.2g} points, {self.seconds:.2g} s, {format_bytes(self.memory)}"
-        return labelled(variables, {}, title="Forecast", forecast=cost)
+        cost = f"about {self.points:.2g} points, {self.seconds:.2g} s, {format_bytes(self.process + self.arrays)}"
+        return labelled(variables, {}, title="Forecast", forecast=cost, memory_of_arrays=self.arrays)
 
 
 def points_of_trial(bands: int) -> int:
@@ -74,6 +74,11 @@ def trial_mesh(sides: Sequence[int], bands: int) -> tuple[int, ...]:
     """Mesh of even sides with few points for a trial."""
     step = max(1.0, (math.prod(sides) / (2 * points_of_trial(bands))) ** (1 / len(sides)))
     return tuple(n if step == 1.0 else max(4, 2 * round(n / step / 2)) for n in sides)
+
+
+def points_for_each(sides: Sequence[int] | None, coarse: Sequence[int] | None) -> float:
+    """Points of a fixed mesh for each point of the mesh of a trial; 1 if the mesh is not fixed."""
+    return 1.0 if sides is None or coarse is None else math.prod(sides) / math.prod(coarse)
 
 
 class ForecastFound(BaseException):
@@ -105,8 +110,9 @@ def forecast(
     many: int,
     limit: int,
     started: float,
-    crystal: object,
     kept: Callable[[float], float] = lambda points: 0.0,
+    mesh_points: int | None = None,
+    more: float = 1.0,
 ) -> Forecast:
     """Forecast from trials.
 
@@ -120,32 +126,44 @@ def forecast(
         Limits of points of the two trials and of the calculation.
     started : float
         Start of the call, whose time until now is part of the cost.
-    crystal : object
-        Copy of the model in natural units, which is kept beside that of the user.
     kept : callable, optional
         Number of points -> bytes of the numbers that are kept of them.
+    mesh_points : int, optional
+        For uniform meshes, whose number of points decides on compiled kernels: that of a fixed mesh, or 0.
+    more : float
+        Points of the calculation for each point of a trial on a coarser mesh.
 
     Raises
     ------
     ToleranceNotReachedError
         If the calculation itself would be refused.
     """
-    before = time.perf_counter() - started
-    tracemalloc.start()
-    try:
-        first = _evaluated(evaluate, few, limit)
-        memory = float(tracemalloc.get_traced_memory()[1])
-    finally:
-        tracemalloc.stop()
-    begun = time.perf_counter()
-    last = _evaluated(evaluate, min(max(8 * first.points, many), limit), limit)
-    seconds = time.perf_counter() - begun
+    before, at_first = time.perf_counter() - started, resident_memory()
+    with expecting(mesh_points or 0):
+        tracemalloc.start()
+        try:
+            first = _evaluated(evaluate, few, limit)
+            arrays = float(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        begun = time.perf_counter()
+        last = _evaluated(evaluate, min(max(8 * first.points, many), limit), limit)
+        seconds = time.perf_counter() - begun
     points = float(last.points)
     if not last.converged and last.points < limit:
         points = min(max(law(first, last), points), limit)
-    copied = sum(value.nbytes for value in vars(crystal).values() if isinstance(value, np.ndarray))
-    memory += copied + kept(points) - kept(first.points)
-    return Forecast(points, before + seconds * points / max(last.points, 1), memory)
+    points *= more
+    if mesh_points == 0 and points >= LARGE > last.points:
+        # kernels for many points are loaded, then timed
+        with expecting(round(points)):
+            begun = time.perf_counter()
+            _evaluated(evaluate, few, limit)
+            loaded = time.perf_counter()
+            last = _evaluated(evaluate, last.points, limit)
+            seconds, before = time.perf_counter() - loaded, before + loaded - begun
+    process = max(at_first, resident_memory() - min(arrays, KEPT))
+    arrays += kept(points) - kept(first.points)
+    return Forecast(points, before + seconds * points / max(last.points, 1), arrays, process)
 
 
 def _evaluated(evaluate: Callable[[int], Trial], few: int, limit: int) -> Trial:
@@ -163,9 +181,14 @@ def exponential_in_side(dimension: int, least: float) -> Law:
     """Law of uniform meshes: the error falls exponentially with the side; at least `least` points are needed."""
 
     def points(first: Trial, last: Trial) -> float:
+        if last.points == first.points:
+            return float(last.points)  # it ended by itself
         sides = [trial.points ** (1 / dimension) for trial in (first, last)]
         more = _steps(first, last) * (sides[1] - sides[0])
-        return max((sides[1] + more) ** dimension, least)
+        needed = max((sides[1] + more) ** dimension, least)
+        doublings = max(math.ceil(math.log2(needed / last.points) / dimension), 1)
+        # meshes are doubled along each axis or a part of them: between the needed number and the next full doubling
+        return math.sqrt(needed * last.points * 2.0 ** (dimension * doublings))
 
     return points
 

@@ -19,6 +19,7 @@ from adiabloch.engine.dry_run import (
     expected,
     exponential_in_side,
     forecast,
+    points_for_each,
     points_of_trial,
     trial_mesh,
 )
@@ -240,8 +241,16 @@ def _forecast(
         return Trial(integral.points, integral.error / allowed, integral.converged or coarse is not None)
 
     few = points_of_trial(bands)
-    found = forecast(trial, law, few=few, many=8 * few, limit=goal.limit, started=run.started, crystal=crystal)
-    return found if sides is None or coarse is None else found.on_mesh(sides, coarse)
+    return forecast(
+        trial,
+        law,
+        few=few,
+        many=8 * few,
+        limit=goal.limit,
+        started=run.started,
+        mesh_points=0 if sides is None else math.prod(sides),
+        more=points_for_each(sides, coarse),
+    )
 
 
 def _points_in_boxes(integrand: Insulator, sharpness: Float, start: Sequence[int]) -> float:

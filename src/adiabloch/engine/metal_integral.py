@@ -9,7 +9,16 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine import metal_warnings as warnings
 from adiabloch.engine.arguments import model_digest
-from adiabloch.engine.dry_run import Forecast, ForecastFound, Trial, forecast, points_of_trial, power, trial_mesh
+from adiabloch.engine.dry_run import (
+    Forecast,
+    ForecastFound,
+    Trial,
+    forecast,
+    points_for_each,
+    points_of_trial,
+    power,
+    trial_mesh,
+)
 from adiabloch.engine.metal_task import ScanTask
 from adiabloch.engine.run import reporting_stop
 from adiabloch.integration.boxes import integrate_boxes, kept_bytes
@@ -82,10 +91,9 @@ def _forecast(task: ScanTask) -> Forecast:
         many=many,
         limit=task.run.limit,
         started=task.run.started,
-        crystal=task.integrand.crystal,
         kept=lambda points: kept_bytes(task.integrand, task.scan, run.tolerance, points) if sides is None else 0.0,
+        more=points_for_each(sides, coarse),
     )
-    found = found if sides is None or coarse is None else found.on_mesh(sides, coarse)
     # the influence of the threshold for degenerate bands is found from a second integral
     return replace(found, points=2 * found.points, seconds=2 * found.seconds) if twice else found
 

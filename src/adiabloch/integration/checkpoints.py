@@ -25,7 +25,7 @@ import numpy as np
 
 from adiabloch.digests import difference
 from adiabloch.errors import FileFormatError, StoreMismatchError, first_line
-from adiabloch.files import checked_path, make_folder, write_atomic
+from adiabloch.files import UNFINISHED, checked_path, make_folder, write_atomic
 from adiabloch.integration.running import run
 
 Task = TypeVar("Task")
@@ -77,7 +77,8 @@ class Checkpoint:
             raise FileFormatError(f"{self.path}: is a file, expected the folder of a checkpoint, or a new name")
         description = self.path / DESCRIPTION
         if not description.exists():
-            if self.path.exists() and any(self.path.iterdir()):
+            # of a process that was killed while it wrote the description, a temporary file may be left
+            if self.path.exists() and not all(UNFINISHED.fullmatch(entry.name) for entry in self.path.iterdir()):
                 raise FileFormatError(f"{self.path}: is a folder with other files, expected the folder of a checkpoint")
             make_folder(self.path)
             write_atomic(description, json.dumps(dict(identity), indent=1).encode())

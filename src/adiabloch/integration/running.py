@@ -22,7 +22,8 @@ from adiabloch.errors import AdiablochError, InvalidArgumentError, LostWorkerErr
 from adiabloch.integration.blas_threads import one_thread
 from adiabloch.integration.progress import refresh_display
 from adiabloch.integration.sending import FunctionMissingError, Sender, SerialExecutor, is_in_process
-from adiabloch.integration.supervision import Outcomes, StopFlag, thread_state
+from adiabloch.integration.stop_flags import StopFlag
+from adiabloch.integration.supervision import Outcomes, thread_state
 from adiabloch.memory import keep_freed_memory
 from adiabloch.scalars import is_whole
 

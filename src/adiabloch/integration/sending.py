@@ -12,7 +12,8 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-from adiabloch.integration.supervision import Group, Outcomes, StopFlag, SupervisedTasks
+from adiabloch.integration.stop_flags import StopFlag
+from adiabloch.integration.supervision import Group, Outcomes, SupervisedTasks
 
 LARGE = 2**16
 """Size in bytes from which a pickled function, with the model it holds, is sent once to each process."""

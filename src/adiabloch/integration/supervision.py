@@ -1,71 +1,20 @@
-"""Cancellable tasks: a stop flag ends them in all processes of this machine."""
+"""Groups of tasks that stop flags interrupt, with BLAS at one thread."""
 
 from __future__ import annotations
 
-import atexit
-import os
 import pickle
 import secrets
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
+from adiabloch.compiled import expected_points, expecting
 from adiabloch.integration.blas_threads import one_thread
+from adiabloch.integration.stop_flags import StopFlag, interruptible
 from adiabloch.memory import keep_freed_memory
-
-
-class StopFlag:
-    """Request to running tasks to stop.
-
-    A copy in another process looks for a file that `set` makes; it does not reach other machines.
-
-    Parameters
-    ----------
-    file : str, optional
-        The file of the original.
-    """
-
-    def __init__(self, file: str | None = None) -> None:
-        self._event = threading.Event()
-        self._file = file
-        self._copied = file is not None
-
-    def __reduce__(self) -> tuple[type[StopFlag], tuple[str]]:
-        self._file = self._file or os.path.join(_folder_of_flags(os.getpid()), secrets.token_hex(8))
-        return StopFlag, (self._file,)
-
-    def set(self) -> None:
-        """Request all tasks to stop."""
-        self._event.set()
-        if self._file is not None:
-            with suppress(OSError):
-                Path(self._file).touch()
-
-    def check(self) -> None:
-        """Raise CancelledError if a stop was requested."""
-        if self._event.is_set() or (self._copied and os.path.exists(str(self._file))):
-            raise CancelledError
-
-
-@cache
-def _folder_of_flags(process: int) -> str:
-    """Folder for the files of stop flags of this process, removed at its exit."""
-    folder = tempfile.mkdtemp(prefix=f"adiabloch-{process}-")
-
-    def remove() -> None:
-        if os.getpid() == process:  # not in a child that inherited this function
-            shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(remove)
-    return folder
 
 
 class _ThreadState(threading.local):
@@ -123,10 +72,11 @@ def _outcomes(content: bytes) -> Outcomes:
 
 
 class SupervisedTasks:
-    """Function that runs a group of tasks with BLAS at one thread; before each it checks the stop flags."""
+    """Function that runs a group of tasks with BLAS at one thread, until a stop flag is set."""
 
     def __init__(self, function: Callable[[Any], Any], stop_flags: tuple[StopFlag, ...]) -> None:
         self.function, self.stop_flags = function, stop_flags
+        self._points = expected_points()
         self._token = secrets.token_hex(8)
 
     def __dask_tokenize__(self) -> str:
@@ -142,8 +92,9 @@ class SupervisedTasks:
         began = time.perf_counter()
         before, thread_state.stop_flags = thread_state.stop_flags, self.stop_flags
         try:
-            with one_thread:
-                return Outcomes([self._run(task) for task in tasks], time.perf_counter() - began)
+            with one_thread, expecting(self._points):
+                values = interruptible(self.stop_flags, lambda: [self._run(task) for task in tasks])
+                return Outcomes(values, time.perf_counter() - began)
         finally:
             thread_state.stop_flags = before
 

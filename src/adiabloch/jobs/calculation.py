@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from adiabloch.digests import digest_of
 from adiabloch.engine.run import Options
 from adiabloch.errors import AdiablochError, InvalidArgumentError, MissingExtraError, did_you_mean
-from adiabloch.jobs.arguments import check_names, takes, with_files_read
+from adiabloch.integration.stop_flags import watch
+from adiabloch.jobs.arguments import check_names, missing_arguments, takes, with_files_read
 from adiabloch.jobs.catalogue import CataloguedQuantity, quantity
 from adiabloch.jobs.crystals import CrystalSource
-from adiabloch.jobs.specification import Job, Workers
+from adiabloch.jobs.specification import Job, Workers, check_address
 from adiabloch.sweeps.plan import Plan
+from adiabloch.sweeps.points import FAILURE
 from adiabloch.sweeps.store import Store
 from adiabloch.sweeps.sweep import sweep_over
 from adiabloch.version import __version__
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 ACCURACY = ("tolerance", "absolute")
 """Options that may be swept."""
+WRONG = ("InvalidArgumentError: ", "InvalidModelError: ", "CallError: ")
+"""Beginnings of failures of points that are due to the request."""
 NEEDED = {
     "cycle": "a cycle: add the table [crystal.motion], or name the file of a cycle",
     "deformation": "a deformation: add the table [crystal.displacements], or name the file of one, which `adiabloch "
@@ -106,16 +111,27 @@ class Calculation:
             function, executor = _WithOptions(self.function, options), None
         return sweep_over(
             self.plan, function, store, executor,
-            retry_failed=retry_failed, part=part, progress=progress, title=self.label,
+            retry_failed=retry_failed, part=part, progress=progress, title=self.label, check=self._check,
         )  # fmt: skip
 
+    def _check(self, result: xarray.Dataset) -> None:
+        """Refuse a request that is wrong at every point, and leave nothing of it."""
+        failures = [str(text) for text in result[FAILURE].values.ravel()]
+        if all(failure.startswith(WRONG) for failure in failures):
+            shutil.rmtree(self.store, ignore_errors=True)
+            with suppress(OSError):  # it holds other results
+                self.store.parent.rmdir()
+            raise InvalidArgumentError(f"quantities.{self.label}: {failures[0].partition(': ')[2]}")
+
     def forecast(self) -> dict[str, float]:
-        """Evaluations of H, seconds of work of one worker, and memory of each worker, from trials at some points.
+        """Evaluations of H, seconds of work of one worker, and memory, from trials at some points.
+
+        The memory of arrays is that of each worker; each process needs memory for libraries and the crystal as well.
 
         NaN for quantities without a forecast, which evaluate the points that are given.
         """
         if not takes(quantity(self.function.name), "dry_run"):
-            return dict.fromkeys(("points", "work", "memory"), math.nan)
+            return dict.fromkeys(("points", "work", "arrays", "process"), math.nan)
         points = self.plan.arguments()
         chosen = points if len(points) <= 3 else [points[0], points[len(points) // 2], points[-1]]
         costs = [self.function(options={"dry_run": True, "executor": 1}, **arguments) for arguments in chosen]
@@ -123,7 +139,8 @@ class Calculation:
         return {
             "points": len(points) * mean["points"],
             "work": len(points) * mean["seconds"],
-            "memory": max(float(cost.memory) for cost in costs),
+            "arrays": max(cost.attrs["memory_of_arrays"] for cost in costs),
+            "process": max(float(cost.memory) - cost.attrs["memory_of_arrays"] for cost in costs),
         }
 
 
@@ -154,6 +171,10 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
     swept = {*plan.coordinates}
     source.check(swept)
     of_crystal = source.parameters()
+    _check_once("crystal", job.crystal.parameters, [name for name in swept if of_crystal.get(name) == "crystal"])
+    if job.crystal.motion is not None:
+        in_motion = [name for name in swept if of_crystal.get(name) == "motion"]
+        _check_once("crystal.motion", job.crystal.motion.model_extra or {}, in_motion)
     first = {name: value for name, value in plan.arguments()[0].items() if name in of_crystal}
     source.check_dimension(first)
     crystal = None if first else source.make({})
@@ -172,6 +193,8 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
         targets = {name: of_crystal.get(name, "quantity") for name in swept if name in of_crystal or name in own}
         used |= {*targets}
         _check_once(location, arguments, targets)
+        if lacking := missing_arguments(known, {*arguments, *targets}):
+            raise InvalidArgumentError(f"{location}: lacks {' or '.join(lacking)}, expected in this table or in sweep")
         accuracy = job.accuracy.model_dump(exclude_none=True)
         options = {name: value for name, value in accuracy.items() if takes(known, name)}
         if both := {*options} & {*targets}:
@@ -196,7 +219,7 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
     return found
 
 
-def _check_once(location: str, arguments: Mapping[str, Any], targets: Mapping[str, str]) -> None:
+def _check_once(location: str, arguments: Mapping[str, Any], targets: Iterable[str]) -> None:
     for name in sorted({*arguments} & {*targets}):
         raise InvalidArgumentError(f"{location}.{name}: also in sweep, expected one of the two")
 
@@ -228,6 +251,7 @@ def job_executor(
     """Context with the executor of a job; `scheduler` and `workers` replace those of the file."""
     address = scheduler or (None if workers else run.scheduler)
     if address is not None:
+        check_address(address)
         try:
             from distributed import Client
         except ImportError:
@@ -243,7 +267,7 @@ def job_executor(
     if run.kind == "processes":
         from concurrent.futures import ProcessPoolExecutor
 
-        with ProcessPoolExecutor(number) as pool:
+        with ProcessPoolExecutor(number, initializer=watch) as pool:
             yield pool
     elif run.kind == "mpi":
         try:

@@ -9,14 +9,14 @@ import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from adiabloch.digests import shortened
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 from adiabloch.io.safe_open import open_regular
 from adiabloch.jobs.displacements import Displacements, Pair
 from adiabloch.jobs.fields import FORMS, Profile
-from adiabloch.jobs.tables import OneOrMore, Range, Table
+from adiabloch.jobs.tables import OneOrMore, Range, Table, branch
 from adiabloch.sweeps.plan import Plan
 
 LARGEST = 2**20
@@ -26,7 +26,10 @@ COMBINE = "combine"
 
 
 Scalar = bool | int | float | str
-Values = Scalar | list[Scalar] | Range
+Values = Annotated[
+    Annotated[Scalar, Tag("=single")] | Annotated[list[Scalar], Tag("=list")] | Annotated[Range, Tag("=table")],
+    Discriminator(branch),
+]
 """Values of a parameter in a sweep."""
 
 
@@ -134,7 +137,7 @@ class Accuracy(Table):
 
     tolerance: float | None = Field(default=None, gt=0, lt=1, description="Relative accuracy of the largest component.")
     absolute: float | None = Field(default=None, ge=0, description="Sufficient accuracy in the unit of the result.")
-    mesh: int | list[int] | None = Field(default=None, description="Fixed uniform mesh.")
+    mesh: OneOrMore[Annotated[int, Field(ge=1)]] | None = Field(default=None, description="Fixed uniform mesh.")
     limit: int | None = Field(default=None, ge=1, description="Largest number of points.")
     strict: bool | None = Field(default=None, description="Error if the tolerance is not reached.")
 
@@ -143,6 +146,17 @@ class Accuracy(Table):
         if self.mesh is not None and self.tolerance is not None:
             raise ValueError("tolerance and mesh: expected one of the two; a fixed mesh has no tolerance")
         return self
+
+
+def check_address(scheduler: str | None) -> None:
+    """Check the form of the address of a scheduler, since Dask would wait a minute for one without a host.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    if scheduler is not None and not re.fullmatch(r"\w+://.+|[\w.-]+:\d+", scheduler):
+        raise InvalidArgumentError(f"scheduler: {scheduler!r}, expected an address such as tcp://host:8786")
 
 
 class Workers(Table):
@@ -154,6 +168,7 @@ class Workers(Table):
 
     @model_validator(mode="after")
     def _check(self) -> Workers:
+        check_address(self.scheduler)
         if self.scheduler is not None and (self.workers is not None or self.kind != "threads"):
             raise ValueError(
                 "scheduler and workers or kind: expected one of the two; the scheduler has its own workers"
@@ -198,7 +213,8 @@ class Job(Table):
         try:
             return Plan.of(values, self.sweep.get(COMBINE, "product"))
         except InvalidArgumentError as reason:
-            raise InvalidArgumentError(str(reason).replace("parameters:", "sweep:")) from None
+            message = str(reason).removeprefix("parameters: ")
+            raise InvalidArgumentError(f"sweep{'.' if message.startswith(COMBINE) else ': '}{message}") from None
 
 
 def read_job(path: str | os.PathLike[str]) -> Job:

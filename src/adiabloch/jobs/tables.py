@@ -37,17 +37,17 @@ class Range(Table):
         return [float(value) for value in spaced(self.start, self.stop, self.points)]
 
 
-def _branch(given: Any) -> str:
+def branch(given: Any) -> str:
     """Tag of an alternative, so that errors are those of the alternative that was meant; no key begins like a tag."""
     return "=table" if isinstance(given, Mapping | Range) else "=list" if isinstance(given, list) else "=single"
 
 
 def _of_numbers(given: Any) -> str:
-    return _branch(given).replace("=single", "=list")
+    return branch(given).replace("=single", "=list")
 
 
 def _of_several(given: Any) -> str:
-    return _branch(given).replace("=table", "=single")
+    return branch(given).replace("=table", "=single")
 
 
 Numbers = Annotated[

@@ -7,7 +7,7 @@ positions multiply the sums, so that only h(R) is kept (`bond_derivatives` makes
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -130,6 +130,41 @@ class BondSeries:
             for powers, factor in polynomial.items():
                 values[:, k] += factor * sums[number[powers]]
         return values
+
+
+@dataclass(frozen=True, eq=False)
+class SeveralBondSeries:
+    """Sums and differences of matrices of several series.
+
+    Parameters
+    ----------
+    parts : sequence of BondSeries
+    columns : sequence of lists of (int, int, int)
+        Terms of each matrix: sign, part, and number of the matrix there.
+    """
+
+    parts: Sequence[BondSeries]
+    columns: Sequence[Sequence[tuple[int, int, int]]]
+
+    def at(self, points: Float) -> Complex:
+        """Values at points (P, d), shape (P, matrices, N, N)."""
+        return self._added(part.at(points) for part in self.parts)
+
+    def on_grid(self, axes: Sequence[Float]) -> Complex:
+        """Values on the tensor grid of d axes, shape (P, matrices, N, N); the last axis varies fastest."""
+        return self._added(part.on_grid(axes) for part in self.parts)
+
+    def _added(self, values: Iterable[Complex]) -> Complex:
+        found: Complex | None = None
+        for number, part in enumerate(values):
+            if found is None:
+                found = np.zeros((len(part), len(self.columns), *part.shape[2:]), dtype=np.complex128)
+            for column, terms in enumerate(self.columns):
+                for sign, of, index in terms:
+                    if of == number:
+                        found[:, column] += sign * part[:, index]
+        assert found is not None
+        return found
 
 
 def _over_axis(step: Complex, values: Complex) -> Complex:

@@ -58,6 +58,7 @@ def covariant_series(
     centres: Mapping[str, Float],
     directions: Sequence[str],
     along: Sequence[Derivative],
+    together: Callable[[Sequence[SeriesName]], Matrices] | None = None,
 ) -> Matrices:
     """H and its covariant derivatives as functions on the unit torus.
 
@@ -73,6 +74,9 @@ def covariant_series(
         Directions of derivatives.
     along : sequence of str or tuple of str
         Derivatives (see `adiabloch.models.crystal.Derivative`). The order counts: ("kx", "ky") is D_x D_y H.
+    together : callable, optional
+        For large models: names of ordinary series -> their values at points. `ordinary` then only tells which of them
+        are zero.
 
     Raises
     ------
@@ -99,12 +103,12 @@ def covariant_series(
     derivatives = _CovariantDerivatives(recorded, connections)
     for name in names:
         derivatives(name)
-    if all(series[0] == HAMILTONIAN for series in needed):
+    if together is None and all(series[0] == HAMILTONIAN for series in needed):
         # without connections each covariant derivative is an ordinary one
         stack = [_ordinary_amplitudes(name, needed, frequencies, centres) for name in ((), *names)]
         return FourierSeries(frequencies, np.stack(stack, axis=1))
     return CovariantSeries(
-        FourierSeries(frequencies, np.stack([*needed.values()], axis=1)),
+        together([*needed]) if together else FourierSeries(frequencies, np.stack([*needed.values()], axis=1)),
         columns={series: index for index, series in enumerate(needed)},
         along=names,
         connections=connections,
@@ -112,13 +116,21 @@ def covariant_series(
     )
 
 
-def _with_curls(ordinary: OrdinaryDerivatives, series: SeriesName) -> Complex | None:
-    """Amplitudes of an ordinary series, or of the curl of the connections; None stands for zero."""
+def terms_of_series(series: SeriesName) -> list[tuple[int, SeriesName]]:
+    """Series of which an ordinary series is the sum, with their signs: two for a curl of the connections."""
     kind, *directions = series[0].split()
     if kind != CURL:
-        return ordinary(series)
+        return [(1, series)]
     a, b = directions
-    slope, other = (ordinary((y, *sorted((x, *series[1:])))) for x, y in ((a, b), (b, a)))
+    return [(1, (b, *sorted((a, *series[1:])))), (-1, (a, *sorted((b, *series[1:]))))]
+
+
+def _with_curls(ordinary: OrdinaryDerivatives, series: SeriesName) -> Complex | None:
+    """Amplitudes of an ordinary series, or of the curl of the connections; None stands for zero."""
+    (_, one), *others = terms_of_series(series)
+    if not others:
+        return ordinary(series)
+    slope, other = ordinary(one), ordinary(others[0][1])
     return slope if other is None else -other if slope is None else slope - other
 
 
@@ -151,7 +163,7 @@ class CovariantSeries:
 
     Parameters
     ----------
-    ordinary : FourierSeries
+    ordinary : Matrices
         H, connections and their ordinary derivatives.
     columns : mapping {SeriesName: int}
         Columns of `ordinary` by name; series that are missing are zero.
@@ -163,7 +175,7 @@ class CovariantSeries:
         Orbital positions on the diagonal, which `ordinary` does not contain.
     """
 
-    ordinary: FourierSeries
+    ordinary: Matrices
     columns: Mapping[SeriesName, int]
     along: Sequence[tuple[str, ...]]
     connections: Mapping[str, str]

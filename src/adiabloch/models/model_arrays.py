@@ -24,11 +24,11 @@ from adiabloch.models.molecule import molecule_arguments
 from adiabloch.models.orbital_positions import cartesian_positions
 from adiabloch.models.outside_states import OutsideStates, checked_outside
 from adiabloch.models.position_matrix import (
+    by_translation,
     centres_of,
     checked_position_matrix,
     connections_of,
     folded_positions,
-    stacked_positions,
 )
 from adiabloch.units import Units
 
@@ -85,14 +85,14 @@ def checked_arrays(
     connections: Complex = np.zeros((0, d, n, n), dtype=np.complex128)
     by_cell = None
     if matrix is not None:
-        stacked = frozen(stacked_positions(matrix, cells, n, d))
-        by_cell, connections = dict(zip(cells, stacked, strict=True)), connections_of(stacked, cells, positions)
+        connections = frozen(connections_of(matrix, cells, positions))
+        by_cell = by_translation(connections, cells, np.array(matrix[home]))
     return {
         "lattice": lattice,
         "positions": positions,
         "hoppings": dict(zip(cells, amplitudes, strict=True)),
         "position_matrix": by_cell,
-        "connections": frozen(connections),
+        "connections": connections,
         "outside": None if beyond is None else beyond.on_translations(cells),
         "spin": operators,
         "translations": frozen(translations),
@@ -105,14 +105,18 @@ def scaled_fields(model: TightBinding, units: Units) -> dict[str, Any]:
     if not isinstance(units, Units):
         raise InvalidArgumentError(f"units: expected an adiabloch.units.Units, got {type(units).__name__}")
     amplitudes, matrix = frozen(model.amplitudes / units.energy), model.position_matrix
+    connections = frozen(model.connections / units.length)
+    home = (0,) * model.lattice.dimension
     return {
         "_units": units,
         "lattice": model.lattice.scaled(units.length),
         "positions": frozen(model.positions / units.length),
         "amplitudes": amplitudes,
         "hoppings": dict(zip(model.hoppings, amplitudes, strict=True)),
-        "position_matrix": None if matrix is None else {R: frozen(r / units.length) for R, r in matrix.items()},
-        "connections": frozen(model.connections / units.length),
+        "position_matrix": None
+        if matrix is None
+        else by_translation(connections, [*matrix], matrix[home] / units.length),
+        "connections": connections,
         "outside": None if model.outside is None else model.outside.scaled(units),
     }
 

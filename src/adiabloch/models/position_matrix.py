@@ -20,15 +20,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Complex, Float, Integer, checked
+from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import AXES
+from adiabloch.models.bond_series import BondSeries, SeveralBondSeries
 from adiabloch.models.covariant import (
     HAMILTONIAN,
+    SeriesName,
     centres_by_name,
     covariant_series,
     derivative_factors,
     ordinary_derivatives,
+    terms_of_series,
 )
 from adiabloch.models.crystal import Derivative, Matrices
 from adiabloch.models.hoppings import (
@@ -39,22 +42,27 @@ from adiabloch.models.hoppings import (
     with_partners,
 )
 
+LARGE = 2**26
+"""Size in bytes of H and the connections from which derivatives of them are not kept."""
 
-def stacked_positions(
-    matrix: Mapping[Translation, Complex], hoppings: Sequence[Translation], n: int, d: int
-) -> Complex:
-    """Position matrix in the order of the hoppings, (R, n, n, d); zero where it is not given."""
-    stacked = np.zeros((len(hoppings), n, n, d), dtype=np.complex128)
+
+def connections_of(matrix: Mapping[Translation, Complex], hoppings: Sequence[Translation], positions: Float) -> Complex:
+    """Position matrix minus the centres in the order of the hoppings, (R, d, n, n); zero where it is not given."""
+    n, d = positions.shape
+    found = np.zeros((len(hoppings), d, n, n), dtype=np.complex128)
     for index, R in enumerate(hoppings):
-        stacked[index] = matrix.get(R, 0.0)
-    return stacked
+        if R in matrix:
+            found[index] = np.moveaxis(matrix[R], 2, 0)
+        if not any(R):
+            found[index] -= np.moveaxis(diagonal_matrices(positions), 2, 0)
+    return found
 
 
-def connections_of(stacked: Complex, hoppings: Sequence[Translation], positions: Float) -> Complex:
-    """Position matrix minus the centres, by translation, (R, d, n, n)."""
-    rest = stacked.copy()
-    rest[list(hoppings).index((0,) * positions.shape[1])] -= diagonal_matrices(positions)
-    return np.ascontiguousarray(np.moveaxis(rest, 3, 1))
+def by_translation(connections: Complex, hoppings: Sequence[Translation], home: Complex) -> dict[Translation, Complex]:
+    """Position matrix (n, n, d) by translation, from that at R = 0 and from the connections, which it shares."""
+    found = {R: np.moveaxis(block, 0, 2) for R, block in zip(hoppings, connections, strict=True)}
+    found[(0,) * home.shape[2]] = frozen(home)
+    return found
 
 
 def covariant_matrices(
@@ -75,9 +83,43 @@ def covariant_matrices(
     """
     named = dict(zip(directions, connections.swapaxes(0, 1), strict=True))
     named |= {HAMILTONIAN: amplitudes, **outside}
-    factors = derivative_factors(directions, vectors, translations, positions)
     centres = centres_by_name(directions, positions)
+    if directions and sum(matrices.nbytes for matrices in named.values()) > LARGE:
+
+        def together(names: Sequence[SeriesName]) -> Matrices:
+            return _together(names, named, translations, positions, directions, vectors)
+
+        empty = np.zeros((1, 1, 1), dtype=np.complex128)
+        present = dict.fromkeys(named, empty)
+        return covariant_series(
+            translations, lambda series: present.get(series[0]), centres, directions, along, together
+        )
+    factors = derivative_factors(directions, vectors, translations, positions)
     return covariant_series(translations, ordinary_derivatives(named, factors), centres, directions, along)
+
+
+def _together(
+    names: Sequence[SeriesName],
+    named: Mapping[str, Complex],
+    translations: Integer,
+    positions: Float,
+    directions: Sequence[str],
+    vectors: Float,
+) -> SeveralBondSeries:
+    """Series and derivatives of them as functions that keep no derivatives."""
+    sources: dict[str, list[tuple[int, ...]]] = {}
+    columns = []
+    for name in names:
+        terms = []
+        for sign, (source, *waves) in terms_of_series(name):
+            own = sources.setdefault(source, [()])
+            axes = tuple(directions.index(wave) for wave in waves)
+            if axes not in own:
+                own.append(axes)
+            terms.append((sign, [*sources].index(source), own.index(axes)))
+        columns.append(terms)
+    parts = [BondSeries(translations, named[source], vectors, positions, own[1:]) for source, own in sources.items()]
+    return SeveralBondSeries(parts, columns)
 
 
 def folded_positions(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -38,8 +38,6 @@ class Evaluation:
         try:
             with default_workers(self.threads):
                 result = self.function(**arguments)
-        except CancelledError:
-            raise
         except Exception as reason:
             return failed_point(arguments, f"{type(reason).__name__}: {first_line(reason)}")
         if isinstance(result, xarray.DataArray) and result.name is not None:

@@ -223,6 +223,8 @@ def _checked_values(name: str, given: Any) -> np.ndarray:
     if values.dtype.kind == "O" and values.ndim == 1 and all(isinstance(v, str) for v in values):
         values = values.astype(str)
     mixed = values.dtype.kind == "U" and not _all_strings(given)
+    if np.ma.is_masked(given):
+        raise InvalidArgumentError(f"parameters: {name} has masked values, expected a value at each place")
     if values.dtype.kind not in "biufU" or mixed:
         raise InvalidArgumentError(
             f"parameters: {name} = {shortened(repr(given))}, expected real numbers, booleans or strings"

@@ -247,7 +247,16 @@ def _column(values: Sequence[Any]) -> np.ndarray:
 
 def _plain(attributes: Mapping[Any, Any]) -> dict[str, Any]:
     """Attributes as numbers, strings and lists of them."""
-    return {
+    found = {
         str(name): value.tolist() if isinstance(value, np.ndarray | np.generic) else value
         for name, value in attributes.items()
     }
+    for name, value in found.items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as reason:
+            raise InvalidArgumentError(
+                f"function: attribute {name} of its result is of the type {type(value).__name__}, expected numbers, "
+                f"strings and lists of them ({reason})"
+            ) from None
+    return found

@@ -268,11 +268,24 @@ def _description(folder: Path) -> dict[str, Any]:
         raise FileFormatError(
             f"{folder / DESCRIPTION}: format {found.get('format')}, expected {FORMAT}; written by a newer adiabloch"
         )
+    try:
+        _plan_of(found["plan"])
+        _ = {**found["identity"]}, [*found["parameters"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as reason:
+        raise FileFormatError(f"{folder / DESCRIPTION}: not written by adiabloch ({first_line(reason)})") from None
     return found
 
 
 def _write_points(folder: Path, points: Sequence[Point]) -> Path:
     """Write points to a new file whose name is the checksum of its bytes."""
+    content = file_of(points)
+    path = folder / f"{hashlib.sha256(content).hexdigest()[:NAME]}.zip"
+    folder.mkdir(parents=True, exist_ok=True)
+    return path if path.exists() else write_atomic(path, content)
+
+
+def file_of(points: Sequence[Point]) -> bytes:
+    """Points in Zarr format."""
     from zarr.storage import MemoryStore
 
     entries: dict[str, Any] = {}
@@ -282,10 +295,7 @@ def _write_points(folder: Path, points: Sequence[Point]) -> Path:
         for name in sorted(entries):
             # a fixed date: equal points have equal bytes
             archive.writestr(zipfile.ZipInfo(name), entries[name].to_bytes())
-    content = memory.getvalue()
-    path = folder / f"{hashlib.sha256(content).hexdigest()[:NAME]}.zip"
-    folder.mkdir(parents=True, exist_ok=True)
-    return path if path.exists() else write_atomic(path, content)
+    return memory.getvalue()
 
 
 def _read_points(file: Path) -> list[Point]:

@@ -16,7 +16,7 @@ from adiabloch.sweeps.evaluation import evaluate_points
 from adiabloch.sweeps.identity import identity_of
 from adiabloch.sweeps.plan import Combination, Plan, described, key_of
 from adiabloch.sweeps.points import Point, check_alike, dataset_of
-from adiabloch.sweeps.store import Store
+from adiabloch.sweeps.store import Store, file_of
 
 if TYPE_CHECKING:
     import xarray
@@ -115,8 +115,9 @@ def sweep_over(
     part: tuple[int, int] | None = None,
     progress: bool | None = None,
     title: str = "sweep",
+    check: Callable[[xarray.Dataset], None] = lambda result: None,
 ) -> xarray.Dataset:
-    """Compute the points of a plan that the store does not have; see `sweep`."""
+    """Compute the points of a plan that the store does not have; see `sweep`. `check` may refuse the result."""
     checked_executor(executor)
     points = {} if store is None else store.read()
     wanted = [
@@ -124,8 +125,10 @@ def sweep_over(
         for arguments in plan.arguments()[_share(part)]
         if (known := points.get(key_of(arguments))) is None or (retry_failed and not known.done)
     ]
-    if store is not None and wanted:
-        store.check_writable()
+    if wanted:
+        _load_libraries(store is not None)
+        if store is not None:
+            store.check_writable()
     failed_before, stopped = sum(not point.done for point in points.values()), False
     result: xarray.Dataset | None = None
     try:
@@ -147,8 +150,19 @@ def sweep_over(
         result = dataset_of(plan, points)
     if stopped:
         raise Stopped(_stopped_message(points, plan, store), estimate=result)
+    check(result)
     _warn_of_failures(points, plan, failed_before)
     return result
+
+
+def _load_libraries(with_store: bool) -> None:
+    """Arrange and write a point for trial: what is imported meanwhile would delay the end after Ctrl-C."""
+    import xarray
+
+    point = Point.of({"x": 0.0}, xarray.Dataset({"total": 0.0}))
+    dataset_of(Plan.of({"x": [0.0]}, "product"), {point.key: point})
+    if with_store:
+        file_of([point])
 
 
 def _share(part: object) -> slice:
