@@ -23,7 +23,8 @@ if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_seta
     os.sched_setaffinity(0, {processors[int(worker.removeprefix("gw")) % len(processors)]})
 
 # the commands are made once, and not for each call of one
-typer.testing._get_command = cache(typer.testing._get_command)
+if hasattr(typer.testing, "_get_command"):
+    typer.testing._get_command = cache(typer.testing._get_command)
 
 settings.register_profile("steady", derandomize=True, deadline=None, max_examples=10)
 settings.register_profile("thorough", settings.get_profile("steady"), max_examples=25)
