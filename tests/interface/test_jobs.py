@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import adiabloch as ab
 from adiabloch.cli import app
+from adiabloch.errors import AccuracyWarning
 from adiabloch.jobs.catalogue import quantities
 from adiabloch.jobs.crystals import CrystalSource
 from adiabloch.jobs.specification import Crystal, schema
@@ -146,7 +147,8 @@ def test_points_that_fail(tmp_path):
     text = HALL.replace("delta = 0.5", "").replace("anomalous_hall", "magnetoelectric").replace("temperature = 0.1", "")
     text = text.replace("chemical_potential = { start = -1, stop = 1, points = 5 }", "occupied = 1")
     job = written(tmp_path, text.replace("t2 = 0.1", "t2 = 0.0") + "[sweep]\ndelta = [0.0, 0.5]\n")
-    out = run("run", job, "--json")
+    with pytest.warns(AccuracyWarning, match="1 of 2 points failed"):
+        out = run("run", job, "--json")
     assert out.exit_code == 1
     entries = json.loads(out.stdout)["magnetoelectric"]
     assert entries["failed"] == 1
