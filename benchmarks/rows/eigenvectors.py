@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-SIDES = {2: (256, 256, 8), 4: (128, 128, 8), 8: (64, 64, 8), 16: (32, 32, 8), 32: (16, 16, 8)}
+SIDES = {2: (512, 512, 8), 4: (192, 192, 8), 8: (128, 128, 8), 16: (64, 64, 8), 32: (32, 32, 8)}
 CASES = {str(n): f"Pumped magnetization, {n} bands, {' x '.join(map(str, sides))} points" for n, sides in SIDES.items()}
 PROGRAMS = {
     "adiabloch": "adiabloch",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-SIDES = {8: 128, 32: 32}
+SIDES = {8: 256, 32: 64}
 CASES = {str(n): f"Anomalous Hall conductivity, {n} bands, {side} x {side} points" for n, side in SIDES.items()}
 PROGRAMS = {"adiabloch": "adiabloch", "lapack_eigenvectors_alone": "LAPACK eigenvectors alone"}
 ACCURACY = None

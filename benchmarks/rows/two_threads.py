@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-SIDES = {2: 1024, 4: 256, 18: 32}
+SIDES = {2: 1024, 4: 384, 18: 64}
 CASES = {str(n): f"Two threads, pumped magnetization, {n} bands" for n in SIDES}
 PROGRAMS = {"adiabloch": "two threads", "two_processes": "two processes at the same moment, half of the work each"}
 ACCURACY = None

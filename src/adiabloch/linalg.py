@@ -274,6 +274,15 @@ def _from_parts(parts: Complex, out: Complex | None = None) -> Complex:
     return result
 
 
+def expectation_values(states: Complex, turned: Complex) -> Float:
+    """Diagonal elements of U^dagger M U, (P, N), for states U and M U, (P, N, N) each, and a Hermitian M."""
+    if (kernels := compiled.of_sums(*states.shape[:2])) is not None:
+        values = np.empty(states.shape[::2])
+        kernels.expectation_values(for_kernels(states), for_kernels(turned), values)
+        return values
+    return np.asarray((states.real * turned.real + states.imag * turned.imag).sum(axis=1))
+
+
 def largest_modulus(matrices: Complex) -> float:
     """Largest modulus of all elements of matrices (P, N, N)."""
     if (kernels := compiled.of_sums(*matrices.shape[:2])) is not None:

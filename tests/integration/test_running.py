@@ -381,6 +381,29 @@ def test_interrupted_tasks_leave_their_thread_as_it_was():
     assert stop_flags._tasks == {}
 
 
+PROFILED = """
+import cProfile
+from adiabloch.integration.stop_flags import StopFlag, TaskStopped, interruptible
+
+def stopped():
+    try:
+        interruptible((flag := StopFlag(),), lambda: (flag.set(), [None for _ in range(1000)]))
+    except TaskStopped:
+        pass
+
+interruptible((StopFlag(),), list)
+cProfile.run("list(map(str, range(10)))")
+stopped()
+cProfile.run("stopped(); interruptible((StopFlag(),), list)")
+"""
+
+
+def test_profilers_after_a_calculation():
+    """Python must not be left looking for an interruption, or it hangs with a profiler or a debugger."""
+    done = subprocess.run([sys.executable, "-c", PROFILED], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 def test_files_of_stop_flags_do_not_accumulate(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     new = stop_flags._own_board.__wrapped__

@@ -51,6 +51,18 @@ def as_real(matrices, real):
                 real[point, i, 1, j, 1] = element.real
 
 
+@njit("void(c16[:,:,::1], c16[:,:,::1], f8[:,::1])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def expectation_values(states, turned, values):
+    """Fill `values` (P, N) with the diagonal elements of U^dagger M U, from U and M U, (P, N, N) each."""
+    n = np.uint64(states.shape[1])
+    for point in range(len(states)):
+        U, MU, out = states[point], turned[point], values[point]
+        out[:] = 0.0
+        for i in range(n):
+            for j in range(n):
+                out[j] += U[i, j].real * MU[i, j].real + U[i, j].imag * MU[i, j].imag
+
+
 @njit("f8(c16[:,:,::1])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def largest_square(matrices):
     """Largest squared modulus of all elements of matrices (P, N, N)."""

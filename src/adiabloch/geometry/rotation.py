@@ -8,7 +8,7 @@ import numpy as np
 
 from adiabloch import compiled
 from adiabloch.arrays import Complex, Float
-from adiabloch.linalg import in_basis, largest_modulus, product
+from adiabloch.linalg import adjoint_product, expectation_values, in_basis, largest_modulus
 
 
 class RotatedOnDemand(Mapping[tuple[str, ...], Complex]):
@@ -27,6 +27,7 @@ class RotatedOnDemand(Mapping[tuple[str, ...], Complex]):
         self, rotated: dict[tuple[str, ...], Complex], waiting: Mapping[tuple[str, ...], Complex], states: Complex
     ) -> None:
         self._rotated, self._waiting, self._states = rotated, waiting, states
+        self._diagonals: dict[tuple[str, ...], Float] = {}
 
     def __getitem__(self, name: tuple[str, ...]) -> Complex:
         if name not in self._rotated:
@@ -43,11 +44,13 @@ class RotatedOnDemand(Mapping[tuple[str, ...], Complex]):
         return len({**self._rotated, **self._waiting})
 
     def diagonal(self, name: tuple[str, ...]) -> Float:
-        """Diagonal elements of a derivative, (P, N)."""
+        """Diagonal elements of a Hermitian derivative, (P, N)."""
         if name in self._rotated:
             return np.diagonal(self._rotated[name], axis1=1, axis2=2).real
-        turned = product(self._waiting[name], self._states)
-        return np.asarray((self._states.real * turned.real + self._states.imag * turned.imag).sum(axis=1))
+        if name not in self._diagonals:
+            turned = adjoint_product(self._waiting[name], self._states)
+            self._diagonals[name] = expectation_values(self._states, turned)
+        return self._diagonals[name]
 
 
 def drop_rounding(D: Complex, energies: Float, degenerate: float) -> None:

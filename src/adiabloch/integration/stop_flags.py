@@ -77,6 +77,7 @@ class StopFlag:
         with _lock:
             threads = [thread for thread, flags in _tasks.copy().items() if self in flags]
             for thread in threads:
+                _interrupted.add(thread)
                 _set_exception(thread, TaskStopped)
         return bool(threads)
 
@@ -149,6 +150,8 @@ class Board:
 _lock = threading.Lock()
 _tasks: dict[int, tuple[StopFlag, ...]] = {}
 """Threads that run tasks, and the flags of these."""
+_interrupted: set[int] = set()
+"""Threads that were interrupted, and may not have seen it yet."""
 _copies: WeakValueDictionary[str, Board] = WeakValueDictionary()
 """Files of other processes."""
 
@@ -168,11 +171,28 @@ def interruptible(flags: tuple[StopFlag, ...], work: Callable[[], Outcome]) -> O
     finally:
         _tasks.pop(thread, None)  # first: an interruption may come after each call
         with _lock:
-            _set_exception(thread, ctypes.py_object())  # none comes after the work
+            late = thread in _interrupted
+            _interrupted.discard(thread)
+        if late:
+            _await_interruption(thread)  # none comes after the work
         if before is not None:
             _tasks[thread] = before
             for flag in before:
                 flag.check()
+
+
+def _await_interruption(thread: int) -> None:
+    """Catch an interruption of this thread that may be under way.
+
+    It is sent once more, to be certain. Taking it back, as Python allows, would leave the interpreter looking for it at
+    each step, and hang with a profiler or a debugger (Python 3.11).
+    """
+    try:
+        _set_exception(thread, TaskStopped)
+        while True:
+            time.sleep(0)
+    except TaskStopped:
+        pass
 
 
 def _copy(path: str, position: int) -> StopFlag:
@@ -244,6 +264,7 @@ def _forget_threads() -> None:
     global _lock
     _lock = threading.Lock()
     _tasks.clear()
+    _interrupted.clear()
 
 
 if hasattr(os, "register_at_fork"):
