@@ -16,9 +16,9 @@ import importlib.util
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -73,19 +73,35 @@ class Program:
         self.process.wait()
 
 
-def environment(folder: Path, program: str) -> str:
-    """Interpreter of a program; its environment is made if it is missing."""
+def environment(folder: Path, program: str) -> str | None:
+    """Interpreter of a program in an environment of its own, made if missing; None if it cannot be installed."""
     for name, packages in PACKAGES.items():
         if program.startswith(name):
             place = folder / name
             python = place / "bin" / "python"
-            if not python.exists():
-                venv.create(place, with_pip=True)
-                pip = [str(python), "-m", "pip", "install", "--quiet"]
-                subprocess.run([*pip, *packages], check=True)
-                subprocess.run([*pip, str(HERE.parent)], check=True)
+            if not python.exists() and not any(_install(place, other, packages) for other in _interpreters()):
+                print(f"{program}: left out, {' and '.join(packages)} cannot be installed")
+                return None
             return str(python)
     return sys.executable
+
+
+def _interpreters() -> list[str]:
+    """Interpreters on this machine, this one first: other programs may need a later one."""
+    others = (shutil.which(f"python3.{minor}") for minor in range(sys.version_info.minor + 1, 16))
+    return [sys.executable, *filter(None, others)]
+
+
+def _install(place: Path, interpreter: str, packages: list[str]) -> bool:
+    """Make an environment with packages and adiabloch; False, and no environment, if that fails."""
+    pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    try:
+        for command in ([interpreter, "-m", "venv", str(place)], [*pip, *packages], [*pip, str(HERE.parent)]):
+            subprocess.run(command, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        shutil.rmtree(place, ignore_errors=True)
+        return False
+    return True
 
 
 def timed(path: Path, rounds: int, folder: Path, without: list[str]) -> list[dict[str, Any]]:
@@ -102,8 +118,9 @@ def _timed_case(
     path: Path, row: ModuleType, case: str, title: str, rounds: int, folder: Path, without: list[str]
 ) -> dict[str, Any]:
     labels: dict[str, str] = row.PROGRAMS.get(case, row.PROGRAMS)
-    names = [name for name in labels if not any(name.startswith(other) for other in without)]
-    programs = [Program(path, name, environment(folder, name), case) for name in names]
+    wanted = [name for name in labels if not any(name.startswith(other) for other in without)]
+    pythons = {name: python for name in wanted if (python := environment(folder, name)) is not None}
+    names, programs = [*pythons], [Program(path, name, python, case) for name, python in pythons.items()]
     try:
         for number in range(rounds):
             for program in programs:
@@ -177,19 +194,22 @@ def picture(found: list[dict[str, Any]], target: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    found = [row for row in found if len(row["labels"]) > 1]
     lines = sum(len(row["labels"]) for row in found)
-    figure, axes = plt.subplots(figsize=(7.2, 0.3 * lines + 0.8), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7.2, 0.3 * lines + 0.8))
+    figure.subplots_adjust(left=0.48, right=0.97, top=1 - 0.1 / (0.3 * lines), bottom=0.5 / (0.3 * lines))
     ticks, labels, height = [], [], 0.0
     largest = max(ratio for row in found for ratio in row["ratio"].values())
     smallest = min(ratio for row in found for ratio in row["ratio"].values())
     axes.set_xscale("log")
-    axes.set_xlim(0.6 * smallest, 3 * largest)
+    axes.set_xlim(0.3 * smallest, 3 * largest)
     for row in found:
         axes.text(
-            0.65 * smallest,
+            -0.92,
             height,
             row["title"],
-            fontsize=9,
+            transform=axes.get_yaxis_transform(),
+            fontsize=8.5,
             fontweight="bold",
             va="center",
             backgroundcolor="white",
