@@ -232,6 +232,7 @@ MISTAKES = [
     ("[crystal]\nmodel = 'haldane'\ndelta = 1\nt2 = 0.1\nphi = 1\n", "quantities: missing"),
     ("[crystal", "not a TOML file"),
     ("a = 1\n", "a: unknown key"),
+    (HALL + "[output.si]\nenergy = 'ev'\n", "output.si.energy: 'ev', expected a number or one of .*did you mean 'eV'"),
     (HALL.replace("[crystal]", "[cristal]"), "cristal: unknown key; did you mean 'crystal'"),
     (HALL.replace("model =", "modl ="), "crystal: found none of them, expected exactly one of .*did you mean 'model'"),
     (HALL.replace('"haldane"', '"haldan"'), "crystal.model: 'haldan' is not known; did you mean 'haldane'"),

@@ -9,7 +9,17 @@ import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from adiabloch.digests import shortened
 from adiabloch.errors import InvalidArgumentError, did_you_mean
@@ -18,6 +28,7 @@ from adiabloch.jobs.displacements import Displacements, Pair
 from adiabloch.jobs.fields import FORMS, Profile
 from adiabloch.jobs.tables import OneOrMore, Range, Table, branch
 from adiabloch.sweeps.plan import Plan
+from adiabloch.units import ENERGIES, LENGTHS
 
 LARGEST = 2**20
 """Largest size of a job file in bytes."""
@@ -185,6 +196,14 @@ class Units(Table):
     energy_unit: str | None = Field(default=None, description="Unit of energies in the result.")
     tensor_unit: str | None = Field(default=None, description='"ps/m" for magnetoelectric tensors in 3D.')
     moment_unit: str | None = Field(default=None, description='"mu_B/cell" for magnetizations.')
+
+    @field_validator("energy", "length")
+    @classmethod
+    def _known(cls, value: float | str, info: ValidationInfo) -> float | str:
+        known = ENERGIES if info.field_name == "energy" else LENGTHS
+        if isinstance(value, str) and value not in known:
+            raise ValueError(f"{value!r}, expected a number or one of {', '.join(known)}{did_you_mean(value, known)}")
+        return value
 
 
 class Output(Table):
