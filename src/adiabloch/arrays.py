@@ -28,8 +28,13 @@ def largest(values: Float) -> Float:
     return reduce(np.maximum, np.moveaxis(values, -1, 0))
 
 
+def writeable(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    """Writeable array, as compiled kernels need it that take any layout; a copy if necessary."""
+    return np.require(array, requirements=["W"])
+
+
 def for_kernels(array: NDArray[Scalar]) -> NDArray[Scalar]:
-    """Contiguous and writeable array, as compiled kernels need it; a copy if necessary."""
+    """Contiguous and writeable array, as most compiled kernels need it; a copy if necessary."""
     return np.require(array, requirements=["C", "W"])
 
 

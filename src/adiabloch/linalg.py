@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from adiabloch import compiled
-from adiabloch.arrays import Complex, Float, for_kernels
+from adiabloch.arrays import Complex, Float, for_kernels, writeable
 
 LARGEST_COMPILED = 32
 """Size of matrices up to which the compiled eigensolver is faster than LAPACK."""
@@ -225,7 +225,7 @@ def plus_commutator(terms: Complex | None, A: Complex, B: Complex, out: Complex 
         kernels = compiled.available("sums")
         if kernels is not None and terms is not None and terms.shape == A.shape:
             sums = np.empty(A.shape, dtype=np.complex128) if out is None else out
-            kernels.add_commutators(terms if terms.flags.writeable else terms.copy(), parts, sums)
+            kernels.add_commutators(writeable(terms), parts, sums)
             return sums
         AB = _from_parts(parts)
     else:
@@ -239,9 +239,7 @@ def _as_real(matrices: Complex) -> Float:
     *several, rows, columns = matrices.shape
     real = np.empty((*several, rows, 2, columns, 2))
     if (kernels := compiled.available("sums")) is not None:
-        kernels.as_real(
-            np.require(matrices.reshape(-1, rows, columns), requirements="W"), real.reshape(-1, rows, 2, columns, 2)
-        )
+        kernels.as_real(writeable(matrices.reshape(-1, rows, columns)), real.reshape(-1, rows, 2, columns, 2))
     else:
         real[..., 0, :, 0] = real[..., 1, :, 1] = matrices.real
         real[..., 0, :, 1] = matrices.imag

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from adiabloch.errors import CallError, did_you_mean
@@ -93,16 +93,29 @@ def checked_call(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise CallError(call_message(function.__name__, signature, kwargs, error)) from None
+        bound_arguments(function.__name__, signature, args, kwargs)
         return function(*args, **kwargs)
 
     return called
 
 
-def call_message(name: str, signature: inspect.Signature, named: Mapping[str, Any], error: TypeError) -> str:
+def bound_arguments(
+    name: str, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]
+) -> inspect.BoundArguments:
+    """Arguments of a call by name.
+
+    Raises
+    ------
+    CallError
+        They do not fit the signature.
+    """
+    try:
+        return signature.bind(*args, **named)
+    except TypeError as error:
+        raise CallError(_call_message(name, signature, named, error)) from None
+
+
+def _call_message(name: str, signature: inspect.Signature, named: Mapping[str, Any], error: TypeError) -> str:
     """Message for a call that does not fit a signature.
 
     Parameters
@@ -126,4 +139,4 @@ def call_message(name: str, signature: inspect.Signature, named: Mapping[str, An
     return f"{name}() {error}{hint}"
 
 
-__all__ = ["NoAttributeError", "call_message", "checked_call", "public_names", "suggests"]
+__all__ = ["NoAttributeError", "bound_arguments", "checked_call", "public_names", "suggests"]

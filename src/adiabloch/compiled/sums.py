@@ -8,17 +8,24 @@ from numba import njit
 from adiabloch.compiled.frames import FAST
 
 
+@njit("void(c16[:,:,::1], c16[:,::1])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def assemble(parts, product):
+    """Fill `product` (N, M) with parts_0 - i parts_1, of shape (N, 2, M)."""
+    rows, columns = np.uint64(product.shape[0]), np.uint64(product.shape[1])
+    for i in range(rows):
+        for j in range(columns):
+            x, y = parts[i, 0, j], parts[i, 1, j]
+            product[i, j] = complex(x.real + y.imag, x.imag - y.real)
+
+
 @njit("void(c16[:,:,:], c16[:,:,:,::1], c16[:,:,:])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def add_commutators(terms, parts, sums):
     """Fill `sums` with Hermitian terms and -i (P - P^dagger), for products P = parts_0 - i parts_1 (`from_parts`)."""
     n = np.uint64(sums.shape[1])
     P = np.empty((n, n), np.complex128)
     for point in range(len(sums)):
-        x, here, out = parts[point], terms[point], sums[point]
-        for i in range(n):
-            for j in range(n):
-                real, imaginary = x[i, 0, j], x[i, 1, j]
-                P[i, j] = complex(real.real + imaginary.imag, real.imag - imaginary.real)
+        here, out = terms[point], sums[point]
+        assemble(parts[point], P)
         # columns of P, which fits into the innermost cache, but rows of all others
         for i in range(n):
             for j in range(n):
@@ -29,12 +36,8 @@ def add_commutators(terms, parts, sums):
 @njit("void(c16[:,:,:,::1], c16[:,:,::1])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def from_parts(parts, products):
     """Fill `products` (P, N, M) with parts_0 - i parts_1, of shape (P, N, 2, M)."""
-    rows, columns = np.uint64(products.shape[1]), np.uint64(products.shape[2])
     for point in range(len(products)):
-        for i in range(rows):
-            for j in range(columns):
-                x, y = parts[point, i, 0, j], parts[point, i, 1, j]
-                products[point, i, j] = complex(x.real + y.imag, x.imag - y.real)
+        assemble(parts[point], products[point])
 
 
 @njit("void(c16[:,:,:], f8[:,:,:,:,::1])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)

@@ -14,10 +14,10 @@ from adiabloch.engine.documentation import documented
 from adiabloch.engine.dry_run import Forecast, result_or_forecast
 from adiabloch.engine.natural import in_natural_units
 from adiabloch.engine.run import DEFAULTS, SEVERAL_RESULTS, Options
-from adiabloch.errors import CallError, InvalidArgumentError
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.blas_threads import one_thread
 from adiabloch.integration.checkpoints import Checkpoint, in_use, using
-from adiabloch.names import call_message
+from adiabloch.names import bound_arguments
 from adiabloch.version import __version__
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ def response(
 
         @functools.wraps(function)
         def public(*args: P.args, **kwargs: P.kwargs) -> xarray.Dataset:
-            try:
-                given = signature.bind(*args, **kwargs).arguments
-            except TypeError as error:
-                raise CallError(call_message(function.__name__, signature, kwargs, error)) from None
+            given = bound_arguments(function.__name__, signature, args, kwargs).arguments
             # small matrices: threads of the linear algebra cost more than they gain
             with one_thread, _kept(function.__name__, given, allowed=checkpoint):
                 return result_or_forecast(
