@@ -91,9 +91,29 @@ def test_values_without_the_symmetry_of_the_energies():
     assert orbits.find_orbits(Function(SQUARE, even, lopsided)) is None
 
 
-def test_few_points_are_not_worth_the_search():
-    reduced, whole = both(Function(SQUARE, even, vector), (80, 80), fixed=True)
-    assert reduced.points == whole.points < orbits.WORTHWHILE
+@pytest.mark.parametrize(("batch", "side"), [(100, 44), (16384, 80)])
+def test_few_points_are_not_worth_the_search(batch, side):
+    """Points that take longer are fewer in each call, and the search is worth its time sooner."""
+    function = Function(SQUARE, even, vector)
+    function.batch = batch
+    reduced, whole = both(function, (side, side), fixed=True)
+    assert reduced.points == whole.points
+    reduced, whole = both(function, (2 * side, 2 * side), fixed=True)
+    assert reduced.points < whole.points / 6
+
+
+def test_equivalent_axes_are_doubled_together():
+    """Symmetry is known before the first axis is refined, if a mesh refined along all axes is worth the search."""
+
+    class Lopsided(Function):
+        def on_part(self, axes, which, steps):
+            sample = super().on_part(axes, which, steps)
+            return Sample(sample.values, sample.noise, {}, np.array([45.0, 5.0]) + 0 * sample.sharpness)
+
+    found = integrate(
+        Lopsided(SQUARE, even, vector), Goal(1e-2, limit=2**20), start=(16, 16), executor=1, symmetry=True
+    )
+    assert found.mesh[0] == found.mesh[1]
 
 
 def test_refined_meshes_keep_what_is_known():

@@ -35,7 +35,7 @@ from adiabloch.integration.block_sums import (
 )
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.goal import Goal, Settings
-from adiabloch.integration.orbits import WORTHWHILE, Orbits, find_orbits
+from adiabloch.integration.orbits import Orbits, find_orbits, worthwhile
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import Integrand, Minimum
 from adiabloch.integration.running import stoppable, workers
@@ -214,6 +214,7 @@ class _Sums:
     def finer(self, errors: Mapping[tuple[int, ...], float], allowed: float) -> Levels:
         """Levels of the next mesh: doubled along the axes with the largest errors."""
         assert self.levels is not None
+        self._search_symmetry((2 ** len(self.levels) - 1) * self.points)
         single = [errors[(axis,)] for axis in range(len(self.levels))]
         # a small error along one axis is often caused by a large error along another
         share = max(allowed / (2 * len(single)), 0.5 * max(single))
@@ -297,11 +298,15 @@ class _Sums:
 
     def _orbits_on(self, mesh: Mesh) -> Orbits | None:
         """Symmetries of the integrand that leave this mesh and the one before unchanged."""
-        if self._symmetry and self._orbits is None and math.prod(mesh) - self.points >= WORTHWHILE:
-            self._orbits = find_orbits(self.integrand)
-            self._symmetry = self._orbits is not None
+        self._search_symmetry(math.prod(mesh) - self.points)
         meshes = [mesh] if self.levels is None else [mesh, self.mesh]
         return None if self._orbits is None else self._orbits.on(*meshes)
+
+    def _search_symmetry(self, missing: int) -> None:
+        """Search for the symmetries of the integrand, if that is worth its time for this number of missing points."""
+        if self._symmetry and self._orbits is None and worthwhile(missing, self.integrand):
+            self._orbits = find_orbits(self.integrand)
+            self._symmetry = self._orbits is not None
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Sums as arrays, for a checkpoint."""

@@ -19,8 +19,9 @@ from adiabloch.integration.mesh_symmetry import is_group, on_mesh, orbit_sizes
 from adiabloch.integration.protocols import Integrand, Sample
 from adiabloch.integration.symmetry import find_operations
 
-WORTHWHILE = 8192
-"""Number of missing points of a mesh from which the search for symmetries is worth its time."""
+WORTHWHILE = (2048, 8192)
+"""Smallest and largest number of missing points of a mesh from which the search for symmetries is worth its time: half
+a call of the integrand, which contains fewer points the more a point costs."""
 ACCURACY = 1e-10
 """Accuracy with which values at equivalent points agree, relative to the largest value."""
 
@@ -88,6 +89,11 @@ class Orbits:
         """Numbers along the axes of the images of points (R, d) under all operations, (G, R, d)."""
         sides = np.array(mesh)
         return np.asarray([points @ on_mesh(W, sides) % sides for W in self.operations])
+
+
+def worthwhile(missing: int, integrand: Integrand) -> bool:
+    """True if the search for symmetries costs less than it saves on a mesh with this number of missing points."""
+    return missing >= np.clip(integrand.batch // 2, *WORTHWHILE)
 
 
 def find_orbits(integrand: Integrand) -> Orbits | None:
