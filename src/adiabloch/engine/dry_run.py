@@ -65,6 +65,16 @@ class Forecast:
         return labelled(variables, {}, title="Forecast", forecast=cost, memory_of_arrays=self.arrays)
 
 
+def mean_of(found: Sequence[Forecast]) -> Forecast:
+    """Mean cost of several calculations, with the largest memory."""
+    return Forecast(
+        float(np.mean([one.points for one in found])),
+        float(np.mean([one.seconds for one in found])),
+        max(one.arrays for one in found),
+        max(one.process for one in found),
+    )
+
+
 def points_of_trial(bands: int) -> int:
     """Limit of the points of a trial."""
     return round(TRIAL * min(1.0, (SMALL / bands) ** 2))
@@ -96,6 +106,8 @@ class Trial(NamedTuple):
     excess: float
     """Error over the allowed error."""
     converged: bool
+    next_points: float = 0.0
+    """Number of points of the next step, if it was beyond the limit."""
 
 
 Law = Callable[[Trial, Trial], float]
@@ -151,7 +163,7 @@ def forecast(
         seconds = time.perf_counter() - begun
     points = float(last.points)
     if not last.converged and last.points < limit:
-        points = min(max(law(first, last), points), limit)
+        points = min(max(law(first, last), points, last.next_points), limit)
     points *= more
     if mesh_points == 0 and points >= LARGE > last.points:
         # kernels for many points are loaded, then timed

@@ -238,7 +238,8 @@ def _forecast(
     def trial(limit: int) -> Trial:
         integral = evaluate(replace(goal, limit=limit) if coarse is None else goal, coarse)
         allowed = max(goal.allowed(integral.value, 0.0), np.finfo(float).tiny)
-        return Trial(integral.points, integral.error / allowed, integral.converged or coarse is not None)
+        done = integral.converged or coarse is not None
+        return Trial(integral.points, integral.error / allowed, done, integral.next_points)
 
     few = points_of_trial(bands)
     return forecast(

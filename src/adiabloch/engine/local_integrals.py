@@ -14,7 +14,7 @@ import numpy as np
 
 from adiabloch.arrays import Float
 from adiabloch.engine.arguments import model_digest
-from adiabloch.engine.dry_run import ForecastFound
+from adiabloch.engine.dry_run import Forecast, ForecastFound, mean_of
 from adiabloch.engine.insulator_integral import CANCELLING, mean
 from adiabloch.engine.insulator_integrand import Insulator
 from adiabloch.engine.local_arguments import Drive, Sites
@@ -41,6 +41,8 @@ from adiabloch.occupation import FermiLevel
 from adiabloch.units import Unit
 
 TITLE = "local current or density"
+TRIED = 5
+"""Number of positions from which the cost of all is forecast."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,21 +119,22 @@ class LocalRequest:
     def _forecast(
         self, texture: Texture, sites: Sites, run: Run, projections: tuple[Projections, ...]
     ) -> ForecastFound:
-        """Forecast for all positions from the one in the middle."""
-        count = len(sites.positions)
-        middle = replace(sites, positions=sites.positions[count // 2 : count // 2 + 1])
-        before, begun = run.elapsed, time.perf_counter()
-        (task,) = self._tasks(texture, middle, projections)
-        building = time.perf_counter() - begun
+        """Forecast for all positions from the mean of a few of them."""
+        count, before = len(sites.positions), run.elapsed
+        few = np.unique(np.linspace(0, count - 1, TRIED).round().astype(int))
+        tasks = self._tasks(texture, replace(sites, positions=sites.positions[few]), projections)
         executor = run.executor if count == 1 else SerialExecutor()
-        try:
-            self._at_position(replace(run, executor=executor, progress=False, started=time.perf_counter()), task)
-        except ForecastFound as found:
-            parallel = number_of_workers(run.executor)
-            one = replace(found.forecast, seconds=found.forecast.seconds + building)
-            whole = one.times(count, parallel)
-            return ForecastFound(replace(whole, seconds=whole.seconds + before))
-        raise AssertionError("a dry run ends with a forecast")
+        found: list[Forecast] = []
+        begun = time.perf_counter()
+        for task in tasks:
+            building = time.perf_counter() - begun
+            try:
+                self._at_position(replace(run, executor=executor, progress=False, started=time.perf_counter()), task)
+            except ForecastFound as forecast:
+                found.append(replace(forecast.forecast, seconds=forecast.forecast.seconds + building))
+            begun = time.perf_counter()
+        whole = mean_of(found).times(count, number_of_workers(run.executor))
+        return ForecastFound(replace(whole, seconds=whole.seconds + before))
 
     def _tasks(
         self, texture: Texture, sites: Sites, projections: tuple[Projections, ...]

@@ -31,9 +31,13 @@ STARTS = 4
 """Number of points from which the search for a vanishing overlap starts."""
 SUFFICIENT_OVERLAP = 0.4
 """Smallest overlap at which the search stops."""
-ATTEMPTS = ((2, None), (1, 0), (2, 4), (1, 1), (2, 5), (1, 2), (1, 3))
-"""Range in lattice translations of the searches for trial orbitals that extend over several cells, and seed of their
-random start; None to start from the eigenstates of the mean projector, which keeps their symmetry."""
+SMALL_GAIN = 1e-6
+"""Relative decrease of the cost of trial orbitals below which their optimization ends."""
+ATTEMPTS = ((2, 0, 0.0), (2, 6, 0.2), (1, 0, 1.0), (2, 4, 1.0), (1, 1, 1.0), (2, 5, 1.0), (1, 2, 1.0), (1, 3, 1.0))
+"""Searches for trial orbitals that extend over several cells: their range in lattice translations, and the seed and
+weight of random orbitals in their start. With weight 0 it consists of the eigenstates of the mean projector and keeps
+their symmetry; with a small weight it breaks this symmetry, as is necessary for a topological insulator; with weight 1
+it is random in all cells."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +101,9 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
     QR with pivoting selects at the points of a coarse mesh. If their overlap is not sufficient, orbitals that extend
     over neighbouring cells are optimized: they minimize the mean of tr (g^dagger g)(g^dagger P g)^-1, which diverges
     where an overlap vanishes. The first search starts from these eigenstates, and so keeps the symmetry of the
-    crystal; the others start from random orbitals. This finds smooth gauges also where none with constant orbitals
-    exists, as for a Hopf insulator.
+    crystal; the second breaks it slightly, and the others start from random orbitals. This finds smooth gauges also
+    where none with constant orbitals exists, as for a Hopf insulator, or none with time reversal, as for a strong
+    topological insulator.
     """
     inside, _ = subspace_indices(group, checked_crystal(crystal).size)
     bands = inside.stop - inside.start
@@ -107,10 +112,15 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
     if bands == crystal.size and choice is None:
         return Projections(home, np.eye(bands, dtype=np.complex128)[None], 1.0)
 
+    inside_on_mesh = eigh_batch(crystal.matrices().at(mesh)[:, 0])[1][:, :, inside]
+
     def candidate(translations: Integer, coefficients: Complex) -> Projections:
         orbitals = Projections(translations, coefficients)
+        lowest = mesh[np.argsort(_overlaps(inside_on_mesh, orbitals.at(mesh)))[:STARTS]]
         overlap, fixed = overlap_at(crystal, group, orbitals), crystal.lattice.constant_axes
-        return Projections(translations, coefficients, _smallest_overlap(overlap, mesh, fixed))
+        # zeros lie on thin lines between the points of the mesh
+        smallest, _ = pattern_search(overlap, lowest, reach=0.05, finest=1e-3, fixed=fixed)
+        return Projections(translations, coefficients, smallest)
 
     if choice is not None:
         return candidate(home, _orthonormal(_checked_choice(choice, crystal.size, bands))[None])
@@ -124,8 +134,8 @@ def find_projections(crystal: Crystal, group: Group, choice: ProjectionChoice = 
             return best
     few, _ = coarse_mesh(crystal, FEW_POINTS)
     states = eigh_batch(crystal.matrices().at(few)[:, 0])[1][:, :, inside]
-    for reach, seed in ATTEMPTS:
-        best = max(best, candidate(*_extended_candidate(few, states, reach, seed)), key=attrgetter("overlap"))
+    for reach, seed, weight in ATTEMPTS:
+        best = max(best, candidate(*_extended_candidate(few, states, reach, seed, weight)), key=attrgetter("overlap"))
         if best.overlap > SUFFICIENT_OVERLAP:
             return best
     return best
@@ -137,10 +147,14 @@ def overlap_at(crystal: Crystal, group: Group, projections: Projections) -> Call
     inside, _ = subspace_indices(group, crystal.size)
 
     def overlap(points: Float) -> Float:
-        states = eigh_batch(series.at(points)[:, 0])[1][:, :, inside]
-        return svd_batch(dagger(states) @ projections.at(points))[1][:, -1]
+        return _overlaps(eigh_batch(series.at(points)[:, 0])[1][:, :, inside], projections.at(points))
 
     return overlap
+
+
+def _overlaps(states: Complex, orbitals: Complex) -> Float:
+    """Smallest singular value of the overlap of states and orbitals (P, N, J), (P,)."""
+    return svd_batch(dagger(states) @ orbitals)[1][:, -1]
 
 
 def _mesh(crystal: Crystal, points: int) -> Float:
@@ -150,15 +164,6 @@ def _mesh(crystal: Crystal, points: int) -> Float:
     axes = [(np.arange(n) + 0.5 / (1 + axis)) / n for axis in range(D)]
     constant = crystal.lattice.constant_axes
     return tensor_grid([np.zeros(1)] * constant + axes[constant:])
-
-
-def _smallest_overlap(overlap: Callable[[Float], Float], mesh: Float, fixed: int) -> float:
-    """Smallest overlap by a search from the points of the mesh; zeros lie on thin lines between the points.
-
-    It does not depend on the first `fixed` coordinates.
-    """
-    lowest = np.argsort(overlap(mesh))[:STARTS]
-    return pattern_search(overlap, mesh[lowest], reach=0.05, finest=1e-3, fixed=fixed)[0]
 
 
 def _constant_candidates(states: Complex) -> Iterator[Complex]:
@@ -185,7 +190,7 @@ def _pivots(states: Complex) -> Integer:
     return np.stack(chosen, axis=1)
 
 
-def _extended_candidate(mesh: Float, states: Complex, reach: int, seed: int | None) -> tuple[Integer, Complex]:
+def _extended_candidate(mesh: Float, states: Complex, reach: int, seed: int, weight: float) -> tuple[Integer, Complex]:
     """Optimized orbitals that extend over several cells: translations (T, D), coefficients (T, N, J)."""
     from scipy.optimize import minimize
 
@@ -202,14 +207,17 @@ def _extended_candidate(mesh: Float, states: Complex, reach: int, seed: int | No
             gradient = 2 * phases.conj().T @ slope.reshape(len(mesh), -1) / len(mesh)
             return value, gradient.view(np.float64).ravel()
 
-        found = minimize(cost, start.view(np.float64).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 150})
+        limits = {"maxiter": 150, "ftol": SMALL_GAIN}
+        found = minimize(cost, start.view(np.float64).ravel(), jac=True, method="L-BFGS-B", options=limits)
         return found.x.view(np.complex128).reshape(-1, J)
 
-    if seed is None:
+    random = np.random.default_rng(seed)
+    if weight < 1:
         start: Complex = np.zeros(shape, dtype=np.complex128)
-        start[(translations == 0).all(axis=1)] = _mean_columns(states)
+        disorder = weight * random.normal(size=(N, 2 * J)).view(np.complex128)
+        start[(translations == 0).all(axis=1)] = _orthonormal(_mean_columns(states) + disorder)
         return translations, minimized(start, _cost).reshape(shape)
-    start = np.random.default_rng(seed).normal(size=(*shape[:2], 2 * J)).view(np.complex128)
+    start = random.normal(size=(*shape[:2], 2 * J)).view(np.complex128)
     # directions first and lengths later: together, vanishing overlaps block the descent
     columns = minimized(_orthonormal(minimized(start, _misalignment)), _cost)
     return translations, columns.reshape(shape)

@@ -74,6 +74,8 @@ class Integral:
     """Smallest values found of quantities that must not vanish: "gap", "overlap"."""
     boxes: int = 0
     """Number of boxes of an adaptive integral."""
+    next_points: float = 0.0
+    """Number of evaluations with the next mesh, if there are more than the limit allows."""
 
     @property
     def described_points(self) -> str:
@@ -150,7 +152,7 @@ def integrate(
                 sums = sums.anew(wanted)
                 finer = (0,) * integrand.dimension
             if spent + math.prod(sums.mesh_at(finer)) > goal.limit:
-                return best
+                return replace(best, next_points=spent + sums.evaluated + sums.missing(finer))
             levels = finer
 
 
@@ -254,6 +256,12 @@ class _Sums:
         """Number of missing points of the doubled mesh with at least as many points along each axis."""
         doubled = (n * 2 ** math.ceil(math.log2(max(more / n, 1.0))) for n, more in zip(self.mesh, wanted, strict=True))
         return math.prod(doubled) - self.points
+
+    def missing(self, levels: Levels) -> float:
+        """Number of evaluations that the mesh with these levels needs."""
+        mesh = self.mesh_at(levels)
+        orbits = None if self._orbits is None else self._orbits.on(mesh)
+        return (math.prod(mesh) - self.points) / (1 if orbits is None else len(orbits.operations))
 
     def anew(self, mesh: Mesh) -> _Sums:
         """Empty sums for another mesh, with what is known of the integrand."""
