@@ -21,30 +21,49 @@ FAST = {"contract", "reassoc", "nsz"}
 def of_two_bands(matrices, energies, states, rotated):
     """Diagonalize H and rotate other matrices, (P, 1 + K, 2, 2).
 
-    Fills `energies` (P, 2), `states` (P, 2, 2) and `rotated` (K, P, 2, 2). The closed form is that of `linalg`.
+    Fills `energies` (P, 2), `states` (P, 2, 2) and `rotated` (K, P, 2, 2). The closed form is that of `linalg`; the
+    states are (c, -s*) and (s, c) with a real c, or (-s, c) and (c, s*) if the first diagonal element of H is larger.
     """
     for point in range(len(matrices)):
         upper, lower, b = matrices[point, 0, 0, 0].real, matrices[point, 0, 1, 1].real, matrices[point, 0, 0, 1]
         mean, z = 0.5 * (upper + lower), 0.5 * (upper - lower)
         size = max(abs(z), abs(b.real), abs(b.imag))
-        cosine, sine, r = 1.0, 0j, 0.0
+        c, s_re, s_im, r = 1.0, 0.0, 0.0, 0.0
         if size != 0.0:
             x, re, im = z / size, b.real / size, b.imag / size
             r = math.sqrt(x * x + re * re + im * im)
             u = r + abs(x)
             inverse = 1.0 / math.sqrt(2.0 * r * u)
-            cosine, sine, r = u * inverse, complex(re * inverse, im * inverse), size * r
+            c, s_re, s_im, r = u * inverse, re * inverse, im * inverse, size * r
         energies[point, 0], energies[point, 1] = mean - r, mean + r
-        a0, a1, b0, b1 = cosine + 0j, -np.conj(sine), sine, cosine + 0j
-        if z >= 0.0:
-            a0, a1, b0, b1 = -sine, cosine + 0j, cosine + 0j, np.conj(sine)
-        states[point, 0, 0], states[point, 0, 1], states[point, 1, 0], states[point, 1, 1] = a0, b0, a1, b1
+        swapped = z >= 0.0
+        if swapped:
+            states[point, 0, 0], states[point, 0, 1] = complex(-s_re, -s_im), complex(c, 0.0)
+            states[point, 1, 0], states[point, 1, 1] = complex(c, 0.0), complex(s_re, -s_im)
+        else:
+            states[point, 0, 0], states[point, 0, 1] = complex(c, 0.0), complex(s_re, s_im)
+            states[point, 1, 0], states[point, 1, 1] = complex(-s_re, s_im), complex(c, 0.0)
+        # c^2, |s|^2, s^2 and c s
+        cc, ss, sq_re, sq_im = c * c, s_re * s_re + s_im * s_im, s_re * s_re - s_im * s_im, 2.0 * s_re * s_im
+        cs_re, cs_im = c * s_re, c * s_im
         for k in range(len(rotated)):
-            m, D = matrices[point, k + 1], rotated[k, point]
-            x0, x1 = m[0, 0] * a0 + m[0, 1] * a1, m[1, 0] * a0 + m[1, 1] * a1
-            y0, y1 = m[0, 0] * b0 + m[0, 1] * b1, m[1, 0] * b0 + m[1, 1] * b1
-            D[0, 0], D[0, 1] = np.conj(a0) * x0 + np.conj(a1) * x1, np.conj(a0) * y0 + np.conj(a1) * y1
-            D[1, 0], D[1, 1] = np.conj(b0) * x0 + np.conj(b1) * x1, np.conj(b0) * y0 + np.conj(b1) * y1
+            p, q = matrices[point, k + 1, 0, 0], matrices[point, k + 1, 1, 1]
+            w, v = matrices[point, k + 1, 0, 1], matrices[point, k + 1, 1, 0]
+            # c s* w + c s v, p - q, c^2 w - s^2 v, and c^2 v - s*^2 w
+            t_re = cs_re * (w.real + v.real) + cs_im * (w.imag - v.imag)
+            t_im = cs_re * (w.imag + v.imag) - cs_im * (w.real - v.real)
+            d_re, d_im = p.real - q.real, p.imag - q.imag
+            w_re, w_im = cc * w.real - sq_re * v.real + sq_im * v.imag, cc * w.imag - sq_re * v.imag - sq_im * v.real
+            v_re, v_im = cc * v.real - sq_re * w.real - sq_im * w.imag, cc * v.imag - sq_re * w.imag + sq_im * w.real
+            if swapped:
+                p, q = q, p
+                w_re, w_im, v_re, v_im = v_re, v_im, w_re, w_im
+                d_re, d_im = -d_re, -d_im
+            turn = -cs_im if swapped else cs_im
+            rotated[k, point, 0, 0] = complex(cc * p.real + ss * q.real - t_re, cc * p.imag + ss * q.imag - t_im)
+            rotated[k, point, 1, 1] = complex(ss * p.real + cc * q.real + t_re, ss * p.imag + cc * q.imag + t_im)
+            rotated[k, point, 0, 1] = complex(w_re + cs_re * d_re - turn * d_im, w_im + cs_re * d_im + turn * d_re)
+            rotated[k, point, 1, 0] = complex(v_re + cs_re * d_re + turn * d_im, v_im + cs_re * d_im - turn * d_re)
 
 
 @njit("void(c16[:,:,::1], f8[::1])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
@@ -70,42 +89,37 @@ def sums_of_squares(matrices, sums):
 def gap_slopes(first, second, third, fourth, to_axes, occupied, slopes):
     """Two-level bound on the change of the gap above the occupied bands along axes.
 
-    Reads derivatives (P, N, N) along up to four directions and the factors (S, directions) from these to the axes;
-    fills `slopes` (S, P).
+    Reads derivatives (P, N, N) along four directions and the factors (S, 4) from these to the axes, zero for directions
+    that do not exist; fills `slopes` (S, P).
     """
-    n, filled, axes, count = np.uint64(first.shape[1]), np.uint64(occupied), len(to_axes), to_axes.shape[1]
+    n, filled = np.uint64(first.shape[1]), np.uint64(occupied)
     top = filled - np.uint64(1)
-    v = np.empty(4, np.complex128)
-    largest = np.empty(axes)
+    with_third, with_fourth = to_axes[:, 2].any(), to_axes[:, 3].any()
     for point in range(len(first)):
-        largest[:] = 0.0
-        for c in range(filled, n):
-            for o in range(filled):
-                v[0] = first[point, c, o]
-                if count > 1:
-                    v[1] = second[point, c, o]
-                if count > 2:
-                    v[2] = third[point, c, o]
-                if count > 3:
-                    v[3] = fourth[point, c, o]
-                for axis in range(axes):
-                    re, im = 0.0, 0.0
-                    for k in range(count):
-                        re += to_axes[axis, k] * v[k].real
-                        im += to_axes[axis, k] * v[k].imag
-                    largest[axis] = max(largest[axis], re * re + im * im)
-        v[0] = first[point, filled, filled] - first[point, top, top]
-        if count > 1:
-            v[1] = second[point, filled, filled] - second[point, top, top]
-        if count > 2:
-            v[2] = third[point, filled, filled] - third[point, top, top]
-        if count > 3:
-            v[3] = fourth[point, filled, filled] - fourth[point, top, top]
-        for axis in range(axes):
-            difference = 0.0
-            for k in range(count):
-                difference += to_axes[axis, k] * v[k].real
-            slopes[axis, point] = math.sqrt(difference * difference + 4.0 * largest[axis])
+        # changes of the gap itself
+        a = first[point, filled, filled].real - first[point, top, top].real
+        b = second[point, filled, filled].real - second[point, top, top].real
+        c, d = 0.0, 0.0
+        if with_third:
+            c = third[point, filled, filled].real - third[point, top, top].real
+        if with_fourth:
+            d = fourth[point, filled, filled].real - fourth[point, top, top].real
+        for axis in range(len(to_axes)):
+            p, q, r, s = to_axes[axis, 0], to_axes[axis, 1], to_axes[axis, 2], to_axes[axis, 3]
+            largest = 0.0
+            for i in range(filled, n):
+                for j in range(filled):
+                    re = p * first[point, i, j].real + q * second[point, i, j].real
+                    im = p * first[point, i, j].imag + q * second[point, i, j].imag
+                    if with_third:
+                        re += r * third[point, i, j].real
+                        im += r * third[point, i, j].imag
+                    if with_fourth:
+                        re += s * fourth[point, i, j].real
+                        im += s * fourth[point, i, j].imag
+                    largest = max(largest, re * re + im * im)
+            difference = p * a + q * b + r * c + s * d
+            slopes[axis, point] = math.sqrt(difference * difference + 4.0 * largest)
 
 
 @njit(

@@ -66,8 +66,10 @@ def _two_level_slopes(
         return two_level_slopes(matrices, to_axes, occupied, share)
     slopes = np.empty((len(to_axes), len(frame.energies)))
     contiguous = [np.ascontiguousarray(D) for D in matrices]
-    contiguous += contiguous[:1] * (LARGEST_COMPILED - len(names))
-    kernels.gap_slopes(*contiguous, np.ascontiguousarray(to_axes, dtype=np.float64), occupied, slopes)
+    missing = LARGEST_COMPILED - len(names)
+    factors = np.zeros((len(to_axes), LARGEST_COMPILED))
+    factors[:, : len(names)] = to_axes
+    kernels.gap_slopes(*contiguous, *contiguous[:1] * missing, factors, occupied, slopes)
     return slopes.T
 
 
