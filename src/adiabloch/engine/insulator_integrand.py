@@ -334,8 +334,10 @@ class Insulator:
 
     def _product_size(self, frame: Eigenframe, gap: Float, product: Product) -> Float:
         """Bound of a product of the formula, (P,): the sizes of its factors over powers of the gap."""
-        factors = [self._strength(frame, group) for group in product.factors]
-        return reduce(np.multiply, [*factors, *[1.0 / gap] * product.denominators], np.ones(len(gap)))
+        squares = [self._largest_square(frame, group) for group in product.factors]
+        size = np.sqrt(reduce(np.multiply, squares)) if squares else np.ones(len(gap))
+        inverse = 1.0 / gap
+        return reduce(np.multiply, [inverse] * product.denominators, size)
 
     def _form_noise(self, frame: Eigenframe, gap: Float, overlap: Float, gauges: Sequence[SmoothGauge]) -> Float:
         """Bound of the forms A_a F_bc of a gauge, three factors of the size of a connection; (P,)."""
@@ -343,12 +345,13 @@ class Insulator:
             # all bands are in the group: the connections are those of the basis
             each = [np.abs(A).sum(axis=(1, 2)) for gauge in gauges for A in gauge.connections.values()]
             return np.asarray(np.max(each, axis=0) ** 3 + np.max(each, axis=0))
-        coupling = np.max([self._strength(frame, (a,)) for a in self.crystal.directions], axis=0) / gap
+        coupling = np.sqrt(self._largest_square(frame, [(a,) for a in self.crystal.directions])) / gap
         return (coupling / overlap) ** 3
 
     @staticmethod
-    def _strength(frame: Eigenframe, group: Sequence[Derivative]) -> Float:
-        return np.sqrt(reduce(np.maximum, [frame.square(*directions_of(direction)) for direction in group]))
+    def _largest_square(frame: Eigenframe, group: Sequence[Derivative]) -> Float:
+        """Largest sum of the squared moduli of a matrix among several derivatives, (P,)."""
+        return reduce(np.maximum, [frame.square(*directions_of(direction)) for direction in group])
 
 
 def points_per_call(size: int, derivatives: int, theta: Float | None) -> int:
