@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import itemgetter
 
 import numpy as np
@@ -15,7 +15,7 @@ from adiabloch import compiled
 from adiabloch.arrays import Float, Integer
 from adiabloch.integration.orbits import Orbits, SymmetricIntegrand
 from adiabloch.integration.protocols import Integrand, Minimum
-from adiabloch.integration.spectrum import by_class, classes
+from adiabloch.integration.spectrum import REPEATED, by_class, classes
 
 Mesh = tuple[int, ...]
 Levels = tuple[int, ...]
@@ -150,8 +150,17 @@ def smallest(first: Mapping[str, Minimum], other: Mapping[str, Minimum]) -> dict
 
 def _axes_of(block: Block, mesh: Mesh) -> tuple[list[Float], list[Integer]]:
     """Coordinates of a block along each axis, and the numbers of its points."""
-    axes: list[Float] = [begin + step * np.arange(count, dtype=np.float64) for begin, step, count in block]
-    return axes, [np.rint(axis * n).astype(int) for axis, n in zip(axes, mesh, strict=True)]
+    axes, numbers = zip(*(_axis_of(*axis, n) for axis, n in zip(block, mesh, strict=True)), strict=True)
+    return list(axes), list(numbers)
+
+
+@lru_cache(maxsize=REPEATED)
+def _axis_of(begin: float, step: float, count: int, n: int) -> tuple[Float, Integer]:
+    """Coordinates of `count` points of an axis with n points, and their numbers."""
+    axis: Float = begin + step * np.arange(count, dtype=np.float64)
+    numbers = np.rint(axis * n).astype(int)
+    axis.flags.writeable = numbers.flags.writeable = False
+    return axis, numbers
 
 
 def sum_orbits(

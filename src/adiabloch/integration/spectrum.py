@@ -22,11 +22,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from adiabloch.arrays import Float, Integer
 
+REPEATED = 64
+"""Number of axes of blocks whose residue classes are kept, since most blocks share all axes but one."""
 RESIDUES = 16
 """Largest number of residue classes of the point numbers for each axis."""
 NEAREST = 3 / 8
@@ -201,11 +204,7 @@ def by_class(values: Float, numbers: Sequence[np.ndarray], counts: Sequence[int]
     """
     labels = []
     for axis, (number, count) in enumerate(zip(numbers, counts, strict=True)):
-        residues = number % count
-        present = np.zeros(count, dtype=bool)
-        present[residues] = True
-        label = np.flatnonzero(present)
-        belongs = (label[:, None] == residues).astype(float)
+        label, belongs = _members(np.asarray(number, dtype=np.int64).tobytes(), count)
         before, behind = values.shape[:axis], values.shape[axis + 1 :]
         if axis + 1 < len(numbers):
             values = belongs @ values.reshape(math.prod(before), len(number), -1)
@@ -215,6 +214,18 @@ def by_class(values: Float, numbers: Sequence[np.ndarray], counts: Sequence[int]
         values = values.reshape(*before, len(label), *behind)
         labels.append(label)
     return values, labels
+
+
+@lru_cache(maxsize=REPEATED)
+def _members(numbers: bytes, count: int) -> tuple[np.ndarray, Float]:
+    """Residue classes of 64-bit numbers out of `count`, (c,), and one where a number belongs to a class, (c, s)."""
+    residues = np.frombuffer(numbers, dtype=np.int64) % count
+    present = np.zeros(count, dtype=bool)
+    present[residues] = True
+    labels = np.flatnonzero(present)
+    belongs = (labels[:, None] == residues).astype(float)
+    labels.flags.writeable = belongs.flags.writeable = False
+    return labels, belongs
 
 
 def subsets(dimension: int) -> list[tuple[int, ...]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,6 +24,8 @@ DENSE_BYTES = 2**26
 
 SHORT = 16
 """Number of points up to which an axis is short."""
+REPEATED = 16
+"""Number of axes whose phases are kept, since most grids share all axes but one with the grid before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +115,14 @@ class GridSums:
 
     def __call__(self, axes: Sequence[Float]) -> Complex:
         """Values on the tensor grid of `axes`, (P, K, N, N) (see `FourierSeries.on_grid`)."""
-        known: list[tuple[tuple[int, bytes], Complex]] = getattr(self._of_thread, "kept", [])
-        kept: list[tuple[tuple[int, bytes], Complex]] = []
+        known: list[tuple[int, Complex, Complex]] = getattr(self._of_thread, "kept", [])
+        kept: list[tuple[int, Complex, Complex]] = []
         values = self._coefficients if self._box is None else self._box
         *outer, (_, last, before) = self._sums(axes)
         for depth, (axis, phases, points) in enumerate(outer):
-            own = axis, phases.tobytes()
-            if depth == len(kept) < len(known) and known[depth][0] == own:
-                values = known[depth][1]
+            # phases of the same points are the same array
+            if depth == len(kept) < len(known) and known[depth][0] == axis and known[depth][1] is phases:
+                values = known[depth][2]
             else:
                 known = []
                 if values is self._coefficients:
@@ -127,7 +130,7 @@ class GridSums:
                 else:
                     values = phases @ values.reshape(points, phases.shape[1], -1)
             if depth == len(kept) and values.nbytes <= KEPT_BYTES:
-                kept.append((own, values))
+                kept.append((axis, phases, values))
         self._of_thread.kept = kept
         result: Complex = last @ values.reshape(before, last.shape[1], -1)
         return result.reshape(-1, *self._coefficients.shape[1:])
@@ -139,8 +142,8 @@ class GridSums:
         others: as the last one it would be many products of small matrices.
         """
         phases = [
-            np.exp(2j * np.pi * np.multiply.outer(axis, np.arange(first, first + extent, dtype=np.float64)))
-            for axis, first, extent in zip(axes, self._lowest, self._extent, strict=True)
+            _phases(np.asarray(axis, dtype=np.float64).tobytes(), first, extent)
+            for axis, first, extent in zip(axes, self._lowest.tolist(), self._extent.tolist(), strict=True)
         ]
         before = np.cumprod([1, *map(len, axes[:-1])]).tolist()
         sums = list(zip(range(len(axes)), phases, before, strict=True))
@@ -159,3 +162,12 @@ class GridSums:
             rows = np.flatnonzero(first == number)
             values[:, flat_index[rows]] += phases[:, number, None, None] * flat[rows]
         return values
+
+
+@lru_cache(maxsize=REPEATED)
+def _phases(axis: bytes, first: int, extent: int) -> Complex:
+    """Phases exp(2 pi i f x) for points x in double precision and frequencies f from `first` on, (points, extent)."""
+    frequencies = np.arange(first, first + extent, dtype=np.float64)
+    phases: Complex = np.exp(2j * np.pi * np.multiply.outer(np.frombuffer(axis), frequencies))
+    phases.flags.writeable = False
+    return phases
