@@ -129,14 +129,30 @@ def _call_message(name: str, signature: inspect.Signature, named: Mapping[str, A
         Raised when they were bound.
     """
     unknown = [one for one in named if one not in signature.parameters]
-    hint = ""
-    if unknown:
-        close = did_you_mean(unknown[0], signature.parameters)
-        hint = close if repr(unknown[0]) in str(error) else f"; there is no argument {unknown[0]!r}{close}"
-        hint = hint or f"; expected some of {', '.join(signature.parameters)}"
     if "positional" in str(error):
-        hint = "; options are given by name, as in tolerance=1e-3"
+        return f"{name}() {error}{_expected_order(signature)}"
+    if not unknown:
+        return f"{name}() {error}; expected {name}({_required(signature)})"
+    close = did_you_mean(unknown[0], signature.parameters)
+    hint = close if repr(unknown[0]) in str(error) else f"; there is no argument {unknown[0]!r}{close}"
+    hint = hint or f"; expected some of {', '.join(signature.parameters)}"
     return f"{name}() {error}{hint}"
+
+
+def _expected_order(signature: inspect.Signature) -> str:
+    """Number of arguments that may be given without a name, and an example of one that may not."""
+    kinds = [one.kind for one in signature.parameters.values()]
+    by_name = [name for name, one in signature.parameters.items() if one.kind == inspect.Parameter.KEYWORD_ONLY]
+    example = "tolerance=1e-3" if "tolerance" in by_name else "".join(f"{name}=..." for name in by_name[:1])
+    most = f"; expected at most {kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)}"
+    return f"{most}; options are given by name, as in {example}" if example else most
+
+
+def _required(signature: inspect.Signature) -> str:
+    """Names of the required arguments, and dots for those that may be left out."""
+    empty = inspect.Parameter.empty
+    names = [name for name, one in signature.parameters.items() if one.default is empty and one.kind != one.VAR_KEYWORD]
+    return ", ".join(names if len(names) == len(signature.parameters) else [*names, "..."])
 
 
 __all__ = ["NoAttributeError", "bound_arguments", "checked_call", "public_names", "suggests"]

@@ -110,11 +110,11 @@ OF_NOTHING = {
     "samples in words": (lambda: ab.Cycle.from_function(lambda t: t, "many"), "samples: 'many'"),
     "argument misspelt": (
         lambda: ab.models.haldane(delt=0.1, t2=0.1, phi=1.0),
-        r"haldane: has no argument 'delt', expected some of delta, t2.*; did you mean 'delta'\?",
+        r"haldane\(\) missing a required argument: 'delta'; there is no argument 'delt'; did you mean 'delta'\?",
     ),
     "argument missing": (
         lambda: ab.models.haldane(0.1),
-        r"haldane\(delta, t2, phi.*: missing a required argument: 't2'",
+        r"haldane\(\) missing a required argument: 't2'; expected haldane\(delta, t2, phi, \.\.\.\)",
     ),
     "argument in words": (lambda: gapped_honeycomb("a"), "gapped_honeycomb: delta = 'a', expected a finite number"),
     "complex argument": (lambda: gapped_honeycomb(1j), "delta = 1j"),

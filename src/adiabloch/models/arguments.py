@@ -10,7 +10,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from adiabloch.errors import InvalidArgumentError, did_you_mean
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.names import bound_arguments
 from adiabloch.scalars import is_number
 
 P = ParamSpec("P")
@@ -20,8 +21,8 @@ T = TypeVar("T")
 def validated_arguments(function: Callable[P, T]) -> Callable[P, T]:
     """Check the arguments of a function that makes models.
 
-    The decorated function raises InvalidArgumentError for unknown or missing arguments, for arguments annotated as
-    float that are not finite real numbers, and for arguments annotated as TightBinding that are not models.
+    The decorated function raises CallError for unknown or missing arguments, and InvalidArgumentError for arguments
+    annotated as float that are not finite real numbers, or as TightBinding that are not models.
     """
     signature = inspect.signature(function)
     models = [name for name, one in signature.parameters.items() if one.annotation == "TightBinding"]
@@ -29,15 +30,7 @@ def validated_arguments(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
-        if unknown := [name for name in kwargs if name not in signature.parameters]:
-            raise InvalidArgumentError(
-                f"{function.__name__}: has no argument {unknown[0]!r}, expected some of "
-                f"{', '.join(signature.parameters)}{did_you_mean(unknown[0], signature.parameters)}"
-            )
-        try:
-            given = signature.bind(*args, **kwargs).arguments
-        except TypeError as reason:
-            raise InvalidArgumentError(f"{function.__name__}{signature_of(signature)}: {reason}") from None
+        given = bound_arguments(function.__name__, signature, args, kwargs).arguments
         for name in floats:
             if name in given and not is_number(given[name]):
                 raise InvalidArgumentError(f"{function.__name__}: {name} = {given[name]!r}, expected a finite number")
