@@ -9,7 +9,7 @@ import pytest
 
 import adiabloch as ab
 from adiabloch import compiled, linalg
-from adiabloch.geometry.filled import filled_curvature
+from adiabloch.geometry.filled import filled_curvature, filled_moment
 from adiabloch.geometry.frame import frame_of
 from adiabloch.geometry.gaps import axis_slopes
 from adiabloch.geometry.gauge import polar_connections
@@ -361,6 +361,12 @@ def test_sums_over_pairs(monkeypatch, n):
 
     found = same_in_both_bodies(monkeypatch, curvatures)
     assert np.abs(found[:, -1]).max() < 1e-12 * np.abs(found).max()
+    frame = frame_of(H[8:].copy(), ("kx", "ky"))
+    moment = same_in_both_bodies(monkeypatch, lambda: filled_moment(frame_of(H[8:].copy(), ("kx", "ky")), [1, n], "z"))
+    E, A, B = frame.energies, frame.derivative("kx"), frame.derivative("ky")
+    # one filled band
+    pairs = -2 * (A[:, 0, 1:] * B[:, 1:, 0]).imag / (E[:, :1] - E[:, 1:]) ** 2
+    np.testing.assert_allclose(moment[:, 0], (0.5 * pairs * (E[:, :1] + E[:, 1:])).sum(axis=1), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-3, 1e200])

@@ -117,6 +117,17 @@ def pair_curvatures(first, second, differences, pairs):
                 pairs[point, i, j], pairs[point, j, i] = value, -value
 
 
+@njit("void(f8[:,:,::1], f8[:,::1], f8[:,:,::1])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def times_mean_energies(pairs, energies, products):
+    """Values of pairs of bands (P, N, N) times the mean of their energies (P, N); fills `products` (P, N, N)."""
+    n = np.uint64(pairs.shape[1])
+    for point in range(len(pairs)):
+        for i in range(n):
+            half = 0.5 * energies[point, i]
+            for j in range(n):
+                products[point, i, j] = pairs[point, i, j] * (half + 0.5 * energies[point, j])
+
+
 @njit("void(f8[:,:,::1], i8[::1], f8[:,::1])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
 def sums_between(pairs, counts, sums):
     """Sums over pairs (P, N, N) of one of the `counts` lowest bands and one above; fills `sums` (P, counts)."""

@@ -64,7 +64,7 @@ def filled_moment(frame: Eigenframe, band_counts: BandCounts, component: str) ->
     (`outside_pairs`, `adiabloch.models.outside_states`).
     """
     E = frame.energies
-    pairs = 0.5 * _pairs(frame, component) * (E[:, :, None] + E[:, None, :])
+    pairs = _times_mean_energies(_pairs(frame, component), E)
     if (coupled := outside_pairs(frame, component)) is not None:
         pairs = pairs + coupled
     moment = _between(pairs, band_counts) + _of_basis(frame, band_counts, component, E)
@@ -111,6 +111,15 @@ def _pairs(frame: Eigenframe, component: str) -> Float:
             pairs = -2.0 * (first * second.swapaxes(1, 2)).imag / differences**2
         frame.cache[key] = pairs
     return frame.cache[key]
+
+
+def _times_mean_energies(pairs: Float, energies: Float) -> Float:
+    """Values of pairs of bands (P, N, N) times the mean of their energies (P, N)."""
+    if (kernels := compiled.of_sums(*energies.shape)) is not None:
+        products = np.empty(pairs.shape)
+        kernels.times_mean_energies(for_kernels(pairs), for_kernels(energies), products)
+        return products
+    return np.asarray(0.5 * pairs * (energies[:, :, None] + energies[:, None, :]))
 
 
 def _between(pairs: Float, band_counts: BandCounts) -> Float:
