@@ -25,7 +25,8 @@ from adiabloch.engine import SeaTerm, SurfaceTerm
 from adiabloch.engine.types import Dataset
 from adiabloch.errors import AccuracyWarning
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from random_metals import observables, random_metal
 
