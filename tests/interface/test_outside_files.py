@@ -184,9 +184,7 @@ def test_another_zero_of_energy_than_that_of_the_bands(whole, tmp_path, shift):
     rows = [line.split() for line in eig.read_text().splitlines()]
     eig.write_text("".join(f"{m} {k} {float(E) - shift}\n" for m, k, E in rows))
     if shift > 0:
-        message = (
-            r"seed\.uHu: its energies are 1(\.0\d?)? eV above those of the bands .* to the Fermi energy"
-        )
+        message = r"seed\.uHu: its energies are 1(\.0\d?)? eV above those of the bands .* to the Fermi energy"
     else:
         message = r"seed\.uHu: k point 1: the states beyond the 4 bands would be below .* another zero of energy"
     refused(path, message)
