@@ -41,7 +41,7 @@ MESHES = {2: (250, 350, 500, 700, 1000), 3: (36, 52, 72, 104, 148)}
 """At other temperatures: uniform meshes; the difference of two of them shows how well the finer one is known."""
 KNOWN = 0.1
 """Fraction of the bars to which a number has to be known; finer meshes are tried until it is."""
-LIMIT = {2: 2**20, 3: 2**19}
+LIMIT = {2: 2**20, 3: 2**18}
 """Points after which a number is as good as it will be."""
 
 
