@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
+from adiabloch.errors import AccuracyWarning
 from adiabloch.geometry.degeneracy import Degeneracy
 
 CHEMICAL_POTENTIAL, TEMPERATURE = 0.2, 0.5
@@ -64,10 +65,19 @@ def test_nonlinear_hall_effect_of_a_metal_with_crossings():
     assert accuracy < 0.05 * size
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = ab.nonlinear_hall(model, CHEMICAL_POTENTIAL, TEMPERATURE, tolerance=5e-2)
+        found = ab.nonlinear_hall(model, CHEMICAL_POTENTIAL, TEMPERATURE, tolerance=5e-2, limit=2**21)
     assert found.converged
     assert (np.abs(found.total - expected) < found.error + accuracy).all()
     assert found.error.max() < 0.1 * size
+
+
+def test_points_that_do_not_suffice():
+    """The threshold, a fraction of the temperature by the tolerance, is named with the other remedies."""
+    with pytest.warns(AccuracyWarning, match=r"leave out crossing bands up to a gap larger than 0\.02 \(degen"):
+        found = ab.nonlinear_hall(weyl_metal(), CHEMICAL_POTENTIAL, TEMPERATURE, tolerance=2e-2, limit=2**14)
+    assert not found.converged
+    assert np.isfinite(found.total).all()
+    assert found.error.max() > np.abs(found.total).max()
 
 
 def test_groups_of_crossing_bands():

@@ -217,7 +217,7 @@ def report_shortfall_of_scan(integral: SeaIntegral, task: ScanTask, value: Float
         remedies = ["allow more points (limit)", "ask for less (tolerance, absolute)", *["give a temperature"] * cold]
         if crossed := task.integrand.degeneracy.crossed:
             left_out = f"{task.integrand.crystal.units.energy * crossed:.2g}"
-            remedies.append(f"leave out crossing bands that are farther apart than {left_out} (degeneracy)")
+            remedies.append(f"leave out crossing bands up to a gap larger than {left_out} (degeneracy)")
         message += f"; {', or '.join(remedies)}"
     elif cold:
         message += "; the Fermi level meets a singularity of the bands (a van Hove energy, touching bands): give a "
