@@ -94,3 +94,6 @@ def test_groups_of_crossing_bands():
     assert (together[gaps >= 3.0] == 0).all()
     assert 5 < (together == 1).sum() < 250
     assert not joined.degenerate_splitting.any()
+    # bands that stay close everywhere do not cross
+    steep = Degeneracy(1e-3, 100.0, 0.03, crossed=3.0).joined(frame, model.lattice).joined
+    assert steep is None or not (steep.strength[:, 0, 1] > 0).any()

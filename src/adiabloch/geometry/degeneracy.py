@@ -20,8 +20,8 @@ opens as slowly as it is small.
 
 Bands that cross in three dimensions have a threshold of their own, `crossed`, for formulas that grow as the inverse
 cube of the distance from the crossing. Their odd part cancels in a principal value, the limit of integrals outside a
-surface around the crossing that is mapped to itself by inversion, such as a surface of constant gap. There only the gap
-counts, and the integral differs from its limit by a term proportional to this threshold.
+surface around the crossing that is mapped to itself by inversion, such as a surface of constant gap. The integral
+differs from its limit by a term proportional to this threshold.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Degeneracy:
     crossing : float
         Steepness of the criterion for comparison.
     crossed : float
-        Energy. Bands closer than this threshold form a group however fast their gap opens.
+        Energy. Bands whose gap opens faster than the steepness form a group if they are closer than this threshold.
     """
 
     threshold: float = 0.0
@@ -93,7 +93,7 @@ class Degeneracy:
         close = np.flatnonzero((equal | (gaps < farthest)).any(axis=1))
         if not len(close):
             return frame
-        links, others = np.zeros((2, *gaps.shape))
+        links, others, split = np.zeros((3, *gaps.shape))
         if rounding:
             links[close] = others[close] = equal[close]
         if self.threshold > 0:
@@ -101,10 +101,10 @@ class Degeneracy:
             for choice, result in ((self, links), (self.compared, others)):
                 apart = np.hypot(gaps[close] / choice.threshold, openings / choice.steepness)
                 result[close] = np.maximum(result[close], _switch(apart))
-        split = gaps * ((links > 0) & ~equal)
-        if self.crossed > 0:
-            for choice, result in ((self, links), (self.compared, others)):
-                result[close] = np.maximum(result[close], _switch(gaps[close] / choice.crossed))
+            split = gaps * ((links > 0) & ~equal)
+            for choice, result in ((self, links), (self.compared, others)) if self.crossed > 0 else ():
+                crossing = 1.0 - _switch(openings / choice.steepness)
+                result[close] = np.maximum(result[close], crossing * _switch(gaps[close] / choice.crossed))
         threshold_dependent = links != others
         if not (links.any() or threshold_dependent.any()):
             return frame
