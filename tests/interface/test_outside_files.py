@@ -175,6 +175,21 @@ def test_files_of_another_run(whole, tmp_path):
     refused(path, r"seed\.chk: SEED\.mmn is not in the same folder")
 
 
+@pytest.mark.parametrize("shift", [1.0, -4.0])
+def test_another_zero_of_energy_than_that_of_the_bands(whole, tmp_path, shift):
+    """The energies of states that the bands contain differ, so those above the bands seem to be elsewhere."""
+    functions = seed(whole)
+    path = functions.write(tmp_path)
+    eig = path.with_suffix(".eig")
+    rows = [line.split() for line in eig.read_text().splitlines()]
+    eig.write_text("".join(f"{m} {k} {float(E) - shift}\n" for m, k, E in rows))
+    if shift > 0:
+        message = r"seed\.uHu: its energies are 1(\.0\d?)? eV above those of the bands .* to the Fermi energy"
+    else:
+        message = r"seed\.uHu: k point 1: the states beyond the 4 bands would be below .* another zero of energy"
+    refused(path, message)
+
+
 @pytest.mark.parametrize("formatted", [False, True])
 def test_truncated_files(whole, tmp_path, formatted):
     functions = seed(whole, mesh=2)

@@ -142,6 +142,19 @@ def test_degenerate_bands(layer):
         np.testing.assert_allclose(both, 2 * single, atol=1e-8 * np.abs(single).max(), rtol=0)
 
 
+def in_units(model, units):
+    """The model as a user would give it in these units."""
+    energy, length = units.energy, units.length
+    outside = ab.models.OutsideStates(
+        {R: X / energy / length for R, X in model.outside.coupling.items()},
+        {R: X / energy / length**2 for R, X in model.outside.moment.items()},
+    )
+    hoppings = {R: h / energy for R, h in model.hoppings.items()}
+    positions = {R: r / length for R, r in model.position_matrix.items()}
+    vectors = model.lattice.vectors / length
+    return ab.TightBinding(vectors, None, hoppings, position_matrix=positions, outside=outside)
+
+
 @pytest.mark.parametrize(
     ("crystals", "change"),
     [
@@ -167,8 +180,14 @@ def test_descriptions_of_one_crystal(crystals, change, tmp_path):
     elif change == "supercell":
         other, other_mesh = part.supercell(np.diag([2] + [1] * (d - 1))), [mesh // 2] + [mesh] * (d - 1)
     elif change == "scaled":
-        other, unit = part.scaled(Units(energy=2.0, length=0.5)), 1 / 2.0 * (0.5 if d == 3 else 1.0)
-        mus = mus / 2.0
+        units = Units(energy=2.0, length=0.5)
+        other, unit = in_units(part, units), 1 / units.energy * (units.length if d == 3 else 1.0)
+        mus = mus / units.energy
+        # the results alone would not show a common factor of both models
+        inside = part.scaled(units).outside
+        for matrices, own in ((inside.coupling, other.outside.coupling), (inside.moment, other.outside.moment)):
+            for R in own:
+                np.testing.assert_allclose(matrices[R], own[R], rtol=1e-14)
     elif change == "origin":
         moved = {R: r.copy() for R, r in part.position_matrix.items()}
         moved[(0,) * d] += np.eye(part.size)[:, :, None] * (0.3, -0.2, 0.5)[:d]

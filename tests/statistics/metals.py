@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,45 +20,35 @@ from pathlib import Path
 import numpy as np
 
 import adiabloch as ab
+from adiabloch.arrays import Float
+from adiabloch.engine import SeaTerm, SurfaceTerm
+from adiabloch.engine.types import Dataset
 from adiabloch.errors import AccuracyWarning
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from random_models import oblique_vectors
+from random_metals import observables, random_metal
 
-PLANE = (
-    ab.filling,
-    ab.density_of_states,
-    ab.anomalous_hall,
-    ab.orbital_magnetization,
-    ab.nonlinear_hall,
-    ab.magnetoelectric,
-    ab.anomalous_nernst,
-    ab.magneto_nonlinear_hall,
-    ab.nonlinear_ettingshausen,
-    ab.berry_curvature_dipole,
-    ab.drude_weight,
-    ab.nonlinear_drude_weight,
-    ab.orbital_edelstein,
-    ab.intraband_nonlinear_hall,
-)
-SPACE = (
-    ab.filling,
-    ab.density_of_states,
-    ab.anomalous_hall,
-    ab.orbital_magnetization,
-    ab.anomalous_nernst,
-    ab.berry_curvature_dipole,
-    ab.drude_weight,
-    ab.orbital_edelstein,
-)
-WARM = (ab.anomalous_nernst, ab.nonlinear_ettingshausen)
+Call = Callable[..., Dataset]
+"""Model, chemical potential, temperature and options -> result of one response."""
+
+WARM = ("anomalous_nernst", "nonlinear_ettingshausen")
 """Zero at zero temperature."""
+PRINCIPAL = (
+    "nonlinear_hall",
+    "intraband_nonlinear_hall",
+    "magneto_nonlinear_hall",
+    "nonlinear_spin_magnetoelectric",
+)
+"""Principal values at crossings in three dimensions, where sums over meshes do not converge."""
 BETTER = {2: 0.03, 3: 0.1}
-"""Tolerance of what counts as true, of that of the number, at zero temperature."""
-MESHES = {2: (700, 1000), 3: (72, 104)}
-"""At other temperatures: uniform meshes, the finer for the true number, the other for how well it is known."""
-LIMIT = {2: 2**20, 3: 2**19}
+"""Tolerance of what counts as true, of that of the number, at zero temperature and for principal values."""
+MESHES = {2: (250, 350, 500, 700, 1000), 3: (36, 52, 72, 104)}
+"""At other temperatures: uniform meshes; the difference of two of them shows how well the finer one is known."""
+KNOWN = 0.1
+"""Fraction of the bars to which a number has to be known; finer meshes are tried until it is."""
+LIMIT = {2: 2**20, 3: 2**18}
 """Points after which a number is as good as it will be."""
 
 
@@ -84,63 +74,68 @@ class Number:
         return self.bar / max(self.off, self.known)
 
 
-def random_metal(rng: np.random.Generator, dimension: int) -> ab.TightBinding:
-    """Two to four bands in a skewed cell that overlap, or a cone with a narrow gap anywhere in the zone."""
-    if dimension == 2 and rng.random() < 0.4:
-        return _cone(rng)
-    n = int(rng.integers(2, 5 if dimension == 2 else 4))
-    vectors = oblique_vectors(rng, dimension)
-    hoppings = {(0,) * dimension: np.diag(rng.normal(size=n)).astype(complex)}
-    for R in np.ndindex(*[3] * dimension):
-        R = tuple(int(r) - 1 for r in R)
-        if (0,) * dimension < R and (np.abs(R).sum() == 1 or rng.random() < 0.4):
-            decay = rng.uniform(0.2, 0.6) ** (np.abs(R).sum() - 1)
-            h = 0.5 * decay * (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))
-            hoppings[R], hoppings[tuple(-r for r in R)] = h, h.conj().T
-    onsite = 0.4 * (rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))
-    hoppings[(0,) * dimension] += onsite + onsite.conj().T
-    return ab.TightBinding(vectors, rng.uniform(-0.5, 0.5, (n, dimension)) @ vectors, hoppings)
-
-
-def _cone(rng: np.random.Generator) -> ab.TightBinding:
-    cone = ab.models.tilted_dirac(tilt=rng.uniform(0.1, 0.6), mass=10 ** rng.uniform(-1.7, 0))
-    phases = rng.uniform(0, 2 * np.pi, 2)
-    hoppings = {
-        tuple(map(int, R)): np.exp(1j * R @ phases) * h for R, h in zip(cone.translations, cone.amplitudes, strict=True)
-    }
-    return ab.TightBinding(cone.lattice, cone.positions, hoppings)
+def responses_of_metals(rng: np.random.Generator, dimension: int, size: int) -> dict[str, Call]:
+    """All responses of metals by name, with random observables where they need some."""
+    found: dict[str, Call] = {}
+    for name in dir(ab):
+        declared = getattr(getattr(ab, name), "declaration", None)
+        if declared is None or dimension not in declared.dimensions:
+            continue
+        if all(isinstance(term, SeaTerm | SurfaceTerm) for term in declared.terms):
+            found[name] = getattr(ab, name)
+    given = observables(rng, size)
+    for name, argument in (("observable_current", "operators"), ("projected_hall", "projectors")):
+        found[name] = partial(found[name], **{argument: given})
+    found["observable_response"] = partial(found["observable_response"], occupied=None, operators=given)
+    if dimension == 2:
+        heights = rng.normal(size=size)
+        found["inplane_magnetization"] = partial(found["inplane_magnetization"], occupied=None, heights=heights)
+    return found
 
 
 def numbers(seed: int, names: Sequence[str] = ()) -> Iterator[Number]:
-    """Numbers of one random model, response (among those named, or all), chemical potential and temperature."""
+    """Numbers of one random model and response (among those named, or all): a scan or a single number."""
     rng = np.random.default_rng([9, seed])
-    d = 3 if seed % 5 == 0 else 2
-    responses = [response for response in (SPACE if d == 3 else PLANE) if not names or response.__name__ in names]
-    response = responses[int(rng.integers(len(responses)))]
+    d = 3 if seed % 3 == 0 else 2
     model = random_metal(rng, d)
+    responses = responses_of_metals(rng, d, model.size)
+    chosen = [name for name in sorted(responses) if not names or name in names]
+    name = chosen[int(rng.integers(len(chosen)))]
     energies = model.energies(rng.normal(size=(400, d)) * 10)
-    mu = float(rng.choice(energies.ravel()))
-    cold = response not in WARM and rng.random() < 0.5
+    potentials = np.sort(rng.choice(energies.ravel(), 1 if rng.random() < 0.6 else 4, replace=False))
+    cold = name not in WARM and rng.random() < 0.4
     kT = 0.0 if cold else float(np.ptp(energies)) * 10 ** rng.uniform(-3, -1)
-    tolerance = 10 ** (rng.uniform(-2, -1) if d == 3 else rng.uniform(-4, -1))
-    what = f"{response.__name__} in {d}D, {model.size} bands, mu = {mu:.4f}, kT = {kT:.2g}, tolerance {tolerance:.1e}"
+    tolerance = 10 ** (rng.uniform(-2.5, -1) if d == 3 else rng.uniform(-4, -1))
+    what = (
+        f"{name} in {d}D, {model.size} bands, mu = {potentials.round(4).tolist()}, kT = {kT:.2g}, "
+        f"tolerance {tolerance:.1e}"
+    )
+    at = partial(responses[name], model, chemical_potential=potentials, temperature=kT, progress=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AccuracyWarning)
-
-        at = partial(response, model, chemical_potential=mu, temperature=kT, limit=LIMIT[d], progress=False)
-        quick = at(tolerance=tolerance)
-        if kT > 0:
-            coarse, fine = (at(mesh=n, limit=2**21) for n in MESHES[d])
-            true, uncertain = fine.total.values, np.abs(fine.total.values - coarse.total.values)
+        quick = at(tolerance=tolerance, limit=LIMIT[d])
+        if kT > 0 and (d == 2 or name not in PRINCIPAL):
+            true, uncertain = _on_meshes(at, MESHES[d], KNOWN * quick.error.values)
         else:
-            better = at(tolerance=tolerance * BETTER[d])
+            better = at(tolerance=tolerance * BETTER[d], limit=4 * LIMIT[d])
             true, uncertain = better.total.values, better.error.values
     rows = (np.ravel(x) for x in (quick.total.values, quick.error.values, true, uncertain))
-    scale = float(np.abs(true).max())
+    scale = float(np.abs(true).max(initial=0.0, where=np.isfinite(true)))
     for value, bar, better, known in zip(*rows, strict=True):
         # what is not known much better than its bar tells nothing
         if abs(better) > 1e-12 * scale and known <= 0.3 * bar:
             yield Number(seed, what, abs(value - better), bar, known)
+
+
+def _on_meshes(at: Call, meshes: Sequence[int], wanted: Float) -> tuple[Float, Float]:
+    """Values on a uniform mesh that is fine enough, and their difference from those on the one before."""
+    value: Float = np.full_like(wanted, np.nan)
+    for n in meshes:
+        before, value = value, at(mesh=n, limit=2**23).total.values
+        uncertain = np.abs(value - before)
+        if (uncertain <= wanted).all():
+            break
+    return value, uncertain
 
 
 def summary(found: list[Number]) -> str:

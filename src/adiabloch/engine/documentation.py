@@ -27,7 +27,8 @@ temperature : float or array_like
 degeneracy : float, optional
     Bands closer than this energy count as one degenerate group (fully below half of it); pairs within a group are
     left out. By default of equal bands for anomalous Hall, Nernst and magnetization, and elsewhere 4e-4 of the
-    bandwidth for bands that stay so close around a point, not for those that cross. Its influence is in `error`.
+    bandwidth for bands that stay so close around a point, not for those that cross; for third powers of the gap in
+    three dimensions, those that cross count within a fraction of the temperature. Its influence is in `error`.
 spin_operators : array_like, shape (3, N, N), or mapping {R: (3, N, N) array_like}, optional
     S_x, S_y, S_z in the basis of the model, in units of hbar; those of the model by default.
 operators : mapping {name: array_like (N, N), or mapping {R: (N, N) array_like}}

@@ -9,7 +9,7 @@ divergence. A term of the Fermi surface, s_n, belongs to the level n.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -160,7 +160,8 @@ class FermiSea:
         """True if bands that are equal at a reduced point (d,) count as degenerate around it, by the threshold."""
         points = PointList(point[None])
         frame = frame_of(points.of(self._matrices), self.frame_derivatives, observables_of(self.operators, points.of))
-        joined = self.degeneracy.joined(frame, self.crystal.lattice, rounding=False).joined
+        noise = replace(self.degeneracy, crossed=0.0)
+        joined = noise.joined(frame, self.crystal.lattice, rounding=False).joined
         return joined is not None and bool((joined.strength[0, first : last + 1, first : last + 1] == 1.0).all())
 
     def sea_values(self, frame: Eigenframe, band_counts: Sequence[int]) -> Float:

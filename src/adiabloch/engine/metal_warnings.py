@@ -111,6 +111,14 @@ def warn_of_degeneracy(integral: SeaIntegral, influence: float, task: ScanTask) 
         effect = (
             f"the result changes by up to {influence:.1e} {unit}" if influence < np.inf else "the result does not exist"
         )
+        if crossed := integrand.degeneracy.crossed:
+            warn(
+                f"{title}: bands that cross within the reach of the temperature contribute; the integral is a "
+                f"principal value, and bands closer than {energy * crossed:.2e} count as degenerate. With another "
+                f"threshold {effect} (largest value {largest:.1e} {unit}), which is in `error`. A smaller tolerance "
+                "makes it smaller"
+            )
+            return
         warn(
             f"{title}: bands about as close as the threshold for degenerate ones, {limit}, contribute: with another "
             f"threshold {effect} (largest value {largest:.1e} {unit}), which is in `error`. Choose degeneracy= above "
@@ -207,6 +215,9 @@ def report_shortfall_of_scan(integral: SeaIntegral, task: ScanTask, value: Float
     )
     if integral.exhausted:
         remedies = ["allow more points (limit)", "ask for less (tolerance, absolute)", *["give a temperature"] * cold]
+        if crossed := task.integrand.degeneracy.crossed:
+            left_out = f"{task.integrand.crystal.units.energy * crossed:.2g}"
+            remedies.append(f"leave out crossing bands up to a gap larger than {left_out} (degeneracy)")
         message += f"; {', or '.join(remedies)}"
     elif cold:
         message += "; the Fermi level meets a singularity of the bands (a van Hove energy, touching bands): give a "

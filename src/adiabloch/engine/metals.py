@@ -22,6 +22,7 @@ from adiabloch.engine.results import labelled
 from adiabloch.engine.run import Options, Run
 from adiabloch.geometry.degeneracy import Degeneracy
 from adiabloch.geometry.frame import Eigenframe
+from adiabloch.geometry.gaps import bandwidth
 from adiabloch.geometry.recording import Recorded, needs_of
 from adiabloch.integration.protocols import Column
 from adiabloch.models.crystal import Operator
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-4
 """Default tolerance of quantities that depend on a Fermi surface."""
+CROSSED, CROSSED_TOLERANCE = 0.2, 2.0
+"""Default threshold for crossing bands in three dimensions, relative to the temperature: the largest one, and relative
+to the tolerance. The influence on random metals is a tenth to a quarter of it."""
+CROSSED_WIDTH = 0.1
+"""Temperature, relative to the bandwidth, from which on the threshold does not grow."""
 Row = tuple[Callable[..., Float], tuple[Any, ...]]
 """A formula and its labels; tuples of labels for a formula that returns all components."""
 
@@ -76,6 +82,8 @@ def of_metal(
     axes = response.labels(model.lattice.dimension, given=labels)
     groups = checked_degeneracy(model, degeneracy, on_mesh=run.mesh is not None)
     request = MetalRequest(response, model, scan, run, axes, observables, groups)
+    if degeneracy is None and run.mesh is None:
+        request = request.with_principal_values()
     together = TOGETHER.get()
     return request.evaluate() if together is None else together(request)
 
@@ -101,6 +109,20 @@ class MetalRequest:
     def integrand(self) -> FermiSea:
         """Integrand of all parts."""
         return self.plan.integrand(self.model, self.scan, self.operators, self.degeneracy)
+
+    def with_principal_values(self) -> MetalRequest:
+        """The same request, with a threshold for crossing bands if its integrals are principal values there.
+
+        In three dimensions at a temperature, surface terms with three energy denominators grow as the inverse cube of
+        the distance from a crossing.
+        """
+        warm = self.scan.temperatures[self.scan.temperatures > 0]
+        # a third power of the inverse distance; `powers` counts one more for a sharp level
+        if self.model.lattice.periodic_directions < 3 or not len(warm) or self.integrand.powers <= 3:
+            return self
+        scale = min(float(warm.min()), CROSSED_WIDTH * bandwidth(self.model))
+        crossed = scale * min(CROSSED, CROSSED_TOLERANCE * self.run.tolerance)
+        return replace(self, degeneracy=replace(self.degeneracy, crossed=crossed))
 
     @property
     def unit(self) -> Unit:

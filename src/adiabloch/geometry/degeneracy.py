@@ -17,6 +17,11 @@ by the rate at which the gap opens. With a steepness s, the quantity
 
 is compared with one, where D are derivatives along the axes of the unit torus. The gap of a pair that is split by noise
 opens as slowly as it is small.
+
+Bands that cross in three dimensions have a threshold of their own, `crossed`, for formulas that grow as the inverse
+cube of the distance from the crossing. Their odd part cancels in a principal value, the limit of integrals outside a
+surface around the crossing that is mapped to itself by inversion, such as a surface of constant gap. The integral
+differs from its limit by a term proportional to this threshold.
 """
 
 from __future__ import annotations
@@ -54,16 +59,19 @@ class Degeneracy:
         the gap counts.
     crossing : float
         Steepness of the criterion for comparison.
+    crossed : float
+        Energy. Bands whose gap opens faster than the steepness form a group if they are closer than this threshold.
     """
 
     threshold: float = 0.0
     steepness: float = np.inf
     crossing: float = np.inf
+    crossed: float = 0.0
 
     @property
     def compared(self) -> Degeneracy:
-        """Criterion for comparison, with twice the threshold. It shows the influence of the threshold."""
-        return Degeneracy(2 * self.threshold, min(self.steepness, self.crossing), self.crossing)
+        """Criterion for comparison, with twice the thresholds. It shows the influence of the thresholds."""
+        return Degeneracy(2 * self.threshold, min(self.steepness, self.crossing), self.crossing, 2 * self.crossed)
 
     def joined(self, frame: Eigenframe, lattice: Lattice, *, rounding: bool = True) -> Eigenframe:
         """Copy of a frame in which these bands form groups.
@@ -81,11 +89,11 @@ class Degeneracy:
             return frame
         gaps = np.diff(frame.energies, axis=1)
         equal = gaps <= JOINED * frame.scale
-        farthest = self.compared.threshold
+        farthest = max(self.compared.threshold, self.compared.crossed)
         close = np.flatnonzero((equal | (gaps < farthest)).any(axis=1))
         if not len(close):
             return frame
-        links, others = np.zeros((2, *gaps.shape))
+        links, others, split = np.zeros((3, *gaps.shape))
         if rounding:
             links[close] = others[close] = equal[close]
         if self.threshold > 0:
@@ -93,6 +101,10 @@ class Degeneracy:
             for choice, result in ((self, links), (self.compared, others)):
                 apart = np.hypot(gaps[close] / choice.threshold, openings / choice.steepness)
                 result[close] = np.maximum(result[close], _switch(apart))
+            split = gaps * ((links > 0) & ~equal)
+            for choice, result in ((self, links), (self.compared, others)) if self.crossed > 0 else ():
+                crossing = 1.0 - _switch(openings / choice.steepness)
+                result[close] = np.maximum(result[close], crossing * _switch(gaps[close] / choice.crossed))
         threshold_dependent = links != others
         if not (links.any() or threshold_dependent.any()):
             return frame
@@ -104,7 +116,7 @@ class Degeneracy:
         apart = np.full_like(differences, np.inf)
         np.divide(differences, 1.0 - strength, out=apart, where=strength < 1.0)
         energies = np.einsum("pnm,pm->pn", strength, frame.energies) / strength.sum(axis=2)
-        found = Joined(strength, apart, gaps * ((links > 0) & ~equal), threshold_dependent, frame.energies)
+        found = Joined(strength, apart, split, threshold_dependent, frame.energies)
         return replace(frame, energies=energies, joined=found)
 
 

@@ -30,6 +30,7 @@ from adiabloch.errors import FileFormatError, warn
 from adiabloch.io.checkpoint import Checkpoint
 from adiabloch.io.energy_overlaps import EnergyOverlaps
 from adiabloch.io.neighbours import NeighbourOverlaps, matching, shell_weights
+from adiabloch.io.outside_energies import OutsideEnergies
 from adiabloch.io.overlaps import OverlapFile
 from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file
 from adiabloch.lattice import AXES, PLANES, components
@@ -40,8 +41,6 @@ from adiabloch.models.nearest_images import NearestImages
 
 FUNCTION_TOLERANCE = 1e-5
 """Largest difference between the overlaps in a checkpoint and those of its functions from `SEED.mmn`."""
-ENERGY_TOLERANCE = 0.01
-"""Energy in eV by which states beyond the bands may seem to be below the highest band."""
 CAPTURED = 0.99
 """Fraction of the states outside that a sum over bands should contain; a smaller one causes a warning."""
 
@@ -130,6 +129,7 @@ def _blocks(seed: SeedFunctions, mmn: Path, uhu: Path | None, count: int, zero: 
                 line=2,
             )
         between = iter(EnergyOverlaps(uhu, bands, K, neighbours, checkpoint.path).blocks()) if uhu else None
+        checks = OutsideEnergies(uhu, checkpoint) if uhu else None
         first = weights = None
         for point, (rows, M) in enumerate(file.blocks()):
             steps = links.cartesian(_steps(checkpoint, rows, point))
@@ -142,20 +142,21 @@ def _blocks(seed: SeedFunctions, mmn: Path, uhu: Path | None, count: int, zero: 
             moved = M @ there
             _check_functions(file, checkpoint, point, dagger(V) @ moved)
             kept = moved[:, :count]
-            if between is None:
+            if between is None or checks is None:
                 shifted = (energies[point, :count] - zero)[:, None]
                 U = np.einsum("bmi,cmj->bcij", kept.conj(), shifted * kept, optimize=True)
             else:
                 whole = next(between)
                 U = dagger(there)[:, None] @ whole @ there[None]
-                _check_energies(uhu, seed, point, moved, U)
+                checks.add(point, energies[point], M, whole, (moved, U))
             norms = [n - (np.abs(dagger(V) @ moved) ** 2).sum(axis=(1, 2)), n - (np.abs(kept) ** 2).sum(axis=(1, 2))]
             coupled = dagger(V) @ (energies[point][:, None] * moved)
             assert weights is not None
             yield _Block(point, steps, weights[order], coupled, U, np.array(norms))
-        if between is not None:
+        if between is not None and checks is not None:
             # reads to the end of the file
             next(between, None)
+            checks.finish()
 
 
 def _steps(checkpoint: Checkpoint, rows: Integer, point: int) -> Integer:
@@ -172,28 +173,6 @@ def _check_functions(file: OverlapFile, checkpoint: Checkpoint, point: int, foun
         file.refuse(
             f"the overlaps of k point {point + 1} end here; with the functions of {checkpoint.path} they differ from "
             f"those in it by {apart:.1e}, expected at most {FUNCTION_TOLERANCE:.0e}: mixed seeds?"
-        )
-
-
-def _check_energies(uhu: Path | None, seed: SeedFunctions, point: int, moved: Complex, U: Complex) -> None:
-    """Raise an error unless the states beyond the bands are above the highest band.
-
-    Without excluded bands below, <w|H|w> - sum_m |<m|w>|^2 E_m is their energy times the norm of a function w at k + b
-    that the bands at k lack.
-    """
-    bands = seed.checkpoint.bands
-    if not np.array_equal(bands, np.arange(len(bands))):
-        return
-    E = seed.energies[point]
-    inside = np.abs(moved) ** 2
-    own = np.einsum("bbii->bi", U).real - (inside * E[:, None]).sum(axis=1)
-    least = E.max() * (1.0 - inside.sum(axis=1))
-    worst = float((own - least).min())
-    if not worst >= -ENERGY_TOLERANCE:
-        raise FileFormatError(
-            f"{uhu}: k point {point + 1}: the states beyond the {len(E)} bands would be below the highest band, "
-            f"{worst:.2g} eV in the energy of a function, expected above it: another calculation than "
-            f"{seed.checkpoint.path}?"
         )
 
 
