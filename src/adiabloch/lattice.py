@@ -42,6 +42,9 @@ class Lattice:
     periodic : bool
         False for a molecule: nothing hops between cells, whose size is a scale of lengths only, and results are those
         of one molecule.
+    ev_angstrom : bool
+        True if the energies of the crystal are in eV and its lengths in Angstrom, as those read from files of
+        Wannier90; pictures and tables of results then name these units.
 
     Raises
     ------
@@ -58,8 +61,9 @@ class Lattice:
 
     vectors: Float
     periodic: bool
+    ev_angstrom: bool
 
-    def __init__(self, vectors: ArrayLike, *, periodic: bool = True) -> None:
+    def __init__(self, vectors: ArrayLike, *, periodic: bool = True, ev_angstrom: bool = False) -> None:
         array = checked(vectors, "lattice vectors", (None, None))
         d = len(array)
         if array.shape != (d, d) or d not in (1, 2, 3):
@@ -80,6 +84,7 @@ class Lattice:
             )
         object.__setattr__(self, "vectors", array)
         object.__setattr__(self, "periodic", periodic)
+        object.__setattr__(self, "ev_angstrom", ev_angstrom)
 
     @classmethod
     def of_molecule(cls, positions: Float, size: float = 0.0) -> Lattice:
@@ -120,6 +125,10 @@ class Lattice:
     def scaled(self, length: float) -> Lattice:
         """Convert to another unit of length."""
         return Lattice(self.vectors / length, periodic=self.periodic)
+
+    def with_vectors(self, vectors: ArrayLike) -> Lattice:
+        """Lattice of other vectors, with the same units."""
+        return Lattice(vectors, periodic=self.periodic, ev_angstrom=self.ev_angstrom)
 
     def is_close(self, other: Lattice, tolerance: float) -> bool:
         """Return True for equal lattices, up to a relative difference, and for two molecules."""

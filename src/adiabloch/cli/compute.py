@@ -120,7 +120,7 @@ def compute(
     elif not quiet:
         print_table(table_of(result, quantity), rows)
         if units is None:
-            say(command.units_note(files))
+            say(command.units_note(result))
     write_result(context, result, output)
     if failure is not None:
         raise failure

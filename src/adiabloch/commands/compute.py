@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from adiabloch.customary_units import customary_unit
 from adiabloch.engine.customary import in_units
 from adiabloch.engine.si import in_si, unit_size
+from adiabloch.engine.unit_names import CRYSTAL_UNITS
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.io.crystal_files import (
     SavedCrystal,
     WannierOptions,
     crystal_file,
-    is_saved,
     read_crystal,
     read_cycle,
 )
@@ -279,11 +279,10 @@ class ModelUnits:
         return SI in map(str.strip, self.units.lower().split(","))
 
 
-def units_note(files: Sequence[Path]) -> str:
-    """Sentence on the units of the model in a file."""
-    if any(map(is_saved, files)):
-        return "energies and lengths in the units of the model"
-    return "energies in eV, lengths in Å"
+def units_note(result: xarray.Dataset) -> str:
+    """Sentence on the units of the crystal of a result."""
+    known = CRYSTAL_UNITS in result.attrs
+    return "energies in eV, lengths in Å" if known else "energies and lengths in the units of the model"
 
 
 def json_of(result: xarray.Dataset) -> dict[str, Any]:

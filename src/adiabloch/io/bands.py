@@ -125,7 +125,7 @@ def _lattice(snapshot: Snapshot, reciprocal: Float, dimension: int) -> Lattice:
         raise FileFormatError(
             f"{snapshot.folder}: lattice vectors with components beyond the first {dimension} axes, expected none"
         )
-    return Lattice(vectors[:dimension, :dimension])
+    return Lattice(vectors[:dimension, :dimension], ev_angstrom=True)
 
 
 def _find_snapshots(folders: Sequence[PathLike], seeds: Sequence[PathLike]) -> tuple[Snapshot, ...]:

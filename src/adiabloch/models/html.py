@@ -30,7 +30,11 @@ MOST_BONDS = 60
 WEAKEST = 0.2
 """Size of the weakest bond of the picture, relative to the strongest."""
 NAMES = {1: "chain", 2: "layer", 3: "solid"}
-UNITS = "Energies and lengths in the units of the model."
+
+
+def _units(lattice: Lattice) -> str:
+    """Sentence on the units of a crystal."""
+    return "Energies in eV, lengths in Å." if lattice.ev_angstrom else "Energies and lengths in the units of the model."
 
 
 @or_text
@@ -43,7 +47,7 @@ def model_html(model: TightBinding) -> Markup:
         ("spin operators", "no" if model.spin is None else "yes"),
         _vectors(model.lattice),
     ]
-    return card([entry_table("TightBinding", entries), *_contents(model)], UNITS)
+    return card([entry_table("TightBinding", entries), *_contents(model)], _units(model.lattice))
 
 
 @or_text
@@ -57,7 +61,7 @@ def cycle_html(cycle: Cycle) -> Markup:
         ("orbitals move", "yes" if cycle.orbitals_move else "no"),
         _vectors(cycle.lattice),
     ]
-    return card([entry_table("Cycle", entries), *_contents(cycle.snapshots[0], " at θ = 0")], UNITS)
+    return card([entry_table("Cycle", entries), *_contents(cycle.snapshots[0], " at θ = 0")], _units(cycle.lattice))
 
 
 @or_text
@@ -73,7 +77,7 @@ def texture_html(texture: Texture) -> Markup:
         _vectors(texture.lattice),
     ]
     where = " at the origin" + (" and θ = 0" if kind == "cycle" else "")
-    return card([entry_table("Texture", entries), *_contents(first, where)], UNITS)
+    return card([entry_table("Texture", entries), *_contents(first, where)], _units(texture.lattice))
 
 
 @or_text
@@ -89,7 +93,7 @@ def deformation_html(deformation: Deformation) -> Markup:
         ("motion of the orbitals", "not known" if deformation.motion is None else "known"),
         _vectors(deformation.lattice),
     ]
-    return card([entry_table("Deformation", entries), *_contents(deformation.model, " at rest")], UNITS)
+    return card([entry_table("Deformation", entries), *_contents(deformation.model, " at rest")], _units(deformation.lattice))
 
 
 def _kind(crystal: TightBinding | Cycle | Texture | Deformation) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adiabloch.engine.unit_names import with_named_units
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
@@ -104,7 +105,7 @@ def plot(result: xarray.Dataset | xarray.DataArray | TightBinding | Cycle, ax: A
         raise InvalidArgumentError(
             f"plot: expected a result (an xarray.Dataset), a model or a cycle, got {type(result).__name__}"
         )
-    whole = _whole(result)
+    whole = with_named_units(_whole(result))
     draw = picture_of(whole)
     if draw is None:
         raise InvalidArgumentError(_reason(whole))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from adiabloch.engine.unit_names import with_named_units
 from adiabloch.errors import AdiablochError
 from adiabloch.markup import Markup, card, element, entry_table, image, table
 from adiabloch.summaries.numbers import table_of
@@ -23,6 +24,7 @@ RESOLUTION = 120
 
 def result_html(result: xarray.Dataset) -> Markup:
     """Formula, picture and table of a result, and properties of its calculation."""
+    result = with_named_units(result)
     origin = origin_of(result)
     formula = formula_picture(origin.formula) if origin.formula else None
     heading = element("div", element("b", origin.title), style="margin-bottom:0.3em")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adiabloch.engine.unit_names import with_named_units
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.plotting.charts import main_variable, with_error
 from adiabloch.summaries.origin import all_entries
@@ -93,6 +94,7 @@ def table_of(result: xarray.Dataset, name: str = "result") -> ResultTable:
     InvalidArgumentError
         The result has no numbers.
     """
+    result = with_named_units(result)
     main = main_variable(result) or next(
         (str(name) for name, variable in result.data_vars.items() if variable.dtype.kind in "fiu"), None
     )

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adiabloch.engine.natural import ATTRIBUTES
+from adiabloch.engine.unit_names import CRYSTAL_UNITS, named
 from adiabloch.plotting.charts import main_variable
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ MODEL = {
     "measure": "measure of the cell",
     "occupied": "occupied bands",
     "bands": "bands",
+    "crystal_units": "units of the crystal",
     "gap": "smallest gap",
     "chern_numbers": "Chern numbers",
     "cycle_tail": "last harmonic of the cycle, relative",
@@ -109,11 +112,17 @@ def entries_of(result: xarray.Dataset, names: dict[str, str]) -> Entries:
     """
     on_mesh = ("tolerance", *["converged"] * bool(result.attrs.get("converged"))) if is_on_fixed_mesh(result) else ()
     found = (
-        (words, entry_text(result.attrs[name]))
+        (words, entry_text(result.attrs[name]) + _unit_of(result, name))
         for name, words in names.items()
         if name in result.attrs and name not in on_mesh
     )
     return [(words, text) for words, text in found if text]
+
+
+def _unit_of(result: xarray.Dataset, name: str) -> str:
+    """Unit of an attribute with a space before it, if the units of the crystal are known."""
+    known = ATTRIBUTES.get(name) if CRYSTAL_UNITS in result.attrs else None
+    return "" if known is None else f" {named(known)}"
 
 
 def all_entries(result: xarray.Dataset) -> Entries:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from adiabloch.engine.unit_names import with_named_units
 from adiabloch.errors import AdiablochError
 from adiabloch.markup import Markup, element, image, joined
 from adiabloch.summaries.citations import DOI, PAPER, software
@@ -102,7 +103,7 @@ def page(sections: Sequence[Section], job: str | None = None) -> str:
 
 def _result(section: Section, origin: Origin) -> list[Markup]:
     """Formula, picture, numbers and properties of a result."""
-    result = section.result
+    result = with_named_units(section.result)
     parts = [element("p", f"From {section.name}", class_="note")]
     if result.attrs.get("converged") in (False, 0):
         text = "The accuracy asked for was not reached; the error bars hold for the numbers that are given."

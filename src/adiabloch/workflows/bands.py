@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float
 from adiabloch.engine.arguments import counted_bands
+from adiabloch.engine.unit_names import names_units
 from adiabloch.errors import InvalidArgumentError, warn
 from adiabloch.geometry.band_edges import exact_band_edges
 from adiabloch.models.crystal import THETA, Crystal, checked_crystal
@@ -34,6 +35,7 @@ LARGE_DEVIATION = 0.2
 
 
 @checked_call
+@names_units
 def bands(
     model: TightBinding | Cycle,
     path: str | Mapping[str, ArrayLike] | Sequence[tuple[str, ArrayLike]] | ArrayLike | Path | None = None,
