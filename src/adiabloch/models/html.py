@@ -93,7 +93,9 @@ def deformation_html(deformation: Deformation) -> Markup:
         ("motion of the orbitals", "not known" if deformation.motion is None else "known"),
         _vectors(deformation.lattice),
     ]
-    return card([entry_table("Deformation", entries), *_contents(deformation.model, " at rest")], _units(deformation.lattice))
+    return card(
+        [entry_table("Deformation", entries), *_contents(deformation.model, " at rest")], _units(deformation.lattice)
+    )
 
 
 def _kind(crystal: TightBinding | Cycle | Texture | Deformation) -> str:

@@ -95,7 +95,6 @@ def _molecule(model: TightBinding) -> TightBinding:
     return with_replaced_fields(molecule, lattice=cell)
 
 
-
 def _at_home(motion: Mapping[Any, Mapping[Any, Complex]] | None) -> dict[Any, dict[Any, Complex]] | None:
     """Motion of the functions of the home cell."""
     if motion is None:
