@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import Any, TypeVar
@@ -11,6 +12,10 @@ from typing import Any, TypeVar
 Shown = TypeVar("Shown")
 
 STYLE = "border-collapse:collapse;margin:0.3em 1.5em 0.3em 0;font-variant-numeric:tabular-nums"
+MINUS = re.compile(r"(?<![\w.)\-/])-(?=\d|inf\b)")
+"""Minus sign of a number, and no hyphen."""
+POWER = re.compile(r"(?<![\w.\-/])(\u2212?\d+(?:\.\d+)?|\([^()]*\))e([+\-\u2212]\d+)(?=i?(?![\w./-]))")
+"""Number, or a number with its error bar in parentheses, with a power of ten."""
 LEFT, RIGHT = ("text-align:left;padding:0.1em 0.5em", "text-align:right;padding:0.1em 0.5em")
 
 
@@ -38,7 +43,23 @@ def element(tag: str, *contents: object, **attributes: object) -> Markup:
 
 def lines(contents: Iterable[object]) -> Markup:
     """HTML of several values on lines of their own."""
-    return joined(contents, "<br>")
+    return joined(map(typeset, contents), "<br>")
+
+
+def typeset(content: object) -> Markup:
+    """HTML of a value, with numbers as in print: minus signs, and powers of ten in place of "e-05"."""
+    if isinstance(content, Markup):
+        return content
+    text = MINUS.sub("\u2212", escape(str(content)))
+    return Markup(POWER.sub(_power_of_ten, text))
+
+
+def _power_of_ten(found: re.Match[str]) -> str:
+    power = int(found[2].replace("\u2212", "-"))
+    ten = element("sup", str(power).replace("-", "\u2212"))
+    if found[1].lstrip("\u2212") == "1":
+        return f"{found[1][:-1]}10{ten}"
+    return f"{found[1]} \u00d7 10{ten}"
 
 
 def number(value: Any) -> str:
@@ -61,14 +82,14 @@ def vector(row: Iterable[float]) -> str:
 def table(title: object, columns: Sequence[object], rows: Iterable[Sequence[object]], note: str = "") -> Markup:
     """Table of numbers with a title and heads."""
     heads = element("tr", *(element("th", name, style=RIGHT) for name in columns))
-    body = [element("tr", *(element("td", cell, style=RIGHT) for cell in row)) for row in rows]
+    body = [element("tr", *(element("td", typeset(cell), style=RIGHT) for cell in row)) for row in rows]
     caption = element("caption", element("b", title), " ", note, style=f"{LEFT};white-space:nowrap")
     return element("table", caption, element("thead", heads), element("tbody", *body), style=STYLE)
 
 
 def entry_table(title: object, entries: Iterable[tuple[object, object]]) -> Markup:
     """Table of names and values."""
-    rows = [element("tr", *(element("td", cell, style=LEFT) for cell in entry)) for entry in entries]
+    rows = [element("tr", *(element("td", typeset(cell), style=LEFT) for cell in entry)) for entry in entries]
     return element("table", element("caption", element("b", title), style=LEFT), element("tbody", *rows), style=STYLE)
 
 

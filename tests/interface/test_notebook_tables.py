@@ -166,8 +166,8 @@ def test_a_result():
     pumped = ab.pumped_magnetization(cycle, 1, tolerance=1e-2)
     text = pumped.adiabloch._repr_html_()
     cells = Cells(text).cells
-    assert "pumped magnetization (e*omega) " in cells
-    assert any("±" in cell and "e-05" in cell for cell in cells)
+    assert "pumped magnetization (e\u202f\u03c9) " in cells
+    assert any("±" in cell and "\u00d7 10\u22125" in cell for cell in cells)
     assert {"relative accuracy asked for", "0.01", "24, 24, 8"} <= set(cells)
     # formula and picture
     pictures = re.findall(r"data:image/svg\+xml;base64,([^\"]*)", text)

@@ -66,7 +66,7 @@ def test_responses(layer):
     assert "energy area" not in html
     assert "eV" in result.adiabloch._repr_html_()
     gap = ab.magnetoelectric(layer, occupied=1, mesh=8)
-    assert f"{gap.attrs['gap']:.8g} eV" in page([Section(gap, "a.nc")])
+    assert f"{gap.attrs['gap']:.8g}\u00a0eV" in page([Section(gap, "a.nc")])
 
 
 def test_models_that_follow(layer, tmp_path):
