@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.markup import Markup, card, element, entry_table, joined, lines, number, or_text, record_html, vector
 from adiabloch.memory import COPIES, check_memory
 from adiabloch.scalars import is_whole
 
@@ -22,6 +23,7 @@ LEVI_CIVITA = np.zeros((3, 3, 3))
 """Levi-Civita symbol."""
 for _x, _y, _z in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
     LEVI_CIVITA[_x, _y, _z], LEVI_CIVITA[_x, _z, _y] = 1.0, -1.0
+EXTENTS = {1: "length", 2: "area", 3: "volume"}
 SHORTEST, LONGEST = 1e-90, 1e90
 """Range of lengths whose cubes neither underflow nor overflow."""
 
@@ -29,6 +31,27 @@ SHORTEST, LONGEST = 1e-90, 1e90
 def components(dimension: int) -> tuple[str, ...]:
     """Components of a magnetization: z in two dimensions; x, y, z in three."""
     return {2: ("z",), 3: AXES}.get(dimension, ())
+
+
+@or_text
+def lattice_html(lattice: Lattice) -> Markup:
+    """Table of a lattice: its vectors, their lengths and angles, the size of the cell, the reciprocal vectors."""
+    d, unit = lattice.dimension, "\u00c5" if lattice.ev_angstrom else "length"
+    if not lattice.periodic:
+        return card([entry_table("Lattice", [("kind", lattice.described)])])
+    unit_of_cell = unit if d == 1 else joined([unit, element("sup", d)])
+    lengths = np.sqrt((lattice.vectors**2).sum(axis=1))
+    pairs = {1: (), 2: ((0, 1),), 3: ((1, 2), (0, 2), (0, 1))}[d]
+    cosines = [float(lattice.vectors[i] @ lattice.vectors[j] / lengths[i] / lengths[j]) for i, j in pairs]
+    entries: list[tuple[object, object]] = [
+        ("kind", lattice.described),
+        (f"lattice vectors ({unit})", lines(map(vector, lattice.vectors))),
+        (f"lengths ({unit})", ", ".join(map(number, lengths))),
+        ("angles (degrees)", ", ".join(number(math.degrees(math.acos(max(-1.0, min(1.0, c))))) for c in cosines)),
+        (joined([EXTENTS[d], " of the cell (", unit_of_cell, ")"]), number(lattice.measure)),
+        (f"reciprocal vectors (1/{unit})", lines(map(vector, lattice.reciprocal))),
+    ]
+    return card([entry_table("Lattice", [entry for entry in entries if entry[1] != ""])])
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +85,8 @@ class Lattice:
     vectors: Float
     periodic: bool
     ev_angstrom: bool
+
+    _repr_html_ = lattice_html
 
     def __init__(self, vectors: ArrayLike, *, periodic: bool = True, ev_angstrom: bool = False) -> None:
         array = checked(vectors, "lattice vectors", (None, None))
@@ -257,3 +282,5 @@ class Path:
     """Distances of the corners."""
     labels: tuple[str, ...]
     """Labels of the corners."""
+
+    _repr_html_ = record_html

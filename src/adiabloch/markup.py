@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from html import escape
 from typing import Any, TypeVar
+
+import numpy as np
 
 Shown = TypeVar("Shown")
 
@@ -16,6 +19,8 @@ MINUS = re.compile(r"(?<![\w.)\-/])-(?=\d|inf\b)")
 """Minus sign of a number, and no hyphen."""
 POWER = re.compile(r"(?<![\w.\-/])(\u2212?\d+(?:\.\d+)?|\([^()]*\))e([+\-\u2212]\d+)(?=i?(?![\w./-]))")
 """Number, or a number with its error bar in parentheses, with a power of ten."""
+MOST_NUMBERS, MOST_NAMES, LONGEST_NAME = 9, 6, 60
+"""Largest numbers of elements of an array, of names of a mapping, and of letters of a name in a table of fields."""
 LEFT, RIGHT = ("text-align:left;padding:0.1em 0.5em", "text-align:right;padding:0.1em 0.5em")
 
 
@@ -99,6 +104,39 @@ def card(parts: Iterable[object], note: object = "") -> Markup:
     return joined([side_by_side, element("div", note, style="opacity:0.7")])
 
 
+def _record(record: object) -> Markup:
+    """Table of the fields of an object: numbers, small arrays, shapes of large ones; for displays of notebooks."""
+    kind = type(record)
+    names = [field.name for field in fields(record)] if is_dataclass(record) else list(vars(record))
+    entries = [(name.replace("_", " "), _brief(getattr(record, name))) for name in names if not name.startswith("_")]
+    summary = " ".join((kind.__doc__ or "").split("\n\n")[0].split())
+    return card([entry_table(kind.__name__, entries)], summary)
+
+
+def _brief(value: Any) -> object:
+    """Value of a field in short."""
+    if value is None or isinstance(value, bool | np.bool_):
+        return "none" if value is None else "yes" if value else "no"
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind in "iufc" and value.ndim in (1, 2) and 0 < value.size <= MOST_NUMBERS:
+            return lines(map(vector, np.atleast_2d(value).tolist()))
+        kind = "complex numbers" if value.dtype.kind == "c" else "integers" if value.dtype.kind in "iu" else "numbers"
+        return f"{kind}, shape {value.shape}"
+    if isinstance(value, float | complex):
+        return number(value)
+    if isinstance(value, Mapping | tuple | list | set | frozenset):
+        shown = ", ".join(map(_name, list(value)[:MOST_NAMES])) + (", ..." if len(value) > MOST_NAMES else "")
+        return f"{len(value)}: {shown}" if value else "none"
+    return _name(value)
+
+
+def _name(value: Any) -> str:
+    """Text of an object on one line."""
+    text = repr(value) if not isinstance(value, str) else value
+    text = f"array {value.shape}" if isinstance(value, np.ndarray) else " ".join(text.split())
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}..."
+
+
 def data_uri(content: bytes, kind: str) -> str:
     """Address that contains a picture: "svg" or "png"."""
     media = "image/svg+xml" if kind == "svg" else f"image/{kind}"
@@ -122,3 +160,7 @@ def or_text(display: Callable[[Shown], Markup]) -> Callable[[Shown], str]:
             return str.__str__(element("pre", repr(subject)))
 
     return shown
+
+
+record_html = or_text(_record)
+"""Display of an object as a table of its fields, for classes without a display of their own."""

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError
-from adiabloch.markup import Markup, element, markup
+from adiabloch.markup import Markup, card, element, entry_table, markup, or_text, record_html
 from adiabloch.scalars import positive_number
 
 ELECTRON_CHARGE = -1.602176634e-19
@@ -79,6 +79,13 @@ def thermal_energy(kelvin: ArrayLike) -> Float:
     return checked(kelvin, "kelvin", None) * (BOLTZMANN / ELECTRONVOLT)
 
 
+@or_text
+def unit_html(unit: Unit) -> Markup:
+    """Unit as in print, and its SI unit."""
+    entries = [("unit", html_of_unit(str(unit))), ("in SI", html_of_unit(unit.si_label))]
+    return card([entry_table("Unit", entries)])
+
+
 @dataclass(frozen=True)
 class Unit:
     """Unit of a result: a product of powers of e, k_B, hbar, the frequency of a cycle, energy and length.
@@ -101,6 +108,8 @@ class Unit:
     bohr_magneton: int = 0
     nuclear_magneton: int = 0
     angstrom: int = 0
+
+    _repr_html_ = unit_html
 
     @classmethod
     def parse(cls, label: str) -> Unit:
@@ -315,6 +324,8 @@ class Units:
 
     energy: float = 1.0
     length: float = 1.0
+
+    _repr_html_ = record_html
 
     def size(self, unit: Unit | str) -> float:
         """Size of a unit in units of the user; charges and hbar are the same in both."""

@@ -13,6 +13,7 @@ from adiabloch.markup import Markup, card, entry_table, lines, number, or_text, 
 from adiabloch.models.drawing import COLOURS, Bond, Site, drawing
 
 if TYPE_CHECKING:
+    from adiabloch.models.crystal import Crystal
     from adiabloch.models.cycle import Cycle
     from adiabloch.models.deformation import Deformation
     from adiabloch.models.texture import Texture
@@ -104,6 +105,21 @@ def deformation_html(deformation: Deformation) -> Markup:
     return card(
         [entry_table("Deformation", entries), *_contents(deformation.model, " at rest")], _units(deformation.lattice)
     )
+
+
+@or_text
+def own_crystal_html(crystal: Crystal) -> Markup:
+    """Table of a crystal that is known by its matrices only."""
+    entries = [
+        ("kind", crystal.lattice.described),
+        ("orbitals", crystal.size),
+        ("directions", ", ".join(crystal.directions)),
+        ("observables", ", ".join(crystal.observables) or "none"),
+        *([("snapshots", len(crystal.snapshots))] if hasattr(crystal, "snapshots") else []),
+        *([("last harmonic", f"{crystal.tail:.1e}")] if hasattr(crystal, "tail") else []),
+        _vectors(crystal.lattice),
+    ]
+    return card([entry_table(type(crystal).__name__, entries)], _units(crystal.lattice))
 
 
 def _kind(crystal: TightBinding | Cycle | Texture | Deformation) -> str:
