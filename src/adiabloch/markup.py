@@ -61,6 +61,8 @@ def typeset(content: object) -> Markup:
 
 def _power_of_ten(found: re.Match[str]) -> str:
     power = int(found[2].replace("\u2212", "-"))
+    if not power or not found[1].strip("\u2212.0"):
+        return found[1] if not power and found[1].strip("\u2212.0") else "0"
     ten = element("sup", str(power).replace("-", "\u2212"))
     if found[1].lstrip("\u2212") == "1":
         return f"{found[1][:-1]}10{ten}"

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import adiabloch as ab
 from adiabloch.engine.declaration import Response
 from adiabloch.jobs.catalogue import quantities
 from adiabloch.markup import typeset
-from adiabloch.summaries.numbers import entry_html
+from adiabloch.summaries.numbers import entry_html, table_of
+from adiabloch.summaries.origin import METHOD, entries_of, origin_of
 from adiabloch.summaries.page import Section, page
 from adiabloch.units import html_of_unit
 
@@ -20,6 +22,9 @@ NUMBERS = {
     "1e-05 + 2e-03i": "10<sup>−5</sup> + 2 × 10<sup>−3</sup>i",
     "(1, −2e−05, 0)": "(1, −2 × 10<sup>−5</sup>, 0)",
     "-inf": "−inf",
+    "0.0e+00": "0",
+    "-0e-05": "0",
+    "1.5e+00": "1.5",
     # no numbers
     "2026-11-30T21:58": "2026-11-30T21:58",
     "run 1e-05.nc": "run 1e-05.nc",
@@ -74,6 +79,22 @@ def test_units_of_all_responses():
 )
 def test_entries(text, expected):
     assert entry_html(text) == expected
+
+
+def test_words_of_tables():
+    """Neither energy (energy) nor electrons in eV; a sweep symmetric about zero has a zero."""
+    bands = ab.bands(ab.models.haldane(delta=0.3, t2=0.1, phi=1.2), points=4)
+    assert str(table_of(bands).title) == "bands (energy)"
+    colours = table_of(ab.bands(ab.models.haldane(delta=0.3, t2=0.1, phi=1.2), points=4, colour="berry_curvature"))
+    assert colours.columns == ["point", "band", "energy", "colour (area)"]
+    zone = table_of(ab.zone_map(ab.models.haldane(delta=0.3, t2=0.1, phi=1.2), occupied=1, points=41))
+    assert "0" in {row[1] for row in zone.rows(100)}
+    moments = xr.Dataset({"total": ("mode", [1.0])}, attrs={"response": "phonon_moments", "degeneracy": 2})
+    moments = moments.assign_attrs(crystal_units="eV, angstrom")
+    assert ("electrons that a state holds", "2") in entries_of(moments, METHOD)
+    metal = moments.assign_attrs(response="anomalous_hall", degeneracy=0.1)
+    assert ("bands closer than this count as degenerate", "0.1 eV") in entries_of(metal, METHOD)
+    assert origin_of(ab.wilson_loop(ab.models.kane_mele(delta=0.1, intrinsic=0.1), 2)).title.startswith("Wilson loop: ")
 
 
 def test_displays_and_pages():

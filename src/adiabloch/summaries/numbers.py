@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 VALUE = re.compile(r"([-\d.][-+.\de]*(?:, [-\d.][-+.\de]*)*) (\S.*)")
 """Numbers with a unit."""
+NOISE = 1e-13
+"""Size of coordinates, relative to the largest along their axis, that stands for zero."""
 ERROR = "error"
 """Variable with the error bars of the main variable."""
 
@@ -34,13 +36,18 @@ class Heading:
     unit: str = "1"
 
     def __str__(self) -> str:
-        return self.name if self.unit == "1" else f"{self.name} ({self.unit})"
+        return f"{self.name} ({self.unit})" if self._has_unit else self.name
+
+    @property
+    def _has_unit(self) -> bool:
+        """True for a unit that says more than the name."""
+        return self.unit not in ("1", self.name)
 
     @property
     def html(self) -> Markup:
         """The name in words, and the unit as in print."""
         name = markup(self.name.replace("_", " "))
-        return name if self.unit == "1" else joined([name, " (", html_of_unit(self.unit), ")"])
+        return joined([name, " (", html_of_unit(self.unit), ")"]) if self._has_unit else name
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +117,12 @@ class ResultTable:
     def _label(self, dim: str, number: int) -> str:
         if dim not in self.result.coords:
             return str(number)
-        value = self.result[dim].values[number]
-        return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
+        values = self.result[dim].values
+        if values.dtype.kind != "f":
+            return str(values[number])
+        # rounding errors of a grid that is symmetric about zero
+        noise = abs(values[number]) < NOISE * np.abs(values).max()
+        return "0" if noise else f"{values[number]:.6g}"
 
 
 def table_of(result: xarray.Dataset, name: str = "result") -> ResultTable:
