@@ -14,6 +14,7 @@ from adiabloch.arrays import Float, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.markup import Markup, card, element, entry_table, joined, lines, number, or_text, record_html, vector
 from adiabloch.memory import COPIES, check_memory
+from adiabloch.names import suggests
 from adiabloch.scalars import is_whole
 
 AXES = ("x", "y", "z")
@@ -54,6 +55,7 @@ def lattice_html(lattice: Lattice) -> Markup:
     return card([entry_table("Lattice", [entry for entry in entries if entry[1] != ""])])
 
 
+@suggests("constant_axes", "identity", "is_close", "of_molecule", "scaled")
 @dataclass(frozen=True, eq=False)
 class Lattice:
     """A Bravais lattice in one, two or three dimensions, or the cell of a molecule.
@@ -107,6 +109,8 @@ class Lattice:
                 f"lattice vectors: {array.tolist()} are linearly dependent (they span no cell); "
                 f"expected {d} independent vectors"
             )
+        if not isinstance(ev_angstrom, bool):
+            raise InvalidModelError(f"ev_angstrom: {ev_angstrom!r}, expected True for eV and Angstrom, or False")
         object.__setattr__(self, "vectors", array)
         object.__setattr__(self, "periodic", periodic)
         object.__setattr__(self, "ev_angstrom", ev_angstrom)

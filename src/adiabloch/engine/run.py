@@ -17,6 +17,7 @@ from adiabloch.errors import CallError, InvalidArgumentError, Stopped, Tolerance
 from adiabloch.integration.mesh_symmetry import Symmetry, checked_symmetry
 from adiabloch.integration.running import checked_executor
 from adiabloch.markup import Markup, card, entry_table, or_text
+from adiabloch.names import suggests
 from adiabloch.scalars import is_number, is_whole
 from adiabloch.units import Unit
 
@@ -48,6 +49,7 @@ def accuracy_html(accuracy: Accuracy) -> Markup:
     return card([entry_table("Accuracy", entries)])
 
 
+@suggests()
 @dataclass(frozen=True)
 class Accuracy:
     """Accuracy of a result: requested accuracy, and limit of the effort.

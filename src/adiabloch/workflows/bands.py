@@ -54,10 +54,10 @@ def bands(
     model : TightBinding or Cycle
         The crystal.
     path : optional
-        Labels such as "GKMG", with a comma where the path jumps; pairs of label and reduced coordinates; wave vectors
-        (P, d) in reduced coordinates; or a path of `Lattice.path`. By default the path that follows from the lattice:
-        in two dimensions by its shape, in three by ASE. "K'" is the other valley of a hexagonal lattice, and the prime
-        of any other point its negative.
+        Labels such as "GKMG", with a comma where the path jumps, or a list of them; pairs of label and reduced
+        coordinates; wave vectors (P, d) in reduced coordinates; or a path of `Lattice.path`. By default the path that
+        follows from the lattice: in two dimensions by its shape, in three by ASE. "K'" is the other valley of a
+        hexagonal lattice, and the prime of any other point its negative.
     points : int
         Number of points along a path given by its corners.
     colour, size : str or (str, component), optional
