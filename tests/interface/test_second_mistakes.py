@@ -125,7 +125,7 @@ COMMANDS = {
     "show nothing.nc": "nothing.nc: no such file",
     "show r.nc --rows 0": "show: invalid value for '--rows'",
     "plot r.nc --output r.xyz": "r.xyz: expected a name that ends with .png, .pdf, .svg",
-    "run bad.toml": "quantites: unknown key; did you mean 'quantities'?",
+    "run bad.toml": "quantiies: unknown key; did you mean 'quantities'?",
     "run nothing.toml": "nothing.toml: cannot be read",
     "new pump pump": "new: got unexpected extra argument",
     "pump h.nc --occupied 1": "h.nc: not a cycle",
@@ -143,7 +143,7 @@ def folder(tmp_path_factory, hall):
     ab.io.save(hall, place / "r.nc")
     (place / "notes.txt").write_text("hello\n")
     (place / "POSCAR").write_text("BN\n1.0\n")
-    (place / "bad.toml").write_text("[crystal]\nmodel = 'haldane'\n[quantites.anomalous_hall]\n")
+    (place / "bad.toml").write_text("[crystal]\nmodel = 'haldane'\n[quantiies.anomalous_hall]\n")
     return place
 
 
