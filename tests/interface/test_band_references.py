@@ -57,6 +57,17 @@ def test_path_of_the_reference(silicon, name):
     np.testing.assert_allclose(result.reference_distance, result.distance, atol=1e-9)
 
 
+def test_unit_of_wave_vectors_with_wrong_energies(silicon):
+    """A point that did not converge does not decide on the unit of all wave vectors."""
+    reference = read_band_structure(FILES / "Si_bands_x.dat")
+    energies = reference.energy.values.copy()
+    energies[7] = -40.0
+    with pytest.warns(UserWarning, match="bands of the same crystal"):
+        result = ab.bands(silicon, reference=reference.assign(energy=(("point", "band"), energies)))
+    k = np.column_stack([result.k1, result.k2, result.k3])
+    np.testing.assert_allclose(k[[0, 10, 20]], [at for _, at in PATH], atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ESPRESSO)
 def test_path_of_the_user(silicon, name):
     """The path has another start and another number of points; it contains half of the wave vectors."""

@@ -65,7 +65,7 @@ def wave_vectors(crystal: Crystal, reference: xarray.Dataset) -> Float | None:
     if "k1" in reference.coords:
         return np.asarray(waves, dtype=np.float64)
     found = [waves @ crystal.lattice.vectors.T / alat for alat in _lengths(crystal.lattice)]
-    return min(found, key=lambda reduced: _deviation(crystal, reduced, reference["energy"].values))
+    return min(found, key=lambda reduced: float(_deviations(crystal, reduced, reference["energy"].values).mean()))
 
 
 def _lengths(lattice: Lattice) -> list[float]:
@@ -79,13 +79,13 @@ def _lengths(lattice: Lattice) -> list[float]:
     return found
 
 
-def _deviation(crystal: Crystal, reduced: Float, there: Float) -> float:
-    """Largest distance of an energy from the nearest one of the reference."""
+def _deviations(crystal: Crystal, reduced: Float, there: Float) -> Float:
+    """Distance of each energy from the nearest one of the reference, (P, N)."""
     k = reduced
     if THETA in crystal.directions:
         k = np.column_stack([k, np.zeros(len(k))])
     energies = energies_batch(crystal.matrices().at(k)[:, 0])
-    return float(np.abs(energies[:, :, None] - there[:, None, :]).min(axis=2).max())
+    return np.asarray(np.abs(energies[:, :, None] - there[:, None, :]).min(axis=2))
 
 
 def path_of_reference(crystal: Crystal, reference: xarray.Dataset) -> BandPath | None:
@@ -185,7 +185,7 @@ def with_reference(
     if waves is None or "theta" in result.dims:
         return result
     used = np.unique(chosen)
-    off = _deviation(crystal, waves[used], there[used])
+    off = float(_deviations(crystal, waves[used], there[used]).max())
     spread = float(np.ptp(result.energy.values))
     if off > LARGE_DEVIATION * spread:
         warn(
