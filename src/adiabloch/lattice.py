@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked, frozen
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.markup import Markup, card, element, entry_table, joined, lines, number, or_text, record_html, vector
 from adiabloch.memory import COPIES, check_memory
+from adiabloch.names import suggests
 from adiabloch.scalars import is_whole
 
 AXES = ("x", "y", "z")
@@ -22,6 +24,7 @@ LEVI_CIVITA = np.zeros((3, 3, 3))
 """Levi-Civita symbol."""
 for _x, _y, _z in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
     LEVI_CIVITA[_x, _y, _z], LEVI_CIVITA[_x, _z, _y] = 1.0, -1.0
+EXTENTS = {1: "length", 2: "area", 3: "volume"}
 SHORTEST, LONGEST = 1e-90, 1e90
 """Range of lengths whose cubes neither underflow nor overflow."""
 
@@ -31,6 +34,28 @@ def components(dimension: int) -> tuple[str, ...]:
     return {2: ("z",), 3: AXES}.get(dimension, ())
 
 
+@or_text
+def lattice_html(lattice: Lattice) -> Markup:
+    """Table of a lattice: its vectors, their lengths and angles, the size of the cell, the reciprocal vectors."""
+    d, unit = lattice.dimension, "\u00c5" if lattice.ev_angstrom else "length"
+    if not lattice.periodic:
+        return card([entry_table("Lattice", [("kind", lattice.described)])])
+    unit_of_cell = unit if d == 1 else joined([unit, element("sup", d)])
+    lengths = np.sqrt((lattice.vectors**2).sum(axis=1))
+    pairs = {1: (), 2: ((0, 1),), 3: ((1, 2), (0, 2), (0, 1))}[d]
+    cosines = [float(lattice.vectors[i] @ lattice.vectors[j] / lengths[i] / lengths[j]) for i, j in pairs]
+    entries: list[tuple[object, object]] = [
+        ("kind", lattice.described),
+        (f"lattice vectors ({unit})", lines(map(vector, lattice.vectors))),
+        (f"lengths ({unit})", ", ".join(map(number, lengths))),
+        ("angles (degrees)", ", ".join(number(math.degrees(math.acos(max(-1.0, min(1.0, c))))) for c in cosines)),
+        (joined([EXTENTS[d], " of the cell (", unit_of_cell, ")"]), number(lattice.measure)),
+        (f"reciprocal vectors (1/{unit})", lines(map(vector, lattice.reciprocal))),
+    ]
+    return card([entry_table("Lattice", [entry for entry in entries if entry[1] != ""])])
+
+
+@suggests("constant_axes", "identity", "is_close", "of_molecule", "scaled")
 @dataclass(frozen=True, eq=False)
 class Lattice:
     """A Bravais lattice in one, two or three dimensions, or the cell of a molecule.
@@ -42,6 +67,9 @@ class Lattice:
     periodic : bool
         False for a molecule: nothing hops between cells, whose size is a scale of lengths only, and results are those
         of one molecule.
+    ev_angstrom : bool
+        True if the energies of the crystal are in eV and its lengths in Angstrom, as those read from files of
+        Wannier90; pictures and tables of results then name these units.
 
     Raises
     ------
@@ -58,8 +86,11 @@ class Lattice:
 
     vectors: Float
     periodic: bool
+    ev_angstrom: bool
 
-    def __init__(self, vectors: ArrayLike, *, periodic: bool = True) -> None:
+    _repr_html_ = lattice_html
+
+    def __init__(self, vectors: ArrayLike, *, periodic: bool = True, ev_angstrom: bool = False) -> None:
         array = checked(vectors, "lattice vectors", (None, None))
         d = len(array)
         if array.shape != (d, d) or d not in (1, 2, 3):
@@ -78,8 +109,11 @@ class Lattice:
                 f"lattice vectors: {array.tolist()} are linearly dependent (they span no cell); "
                 f"expected {d} independent vectors"
             )
+        if not isinstance(ev_angstrom, bool):
+            raise InvalidModelError(f"ev_angstrom: {ev_angstrom!r}, expected True for eV and Angstrom, or False")
         object.__setattr__(self, "vectors", array)
         object.__setattr__(self, "periodic", periodic)
+        object.__setattr__(self, "ev_angstrom", ev_angstrom)
 
     @classmethod
     def of_molecule(cls, positions: Float, size: float = 0.0) -> Lattice:
@@ -120,6 +154,10 @@ class Lattice:
     def scaled(self, length: float) -> Lattice:
         """Convert to another unit of length."""
         return Lattice(self.vectors / length, periodic=self.periodic)
+
+    def with_vectors(self, vectors: ArrayLike) -> Lattice:
+        """Lattice of other vectors, with the same units."""
+        return Lattice(vectors, periodic=self.periodic, ev_angstrom=self.ev_angstrom)
 
     def is_close(self, other: Lattice, tolerance: float) -> bool:
         """Return True for equal lattices, up to a relative difference, and for two molecules."""
@@ -248,3 +286,5 @@ class Path:
     """Distances of the corners."""
     labels: tuple[str, ...]
     """Labels of the corners."""
+
+    _repr_html_ = record_html

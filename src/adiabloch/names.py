@@ -58,7 +58,7 @@ def public_names(
 
 
 def suggests(*hidden: str) -> Callable[[type[Kind]], type[Kind]]:
-    """Class decorator: misspelt attributes suggest the most similar one, and `dir` lists those that are for users.
+    """Class decorator: misspelt attributes and arguments suggest the most similar one, `dir` lists those for users.
 
     Parameters
     ----------
@@ -80,11 +80,25 @@ def suggests(*hidden: str) -> Callable[[type[Kind]], type[Kind]]:
 
             raise NoAttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name, known)
 
+        kind.__init__ = _checked_init(kind)  # type: ignore[method-assign]
         kind.__dir__ = listed  # type: ignore[method-assign]
         kind.__getattr__ = missing  # type: ignore[attr-defined]
         return kind
 
     return decorated
+
+
+def _checked_init(kind: type[Any]) -> Callable[..., None]:
+    """Constructor whose error for a wrong call is that of `checked_call`."""
+    original = kind.__init__
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def constructed(self: object, *args: object, **kwargs: object) -> None:
+        bound_arguments(kind.__name__, signature, (self, *args), kwargs)
+        original(self, *args, **kwargs)
+
+    return constructed
 
 
 def checked_call(function: Callable[P, T]) -> Callable[P, T]:

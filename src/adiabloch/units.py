@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from adiabloch.arrays import Float, checked
 from adiabloch.errors import InvalidArgumentError
+from adiabloch.markup import Markup, card, element, entry_table, markup, or_text, record_html
 from adiabloch.scalars import positive_number
 
 ELECTRON_CHARGE = -1.602176634e-19
@@ -78,6 +79,13 @@ def thermal_energy(kelvin: ArrayLike) -> Float:
     return checked(kelvin, "kelvin", None) * (BOLTZMANN / ELECTRONVOLT)
 
 
+@or_text
+def unit_html(unit: Unit) -> Markup:
+    """Unit as in print, and its SI unit."""
+    entries = [("unit", html_of_unit(str(unit))), ("in SI", html_of_unit(unit.si_label))]
+    return card([entry_table("Unit", entries)])
+
+
 @dataclass(frozen=True)
 class Unit:
     """Unit of a result: a product of powers of e, k_B, hbar, the frequency of a cycle, energy and length.
@@ -100,6 +108,8 @@ class Unit:
     bohr_magneton: int = 0
     nuclear_magneton: int = 0
     angstrom: int = 0
+
+    _repr_html_ = unit_html
 
     @classmethod
     def parse(cls, label: str) -> Unit:
@@ -224,6 +234,18 @@ _LATEX = {
     "angstrom": r"\mathrm{\AA}",
 }
 """Symbols that are not written as upright words."""
+_HTML = {
+    "e": "<i>e</i>",
+    "|e|": "|<i>e</i>|",
+    "Ohm": "\u03a9",
+    "h": "<i>h</i>",
+    "k_B": "<i>k</i><sub>B</sub>",
+    "hbar": "<i>\u0127</i>",
+    "omega": "<i>\u03c9</i>",
+    "mu_B": "<i>\u03bc</i><sub>B</sub>",
+    "mu_N": "<i>\u03bc</i><sub>N</sub>",
+    "angstrom": "\u00c5",
+}
 _EXTENTS = {1: "length", 2: "area", 3: "volume"}
 RAW_SYMBOLS = {
     **{symbol: (name, 1) for name, symbol in _SYMBOLS.items()},
@@ -259,6 +281,23 @@ def latex_of_unit(label: str) -> str:
     return "/".join([one, *(f"({product(part)})" if part.startswith("(") else product(part) for part in below)])
 
 
+def html_of_unit(label: str) -> Markup:
+    """Label of a unit in HTML: units upright, constants of nature as usual, powers as superscripts."""
+    above, *below = label.split("/")
+
+    def product(factors: str) -> str:
+        parts = []
+        for factor in factors.strip("()").replace("*", " ").split():
+            name, _, power = factor.partition("^")
+            micro = f"\u03bc{name[1:]}" if name[:1] == "u" and len(name) > 1 else name
+            raised = element("sup", power.replace("-", "\u2212")) if power else ""
+            parts.append(_HTML.get(name, markup(micro)) + raised)
+        return "\u202f".join(parts)
+
+    one = "1" if above.strip() in ("", "1") else product(above)
+    return Markup("/".join([one, *(f"({product(part)})" if part.startswith("(") else product(part) for part in below)]))
+
+
 def factors_of(label: str) -> dict[str, int]:
     """Powers in a label such as "e^2 length/(hbar energy)"; after several slashes, all that follows divides."""
     if not isinstance(label, str):
@@ -285,6 +324,8 @@ class Units:
 
     energy: float = 1.0
     length: float = 1.0
+
+    _repr_html_ = record_html
 
     def size(self, unit: Unit | str) -> float:
         """Size of a unit in units of the user; charges and hbar are the same in both."""

@@ -11,6 +11,7 @@ import tempfile
 import textwrap
 import threading
 import time
+import types
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -593,18 +594,55 @@ def test_nested_bars_share_a_display(monkeypatch, capsys):
         assert [task.description for task in outer._bar.tasks] == ["outer, places"]
 
 
-def test_notebooks_without_widgets_get_lines(monkeypatch, capsys):
-    import types
-
-    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
-    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None)
+def test_notebooks_get_one_line_that_changes(monkeypatch, capsys):
+    """Without widgets and with any number of changes: one output, whose last text stays; the next has its own."""
+    published = []
+    shell = types.SimpleNamespace(
+        kernel=object(),
+        display_pub=types.SimpleNamespace(publish=lambda data, **options: published.append((data, options))),
+    )
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
-    with ProgressBar("work") as bar:
-        bar.stage("mesh", 4)
-        assert bar._bar is None
-    assert "adiabloch: work, mesh" in capsys.readouterr().err
-    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: object())
-    assert ProgressBar("work").drawn
+    monkeypatch.setattr(progress, "IN_NOTEBOOK", 0.0)
+    for visible in (None, True):
+        published.clear()
+        with ProgressBar("work", visible) as bar:
+            bar.stage("mesh", 100)
+            with ProgressBar("inner", visible) as inner:
+                inner.stage("box", 2)
+            for _ in range(100):
+                bar.advance(1)
+        assert len(published) > 100
+        assert [options["update"] for _, options in published] == [False] + [True] * (len(published) - 1)
+        identities = {options["transient"]["display_id"] for _, options in published}
+        assert len(identities) == 1
+        assert published[0][0]["text/plain"].startswith("adiabloch: work, mesh")
+        assert published[-1][0] == {"text/plain": "adiabloch: work, ended after 0 s"}
+    assert capsys.readouterr() == ("", "")
+    published.clear()
+    with ProgressBar("quick") as bar:
+        bar.visible = False
+        bar.stage("mesh", 1)
+    assert published == []
+
+
+def test_a_real_kernel(tmp_path):
+    """A notebook that is executed has one output for a calculation that takes a few seconds."""
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat.v4")
+    pytest.importorskip("ipykernel")
+    code = "\n".join(
+        (
+            "import time, adiabloch as ab",
+            "def slow(mass):",
+            "    time.sleep(0.7)",
+            "    return ab.anomalous_hall(ab.models.haldane(delta=mass, t2=0.1, phi=1.2), 0.0, mesh=12)",
+            "result = ab.sweep(slow, {'mass': [0.1 * i for i in range(6)]}, executor=1)",
+        )
+    )
+    notebook = nbformat.new_notebook(cells=[nbformat.new_code_cell(code)])
+    nbclient.NotebookClient(notebook, timeout=120).execute()
+    (output,) = notebook.cells[0].outputs
+    assert output.data["text/plain"].startswith("adiabloch: sweep, ended after")
 
 
 def test_no_error_stream(monkeypatch):

@@ -269,7 +269,7 @@ def test_wrong_types(case, wrong):
 
 
 def test_a_hopping_law_without_its_function():
-    with pytest.raises(errors.InvalidArgumentError, match=r"distance_law\(hopping\): missing"):
+    with pytest.raises(errors.InvalidArgumentError, match=r"'hopping'; expected distance_law\(hopping\)"):
         ab.models.distance_law()
     law = ab.models.distance_law(lambda length: "x")
     with pytest.raises(errors.InvalidModelError, match=r"hopping\(d\): expected a number"):

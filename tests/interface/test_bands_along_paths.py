@@ -170,8 +170,6 @@ def test_files_of_references(tmp_path):
     filband = read_band_structure(tmp_path / "bands.dat")
     np.testing.assert_allclose(filband.energy, columns.energy)
     np.testing.assert_allclose(filband.distance, [0, 0.5, 1])
-    scaled = ab.bands(HALDANE, "GK", reference=filband)
-    assert float(scaled.reference_distance[-1]) == pytest.approx(float(scaled.distance[-1]))
     for content, message in (
         ("1.0 2.0\n1.5\n", r"line 2: '1.5', expected distance and energy"),
         ("0 1\n1 1\n\n0 1\n", r"\[1, 2\] points, expected bands with the same points"),

@@ -318,3 +318,53 @@ def test_the_page_on_commands(tmp_path, monkeypatch):
     assert {"layer_bands.png", "curvature.svg", "pumped.nc", "pumped.html"} <= {
         path.name for path in tmp_path.iterdir()
     }
+
+
+def test_models_of_cycles(folder, monkeypatch):
+    """A quantity of models takes the model of a cycle at a phase, and a quantity of both the cycle itself."""
+    monkeypatch.chdir(folder)
+    cycle = ab.io.load_cycle("cycle.nc")
+    one = ("--occupied", 1, "--mesh", 12)
+    found = run("compute", "polarization", "cycle.nc", "--theta", 0.7, *one, "--output", "p.nc")
+    assert found.exit_code == 0, said(found)
+    expected = ab.polarization(cycle.at(0.7), occupied=1, mesh=12)
+    np.testing.assert_allclose(ab.io.load("p.nc").polarization, expected.polarization, rtol=1e-12)
+    other = ab.polarization(cycle.at(2.7), occupied=1, mesh=12)
+    assert float(abs(other.polarization - expected.polarization).max()) > 1e-4
+    assert run("compute", "wilson_loop", "cycle.nc", "--occupied", 1, "--output", "w.nc").exit_code == 0
+    flow = ab.io.load("w.nc")
+    assert flow.attrs["across"] == "theta"
+    np.testing.assert_allclose(flow.centre, ab.wilson_loop(cycle, occupied=1).centre)
+    found = run("compute", "wilson_loop", "cycle.nc", "--occupied", 1, "--theta", 0.7, "--output", "m.nc")
+    assert found.exit_code == 0, said(found)
+    np.testing.assert_allclose(ab.io.load("m.nc").centre, ab.wilson_loop(cycle.at(0.7), occupied=1).centre)
+    points = ("--set", "points=[[0, 0], [0.1, 0.2]]")
+    assert run("compute", "band_quantities", "cycle.nc", "--theta", 0.7, *points, "--output", "b.nc").exit_code == 0
+    np.testing.assert_allclose(
+        ab.io.load("b.nc").energy.squeeze(), ab.band_quantities(cycle.at(0.7), [[0, 0], [0.1, 0.2]]).energy
+    )
+    # of displaced crystals, the one at rest
+    rest = ab.io.load_deformation("deformation.nc").model
+    assert run("compute", "polarization", "deformation.nc", *one, "--output", "d.nc").exit_code == 0
+    np.testing.assert_allclose(ab.io.load("d.nc").polarization, ab.polarization(rest, occupied=1, mesh=12).polarization)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("polarization", "cycle.nc"),
+            "needs a model, got a cycle in cycle.nc; expected the file of one model; --theta",
+        ),
+        (("polarization", "cycle.nc", "cycle.nc"), "needs a model, got 2 files; .*--theta PHASE takes the model at a"),
+        (("polarization", "model.nc", "--theta", 0.1), "--theta: model.nc contains a model, expected a cycle"),
+        (("pumped_charge", "cycle.nc", "--theta", 0.1), "--theta: pumped_charge needs a whole cycle"),
+        (("wilson_loop", "POSCAR"), "POSCAR: atoms of a crystal without its electrons, expected Wannier functions"),
+    ],
+)
+def test_other_kinds_of_files(folder, monkeypatch, arguments, message):
+    monkeypatch.chdir(folder)
+    (folder / "POSCAR").write_text("BN\n1.0\n")
+    found = run("compute", *arguments, "--occupied", 1)
+    assert found.exit_code == 2
+    assert re.search(message, said(found))

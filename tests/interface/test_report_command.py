@@ -59,7 +59,8 @@ def check_safe(text):
     """Only known tags, nothing that a browser would load or execute."""
     read = Page(text)
     known = (
-        "html head meta title style body h1 h2 p figure img div table thead tbody tr th td ul li a pre footer b caption"
+        "html head meta title style body h1 h2 p figure img div table thead tbody tr th td ul li a pre footer "
+        "b caption i sup sub"
     )
     assert {*read.tags} <= {*known.split()}
     for tag, name, value in read.attributes:
@@ -95,12 +96,12 @@ def test_a_result(result, tmp_path):
     assert "Content-Security-Policy" in text
     assert "width=device-width" in text
     value, error = float(result.total[0]), float(result.error[0])
-    (shown,) = (cell for cell in read.cells if "±" in cell)
-    number, _, bar = re.match(r"\((\S+) ± (\S+)\)(e\S+)", shown).group(1, 3, 2)
-    power = float("1" + re.search(r"e\S+", shown).group())
+    (shown,) = re.findall(r"\((\S+) ± (\S+)\) × 10<sup>(\S+)</sup>", text)
+    number, bar, exponent = (word.replace("\u2212", "-") for word in shown)
+    power = 10.0 ** int(exponent)
     assert float(number) * power == pytest.approx(value, abs=error)
     assert float(bar) * power == pytest.approx(error, rel=0.05)
-    assert "pumped magnetization (e*omega)" in read.text
+    assert "pumped magnetization (<i>e</i>\u202f<i>\u03c9</i>)" in text
     for words in (
         result.attrs["model"], result.attrs["created"], "Eqs. (8), (17)", "10.1103/PhysRevB.103.115432", "24, 24, 8",
         "relative accuracy asked for", "accuracy reached", f"version {ab.__version__}",

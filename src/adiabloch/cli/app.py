@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -15,6 +17,10 @@ out = Console()
 err = Console(stderr=True)
 COMMAND = "adiabloch.command"
 """Key of the whole command in the context of a command."""
+UsageError: type[Any] = typer.BadParameter.__bases__[0]
+"""Error of a command that does not fit its arguments; typer has the class, but no name for it."""
+HELP = "NoArgsIsHelpError"
+"""Class of the error of a command without arguments, which shows the help."""
 
 
 class Commands(typer.core.TyperGroup):
@@ -23,13 +29,15 @@ class Commands(typer.core.TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Keep the whole command, and parse it."""
         ctx.meta.setdefault(COMMAND, shlex.join(["adiabloch", *args]))
-        rest: list[str] = super().parse_args(ctx, args)
+        with _on_one_line(ctx):
+            rest: list[str] = super().parse_args(ctx, args)
         return rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            with _on_one_line(ctx):
+                return super().invoke(ctx)
         except KeyboardInterrupt as stopped:
             message = " ".join(str(stopped).split()) or "stopped"
             err.print(f"adiabloch: {message}", style="red", markup=False, soft_wrap=True)
@@ -40,6 +48,25 @@ class Commands(typer.core.TyperGroup):
         except (AdiablochError, OSError) as error:
             err.print(f"adiabloch: {' '.join(str(error).split())}", style="red", markup=False, soft_wrap=True)
             raise typer.Exit(2) from None
+
+
+@contextmanager
+def _on_one_line(context: Any) -> Iterator[None]:
+    """Context in which a command that does not fit its arguments prints one line and exits with the status 2."""
+    try:
+        yield
+    except UsageError as error:
+        if type(error).__name__ == HELP:
+            raise
+        names: list[str] = []
+        at = error.ctx or context
+        while at.parent is not None:
+            names, at = [at.info_name, *names], at.parent
+        text = " ".join(error.format_message().split()).rstrip(".")
+        help_text = f"`{' '.join(['adiabloch', *names])} --help` shows what is expected"
+        message = f"{' '.join(names)}{': ' if names else ''}{text[:1].lower()}{text[1:]}; {help_text}"
+        err.print(f"adiabloch: {message}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
 
 
 app = typer.Typer(

@@ -38,7 +38,7 @@ def bands(
     occupied: Annotated[int | None, typer.Option(help="Number of occupied bands, to mark the gap.")] = None,
     mu: Annotated[float | None, typer.Option(help="Chemical potential, to mark it.")] = None,
     reference: Annotated[
-        Path | None, typer.Option(help="Bands to compare with: SEED_band.dat, or bands.dat(.gnu) of bands.x.")
+        Path | None, typer.Option(help="Bands to compare with: SEED_band.dat, filband of bands.x, or the XML of pw.x.")
     ] = None,
     points: Annotated[int, typer.Option(help="Number of points along the path.")] = 200,
     dimension: Dimension = None,

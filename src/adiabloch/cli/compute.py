@@ -55,6 +55,9 @@ def compute(
         list[str] | None,
         typer.Option("--set", help="Another argument; `adiabloch quantities NAME` lists them.", metavar="NAME=VALUE"),
     ] = None,
+    theta: Annotated[
+        float | None, typer.Option(help="Phase of a cycle in radians: the model there is the crystal.", metavar="PHASE")
+    ] = None,
     dimension: Dimension = None,
     axes: Axes = None,
     spin: Annotated[bool, typer.Option("--spin", help="Read the spin (SEED.spn).")] = False,
@@ -104,6 +107,7 @@ def compute(
         settings=settings or (),
         wannier=wannier_options(dimension, axes, spin=spin, outside=outside),
         units=wanted,
+        theta=theta,
         options=options,
     )
     if dry_run:
@@ -120,7 +124,7 @@ def compute(
     elif not quiet:
         print_table(table_of(result, quantity), rows)
         if units is None:
-            say(command.units_note(files))
+            say(command.units_note(result))
     write_result(context, result, output)
     if failure is not None:
         raise failure

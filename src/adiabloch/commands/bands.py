@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adiabloch.io import read_band_structure
-from adiabloch.io.crystal_files import WannierOptions, crystal_file, is_saved, read_crystal
+from adiabloch.io.crystal_files import WannierOptions, crystal_file, read_crystal
 from adiabloch.models import Cycle, Deformation, TightBinding
 from adiabloch.workflows.bands import bands
 from adiabloch.workflows.zone_map import zone_map
 
 if TYPE_CHECKING:
     import xarray
-
-UNITS = {"energy": "eV", "length": "angstrom", "area": "angstrom^2", "1/length": "1/angstrom"}
-"""Units of the files of Wannier90."""
 
 
 def bands_of_file(
@@ -43,7 +40,7 @@ def bands_of_file(
     path = crystal_file(seed)
     crystal = _model_or_cycle(path, wannier)
     compared = None if reference is None else read_band_structure(reference)
-    return _with_units_of_file(bands(crystal, reference=compared, **options), path)
+    return bands(crystal, reference=compared, **options)
 
 
 def map_of_file(seed: Path, quantity: str, wannier: WannierOptions, **options: Any) -> xarray.Dataset:
@@ -63,22 +60,13 @@ def map_of_file(seed: Path, quantity: str, wannier: WannierOptions, **options: A
         Result of `ab.zone_map`; in eV and Angstrom for files of Wannier90.
     """
     path = crystal_file(seed)
-    return _with_units_of_file(zone_map(_model_or_cycle(path, wannier), quantity, **options), path)
+    return zone_map(_model_or_cycle(path, wannier), quantity, **options)
 
 
 def _model_or_cycle(path: Path, wannier: WannierOptions) -> TightBinding | Cycle:
     """Crystal in a file; of a deformation, the crystal at rest."""
     crystal = read_crystal(path, wannier)
     return crystal.model if isinstance(crystal, Deformation) else crystal
-
-
-def _with_units_of_file(result: xarray.Dataset, path: Path) -> xarray.Dataset:
-    """Result with the names of the units of Wannier90, if the file is one of Wannier90."""
-    for name in () if is_saved(path) else result.variables:
-        units = result[name].attrs.get("units")
-        if units in UNITS:
-            result[name].attrs["units"] = UNITS[units]
-    return result
 
 
 def summary_of_map(result: xarray.Dataset) -> list[str]:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from adiabloch.customary_units import customary_unit
 from adiabloch.engine.customary import in_units
 from adiabloch.engine.si import in_si, unit_size
+from adiabloch.engine.unit_names import CRYSTAL_UNITS
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.io.crystal_files import (
     SavedCrystal,
     WannierOptions,
     crystal_file,
-    is_saved,
     read_crystal,
     read_cycle,
 )
@@ -32,6 +32,7 @@ from adiabloch.jobs.arguments import (
 from adiabloch.jobs.calculation import kind_of
 from adiabloch.jobs.catalogue import CataloguedQuantity, quantity
 from adiabloch.jobs.displacements import displaced_crystal
+from adiabloch.models import Cycle, Deformation
 from adiabloch.units import ENERGIES, LENGTHS, thermal_energy
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ WAYS = {
     "folder of `adiabloch phonons prepare` with the calculations",
 }
 """Files for each kind of crystal."""
+PHASE = "--theta PHASE takes the model at a phase of the cycle"
 TAKEN = {
     "occupied": "number of occupied bands",
     "chemical_potential": "chemical potential",
@@ -71,6 +73,7 @@ def compute(
     settings: Iterable[str] = (),
     wannier: WannierOptions | None = None,
     units: ModelUnits | None = None,
+    theta: float | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> xarray.Dataset:
     """Compute a quantity of the crystal in a file, or of the cycle in several files.
@@ -88,6 +91,8 @@ def compute(
     wannier : WannierOptions, optional
     units : ModelUnits, optional
         Checked here; its energy unit is that of temperatures in kelvin.
+    theta : float, optional
+        Phase of a cycle, whose model there is the crystal.
     options : mapping, optional
         Options of all responses, such as `executor`.
 
@@ -105,8 +110,11 @@ def compute(
     if flags.get("mesh") is not None and flags.get("tolerance") is not None:
         raise InvalidArgumentError("--tolerance, --mesh: expected one of the two; a fixed mesh has no tolerance")
     chosen = _options(known, options or {})
+    if theta is not None and "theta" in known.arguments:
+        # an argument of the quantity itself
+        settings, theta = [*settings, f"theta={theta}"], None
     arguments = _arguments(known, flags, settings, "eV" if units is None else units.energy)
-    crystal = crystal_for(known, files, slab, arguments.get("occupied"))
+    crystal = crystal_for(known, files, slab, arguments.get("occupied"), theta)
     if units is not None:
         units.check_dimensions(known, crystal)
     arguments = with_files_read(arguments, known, Path(), slab.axes)
@@ -122,28 +130,42 @@ def _options(known: CataloguedQuantity, options: Mapping[str, Any]) -> dict[str,
 
 
 def crystal_for(
-    known: CataloguedQuantity, files: Sequence[Path], wannier: WannierOptions, occupied: int | None = None
+    known: CataloguedQuantity,
+    files: Sequence[Path],
+    wannier: WannierOptions,
+    occupied: int | None = None,
+    theta: float | None = None,
 ) -> SavedCrystal:
     """Crystal in files, of the kind that a quantity needs, or that of a folder of displaced crystals.
 
-    A folder needs the number of occupied bands.
+    A folder needs the number of occupied bands, and a quantity of models the phase of a cycle. Of displaced crystals,
+    the model is the crystal at rest.
 
     Raises
     ------
     InvalidArgumentError, FileFormatError
     """
     needs = f"{known.name}: needs a {known.crystal}"
-    way = WAYS.get(known.crystal, WAYS["model"])
+    way, of_cycle = WAYS.get(known.crystal, WAYS["model"]), f"; {PHASE}" if known.crystal == "model" else ""
     if len(files) == 1 and files[0].is_dir() and files[0].suffix != ".zarr":
         if known.crystal != "deformation":
             raise InvalidArgumentError(f"{needs}, got the folder {files[0]}; expected {way}")
         return displaced_crystal(files[0], occupied, wannier)
     paths = [crystal_file(path) for path in files]
-    if len(paths) > 1 and known.crystal not in ("cycle", "texture"):
-        raise InvalidArgumentError(f"{needs}, got {len(paths)} files; expected {way}")
+    if len(paths) > 1 and theta is None and "cycle" not in known.kinds:
+        raise InvalidArgumentError(f"{needs}, got {len(paths)} files; expected {way}{of_cycle}")
     crystal = read_crystal(paths[0], wannier) if len(paths) == 1 else read_cycle(paths, wannier)
-    if known.crystal not in (found := kind_of(crystal), "texture"):
-        raise InvalidArgumentError(f"{needs}, got a {found} in {paths[0]}; expected {way}")
+    if theta is not None:
+        if not isinstance(crystal, Cycle):
+            raise InvalidArgumentError(f"--theta: {paths[0]} contains a {kind_of(crystal)}, expected a cycle")
+        if "model" not in known.kinds:
+            raise InvalidArgumentError(f"--theta: {known.name} needs a whole {known.crystal}, expected no phase")
+        crystal = crystal.at(theta)
+    if isinstance(crystal, Deformation) and "model" in known.kinds and known.crystal != "texture":
+        crystal = crystal.model
+    if (found := kind_of(crystal)) not in known.kinds and known.crystal != "texture":
+        remedy = of_cycle if found == "cycle" else ""
+        raise InvalidArgumentError(f"{needs}, got a {found} in {paths[0]}; expected {way}{remedy}")
     return crystal
 
 
@@ -279,11 +301,10 @@ class ModelUnits:
         return SI in map(str.strip, self.units.lower().split(","))
 
 
-def units_note(files: Sequence[Path]) -> str:
-    """Sentence on the units of the model in a file."""
-    if any(map(is_saved, files)):
-        return "energies and lengths in the units of the model"
-    return "energies in eV, lengths in Å"
+def units_note(result: xarray.Dataset) -> str:
+    """Sentence on the units of the crystal of a result."""
+    known = CRYSTAL_UNITS in result.attrs
+    return "energies in eV, lengths in Å" if known else "energies and lengths in the units of the model"
 
 
 def json_of(result: xarray.Dataset) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from adiabloch.engine.arguments import counted_bands
 from adiabloch.engine.declaration import MEASURES
 from adiabloch.geometry.band_edges import exact_band_edges
 from adiabloch.geometry.gaps import describe_point, gap_at
-from adiabloch.io.crystal_files import ENDINGS, WannierOptions, crystal_file, is_saved, read_crystal
+from adiabloch.io.crystal_files import ENDINGS, WannierOptions, check_no_structure, crystal_file, is_saved, read_crystal
 from adiabloch.io.safe_open import uncompressed
 from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file, read_spreads
 from adiabloch.io.wannier90 import read_hr_matrices, read_tb_matrices
@@ -143,6 +143,7 @@ def inspect(
             stated.append(("displacements", ", ".join(crystal.names)))
             crystal = crystal.model
     else:
+        check_no_structure(file)
         contents = read_hr_matrices(file) if name.endswith("_hr.dat") else read_tb_matrices(file)
         crystal = contents.model(**given.of_slab)
         stated = _from_files(contents)

@@ -17,6 +17,7 @@ import numpy as np
 
 from adiabloch.arrays import contains_words
 from adiabloch.engine.results import plain_variable
+from adiabloch.engine.unit_names import units_of
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import AXES
 from adiabloch.models.cycle import Cycle
@@ -179,7 +180,7 @@ def _to_user(
     if "model" in result.attrs:
         attributes["model"] = crystal.digest
     lattice = crystal.lattice
-    attributes |= {"dimension": lattice.periodic_directions, "measure": lattice.measure}
+    attributes |= {"dimension": lattice.periodic_directions, "measure": lattice.measure, **units_of(lattice)}
     return result.assign_attrs(attributes)
 
 

@@ -16,6 +16,8 @@ from adiabloch.arrays import Float, checked
 from adiabloch.errors import CallError, InvalidArgumentError, Stopped, ToleranceNotReachedError, did_you_mean, warn
 from adiabloch.integration.mesh_symmetry import Symmetry, checked_symmetry
 from adiabloch.integration.running import checked_executor
+from adiabloch.markup import Markup, card, entry_table, or_text
+from adiabloch.names import suggests
 from adiabloch.scalars import is_number, is_whole
 from adiabloch.units import Unit
 
@@ -32,6 +34,22 @@ Mesh = int | Sequence[int] | None
 """Points along each axis of the zone (and the cycle); None to choose them by the tolerance."""
 
 
+@or_text
+def accuracy_html(accuracy: Accuracy) -> Markup:
+    """Table of the accuracy asked for, and of the limit of the effort."""
+    on_mesh = accuracy.mesh is not None
+    tolerance = "that of the response" if accuracy.tolerance is None else f"{accuracy.tolerance:g}"
+    entries = [
+        ("relative accuracy", "none, on a fixed mesh" if on_mesh else tolerance),
+        ("sufficient accuracy, absolute", "none" if accuracy.absolute is None else f"{accuracy.absolute:g}"),
+        ("mesh", str(accuracy.mesh) if on_mesh else "as large as the accuracy needs"),
+        ("largest number of points", f"{accuracy.limit}"),
+        ("if it is not reached", "an error" if accuracy.strict else "a warning, and the best estimate"),
+    ]
+    return card([entry_table("Accuracy", entries)])
+
+
+@suggests()
 @dataclass(frozen=True)
 class Accuracy:
     """Accuracy of a result: requested accuracy, and limit of the effort.
@@ -55,6 +73,8 @@ class Accuracy:
     limit: int = LIMIT
     mesh: Mesh = None
     strict: bool = False
+
+    _repr_html_ = accuracy_html
 
 
 class Options(TypedDict, total=False):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from adiabloch.customary_units import is_si
+from adiabloch.engine.unit_names import with_symbols
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.names import checked_call
 from adiabloch.scalars import positive_number
@@ -87,6 +88,8 @@ def in_si(
         raise InvalidArgumentError(
             f"in_si: expected a result, a Dataset or a DataArray of it, got {type(result).__name__}"
         )
+    if isinstance(result, xarray.Dataset):
+        result = with_symbols(result)
     # in a sweep the cell may be different at each point
     cell = {name: result.coords[name].variable for name in ("dimension", "measure") if name in result.coords}
     attributes = {**result.attrs, **cell}

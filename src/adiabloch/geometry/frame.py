@@ -15,6 +15,7 @@ from adiabloch.arrays import Complex, Float, numbers, radians
 from adiabloch.errors import DegenerateBandsError, InvalidArgumentError
 from adiabloch.geometry.rotation import RotatedOnDemand, drop_rounding
 from adiabloch.linalg import dagger, in_basis, in_eigenbasis, largest_modulus, sums_of_squares
+from adiabloch.markup import record_html
 from adiabloch.memory import check_matrices
 from adiabloch.models.crystal import (
     BASIS_CURVATURE,
@@ -72,6 +73,8 @@ class Eigenframe:
     """Formulas of single bands refuse touching bands, or join them and leave out the pair."""
     joined: Joined | None = None
     """Groups of degenerate bands with their common energies; None if there are none."""
+
+    _repr_html_ = record_html
 
     def derivative(self, *directions: str) -> Complex:
         """D along a direction, or along several for a higher derivative; shape (P, N, N).

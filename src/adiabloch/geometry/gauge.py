@@ -32,6 +32,7 @@ from adiabloch.geometry.bands import K_PLANES
 from adiabloch.geometry.frame import Eigenframe, of_frame
 from adiabloch.geometry.recording import offered_by, record
 from adiabloch.linalg import adjoint_product, dagger, product, svd_batch, trace_of_product
+from adiabloch.markup import record_html
 from adiabloch.models.crystal import THETA, Crystal, Derivative, connection_names
 from adiabloch.occupation import Group, subspace_indices
 
@@ -52,6 +53,8 @@ class SmoothGauge:
     """Bounds of the derivatives of the smallest overlap, the last diagonal elements of B_a, by direction; (P,) each."""
     connections: Mapping[str, Complex]
     """Z A_a Z^dagger by direction, (P, J, J) each."""
+
+    _repr_html_ = record_html
 
     @cached_property
     def forms(self) -> dict[tuple[str, ...], Float]:

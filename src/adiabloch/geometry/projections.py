@@ -15,6 +15,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked, tensor_grid
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.gaps import coarse_mesh
 from adiabloch.linalg import dagger, eigh_batch, svd_batch
+from adiabloch.markup import record_html
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal, checked_crystal
 from adiabloch.models.fourier import FourierSeries
@@ -57,6 +58,8 @@ class Projections:
     translations: Integer
     coefficients: Complex
     overlap: float = math.nan
+
+    _repr_html_ = record_html
 
     @property
     def constant(self) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.geometry.frame import Eigenframe
+from adiabloch.markup import record_html
 from adiabloch.models.arguments import checked_callable
 from adiabloch.models.crystal import (
     BASIS_CURVATURE,
@@ -48,6 +49,8 @@ class Recorded:
     """Derivatives that a frame needs."""
     products: tuple[Product, ...] = ()
     """Different products in the outputs; rounding errors are proportional to the largest."""
+
+    _repr_html_ = record_html
 
     @property
     def denominators(self) -> int:

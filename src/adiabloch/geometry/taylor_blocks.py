@@ -25,6 +25,7 @@ from adiabloch.arrays import Complex, Float
 from adiabloch.geometry.band_subspace import interband_coupling, inverse_differences
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.linalg import dagger, trace_of_product
+from adiabloch.markup import record_html
 from adiabloch.models.crystal import basis_curvature_name
 from adiabloch.occupation import Group, subspace_indices
 
@@ -37,6 +38,8 @@ class TaylorBlock:
     """Matrices (P, ...) with their derivatives along the first direction, the second, and both."""
 
     parts: tuple[Complex, ...]
+
+    _repr_html_ = record_html
 
     def __add__(self, other: TaylorBlock) -> TaylorBlock:
         return TaylorBlock(tuple(a + b for a, b in zip(self.parts, other.parts, strict=True)))
@@ -119,6 +122,8 @@ class Blocks:
         True to sum forms over the group. Otherwise forms are matrices within the group, up to their anti-Hermitian
         part, for products with other matrices before the sum.
     """
+
+    _repr_html_ = record_html
 
     def __init__(
         self,

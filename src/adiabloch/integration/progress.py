@@ -1,4 +1,4 @@
-"""Progress of long calculations: a bar on a terminal or in a notebook, otherwise a line every few seconds.
+"""Progress of long calculations: a bar on a terminal, a line that changes in a notebook, lines elsewhere.
 
 All bars of a process share one display, to which nested calculations and other threads add rows. The waiting thread
 calls `refresh_display` regularly, since a single block may take long.
@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -23,6 +23,8 @@ PATIENCE = 2.0
 """Seconds before the progress is shown."""
 EVERY = 5.0
 """Seconds between lines; after a minute, six times as long."""
+IN_NOTEBOOK = 0.5
+"""Seconds between changes of the line in a notebook."""
 
 
 class ProgressBar:
@@ -34,8 +36,8 @@ class ProgressBar:
         Name of the calculation.
     visible : bool or None
         False shows nothing, also nothing of calculations within one that counts. Otherwise there is a bar if the error
-        stream is a terminal (or a notebook that can draw one), and else a line every few seconds; True draws the bar in
-        any case.
+        stream is a terminal, in a notebook a line that changes in place, and else a line every few seconds; True draws
+        the bar in any case but in a notebook.
     counted : str, optional
         Name of what is counted, such as "points" of a sweep. Such a bar has a line of its own with the time left, to
         which calculations within it are added.
@@ -45,7 +47,9 @@ class ProgressBar:
         self.title = title
         self.counted = counted
         self.visible = visible is None or bool(visible)
-        self.drawn = (bool(visible) or _drawing()) and importlib.util.find_spec("rich") is not None
+        self.drawn = (
+            (bool(visible) or _drawing()) and _kernel() is None and importlib.util.find_spec("rich") is not None
+        )
         self.started = time.monotonic()
         self.stage_name = ""
         self.done = self.total = 0
@@ -119,6 +123,26 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
+class NotebookLine:
+    """A line of output in a notebook that changes in place; it needs no widgets."""
+
+    def __init__(self) -> None:
+        self._identity: str | None = None
+
+    def show(self, text: str) -> None:
+        """Write the line, or change it."""
+        shell, new = _kernel(), self._identity is None
+        if shell is not None:
+            self._identity = self._identity or f"adiabloch {os.getpid()} {time.monotonic_ns()}"
+            shell.display_pub.publish({"text/plain": text}, transient={"display_id": self._identity}, update=not new)
+
+    def finish(self, text: str) -> None:
+        """Write the last text, if there is a line; the next calculation has one of its own."""
+        if self._identity is not None:
+            self.show(text)
+        self._identity = None
+
+
 class _Display:
     """Display of all active bars of the process."""
 
@@ -126,6 +150,7 @@ class _Display:
         self._lock = threading.RLock()
         self._bars: list[ProgressBar] = []
         self._progress: Progress | None = None
+        self._line = NotebookLine()
         self._hidden = 0
         """Number of active calculations that hide those within them."""
 
@@ -144,6 +169,8 @@ class _Display:
         with self._lock:
             if bar in self._bars:
                 self._bars.remove(bar)
+            if not self._bars:
+                self._line.finish(f"adiabloch: {bar.title}, ended after {_duration(bar.elapsed)}")
             if bar._task is not None and self._progress is not None:
                 self._progress.remove_task(bar._task)
                 if not self._progress.tasks:
@@ -180,11 +207,15 @@ class _Display:
         if bar not in (shown, inner) or shown.elapsed < PATIENCE:
             return
         now = time.monotonic()
-        pause = EVERY if shown.elapsed < 60 else 6 * EVERY
+        in_notebook = _kernel() is not None
+        pause = IN_NOTEBOOK if in_notebook else EVERY if shown.elapsed < 60 else 6 * EVERY
         if shown._last_line is not None and now - shown._last_line < pause:
             return
         shown._last_line = now
         within = f"; {inner.description}" if inner is not shown else ""
+        if in_notebook:
+            self._line.show(shown.line() + within)
+            return
         stream = sys.stderr
         if stream is not None:
             with contextlib.suppress(OSError, ValueError):  # closed
@@ -203,14 +234,20 @@ def refresh_display() -> None:
 
 
 def _drawing() -> bool:
-    """True if a bar can be drawn: on a terminal, or in a notebook with ipywidgets."""
+    """True if a bar can be drawn: on a terminal."""
     stream = sys.stderr
     if stream is None:
         return False
     with contextlib.suppress(AttributeError, ValueError):
-        if stream.isatty():
-            return True
-    return "ipykernel" in sys.modules and importlib.util.find_spec("ipywidgets") is not None
+        return stream.isatty()
+    return False
+
+
+def _kernel() -> Any:
+    """Shell of a notebook whose outputs can change; None elsewhere."""
+    found = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell = None if found is None else found()
+    return shell if hasattr(shell, "kernel") else None
 
 
 _display = _Display()

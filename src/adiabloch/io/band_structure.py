@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,11 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.engine.results import labelled
 from adiabloch.errors import FileFormatError
+from adiabloch.io.espresso_bands import HEAD, bands_of_filband, bands_of_xml, distance_of
 from adiabloch.io.safe_open import read_text, uncompressed
 from adiabloch.io.seed_files import find_seed_file
+from adiabloch.io.text_lines import LineReader
+from adiabloch.io.xml_elements import is_xml
 from adiabloch.names import checked_call
 from adiabloch.units import Unit
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     import xarray
 
 BAND_FILE = "_band.dat"
-HEAD = re.compile(r"&plot\s+nbnd\s*=\s*(\d+)\s*,\s*nks\s*=\s*(\d+)\s*/", re.IGNORECASE)
+GNU = ".gnu"
+"""Ending that bands.x adds to the name of its file for the energies in columns."""
 
 
 @checked_call
@@ -32,14 +35,16 @@ def read_band_structure(path: str | os.PathLike[str]) -> xarray.Dataset:
     ----------
     path : path-like
         `SEED_band.dat` of Wannier90, with the wave vectors in `SEED_band.kpt` and the labels in
-        `SEED_band.labelinfo.dat` if these are in the same folder; or the file of `bands.x` of Quantum ESPRESSO
-        (`filband`), or its `.gnu` file.
+        `SEED_band.labelinfo.dat` if these are in the same folder; or of Quantum ESPRESSO the file of `bands.x`
+        (`filband`, or its `.gnu` file beside it), or the XML file of `pw.x` (`PREFIX.xml`,
+        `PREFIX.save/data-file-schema.xml`).
 
     Returns
     -------
     xarray.Dataset
-        `energy` in the unit of the file (eV) over `point` and `band`, with `distance` along the path; from Wannier90
-        also the reduced wave vectors `k1`, `k2`, `k3` and the corners `tick` and `label`.
+        `energy` in eV over `point` and `band`, with `distance` along the path, and the wave vectors if the files have
+        them: the reduced ones `k1`, `k2`, `k3`, or from `filband` the Cartesian ones `kx`, `ky`, `kz` in 2 pi/alat.
+        From Wannier90 also the corners `tick` and `label`.
 
     Raises
     ------
@@ -47,9 +52,10 @@ def read_band_structure(path: str | os.PathLike[str]) -> xarray.Dataset:
         The message names file and line.
     """
     text = read_text(path)
-    head = HEAD.search(text)
-    if head is not None:
-        energies, coordinates = _of_filband(path, text[head.end() :], int(head[1]), int(head[2]))
+    if is_xml(text):
+        energies, coordinates = bands_of_xml(LineReader(path, comments=0), text)
+    elif HEAD.search(text):
+        energies, coordinates = bands_of_filband(LineReader(path, comments=0), text)
     else:
         energies, coordinates = _of_columns(path, text)
         coordinates |= _wave_vectors(path, len(energies)) | _labels(path)
@@ -86,26 +92,7 @@ def _of_columns(path: str | os.PathLike[str], text: str) -> tuple[Float, dict[st
     array = np.array(bands)
     if not np.isfinite(array).all():
         raise FileFormatError(f"{path}: a number that is not finite, expected distances and energies")
-    return array[:, :, 1].T, _distance(array[0, :, 0])
-
-
-def _of_filband(path: str | os.PathLike[str], text: str, bands: int, points: int) -> tuple[Float, dict[str, Any]]:
-    """Energies (P, N) and distances, in 2 pi/alat, from the file of bands.x."""
-    try:
-        numbers = np.array(text.split(), dtype=float)
-    except ValueError as reason:
-        raise FileFormatError(f"{path}: {reason}, expected numbers below &plot") from None
-    if not bands or numbers.size != points * (bands + 3):
-        raise FileFormatError(
-            f"{path}: {numbers.size} numbers, expected 3 coordinates and {bands} energies at each of {points} points"
-        )
-    table = numbers.reshape(points, bands + 3)
-    steps = np.sqrt((np.diff(table[:, :3], axis=0) ** 2).sum(axis=1))
-    return table[:, 3:], _distance(np.concatenate([[0.0], np.cumsum(steps)]))
-
-
-def _distance(values: Float) -> dict[str, Any]:
-    return {"distance": ("point", values, {"units": "1/length", "long_name": "distance along the path"})}
+    return array[:, :, 1].T, distance_of(array[0, :, 0])
 
 
 def _rows(file: Path, columns: int, expected: str) -> list[list[str]]:
@@ -124,7 +111,12 @@ def _numbers(file: Path, rows: list[list[str]]) -> Float:
 
 
 def _wave_vectors(path: str | os.PathLike[str], points: int) -> dict[str, Any]:
-    """Reduced wave vectors of SEED_band.kpt."""
+    """Reduced wave vectors of SEED_band.kpt, or Cartesian ones of the file beside FILBAND.gnu."""
+    beside = Path(path).with_suffix("") if Path(path).suffix == GNU else None
+    if beside is not None and beside.is_file() and HEAD.search(text := read_text(beside)):
+        energies, coordinates = bands_of_filband(LineReader(beside, comments=0), text)
+        del coordinates["distance"]
+        return coordinates if len(energies) == points else {}
     file = find_seed_file(path, BAND_FILE, "_band.kpt")
     if file is None:
         return {}

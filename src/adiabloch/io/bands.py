@@ -32,6 +32,7 @@ from adiabloch.io.espresso_waves import (
 )
 from adiabloch.io.overlaps import OverlapFile
 from adiabloch.lattice import Lattice
+from adiabloch.markup import record_html
 from adiabloch.models import Cycle
 from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.harmonics import power_tail, theta_derivatives
@@ -125,7 +126,7 @@ def _lattice(snapshot: Snapshot, reciprocal: Float, dimension: int) -> Lattice:
         raise FileFormatError(
             f"{snapshot.folder}: lattice vectors with components beyond the first {dimension} axes, expected none"
         )
-    return Lattice(vectors[:dimension, :dimension])
+    return Lattice(vectors[:dimension, :dimension], ev_angstrom=True)
 
 
 def _find_snapshots(folders: Sequence[PathLike], seeds: Sequence[PathLike]) -> tuple[Snapshot, ...]:
@@ -169,6 +170,8 @@ class Bands:
     """Velocity of the common motion, (N, d)."""
     velocities: dict[Path, Complex]
     """Velocity matrices (K, d, bands, bands) of the sources of images, by the file of overlaps, once they are known."""
+
+    _repr_html_ = record_html
 
     @property
     def size(self) -> int:

@@ -29,6 +29,7 @@ from adiabloch.io.safe_open import uncompressed
 from adiabloch.io.seed_files import CHECKPOINT_ENDINGS, find_seed_file, read_energies
 from adiabloch.io.spins import spin_of_states
 from adiabloch.io.text_lines import LineReader
+from adiabloch.lattice import Lattice
 from adiabloch.linalg import dagger
 from adiabloch.models import TightBinding
 from adiabloch.models.arguments import checked_sequence
@@ -231,7 +232,7 @@ class _SeedData:
             seed = SeedFunctions(self.checkpoint, self.energies, self.plane, points, self.vectors, self.centres, images)
             beyond = outside_states(seed, by_cell, None if outside is True else outside)
         return TightBinding(
-            self.vectors,
+            Lattice(self.vectors, ev_angstrom=True),
             None,
             by_cell,
             spins,

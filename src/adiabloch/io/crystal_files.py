@@ -21,6 +21,10 @@ from adiabloch.models import Cycle, Deformation, TightBinding
 
 ENDINGS = (*CHECKPOINT_ENDINGS, "_tb.dat", "_hr.dat")
 """Files of a seed of Wannier90, in order of preference."""
+STRUCTURE = re.compile(
+    r"(POSCAR|CONTCAR)\b.*|.*\.(cif|vasp|poscar|xyz|extxyz|xsf|pwi|pwo|scf\.in|win|yaml)", re.IGNORECASE
+)
+"""Names of files of structures."""
 SAVED = ".nc"
 """Ending of saved models, cycles and deformations."""
 SavedCrystal = TightBinding | Cycle | Deformation
@@ -127,7 +131,17 @@ def read_crystal(path: Path, options: WannierOptions | None = None) -> SavedCrys
         return read_chk(path, **given.of_slab, spin=given.spin, outside=given.outside)
     if given.outside:
         raise InvalidArgumentError(f"outside: expected only with a SEED.chk, got {path}")
+    check_no_structure(path)
     return (read_hr if name.endswith("_hr.dat") else read_tb)(path, **given.of_slab, spin=given.spin or None)
+
+
+def check_no_structure(path: Path) -> None:
+    """Raise an error for a file of a structure, by its name."""
+    if STRUCTURE.fullmatch(uncompressed(path).name):
+        raise FileFormatError(
+            f"{path}: atoms of a crystal without its electrons, expected Wannier functions (SEED.chk, SEED_tb.dat, "
+            "SEED_hr.dat) or a saved model; `adiabloch phonons prepare` and ab.io.read_structure read structures"
+        )
 
 
 def read_cycle(paths: Sequence[Path], options: WannierOptions | None = None) -> Cycle:

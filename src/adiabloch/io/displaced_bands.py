@@ -15,6 +15,7 @@ from adiabloch.errors import InvalidArgumentError
 from adiabloch.io.band_snapshots import Snapshot
 from adiabloch.io.bands import Bands, bands_of_snapshots
 from adiabloch.io.displacements import read_displacements
+from adiabloch.markup import record_html
 from adiabloch.models import AtomicDisplacements, Deformation
 from adiabloch.names import checked_call
 from adiabloch.symmetries import SymmetricDisplacements
@@ -36,6 +37,8 @@ class DisplacedBands:
     """Mean displacement (d,) of the electrons in the crystals at minus and plus each step, by displacement."""
     velocities: dict[Path, Complex]
     """Velocities of the bands of which images were made (`adiabloch.io.bands.Bands`)."""
+
+    _repr_html_ = record_html
 
     @property
     def names(self) -> tuple[str, ...]:

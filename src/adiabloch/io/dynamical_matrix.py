@@ -6,14 +6,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
-from xml.etree import ElementTree
 
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import AdiablochError
 from adiabloch.io.text_lines import LineReader
-from adiabloch.io.text_numbers import parse_words, shown
+from adiabloch.io.xml_elements import XmlElement, is_xml, xml_element
 from adiabloch.models import Structure
 from adiabloch.units import BOHR, ELECTRON_MASS, HBAR_SQUARED_PER_DALTON, THZ, WAVENUMBER
 
@@ -21,6 +20,7 @@ RYDBERG_MASS = 2.0 * ELECTRON_MASS * HBAR_SQUARED_PER_DALTON
 """Unit of mass of Rydberg atomic units in dalton: two electron masses."""
 RYDBERG = 0.5 / (ELECTRON_MASS * BOHR**2)
 """Rydberg energy in eV."""
+EXPECTED = "a dynamical matrix of ph.x"
 EIGENVALUE_TOLERANCE = 1e-3
 """Largest residual of the modes as eigenvectors of a matrix, relative to its largest eigenvalue."""
 
@@ -44,7 +44,7 @@ class DynamicalMatrix:
 def is_dynamical_matrix(text: str) -> bool:
     """Return True if a text seems to be a dynamical matrix in XML."""
     head = text[:4000]
-    return head.lstrip("\ufeff\ufffd \n\t").startswith("<?xml") or "<GEOMETRY_INFO" in head
+    return is_xml(head) or "<GEOMETRY_INFO" in head
 
 
 def read_dynamical_matrix(file: LineReader, text: str) -> DynamicalMatrix:
@@ -55,7 +55,7 @@ def read_dynamical_matrix(file: LineReader, text: str) -> DynamicalMatrix:
     FileFormatError
         The file is malformed, contains no modes, or contains the modes of another matrix.
     """
-    node = _Node(file, _root(file, text))
+    node = xml_element(file, text, EXPECTED)
     geometry = node.child("GEOMETRY_INFO")
     types = geometry.integer("NUMBER_OF_TYPES")
     atoms = geometry.integer("NUMBER_OF_ATOMS")
@@ -91,19 +91,7 @@ def read_dynamical_matrix(file: LineReader, text: str) -> DynamicalMatrix:
     return DynamicalMatrix(structure, vectors @ q, energies, moved, modes.refuse)
 
 
-def _root(file: LineReader, text: str) -> ElementTree.Element:
-    """Parse the XML text; document types and entities are rejected."""
-    start = text.find("<")
-    if re.search(r"<!(DOCTYPE|ENTITY)", text):
-        file.refuse("an XML document type, expected a dynamical matrix of ph.x, which has none", line=1)
-    try:
-        return ElementTree.fromstring(text[max(start, 0) :])
-    except ElementTree.ParseError as reason:
-        line = 1 + text[: max(start, 0)].count("\n") + reason.position[0] - 1
-        file.refuse(f"not XML ({reason}), expected a dynamical matrix of ph.x", line=min(line, len(file.lines)))
-
-
-def _wave(node: _Node, structure: Structure, energies: Float, moved: Complex) -> Float:
+def _wave(node: XmlElement, structure: Structure, energies: Float, moved: Complex) -> Float:
     """Wave vector, in units of 2 pi/alat, of the matrix whose eigenvectors are the modes.
 
     A file contains the matrices of all wave vectors of a star, but the modes of one of them.
@@ -139,63 +127,3 @@ def _wave(node: _Node, structure: Structure, energies: Float, moved: Complex) ->
             "the eigenvectors of the matrix"
         )
     return waves[best]
-
-
-@dataclass(frozen=True, eq=False)
-class _Node:
-    """Element of the XML tree; errors name it."""
-
-    file: LineReader
-    element: ElementTree.Element
-    name: str = ""
-
-    def refuse(self, message: str) -> NoReturn:
-        """Raise an error that names the file and the element."""
-        self.file.refuse(f"{self.name + ': ' if self.name else ''}{message}", line=self._line())
-
-    def _line(self) -> int:
-        """Approximate line of the element: names occur once, except for those in the matrices of a star."""
-        tag = f"<{self.name.rpartition('/')[2]}"
-        return next((at for at, line in enumerate(self.file.lines, start=1) if self.name and tag in line), 1)
-
-    def child(self, tag: str) -> _Node:
-        """Child element with a tag."""
-        found = self.element.find(tag)
-        if found is None:
-            self.refuse(f"lacks {tag}, expected a dynamical matrix of ph.x")
-        return _Node(self.file, found, f"{self.name}/{tag}" if self.name else tag)
-
-    def text(self) -> str:
-        """Text of the element."""
-        return (self.element.text or "").strip()
-
-    def numbers(self, tag: str, count: int) -> Float:
-        """Read `count` numbers from a child element; the parts of complex numbers are separated by commas."""
-        return self._numbers(tag, self.child(tag).text(), count)
-
-    def numbers_attribute(self, name: str, count: int) -> Float:
-        """Read `count` numbers from an attribute."""
-        return self._numbers(name, self.element.get(name, ""), count)
-
-    def integer(self, tag: str) -> int:
-        """Read a positive integer from a child element."""
-        return self._integer(tag, self.numbers(tag, 1)[0], 10**4)
-
-    def integer_attribute(self, name: str, largest: int) -> int:
-        """Read a positive integer from an attribute."""
-        return self._integer(name, self.numbers_attribute(name, 1)[0], largest)
-
-    def _integer(self, name: str, number: float, largest: int) -> int:
-        """Convert a number to an integer from 1 to `largest`."""
-        if number != round(number) or not 1 <= number <= largest:
-            self.refuse(f"{name}: {number:g}, expected an integer from 1 to {largest}")
-        return int(number)
-
-    def _numbers(self, name: str, text: str, count: int) -> Float:
-        """Convert a text to `count` numbers."""
-        words = text.replace(",", " ").replace("(", " ").replace(")", " ").split()
-        found = parse_words([words]) if words else np.zeros((1, 0))
-        # comparisons with NaN are false
-        if found.shape != (1, count) or not (np.abs(found) < 1e9).all():
-            self.refuse(f"{name}: {shown(' '.join(words))}, expected {count} numbers")
-        return np.ascontiguousarray(found[0])

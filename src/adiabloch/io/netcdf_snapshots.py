@@ -53,6 +53,8 @@ def snapshot_variables(snapshots: Sequence[TightBinding], spin_by_cell: bool, un
     }
     if not snapshots[0].lattice.periodic:
         variables["periodic"] = ((), np.int8(0))
+    if snapshots[0].lattice.ev_angstrom:
+        variables["ev_angstrom"] = ((), np.int8(1))
     matrices = [model.position_matrix for model in snapshots if model.position_matrix is not None]
     if matrices:
         _, position_matrices = stack_by_translation(matrices)
@@ -122,7 +124,8 @@ def read_snapshots(path: str | os.PathLike[str], kind: str, what: str) -> tuple[
             raise FileFormatError(f"{path}: {name} has a {' and an '.join(sorted(scaled))}, expected unscaled numbers")
     try:
         periodic = bool(stored.periodic) if "periodic" in stored else True
-        lattice = Lattice(stored.lattice_vectors.values, periodic=periodic)
+        in_ev = bool(stored.ev_angstrom) if "ev_angstrom" in stored else False
+        lattice = Lattice(stored.lattice_vectors.values, periodic=periodic, ev_angstrom=in_ev)
         count = len(stored.positions)
         spins: Sequence[Any] = [None] * count
         if "spin" in stored:

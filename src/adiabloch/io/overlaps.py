@@ -17,6 +17,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Integer
 from adiabloch.errors import FileFormatError
 from adiabloch.io.number_stream import NumberStream
+from adiabloch.markup import record_html
 from adiabloch.names import checked_call
 
 LARGEST_OVERLAP = 1.1
@@ -33,6 +34,8 @@ class Overlaps:
     """Index of each neighbour, from 0, and the three integers of its cell, (K, neighbours, 4)."""
     matrices: Complex
     """M(k, b), (K, neighbours, bands, bands)."""
+
+    _repr_html_ = record_html
 
 
 @checked_call

@@ -16,6 +16,7 @@ from adiabloch.files import checked_path
 from adiabloch.io.checkpoint import Checkpoint, read_checkpoint
 from adiabloch.io.espresso_waves import ORTHONORMALITY_TOLERANCE, read_amplitudes, read_header, wave_file
 from adiabloch.linalg import dagger
+from adiabloch.markup import record_html
 from adiabloch.models import Cycle, TightBinding, motion_from_plane_waves
 from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.hoppings import Translation
@@ -32,6 +33,8 @@ class PlaneWaves:
     """Folder `PREFIX.save` of Quantum ESPRESSO."""
     checkpoint: Checkpoint
     """Checkpoint of Wannier90."""
+
+    _repr_html_ = record_html
 
     @property
     def mesh(self) -> tuple[int, ...]:

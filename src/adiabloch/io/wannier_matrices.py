@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float, Integer
 from adiabloch.errors import AdiablochError
 from adiabloch.io.periodic_axes import cyclic_axes, right_handed_order, spanned_axes, spanned_axes_message
+from adiabloch.lattice import Lattice
 from adiabloch.models import TightBinding
 from adiabloch.models.hoppings import checked_spin
 from adiabloch.models.spin import check_pairs, spin_operators
@@ -102,10 +103,11 @@ class WannierMatrices:
             )
         blocks = dict(zip(keys, hoppings.matrices[..., 0], strict=True))
         try:
+            lattice = Lattice(vectors, ev_angstrom=True)
             if positions is None:
-                return TightBinding(vectors, centres, blocks, operators, reduced=False)
+                return TightBinding(lattice, centres, blocks, operators, reduced=False)
             by_translation = dict(zip(keys, positions.matrices[..., cartesian], strict=True))
-            return TightBinding(vectors, None, blocks, operators, position_matrix=by_translation)
+            return TightBinding(lattice, None, blocks, operators, position_matrix=by_translation)
         except AdiablochError as reason:
             self.refuse_cell(str(reason))
 

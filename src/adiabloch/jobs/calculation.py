@@ -16,7 +16,7 @@ from adiabloch.engine.run import Options
 from adiabloch.errors import AdiablochError, InvalidArgumentError, MissingExtraError, did_you_mean
 from adiabloch.integration.stop_flags import watch
 from adiabloch.jobs.arguments import check_names, missing_arguments, takes, with_files_read
-from adiabloch.jobs.catalogue import CataloguedQuantity, quantity
+from adiabloch.jobs.catalogue import KINDS, CataloguedQuantity, quantity
 from adiabloch.jobs.crystals import CrystalSource
 from adiabloch.jobs.specification import Job, Workers, check_address
 from adiabloch.sweeps.plan import Plan
@@ -226,15 +226,16 @@ def _check_once(location: str, arguments: Mapping[str, Any], targets: Iterable[s
 
 def kind_of(crystal: Any) -> str:
     """Kind of a crystal: "model", "cycle", "deformation" or "texture"."""
-    kinds = {"TightBinding": "model", "Cycle": "cycle", "Deformation": "deformation"}
-    return kinds.get(type(crystal).__name__, "texture")
+    return KINDS.get(type(crystal).__name__, "texture")
 
 
 def _check_kind(known: CataloguedQuantity, crystal: Any, source: CrystalSource) -> None:
     """Check that a crystal is of the kind that a quantity needs."""
     kind = kind_of(crystal)
     uniform = known.crystal == "texture" and source.crystal.texture is not None and kind != "deformation"
-    if known.crystal != kind and not uniform:
+    # a texture of one model is the model, so only textures are told from it
+    taken = (known.crystal,) if known.crystal == "texture" else known.kinds
+    if kind not in taken and not uniform:
         needed = NEEDED.get(known.crystal, f"a {known.crystal}")
         raise InvalidArgumentError(f"{known.name}: needs {needed}; found a {kind}")
 

@@ -22,6 +22,9 @@ WORKFLOWS = (
 COMMANDS = {"bands": "bands FILE", "zone_map": "map QUANTITY FILE", "map": "map QUANTITY FILE"}
 """Commands of their own in place of a quantity."""
 
+KINDS = {"TightBinding": "model", "Cycle": "cycle", "Deformation": "deformation", "Texture": "texture"}
+"""Kinds of crystals by the names of their classes."""
+
 
 @dataclass(frozen=True, eq=False)
 class CataloguedQuantity:
@@ -32,6 +35,8 @@ class CataloguedQuantity:
     name : str
     crystal : str
         Crystal that it needs: "model", "cycle", "deformation" or "texture".
+    kinds : tuple of str
+        All kinds of crystals that it takes.
     arguments : tuple of str
         Names of its arguments, without options that all quantities share.
     title, unit, source : str
@@ -41,6 +46,7 @@ class CataloguedQuantity:
 
     name: str
     crystal: str
+    kinds: tuple[str, ...]
     arguments: tuple[str, ...]
     title: str
     unit: str
@@ -93,6 +99,7 @@ def _catalogued(name: str, function: Callable[..., Any]) -> CataloguedQuantity:
     return CataloguedQuantity(
         name=name,
         crystal=first.name,
+        kinds=tuple(KINDS[word] for word in str(first.annotation).split(" | ") if word in KINDS),
         arguments=tuple(parameter.name for parameter in others if parameter.kind is not parameter.VAR_KEYWORD),
         title=summary if declaration is None else declaration.title.replace(" per {measure}", ""),
         unit="" if declaration is None else _unit(declaration),

@@ -17,6 +17,7 @@ import numpy as np
 from adiabloch.arrays import Complex, Float
 from adiabloch.errors import AccuracyWarning, InvalidModelError, warn
 from adiabloch.linalg import dagger, in_basis
+from adiabloch.markup import record_html
 from adiabloch.models.arguments import checked_sequence
 from adiabloch.models.cycle import DEFAULT_TOLERANCE, Cycle
 from adiabloch.models.tight_binding import TightBinding
@@ -37,6 +38,8 @@ class Alignment:
     """The same distance after alignment."""
     tail: float
     """Size of the last harmonics relative to the largest one, for the models as snapshots of a cycle."""
+
+    _repr_html_ = record_html
 
     def __str__(self) -> str:
         return (

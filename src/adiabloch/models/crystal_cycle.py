@@ -33,6 +33,7 @@ from adiabloch.models.harmonics import (
     harmonic_tail,
     interpolated_harmonics,
 )
+from adiabloch.models.html import own_crystal_html
 from adiabloch.scalars import is_whole
 from adiabloch.units import Units
 
@@ -68,6 +69,8 @@ class CrystalCycle:
     snapshots: tuple[Crystal, ...]
     tail: float
     """Size of the last harmonics relative to the largest one: relative error of the interpolation."""
+
+    _repr_html_ = own_crystal_html
 
     def __init__(self, snapshots: Sequence[Crystal], *, tolerance: float = 1e-2) -> None:
         snapshots = tuple(snapshots)

@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.markup import record_html
 
 KEPT_BYTES = 2**27
 """Largest size of a partial sum over outer axes that is kept for the next grid."""
@@ -43,6 +44,8 @@ class FourierSeries:
     coefficients: Complex
     grid_sums: GridSums = field(init=False, repr=False)
     """Evaluator on tensor grids; it keeps the partial sums of the last grid."""
+
+    _repr_html_ = record_html
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "grid_sums", GridSums(self.frequencies, self.coefficients))

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float
+from adiabloch.arrays import Complex
 from adiabloch.lattice import AXES, Lattice
 from adiabloch.markup import Markup, card, entry_table, lines, number, or_text, table, vector
 from adiabloch.models.drawing import COLOURS, Bond, Site, drawing
 
 if TYPE_CHECKING:
+    from adiabloch.models.crystal import Crystal
     from adiabloch.models.cycle import Cycle
     from adiabloch.models.deformation import Deformation
     from adiabloch.models.texture import Texture
@@ -30,7 +31,19 @@ MOST_BONDS = 60
 WEAKEST = 0.2
 """Size of the weakest bond of the picture, relative to the strongest."""
 NAMES = {1: "chain", 2: "layer", 3: "solid"}
-UNITS = "Energies and lengths in the units of the model."
+
+
+def _length(lattice: Lattice) -> str:
+    return "\u00c5" if lattice.ev_angstrom else "length"
+
+
+def _energy(lattice: Lattice) -> str:
+    return "energy (eV)" if lattice.ev_angstrom else "energy"
+
+
+def _units(lattice: Lattice) -> str:
+    """Sentence on the units of a crystal."""
+    return "Energies in eV, lengths in Å." if lattice.ev_angstrom else "Energies and lengths in the units of the model."
 
 
 @or_text
@@ -43,7 +56,7 @@ def model_html(model: TightBinding) -> Markup:
         ("spin operators", "no" if model.spin is None else "yes"),
         _vectors(model.lattice),
     ]
-    return card([entry_table("TightBinding", entries), *_contents(model)], UNITS)
+    return card([entry_table("TightBinding", entries), *_contents(model)], _units(model.lattice))
 
 
 @or_text
@@ -57,7 +70,7 @@ def cycle_html(cycle: Cycle) -> Markup:
         ("orbitals move", "yes" if cycle.orbitals_move else "no"),
         _vectors(cycle.lattice),
     ]
-    return card([entry_table("Cycle", entries), *_contents(cycle.snapshots[0], " at θ = 0")], UNITS)
+    return card([entry_table("Cycle", entries), *_contents(cycle.snapshots[0], " at θ = 0")], _units(cycle.lattice))
 
 
 @or_text
@@ -69,11 +82,11 @@ def texture_html(texture: Texture) -> Markup:
         ("kind", f"texture of a {_kind(texture)}"),
         ("at each position", f"a {kind}"),
         ("orbitals", texture.size),
-        ("step of derivatives (length)", number(texture.step)),
+        (f"step of derivatives ({_length(texture.lattice)})", number(texture.step)),
         _vectors(texture.lattice),
     ]
     where = " at the origin" + (" and θ = 0" if kind == "cycle" else "")
-    return card([entry_table("Texture", entries), *_contents(first, where)], UNITS)
+    return card([entry_table("Texture", entries), *_contents(first, where)], _units(texture.lattice))
 
 
 @or_text
@@ -84,12 +97,29 @@ def deformation_html(deformation: Deformation) -> Markup:
     entries = [
         ("kind", f"displaced atoms of a {_kind(deformation)}"),
         ("displacements", f"{len(names)}: {shown}"),
-        ("steps (length)", ", ".join(map(number, deformation.steps))),
+        (f"steps ({_length(deformation.lattice)})", ", ".join(map(number, deformation.steps))),
         ("orbitals", deformation.size),
         ("motion of the orbitals", "not known" if deformation.motion is None else "known"),
         _vectors(deformation.lattice),
     ]
-    return card([entry_table("Deformation", entries), *_contents(deformation.model, " at rest")], UNITS)
+    return card(
+        [entry_table("Deformation", entries), *_contents(deformation.model, " at rest")], _units(deformation.lattice)
+    )
+
+
+@or_text
+def own_crystal_html(crystal: Crystal) -> Markup:
+    """Table of a crystal that is known by its matrices only."""
+    entries = [
+        ("kind", crystal.lattice.described),
+        ("orbitals", crystal.size),
+        ("directions", ", ".join(crystal.directions)),
+        ("observables", ", ".join(crystal.observables) or "none"),
+        *([("snapshots", len(crystal.snapshots))] if hasattr(crystal, "snapshots") else []),
+        *([("last harmonic", f"{crystal.tail:.1e}")] if hasattr(crystal, "tail") else []),
+        _vectors(crystal.lattice),
+    ]
+    return card([entry_table(type(crystal).__name__, entries)], _units(crystal.lattice))
 
 
 def _kind(crystal: TightBinding | Cycle | Texture | Deformation) -> str:
@@ -98,7 +128,7 @@ def _kind(crystal: TightBinding | Cycle | Texture | Deformation) -> str:
 
 
 def _vectors(lattice: Lattice) -> tuple[str, object]:
-    return "lattice vectors (length)", lines(map(vector, lattice.vectors)) if lattice.periodic else "none"
+    return f"lattice vectors ({_length(lattice)})", lines(map(vector, lattice.vectors)) if lattice.periodic else "none"
 
 
 def _contents(model: TightBinding, where: str = "") -> list[Markup]:
@@ -108,13 +138,14 @@ def _contents(model: TightBinding, where: str = "") -> list[Markup]:
     home = hoppings[(0,) * model.lattice.dimension]
     return [
         _picture(model, hoppings, largest),
-        _orbitals(model.positions, home, where),
-        _hoppings(hoppings, largest, where),
+        _orbitals(model, home, where),
+        _hoppings(model, largest, where),
     ]
 
 
-def _orbitals(positions: Float, home: Complex, where: str) -> Markup:
-    columns = ["orbital", *(f"{axis} (length)" for axis in AXES[: positions.shape[1]]), "energy"]
+def _orbitals(model: TightBinding, home: Complex, where: str) -> Markup:
+    positions, lattice = model.positions, model.lattice
+    columns = ["orbital", *(f"{axis} ({_length(lattice)})" for axis in AXES[: lattice.dimension]), _energy(lattice)]
     rows = [
         [str(n), *(number(x) for x in positions[n]), number(home[n, n].real)]
         for n in range(min(len(positions), MOST_ORBITALS))
@@ -123,8 +154,9 @@ def _orbitals(positions: Float, home: Complex, where: str) -> Markup:
     return table(f"orbitals{where}", columns, rows, f"and {more} more" if more else "")
 
 
-def _hoppings(hoppings: Hoppings, largest: Sequence[Hopping], where: str) -> Markup:
+def _hoppings(model: TightBinding, largest: Sequence[Hopping], where: str) -> Markup:
     """Largest hoppings, one of each pair."""
+    hoppings = model.hoppings
     rows = [
         [f"⟨0, {i}| H |{', '.join(map(number, R))}; {j}⟩", number(complex(hoppings[R][i, j]))]
         for R, i, j in largest[:MOST_HOPPINGS]
@@ -132,7 +164,7 @@ def _hoppings(hoppings: Hoppings, largest: Sequence[Hopping], where: str) -> Mar
     home = hoppings[(0,) * len(next(iter(hoppings)))]
     pairs = (sum(int(np.count_nonzero(h)) for h in hoppings.values()) - int(np.count_nonzero(np.diag(home)))) // 2
     note = f"of {pairs}" if pairs > len(rows) else ""
-    return table(f"largest hoppings{where}", ["⟨0, i| H |R; j⟩", "energy"], rows, note)
+    return table(f"largest hoppings{where}", ["⟨0, i| H |R; j⟩", _energy(model.lattice)], rows, note)
 
 
 def _largest(hoppings: Hoppings, most: int) -> list[Hopping]:

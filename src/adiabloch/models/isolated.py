@@ -9,7 +9,9 @@ import numpy as np
 
 from adiabloch.arrays import Complex
 from adiabloch.errors import InvalidArgumentError, InvalidModelError
+from adiabloch.lattice import Lattice
 from adiabloch.models.deformation import Deformation
+from adiabloch.models.hoppings import with_replaced_fields
 from adiabloch.models.tight_binding import TightBinding
 
 LARGEST_OUTSIDE = 0.1
@@ -82,13 +84,15 @@ def _molecule(model: TightBinding) -> TightBinding:
             "expected a molecule that the boundary of the cell does not cut, in a box with room around it"
         )
     matrix = model.position_matrix
-    return TightBinding(
+    molecule = TightBinding(
         None,
         model.positions,
         inside,
         None if model.spin is None else model.spin_by_cell[home],
         position_matrix=None if matrix is None else matrix[home],
     )
+    cell = Lattice(molecule.lattice.vectors, periodic=False, ev_angstrom=model.lattice.ev_angstrom)
+    return with_replaced_fields(molecule, lattice=cell)
 
 
 def _at_home(motion: Mapping[Any, Mapping[Any, Complex]] | None) -> dict[Any, dict[Any, Complex]] | None:

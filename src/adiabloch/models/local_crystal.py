@@ -13,6 +13,7 @@ from adiabloch.lattice import AXES, Lattice
 from adiabloch.models.covariant import HAMILTONIAN, SeriesName, centres_by_name, covariant_series, derivative_factors
 from adiabloch.models.crystal import THETA, Derivative, Matrices, Operator
 from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.html import own_crystal_html
 from adiabloch.units import Units
 
 TIME = "t"
@@ -50,6 +51,8 @@ class LocalCrystal:
     """e B: one component in 2D, three in 3D."""
     units: Units = Units()  # noqa: RUF009
     """Units of the texture in terms of the user's units."""
+
+    _repr_html_ = own_crystal_html
 
     @property
     def orbitals_move(self) -> bool:

@@ -139,7 +139,7 @@ def in_supercell(model: TightBinding, matrix: ArrayLike) -> dict[str, Any]:
         connections = dict(zip(model.hoppings, model.connections, strict=True))
         position_matrix = folded_positions(connections, cells, wide, positions)
     return {
-        "lattice": wide @ model.lattice.vectors,
+        "lattice": model.lattice.with_vectors(wide @ model.lattice.vectors),
         "positions": positions,
         "hoppings": folded_to_supercell(model.hoppings, cells, wide),
         "spin": None if model.spin is None else folded_to_supercell(model.spin_by_cell, cells, wide),

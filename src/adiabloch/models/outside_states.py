@@ -32,6 +32,7 @@ from adiabloch.arrays import Complex, Float, Integer, checked, frozen
 from adiabloch.errors import InvalidModelError
 from adiabloch.lattice import AXES, PLANES, components
 from adiabloch.linalg import in_basis
+from adiabloch.markup import record_html
 from adiabloch.models.covariant import coupling_series, moment_series
 from adiabloch.models.crystal import OUTSIDE_COUPLING, OUTSIDE_MOMENT, Derivative, directions_of
 from adiabloch.models.hoppings import Translation, checked_translation, folded_to_supercell, on_translations
@@ -57,6 +58,8 @@ class OutsideStates:
 
     coupling: Mapping[Translation, Complex]
     moment: Mapping[Translation, Complex]
+
+    _repr_html_ = record_html
 
     @property
     def translations(self) -> set[Translation]:

@@ -67,9 +67,9 @@ def draw_bands(
     if "colour" in result:
         norm = _norm((result if scale is None else scale).colour)
         shown = ScalarMappable(norm, curve_colours(norm))
-    for first, last in _pieces(result):
+    for first, last in pieces(result):
         _draw_piece(result.isel(point=slice(first, last)), ax, shown, _widths(result if scale is None else scale))
-    _axes(result, ax, limits_of(result) if limits is None else limits)
+    path_axes(result, ax, limits_of(result) if limits is None else limits)
     if "gap" in result and float(result.conduction_bottom - result.valence_top) > 0:
         mark_gap(result, ax)
     if "chemical_potential" in result:
@@ -138,7 +138,7 @@ def ranges_over_phases(result: xarray.Dataset, ax: Axes) -> Axes:
     return ax
 
 
-def _pieces(result: xarray.Dataset) -> list[tuple[int, int]]:
+def pieces(result: xarray.Dataset) -> list[tuple[int, int]]:
     """First and last + 1 point of each connected piece of the path."""
     starts = np.atleast_1d(result.attrs.get("starts", [0])).astype(int).tolist()
     return list(pairwise([*starts, result.sizes["point"]]))
@@ -183,12 +183,12 @@ def _middles(values: Float) -> Float:
 
 def limits_of(result: xarray.Dataset) -> tuple[float, float]:
     """Limits of the energy axis."""
-    energies = result.energy.values
-    pad = 0.05 * (float(np.ptp(energies)) or 1.0)
-    return float(energies.min()) - pad, float(energies.max()) + pad
+    low, high = float(result.energy.min()), float(result.energy.max())
+    pad = 0.05 * ((high - low) or 1.0)
+    return low - pad, high + pad
 
 
-def _axes(result: xarray.Dataset, ax: Axes, limits: tuple[float, float]) -> None:
+def path_axes(result: xarray.Dataset, ax: Axes, limits: tuple[float, float]) -> None:
     """Limits, labels and the lines at the corners of the path."""
     x = result.distance.values
     if x[-1] > x[0]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adiabloch.engine.unit_names import with_named_units
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
@@ -21,7 +22,7 @@ from adiabloch.plotting import bands, charts, crystals, tensors, wilson, zone
 from adiabloch.plotting.charts import SCANNED, main_variable
 from adiabloch.plotting.second_order import PARTS, second_order
 from adiabloch.plotting.style import PAGE_WIDTH, project_style
-from adiabloch.plotting.sweeps import sweep, swept_dimensions
+from adiabloch.plotting.sweeps import has_panels, sweep, swept_dimensions
 
 if TYPE_CHECKING:
     import xarray
@@ -59,7 +60,8 @@ def plot(result: xarray.Dataset | xarray.DataArray | TightBinding | Cycle, ax: A
         - a scan of chemical potentials or temperatures: curves with error bands, components by colour, temperatures by
           dashes and shade;
         - a sweep: curves over one parameter, a map of the largest component over two, a map for each value of a third
-          one; of bands the gap, of Wannier centres the Chern or Z2 number;
+          one; of bands the gap, or without it all bands with the parameter as colour; of Wannier centres the Chern or
+          Z2 number; of maps over the zone one for each value;
         - `bands`: curves along the path, with the colours, widths, gap and reference of the result; for several phases
           of a cycle, the ranges of the bands against the phase;
         - `zone_map`: map with the outline of the zone, the special points and the contours of the chemical potential;
@@ -104,12 +106,12 @@ def plot(result: xarray.Dataset | xarray.DataArray | TightBinding | Cycle, ax: A
         raise InvalidArgumentError(
             f"plot: expected a result (an xarray.Dataset), a model or a cycle, got {type(result).__name__}"
         )
-    whole = _whole(result)
+    whole = with_named_units(_whole(result))
     draw = picture_of(whole)
     if draw is None:
         raise InvalidArgumentError(_reason(whole))
     with project_style() as plt:
-        size = PANELS_SIZE if len(swept_dimensions(whole)) > 2 else SIZE
+        size = PANELS_SIZE if has_panels(whole) else SIZE
         return draw(whole, ax or axes_for(whole, plt.figure(figsize=size, layout="compressed")))
 
 

@@ -21,6 +21,8 @@ MOST_ARROWS = 17
 SEQUENTIAL = ("#f7f9fb", "#5f9dcc")
 """First and last colour for values of one sign; both are pale, so that arrows remain visible."""
 
+POWERLIMITS = (-3, 4)
+"""Powers of ten from which on numbers along an axis have a common power of ten."""
 SLIGHT = 0.02
 """Share of the largest value below which values of the other sign are neglected in the choice of a scale."""
 PEAKED = 0.08
@@ -111,7 +113,7 @@ def set_number_format(axis: Axis) -> None:
     from matplotlib.ticker import ScalarFormatter
 
     formatter = ScalarFormatter(useOffset=False, useMathText=True)
-    formatter.set_powerlimits((-3, 4))
+    formatter.set_powerlimits(POWERLIMITS)
     axis.set_major_formatter(formatter)
 
 

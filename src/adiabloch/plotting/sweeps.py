@@ -9,8 +9,19 @@ import numpy as np
 
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.plotting.charts import SYMBOLS, main_variable
+from adiabloch.plotting.parameters import (
+    ABOVE,
+    coordinate,
+    coordinates,
+    note_on_values,
+    panels,
+    parameter_label,
+    set_scale,
+    shown_values,
+)
 from adiabloch.plotting.scales import add_colour_bar, set_number_format, use_whole_numbers
-from adiabloch.plotting.style import COLOURS, DIVERGING, GREY, INK, dimension_label, label_with_unit, value_label
+from adiabloch.plotting.style import COLOURS, DIVERGING, GREY, INK, label_with_unit, value_label
+from adiabloch.plotting.swept_bands import maps_over, picture_over
 
 if TYPE_CHECKING:
     import xarray
@@ -23,16 +34,10 @@ NEGLIGIBLE = 1e-3
 """Components that are smaller than this, relative to the largest, are not drawn as curves."""
 MOST_PARAMETERS = 3
 """Largest number of parameters in a picture."""
-MOST_MAPS = 6
-"""Largest number of maps in a picture, one for each value of a parameter."""
 NUMBERS_OF_BANDS = ("gap", "z2_number", "chern_number")
 """Variables of bands and Wannier centres that are drawn over parameters."""
 MOST_LETTERS = 24
 """Largest number of letters at which each value of a parameter has its label beside a map."""
-DECADE = 10.0
-"""Smallest ratio of the largest and the smallest value for a logarithmic axis."""
-EVEN = 1e-6
-"""Relative deviation of the steps of a logarithmic grid."""
 
 
 def swept_dimensions(result: xarray.Dataset) -> list[str]:
@@ -40,6 +45,12 @@ def swept_dimensions(result: xarray.Dataset) -> list[str]:
     name = _drawn_variable(result)
     swept = [dim for dim in str(result.attrs.get(SWEEP, "")).split(", ") if dim]
     return [] if name is None else [dim for dim in swept if result[name].sizes.get(dim, 1) > 1]
+
+
+def has_panels(result: xarray.Dataset) -> bool:
+    """Return True for a sweep that is drawn as several maps."""
+    dims = swept_dimensions(result)
+    return len(dims) > 2 or (len(dims) == 1 and picture_over(result, str(_drawn_variable(result))) is maps_over)
 
 
 def sweep(result: xarray.Dataset, ax: Axes) -> Axes:
@@ -57,6 +68,8 @@ def sweep(result: xarray.Dataset, ax: Axes) -> Axes:
             f"{MOST_PARAMETERS}; select values of the others, as in result.sel({numbers[0]}=...)"
         )
     dims = [str(dim) for dim in numbers]
+    if (draw := picture_over(result, name)) is not None:
+        return draw(result, dims, ax)
     if len(dims) == 1:
         return _curves(result, name, dims[0], ax)
     return _map(result, name, dims, ax) if len(dims) == 2 else _maps(result, name, dims, ax)
@@ -72,7 +85,7 @@ def _drawn_variable(result: xarray.Dataset) -> str | None:
 def _curves(result: xarray.Dataset, name: str, dim: str, ax: Axes) -> Axes:
     """Components over one parameter."""
     values = result[name].transpose(..., dim)
-    x, ticks = _coordinates(result, dim)
+    x, ticks = coordinates(result, dim)
     order = np.argsort(x, kind="stable")
     others = [str(other) for other in values.dims if other != dim]
     rows = values.values.reshape(-1, values.sizes[dim])[:, order]
@@ -80,19 +93,22 @@ def _curves(result: xarray.Dataset, name: str, dim: str, ax: Axes) -> Axes:
     labels = _labels(result, others, len(rows))
     sizes = np.nanmax(np.abs(rows), axis=1, initial=0.0)
     drawn = np.flatnonzero(sizes > NEGLIGIBLE * sizes.max()) if sizes.any() else np.arange(1)
-    for colour, row in zip(COLOURS, drawn[: len(COLOURS)], strict=False):
+    # the largest ones, in their order
+    kept = np.sort(drawn[np.argsort(-sizes[drawn], kind="stable")[: len(COLOURS)]])
+    for colour, row in zip(COLOURS, kept, strict=False):
         ax.plot(x[order], rows[row], "o-", ms=3, color=colour, label=labels[row])
         if np.isfinite(errors[row]).any():
             low, high = rows[row] - errors[row], rows[row] + errors[row]
             ax.fill_between(x[order], low, high, color=colour, alpha=0.2, lw=0)
     ax.axhline(0.0, color=INK, lw=0.7)
-    ax.set(xlabel=_parameter_label(result, dim), ylabel=label_with_unit(values))
-    _set_scale(ax.xaxis, x, ticks)
+    ax.set(xlabel=parameter_label(result, dim), ylabel=label_with_unit(values))
+    set_scale(ax.xaxis, x, ticks)
     set_number_format(ax.yaxis)
     if _are_whole(values):
         use_whole_numbers(ax.yaxis)
     if len(rows) > 1:
-        ax.legend(fontsize=7)
+        title = f"the {len(kept)} largest of {len(drawn)}" if len(kept) < len(drawn) else None
+        ax.legend(fontsize=7, title=title, title_fontsize=7)
     return ax
 
 
@@ -110,24 +126,13 @@ def _maps(result: xarray.Dataset, name: str, dims: list[str], ax: Axes) -> Axes:
     """Maps over two parameters, one for each value of the third: of that with the fewest values."""
     across = min(dims, key=lambda dim: result.sizes[dim])
     values, component, limit = _largest_component(result, name, dims)
-    count = values.sizes[across]
-    shown = np.unique(np.linspace(0, count - 1, min(count, MOST_MAPS)).round().astype(int))
-    columns = len(shown) if len(shown) < MOST_MAPS / 2 else -(-len(shown) // 2)
-    rows = -(-len(shown) // columns)
-    ax.set_axis_off()
-    for number, index in enumerate(shown):
-        row, column = divmod(number, columns)
-        size = (0.86 if columns > 1 else 1.0) / columns, (0.72 if rows > 1 else 1.0) / rows
-        panel = ax.inset_axes((column / columns, 1 - row / rows - size[1], *size))
+    shown = shown_values(values.sizes[across])
+    for index, panel, finish in panels(result, across, shown, ax):
         image = _draw_map(result, values.isel({across: index}), limit, panel)
-        label = value_label(result[across].values[index]) if across in result.coords else str(index)
-        panel.set_title(f"{_parameter_label(result, across)} = {label}", fontsize=8)
-        if column:
-            panel.set(ylabel="", yticklabels=[])
-        if row < rows - 1 and number + columns < len(shown):
-            panel.set(xlabel="", xticklabels=[])
-    if component:
-        ax.set_title(f"component {component}")
+        finish()
+    titles = [f"component {component}"] if component else []
+    titles += [note] if (note := note_on_values(result, across, shown)) else []
+    ax.set_title(", ".join(titles), pad=ABOVE)
     _add_bar(image, values, ax)
     return ax
 
@@ -147,16 +152,16 @@ def _largest_component(result: xarray.Dataset, name: str, dims: list[str]) -> tu
 def _draw_map(result: xarray.Dataset, values: xarray.DataArray, limit: float, ax: Axes) -> QuadMesh:
     """Draw a variable over its two parameters."""
     dims = [str(dim) for dim in values.dims]
-    coordinates, ticks = zip(*(_coordinates(result, dim) for dim in dims), strict=True)
-    orders = [np.argsort(along, kind="stable") for along in coordinates]
+    places, ticks = zip(*(coordinates(result, dim) for dim in dims), strict=True)
+    orders = [np.argsort(along, kind="stable") for along in places]
     shown = values.values[np.ix_(*orders)]
-    x, y = (along[order] for along, order in zip(coordinates, orders, strict=True))
+    x, y = (along[order] for along, order in zip(places, orders, strict=True))
     image = ax.pcolormesh(x, y, shown.T, cmap=DIVERGING, vmin=-limit, vmax=limit, shading="nearest", rasterized=True)
     if (missing := np.argwhere(np.isnan(shown))).size:
         ax.plot(x[missing[:, 0]], y[missing[:, 1]], "x", color=GREY, ms=4)
-    ax.set(xlabel=_parameter_label(result, dims[0]), ylabel=_parameter_label(result, dims[1]))
-    for axis, along, tick in zip((ax.xaxis, ax.yaxis), coordinates, ticks, strict=True):
-        _set_scale(axis, along, tick)
+    ax.set(xlabel=parameter_label(result, dims[0]), ylabel=parameter_label(result, dims[1]))
+    for axis, along, tick in zip((ax.xaxis, ax.yaxis), places, ticks, strict=True):
+        set_scale(axis, along, tick)
         labels = [value_label(value) for value in along.tolist()]
         if tick is None and len("".join(labels)) <= MOST_LETTERS:
             # few values: at the middle of their cells, not at the corners, where labels of both axes touch
@@ -177,45 +182,17 @@ def _are_whole(values: xarray.DataArray) -> bool:
     return str(values.name) in NUMBERS_OF_BANDS[1:] and bool((known == known.round()).all())
 
 
-def _coordinates(result: xarray.Dataset, dim: str) -> tuple[np.ndarray, list[str] | None]:
-    """Places of the values of a parameter on an axis, and the labels of values that are not numbers."""
-    values = result[_coordinate(result, dim)].values if _coordinate(result, dim) in result.coords else None
-    if values is None:
-        return np.arange(result.sizes[dim]), None
-    if values.dtype.kind in "iuf":
-        return values.astype(float), None
-    return np.arange(len(values)), [str(value) for value in values]
-
-
-def _coordinate(result: xarray.Dataset, dim: str) -> str:
-    """Coordinate along a dimension; for a list of points, the first parameter that has different values."""
-    if dim in result.coords:
-        return dim
-    for name, coordinate in result.coords.items():
-        numbers = coordinate.dims == (dim,) and coordinate.dtype.kind in "iuf"
-        if numbers and name not in ("seconds", "points") and len(np.unique(coordinate)) == coordinate.size:
-            return str(name)
-    return dim
-
-
-def _parameter_label(result: xarray.Dataset, dim: str) -> str:
-    name = _coordinate(result, dim)
-    units = result[name].attrs.get("units") if name in result.coords else None
-    label = SYMBOLS.get(name, dimension_label(name))
-    return f"{label} ({units})" if units and units != "1" else label
-
-
 def _labels(result: xarray.Dataset, dims: list[str], number: int) -> list[str]:
     """Names of the components: their coordinates, or numbers."""
     if not dims:
         return [""] * number
     columns = [
         [
-            str(v) if result[dim].dtype.kind in "UO" else f"{_parameter_label(result, dim)} = {value_label(v)}"
+            str(v) if result[dim].dtype.kind in "UO" else f"{parameter_label(result, dim)} = {value_label(v)}"
             for v in column
         ]
         for dim in dims
-        for column in (result[dim].values,)
+        for column in (result[coordinate(result, dim)].values,)
     ]
     joint = "" if all(len(label) == 1 for column in columns for label in column) else ", "
     return [joint.join(labels) for labels in product(*columns)]
@@ -228,13 +205,3 @@ def _errors(result: xarray.Dataset, name: str, dim: str) -> np.ndarray:
     if other is None or {*result[other].dims} != {*values.dims}:
         return np.full(values.shape, np.nan)
     return np.abs(result[other].transpose(*values.dims).values)
-
-
-def _set_scale(axis: object, values: np.ndarray, ticks: list[str] | None) -> None:
-    """Logarithmic axis for a logarithmic grid; labels of values that are not numbers."""
-    if ticks is not None:
-        axis.set_ticks(values, ticks)  # type: ignore[attr-defined]
-    elif len(values) > 2 and values.min() > 0 and values.max() >= DECADE * values.min():
-        steps = np.diff(np.log(np.sort(values)))
-        if np.ptp(steps) < EVEN * np.abs(steps).max():
-            axis._set_axes_scale("log")  # type: ignore[attr-defined]

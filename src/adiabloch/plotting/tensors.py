@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adiabloch.plotting.charts import FORBIDDEN, main_variable, with_error
-from adiabloch.plotting.scales import set_number_format
+from adiabloch.plotting.scales import POWERLIMITS, set_number_format
 from adiabloch.plotting.style import (
     BLUE,
     DIVERGING,
@@ -110,8 +110,10 @@ def bars(result: xarray.Dataset, ax: Axes) -> Axes:
     ax.set(xlabel=dimension_label(str(dim)), ylabel=label_with_unit(result[main]))
     set_number_format(ax.yaxis)
     if len(parts) > 1:
-        # above the axes, where it covers no bar
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(parts), frameon=False, fontsize=8)
+        # above the axes, where it covers no bar, and above a power of ten
+        largest = max(map(abs, ax.get_ylim()))
+        height = 1.0 if 10.0 ** POWERLIMITS[0] < largest < 10.0 ** POWERLIMITS[1] else 1.06
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, height), ncols=len(parts), frameon=False, fontsize=8)
     return ax
 
 

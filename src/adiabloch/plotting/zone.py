@@ -13,6 +13,7 @@ from adiabloch.plotting.style import DIVERGING, INK, label_with_unit, point_labe
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
     from matplotlib.colors import Colormap, Normalize
 
 QUANTILE = 0.995
@@ -28,7 +29,14 @@ OUTWARD = 0.055
 def zone_map(result: xarray.Dataset, ax: Axes) -> Axes:
     """Draw a quantity over the zone, with outline, special points, and the contours of the chemical potential."""
     values = result.value.values
-    norm = map_scale(values)
+    image = draw_map(result, ax, map_scale(values))
+    add_scaled_bar(ax, image, values, label_with_unit(result.value), pad=0.02)
+    return ax
+
+
+def draw_map(result: xarray.Dataset, ax: Axes, norm: Normalize, letters: float = 10.0) -> QuadMesh:
+    """Draw a quantity over the zone in a scale of colours, and return the colours."""
+    values = result.value.values
     x, y = result.horizontal.values, result.vertical.values
     image = ax.pcolormesh(x, y, values, cmap=map_colours(norm), norm=norm, shading="gouraud", rasterized=True)
     if len(result.outline_horizontal):
@@ -36,14 +44,13 @@ def zone_map(result: xarray.Dataset, ax: Axes) -> Axes:
         ax.plot(*np.vstack([corners, corners[:1]]).T, color=INK, lw=1.0)
     if "chemical_potential" in result:
         _fermi_contours(result, ax)
-    _labels(result, ax)
+    _labels(result, ax, letters)
     for name, axis in (("horizontal", "x"), ("vertical", "y")):
         letter = str(result[name].attrs["long_name"]).partition("_")[2]
         getattr(ax, f"set_{axis}label")(rf"$k_{letter}$ ({unit_label(result[name])})")
         set_number_format(getattr(ax, f"{axis}axis"))
     ax.set(aspect="equal", xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
-    add_scaled_bar(ax, image, values, label_with_unit(result.value), pad=0.02)
-    return ax
+    return image
 
 
 def map_scale(values: Float) -> Normalize:
@@ -80,7 +87,7 @@ def _fermi_contours(result: xarray.Dataset, ax: Axes) -> None:
             )  # fmt: skip
 
 
-def _labels(result: xarray.Dataset, ax: Axes) -> None:
+def _labels(result: xarray.Dataset, ax: Axes, letters: float) -> None:
     """Write the labels of the special points beside them: outside the zone, and above Γ."""
     size = float(np.ptp(result.horizontal.values))
     for name, x, y in zip(
@@ -92,6 +99,6 @@ def _labels(result: xarray.Dataset, ax: Axes) -> None:
         position = np.array([x, y]) - OUTWARD * size * direction if radius > 1e-6 * size else OUTWARD * size * direction
         ax.plot(x, y, "o", color=INK, ms=2.6, clip_on=False)
         ax.text(
-            position[0], position[1], point_label(str(name)), ha="center", va="center", fontsize=10,
+            position[0], position[1], point_label(str(name)), ha="center", va="center", fontsize=letters,
             bbox={"boxstyle": "circle,pad=0.12", "fc": "white", "ec": "none", "alpha": 0.65},
         )  # fmt: skip

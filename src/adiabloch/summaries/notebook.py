@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from adiabloch.engine.unit_names import with_named_units
 from adiabloch.errors import AdiablochError
 from adiabloch.markup import Markup, card, element, entry_table, image, table
-from adiabloch.summaries.numbers import table_of
+from adiabloch.summaries.numbers import entry_html, table_of
 from adiabloch.summaries.origin import METHOD, MODEL, entries_of, origin_of
 from adiabloch.summaries.pictures import formula_picture, picture_for_page
 
@@ -23,6 +24,7 @@ RESOLUTION = 120
 
 def result_html(result: xarray.Dataset) -> Markup:
     """Formula, picture and table of a result, and properties of its calculation."""
+    result = with_named_units(result)
     origin = origin_of(result)
     formula = formula_picture(origin.formula) if origin.formula else None
     heading = element("div", element("b", origin.title), style="margin-bottom:0.3em")
@@ -36,7 +38,7 @@ def result_html(result: xarray.Dataset) -> Markup:
         style = f"background:white;width:{96 * SIZE[0]:.0f}px;max-width:100%"
         parts.append(image(*drawn, text=f"picture of {origin.title}", style=style))
     parts.append(_numbers(result))
-    entries = [*entries_of(result, METHOD), *entries_of(result, MODEL)]
+    entries = [(name, entry_html(text)) for name, text in (*entries_of(result, METHOD), *entries_of(result, MODEL))]
     parts.append(entry_table("calculation", entries))
     return Markup(heading + card(parts, "; ".join(origin.sources)))
 
@@ -48,12 +50,11 @@ def result_text(result: xarray.Dataset) -> str:
     try:
         found = table_of(result)
         columns, rows = found.with_errors(ROWS)
-        widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+        texts = [[str(heading) for heading in columns], *rows]
+        widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
         same = found.title.lower().startswith(origin.title.lower())
         lines = [found.title[:1].upper() + found.title[1:] if same else f"{origin.title}: {found.title}"]
-        lines += [
-            "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (columns, *rows)
-        ]
+        lines += ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in texts]
         if found.size > ROWS:
             lines.append(f"... {found.size} rows")
     except AdiablochError as reason:
@@ -70,4 +71,4 @@ def _numbers(result: xarray.Dataset) -> Markup:
         return Markup("")
     columns, rows = found.with_errors(ROWS)
     note = f"first {ROWS} of {found.size} rows" if found.size > ROWS else ""
-    return table(found.title, [column.replace("_", " ") for column in columns], rows, note)
+    return table(found.heading.html, [heading.html for heading in columns], rows, note)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adiabloch.engine.natural import ATTRIBUTES
+from adiabloch.engine.unit_names import CRYSTAL_UNITS, named
 from adiabloch.plotting.charts import main_variable
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ MODEL = {
     "measure": "measure of the cell",
     "occupied": "occupied bands",
     "bands": "bands",
+    "crystal_units": "units of the crystal",
     "gap": "smallest gap",
     "chern_numbers": "Chern numbers",
     "cycle_tail": "last harmonic of the cycle, relative",
@@ -44,12 +47,13 @@ METHOD = {
 """Attributes about the calculation, and their names in words."""
 RERUN = {"adiabloch": "version of adiabloch", "created": "date", "response": "function", "command": "command"}
 """Attributes about the way to compute the result again, and their names in words."""
+ELECTRONS = "electrons that a state holds"
 JOB = "job"
 """Attribute with the text of the job file."""
 HIDDEN = ("time_reversal", "inversion", "along_z", JOB)
 """Attributes that are not shown to readers."""
 LONGEST_TITLE = 60
-"""Length of a summary of a function from which on the name of the main variable is the title."""
+"""Length of a summary of a function from which on its name with that of the main variable is the title."""
 FAILURE = "failure"
 """Coordinate of sweeps with the reason why a point has no numbers."""
 SHOWN_REASONS = 3
@@ -94,7 +98,7 @@ def origin_of(result: xarray.Dataset) -> Origin:
     if references is not None and not sources:
         sources = (" ".join(references.group(1).split()),)
     if declared is None and len(summary) > LONGEST_TITLE:
-        summary = title
+        summary = f"{name.replace('_', ' ')}: {title}"
     quantity = summary.replace(" per {measure}", "")
     return Origin(
         name, quantity[:1].upper() + quantity[1:], " ".join(formula.group(1).split()) if formula else "", sources
@@ -109,11 +113,28 @@ def entries_of(result: xarray.Dataset, names: dict[str, str]) -> Entries:
     """
     on_mesh = ("tolerance", *["converged"] * bool(result.attrs.get("converged"))) if is_on_fixed_mesh(result) else ()
     found = (
-        (words, entry_text(result.attrs[name]))
+        (_words(result, name, words), entry_text(result.attrs[name]) + _unit_of(result, name))
         for name, words in names.items()
         if name in result.attrs and name not in on_mesh
     )
     return [(words, text) for words, text in found if text]
+
+
+def _words(result: xarray.Dataset, name: str, words: str) -> str:
+    """Name of an attribute in words; the degeneracy of phonon moments is a number of electrons."""
+    return ELECTRONS if _is_number_of_electrons(result, name) else words
+
+
+def _is_number_of_electrons(result: xarray.Dataset, name: str) -> bool:
+    return name == "degeneracy" and str(result.attrs.get("response", "")).startswith("phonon_moment")
+
+
+def _unit_of(result: xarray.Dataset, name: str) -> str:
+    """Unit of an attribute with a space before it, if the units of the crystal are known."""
+    known = ATTRIBUTES.get(name) if CRYSTAL_UNITS in result.attrs else None
+    if _is_number_of_electrons(result, name):
+        return ""
+    return "" if known is None else f" {named(known)}"
 
 
 def all_entries(result: xarray.Dataset) -> Entries:
@@ -163,7 +184,7 @@ def _single(result: xarray.Dataset) -> Iterator[tuple[str, str]]:
             unit = str(number.attrs.get("units", "1"))
             yield (
                 str(name).replace("_", " "),
-                entry_text(number.values.item()) + ("" if unit == "1" else f" {unit}"),
+                entry_text(number.values.item()) + ("" if unit in ("1", "energy") else f" {unit}"),
             )
 
 

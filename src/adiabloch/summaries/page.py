@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from adiabloch.engine.unit_names import with_named_units
 from adiabloch.errors import AdiablochError
-from adiabloch.markup import Markup, element, image, joined
+from adiabloch.markup import Markup, element, image, joined, typeset
 from adiabloch.summaries.citations import DOI, PAPER, software
-from adiabloch.summaries.numbers import table_of
+from adiabloch.summaries.numbers import entry_html, table_of
 from adiabloch.summaries.origin import (
     JOB,
     METHOD,
@@ -102,7 +103,7 @@ def page(sections: Sequence[Section], job: str | None = None) -> str:
 
 def _result(section: Section, origin: Origin) -> list[Markup]:
     """Formula, picture, numbers and properties of a result."""
-    result = section.result
+    result = with_named_units(section.result)
     parts = [element("p", f"From {section.name}", class_="note")]
     if result.attrs.get("converged") in (False, 0):
         text = "The accuracy asked for was not reached; the error bars hold for the numbers that are given."
@@ -134,10 +135,10 @@ def _numbers(result: xarray.Dataset) -> list[Markup]:
     except AdiablochError as reason:
         return [element("p", reason)]
     columns, rows = found.with_errors(ROWS)
-    heads = element("tr", *(element("th", name.replace("_", " ")) for name in columns))
-    body = [element("tr", *(element("td", cell) for cell in row)) for row in rows]
+    heads = element("tr", *(element("th", heading.html) for heading in columns))
+    body = [element("tr", *(element("td", typeset(cell)) for cell in row)) for row in rows]
     table = element("table", element("thead", heads), element("tbody", *body), class_="numbers")
-    parts = [element("p", found.title), element("div", table, class_="wide")]
+    parts = [element("p", found.heading.html), element("div", table, class_="wide")]
     if found.size > ROWS:
         parts.append(element("p", f"The first {ROWS} of {found.size} rows; the file has all of them.", class_="note"))
     return parts
@@ -145,7 +146,7 @@ def _numbers(result: xarray.Dataset) -> list[Markup]:
 
 def _entries(entries: Entries) -> Markup:
     shown = ((name, text if len(text) <= LONGEST else f"{text[:LONGEST]} ...") for name, text in entries)
-    rows = (element("tr", element("td", name), element("td", text)) for name, text in shown)
+    rows = (element("tr", element("td", name), element("td", entry_html(text))) for name, text in shown)
     return element("table", element("tbody", *rows), class_="entries")
 
 

@@ -18,6 +18,7 @@ from adiabloch.models.atomic_displacements import REST
 from adiabloch.names import checked_call, suggests
 from adiabloch.symmetries.displacement_images import Expansion, Key, expanded, images_of_atoms, largest_factor
 from adiabloch.symmetries.find import STRUCTURE_TOLERANCE, operations_of_structure
+from adiabloch.symmetries.html import symmetric_displacements_html
 from adiabloch.symmetries.operations import Operation
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -41,6 +42,8 @@ class SymmetricDisplacements:
     """Atom, direction (3,) and signs of each displacement that is calculated, "0a", "0b", "1a", ...."""
     operations: tuple[Operation, ...]
     """Symmetry operations of the crystal at rest."""
+
+    _repr_html_ = symmetric_displacements_html
 
     def __repr__(self) -> str:
         steps = ", ".join(f"{step:g}" for step in self.steps)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adiabloch.markup import Markup, card, entry_table, or_text, table
+from adiabloch.markup import Markup, card, entry_table, number, or_text, table, vector
 
 if TYPE_CHECKING:
     from adiabloch.symmetries.averaging import SymmetryReport
+    from adiabloch.symmetries.displacement_sets import SymmetricDisplacements
     from adiabloch.symmetries.group import SymmetryGroup
 
 MOST = 48
@@ -27,6 +28,26 @@ def group_html(group: SymmetryGroup) -> Markup:
     more = len(group.operations) - len(rows)
     shown = table("operations", ["", "operation"], rows, f"and {more} more" if more else "")
     return card([entry_table("SymmetryGroup", entries), shown])
+
+
+@or_text
+def symmetric_displacements_html(displacements: SymmetricDisplacements) -> Markup:
+    """Table of the displacements that are calculated, in place of all, and the crystal at rest."""
+    every = displacements.full
+    entries = [
+        ("displacements of all atoms", len(every.patterns)),
+        ("steps (\u00c5)", ", ".join(map(number, displacements.steps))),
+        ("structures", f"{len(displacements.structures)} in place of {len(every.structures)}"),
+        ("symmetry operations", len(displacements.operations)),
+    ]
+    symbols = displacements.structure.symbols
+    rows = [
+        [name, f"{atom} {symbols[atom]}", vector(direction), " and ".join("+" if s > 0 else "\u2212" for s in signs)]
+        for name, (atom, direction, signs) in displacements.directions.items()
+    ]
+    columns = ["name", "atom", "direction", "signs"]
+    shown = table("calculated displacements", columns, rows[:MOST], f"of {len(rows)}" if len(rows) > MOST else "")
+    return card([entry_table("SymmetricDisplacements", entries), shown])
 
 
 @or_text

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adiabloch.arrays import Complex, Float
+from adiabloch.markup import record_html
 
 CLOSE = 1e-6
 """Accuracy of rotation matrices and of translations in units of the lattice vectors."""
@@ -22,6 +23,8 @@ class Operation:
     """Translation t in the length unit of the crystal, (3,); zero along directions without periodicity."""
     time_reversal: bool = False
     """True if the operation includes time reversal."""
+
+    _repr_html_ = record_html
 
     @property
     def determinant(self) -> int:

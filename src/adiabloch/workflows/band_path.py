@@ -69,6 +69,8 @@ def band_path(lattice: Lattice, path: object, points: int) -> BandPath:
     check_memory(64.0 * points, f"points: {points}", "ask for fewer")
     if isinstance(path, Path):
         return BandPath(lattice.reduced(path.k), path.distance, path.ticks, path.labels, (0,))
+    if isinstance(path, list | tuple) and path and all(isinstance(label, str) for label in path):
+        path = "".join(path)
     if path is None or isinstance(path, str):
         return _through(lattice, _named_corners(lattice, path), int(points))
     if not isinstance(path, Mapping) and (given := _as_points(lattice, path)) is not None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adiabloch.arrays import Float
 from adiabloch.engine.arguments import counted_bands
-from adiabloch.errors import InvalidArgumentError, warn
+from adiabloch.engine.unit_names import names_units
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.geometry.band_edges import exact_band_edges
 from adiabloch.models.crystal import THETA, Crystal, checked_crystal
 from adiabloch.models.cycle import Cycle
@@ -19,21 +19,21 @@ from adiabloch.names import checked_call
 from adiabloch.responses.band_quantities import band_quantities
 from adiabloch.scalars import is_number
 from adiabloch.workflows.band_path import BandPath, band_path
+from adiabloch.workflows.band_reference import check_reference, path_of_reference, with_reference
 from adiabloch.workflows.quantity_choice import Choice, chosen_component, quantity_name, without_rounding
 
 if TYPE_CHECKING:
     import xarray
 
-    from adiabloch.lattice import Lattice, Path
+    from adiabloch.lattice import Path
 
 ENERGY = {"units": "energy"}
 PHASES = 49
 """Default number of phases of a cycle."""
-LARGE_DEVIATION = 0.2
-"""Deviation from a reference, in the spread of the bands, above which it is probably another crystal."""
 
 
 @checked_call
+@names_units
 def bands(
     model: TightBinding | Cycle,
     path: str | Mapping[str, ArrayLike] | Sequence[tuple[str, ArrayLike]] | ArrayLike | Path | None = None,
@@ -54,10 +54,10 @@ def bands(
     model : TightBinding or Cycle
         The crystal.
     path : optional
-        Labels such as "GKMG", with a comma where the path jumps; pairs of label and reduced coordinates; wave vectors
-        (P, d) in reduced coordinates; or a path of `Lattice.path`. By default the path that follows from the lattice:
-        in two dimensions by its shape, in three by ASE. "K'" is the other valley of a hexagonal lattice, and the prime
-        of any other point its negative.
+        Labels such as "GKMG", with a comma where the path jumps, or a list of them; pairs of label and reduced
+        coordinates; wave vectors (P, d) in reduced coordinates; or a path of `Lattice.path`. By default the path that
+        follows from the lattice: in two dimensions by its shape, in three by ASE. "K'" is the other valley of a
+        hexagonal lattice, and the prime of any other point its negative.
     points : int
         Number of points along a path given by its corners.
     colour, size : str or (str, component), optional
@@ -69,8 +69,9 @@ def bands(
     chemical_potential : float, optional
         Energy to mark.
     reference : xarray.Dataset, optional
-        Bands of another calculation to compare with, from `io.read_band_structure`. If it has wave vectors, they are
-        the path.
+        Bands of another calculation to compare with, from `io.read_band_structure`. Its wave vectors are the path,
+        unless one is given: then each energy is at its wave vector on this path, and those of other wave vectors are
+        left out with a warning. Without wave vectors, it is placed by the length of its path.
     theta : float or array_like, optional
         Phases of a cycle; by default 49 over a turn. Bands at several phases are drawn against theta, as the range of
         each band along the path; `ab.animate` shows them one after the other.
@@ -84,12 +85,13 @@ def bands(
         with the coordinates of `band_quantities`, `distance` along the path, and the corners `tick` and `label`. With
         `occupied`: `valence_top`, `conduction_bottom` and `direct_gap` on the path, and `gap`, the indirect gap of the
         whole zone. With a reference: `reference_energy`, and `deviation`, the largest distance of an energy from the
-        nearest one of the reference, if both have the same points.
+        nearest one of the reference at its wave vectors, if it has some.
 
     Raises
     ------
     InvalidArgumentError
-        A path that the lattice does not have, an unknown quantity or component, a reference that is none.
+        A path that the lattice does not have, an unknown quantity or component, a reference that is none, or none of
+        whose wave vectors are on the path.
     MissingExtraError
         A path by labels in three dimensions without ASE.
 
@@ -122,35 +124,17 @@ def bands(
         level = float(chemical_potential)
         result = result.assign(chemical_potential=((), level, {**ENERGY, "long_name": "chemical potential"}))
     if reference is not None:
-        result = _compared(result, reference)
+        result = with_reference(result, crystal, route, reference)
     attributes = {"response": "bands", "starts": list(route.starts)}
     return result.assign_attrs(attributes | ({} if occupied is None else {"occupied": int(occupied)}))
 
 
 def _route(crystal: Crystal, path: Any, points: int, reference: xarray.Dataset | None) -> BandPath:
     """Path of the user, that of the reference, or that of the lattice."""
-    if reference is None:
-        return band_path(crystal.lattice, path, points)
-    if not hasattr(reference, "data_vars") or "energy" not in reference:
-        raise InvalidArgumentError(
-            f"reference: expected the Dataset of io.read_band_structure, got {type(reference).__name__}"
-        )
-    if path is not None or "k1" not in reference.coords:
-        return band_path(crystal.lattice, path, points)
-    lattice: Lattice = crystal.lattice
-    columns = np.stack([reference[f"k{number}"].values for number in (1, 2, 3)], axis=1)
-    if columns[:, lattice.dimension :].any():
-        raise InvalidArgumentError(
-            f"reference: its wave vectors have components along all directions, but the model is {lattice.dimension}D; "
-            "give path= as well"
-        )
-    ticks = reference.tick.values if "tick" in reference.coords else np.zeros(0)
-    labels = tuple(map(str, reference.label.values)) if "label" in reference.coords else ()
-    distance = reference.distance.values
-    # two points at the same distance: the path jumps
-    jumps = np.flatnonzero((np.diff(distance) < 1e-9 * distance[-1]) & (np.diff(columns, axis=0) != 0).any(axis=1))
-    starts = (0, *(int(point) + 1 for point in jumps))
-    return BandPath(columns[:, : lattice.dimension], distance, ticks, labels, starts)
+    if reference is not None:
+        check_reference(reference)
+    of_reference = None if path is not None or reference is None else path_of_reference(crystal, reference)
+    return of_reference or band_path(crystal.lattice, path, points)
 
 
 def _phases(crystal: Crystal, theta: ArrayLike | None) -> ArrayLike:
@@ -171,27 +155,3 @@ def _gap(crystal: Crystal, result: xarray.Dataset, occupied: int) -> dict[str, A
         "gap": (edges.gap, "indirect gap"),
     }
     return {name: ((), float(value), {**ENERGY, "long_name": text}) for name, (value, text) in values.items()}
-
-
-def _compared(result: xarray.Dataset, reference: xarray.Dataset) -> xarray.Dataset:
-    """Result with the energies of a reference along the same path."""
-    there: Float = reference["energy"].values
-    distance = reference.distance.values
-    if "k1" not in reference.coords or len(distance) != result.sizes["point"]:
-        # in another unit of length
-        distance = distance * (result.distance.values[-1] / distance[-1])
-    result = result.assign(
-        reference_energy=(("reference_point", "reference_band"), there, {**ENERGY, "long_name": "reference energy"})
-    ).assign_coords(reference_distance=("reference_point", distance, {"units": "1/length"}))
-    result = result.assign_attrs(reference=str(reference.attrs.get("file", "reference")))
-    if "k1" in reference.coords and len(distance) == result.sizes["point"] and "theta" not in result.dims:
-        off = np.abs(result.energy.values[:, :, None] - there[:, None, :]).min(axis=2).max()
-        result = result.assign(deviation=((), float(off), {**ENERGY, "long_name": "deviation from the reference"}))
-        spread = float(np.ptp(result.energy.values))
-        if off > LARGE_DEVIATION * spread:
-            warn(
-                f"reference: energies differ by up to {off:.3g} from the nearest ones of {result.attrs['reference']}, "
-                f"and the bands have a spread of {spread:.3g}: expected bands of the same crystal, with the same "
-                "lattice vectors, unit and zero of energy"
-            )
-    return result

@@ -9,6 +9,7 @@ import numpy as np
 from adiabloch.arrays import tensor_grid
 from adiabloch.engine.arguments import checked_model, model_digest
 from adiabloch.engine.results import labelled
+from adiabloch.engine.unit_names import names_units
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.memory import check_memory
 from adiabloch.models.tight_binding import TightBinding
@@ -26,6 +27,7 @@ BLOCK = 4096
 
 
 @checked_call
+@names_units
 def fermi_surface(
     model: TightBinding,
     chemical_potential: float,

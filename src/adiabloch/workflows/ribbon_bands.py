@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from adiabloch.arrays import Complex, Float
 from adiabloch.engine.arguments import ACROSS, checked_hoppings_of, model_digest
 from adiabloch.engine.results import labelled
+from adiabloch.engine.unit_names import names_units
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.lattice import Lattice, Path
 from adiabloch.linalg import eigh_batch
@@ -29,6 +30,7 @@ SLOPE = 1e-8
 
 
 @checked_call
+@names_units
 def ribbon_bands(
     model: TightBinding,
     width: int = 24,

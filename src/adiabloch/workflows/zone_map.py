@@ -13,6 +13,7 @@ from adiabloch.engine.arguments import counted_bands, model_digest
 from adiabloch.engine.band_quantities import BandQuantity, as_one_group, chosen_quantities, group_means, joined_frame
 from adiabloch.engine.interface import response
 from adiabloch.engine.results import labelled
+from adiabloch.engine.unit_names import names_units
 from adiabloch.errors import InvalidArgumentError, MissingExtraError
 from adiabloch.geometry.frame import Eigenframe
 from adiabloch.geometry.zone import zone_planes, zone_section
@@ -20,6 +21,7 @@ from adiabloch.lattice import AXES
 from adiabloch.models.crystal import Crystal, checked_crystal
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.names import checked_call
 from adiabloch.scalars import is_number, is_whole
 from adiabloch.units import Unit
 from adiabloch.workflows.band_path import special_points
@@ -86,6 +88,8 @@ class Plane:
     names: tuple[str, str]
 
 
+@checked_call
+@names_units
 @response(checkpoint=False)
 def zone_map(
     model: TightBinding | Cycle,
