@@ -35,7 +35,7 @@ SurfaceFormula = Callable[[Eigenframe], Float]
 CACHE_BYTES, LARGEST_BYTES = 2**22, 2**26
 """Size of the working arrays of a call, and the largest one that is accepted for more points."""
 LARGE_MATRICES, FEW_BYTES = 2**19, 2**24
-"""Size of the matrices at a point from which more points take no less time each, and that of the working arrays then."""
+"""Size of the matrices at a point from which more points are not faster, and that of the working arrays then."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,12 +77,12 @@ class SharedModel(TightBinding):
         )
 
     @property
-    def amplitudes(self) -> Complex:  # type: ignore[override]
+    def amplitudes(self) -> Complex:
         """(R, n, n): hopping matrices h(R), converted now."""
         return frozen(self.__dict__["_amplitudes"] / self.units.energy)
 
     @property
-    def connections(self) -> Complex:  # type: ignore[override]
+    def connections(self) -> Complex:
         """(R, d, n, n): position matrix minus the centres, converted now."""
         return frozen(self.__dict__["_connections"] / self.units.length)
 
