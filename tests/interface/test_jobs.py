@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import adiabloch as ab
 from adiabloch.cli import app
+from adiabloch.contents import RESULTS
 from adiabloch.errors import AccuracyWarning
 from adiabloch.jobs.catalogue import quantities
 from adiabloch.jobs.crystals import CrystalSource
@@ -339,7 +340,7 @@ def test_the_schema_that_is_shipped_is_current():
 
 
 def test_every_response_is_in_the_catalogue():
-    assert {name for name, module in ab._LATER.items() if module.startswith("responses.")} <= {*quantities()}
+    assert {name for name, module in RESULTS.items() if module.startswith("responses.")} <= {*quantities()}
     entries = json.loads(run("quantities", "--json").stdout)
     assert len(entries) == len(quantities())
     assert "did you mean 'filling'" in " ".join(run("quantities", "filing").output.split())

@@ -11,7 +11,7 @@ import numpy as np
 from adiabloch import compiled
 from adiabloch.arrays import Complex, Float, Integer, largest, tensor_grid
 from adiabloch.errors import GapClosedError
-from adiabloch.geometry.batches import WHOLE_BYTES, batches, energies_at
+from adiabloch.geometry.batches import PART_BYTES, batches, energies_at
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.kept_results import ResultsByCrystal
 from adiabloch.lattice import Lattice
@@ -21,6 +21,8 @@ from adiabloch.models.crystal import Crystal
 
 STARTS = 4
 """Number of points of the coarse mesh from which the search for the smallest gap starts."""
+MANY_BANDS = 64
+"""Number of bands above which energies on a mesh are found a few points at a time, to save memory."""
 LARGEST_COMPILED = 4
 """Largest number of directions of the compiled slopes."""
 FLAT = 1e-9
@@ -249,8 +251,8 @@ def inside_gaps(crystal: Crystal, levels: Float, points: int) -> np.ndarray:
 def _mesh_energies(crystal: Crystal, points: int) -> Float:
     """Energies on a mesh with this number of points along each axis, (P, N)."""
     axes, size = [np.arange(points) / points] * len(crystal.directions), crystal.size
-    if 16 * size**2 * points ** len(axes) > WHOLE_BYTES:
-        return energies_at(crystal.matrices(), tensor_grid(axes), size)
+    if size > MANY_BANDS and 16 * size**2 * points ** len(axes) > PART_BYTES:
+        return energies_at(crystal.matrices(), tensor_grid(axes), size, whole=PART_BYTES)
     return energies_batch(crystal.matrices().on_grid(axes)[:, 0])
 
 
