@@ -343,6 +343,18 @@ def test_every_response_is_in_the_catalogue():
     assert {name for name, module in RESULTS.items() if module.startswith("responses.")} <= {*quantities()}
     entries = json.loads(run("quantities", "--json").stdout)
     assert len(entries) == len(quantities())
+    assert all(entry["unit"] for entry in entries)
+    # tables of bands have no formula, and neither have quantities that are chosen by name
+    assert {entry["name"] for entry in entries if not (entry["formula"] or entry["source"])} <= {
+        "band_quantities", "fermi_surface", "ribbon_bands"
+    }  # fmt: skip
+    others = {*RESULTS} - {*quantities()}
+    # what is neither a quantity nor one of its commands: settings, pictures, sweeps, sums over bands, symmetry
+    assert others == {
+        "Accuracy", "animate", "bands", "in_si", "in_units", "load_sweep", "metal_responses", "perturbative_by_bands",
+        "perturbative_tensor_by_bands", "phonon_moment", "plot", "sweep", "symmetric_displacements", "symmetry",
+        "zone_map",
+    }  # fmt: skip
     assert "did you mean 'filling'" in " ".join(run("quantities", "filing").output.split())
     assert "Eqs. (13), (14) and (19)" in run("quantities", "magnetoelectric").output
 
