@@ -143,6 +143,22 @@ def test_parts(tmp_path):
         assert run("run", job, "--part", wrong).exit_code == 2
 
 
+@pytest.mark.slow
+def test_parts_at_the_same_time_have_the_bits_of_one_run(tmp_path):
+    whole, shared = tmp_path / "whole", tmp_path / "shared"
+    for folder in (whole, shared):
+        folder.mkdir()
+        written(folder, HALL + "[sweep]\ndelta = { start = 0.3, stop = 0.9, points = 13 }\n")
+    command = [sys.executable, "-m", "adiabloch", "run", "job.toml", "--quiet", "--workers", "1"]
+    subprocess.run(command, cwd=whole, check=True)
+    parts = [subprocess.Popen([*command, "--part", f"{n}/4"], cwd=shared) for n in range(1, 5)]
+    assert [part.wait(120) for part in parts] == [0, 0, 0, 0]
+    one, other = (ab.load_sweep(folder / "job" / "anomalous_hall.zarr") for folder in (whole, shared))
+    assert (other.failure == "").all()
+    for name in ("total", "error"):
+        assert one[name].values.tobytes() == other[name].values.tobytes()
+
+
 @pytest.mark.filterwarnings("default")
 def test_points_that_fail(tmp_path):
     text = HALL.replace("delta = 0.5", "").replace("anomalous_hall", "magnetoelectric").replace("temperature = 0.1", "")
