@@ -116,7 +116,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = ["| calculation | run | largest memory (MB) |", "| --- | --- | --- |"]
     empty, _ = measured("", arguments.seconds)
-    rows.append(f"| import of adiabloch alone | whole | {empty:.0f} |")
+    rows.append(f"| import of adiabloch and NumPy alone | whole | {empty:.0f} |")
     for name, case in CASES.items():
         if "IRON" in case and not IRON.exists():
             continue

@@ -148,7 +148,9 @@ def test_parts_at_the_same_time_have_the_bits_of_one_run(tmp_path):
     whole, shared = tmp_path / "whole", tmp_path / "shared"
     for folder in (whole, shared):
         folder.mkdir()
-        written(folder, HALL + "[sweep]\ndelta = { start = 0.3, stop = 0.9, points = 13 }\n")
+        written(
+            folder, HALL.replace("delta = 0.5\n", "") + "[sweep]\ndelta = { start = 0.3, stop = 0.9, points = 13 }\n"
+        )
     command = [sys.executable, "-m", "adiabloch", "run", "job.toml", "--quiet", "--workers", "1"]
     subprocess.run(command, cwd=whole, check=True)
     parts = [subprocess.Popen([*command, "--part", f"{n}/4"], cwd=shared) for n in range(1, 5)]
