@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from adiabloch.lattice import Lattice
 from adiabloch.linalg import energies_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal
+from adiabloch.models.tight_binding import TightBinding
 
 STARTS = 4
 """Number of points of the coarse mesh from which the search for the smallest gap starts."""
@@ -220,6 +222,9 @@ def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | No
 
 def energy_bound(crystal: Crystal) -> float:
     """Upper bound of the magnitude of all energies: the largest row sum of the Fourier coefficients of H if known."""
+    if isinstance(crystal, TightBinding):
+        # a copy of all matrices may not fit into memory
+        return float(reduce(np.add, map(np.abs, crystal.hoppings.values())).sum(axis=1).max())
     amplitudes = getattr(crystal, "amplitudes", None)
     if amplitudes is not None:
         return float(np.abs(amplitudes).sum(axis=0).sum(axis=1).max())
