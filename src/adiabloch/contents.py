@@ -12,7 +12,6 @@ from adiabloch.names import public_names
 
 MODULES = ("errors", "finite", "geometry", "io", "models", "units")
 """Modules that are for users."""
-_RESPONSES = str(Path(__file__).parent / "responses")
 CRYSTALS = {
     "Cycle": "models",
     "Deformation": "models",
