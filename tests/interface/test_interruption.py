@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,12 +117,22 @@ def test_a_thread_in_a_long_call_does_not_keep_the_command(tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_at_any_time(tmp_path):
-    """From the start of the interpreter to the middle of the calculation."""
+    """From the first line of the command, once Python itself has started, to the middle of the calculation."""
     (tmp_path / "job.toml").write_text(starter("pump").replace("1e-3", "1e-7"))
+    program = (
+        "import sys\n"
+        "import adiabloch.__main__ as command\n"
+        "command.end_while_loading()\n"
+        "print('started', flush=True)\n"
+        "sys.argv = ['adiabloch', 'run', 'job.toml']\n"
+        "command.main()\n"
+    )
     ends = []
-    command = Path(sys.executable).with_name("adiabloch")
-    for begin in np.linspace(0.1, 2.0, 60):
-        process = subprocess.Popen([command, "run", "job.toml"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    for begin in np.linspace(0.0, 2.0, 60):
+        process = subprocess.Popen(
+            [sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stdout.readline() == "started\n"
         time.sleep(begin)
         process.send_signal(signal.SIGINT)
         sent = time.monotonic()
