@@ -6,23 +6,29 @@
 >>> pumped = ab.pumped_magnetization(cycle, occupied=1)
 """
 
-import importlib
-import pkgutil
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
-from adiabloch import errors, geometry, models, units
-from adiabloch.errors import AdiablochError
-from adiabloch.geometry import Eigenframe, eigenframe
-from adiabloch.lattice import Lattice
-from adiabloch.models import Cycle, Deformation, Texture, TightBinding
-from adiabloch.names import public_names
-from adiabloch.version import __version__
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from adiabloch import finite, io
+    from typing import Any
+
+    from adiabloch import errors as errors
+    from adiabloch import finite as finite
+    from adiabloch import geometry as geometry
+    from adiabloch import io as io
+    from adiabloch import models as models
+    from adiabloch import units as units
     from adiabloch.engine.customary import in_units as in_units
     from adiabloch.engine.run import Accuracy as Accuracy
     from adiabloch.engine.si import in_si as in_si
+    from adiabloch.errors import AdiablochError as AdiablochError
+    from adiabloch.geometry import Eigenframe as Eigenframe
+    from adiabloch.geometry import eigenframe as eigenframe
+    from adiabloch.lattice import Lattice as Lattice
+    from adiabloch.models import Cycle as Cycle
+    from adiabloch.models import Deformation as Deformation
+    from adiabloch.models import Texture as Texture
+    from adiabloch.models import TightBinding as TightBinding
     from adiabloch.plotting import animate as animate
     from adiabloch.plotting import plot as plot
     from adiabloch.responses.anomalous_hall import anomalous_hall as anomalous_hall
@@ -81,6 +87,7 @@ if TYPE_CHECKING:
     from adiabloch.sweeps import sweep as sweep
     from adiabloch.symmetries import symmetric_displacements as symmetric_displacements
     from adiabloch.symmetries import symmetry as symmetry
+    from adiabloch.version import __version__ as __version__
     from adiabloch.workflows.all_bands import perturbative_by_bands as perturbative_by_bands
     from adiabloch.workflows.all_bands_tensor import perturbative_tensor_by_bands as perturbative_tensor_by_bands
     from adiabloch.workflows.bands import bands as bands
@@ -94,68 +101,15 @@ if TYPE_CHECKING:
     from adiabloch.workflows.wilson_loop import wilson_loop as wilson_loop
     from adiabloch.workflows.zone_map import zone_map as zone_map
 
-_LATER = {
-    # one public function in each module of `responses`, with the same name
-    **{module.name: f"responses.{module.name}" for module in pkgutil.iter_modules([f"{__path__[0]}/responses"])},
-    "Accuracy": "engine.run",
-    "animate": "plotting",
-    "bands": "workflows.bands",
-    "chemical_potential": "workflows.chemical_potential",
-    "fermi_surface": "workflows.fermi_surface",
-    "in_si": "engine.si",
-    "in_units": "engine.customary",
-    "load_sweep": "sweeps",
-    "metal_responses": "workflows.metal_responses",
-    "nonlinear_conductivity": "workflows.nonlinear_conductivity",
-    "perturbative_by_bands": "workflows.all_bands",
-    "perturbative_tensor_by_bands": "workflows.all_bands_tensor",
-    "phonon_moment": "workflows.phonon_moment",
-    "phonon_moments": "workflows.phonon_moments",
-    "plot": "plotting",
-    "ribbon_bands": "workflows.ribbon_bands",
-    "sweep": "sweeps",
-    "symmetric_displacements": "symmetries",
-    "symmetry": "symmetries",
-    "wilson_loop": "workflows.wilson_loop",
-    "zone_map": "workflows.zone_map",
-}
-"""Names that are loaded when they are asked for, and their modules."""
-
-__all__ = [
-    "AdiablochError",
-    "Cycle",
-    "Deformation",
-    "Eigenframe",
-    "Lattice",
-    "Texture",
-    "TightBinding",
-    "__version__",
-    "eigenframe",
-    "errors",
-    "finite",
-    "geometry",
-    "io",
-    "models",
-    "units",
-    *_LATER,
-]
-
 
 def __getattr__(name: str) -> Any:
-    """Load responses, open samples and readers of files when they are first used: importing all of them takes time."""
-    if name in ("finite", "io") or name in _LATER:
-        importlib.import_module("adiabloch.accessor")  # of the results, which xarray holds
-    if name in ("finite", "io"):
-        return importlib.import_module(f"adiabloch.{name}")
-    if name in _LATER:
-        return getattr(importlib.import_module(f"adiabloch.{_LATER[name]}"), name)
-    return _missing(name)
+    """Load names when they are first used: so a command can be interrupted from its beginning."""
+    from adiabloch.contents import attribute
+
+    return attribute(name)
 
 
-def _names_in_modules() -> list[str]:
-    """Public names of the modules that are for users."""
-    modules = ("models", "io", "geometry", "finite", "units", "errors")
-    return [f"{module}.{name}" for module in modules for name in dir(importlib.import_module(f"adiabloch.{module}"))]
+def __dir__() -> list[str]:
+    from adiabloch.contents import ALL
 
-
-_missing, __dir__ = public_names(__name__, __all__, _names_in_modules)
+    return sorted(ALL)

@@ -151,3 +151,10 @@ def keep_freed_memory() -> None:
         set_option = ctypes.CDLL(None).mallopt
         set_option(M_TRIM_THRESHOLD, KEPT)
         set_option(M_MMAP_THRESHOLD, 2**25)
+
+
+def return_freed_memory() -> None:
+    """Return freed memory to the system; with another C library than that of GNU nothing is done."""
+    if sys.platform.startswith("linux"):
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import adiabloch as ab
 from adiabloch.cli import app
-from adiabloch.cli.options import complete_quantity
+from adiabloch.cli.options import complete_case, complete_quantity
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.jobs.arguments import KINDS, OPTIONS, kinds_of, parsed, value_of_text
 from adiabloch.jobs.catalogue import names, quantities
@@ -266,6 +266,28 @@ def test_values_of_texts():
 def test_completion_of_the_shell():
     assert names() == sorted(quantities())
     assert complete_quantity("anomalous") == ["anomalous_hall", "anomalous_nernst"]
+    assert complete_case("p") == ["pump", "phonons", "python"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_in_each_shell(shell):
+    """The script that is installed, and what it asks for: quantities, options, and files where a file is expected."""
+
+    def answer(kind, *words):
+        line = " ".join(words)
+        environment = {"_ADIABLOCH_COMPLETE": f"{kind}_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+        environment |= {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "_TYPER_COMPLETE_ARGS": line}
+        return CliRunner().invoke(app, [], prog_name="adiabloch", env=environment).output
+
+    def asked(*words):
+        return answer("complete", "adiabloch", *words)
+
+    script = answer("source", "adiabloch")
+    assert f"complete_{shell}" in script
+    assert "nonlinear_hall" in asked("quantities", "nonlin")
+    assert "--allow-python" in asked("run", "--al")
+    assert "magnetoelectric" in asked("new", "magn")
+    assert {"bash": "-o default", "zsh": "_files", "fish": "is-args"}[shell] in script + asked("run", "jo")
 
 
 def test_maps(folder, tmp_path):

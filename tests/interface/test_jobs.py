@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import adiabloch as ab
 from adiabloch.cli import app
+from adiabloch.contents import RESULTS
 from adiabloch.errors import AccuracyWarning
 from adiabloch.jobs.catalogue import quantities
 from adiabloch.jobs.crystals import CrystalSource
@@ -140,6 +141,24 @@ def test_parts(tmp_path):
     assert json.loads(out.stdout)["pumped_magnetization"]["not_computed"] == 0
     for wrong in ("3/2", "a/b", "1", "0/2"):
         assert run("run", job, "--part", wrong).exit_code == 2
+
+
+@pytest.mark.slow
+def test_parts_at_the_same_time_have_the_bits_of_one_run(tmp_path):
+    whole, shared = tmp_path / "whole", tmp_path / "shared"
+    for folder in (whole, shared):
+        folder.mkdir()
+        written(
+            folder, HALL.replace("delta = 0.5\n", "") + "[sweep]\ndelta = { start = 0.3, stop = 0.9, points = 13 }\n"
+        )
+    command = [sys.executable, "-m", "adiabloch", "run", "job.toml", "--quiet", "--workers", "1"]
+    subprocess.run(command, cwd=whole, check=True)
+    parts = [subprocess.Popen([*command, "--part", f"{n}/4"], cwd=shared) for n in range(1, 5)]
+    assert [part.wait(120) for part in parts] == [0, 0, 0, 0]
+    one, other = (ab.load_sweep(folder / "job" / "anomalous_hall.zarr") for folder in (whole, shared))
+    assert (other.failure == "").all()
+    for name in ("total", "error"):
+        assert one[name].values.tobytes() == other[name].values.tobytes()
 
 
 @pytest.mark.filterwarnings("default")
@@ -339,9 +358,21 @@ def test_the_schema_that_is_shipped_is_current():
 
 
 def test_every_response_is_in_the_catalogue():
-    assert {name for name, module in ab._LATER.items() if module.startswith("responses.")} <= {*quantities()}
+    assert {name for name, module in RESULTS.items() if module.startswith("responses.")} <= {*quantities()}
     entries = json.loads(run("quantities", "--json").stdout)
     assert len(entries) == len(quantities())
+    assert all(entry["unit"] for entry in entries)
+    # tables of bands have no formula, and neither have quantities that are chosen by name
+    assert {entry["name"] for entry in entries if not (entry["formula"] or entry["source"])} <= {
+        "band_quantities", "fermi_surface", "ribbon_bands"
+    }  # fmt: skip
+    others = {*RESULTS} - {*quantities()}
+    # what is neither a quantity nor one of its commands: settings, pictures, sweeps, sums over bands, symmetry
+    assert others == {
+        "Accuracy", "animate", "bands", "in_si", "in_units", "load_sweep", "metal_responses", "perturbative_by_bands",
+        "perturbative_tensor_by_bands", "phonon_moment", "plot", "sweep", "symmetric_displacements", "symmetry",
+        "zone_map",
+    }  # fmt: skip
     assert "did you mean 'filling'" in " ".join(run("quantities", "filing").output.split())
     assert "Eqs. (13), (14) and (19)" in run("quantities", "magnetoelectric").output
 

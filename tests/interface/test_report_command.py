@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import adiabloch as ab
 from adiabloch.cli import app
+from adiabloch.contents import RESULTS
 from adiabloch.summaries import citations
 from adiabloch.summaries.origin import origin_of
 from adiabloch.summaries.page import Section, page
@@ -195,7 +196,7 @@ def test_names_of_functions_are_not_called():
 @pytest.mark.parametrize("part", [0, *slow(1)])
 def test_every_formula_is_drawn(part):
     drawn = 0
-    for name in [*ab._LATER][part::2]:
+    for name in [*RESULTS][part::2]:
         formula = origin_of(xr.Dataset({"total": 1.0}, attrs={"response": name})).formula
         if formula:
             assert formula_picture(formula) is not None, name

@@ -610,6 +610,21 @@ def test_fifty_kills_at_random(tmp_path, kind):
     assert not [file for file in (store / "finished-points").iterdir() if file.suffix != ".zip"]
 
 
+def test_a_file_that_another_process_is_writing(tmp_path):
+    """It is neither read nor removed, by this process or by one that reads the store at the same time."""
+    store = tmp_path / "s.zarr"
+    ab.sweep(small, {"x": [1, 2]}, store=store)
+    unfinished = store / "finished-points" / f".{'1f' * 16}.{'0d' * 8}.unfinished.zip"
+    unfinished.write_bytes(b"half of it")
+    with unfinished.open("rb") as writing:
+        fcntl = pytest.importorskip("fcntl")
+        fcntl.flock(writing, fcntl.LOCK_EX)  # as the process that writes it does
+        assert (ab.load_sweep(store).failure == "").all()
+        found = ab.sweep(small, {"x": [1, 2, 3]}, store=store)
+        assert unfinished.exists()
+    equal(found, ab.sweep(small, {"x": [1, 2, 3]}))
+
+
 def test_two_processes_share_a_store(tmp_path):
     (tmp_path / "calls").touch()
     both = started(tmp_path, last=12), started(tmp_path, first=6, last=18)

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from adiabloch.errors import AdiablochError, InvalidArgumentError
+from adiabloch.interruption import INTERRUPTED, raise_from_now_on
 from adiabloch.version import __version__
 
 out = Console()
@@ -35,13 +36,14 @@ class Commands(typer.core.TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
+        raise_from_now_on()
         try:
             with _on_one_line(ctx):
                 return super().invoke(ctx)
         except KeyboardInterrupt as stopped:
             message = " ".join(str(stopped).split()) or "stopped"
             err.print(f"adiabloch: {message}", style="red", markup=False, soft_wrap=True)
-            raise typer.Exit(130) from None
+            raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # the reader of the output has ended; the library of commands ends without a message
             raise

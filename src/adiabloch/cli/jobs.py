@@ -9,7 +9,7 @@ import typer
 from rich.table import Column, Table
 
 from adiabloch.cli.app import app, out
-from adiabloch.cli.options import AsJson, complete_quantity
+from adiabloch.cli.options import AsJson, complete_case, complete_quantity
 
 AllowPython = Annotated[bool, typer.Option("--allow-python", help="Execute the Python file that the job names.")]
 Workers = Annotated[int | None, typer.Option(help="Number of threads or processes, in place of that of the file.")]
@@ -87,7 +87,11 @@ def _shown(value: Any) -> str:
 @app.command()
 def new(
     case: Annotated[
-        str, typer.Argument(help="pump, hall, nonlinear, magnetoelectric, texture, wannier, cycle, phonons, python.")
+        str,
+        typer.Argument(
+            help="pump, hall, nonlinear, magnetoelectric, texture, wannier, cycle, phonons, python.",
+            autocompletion=complete_case,
+        ),
     ],
     output: Annotated[Path, typer.Option(help="Name of the job file.")] = Path("job.toml"),
 ) -> None:

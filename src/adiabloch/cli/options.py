@@ -38,6 +38,13 @@ def complete_quantity(incomplete: str) -> list[str]:
     return [name for name in names() if name.startswith(incomplete)]
 
 
+def complete_case(incomplete: str) -> list[str]:
+    """Cases of `adiabloch new` that begin with a text."""
+    from adiabloch.jobs.starters import STARTERS
+
+    return [case for case in STARTERS if case.startswith(incomplete)]
+
+
 def wannier_options(dimension: int | None, axes: Text, **others: Any) -> WannierOptions:
     """Options of the readers of Wannier90."""
     from adiabloch.io.crystal_files import WannierOptions

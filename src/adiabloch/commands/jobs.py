@@ -159,6 +159,7 @@ def quantity_entries(name: str | None = None) -> list[dict[str, str]]:
             "of a": known.crystal,
             "arguments": ", ".join(known.arguments),
             "unit": known.unit,
+            "formula": known.formula,
             "source": known.source,
         }
         for known in found

@@ -82,8 +82,10 @@ def points_of_trial(bands: int) -> int:
 
 def trial_mesh(sides: Sequence[int], bands: int) -> tuple[int, ...]:
     """Mesh of even sides with few points for a trial."""
-    step = max(1.0, (math.prod(sides) / (2 * points_of_trial(bands))) ** (1 / len(sides)))
-    return tuple(n if step == 1.0 else max(4, 2 * round(n / step / 2)) for n in sides)
+    few = points_of_trial(bands)
+    step = max(1.0, (math.prod(sides) / (2 * few)) ** (1 / len(sides)))
+    least = 4 if 4 ** len(sides) <= 16 * few else 2
+    return tuple(n if step == 1.0 else max(least, 2 * round(n / step / 2)) for n in sides)
 
 
 def points_for_each(sides: Sequence[int] | None, coarse: Sequence[int] | None) -> float:

@@ -356,8 +356,9 @@ class Insulator:
 
 def points_per_call(size: int, derivatives: int, theta: Float | None) -> int:
     """Number of points for each call, with matrices of about `CALL_BYTES`; each phase counts as a point."""
-    points = CALL_BYTES // (16 * size**2 * (3 + derivatives))
-    return max(min(points, 16384) // (1 if theta is None else len(theta)), 16)
+    bytes_each = 16 * size**2 * (3 + derivatives)
+    points = min(CALL_BYTES // bytes_each, 16384) // (1 if theta is None else len(theta))
+    return max(points, min(16, 2 * CALL_BYTES // bytes_each), 1)
 
 
 def phases_as_outputs(values: Float, noise: Float, phases: int) -> tuple[Float, Float]:

@@ -34,6 +34,8 @@ SurfaceFormula = Callable[[Eigenframe], Float]
 
 CACHE_BYTES, LARGEST_BYTES = 2**22, 2**26
 """Size of the working arrays of a call, and the largest one that is accepted for more points."""
+LARGE_MATRICES, FEW_BYTES = 2**19, 2**24
+"""Size of the matrices at a point from which more points are not faster, and that of the working arrays then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,8 @@ class FermiSea:
         """Number of points for each call, with working arrays of about the size of the cache."""
         size = 16 * self.crystal.size**2 * (3 + len(self.frame_derivatives))
         # few points cost time, as long as they are matrices of a moderate size
-        return min(max(CACHE_BYTES // size, min(256, LARGEST_BYTES // size), 1), 8192)
+        largest = LARGEST_BYTES if size < LARGE_MATRICES else FEW_BYTES
+        return min(max(CACHE_BYTES // size, min(256, largest // size), 1), 8192)
 
     @cached_property
     def _matrices(self) -> Matrices:

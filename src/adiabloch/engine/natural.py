@@ -23,6 +23,7 @@ from adiabloch.lattice import AXES
 from adiabloch.models.cycle import Cycle
 from adiabloch.models.deformation import Deformation
 from adiabloch.models.fourier import FourierSeries
+from adiabloch.models.shared_arrays import in_units
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.units import Units
@@ -124,7 +125,7 @@ def _to_natural(given: Any, units: Units) -> Any:
         return given.scaled(units)
     if isinstance(given, TightBinding | Cycle):
         if given not in _KNOWN:
-            _KNOWN[given] = given.scaled(units)
+            _KNOWN[given] = in_units(given, units) if isinstance(given, TightBinding) else given.scaled(units)
         return _KNOWN[given]
 
     def profile(phase: float) -> Any:

@@ -10,9 +10,9 @@ import numpy as np
 
 from adiabloch.arrays import Float, tensor_grid
 from adiabloch.errors import OverlappingBandsError
+from adiabloch.geometry.batches import energies_at
 from adiabloch.geometry.gaps import coarse_mesh, describe_point
 from adiabloch.geometry.kept_results import ResultsByCrystal
-from adiabloch.linalg import energies_batch
 from adiabloch.models.crystal import Crystal, Matrices
 
 POINTS = 1500
@@ -25,8 +25,6 @@ FINEST = 1e-9
 """Smallest step of the search, in reduced coordinates."""
 ROUNDING = 1e-12
 """Fraction of the largest energy below which an overlap counts as rounding."""
-AT_ONCE = 2**26
-"""Largest size of the matrices of a batch of points, in bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,12 +184,7 @@ def _levels(series: Matrices, occupied: int) -> Callable[[Float], Float]:
 
     def levels(points: Float) -> Float:
         size = series.at(points[:1]).shape[-1]
-        batch = max(1, AT_ONCE // (16 * size**2))
-        energies = [
-            energies_batch(series.at(points[begin : begin + batch])[:, 0])[:, occupied - 1 : occupied + 1]
-            for begin in range(0, len(points), batch)
-        ]
-        return np.concatenate(energies).T * [[-1.0], [1.0]]
+        return energies_at(series, points, size)[:, occupied - 1 : occupied + 1].T * [[-1.0], [1.0]]
 
     return levels
 

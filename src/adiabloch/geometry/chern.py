@@ -15,6 +15,7 @@ from adiabloch.geometry.plaquettes import Plaquettes
 from adiabloch.memory import check_matrices
 from adiabloch.models.crystal import Crystal, checked_crystal
 from adiabloch.models.cycle import Cycle
+from adiabloch.models.shared_arrays import in_units
 from adiabloch.models.tight_binding import TightBinding
 from adiabloch.occupation import Group
 from adiabloch.scalars import is_whole
@@ -70,9 +71,10 @@ def chern_number(
 
 def _in_natural_units(crystal: Crystal) -> Crystal:
     """The crystal with energies and lengths of the order of one, whatever the units of the user."""
-    if isinstance(crystal, TightBinding | Cycle) and crystal.units == Units():
-        return crystal.scaled(crystal.natural_units)
-    return crystal
+    if not isinstance(crystal, TightBinding | Cycle) or crystal.units != Units():
+        return crystal
+    units = crystal.natural_units
+    return in_units(crystal, units) if isinstance(crystal, TightBinding) else crystal.scaled(units)
 
 
 def _checked_plane(crystal: Crystal, plane: object) -> tuple[int, int]:

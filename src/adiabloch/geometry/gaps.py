@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -11,15 +12,19 @@ import numpy as np
 from adiabloch import compiled
 from adiabloch.arrays import Complex, Float, Integer, largest, tensor_grid
 from adiabloch.errors import GapClosedError
+from adiabloch.geometry.batches import PART_BYTES, batches, energies_at
 from adiabloch.geometry.frame import Eigenframe, frame_of
 from adiabloch.geometry.kept_results import ResultsByCrystal
 from adiabloch.lattice import Lattice
 from adiabloch.linalg import energies_batch
 from adiabloch.minimize import pattern_search
 from adiabloch.models.crystal import Crystal
+from adiabloch.models.tight_binding import TightBinding
 
 STARTS = 4
 """Number of points of the coarse mesh from which the search for the smallest gap starts."""
+MANY_BANDS = 64
+"""Number of bands above which energies on a mesh are found a few points at a time, to save memory."""
 LARGEST_COMPILED = 4
 """Largest number of directions of the compiled slopes."""
 FLAT = 1e-9
@@ -118,7 +123,7 @@ def gap_at(crystal: Crystal, occupied: int) -> Callable[[Float], Float]:
     series = crystal.matrices()
 
     def gap(points: Float) -> Float:
-        energies = energies_batch(series.at(points)[:, 0])
+        energies = energies_at(series, points, crystal.size)
         return energies[:, occupied] - energies[:, occupied - 1]
 
     return gap
@@ -145,22 +150,25 @@ def smallest_gap(crystal: Crystal, count: int, points: int = 1500) -> SmallestGa
     known = _SMALLEST.of(crystal)
     if count not in known:
         mesh, n = coarse_mesh(crystal, points)
-        frame = frame_of(crystal.matrices(crystal.directions).at(mesh), crystal.directions)
-        gaps = direct_gaps(frame, count)
+        gaps, sharpness = _gaps_and_sharpness(crystal, count, mesh)
         starts = mesh[np.argsort(gaps, kind="stable")[:STARTS]]
         fixed = crystal.lattice.constant_axes
         smallest, where = pattern_search(gap_at(crystal, count), starts, reach=0.5 / n, flat=FLAT, fixed=fixed)
-        closest = frame_of(crystal.matrices(crystal.directions).at(where[None]), crystal.directions)
-        sharpness = np.concatenate(
-            [
-                np.divide(slopes, gap, out=np.full_like(slopes, np.inf), where=gap > 0)
-                for slopes, gap in (
-                    (axis_slopes(f, count, crystal.lattice), direct_gaps(f, count)[:, None]) for f in (frame, closest)
-                )
-            ]
-        )
-        known[count] = SmallestGap(smallest, where, sharpness.max(axis=0))
+        _, there = _gaps_and_sharpness(crystal, count, where[None])
+        known[count] = SmallestGap(smallest, where, np.maximum(sharpness, there))
     return known[count]
+
+
+def _gaps_and_sharpness(crystal: Crystal, count: int, points: Float) -> tuple[Float, Float]:
+    """Direct gaps at points (P, D), and the largest slope over gap along each axis, (axes,)."""
+    series, found, largest_yet = crystal.matrices(crystal.directions), [], np.zeros(len(crystal.directions))
+    for part in batches(points, crystal.size):
+        frame = frame_of(series.at(part), crystal.directions)
+        gaps, slopes = direct_gaps(frame, count), axis_slopes(frame, count, crystal.lattice)
+        ratios = np.divide(slopes, gaps[:, None], out=np.full_like(slopes, np.inf), where=gaps[:, None] > 0)
+        found.append(gaps)
+        largest_yet = np.maximum(largest_yet, ratios.max(axis=0))
+    return np.concatenate(found), largest_yet
 
 
 def check_gap(crystal: Crystal, count: int) -> None:
@@ -193,7 +201,7 @@ def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | No
     series = crystal.matrices()
 
     def above(points: Float) -> Float:
-        return energies_batch(series.at(points)[:, 0]) - energy
+        return energies_at(series, points, crystal.size) - energy
 
     levels = above(mesh)
     counts = (levels < 0).sum(axis=1)
@@ -214,11 +222,14 @@ def bands_below(crystal: Crystal, energy: float, points: int = 1500) -> int | No
 
 def energy_bound(crystal: Crystal) -> float:
     """Upper bound of the magnitude of all energies: the largest row sum of the Fourier coefficients of H if known."""
+    if isinstance(crystal, TightBinding):
+        # a copy of all matrices may not fit into memory
+        return float(reduce(np.add, map(np.abs, crystal.hoppings.values())).sum(axis=1).max())
     amplitudes = getattr(crystal, "amplitudes", None)
     if amplitudes is not None:
         return float(np.abs(amplitudes).sum(axis=0).sum(axis=1).max())
     mesh, _ = coarse_mesh(crystal, 4000)
-    return 2.0 * float(np.abs(energies_batch(crystal.matrices().at(mesh)[:, 0])).max())
+    return 2.0 * float(np.abs(energies_at(crystal.matrices(), mesh, crystal.size)).max())
 
 
 def bandwidth(crystal: Crystal) -> float:
@@ -244,8 +255,10 @@ def inside_gaps(crystal: Crystal, levels: Float, points: int) -> np.ndarray:
 
 def _mesh_energies(crystal: Crystal, points: int) -> Float:
     """Energies on a mesh with this number of points along each axis, (P, N)."""
-    mesh = crystal.matrices().on_grid([np.arange(points) / points] * len(crystal.directions))
-    return energies_batch(mesh[:, 0])
+    axes, size = [np.arange(points) / points] * len(crystal.directions), crystal.size
+    if size > MANY_BANDS and 16 * size**2 * points ** len(axes) > PART_BYTES:
+        return energies_at(crystal.matrices(), tensor_grid(axes), size, whole=PART_BYTES)
+    return energies_batch(crystal.matrices().on_grid(axes)[:, 0])
 
 
 def describe_point(crystal: Crystal, at: Float) -> str:

@@ -14,11 +14,17 @@ from adiabloch import responses
 from adiabloch.engine.declaration import Response
 from adiabloch.engine.run import DEFAULTS
 from adiabloch.errors import InvalidArgumentError, did_you_mean
+from adiabloch.summaries.origin import formula_and_sources
 
-WORKFLOWS = (
-    "chemical_potential", "fermi_surface", "nonlinear_conductivity", "phonon_moments", "ribbon_bands", "wilson_loop"
-)  # fmt: skip
-"""Workflows in the catalogue."""
+WORKFLOWS = {
+    "chemical_potential": "energy",
+    "fermi_surface": "energy",
+    "nonlinear_conductivity": "e^3 length/(hbar energy) (2D)",
+    "phonon_moments": "mu_B",
+    "ribbon_bands": "energy",
+    "wilson_loop": "1",
+}
+"""Workflows in the catalogue, with their units."""
 COMMANDS = {"bands": "bands FILE", "zone_map": "map QUANTITY FILE", "map": "map QUANTITY FILE"}
 """Commands of their own in place of a quantity."""
 
@@ -39,9 +45,9 @@ class CataloguedQuantity:
         All kinds of crystals that it takes.
     arguments : tuple of str
         Names of its arguments, without options that all quantities share.
-    title, unit, source : str
-        Name of the quantity, unit in the largest dimension in which it is defined, and equation of the paper or other
-        source.
+    title, unit, formula, source : str
+        Name of the quantity, unit in the largest dimension in which it is defined, formula in LaTeX, and equation of
+        the paper or other source.
     """
 
     name: str
@@ -50,6 +56,7 @@ class CataloguedQuantity:
     arguments: tuple[str, ...]
     title: str
     unit: str
+    formula: str
     source: str
     function: Callable[..., Any]
 
@@ -96,13 +103,15 @@ def _catalogued(name: str, function: Callable[..., Any]) -> CataloguedQuantity:
     first, *others = [parameter for parameter in parameters if parameter.name not in DEFAULTS]
     declaration = getattr(function, "declaration", None)
     summary = (inspect.getdoc(function) or "").splitlines()[0].rstrip(".")
+    formula, sources = formula_and_sources(function)
     return CataloguedQuantity(
         name=name,
         crystal=first.name,
         kinds=tuple(KINDS[word] for word in str(first.annotation).split(" | ") if word in KINDS),
         arguments=tuple(parameter.name for parameter in others if parameter.kind is not parameter.VAR_KEYWORD),
         title=summary if declaration is None else declaration.title.replace(" per {measure}", ""),
-        unit="" if declaration is None else _unit(declaration),
-        source="" if declaration is None else "; ".join(filter(None, (declaration.equation, declaration.reference))),
+        unit=WORKFLOWS[name] if declaration is None else _unit(declaration),
+        formula=formula,
+        source="; ".join(sources),
         function=function,
     )

@@ -28,15 +28,21 @@ def bond_matrices(model: TightBinding, along: Sequence[Derivative]) -> Matrices:
     InvalidArgumentError
         A derivative along another direction.
     """
-    names = [directions_of(derivative) for derivative in along]
-    large = model.amplitudes.nbytes * (1 + len(names)) > LARGE
-    if large and model.directions and {name for several in names for name in several} <= {*model.directions}:
-        axes = [tuple(map(model.directions.index, several)) for several in names]
+    large = model.amplitudes.nbytes * (1 + len(along)) > LARGE
+    if large and (axes := axes_of_derivatives(model.directions, along)) is not None:
         return BondSeries(model.translations, model.amplitudes, model.lattice.vectors, model.positions, axes)
     stack = hoppings_with_derivatives(
         model.amplitudes, model.translations, model.bonds, model.positions, model.directions, along
     )
     return FourierSeries(model.translations, stack)
+
+
+def axes_of_derivatives(directions: Sequence[str], along: Sequence[Derivative]) -> list[tuple[int, ...]] | None:
+    """Axes of each derivative along k; None for other derivatives, and for molecules."""
+    names = [directions_of(derivative) for derivative in along]
+    if not directions or not {name for several in names for name in several} <= {*directions}:
+        return None
+    return [tuple(map(directions.index, several)) for several in names]
 
 
 def hoppings_with_derivatives(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.arrays import Complex, Float, Integer, tensor_grid
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -25,6 +25,8 @@ Polynomial = Mapping[Powers, Complex]
 """Polynomial in R; its coefficients are numbers, or matrices (N, N) that multiply the elements."""
 CHUNK_BYTES = 2**24
 """Size of the partial sums over an axis at a time."""
+FEW = 16
+"""Number of points up to which one product of matrices is faster than partial sums over an axis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,8 @@ class BondSeries:
     positions : float array, shape (N, d)
     along : sequence of tuples of int
         Axes of each derivative.
+    unit : float
+        Unit of the values in terms of that of the amplitudes.
     """
 
     translations: Integer
@@ -47,6 +51,7 @@ class BondSeries:
     vectors: Float
     positions: Float
     along: Sequence[tuple[int, ...]]
+    unit: float = 1.0
 
     @cached_property
     def _factors(self) -> list[Polynomial]:
@@ -84,6 +89,8 @@ class BondSeries:
 
     def on_grid(self, axes: Sequence[Float]) -> Complex:
         """Values on the tensor grid of d axes, shape (P, 1 + derivatives, N, N); the last axis varies fastest."""
+        if math.prod(map(len, axes)) <= FEW:
+            return self.at(tensor_grid(axes))
         steps = [self._steps(axis, x) for axis, x in enumerate(axes)]
         first, extents = self._first_axis(steps[0]), [step.shape[2] for step in steps[1:]]
         flat = self.amplitudes.reshape(len(self.translations), -1)
@@ -128,7 +135,10 @@ class BondSeries:
         values = np.zeros((sums.shape[1], len(self._factors), *sums.shape[2:]), dtype=np.complex128)
         for k, polynomial in enumerate(self._factors):
             for powers, factor in polynomial.items():
-                values[:, k] += factor * sums[number[powers]]
+                own = sums[number[powers]]
+                values[:, k] += own if factor.ndim == 0 and factor == 1.0 else factor * own
+        if self.unit != 1.0:
+            values /= self.unit
         return values
 
 

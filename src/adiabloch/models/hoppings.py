@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -129,18 +129,33 @@ def checked_hoppings(
 def checked_blocks(
     blocks: Sequence[ArrayLike], translations: Sequence[Translation], shape: Shape, name: str
 ) -> list[Complex]:
-    """Finite blocks of one shape; all at once if they are arrays, and one by one to name the one that is wrong."""
-    if all(isinstance(h, np.ndarray) and h.shape == shape and h.dtype.kind in "fciu" for h in blocks):
-        together = np.array(blocks, dtype=np.complex128).reshape(-1, *shape)
-        if np.isfinite(together).all():
-            return [*frozen(together)]
+    """Finite blocks of one shape, arrays without a copy; all together, and one by one to name the one that is wrong."""
+    if all(isinstance(h, np.ndarray) and h.shape == shape and h.dtype.kind in "fciu" for h in blocks) and all(
+        np.isfinite(np.array(part)).all() for part in _parts(blocks)
+    ):
+        return [np.asarray(h) for h in blocks]
     return [checked(h, f"{name} at R = {R}", shape, complex) for R, h in zip(translations, blocks, strict=True)]
+
+
+def _parts(blocks: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Parts of a sequence of arrays of one shape, each of about the size `TOGETHER`."""
+    size = TOGETHER // max(sum(block.nbytes for block in blocks[:1]), 1) or 1
+    return (blocks[first : first + size] for first in range(0, len(blocks), size))
 
 
 def with_partners(
     hoppings: Mapping[Translation, Complex], name: str = "hoppings", symbol: str = "h", axes: Sequence[str] = ()
 ) -> dict[Translation, Complex]:
-    """Add the partners h(-R) = h(R)^dagger that are missing.
+    """Add the partners h(-R) = h(R)^dagger that are missing (see `complete_blocks`)."""
+    cells, blocks = complete_blocks(hoppings, name, symbol, axes)
+    number = {R: index for index, R in enumerate(cells)}
+    return {R: blocks[number[R]] for one in hoppings for R in (one, opposite(one))}
+
+
+def complete_blocks(
+    hoppings: Mapping[Translation, Complex], name: str = "hoppings", symbol: str = "h", axes: Sequence[str] = ()
+) -> tuple[list[Translation], Complex]:
+    """Matrices by translation with the partners h(-R) = h(R)^dagger, in one array.
 
     Parameters
     ----------
@@ -150,32 +165,44 @@ def with_partners(
     axes : sequence of str
         Names of the matrices along the first axis of each block, if it has one.
 
+    Returns
+    -------
+    cells : list of Translation
+        Sorted.
+    blocks : complex array, shape (R, ..., n, n)
+
     Raises
     ------
     InvalidModelError
         Both h(R) and h(-R) are given, and they are not Hermitian conjugates of each other.
     """
-    complete: dict[Translation, Complex] = {}
-    cells = [*hoppings]
-    size = max(TOGETHER // max(hoppings[cells[0]].nbytes, 1), 1)
-    parts = [cells[first : first + size] for first in range(0, len(cells), size)]
-    largest = max(float(np.abs([hoppings[R] for R in part]).max(initial=0.0)) for part in parts)
-    for part in parts:
-        blocks: Complex = np.array([hoppings[R] for R in part])
-        opposite = [tuple(-r for r in R) for R in part]
+    given = [*hoppings]
+    cells = sorted({*given, *map(opposite, given)})
+    number = {R: index for index, R in enumerate(cells)}
+    complete = np.empty((len(cells), *hoppings[given[0]].shape), dtype=np.complex128)
+    largest = max(float(np.abs(np.array(part)).max(initial=0.0)) for part in _parts([*hoppings.values()]))
+    size = TOGETHER // max(complete[0].nbytes, 1) or 1
+    for part in (given[first : first + size] for first in range(0, len(given), size)):
+        blocks: Complex = np.array([hoppings[R] for R in part], dtype=np.complex128)
         # dagger of the partner: of the one given, or the block itself
-        given = np.array([back in hoppings for back in opposite])
-        partners: Complex = np.array([hoppings.get(back, hoppings[R]) for R, back in zip(part, opposite, strict=True)])
-        expected = np.where(given.reshape(-1, *[1] * (blocks.ndim - 1)), dagger(partners), blocks)
+        known = np.array([opposite(R) in hoppings for R in part])
+        partners: Complex = np.array([hoppings.get(opposite(R), hoppings[R]) for R in part], dtype=np.complex128)
+        expected = np.where(known.reshape(-1, *[1] * (blocks.ndim - 1)), dagger(partners), blocks)
         difference = np.abs(blocks - expected)
         wrong = difference.reshape(len(part), -1).max(axis=1, initial=0.0) > 1e-8 * largest
         if wrong.any():
             at = int(np.argmax(wrong))
             raise _contradiction(part[at], blocks[at], expected[at], difference[at], name, symbol, axes)
         halves = 0.5 * (blocks + expected)
-        for R, back, half, partner in zip(part, opposite, halves, dagger(halves), strict=True):
-            complete[R], complete[back] = half, partner
-    return complete
+        for R, half, partner in zip(part, halves, dagger(halves), strict=True):
+            complete[number[R]] = half
+            complete[number[opposite(R)]] = partner
+    return cells, complete
+
+
+def opposite(R: Translation) -> Translation:
+    """Translation -R."""
+    return tuple(-r for r in R)
 
 
 def _contradiction(
@@ -197,10 +224,9 @@ def _contradiction(
             f"{name}: the block within a cell, R = {R}, is not Hermitian: {symbol}[{there}] = "
             f"{block[*which, i, j]:.6g} but {symbol}[{back}] = {block[*which, j, i]:.6g}, expected its conjugate"
         )
-    opposite = tuple(-r for r in R)
     return InvalidModelError(
-        f"{name} at R = {R} and {opposite} contradict each other: {symbol}({R})[{there}] = "
-        f"{block[*which, i, j]:.6g} but {symbol}({opposite})[{back}]* = {expected[*which, i, j]:.6g}; "
+        f"{name} at R = {R} and {opposite(R)} contradict each other: {symbol}({R})[{there}] = "
+        f"{block[*which, i, j]:.6g} but {symbol}({opposite(R)})[{back}]* = {expected[*which, i, j]:.6g}; "
         f"expected {symbol}(-R) = {symbol}(R)^dagger"
     )
 

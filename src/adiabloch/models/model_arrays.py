@@ -12,13 +12,13 @@ from adiabloch.errors import InvalidArgumentError, InvalidModelError
 from adiabloch.lattice import Lattice
 from adiabloch.models.hopping_laws import HoppingLaw, hopping_factors
 from adiabloch.models.hoppings import (
-    Translation,
     cells_in_supercell,
     check_energy_range,
     checked_hoppings,
     checked_spin,
+    complete_blocks,
     folded_to_supercell,
-    with_partners,
+    opposite,
 )
 from adiabloch.models.molecule import molecule_arguments
 from adiabloch.models.orbital_positions import cartesian_positions
@@ -58,8 +58,9 @@ def checked_arrays(
     d, home = lattice.dimension, (0,) * lattice.dimension
     matrix = None if position_matrix is None else checked_position_matrix(position_matrix, d)
     if matrix is not None:
-        n, reduced = len(matrix[home]), reduced or False
-        positions = centres_of(matrix[home]) if positions is None else checked(positions, "positions", (n, d))
+        inside = np.moveaxis(matrix[1][matrix[0].index(home)], 0, -1).copy()
+        n, reduced = len(inside), reduced or False
+        positions = centres_of(inside) if positions is None else checked(positions, "positions", (n, d))
     if positions is None:
         raise InvalidModelError("positions: None, expected positions of the orbitals, or a position_matrix")
     positions = cartesian_positions(lattice, positions, "positions", reduced)
@@ -70,23 +71,19 @@ def checked_arrays(
     if outside is not None and matrix is None:
         raise InvalidModelError("outside: states outside Wannier functions, expected a position_matrix with them")
     beyond = None if outside is None else checked_outside(outside, d, n)
-    farther = {*(matrix or ()), *(beyond.translations if beyond else ())}
-    absent = {R for R in farther if not {R, tuple(-x for x in R)} & set(given)}
+    farther = {*(matrix[0] if matrix else ()), *(beyond.translations if beyond else ())}
+    absent = {R for R in farther if not {R, opposite(R)} & set(given)}
     given.update(dict.fromkeys(absent, np.zeros((n, n), dtype=np.complex128)))
-    complete = with_partners(given)
-    del given  # large models need the memory
-    complete.setdefault(home, np.zeros((n, n), dtype=np.complex128))
+    cells, amplitudes = complete_blocks(given)
     operators = None if spin is None else checked_spin(spin, d, n)
-    cells: list[Translation] = sorted(complete)
     translations = np.array(cells, dtype=np.int64).reshape(-1, d)
-    amplitudes = np.array([complete.pop(R) for R in cells], dtype=np.complex128)
     check_energy_range(amplitudes)
-    amplitudes = frozen(amplitudes.reshape(-1, n, n))
+    amplitudes = frozen(amplitudes)
     connections: Complex = np.zeros((0, d, n, n), dtype=np.complex128)
     by_cell = None
     if matrix is not None:
-        connections = frozen(connections_of(matrix, cells, positions))
-        by_cell = by_translation(connections, cells, np.array(matrix[home]))
+        connections = frozen(connections_of(*matrix, cells, positions))
+        by_cell = by_translation(connections, cells, inside)
     return {
         "lattice": lattice,
         "positions": positions,

@@ -38,23 +38,28 @@ from adiabloch.models.hoppings import (
     Translation,
     checked_blocks,
     checked_translation,
+    complete_blocks,
     folded_to_supercell,
-    with_partners,
 )
+from adiabloch.units import Units
 
+IN_UNITS_OF_ARRAYS = Units()
 LARGE = 2**26
 """Size in bytes of H and the connections from which derivatives of them are not kept."""
 
 
-def connections_of(matrix: Mapping[Translation, Complex], hoppings: Sequence[Translation], positions: Float) -> Complex:
-    """Position matrix minus the centres in the order of the hoppings, (R, d, n, n); zero where it is not given."""
-    n, d = positions.shape
-    found = np.zeros((len(hoppings), d, n, n), dtype=np.complex128)
-    for index, R in enumerate(hoppings):
-        if R in matrix:
-            found[index] = np.moveaxis(matrix[R], 2, 0)
-        if not any(R):
-            found[index] -= np.moveaxis(diagonal_matrices(positions), 2, 0)
+def connections_of(
+    cells: Sequence[Translation], matrix: Complex, hoppings: Sequence[Translation], positions: Float
+) -> Complex:
+    """Position matrix minus the centres in the order of the hoppings, (R, d, n, n); zero where it is not given.
+
+    The array of the position matrix is used if it has the same translations.
+    """
+    found, number = matrix, {R: index for index, R in enumerate(hoppings)}
+    if cells != hoppings:
+        found = np.zeros((len(hoppings), *matrix.shape[1:]), dtype=np.complex128)
+        found[[number[R] for R in cells]] = matrix
+    found[number[(0,) * positions.shape[1]]] -= np.moveaxis(diagonal_matrices(positions), 2, 0)
     return found
 
 
@@ -74,20 +79,23 @@ def covariant_matrices(
     vectors: Float,
     along: Sequence[Derivative],
     outside: Mapping[str, Complex],
+    units: Units = IN_UNITS_OF_ARRAYS,
 ) -> Matrices:
     """H and its covariant derivatives (see `Crystal`).
 
     "kx" stands for D_x H; ("kx", "ky") for D_x D_y H, where the order counts; "rx" for the position matrix
     diag(tau_x) + A_x; ("basis_curvature", "kx", "ky") for the curvature Omega_xy. `outside` has the series of states
-    outside the basis by name.
+    outside the basis by name. Large arrays of H and of the connections may be in other units than all the rest; `units`
+    are those of the result in terms of theirs.
     """
     named = dict(zip(directions, connections.swapaxes(0, 1), strict=True))
     named |= {HAMILTONIAN: amplitudes, **outside}
     centres = centres_by_name(directions, positions)
     if directions and sum(matrices.nbytes for matrices in named.values()) > LARGE:
+        sizes = {HAMILTONIAN: units.energy, **dict.fromkeys(directions, units.length)}
 
         def together(names: Sequence[SeriesName]) -> Matrices:
-            return _together(names, named, translations, positions, directions, vectors)
+            return _together(names, named, sizes, translations, positions, directions, vectors)
 
         empty = np.zeros((1, 1, 1), dtype=np.complex128)
         present = dict.fromkeys(named, empty)
@@ -101,6 +109,7 @@ def covariant_matrices(
 def _together(
     names: Sequence[SeriesName],
     named: Mapping[str, Complex],
+    sizes: Mapping[str, float],
     translations: Integer,
     positions: Float,
     directions: Sequence[str],
@@ -118,7 +127,10 @@ def _together(
                 own.append(axes)
             terms.append((sign, [*sources].index(source), own.index(axes)))
         columns.append(terms)
-    parts = [BondSeries(translations, named[source], vectors, positions, own[1:]) for source, own in sources.items()]
+    parts = [
+        BondSeries(translations, named[source], vectors, positions, own[1:], sizes.get(source, 1.0))
+        for source, own in sources.items()
+    ]
     return SeveralBondSeries(parts, columns)
 
 
@@ -164,8 +176,8 @@ def diagonal_matrices(positions: Float) -> Float:
     return matrices
 
 
-def checked_position_matrix(position_matrix: Mapping[Any, ArrayLike], d: int) -> dict[Translation, Complex]:
-    """Position matrix with exact translations, finite (n, n, d) arrays and Hermitian partners; r(0) is required."""
+def checked_position_matrix(position_matrix: Mapping[Any, ArrayLike], d: int) -> tuple[list[Translation], Complex]:
+    """Sorted translations, and finite matrices (R, d, n, n) with Hermitian partners; r(0) is required."""
     home = (0,) * d
     if not isinstance(position_matrix, Mapping):
         raise InvalidModelError(
@@ -175,7 +187,6 @@ def checked_position_matrix(position_matrix: Mapping[Any, ArrayLike], d: int) ->
     if home not in given:
         raise InvalidModelError(f"position matrix: lacks R = {home}, whose diagonal contains the centres")
     n = len(checked(given[home], f"position matrix at R = {home}", (None, None, d), complex))
-    blocks = np.array(checked_blocks([*given.values()], [*given], (n, n, d), "position matrix"))
-    by_axis = dict(zip(given, np.moveaxis(blocks, -1, 1), strict=True))
-    complete = with_partners(by_axis, "position matrix", "r", AXES[:d])
-    return {R: np.moveaxis(r, 0, -1) for R, r in complete.items()}
+    blocks = checked_blocks([*given.values()], [*given], (n, n, d), "position matrix")
+    by_axis = {R: np.moveaxis(block, -1, 0) for R, block in zip(given, blocks, strict=True)}
+    return complete_blocks(by_axis, "position matrix", "r", AXES[:d])

@@ -24,7 +24,9 @@ FILLING = Response(
 def filling(
     model: TightBinding, chemical_potential: ArrayLike, temperature: ArrayLike = 0.0, **options: Unpack[Options]
 ) -> Dataset:
-    """Electrons per cell at given chemical potentials.
+    r"""Electrons per cell at given chemical potentials.
+
+    .. math:: N(\mu) = V \int \frac{dk}{(2\pi)^d} \sum_n f(E_n - \mu)
 
     Parameters
     ----------

@@ -43,7 +43,9 @@ def layer_magnetoelectric(
     projections: ProjectionChoice = None,
     **options: Unpack[Options],
 ) -> Dataset:
-    """Orbital magnetization induced by an electric field in a layer, in all directions including across the layer.
+    r"""Orbital magnetization induced by an electric field in a layer, in all directions including across the layer.
+
+    .. math:: \alpha_{ij} = \frac{\partial M_i}{\partial E_j}
 
     Returns
     -------

@@ -31,7 +31,9 @@ OBSERVABLE_DENSITY = Response(
 def observable_density(
     model: TightBinding, occupied: int, operators: Mapping[str, Given], **options: Unpack[Options]
 ) -> Dataset:
-    """Expectation values of bounded observables in the ground state of an insulator, per length, area or volume.
+    r"""Expectation values of bounded observables in the ground state of an insulator, per length, area or volume.
+
+    .. math:: \langle X \rangle = \int \frac{dk}{(2\pi)^d} \sum_{n\,\mathrm{occ}} X_{nn}
 
     Returns
     -------

@@ -43,7 +43,9 @@ def spin_magnetization(
     spin_operators: Spin | None = None,
     **options: Unpack[Options],
 ) -> Dataset:
-    """Spin in equilibrium, per length, area or volume.
+    r"""Spin in equilibrium, per length, area or volume.
+
+    .. math:: S_i = \int \frac{dk}{(2\pi)^d} \sum_n f_n\, \langle n | S_i | n \rangle
 
     Returns
     -------

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adiabloch.contents import RESULTS
 from adiabloch.engine.natural import ATTRIBUTES
 from adiabloch.engine.unit_names import CRYSTAL_UNITS, named
 from adiabloch.plotting.charts import main_variable
@@ -89,20 +90,23 @@ def origin_of(result: xarray.Dataset) -> Origin:
     function = _function(name)
     if function is None:
         return Origin(name, title or name or "result", "", ())
-    declared = getattr(function, "declaration", None)
-    sources = () if declared is None else tuple(filter(None, (declared.equation, declared.reference)))
-    text = inspect.getdoc(function) or ""
-    formula = re.search(r"\.\. math::(.*?)\n\n", text, re.DOTALL)
+    declared, text = getattr(function, "declaration", None), inspect.getdoc(function) or ""
     summary = text.split("\n", 1)[0].split(";")[0].rstrip(".") if declared is None else declared.title
-    references = re.search(r"\nReferences\n-+\n(.*?)(\n\n[A-Z]\w+\n-+\n|$)", text, re.DOTALL)
-    if references is not None and not sources:
-        sources = (" ".join(references.group(1).split()),)
     if declared is None and len(summary) > LONGEST_TITLE:
         summary = f"{name.replace('_', ' ')}: {title}"
     quantity = summary.replace(" per {measure}", "")
-    return Origin(
-        name, quantity[:1].upper() + quantity[1:], " ".join(formula.group(1).split()) if formula else "", sources
-    )
+    return Origin(name, quantity[:1].upper() + quantity[1:], *formula_and_sources(function))
+
+
+def formula_and_sources(function: Callable[..., Any]) -> tuple[str, tuple[str, ...]]:
+    """Formula of a public function in LaTeX, empty if there is none; and equation of the paper and references."""
+    declared, text = getattr(function, "declaration", None), inspect.getdoc(function) or ""
+    formula = re.search(r"\.\. math::(.*?)\n\n", text, re.DOTALL)
+    sources = () if declared is None else tuple(filter(None, (declared.equation, declared.reference)))
+    references = re.search(r"\nReferences\n-+\n(.*?)(\n\n[A-Z]\w+\n-+\n|$)", text, re.DOTALL)
+    if references is not None and not sources:
+        sources = (" ".join(references.group(1).split()),)
+    return " ".join(formula.group(1).split()) if formula else "", sources
 
 
 def entries_of(result: xarray.Dataset, names: dict[str, str]) -> Entries:
@@ -191,5 +195,5 @@ def _single(result: xarray.Dataset) -> Iterator[tuple[str, str]]:
 def _function(name: str) -> Callable[..., Any] | None:
     """Public function of this name; None if there is none, whatever the name says."""
     public = importlib.import_module("adiabloch")
-    found: Callable[..., Any] | None = getattr(public, name) if name in public._LATER else None
+    found: Callable[..., Any] | None = getattr(public, name) if name in RESULTS else None
     return found if callable(found) else None

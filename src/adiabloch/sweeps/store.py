@@ -228,7 +228,8 @@ class Store:
         return None
 
     def _files(self) -> list[Path]:
-        return sorted((self.path / POINTS).glob("*.zip"))
+        # a file that another process is writing, or was when it was killed, begins with a dot
+        return sorted(file for file in (self.path / POINTS).glob("*.zip") if not UNFINISHED.fullmatch(file.name))
 
 
 def _check_zarr() -> None:

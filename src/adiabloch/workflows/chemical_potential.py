@@ -40,7 +40,9 @@ FINEST = 1e-9
 def chemical_potential(
     model: TightBinding, filling: float, temperature: ArrayLike = 0.0, **options: Unpack[Options]
 ) -> xarray.Dataset:
-    """Chemical potential for a given number of electrons in each cell.
+    r"""Chemical potential for a given number of electrons in each cell.
+
+    .. math:: V \int \frac{dk}{(2\pi)^d} \sum_n f(E_n - \mu) = N
 
     Parameters
     ----------

@@ -45,7 +45,9 @@ def wilson_loop(
     lines: int = 61,
     points: int = 60,
 ) -> xarray.Dataset:
-    """Flow of the centres of hybrid Wannier functions (Wilson loops) of occupied bands.
+    r"""Flow of the centres of hybrid Wannier functions (Wilson loops) of occupied bands.
+
+    .. math:: x_j(k) = \frac{1}{2\pi} \arg w_j(k), \qquad W(k) = P \exp\, i \oint A(k, k^\prime)\, dk^\prime
 
     Parameters
     ----------
