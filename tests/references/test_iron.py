@@ -102,7 +102,7 @@ def test_published(path, postw90):
     assert abs(four["spin"][2]) == pytest.approx(PUBLISHED["spin"], rel=3e-4)
 
 
-def test_wannierberri(path):
+def test_wannierberri(path, tmp_path):
     """With the same tolerance for images at equal distance; terms of the moment that vanish for exact states differ."""
     pytest.importorskip("wannierberri")
     from wannierberri import Grid, run
@@ -114,8 +114,9 @@ def test_wannierberri(path):
     system = get_system_w90(files, berry=True, morb=True, transl_inv_JM=True, symmetrize=False, ws_dist_tol=1e-3)
     model, level = ab.io.read_chk(path, outside=True), fermi_level(path)
     calculators = {"hall": static.AHC(Efermi=np.array([level])), "moment": static.Morb(Efermi=np.array([level]))}
+    how = {"use_irred_kpt": False, "symmetrize": False, "fout_name": str(tmp_path / "result")}
     for mesh in (4, 10):
-        expected = run(system, Grid(system, NK=mesh), calculators, use_irred_kpt=False, symmetrize=False).results
+        expected = run(system, Grid(system, NK=mesh), calculators, **how).results
         found = ab.anomalous_hall(model, level, mesh=mesh, symmetry="none").total.values
         np.testing.assert_allclose(found * SIEMENS_PER_CM * 100, expected["hall"].data[0], rtol=1e-6)
         found = ab.orbital_magnetization(model, level, mesh=mesh, symmetry="none").total.values[2]
