@@ -137,6 +137,7 @@ def _integrate(task: ScanTask) -> SeaIntegral:
             absolute=None if run.absolute is None else run.absolute / factor,
             output_groups=task.output_groups,
             limit=run.limit,
+            symmetry=run.symmetry,
             executor=run.executor,
             progress=bar,
         )

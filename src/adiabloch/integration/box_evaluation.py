@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,10 +9,12 @@ import numpy as np
 
 from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.integration import chebyshev
+from adiabloch.integration.folding import Folded
 from adiabloch.integration.interpolant import BoxIntegrals, Rule
 from adiabloch.integration.kept_scan import KeptScan
 from adiabloch.integration.protocols import BandIntegrand, Bands
 from adiabloch.integration.simplices import ragged
+from adiabloch.integration.wedges import Boxes
 from adiabloch.occupation import Scan
 
 FLAT_WIDTH = 1e-13
@@ -26,17 +27,6 @@ SMEARED_POWERS = 2
 """Largest power of the inverse distance from touching bands at which the surface terms of both bands cancel."""
 SAFETY = 1.5
 """Factor on the difference between two resolutions, chosen with random metals (docs/theory/accuracy.md)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Boxes of one size."""
-
-    corners: Float
-    """Lowest corners, (B, d)."""
-    side: float
-    depth: int
-    """Number of times that the initial boxes were halved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +53,7 @@ class BoxValues:
     degenerate_splitting: float
 
 
-def split_batch(batch: Batch, size: int) -> Iterator[Batch]:
-    """Split a batch into batches of at most `size` boxes."""
-    for first in range(0, len(batch.corners), size):
-        yield Batch(batch.corners[first : first + size], batch.side, batch.depth)
-
-
-def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, combination: Float, batch: Batch) -> BoxValues:
+def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, folded: Folded, batch: Boxes) -> BoxValues:
     """Evaluate a batch of boxes.
 
     Parameters
@@ -79,16 +63,16 @@ def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, combina
         Part of the scan for which values and errors of the boxes are found. Unresolved structure and flat bands are
         searched for the whole scan.
     rule : Rule
-    combination : float array, shape (outputs, columns, S, M)
-        Results as linear combinations of the columns, for the whole scan.
-    batch : Batch
+    folded : Folded
+    batch : Boxes
     """
+    wedge, combination = folded.wedge, folded.combination
     scan, wanted = kept.whole, kept.of(combination)
     d, order, boxes = integrand.dimension, rule.order, len(batch.corners)
     node = 0.5 * (chebyshev.nodes(order) + 1)
     grid = tensor_grid([node] * d)
-    points = (batch.corners[:, None] + batch.side * grid).reshape(-1, d)
-    frame = integrand.frame(points)
+    points = (batch.corners[:, None] + batch.sides[:, None] * grid).reshape(-1, d)
+    frame = integrand.frame(wedge.points(points))
     size = frame.energies.shape[1]
     energies, flat = _flatten(frame.energies.reshape(boxes, -1, size), scan)
     # bound of the difference between the energy at a node and around it
@@ -97,7 +81,7 @@ def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, combina
     band_counts = [int(c) + 1 for c in np.flatnonzero(needed.any(axis=0))]
     sea, surface, sizes = integrand.band_values(frame, band_counts)
     sea = _without_unneeded(sea.reshape(boxes, order**d, size, sea.shape[-1]), needed)
-    unresolved = _has_narrow_gap(integrand, frame, energies, needed, scan, batch.side * _spacing(order))
+    unresolved = _has_narrow_gap(integrand, frame, energies, needed, scan, wedge.reach(batch.sides) * _spacing(order))
     surface = surface.reshape(boxes, order**d, size, surface.shape[-1])
     functions = np.concatenate([energies[..., None], sea, surface], axis=3).transpose(0, 2, 3, 1)
     coefficients = chebyshev.along_each(chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d)
@@ -105,9 +89,9 @@ def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, combina
     unresolved[_pockets(coefficients[:, :, 0], lower, upper, scan, rule).box] = True
     pockets = _pockets(coefficients[:, :, 0], lower, upper, kept.scan, rule)
     value, error = BoxIntegrals(integrand, kept.scan, rule, coefficients, lower, upper).all()
-    volume = batch.side**d
-    value = volume * np.einsum("ocsm,bcsm->bosm", wanted, value)
-    error = SAFETY * volume * np.einsum("ocsm,bcsm->bosm", wanted, error)
+    volumes = batch.volumes
+    value = volumes[:, None, None, None] * np.einsum("ocsm,bcsm->bosm", wanted, value)
+    error = (SAFETY * volumes)[:, None, None, None] * np.einsum("ocsm,bcsm->bosm", wanted, error)
     sources = [column.output + (sea.shape[-1] if column.at_surface else 0) for column in integrand.columns]
     largest = (np.abs(combination) * integrand.weight_sizes(scan)).max(axis=(2, 3))
     threshold_dependent, degenerate_splitting = frame.degeneracy_among(np.repeat(needed[:, :-1], order**d, axis=0))
@@ -115,7 +99,7 @@ def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, combina
         value,
         error.astype(np.float32),
         unresolved,
-        boxes * volume * largest @ sizes[sources],
+        volumes.sum() * largest @ sizes[sources],
         len(points),
         np.asarray(flat.any(axis=(0, 1))),
         _infinite(integrand, scan, combination, surface, sizes[sources], flat),
@@ -192,13 +176,14 @@ def _singular_levels(integrand: BandIntegrand) -> bool:
 
 
 def _has_narrow_gap(
-    integrand: BandIntegrand, frame: Bands, energies: Float, needed: np.ndarray, scan: Scan, spacing: float
+    integrand: BandIntegrand, frame: Bands, energies: Float, needed: np.ndarray, scan: Scan, spacing: Float
 ) -> np.ndarray:
-    """Boxes with a gap at the Fermi level that is smaller than its possible change between two nodes; (B,)."""
+    """Boxes with a gap at the Fermi level that is smaller than its possible change over a spacing (B,); (B,)."""
     boxes, nodes, size = energies.shape
     if size == 1 or not needed[:, :-1].any():
         return np.zeros(boxes, dtype=bool)
     slopes = integrand.gap_slopes(frame).reshape(boxes, nodes, size - 1, -1).sum(axis=3)
+    spacing = spacing[:, None, None]
     gaps = np.diff(energies, axis=2)
     if not _singular_levels(integrand):
         # the temperature smears smaller gaps

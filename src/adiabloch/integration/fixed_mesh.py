@@ -22,7 +22,7 @@ from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.forecast import check_scan
-from adiabloch.integration.mesh_symmetry import MeshSymmetry, Symmetry, find_symmetry
+from adiabloch.integration.mesh_symmetry import MeshSymmetry, Symmetry, find_symmetry, members_of
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand, Weight
 from adiabloch.integration.running import processors, stoppable, workers
@@ -94,23 +94,41 @@ def sum_over_mesh(
         )
     bar = progress or ProgressBar("", visible=False)
     bar.stage(" x ".join(map(str, mesh)), points)
-    found = find_symmetry(integrand, mesh, symmetry, _members(integrand))
+    found = find_symmetry(integrand, mesh, symmetry, members_of(integrand))
     with workers(executor) as pool:
         integral = _mean(integrand, scan, mesh, found, pool, bar)
         if any(n % 2 for n in mesh):
             half = [(n + 1) // 2 for n in mesh]
-            other = find_symmetry(integrand, half, symmetry, _members(integrand))
+            other = find_symmetry(integrand, half, symmetry, members_of(integrand))
             rough = _mean(integrand, scan, half, other, pool, ProgressBar("", visible=False))
             integral = replace(integral, error=np.abs(integral.value - rough.value))
         if found is None or found.exact:
             return integral
-        coarse = _coarse(mesh)
-        with_it, without = (
-            _mean(integrand, scan, coarse, of, pool, ProgressBar("", visible=False)) for of in (found, None)
-        )
+        return replace(integral, error=integral.error + _lack(integrand, scan, _coarse(mesh), found, pool))
+
+
+def lack_of_symmetry(
+    integrand: BandIntegrand, scan: Scan, symmetry: Symmetry, executor: Executor | int | None
+) -> Float:
+    """Change of integrals by a given symmetry that the energies have only approximately, (outputs, S, 1)."""
+    mesh = [COARSE] * integrand.dimension
+    if any(column.at_surface for column in integrand.columns):
+        # a Fermi surface on few points
+        energies = integrand.levels(np.random.default_rng(32).random((COARSE, integrand.dimension)))
+        scan = replace(scan, temperatures=np.maximum(scan.temperatures, float(np.ptp(energies)) / COARSE))
+    with workers(executor) as pool:
+        return _lack(integrand, scan, mesh, find_symmetry(integrand, mesh, symmetry, members_of(integrand)), pool)
+
+
+def _lack(
+    integrand: BandIntegrand, scan: Scan, mesh: Sequence[int], symmetry: MeshSymmetry | None, pool: Executor
+) -> Float:
+    with_it, without = (
+        _mean(integrand, scan, mesh, of, pool, ProgressBar("", visible=False)) for of in (symmetry, None)
+    )
     # the largest over all chemical potentials: at a single one the difference may be small by accident
-    change = np.abs(with_it.value - without.value).max(axis=2, keepdims=True)
-    return replace(integral, error=integral.error + ASYMMETRY * change)
+    change: Float = ASYMMETRY * np.abs(with_it.value - without.value).max(axis=2, keepdims=True)
+    return change
 
 
 def checked_size(mesh: Sequence[int], limit: int) -> int:
@@ -146,7 +164,7 @@ def _mean(
     bar: ProgressBar,
 ) -> SeaIntegral:
     """Mean over a mesh; with symmetry, from one point of each orbit."""
-    points, members = math.prod(mesh), _members(integrand)
+    points, members = math.prod(mesh), members_of(integrand)
     grids = [ThermalGrid(scan.potentials, float(kT) or 1.0) for kT in scan.temperatures]
     sums = _Sums()
     batch = integrand.batch if integrand.batch < MANY else MORE * integrand.batch
@@ -269,7 +287,7 @@ def _sum_slab(
     sea = each * integrand.sea_values(frame, range(1, energies.shape[1] + 1))
     surface = each * integrand.surface_values(frame)
     tables: dict[_Key, Float] = {}
-    for kind, members in _members(integrand).items():
+    for kind, members in members_of(integrand).items():
         at_surface = integrand.columns[members[0]].at_surface
         values = (surface if at_surface else sea)[..., [integrand.columns[c].output for c in members]]
         for s, kT in enumerate(scan.temperatures):
@@ -284,14 +302,6 @@ def _sum_slab(
                 tables[kind, s, kind] = _cold(energies, values, even, scan)
     low, high = energies[:, :-1], energies[:, 1:]
     return _SlabSums(tables, points, int(chosen.sum()), *frame.degeneracy_among(scan.touched(low, high)))
-
-
-def _members(integrand: BandIntegrand) -> dict[Weight, list[int]]:
-    """Columns with each weight."""
-    members: dict[Weight, list[int]] = {}
-    for c, column in enumerate(integrand.columns):
-        members.setdefault(column.weight, []).append(c)
-    return members
 
 
 def _totals(

@@ -129,10 +129,15 @@ class Boxes:
     depth: int
     """Number of times that the initial boxes were halved."""
 
-    def part(self, which: np.ndarray | slice, copies: Integer | None = None) -> Boxes:
-        """Some of the boxes; `copies` is the number of boxes that each of all boxes represents in addition."""
-        number = self.copies if copies is None else self.copies * copies
-        return replace(self, corners=self.corners[which], sides=self.sides[which], copies=number[which])
+    def part(self, which: np.ndarray | slice, copies: Integer | int = 1) -> Boxes:
+        """Some of the boxes, each in place of `copies` boxes like it."""
+        number = (self.copies * copies)[which]
+        return replace(self, corners=self.corners[which], sides=self.sides[which], copies=number)
+
+    def split(self, size: int) -> Iterator[Boxes]:
+        """Parts of at most `size` boxes."""
+        for first in range(0, len(self.corners), size):
+            yield self.part(slice(first, first + size))
 
     @property
     def volumes(self) -> Float:
