@@ -222,6 +222,8 @@ def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: 
     rough = chebyshev.along_each(chebyshev.uniform(rule.order - 2, rule.cells), full[lower_order], d)
     inside = tuple(range(1, d + 1))
     uncertainty = 2 * np.abs(energies - rough).max(axis=inside)
+    # at a face of a box, an extremum is on the grid, up to rounding
+    uncertainty += FLAT_WIDTH * np.abs(energies).max(axis=inside)
     # height of a parabola above the points of the grid
     uncertainty += sum(np.abs(np.diff(energies, 2, axis=axis)).max(axis=inside) / 8 for axis in inside)
     found = []

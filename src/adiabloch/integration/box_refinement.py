@@ -10,7 +10,7 @@ from adiabloch.arrays import Float
 from adiabloch.integration.kept_scan import KeptScan
 from adiabloch.integration.wedges import Boxes, Wedge
 
-MAX_DEPTH = 18
+MAX_DEPTH = 19
 """Largest number of times that a box is halved."""
 NEGLIGIBLE = 1e-4
 """Fraction of the square of the error. Boxes that hold less do not calibrate the error estimates."""

@@ -225,7 +225,9 @@ class _Refinement:
         allowed = self.allowed_errors(sums.value, sums.unsigned, noise)
         error = partition.whole_error(sums.error, sums.squares, self.kept)
         wrong = (error > allowed) & ~(totals.infinite | totals.missing | sums.at_extremum)
-        self.best = totals.integral(sums.value, error, sums.at_extremum, allowed, noise, len(partition.depth), exhausted)
+        self.best = totals.integral(
+            sums.value, error, sums.at_extremum, allowed, noise, len(partition.depth), exhausted
+        )
         if exhausted or not self._halved or not wrong.any():
             return True
         excess = np.where(wrong, error / np.maximum(allowed, np.finfo(float).tiny), 0.0)

@@ -28,6 +28,8 @@ FEW, MANY = 4, 512
 SHIFT = 0.0902
 """Displacement of the faces between the boxes of a wedge, in boxes: they do not coincide with level surfaces at simple
 fractions of the zone, which would then be counted twice or not at all."""
+FINER = 0.5
+"""Number of boxes of a wedge at the beginning, as a power of its share of the zone."""
 OFFSETS = (0.3820, 0.7549, 0.5698)
 """Corner of the first box without symmetry, in units of its side, for the same reason."""
 
@@ -65,13 +67,18 @@ class Wedge:
         return np.asarray((sides @ np.abs(self.edges)).max(axis=1))
 
     def boxes(self, reciprocal: Float, start: int, offsets: Sequence[float] = OFFSETS) -> Boxes:
-        """Boxes to begin with, about as large as those of the zone with `start` along each axis."""
+        """Boxes to begin with, for the whole zone `start` along each axis.
+
+        Errors of equivalent boxes are equal. In a wedge boxes are smaller, so that their errors add up to about those
+        of independent boxes in the whole zone.
+        """
         d = len(self.edges)
         if self.whole:
             axes = [(np.arange(start) + offset) / start for offset in offsets[:d]]
             corners = tensor_grid(axes)
             return Boxes(corners, np.full(corners.shape, 1.0 / start), np.ones(len(corners)), 0)
-        length = abs(np.linalg.det(reciprocal)) ** (1 / d) / start
+        share = self.share / (2 if self.exchanged else 1)
+        length = (abs(np.linalg.det(reciprocal)) * share**FINER) ** (1 / d) / start
         # edges of equal length are cut equally
         numbers = np.round(np.linalg.norm(self.edges @ reciprocal, axis=1) / length, 6)
         numbers = np.maximum(np.rint(numbers), 2).astype(int)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from adiabloch.arrays import Float
 from adiabloch.integration.box_evaluation import BoxValues, evaluate_boxes
 from adiabloch.integration.folding import Folded
 from adiabloch.integration.interpolant import Rule
