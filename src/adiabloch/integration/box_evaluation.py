@@ -25,6 +25,8 @@ band, for instance."""
 
 SMEARED_POWERS = 2
 """Largest power of the inverse distance from touching bands at which the surface terms of both bands cancel."""
+LINEAR = 4.0
+"""Ratio of first to second differences from which a band is linear at a face. It is a half at an extremum."""
 SAFETY = 1.5
 """Factor on the difference between two resolutions, chosen with random metals (docs/theory/accuracy.md)."""
 
@@ -87,7 +89,7 @@ def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, folded:
     coefficients = chebyshev.along_each(chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d)
     lower, upper = energies.min(axis=1) - margin, energies.max(axis=1) + margin
     unresolved[_pockets(coefficients[:, :, 0], lower, upper, scan, rule).box] = True
-    pockets = _pockets(coefficients[:, :, 0], lower, upper, kept.scan, rule)
+    pockets = _pockets(coefficients[:, :, 0], lower, upper, kept.scan, rule, monotonic=False)
     value, error = BoxIntegrals(integrand, kept.scan, rule, coefficients, lower, upper).all()
     volumes = batch.volumes
     value = volumes[:, None, None, None] * np.einsum("ocsm,bcsm->bosm", wanted, value)
@@ -209,8 +211,13 @@ class _Pockets(NamedTuple):
     """(K,): number after the last one."""
 
 
-def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: Rule) -> _Pockets:
-    """Bands with a chemical potential closer to an extremum than the accuracy of the interpolant."""
+def _pockets(
+    coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: Rule, *, monotonic: bool = True
+) -> _Pockets:
+    """Bands with a chemical potential closer to an extremum than the accuracy of the interpolant.
+
+    With `monotonic`, the extremum may be that of a box on one of its faces, while the band goes on beyond it.
+    """
     d, potentials = coefficients.ndim - 2, scan.potentials
     crossed = np.searchsorted(potentials, upper, side="right") > np.searchsorted(potentials, lower)
     box, band = np.nonzero(crossed & (upper > lower))
@@ -233,8 +240,26 @@ def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: 
         last = np.searchsorted(potentials, extremum + uncertainty, side="left")
         # the temperature smears smaller pockets
         near = (last > first) & (uncertainty > 0.5 * scan.temperatures.min())
+        if not monotonic:
+            near &= ~_linear_at_minimum(energies if extreme is np.min else -energies)
         found.append(np.array([box[near], band[near], first[near], last[near]]))
     return _Pockets(*np.concatenate(found, axis=1))
+
+
+def _linear_at_minimum(energies: Float) -> np.ndarray:
+    """True for energies on grids (K, n, ..., n) whose minimum is on a face at which they are linear, (K,)."""
+    count = len(energies)
+    place = np.array(np.unravel_index(energies.reshape(count, -1).argmin(axis=1), energies.shape[1:]))
+    linear = np.zeros(count, dtype=bool)
+    for axis in range(energies.ndim - 1):
+        at_face = (place[axis] == 0) | (place[axis] == energies.shape[1 + axis] - 1)
+        inside = place.copy()
+        inside[axis] = np.where(place[axis] == 0, 1, place[axis] - 1)
+        each = np.arange(count)
+        step = np.abs(energies[(each, *inside)] - energies[(each, *place)])
+        bend = np.abs(np.diff(energies, 2, axis=1 + axis)).reshape(count, -1).max(axis=1)
+        linear |= at_face & (step > LINEAR * bend)
+    return linear
 
 
 def _at_extremum(
