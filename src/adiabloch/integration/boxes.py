@@ -20,7 +20,7 @@ import numpy as np
 from adiabloch.arrays import Float
 from adiabloch.integration.box_evaluation import BoxValues, evaluate_boxes
 from adiabloch.integration.box_refinement import BoxPartition
-from adiabloch.integration.cells import integrate_cells, suits_cells
+from adiabloch.integration.cells import integrate_cells, rough_cells, suits_cells
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.divergence import Divergence, divergences
 from adiabloch.integration.folding import Folded, fold
@@ -40,6 +40,8 @@ from adiabloch.occupation import Scan
 CANCELLING = 0.1
 """Default accuracy of a result that cancels: the tolerance times this fraction of the sum of the absolute values of the
 boxes."""
+FEWEST = 2
+"""Number of boxes along each axis of the zone from which it is seen what a model lacks of given symmetries."""
 TASK_BYTES = 2**22
 """Size of one array with the numbers of all boxes that are evaluated together."""
 TOTALS = ("size", "points", "flat_bands", "infinite", "threshold_dependent", "degenerate_splitting")
@@ -101,13 +103,15 @@ def integrate_boxes(
     combination[np.broadcast_to(missing[:, None], combination.shape)] = 0.0
     if not combination.any():
         return _Totals(scan, missing, symmetry_rounding, divergent).without_boxes()
-    folded = fold(integrand, scan, combination, symmetry, executor)
-    further = symmetry_rounding + folded.lack
+    folded = fold(integrand, combination, symmetry)
+    in_cells = not missing.any() and suits_cells(integrand, scan, combination, tolerance)
+    roughly = rough_cells if in_cells else partial(_rough_boxes, rule=rule)
+    further = symmetry_rounding + folded.lack(combination, partial(roughly, integrand, scan))
     totals = _Totals(scan, missing, further, divergent, folded.inaccuracy)
     if not folded.combination.any():
         return totals.without_boxes()
     allowed_errors = partial(_allowed_errors, output_groups, tolerance, absolute)
-    if not missing.any() and suits_cells(integrand, scan, combination, tolerance):
+    if in_cells:
         found = integrate_cells(integrand, scan, folded, allowed_errors, limit=limit, executor=executor, bar=bar)
         return replace(found, error=found.error + further)
     first = folded.wedge.boxes(integrand.reciprocal, start)
@@ -123,6 +127,14 @@ def kept_bytes(integrand: BandIntegrand, scan: Scan, tolerance: float, points: f
     """Memory of the numbers that are kept of all boxes, if they have this number of points."""
     boxes = points / Rule.of(integrand.dimension, tolerance).order ** integrand.dimension
     return min(BYTES * len(integrand.combination_matrix(scan)) * math.prod(scan.shape) * boxes, KEPT_BYTES)
+
+
+def _rough_boxes(integrand: BandIntegrand, scan: Scan, folded: Folded, rule: Rule) -> Float:
+    """Sums over a few boxes, (outputs, S, M)."""
+    boxes = folded.wedge.boxes(integrand.reciprocal, FEWEST)
+    parts = boxes.split(max(integrand.batch // rule.order**integrand.dimension, 1))
+    whole = KeptScan.all(scan)
+    return np.asarray(sum(evaluate_boxes(integrand, whole, rule, folded, part).value.sum(axis=0) for part in parts))
 
 
 class _Refinement:

@@ -133,6 +133,14 @@ def integrate_cells(
             new = families.split(which)
 
 
+def rough_cells(integrand: BandIntegrand, scan: Scan, folded: Folded) -> Float:
+    """Sums over the cells of the beginning, (outputs, 1, M)."""
+    cells = Cells.of(folded.wedge.boxes(integrand.reciprocal, START, OFFSETS))
+    parts = tasks_of(halves(cells), integrand.batch)
+    sums = [evaluate_cells(integrand, scan, folded, part).value.sum(axis=0, dtype=float) for part in parts]
+    return np.sum(sums, axis=0)[:, None]
+
+
 class FamilyValues(NamedTuple):
     """Values of families of eight cells."""
 

@@ -22,7 +22,13 @@ from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.forecast import check_scan
-from adiabloch.integration.mesh_symmetry import MeshSymmetry, Symmetry, find_symmetry, members_of
+from adiabloch.integration.mesh_symmetry import (
+    MeshSymmetry,
+    Symmetry,
+    change_by_symmetry,
+    find_symmetry,
+    members_of,
+)
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand, Weight
 from adiabloch.integration.running import processors, stoppable, workers
@@ -30,8 +36,6 @@ from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.integration.thermal import ThermalGrid
 from adiabloch.occupation import Scan
 
-ASYMMETRY = 1.5
-"""Factor on the change of a result by a symmetry that the model has only approximately, found on a coarse mesh."""
 COARSE = 16
 """Largest number of points along each axis of the mesh on which a result is compared with that without symmetry."""
 MANY, MORE = 4096, 4
@@ -104,31 +108,11 @@ def sum_over_mesh(
             integral = replace(integral, error=np.abs(integral.value - rough.value))
         if found is None or found.exact:
             return integral
-        return replace(integral, error=integral.error + _lack(integrand, scan, _coarse(mesh), found, pool))
-
-
-def lack_of_symmetry(
-    integrand: BandIntegrand, scan: Scan, symmetry: Symmetry, executor: Executor | int | None
-) -> Float:
-    """Change of integrals by a given symmetry that the energies have only approximately, (outputs, S, 1)."""
-    mesh = [COARSE] * integrand.dimension
-    if any(column.at_surface for column in integrand.columns):
-        # a Fermi surface on few points
-        energies = integrand.levels(np.random.default_rng(32).random((COARSE, integrand.dimension)))
-        scan = replace(scan, temperatures=np.maximum(scan.temperatures, float(np.ptp(energies)) / COARSE))
-    with workers(executor) as pool:
-        return _lack(integrand, scan, mesh, find_symmetry(integrand, mesh, symmetry, members_of(integrand)), pool)
-
-
-def _lack(
-    integrand: BandIntegrand, scan: Scan, mesh: Sequence[int], symmetry: MeshSymmetry | None, pool: Executor
-) -> Float:
-    with_it, without = (
-        _mean(integrand, scan, mesh, of, pool, ProgressBar("", visible=False)) for of in (symmetry, None)
-    )
-    # the largest over all chemical potentials: at a single one the difference may be small by accident
-    change: Float = ASYMMETRY * np.abs(with_it.value - without.value).max(axis=2, keepdims=True)
-    return change
+        coarse = _coarse(mesh)
+        with_it, without = (
+            _mean(integrand, scan, coarse, of, pool, ProgressBar("", visible=False)) for of in (found, None)
+        )
+    return replace(integral, error=integral.error + change_by_symmetry(with_it.value, without.value))
 
 
 def checked_size(mesh: Sequence[int], limit: int) -> int:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from adiabloch.arrays import Float
-from adiabloch.integration.fixed_mesh import lack_of_symmetry
-from adiabloch.integration.mesh_symmetry import MeshSymmetry, Symmetry, find_symmetry, members_of
+from adiabloch.arrays import Float, Integer
+from adiabloch.integration.mesh_symmetry import (
+    MeshSymmetry,
+    Symmetry,
+    change_by_symmetry,
+    find_symmetry,
+    members_of,
+)
 from adiabloch.integration.protocols import BandIntegrand
 from adiabloch.integration.wedges import Wedge, find_wedge
-from adiabloch.occupation import Scan
 
 ZERO = 1e-8
 """Elements of transformations that are rounding errors of zero."""
@@ -26,13 +30,28 @@ class Folded(NamedTuple):
     """Results as linear combinations of the columns, (outputs, columns, S, M): means over the group."""
     inaccuracy: float = 0.0
     """Error by what the model lacks of symmetries that are found, relative to the sum of absolute values."""
-    lack: Float | float = 0.0
-    """Error by what the model lacks of symmetries that are given, (outputs, S, 1)."""
+    approximate: Integer | None = None
+    """Operations that are given and that the model has only approximately, (G, d, d)."""
+
+    def lack(self, combination: Float, values: Callable[[Folded], Float]) -> Float | float:
+        """Error of the integrals by what the model lacks of the operations, (outputs, S, 1); zero if it lacks nothing.
+
+        It is the change when the wedge is replaced by all of its images, in which the same boxes are evaluated.
+
+        Parameters
+        ----------
+        combination : float array, shape (outputs, columns, S, M)
+            Without symmetry.
+        values : callable
+            Rough integrals (outputs, S, M) over a wedge.
+        """
+        if self.approximate is None:
+            return 0.0
+        images = [self._replace(wedge=self.wedge.image(W), combination=combination) for W in self.approximate]
+        return change_by_symmetry(values(self), np.mean([values(image) for image in images], axis=0))
 
 
-def fold(
-    integrand: BandIntegrand, scan: Scan, combination: Float, symmetry: Symmetry, executor: Executor | int | None
-) -> Folded:
+def fold(integrand: BandIntegrand, combination: Float, symmetry: Symmetry) -> Folded:
     """Integrals of combinations of columns over a wedge, or the whole zone without symmetry.
 
     The mean of a function over its equivalent points is that of v M over all operations, v being its value at one of
@@ -41,10 +60,8 @@ def fold(
     Parameters
     ----------
     integrand : BandIntegrand
-    scan : Scan
     combination : float array, shape (outputs, columns, S, M)
     symmetry : "find", "none" or sequence of (d, d) float arrays
-    executor : concurrent.futures.Executor or int, optional
 
     Raises
     ------
@@ -55,8 +72,8 @@ def fold(
     wedge = None if found is None else find_wedge(found.operations, np.asarray(integrand.reciprocal))
     if found is None or wedge is None:
         return Folded(Wedge.zone(integrand.dimension), combination)
-    lack = 0.0 if found.exact else lack_of_symmetry(integrand, scan, symmetry, executor)
-    return Folded(wedge, _symmetrized(integrand, combination, found), found.inaccuracy if found.exact else 0.0, lack)
+    mean = _symmetrized(integrand, combination, found)
+    return Folded(wedge, mean, found.inaccuracy) if found.exact else Folded(wedge, mean, 0.0, found.operations)
 
 
 def _symmetrized(integrand: BandIntegrand, combination: Float, symmetry: MeshSymmetry) -> Float:

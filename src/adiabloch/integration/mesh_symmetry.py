@@ -30,6 +30,8 @@ LARGEST_VIOLATION = 0.1
 """Largest difference of the energies at points that a given operation relates, as a fraction of their spread."""
 LARGEST_DIFFERENCE = 0.02
 """Median of the relative differences of values at equivalent points above which a given operation is refused."""
+ASYMMETRY = 1.5
+"""Factor on the change of a result by a symmetry that the model has only approximately, found on few points."""
 LARGEST_GROUP = 192
 """Number of operations above which given operations cannot generate a point group."""
 
@@ -145,6 +147,13 @@ def find_symmetry(
         exact=isinstance(symmetry, str) or (rounding and float(differences[1, accepted].max()) <= VALUE_ACCURACY),
         inaccuracy=float(differences[0, accepted].max()),
     )
+
+
+def change_by_symmetry(with_it: Float, without: Float) -> Float:
+    """Error of integrals (outputs, S, M) by a symmetry that the model has only approximately, (outputs, S, 1)."""
+    # the largest over all chemical potentials: at a single one the difference may be small by accident
+    change: Float = ASYMMETRY * np.abs(with_it - without).max(axis=2, keepdims=True)
+    return change
 
 
 def on_mesh(W: Integer, sides: Integer) -> Integer:

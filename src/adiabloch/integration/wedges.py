@@ -53,6 +53,10 @@ class Wedge:
         """The whole zone."""
         return cls(np.eye(dimension), whole=True)
 
+    def image(self, operation: Integer) -> Wedge:
+        """Image under an operation k -> k W."""
+        return replace(self, edges=self.edges @ operation)
+
     @cached_property
     def share(self) -> float:
         """Fraction of the zone."""
