@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from random_metals import observables, random_metal
+
 from symmetric_metals import KINDS, symmetric_metal
 
 Call = Callable[..., Dataset]
