@@ -55,7 +55,10 @@ def symmetric_metal(rng: np.random.Generator, dimension: int, kind: str) -> ab.T
             mirror[axis, axis] = -1
             hoppings = _averaged(hoppings, [(one, np.eye(n), False), (mirror, parities[axis], False)])
     hermitian = {R: 0.5 * (h + hoppings[tuple(-r for r in R)].conj().T) for R, h in hoppings.items()}
-    return ab.TightBinding(vectors, np.zeros((n, dimension)), hermitian)
+    # along z, and the same operator for all operations
+    spin = np.zeros((3, n, n))
+    spin[2] = np.diag(rng.normal(size=n))
+    return ab.TightBinding(vectors, np.zeros((n, dimension)), hermitian, spin=spin)
 
 
 def _lattice(rng: np.random.Generator, dimension: int, kind: str) -> tuple[Float, Integer]:
