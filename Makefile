@@ -70,6 +70,7 @@ references: $(VENV)/.dev  ## recompute the stored numbers of the tests and compa
 nightly: $(VENV)/.dev  ## check error bars of thousands of random models against converged values (hours)
 	$(BIN)/python tests/statistics/insulators.py 0 2000
 	$(BIN)/python tests/statistics/metals.py 0 2000
+	$(BIN)/python tests/statistics/metals.py --symmetric 0 1000
 
 bench: $(VENV)/.dev  ## time against other programs and plain NumPy (half an hour; makes environments for other programs)
 	$(BIN)/python benchmarks/run.py --write

@@ -13,7 +13,9 @@ from adiabloch.geometry.gaps import axes_of
 from adiabloch.integration import boxes
 from adiabloch.integration.cell_values import Cells, evaluate_cells
 from adiabloch.integration.cells import Families, FamilyValues, halves
+from adiabloch.integration.folding import Folded
 from adiabloch.integration.protocols import Column
+from adiabloch.integration.wedges import Wedge
 from adiabloch.occupation import Scan
 from random_models import general
 from sweeps import slow
@@ -108,9 +110,15 @@ def test_levels_are_cut_inside_a_cell():
     band = ab.TightBinding(np.eye(3), np.zeros((1, 3)), {(0, 0, 1): [[-0.5j]]})
     potentials = np.linspace(-0.1, 0.1, 5) * np.pi
     sea = FermiSea(band, (Column("filled", 0),), sea=number)
-    cell = Cells(np.zeros((1, 3)), np.array([0.1]))
-    found = evaluate_cells(sea, Scan.of(potentials, 0.0), np.ones((1, 1, 1, 5)), cell)
+    folded = Folded(Wedge.zone(3), np.ones((1, 1, 1, 5)))
+    found = evaluate_cells(sea, Scan.of(potentials, 0.0), folded, one_cell(0.0, side=0.1))
     np.testing.assert_allclose(found.value[0, 0] / 1e-3, [0, 0.25, 0.5, 0.75, 1.0], atol=1e-6)
+
+
+def one_cell(*centre, side):
+    """A cube that represents itself."""
+    centres = np.broadcast_to(centre, (1, 3)).astype(float)
+    return Cells(centres, np.full((1, 3), side), np.ones(1), np.zeros(1, dtype=int))
 
 
 def number(frame, band_counts):
@@ -120,14 +128,14 @@ def number(frame, band_counts):
 
 def test_families_add_up_and_come_back():
     """Splitting all families replaces their values, and a checkpoint restores what was added."""
-    first = Cells(np.full((1, 3), 0.5), np.ones(1))
+    first = one_cell(0.5, side=1.0)
     families = Families(1, 2)
     families.allocate(first)
     one = np.ones((1, 1, 2))
     families.add(FamilyValues(one.astype(np.float32), 3 * one[0], 3 * one[0], 0 * one[0], np.ones(1)))
     new = families.split(np.array([True]))
     assert len(new.sides) == 8
-    assert (new.sides**3).sum() == 1.0
+    assert new.volumes.sum() == 1.0
     families.allocate(new)
     change = np.full((8, 1, 2), 0.125, dtype=np.float32)
     before = families.value
@@ -142,7 +150,7 @@ def test_families_add_up_and_come_back():
 
 
 def test_halves_fill_their_cell():
-    cells = halves(Cells(np.array([[0.2, 0.3, 0.4]]), np.array([0.5])))
+    cells = halves(one_cell(0.2, 0.3, 0.4, side=0.5))
     assert (cells.sides == 0.25).all()
     np.testing.assert_allclose(cells.centres.mean(axis=0), [0.2, 0.3, 0.4])
     assert len({tuple(centre) for centre in cells.centres.tolist()}) == 8

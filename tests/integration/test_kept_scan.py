@@ -62,7 +62,7 @@ def test_integrals_that_the_kept_part_does_not_show(monkeypatch):
     potentials = np.concatenate([np.linspace(-0.02, 0.02, 129), [0.7, 0.8, 0.9], np.linspace(50, 60, 125)])
 
     def study():
-        return ab.anomalous_hall(HALDANE, potentials, tolerance=1e-6)
+        return ab.anomalous_hall(HALDANE, potentials, tolerance=1e-6, symmetry="none")
 
     whole = study()
     monkeypatch.setattr(kept_scan, "KEPT_BYTES", 2**14)

@@ -155,3 +155,13 @@ def test_values_that_a_given_symmetry_does_not_relate():
     """Equal energies are not enough: the orbital moment of a valley is not that of a mirror image."""
     with pytest.raises(InvalidArgumentError, match="values at equivalent points are unlike"):
         results(ab.magnetoelectric, haldane(0.01), 12, symmetry=[TURN])
+
+
+def test_influence_of_the_degeneracy_threshold():
+    """It is found on the same mesh, from as many points: of 516 x 516, a sixth are evaluated."""
+    plain = haldane()
+    hoppings = {R: np.kron(np.eye(2), block) for R, block in plain.hoppings.items()}
+    hoppings[(0, 0)] = hoppings[(0, 0)] + 0.01 * np.diag([0, 0, 1, 1])
+    model = ab.TightBinding(plain.lattice, np.concatenate([plain.positions] * 2), hoppings)
+    found = ab.orbital_edelstein(model, 0.4, 0.1, mesh=516, degeneracy=0.0075)
+    assert found.points < 516**2 / 5

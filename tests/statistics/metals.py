@@ -30,6 +30,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from random_metals import observables, random_metal
 
+from symmetric_metals import KINDS, symmetric_metal
+
 Call = Callable[..., Dataset]
 """Model, chemical potential, temperature and options -> result of one response."""
 
@@ -93,11 +95,14 @@ def responses_of_metals(rng: np.random.Generator, dimension: int, size: int) -> 
     return found
 
 
-def numbers(seed: int, names: Sequence[str] = ()) -> Iterator[Number]:
-    """Numbers of one random model and response (among those named, or all): a scan or a single number."""
+def numbers(seed: int, names: Sequence[str] = (), *, symmetric: bool = False) -> Iterator[Number]:
+    """Numbers of one random model and response (among those named, or all): a scan or a single number.
+
+    Symmetric models have a point group, of which the numbers make use.
+    """
     rng = np.random.default_rng([9, seed])
     d = 3 if seed % 3 == 0 else 2
-    model = random_metal(rng, d)
+    model = symmetric_metal(rng, d, str(rng.choice(KINDS[d]))) if symmetric else random_metal(rng, d)
     responses = responses_of_metals(rng, d, model.size)
     chosen = [name for name in sorted(responses) if not names or name in names]
     name = chosen[int(rng.integers(len(chosen)))]
@@ -117,7 +122,7 @@ def numbers(seed: int, names: Sequence[str] = ()) -> Iterator[Number]:
         if kT > 0 and (d == 2 or name not in PRINCIPAL):
             true, uncertain = _on_meshes(at, MESHES[d], KNOWN * quick.error.values)
         else:
-            better = at(tolerance=tolerance * BETTER[d], limit=4 * LIMIT[d])
+            better = at(tolerance=tolerance * BETTER[d], limit=4 * LIMIT[d], symmetry="none")
             true, uncertain = better.total.values, better.error.values
     rows = (np.ravel(x) for x in (quick.total.values, quick.error.values, true, uncertain))
     scale = float(np.abs(true).max(initial=0.0, where=np.isfinite(true)))
@@ -148,8 +153,8 @@ def summary(found: list[Number]) -> str:
     )
 
 
-def _listed(seed: int, names: Sequence[str]) -> list[Number]:
-    return list(numbers(seed, names))
+def _listed(seed: int, names: Sequence[str], symmetric: bool) -> list[Number]:
+    return list(numbers(seed, names, symmetric=symmetric))
 
 
 def main() -> None:
@@ -159,11 +164,13 @@ def main() -> None:
     parser.add_argument("last", type=int, help="seed after the last one")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--responses", nargs="*", default=(), help="only these responses")
+    parser.add_argument("--symmetric", action="store_true", help="models with symmetries")
     given = parser.parse_args()
     seeds = range(given.first, given.last)
     found: list[Number] = []
     with ProcessPoolExecutor(given.processes) as pool:
-        for done, new in enumerate(pool.map(partial(_listed, names=given.responses), seeds), 1):
+        listed = partial(_listed, names=given.responses, symmetric=given.symmetric)
+        for done, new in enumerate(pool.map(listed, seeds), 1):
             found += new
             for number in new:
                 if number.bars > 0.7:

@@ -29,9 +29,11 @@ def test_error_bars_of_insulators(part):
     assert np.median(1 / ratios) <= 200
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("part", [0, *slow(1, 2, 3)])
-def test_error_bars_of_metals(part):
-    found = [number for seed in range(10 * part, 10 * (part + 1)) for number in metals.numbers(seed)]
+def test_error_bars_of_metals(part, symmetric):
+    seeds = range(10 * part, 10 * (part + 1))
+    found = [number for seed in seeds for number in metals.numbers(seed, symmetric=symmetric)]
     print(metals.summary(found))
     bars = np.array([number.bars for number in found])
     assert len(found) >= 10

@@ -137,6 +137,7 @@ def _integrate(task: ScanTask) -> SeaIntegral:
             absolute=None if run.absolute is None else run.absolute / factor,
             output_groups=task.output_groups,
             limit=run.limit,
+            symmetry=run.symmetry,
             executor=run.executor,
             progress=bar,
         )
@@ -147,7 +148,7 @@ def _with_degeneracy_errors(integral: SeaIntegral, task: ScanTask) -> tuple[SeaI
     influence = 0.0
     if integral.threshold_dependent:
         # an estimate of the change suffices
-        limit = min(task.run.limit, max(4 * integral.points, 2**18))
+        limit = min(task.run.limit, max(4 * integral.points, 2**18)) if task.sides is None else task.run.limit
         other = _integrate(task.with_degeneracy(task.integrand.degeneracy.compared).within(limit))
         change = warnings.change(integral.value, other.value)
         integral = replace(integral, error=integral.error + change)

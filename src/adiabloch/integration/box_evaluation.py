@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,10 +9,12 @@ import numpy as np
 
 from adiabloch.arrays import Float, Integer, tensor_grid
 from adiabloch.integration import chebyshev
+from adiabloch.integration.folding import Folded
 from adiabloch.integration.interpolant import BoxIntegrals, Rule
 from adiabloch.integration.kept_scan import KeptScan
 from adiabloch.integration.protocols import BandIntegrand, Bands
 from adiabloch.integration.simplices import ragged
+from adiabloch.integration.wedges import Boxes
 from adiabloch.occupation import Scan
 
 FLAT_WIDTH = 1e-13
@@ -24,19 +25,10 @@ band, for instance."""
 
 SMEARED_POWERS = 2
 """Largest power of the inverse distance from touching bands at which the surface terms of both bands cancel."""
+LINEAR = 4.0
+"""Ratio of first to second differences from which a band is linear at a face. It is a half at an extremum."""
 SAFETY = 1.5
 """Factor on the difference between two resolutions, chosen with random metals (docs/theory/accuracy.md)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Boxes of one size."""
-
-    corners: Float
-    """Lowest corners, (B, d)."""
-    side: float
-    depth: int
-    """Number of times that the initial boxes were halved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +55,7 @@ class BoxValues:
     degenerate_splitting: float
 
 
-def split_batch(batch: Batch, size: int) -> Iterator[Batch]:
-    """Split a batch into batches of at most `size` boxes."""
-    for first in range(0, len(batch.corners), size):
-        yield Batch(batch.corners[first : first + size], batch.side, batch.depth)
-
-
-def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, combination: Float, batch: Batch) -> BoxValues:
+def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, folded: Folded, batch: Boxes) -> BoxValues:
     """Evaluate a batch of boxes.
 
     Parameters
@@ -79,16 +65,16 @@ def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, combina
         Part of the scan for which values and errors of the boxes are found. Unresolved structure and flat bands are
         searched for the whole scan.
     rule : Rule
-    combination : float array, shape (outputs, columns, S, M)
-        Results as linear combinations of the columns, for the whole scan.
-    batch : Batch
+    folded : Folded
+    batch : Boxes
     """
+    wedge, combination = folded.wedge, folded.combination
     scan, wanted = kept.whole, kept.of(combination)
     d, order, boxes = integrand.dimension, rule.order, len(batch.corners)
     node = 0.5 * (chebyshev.nodes(order) + 1)
     grid = tensor_grid([node] * d)
-    points = (batch.corners[:, None] + batch.side * grid).reshape(-1, d)
-    frame = integrand.frame(points)
+    points = (batch.corners[:, None] + batch.sides[:, None] * grid).reshape(-1, d)
+    frame = integrand.frame(wedge.points(points))
     size = frame.energies.shape[1]
     energies, flat = _flatten(frame.energies.reshape(boxes, -1, size), scan)
     # bound of the difference between the energy at a node and around it
@@ -97,17 +83,17 @@ def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, combina
     band_counts = [int(c) + 1 for c in np.flatnonzero(needed.any(axis=0))]
     sea, surface, sizes = integrand.band_values(frame, band_counts)
     sea = _without_unneeded(sea.reshape(boxes, order**d, size, sea.shape[-1]), needed)
-    unresolved = _has_narrow_gap(integrand, frame, energies, needed, scan, batch.side * _spacing(order))
+    unresolved = _has_narrow_gap(integrand, frame, energies, needed, scan, wedge.reach(batch.sides) * _spacing(order))
     surface = surface.reshape(boxes, order**d, size, surface.shape[-1])
     functions = np.concatenate([energies[..., None], sea, surface], axis=3).transpose(0, 2, 3, 1)
     coefficients = chebyshev.along_each(chebyshev.transform(order), functions.reshape(boxes, size, -1, *[order] * d), d)
     lower, upper = energies.min(axis=1) - margin, energies.max(axis=1) + margin
     unresolved[_pockets(coefficients[:, :, 0], lower, upper, scan, rule).box] = True
-    pockets = _pockets(coefficients[:, :, 0], lower, upper, kept.scan, rule)
+    pockets = _pockets(coefficients[:, :, 0], lower, upper, kept.scan, rule, monotonic=False)
     value, error = BoxIntegrals(integrand, kept.scan, rule, coefficients, lower, upper).all()
-    volume = batch.side**d
-    value = volume * np.einsum("ocsm,bcsm->bosm", wanted, value)
-    error = SAFETY * volume * np.einsum("ocsm,bcsm->bosm", wanted, error)
+    volumes = batch.volumes
+    value = volumes[:, None, None, None] * np.einsum("ocsm,bcsm->bosm", wanted, value)
+    error = (SAFETY * volumes)[:, None, None, None] * np.einsum("ocsm,bcsm->bosm", wanted, error)
     sources = [column.output + (sea.shape[-1] if column.at_surface else 0) for column in integrand.columns]
     largest = (np.abs(combination) * integrand.weight_sizes(scan)).max(axis=(2, 3))
     threshold_dependent, degenerate_splitting = frame.degeneracy_among(np.repeat(needed[:, :-1], order**d, axis=0))
@@ -115,7 +101,7 @@ def evaluate_boxes(integrand: BandIntegrand, kept: KeptScan, rule: Rule, combina
         value,
         error.astype(np.float32),
         unresolved,
-        boxes * volume * largest @ sizes[sources],
+        volumes.sum() * largest @ sizes[sources],
         len(points),
         np.asarray(flat.any(axis=(0, 1))),
         _infinite(integrand, scan, combination, surface, sizes[sources], flat),
@@ -192,13 +178,14 @@ def _singular_levels(integrand: BandIntegrand) -> bool:
 
 
 def _has_narrow_gap(
-    integrand: BandIntegrand, frame: Bands, energies: Float, needed: np.ndarray, scan: Scan, spacing: float
+    integrand: BandIntegrand, frame: Bands, energies: Float, needed: np.ndarray, scan: Scan, spacing: Float
 ) -> np.ndarray:
-    """Boxes with a gap at the Fermi level that is smaller than its possible change between two nodes; (B,)."""
+    """Boxes with a gap at the Fermi level that is smaller than its possible change over a spacing (B,); (B,)."""
     boxes, nodes, size = energies.shape
     if size == 1 or not needed[:, :-1].any():
         return np.zeros(boxes, dtype=bool)
     slopes = integrand.gap_slopes(frame).reshape(boxes, nodes, size - 1, -1).sum(axis=3)
+    spacing = spacing[:, None, None]
     gaps = np.diff(energies, axis=2)
     if not _singular_levels(integrand):
         # the temperature smears smaller gaps
@@ -224,8 +211,13 @@ class _Pockets(NamedTuple):
     """(K,): number after the last one."""
 
 
-def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: Rule) -> _Pockets:
-    """Bands with a chemical potential closer to an extremum than the accuracy of the interpolant."""
+def _pockets(
+    coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: Rule, *, monotonic: bool = True
+) -> _Pockets:
+    """Bands with a chemical potential closer to an extremum than the accuracy of the interpolant.
+
+    With `monotonic`, the extremum may be that of a box on one of its faces, while the band goes on beyond it.
+    """
     d, potentials = coefficients.ndim - 2, scan.potentials
     crossed = np.searchsorted(potentials, upper, side="right") > np.searchsorted(potentials, lower)
     box, band = np.nonzero(crossed & (upper > lower))
@@ -237,6 +229,8 @@ def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: 
     rough = chebyshev.along_each(chebyshev.uniform(rule.order - 2, rule.cells), full[lower_order], d)
     inside = tuple(range(1, d + 1))
     uncertainty = 2 * np.abs(energies - rough).max(axis=inside)
+    # at a face of a box, an extremum is on the grid, up to rounding
+    uncertainty += FLAT_WIDTH * np.abs(energies).max(axis=inside)
     # height of a parabola above the points of the grid
     uncertainty += sum(np.abs(np.diff(energies, 2, axis=axis)).max(axis=inside) / 8 for axis in inside)
     found = []
@@ -246,8 +240,26 @@ def _pockets(coefficients: Float, lower: Float, upper: Float, scan: Scan, rule: 
         last = np.searchsorted(potentials, extremum + uncertainty, side="left")
         # the temperature smears smaller pockets
         near = (last > first) & (uncertainty > 0.5 * scan.temperatures.min())
+        if not monotonic:
+            near &= ~_linear_at_minimum(energies if extreme is np.min else -energies)
         found.append(np.array([box[near], band[near], first[near], last[near]]))
     return _Pockets(*np.concatenate(found, axis=1))
+
+
+def _linear_at_minimum(energies: Float) -> np.ndarray:
+    """True for energies on grids (K, n, ..., n) whose minimum is on a face at which they are linear, (K,)."""
+    count = len(energies)
+    place = np.array(np.unravel_index(energies.reshape(count, -1).argmin(axis=1), energies.shape[1:]))
+    linear = np.zeros(count, dtype=bool)
+    for axis in range(energies.ndim - 1):
+        at_face = (place[axis] == 0) | (place[axis] == energies.shape[1 + axis] - 1)
+        inside = place.copy()
+        inside[axis] = np.where(place[axis] == 0, 1, place[axis] - 1)
+        each = np.arange(count)
+        step = np.abs(energies[(each, *inside)] - energies[(each, *place)])
+        bend = np.abs(np.diff(energies, 2, axis=1 + axis)).reshape(count, -1).max(axis=1)
+        linear |= at_face & (step > LINEAR * bend)
+    return linear
 
 
 def _at_extremum(

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from adiabloch.arrays import Float, tensor_grid
-from adiabloch.integration.box_evaluation import Batch
+from adiabloch.arrays import Float
 from adiabloch.integration.kept_scan import KeptScan
+from adiabloch.integration.wedges import Boxes, Wedge
 
-MAX_DEPTH = 18
+MAX_DEPTH = 19
 """Largest number of times that a box is halved."""
 NEGLIGIBLE = 1e-4
 """Fraction of the square of the error. Boxes that hold less do not calibrate the error estimates."""
@@ -27,24 +27,25 @@ EVALUATED = ("value", "error", "unresolved", "at_extremum")
 """Arrays with one entry for each box, from its evaluation."""
 NUMBERS = ("value", "error", "at_extremum")
 """Those with numbers for each chemical potential and temperature."""
-FIELDS = ("corners", "side", "depth", *EVALUATED)
+FIELDS = ("corners", "sides", "copies", "depth", *EVALUATED)
 """Arrays with one entry for each box."""
 
 
 class BoxPartition:
-    """Boxes that cover the zone, with their contributions to the integrals and to the errors.
+    """Boxes that cover a wedge of the zone, with their contributions to the integrals and to the errors.
 
     Parameters
     ----------
     outputs : int
     shape : (int, int)
         Numbers of temperatures and of chemical potentials.
-    dimension : int
+    wedge : Wedge
     """
 
-    def __init__(self, outputs: int, shape: tuple[int, int], dimension: int) -> None:
-        self.corners = np.zeros((0, dimension))
-        self.side, self.depth = np.zeros(0), np.zeros(0, dtype=int)
+    def __init__(self, outputs: int, shape: tuple[int, int], wedge: Wedge) -> None:
+        self.wedge = wedge
+        self.corners, self.sides = np.zeros((2, 0, len(wedge.edges)))
+        self.copies, self.depth = np.zeros(0), np.zeros(0, dtype=int)
         self.value = np.zeros((0, outputs, *shape))
         self.error = np.zeros((0, outputs, *shape), dtype=np.float32)
         self.unresolved = np.zeros(0, dtype=bool)
@@ -52,22 +53,22 @@ class BoxPartition:
         self._first = self._last = 0
         """Range of the boxes that were evaluated since the last allocation."""
         self._halved: dict[str, np.ndarray] = {}
-        """Boxes of the last halving."""
+        """Boxes of the last halving, and the number of halves of each."""
         self._unresolved_changes: dict[int, Float] = {}
         """By depth: expected change upon halving a box that may contain unresolved structure; (outputs, S, M)."""
         self._error_factor: Float | float = 1.0
         """Ratio of the changes in the last halving to the error estimates, at least one."""
 
-    def allocate(self, batches: Sequence[Batch]) -> None:
+    def allocate(self, batches: Sequence[Boxes]) -> None:
         """Make room for batches of boxes that will be evaluated: after a halving, the halves in their order."""
-        counts = [len(batch.corners) for batch in batches]
-        self.corners = np.concatenate([self.corners, *(batch.corners for batch in batches)])
-        self.side = np.concatenate([self.side, np.repeat([batch.side for batch in batches], counts)])
-        self.depth = np.concatenate([self.depth, np.repeat([batch.depth for batch in batches], counts)])
+        for name in ("corners", "sides", "copies"):
+            setattr(self, name, np.concatenate([getattr(self, name), *(getattr(batch, name) for batch in batches)]))
+        depths = np.repeat([batch.depth for batch in batches], [len(batch.corners) for batch in batches])
+        self.depth = np.concatenate([self.depth, depths])
         self._first = self._last = len(self.value)
         for name in EVALUATED:
             old = getattr(self, name)
-            grown = np.empty((len(self.side), *old.shape[1:]), old.dtype)
+            grown = np.empty((len(self.depth), *old.shape[1:]), old.dtype)
             grown[: self._first] = old
             setattr(self, name, grown)
 
@@ -81,10 +82,9 @@ class BoxPartition:
         if isinstance(self._error_factor, np.ndarray):
             self._error_factor = part.of(self._error_factor)
 
-    def again(self, old: KeptScan, new: KeptScan) -> tuple[BoxPartition, list[Batch]]:
+    def again(self, old: KeptScan, new: KeptScan) -> tuple[BoxPartition, list[Boxes]]:
         """Partition without boxes for another part of a scan, and all boxes as batches, which will be evaluated."""
-        outputs, d = self.value.shape[1], self.corners.shape[1]
-        partition = BoxPartition(outputs, new.scan.shape, d)
+        partition = BoxPartition(self.value.shape[1], new.scan.shape, self.wedge)
         partition._unresolved_changes = {
             depth: new.of(old.spread(change)) for depth, change in self._unresolved_changes.items()
         }
@@ -92,12 +92,13 @@ class BoxPartition:
             partition._error_factor = new.of(old.spread(self._error_factor))
         return partition, self.batches()
 
-    def batches(self) -> list[Batch]:
-        """All boxes, one batch for each size."""
+    def batches(self, which: np.ndarray | None = None) -> list[Boxes]:
+        """All boxes, or those of a mask, one batch for each depth."""
+        which = np.ones(len(self.depth), dtype=bool) if which is None else which
         found = []
-        for depth in np.unique(self.depth):
-            here = self.depth == depth
-            found.append(Batch(self.corners[here], float(self.side[here][0]), int(depth)))
+        for depth in np.unique(self.depth[which]):
+            here = which & (self.depth == depth)
+            found.append(Boxes(self.corners[here], self.sides[here], self.copies[here], int(depth)))
         return found
 
     def add(self, values: Mapping[str, np.ndarray]) -> None:
@@ -105,7 +106,7 @@ class BoxPartition:
         first, self._last = self._last, self._last + len(values["value"])
         for name in EVALUATED:
             getattr(self, name)[first : self._last] = values[name]
-        if self._last == len(self.side) and self._halved:
+        if self._last == len(self.depth) and self._halved:
             self._calibrate()
 
     def added(self) -> Mapping[str, np.ndarray]:
@@ -125,8 +126,8 @@ class BoxPartition:
     def _calibrate(self) -> None:
         """Compare halved boxes with their halves, and adjust the error factor and the unresolved changes."""
         old = self._halved
-        halves = self.value[-(len(old["value"]) << self.corners.shape[1]) :]
-        changes = halves.reshape(len(old["value"]), -1, *halves.shape[1:]).sum(axis=1) - old["value"]
+        last = np.cumsum(old["halves"])
+        changes = np.add.reduceat(self.value[-last[-1] :], last - old["halves"], axis=0) - old["value"]
         estimated, found = (np.einsum("bosm,bosm->osm", x, x, dtype=float) for x in (old["error"], changes))
         # boxes with a negligible part of the error may only show rounding
         negligible = NEGLIGIBLE * np.einsum("bosm,bosm->osm", self.error, self.error, dtype=float)
@@ -145,7 +146,7 @@ class BoxPartition:
 
     def total_error(self) -> Float:
         """Error of the sum over all boxes, (outputs, S, M)."""
-        return self._error_of(np.ones(len(self.side), dtype=bool))
+        return self._error_of(np.ones(len(self.depth), dtype=bool))
 
     def undecided(self) -> np.ndarray:
         """Terms of the Fermi surface at an extremum of a band that no smaller box separates; (outputs, S, M)."""
@@ -192,7 +193,7 @@ class BoxPartition:
             Sums of the signed errors of all boxes, and of their squares.
         kept : KeptScan
         """
-        every = np.ones(len(self.side), dtype=bool)
+        every = np.ones(len(self.depth), dtype=bool)
         factor = np.broadcast_to(self._error_factor, self.value.shape[1:])
         unresolved = kept.spread(self._unresolved_squares(every))
         return self._combined(np.abs(errors), squares + unresolved, kept.spread(factor))
@@ -235,11 +236,11 @@ class BoxPartition:
         wrong = self.total_error() > allowed
         if (unresolved.any() and not sampled) or not wrong.any():
             return unresolved
-        largest = np.zeros(len(self.side))
+        largest = np.zeros(len(self.depth))
         for squares in self._relative_squares(allowed, wrong):
             largest = np.maximum(largest, squares.max(axis=1))
         order = np.argsort(largest)
-        left = np.zeros(len(self.side))
+        left = np.zeros(len(self.depth))
         for squares in self._relative_squares(allowed, wrong):
             left[order] = np.maximum(left[order], np.cumsum(squares[order], axis=0).max(axis=1))
         # the boxes that stay may have a quarter of the allowed error, or less if no box is selected
@@ -249,18 +250,12 @@ class BoxPartition:
             share /= 2
         return unresolved | worst
 
-    def halve(self, which: np.ndarray) -> list[Batch]:
-        """Remove boxes and return their halves, one batch for each size."""
-        d = self.corners.shape[1]
-        offsets = tensor_grid([[0.0, 0.5]] * d)
-        batches = []
-        for depth in np.unique(self.depth[which]):
-            here = which & (self.depth == depth)
-            side = float(self.side[here][0])
-            halves = (self.corners[here][:, None] + side * offsets).reshape(-1, d)
-            batches.append(Batch(halves, side / 2, int(depth) + 1))
+    def halve(self, which: np.ndarray) -> list[Boxes]:
+        """Remove boxes and return their halves, one batch for each depth."""
+        batches, counts = zip(*map(self.wedge.halves, self.batches(which)), strict=True)
         by_depth = np.flatnonzero(which)[np.argsort(self.depth[which], kind="stable")]
         self._halved = {name: getattr(self, name)[by_depth] for name in ("depth", "value", "error", "unresolved")}
+        self._halved["halves"] = np.concatenate(counts)
         for name in FIELDS:
             setattr(self, name, getattr(self, name)[~which])
-        return batches
+        return list(batches)

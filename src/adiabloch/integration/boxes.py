@@ -17,33 +17,35 @@ from functools import partial
 
 import numpy as np
 
-from adiabloch.arrays import Float, tensor_grid
-from adiabloch.integration.box_evaluation import Batch, BoxValues, evaluate_boxes, split_batch
+from adiabloch.arrays import Float
+from adiabloch.integration.box_evaluation import BoxValues, evaluate_boxes
 from adiabloch.integration.box_refinement import BoxPartition
-from adiabloch.integration.cells import integrate_cells, suits_cells
+from adiabloch.integration.cells import integrate_cells, rough_cells, suits_cells
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.divergence import Divergence, divergences
+from adiabloch.integration.folding import Folded, fold
 from adiabloch.integration.forecast import check_scan
 from adiabloch.integration.interpolant import Rule
 from adiabloch.integration.kept_scan import BYTES, KEPT_BYTES, KeptScan
+from adiabloch.integration.mesh_symmetry import Symmetry
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand
 from adiabloch.integration.running import processors, stoppable, workers
 from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.integration.symmetry import find_vanishing
+from adiabloch.integration.wedges import Boxes
 from adiabloch.integration.whole_sums import WholeSums, sum_boxes
 from adiabloch.occupation import Scan
 
 CANCELLING = 0.1
 """Default accuracy of a result that cancels: the tolerance times this fraction of the sum of the absolute values of the
 boxes."""
+FEWEST = 2
+"""Number of boxes along each axis of the zone from which it is seen what a model lacks of given symmetries."""
 TASK_BYTES = 2**22
 """Size of one array with the numbers of all boxes that are evaluated together."""
 TOTALS = ("size", "points", "flat_bands", "infinite", "threshold_dependent", "degenerate_splitting")
 """Sums and maxima over all boxes."""
-OFFSETS = (0.3820, 0.7549, 0.5698)
-"""Corner of the first box, in units of its side. With a corner at a symmetric point, faces could coincide with a level
-surface, which would then be counted twice or not at all."""
 
 
 def integrate_boxes(
@@ -55,6 +57,7 @@ def integrate_boxes(
     output_groups: Sequence[Sequence[int]],
     limit: int = 2**27,
     start: int = 4,
+    symmetry: Symmetry = "none",
     executor: Executor | int | None = None,
     progress: ProgressBar | None = None,
 ) -> SeaIntegral:
@@ -74,7 +77,9 @@ def integrate_boxes(
     limit : int
         Largest number of points.
     start : int
-        Number of initial boxes along each axis.
+        Number of initial boxes along each axis of the zone.
+    symmetry : "find", "none" or sequence of (d, d) float arrays
+        Symmetries by which the zone is reduced to a wedge.
     executor : concurrent.futures.Executor or int, optional
     progress : ProgressBar, optional
 
@@ -90,23 +95,27 @@ def integrate_boxes(
         Ctrl-C; with the SeaIntegral after the last completed refinement.
     """
     bar = progress or ProgressBar("", visible=False)
-    d = integrand.dimension
-    rule = Rule.of(d, tolerance)
+    rule = Rule.of(integrand.dimension, tolerance)
     check_scan(scan, len(integrand.columns), 16 * (1 + processors()))
     combination, symmetry_rounding = _combination_without_zeros(integrand, scan)
     divergent = divergences(integrand, combination, scan, tolerance)
     missing = np.any([np.zeros((len(combination), *scan.shape), dtype=bool), *(d.outputs for d in divergent)], axis=0)
     combination[np.broadcast_to(missing[:, None], combination.shape)] = 0.0
-    totals = _Totals(scan, missing, symmetry_rounding, divergent)
     if not combination.any():
+        return _Totals(scan, missing, symmetry_rounding, divergent).without_boxes()
+    folded = fold(integrand, combination, symmetry)
+    in_cells = not missing.any() and suits_cells(integrand, scan, combination, tolerance)
+    roughly = rough_cells if in_cells else partial(_rough_boxes, rule=rule)
+    further = symmetry_rounding + folded.lack(combination, partial(roughly, integrand, scan))
+    totals = _Totals(scan, missing, further, divergent, folded.inaccuracy)
+    if not folded.combination.any():
         return totals.without_boxes()
     allowed_errors = partial(_allowed_errors, output_groups, tolerance, absolute)
-    if not missing.any() and suits_cells(integrand, scan, combination, tolerance):
-        found = integrate_cells(integrand, scan, combination, allowed_errors, limit=limit, executor=executor, bar=bar)
-        return replace(found, error=found.error + symmetry_rounding)
-    axes = [(np.arange(start) + offset) / start for offset in OFFSETS[:d]]
-    first = Batch(tensor_grid(axes), 1.0 / start, 0)
-    refinement = _Refinement(integrand, scan, rule, combination, allowed_errors, totals, first, limit)
+    if in_cells:
+        found = integrate_cells(integrand, scan, folded, allowed_errors, limit=limit, executor=executor, bar=bar)
+        return replace(found, error=found.error + further)
+    first = folded.wedge.boxes(integrand.reciprocal, start)
+    refinement = _Refinement(integrand, scan, rule, folded, allowed_errors, totals, first, limit)
     with stoppable(lambda: refinement.best), workers(executor) as pool:
         while not refinement.advance(pool, bar):
             pass
@@ -120,6 +129,14 @@ def kept_bytes(integrand: BandIntegrand, scan: Scan, tolerance: float, points: f
     return min(BYTES * len(integrand.combination_matrix(scan)) * math.prod(scan.shape) * boxes, KEPT_BYTES)
 
 
+def _rough_boxes(integrand: BandIntegrand, scan: Scan, folded: Folded, rule: Rule) -> Float:
+    """Sums over a few boxes, (outputs, S, M)."""
+    boxes = folded.wedge.boxes(integrand.reciprocal, FEWEST)
+    parts = boxes.split(max(integrand.batch // rule.order**integrand.dimension, 1))
+    whole = KeptScan.all(scan)
+    return np.asarray(sum(evaluate_boxes(integrand, whole, rule, folded, part).value.sum(axis=0) for part in parts))
+
+
 class _Refinement:
     """Refinement of boxes until all integrals have the allowed errors.
 
@@ -128,11 +145,11 @@ class _Refinement:
     integrand : BandIntegrand
     scan : Scan
     rule : Rule
-    combination : float array, shape (outputs, columns, S, M)
+    folded : Folded
     allowed_errors : callable
         Values, sums of the absolute values of the boxes, rounding errors -> errors that the tolerance allows.
     totals : _Totals
-    first : Batch
+    first : Boxes
         Boxes at the beginning.
     limit : int
         Largest number of points.
@@ -143,21 +160,21 @@ class _Refinement:
         integrand: BandIntegrand,
         scan: Scan,
         rule: Rule,
-        combination: Float,
+        folded: Folded,
         allowed_errors: Callable[[Float, Float, Float], Float],
         totals: _Totals,
-        first: Batch,
+        first: Boxes,
         limit: int,
     ) -> None:
-        self.integrand, self.scan, self.rule, self.combination = integrand, scan, rule, combination
+        self.integrand, self.scan, self.rule, self.folded = integrand, scan, rule, folded
         self.allowed_errors, self.totals, self.limit = allowed_errors, totals, limit
         self.kept = KeptScan.all(scan)
-        self.partition = BoxPartition(len(combination), scan.shape, integrand.dimension)
+        self.partition = BoxPartition(len(folded.combination), scan.shape, folded.wedge)
         self.new = [first]
         """Boxes that will be evaluated next."""
         self.best: SeaIntegral | None = None
         """Integrals after the last refinement for which those of the whole scan are known."""
-        self._sufficient: Float = np.zeros((len(combination), *scan.shape))
+        self._sufficient: Float = np.zeros((len(folded.combination), *scan.shape))
         """Errors that were allowed when the integrals of the whole scan were known last."""
         self._halved = True
         """True if boxes were halved since the last choice of the kept part of the scan."""
@@ -172,11 +189,11 @@ class _Refinement:
         allowed = np.maximum(allowed, self.kept.of(self._sufficient))
         to_halve = partition.select(allowed)
         halves = int(to_halve.sum()) << d
-        again = 0 if self.kept.complete else len(partition.side) + halves
+        again = 0 if self.kept.complete else len(partition.depth) + halves
         exhausted = totals.points + (halves + again) * self.rule.order**d > self.limit
         if self.kept.complete:
             value, error, undecided = partition.value.sum(axis=0), partition.total_error(), partition.undecided()
-            self.best = totals.integral(value, error, undecided, allowed, noise, len(partition.side), exhausted)
+            self.best = totals.integral(value, error, undecided, allowed, noise, len(partition.depth), exhausted)
         if to_halve.any() and not exhausted:
             self.new, self._halved = partition.halve(to_halve), True
             return False
@@ -184,43 +201,45 @@ class _Refinement:
 
     def _evaluate(self, pool: Executor, bar: ProgressBar) -> None:
         partition = self.partition
-        boxes = len(partition.side) + sum(len(batch.corners) for batch in self.new)
-        before, self.kept = self.kept, self.kept.within(len(self.combination), boxes)
+        boxes = len(partition.depth) + sum(len(batch.corners) for batch in self.new)
+        before, self.kept = self.kept, self.kept.within(len(self.folded.combination), boxes)
         if self.kept is not before:
             partition.keep(self.kept.relative_to(before))
         tasks = self._tasks(self.new, self.kept)
         bar.stage(f"{boxes} boxes", len(tasks))
         partition.allocate(tasks)
-        evaluate = partial(evaluate_boxes, self.integrand, self.kept, self.rule, self.combination)
+        evaluate = partial(evaluate_boxes, self.integrand, self.kept, self.rule, self.folded)
         for values in run_stage(pool, evaluate, tasks, _Stage(partition, self.totals)):
             partition.add(vars(values))
             self.totals.add(values)
             bar.advance(1)
 
-    def _tasks(self, batches: Sequence[Batch], kept: KeptScan) -> list[Batch]:
+    def _tasks(self, batches: Sequence[Boxes], kept: KeptScan) -> list[Boxes]:
         """Boxes that are evaluated together, with working arrays of about the size of the cache."""
         by_points = self.integrand.batch // self.rule.order**self.integrand.dimension
-        by_numbers = TASK_BYTES // (8 * len(self.combination) * kept.size)
+        by_numbers = TASK_BYTES // (8 * len(self.folded.combination) * kept.size)
         size = max(min(by_points, by_numbers), 1)
-        return [part for batch in batches for part in split_batch(batch, size)]
+        return [part for batch in batches for part in batch.split(size)]
 
     def _whole_scan(self, pool: Executor, bar: ProgressBar, exhausted: bool) -> bool:
         """Evaluate all boxes for the whole scan; False if some integrals need a further refinement."""
         partition, totals, every = self.partition, self.totals, KeptScan.all(self.scan)
         tasks = self._tasks(partition.batches(), every)
-        bar.stage(f"all chemical potentials, {len(partition.side)} boxes", len(tasks))
-        sums = WholeSums((len(self.combination), *self.scan.shape))
+        bar.stage(f"all chemical potentials, {len(partition.depth)} boxes", len(tasks))
+        sums = WholeSums((len(self.folded.combination), *self.scan.shape))
         depth = partition.undecided_depth
-        evaluate = partial(sum_boxes, self.integrand, self.scan, self.rule, self.combination, depth)
+        evaluate = partial(sum_boxes, self.integrand, self.scan, self.rule, self.folded, depth)
         for part in run_stage(pool, evaluate, tasks, sums):
             sums.add(part)
             bar.advance(1)
-        totals.points += len(partition.side) * self.rule.order**self.integrand.dimension
+        totals.points += len(partition.depth) * self.rule.order**self.integrand.dimension
         noise = totals.noise(sums.unsigned)
         allowed = self.allowed_errors(sums.value, sums.unsigned, noise)
         error = partition.whole_error(sums.error, sums.squares, self.kept)
         wrong = (error > allowed) & ~(totals.infinite | totals.missing | sums.at_extremum)
-        self.best = totals.integral(sums.value, error, sums.at_extremum, allowed, noise, len(partition.side), exhausted)
+        self.best = totals.integral(
+            sums.value, error, sums.at_extremum, allowed, noise, len(partition.depth), exhausted
+        )
         if exhausted or not self._halved or not wrong.any():
             return True
         excess = np.where(wrong, error / np.maximum(allowed, np.finfo(float).tiny), 0.0)
@@ -239,13 +258,21 @@ class _Totals:
     missing : bool array, shape (outputs, S, M)
         Integrals that do not exist.
     symmetry_rounding : float array, shape (outputs, S, M)
-        Rounding error of the columns that vanish by symmetry.
+        Rounding error of the columns that vanish by symmetry, and error by what a model lacks of given symmetries.
     divergent : sequence of Divergence
+    inaccuracy : float
+        Further error relative to the sum of the absolute values of the boxes.
     """
 
     def __init__(
-        self, scan: Scan, missing: np.ndarray, symmetry_rounding: Float, divergent: Sequence[Divergence]
+        self,
+        scan: Scan,
+        missing: np.ndarray,
+        symmetry_rounding: Float,
+        divergent: Sequence[Divergence],
+        inaccuracy: float = 0.0,
     ) -> None:
+        self.inaccuracy = inaccuracy
         self.missing, self.symmetry_rounding, self.divergent = missing, symmetry_rounding, divergent
         self.points = 0
         self.size = np.zeros(len(missing))
@@ -264,7 +291,8 @@ class _Totals:
 
     def noise(self, unsigned: Float) -> Float:
         """Rounding error of sums over boxes with these absolute values, and of values that cancel at every point."""
-        return np.finfo(float).eps * (16 * unsigned + 256 * self.size[:, None, None])
+        rounding = np.finfo(float).eps * (16 * unsigned + 256 * self.size[:, None, None])
+        return np.asarray(rounding + self.inaccuracy * unsigned)
 
     def without_boxes(self) -> SeaIntegral:
         """Result if all integrals vanish by symmetry or do not exist."""

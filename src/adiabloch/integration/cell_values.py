@@ -18,7 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from adiabloch.arrays import Float, Integer, tensor_grid
+from adiabloch.integration.folding import Folded
 from adiabloch.integration.protocols import BandIntegrand
+from adiabloch.integration.wedges import Boxes
 from adiabloch.occupation import Scan
 
 REACH = 1.2
@@ -33,12 +35,31 @@ ENTRIES = 2**17
 
 
 class Cells(NamedTuple):
-    """Cubes in reduced coordinates."""
+    """Cells in coordinates of a wedge."""
 
     centres: Float
     """(B, 3)."""
     sides: Float
-    """(B,)."""
+    """(B, 3)."""
+    copies: Float
+    """Number of cells of the wedge that each of them represents, (B,)."""
+    depths: Integer
+    """Number of times that the cells of the beginning were halved, (B,)."""
+
+    @classmethod
+    def of(cls, boxes: Boxes) -> Cells:
+        """Boxes as cells."""
+        depths = np.full(len(boxes.copies), boxes.depth)
+        return cls(boxes.corners + boxes.sides / 2, boxes.sides, boxes.copies, depths)
+
+    def part(self, which: np.ndarray | slice) -> Cells:
+        """Some of the cells."""
+        return Cells(self.centres[which], self.sides[which], self.copies[which], self.depths[which])
+
+    @property
+    def volumes(self) -> Float:
+        """Fractions of the wedge that they represent, (B,)."""
+        return np.asarray(self.copies * self.sides.prod(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +72,7 @@ class CellValues:
     """(outputs,): integrand without signs, summed over the cells."""
 
 
-def evaluate_cells(integrand: BandIntegrand, scan: Scan, combination: Float, cells: Cells) -> CellValues:
+def evaluate_cells(integrand: BandIntegrand, scan: Scan, folded: Folded, cells: Cells) -> CellValues:
     """Evaluate cells.
 
     Parameters
@@ -60,12 +81,13 @@ def evaluate_cells(integrand: BandIntegrand, scan: Scan, combination: Float, cel
         Its columns have the weight "filled", or do not contribute.
     scan : Scan
         With zero temperature.
-    combination : float array, shape (outputs, columns, 1, M)
+    folded : Folded
     cells : Cells
     """
-    frame, potentials = integrand.frame(cells.centres), scan.potentials
+    wedge, combination = folded.wedge, folded.combination
+    frame, potentials = integrand.frame(wedge.points(cells.centres)), scan.potentials
     energies = frame.energies
-    first, last = _met(energies, 0.5 * REACH * cells.sides[:, None] * integrand.slopes(frame), potentials)
+    first, last = _met(energies, 0.5 * REACH * wedge.reach(cells.sides)[:, None] * integrand.slopes(frame), potentials)
     counts = np.arange(energies.shape[1] + 1)
     needed = (counts >= first[:, None]) & (counts <= last[:, None])
     band_counts = [int(c) for c in counts[1:] if needed[:, c].any()]
@@ -82,11 +104,12 @@ def evaluate_cells(integrand: BandIntegrand, scan: Scan, combination: Float, cel
             values = fixed[here[:, None], bands][:, None]
             inner = np.zeros((len(here), 1, 0))
             if n > 0:
-                inner, values = _expanded(integrand, frame, here, bands[:, :-1], cells.sides[here], values)
+                steps = wedge.points(cells.sides[here, None] * INNER)
+                inner, values = _expanded(integrand, frame, here, bands[:, :-1], steps, values)
             curves[here] = _cut(inner, values, potentials)
     members = [c for c, column in enumerate(integrand.columns) if column.weight == "filled"]
     sources = [integrand.columns[c].output for c in members]
-    volumes = cells.sides**3
+    volumes = cells.volumes
     value = np.einsum("ocm,bcm->bom", combination[:, members, 0], volumes[:, None, None] * curves[:, sources])
     largest = np.abs(combination[:, members, 0]).max(axis=2)
     sizes = np.einsum("b,bcj->j", volumes, np.abs(fixed))[sources]
@@ -103,11 +126,11 @@ def _met(energies: Float, change: Float, potentials: Float) -> tuple[Integer, In
 
 
 def _expanded(
-    integrand: BandIntegrand, frame: object, which: Integer, bands: Integer, sides: Float, values: Float
+    integrand: BandIntegrand, frame: object, which: Integer, bands: Integer, steps: Float, values: Float
 ) -> tuple[Float, Float]:
     """Energies (B, Q, n) and sea values (B, Q, n + 1, J) on the inner grid, from the values (B, 1, n + 1, J)."""
     cells, n = bands.shape
-    inner = integrand.around(frame, which, bands, sides[:, None, None] * INNER)
+    inner = integrand.around(frame, which, bands, steps)
     energies = inner.energies.reshape(cells, -1, n)
     values = np.repeat(values, len(INNER), axis=1)
     if n > 1:

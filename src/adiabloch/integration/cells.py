@@ -22,6 +22,7 @@ import numpy as np
 from adiabloch.arrays import Float, tensor_grid
 from adiabloch.integration.cell_values import Cells, evaluate_cells
 from adiabloch.integration.checkpoints import run_stage
+from adiabloch.integration.folding import Folded
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand
 from adiabloch.integration.running import stoppable, workers
@@ -81,7 +82,7 @@ def suits_cells(integrand: BandIntegrand, scan: Scan, combination: Float, tolera
 def integrate_cells(
     integrand: BandIntegrand,
     scan: Scan,
-    combination: Float,
+    folded: Folded,
     allowed_errors: Callable[[Float, Float, Float], Float],
     *,
     limit: int,
@@ -94,7 +95,7 @@ def integrate_cells(
     ----------
     integrand : BandIntegrand
     scan : Scan
-    combination : float array, shape (outputs, columns, 1, M)
+    folded : Folded
     allowed_errors : callable
         Values, sums of the absolute values of the families, rounding errors -> errors that the tolerance allows; each
         (outputs, 1, M).
@@ -107,10 +108,9 @@ def integrate_cells(
     -------
     SeaIntegral
     """
-    axes = [(np.arange(START) + 0.5 + offset) / START for offset in OFFSETS]
-    new = Cells(tensor_grid(axes), np.full(START**3, 1.0 / START))
-    families = Families(len(combination), scan.shape[1])
-    evaluate = partial(evaluate_families, integrand, scan, combination)
+    new = Cells.of(folded.wedge.boxes(integrand.reciprocal, START, OFFSETS))
+    families = Families(len(folded.combination), scan.shape[1], folded.inaccuracy)
+    evaluate = partial(evaluate_families, integrand, scan, folded)
     points = 0
     best: SeaIntegral | None = None
     with stoppable(lambda: best), workers(executor) as pool:
@@ -133,6 +133,14 @@ def integrate_cells(
             new = families.split(which)
 
 
+def rough_cells(integrand: BandIntegrand, scan: Scan, folded: Folded) -> Float:
+    """Sums over the cells of the beginning, (outputs, 1, M)."""
+    cells = Cells.of(folded.wedge.boxes(integrand.reciprocal, START, OFFSETS))
+    parts = tasks_of(halves(cells), integrand.batch)
+    sums = [evaluate_cells(integrand, scan, folded, part).value.sum(axis=0, dtype=float) for part in parts]
+    return np.sum(sums, axis=0)[:, None]
+
+
 class FamilyValues(NamedTuple):
     """Values of families of eight cells."""
 
@@ -148,11 +156,13 @@ class FamilyValues(NamedTuple):
     """(outputs,): integrand without signs."""
 
 
-def evaluate_families(integrand: BandIntegrand, scan: Scan, combination: Float, cells: Cells) -> FamilyValues:
+def evaluate_families(integrand: BandIntegrand, scan: Scan, folded: Folded, cells: Cells) -> FamilyValues:
     """Evaluate cells that become families, and the eight halves of each."""
-    old, new = (evaluate_cells(integrand, scan, combination, some) for some in (cells, halves(cells)))
+    old, new = (evaluate_cells(integrand, scan, folded, some) for some in (cells, halves(cells)))
     families = new.value.reshape(-1, 8, *new.value.shape[1:]).sum(axis=1)
-    before = np.abs(old.value.reshape(-1, 8, *old.value.shape[1:]).sum(axis=1)).sum(axis=0)
+    # those of the beginning replace nothing
+    members = old.value[cells.depths > 0]
+    before = np.abs(members.reshape(-1, 8, *members.shape[1:]).sum(axis=1)).sum(axis=0)
     change = (families - old.value).astype(np.float32)
     return FamilyValues(change, families.sum(axis=0), np.abs(families).sum(axis=0), before, new.size)
 
@@ -160,25 +170,29 @@ def evaluate_families(integrand: BandIntegrand, scan: Scan, combination: Float, 
 def tasks_of(cells: Cells, batch: int) -> list[Cells]:
     """Parts of cells that become families, with the halves of one cell in one part."""
     size = 8 * max(batch // 64, 1)
-    return [Cells(*(array[first : first + size] for array in cells)) for first in range(0, len(cells.sides), size)]
+    return [cells.part(slice(first, first + size)) for first in range(0, len(cells.sides), size)]
 
 
 def halves(cells: Cells) -> Cells:
     """The eight halves of each cell, one after the other."""
-    centres = (cells.centres[:, None] + cells.sides[:, None, None] * HALVES).reshape(-1, 3)
-    return Cells(centres, np.repeat(cells.sides / 2, 8))
+    centres = (cells.centres[:, None] + cells.sides[:, None] * HALVES).reshape(-1, 3)
+    sides, copies = np.repeat(cells.sides / 2, 8, axis=0), np.repeat(cells.copies, 8)
+    return Cells(centres, sides, copies, np.repeat(cells.depths + 1, 8))
 
 
 class Families:
-    """Families of eight cells that cover the zone.
+    """Families of eight cells that cover a wedge of the zone.
 
     Parameters
     ----------
     outputs, potentials : int
+    inaccuracy : float
+        Further error relative to the sum of the absolute values of the families.
     """
 
-    def __init__(self, outputs: int, potentials: int) -> None:
-        self.cells = Cells(np.zeros((0, 3)), np.zeros(0))
+    def __init__(self, outputs: int, potentials: int, inaccuracy: float = 0.0) -> None:
+        self.inaccuracy = inaccuracy
+        self.cells = Cells(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0), np.zeros(0, dtype=int))
         """Cells that became families."""
         self.change = np.zeros((0, outputs, potentials), dtype=np.float32)
         self.value, self.unsigned = np.zeros((2, outputs, potentials))
@@ -256,7 +270,7 @@ class Families:
 
     def noise(self) -> Float:
         """Rounding error, (outputs, M)."""
-        return SINGLE * self.unsigned + 256 * np.finfo(float).eps * self.size[:, None]
+        return (SINGLE + self.inaccuracy) * self.unsigned + 256 * np.finfo(float).eps * self.size[:, None]
 
     def integral(self, points: int, allowed: Float, *, exhausted: bool) -> SeaIntegral:
         """Integrals as the sums over all cells; `allowed` is (outputs, M)."""
@@ -299,7 +313,7 @@ class Families:
         split[-1] = True
         chosen = split[number]
         # a coarse cell may miss what is inside, and then changes little
-        coarse = self.cells.sides == 1.0 / START
+        coarse = self.cells.depths == 0
         if coarse.any() and self.error().max() > CREDIBLE * np.abs(self.value).max():
             return np.asarray(coarse)
         rest = np.flatnonzero(~chosen)
@@ -309,9 +323,9 @@ class Families:
 
     def split(self, which: np.ndarray) -> Cells:
         """Remove families, and return their members."""
-        cells = halves(Cells(*(array[which] for array in self.cells)))
+        cells = halves(self.cells.part(which))
         self._replaced = self.change[which]
-        self.cells, self.change = Cells(*(array[~which] for array in self.cells)), self.change[~which]
+        self.cells, self.change = self.cells.part(~which), self.change[~which]
         return cells
 
     def _parts(self) -> Iterator[np.ndarray]:

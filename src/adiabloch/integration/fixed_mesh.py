@@ -22,7 +22,13 @@ from adiabloch.arrays import Float
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.checkpoints import run_stage
 from adiabloch.integration.forecast import check_scan
-from adiabloch.integration.mesh_symmetry import MeshSymmetry, Symmetry, find_symmetry
+from adiabloch.integration.mesh_symmetry import (
+    MeshSymmetry,
+    Symmetry,
+    change_by_symmetry,
+    find_symmetry,
+    members_of,
+)
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import BandIntegrand, Weight
 from adiabloch.integration.running import processors, stoppable, workers
@@ -30,8 +36,6 @@ from adiabloch.integration.sea_integral import SeaIntegral
 from adiabloch.integration.thermal import ThermalGrid
 from adiabloch.occupation import Scan
 
-ASYMMETRY = 1.5
-"""Factor on the change of a result by a symmetry that the model has only approximately, found on a coarse mesh."""
 COARSE = 16
 """Largest number of points along each axis of the mesh on which a result is compared with that without symmetry."""
 MANY, MORE = 4096, 4
@@ -94,12 +98,12 @@ def sum_over_mesh(
         )
     bar = progress or ProgressBar("", visible=False)
     bar.stage(" x ".join(map(str, mesh)), points)
-    found = find_symmetry(integrand, mesh, symmetry, _members(integrand))
+    found = find_symmetry(integrand, mesh, symmetry, members_of(integrand))
     with workers(executor) as pool:
         integral = _mean(integrand, scan, mesh, found, pool, bar)
         if any(n % 2 for n in mesh):
             half = [(n + 1) // 2 for n in mesh]
-            other = find_symmetry(integrand, half, symmetry, _members(integrand))
+            other = find_symmetry(integrand, half, symmetry, members_of(integrand))
             rough = _mean(integrand, scan, half, other, pool, ProgressBar("", visible=False))
             integral = replace(integral, error=np.abs(integral.value - rough.value))
         if found is None or found.exact:
@@ -108,9 +112,7 @@ def sum_over_mesh(
         with_it, without = (
             _mean(integrand, scan, coarse, of, pool, ProgressBar("", visible=False)) for of in (found, None)
         )
-    # the largest over all chemical potentials: at a single one the difference may be small by accident
-    change = np.abs(with_it.value - without.value).max(axis=2, keepdims=True)
-    return replace(integral, error=integral.error + ASYMMETRY * change)
+    return replace(integral, error=integral.error + change_by_symmetry(with_it.value, without.value))
 
 
 def checked_size(mesh: Sequence[int], limit: int) -> int:
@@ -146,7 +148,7 @@ def _mean(
     bar: ProgressBar,
 ) -> SeaIntegral:
     """Mean over a mesh; with symmetry, from one point of each orbit."""
-    points, members = math.prod(mesh), _members(integrand)
+    points, members = math.prod(mesh), members_of(integrand)
     grids = [ThermalGrid(scan.potentials, float(kT) or 1.0) for kT in scan.temperatures]
     sums = _Sums()
     batch = integrand.batch if integrand.batch < MANY else MORE * integrand.batch
@@ -269,7 +271,7 @@ def _sum_slab(
     sea = each * integrand.sea_values(frame, range(1, energies.shape[1] + 1))
     surface = each * integrand.surface_values(frame)
     tables: dict[_Key, Float] = {}
-    for kind, members in _members(integrand).items():
+    for kind, members in members_of(integrand).items():
         at_surface = integrand.columns[members[0]].at_surface
         values = (surface if at_surface else sea)[..., [integrand.columns[c].output for c in members]]
         for s, kT in enumerate(scan.temperatures):
@@ -284,14 +286,6 @@ def _sum_slab(
                 tables[kind, s, kind] = _cold(energies, values, even, scan)
     low, high = energies[:, :-1], energies[:, 1:]
     return _SlabSums(tables, points, int(chosen.sum()), *frame.degeneracy_among(scan.touched(low, high)))
-
-
-def _members(integrand: BandIntegrand) -> dict[Weight, list[int]]:
-    """Columns with each weight."""
-    members: dict[Weight, list[int]] = {}
-    for c, column in enumerate(integrand.columns):
-        members.setdefault(column.weight, []).append(c)
-    return members
 
 
 def _totals(

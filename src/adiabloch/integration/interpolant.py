@@ -138,12 +138,14 @@ class BoxIntegrals:
     def _stepwise(self, coefficients: Float, owner: Integer, kT: float) -> tuple[Float, Float]:
         """Contribution of bands with a sharp cut, averaged over the temperature, extrapolated in the simplex size."""
         finest = self.rule.cells
-        (fine, off), (middle, _), (coarse, _) = (self._sharp(coefficients, owner, kT, finest // n) for n in (1, 2, 4))
+        (fine, off), *coarser = (self._sharp(coefficients, owner, kT, finest // n) for n in (1, 2, 4, 8))
+        (middle, _), (coarse, _), (coarsest, _) = coarser
         rough, _ = self._sharp(self._truncated(coefficients), owner, kT, finest // 2)
         # the error of linear interpolation is proportional to the square of the size
-        value, previous = fine + (fine - middle) / 3, middle + (middle - coarse) / 3
-        # after the extrapolation, the error falls at least by a factor of four with each halving
-        left = (value - previous) / 3
+        value, previous, first = (x + (x - y) / 3 for x, y in ((fine, middle), (middle, coarse), (coarse, coarsest)))
+        # after the extrapolation, the error falls at least by a factor of four with each halving, mostly by eight; the
+        # last change of a single box may be small by accident
+        left = np.copysign(np.hypot(value - previous, (previous - first) / 8) / 3, value - previous)
         if kT == 0:
             # the slope of a level is that of the centre of a simplex, and its error alternates between simplices
             levels = [c for c, column in enumerate(self.integrand.columns) if column.at_surface]

@@ -1,4 +1,4 @@
-"""Symmetry of a Fermi sea on a uniform mesh: points that represent all equivalent ones, and how sums transform.
+"""Symmetry of a Fermi sea: points of a mesh that represent all equivalent ones, and how sums transform.
 
 The operations act on reduced wave vectors about the origin. Whether they are symmetries is seen from the energies at
 random points. The transformation of the values, M in v(k W) = v(k) M, is solved for from the values at such points, so
@@ -18,7 +18,7 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.protocols import BandIntegrand, Weight
-from adiabloch.integration.symmetry import LEVEL_SPACING, find_operations, sums_over_levels
+from adiabloch.integration.symmetry import ENERGY_ACCURACY, LEVEL_SPACING, find_operations, sums_over_levels
 
 FEWEST = 500
 """Number of points of a mesh from which the search for symmetries is worth its time."""
@@ -30,6 +30,8 @@ LARGEST_VIOLATION = 0.1
 """Largest difference of the energies at points that a given operation relates, as a fraction of their spread."""
 LARGEST_DIFFERENCE = 0.02
 """Median of the relative differences of values at equivalent points above which a given operation is refused."""
+ASYMMETRY = 1.5
+"""Factor on the change of a result by a symmetry that the model has only approximately, found on few points."""
 LARGEST_GROUP = 192
 """Number of operations above which given operations cannot generate a point group."""
 
@@ -49,6 +51,8 @@ class MeshSymmetry:
     """The same for |M|."""
     exact: bool
     """True if the energies have the symmetry within rounding."""
+    inaccuracy: float = 0.0
+    """Mean difference of values at equivalent points, of the worst operation, relative to the values."""
 
     def weights(self, numbers: Sequence[Integer], mesh: Sequence[int]) -> Integer:
         """Number of equivalent points of each point of a block, at the representative of the orbit; else zero.
@@ -93,15 +97,24 @@ def checked_symmetry(symmetry: Symmetry) -> None:
     raise InvalidArgumentError(f'symmetry: {symmetry!r}, expected "find", "none" or a sequence of matrices')
 
 
+def members_of(integrand: BandIntegrand) -> dict[Weight, list[int]]:
+    """Columns with each weight."""
+    members: dict[Weight, list[int]] = {}
+    for c, column in enumerate(integrand.columns):
+        members.setdefault(column.weight, []).append(c)
+    return members
+
+
 def find_symmetry(
-    integrand: BandIntegrand, mesh: Sequence[int], symmetry: Symmetry, members: Mapping[Weight, Sequence[int]]
+    integrand: BandIntegrand, mesh: Sequence[int] | None, symmetry: Symmetry, members: Mapping[Weight, Sequence[int]]
 ) -> MeshSymmetry | None:
     """Operations that leave the energies and the mesh unchanged; None if there is only the identity.
 
     Parameters
     ----------
     integrand : BandIntegrand
-    mesh : sequence of int
+    mesh : sequence of int, optional
+        None for operations that need not map a mesh to itself.
     symmetry : "find", "none" or sequence of (d, d) float arrays
     members : mapping {weight: column numbers}
 
@@ -111,15 +124,18 @@ def find_symmetry(
         A given operation is no symmetry of the lattice or of the energies.
     """
     if isinstance(symmetry, str):
-        if symmetry == "none" or math.prod(mesh) < FEWEST:
+        if symmetry == "none" or (mesh is not None and math.prod(mesh) < FEWEST):
             return None
-        operations, violation = find_operations(integrand), 0.0
+        operations, violation, rounding = find_operations(integrand), 0.0, True
     else:
         operations = _generated(integrand, symmetry)
-        violation = _violation(integrand, operations)
-    sides = np.array(mesh)
-    operations = np.array([W for W in operations if np.allclose(W * sides % sides[:, None], 0)])
-    transformations = _transformations(integrand, operations, members, violation)
+        violation, rounding = _violation(integrand, operations)
+    if mesh is not None:
+        sides = np.array(mesh)
+        operations = np.array([W for W in operations if np.allclose(W * sides % sides[:, None], 0)])
+    if len(operations) == 1:
+        return None
+    transformations, differences = _transformations(integrand, operations, members, violation)
     accepted = [g for g, of in enumerate(transformations) if of is not None]
     if len(accepted) == 1 or not is_group(operations[accepted]):
         return None
@@ -128,8 +144,16 @@ def find_symmetry(
         operations[accepted],
         {weight: np.mean([of[weight] for of in matrices], axis=0) for weight in members},
         {weight: np.mean([np.abs(of[weight]) for of in matrices], axis=0) for weight in members},
-        exact=isinstance(symmetry, str),
+        exact=isinstance(symmetry, str) or (rounding and float(differences[1, accepted].max()) <= VALUE_ACCURACY),
+        inaccuracy=float(differences[0, accepted].max()),
     )
+
+
+def change_by_symmetry(with_it: Float, without: Float) -> Float:
+    """Error of integrals (outputs, S, M) by a symmetry that the model has only approximately, (outputs, S, 1)."""
+    # the largest over all chemical potentials: at a single one the difference may be small by accident
+    change: Float = ASYMMETRY * np.abs(with_it - without).max(axis=2, keepdims=True)
+    return change
 
 
 def on_mesh(W: Integer, sides: Integer) -> Integer:
@@ -166,8 +190,8 @@ def _generated(integrand: BandIntegrand, given: Sequence[Float]) -> Integer:
     return np.array(group)
 
 
-def _violation(integrand: BandIntegrand, operations: Integer) -> float:
-    """Largest difference of the energies at equivalent points.
+def _violation(integrand: BandIntegrand, operations: Integer) -> tuple[float, bool]:
+    """Largest difference of the energies at equivalent points, and True if it is rounding.
 
     Raises
     ------
@@ -187,13 +211,16 @@ def _violation(integrand: BandIntegrand, operations: Integer) -> float:
                 f"equivalent {np.round(points[at] @ W, 4).tolist()} they differ by {worst / np.ptp(energies):.1e} of "
                 "their spread"
             )
-    return worst
+    return worst, worst <= ENERGY_ACCURACY * float(np.abs(energies).max())
 
 
 def _transformations(
     integrand: BandIntegrand, operations: Integer, members: Mapping[Weight, Sequence[int]], violation: float
-) -> list[dict[Weight, Float] | None]:
-    """Transformation of the columns of each weight under each operation; None if the values have no such symmetry."""
+) -> tuple[list[dict[Weight, Float] | None], Float]:
+    """Transformation of the columns of each weight under each operation; None if the values have no such symmetry.
+
+    Also the mean and the largest difference of the values for each operation, (2, G), relative to them.
+    """
     d = integrand.dimension
     most = max(len(columns) for columns in members.values())
     size = integrand.levels(np.zeros((1, d))).shape[1]
@@ -204,6 +231,7 @@ def _transformations(
     energies = frame.energies.reshape(len(operations), -1, size)[0]
     spacing = max(LEVEL_SPACING * float(np.abs(energies).max()), 4 * violation)
     found: list[dict[Weight, Float] | None] = [{} for _ in operations]
+    differences = np.zeros((2, len(operations)))
     for weight, columns in members.items():
         source = surface if integrand.columns[columns[0]].at_surface else sea
         values = source[..., [integrand.columns[c].output for c in columns]]
@@ -220,12 +248,13 @@ def _transformations(
                     f"symmetry: the energies have it to {violation:.1e} only, and the values at equivalent points are "
                     f"unlike ({np.median(wrong.max(axis=(1, 2))):.1e} of them, expected at most {LARGEST_DIFFERENCE})"
                 )
+            differences[:, g] = np.maximum(differences[:, g], [wrong.max(axis=2).mean(), wrong.max()])
             of = found[g]
             if of is not None and (violation > 0 or wrong.max() <= VALUE_ACCURACY):
                 of[weight] = M
             else:
                 found[g] = None
-    return found
+    return found, differences
 
 
 def is_group(operations: Integer) -> bool:

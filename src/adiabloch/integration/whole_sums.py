@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from adiabloch.arrays import Float
-from adiabloch.integration.box_evaluation import Batch, BoxValues, evaluate_boxes
+from adiabloch.integration.box_evaluation import BoxValues, evaluate_boxes
+from adiabloch.integration.folding import Folded
 from adiabloch.integration.interpolant import Rule
 from adiabloch.integration.kept_scan import KeptScan
 from adiabloch.integration.protocols import BandIntegrand
+from adiabloch.integration.wedges import Boxes
 from adiabloch.occupation import Scan
 
 
 def sum_boxes(
-    integrand: BandIntegrand, scan: Scan, rule: Rule, combination: Float, undecided_depth: int, batch: Batch
+    integrand: BandIntegrand, scan: Scan, rule: Rule, folded: Folded, undecided_depth: int, batch: Boxes
 ) -> WholeSums:
     """Sums over a batch of boxes; extrema count in boxes of the depth `undecided_depth` or more."""
-    boxes = evaluate_boxes(integrand, KeptScan.all(scan), rule, combination, batch)
+    boxes = evaluate_boxes(integrand, KeptScan.all(scan), rule, folded, batch)
     return WholeSums.of(boxes, undecided=batch.depth >= undecided_depth)
 
 
