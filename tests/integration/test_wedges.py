@@ -179,7 +179,7 @@ def test_integrals_over_wedges_of_planes(response, kind):
     ("response", "kind"),
     [
         (ab.anomalous_hall, "inversion"),
-        (ab.anomalous_hall, KINDS[3][-1]),
+        (ab.anomalous_hall, "C4, inversion, mirror and reversal"),
         (ab.orbital_edelstein, "mirrors"),
         *slow(*((response, kind) for response in SPACE for kind in KINDS[3])),
     ],
