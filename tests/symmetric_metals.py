@@ -17,6 +17,23 @@ KINDS = {
 """Groups by dimension. "mirror and reversal" is a mirror plane that holds in combination with time reversal."""
 
 
+TURN = np.array([[-0.5, -np.sqrt(0.75)], [np.sqrt(0.75), -0.5]])
+"""Rotation by 120 degrees."""
+
+
+def noisy_haldane(noise: float) -> ab.TightBinding:
+    """Haldane's model with random terms in all hoppings."""
+    plain = ab.models.haldane(0.3, 0.1, 1.2)
+    rng = np.random.default_rng(1)
+    hoppings = {}
+    for R, block in zip(map(tuple, plain.translations.tolist()), plain.amplitudes, strict=True):
+        if R >= (0, 0):
+            random = rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2))
+            hoppings[R] = block + noise * (random if any(R) else random + random.conj().T)
+            hoppings[tuple(-r for r in R)] = hoppings[R].conj().T
+    return ab.TightBinding(plain.lattice, plain.positions, hoppings)
+
+
 def symmetric_metal(rng: np.random.Generator, dimension: int, kind: str) -> ab.TightBinding:
     """Two to four bands that overlap, with all symmetries of a kind and, as a rule, no others.
 

@@ -10,23 +10,9 @@ from adiabloch.engine.metal_integrand import FermiSea
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.mesh_symmetry import MeshSymmetry
 from adiabloch.integration.symmetry import find_operations
+from symmetric_metals import TURN, noisy_haldane
 
 POTENTIALS = np.linspace(-2.5, 2.5, 21)
-TURN = np.array([[-0.5, -np.sqrt(0.75)], [np.sqrt(0.75), -0.5]])
-"""Rotation by 120 degrees."""
-
-
-def haldane(noise: float = 0.0) -> ab.TightBinding:
-    """Haldane's model with random terms in all hoppings."""
-    plain = ab.models.haldane(0.3, 0.1, 1.2)
-    rng = np.random.default_rng(1)
-    hoppings = {}
-    for R, block in zip(map(tuple, plain.translations.tolist()), plain.amplitudes, strict=True):
-        if R >= (0, 0):
-            random = rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2))
-            hoppings[R] = block + noise * (random if any(R) else random + random.conj().T)
-            hoppings[tuple(-r for r in R)] = hoppings[R].conj().T
-    return ab.TightBinding(plain.lattice, plain.positions, hoppings)
 
 
 def cubic() -> ab.TightBinding:
@@ -41,8 +27,8 @@ def cubic() -> ab.TightBinding:
 
 
 MODELS = {
-    "haldane": (haldane(), (30, 30), 6),
-    "unequal sides": (haldane(), (48, 24), 2),
+    "haldane": (noisy_haldane(0.0), (30, 30), 6),
+    "unequal sides": (noisy_haldane(0.0), (48, 24), 2),
     "kane_mele": (ab.models.kane_mele(0.3, 0.1, 0.2), (24, 24), 6),
     "cubic": (cubic(), (12, 12, 12), 8),
 }
@@ -81,7 +67,9 @@ def test_the_same_numbers_from_fewer_points(name, response):
 
 
 def test_zero_temperature():
-    reduced, whole = (results(ab.anomalous_hall, haldane(), 60, 0.0, symmetry=which) for which in ("find", "none"))
+    reduced, whole = (
+        results(ab.anomalous_hall, noisy_haldane(0.0), 60, 0.0, symmetry=which) for which in ("find", "none")
+    )
     assert reduced.points < whole.points / 5
     np.testing.assert_allclose(reduced.total, whole.total, rtol=0, atol=1e-13)
 
@@ -89,7 +77,7 @@ def test_zero_temperature():
 def test_several_responses_at_once():
     together = [
         ab.metal_responses(
-            haldane(), ["anomalous_hall", "orbital_magnetization"], POTENTIALS, 0.08, mesh=24, symmetry=which
+            noisy_haldane(0.0), ["anomalous_hall", "orbital_magnetization"], POTENTIALS, 0.08, mesh=24, symmetry=which
         )
         for which in ("find", "none")
     ]
@@ -102,7 +90,7 @@ def test_several_responses_at_once():
 @pytest.mark.parametrize(("mesh", "size"), [((24, 24), 6), ((24, 12), 2), ((7, 7), 6), ((10, 15), 1)])
 def test_orbits_cover_each_point_once(mesh, size):
     """The sizes of the orbits add up to the number of points, whatever the blocks."""
-    operations = find_operations(FermiSea(haldane(), ()))
+    operations = find_operations(FermiSea(noisy_haldane(0.0), ()))
     sides = np.array(mesh)
     kept = np.array([W for W in operations if not (W * sides % sides[:, None]).any()])
     symmetry = MeshSymmetry(kept, {}, {}, exact=True)
@@ -113,8 +101,8 @@ def test_orbits_cover_each_point_once(mesh, size):
 
 def test_what_breaks_a_symmetry_is_seen():
     """A perturbation a million times smaller than the hoppings leaves the identity only."""
-    assert len(find_operations(FermiSea(haldane(), ()))) == 6
-    found = results(ab.anomalous_hall, haldane(1e-6), 24)
+    assert len(find_operations(FermiSea(noisy_haldane(0.0), ()))) == 6
+    found = results(ab.anomalous_hall, noisy_haldane(1e-6), 24)
     assert found.points == 24**2
 
 
@@ -122,7 +110,7 @@ def test_what_breaks_a_symmetry_is_seen():
 @pytest.mark.parametrize("response", [ab.anomalous_hall, ab.orbital_magnetization])
 def test_given_symmetries_of_noisy_models(response, noise):
     """The error bar includes the distance from the result without symmetry."""
-    model = haldane(noise)
+    model = noisy_haldane(noise)
     given, whole = (results(response, model, 36, symmetry=which) for which in ([TURN], "none"))
     assert given.points < whole.points / 2.5
     distance = np.abs(given.total - whole.total)
@@ -154,12 +142,12 @@ def test_operations_that_are_none(symmetry, message):
 def test_values_that_a_given_symmetry_does_not_relate():
     """Equal energies are not enough: the orbital moment of a valley is not that of a mirror image."""
     with pytest.raises(InvalidArgumentError, match="values at equivalent points are unlike"):
-        results(ab.magnetoelectric, haldane(0.01), 12, symmetry=[TURN])
+        results(ab.magnetoelectric, noisy_haldane(0.01), 12, symmetry=[TURN])
 
 
 def test_influence_of_the_degeneracy_threshold():
     """It is found on the same mesh, from as many points: of 516 x 516, a sixth are evaluated."""
-    plain = haldane()
+    plain = noisy_haldane(0.0)
     hoppings = {R: np.kron(np.eye(2), block) for R, block in plain.hoppings.items()}
     hoppings[(0, 0)] = hoppings[(0, 0)] + 0.01 * np.diag([0, 0, 1, 1])
     model = ab.TightBinding(plain.lattice, np.concatenate([plain.positions] * 2), hoppings)

@@ -12,7 +12,7 @@ from adiabloch.integration import folding
 from adiabloch.integration.symmetry import lattice_operations
 from adiabloch.integration.wedges import Wedge, covers, find_wedge
 from sweeps import slow
-from symmetric_metals import HEXAGONAL, KINDS, symmetric_metal
+from symmetric_metals import HEXAGONAL, KINDS, TURN, noisy_haldane, symmetric_metal
 
 CENTRED = {
     "face": np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]]),
@@ -210,26 +210,10 @@ def test_far_fewer_points():
     assert whole.points > 3.5 * found.points
 
 
-TURN = np.array([[-0.5, -np.sqrt(0.75)], [np.sqrt(0.75), -0.5]])
-
-
-def noisy(noise):
-    """Haldane's model with random terms in all hoppings."""
-    plain = ab.models.haldane(0.3, 0.1, 1.2)
-    rng = np.random.default_rng(1)
-    hoppings = {}
-    for R, block in zip(map(tuple, plain.translations.tolist()), plain.amplitudes, strict=True):
-        if R >= (0, 0):
-            random = rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2))
-            hoppings[R] = block + noise * (random if any(R) else random + random.conj().T)
-            hoppings[tuple(-r for r in R)] = hoppings[R].conj().T
-    return ab.TightBinding(plain.lattice, plain.positions, hoppings)
-
-
 @pytest.mark.parametrize("temperature", [0.0, 0.1])
 def test_given_operations(temperature):
     """Those that are given and no others; of a model that has them to rounding, the error is that of the integral."""
-    model = noisy(0.0)
+    model = noisy_haldane(0.0)
     given = results(ab.anomalous_hall, model, temperature, [TURN], tolerance=1e-4)
     found, whole = (results(ab.anomalous_hall, model, temperature, which, tolerance=1e-4) for which in ("find", "none"))
     agree(given, whole)
@@ -241,7 +225,7 @@ def test_given_operations(temperature):
 @pytest.mark.parametrize("response", [ab.anomalous_hall, ab.orbital_magnetization, ab.drude_weight])
 def test_given_operations_of_noisy_models(response, noise):
     """Noise leaves no symmetry to be found; with a given one, the error includes what the model lacks of it."""
-    model = noisy(noise)
+    model = noisy_haldane(noise)
     found, whole, given = (results(response, model, 0.0, which, 1e-5) for which in ("find", "none", [TURN]))
     np.testing.assert_array_equal(found.total, whole.total)
     assert found.points == whole.points > given.points
