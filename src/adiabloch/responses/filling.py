@@ -41,7 +41,8 @@ def filling(
     Examples
     --------
     >>> import adiabloch as ab
-    >>> float(ab.filling(ab.models.haldane(delta=0.5, t2=0.2, phi=1.1), chemical_potential=0.0).total)
-    1.0
+    >>> found = ab.filling(ab.models.haldane(delta=0.5, t2=0.2, phi=1.1), chemical_potential=0.0)
+    >>> f"{float(found.total):.6f}"
+    '1.000000'
     """
     return of_metal(FILLING, model, chemical_potential, temperature, options, degeneracy=Degeneracy())

@@ -50,7 +50,7 @@ def magneto_nonlinear_hall(
     >>> sx, sy, sz = 2 * ab.models.spin_operators(2)
     >>> terms = {(0, 0): 0.1 * sz, (1, 0): sx, (0, 1): sy}
     >>> cone = ab.models.from_kp(terms, cutoff=2.0, boundary=2 * sz, spin=ab.models.spin_operators(2))
-    >>> found = ab.magneto_nonlinear_hall(cone, chemical_potential=0.2, tolerance=1e-3).total
+    >>> found = ab.magneto_nonlinear_hall(cone, chemical_potential=0.2).total
     >>> f"{float(found.sel(component='z', magnetic_field='z')):.3f}"
     '0.621'
     """
