@@ -207,7 +207,8 @@ def _evaluation(
     if boxes and isinstance(integrand, Insulator):
         phases = 2 * start[-1] if integrand.over_cycle else None
         first = [2 * n for n in start]
-        return lambda goal, _: integrate_adaptively(integrand, goal, first=first, phases=phases, **settings)
+        found: Any = {"first": first, "phases": phases, "symmetry": symmetry, **settings}
+        return lambda goal, _: integrate_adaptively(integrand, goal, **found)
     how: Any = {"symmetry": symmetry, **settings}
     return lambda goal, sides: integrate(integrand, goal, start=sides or start, fixed=sides is not None, **how)
 

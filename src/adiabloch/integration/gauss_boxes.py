@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adiabloch.arrays import Float, Integer, tensor_grid
+from adiabloch.integration.folded_mean import FoldedMean
 from adiabloch.integration.protocols import GridsIntegrand, Minimum, Sample
 from adiabloch.integration.spectrum import SMOOTHEST
 
@@ -52,6 +53,8 @@ class BoxTask(NamedTuple):
     """(0,) or (1,): coordinate along the last axis if it is a mesh."""
     number: int
     """Number of this point of the mesh."""
+    copies: int = 1
+    """Number of equivalent boxes of a wedge that it represents."""
 
 
 @dataclass(eq=False)
@@ -59,15 +62,17 @@ class Boxes:
     """Boxes with their integrals."""
 
     lower: Float
-    """(B, d)"""
+    """(B, d), in coordinates of a wedge."""
     width: Float
     """(B, d)"""
     number: Integer
     """(B,): number of the point of the mesh along the last axis."""
+    copies: Integer
+    """(B,): number of equivalent boxes that each of them represents."""
     value: Float
-    """(B, outputs): integral over the box."""
+    """(B, outputs): integral over these boxes, the mean over operations that leave the phase unchanged."""
     errors: Float
-    """(B, d, outputs): estimated error by axis."""
+    """(B, d, outputs): estimated error by axis, of the mean over all operations."""
     noise: Float
     """(B,): rounding error."""
     narrow: Float
@@ -93,14 +98,20 @@ class BoxOutcome(NamedTuple):
     points: int
 
 
-def evaluated_boxes(integrand: GridsIntegrand, rule: Rule, tasks: Sequence[BoxTask]) -> BoxOutcome:
-    """Evaluate the parts of one or several boxes."""
+def evaluated_boxes(
+    integrand: GridsIntegrand, rule: Rule, folded: FoldedMean, tasks: Sequence[BoxTask]
+) -> BoxOutcome:
+    """Evaluate the parts of one or several boxes of a wedge."""
     grids = [[*_axes(task, rule), *([task.phase] if len(task.phase) else [])] for task in tasks]
-    sample = integrand(grids[0]) if len(tasks) == 1 else integrand.on_grids(grids)
+    edges = folded.edges(integrand.dimension)
+    if edges is not None:
+        sample = integrand.on_grids(grids, edges)
+    else:
+        sample = integrand(grids[0]) if len(tasks) == 1 else integrand.on_grids(grids)
     boxes, first = [], 0
     for task in tasks:
         last = first + math.prod(task.parts) * len(rule.nodes) ** len(task.width)
-        boxes.append(_integrated(task, rule, sample, slice(first, last)))
+        boxes.append(_integrated(task, rule, folded, sample, slice(first, last)))
         first = last
     return BoxOutcome(Boxes.joined(boxes), sample.minima, len(sample.values))
 
@@ -119,11 +130,11 @@ def _axes(task: BoxTask, rule: Rule) -> list[Float]:
     ]
 
 
-def _integrated(task: BoxTask, rule: Rule, sample: Sample, points: slice) -> Boxes:
+def _integrated(task: BoxTask, rule: Rule, folded: FoldedMean, sample: Sample, points: slice) -> Boxes:
     """Integrals over the parts of a box, whose nodes are these points of the sample."""
     d, n = len(task.width), len(rule.nodes)
     width = task.width / task.parts
-    boxes, volume = math.prod(task.parts), math.prod(width)
+    boxes, volume = math.prod(task.parts), task.copies * math.prod(width)
 
     def by_box(values: Float) -> Float:
         """Values at the points (P, ...) as (boxes, n, ..., n, ...)."""
@@ -136,15 +147,21 @@ def _integrated(task: BoxTask, rule: Rule, sample: Sample, points: slice) -> Box
     sharpness = by_box(sample.sharpness[:, :d]).reshape(boxes, -1, d).max(axis=1)
     marginals = _marginals(by_box(sample.values), rule.weights)
     integral = np.einsum("j,bjo->bo", rule.weights, marginals[0])
-    inverse = 0.5 * width * (sharpness + SMOOTHEST)
+    noise = sample.noise
+    if folded.at_phase is not None and folded.everywhere is not None:
+        integral = integral @ folded.at_phase
+        marginals = [marginal @ folded.everywhere for marginal in marginals]
+        noise = noise + folded.inaccuracy * np.abs(sample.values).max(axis=1)
+    inverse = 0.5 * width * (sharpness + SMOOTHEST * folded.wedge.lengths(d))
     errors = np.stack([_axis_error(marginals[a], inverse[:, a], rule) for a in range(d)], axis=1)
-    noise = by_box(sample.noise)
+    noise = by_box(noise)
     for _ in range(d):
         noise = np.tensordot(noise, rule.weights, axes=(1, 0))
     return Boxes(
         tensor_grid(_starts(task)),
         np.tile(width, (boxes, 1)),
         np.full(boxes, task.number),
+        np.full(boxes, task.copies),
         volume * integral,
         volume * errors,
         volume * noise,

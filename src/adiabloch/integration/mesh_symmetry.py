@@ -257,7 +257,8 @@ def _transformations(
     return found, differences
 
 
-def is_group(operations: Integer) -> bool:
-    """True if all products of operations are among them."""
+def is_group(operations: Integer, modulus: int | None = None) -> bool:
+    """True if all products of operations, or their remainders, are among them."""
     known = {W.tobytes() for W in operations}
-    return all((V @ W).tobytes() in known for V in operations for W in operations)
+    products = (V @ W for V in operations for W in operations)
+    return all((W if modulus is None else W % modulus).tobytes() in known for W in products)
