@@ -211,8 +211,11 @@ class _Tree:
         self.boxes = Boxes.joined([*before, *generation.found])
 
     def _groups(self, tasks: Sequence[BoxTask]) -> Iterator[list[BoxTask]]:
-        """Tasks that are evaluated together: at one point of the mesh, with about as many points as fit the cache."""
-        for _, several in itertools.groupby(sorted(tasks, key=attrgetter("number")), attrgetter("number")):
+        """Tasks that are evaluated together: at one point of the mesh, with about as many points as fit the cache.
+
+        Tasks with as many parts follow each other.
+        """
+        for _, several in itertools.groupby(sorted(tasks, key=attrgetter("number", "parts")), attrgetter("number")):
             group: list[BoxTask] = []
             for task in several:
                 if group and self.cost([*group, task]) > self.integrand.batch:
