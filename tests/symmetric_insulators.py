@@ -8,6 +8,8 @@ import numpy as np
 
 import adiabloch as ab
 from adiabloch.arrays import Complex, Float, Integer
+from adiabloch.errors import OverlappingBandsError
+from adiabloch.geometry.band_edges import check_insulator
 from adiabloch.geometry.gaps import gap_at
 from adiabloch.minimize import pattern_search
 from symmetric_metals import FOURFOLD, HEXAGONAL, SIXFOLD, THREEFOLD
@@ -101,7 +103,7 @@ def narrow_symmetric(
         return ab.Cycle.from_function(at, samples=8) if driven else at(0.0)
 
     found = _with_gap(crystal, rng, gap)
-    return None if found is None or _overlapping(found, gap, driven) else found
+    return None if found is None or _overlapping(found) else found
 
 
 def _waves(rng: np.random.Generator, dimension: int, vectors: Float, harmonics: int) -> dict[tuple[int, ...], list]:
@@ -161,9 +163,9 @@ def _with_gap(
     return None
 
 
-def _overlapping(made: ab.TightBinding | ab.Cycle, gap: float, driven: bool) -> bool:
-    D = len(made.directions)
-    n = {2: 40, 3: 14}[D]
-    energies = np.linalg.eigvalsh(made.matrices().on_grid([np.arange(n) / n] * D)[:, 0])
-    energies = energies.reshape(-1, n if driven else 1, 2)
-    return bool((energies[..., 1].min(axis=0) <= energies[..., 0].max(axis=0) + 0.1 * gap).any())
+def _overlapping(made: ab.TightBinding | ab.Cycle) -> bool:
+    try:
+        check_insulator(made, 1)
+    except OverlappingBandsError:
+        return True
+    return False

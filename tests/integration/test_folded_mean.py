@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 
 import adiabloch as ab
+from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration import folded_mean
 from adiabloch.integration.folded_mean import FoldedMean
 from adiabloch.integration.wedges import Wedge
 from sweeps import slow
 from symmetric_insulators import narrow_symmetric
+from symmetric_metals import TURN
 
 SIGMA_Z = {"O": np.diag([1.0, -1.0])}
 
 
-def noisy(model, size):
+def noisy(model, size, seed=1):
     """The model with random terms in all hoppings."""
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     hoppings = {}
     for R, block in model.hoppings.items():
         random = rng.normal(size=block.shape) + 1j * rng.normal(size=block.shape)
@@ -224,3 +226,32 @@ def test_the_same_bits_on_every_executor():
         results = [RESPONSES[0](model, 1, executor=executor) for executor in (1, 2, pool)]
     assert len({result.total.values.tobytes() for result in results}) == 1
     assert len({result.error.values.tobytes() for result in results}) == 1
+
+
+def test_given_operations():
+    """Of a model that has them, those that are given and no others."""
+    model = ab.models.gapped_honeycomb(0.01, 0.1)
+    found, whole = both(RESPONSES[0], model, tolerance=1e-5)
+    given = RESPONSES[0](model, 1, symmetry=[TURN], tolerance=1e-5)
+    agree(given, whole)
+    assert found.points <= given.points < whole.points
+    assert float(given.error.max()) < 1e-5 * float(np.abs(given.total).max())
+    cycle = ab.models.rotating_bonds(model, 0.05)
+    with pytest.raises(InvalidArgumentError, match="the values at equivalent points are unlike"):
+        ab.pumped_magnetization(cycle, 1, symmetry=[TURN], chern_simons=False, tolerance=1e-3)
+    half = ab.pumped_magnetization(cycle, 1, symmetry=[-np.eye(2)], chern_simons=False, tolerance=1e-3)
+    agree(half, ab.pumped_magnetization(cycle, 1, symmetry="none", chern_simons=False, tolerance=1e-3), "perturbative")
+
+
+@pytest.mark.parametrize("noise", [1e-3, *slow(1e-5, 1e-4, 3e-3)])
+def test_given_operations_of_noisy_models(noise):
+    """The error includes what the model lacks of them, near its narrow gaps as well."""
+    for seed in range(4):
+        model = noisy(ab.models.gapped_honeycomb(0.01, 0.1), noise * 0.02, seed)
+        for response in RESPONSES[:2]:
+            whole = response(model, 1, symmetry="none", tolerance=1e-6)
+            given = response(model, 1, symmetry=[TURN], tolerance=1e-6)
+            assert given.points < whole.points
+            assert (np.abs(given.total - whole.total) <= given.error + whole.error).all()
+    with pytest.raises(InvalidArgumentError, match="the values at equivalent points are unlike"):
+        RESPONSES[0](noisy(model, 0.01), 1, symmetry=[TURN])

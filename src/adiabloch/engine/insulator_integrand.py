@@ -321,7 +321,9 @@ class Insulator:
         middle = points.of_last(lambda last: level.middle(last[:, None], cyclic))
         return np.minimum(frame.energies[:, occupied] - middle, middle - frame.energies[:, occupied - 1])
 
-    def _smallest_gaps(self, frame: Eigenframe, points: Points, steps: Integer | Float | None = None) -> tuple[Float, Float]:
+    def _smallest_gaps(
+        self, frame: Eigenframe, points: Points, steps: Integer | Float | None = None
+    ) -> tuple[Float, Float]:
         """Smallest gap at each point, and its slopes along the axes, or along steps."""
         gaps: list[Float] = []
         slopes = np.zeros((len(frame.energies), len(self.crystal.directions if steps is None else steps)))
@@ -335,7 +337,9 @@ class Insulator:
             gaps.append(np.minimum(here, gaps[-1]) if gaps else here)
         return gaps[-1] if gaps else np.full(len(slopes), np.inf), slopes
 
-    def _smallest_overlaps(self, gauges: Sequence[SmoothGauge], steps: Integer | Float | None = None) -> tuple[Float, Float]:
+    def _smallest_overlaps(
+        self, gauges: Sequence[SmoothGauge], steps: Integer | Float | None = None
+    ) -> tuple[Float, Float]:
         """Smallest overlap at each point, and its slopes along the axes, or along steps."""
         names, to_axes = axes_of(gauges[0].frame, self.crystal.lattice, steps)
         overlap = np.min([gauge.overlaps[:, -1] for gauge in gauges], axis=0)

@@ -34,6 +34,7 @@ from adiabloch.integration.folded_mean import FoldedMean, fold_mean
 from adiabloch.integration.gauss_boxes import Boxes, BoxTask, evaluated_boxes, gauss_rule
 from adiabloch.integration.goal import Goal, Settings
 from adiabloch.integration.mesh import Integral, arrays_of_minima, minima_of
+from adiabloch.integration.mesh_symmetry import Symmetry
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import GridsIntegrand, Minimum
 from adiabloch.integration.running import stoppable, workers
@@ -74,7 +75,7 @@ def integrate_adaptively(
     *,
     first: Sequence[int],
     phases: int | None = None,
-    symmetry: bool = False,
+    symmetry: Symmetry = "none",
     **settings: Unpack[Settings],
 ) -> Integral:
     """Mean of `integrand` over the unit torus, by boxes that are split adaptively.
@@ -88,8 +89,8 @@ def integrate_adaptively(
         Number of points along each axis that resolves a smooth integrand.
     phases : int, optional
         Initial number of points along the last axis, if that is a uniform mesh; a few more by symmetry.
-    symmetry : bool
-        True to evaluate one of all boxes that are equivalent by symmetry, if the integrand has any.
+    symmetry : "find", "none" or sequence of (d, d) float arrays
+        Symmetries of which one of all equivalent boxes is evaluated.
     **settings : Settings
 
     Returns
@@ -99,6 +100,8 @@ def integrate_adaptively(
 
     Raises
     ------
+    InvalidArgumentError
+        A given operation is no symmetry of the integrand.
     ToleranceNotReachedError
         If the first boxes have more points than the limit. Nothing is evaluated then.
     Stopped
@@ -107,8 +110,7 @@ def integrate_adaptively(
     bar, inspect = settings.get("progress") or ProgressBar("", visible=False), settings.get("inspect")
     tree = _Tree(integrand, first, phases)
     best: Integral | None = None
-    if symmetry:
-        tree.fold(goal.tolerance)
+    tree.fold(symmetry, goal.tolerance)
     tasks: Sequence[BoxTask] = tree.first_tasks(range(tree.phases or 1))
     goal.check_first(tree.cost(tasks), f"the first boxes have {tree.cost(tasks):.3g}")
     with stoppable(lambda: best), workers(settings.get("executor")) as pool:
@@ -121,8 +123,9 @@ def integrate_adaptively(
             error, along_mesh = tree.error(), tree.mesh_error()
             done = error + along_mesh <= allowed and tree.resolved
             total = error + along_mesh + tree.noise
+            boxes, minima = len(tree.boxes.width), dict(tree.minima)
             best = Integral(
-                value, total, (), tree.points, done, tree.resolved, dict(tree.minima), len(tree.boxes.width)
+                value, total, (), tree.points, done, tree.resolved, minima, boxes, 0.0, tree.lack, tree.share
             )
             if done:
                 return best
@@ -148,10 +151,10 @@ class _Tree:
         self.minima: dict[str, Minimum] = {}
         self.points = 0
 
-    def fold(self, tolerance: float) -> None:
+    def fold(self, symmetry: Symmetry, tolerance: float) -> None:
         """Reduce the zone and the phases by symmetry, before the first tasks."""
         most = math.prod(self.sides) * len(self.rule.nodes) ** self.axes * (self.phases or 1)
-        self.folded = fold_mean(self.integrand, self.phases is not None, tolerance, most)
+        self.folded = fold_mean(self.integrand, self.phases is not None, symmetry, tolerance, most)
         self.points = self.folded.points
         if self.phases is not None:
             self.phases = self.folded.phases(self.phases)
@@ -247,6 +250,17 @@ class _Tree:
     def noise(self) -> float:
         """Rounding error of the mean."""
         return float(self._weights() @ self.boxes.noise)
+
+    @property
+    def share(self) -> float:
+        """Fraction of the points of the mesh that are evaluated."""
+        _, sizes = self.folded.orbits(self.phases or 1)
+        return float((sizes > 0).mean())
+
+    @property
+    def lack(self) -> float:
+        """Error by what the integrand lacks of given operations."""
+        return self.folded.lack * float(self._weights() @ self.boxes.size)
 
     def error(self) -> float:
         """Error of the boxes, of the largest output."""

@@ -7,13 +7,20 @@ to each other, perhaps in reverse: integrals over the zone at one phase follow f
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from adiabloch.arrays import Float, Integer
-from adiabloch.integration.mesh_symmetry import is_group
+from adiabloch.errors import InvalidArgumentError
+from adiabloch.integration.mesh_symmetry import (
+    ASYMMETRY,
+    LARGEST_VIOLATION,
+    Symmetry,
+    given_operations,
+    is_group,
+)
 from adiabloch.integration.orbits import SymmetricIntegrand, transformations, values_at_images
 from adiabloch.integration.symmetry import PHASE_STEPS, find_cycle_operations, find_operations
 from adiabloch.integration.wedges import Wedge, find_wedge
@@ -50,7 +57,9 @@ class FoldedMean:
     transformations: Float | None = None
     """(G, outputs, outputs): v(k W, x t_0 + t_1) = v(k, x) M."""
     inaccuracy: float = 0.0
-    """Mean difference of values at equivalent points, relative to the values."""
+    """Mean difference of values at equivalent points, relative to the values, by rounding."""
+    lack: float = 0.0
+    """The same for operations that are given and that the model has only approximately."""
     points: int = 0
     """Number of evaluations by which the transformations were found."""
 
@@ -101,7 +110,7 @@ class FoldedMean:
         return np.rint(images).astype(int) % phases
 
 
-def fold_mean(integrand: object, phases: bool, tolerance: float, most: int) -> FoldedMean:
+def fold_mean(integrand: object, phases: bool, symmetry: Symmetry, tolerance: float, most: int) -> FoldedMean:
     """Symmetries of an integrand that reduce the points of boxes.
 
     Parameters
@@ -109,45 +118,76 @@ def fold_mean(integrand: object, phases: bool, tolerance: float, most: int) -> F
     integrand : Integrand
     phases : bool
         True if the last axis is the phase of a cycle.
+    symmetry : "find", "none" or sequence of (d, d) float arrays
+        Given operations leave the phase unchanged.
     tolerance : float
         Relative accuracy of the integral.
     most : int
         Largest number of points that the search is worth.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A given operation is no symmetry of the lattice, of the energies or of the values.
     """
     nothing = FoldedMean(Wedge.zone(0))
-    if not isinstance(integrand, NarrowIntegrand) or integrand.reciprocal is None:
+    searched = isinstance(symmetry, str)
+    if (searched and symmetry == "none") or not isinstance(integrand, NarrowIntegrand) or integrand.reciprocal is None:
         return nothing
-    d = len(integrand.reciprocal)
-    if d + phases != integrand.dimension:
+    if len(integrand.reciprocal) + phases != integrand.dimension:
         return nothing
-    if phases:
-        operations, shifts = find_cycle_operations(integrand)
-    else:
-        operations = find_operations(integrand)
-        shifts = np.zeros(operations.shape[:2])
+    operations, shifts, violation = _candidates(integrand, phases, symmetry)
     near = integrand.near_smallest_gaps(NEAR)
-    outputs = integrand.values(near[:1]).shape[1]
-    spent = len(operations) * (8 + 2 * outputs + len(near))
-    if len(operations) == 1 or spent > most:
+    spent = len(operations) * (8 + 2 * integrand.values(near[:1]).shape[1] + len(near))
+    if len(operations) == 1 or (searched and spent > most):
         return nothing
-    found = transformations(integrand, operations, shifts)
-    operations, shifts = operations[found.accepted], shifts[found.accepted]
-    lacking = _differences(found.matrices, values_at_images(integrand, operations, shifts, near))
+    found = transformations(integrand, operations, shifts, np.inf if violation else None)
+    operations, shifts, matrices = operations[found.accepted], shifts[found.accepted], found.matrices
+    lacking = _differences(matrices, values_at_images(integrand, operations, shifts, near))
+    if violation:
+        lack = max(float(found.differences.max()) / found.size, float(lacking.max()))
+        if lack > LARGEST_VIOLATION:
+            raise InvalidArgumentError(
+                f"symmetry: the energies have it to {violation:.1e} only, and the values at equivalent points are "
+                f"unlike ({lack:.1e} of them, expected at most {LARGEST_VIOLATION})"
+            )
+        return replace(_folded(integrand, operations, shifts, matrices, phases), lack=ASYMMETRY * lack, points=spent)
     kept = lacking <= min(ACCURACY[0], ACCURACY[1] * tolerance)
-    operations, shifts, matrices = operations[kept], shifts[kept], found.matrices[kept]
-    inaccuracy = max(float(found.differences[kept].max()) / found.size, float(lacking[kept].max()))
-    if len(operations) == 1 or not _is_group(operations, shifts):
+    if kept.sum() < 2 or not _is_group(operations[kept], shifts[kept]):
         return nothing
+    inaccuracy = max(float(found.differences[kept].max()) / found.size, float(lacking[kept].max()))
+    folded = _folded(integrand, operations[kept], shifts[kept], matrices[kept], phases)
+    return replace(folded, inaccuracy=inaccuracy, points=spent)
+
+
+def _candidates(integrand: NarrowIntegrand, phases: bool, symmetry: Symmetry) -> tuple[Integer, Float, float]:
+    """Operations x -> x W + shift with the energies' symmetry, and by how much energies violate given operations."""
+    if not isinstance(symmetry, str):
+        rotations, violation, rounding = given_operations(integrand, symmetry)
+        operations = np.tile(np.eye(integrand.dimension, dtype=int), (len(rotations), 1, 1))
+        d = rotations.shape[1]
+        operations[:, :d, :d] = rotations
+        return operations, np.zeros(operations.shape[:2]), 0.0 if rounding else violation
+    if phases:
+        return *find_cycle_operations(integrand), 0.0
+    operations = find_operations(integrand)
+    return operations, np.zeros(operations.shape[:2]), 0.0
+
+
+def _folded(
+    integrand: NarrowIntegrand, operations: Integer, shifts: Float, matrices: Float, phases: bool
+) -> FoldedMean:
+    """Mean over a group of operations."""
+    reciprocal = np.asarray(integrand.reciprocal)
+    d = len(reciprocal)
     still = (operations[:, d:, d:] == 1).all(axis=(1, 2)) & (shifts == 0).all(axis=1)
-    wedge = find_wedge(operations[still][:, :d, :d], integrand.reciprocal) if still.sum() > 1 else None
+    wedge = find_wedge(operations[still][:, :d, :d], reciprocal) if still.sum() > 1 else None
     return FoldedMean(
         Wedge.zone(d) if wedge is None else wedge.along_axes(),
-        _mean(matrices[still]) if wedge is not None else np.eye(outputs),
+        np.eye(matrices.shape[1]) if wedge is None else _mean(matrices[still]),
         _mean(matrices),
         np.stack([operations[:, d, d], shifts[:, d]], axis=1) if phases else None,
         matrices,
-        inaccuracy,
-        spent,
     )
 
 

@@ -36,7 +36,8 @@ class Folded(NamedTuple):
     def lack(self, combination: Float, values: Callable[[Folded], tuple[Float, int]]) -> tuple[Float | float, int]:
         """Error of the integrals by what the model lacks of the operations, and the number of points that this takes.
 
-        The error, (outputs, S, 1), is zero if it lacks nothing. It is the change when the wedge is replaced by all of its images, in which the same boxes are evaluated.
+        The error, (outputs, S, 1), is zero if it lacks nothing. It is the change when the wedge is replaced by all of
+        its images, in which the same boxes are evaluated.
 
         Parameters
         ----------

@@ -77,6 +77,8 @@ class Boxes:
     """(B, d, outputs): estimated error by axis, of the mean over all operations."""
     noise: Float
     """(B,): rounding error."""
+    size: Float
+    """(B,): integral of the largest value without its sign."""
     narrow: Float
     """(B, d): largest distance of nodes in widths of the narrowest feature."""
     gap: Float
@@ -100,9 +102,7 @@ class BoxOutcome(NamedTuple):
     points: int
 
 
-def evaluated_boxes(
-    integrand: GridsIntegrand, rule: Rule, folded: FoldedMean, tasks: Sequence[BoxTask]
-) -> BoxOutcome:
+def evaluated_boxes(integrand: GridsIntegrand, rule: Rule, folded: FoldedMean, tasks: Sequence[BoxTask]) -> BoxOutcome:
     """Evaluate the parts of one or several boxes of a wedge."""
     grids = [[*_axes(task, rule), *([task.phase] if len(task.phase) else [])] for task in tasks]
     edges = folded.edges(integrand.dimension)
@@ -148,16 +148,16 @@ def _integrated(tasks: Sequence[BoxTask], rule: Rule, folded: FoldedMean, sample
     sharpness = by_box(sample.sharpness[:, :d]).reshape(boxes, -1, d).max(axis=1)
     marginals = _marginals(by_box(sample.values), rule.weights)
     integral = np.einsum("j,bjo->bo", rule.weights, marginals[0])
-    noise = sample.noise
+    largest = np.abs(sample.values).max(axis=1)
+    noise = sample.noise + folded.inaccuracy * largest
     if folded.at_phase is not None and folded.everywhere is not None:
         integral = integral @ folded.at_phase
         marginals = [marginal @ folded.everywhere for marginal in marginals]
-        noise = noise + folded.inaccuracy * np.abs(sample.values).max(axis=1)
     inverse = 0.5 * width * (sharpness + SMOOTHEST * folded.wedge.lengths(d))
     errors = np.stack([_axis_error(marginals[a], inverse[:, a], rule, each) for a in range(d)], axis=1)
-    noise = by_box(noise)
+    sums = by_box(np.stack([noise, largest], axis=1))
     for _ in range(d):
-        noise = np.tensordot(noise, rule.weights, axes=(1, 0))
+        sums = np.tensordot(sums, rule.weights, axes=(1, 0))
     return Boxes(
         lower.reshape(boxes, d),
         width,
@@ -165,7 +165,8 @@ def _integrated(tasks: Sequence[BoxTask], rule: Rule, folded: FoldedMean, sample
         copies,
         volume[:, None] * integral,
         volume[:, None, None] * errors,
-        volume * noise,
+        volume * sums[:, 0],
+        volume * sums[:, 1],
         sharpness * (width * rule.spacing),
         np.full(boxes, sample.minima["gap"].value if "gap" in sample.minima else np.inf),
     )

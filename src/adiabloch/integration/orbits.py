@@ -124,8 +124,13 @@ class Transformations(NamedTuple):
     """Mean of the largest output at these points."""
 
 
-def transformations(integrand: SymmetricIntegrand, operations: Integer, shifts: Float) -> Transformations:
-    """Transformations of the values under operations x -> x W + shift, (G, d, d) and (G, d), the identity first."""
+def transformations(
+    integrand: SymmetricIntegrand, operations: Integer, shifts: Float, accuracy: float | None = None
+) -> Transformations:
+    """Transformations of the values under operations x -> x W + shift, (G, d, d) and (G, d), the identity first.
+
+    Of operations that an integrand has only approximately, another accuracy may be sufficient than that of rounding.
+    """
     rng, d = np.random.default_rng(24), integrand.dimension
     first = rng.random((8, d))
     # twice as many points as outputs to find the transformations, and some to check them
@@ -135,7 +140,7 @@ def transformations(integrand: SymmetricIntegrand, operations: Integer, shifts: 
     for g, there in enumerate(values):
         M = np.linalg.lstsq(values[0, 4:], there[4:], rcond=ACCURACY)[0]
         wrong = np.abs(values[0] @ M - there)
-        if wrong.max() <= ACCURACY * np.abs(values).max():
+        if wrong.max() <= (ACCURACY if accuracy is None else accuracy) * np.abs(values).max():
             accepted.append(g)
             matrices.append(M)
             differences.append(wrong.mean(axis=0))
