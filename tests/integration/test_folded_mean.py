@@ -62,7 +62,10 @@ RESPONSES = (
 )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+QUICK = ("mirror", "C3, turned", "C6, turned")
+
+
+@pytest.mark.parametrize("kind", [kind if kind in QUICK else slow(kind)[0] for kind in KINDS])
 @pytest.mark.parametrize("gap", [3e-3, *slow(1e-4)])
 def test_all_groups_of_planes(kind, gap):
     """Scalars and vectors; boxes of random models with gaps at any place of the zone."""
@@ -158,7 +161,7 @@ def test_equal_boxes_have_equal_sums():
     assert float(found.error.max()) == pytest.approx(float(whole.error.max()), rel=1e-3)
 
 
-@pytest.mark.parametrize("noise", [1e-3, 1e-7, 1e-10])
+@pytest.mark.parametrize("noise", [1e-7, *slow(1e-3, 1e-10)])
 def test_noise_leaves_no_symmetry(noise):
     """Noise far below the accuracy of the energies changes a narrow gap, and its images, by more."""
     gap = 1e-3
@@ -172,19 +175,18 @@ def test_noise_leaves_no_symmetry(noise):
 
 
 def test_different_gaps_at_equivalent_points():
-    """Energies agree to nine digits, but a smallest gap of a millionth does not."""
-    gap, change = 2e-6, 2e-10
+    """A difference of masses by 1e-11 is rounding at random points, but not near a smallest gap of 1e-5."""
+    gap, change = 1e-5, 1e-11
     model = ab.models.gapped_honeycomb(gap / 2, 0.1)
     hoppings = {R: h.copy() for R, h in model.hoppings.items()}
     # of opposite signs at the two corners of the zone
     for R in ((1, 0), (0, -1), (-1, 1)):
-        R = R if R in hoppings else tuple(-r for r in R)
-        opposite = tuple(-r for r in R)
         hoppings[R] = hoppings[R] + 1j * change * SIGMA_Z["O"]
+        opposite = tuple(-r for r in R)
         hoppings[opposite] = hoppings[opposite] - 1j * change * SIGMA_Z["O"]
     model = ab.TightBinding(model.lattice, model.positions, hoppings)
-    found, whole = both(ab.magnetoelectric, model, tolerance=1e-6)
-    agree(found, whole)
+    found, whole = both(RESPONSES[2], model, tolerance=1e-8)
+    assert (np.abs(found.total - whole.total) <= found.error).all()
 
 
 def test_wrong_transformations_are_seen(monkeypatch):
@@ -246,7 +248,7 @@ def test_given_operations():
 @pytest.mark.parametrize("noise", [1e-3, *slow(1e-5, 1e-4, 3e-3)])
 def test_given_operations_of_noisy_models(noise):
     """The error includes what the model lacks of them, near its narrow gaps as well."""
-    for seed in range(4):
+    for seed in range(2):
         model = noisy(ab.models.gapped_honeycomb(0.01, 0.1), noise * 0.02, seed)
         for response in RESPONSES[:2]:
             whole = response(model, 1, symmetry="none", tolerance=1e-6)
