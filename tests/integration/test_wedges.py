@@ -267,3 +267,30 @@ def test_the_whole_zone_is_a_wedge():
     assert (counts == 4).all()
     assert halves.volumes.sum() == pytest.approx(1)
     np.testing.assert_array_equal(wedge.points(halves.corners), halves.corners)
+
+
+@pytest.mark.parametrize(("dimension", "response"), [(2, ab.drude_weight), (3, ab.anomalous_hall)])
+def test_points_of_the_images_count(monkeypatch, dimension, response):
+    """Integrals over the images of a wedge, by which it is seen what a model lacks, are points like others."""
+    model = noisy_haldane(1e-3)
+    turn = TURN
+    if dimension == 3:
+        hoppings = {(*R, 0): h for R, h in model.hoppings.items()} | {(0, 0, s): 0.1 * np.eye(2) for s in (1, -1)}
+        lattice = np.eye(3)
+        lattice[:2, :2] = model.lattice.vectors
+        model = ab.TightBinding(lattice, np.pad(model.positions, ((0, 0), (0, 1))), hoppings)
+        turn = np.eye(3)
+        turn[:2, :2] = TURN
+    counted, right = [], folding.Folded.lack
+
+    def uncounted(self, combination, values):
+        lack, points = right(self, combination, values)
+        counted.append(points)
+        return lack, 0
+
+    found = results(response, model, 0.0, [turn], 0.1)
+    monkeypatch.setattr(folding.Folded, "lack", uncounted)
+    without = results(response, model, 0.0, [turn], 0.1)
+    # those of the wedge and its three images, the first of which is itself
+    assert counted[0] > 0 == counted[0] % 4
+    assert found.points == without.points + counted[0]

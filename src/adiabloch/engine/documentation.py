@@ -57,9 +57,9 @@ accuracy : Accuracy, optional
     In place of tolerance, absolute, mesh, limit and strict: all of them as one value.
 symmetry : {"find", "none"} or sequence of (d, d) array_like, optional
     Symmetries by which the points are reduced: all that the energies and the formulas have (to eight digits for a
-    metal, to ten for an insulator), none, or, for metals, orthogonal matrices that act on Cartesian wave vectors. The
-    result has the given ones exactly, and `error` includes what the model lacks of them. Cycles and adaptive boxes of
-    insulators do not use symmetries.
+    metal, to ten for an insulator), none, or orthogonal matrices that act on Cartesian wave vectors. The result has
+    the given ones exactly, and `error` includes what the model lacks of them. Uniform meshes of insulators do not use
+    given ones, and those of cycles none.
 executor : concurrent.futures.Executor or int, optional
     Executor of the blocks of points, or a number of threads; by default one for each processor. The result has the
     same bits on all of them.

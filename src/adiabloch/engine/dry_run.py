@@ -110,6 +110,8 @@ class Trial(NamedTuple):
     converged: bool
     next_points: float = 0.0
     """Number of points of the next step, if it was beyond the limit."""
+    share: float = 1.0
+    """Fraction of the phases of a cycle that symmetry leaves."""
 
 
 Law = Callable[[Trial, Trial], float]
@@ -209,7 +211,7 @@ def exponential_in_side(dimension: int, least: float) -> Law:
 
 def expected(points: float) -> Law:
     """Law of boxes around a narrow gap, whose number is expected from the gap: their error falls only at the end."""
-    return lambda first, last: points
+    return lambda first, last: points * last.share
 
 
 def power(first: Trial, last: Trial) -> float:

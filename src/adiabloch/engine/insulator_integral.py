@@ -32,6 +32,7 @@ from adiabloch.integration.adaptive import box_points, integrate_adaptively
 from adiabloch.integration.block_sums import Mesh
 from adiabloch.integration.goal import Goal, Settings
 from adiabloch.integration.mesh import Integral, integrate
+from adiabloch.integration.mesh_symmetry import Symmetry
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.spectrum import classes
 from adiabloch.models.crystal import THETA, Crystal
@@ -114,7 +115,7 @@ def mean(
         goal = Goal(run.tolerance, sufficient / per_cell, scale / per_cell, leading, run.limit)
         settings: Settings = {"executor": run.executor, "progress": bar, "inspect": integrand.inspect}
         boxes = sides is None and isinstance(integrand, Insulator) and boxes_are_cheaper(integrand, start, run)
-        evaluate = _evaluation(integrand, start, settings, boxes=boxes, symmetry=run.symmetry == "find")
+        evaluate = _evaluation(integrand, start, settings, boxes=boxes, symmetry=run.symmetry)
         if run.dry_run:
             law = _law(integrand, start, run, boxes=boxes)
             raise ForecastFound(_forecast(evaluate, law, goal, run, sides, crystal))
@@ -124,7 +125,7 @@ def mean(
         integral = _reporting_shortfall(
             integral, run, title, unit, crystal, leading, scale, sufficient, quiet=quiet and not run.strict
         )
-    return integral
+    return replace(integral, error=integral.error + integral.lack)
 
 
 def _reporting_shortfall(
@@ -201,14 +202,15 @@ def _of_molecule(
 
 
 def _evaluation(
-    integrand: Insulator | ThermalBands, start: Mesh, settings: Settings, *, boxes: bool, symmetry: bool
+    integrand: Insulator | ThermalBands, start: Mesh, settings: Settings, *, boxes: bool, symmetry: Symmetry
 ) -> Callable[[Goal, Mesh | None], Integral]:
     """Evaluation of an integral by its goal and the sides of a fixed mesh: on boxes, or on fixed or refined meshes."""
     if boxes and isinstance(integrand, Insulator):
         phases = 2 * start[-1] if integrand.over_cycle else None
         first = [2 * n for n in start]
-        return lambda goal, _: integrate_adaptively(integrand, goal, first=first, phases=phases, **settings)
-    how: Any = {"symmetry": symmetry, **settings}
+        found: Any = {"first": first, "phases": phases, "symmetry": symmetry, **settings}
+        return lambda goal, _: integrate_adaptively(integrand, goal, **found)
+    how: Any = {"symmetry": isinstance(symmetry, str) and symmetry == "find", **settings}
     return lambda goal, sides: integrate(integrand, goal, start=sides or start, fixed=sides is not None, **how)
 
 
@@ -239,7 +241,7 @@ def _forecast(
         integral = evaluate(replace(goal, limit=limit) if coarse is None else goal, coarse)
         allowed = max(goal.allowed(integral.value, 0.0), np.finfo(float).tiny)
         done = integral.converged or coarse is not None
-        return Trial(integral.points, integral.error / allowed, done, integral.next_points)
+        return Trial(integral.points, integral.error / allowed, done, integral.next_points, integral.share)
 
     few = points_of_trial(bands)
     return forecast(

@@ -8,7 +8,7 @@ from functools import cached_property, reduce
 
 import numpy as np
 
-from adiabloch.arrays import Complex, Float, Integer, largest
+from adiabloch.arrays import Complex, Float, Integer, largest, tensor_grid
 from adiabloch.engine.points import PointList, Points, SelectedPoints, SeveralGrids, TensorGrid, smallest_of
 from adiabloch.errors import BrokenGaugeError
 from adiabloch.geometry.band_edges import BandEdges, band_edges, check_insulator, check_insulator_near
@@ -161,15 +161,32 @@ class Insulator:
         """Evaluate values, rounding errors, minima and slopes on a tensor grid."""
         return self._sample(TensorGrid(axes))
 
-    def on_grids(self, grids: Sequence[Sequence[Float]]) -> Sample:
-        """Evaluate the same on several tensor grids, whose points follow each other."""
-        return self._sample(SeveralGrids([TensorGrid(axes) for axes in grids]))
+    def on_grids(self, grids: Sequence[Sequence[Float]], edges: Float | None = None) -> Sample:
+        """Evaluate the same on several tensor grids, whose points follow each other.
+
+        With `edges`, reduced vectors as rows (D, D), the coordinates and the slopes are those along these vectors.
+        """
+        if edges is None:
+            return self._sample(SeveralGrids([TensorGrid(axes) for axes in grids]))
+        lengths = np.diag(edges)
+        if (edges == np.diag(lengths)).all():
+            along = ([length * axis for length, axis in zip(lengths, axes, strict=True)] for axes in grids)
+            return self._sample(SeveralGrids([TensorGrid(axes) for axes in along]), edges)
+        return self._sample(PointList(np.concatenate([tensor_grid(axes) for axes in grids]) @ edges), edges)
 
     @property
     def reciprocal(self) -> Float | None:
-        """Reciprocal vectors, for the search for symmetries; None with a phase of a cycle."""
-        crystal = self.crystal
-        return crystal.lattice.reciprocal if crystal.lattice.dimension == len(crystal.directions) else None
+        """Reciprocal vectors, for the search for symmetries; None with fixed phases of a cycle."""
+        return self.crystal.lattice.reciprocal if self.theta is None else None
+
+    def near_smallest_gaps(self, count: int) -> Float:
+        """Random reduced points within the width of the smallest gaps, `count` points for each gap."""
+        points: list[Float] = []
+        for bands in self._band_counts:
+            found = smallest_gap(self.crystal, bands)
+            away = np.random.default_rng(25).uniform(-0.5, 0.5, (count, self.dimension))
+            points.extend(found.at + away / np.maximum(found.sharpness, 1.0))
+        return np.array(points).reshape(-1, self.dimension)
 
     def levels(self, points: Float) -> Float:
         """Energies at reduced points (P, d), (P, N)."""
@@ -183,7 +200,7 @@ class Insulator:
         """Evaluate at points of a tensor grid that a mask selects, with the sharpness along integer steps (S, d)."""
         return self._sample(SelectedPoints(axes, which), steps)
 
-    def _sample(self, given: Points, steps: Integer | None = None) -> Sample:
+    def _sample(self, given: Points, steps: Integer | Float | None = None) -> Sample:
         points = given if self.theta is None else given.repeated(self.theta / (2 * np.pi))
         frame = self._frame(points)
         gap, slopes = self._smallest_gaps(frame, points, steps)
@@ -304,8 +321,10 @@ class Insulator:
         middle = points.of_last(lambda last: level.middle(last[:, None], cyclic))
         return np.minimum(frame.energies[:, occupied] - middle, middle - frame.energies[:, occupied - 1])
 
-    def _smallest_gaps(self, frame: Eigenframe, points: Points, steps: Integer | None = None) -> tuple[Float, Float]:
-        """Smallest gap at each point, and its slopes along the axes, or along integer steps."""
+    def _smallest_gaps(
+        self, frame: Eigenframe, points: Points, steps: Integer | Float | None = None
+    ) -> tuple[Float, Float]:
+        """Smallest gap at each point, and its slopes along the axes, or along steps."""
         gaps: list[Float] = []
         slopes = np.zeros((len(frame.energies), len(self.crystal.directions if steps is None else steps)))
         for count in self._band_counts:
@@ -318,8 +337,10 @@ class Insulator:
             gaps.append(np.minimum(here, gaps[-1]) if gaps else here)
         return gaps[-1] if gaps else np.full(len(slopes), np.inf), slopes
 
-    def _smallest_overlaps(self, gauges: Sequence[SmoothGauge], steps: Integer | None = None) -> tuple[Float, Float]:
-        """Smallest overlap at each point, and its slopes along the axes, or along integer steps."""
+    def _smallest_overlaps(
+        self, gauges: Sequence[SmoothGauge], steps: Integer | Float | None = None
+    ) -> tuple[Float, Float]:
+        """Smallest overlap at each point, and its slopes along the axes, or along steps."""
         names, to_axes = axes_of(gauges[0].frame, self.crystal.lattice, steps)
         overlap = np.min([gauge.overlaps[:, -1] for gauge in gauges], axis=0)
         change = [

@@ -38,8 +38,8 @@ def direct_gaps(frame: Eigenframe, occupied: int) -> Float:
     return frame.energies[:, occupied] - frame.energies[:, occupied - 1]
 
 
-def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice, steps: Integer | None = None) -> Float:
-    """Largest change of the gap along each axis of the unit torus, (P, axes), or along integer steps (S, axes).
+def axis_slopes(frame: Eigenframe, occupied: int, lattice: Lattice, steps: Integer | Float | None = None) -> Float:
+    """Largest change of the gap along each axis of the unit torus, (P, axes), or along steps (S, axes).
 
     The bound is that of a two-level system, whose splitting changes by at most
     sqrt((v_c - v_v)^2 + 4 |D_cv|^2) per unit of the coordinate.
@@ -61,7 +61,7 @@ def closing_slopes(frame: Eigenframe, occupied: int, lattice: Lattice) -> Float:
 
 
 def _two_level_slopes(
-    frame: Eigenframe, occupied: int, lattice: Lattice, share: Float | float, steps: Integer | None = None
+    frame: Eigenframe, occupied: int, lattice: Lattice, share: Float | float, steps: Integer | Float | None = None
 ) -> Float:
     """Two-level bound on the change of the gap, with the squared couplings of all pairs times factors (P, pairs)."""
     names, to_axes = axes_of(frame, lattice, steps)
@@ -105,10 +105,10 @@ def neighbour_slopes(frame: Eigenframe, lattice: Lattice) -> Float:
     return slopes
 
 
-def axes_of(frame: Eigenframe, lattice: Lattice, steps: Integer | None = None) -> tuple[list[str], Float]:
+def axes_of(frame: Eigenframe, lattice: Lattice, steps: Integer | Float | None = None) -> tuple[list[str], Float]:
     """Directions of a frame, and the matrix from derivatives along them to those along the axes of the torus.
 
-    `steps` (S, axes) are whole combinations of the axes in their place.
+    `steps` (S, axes) are combinations of the axes in their place.
     """
     names = [*lattice.directions] + (["theta"] if ("theta",) in frame.derivatives else [])
     to_axes = np.zeros((len(names), len(names)))

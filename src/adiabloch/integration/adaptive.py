@@ -11,6 +11,9 @@ more generation for each factor of two. Two rules decide which boxes are split.
 
 The last axis, the phase of a cycle, may be a uniform mesh instead: after the integral over k the dependence on the
 phase is smooth unless the smallest gap itself changes quickly. The mesh is doubled as in `adiabloch.integration.mesh`.
+
+By symmetry the boxes cover a wedge of the zone only, and one of all equivalent phases
+(`adiabloch.integration.folded_mean`).
 """
 
 from __future__ import annotations
@@ -25,15 +28,18 @@ from typing import Unpack
 
 import numpy as np
 
-from adiabloch.arrays import Float
+from adiabloch.arrays import Float, tensor_grid
 from adiabloch.integration.checkpoints import run_stage
+from adiabloch.integration.folded_mean import FoldedMean, fold_mean
 from adiabloch.integration.gauss_boxes import Boxes, BoxTask, evaluated_boxes, gauss_rule
 from adiabloch.integration.goal import Goal, Settings
 from adiabloch.integration.mesh import Integral, arrays_of_minima, minima_of
+from adiabloch.integration.mesh_symmetry import Symmetry
 from adiabloch.integration.progress import ProgressBar
 from adiabloch.integration.protocols import GridsIntegrand, Minimum
 from adiabloch.integration.running import stoppable, workers
 from adiabloch.integration.spectrum import seen_error
+from adiabloch.integration.wedges import Wedge
 
 NODES = {1: 12, 2: 10, 3: 8}
 """Gauss points along each axis of a box, by the number of axes."""
@@ -69,6 +75,7 @@ def integrate_adaptively(
     *,
     first: Sequence[int],
     phases: int | None = None,
+    symmetry: Symmetry = "none",
     **settings: Unpack[Settings],
 ) -> Integral:
     """Mean of `integrand` over the unit torus, by boxes that are split adaptively.
@@ -81,7 +88,9 @@ def integrate_adaptively(
     first : sequence of int
         Number of points along each axis that resolves a smooth integrand.
     phases : int, optional
-        Initial number of points along the last axis, if that is a uniform mesh.
+        Initial number of points along the last axis, if that is a uniform mesh; a few more by symmetry.
+    symmetry : "find", "none" or sequence of (d, d) float arrays
+        Symmetries of which one of all equivalent boxes is evaluated.
     **settings : Settings
 
     Returns
@@ -91,6 +100,8 @@ def integrate_adaptively(
 
     Raises
     ------
+    InvalidArgumentError
+        A given operation is no symmetry of the integrand.
     ToleranceNotReachedError
         If the first boxes have more points than the limit. Nothing is evaluated then.
     Stopped
@@ -99,6 +110,7 @@ def integrate_adaptively(
     bar, inspect = settings.get("progress") or ProgressBar("", visible=False), settings.get("inspect")
     tree = _Tree(integrand, first, phases)
     best: Integral | None = None
+    tree.fold(symmetry, goal.tolerance)
     tasks: Sequence[BoxTask] = tree.first_tasks(range(tree.phases or 1))
     goal.check_first(tree.cost(tasks), f"the first boxes have {tree.cost(tasks):.3g}")
     with stoppable(lambda: best), workers(settings.get("executor")) as pool:
@@ -111,8 +123,9 @@ def integrate_adaptively(
             error, along_mesh = tree.error(), tree.mesh_error()
             done = error + along_mesh <= allowed and tree.resolved
             total = error + along_mesh + tree.noise
+            boxes, minima = len(tree.boxes.width), dict(tree.minima)
             best = Integral(
-                value, total, (), tree.points, done, tree.resolved, dict(tree.minima), len(tree.boxes.width)
+                value, total, (), tree.points, done, tree.resolved, minima, boxes, 0.0, tree.lack, tree.share
             )
             if done:
                 return best
@@ -133,19 +146,50 @@ class _Tree:
         self.phases = phases
         self.rule = gauss_rule(NODES[self.axes])
         self.sides = first_boxes(first[: self.axes])
+        self.folded = FoldedMean(Wedge.zone(self.axes))
         self.boxes: Boxes
         self.minima: dict[str, Minimum] = {}
         self.points = 0
+
+    def fold(self, symmetry: Symmetry, tolerance: float) -> None:
+        """Reduce the zone and the phases by symmetry, before the first tasks."""
+        most = math.prod(self.sides) * len(self.rule.nodes) ** self.axes * (self.phases or 1)
+        self.folded = fold_mean(self.integrand, self.phases is not None, symmetry, tolerance, most)
+        self.points = self.folded.points
+        if self.phases is not None:
+            self.phases = self.folded.phases(self.phases)
+        wedge = self.folded.wedge
+        if not wedge.whole:
+            sides = np.ceil(np.abs(wedge.edges) @ self.sides - 1e-9).astype(int)
+            self.sides = (np.maximum(sides, sides[[*wedge.exchanged]]) if wedge.exchanged else sides).tolist()
 
     # evaluation
 
     def first_tasks(self, numbers: Iterable[int]) -> list[BoxTask]:
         """Boxes of the first partition at these points of the mesh, in layers along the first axis."""
+        _, sizes = self.folded.orbits(self.phases or 1)
+        chosen = [number for number in numbers if sizes[number]]
+        if self.folded.wedge.exchanged:
+            lower, width = np.zeros(self.axes), np.ones(self.axes)
+            return [task for number in chosen for task in self._parts(lower, width, self.sides, number)]
         layers, parts = self.sides[0], (1, *self.sides[1:])
         width = np.array([1.0 / layers, *np.ones(self.axes - 1)])
         return [
             BoxTask(width * [layer, *[0] * (self.axes - 1)], width, parts, self._phase(number), number)
-            for number, layer in itertools.product(numbers, range(layers))
+            for number, layer in itertools.product(chosen, range(layers))
+        ]
+
+    def _parts(self, lower: Float, width: Float, parts: Sequence[int], number: int, copies: int = 1) -> list[BoxTask]:
+        """Tasks for the parts of a box; of two parts that the exchange of edges relates, one counts twice."""
+        phase, fixed = self._phase(number), self.folded.wedge.fixed(lower[None], width[None])
+        if not fixed.any():
+            return [BoxTask(lower, width, tuple(parts), phase, number, copies)]
+        side = width / parts
+        corners = lower + side * tensor_grid([np.arange(n) for n in parts])
+        which, times = self.folded.wedge.folded(corners[None], np.tile(side, (1, len(corners), 1)), fixed)
+        return [
+            BoxTask(corner, side, (1,) * self.axes, phase, number, copies * int(n))
+            for corner, n in zip(corners[which], times[which], strict=True)
         ]
 
     def _phase(self, number: int) -> Float:
@@ -159,7 +203,7 @@ class _Tree:
         """Evaluate tasks and add their boxes."""
         bar.stage(f"generation of {len(tasks)} boxes", self.cost(tasks))
         generation = _Generation(self)
-        evaluate = partial(evaluated_boxes, self.integrand, self.rule)
+        evaluate = partial(evaluated_boxes, self.integrand, self.rule, self.folded)
         for outcome in run_stage(pool, evaluate, self._groups(tasks), generation):
             generation.found.append(outcome.boxes)
             self.points += outcome.points
@@ -170,8 +214,11 @@ class _Tree:
         self.boxes = Boxes.joined([*before, *generation.found])
 
     def _groups(self, tasks: Sequence[BoxTask]) -> Iterator[list[BoxTask]]:
-        """Tasks that are evaluated together: at one point of the mesh, with about as many points as fit the cache."""
-        for _, several in itertools.groupby(sorted(tasks, key=attrgetter("number")), attrgetter("number")):
+        """Tasks that are evaluated together: at one point of the mesh, with about as many points as fit the cache.
+
+        Tasks with as many parts follow each other.
+        """
+        for _, several in itertools.groupby(sorted(tasks, key=attrgetter("number", "parts")), attrgetter("number")):
             group: list[BoxTask] = []
             for task in several:
                 if group and self.cost([*group, task]) > self.integrand.batch:
@@ -191,16 +238,33 @@ class _Tree:
         """Integrals over the boxes at each point of the mesh, (phases, outputs)."""
         totals = np.zeros((self.phases or 1, self.boxes.value.shape[1]))
         np.add.at(totals, self.boxes.number, self.boxes.value)
-        return totals
+        return self.folded.at_all_phases(totals)
+
+    def _weights(self) -> Float:
+        """Fraction of the mesh that the phase of each box represents, (B,)."""
+        phases = self.phases or 1
+        _, sizes = self.folded.orbits(phases)
+        return np.asarray(sizes[self.boxes.number] / phases)
 
     @property
     def noise(self) -> float:
         """Rounding error of the mean."""
-        return float(self.boxes.noise.sum()) / (self.phases or 1)
+        return float(self._weights() @ self.boxes.noise)
+
+    @property
+    def share(self) -> float:
+        """Fraction of the points of the mesh that are evaluated."""
+        _, sizes = self.folded.orbits(self.phases or 1)
+        return float((sizes > 0).mean())
+
+    @property
+    def lack(self) -> float:
+        """Error by what the integrand lacks of given operations."""
+        return self.folded.lack * float(self._weights() @ self.boxes.size)
 
     def error(self) -> float:
         """Error of the boxes, of the largest output."""
-        return float(self.boxes.errors.sum(axis=(0, 1)).max()) / (self.phases or 1)
+        return float((self._weights() @ self.boxes.errors.sum(axis=1)).max())
 
     def mesh_error(self) -> float:
         """Error of the mesh along the last axis."""
@@ -212,7 +276,7 @@ class _Tree:
         """Smallest gap at each point of the mesh."""
         gaps = np.full(self.phases or 1, np.inf)
         np.minimum.at(gaps, self.boxes.number, self.boxes.gap)
-        return gaps
+        return gaps[self.folded.orbits(len(gaps))[0]]
 
     def _change_of_gap(self) -> float:
         """Largest relative change of the smallest gap along the mesh, per period."""
@@ -237,7 +301,7 @@ class _Tree:
 
     def refinement(self, allowed: float) -> list[BoxTask]:
         """Remove the boxes that need to be split, and return them as tasks."""
-        by_box = self.boxes.errors.sum(axis=1).max(axis=1) / (self.phases or 1)
+        by_box = self.boxes.errors.sum(axis=1).max(axis=1) * self._weights()
         unresolved = self.unresolved
         chosen = np.asarray(unresolved.any(axis=1))
         if by_box.sum() > allowed:
@@ -253,11 +317,12 @@ class _Tree:
         small = by_box[which] <= KEPT * allowed / len(by_box)
         split = np.where((small & unresolved[which].any(axis=1))[:, None], unresolved[which], split | unresolved[which])
         old = self.boxes.select(which)
+        if self.folded.wedge.exchanged:
+            fixed = self.folded.wedge.fixed(old.lower, old.width)
+            split[fixed] |= split[fixed][:, [*self.folded.wedge.exchanged]]
         self.boxes = self.boxes.select(np.flatnonzero(~chosen))
-        return [
-            BoxTask(lower, width, tuple(int(p) for p in parts), self._phase(int(number)), int(number))
-            for lower, width, parts, number in zip(old.lower, old.width, 1 + split, old.number, strict=True)
-        ]
+        every = zip(old.lower, old.width, (1 + split).tolist(), old.number.tolist(), old.copies.tolist(), strict=True)
+        return [task for box in every for task in self._parts(*box)]
 
     def more_phases(self) -> list[BoxTask]:
         """Double the mesh along the last axis, and return the tasks of its new points."""

@@ -106,14 +106,15 @@ def integrate_boxes(
     folded = fold(integrand, combination, symmetry)
     in_cells = not missing.any() and suits_cells(integrand, scan, combination, tolerance)
     roughly = rough_cells if in_cells else partial(_rough_boxes, rule=rule)
-    further = symmetry_rounding + folded.lack(combination, partial(roughly, integrand, scan))
-    totals = _Totals(scan, missing, further, divergent, folded.inaccuracy)
+    lack, points = folded.lack(combination, partial(roughly, integrand, scan))
+    further = symmetry_rounding + lack
+    totals = _Totals(scan, missing, further, divergent, folded.inaccuracy, points)
     if not folded.combination.any():
         return totals.without_boxes()
     allowed_errors = partial(_allowed_errors, output_groups, tolerance, absolute)
     if in_cells:
         found = integrate_cells(integrand, scan, folded, allowed_errors, limit=limit, executor=executor, bar=bar)
-        return replace(found, error=found.error + further)
+        return replace(found, error=found.error + further, points=found.points + points)
     first = folded.wedge.boxes(integrand.reciprocal, start)
     refinement = _Refinement(integrand, scan, rule, folded, allowed_errors, totals, first, limit)
     with stoppable(lambda: refinement.best), workers(executor) as pool:
@@ -129,12 +130,13 @@ def kept_bytes(integrand: BandIntegrand, scan: Scan, tolerance: float, points: f
     return min(BYTES * len(integrand.combination_matrix(scan)) * math.prod(scan.shape) * boxes, KEPT_BYTES)
 
 
-def _rough_boxes(integrand: BandIntegrand, scan: Scan, folded: Folded, rule: Rule) -> Float:
-    """Sums over a few boxes, (outputs, S, M)."""
+def _rough_boxes(integrand: BandIntegrand, scan: Scan, folded: Folded, rule: Rule) -> tuple[Float, int]:
+    """Sums over a few boxes, (outputs, S, M), and the number of points."""
     boxes = folded.wedge.boxes(integrand.reciprocal, FEWEST)
     parts = boxes.split(max(integrand.batch // rule.order**integrand.dimension, 1))
     whole = KeptScan.all(scan)
-    return np.asarray(sum(evaluate_boxes(integrand, whole, rule, folded, part).value.sum(axis=0) for part in parts))
+    found = [evaluate_boxes(integrand, whole, rule, folded, part) for part in parts]
+    return np.asarray(sum(part.value.sum(axis=0) for part in found)), sum(part.points for part in found)
 
 
 class _Refinement:
@@ -262,6 +264,8 @@ class _Totals:
     divergent : sequence of Divergence
     inaccuracy : float
         Further error relative to the sum of the absolute values of the boxes.
+    points : int
+        Number of points evaluated before.
     """
 
     def __init__(
@@ -271,10 +275,11 @@ class _Totals:
         symmetry_rounding: Float,
         divergent: Sequence[Divergence],
         inaccuracy: float = 0.0,
+        points: int = 0,
     ) -> None:
         self.inaccuracy = inaccuracy
         self.missing, self.symmetry_rounding, self.divergent = missing, symmetry_rounding, divergent
-        self.points = 0
+        self.points = points
         self.size = np.zeros(len(missing))
         self.flat_bands = np.zeros(scan.shape[1], dtype=bool)
         self.infinite = np.zeros(missing.shape, dtype=bool)
@@ -301,7 +306,7 @@ class _Totals:
             np.where(self.missing, np.inf, self.symmetry_rounding),
             np.asarray(~self.missing.any(axis=0)),
             self.symmetry_rounding,
-            0,
+            self.points,
             0,
             exhausted=False,
             flat_bands=self.flat_bands,

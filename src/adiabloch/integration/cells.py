@@ -133,12 +133,12 @@ def integrate_cells(
             new = families.split(which)
 
 
-def rough_cells(integrand: BandIntegrand, scan: Scan, folded: Folded) -> Float:
-    """Sums over the cells of the beginning, (outputs, 1, M)."""
-    cells = Cells.of(folded.wedge.boxes(integrand.reciprocal, START, OFFSETS))
-    parts = tasks_of(halves(cells), integrand.batch)
+def rough_cells(integrand: BandIntegrand, scan: Scan, folded: Folded) -> tuple[Float, int]:
+    """Sums over the cells of the beginning, (outputs, 1, M), and the number of points."""
+    cells = halves(Cells.of(folded.wedge.boxes(integrand.reciprocal, START, OFFSETS)))
+    parts = tasks_of(cells, integrand.batch)
     sums = [evaluate_cells(integrand, scan, folded, part).value.sum(axis=0, dtype=float) for part in parts]
-    return np.sum(sums, axis=0)[:, None]
+    return np.sum(sums, axis=0)[:, None], len(cells.sides)
 
 
 class FamilyValues(NamedTuple):

@@ -33,22 +33,25 @@ class Folded(NamedTuple):
     approximate: Integer | None = None
     """Operations that are given and that the model has only approximately, (G, d, d)."""
 
-    def lack(self, combination: Float, values: Callable[[Folded], Float]) -> Float | float:
-        """Error of the integrals by what the model lacks of the operations, (outputs, S, 1); zero if it lacks nothing.
+    def lack(self, combination: Float, values: Callable[[Folded], tuple[Float, int]]) -> tuple[Float | float, int]:
+        """Error of the integrals by what the model lacks of the operations, and the number of points that this takes.
 
-        It is the change when the wedge is replaced by all of its images, in which the same boxes are evaluated.
+        The error, (outputs, S, 1), is zero if it lacks nothing. It is the change when the wedge is replaced by all of
+        its images, in which the same boxes are evaluated.
 
         Parameters
         ----------
         combination : float array, shape (outputs, columns, S, M)
             Without symmetry.
         values : callable
-            Rough integrals (outputs, S, M) over a wedge.
+            Rough integrals (outputs, S, M) over a wedge, and the number of their points.
         """
         if self.approximate is None:
-            return 0.0
-        images = [self._replace(wedge=self.wedge.image(W), combination=combination) for W in self.approximate]
-        return change_by_symmetry(values(self), np.mean([values(image) for image in images], axis=0))
+            return 0.0, 0
+        images = (self._replace(wedge=self.wedge.image(W), combination=combination) for W in self.approximate)
+        (own, points), *others = [values(self), *map(values, images)]
+        mean = np.mean([of_image for of_image, _ in others], axis=0)
+        return change_by_symmetry(own, mean), points + sum(number for _, number in others)
 
 
 def fold(integrand: BandIntegrand, combination: Float, symmetry: Symmetry) -> Folded:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
 
 from adiabloch.arrays import Float, Integer, tensor_grid
+from adiabloch.integration.folded_mean import FoldedMean
 from adiabloch.integration.protocols import GridsIntegrand, Minimum, Sample
 from adiabloch.integration.spectrum import SMOOTHEST
 
@@ -52,6 +55,8 @@ class BoxTask(NamedTuple):
     """(0,) or (1,): coordinate along the last axis if it is a mesh."""
     number: int
     """Number of this point of the mesh."""
+    copies: int = 1
+    """Number of equivalent boxes of a wedge that it represents."""
 
 
 @dataclass(eq=False)
@@ -59,17 +64,21 @@ class Boxes:
     """Boxes with their integrals."""
 
     lower: Float
-    """(B, d)"""
+    """(B, d), in coordinates of a wedge."""
     width: Float
     """(B, d)"""
     number: Integer
     """(B,): number of the point of the mesh along the last axis."""
+    copies: Integer
+    """(B,): number of equivalent boxes that each of them represents."""
     value: Float
-    """(B, outputs): integral over the box."""
+    """(B, outputs): integral over these boxes, the mean over operations that leave the phase unchanged."""
     errors: Float
-    """(B, d, outputs): estimated error by axis."""
+    """(B, d, outputs): estimated error by axis, of the mean over all operations."""
     noise: Float
     """(B,): rounding error."""
+    size: Float
+    """(B,): integral of the largest value without its sign."""
     narrow: Float
     """(B, d): largest distance of nodes in widths of the narrowest feature."""
     gap: Float
@@ -93,61 +102,71 @@ class BoxOutcome(NamedTuple):
     points: int
 
 
-def evaluated_boxes(integrand: GridsIntegrand, rule: Rule, tasks: Sequence[BoxTask]) -> BoxOutcome:
-    """Evaluate the parts of one or several boxes."""
+def evaluated_boxes(integrand: GridsIntegrand, rule: Rule, folded: FoldedMean, tasks: Sequence[BoxTask]) -> BoxOutcome:
+    """Evaluate the parts of one or several boxes of a wedge."""
     grids = [[*_axes(task, rule), *([task.phase] if len(task.phase) else [])] for task in tasks]
-    sample = integrand(grids[0]) if len(tasks) == 1 else integrand.on_grids(grids)
+    edges = folded.edges(integrand.dimension)
+    if edges is not None:
+        sample = integrand.on_grids(grids, edges)
+    else:
+        sample = integrand(grids[0]) if len(tasks) == 1 else integrand.on_grids(grids)
     boxes, first = [], 0
-    for task in tasks:
-        last = first + math.prod(task.parts) * len(rule.nodes) ** len(task.width)
-        boxes.append(_integrated(task, rule, sample, slice(first, last)))
+    for parts, alike in itertools.groupby(tasks, attrgetter("parts")):
+        several = [*alike]
+        last = first + len(several) * math.prod(parts) * len(rule.nodes) ** len(parts)
+        boxes.append(_integrated(several, rule, folded, sample, slice(first, last)))
         first = last
     return BoxOutcome(Boxes.joined(boxes), sample.minima, len(sample.values))
 
 
-def _starts(task: BoxTask) -> list[Float]:
-    """Lower ends of the parts along each axis."""
-    width = task.width / task.parts
-    return [lower + w * np.arange(parts) for lower, w, parts in zip(task.lower, width, task.parts, strict=True)]
-
-
 def _axes(task: BoxTask, rule: Rule) -> list[Float]:
     """Coordinates of the nodes of all parts along each axis."""
-    return [
-        (start[:, None] + w * rule.nodes).ravel()
-        for start, w in zip(_starts(task), task.width / task.parts, strict=True)
-    ]
-
-
-def _integrated(task: BoxTask, rule: Rule, sample: Sample, points: slice) -> Boxes:
-    """Integrals over the parts of a box, whose nodes are these points of the sample."""
-    d, n = len(task.width), len(rule.nodes)
     width = task.width / task.parts
-    boxes, volume = math.prod(task.parts), math.prod(width)
+    starts = [lower + w * np.arange(parts) for lower, w, parts in zip(task.lower, width, task.parts, strict=True)]
+    return [(start[:, None] + w * rule.nodes).ravel() for start, w in zip(starts, width, strict=True)]
+
+
+def _integrated(tasks: Sequence[BoxTask], rule: Rule, folded: FoldedMean, sample: Sample, points: slice) -> Boxes:
+    """Integrals over the parts of boxes with equally many parts, whose nodes are these points of the sample."""
+    parts = tasks[0].parts
+    d, n, each = len(parts), len(rule.nodes), math.prod(parts)
+    boxes = len(tasks) * each
+    sides = np.array([task.width for task in tasks]) / parts
+    lower = np.array([task.lower for task in tasks])[:, None] + sides[:, None] * tensor_grid([*map(np.arange, parts)])
+    width = np.repeat(sides, each, axis=0)
+    copies = np.repeat([task.copies for task in tasks], each)
+    volume = copies * width.prod(axis=1)
 
     def by_box(values: Float) -> Float:
         """Values at the points (P, ...) as (boxes, n, ..., n, ...)."""
         rest = values.shape[1:]
-        split = values[points].reshape(*(x for parts in task.parts for x in (parts, n)), *rest)
-        order = [*range(0, 2 * d, 2), *range(1, 2 * d, 2), *range(2 * d, split.ndim)]
+        split = values[points].reshape(len(tasks), *(x for count in parts for x in (count, n)), *rest)
+        order = [0, *range(1, 2 * d, 2), *range(2, 2 * d + 1, 2), *range(2 * d + 1, split.ndim)]
         return split.transpose(order).reshape(boxes, *[n] * d, *rest)
 
     assert sample.sharpness is not None
     sharpness = by_box(sample.sharpness[:, :d]).reshape(boxes, -1, d).max(axis=1)
     marginals = _marginals(by_box(sample.values), rule.weights)
     integral = np.einsum("j,bjo->bo", rule.weights, marginals[0])
-    inverse = 0.5 * width * (sharpness + SMOOTHEST)
-    errors = np.stack([_axis_error(marginals[a], inverse[:, a], rule) for a in range(d)], axis=1)
-    noise = by_box(sample.noise)
+    largest = np.abs(sample.values).max(axis=1)
+    noise = sample.noise + folded.inaccuracy * largest
+    if folded.at_phase is not None and folded.everywhere is not None:
+        integral = integral @ folded.at_phase
+        marginals = [marginal @ folded.everywhere for marginal in marginals]
+    inverse = 0.5 * width * (sharpness + SMOOTHEST * folded.wedge.lengths(d))
+    errors = np.stack([_axis_error(marginals[a], inverse[:, a], rule, each) for a in range(d)], axis=1)
+    sums = by_box(np.stack([noise, largest], axis=1))
     for _ in range(d):
-        noise = np.tensordot(noise, rule.weights, axes=(1, 0))
+        sums = np.tensordot(sums, rule.weights, axes=(1, 0))
     return Boxes(
-        tensor_grid(_starts(task)),
-        np.tile(width, (boxes, 1)),
-        np.full(boxes, task.number),
-        volume * integral,
-        volume * errors,
-        volume * noise,
+        lower.reshape(boxes, d),
+        width,
+        np.repeat([task.number for task in tasks], each),
+        copies,
+        volume[:, None] * integral,
+        volume[:, None, None] * errors,
+        volume * sums[:, 0],
+        volume * sums[:, 1],
         sharpness * (width * rule.spacing),
         np.full(boxes, sample.minima["gap"].value if "gap" in sample.minima else np.inf),
     )
@@ -166,7 +185,7 @@ def _marginals(values: Float, weights: Float) -> list[Float]:
     return found
 
 
-def _axis_error(marginal: Float, sharpness: Float, rule: Rule) -> Float:
+def _axis_error(marginal: Float, sharpness: Float, rule: Rule, parts: int) -> Float:
     """Error of the rule along one axis from the decay of the Legendre coefficients, (boxes, outputs).
 
     Parameters
@@ -175,13 +194,15 @@ def _axis_error(marginal: Float, sharpness: Float, rule: Rule) -> Float:
     sharpness : float array, shape (boxes,)
         Inverse width of the narrowest feature, in units of the inverse of half the width of the box.
     rule : Rule
+    parts : int
+        Number of successive boxes that are parts of one: with coefficients below the rounding error of the largest.
     """
     n = len(rule.nodes)
     half = n // 2
     seen = np.abs(np.einsum("lj,bjo->blo", rule.coefficients, marginal))
     envelope = np.maximum.accumulate(seen[:, ::-1], axis=1)[:, ::-1]
-    floor = max(float(seen.max()) * np.finfo(float).eps, np.finfo(float).tiny)
-    envelope = np.maximum(envelope, floor)
+    floor = np.repeat(seen.reshape(len(seen) // parts, -1).max(axis=1), parts) * np.finfo(float).eps
+    envelope = np.maximum(envelope, np.maximum(floor, np.finfo(float).tiny)[:, None, None])
     decay = np.log(envelope[:, 1 : n - half] / envelope[:, 1 + half :]).min(axis=1) / half
     # the nearest singularity lies on the ellipse with this sum of its half axes, or beyond
     distance = 1.0 / np.maximum(sharpness, 1e-3)

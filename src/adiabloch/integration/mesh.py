@@ -76,6 +76,10 @@ class Integral:
     """Number of boxes of an adaptive integral."""
     next_points: float = 0.0
     """Number of evaluations with the next mesh, if there are more than the limit allows."""
+    lack: float = 0.0
+    """Further error by what the integrand lacks of given symmetries."""
+    share: float = 1.0
+    """Fraction of the phases of a cycle that symmetry leaves."""
 
     @property
     def described_points(self) -> str:
@@ -86,7 +90,8 @@ class Integral:
 
     def times(self, factor: float) -> Integral:
         """Copy of the integral in another unit, multiplied by `factor`."""
-        return replace(self, value=self.value * factor, error=self.error * abs(factor))
+        size = abs(factor)
+        return replace(self, value=self.value * factor, error=self.error * size, lack=self.lack * size)
 
 
 def integrate(

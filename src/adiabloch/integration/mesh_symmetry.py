@@ -18,7 +18,13 @@ import numpy as np
 from adiabloch.arrays import Float, Integer
 from adiabloch.errors import InvalidArgumentError
 from adiabloch.integration.protocols import BandIntegrand, Weight
-from adiabloch.integration.symmetry import ENERGY_ACCURACY, LEVEL_SPACING, find_operations, sums_over_levels
+from adiabloch.integration.symmetry import (
+    ENERGY_ACCURACY,
+    LEVEL_SPACING,
+    Levels,
+    find_operations,
+    sums_over_levels,
+)
 
 FEWEST = 500
 """Number of points of a mesh from which the search for symmetries is worth its time."""
@@ -128,8 +134,7 @@ def find_symmetry(
             return None
         operations, violation, rounding = find_operations(integrand), 0.0, True
     else:
-        operations = _generated(integrand, symmetry)
-        violation, rounding = _violation(integrand, operations)
+        operations, violation, rounding = given_operations(integrand, symmetry)
     if mesh is not None:
         sides = np.array(mesh)
         operations = np.array([W for W in operations if np.allclose(W * sides % sides[:, None], 0)])
@@ -161,10 +166,30 @@ def on_mesh(W: Integer, sides: Integer) -> Integer:
     return np.asarray(W * sides // sides[:, None])
 
 
-def _generated(integrand: BandIntegrand, given: Sequence[Float]) -> Integer:
+def given_operations(integrand: Levels, given: Sequence[Float]) -> tuple[Integer, float, bool]:
+    """Group that given Cartesian matrices generate, the identity first, and what the energies lack of it.
+
+    Returns
+    -------
+    operations : int array, shape (G, d, d)
+    violation : float
+        Largest difference of the energies at equivalent points.
+    rounding : bool
+        True if it is a rounding error.
+
+    Raises
+    ------
+    InvalidArgumentError
+        A given operation is no symmetry of the lattice or of the energies.
+    """
+    operations = _generated(integrand, given)
+    return operations, *_violation(integrand, operations)
+
+
+def _generated(integrand: Levels, given: Sequence[Float]) -> Integer:
     """Group of operations on reduced wave vectors that Cartesian matrices generate, the identity first."""
-    d = integrand.dimension
     B = np.asarray(integrand.reciprocal)
+    d = len(B)
     generators = []
     for number, matrix in enumerate(given):
         R = np.asarray(matrix, dtype=float)
@@ -190,7 +215,7 @@ def _generated(integrand: BandIntegrand, given: Sequence[Float]) -> Integer:
     return np.array(group)
 
 
-def _violation(integrand: BandIntegrand, operations: Integer) -> tuple[float, bool]:
+def _violation(integrand: Levels, operations: Integer) -> tuple[float, bool]:
     """Largest difference of the energies at equivalent points, and True if it is rounding.
 
     Raises
@@ -199,16 +224,18 @@ def _violation(integrand: BandIntegrand, operations: Integer) -> tuple[float, bo
         The energies do not have the symmetry.
     """
     points = np.random.default_rng(22).random((4, integrand.dimension))
-    energies = integrand.levels(points)
+    energies, d = integrand.levels(points), operations.shape[1]
     worst = 0.0
     for W in operations[1:]:
-        change = np.abs(integrand.levels(points @ W) - energies)
+        # the phase of a cycle stays
+        images = np.concatenate([points[:, :d] @ W, points[:, d:]], axis=1)
+        change = np.abs(integrand.levels(images) - energies)
         worst = max(worst, float(change.max()))
         if worst > LARGEST_VIOLATION * np.ptp(energies):
             at = int(change.max(axis=1).argmax())
             raise InvalidArgumentError(
                 f"symmetry: no symmetry of the energies: at k = {np.round(points[at], 4).tolist()} (reduced) and the "
-                f"equivalent {np.round(points[at] @ W, 4).tolist()} they differ by {worst / np.ptp(energies):.1e} of "
+                f"equivalent {np.round(images[at], 4).tolist()} they differ by {worst / np.ptp(energies):.1e} of "
                 "their spread"
             )
     return worst, worst <= ENERGY_ACCURACY * float(np.abs(energies).max())
@@ -257,7 +284,8 @@ def _transformations(
     return found, differences
 
 
-def is_group(operations: Integer) -> bool:
-    """True if all products of operations are among them."""
+def is_group(operations: Integer, modulus: int | None = None) -> bool:
+    """True if all products of operations, or their remainders, are among them."""
     known = {W.tobytes() for W in operations}
-    return all((V @ W).tobytes() in known for V in operations for W in operations)
+    products = (V @ W for V in operations for W in operations)
+    return all((W if modulus is None else W % modulus).tobytes() in known for W in products)

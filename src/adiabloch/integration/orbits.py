@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class SymmetricIntegrand(Integrand, Protocol):
 
     @property
     def reciprocal(self) -> Float | None:
-        """Vectors along the axes of the torus, as rows (d, d); None if symmetries are not to be searched for."""
+        """Vectors along the axes of k of the torus, as rows; None if symmetries are not to be searched for."""
         ...
 
     def levels(self, points: Float) -> Float:
@@ -97,27 +97,59 @@ def worthwhile(missing: int, integrand: Integrand) -> bool:
 
 
 def find_orbits(integrand: Integrand) -> Orbits | None:
-    """Symmetries of an integrand; None if there is only the identity."""
+    """Symmetries of an integrand over the zone; None if there is only the identity."""
     if not isinstance(integrand, SymmetricIntegrand) or integrand.reciprocal is None:
+        return None
+    if len(integrand.reciprocal) < integrand.dimension:
         return None
     operations = find_operations(integrand)
     if len(operations) == 1:
         return None
+    found = transformations(integrand, operations, np.zeros(operations.shape[:2]))
+    if len(found.accepted) < 2 or not is_group(operations[found.accepted]):
+        return None
+    return Orbits(operations[found.accepted], found.matrices, float(found.differences.max()))
+
+
+class Transformations(NamedTuple):
+    """Operations under which the values of an integrand transform linearly."""
+
+    accepted: list[int]
+    """Indices of these operations."""
+    matrices: Float
+    """(G, outputs, outputs): v(k W) = v(k) M."""
+    differences: Float
+    """Mean difference of each output at equivalent points, (G, outputs)."""
+    size: float
+    """Mean of the largest output at these points."""
+
+
+def transformations(
+    integrand: SymmetricIntegrand, operations: Integer, shifts: Float, accuracy: float | None = None
+) -> Transformations:
+    """Transformations of the values under operations x -> x W + shift, (G, d, d) and (G, d), the identity first.
+
+    Of operations that an integrand has only approximately, another accuracy may be sufficient than that of rounding.
+    """
     rng, d = np.random.default_rng(24), integrand.dimension
     first = rng.random((8, d))
     # twice as many points as outputs to find the transformations, and some to check them
     points = np.concatenate([first, rng.random((2 * integrand.values(first).shape[1], d))], dtype=np.float64)
-    images: Float = (points @ operations).reshape(-1, d)
-    parts = [integrand.values(images[n : n + integrand.batch]) for n in range(0, len(images), integrand.batch)]
-    values = np.concatenate(parts).reshape(len(operations), len(points), -1)
-    accepted, matrices, worst = [], [], 0.0
+    values = values_at_images(integrand, operations, shifts, points)
+    accepted, matrices, differences = [], [], []
     for g, there in enumerate(values):
         M = np.linalg.lstsq(values[0, 4:], there[4:], rcond=ACCURACY)[0]
         wrong = np.abs(values[0] @ M - there)
-        if wrong.max() <= ACCURACY * np.abs(values).max():
+        if wrong.max() <= (ACCURACY if accuracy is None else accuracy) * np.abs(values).max():
             accepted.append(g)
             matrices.append(M)
-            worst = max(worst, float(wrong.mean(axis=0).max()))
-    if len(accepted) < 2 or not is_group(operations[accepted]):
-        return None
-    return Orbits(operations[accepted], np.array(matrices), worst)
+            differences.append(wrong.mean(axis=0))
+    size = float(np.abs(values[0]).max(axis=1).mean())
+    return Transformations(accepted, np.array(matrices), np.array(differences), size)
+
+
+def values_at_images(integrand: SymmetricIntegrand, operations: Integer, shifts: Float, points: Float) -> Float:
+    """Values at the images of points (P, d) under operations x -> x W + shift, (G, P, outputs)."""
+    images: Float = (points @ operations + shifts[:, None]).reshape(-1, integrand.dimension)
+    parts = [integrand.values(images[n : n + integrand.batch]) for n in range(0, len(images), integrand.batch)]
+    return np.concatenate(parts).reshape(len(operations), len(points), -1)

@@ -59,8 +59,11 @@ class Integrand(Protocol):
 class GridsIntegrand(Integrand, Protocol):
     """An integrand that is also evaluated on several tensor grids at once."""
 
-    def on_grids(self, grids: Sequence[Sequence[Float]]) -> Sample:
-        """Evaluate on tensor grids of reduced coordinates, whose points follow each other."""
+    def on_grids(self, grids: Sequence[Sequence[Float]], edges: Float | None = None) -> Sample:
+        """Evaluate on tensor grids, whose points follow each other.
+
+        The coordinates, and the axes of the sharpness, are those of the torus, or along edges, as rows (D, D).
+        """
         ...
 
 

@@ -22,6 +22,8 @@ LEVEL_SPACING = 1e-6
 """Fraction of the largest energy below which bands are treated together."""
 SAMPLES, ORBITS = 6, 12
 """Numbers of random points at which energies, and values, are compared."""
+PHASE_STEPS = (8, 12)
+"""Shifts of the phase of a cycle that are tried are multiples of its period over these numbers."""
 LARGEST_ENTRY = {1: 1, 2: 2, 3: 1}
 """Largest entries of candidate matrices, by dimension."""
 
@@ -59,7 +61,7 @@ class Levels(Protocol):
 
     @property
     def reciprocal(self) -> Float | None:
-        """Vectors along the axes of the torus, as rows (d, d)."""
+        """Vectors along the axes of k of the torus, as rows (d, d)."""
         ...
 
     def levels(self, points: Float) -> Float:
@@ -73,17 +75,47 @@ def find_operations(integrand: Levels) -> Integer:
     They act on reduced wave vectors about the origin, and are symmetries of the lattice. They may include time
     reversal.
     """
-    d = integrand.dimension
     operations = lattice_operations(np.asarray(integrand.reciprocal))
+    return operations[_preserving(integrand, operations, np.zeros(operations.shape[:2]))]
+
+
+def find_cycle_operations(integrand: Levels) -> tuple[Integer, Float]:
+    """Operations on wave vectors and the phase of a cycle that leave the energies unchanged, the identity first.
+
+    Returns
+    -------
+    operations : int array, shape (G, D, D)
+        (k, x) -> (k W, x or -x) + shift on the torus, with x = theta/2 pi.
+    shifts : float array, shape (G, D)
+        Zero along k.
+    """
+    rotations = lattice_operations(np.asarray(integrand.reciprocal))
+    number, d = rotations.shape[:2]
+    steps = sorted({j / n for n in PHASE_STEPS for j in range(n)})
+    operations = np.zeros((number, 2, len(steps), d + 1, d + 1), dtype=int)
+    operations[..., :d, :d] = rotations[:, None, None]
+    operations[..., d, d] = np.array([1, -1])[:, None]
+    shifts = np.zeros(operations.shape[:-1])
+    shifts[..., d] = steps
+    operations, shifts = operations.reshape(-1, d + 1, d + 1), shifts.reshape(-1, d + 1)
+    kept = _preserving(integrand, operations, shifts)
+    return operations[kept], shifts[kept]
+
+
+def _preserving(integrand: Levels, operations: Integer, shifts: Float) -> Integer:
+    """Indices of the operations x -> x W + shift that leave the energies unchanged."""
+    d = integrand.dimension
     points = np.random.default_rng(20).random((SAMPLES, d))
     energies = integrand.levels(points)
     scale = float(np.abs(energies).max())
+    kept = np.arange(len(operations))
     # most candidates are excluded by the first point
     for several in (points[:1], points[1:]):
         known, energies = energies[: len(several)], energies[len(several) :]
-        there = integrand.levels((several @ operations).reshape(-1, d)).reshape(len(operations), *known.shape)
-        operations = operations[np.abs(there - known).max(axis=(1, 2)) <= ENERGY_ACCURACY * scale]
-    return operations
+        images = (several @ operations[kept] + shifts[kept, None]).reshape(-1, d)
+        there = integrand.levels(images).reshape(len(kept), *known.shape)
+        kept = kept[np.abs(there - known).max(axis=(1, 2)) <= ENERGY_ACCURACY * scale]
+    return kept
 
 
 def lattice_operations(reciprocal: Float) -> Integer:

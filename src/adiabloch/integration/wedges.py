@@ -57,10 +57,23 @@ class Wedge:
         """Image under an operation k -> k W."""
         return replace(self, edges=self.edges @ operation)
 
+    def along_axes(self) -> Wedge:
+        """The same wedge with its edges in the order of the axes of the zone, if each lies along one of them."""
+        axes = np.abs(self.edges).argmax(axis=1)
+        if (self.edges != 0).sum() > len(axes) or len(set(axes)) < len(axes):
+            return self
+        order = np.argsort(axes)
+        exchanged = tuple(int(axes[self.exchanged[edge]]) for edge in order) if self.exchanged else ()
+        return replace(self, edges=self.edges[order], exchanged=exchanged)
+
     @cached_property
     def share(self) -> float:
         """Fraction of the zone."""
         return float(abs(np.linalg.det(self.edges)))
+
+    def lengths(self, dimension: int) -> Float:
+        """Changes of the reduced coordinates along each edge, (d,)."""
+        return np.ones(dimension) if self.whole else np.abs(self.edges).sum(axis=1)
 
     def points(self, x: Float) -> Float:
         """Reduced coordinates of points in coordinates of the wedge, (..., d)."""
@@ -89,7 +102,7 @@ class Wedge:
         faces = [np.concatenate([[0.0], (np.arange(1, n) + SHIFT) / n, [1.0]]) for n in numbers]
         corners, ends = (tensor_grid([face[part] for face in faces]) for part in (slice(None, -1), slice(1, None)))
         boxes = Boxes(corners, ends - corners, np.ones(len(corners)), 0)
-        return boxes.part(*self._folded(boxes.corners[None], boxes.sides[None], np.array([bool(self.exchanged)])))
+        return boxes.part(*self.folded(boxes.corners[None], boxes.sides[None], np.array([bool(self.exchanged)])))
 
     def halves(self, boxes: Boxes) -> tuple[Boxes, Integer]:
         """Halves of boxes, those of each box one after the other, and the number for each box."""
@@ -98,18 +111,18 @@ class Wedge:
         corners = boxes.corners[:, None] + boxes.sides[:, None] * tensor_grid([[0.0, 0.5]] * d)
         sides = np.repeat(boxes.sides[:, None] / 2, count, axis=1)
         halves = Boxes(corners.reshape(-1, d), sides.reshape(-1, d), np.repeat(boxes.copies, count), boxes.depth + 1)
-        which, copies = self._folded(corners, sides, self._fixed(boxes))
+        which, copies = self.folded(corners, sides, self.fixed(boxes.corners, boxes.sides))
         return halves.part(which, copies), which.reshape(len(corners), -1).sum(axis=1)
 
-    def _fixed(self, boxes: Boxes) -> np.ndarray:
-        """Boxes that the exchange of edges maps to themselves, (B,)."""
+    def fixed(self, corners: Float, sides: Float) -> np.ndarray:
+        """True for boxes (B, d) that the exchange of edges maps to themselves, (B,)."""
         if not self.exchanged:
-            return np.zeros(len(boxes.corners), dtype=bool)
+            return np.zeros(len(corners), dtype=bool)
         order = list(self.exchanged)
-        same = (boxes.corners == boxes.corners[:, order]) & (boxes.sides == boxes.sides[:, order])
+        same = (corners == corners[:, order]) & (sides == sides[:, order])
         return np.asarray(same.all(axis=1))
 
-    def _folded(self, corners: Float, sides: Float, fixed: np.ndarray) -> tuple[np.ndarray, Integer]:
+    def folded(self, corners: Float, sides: Float, fixed: np.ndarray) -> tuple[np.ndarray, Integer]:
         """Mask of one of all boxes (B, n) that the exchange of edges relates, and their numbers, both (B n,).
 
         Parameters
