@@ -44,7 +44,14 @@ def mark_gap(result: xarray.Dataset, ax: Axes) -> None:
     _mark(ax, (x[top], below[top]), (x[bottom], above[bottom]), text, x)
     if not direct:
         at = int((above - below).argmin())
-        _mark(ax, (x[at], below[at]), (x[at], above[at]), f"direct {above[at] - below[at]:.3g}{unit}", x, 0.5 * (below[top] + above[bottom]))
+        _mark(
+            ax,
+            (x[at], below[at]),
+            (x[at], above[at]),
+            f"direct {above[at] - below[at]:.3g}{unit}",
+            x,
+            0.5 * (below[top] + above[bottom]),
+        )
 
 
 def nearest_extrema(x: Float, below: Float, above: Float, reach: float) -> tuple[int, int]:
