@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from adiabloch.errors import InvalidModelError, UnitWarning, warn
+from adiabloch.errors import InvalidArgumentError, InvalidModelError, UnitWarning, warn
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Float = NDArray[np.float64]
@@ -54,6 +54,21 @@ def _whole(value: ArrayLike) -> bool:
     return given.dtype.kind in "iu" or not given.size
 
 
+def refuse_units(value: Any, name: str) -> None:
+    """Refuse a quantity with a unit (of pint, for example), from which NumPy would take the number alone.
+
+    Raises
+    ------
+    InvalidArgumentError
+    """
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    if hasattr(first, "magnitude") and hasattr(first, "units"):
+        raise InvalidArgumentError(
+            f"{name}: has the unit {first.units}, expected plain numbers in the units of the model, such as "
+            "value.m_as(unit); the energies and lengths of Wannier functions are in eV and Angstrom"
+        )
+
+
 def contains_words(given: NDArray[Any]) -> bool:
     """True for an array with entries that NumPy converts to numbers although they are none: None, and words."""
     if given.dtype.kind == "O":
@@ -88,6 +103,7 @@ def checked(
     InvalidModelError
         The argument is not numeric, has another shape, or contains NaN or infinity; the message names the entry.
     """
+    refuse_units(value, name)
     try:
         given = np.asarray(value)
         if contains_words(given):

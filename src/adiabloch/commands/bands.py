@@ -80,7 +80,9 @@ def summary_of_map(result: xarray.Dataset) -> list[str]:
     units = str(value.attrs["units"])
     unit = "" if units in ("1", "energy") else f" {units}"
     low, high = float(value.min()), float(value.max())
-    return [f"{value.attrs['long_name']} from {low:.6g} to {high:.6g}{unit}, largest at {k}"]
+    component = value.attrs.get("component", "")
+    name = f"{value.attrs['long_name']}{f' ({component})' if component else ''}"
+    return [f"{name} from {low:.6g} to {high:.6g}{unit}, largest at {k}"]
 
 
 def summary(result: xarray.Dataset) -> list[str]:

@@ -13,7 +13,13 @@ import numpy as np
 
 from adiabloch.commands.results import draw
 from adiabloch.engine.si import in_si
-from adiabloch.errors import FileFormatError, FileWriteError, InvalidArgumentError, StoreMismatchError
+from adiabloch.errors import (
+    FileFormatError,
+    FileWriteError,
+    InvalidArgumentError,
+    InvalidModelError,
+    StoreMismatchError,
+)
 from adiabloch.files import write_atomic
 from adiabloch.integration.running import number_of_workers
 from adiabloch.io import save
@@ -116,7 +122,10 @@ def forecast(
     job, calculations_of_job = _checked(file, allow_python)
     found = []
     for calculation in calculations_of_job:
-        cost = calculation.forecast()
+        try:
+            cost = calculation.forecast()
+        except (InvalidArgumentError, InvalidModelError) as reason:
+            raise InvalidArgumentError(f"{file}: quantities.{calculation.label}: {reason}") from None
         points = len(calculation.plan.arguments())
         together = min(points, workers or number_of_workers(job.run.workers))
         busy = workers or number_of_workers(job.run.workers) if points == 1 else together

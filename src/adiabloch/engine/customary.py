@@ -98,6 +98,10 @@ def in_units(
         raise InvalidArgumentError(
             f"in_units: expected a result, a Dataset or a DataArray of it, got {type(result).__name__}"
         )
+    if not (isinstance(units, str) or (isinstance(units, list | tuple) and all(isinstance(u, str) for u in units))):
+        raise InvalidArgumentError(
+            f"in_units: {units!r}, expected the name of a unit, such as 'e^2/h', or a list of names"
+        )
     if isinstance(result, xarray.DataArray):
         name = str(result.name or "variable")
         # the name of a variable along an axis of the same name belongs to the axis

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from adiabloch.arrays import contains_words
+from adiabloch.arrays import contains_words, refuse_units
 from adiabloch.engine.results import plain_variable
 from adiabloch.engine.unit_names import units_of
 from adiabloch.errors import InvalidModelError
@@ -76,6 +76,8 @@ def in_natural_units(response: Callable[..., xarray.Dataset], given: Mapping[str
     first : str
         Name of the argument with the crystal.
     """
+    for name in ARGUMENTS.keys() & given.keys():
+        refuse_units(given[name], name)
     crystal = _crystal(given[first])
     if crystal is None:
         return response(**given)

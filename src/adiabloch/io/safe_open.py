@@ -69,7 +69,9 @@ def open_regular(path: PathLike) -> BinaryIO:
     kind = os.fstat(handle).st_mode
     if not stat.S_ISREG(kind):
         os.close(handle)
-        raise FileFormatError(f"{path}: is {_kind(kind)}, expected a regular file")
+        store = stat.S_ISDIR(kind) and (Path(path) / "sweep.json").is_file()
+        hint = "; adiabloch.load_sweep reads the store of a sweep" if store else ""
+        raise FileFormatError(f"{path}: is {_kind(kind)}, expected a regular file{hint}")
     return open(handle, "rb")
 
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from adiabloch.digests import digest_of
 from adiabloch.engine.run import Options
-from adiabloch.errors import AdiablochError, InvalidArgumentError, MissingExtraError, did_you_mean
+from adiabloch.errors import AdiablochError, InvalidArgumentError, InvalidModelError, MissingExtraError, did_you_mean
 from adiabloch.integration.stop_flags import watch
 from adiabloch.jobs.arguments import check_names, missing_arguments, takes, with_files_read
 from adiabloch.jobs.catalogue import KINDS, CataloguedQuantity, quantity
 from adiabloch.jobs.crystals import CrystalSource
 from adiabloch.jobs.specification import Job, Workers, check_address
+from adiabloch.occupation import Scan
+from adiabloch.scalars import is_whole
 from adiabloch.sweeps.plan import Plan
 from adiabloch.sweeps.points import FAILURE
 from adiabloch.sweeps.store import Store
@@ -193,6 +195,7 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
         targets = {name: of_crystal.get(name, "quantity") for name in swept if name in of_crystal or name in own}
         used |= {*targets}
         _check_once(location, arguments, targets)
+        _check_fixed(location, arguments)
         if lacking := missing_arguments(known, {*arguments, *targets}):
             raise InvalidArgumentError(f"{location}: lacks {' or '.join(lacking)}, expected in this table or in sweep")
         accuracy = job.accuracy.model_dump(exclude_none=True)
@@ -222,6 +225,17 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
 def _check_once(location: str, arguments: Mapping[str, Any], targets: Iterable[str]) -> None:
     for name in sorted({*arguments} & {*targets}):
         raise InvalidArgumentError(f"{location}.{name}: also in sweep, expected one of the two")
+
+
+def _check_fixed(place: str, arguments: Mapping[str, Any]) -> None:
+    """Check the filling and the temperature if they are the same at all points, which would all fail."""
+    try:
+        Scan.of(arguments.get("chemical_potential", 0.0), arguments.get("temperature", 0.0))
+    except (InvalidArgumentError, InvalidModelError) as reason:
+        raise InvalidArgumentError(f"{place}: {reason}") from None
+    occupied = arguments.get("occupied", 1)
+    if not is_whole(occupied, 1):
+        raise InvalidArgumentError(f"{place}.occupied: {occupied!r}, expected a whole number of bands, at least 1")
 
 
 def kind_of(crystal: Any) -> str:

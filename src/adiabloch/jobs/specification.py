@@ -280,6 +280,8 @@ def _messages(errors: ValidationError) -> list[str]:
                 text = str(error["ctx"]["error"])
             case "model_type" | "dict_type":
                 text = f"{shortened(repr(error['input']))}, expected a table"
+            case _ if error["loc"] and error["loc"][-1] == BRANCHES[0]:
+                text = f"{shortened(repr(error['input']))}, expected a number, a boolean or a string"
             case _:
                 text = f"{shortened(repr(error['input']))}, {_lower(error['msg'])}"
         # report only the first alternative of a value

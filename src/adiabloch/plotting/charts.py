@@ -199,18 +199,20 @@ def _line(number: int) -> dict[str, Any]:
 def scan(result: xarray.Dataset, ax: Axes) -> Axes:
     """Draw curves over the chemical potential or the temperature, with error bands.
 
-    Components within their error bars are left out. Of two components that are equal by exchange of the two fields, one
-    is drawn. Components beyond the number of colours have markers.
+    Components within their error bars are left out, unless all are. Of two components that are equal by exchange of the
+    two fields, one is drawn. Components beyond the number of colours have markers.
     """
     result = result.isel({dim: 0 for dim in SCANNED if result.total.sizes.get(dim) == 1})
     x, shade = SCANNED if SCANNED[0] in result.total.dims else SCANNED[::-1]
     labels = {str(dim): result[dim].values for dim in result.total.dims if dim not in SCANNED}
     shades = result[shade].values if shade in result.coords else np.zeros(())
+    # without any component beyond its error bar, all are drawn: that they vanish within the bars is the result
+    beyond = bool((np.abs(result.total) > result.error).any())
     least, styles = 1e-3 * np.abs(result.total.values).max(), cycle(product(MARKERS, COLOURS))
     for names in product(*labels.values()):
         curves = result[["total", "error"]].sel(dict(zip(labels, names, strict=True)))
         repeated = "other_field" in labels and names[-2] > names[-1]
-        if repeated or not (np.abs(curves.total) > np.maximum(curves.error, least)).any():
+        if repeated or (beyond and not (np.abs(curves.total) > np.maximum(curves.error, least)).any()):
             continue
         marker, colour = next(styles)
         marked: dict[str, Any] = {"marker": marker, "ms": 3, "markevery": max(result[x].size // 12, 1)}

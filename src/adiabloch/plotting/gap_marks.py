@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SMALL_GAP = 0.09
 """Share of the energy axis below which a gap has no arrow."""
+LINE = 0.085
+"""Height of a line of text, as a share of the energy axis."""
 EQUAL = 1e-9
 """Differences of energies, relative to their range, below which extrema are equal."""
 BEYOND_PATH = 0.01
@@ -42,7 +44,14 @@ def mark_gap(result: xarray.Dataset, ax: Axes) -> None:
     _mark(ax, (x[top], below[top]), (x[bottom], above[bottom]), text, x)
     if not direct:
         at = int((above - below).argmin())
-        _mark(ax, (x[at], below[at]), (x[at], above[at]), f"direct {above[at] - below[at]:.3g}{unit}", x, GREY)
+        _mark(
+            ax,
+            (x[at], below[at]),
+            (x[at], above[at]),
+            f"direct {above[at] - below[at]:.3g}{unit}",
+            x,
+            0.5 * (below[top] + above[bottom]),
+        )
 
 
 def nearest_extrema(x: Float, below: Float, above: Float, reach: float) -> tuple[int, int]:
@@ -54,17 +63,23 @@ def nearest_extrema(x: Float, below: Float, above: Float, reach: float) -> tuple
 
 
 def _mark(
-    ax: Axes, low: tuple[float, float], high: tuple[float, float], text: str, x: Float, colour: str = INK
+    ax: Axes, low: tuple[float, float], high: tuple[float, float], text: str, x: Float, beside: float | None = None
 ) -> None:
-    """Draw dots at two energies, an arrow between them if there is room, and a text beside its middle."""
+    """Draw dots at two energies, an arrow between them if there is room, and a text beside its middle.
+
+    A second mark is grey, and its text above that of the first one, at the energy `beside`.
+    """
+    colour = INK if beside is None else GREY
     ax.plot(*zip(low, high, strict=True), "o", color=colour, ms=3.2, zorder=4, clip_on=False)
     if high[1] - low[1] > SMALL_GAP * np.ptp(ax.get_ylim()):
         style = {"arrowstyle": "<->", "color": colour, "lw": 0.9, "shrinkA": 3, "shrinkB": 3}
         ax.annotate("", high, low, arrowprops=style)
     middle = 0.5 * (low[0] + high[0])
     left = middle > x[0] + 0.5 * (x[-1] - x[0])
-    # outside the text of the gap
-    height = 0.5 * (low[1] + high[1]) if colour == INK else high[1] - 0.12 * (high[1] - low[1])
+    height = 0.5 * (low[1] + high[1])
+    if beside is not None:
+        # outside the text of the gap
+        height = max(high[1] - 0.12 * (high[1] - low[1]), beside + LINE * np.ptp(ax.get_ylim()))
     ax.annotate(
         text, (middle, height), (-7 if left else 7, 0), textcoords="offset points",
         ha="right" if left else "left", va="center", fontsize=8, zorder=5,

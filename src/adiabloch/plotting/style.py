@@ -79,7 +79,7 @@ def label_with_unit(variable: xarray.DataArray) -> str:
     """Return name, component and unit of a variable: "Berry curvature, z (area)"."""
     name = str(variable.attrs.get("long_name", variable.name))
     component = str(variable.attrs.get("component", ""))
-    if component and component not in name:
+    if component and component not in name.split():
         name += " (trace)" if component == "trace" else rf" ${component}$"
     unit = str(variable.attrs.get("units", ""))
     if unit in PLAIN_UNITS:

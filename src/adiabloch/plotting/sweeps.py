@@ -77,7 +77,7 @@ def sweep(result: xarray.Dataset, ax: Axes) -> Axes:
 
 def _drawn_variable(result: xarray.Dataset) -> str | None:
     """Name of the main variable, of a gap or an invariant, or of the first one with real numbers."""
-    others = (str(name) for name, variable in result.data_vars.items() if variable.dtype.kind == "f")
+    others = (str(name) for name, variable in result.data_vars.items() if variable.dtype.kind in "fiu")
     named = (name for name in NUMBERS_OF_BANDS if name in result.data_vars)
     return main_variable(result) or next(named, None) or next(others, None)
 
@@ -95,6 +95,8 @@ def _curves(result: xarray.Dataset, name: str, dim: str, ax: Axes) -> Axes:
     drawn = np.flatnonzero(sizes > NEGLIGIBLE * sizes.max()) if sizes.any() else np.arange(1)
     # the largest ones, in their order
     kept = np.sort(drawn[np.argsort(-sizes[drawn], kind="stable")[: len(COLOURS)]])
+    if len(kept) < len(drawn):
+        ax.set_title(f"the {len(kept)} largest of {len(drawn)} components", fontsize=8)
     for colour, row in zip(COLOURS, kept, strict=False):
         ax.plot(x[order], rows[row], "o-", ms=3, color=colour, label=labels[row])
         if np.isfinite(errors[row]).any():

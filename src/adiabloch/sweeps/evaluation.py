@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from adiabloch.errors import InvalidArgumentError, LostWorkerError, first_line
 from adiabloch.integration.running import completed, number_of_workers, processors, workers
 from adiabloch.integration.supervision import default_workers
@@ -43,9 +45,12 @@ class Evaluation:
         if isinstance(result, xarray.DataArray) and result.name is not None:
             result = result.to_dataset(promote_attrs=True)
         if not isinstance(result, xarray.Dataset):
+            nameless = " without a name" if isinstance(result, xarray.DataArray) else ""
+            number = isinstance(result, int | float | complex | np.generic)
+            hint = '; xarray.DataArray(number, name="...") makes one of a number' if number else ""
             raise InvalidResultError(
-                f"function: returned {type(result).__name__} at {described(arguments)}, expected a result of the "
-                "library: an xarray.Dataset or one of its variables"
+                f"function: returned {type(result).__name__}{nameless} at {described(arguments)}, expected a result of "
+                f"the library: an xarray.Dataset or one of its variables{hint}"
             )
         return Point.of(arguments, result)
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from adiabloch.arrays import refuse_units
 from adiabloch.digests import shortened
 from adiabloch.errors import InvalidArgumentError, did_you_mean
 
@@ -216,6 +217,7 @@ def _check_distinct(points: Sequence[Arguments]) -> None:
 
 def _checked_values(name: str, given: Any) -> np.ndarray:
     """Values of a parameter: finite numbers, booleans or strings."""
+    refuse_units(given, f"parameters: {name}")
     try:
         values = np.asarray(given)
     except ValueError:

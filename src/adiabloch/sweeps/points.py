@@ -221,7 +221,8 @@ def _attributes(
 
 
 def _same(value: Any, other: Any) -> bool:
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fc":
+    numbers = isinstance(value, float) and isinstance(other, float)
+    if numbers or (isinstance(value, np.ndarray) and value.dtype.kind in "fc"):
         return np.array_equal(value, other, equal_nan=True)
     return np.array_equal(value, other) or value is other
 

@@ -188,8 +188,8 @@ def _warn_of_failures(points: Mapping[str, Point], plan: Plan, failed_before: in
     if failed:
         first = failed[0]
         hint = "; retry_failed=True evaluates them again" if failed_before else ""
+        where = f", the first at {described(first.arguments)}" if first.arguments else ""
         warn(
-            f"sweep: {len(failed)} of {len(keys)} points failed, the first at {described(first.arguments)}: "
-            f"{first.failure}{hint}",
+            f"sweep: {len(failed)} of {len(keys)} points failed{where}: {first.failure}{hint}",
             AccuracyWarning,
         )
