@@ -314,9 +314,16 @@ def same_in_both_bodies(monkeypatch, function, accuracy=1e-13):
     return found
 
 
+def choose_arithmetic(monkeypatch, real):
+    """Products of small matrices in real or in complex arithmetic, whatever the processor."""
+    monkeypatch.setattr(linalg, "in_real_arithmetic", lambda size: real and 2 < size <= linalg.LARGEST_REAL)
+
+
+@pytest.mark.parametrize("real", [False, True])
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 24, 25])
-def test_products(monkeypatch, n):
+def test_products(monkeypatch, n, real):
     """In real arithmetic as in complex arithmetic, of blocks, views, constant matrices, and several batches."""
+    choose_arithmetic(monkeypatch, real)
     rng = np.random.default_rng(n)
     A, B, several = (rng.normal(size=(*shape, 2 * n)).view(complex) for shape in ((6, n), (6, n), (2, 6, n)))
     constant = B[0].copy()
@@ -335,8 +342,11 @@ def test_products(monkeypatch, n):
     np.testing.assert_allclose(linalg.adjoint_product(tall, right), left @ right, rtol=0, atol=1e-13 * n)
 
 
+@pytest.mark.parametrize("real", [False, True])
 @pytest.mark.parametrize("n", [2, 3, 8, 18, 30])
-def test_commutators(monkeypatch, n):
+def test_commutators(monkeypatch, n, real):
+    choose_arithmetic(monkeypatch, real)
+    monkeypatch.setattr(compiled, "LARGE", 0)
     rng = np.random.default_rng(n)
     terms, A, B = np.array([[hermitian(rng, n) for _ in range(3)] for _ in range(5)]).swapaxes(0, 1)
     expected = -1j * (A @ B - B @ A)

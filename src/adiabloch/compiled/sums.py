@@ -18,19 +18,32 @@ def assemble(parts, product):
             product[i, j] = complex(x.real + y.imag, x.imag - y.real)
 
 
+@njit("void(c16[:,:], c16[:,:], c16[:,:])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def add_commutator(term, P, out):
+    """Fill `out` with a Hermitian term and -i (P - P^dagger), each (N, N)."""
+    n = np.uint64(P.shape[0])
+    # columns of P, which fits into the innermost cache, but rows of the others
+    for i in range(n):
+        for j in range(n):
+            one, other = P[i, j], P[j, i]
+            out[i, j] = complex(term[i, j].real + (one.imag + other.imag), term[i, j].imag + (other.real - one.real))
+
+
+@njit("void(c16[:,:,:], c16[:,:,:], c16[:,:,:])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
+def add_commutators(terms, products, sums):
+    """Fill `sums` with Hermitian terms and -i (P - P^dagger) for products P, (P, N, N) each."""
+    for point in range(len(sums)):
+        add_commutator(terms[point], products[point], sums[point])
+
+
 @njit("void(c16[:,:,:], c16[:,:,:,::1], c16[:,:,:])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
-def add_commutators(terms, parts, sums):
-    """Fill `sums` with Hermitian terms and -i (P - P^dagger), for products P = parts_0 - i parts_1 (`from_parts`)."""
-    n = np.uint64(sums.shape[1])
+def add_commutators_of_parts(terms, parts, sums):
+    """As `add_commutators`, for products P = parts_0 - i parts_1 (`from_parts`)."""
+    n = sums.shape[1]
     P = np.empty((n, n), np.complex128)
     for point in range(len(sums)):
-        here, out = terms[point], sums[point]
         assemble(parts[point], P)
-        # columns of P, which fits into the innermost cache, but rows of all others
-        for i in range(n):
-            for j in range(n):
-                one, other, term = P[i, j], P[j, i], here[i, j]
-                out[i, j] = complex(term.real + (one.imag + other.imag), term.imag + (other.real - one.real))
+        add_commutator(terms[point], P, sums[point])
 
 
 @njit("void(c16[:,:,:,::1], c16[:,:,::1])", cache=True, nogil=True, error_model="numpy", fastmath=FAST)
