@@ -153,6 +153,22 @@ def test_boxes_and_mesh_agree(gap):
     assert np.abs(boxes.total - mesh.total).max() <= (boxes.error + mesh.error).max()
 
 
+@pytest.mark.filterwarnings("ignore::adiabloch.errors.AccuracyWarning")
+def test_rounding_errors_grow_with_the_inverse_gap():
+    """The same crystal with its bands moved in the zone: the states at a gap of 1e-6 have few digits."""
+    model = ab.models.gapped_honeycomb(delta=5e-7, t1=0.1)
+    operator = np.array([[0.3, 0.2 - 0.5j], [0.2 + 0.5j, -0.8]])
+    found = []
+    for moved in ((0.0, 0.0), (0.31, 1.7), (2.2, -0.4)):
+        hoppings = {R: hopping * np.exp(1j * np.dot(moved, R)) for R, hopping in model.hoppings.items()}
+        crystal = ab.TightBinding(model.lattice.vectors, model.positions, hoppings)
+        how = {"tolerance": 1e-10, "symmetry": "none"}
+        found.append(ab.observable_response(crystal, 1, {"O": operator}, **how))
+    for other in found[1:]:
+        assert (np.abs(other.total - found[0].total) <= other.error + found[0].error).all()
+    assert float(found[0].error.max()) < 1e-9
+
+
 def test_a_pump_with_a_small_gap():
     """Boxes over k at each phase; half a step along the cycle changes nothing."""
     model = ab.models.gapped_honeycomb(0.01, 0.1)

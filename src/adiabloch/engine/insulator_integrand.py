@@ -46,6 +46,8 @@ OVERLAP_SLOPES = 2.0
 ROUNDING = 3 * np.finfo(float).eps
 """Rounding error of a value, relative to the size of its products: chosen with random insulators whose bars contain
 rounding errors only."""
+MIXED = 2.0
+"""Rounding error of states next to a gap, relative to ROUNDING times the scale of H over the gap: from Dirac cones."""
 CALL_BYTES = 2**23
 """Size of the matrices of a call. Calls of NumPy that take less than a tenth of a millisecond cost more than matrices
 that do not fit into the innermost cache, and hinder other threads."""
@@ -207,7 +209,7 @@ class Insulator:
         values, noise = np.zeros((len(gap), 1)), np.zeros(len(gap))
         if self.formula is not None:
             values = self.formula(frame)
-            noise = np.maximum(self._sizes(frame, gap), largest(np.abs(values)))
+            noise = np.maximum(self._sizes(frame, gap), largest(np.abs(values)) * _mixing(frame, gap))
         minima = {"gap": smallest_of(gap, points)} if self._band_counts else {}
         if self._level is not None:
             minima[LEVEL] = smallest_of(self._distance_from_level(frame, self._level, points), points)
@@ -354,11 +356,16 @@ class Insulator:
         return reduce(np.maximum, sizes, np.zeros(len(gap)))
 
     def _product_size(self, frame: Eigenframe, gap: Float, product: Product) -> Float:
-        """Bound of a product of the formula, (P,): the sizes of its factors over powers of the gap."""
+        """Bound of a product of the formula, (P,): the sizes of its factors over powers of the gap.
+
+        Products without denominators have the errors of the states. With denominators this would overestimate those
+        of formulas whose largest terms cancel, for which the values count.
+        """
         squares = [self._largest_square(frame, group) for group in product.factors]
         size = np.sqrt(reduce(np.multiply, squares)) if squares else np.ones(len(gap))
         inverse = 1.0 / gap
-        return reduce(np.multiply, [inverse] * product.denominators, size)
+        factors = [inverse] * product.denominators if product.denominators else [_mixing(frame, gap)]
+        return reduce(np.multiply, factors, size)
 
     def _form_noise(self, frame: Eigenframe, gap: Float, overlap: Float, gauges: Sequence[SmoothGauge]) -> Float:
         """Bound of the forms A_a F_bc of a gauge, three factors of the size of a connection; (P,)."""
@@ -373,6 +380,11 @@ class Insulator:
     def _largest_square(frame: Eigenframe, group: Sequence[Derivative]) -> Float:
         """Largest sum of the squared moduli of a matrix among several derivatives, (P,)."""
         return reduce(np.maximum, [frame.square(*directions_of(direction)) for direction in group])
+
+
+def _mixing(frame: Eigenframe, gap: Float) -> Float:
+    """Rounding error of the states, relative to ROUNDING, (P,): states on both sides of a small gap are mixed."""
+    return np.maximum(1.0, MIXED * frame.scale / gap)
 
 
 def points_per_call(size: int, derivatives: int, theta: Float | None) -> int:
