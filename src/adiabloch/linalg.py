@@ -17,7 +17,7 @@ LARGEST_COMPILED = 32
 LARGEST_REAL = 24
 """Size of matrices up to which products in real arithmetic may be faster than those of complex matrices."""
 WIDE_REGISTERS = ("AVX512_SKX", "X86_V4")
-"""NumPy's names of processors with registers of 512 bits; OpenBLAS uses them for products of small real matrices only."""
+"""NumPy's names of processors with registers of 512 bits, which OpenBLAS uses for products of small real matrices."""
 SMALLEST_FROM_SQUARES = 1e-2
 """Ratio of singular values down to which they are computed from the eigenvectors of M^dagger M."""
 

@@ -107,7 +107,9 @@ class Scan:
         if len(potentials) == 0 or len(temperatures) == 0:
             raise InvalidArgumentError("chemical_potential, temperature: expected at least one number each")
         if temperatures.min() < 0:
-            raise InvalidArgumentError("temperature: negative, expected k_B T >= 0 in the energy unit of the model")
+            raise InvalidArgumentError(
+                f"temperature: {temperatures.min():g}, expected k_B T >= 0 in the energy unit of the model"
+            )
         return cls(
             np.sort(potentials),
             temperatures,

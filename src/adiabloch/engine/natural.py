@@ -26,6 +26,7 @@ from adiabloch.models.fourier import FourierSeries
 from adiabloch.models.shared_arrays import in_units
 from adiabloch.models.texture import Texture
 from adiabloch.models.tight_binding import TightBinding
+from adiabloch.occupation import Scan
 from adiabloch.units import Units
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ def in_natural_units(response: Callable[..., xarray.Dataset], given: Mapping[str
     crystal = _crystal(given[first])
     if crystal is None:
         return response(**given)
+    if given.get("temperature") is not None:
+        # the message has the number in the units of the user
+        Scan.of(0.0, given["temperature"])
     units = crystal.natural_units
     inside = {
         name: _scale(value, units.size(ARGUMENTS[name])) if name in ARGUMENTS else value

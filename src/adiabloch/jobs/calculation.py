@@ -195,9 +195,9 @@ def calculations(job: Job, folder: Path, output: Path, *, allow_python: bool = F
         targets = {name: of_crystal.get(name, "quantity") for name in swept if name in of_crystal or name in own}
         used |= {*targets}
         _check_once(location, arguments, targets)
-        _check_fixed(location, arguments)
         if lacking := missing_arguments(known, {*arguments, *targets}):
             raise InvalidArgumentError(f"{location}: lacks {' or '.join(lacking)}, expected in this table or in sweep")
+        _check_fixed(location, arguments)
         accuracy = job.accuracy.model_dump(exclude_none=True)
         options = {name: value for name, value in accuracy.items() if takes(known, name)}
         if both := {*options} & {*targets}:
