@@ -108,7 +108,7 @@ class Scan:
             raise InvalidArgumentError("chemical_potential, temperature: expected at least one number each")
         if temperatures.min() < 0:
             raise InvalidArgumentError(
-                f"temperature: {temperatures.min():g}, expected k_B T >= 0 in the energy unit of the model"
+                f"temperature: {float(temperatures.min())}, expected k_B T >= 0 in the energy unit of the model"
             )
         return cls(
             np.sort(potentials),

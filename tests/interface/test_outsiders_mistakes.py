@@ -57,7 +57,7 @@ def test_units_are_names(unit):
 
 def test_a_negative_temperature_is_repeated_in_the_units_of_the_user():
     """Also if the response computes in other units."""
-    with pytest.raises(InvalidArgumentError, match=r"temperature: -3, expected k_B T >= 0"):
+    with pytest.raises(InvalidArgumentError, match=r"temperature: -3.0, expected k_B T >= 0"):
         ab.anomalous_hall(HALDANE, 0.0, temperature=-3.0)
 
 
@@ -130,7 +130,7 @@ def test_texts_of_two_gaps_do_not_overlap(bend):
     ("lines", "message"),
     [
         ("chemical_potential = 'x'", "quantities.anomalous_hall: chemical_potential: expected a number"),
-        ("chemical_potential = 0\ntemperature = -1", "quantities.anomalous_hall: temperature: -1, expected"),
+        ("chemical_potential = 0\ntemperature = -1", "quantities.anomalous_hall: temperature: -1.0, expected"),
         ("chemical_potential = 0\n[sweep]\nt1 = {start = 0, stop = 1}", "sweep.t1.points: missing"),
         ("chemical_potential = 0\n[sweep]\nt1 = [1, {a = 1}]", "sweep.t1.1: {'a': 1}, expected a number, a boolean"),
         ("chemical_potential = 0\n[run]\nscheduler = 'nowhere'", "scheduler: 'nowhere', expected an address"),
