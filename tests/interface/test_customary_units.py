@@ -93,7 +93,7 @@ def test_variable_alone(hall):
         ("S/cm", r"dimension of S/cm; its units are e\^2/hbar, energy"),
         ("mu_B/cell", r"dimension of mu_B/cell"),
         ("e^3/hbar", r"carrier's charge e; give .e., C or A"),
-        (3, r"\[3\], expected the name of a unit, such as .e\^2/h., or a list of names"),
+        (3, r"unit: 3, expected a label"),
         ("e^x", r"expected an integer as power"),
     ],
 )

@@ -47,9 +47,16 @@ def test_quantities_of_pint_are_refused(call):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("unit", [None, 3, ["meV", 2]])
-def test_units_are_names(unit):
-    with pytest.raises(InvalidArgumentError, match="expected the name of a unit"):
+@pytest.mark.parametrize(
+    ("unit", "message"),
+    [
+        (None, "expected the name of a unit"),
+        (3, "expected the name of a unit"),
+        (["meV", 2], "unit: 2, expected a label"),
+    ],
+)
+def test_units_are_names(unit, message):
+    with pytest.raises(InvalidArgumentError, match=message):
         ab.in_units(hall(0.1), unit)
     with pytest.raises(InvalidArgumentError, match="expected the name of a unit"):
         ab.in_units(hall(0.1), with_units().siemens)

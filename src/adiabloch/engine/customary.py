@@ -98,7 +98,7 @@ def in_units(
         raise InvalidArgumentError(
             f"in_units: expected a result, a Dataset or a DataArray of it, got {type(result).__name__}"
         )
-    if not (isinstance(units, str) or (isinstance(units, list | tuple) and all(isinstance(u, str) for u in units))):
+    if not isinstance(units, str | list | tuple):
         raise InvalidArgumentError(
             f"in_units: {units!r}, expected the name of a unit, such as 'e^2/h', or a list of names"
         )

@@ -137,9 +137,11 @@ def fold_mean(integrand: object, phases: bool, symmetry: Symmetry, tolerance: fl
     if len(integrand.reciprocal) + phases != integrand.dimension:
         return nothing
     operations, shifts, violation = _candidates(integrand, phases, symmetry)
+    if len(operations) == 1:
+        return nothing
     near = integrand.near_smallest_gaps(NEAR)
     spent = len(operations) * (8 + 2 * integrand.values(near[:1]).shape[1] + len(near))
-    if len(operations) == 1 or (searched and spent > most):
+    if searched and spent > most:
         return nothing
     found = transformations(integrand, operations, shifts, np.inf if violation else None)
     operations, shifts, matrices = operations[found.accepted], shifts[found.accepted], found.matrices
